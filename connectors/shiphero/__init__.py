@@ -1,0 +1,1 @@
+"""What ShipHero's messages share; the connector beside knows their kinds."""

@@ -1,0 +1,87 @@
+"use strict";
+// The search field suggests while one types: groups from /search/suggest, walked with the arrow keys.
+(() => {
+  const field = document.getElementById("search");
+  if (!field) return;
+  const list = document.createElement("div"), WAIT = 150, LEAST = 2;
+  let timer, asked = 0, options = [], at = -1;
+  Object.assign(list, { id: "search-list", className: "search-list", hidden: true });
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Found");
+  field.closest("form").append(list);
+  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"],
+    ["aria-controls", list.id], ["aria-expanded", "false"]]) field.setAttribute(name, value);
+
+  function close() {
+    asked++;
+    clearTimeout(timer);
+    list.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    mark(-1);
+  }
+  function mark(next) {
+    options[at]?.setAttribute("aria-selected", "false");
+    at = next;
+    const option = options[at];
+    if (!option) return field.removeAttribute("aria-activedescendant");
+    option.setAttribute("aria-selected", "true");
+    option.scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", option.id);
+  }
+  const part = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text });
+  function row(item) {
+    const option = Object.assign(part("div", "search-item", ""), { id: `search-${options.length}` });
+    option.setAttribute("role", "option");
+    option.setAttribute("aria-selected", "false");
+    option.dataset.url = item.url;
+    option.append(part("span", "search-label", item.label), part("span", "search-why", item.why || ""));
+    options.push(option);
+    return option;
+  }
+  function draw(groups) {
+    [options, at] = [[], -1];
+    list.replaceChildren(...groups.filter((group) => group.items.length).map((group, index) => {
+      const box = part("div", "search-group", ""), title = part("div", "search-title", group.title);
+      title.id = `search-group-${index}`;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-labelledby", title.id);
+      box.append(title, ...group.items.map(row));
+      return box;
+    }));
+    field.removeAttribute("aria-activedescendant");
+    list.hidden = !options.length;
+    field.setAttribute("aria-expanded", String(!list.hidden));
+  }
+  async function ask() {
+    const text = field.value.trim(), mine = ++asked;
+    if (text.length < LEAST) return close();
+    try {
+      const answer = await fetch(`/search/suggest?q=${encodeURIComponent(text)}`);
+      if (!answer.ok || answer.redirected) return;
+      const { groups } = await answer.json();
+      if (mine === asked && document.activeElement === field) draw(groups);
+    } catch { /* the form still works */ }
+  }
+  // Only addresses of this site are followed.
+  const go = (option) => {
+    const url = new URL(option.dataset.url, location.href);
+    if (url.origin === location.origin) location.assign(url);
+  };
+  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, WAIT); });
+  field.addEventListener("focus", () => { if (field.value.trim().length >= LEAST) timer = setTimeout(ask, WAIT); });
+  field.addEventListener("blur", () => setTimeout(close, 150));
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !list.hidden) { event.preventDefault(); event.stopPropagation(); return close(); }
+    if (list.hidden) return;
+    if (event.key === "Enter" && options[at]) { event.preventDefault(); go(options[at]); }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    mark(at < 0 && step < 0 ? options.length - 1 : (at + step + options.length) % options.length);
+  });
+  list.addEventListener("pointerdown", (event) => event.preventDefault());
+  list.addEventListener("click", ({ target }) => {
+    const option = target.closest("[role=option]");
+    if (option) go(option);
+  });
+})();

@@ -1,0 +1,92 @@
+"""How much is measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Orders of six messages each, seconds, sockets; `repeats` interleaved rounds."""
+
+    repeats: int
+    intake: int
+    plain_intake: int
+    batched: int
+    plain_batched: int
+    batch: int
+    drain: int
+    plain_drain: int
+    seconds: float
+    sockets: int
+    growth: tuple[int, ...]
+    templates: int
+    looks: int
+    burst: int
+
+
+SIZES: Mapping[str, Size] = {
+    "tiny": Size(
+        repeats=1,
+        intake=20,
+        plain_intake=10,
+        batched=20,
+        plain_batched=10,
+        batch=30,
+        drain=20,
+        plain_drain=5,
+        seconds=1,
+        sockets=3,
+        growth=(24, 48),
+        templates=12,
+        looks=3,
+        burst=2,
+    ),
+    "small": Size(
+        repeats=2,
+        intake=500,
+        plain_intake=80,
+        batched=1000,
+        plain_batched=170,
+        batch=500,
+        drain=300,
+        plain_drain=40,
+        seconds=5,
+        sockets=200,
+        growth=(1_000, 10_000),
+        templates=250,
+        looks=30,
+        burst=100,
+    ),
+    "default": Size(
+        repeats=3,
+        intake=1_500,
+        plain_intake=150,
+        batched=2_500,
+        plain_batched=340,
+        batch=500,
+        drain=800,
+        plain_drain=70,
+        seconds=8,
+        sockets=1_000,
+        growth=(10_000, 100_000),
+        templates=500,
+        looks=60,
+        burst=300,
+    ),
+    "full": Size(
+        repeats=3,
+        intake=4_000,
+        plain_intake=300,
+        batched=8_000,
+        plain_batched=680,
+        batch=500,
+        drain=3_000,
+        plain_drain=150,
+        seconds=20,
+        sockets=1_000,
+        growth=(10_000, 100_000, 1_000_000),
+        templates=1_000,
+        looks=200,
+        burst=1_000,
+    ),
+}

@@ -1,0 +1,87 @@
+"""Copied orders are what the product itself would have written."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from tests.bench import fill, setup
+from tests.product import empty_tables
+from visibility.correlate import marks
+from visibility.facts import facts
+from visibility.models.moment import database_now
+from visibility.pipeline import fold_orders
+from visibility.show import cells
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TEMPLATES, ORDERS = 12, 36
+# What folding writes anew under numbers or at times of its own.
+OWN = {"id", "folded_at", "heard_at"}
+
+
+@pytest.fixture
+def orders(transactional_db: None) -> Iterator[int]:
+    """A few templates, each copied twice."""
+    empty_tables()
+    setup.connect()
+    yield fill.Filled(TEMPLATES).grow(ORDERS)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_token")
+
+
+def rows(table: str, column: str) -> list[tuple[Any, ...]]:
+    """What a table says of the orders, without the columns that may differ."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")  # noqa: S608  # our own names
+        names = [c.name for c in cursor.description or ()]
+        keep = [n for n, name in enumerate(names) if name not in OWN or name == column]
+        return sorted(tuple(str(row[n]) for n in keep) for row in cursor.fetchall())
+
+
+DERIVED = {
+    "visibility_order": "object_id",
+    "visibility_orderline": "order_id",
+    "visibility_shipment": "order_id",
+    "visibility_milestone": "order_id",
+    "visibility_slaclock": "order_id",
+    "visibility_kpifact": "order_id",
+    "visibility_kpicell": "kpi",
+    "visibility_alert": "id",
+}
+
+
+def test_folding_copied_orders_again_changes_nothing(orders: int) -> None:
+    before = {table: rows(table, column) for table, column in DERIVED.items()}
+    assert len(before["visibility_order"]) == orders == ORDERS
+    assert all(before.values())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT object_id FROM visibility_order")
+        ids = [row[0] for row in cursor.fetchall()]
+    with transaction.atomic():
+        fold_orders(marks.lock(ids))
+    while cells.recompute():
+        pass
+    for table, column in DERIVED.items():
+        assert rows(table, column) == before[table], table
+
+
+def test_a_copy_differs_from_its_template_in_its_number_and_microseconds_alone(
+    orders: int,
+) -> None:
+    def told(token: int) -> bytes:
+        lines = facts(as_of=database_now(), order_key=f"SO-T{token:06}")
+        text = b"".join(lines)
+        assert text
+        return text.replace(b"T%06d" % token, b"T").replace(b".%06dZ" % token, b"Z")
+
+    for template in range(TEMPLATES):
+        assert told(template + TEMPLATES) == told(template)
+
+
+def test_what_the_product_makes_later_stands_above_all_copies(orders: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(id) FROM visibility_businessobject")
+        largest = cursor.fetchone()[0]
+        cursor.execute("INSERT INTO visibility_businessobject (kind) VALUES ('order') RETURNING id")
+        assert cursor.fetchone()[0] > largest + fill.MOST // TEMPLATES

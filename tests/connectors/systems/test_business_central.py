@@ -1,0 +1,317 @@
+"""Business Central: notices, and a poller that neither loses nor invents a row."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.base import Answer, Message, Page, Parsed, PollError, Request
+from connectors.canonical import EventType, Scheme
+from connectors.payload import PayloadError, Reason
+from connectors.signing import Unauthentic
+from connectors.systems.business_central import BusinessCentral
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+BASE = "https://bc.example.com/api/v2.0/companies(1)"
+SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
+
+
+def parse(body: Any, headers: Mapping[str, str] | None = None, **config: str) -> Parsed:
+    raw = json.dumps(body).encode()
+    return BusinessCentral({"source": "erp", **config}).parse(Message(raw, headers or {}, NOW))
+
+
+def order(number: int, at: str, **more: Any) -> dict[str, Any]:
+    return {"id": f"id-{number}", "number": f"SO-{number}", "lastModifiedDateTime": at, **more}
+
+
+class TestNotices:
+    def notice(self, *states: Any) -> Request:
+        body = {"value": [{"subscriptionId": "s", "clientState": state} for state in states]}
+        return Request("POST", "/", {}, {}, json.dumps(body).encode())
+
+    def test_the_validation_token_is_answered_as_plain_text(self) -> None:
+        for method in ("GET", "POST"):
+            request = Request(method, "/", {"validationToken": "<b>abc"}, {}, b"")
+            reply = BusinessCentral({}).handshake(request, [SECRET])
+            assert reply is not None
+            assert (reply.status, reply.body) == (200, b"<b>abc")
+            assert reply.content_type.startswith("text/plain")
+        assert BusinessCentral({}).handshake(Request("POST", "/", {}, {}, b""), [SECRET]) is None
+
+    def test_every_entry_must_carry_a_known_state(self) -> None:
+        system = BusinessCentral({})
+        system.verify(self.notice(SECRET.decode(), OLD.decode()), [SECRET, OLD], NOW)
+        for states in ([SECRET.decode(), "other"], ["other"], ["größe"], [None], [7], []):
+            with pytest.raises(Unauthentic):
+                system.verify(self.notice(*states), [SECRET, OLD], NOW)
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"value": 7}', b"\xff"])
+    def test_a_body_that_can_not_be_read_is_not_authentic(self, body: bytes) -> None:
+        with pytest.raises(Unauthentic):
+            BusinessCentral({}).verify(Request("POST", "/", {}, {}, body), [SECRET], NOW)
+
+    def test_a_notice_has_no_key_of_its_own(self) -> None:
+        assert BusinessCentral({}).dedupe_key(self.notice("x")) == ""
+
+
+class TestDocuments:
+    @pytest.mark.parametrize(
+        ("word", "event_type"),
+        [
+            (None, EventType.ORDER_RECEIVED),
+            ("Draft", EventType.ORDER_RECEIVED),
+            ("In_x0020_Review", EventType.ORDER_HELD),
+            ("In Review", EventType.ORDER_HELD),
+            ("Open", EventType.ORDER_RELEASED),
+            ("Pending Prepayment", EventType.UNMAPPED),
+        ],
+    )
+    def test_the_status_of_an_order_is_a_step(
+        self, word: str | None, event_type: EventType
+    ) -> None:
+        body = order(1, "2026-03-04T10:00:00Z", orderDate="2026-03-04", status=word)
+        (event,) = parse(body).events
+        assert event.type is event_type
+        assert event.raw_type == ("Pending Prepayment" if word == "Pending Prepayment" else "")
+
+    def test_a_state_seen_again_later_is_a_telling_of_its_own(self) -> None:
+        keys = set()
+        for at in ("2026-03-04T10:00:00Z", "2026-03-04T10:00:00.5Z"):
+            keys |= {e.key for e in parse(order(1, at, orderDate="2026-03-04")).events}
+        assert len(keys) == 2
+
+    @pytest.mark.parametrize(
+        ("status", "types"),
+        [
+            ("Open", [EventType.INVOICE_ISSUED]),
+            ("Paid", [EventType.INVOICE_ISSUED, EventType.INVOICE_PAID]),
+            ("Canceled", [EventType.INVOICE_VOID]),
+            ("Corrective", [EventType.INVOICE_VOID]),
+            ("Odd", [EventType.UNMAPPED]),
+        ],
+    )
+    def test_the_status_of_an_invoice(self, status: str, types: list[EventType]) -> None:
+        body = order(1, "2026-03-04T10:00:00Z", status=status, totalAmountIncludingTax=1)
+        assert [e.type for e in parse(body).events] == types
+
+    def test_a_draft_invoice_says_nothing(self) -> None:
+        body = order(1, "2026-03-04T10:00:00Z", status="Draft", totalAmountIncludingTax=1)
+        assert parse(body).ignored == "only drafts"
+
+    def test_an_invoice_without_an_order_number_is_found_by_the_customers(self) -> None:
+        more = {"externalDocumentNumber": "4711", "customerNumber": "C1", "orderNumber": ""}
+        body = order(1, "2026-03-04T10:00:00Z", totalAmountIncludingTax=1, **more)
+        (event,) = parse(body).events
+        (identifier,) = event.objects[0].identifiers
+        assert (identifier.scheme, identifier.issuer) == (Scheme.CUSTOMER_PO, "C1")
+
+    def test_a_credit_memo_names_the_invoice_it_credits(self) -> None:
+        body = order(1, "2026-03-04T10:00:00Z", creditMemoDate="2026-03-04", invoiceNumber="I-1")
+        (event,) = parse(body).events
+        assert event.type is EventType.CREDIT_ISSUED
+        schemes = [i.scheme for ref in event.objects for i in ref.identifiers]
+        assert schemes == [Scheme.CREDIT_MEMO, Scheme.SOURCE_ID, Scheme.INVOICE]
+
+    def test_a_line_alone_needs_the_id_of_its_order(self) -> None:
+        (event,) = parse({"documentId": "d-1", "sequence": 10000, "quantity": 2.5}).events
+        assert (event.type, event.occurred_at) == (EventType.ORDER_CHANGED, None)
+        with pytest.raises(PayloadError) as caught:
+            parse({"sequence": 10000}, {"x-bc-entity": "salesOrderLines"})
+        assert caught.value.reason is Reason.REFERENCE
+
+    def test_a_negative_shipment_parks(self) -> None:
+        lines = [{"sequence": 1, "quantity": -1}]
+        with pytest.raises(PayloadError) as caught:
+            parse({"number": "S", "orderNumber": "O", "salesShipmentLines": lines})
+        assert caught.value.reason is Reason.QUANTITY
+
+    def test_other_entities_are_named_in_a_sentence(self) -> None:
+        with pytest.raises(PayloadError, match="no sales order"):
+            parse({"id": "1", "displayName": "Adatum"})
+
+
+class FakeHttp:
+    """Answers in a row, and what was asked for them."""
+
+    def __init__(self, *answers: Any, status: int = 200, **headers: str) -> None:
+        self.answers = list(answers)
+        self.status, self.headers = status, headers
+        self.asked: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = []
+        self.posted: list[Mapping[str, str]] = []
+        self.tokens = [Answer(200, {}, b'{"access_token": "t-1"}')]
+
+    def get(self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        self.asked.append((url, params, headers))
+        answer = self.answers.pop(0) if self.answers else {"value": []}
+        if isinstance(answer, Answer):
+            return answer
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return Answer(self.status, self.headers, body)
+
+    def post_form(self, url: str, *, data: Mapping[str, str]) -> Answer:
+        self.posted.append(data)
+        return self.tokens.pop(0)
+
+
+def poll(http: FakeHttp, cursor: str = "", **config: str) -> list[Page]:
+    system = BusinessCentral({"base_url": BASE, **config})
+    return list(system.poll(http, cursor, [SECRET, OLD]))
+
+
+def page(*rows: dict[str, Any], following: str = "") -> dict[str, Any]:
+    return {"value": list(rows), **({"@odata.nextLink": following} if following else {})}
+
+
+class TestPolling:
+    def test_pages_are_followed_and_the_cursor_comes_from_the_rows(self) -> None:
+        http = FakeHttp(
+            page(order(1, "2026-03-04T10:00:00.5Z"), following=f"{BASE}/salesOrders?$skiptoken=1"),
+            page(order(2, "2026-03-04T10:00:00.75Z")),
+        )
+        pages = poll(http)
+        assert [len(p.records) for p in pages] == [1, 1, 0, 0]
+        assert json.loads(pages[0].cursor) == {"salesOrders": "2026-03-04T10:00:00.5Z"}
+        assert json.loads(pages[-1].cursor) == {"salesOrders": "2026-03-04T10:00:00.75Z"}
+        url, params, headers = http.asked[0]
+        assert url == f"{BASE}/salesOrders"
+        assert params == {
+            "$orderby": "lastModifiedDateTime,id",
+            "$expand": "salesOrderLines",
+        }
+        assert headers["prefer"] == "odata.maxpagesize=200"
+        assert headers["authorization"] == f"Bearer {SECRET.decode()}"
+        assert http.asked[1][0].endswith("$skiptoken=1")
+
+    def test_the_next_poll_reads_the_overlap_again(self) -> None:
+        http = FakeHttp()
+        poll(http, json.dumps({"salesShipments": "2026-03-04T10:00:00.5Z"}), page_size="7")
+        filters = [params.get("$filter") for _, params, _ in http.asked]
+        assert filters == [None, "lastModifiedDateTime ge 2026-03-04T09:55:00.500Z", None]
+
+    def test_the_first_poll_may_begin_at_a_day(self) -> None:
+        http = FakeHttp()
+        poll(http, since="2026-01-01")
+        assert http.asked[0][1]["$filter"] == "lastModifiedDateTime ge 2026-01-01T00:00:00.000Z"
+
+    def test_a_row_is_kept_digit_by_digit_under_its_version(self) -> None:
+        body = (
+            b'{"value": [{"id": "a", "@odata.etag": "W/1", "unitPrice": 1397.30, "big": '
+            b'9007199254740993, "lastModifiedDateTime": "2026-03-04T10:00:00Z"}]}'
+        )
+        (record,) = poll(FakeHttp(body))[0].records
+        assert record.dedupe_key == "salesOrders a 2026-03-04T10:00:00Z W/1"
+        assert record.headers == {"x-bc-entity": "salesOrders"}
+        assert b'"unitPrice":1397.30' in record.body
+        assert b"9007199254740993" in record.body
+
+    def test_credit_memos_are_asked_for_when_wanted(self) -> None:
+        http = FakeHttp()
+        poll(http, credit_memos="yes")
+        assert http.asked[-1][0] == f"{BASE}/salesCreditMemos"
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"<html>", b"[]", {"error": {}}, {"value": {}}, {"value": [7]}, {"value": [{}]},
+            page(order(1, "yesterday")),
+            page(order(2, "2026-03-04T10:00:00Z"), order(1, "2026-03-04T09:00:00Z")),
+        ],
+    )  # fmt: skip
+    def test_an_answer_that_is_none_moves_no_cursor(self, answer: Any) -> None:
+        with pytest.raises(PollError):
+            poll(FakeHttp(answer))
+
+    @pytest.mark.parametrize("status", [204, 302, 403, 404, 429, 500, 503])
+    def test_every_other_status_is_an_error_and_may_say_when_to_come_back(
+        self, status: int
+    ) -> None:
+        with pytest.raises(PollError) as caught:
+            poll(FakeHttp(page(), status=status, **{"Retry-After": "7"}))
+        assert caught.value.retry_after == 7
+        with pytest.raises(PollError) as caught:
+            poll(FakeHttp(page(), status=status, **{"Retry-After": "soon"}))
+        assert caught.value.retry_after is None
+
+    @pytest.mark.parametrize(
+        "following",
+        [
+            f"{BASE}/salesOrders",
+            f"{BASE}/salesOrders?again",
+            "https://evil.example.com/api",
+            "http://bc.example.com/api",
+            "/relative",
+        ],
+    )
+    def test_a_next_page_that_contradicts_itself_or_leads_away_is_not_read(
+        self, following: str
+    ) -> None:
+        same = page(order(1, "2026-03-04T10:00:00Z"), following=following)
+        http = FakeHttp(same, same)
+        with pytest.raises(PollError):
+            poll(http)
+        assert all(url.startswith(BASE) for url, _, _ in http.asked)
+
+    def test_rows_older_than_the_page_before_are_not_stepped_over(self) -> None:
+        http = FakeHttp(
+            page(order(1, "2026-03-04T10:00:00Z"), following=f"{BASE}/salesOrders?2"),
+            page(order(2, "2026-03-04T09:00:00Z")),
+        )
+        with pytest.raises(PollError, match="order"):
+            poll(http)
+
+    def test_a_row_never_modified_leaves_the_cursor_where_it_was(self) -> None:
+        pages = poll(FakeHttp(page(order(1, "0001-01-01T00:00:00Z"))))
+        assert json.loads(pages[-1].cursor) == {}
+
+    def test_a_token_is_fetched_once_and_renewed_once(self) -> None:
+        expired = Answer(401, {}, b"")
+        http = FakeHttp(page(), expired, page(), page())
+        http.tokens.append(Answer(200, {}, b'{"access_token": "t-2"}'))
+        poll(http, token_url="https://login.example.com/token", client_id="me")
+        used = [headers["authorization"] for _, _, headers in http.asked]
+        assert used == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2"]
+        assert http.posted[0]["client_secret"] == SECRET.decode()
+        assert http.posted[0]["grant_type"] == "client_credentials"
+
+    def test_a_secret_that_was_rotated_away_gives_way_to_the_other(self) -> None:
+        http = FakeHttp()
+        http.tokens.insert(0, Answer(401, {}, b""))
+        poll(http, token_url="https://login.example.com/token")
+        assert [data["client_secret"] for data in http.posted] == [SECRET.decode(), OLD.decode()]
+        http = FakeHttp(Answer(401, {}, b""))
+        poll(http)
+        assert http.asked[1][2]["authorization"] == f"Bearer {OLD.decode()}"
+
+    def test_a_refusal_that_stays_is_an_error(self) -> None:
+        with pytest.raises(PollError, match="401"):
+            poll(FakeHttp(Answer(401, {}, b""), Answer(401, {}, b"")))
+
+    def test_a_system_that_does_not_answer_is_an_error(self) -> None:
+        class Away(FakeHttp):
+            def get(self, *_: Any, **__: Any) -> Answer:
+                raise ConnectionError("refused")
+
+        with pytest.raises(PollError, match="refused"):
+            poll(Away())
+
+    @pytest.mark.parametrize("cursor", ["{", "[]", '{"salesOrders": "x"}', '{"salesOrders": 7}'])
+    def test_a_cursor_that_can_not_be_read_is_an_error(self, cursor: str) -> None:
+        with pytest.raises(PollError):
+            poll(FakeHttp(), cursor)
+
+    @pytest.mark.parametrize("config", [{"base_url": ""}, {"page_size": "many"}])
+    def test_settings_that_make_no_sense_are_an_error(self, config: dict[str, str]) -> None:
+        with pytest.raises(PollError):
+            poll(FakeHttp(), **config)
+
+
+def test_a_flow_may_push_a_document_with_the_secret_as_bearer_token() -> None:
+    connector, secret = BusinessCentral({"source": "erp"}), b"a-secret-of-at-least-24-bytes"
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    headers = connector.sign(b"{}", secret, now)
+    connector.verify(Request("POST", "/hooks/erp", {}, headers, b"{}"), [secret], now)
+    with pytest.raises(Unauthentic):
+        connector.verify(Request("POST", "/hooks/erp", {}, headers, b"{}"), [b"another"], now)

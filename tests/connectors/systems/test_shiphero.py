@@ -1,0 +1,214 @@
+"""ShipHero: times without a zone, fields that are legacy, and messages without any time."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.base import Message, Parsed, Request
+from connectors.canonical import EventType, Flag, Measure, ObjectKind, Scheme
+from connectors.payload import PayloadError, Reason
+from connectors.signing import Unauthentic
+from connectors.systems.shiphero import ShipHero
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
+BODY = '{"webhook_type": "Größe"}'.encode()
+NAMED = {"order_number": "SO-1", "order_id": 77}
+
+
+def parse(kind: str, body: dict[str, Any], **config: str) -> Parsed:
+    raw = json.dumps({"webhook_type": kind, **body}).encode()
+    return ShipHero({"source": "wms", **config}).parse(Message(raw, {}, NOW))
+
+
+def shipped(**more: Any) -> dict[str, Any]:
+    lines = [{"id": "L-1", "sku": "A", "quantity": 2}]
+    inner = {"shipment_id": 5, "created_at": "2026-03-04 10:00:00", "line_items": lines}
+    return {"test": "0", "fulfillment": {**NAMED, **inner, **more}}
+
+
+def label(number: str, **more: Any) -> dict[str, Any]:
+    return {"shipping_label": {"tracking_number": number, "carrier": "UPS", **more}}
+
+
+class TestSignature:
+    def test_it_verifies_what_it_signs_while_secrets_rotate(self) -> None:
+        for secret in (SECRET, OLD):
+            headers = ShipHero({}).sign(BODY, secret, NOW)
+            ShipHero({}).verify(Request("POST", "/", {}, headers, BODY), [SECRET, OLD], NOW)
+
+    def test_other_bytes_and_other_secrets_are_refused(self) -> None:
+        headers = ShipHero({}).sign(BODY, SECRET, NOW)
+        for body, secrets in ((BODY + b" ", [SECRET]), (BODY, [OLD]), (b"", [SECRET]), (BODY, [])):
+            with pytest.raises(Unauthentic):
+                ShipHero({}).verify(Request("POST", "/", {}, headers, body), secrets, NOW)
+
+    @pytest.mark.parametrize("given", [None, "", "größe", "===", "AAAA", "\ud800"])
+    def test_a_missing_or_broken_signature_is_refused(self, given: str | None) -> None:
+        headers = {} if given is None else {"x-shiphero-hmac-sha256": given}
+        with pytest.raises(Unauthentic):
+            ShipHero({}).verify(Request("POST", "/", {}, headers, BODY), [SECRET], NOW)
+
+    def test_a_delivery_is_known_by_its_message_id(self) -> None:
+        request = Request("POST", "/", {}, {"x-shiphero-message-id": "m-1"}, BODY)
+        assert ShipHero({}).dedupe_key(request) == "m-1"
+
+    def test_the_answer_is_the_one_the_vendor_insists_on(self) -> None:
+        reply = ShipHero({}).acknowledge()
+        assert (reply.status, reply.content_type) == (200, "application/json")
+        assert json.loads(reply.body) == {"code": "200", "Message": "Success"}
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("setting", "scheme", "issuer"),
+        [("", Scheme.ORDER_NUMBER, "wms"), ("sales_order@erp", Scheme.SALES_ORDER, "erp")],
+    )
+    def test_whose_number_the_order_has_is_a_setting(
+        self, setting: str, scheme: Scheme, issuer: str
+    ) -> None:
+        (event,) = parse("Order Canceled", NAMED, order_number=setting).events
+        first, second = event.objects[0].identifiers
+        assert (first.scheme, first.issuer, first.value) == (scheme, issuer, "SO-1")
+        assert (second.scheme, second.issuer, second.value) == (Scheme.SOURCE_ID, "wms", "77")
+
+    def test_the_partners_number_never_joins_beside_another(self) -> None:
+        for partner, count in (("SO-1", 2), ("4711", 3)):
+            (event,) = parse("Order Canceled", {**NAMED, "partner_order_id": partner}).events
+            numbers = event.objects[0].identifiers
+            assert len(numbers) == count
+            assert count == 2 or not numbers[-1].strong
+
+    @pytest.mark.parametrize("number", [None, "", "N/A", "0", "-"])
+    def test_a_message_that_names_no_order_parks(self, number: str | None) -> None:
+        with pytest.raises(PayloadError) as caught:
+            parse("Order Canceled", {"order_number": number, "order_id": number})
+        assert caught.value.reason is Reason.REFERENCE
+
+
+class TestTimes:
+    def test_times_are_taken_in_the_zone_of_the_account_and_flagged(self) -> None:
+        for zone, hour in (("", 10), ("America/Chicago", 16)):
+            (event,) = parse("Shipment Update", shipped(), zone=zone).events
+            assert event.occurred_at == datetime(2026, 3, 4, hour, tzinfo=UTC)
+            assert event.flags == (Flag.ZONE_ASSUMED,)
+
+    def test_a_cancellation_has_no_time(self) -> None:
+        (event,) = parse("Order Canceled", {**NAMED, "fulfillment-status": "canceled"}).events
+        assert (event.type, event.occurred_at) == (EventType.ORDER_CANCELLED, None)
+
+
+class TestAllocation:
+    def body(self, reference: int, **more: Any) -> dict[str, Any]:
+        lines = [{"id": 1, "sku": "A", "quantity": 3}]
+        at = {"allocated_at": "2026-03-02T10:00:00", "allocation_reference": reference}
+        return {**NAMED, **at, "line_items": lines, **more}
+
+    def test_each_allocation_is_a_part_of_its_own(self) -> None:
+        (first,), (second,) = (
+            parse("Order Allocated", self.body(reference)).events for reference in (1, 2)
+        )
+        assert first.type is EventType.LINE_ALLOCATED
+        assert first.lines[0].quantities == {Measure.ALLOCATED: Decimal(3)}
+        assert {first.part, second.part} == {"allocation 1", "allocation 2"}
+
+    def test_one_taken_back_is_nothing_and_leaves_the_others(self) -> None:
+        (event,) = parse("Order Deallocated", self.body(1)).events
+        assert (event.type, event.part) == (EventType.LINE_DEALLOCATED, "allocation 1")
+        assert event.lines[0].quantities == {Measure.ALLOCATED: Decimal(0)}
+
+    def test_one_taken_back_without_lines_withdraws_what_was_said_of_it(self) -> None:
+        (told,) = parse("Order Allocated", self.body(1)).events
+        (event,) = parse("Order Deallocated", self.body(1, line_items=[])).events
+        assert event.corrects == (told.key,)
+
+
+class TestPickingAndPacking:
+    def test_each_order_of_a_tote_is_picked_on_its_own(self) -> None:
+        items = [{"id": 1, "sku": "A", "quantity": 2}]
+        other = {"order_number": "SO-2", "order_id": 78}
+        orders = [{**NAMED, "items": items}, {**other, "items": items}]
+        found = parse("Tote Complete", {"totes": [{"tote_id": 5, "orders": orders}]}).events
+        assert [e.type for e in found] == [EventType.PICK_COMPLETED] * 2
+        assert len({e.key for e in found}) == 2
+        assert found[0].lines[0].quantities == {Measure.PICKED: Decimal(2)}
+
+    def test_an_empty_tote_names_no_order(self) -> None:
+        with pytest.raises(PayloadError):
+            parse("Tote Complete", {"totes": []})
+
+    def test_packing_out_is_a_step_with_or_without_quantities(self) -> None:
+        items: list[dict[str, Any]] = [{"id": 1, "sku": "A", "quantity": 2}]
+        (event,) = parse("Order Packed Out", {**NAMED, "items": items}).events
+        assert event.type is EventType.PACK_COMPLETED
+        assert event.lines[0].quantities == {Measure.PACKED: Decimal(2)}
+        (event,) = parse("Order Packed Out", {**NAMED, "items": [{"id": 1, "sku": "A"}]}).events
+        assert (event.type, event.lines) == (EventType.PACK_COMPLETED, ())
+
+    def test_a_label_is_no_shipment(self) -> None:
+        (event,) = parse("Package Added", {**NAMED, "package_id": 3, **label("1Z1")}).events
+        assert event.type is EventType.LABEL_CREATED
+
+
+class TestShipments:
+    def tracking(self, **more: Any) -> list[str]:
+        (event,) = parse("Shipment Update", shipped(**more)).events
+        parcels = [ref for ref in event.objects if ref.kind is ObjectKind.PACKAGE]
+        return [parcel.identifiers[0].value for parcel in parcels]
+
+    def test_the_labels_inside_the_packages_are_right(self) -> None:
+        packages = [label("1Z1"), label("1Z2"), label("1Z2")]
+        assert self.tracking(tracking_number="LEGACY", packages=packages) == ["1Z1", "1Z2"]
+        assert self.tracking(tracking_number="LEGACY") == ["LEGACY"]
+
+    @pytest.mark.parametrize("number", [None, "", "Pickup", "N/A", "0"])
+    def test_a_text_is_no_tracking_number(self, number: str | None) -> None:
+        assert self.tracking(tracking_number=number) == []
+
+    def test_a_shipment_is_a_part_of_its_own_and_one_fact(self) -> None:
+        (event,) = parse("Shipment Update", shipped()).events
+        assert event.type is EventType.SHIPMENT_CONFIRMED
+        assert (event.key, event.part) == ("shipment 5 confirmed", "shipment 5")
+        assert event.lines[0].quantities == {Measure.SHIPPED: Decimal(2)}
+
+    def test_a_negative_quantity_parks(self) -> None:
+        lines = [{"id": "L-1", "sku": "A", "quantity": -2}]
+        with pytest.raises(PayloadError) as caught:
+            parse("Shipment Update", shipped(line_items=lines))
+        assert caught.value.reason is Reason.QUANTITY
+
+
+class TestReturns:
+    def test_what_was_received_counts_and_not_what_was_agreed(self) -> None:
+        items = [{"id": 1, "sku": "A", "quantity": 3, "quantity_received": 1}]
+        body = {**NAMED, "return_id": 9, "status": "complete", "items": items}
+        (event,) = parse("Return Update", body).events
+        assert (event.type, event.part) == (EventType.RETURN_RECEIVED, "return 9")
+        assert event.lines[0].quantities == {Measure.RETURNED: Decimal(1)}
+
+
+class TestNothingForUs:
+    @pytest.mark.parametrize(
+        "kind",
+        ["Inventory Update", "Inventory Change", "PO Update", "Capture Payment", "Print Barcode"],
+    )
+    def test_it_is_said_in_a_sentence(self, kind: str) -> None:
+        parsed = parse(kind, {})
+        assert parsed.events == ()
+        assert parsed.ignored.startswith(f"{kind}: ")
+
+    @pytest.mark.parametrize("flag", ["1", 1, True])
+    def test_test_messages_count_only_where_it_is_wished(self, flag: object) -> None:
+        body = {**shipped(), "test": flag}
+        assert "test" in parse("Shipment Update", body).ignored
+        assert parse("Shipment Update", body, test_traffic="yes").events
+
+    def test_an_unknown_kind_is_kept_on_the_order_it_names_or_parks(self) -> None:
+        (event,) = parse("Order Quarantined", NAMED).events
+        assert (event.type, event.raw_type) == (EventType.UNMAPPED, "Order Quarantined")
+        with pytest.raises(PayloadError) as caught:
+            parse("Weather Update", {})
+        assert caught.value.reason is Reason.MAPPING

@@ -1,0 +1,95 @@
+"""Marked orders are claimed without waiting, and no mark is lost on the way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from visibility.correlate.marks import claim, mark, put_off
+from visibility.models.objects import BusinessObject, ObjectRelation, Refold
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def made(kind: str = "order", **more: object) -> int:
+    return BusinessObject.objects.create(kind=kind, **more).pk
+
+
+def part(child: int, *parents: int) -> int:
+    for parent in parents:
+        ObjectRelation.objects.create(parent_id=parent, child_id=child, event_id=0)
+    return child
+
+
+@contextmanager
+def folded_elsewhere(order: int) -> Iterator[None]:
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute(
+            "SELECT 1 FROM visibility_businessobject WHERE id = %s FOR NO KEY UPDATE", [order]
+        )
+        yield
+        other.rollback()
+
+
+def taken(limit: int = 10) -> list[int]:
+    with transaction.atomic():
+        return list(claim(limit).orders)
+
+
+def left() -> list[int]:
+    return list(Refold.objects.order_by("pk").values_list("object_id", flat=True))
+
+
+def test_an_order_is_claimed_once_with_all_its_marks() -> None:
+    order = made()
+    parcel = part(made("package"), part(made("shipment"), order))
+    mark([order])
+    mark([parcel])
+    mark([order])
+    with transaction.atomic():
+        found = claim(10)
+    assert (list(found.orders), len(found.marks)) == ([order], 3)
+    assert left() == []
+
+
+def test_another_workers_order_keeps_its_mark_and_nobody_waits() -> None:
+    first, second = made(), made()
+    mark([first, second])
+    with folded_elsewhere(first):
+        assert taken(limit=1) == [second]
+        assert left() == [first]
+    assert taken() == [first]
+
+
+def test_a_mark_goes_only_with_all_the_orders_it_leads_to() -> None:
+    one, other = made(), made()
+    shared = part(made("shipment"), one, other)
+    mark([shared])
+    with folded_elsewhere(other):
+        assert taken() == []
+        assert left() == [shared]
+    assert taken(limit=1) == [one, other]
+    assert left() == []
+
+
+def test_a_merged_order_leads_to_its_winner_and_an_orphan_to_nothing() -> None:
+    winner = made()
+    loser = made(merged_into_id=winner)
+    mark([loser, made("shipment")])
+    assert taken() == [winner]
+    assert left() == []
+
+
+def test_the_oldest_marks_come_first_and_what_is_put_off_comes_later() -> None:
+    orders = [made() for _ in range(4)]
+    for order in reversed(orders):
+        mark([order])
+    with transaction.atomic():
+        found = claim(2)
+        assert list(found.orders) == orders[2:]
+        transaction.set_rollback(True)
+    assert sorted(put_off(found.marks)) == orders[2:]
+    assert taken() == orders[:2]
+    assert sorted(left()) == orders[2:]

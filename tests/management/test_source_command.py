@@ -1,0 +1,49 @@
+"""What `manage.py source try` prints: one line of JSON for each file, and nothing is stored."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+ORDER = "ST*850*0001~BEG*00*SA*PO-1**20260105~PO1*1*{quantity}*EA*2**VN*A~SE*4*0001~"
+
+
+def tried(connector: str, folder: Path, *bodies: str) -> list[dict[str, Any]]:
+    names = []
+    for number, body in enumerate(bodies):
+        path = folder / f"{number}.txt"
+        path.write_text(body)
+        names.append(str(path))
+    out = StringIO()
+    call_command("source", "try", connector, *names, stdout=out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_each_file_is_told_in_a_line_of_its_own(tmp_path: Path) -> None:
+    read, ignored, parked = tried(
+        "x12", tmp_path, ORDER.format(quantity=5), "ST*997*0001~AK1*PO*7~AK9*A~SE*4*0001~", "hello"
+    )
+    assert read["events"][0]["lines"][0]["quantities"] == {"ordered": "5"}
+    assert ignored == {"ignored": "997 of group PO 7: accepted"}
+    assert list(parked) == ["parked"]
+
+
+def test_a_file_with_good_and_bad_documents_tells_both(tmp_path: Path) -> None:
+    bad = ORDER.replace("0001", "0002").format(quantity="five")
+    (both,) = tried("x12", tmp_path, ORDER.format(quantity=5) + bad)
+    assert len(both["events"]) == 1
+    assert "ST 850 0002" in both["parked"]
+
+
+def test_what_the_pipeline_would_park_is_parked_here_too(tmp_path: Path) -> None:
+    (parked,) = tried("x12", tmp_path, ORDER.format(quantity="9" * 25))
+    assert list(parked) == ["parked"]
+    assert "more than anyone trades" in parked["parked"]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"gone\.edi: No such file"):
+        call_command("source", "try", "x12", str(tmp_path / "gone.edi"))

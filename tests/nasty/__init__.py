@@ -1,0 +1,1 @@
+"""Whatever a sender can get wrong, over real HTTP, in between good messages."""

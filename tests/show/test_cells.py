@@ -1,0 +1,226 @@
+"""Facts of the folded orders, and the cells that are their sums."""
+
+import threading
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from importlib import import_module
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from tests.show.told import THE_SECOND, at, delivered, ordered, shipped, timeline
+from visibility.models import (
+    BusinessObject,
+    DirtyCell,
+    KpiCell,
+    KpiFact,
+    Order,
+    OrderLine,
+    Refold,
+)
+from visibility.models.moment import database_now
+from visibility.show import cells
+from visibility.show.kpi import Measured
+from visibility.show.kpis.fill_rate import FillRate
+from visibility.timeline import Timeline
+
+pytestmark = pytest.mark.django_db
+
+
+def order() -> int:
+    return BusinessObject.objects.create(kind="order").id
+
+
+def told(shipped_of_b: int = 1, day: int = 3, **attributes: str) -> Timeline:
+    """An order of two lines; A left whole, B as given."""
+    attributes = {"channel": "Web", "warehouse": "Dallas", "customer_group": "Retail"} | attributes
+    return timeline(
+        [
+            ordered({"A": 5, "B": 3}, THE_SECOND, **attributes),
+            shipped({"A": 5, "B": shipped_of_b}, at(day)),
+        ]
+    )
+
+
+def settle(timelines: Mapping[int, Timeline]) -> None:
+    cells.record(timelines)
+    cells.recompute()
+
+
+def cell(kpi: str = "fill_rate", **fields: object) -> KpiCell:
+    return KpiCell.objects.get(kpi=kpi, **fields)
+
+
+def test_two_orders_of_a_day_add_up_to_one_cell() -> None:
+    settle({order(): told(), order(): told(3)})
+    found = cell()
+    assert (found.day, found.channel, found.warehouse) == (date(2026, 3, 3), "Web", "Dallas")
+    assert (found.orders, int(found.numerator), int(found.denominator)) == (2, 3, 4)
+    assert (found.values, found.excluded) == ([0.5, 1.0], {})
+
+
+def test_what_is_left_out_is_counted_by_reason() -> None:
+    bare = timeline([ordered({"A": 5}, channel="Web", warehouse="Dallas", customer_group="Retail")])
+    settle({order(): bare, order(): bare})
+    found = cell()
+    assert (found.orders, int(found.denominator)) == (0, 0)
+    assert found.excluded == {"no_cut_off": 2}
+
+
+def test_lines_set_aside_are_added_up_by_reason_and_come_and_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measured(aside: dict[str, int], excluded: str = "") -> None:
+        found = Measured(date(2026, 3, 3), Decimal(1), Decimal(1), excluded, aside)
+        monkeypatch.setattr(FillRate, "measure", lambda *_: found)
+
+    one, two = order(), order()
+    measured({"unit": 2, "unknown_sku": 1})
+    settle({one: told(), two: told()})
+    assert cell().aside == {"unit": 4, "unknown_sku": 2}
+    measured({"unit": 1})
+    settle({two: told()})
+    assert cell().aside == {"unit": 3, "unknown_sku": 1}
+    measured({"unit": 1}, excluded="unit")
+    settle({two: told()})
+    assert cell().aside == {"unit": 2, "unknown_sku": 1}
+    measured({})
+    settle({one: told(), two: told()})
+    assert cell().aside == {}
+
+
+def test_what_was_set_aside_before_it_was_added_up_is_counted_again() -> None:
+    for number, state in (("SO-1", "aside"), ("SO-2", "shipped")):
+        thing = BusinessObject.objects.create(kind="order")
+        found = Order.objects.create(object=thing, number=number)
+        for key in "AB":
+            OrderLine.objects.create(order=found, key=key, position=1, state=state)
+    (operation,) = import_module("visibility.migrations.0010_count_aside").Migration.operations
+    with connection.cursor() as cursor:
+        cursor.execute(operation.sql)
+    assert [one.object_id for one in Refold.objects.all()] == [
+        Order.objects.get(number="SO-1").object_id
+    ]
+
+
+def test_recording_the_same_again_touches_nothing() -> None:
+    one = order()
+    settle({one: told()})
+    before = KpiFact.objects.get(kpi="fill_rate").id
+    cells.record({one: told()})
+    assert not DirtyCell.objects.exists()
+    assert KpiFact.objects.get(kpi="fill_rate").id == before
+    assert cells.recompute() == 0
+
+
+def test_an_order_that_moves_to_another_day_leaves_the_old_one() -> None:
+    one = order()
+    settle({one: told(day=3)})
+    cells.record({one: told(day=4)})
+    assert set(DirtyCell.objects.filter(kpi="fill_rate").values_list("day", flat=True)) == {
+        date(2026, 3, 3),
+        date(2026, 3, 4),
+    }
+    cells.recompute()
+    assert [found.day for found in KpiCell.objects.filter(kpi="fill_rate")] == [date(2026, 3, 4)]
+
+
+def test_an_order_that_moves_to_another_warehouse_leaves_the_old_cell() -> None:
+    one, other = order(), order()
+    settle({one: told(), other: told()})
+    settle({one: told(warehouse="Reno")})
+    found = dict(KpiCell.objects.filter(kpi="fill_rate").values_list("warehouse", "orders"))
+    assert found == {"Dallas": 1, "Reno": 1}
+
+
+def test_a_fact_that_no_longer_holds_is_taken_out() -> None:
+    one = order()
+    settle({one: told()})
+    settle({one: timeline([ordered({"A": 5}, promised_at="2026-04-20")])})
+    assert not KpiFact.objects.filter(kpi="fill_rate").exists()
+    assert not KpiCell.objects.filter(kpi="fill_rate").exists()
+
+
+def test_a_merged_order_is_forgotten() -> None:
+    one, other = order(), order()
+    settle({one: told(), other: told(3)})
+    cells.forget([one])
+    cells.recompute()
+    assert cell().orders == 1
+    assert not KpiFact.objects.filter(order_id=one).exists()
+
+
+def test_a_duration_keeps_each_orders_value_for_percentiles() -> None:
+    def took(day: int) -> Timeline:
+        return timeline([ordered({"A": 5}), shipped({"A": 5}, at(3)), delivered(at(day))])
+
+    settle({order(): took(5), order(): took(5)})
+    assert cell("order_cycle_time").values == [3 * 86_400.0] * 2
+
+
+def test_orders_of_any_number_cost_the_same_statements(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    timelines = {order(): told() for _ in range(30)}
+    with django_assert_num_queries(1):
+        cells.record(timelines)
+
+
+def test_an_attribute_from_outside_may_be_longer_than_its_column() -> None:
+    settle({order(): told(channel="x" * 500, warehouse="y" * 500, customer_group="z" * 500)})
+    assert len(cell().warehouse) == 100
+
+
+def test_silence_counts_once_the_promise_has_passed() -> None:
+    now = database_now()
+    one, two, three = order(), order(), order()
+    for which, promised, folded in (
+        (one, now - timedelta(hours=1), now - timedelta(hours=2)),
+        (two, now - timedelta(hours=1), now),
+        (three, now + timedelta(hours=1), now - timedelta(hours=2)),
+    ):
+        Order.objects.create(
+            object_id=which, number="x", status="released", promised_at=promised, folded_at=folded
+        )
+    assert cells.overdue(now) == [one]
+
+
+def test_a_bare_promised_date_is_over_at_its_midnight(settings: Settings) -> None:
+    settings.TIME_ZONE = "America/Chicago"
+    one = order()
+    Order.objects.create(
+        object_id=one, number="x", status="released", promised_at=at(10, 0), folded_at=at(10, 9)
+    )
+    assert cells.overdue(at(11, 4)) == []
+    assert cells.overdue(at(11, 6)) == [one]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_side_by_side_leave_the_exact_sum() -> None:
+    ids = [order() for _ in range(24)]
+    errors: list[BaseException] = []
+
+    def work(mine: list[int]) -> None:
+        try:
+            for one in mine:
+                with transaction.atomic():
+                    cells.record({one: told()})
+                cells.recompute(limit=2)
+        except BaseException as error:  # shown by the assertion below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(ids[place::4],)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while cells.recompute():
+        continue
+    assert errors == []
+    found = cell()
+    assert (found.orders, found.numerator, found.denominator) == (24, Decimal(24), Decimal(48))

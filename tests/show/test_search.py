@@ -1,0 +1,126 @@
+"""Any number leads to its order: whole, in part, or with a slip of the finger."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from connectors.canonical import ObjectKind, Scheme
+from tests.correlate.told import connect, tell, word
+from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
+from visibility.show import search
+
+pytestmark = pytest.mark.django_db
+LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
+
+
+@pytest.fixture(autouse=True)
+def _told() -> None:
+    connect()
+    name = {"customer_no": "C1", "customer_name": "Quist Electric"}
+    tell(
+        [
+            word("erp", "order.received", 1, order="SO-104711", lines=LINE, attributes=name),
+            word("erp", "order.received", 1, order="SO-204999", lines=LINE, attributes=name),
+        ]
+    )
+
+
+def numbers(hits: list[search.Hit]) -> list[str]:
+    """What the hits are called."""
+    return [hit.number for hit in hits]
+
+
+# Where each kind of number stands, below the order or on it.
+KINDS = {
+    Scheme.SHIPMENT: ObjectKind.SHIPMENT,
+    Scheme.DELIVERY: ObjectKind.SHIPMENT,
+    Scheme.BOL: ObjectKind.SHIPMENT,
+    Scheme.PRO: ObjectKind.SHIPMENT,
+    Scheme.SSCC: ObjectKind.PACKAGE,
+    Scheme.TRACKING: ObjectKind.PACKAGE,
+    Scheme.INVOICE: ObjectKind.INVOICE,
+    Scheme.CREDIT_MEMO: ObjectKind.INVOICE,
+    Scheme.RMA: ObjectKind.RETURN,
+}
+
+
+@pytest.mark.parametrize("strong", [True, False])
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_every_kind_of_number_finds_the_order(scheme: Scheme, strong: bool) -> None:
+    order = Order.objects.get(number="SO-104711")
+    kind = KINDS.get(scheme, ObjectKind.ORDER)
+    held = order.object
+    if kind is not ObjectKind.ORDER:
+        held = BusinessObject.objects.create(kind=kind.value)
+        ObjectRelation.objects.create(parent=order.object, child=held, event_id=1)
+    Identifier.objects.create(
+        kind=kind.value,
+        scheme=scheme.value,
+        issuer="x",
+        value="ZX900817",
+        raw="zx900817",
+        strong=strong,
+        object=held,
+    )
+    (hit,) = search.exact(" zx900817 ")
+    assert hit.number == "SO-104711"
+    assert search.SCHEMES[scheme.value] in hit.why
+    assert len(Scheme) >= 12
+
+
+@pytest.mark.parametrize(
+    "typed", ["SO-104712", "SO-104 711", "SO-10711", "SO-1047111", "SO-107411", "so-904711"]
+)
+def test_typing_the_wrong_digit_still_helps(typed: str) -> None:
+    assert numbers(search.close(typed)) == ["SO-104711"]
+
+
+def test_two_slips_still_help() -> None:
+    assert numbers(search.close("SO-194712"))[0] == "SO-104711"
+
+
+def test_what_is_like_nothing_finds_nothing() -> None:
+    assert not search.close("QQ-77777777")
+    assert not search.close("%%%%%%%%")
+    assert not search.partly("zzz")
+
+
+@pytest.mark.parametrize("typed", ["4711", "so-1047", "104711"])
+def test_a_part_of_a_number_is_enough(typed: str) -> None:
+    assert "SO-104711" in numbers(search.partly(typed))
+
+
+def test_signs_of_patterns_are_only_signs() -> None:
+    assert not search.partly("SO_104")
+    assert not search.partly("%%%")
+    assert not search.customers("%%%")
+
+
+def test_a_customer_is_found_by_a_part_of_the_name_and_counted_no_further_than_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert search.customers("quist") == [("Quist Electric", "C1", 2)]
+    monkeypatch.setattr(search, "MOST_COUNTED", 1)
+    assert search.customers("ELEC") == [("Quist Electric", "C1", 1)]
+    assert search.counted(1) == "1+"
+    assert CustomerName.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (search.EXACT, {"values": ["SO-104711"], "limit": 50}),
+        (search.EXACT, {"values": search.slips("SO-104712"), "limit": 5}),
+        (search.PARTLY, {"like": "%4711%", "limit": 10}),
+        (search.CUSTOMERS, ["%quist%", 100]),
+    ],
+)
+def test_no_search_reads_a_whole_table(
+    statement: str, parameters: dict[str, Any] | list[Any]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(search.STEPWISE)
+        cursor.execute(f"EXPLAIN {statement}", parameters)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan" not in plan

@@ -1,0 +1,1 @@
+"""Find the objects events speak of, and fold the orders they touch."""

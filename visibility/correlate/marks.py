@@ -1,0 +1,170 @@
+"""What follows for touched objects: folded again, now or when their time has come; orphans."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from visibility.models import bulk
+
+ORPHANED = """
+INSERT INTO visibility_orphan (object_id)
+SELECT o.id FROM visibility_businessobject o
+WHERE o.id = ANY(%s) AND o.kind IN ('shipment', 'package', 'invoice', 'return')
+    AND o.merged_into_id IS NULL
+    AND EXISTS (SELECT 1 FROM visibility_eventobject link WHERE link.object_id = o.id)
+    AND NOT EXISTS (SELECT 1 FROM visibility_objectrelation r WHERE r.child_id = o.id)
+ORDER BY o.id ON CONFLICT DO NOTHING
+"""
+
+# From anything touched up to the orders it belongs to; merged ones lead to their winner.
+LOCK = """
+WITH RECURSIVE up (id) AS (
+    SELECT coalesce(o.merged_into_id, o.id) FROM visibility_businessobject o
+    WHERE o.id = ANY(%s)
+    UNION
+    SELECT r.parent_id FROM up JOIN visibility_objectrelation r ON r.child_id = up.id
+)
+SELECT o.id FROM up JOIN visibility_businessobject o ON o.id = up.id
+WHERE o.kind = 'order' AND o.merged_into_id IS NULL
+ORDER BY o.id FOR NO KEY UPDATE OF o
+"""
+MARKED = """
+SELECT id, object_id FROM visibility_refold
+WHERE touched_at <= coalesce(%s, clock_timestamp()) ORDER BY touched_at, id LIMIT %s
+"""
+# Level by level, because the planner knows how many rows an array has, and of a recursion nothing.
+WHAT = """
+SELECT id, kind = 'order', coalesce(merged_into_id, id) FROM visibility_businessobject
+WHERE id = ANY(%s)
+"""
+PARENTS = "SELECT child_id, parent_id FROM visibility_objectrelation WHERE child_id = ANY(%s)"
+LOCK_FREE = """
+SELECT o.id FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted (id, place)
+JOIN visibility_businessobject o ON o.id = wanted.id
+WHERE o.kind = 'order' AND o.merged_into_id IS NULL
+ORDER BY wanted.place LIMIT %s FOR NO KEY UPDATE OF o SKIP LOCKED
+"""
+TAKE_OFF = """
+DELETE FROM visibility_refold WHERE id IN (
+    SELECT id FROM visibility_refold WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED
+) RETURNING id
+"""
+PUT_OFF = """
+UPDATE visibility_refold SET touched_at = clock_timestamp() + interval '1 minute'
+WHERE id = ANY(%s) RETURNING object_id
+"""
+# An order has some ten marks while its first messages are read: all of them are taken at once.
+MARKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Marks taken off the list, and the orders they led to, locked."""
+
+    marks: Sequence[int]
+    orders: Sequence[int]
+
+
+def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
+    """Take off marks set by then, and lock the orders they lead to, some `limit` of them.
+
+    An order that another worker holds keeps its marks: whoever waits for nobody meets no deadlock.
+    A mark goes only with all the orders that were seen from it, so that none is forgotten.
+    """
+    with bulk.cursor() as cursor:
+        cursor.execute(MARKED, [touched_by, limit * MARKS])
+        marked: list[tuple[int, int]] = cursor.fetchall()
+    orders = _orders({object_id for _, object_id in marked})
+    leads = {mark: orders[object_id] for mark, object_id in marked}
+    wanted = list(dict.fromkeys(order for found in leads.values() for order in found))
+    together = max(limit, len(next(iter(leads.values()), ())))
+    with bulk.cursor() as cursor:
+        cursor.execute(LOCK_FREE, [wanted, together])
+        held = {row[0] for row in cursor.fetchall()}
+        free = [mark for mark, found in leads.items() if held.issuperset(found)]
+        cursor.execute(TAKE_OFF, [free])
+        marks = [row[0] for row in cursor.fetchall()]
+    return Claimed(marks, sorted({order for mark in marks for order in leads[mark]}))
+
+
+def _orders(object_ids: Collection[int]) -> dict[int, list[int]]:
+    """The orders that each of these objects belongs to; merged ones lead to their winner."""
+    above: dict[int, set[int]] = defaultdict(set)
+    seen: set[int] = set()
+    orders: set[int] = set()
+    level = set(object_ids)
+    with bulk.cursor() as cursor:
+        while level:
+            seen |= level
+            cursor.execute(WHAT, [sorted(level)])
+            for object_id, is_order, winner in cursor.fetchall():
+                if winner != object_id:
+                    above[object_id].add(winner)
+                elif is_order:
+                    orders.add(object_id)
+            cursor.execute(PARENTS, [sorted(level)])
+            for child, parent in cursor.fetchall():
+                above[child].add(parent)
+            level = {found for object_id in level for found in above[object_id]} - seen
+    return {object_id: sorted(_reach(object_id, above) & orders) for object_id in object_ids}
+
+
+def _reach(start: int, onward: Mapping[int, Collection[int]]) -> set[int]:
+    """Everything that can be got to from here, and here."""
+    found, ahead = {start}, [start]
+    while ahead:
+        new = set(onward.get(ahead.pop(), ())) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def put_off(marks: Sequence[int]) -> list[int]:
+    """These wait a minute, so that what stands behind them gets its turn; their objects."""
+    with bulk.cursor() as cursor:
+        cursor.execute(PUT_OFF, [list(marks)])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def lock(touched: Collection[int]) -> list[int]:
+    """Lock the orders that any of these objects belongs to, in the order of their ids."""
+    with bulk.cursor() as cursor:
+        cursor.execute(LOCK, [sorted(touched)])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def mark(object_ids: Collection[int]) -> None:
+    """The orders these belong to are to be folded."""
+    if object_ids:
+        with bulk.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO visibility_refold (object_id) SELECT unnest(%s::bigint[])",
+                [sorted(object_ids)],
+            )
+
+
+def mark_later(told: Sequence[tuple[int, datetime, datetime]]) -> None:
+    """What lies ahead has no effect yet: its orders are folded again when its time has come.
+
+    `told`: object, when it happens, when we heard of it.
+    """
+    ahead = [(o, at) for o, at, heard in told if at > heard]
+    if ahead:
+        with bulk.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO visibility_refold (object_id, touched_at) "
+                "SELECT * FROM unnest(%s::bigint[], %s::timestamptz[])",
+                [list(column) for column in zip(*ahead, strict=True)],
+            )
+
+
+def orphans(candidates: Collection[int], *, claimed: Collection[int]) -> None:
+    """Note those that belong to nothing; the claimed ones no longer do."""
+    with bulk.cursor() as cursor:
+        if claimed:
+            cursor.execute(
+                "DELETE FROM visibility_orphan WHERE object_id = ANY(%s)", [sorted(set(claimed))]
+            )
+        if candidates:
+            cursor.execute(ORPHANED, [sorted(candidates)])

@@ -1,0 +1,42 @@
+"""manage.py replay: set parked messages waiting again."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from visibility.models import InboundMessage, MessageState
+from visibility.models.moment import database_now
+from visibility.normalise import replay
+from visibility.pipeline import nudge
+
+CHUNK = 1000
+
+
+class Command(BaseCommand):
+    """Safe to run twice: what has been applied stays applied."""
+
+    help = "Replay parked messages, by reason, by source or by number."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--reason", default="")
+        parser.add_argument("--source", default="")
+        parser.add_argument("--id", type=int, action="append", default=[])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not (options["reason"] or options["source"] or options["id"]):
+            raise CommandError("Say which: --reason, --source or --id.")
+        parked = InboundMessage.objects.filter(state=MessageState.PARKED)
+        if options["reason"]:
+            parked = parked.filter(reason=options["reason"])
+        if options["source"]:
+            parked = parked.filter(source__slug=options["source"])
+        if options["id"]:
+            parked = parked.filter(pk__in=options["id"])
+        ids = list(parked.order_by("pk").values_list("pk", flat=True))
+        count = 0
+        for start in range(0, len(ids), CHUNK):
+            count += replay(ids[start : start + CHUNK], by=None, now=database_now())
+        nudge("advance")
+        self.stdout.write(json.dumps({"replayed": count}))

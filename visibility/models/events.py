@@ -1,0 +1,61 @@
+"""What the messages say: canonical events and the objects they name."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from connectors.canonical import CanonicalEvent, EventType
+from visibility.models.intake import Source
+from visibility.models.objects import BusinessObject
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event about to be stored."""
+
+    message_id: int
+    source_id: int
+    event: CanonicalEvent
+    occurred_at: datetime
+    received_at: datetime
+    content_hash: str
+
+
+class Event(models.Model):
+    """One canonical event. Partitioned by `occurred_at`; `(source, key, content_hash, occurred_at)`
+    is unique. `withdrawn`: another version of its message counts instead.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    key = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    type = models.CharField(max_length=40, choices=[(t.value, t.value) for t in EventType])
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    message_id = models.BigIntegerField()
+    data = models.JSONField()
+    withdrawn = models.BooleanField(default=False)
+
+    class Meta:
+        managed = False
+        db_table = "visibility_event"
+
+
+class EventObject(models.Model):
+    """An event points at an object (OCEL: E2O); `ref` is the reference's index in the event."""
+
+    object = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, db_index=False)
+    event_id = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+    ref = models.SmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["object", "event_id", "ref"], name="event_object_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["event_id"], name="event_object_event")]

@@ -1,0 +1,129 @@
+"""Kept as they came: sources, their messages, their cursors."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from connectors.base import Connector, Role
+from connectors.payload import Reason
+from connectors.shelf import systems
+
+
+class MessageState(models.TextChoices):
+    """A message's one fate; duplicates are counted on `MessageKey`."""
+
+    WAITING = "waiting"
+    APPLIED = "applied"
+    PARKED = "parked"
+
+
+class Source(models.Model):
+    """One outside system that talks to us: its connector, its settings, its secrets."""
+
+    slug = models.SlugField(unique=True, max_length=60)
+    title = models.CharField(max_length=120)
+    connector = models.CharField(max_length=60)
+    role = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Role])
+    config = models.JSONField(default=dict)
+    # Encrypted: [{"secret": ..., "until": RFC 3339 or null}], newest first; see receive/secrets.py.
+    sealed_secrets = models.TextField(default="", blank=True)
+    enabled = models.BooleanField(default=True)
+    owner = models.CharField(max_length=80, default="", blank=True)
+    # Silent when nothing came for so long; null: it may be silent as long as it likes.
+    expect_every = models.DurationField(null=True, default=timedelta(hours=1))
+    poll_every = models.DurationField(default=timedelta(minutes=1))
+    next_poll_at = models.DateTimeField(null=True)
+    poll_error = models.TextField(default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def system(self) -> Connector:
+        """The connector, with this source's settings."""
+        return systems()[self.connector]({**self.config, "source": self.slug})
+
+
+class Cursor(models.Model):
+    """How far a poller has read; moves in the transaction that keeps the rows."""
+
+    source = models.OneToOneField(Source, on_delete=models.PROTECT, primary_key=True)
+    value = models.TextField(default="")
+    moved_at = models.DateTimeField(db_default=Now())
+
+
+class InboundMessage(models.Model):
+    """One message, byte for byte, and the queue of the pipeline. Partitioned by `received_at`."""
+
+    id = models.BigIntegerField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    received_at = models.DateTimeField()
+    dedupe_key = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    state = models.CharField(max_length=10, choices=MessageState.choices)
+    reason = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Reason])
+    detail = models.TextField(default="")
+    attempts = models.IntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "visibility_inbound_message"
+
+
+class MessageKey(models.Model):
+    """What was received already, for at least 400 days: it outlives the partitions of the messages.
+
+    Two rows with one dedupe key and two hashes are two versions of one message (same key, other
+    content): both are kept, one is effective.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    dedupe_key = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    message_id = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    repeats = models.IntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "dedupe_key", "content_hash"], name="message_key_once"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["message_id"], name="message_key_message"),
+            models.Index(
+                fields=["source"], condition=Q(repeats__gt=0), name="message_key_repeated"
+            ),
+        ]
+
+
+class Refusal(models.Model):
+    """Requests that were refused, by source, reason and hour: counted, never stored."""
+
+    slug = models.CharField(max_length=60)
+    status = models.IntegerField()
+    hour = models.DateTimeField()
+    count = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["slug", "status", "hour"], name="refusal_once")
+        ]
+
+
+def silent_since(source: Source, last: datetime | None, now: datetime) -> datetime | None:
+    """Since when a source owes us a word, or None while it is within its own rhythm."""
+    if source.expect_every is None:
+        return None
+    heard = last or source.created_at
+    return heard if now - heard > source.expect_every else None

@@ -1,0 +1,136 @@
+"""Derived from the events of an order: rebuilt, never patched."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from visibility.models.objects import BusinessObject
+from visibility.timeline.model import MilestoneCode, Status
+from visibility.timeline.words import LineState
+
+
+class Order(models.Model):
+    """The folded state of one order, as lists and searches need it."""
+
+    object = models.OneToOneField(BusinessObject, on_delete=models.PROTECT, primary_key=True)
+    key = models.TextField()
+    number = models.CharField(max_length=200)
+    customer_po = models.CharField(max_length=200, default="")
+    customer_no = models.CharField(max_length=100, default="")
+    customer_name = models.CharField(max_length=250, default="")
+    customer_group = models.CharField(max_length=100, default="")
+    channel = models.CharField(max_length=60, default="")
+    warehouse = models.CharField(max_length=100, default="")
+    carrier = models.CharField(max_length=100, default="")
+    currency = models.CharField(max_length=8, default="")
+    total = models.DecimalField(max_digits=24, decimal_places=4, null=True)
+    status = models.CharField(max_length=24, choices=[(s.value, s.value) for s in Status])
+    status_since = models.DateTimeField(null=True)
+    # Everything customer service would call it: words of `timeline.words.State`.
+    states = ArrayField(models.CharField(max_length=24), default=list)
+    conflict_count = models.IntegerField(default=0)
+    answer = models.TextField(default="")
+    awaited = models.TextField(default="")
+    is_open = models.BooleanField(default=True)
+    line_count = models.IntegerField(default=0)
+    lines_shipped = models.IntegerField(default=0)
+    ordered_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField(null=True)
+    promised_at = models.DateTimeField(null=True)
+    first_promised_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+    shipped_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    last_event_at = models.DateTimeField(null=True)
+    last_source = models.CharField(max_length=60, default="")
+    event_count = models.IntegerField(default=0)
+    folded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["-last_event_at", "-object"], name="order_last_event"),
+            models.Index(fields=["status", "-last_event_at"], name="order_status"),
+            models.Index(
+                fields=["status", "status_since"], condition=Q(is_open=True), name="order_open"
+            ),
+            models.Index(fields=["-ordered_at"], name="order_ordered"),
+            GinIndex(fields=["states"], name="order_states"),
+            models.Index(fields=["customer_name"], name="order_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderLine(models.Model):
+    """One line and what is known of its quantities, in the line's unit."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    key = models.CharField(max_length=300)
+    position = models.IntegerField()
+    sku = models.CharField(max_length=250, default="")
+    description = models.TextField(default="")
+    unit = models.CharField(max_length=20, default="")
+    state = models.CharField(
+        max_length=24, choices=[(s.value, s.value) for s in LineState], default="unknown"
+    )
+    flags = ArrayField(models.CharField(max_length=24), default=list)
+    price = models.DecimalField(max_digits=24, decimal_places=4, null=True)
+    ordered = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    allocated = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    backordered = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    picked = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    packed = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    shipped = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    delivered = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    invoiced = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    returned = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    credited = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    cancelled = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "key"], name="order_line_once")
+        ]
+
+
+class Shipment(models.Model):
+    """One shipment of an order, whichever systems spoke of it."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="shipments")
+    key = models.TextField()
+    carrier = models.CharField(max_length=100, default="")
+    tracking = ArrayField(models.CharField(max_length=200), default=list)
+    status = models.CharField(max_length=40, default="")
+    shipped_at = models.DateTimeField(null=True)
+    first_scan_at = models.DateTimeField(null=True)
+    last_scan_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    eta = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "key"], name="shipment_once")
+        ]
+
+
+class Milestone(models.Model):
+    """A step on the rail: when planned, first reached, completed, and how much of the quantity."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="milestones")
+    code = models.CharField(max_length=20, choices=[(c.value, c.value) for c in MilestoneCode])
+    planned_at = models.DateTimeField(null=True)
+    reached_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    share = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    source = models.CharField(max_length=60, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "code"], name="milestone_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["code", "reached_at"], name="milestone_reached")]

@@ -1,0 +1,1 @@
+"""Tells people and open pages: the outbox, its channels, the live doorbell."""

@@ -1,0 +1,320 @@
+"""What follows what: the stages in their order, and every Celery task.
+
+A task is a doorbell around a function that looks for due work in PostgreSQL. Losing any of them
+costs seconds: the scheduler rings every few seconds, and the worker looks by itself (`steward`).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from celery import current_app, shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import close_old_connections, connection, transaction
+
+from visibility.correlate import marks
+from visibility.evaluate import failing
+from visibility.evaluate.sweep import sweep as sweep_all
+from visibility.master import imports, rereading
+from visibility.models.changes import head
+from visibility.models.moment import database_now
+from visibility.notify import live, outbox
+from visibility.pipeline.folding import decide, fold_orders, imagine, refold
+from visibility.pipeline.reading import BATCH, take, take_again
+from visibility.pipeline.stopping import stopping
+from visibility.receive import drops, polling
+from visibility.receive.http import Client
+from visibility.show import cells
+
+__all__ = [
+    "advance",
+    "decide",
+    "fold_all",
+    "fold_orders",
+    "imagine",
+    "nudge",
+    "refold",
+    "sweep_once",
+    "take",
+    "take_again",
+    "take_all",
+    "tend_master",
+]
+log = logging.getLogger(__name__)
+# While a backlog is read, what it touches is folded this seldom: most of it changes again.
+PATIENCE_SECONDS = 2.5
+_backlog = threading.Event()
+# A file of master data rests so many times as long as it works.
+PAUSE = 3.0
+# And then lets orders that are being worked on go first, so long at most.
+GIVE_WAY_SECONDS = 0.5
+# One stuck in the middle of an answer that its client does not read is not ended by any timeout.
+STUCK = """
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+    AND wait_event = 'ClientWrite' AND backend_xid IS NOT NULL
+    AND state_change < clock_timestamp() - make_interval(secs => %s)
+"""
+STUCK_SECONDS = 30
+
+
+def advance() -> int:
+    """Take all waiting messages through all stages, one after the other; how many were settled."""
+    total = take_all()
+    fold_all()
+    return total
+
+
+def take_all(*, batches: int = 100) -> int:
+    """Normalise and correlate what waits; another thread folds meanwhile what was touched."""
+    total = 0
+    for turn in range(batches):
+        if stopping.is_set():
+            break
+        # Every second batch is a fresh one, so that a backlog does not hold up what is new.
+        settled = (take(fresh=True) if turn % 2 else 0) or take()
+        if not turn % 10:
+            settled += take_again()
+        total += settled
+        if not settled:
+            break
+        if settled < BATCH // 2:
+            _backlog.clear()
+        else:
+            _backlog.set()
+        if turn:
+            nudge("fold")
+    _backlog.clear()
+    return total
+
+
+def fold_all() -> int:
+    """Fold what was touched until nothing is left; how many objects that were."""
+    total = 0
+    while not stopping.is_set():
+        _let_read()
+        touched, folded = database_now(), 0
+        while not stopping.is_set() and (batch := refold(touched_by=touched)):
+            folded += batch
+        total += folded
+        if not folded:
+            break
+    while not stopping.is_set() and cells.recompute():
+        pass
+    return total
+
+
+def _let_read() -> None:
+    """A backlog is being read that touches the same orders: fold them once, not at each batch."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while _backlog.is_set() and time.monotonic() < until:
+        if stopping.wait(0.05):
+            return
+
+
+def _after_orders(seconds: float) -> None:
+    """Rest so long, and then until no order is being worked on, within limits."""
+    stopping.wait(seconds)
+    until = time.monotonic() + GIVE_WAY_SECONDS
+    while time.monotonic() < until and (_busy["advance"].locked() or _busy["fold"].locked()):
+        if stopping.wait(0.02):
+            return
+
+
+def make_partitions() -> None:
+    """The months ahead of both partitioned tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
+            "FROM unnest(ARRAY['visibility_inbound_message', 'visibility_event']) AS parent, "
+            "generate_series(0, 3) AS n"
+        )
+
+
+def poll_due() -> int:
+    """Ask every source whose time has come; what came is taken on at once."""
+    now = database_now()
+    kept = sum(polling.poll(source_id, http=Client(), now=now) for source_id in polling.due(now))
+    if kept:
+        nudge("advance")
+    return kept
+
+
+def collect_files() -> int:
+    """Take the files that were dropped; what came is taken on at once."""
+    kept = drops.collect(now=database_now())
+    if kept:
+        nudge("advance")
+    return kept
+
+
+def tend_master(pace: imports.Pace) -> int:
+    """Take the files of master data on, and hand what they concern to the fold, unhurried."""
+    moved = imports.work(pace)
+    with transaction.atomic():
+        while rereading.begin_watching():
+            pass
+    fed = rereading.feed()
+    if fed:
+        nudge("fold")
+    return moved + fed
+
+
+def sweep_once() -> int:
+    """Judge what has become due, and tell open pages."""
+    now = database_now()
+    marks.mark(cells.overdue(now))
+    with transaction.atomic():
+        marks.mark(failing.mended(now=now))
+    changed = sweep_all(now=now)
+    if changed:
+        live.announce(head(), ["alert"])
+        nudge("deliver")
+    return changed
+
+
+def release_stuck() -> int:
+    """End sessions that hold locks for a client which no longer reads; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(STUCK, [STUCK_SECONDS])
+        ended = [row[0] for row in cursor.fetchall()]
+    if ended:
+        log.warning("sessions that nobody reads were ended pids=%s", ended)
+    return len(ended)
+
+
+def nudge(name: str) -> None:
+    """Ring a task's doorbell. Never raises: whatever no bell announced is found by the clock.
+
+    After a failure it is left alone for a while: a broker that hangs must not slow each batch.
+    """
+    if time.monotonic() < _bell["quiet_until"]:
+        return
+    try:
+        current_app.send_task(f"visibility.{name}", expires=10, retry=False)
+    except Exception as error:  # a doorbell: the work itself is safe in PostgreSQL
+        _bell["quiet_until"] = time.monotonic() + BELL_PAUSE_SECONDS
+        log.warning("nudge=%s error=%s", name, type(error).__name__)
+
+
+BELL_PAUSE_SECONDS = 3.0
+_bell = {"quiet_until": 0.0}
+
+
+@shared_task(name="visibility.advance")
+def advance_task(**_: object) -> None:
+    """See advance()."""
+    _alone("advance", take_all)
+    _alone("fold", fold_all)
+
+
+@shared_task(name="visibility.fold")
+def fold_task(**_: object) -> None:
+    """See fold_all()."""
+    _alone("fold", fold_all)
+
+
+@shared_task(name="visibility.sweep")
+def sweep_task(**_: object) -> None:
+    """See sweep_once()."""
+    _alone("sweep", sweep_once)
+
+
+@shared_task(name="visibility.poll")
+def poll_task(**_: object) -> None:
+    """See poll_due()."""
+    _alone("poll", poll_due)
+
+
+@shared_task(name="visibility.collect")
+def collect_task(**_: object) -> None:
+    """See collect_files()."""
+    _alone("collect", collect_files)
+
+
+@shared_task(name="visibility.deliver")
+def deliver_task(**_: object) -> None:
+    """See outbox.deliver()."""
+    _alone("deliver", lambda: outbox.deliver(now=database_now()))
+
+
+@shared_task(name="visibility.master")
+def master_task(**_: object) -> None:
+    """See tend_master()."""
+    _alone("master", SLOW_CHORES["master"])
+
+
+@shared_task(name="visibility.partitions")
+def partitions_task(**_: object) -> None:
+    """See make_partitions()."""
+    make_partitions()
+
+
+_busy = {
+    name: threading.Lock()
+    for name in (
+        "advance",
+        "fold",
+        "sweep",
+        "poll",
+        "collect",
+        "deliver",
+        "release_stuck",
+        "master",
+    )
+}
+_worked_at: dict[str, float] = {}
+
+
+def _alone(name: str, work: Callable[[], object]) -> None:
+    """One of a kind at a time in a process: a bell that rings meanwhile changes nothing."""
+    if not _busy[name].acquire(blocking=False):
+        return
+    try:
+        work()
+        _worked_at[name] = time.monotonic()
+    finally:
+        _busy[name].release()
+
+
+@worker_shutting_down.connect
+def stop_taking(**_: object) -> None:
+    """No new batch is begun; the one in hand is finished."""
+    stopping.set()
+
+
+CHORES: Mapping[str, Callable[[], object]] = {
+    "advance": take_all,
+    "fold": fold_all,
+    "sweep": sweep_once,
+    "poll": poll_due,
+    "collect": collect_files,
+    "deliver": lambda: outbox.deliver(now=database_now()),
+    "release_stuck": release_stuck,
+}
+# A file of master data takes minutes: it has a thread of its own.
+SLOW_CHORES: Mapping[str, Callable[[], object]] = {
+    "master": lambda: tend_master(
+        imports.Pace(share=PAUSE, rest=_after_orders, stop=stopping.is_set)
+    ),
+}
+
+
+@worker_ready.connect
+def start_steward(**_: object) -> None:
+    """With the broker away no bell rings: the worker looks by itself."""
+    for chores in (CHORES, SLOW_CHORES):
+        threading.Thread(target=_steward, args=(chores,), name="steward", daemon=True).start()
+
+
+def _steward(chores: Mapping[str, Callable[[], object]]) -> None:
+    while not stopping.wait(1):
+        for name, work in chores.items():
+            if time.monotonic() - _worked_at.get(name, 0.0) < 5:
+                continue
+            try:
+                close_old_connections()
+                _alone(name, work)
+            except Exception:  # recorded; the next round tries again
+                log.exception("steward chore=%s failed", name)

@@ -1,0 +1,1 @@
+"""Keep what comes in, durably and once, before anyone looks inside."""

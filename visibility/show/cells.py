@@ -1,0 +1,202 @@
+"""The finished numbers: facts of the folded orders, and the cells that are their sums."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import transaction
+
+from connectors.canonical import Attribute
+from visibility.models import bulk
+from visibility.show.kpi_shelf import shelf
+from visibility.timeline import Timeline
+
+COLUMNS = (
+    "orders",
+    "kpis",
+    "versions",
+    "days",
+    "channels",
+    "warehouses",
+    "groups",
+    "numerators",
+    "denominators",
+    "excluded",
+    "asides",
+)
+FACTS = """
+WITH fresh AS (
+    SELECT * FROM unnest(
+        %(orders)s::bigint[], %(kpis)b::text[], %(versions)s::int[], %(days)s::date[],
+        %(channels)b::text[], %(warehouses)b::text[], %(groups)b::text[],
+        %(numerators)s::numeric[], %(denominators)s::numeric[], %(excluded)b::text[],
+        %(asides)b::text[]
+    ) AS f (order_id, kpi, version, day, channel, warehouse, customer_group,
+        numerator, denominator, excluded, aside)
+), old AS (
+    SELECT * FROM visibility_kpifact WHERE order_id = ANY(%(touched)s)
+), gone AS (
+    DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%(touched)s)
+        AND NOT EXISTS (
+            SELECT FROM fresh WHERE fresh.order_id = fact.order_id AND fresh.kpi = fact.kpi)
+    RETURNING kpi, day
+), put AS (
+    INSERT INTO visibility_kpifact AS fact (order_id, kpi, version, day, channel, warehouse,
+        customer_group, numerator, denominator, excluded, aside)
+    SELECT order_id, kpi, version, day, channel, warehouse, customer_group,
+        numerator, denominator, excluded, aside::jsonb
+    FROM fresh ORDER BY order_id, kpi
+    ON CONFLICT (order_id, kpi) DO UPDATE SET version = excluded.version, day = excluded.day,
+        channel = excluded.channel, warehouse = excluded.warehouse,
+        customer_group = excluded.customer_group, numerator = excluded.numerator,
+        denominator = excluded.denominator, excluded = excluded.excluded,
+        aside = excluded.aside
+    WHERE (fact.version, fact.day, fact.channel, fact.warehouse, fact.customer_group,
+            fact.numerator, fact.denominator, fact.excluded, fact.aside)
+        IS DISTINCT FROM (excluded.version, excluded.day, excluded.channel, excluded.warehouse,
+            excluded.customer_group, excluded.numerator, excluded.denominator, excluded.excluded,
+            excluded.aside)
+    RETURNING fact.order_id, fact.kpi, fact.day
+)
+INSERT INTO visibility_dirtycell (kpi, day)
+SELECT kpi, day FROM put
+UNION SELECT kpi, day FROM gone
+UNION SELECT old.kpi, old.day FROM old JOIN put USING (order_id, kpi)
+ORDER BY 1, 2
+"""
+CLAIM = """
+WITH taken AS (
+    SELECT id FROM visibility_dirtycell ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM visibility_dirtycell USING taken WHERE visibility_dirtycell.id = taken.id
+RETURNING visibility_dirtycell.kpi, visibility_dirtycell.day
+"""
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 4711))"
+SUMS = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(kpis)b::text[], %(days)s::date[]) AS w (kpi, day)
+), fact AS (
+    SELECT f.* FROM visibility_kpifact f JOIN wanted USING (kpi, day)
+), reasons AS (
+    SELECT kpi, day, channel, warehouse, customer_group, jsonb_object_agg(excluded, n) AS excluded
+    FROM (
+        SELECT kpi, day, channel, warehouse, customer_group, excluded, count(*) AS n
+        FROM fact WHERE excluded <> ''
+        GROUP BY kpi, day, channel, warehouse, customer_group, excluded
+    ) counted
+    GROUP BY kpi, day, channel, warehouse, customer_group
+), asides AS (
+    SELECT kpi, day, channel, warehouse, customer_group, jsonb_object_agg(reason, n) AS aside
+    FROM (
+        SELECT kpi, day, channel, warehouse, customer_group, reason, sum(lines::int) AS n
+        FROM fact, jsonb_each_text(aside) AS a (reason, lines) WHERE excluded = ''
+        GROUP BY kpi, day, channel, warehouse, customer_group, reason
+    ) counted
+    GROUP BY kpi, day, channel, warehouse, customer_group
+), summed AS (
+    SELECT kpi, day, channel, warehouse, customer_group,
+        count(*) FILTER (WHERE excluded = '') AS orders,
+        coalesce(sum(numerator) FILTER (WHERE excluded = ''), 0) AS numerator,
+        coalesce(sum(denominator) FILTER (WHERE excluded = ''), 0) AS denominator,
+        coalesce(
+            array_agg(numerator / denominator ORDER BY numerator / denominator)
+                FILTER (WHERE excluded = '' AND denominator <> 0), '{}'
+        )::float8[] AS values
+    FROM fact GROUP BY kpi, day, channel, warehouse, customer_group
+), gone AS (
+    DELETE FROM visibility_kpicell cell USING wanted
+    WHERE cell.kpi = wanted.kpi AND cell.day = wanted.day AND NOT EXISTS (
+        SELECT FROM summed WHERE summed.kpi = cell.kpi AND summed.day = cell.day
+            AND summed.channel = cell.channel AND summed.warehouse = cell.warehouse
+            AND summed.customer_group = cell.customer_group)
+)
+INSERT INTO visibility_kpicell AS cell (kpi, day, channel, warehouse, customer_group,
+    orders, numerator, denominator, "values", excluded, aside)
+SELECT kpi, day, channel, warehouse, customer_group,
+    orders, numerator, denominator, values, coalesce(reasons.excluded, '{}'),
+    coalesce(asides.aside, '{}')
+FROM summed LEFT JOIN reasons USING (kpi, day, channel, warehouse, customer_group)
+LEFT JOIN asides USING (kpi, day, channel, warehouse, customer_group)
+ON CONFLICT (kpi, day, channel, warehouse, customer_group) DO UPDATE SET
+    orders = excluded.orders, numerator = excluded.numerator,
+    denominator = excluded.denominator, "values" = excluded."values", excluded = excluded.excluded,
+    aside = excluded.aside
+WHERE (cell.orders, cell.numerator, cell.denominator, cell."values", cell.excluded,
+        cell.aside)
+    IS DISTINCT FROM (excluded.orders, excluded.numerator, excluded.denominator,
+        excluded."values", excluded.excluded, excluded.aside)
+"""
+OVERDUE = """
+SELECT object_id
+FROM visibility_order, LATERAL (
+    SELECT CASE WHEN (promised_at AT TIME ZONE 'UTC')::time = '00:00'
+        THEN ((promised_at AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE %(zone)s
+        ELSE promised_at END AS moment
+) cut_off
+WHERE promised_at <= %(now)s AND folded_at < promised_at + interval '2 days'
+    AND cut_off.moment <= %(now)s AND folded_at < cut_off.moment + interval '5 seconds'
+ORDER BY promised_at LIMIT %(limit)s
+"""
+
+
+def record(timelines: Mapping[int, Timeline]) -> None:
+    """Write how each order counts, in the caller's transaction, and mark the days that changed."""
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for order_id, timeline in sorted(timelines.items()):
+        for code, kpi in shelf().items():
+            measured = kpi.measure(timeline, settings.TIME_ZONE)
+            if measured is None:
+                continue
+            row = (
+                order_id,
+                code,
+                kpi.version,
+                measured.day,
+                timeline.attributes.get(Attribute.CHANNEL, "")[:60],
+                timeline.attributes.get(Attribute.WAREHOUSE, "")[:100],
+                timeline.attributes.get(Attribute.CUSTOMER_GROUP, "")[:100],
+                measured.numerator,
+                measured.denominator,
+                measured.excluded,
+                orjson.dumps(measured.aside, option=orjson.OPT_SORT_KEYS).decode(),
+            )
+            for name, value in zip(COLUMNS, row, strict=True):
+                columns[name].append(value)
+    _write(timelines, columns)
+
+
+def forget(orders: Collection[int]) -> None:
+    """Take out orders that are no more (merged into others)."""
+    _write(orders, {name: [] for name in COLUMNS})
+
+
+def _write(touched: Collection[int], columns: Mapping[str, list[Any]]) -> None:
+    if touched:
+        with bulk.cursor() as cursor:
+            cursor.execute(FACTS, {**columns, "touched": sorted(touched)})
+
+
+def recompute(limit: int = 500) -> int:
+    """Sum the marked days again; return how many (KPI, day) were summed.
+
+    Facts and marks are committed together. The sums are taken in a statement that begins after the
+    day's lock is held, so a fact that it does not see has left a mark for the next turn.
+    """
+    with transaction.atomic(), bulk.cursor() as cursor:
+        cursor.execute(CLAIM, [limit])
+        days = sorted(set(cursor.fetchall()))
+        if not days:
+            return 0
+        for kpi, day in days:
+            cursor.execute(LOCK, [f"kpi {kpi} {day}"])
+        cursor.execute(SUMS, {"kpis": [k for k, _ in days], "days": [d for _, d in days]})
+    return len(days)
+
+
+def overdue(now: datetime, *, limit: int = 1000) -> list[int]:
+    """Orders whose cut-off has passed since they were folded: their silence counts from then on."""
+    with bulk.cursor() as cursor:
+        cursor.execute(OVERDUE, {"now": now, "zone": settings.TIME_ZONE, "limit": limit})
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,15 @@
+"""The KPIs on the shelf, loaded once."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from connectors.plugins import load
+from visibility.show import kpis
+from visibility.show.kpi import Kpi
+
+
+@cache
+def shelf() -> Mapping[str, Kpi]:
+    """Every KPI by its code, in the order of the titles."""
+    found = {code: kind() for code, kind in load(kpis, Kpi, "code").items()}
+    return dict(sorted(found.items(), key=lambda item: item[1].title))

@@ -1,0 +1,1 @@
+"""Requests, HTML, sockets, people."""
