@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import Settings
 
 from tests.show.told import THE_SECOND, at, delivered, ordered, shipped, timeline
 from visibility.models import (
@@ -21,8 +20,7 @@ from visibility.models import (
     OrderLine,
     Refold,
 )
-from visibility.models.moment import database_now
-from visibility.show import cells
+from visibility.show import buckets, cells
 from visibility.show.kpi import Measured
 from visibility.show.kpis.fill_rate import FillRate
 from visibility.timeline import Timeline
@@ -51,7 +49,7 @@ def settle(timelines: Mapping[int, Timeline]) -> None:
 
 
 def cell(kpi: str = "fill_rate", **fields: object) -> KpiCell:
-    return KpiCell.objects.get(kpi=kpi, **fields)
+    return KpiCell.objects.get(kpi=kpi, grain=0, **fields)
 
 
 def test_two_orders_of_a_day_add_up_to_one_cell() -> None:
@@ -59,7 +57,7 @@ def test_two_orders_of_a_day_add_up_to_one_cell() -> None:
     found = cell()
     assert (found.day, found.channel, found.warehouse) == (date(2026, 3, 3), "Web", "Dallas")
     assert (found.orders, int(found.numerator), int(found.denominator)) == (2, 3, 4)
-    assert (found.values, found.excluded) == ([0.5, 1.0], {})
+    assert (found.buckets, found.counts, found.excluded) == ([], [], {})
 
 
 def test_what_is_left_out_is_counted_by_reason() -> None:
@@ -125,15 +123,16 @@ def test_an_order_that_moves_to_another_day_leaves_the_old_one() -> None:
         date(2026, 3, 4),
     }
     cells.recompute()
-    assert [found.day for found in KpiCell.objects.filter(kpi="fill_rate")] == [date(2026, 3, 4)]
+    assert cell().day == date(2026, 3, 4)
+    assert {found.day for found in KpiCell.objects.filter(kpi="fill_rate")} == {date(2026, 3, 4)}
 
 
 def test_an_order_that_moves_to_another_warehouse_leaves_the_old_cell() -> None:
     one, other = order(), order()
     settle({one: told(), other: told()})
     settle({one: told(warehouse="Reno")})
-    found = dict(KpiCell.objects.filter(kpi="fill_rate").values_list("warehouse", "orders"))
-    assert found == {"Dallas": 1, "Reno": 1}
+    fine = KpiCell.objects.filter(kpi="fill_rate", grain=0)
+    assert dict(fine.values_list("warehouse", "orders")) == {"Dallas": 1, "Reno": 1}
 
 
 def test_a_fact_that_no_longer_holds_is_taken_out() -> None:
@@ -153,12 +152,38 @@ def test_a_merged_order_is_forgotten() -> None:
     assert not KpiFact.objects.filter(order_id=one).exists()
 
 
-def test_a_duration_keeps_each_orders_value_for_percentiles() -> None:
+def test_every_slice_is_a_sum_of_its_own() -> None:
+    settle({order(): told(), order(): told(3), order(): told(warehouse="Reno", channel="EDI")})
+    found = {
+        (c.grain, c.channel, c.warehouse, c.customer_group): (c.orders, int(c.numerator))
+        for c in KpiCell.objects.filter(kpi="fill_rate")
+    }
+    assert found == {
+        (0, "Web", "Dallas", "Retail"): (2, 3),
+        (0, "EDI", "Reno", "Retail"): (1, 1),
+        (1, "Web", "Dallas", ""): (2, 3),
+        (1, "EDI", "Reno", ""): (1, 1),
+        (2, "Web", "", "Retail"): (2, 3),
+        (2, "EDI", "", "Retail"): (1, 1),
+        (3, "Web", "", ""): (2, 3),
+        (3, "EDI", "", ""): (1, 1),
+        (4, "", "Dallas", "Retail"): (2, 3),
+        (4, "", "Reno", "Retail"): (1, 1),
+        (5, "", "Dallas", ""): (2, 3),
+        (5, "", "Reno", ""): (1, 1),
+        (6, "", "", "Retail"): (3, 4),
+        (7, "", "", ""): (3, 4),
+    }
+
+
+def test_a_duration_keeps_a_histogram_of_its_orders_for_percentiles() -> None:
     def took(day: int) -> Timeline:
         return timeline([ordered({"A": 5}), shipped({"A": 5}, at(3)), delivered(at(day))])
 
     settle({order(): took(5), order(): took(5)})
-    assert cell("order_cycle_time").values == [3 * 86_400.0] * 2
+    (bucket,) = cell("order_cycle_time").buckets
+    assert buckets.middle(bucket) == pytest.approx(3 * 86_400, rel=0.01)
+    assert cell("order_cycle_time").counts == [2]
 
 
 def test_orders_of_any_number_cost_the_same_statements(
@@ -172,30 +197,6 @@ def test_orders_of_any_number_cost_the_same_statements(
 def test_an_attribute_from_outside_may_be_longer_than_its_column() -> None:
     settle({order(): told(channel="x" * 500, warehouse="y" * 500, customer_group="z" * 500)})
     assert len(cell().warehouse) == 100
-
-
-def test_silence_counts_once_the_promise_has_passed() -> None:
-    now = database_now()
-    one, two, three = order(), order(), order()
-    for which, promised, folded in (
-        (one, now - timedelta(hours=1), now - timedelta(hours=2)),
-        (two, now - timedelta(hours=1), now),
-        (three, now + timedelta(hours=1), now - timedelta(hours=2)),
-    ):
-        Order.objects.create(
-            object_id=which, number="x", status="released", promised_at=promised, folded_at=folded
-        )
-    assert cells.overdue(now) == [one]
-
-
-def test_a_bare_promised_date_is_over_at_its_midnight(settings: Settings) -> None:
-    settings.TIME_ZONE = "America/Chicago"
-    one = order()
-    Order.objects.create(
-        object_id=one, number="x", status="released", promised_at=at(10, 0), folded_at=at(10, 9)
-    )
-    assert cells.overdue(at(11, 4)) == []
-    assert cells.overdue(at(11, 6)) == [one]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -54,6 +54,16 @@ PUT_OFF = """
 UPDATE visibility_refold SET touched_at = clock_timestamp() + interval '1 minute'
 WHERE id = ANY(%s) RETURNING object_id
 """
+# One that is being folded is left alone: what it writes says when to look again.
+OVERDUE = """
+WITH over AS (
+    UPDATE visibility_order SET promise_ends_at = NULL WHERE object_id IN (
+        SELECT object_id FROM visibility_order WHERE promise_ends_at <= %s
+        ORDER BY promise_ends_at LIMIT %s FOR UPDATE SKIP LOCKED
+    ) RETURNING object_id
+)
+INSERT INTO visibility_refold (object_id) SELECT object_id FROM over
+"""
 # An order has some ten marks while its first messages are read: all of them are taken at once.
 MARKS = 10
 
@@ -142,6 +152,13 @@ def mark(object_ids: Collection[int]) -> None:
                 "INSERT INTO visibility_refold (object_id) SELECT unnest(%s::bigint[])",
                 [sorted(object_ids)],
             )
+
+
+def mark_overdue(now: datetime, *, limit: int = 1000) -> int:
+    """Orders whose promise has ended since they were folded are folded again; how many."""
+    with bulk.cursor() as cursor:
+        cursor.execute(OVERDUE, [now, limit])
+        return cursor.rowcount
 
 
 def mark_later(told: Sequence[tuple[int, datetime, datetime]]) -> None:

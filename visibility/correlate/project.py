@@ -13,6 +13,7 @@ from visibility.models.folded import folded
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.answer import answer
+from visibility.timeline.first_ship import promise
 from visibility.timeline.model import moment
 from visibility.timeline.promises import FIRST
 
@@ -124,7 +125,17 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
         "folded_at": now,
+        "promise_ends_at": _promise_ends(timeline),
     }
+
+
+def _promise_ends(timeline: Timeline) -> datetime | None:
+    """The end of a promise that is still to be kept."""
+    promised = promise(timeline, settings.TIME_ZONE)
+    if promised is None or timeline.completed(MilestoneCode.DELIVERED):
+        return None
+    moment, _ = promised
+    return moment if moment > timeline.as_of else None
 
 
 def number_of(timeline: Timeline) -> str:

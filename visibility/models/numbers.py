@@ -32,8 +32,14 @@ class KpiFact(models.Model):
 
 
 class KpiCell(models.Model):
-    """One KPI on one day for one channel, warehouse and customer group."""
+    """One KPI on one day for one channel, warehouse and customer group, or for all of one.
 
+    `grain`: the dimensions it sums over, as GROUPING() has them: 4 channels, 2 warehouses,
+    1 customer groups; those are then empty. So a page reads as many cells as it shows, however
+    many orders there are.
+    """
+
+    grain = models.SmallIntegerField()
     kpi = models.CharField(max_length=60)
     day = models.DateField()
     channel = models.CharField(max_length=60)
@@ -42,15 +48,16 @@ class KpiCell(models.Model):
     orders = models.IntegerField()
     numerator = models.DecimalField(max_digits=32, decimal_places=6)
     denominator = models.DecimalField(max_digits=32, decimal_places=6)
-    # Each order's own value, sorted, for medians and percentiles of any slice.
-    values = ArrayField(models.FloatField(), default=list)
+    # A histogram of each order's own value, for percentiles: see `show/buckets.py`.
+    buckets = ArrayField(models.IntegerField(), default=list)
+    counts = ArrayField(models.IntegerField(), default=list)
     excluded = models.JSONField(default=dict)
     aside = models.JSONField(default=dict)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kpi", "day", "channel", "warehouse", "customer_group"],
+                fields=["grain", "kpi", "day", "channel", "warehouse", "customer_group"],
                 name="kpi_cell_once",
             )
         ]

@@ -49,6 +49,8 @@ class Order(models.Model):
     last_source = models.CharField(max_length=60, default="")
     event_count = models.IntegerField(default=0)
     folded_at = models.DateTimeField(db_default=Now())
+    # While the end of the promise lies ahead of goods that are owed: silence counts from then on.
+    promise_ends_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [
@@ -60,6 +62,11 @@ class Order(models.Model):
             models.Index(fields=["-ordered_at"], name="order_ordered"),
             GinIndex(fields=["states"], name="order_states"),
             models.Index(fields=["customer_name"], name="order_customer"),
+            models.Index(
+                fields=["promise_ends_at"],
+                condition=Q(promise_ends_at__isnull=False),
+                name="order_promise_ends",
+            ),
         ]
 
     def __str__(self) -> str:

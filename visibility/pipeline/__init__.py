@@ -164,7 +164,7 @@ def tend_master(pace: imports.Pace) -> int:
 def sweep_once() -> int:
     """Judge what has become due, and tell open pages."""
     now = database_now()
-    marks.mark(cells.overdue(now))
+    marks.mark_overdue(now)
     with transaction.atomic():
         marks.mark(failing.mended(now=now))
     changed = sweep_all(now=now)

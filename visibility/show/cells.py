@@ -1,7 +1,6 @@
 """The finished numbers: facts of the folded orders, and the cells that are their sums."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,6 +9,7 @@ from django.db import transaction
 
 from connectors.canonical import Attribute
 from visibility.models import bulk
+from visibility.show import buckets
 from visibility.show.kpi_shelf import shelf
 from visibility.timeline import Timeline
 
@@ -74,70 +74,65 @@ DELETE FROM visibility_dirtycell USING taken WHERE visibility_dirtycell.id = tak
 RETURNING visibility_dirtycell.kpi, visibility_dirtycell.day
 """
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 4711))"
+# GROUPING SETS: a grain names the dimensions that its cells sum over, as GROUPING() does.
 SUMS = """
 WITH wanted AS (
-    SELECT * FROM unnest(%(kpis)b::text[], %(days)s::date[]) AS w (kpi, day)
+    SELECT * FROM unnest(%(kpis)b::text[], %(days)s::date[], %(timed)s::boolean[])
+        AS w (kpi, day, timed)
 ), fact AS (
-    SELECT f.* FROM visibility_kpifact f JOIN wanted USING (kpi, day)
-), reasons AS (
-    SELECT kpi, day, channel, warehouse, customer_group, jsonb_object_agg(excluded, n) AS excluded
-    FROM (
-        SELECT kpi, day, channel, warehouse, customer_group, excluded, count(*) AS n
-        FROM fact WHERE excluded <> ''
-        GROUP BY kpi, day, channel, warehouse, customer_group, excluded
-    ) counted
-    GROUP BY kpi, day, channel, warehouse, customer_group
-), asides AS (
-    SELECT kpi, day, channel, warehouse, customer_group, jsonb_object_agg(reason, n) AS aside
-    FROM (
-        SELECT kpi, day, channel, warehouse, customer_group, reason, sum(lines::int) AS n
-        FROM fact, jsonb_each_text(aside) AS a (reason, lines) WHERE excluded = ''
-        GROUP BY kpi, day, channel, warehouse, customer_group, reason
-    ) counted
-    GROUP BY kpi, day, channel, warehouse, customer_group
+    SELECT f.*, CASE WHEN timed AND excluded = '' AND denominator <> 0 THEN
+        ceil(ln(greatest(numerator / denominator, 1)::float8) / ln(%(gamma)s::float8))::int
+    END AS bucket
+    FROM visibility_kpifact f JOIN wanted USING (kpi, day)
+), fine AS (
+    SELECT kpi, day, channel, warehouse, customer_group, excluded, bucket, NULL AS reason,
+        count(*) AS n, sum(numerator) AS numerator, sum(denominator) AS denominator
+    FROM fact GROUP BY 1, 2, 3, 4, 5, 6, 7
+    UNION ALL
+    SELECT kpi, day, channel, warehouse, customer_group, '', NULL, reason,
+        sum(lines::int), NULL, NULL
+    FROM fact, jsonb_each_text(aside) AS a (reason, lines) WHERE excluded = ''
+    GROUP BY 1, 2, 3, 4, 5, 8
+), part AS (
+    SELECT kpi, day, GROUPING(channel, warehouse, customer_group) AS grain,
+        coalesce(channel, '') AS channel, coalesce(warehouse, '') AS warehouse,
+        coalesce(customer_group, '') AS customer_group, excluded, bucket, reason,
+        sum(n)::int AS n, sum(numerator) AS numerator, sum(denominator) AS denominator
+    FROM fine
+    GROUP BY kpi, day, excluded, bucket, reason, CUBE (channel, warehouse, customer_group)
 ), summed AS (
-    SELECT kpi, day, channel, warehouse, customer_group,
-        count(*) FILTER (WHERE excluded = '') AS orders,
+    SELECT kpi, day, grain, channel, warehouse, customer_group,
+        coalesce(sum(n) FILTER (WHERE excluded = '' AND reason IS NULL), 0) AS orders,
         coalesce(sum(numerator) FILTER (WHERE excluded = ''), 0) AS numerator,
         coalesce(sum(denominator) FILTER (WHERE excluded = ''), 0) AS denominator,
-        coalesce(
-            array_agg(numerator / denominator ORDER BY numerator / denominator)
-                FILTER (WHERE excluded = '' AND denominator <> 0), '{}'
-        )::float8[] AS values
-    FROM fact GROUP BY kpi, day, channel, warehouse, customer_group
+        coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}')
+            AS buckets,
+        coalesce(array_agg(n ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}') AS counts,
+        coalesce(jsonb_object_agg(excluded, n) FILTER (WHERE excluded <> ''), '{}') AS excluded,
+        coalesce(jsonb_object_agg(reason, n) FILTER (WHERE reason IS NOT NULL), '{}') AS aside
+    FROM part GROUP BY kpi, day, grain, channel, warehouse, customer_group
 ), gone AS (
     DELETE FROM visibility_kpicell cell USING wanted
-    WHERE cell.kpi = wanted.kpi AND cell.day = wanted.day AND NOT EXISTS (
-        SELECT FROM summed WHERE summed.kpi = cell.kpi AND summed.day = cell.day
-            AND summed.channel = cell.channel AND summed.warehouse = cell.warehouse
-            AND summed.customer_group = cell.customer_group)
+    WHERE cell.kpi = wanted.kpi AND cell.day = wanted.day
+        AND cell.grain IN (0, 1, 2, 3, 4, 5, 6, 7) AND NOT EXISTS (
+            SELECT FROM summed WHERE summed.kpi = cell.kpi AND summed.day = cell.day
+                AND summed.grain = cell.grain AND summed.channel = cell.channel
+                AND summed.warehouse = cell.warehouse
+                AND summed.customer_group = cell.customer_group)
 )
-INSERT INTO visibility_kpicell AS cell (kpi, day, channel, warehouse, customer_group,
-    orders, numerator, denominator, "values", excluded, aside)
-SELECT kpi, day, channel, warehouse, customer_group,
-    orders, numerator, denominator, values, coalesce(reasons.excluded, '{}'),
-    coalesce(asides.aside, '{}')
-FROM summed LEFT JOIN reasons USING (kpi, day, channel, warehouse, customer_group)
-LEFT JOIN asides USING (kpi, day, channel, warehouse, customer_group)
-ON CONFLICT (kpi, day, channel, warehouse, customer_group) DO UPDATE SET
+INSERT INTO visibility_kpicell AS cell (kpi, day, grain, channel, warehouse, customer_group,
+    orders, numerator, denominator, buckets, counts, excluded, aside)
+SELECT kpi, day, grain, channel, warehouse, customer_group,
+    orders, numerator, denominator, buckets, counts, excluded, aside
+FROM summed
+ON CONFLICT (grain, kpi, day, channel, warehouse, customer_group) DO UPDATE SET
     orders = excluded.orders, numerator = excluded.numerator,
-    denominator = excluded.denominator, "values" = excluded."values", excluded = excluded.excluded,
-    aside = excluded.aside
-WHERE (cell.orders, cell.numerator, cell.denominator, cell."values", cell.excluded,
+    denominator = excluded.denominator, buckets = excluded.buckets, counts = excluded.counts,
+    excluded = excluded.excluded, aside = excluded.aside
+WHERE (cell.orders, cell.numerator, cell.denominator, cell.buckets, cell.counts, cell.excluded,
         cell.aside)
     IS DISTINCT FROM (excluded.orders, excluded.numerator, excluded.denominator,
-        excluded."values", excluded.excluded, excluded.aside)
-"""
-OVERDUE = """
-SELECT object_id
-FROM visibility_order, LATERAL (
-    SELECT CASE WHEN (promised_at AT TIME ZONE 'UTC')::time = '00:00'
-        THEN ((promised_at AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE %(zone)s
-        ELSE promised_at END AS moment
-) cut_off
-WHERE promised_at <= %(now)s AND folded_at < promised_at + interval '2 days'
-    AND cut_off.moment <= %(now)s AND folded_at < cut_off.moment + interval '5 seconds'
-ORDER BY promised_at LIMIT %(limit)s
+        excluded.buckets, excluded.counts, excluded.excluded, excluded.aside)
 """
 
 
@@ -191,12 +186,10 @@ def recompute(limit: int = 500) -> int:
             return 0
         for kpi, day in days:
             cursor.execute(LOCK, [f"kpi {kpi} {day}"])
-        cursor.execute(SUMS, {"kpis": [k for k, _ in days], "days": [d for _, d in days]})
+        kpis, dates = zip(*days, strict=True)
+        timed = [kpi in buckets.timed() for kpi in kpis]
+        cursor.execute(
+            SUMS,
+            {"kpis": list(kpis), "days": list(dates), "timed": timed, "gamma": buckets.GAMMA},
+        )
     return len(days)
-
-
-def overdue(now: datetime, *, limit: int = 1000) -> list[int]:
-    """Orders whose cut-off has passed since they were folded: their silence counts from then on."""
-    with bulk.cursor() as cursor:
-        cursor.execute(OVERDUE, {"now": now, "zone": settings.TIME_ZONE, "limit": limit})
-        return [row[0] for row in cursor.fetchall()]

@@ -1,6 +1,6 @@
 """The numbers as pages read them: sums of cells, never of events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from django.db import connection
 
+from visibility.show import buckets
 from visibility.show.kpi import Kpi, Unit
-from visibility.show.kpi_shelf import shelf
 
 # Fewer orders than this and a share says little.
 THIN = 30
@@ -38,6 +38,17 @@ class Filters:
                 parts.append(f"{table}{name} = %s")
                 values.append(value)
         return " AND ".join(parts), values
+
+    def cells(self, by: Collection[str] = ()) -> tuple[str, list[Any]]:
+        """The condition for finished cells, told apart by these dimensions."""
+        condition, values = self.where()
+        told = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
+        return f" AND grain = %s{condition}", [_grain(told), *values]
+
+
+def _grain(told: Collection[str]) -> int:
+    """The cells that tell these dimensions apart, and are sums over the others."""
+    return sum(2**bit for bit, name in enumerate(reversed(list(DIMENSIONS))) if name not in told)
 
 
 EVERYTHING = Filters()
@@ -152,33 +163,36 @@ def classes(
     kpi: Kpi, span: Span, filters: Filters = EVERYTHING, *, width: float, count: int
 ) -> list[int]:
     """How many orders have a value in each class of `width`; the last class takes all above."""
-    condition, values = filters.where()
+    condition, values = filters.cells()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT least(floor(value / %s), %s)::int, count(*)
-            FROM visibility_kpicell, unnest("values") AS value
-            WHERE kpi = %s AND day BETWEEN %s AND %s {condition} GROUP BY 1
+            SELECT bucket, sum(n)::int
+            FROM visibility_kpicell, unnest(buckets, counts) AS h (bucket, n)
+            WHERE kpi = %s AND day BETWEEN %s AND %s {condition} GROUP BY bucket
             """,  # noqa: S608  # the condition is made of our own column names
-            [width, count - 1, kpi.code, span.start, span.end, *values],
+            [kpi.code, span.start, span.end, *values],
         )
-        found = dict(cursor.fetchall())
-    return [found.get(place, 0) for place in range(count)]
+        rows = cursor.fetchall()
+    found = [0] * count
+    for bucket, orders in rows:
+        found[min(int(buckets.middle(bucket) / width), count - 1)] += orders
+    return found
 
 
 def choices(span: Span) -> dict[Dimension, list[str]]:
     """The values each dimension has in a span."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT array_agg(DISTINCT channel), array_agg(DISTINCT warehouse),
-                array_agg(DISTINCT customer_group)
-            FROM visibility_kpicell WHERE day BETWEEN %s AND %s
-            """,
-            [span.start, span.end],
+            " UNION ".join(
+                f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # our own names
+                f"WHERE grain = {_grain({name})} AND day BETWEEN %s AND %s"
+                for name in DIMENSIONS
+            ),
+            [span.start, span.end] * len(DIMENSIONS),
         )
-        row = cursor.fetchone()
-    return {name: sorted(row[place] or []) for place, name in enumerate(DIMENSIONS)}
+        rows = cursor.fetchall()
+    return {name: sorted(value for told, value in rows if told == name) for name in DIMENSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +223,7 @@ def open_age(now: datetime, filters: Filters = EVERYTHING) -> OpenAge:
 
 def _sums(codes: Sequence[str], span: Span, filters: Filters, by: Sequence[str]) -> list[Slice]:
     """Cells added up by columns (of our own naming). Percentiles are those of the orders."""
-    condition, values = filters.where()
+    condition, values = filters.cells(by)
     columns = ", ".join(f"({name})::text AS k{place}" for place, name in enumerate(by))
     keys = ", ".join(f"k{place}" for place in range(len(by)))
     with connection.cursor() as cursor:
@@ -218,34 +232,40 @@ def _sums(codes: Sequence[str], span: Span, filters: Filters, by: Sequence[str])
             WITH cell AS (
                 SELECT *, {columns} FROM visibility_kpicell
                 WHERE kpi = ANY(%s) AND day BETWEEN %s AND %s {condition}
+            ), histogram AS (
+                SELECT {keys}, bucket, sum(n) AS n
+                FROM cell, unnest(buckets, counts) AS h (bucket, n) GROUP BY {keys}, bucket
+            ), rising AS (
+                SELECT {keys}, bucket, sum(n) OVER (PARTITION BY {keys} ORDER BY bucket) AS up_to,
+                    sum(n) OVER (PARTITION BY {keys}) AS n
+                FROM histogram
             ), ranked AS (
-                SELECT {keys},
-                    percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY value) AS percentiles
-                FROM cell, unnest("values") AS value WHERE kpi = ANY(%s) GROUP BY {keys}
+                SELECT {keys}, min(bucket) FILTER (WHERE up_to >= n * 0.5) AS half,
+                    min(bucket) FILTER (WHERE up_to >= n * 0.9) AS most
+                FROM rising GROUP BY {keys}
             ), added AS (
                 SELECT {keys}, sum(orders) AS orders, sum(numerator) AS numerator,
                     sum(denominator) AS denominator
                 FROM cell GROUP BY {keys}
             )
-            SELECT {keys}, orders, numerator, denominator, percentiles
+            SELECT {keys}, orders, numerator, denominator, half, most
             FROM added LEFT JOIN ranked USING ({keys}) ORDER BY {keys}
             """,  # noqa: S608  # columns and condition are made of our own names
-            [list(codes), span.start, span.end, *values, _timed(codes)],
+            [list(codes), span.start, span.end, *values],
         )
         rows = cursor.fetchall()
     return [Slice(tuple(row[: len(by)]), _summary(*row[len(by) :])) for row in rows]
 
 
-def _timed(codes: Sequence[str]) -> list[str]:
-    """Those told by a median: a share needs no percentiles."""
-    return [code for code in codes if shelf()[code].unit is Unit.DURATION]
-
-
 def _summary(
-    orders: int, numerator: Decimal, denominator: Decimal, percentiles: Sequence[float] | None
+    orders: int,
+    numerator: Decimal,
+    denominator: Decimal,
+    half: int | None,
+    most: int | None,
 ) -> Summary:
-    median, p90 = percentiles or (None, None)
     value = numerator / denominator if denominator else None
+    median, p90 = (None if at is None else buckets.middle(at) for at in (half, most))
     return Summary(value, numerator, denominator, int(orders), median, p90)
 
 
@@ -253,7 +273,7 @@ def _reasons(
     codes: Sequence[str], span: Span, filters: Filters
 ) -> dict[tuple[str, str], dict[str, int]]:
     """By KPI, and `excluded` or `aside`: how many orders, or lines, for which reason."""
-    condition, values = filters.where()
+    condition, values = filters.cells()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

@@ -19,7 +19,8 @@ class OrderCycleTime(Kpi):
     definition = (
         "Time from the receipt of an order to the delivery of its last line (SCOR, gross: waiting "
         "included, calendar time). The order counts on the day of that delivery, in the "
-        "organisation's time zone; told as the median and the ninetieth percentile of the orders. "
+        "organisation's time zone; told as the median and the ninetieth percentile of the orders: "
+        "what half of them, and nine in ten, did not exceed, to within half a percent. "
         "Cancelled and rejected orders are left out. Orders without a time of receipt, or with a "
         "delivery before the receipt, are left out and counted. Open orders are not in it: their "
         "age stands beside it, so that a growing backlog can't improve the number."
