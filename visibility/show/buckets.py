@@ -1,8 +1,8 @@
 """Histograms that can be added up: percentiles of any slice, at a cost that orders do not raise.
 
 DDSketch (Masson, Rim, Lee: VLDB 2019): bucket i holds the values from GAMMA^(i-1) to GAMMA^i, each
-told by the one value in the middle, which is at most half a percent from any of them. What is under one second is one
-second.
+told by the one value in the middle, which is at most half a percent from any of them. What is under
+one second is one second.
 """
 
 from collections.abc import Collection
