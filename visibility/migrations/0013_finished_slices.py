@@ -29,6 +29,17 @@ class Migration(migrations.Migration):
                 name="order_promise_ends",
             ),
         ),
+        migrations.AddIndex(
+            "order",
+            models.Index(
+                fields=["ordered_at"],
+                include=["channel", "warehouse", "customer_group"],
+                condition=models.Q(
+                    is_open=True, delivered_at__isnull=True, ordered_at__isnull=False
+                ),
+                name="order_undelivered",
+            ),
+        ),
         migrations.RemoveConstraint("kpicell", "kpi_cell_once"),
         migrations.RemoveField("kpicell", "values"),
         migrations.AddField("kpicell", "grain", models.SmallIntegerField(), preserve_default=False),

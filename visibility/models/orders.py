@@ -63,6 +63,12 @@ class Order(models.Model):
             GinIndex(fields=["states"], name="order_states"),
             models.Index(fields=["customer_name"], name="order_customer"),
             models.Index(
+                fields=["ordered_at"],
+                include=["channel", "warehouse", "customer_group"],
+                condition=Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False),
+                name="order_undelivered",
+            ),
+            models.Index(
                 fields=["promise_ends_at"],
                 condition=Q(promise_ends_at__isnull=False),
                 name="order_promise_ends",

@@ -205,20 +205,24 @@ class OpenAge:
 
 
 def open_age(now: datetime, filters: Filters = EVERYTHING) -> OpenAge:
-    """Age of the orders not yet delivered."""
+    """Age of the orders not yet delivered; half of them are at most as old as the median."""
     condition, values = filters.where()
+    waiting = (
+        "FROM visibility_order WHERE is_open AND delivered_at IS NULL "
+        f"AND ordered_at IS NOT NULL {condition}"
+    )
     with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*), min(ordered_at) {waiting}", values)  # ours
+        orders, first = cursor.fetchone()
+        if not orders:
+            return OpenAge(0, None, None)
+        # Along the index: a sort of them all takes ten times as long.
         cursor.execute(
-            f"""
-            SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY %s - ordered_at),
-                max(%s - ordered_at)
-            FROM visibility_order
-            WHERE is_open AND delivered_at IS NULL AND ordered_at IS NOT NULL {condition}
-            """,  # noqa: S608  # the condition is made of our own column names
-            [now, now, *values],
+            f"SELECT ordered_at {waiting} ORDER BY ordered_at DESC OFFSET %s LIMIT 1",
+            [*values, (orders - 1) // 2],
         )
-        orders, median, oldest = cursor.fetchone()
-    return OpenAge(orders, median, oldest)
+        (middle,) = cursor.fetchone() or (first,)
+    return OpenAge(orders, now - middle, now - first)
 
 
 def _sums(codes: Sequence[str], span: Span, filters: Filters, by: Sequence[str]) -> list[Slice]:
