@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from tests.show.told import THE_SECOND, at, delivered, ordered, shipped, timeline
+from visibility import pipeline
 from visibility.models import (
     BusinessObject,
     DirtyCell,
@@ -197,6 +198,25 @@ def test_orders_of_any_number_cost_the_same_statements(
 def test_an_attribute_from_outside_may_be_longer_than_its_column() -> None:
     settle({order(): told(channel="x" * 500, warehouse="y" * 500, customer_group="z" * 500)})
     assert len(cell().warehouse) == 100
+
+
+def test_numbers_are_summed_while_folding_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [lambda: cells.record({order(): told()}), lambda: cells.record({order(): told()})]
+    seen: list[int] = []
+
+    def refold(**_: object) -> int:
+        seen.append(
+            sum(KpiCell.objects.filter(grain=7, kpi="fill_rate").values_list("orders", flat=True))
+        )
+        if not batches:
+            return 0
+        batches.pop()()
+        return 1
+
+    monkeypatch.setattr(pipeline, "refold", refold)
+    monkeypatch.setattr(pipeline, "SUM_SECONDS", -1)
+    pipeline.fold_all()
+    assert seen[:3] == [0, 1, 2]
 
 
 @pytest.mark.django_db(transaction=True)

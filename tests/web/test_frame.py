@@ -87,6 +87,7 @@ def test_nobody_without_a_role_has_a_bell_or_a_section() -> None:
 
 def test_a_bell_has_room_for_two_figures() -> None:
     assert [Bell(count).shown for count in (1, 99, 100)] == ["1", "99", "99+"]
+    assert Bell(100).label == "Alerts: more than 99 yours or unowned"
     assert Bell(0).label == "Alerts: none of yours, none unowned"
 
 

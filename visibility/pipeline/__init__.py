@@ -44,6 +44,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 # While a backlog is read, what it touches is folded this seldom: most of it changes again.
 PATIENCE_SECONDS = 2.5
+# However long folding goes on, the numbers are not older than this.
+SUM_SECONDS = 5.0
 _backlog = threading.Event()
 # A file of master data rests so many times as long as it works.
 PAUSE = 3.0
@@ -91,12 +93,15 @@ def take_all(*, batches: int = 100) -> int:
 
 def fold_all() -> int:
     """Fold what was touched until nothing is left; how many objects that were."""
-    total = 0
+    total, summed = 0, time.monotonic()
     while not stopping.is_set():
         _let_read()
         touched, folded = database_now(), 0
         while not stopping.is_set() and (batch := refold(touched_by=touched)):
             folded += batch
+            if time.monotonic() - summed > SUM_SECONDS:
+                cells.recompute()
+                summed = time.monotonic()
         total += folded
         if not folded:
             break

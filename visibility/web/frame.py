@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """The alerts in hand that are this person's or nobody's."""
+    """The alerts in hand that are this person's or nobody's, counted no further than is shown."""
 
     count: int
     url: str = "/alerts"
@@ -63,7 +63,8 @@ class Bell:
         """The count in words."""
         if not self.count:
             return "Alerts: none of yours, none unowned"
-        return f"Alerts: {self.count} yours or unowned"
+        many = f"more than {MANY}" if self.count > MANY else str(self.count)
+        return f"Alerts: {many} yours or unowned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def bell(user: User) -> Bell | None:
         return None
     wanted = Q(owner=user, state__in=IN_HAND) | Q(owner=None, state=AlertState.OPEN)
     alerts = visible(sources_only=roles(user) == {Role.INTEGRATOR})
-    return Bell(alerts.filter(wanted).count())
+    return Bell(alerts.filter(wanted)[: MANY + 1].count())
 
 
 def person(user: User) -> Person:
