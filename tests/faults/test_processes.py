@@ -3,6 +3,7 @@
 import random
 import time
 
+import pytest
 from psycopg import sql
 
 from tests.faults import faults
@@ -103,12 +104,17 @@ def test_f14_a_frozen_web_makes_senders_try_again(bed: Bed) -> None:
     assert sending.heard.unanswered > 0
 
 
-def test_f30_a_message_that_kills_its_worker_is_parked_and_holds_nobody_up(bed: Bed) -> None:
+@pytest.mark.parametrize("how", ["deadly", "endless"])
+def test_f30_a_message_that_ends_its_worker_is_parked_and_holds_nobody_up(
+    bed: Bed, how: str
+) -> None:
+    """It kills it; or it takes it for ever, until the worker ends itself."""
     bed.installation.kill("worker")
-    lease = "visibility.pipeline.reading:LEASE_SECONDS=1"
-    bed.installation.add("worker-mortal", FAULT_POISON="deadly-words", FAULT_PATCH=lease)
-    poison = Message("erp", "deadly", b'{"type": "deadly-words"}')
-    messages = bed.stories("F30", count=100)
+    reading = "visibility.pipeline.reading"
+    hasty = f"{reading}:LEASE_SECONDS=1,{reading}:READ_SECONDS=2"
+    bed.installation.add("worker-mortal", FAULT_POISON=f"{how}-words", FAULT_PATCH=hasty)
+    poison = Message("erp", how, f'{{"type": "{how}-words"}}'.encode())
+    messages = bed.stories(f"F30{how[0]}", count=100)
     messages.insert(50, poison)
     sending = bed.send(messages, rate=200)
     sending.finish()
@@ -117,8 +123,8 @@ def test_f30_a_message_that_kills_its_worker_is_parked_and_holds_nobody_up(bed: 
         bed.installation.revive_only("worker-mortal")
         return int(bed.court.ask(WAITING)[0][0])
 
-    until(lambda: left() <= 1, seconds=60, what="the others are applied")
-    until(lambda: left() == 0, seconds=60, what="the poison is parked")
+    until(lambda: left() <= 1, seconds=120, what="the others are applied")
+    until(lambda: left() == 0, seconds=120, what="the poison is parked")
     assert bed.installation.falls["worker-mortal"] >= 5
     bed.installation.restart("worker")
     assert bed.settle(sending, given_up=1).broken == []

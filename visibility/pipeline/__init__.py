@@ -20,6 +20,7 @@ from visibility.master import imports, rereading
 from visibility.models.changes import head
 from visibility.models.moment import database_now
 from visibility.notify import live, outbox
+from visibility.pipeline import watchdog
 from visibility.pipeline.folding import decide, fold_orders, imagine, refold
 from visibility.pipeline.reading import BATCH, take, take_again
 from visibility.pipeline.stopping import stopping
@@ -309,6 +310,7 @@ SLOW_CHORES: Mapping[str, Callable[[], object]] = {
 @worker_ready.connect
 def start_steward(**_: object) -> None:
     """With the broker away no bell rings: the worker looks by itself."""
+    watchdog.watch()
     for chores in (CHORES, SLOW_CHORES):
         threading.Thread(target=_steward, args=(chores,), name="steward", daemon=True).start()
 

@@ -13,12 +13,15 @@ from visibility.models import bulk
 from visibility.models.changes import change
 from visibility.models.intake import Source
 from visibility.normalise import Raw
+from visibility.pipeline import watchdog
 from visibility.pipeline.stopping import stopping
 
 log = logging.getLogger(__name__)
 BATCH = 200
 # After so many attempts a message that kills its worker is parked.
 ATTEMPTS = 5
+# A batch is read in less than a second; one that takes so long never ends.
+READ_SECONDS = 20
 # A dead worker's messages come back after this; while one works on them they are locked besides.
 LEASE_SECONDS = 20
 # Messages tried so often before (from, to) come so many at a time: one that kills its worker takes
@@ -145,7 +148,8 @@ def _apply(claimed: Sequence[tuple[int, int]]) -> int:
         raws = [Raw.of(row) for row in cursor.fetchall()]
     raws += normalise.rivals(raws)
     sources = {s.pk: s for s in Source.objects.filter(pk__in={r.source_id for r in raws})}
-    readings = [normalise.read(raw, sources[raw.source_id]) for raw in raws]
+    with watchdog.within(READ_SECONDS):
+        readings = [normalise.read(raw, sources[raw.source_id]) for raw in raws]
     readings, losers = normalise.effective(raws, readings)
     identify.withdraw(losers)
     drafts = [draft for reading in readings for draft in reading.drafts]

@@ -3,7 +3,8 @@
 FAULT_CLOCK names a file with the seconds to add to this process's clock, read again at each look.
 FAULT_PATCH lists `module:NAME=value` with whole numbers, set when the module has been imported.
 FAULT_IDLE: after how long a session that does nothing in a transaction is ended, such as 6s.
-FAULT_POISON: a message whose body has these words kills the process that reads it.
+FAULT_POISON: a message whose body has these words kills the process that reads it; if they begin
+with "endless", reading it never ends and holds the interpreter meanwhile.
 """
 
 import builtins
@@ -11,6 +12,7 @@ import datetime
 import importlib.abc
 import importlib.machinery
 import os
+import re
 import signal
 import sys
 import time
@@ -49,7 +51,9 @@ def _poison(normalise: ModuleType, words: bytes) -> None:
     read: Callable[..., object] = normalise.read
 
     def deadly(raw: "normalise.Raw", source: object) -> object:  # type: ignore[name-defined]
-        if words in raw.body:
+        if words in raw.body and words.startswith(b"endless"):
+            re.match(r"(a+)+$", "a" * 100 + "b")
+        elif words in raw.body:
             os.kill(os.getpid(), signal.SIGKILL)
         return read(raw, source)
 
