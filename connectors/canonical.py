@@ -140,6 +140,7 @@ class Flag(StrEnum):
     ZONE_ASSUMED = "zone_assumed"
     LOCAL_REPEATED = "local_repeated"
     LOCAL_SKIPPED = "local_skipped"
+    FUTURE = "future"  # told before it happens: without effect until then
     SANITISED = "sanitised"
     UNKNOWN_SKU = "unknown_sku"
     UNIT = "unit"

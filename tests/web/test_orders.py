@@ -1,6 +1,7 @@
 """Orders: any number finds one, the page answers first, each entry leads to its message."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -8,10 +9,14 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from connectors.canonical import Flag
 from tests.cast import SOURCES, story
 from visibility import pipeline
-from visibility.models import BusinessObject, Order, Source
+from visibility.models import BusinessObject, Event, Order, Source
+from visibility.models.folded import folded
+from visibility.models.moment import database_now
 from visibility.receive.inbox import Arrival, keep
+from visibility.show import event_words
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -223,6 +228,50 @@ def test_an_event_keeps_its_amounts_from_those_who_may_not_see_prices(order: Ord
     assert any("181.5" in panel for panel in panels)
     for event in events:
         assert "181.5" not in text(integrator, f"/orders/{order.pk}?event={event}")
+
+
+def test_what_is_told_ahead_says_so_until_its_time_and_afterwards(order: Order) -> None:
+    integrator, soon = signed_in("integrator"), database_now() + timedelta(hours=1)
+    source = Source.objects.get(slug="generic")
+    body = {
+        "specversion": "1.0",
+        "id": "ahead",
+        "source": "/test",
+        "type": "order.held",
+        "time": soon.isoformat(),
+        "data": {"order": {"number": "SO-104711"}},
+    }
+    headers = {"content-type": "application/cloudevents+json"}
+    keep([Arrival(source.pk, "ahead", headers, orjson.dumps(body))])
+    pipeline.advance()
+    event = Event.objects.get(source=source)
+    assert "told ahead of its time: without effect" in text(
+        integrator, f"/messages/{event.message_id}"
+    )
+    timeline = folded([order.pk], as_of=soon)[order.pk]
+    (spoken,) = [e.spoken for e in timeline.entries if e.spoken.event_id == event.pk]
+    assert spoken.flags == (Flag.FUTURE,)
+    others = [e.spoken for e in timeline.entries if e.spoken.event_id != event.pk]
+    assert not any(Flag.FUTURE in spoken.flags for spoken in others)
+    assert set(event_words.FLAGS) == set(Flag)
+
+
+def test_an_event_says_in_words_what_is_unusual_about_it(clerk: Client) -> None:
+    source = Source.objects.create(
+        slug="generic", title="Generic", connector="cloudevents", role="other"
+    )
+    body = {
+        "specversion": "1.0",
+        "id": "bare",
+        "source": "/test",
+        "type": "order.received",
+        "data": {"order": {"number": "SO-1"}},
+    }
+    headers = {"content-type": "application/cloudevents+json"}
+    keep([Arrival(source.pk, "bare", headers, orjson.dumps(body))])
+    pipeline.advance()
+    page = text(clerk, f"/orders/{Order.objects.get().pk}?event={Event.objects.get().pk}")
+    assert "told without a time: when we heard it stands in" in page
 
 
 def test_filters_and_their_chips(clerk: Client, order: Order) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connectors.canonical import Attribute, EventType, Measure, ObjectKind, Scheme, plain
+from connectors.canonical import Attribute, EventType, Flag, Measure, ObjectKind, Scheme, plain
 from visibility.timeline import Spoken
 
 TITLES: Mapping[EventType, str] = {
@@ -48,6 +48,21 @@ TITLES: Mapping[EventType, str] = {
     EventType.DOCUMENT_ACKNOWLEDGED: "Document acknowledged",
     EventType.DOCUMENT_REJECTED: "Document rejected",
     EventType.UNMAPPED: "Not yet mapped",
+}
+FLAGS: Mapping[Flag, str] = {
+    Flag.DATE_ONLY: "told as a day without a time",
+    Flag.TIME_RECEIVED: "told without a time: when we heard it stands in",
+    Flag.ZONE_ASSUMED: "told without a time zone: the source's is taken",
+    Flag.LOCAL_REPEATED: "an hour that the clocks show twice: the earlier is taken",
+    Flag.LOCAL_SKIPPED: "an hour that the clocks leave out: moved on by it",
+    Flag.FUTURE: "told ahead of its time",
+    Flag.SANITISED: "characters that can't be kept were taken out",
+    Flag.UNKNOWN_SKU: "an article that is not mapped",
+    Flag.UNIT: "a unit that nobody has related to the line's",
+    Flag.CURRENCY: "a currency that is unknown, or differs",
+    Flag.OVERSHIP: "more than was ordered",
+    Flag.CONFUSABLE: "a number that could be read as another one",
+    Flag.ENVELOPE: "counts or control numbers of the file do not agree",
 }
 BAD = {
     EventType.ORDER_REJECTED,

@@ -9,6 +9,7 @@ from django.db import connection
 
 from visibility.models.intake import InboundMessage
 from visibility.models.orders import Order
+from visibility.timeline.model import AHEAD
 
 PAGE = 50
 # A number may be in very many messages; so many are looked through.
@@ -72,6 +73,11 @@ class Said:
     def late(self) -> timedelta:
         """How long after it happened we heard of it."""
         return self.received_at - self.occurred_at
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it was told before it happens, by more than clocks differ."""
+        return self.late < -AHEAD
 
 
 @dataclass(frozen=True, slots=True)

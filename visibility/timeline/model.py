@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from connectors.base import Role
-from connectors.canonical import Attribute, CanonicalEvent
+from connectors.canonical import Attribute, CanonicalEvent, Flag
 from visibility.timeline.claims import Claim, Conflict, Line, Promise
 from visibility.timeline.dictionary import NOTHING, Dictionary
 from visibility.timeline.words import State
+
+# The clocks of two systems may be so far apart.
+AHEAD = timedelta(minutes=1)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -85,6 +88,13 @@ class Spoken:
     order: int
     event_id: int = 0
     message_id: int = 0
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """The event's, and whether it was told ahead of its time by more than clocks differ."""
+        if self.occurred_at - self.received_at > AHEAD:
+            return (*self.event.flags, Flag.FUTURE)
+        return self.event.flags
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class EventShape(Shape):
             "superseded": entry.superseded,
             "repeats": entry.repeats,
             "part": event.part,
-            "flags": sorted(flag.value for flag in event.flags),
+            "flags": sorted(flag.value for flag in spoken.flags),
             "attributes": {
                 name.value: text
                 for name, text in sorted(event.attributes.items())

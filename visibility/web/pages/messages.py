@@ -77,7 +77,11 @@ def one(request: HttpRequest, message_id: int) -> HttpResponse:
         "took": took(found.message.processed_at, found.message.received_at),
         "headers": messages.redacted(found.message.headers),
         "events": [
-            (said, clock(said.occurred_at), span(said.late) if said.late.total_seconds() else "")
+            (
+                said,
+                clock(said.occurred_at),
+                span(said.late) if said.late.total_seconds() > 0 else "",
+            )
             for said in found.events
         ],
         "orders": [(order, TITLES[Status(order.status)]) for order in found.orders],

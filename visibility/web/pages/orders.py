@@ -15,7 +15,16 @@ from connectors.canonical import Attribute
 from visibility.export.sight import Sight
 from visibility.models import BusinessObject, Order
 from visibility.models.moment import database_now
-from visibility.show import holding, lanes, order_lines, orders, search, timeline_page, truths
+from visibility.show import (
+    event_words,
+    holding,
+    lanes,
+    order_lines,
+    orders,
+    search,
+    timeline_page,
+    truths,
+)
 from visibility.timeline import Timeline
 from visibility.timeline.answer import STATES, TITLES, answer
 from visibility.timeline.model import Status
@@ -247,6 +256,7 @@ def _event(
     return {
         "item": timeline_page.item(entry, names, contacts=may(request.user, Right.CONTACTS)),
         "spoken": entry.spoken,
+        "flags": [event_words.FLAGS[flag] for flag in entry.spoken.flags],
         "attributes": [
             (name.value.replace("_", " "), value)
             for name, value in event.attributes.items()
