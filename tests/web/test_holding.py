@@ -119,6 +119,20 @@ def test_looking_back_shows_what_was_known(order: Order, now: datetime) -> None:
     assert "waiting for" not in shown
 
 
+@pytest.mark.parametrize(("since", "found"), [(40, True), (47, False)])
+def test_lists_and_counts_say_the_same(
+    order: Order, now: datetime, since: int, *, found: bool
+) -> None:
+    client = signed_in("customer_service")
+    last_word("erp", now - since * HOUR)
+    chip = '>Conflicting claims <span class="count">1</span>'
+    assert (chip in text(client, "/orders")) is found
+    for query, listed in (("state=conflict", found), ("without=conflict", not found)):
+        assert (f'href="/orders/{order.pk}"' in text(client, f"/orders?{query}")) is listed
+    shipped = text(client, "/orders?state=conflict&state=partially_shipped")
+    assert f'href="/orders/{order.pk}"' in shipped
+
+
 def test_the_interface_says_the_same(order: Order, now: datetime) -> None:
     client = signed_in("customer_service")
     for address in (f"/api/v1/orders/{order.pk}", f"/api/v1/orders/{order.pk}/timeline"):

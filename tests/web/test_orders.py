@@ -299,7 +299,7 @@ def test_nobody_sees_orders_unasked(client: Client, order: Order) -> None:
 def test_the_pages_ask_the_database_a_fixed_number_of_times(
     clerk: Client, order: Order, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         clerk.get("/orders")
     with django_assert_max_num_queries(19):
         clerk.get(f"/orders/{order.pk}")

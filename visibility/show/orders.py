@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from visibility.models import STANDING, Alert, Order
+from visibility.show.holding import contradicting
 from visibility.timeline.answer import STATES, TITLES
 from visibility.timeline.model import Status
 from visibility.timeline.words import State
@@ -141,9 +142,9 @@ def rows(
     return made, place
 
 
-def conflicting() -> int:
+def conflicting(now: datetime) -> int:
     """How many orders have claims that contradict each other."""
-    return Order.objects.filter(states__contains=[State.CONFLICT.value]).count()
+    return Order.objects.filter(contradicting(now=now)).count()
 
 
 def conditions(filters: Filters, now: datetime) -> Q:
@@ -152,9 +153,9 @@ def conditions(filters: Filters, now: datetime) -> Q:
     if filters.statuses:
         conditions &= Q(status__in=filters.statuses)
     if filters.states:
-        conditions &= Q(states__overlap=list(filters.states))
+        conditions &= _any_of(filters.states, now)
     if filters.without:
-        conditions &= ~Q(states__overlap=list(filters.without))
+        conditions &= ~_any_of(filters.without, now)
     for name in ("channel", "warehouse"):
         if getattr(filters, name):
             conditions &= Q(**{name: getattr(filters, name)})
@@ -166,6 +167,11 @@ def conditions(filters: Filters, now: datetime) -> Q:
     if filters.open_only:
         conditions &= Q(is_open=True)
     return conditions
+
+
+def _any_of(states: Sequence[str], now: datetime) -> Q:
+    others = Q(states__overlap=[s for s in states if s != State.CONFLICT])
+    return others | contradicting(now=now) if State.CONFLICT in states else others
 
 
 def _late(order: Order, now: datetime) -> int:

@@ -70,7 +70,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "next": _with(request, after=_mark(place)) if place else "",
         "first": "after" not in request.GET,
         "quick": orders.QUICK,
-        "conflicting": orders.conflicting(),
+        "conflicting": orders.conflicting(now),
         "statuses": [(s.value, TITLES[s], s.value in filters.statuses) for s in Status],
         "prices": may(request.user, Right.PRICES),
         "contacts": contacts,
