@@ -155,6 +155,11 @@ def test_many_changes_at_once_are_few_messages(monkeypatch: pytest.MonkeyPatch) 
     listening(signed_in(Role.OPERATIONS), then)
 
 
+def test_the_more_telling_takes_the_longer_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "PAUSE_SECONDS", 0.05)
+    assert [hubs.pause(took) for took in (0.001, 0.04, 1)] == [0.05, 0.08, 0.25]
+
+
 def test_a_change_of_many_rows_is_told_without_their_ids() -> None:
     async def then(one: Page) -> None:
         await sync_to_async(change)({"order": list(range(1, 150))})

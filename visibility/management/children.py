@@ -25,6 +25,8 @@ def web(host: str, port: int) -> tuple[str, ...]:
         *("uvicorn", "visibility.asgi:application", "--host", host, "--port", str(port)),
         *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
         *("--http", "visibility.web.protocol:Protocol", "--ws", "websockets"),
+        # A message is shorter than what compressing it would cost each socket in memory.
+        *("--ws-per-message-deflate", "false"),
         *("--timeout-graceful-shutdown", "5"),
     )
 
