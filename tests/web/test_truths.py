@@ -97,6 +97,8 @@ def test_the_truths_are_a_matrix_of_field_and_system(blind: Order) -> None:
     assert row.index("contradiction") < row.index('data-title="ERP">0')
     assert 'data-title="NORTH">8 <span class="chip-small">believed</span>' in row
     assert "Promised date" in page
+    assert 'data-title="ERP">Mon 9 Mar' in page
+    assert "A</span> Price, USD" in page
 
 
 def test_money_and_prices_are_for_those_who_may_see_them(blind: Order) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from connectors.canonical import plain
+from connectors.canonical import Attribute, plain
 from visibility.show.holding import Held
 from visibility.timeline import Claim, Conflict, Line, Promise, Timeline
 from visibility.timeline.authority import RANKS
-from visibility.timeline.claims import Said
+from visibility.timeline.claims import Contender, Said
 from visibility.timeline.lines import rounded
 from visibility.timeline.words import Field
 
@@ -87,8 +87,9 @@ def matrix(timeline: Timeline, names: Names, *, prices: bool) -> Matrix:
     claims = timeline.claims
     contested = {(c.field, c.line_key) for c in timeline.conflicts}
     rows = [*_of_order(timeline, names, contested)]
+    currency = timeline.attributes.get(Attribute.CURRENCY, "")
     for line in timeline.lines:
-        rows += _of_line(line, claims, names, contested, prices=prices)
+        rows += _of_line(line, claims, names, contested, prices=prices, currency=currency)
     rows.sort(key=lambda row: not row.differs)
     systems = tuple(
         (_name(c.source, names), c.role.value.replace("_", " "), c.word, c.at) for c in claims
@@ -105,7 +106,7 @@ def _of_order(
 ) -> Iterator[Row]:
     told: tuple[tuple[Field, Mapping[str, str]], ...] = (
         (Field.STATUS, {c.source: c.stands for c in timeline.claims if c.stands}),
-        (Field.PROMISED_AT, {c.source: c.promised[:10] for c in timeline.claims if c.promised}),
+        (Field.PROMISED_AT, {c.source: _day(c.promised) for c in timeline.claims if c.promised}),
     )
     for field, words in told:
         ranked = {c.source: RANKS[field][c.role] for c in timeline.claims if c.source in words}
@@ -132,6 +133,7 @@ def _of_line(
     contested: Collection[tuple[Field, str]],
     *,
     prices: bool,
+    currency: str,
 ) -> Iterator[Row]:
     by_field: dict[Field, dict[str, Said]] = {}
     for said in line.said:
@@ -144,7 +146,8 @@ def _of_line(
             cells = tuple(
                 _cell(_name(c.source, names), told.get(c.source), differs=differs) for c in claims
             )
-            yield Row(title(field), line.sku or line.key, cells, differs)
+            of = f", {currency}" if field is Field.PRICE and currency else ""
+            yield Row(title(field) + of, line.sku or line.key, cells, differs)
 
 
 def _cell(system: str, said: Said | None, *, differs: bool) -> Cell:
@@ -193,8 +196,27 @@ def waiting(held: Collection[Held], names: Names, *, prices: bool) -> tuple[tupl
 
 def sentence(conflict: Conflict, names: Names) -> str:
     """`Shipped: 3PL North says 8, ERP says 0`."""
-    sides = ", ".join(f"{_name(c.source, names)} says {c.value}" for c in conflict.claims)
+    sides = ", ".join(
+        f"{_name(c.source, names)} says {_said(c, conflict)}" for c in conflict.claims
+    )
     return f"{title(conflict.field)}: {sides}"
+
+
+def _said(side: Contender, conflict: Conflict) -> str:
+    if conflict.field is Field.PROMISED_AT:
+        return _day(side.value)
+    if conflict.field is Field.PRICE:
+        return f"{side.value} {conflict.currency}".rstrip()
+    return side.value
+
+
+def _day(text: str) -> str:
+    """A date as the promise ledger writes it; what is none stays as it was told."""
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return text
+    return f"{day:%a} {day.day} {day:%b}"
 
 
 def ledger(timeline: Timeline, names: Names) -> tuple[Word, ...]:
