@@ -22,6 +22,8 @@ class Size:
     templates: int
     looks: int
     burst: int
+    # Rows of a file of master data.
+    items: int
 
 
 SIZES: Mapping[str, Size] = {
@@ -40,6 +42,7 @@ SIZES: Mapping[str, Size] = {
         templates=12,
         looks=3,
         burst=2,
+        items=500,
     ),
     "small": Size(
         repeats=2,
@@ -56,6 +59,7 @@ SIZES: Mapping[str, Size] = {
         templates=250,
         looks=30,
         burst=100,
+        items=200_000,
     ),
     "default": Size(
         repeats=3,
@@ -72,6 +76,7 @@ SIZES: Mapping[str, Size] = {
         templates=500,
         looks=60,
         burst=300,
+        items=1_000_000,
     ),
     "full": Size(
         repeats=3,
@@ -88,5 +93,6 @@ SIZES: Mapping[str, Size] = {
         templates=1_000,
         looks=200,
         burst=1_000,
+        items=1_000_000,
     ),
 }

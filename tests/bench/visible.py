@@ -16,7 +16,10 @@ from tests.bench.processes import memory_of
 from tests.bench.report import Line, Sample, percentile
 from tests.bench.size import Size
 from tests.bench.stage import Stage, Took
+from visibility.master import imports
+from visibility.models.imports import ImportState, MasterImport
 from visibility.models.moment import database_now
+from visibility.models.tables import TABLES
 
 RATE = 50
 CODES = ("received", "released", "allocated", "shipped", "delivered", "invoiced")
@@ -74,17 +77,43 @@ def _changed(socket: ClientConnection) -> bool:
 
 
 def visible(stage: Stage, size: Size) -> list[Line]:
-    """Fifty messages a second into web, worker and scheduler; and what memory they take."""
+    """Fifty messages a second into web, worker and scheduler; and what memory they take.
+
+    Then the same again while a large file of items is being loaded.
+    """
     stage.start_web()
     stage.start_worker()
     stage.start_scheduler()
     stage.load(stage.port, stage.product, prefix="V", orders=5)
+    quiet = _waits(stage, size, "X")
+    lines = [
+        Line(code, Sample.of([percentile(quiet, share)]))
+        for code, share in (("visible_p50", 0.5), ("visible_p95", 0.95))
+    ]
+    lines += _memory(stage)
+    file = _load_items(size.items)
+    busy = _waits(stage, size, "Y")
+    file.refresh_from_db()
+    lines.append(
+        Line(
+            "visible_loading",
+            Sample.of([percentile(busy, 0.95)]),
+            note=f"{percentile(busy, 0.95) / percentile(quiet, 0.95):.2f}x of undisturbed; "
+            f"{size.items} rows, {file.state} {file.done} of them at the end",
+        )
+    )
+    stage.product.stop("worker", "scheduler")
+    return lines
+
+
+def _waits(stage: Stage, size: Size, prefix: str) -> list[float]:
+    """Milliseconds from each message to the page that shows it."""
     orders = max(int(RATE * size.seconds / len(course.STEPS)), 1)
-    page = Page(stage, {(f"SO-X{n:07}", code) for n in range(orders) for code in CODES})
+    page = Page(stage, {(f"SO-{prefix}{n:07}", code) for n in range(orders) for code in CODES})
     took: list[Took] = []
     sender = threading.Thread(
         target=lambda: took.append(
-            stage.load(stage.port, stage.product, prefix="X", orders=orders, rate=RATE)
+            stage.load(stage.port, stage.product, prefix=prefix, orders=orders, rate=RATE)
         )
     )
     sender.start()
@@ -92,16 +121,31 @@ def visible(stage: Stage, size: Size) -> list[Line]:
     sender.join()
     sent = {
         (f"SO-{told.key.split('-')[1]}", CODES[int(told.key[-1])]): took[0].began + place / RATE
-        for place, told in enumerate(course.messages("X", 0, orders, database_now()))
+        for place, told in enumerate(course.messages(prefix, 0, orders, database_now()))
     }
-    waits = [1000 * (at - sent[step]) for step, at in page.seen.items()]
-    lines = [
-        Line(code, Sample.of([percentile(waits, share)]))
-        for code, share in (("visible_p50", 0.5), ("visible_p95", 0.95))
-    ]
-    lines += _memory(stage)
-    stage.product.stop("worker", "scheduler")
-    return lines
+    return [1000 * (at - sent[step]) for step, at in page.seen.items()]
+
+
+def _load_items(rows: int) -> MasterImport:
+    """Hand a file of so many items over, and wait until it is being read."""
+    head = b"number,title,unit\n"
+    pieces = (f"ITEM-{n:07},Cable gland {n},EA\n".encode() for n in range(rows))
+    kept = imports.keep(
+        TABLES["item"],
+        (head, *pieces),
+        name="items.csv",
+        format="csv",
+        apply=True,
+        who=None,
+        now=database_now(),
+    )
+    end = time.monotonic() + 60
+    while kept.state == ImportState.WAITING and time.monotonic() < end:
+        time.sleep(0.1)
+        kept.refresh_from_db()
+    if kept.state == ImportState.WAITING:
+        raise RuntimeError("nobody began to load the file")
+    return kept
 
 
 def _memory(stage: Stage) -> list[Line]:
