@@ -30,8 +30,14 @@ PARAMETERS = {
     "max_wal_senders": "0",
     "max_connections": "60",
 }
-# For throw-away servers: a crash may lose everything, and it is twice as fast.
-CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# For throw-away servers: a crash may lose everything, and it is twice as fast. Several processes
+# of a suite, and all that they start, share one.
+CARELESS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+}
 
 
 def initdb(place: Place, *, careless: bool = False) -> Child | None:
