@@ -7,9 +7,9 @@ from django.db import connection
 from django.test import Client
 
 from tests.bench import course
-from visibility.models import SlaRule, Source, WorkCalendar
+from tests.rules import promise
+from visibility.models import Source, WorkCalendar
 from visibility.models.moment import database_now
-from visibility.models.sla import Severity
 from visibility.receive.connecting import add
 from visibility.web.rights import Role
 
@@ -57,16 +57,12 @@ def connect() -> None:
 
 
 def _rule(code: str, kind: str, calendar: WorkCalendar, within: timedelta) -> None:
-    SlaRule.objects.create(
+    promise(
+        calendar,
         code=code,
         kind=kind,
         title=code,
         params={"within": within / timedelta(hours=1)},
-        severity=Severity.HIGH,
-        team="Warehouse",
-        calendar=calendar,
-        response="Call the shift lead.",
-        consequence="The promise is missed.",
     )
 
 

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 
 from tests.cast import SHOP_ORDER, SOURCES, Said, story
+from tests.rules import promise
 from visibility import pipeline
 from visibility.correlate import acts, identify
 from visibility.facts import facts
@@ -22,7 +23,6 @@ from visibility.models import (
     MessageKey,
     MessageState,
     Order,
-    SlaRule,
     Source,
     WorkCalendar,
 )
@@ -46,17 +46,7 @@ def connected(transactional_db: None) -> dict[str, Source]:
         zone="America/Chicago",
         hours={day: [["08:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")},
     )
-    SlaRule.objects.create(
-        code="stuck",
-        kind="stuck_in_released",
-        title="Released orders ship",
-        params={"within": 4},
-        severity="high",
-        team="Warehouse",
-        calendar=calendar,
-        response="Call.",
-        consequence="Late.",
-    )
+    promise(calendar)
     return {
         slug: Source.objects.create(
             slug=slug, title=slug, connector=connector, role=role, config=config

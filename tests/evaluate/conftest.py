@@ -3,7 +3,8 @@
 import pytest
 from django.contrib.auth.models import User
 
-from visibility.models import SlaRule, Source, Subscription, WorkCalendar
+from tests.rules import promise
+from visibility.models import Source, Subscription, WorkCalendar
 
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
@@ -12,17 +13,7 @@ ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri
 def wms() -> Source:
     """One warehouse, and the promise that released orders ship within four hours."""
     calendar = WorkCalendar.objects.create(code="always", title="Always", hours=ALWAYS)
-    SlaRule.objects.create(
-        code="stuck",
-        kind="stuck_in_released",
-        title="Released orders ship",
-        params={"within": 4},
-        severity="high",
-        team="Warehouse",
-        calendar=calendar,
-        response="Call the shift lead.",
-        consequence="Misses the cut-off.",
-    )
+    promise(calendar)
     return Source.objects.create(
         slug="wms", title="Dallas", connector="cloudevents", role="wms", expect_every=None
     )

@@ -8,6 +8,7 @@ from django.core import mail
 from pytest_django.fixtures import Settings
 
 from tests.evaluate.watched import say, states, tell
+from tests.rules import promise
 from visibility import pipeline
 from visibility.evaluate import alerts
 from visibility.evaluate.sweep import sweep
@@ -179,17 +180,14 @@ def test_silence_is_one_alert_and_holds_the_others(wms: Source, now: datetime) -
 
 def test_the_most_specific_rule_covers_an_order(wms: Source, now: datetime) -> None:
     general = SlaRule.objects.get()
-    SlaRule.objects.create(
+    promise(
+        general.calendar,
         code="north",
-        kind="stuck_in_released",
         title="North",
         params={"within": 8},
         scope={"warehouse": "North"},
         severity="low",
         team="North",
-        calendar=general.calendar,
-        response="Wait.",
-        consequence="None.",
     )
     released = now - timedelta(hours=6)
     tell(wms, "order.released", released, order="SO-1", attributes={"warehouse": "North"})

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.evaluate.watched import states, tell
+from tests.rules import promise
 from visibility import pipeline
 from visibility.evaluate import sweep as sweeping
 from visibility.evaluate.rules.stuck_in_released import StuckInReleased
@@ -32,16 +33,14 @@ HOUR = timedelta(hours=1)
 def second(wms: Source) -> SlaRule:
     """A promise beside the one that will fail, with a calendar of its own."""
     first = WorkCalendar.objects.get()
-    return SlaRule.objects.create(
+    return promise(
+        WorkCalendar.objects.create(code="dock", title="Dock", hours=first.hours),
         code="scan",
         kind="no_tracking_scan",
         title="Shipments are scanned",
         params={"within": 1},
         severity="low",
         team="Carrier desk",
-        calendar=WorkCalendar.objects.create(code="dock", title="Dock", hours=first.hours),
-        response="Ask.",
-        consequence="None.",
     )
 
 

@@ -61,8 +61,9 @@ def setup(within: float) -> dict[str, int]:
     """Five signed sources, one rule with everlasting hours, somebody who is told."""
     from django.contrib.auth.models import User
 
+    from tests.rules import promise
     from visibility.evaluate.calendar import DAYS
-    from visibility.models import SlaRule, Source, Subscription, WorkCalendar
+    from visibility.models import Source, Subscription, WorkCalendar
     from visibility.models.moment import database_now
     from visibility.receive import connecting
 
@@ -80,17 +81,7 @@ def setup(within: float) -> dict[str, int]:
         made.source.save()
     hours = {day: [["00:00", "24:00"]] for day in DAYS}
     calendar = WorkCalendar.objects.create(code="always", title="Always", hours=hours)
-    rule = SlaRule.objects.create(
-        code="stuck",
-        kind="stuck_in_released",
-        title="Stuck",
-        params={"within": within},
-        severity="high",
-        team="Warehouse",
-        calendar=calendar,
-        response="Look.",
-        consequence="Late.",
-    )
+    rule = promise(calendar, params={"within": within})
     person = User.objects.create_superuser("faults", password=None)
     Subscription.objects.create(user=person, address="faults@example.test", rule=rule)
     return {source.slug: source.pk for source in Source.objects.all()}

@@ -12,10 +12,11 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
+from tests.rules import promise
 from visibility import pipeline, proving
 from visibility.evaluate import sweep
 from visibility.evaluate.calendar import DAYS
-from visibility.models import Alert, InboundMessage, SlaRule, Source, WorkCalendar, changes
+from visibility.models import Alert, InboundMessage, Source, WorkCalendar, changes
 from visibility.models.moment import database_now
 from visibility.pipeline import reading
 from visibility.receive import inbox
@@ -325,17 +326,7 @@ def test_the_check_passes_and_sees_the_defect(
     calendar = WorkCalendar.objects.create(
         code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
     )
-    SlaRule.objects.create(
-        code="stuck",
-        kind="stuck_in_released",
-        title="Stuck",
-        params={"within": 4},
-        severity="high",
-        team="Warehouse",
-        calendar=calendar,
-        response="Look.",
-        consequence="Late.",
-    )
+    promise(calendar)
     check = DEFECTS[defect]
     check(source)
     defect(monkeypatch)

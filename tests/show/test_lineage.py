@@ -9,10 +9,11 @@ from django.db import connection
 from django.test import Client
 
 from tests.export import cast
+from tests.rules import promise
 from visibility import pipeline
 from visibility.evaluate.calendar import DAYS
 from visibility.evaluate.sweep import sweep
-from visibility.models import Alert, InboundMessage, KpiFact, Order, SlaRule, Source, WorkCalendar
+from visibility.models import Alert, InboundMessage, KpiFact, Order, Source, WorkCalendar
 from visibility.models.moment import database_now
 from visibility.receive.inbox import Arrival, keep
 from visibility.show import lineage
@@ -25,18 +26,15 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 def told(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """The story of three orders; a promise that two of its events start and stop."""
     monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
-    SlaRule.objects.create(
+    promise(
+        WorkCalendar.objects.create(
+            code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
+        ),
         code="scan",
         kind="no_tracking_scan",
         title="Scanned in time",
         params={"within": 1},
-        severity="high",
         team="Carriers",
-        calendar=WorkCalendar.objects.create(
-            code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
-        ),
-        response="Call.",
-        consequence="Late.",
     )
     sources = cast.tell()
     sweep(now=database_now())

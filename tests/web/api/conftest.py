@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from tests import rules
 from visibility import pipeline
 from visibility.models import Alert, Order, SlaRule, Source, WorkCalendar
 from visibility.models.moment import database_now
@@ -133,17 +134,7 @@ def tell(source: Source, word: str, at: str, data: dict[str, Any], *, event_id: 
 def promise() -> SlaRule:
     """A rule of its own."""
     calendar = WorkCalendar.objects.create(code="always", title="Always")
-    return SlaRule.objects.create(
-        code="stuck",
-        kind="stuck_in_released",
-        title="Released orders ship",
-        severity="high",
-        team="Warehouse",
-        calendar=calendar,
-        response="Call.",
-        consequence="Late.",
-        enabled=False,
-    )
+    return rules.promise(calendar, enabled=False)
 
 
 def breach(order: Order, rule: SlaRule, number: int = 1, **more: Any) -> Alert:
