@@ -84,15 +84,15 @@ def visible(stage: Stage, size: Size) -> list[Line]:
     stage.start_web()
     stage.start_worker()
     stage.start_scheduler()
-    stage.load(stage.port, stage.product, prefix="V", orders=5)
-    quiet = _waits(stage, size, "X")
+    _waits(stage, 1, "V")  # the first page of a process is made from its sources
+    quiet = _waits(stage, size.seconds, "X")
     lines = [
         Line(code, Sample.of([percentile(quiet, share)]))
         for code, share in (("visible_p50", 0.5), ("visible_p95", 0.95))
     ]
     lines += _memory(stage)
     file = _load_items(size.items)
-    busy = _waits(stage, size, "Y")
+    busy = _waits(stage, size.seconds, "Y")
     file.refresh_from_db()
     lines.append(
         Line(
@@ -106,9 +106,9 @@ def visible(stage: Stage, size: Size) -> list[Line]:
     return lines
 
 
-def _waits(stage: Stage, size: Size, prefix: str) -> list[float]:
+def _waits(stage: Stage, seconds: float, prefix: str) -> list[float]:
     """Milliseconds from each message to the page that shows it."""
-    orders = max(int(RATE * size.seconds / len(course.STEPS)), 1)
+    orders = max(int(RATE * seconds / len(course.STEPS)), 1)
     page = Page(stage, {(f"SO-{prefix}{n:07}", code) for n in range(orders) for code in CODES})
     took: list[Took] = []
     sender = threading.Thread(
@@ -117,7 +117,7 @@ def _waits(stage: Stage, size: Size, prefix: str) -> list[float]:
         )
     )
     sender.start()
-    page.follow(seconds=60 + 10 * size.seconds)
+    page.follow(seconds=60 + 10 * seconds)
     sender.join()
     sent = {
         (f"SO-{told.key.split('-')[1]}", CODES[int(told.key[-1])]): took[0].began + place / RATE
