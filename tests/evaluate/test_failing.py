@@ -162,7 +162,7 @@ def test_a_defect_is_told_as_one_and_logged_once_with_its_trace(
     monkeypatch.setattr(StuckInReleased, "clocks", lambda *_: int("a bug"))
     with caplog.at_level(logging.WARNING):
         tell(wms, "order.released", now - 10 * HOUR)
-        tell(wms, "order.allocated", now - 9 * HOUR)
+        tell(wms, "order.changed", now - 9 * HOUR)
         tell(wms, "order.picked", now - 8 * HOUR)
     assert FailedClock.objects.get().error == (
         "It is a defect of the product (ValueError); the log of the worker says more."
@@ -178,7 +178,7 @@ def test_what_stands_stays_while_its_rule_fails(
     tell(wms, "order.released", now - 10 * HOUR)
     assert states() == ["open"]
     closed_for_ever()
-    tell(wms, "order.allocated", now - 9 * HOUR)
+    tell(wms, "order.changed", now - 9 * HOUR)
     assert (states(), SlaClock.objects.count()) == (["open"], 0)
     open_again()
     swept()
@@ -192,7 +192,7 @@ def test_what_is_held_stays_held_while_its_rule_fails(
     tell(wms, "order.released", now - 10 * HOUR)
     Alert.objects.update(state="held")
     closed_for_ever()
-    tell(wms, "order.allocated", now - 9 * HOUR)
+    tell(wms, "order.changed", now - 9 * HOUR)
     assert states() == ["held"]
 
 

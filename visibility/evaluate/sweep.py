@@ -14,6 +14,7 @@ from visibility.evaluate.judge import (
     reopen,
     silent_sources,
 )
+from visibility.evaluate.unknown import unknown
 from visibility.models.alerts import STANDING, Alert, AlertEntry, AlertState
 from visibility.models.changes import change
 from visibility.models.intake import Source
@@ -26,7 +27,7 @@ BATCH = 500
 
 def sweep(*, now: datetime) -> int:
     """Everything whose time has come; how many alerts changed."""
-    return due(now=now) + snoozed(now=now) + silence(now=now) + held(now=now)
+    return due(now=now) + snoozed(now=now) + silence(now=now) + held(now=now) + unknown(now=now)
 
 
 def behind() -> bool:

@@ -27,8 +27,13 @@ class AlertState(models.TextChoices):
 STANDING = (AlertState.OPEN, AlertState.ACKNOWLEDGED, AlertState.SNOOZED, AlertState.HELD)
 
 
+# What the obligation of an alert about a source's word begins with; the word follows.
+WORD = "word "
+
+
 class Alert(models.Model):
-    """One breach, once for ever: unique by (rule, order, obligation), or one per silent source."""
+    """One breach, once for ever: unique by (rule, order, obligation), or one for a silent source
+    and for each of its words that nobody has mapped."""
 
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, null=True)

@@ -18,6 +18,7 @@ from visibility.models import (
     SlaClock,
     Source,
 )
+from visibility.models.alerts import WORD
 from visibility.show.alerts import OVER, visible
 from visibility.show.spans import clock as words
 from visibility.show.spans import span
@@ -63,6 +64,12 @@ class Detail:
     told: Sequence[Notification]
     last_events: Sequence[Event]
     similar: Similar | None
+
+    @property
+    def word(self) -> str:
+        """The word of a source that nobody has mapped, where the alert is about one."""
+        about = self.alert.obligation
+        return about.removeprefix(WORD) if self.alert.source_id and about.startswith(WORD) else ""
 
 
 def detail(alert_id: int, *, now: datetime, sources_only: bool) -> Detail | None:
@@ -120,6 +127,12 @@ def _failed(alert: Alert) -> str:
 
 def _why(alert: Alert, clock: SlaClock | None, awaited: str, now: datetime) -> str:
     """The rule's sentence with this case's values."""
+    if alert.source and alert.obligation.startswith(WORD):
+        return (
+            f"“{alert.obligation.removeprefix(WORD)}” is none of our words for what happens, first "
+            f"heard from {alert.source.title} {words(alert.started_at)}. What it says is kept and "
+            "stands on its orders' timelines, and counts for nothing until somebody maps it."
+        )
     if alert.source:
         return (
             f"Nothing has come from {alert.source.title} since {words(alert.started_at)}. By its "
@@ -140,6 +153,8 @@ def _why(alert: Alert, clock: SlaClock | None, awaited: str, now: datetime) -> s
 def _closes(alert: Alert, awaited: str) -> str:
     if alert.state not in STANDING:
         return ""
+    if alert.source and alert.obligation.startswith(WORD):
+        return "It closes by itself once the word is mapped, or set aside, on the Mappings page."
     if alert.source:
         return f"It closes by itself with the next message from {alert.source.title}."
     return (
