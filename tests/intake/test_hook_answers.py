@@ -157,7 +157,7 @@ ANOTHER = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def drip(port: int, first: bytes, drop: bytes) -> tuple[bytes, float]:
-    """Say something, then one byte and again; what was answered last, and when it was over.
+    """Say something, then one byte and again; all that was answered, and when it was over.
 
     It falls silent before the answer is due: what is said to a closed connection resets it, and a
     reset takes an answer that was not read yet with it.
@@ -173,7 +173,7 @@ def drip(port: int, first: bytes, drop: bytes) -> tuple[bytes, float]:
                     more = b""
                 if not more:
                     break
-                said = more
+                said += more
             if time.monotonic() - started < DRIPPING:
                 wire.sendall(drop)
     return said, time.monotonic() - started
