@@ -100,6 +100,8 @@ def test_the_alert_says_what_it_is_about_and_leads_to_the_mapping(
     page = client.get(f"/alerts/{Alert.objects.get().pk}").content.decode()
     assert "is none of our words for what happens" in page
     assert "once the word is mapped" in page
+    assert "Open for" in page
+    assert "Over by" not in page
     assert "silent" not in page.split("<main")[1]
     link = page.split('href="/mappings/mapping/new?')[1].split('"')[0]
     assert link == "table=status&amp;source=erp&amp;theirs=%3Cb%3E%26"
