@@ -59,6 +59,19 @@ def test_the_page_tells_of_orphans_and_of_orders_entered_twice(ops: Client) -> N
     assert "95 % sure" in page
 
 
+def test_the_id_of_a_system_is_said_where_it_is_all_there_is(ops: Client) -> None:
+    tell(
+        [
+            word("wms", "shipment.confirmed", 5, shipment={"id": "77001"}),
+            word("wms", "shipment.confirmed", 6, shipment={"id": "77002", "number": "D-2"}),
+        ]
+    )
+    page = ops.get("/joins").content.decode()
+    assert "system id 77001" in page
+    assert "shipment D-2" in page
+    assert "77002" not in page
+
+
 def test_the_page_asks_the_same_number_of_questions_however_much_there_is(ops: Client) -> None:
     ops.get("/joins")
     counts = []

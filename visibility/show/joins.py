@@ -178,7 +178,7 @@ def orphans(*, after: int = 0, limit: int = PAGE) -> list[Orphan]:
                 events=events,
                 first_at=first_at,
                 sources=tuple(sources or ()),
-                names=tuple(f"{words} {written}" for words, _, written in names[object_id]),
+                names=_spoken(names[object_id]),
                 owner=orders.get(owner),
                 why=f"its {SCHEMES[mine]} {visible(raw)} is the order's {SCHEMES[theirs]}"
                 if owner in orders
@@ -186,6 +186,12 @@ def orphans(*, after: int = 0, limit: int = PAGE) -> list[Orphan]:
             )
         )
     return found
+
+
+def _spoken(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """A system's own id says nothing to people, unless it is all there is."""
+    others = [name for name in names if name[0] != SCHEMES["source_id"]]
+    return tuple(f"{words} {written}" for words, _, written in others or names)
 
 
 def orphan_count() -> int:
