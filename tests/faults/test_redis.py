@@ -47,6 +47,16 @@ def test_f09_a_redis_that_hangs_is_as_good_as_none(bed: Bed) -> None:
     bed.cluster.valkey.send(signal.SIGCONT)
 
 
+def test_f09_a_worker_that_starts_without_redis_works_all_the_same(bed: Bed) -> None:
+    messages = bed.stories("F09s", count=100)
+    bed.cluster.valkey.send(signal.SIGSTOP)
+    bed.installation.kill("worker")
+    bed.installation.restart("worker")
+    sending = bed.send(messages, rate=60)
+    assert bed.settle(sending).broken == []
+    bed.cluster.valkey.send(signal.SIGCONT)
+
+
 def test_f10_workers_hear_the_bell_again_after_redis_has_restarted(bed: Bed) -> None:
     messages = bed.stories("F10", count=150)
     sending = bed.send(messages, rate=60)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from celery import current_app, shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.db import close_old_connections, connection, transaction
 
 from visibility.correlate import marks
@@ -307,9 +307,12 @@ SLOW_CHORES: Mapping[str, Callable[[], object]] = {
 }
 
 
-@worker_ready.connect
+@celeryd_after_setup.connect
 def start_steward(**_: object) -> None:
-    """With the broker away no bell rings: the worker looks by itself."""
+    """With the broker away no bell rings: the worker looks by itself.
+
+    It begins before the broker is asked for: a worker is ready only once that has answered.
+    """
     watchdog.watch()
     for chores in (CHORES, SLOW_CHORES):
         threading.Thread(target=_steward, args=(chores,), name="steward", daemon=True).start()
