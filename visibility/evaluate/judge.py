@@ -43,12 +43,12 @@ def judge(
                 new.append(_new(clock, totals, silent, now))
         elif _one(clock, alert, now):
             changed.append(alert.pk)
-    changed += _keep(new, now)
+    changed += keep(new, now)
     left = [alert for alert in alerts.values() if alert.state in STANDING]
     unknown = failing.failing(order_ids) if left else set()
     for alert in left:
         if (alert.order_id, alert.rule_id) not in unknown:
-            _end(alert, AlertState.WITHDRAWN, now, now, "The order no longer makes this promise.")
+            end(alert, AlertState.WITHDRAWN, now, now, "The order no longer makes this promise.")
             changed.append(alert.pk)
     return changed
 
@@ -58,7 +58,7 @@ def _one(clock: SlaClock, alert: Alert, now: datetime) -> bool:
     if clock.state == ClockState.BREACHED and clock.stopped_at is not None:
         if alert.state == AlertState.RESOLVED:
             return False
-        _end(alert, AlertState.RESOLVED, clock.stopped_at, now, _late(clock, clock.stopped_at))
+        end(alert, AlertState.RESOLVED, clock.stopped_at, now, _late(clock, clock.stopped_at))
         return True
     if clock.state == ClockState.BREACHED:
         if alert.state not in {AlertState.RESOLVED, AlertState.WITHDRAWN}:
@@ -69,7 +69,7 @@ def _one(clock: SlaClock, alert: Alert, now: datetime) -> bool:
     if alert.state == AlertState.WITHDRAWN or overdue:
         return False
     why = "Late evidence: it had happened in time." if clock.stopped_at else "Due later."
-    _end(alert, AlertState.WITHDRAWN, now, now, why)
+    end(alert, AlertState.WITHDRAWN, now, now, why)
     return True
 
 
@@ -113,7 +113,7 @@ def _new(clock: SlaClock, totals: Totals, silent: Silent, now: datetime) -> New:
     return New(alert, "opened", alert.title)
 
 
-def _keep(new: Sequence[New], now: datetime) -> list[int]:
+def keep(new: Sequence[New], now: datetime) -> list[int]:
     """Write them, some statements for any number; their ids."""
     if not new:
         return []
@@ -136,7 +136,8 @@ def _title(clock: SlaClock, now: datetime) -> str:
         return f"{rule.title}: {clock.subject}" if clock.subject else rule.title
 
 
-def _end(alert: Alert, state: AlertState, at: datetime, now: datetime, why: str) -> None:
+def end(alert: Alert, state: AlertState, at: datetime, now: datetime, why: str) -> None:
+    """It is over since `at`, as one or the other of the last two states."""
     alert.state, alert.resolved_at, alert.resolution = state, at, why
     alert.snoozed_until, alert.changed_at = None, now
     alert.save(update_fields=["state", "resolved_at", "resolution", "snoozed_until", "changed_at"])

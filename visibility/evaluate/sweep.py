@@ -8,7 +8,10 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from visibility.evaluate import failing
 from visibility.evaluate.judge import (
+    New,
+    end,
     judge,
+    keep,
     last_heard,
     notify,
     reopen,
@@ -145,7 +148,7 @@ def silence(*, now: datetime) -> int:
             )
             since = silent.get(source.slug)
             if since and alert is None:
-                alert = Alert.objects.create(
+                alert = Alert(
                     source=source,
                     obligation="silent",
                     severity=Severity.HIGH,
@@ -155,22 +158,15 @@ def silence(*, now: datetime) -> int:
                     due_at=since + (source.expect_every or now - since),
                     opened_at=now,
                 )
-                AlertEntry.objects.create(alert=alert, at=now, what="opened", text=alert.title)
-                notify(alert, "opened")
-                changed.append(alert.pk)
+                changed += keep([New(alert, "opened", alert.title)], now)
             elif since and alert and alert.state not in STANDING:
                 alert.started_at = since
                 alert.due_at = since + (source.expect_every or now - since)
                 alert.save(update_fields=["started_at", "due_at"])
                 changed.append(reopen(alert, now, "Silent again."))
             elif not since and alert and alert.state in STANDING:
-                alert.state, alert.changed_at = AlertState.RESOLVED, now
-                alert.resolved_at = last_heard(source.pk) or now
-                alert.resolution = "It speaks again."
-                alert.save(update_fields=["state", "changed_at", "resolved_at", "resolution"])
-                AlertEntry.objects.create(
-                    alert=alert, at=now, what="resolved", text="It speaks again."
-                )
+                at = last_heard(source.pk) or now
+                end(alert, AlertState.RESOLVED, at, now, "It speaks again.")
                 changed.append(alert.pk)
         change({"alert": changed, "source": [1] if changed else []})
         return len(changed)

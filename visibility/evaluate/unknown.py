@@ -1,13 +1,14 @@
 """Words of sources for what happened that nobody has mapped: told at first sight, each once."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from visibility.evaluate.judge import notify, reopen
+from visibility.evaluate.judge import New, end, keep, reopen
 from visibility.models import bulk
-from visibility.models.alerts import STANDING, WORD, Alert, AlertEntry, AlertState
+from visibility.models.alerts import STANDING, WORD, Alert, AlertState
 from visibility.models.changes import change
 from visibility.models.intake import Source
 from visibility.models.master import NeverMap, WordMapping, WordTable, same
@@ -67,27 +68,26 @@ def unknown(*, now: datetime) -> int:
                 source__in={word.source.pk for word in words}, obligation__startswith=WORD
             )
         }
-        changed = [
-            alert.pk
-            for word in words
-            if word.settled and (alert := alerts.get((word.source.pk, word.obligation)))
-            if _settle(alert, word.settled, now)
-        ]
-        standing: dict[int, int] = {}
-        for (source_id, _), alert in alerts.items():
-            if alert.state in STANDING:
-                standing[source_id or 0] = standing.get(source_id or 0, 0) + 1
+        changed: list[int] = []
         for word in words:
-            if word.settled or standing.get(word.source.pk, 0) >= MOST:
+            alert = alerts.get((word.source.pk, word.obligation))
+            if word.settled and alert and alert.state in STANDING:
+                end(alert, AlertState.RESOLVED, now, now, word.settled)
+                changed.append(alert.pk)
+        standing = Counter(source for (source, _), a in alerts.items() if a.state in STANDING)
+        new: list[New] = []
+        for word in words:
+            if word.settled or standing[word.source.pk] >= MOST:
                 continue
             alert = alerts.get((word.source.pk, word.obligation))
             if alert is None:
-                changed.append(_open(word, now))
+                new.append(_new(word, now))
             elif alert.resolution == MAPPED:
                 changed.append(reopen(alert, now, "It is mapped no longer."))
             else:
                 continue
-            standing[word.source.pk] = standing.get(word.source.pk, 0) + 1
+            standing[word.source.pk] += 1
+        changed += keep(new, now)
         change({"alert": changed})
         return len(changed)
 
@@ -135,18 +135,8 @@ def _settled(slug: str, raw: str, mapped: set[tuple[str, str]], aside: set[tuple
     return ASIDE if (slug, word) in aside else ""
 
 
-def _settle(alert: Alert, why: str, now: datetime) -> bool:
-    if alert.state not in STANDING:
-        return False
-    alert.state, alert.changed_at = AlertState.RESOLVED, now
-    alert.resolved_at, alert.resolution, alert.snoozed_until = now, why, None
-    alert.save(update_fields=["state", "changed_at", "resolved_at", "resolution", "snoozed_until"])
-    AlertEntry.objects.create(alert=alert, at=now, what="resolved", text=why)
-    return True
-
-
-def _open(word: Word, now: datetime) -> int:
-    alert = Alert.objects.create(
+def _new(word: Word, now: datetime) -> New:
+    alert = Alert(
         source=word.source,
         obligation=word.obligation,
         severity=Severity.MEDIUM,
@@ -156,6 +146,4 @@ def _open(word: Word, now: datetime) -> int:
         due_at=now,
         opened_at=now,
     )
-    AlertEntry.objects.create(alert=alert, at=now, what="opened", text=alert.title)
-    notify(alert, "opened")
-    return alert.pk
+    return New(alert, "opened", alert.title)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from tests.master.conftest import erp, put, settle, told  # noqa: F401  # a fixture
+from tests.master.conftest import put, settle, told
 from visibility.evaluate import alerts, unknown
 from visibility.evaluate.sweep import sweep
 from visibility.models import Alert, Event, NeverMap, Source
@@ -27,7 +27,7 @@ def means(now: datetime) -> None:
     settle()
 
 
-def test_a_word_is_told_once_however_often_it_is_said(erp: Source, now: datetime) -> None:  # noqa: F811
+def test_a_word_is_told_once_however_often_it_is_said(erp: Source, now: datetime) -> None:
     for number in range(3):
         told(erp, f"SO-{number}", "A-1", word=WORD)
     told(erp, "SO-9", "A-1")
@@ -38,7 +38,7 @@ def test_a_word_is_told_once_however_often_it_is_said(erp: Source, now: datetime
     assert Alert.objects.get().title == f"{erp.title} says “{WORD}”, a word that nobody has mapped"
 
 
-def test_it_closes_once_the_word_is_mapped(erp: Source, now: datetime) -> None:  # noqa: F811
+def test_it_closes_once_the_word_is_mapped(erp: Source, now: datetime) -> None:
     told(erp, "SO-1", "A-1", word=WORD)
     settle()
     sweep(now=now)
@@ -49,7 +49,7 @@ def test_it_closes_once_the_word_is_mapped(erp: Source, now: datetime) -> None: 
     assert unknown.unknown(now=now) == 0
 
 
-def test_it_closes_once_the_word_was_set_aside(erp: Source, now: datetime) -> None:  # noqa: F811
+def test_it_closes_once_the_word_was_set_aside(erp: Source, now: datetime) -> None:
     told(erp, "SO-1", "A-1", word=WORD)
     settle()
     sweep(now=now)
@@ -58,7 +58,7 @@ def test_it_closes_once_the_word_was_set_aside(erp: Source, now: datetime) -> No
     assert standing() == [(f"word {WORD}", "resolved")]
 
 
-def test_who_closed_it_by_hand_is_left_in_peace(erp: Source, now: datetime) -> None:  # noqa: F811
+def test_who_closed_it_by_hand_is_left_in_peace(erp: Source, now: datetime) -> None:
     told(erp, "SO-1", "A-1", word=WORD)
     settle()
     sweep(now=now)
@@ -69,7 +69,7 @@ def test_who_closed_it_by_hand_is_left_in_peace(erp: Source, now: datetime) -> N
 
 
 def test_a_source_that_renamed_everything_is_no_storm(
-    erp: Source,  # noqa: F811
+    erp: Source,
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_source_that_renamed_everything_is_no_storm(
 
 
 def test_the_alert_says_what_it_is_about_and_leads_to_the_mapping(
-    erp: Source,  # noqa: F811
+    erp: Source,
     now: datetime,
 ) -> None:
     told(erp, "SO-1", "A-1", word="<b>&")
