@@ -49,6 +49,14 @@ def clerk() -> Client:
     return signed_in("customer_service")
 
 
+def say(source: Source, kind: str, number: str, **more: str) -> None:
+    """The source tells this of an order, and it is folded."""
+    event = {"specversion": "1.0", "id": kind, "source": "/test", "type": kind, **more}
+    body = orjson.dumps({**event, "data": {"order": {"number": number}}})
+    keep([Arrival(source.pk, kind, {"content-type": "application/cloudevents+json"}, body)])
+    pipeline.advance()
+
+
 def text(client: Client, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200, (address, answer.status_code)
@@ -233,17 +241,7 @@ def test_an_event_keeps_its_amounts_from_those_who_may_not_see_prices(order: Ord
 def test_what_is_told_ahead_says_so_until_its_time_and_afterwards(order: Order) -> None:
     integrator, soon = signed_in("integrator"), database_now() + timedelta(hours=1)
     source = Source.objects.get(slug="generic")
-    body = {
-        "specversion": "1.0",
-        "id": "ahead",
-        "source": "/test",
-        "type": "order.held",
-        "time": soon.isoformat(),
-        "data": {"order": {"number": "SO-104711"}},
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    keep([Arrival(source.pk, "ahead", headers, orjson.dumps(body))])
-    pipeline.advance()
+    say(source, "order.held", "SO-104711", time=soon.isoformat())
     event = Event.objects.get(source=source)
     assert "told ahead of its time: without effect" in text(
         integrator, f"/messages/{event.message_id}"
@@ -260,16 +258,7 @@ def test_an_event_says_in_words_what_is_unusual_about_it(clerk: Client) -> None:
     source = Source.objects.create(
         slug="generic", title="Generic", connector="cloudevents", role="other"
     )
-    body = {
-        "specversion": "1.0",
-        "id": "bare",
-        "source": "/test",
-        "type": "order.received",
-        "data": {"order": {"number": "SO-1"}},
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    keep([Arrival(source.pk, "bare", headers, orjson.dumps(body))])
-    pipeline.advance()
+    say(source, "order.received", "SO-1")
     page = text(clerk, f"/orders/{Order.objects.get().pk}?event={Event.objects.get().pk}")
     assert "told without a time: when we heard it stands in" in page
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from visibility.show.event_words import tone, words
 from visibility.show.spans import span
 from visibility.timeline import Entry, Timeline
+from visibility.timeline.days import said
 from visibility.timeline.model import MilestoneCode
 
 # Half a date, or the word "promised", has room to the right of the last point.
@@ -185,7 +186,7 @@ def _days(axis: Axis, zone: ZoneInfo) -> list[Tick]:
 
 
 def _day(x: float, day: datetime) -> Tick:
-    return Tick(round(x, 1), f"{day:%a} {day.day} {day:%b}", "day")
+    return Tick(round(x, 1), said(day), "day")
 
 
 def _words(axis: Axis, ends: Sequence[tuple[datetime, str, str]]) -> list[Tick]:

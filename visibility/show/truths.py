@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connectors.canonical import Attribute, plain
 from visibility.show.holding import Held
-from visibility.timeline import Claim, Conflict, Line, Promise, Timeline
+from visibility.timeline import Claim, Conflict, Line, Promise, Timeline, days
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claims import Contender, Said
 from visibility.timeline.lines import rounded
@@ -213,10 +213,9 @@ def _said(side: Contender, conflict: Conflict) -> str:
 def _day(text: str) -> str:
     """A date as the promise ledger writes it; what is none stays as it was told."""
     try:
-        day = date.fromisoformat(text[:10])
+        return days.said(date.fromisoformat(text[:10]))
     except ValueError:
         return text
-    return f"{day:%a} {day.day} {day:%b}"
 
 
 def ledger(timeline: Timeline, names: Names) -> tuple[Word, ...]:
