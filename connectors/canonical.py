@@ -6,13 +6,14 @@ EPCIS 2.0 (times, corrections), OCEL 2.0 (events point at many objects), X12 and
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 
 class EventType(StrEnum):
@@ -229,6 +230,9 @@ def identifying(text: str) -> str:
     return trimmed
 
 
+SCHEMES = frozenset(Scheme)
+
+
 def issued(setting: str, default: tuple[Scheme, str]) -> tuple[Scheme, str]:
     """Whose number a setting like `sales_order@erp` means; `default` for a blank one."""
     if not setting.strip():
@@ -236,7 +240,7 @@ def issued(setting: str, default: tuple[Scheme, str]) -> tuple[Scheme, str]:
     scheme, at, issuer = (part.strip() for part in setting.partition("@"))
     if not at or not issuer:
         raise ValueError(f"{setting!r} is not of the form scheme@source, as sales_order@erp is")
-    if scheme not in set(Scheme):
+    if scheme not in SCHEMES:
         raise ValueError(f"{scheme!r} is no scheme; known are {', '.join(sorted(Scheme))}")
     return Scheme(scheme), issuer
 
@@ -332,7 +336,16 @@ def from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
     )
 
 
+def written(event: CanonicalEvent) -> bytes:
+    """The event as JSON, in one way only: keys sorted, no blanks, UTF-8."""
+    return orjson.dumps(as_dict(event), option=orjson.OPT_SORT_KEYS)
+
+
 def content_hash(event: CanonicalEvent) -> str:
     """SHA-256 (hex) of everything the event says: two tellings with one hash are one telling."""
-    text = json.dumps(as_dict(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hash_of(written(event))
+
+
+def hash_of(text: bytes) -> str:
+    """The content hash of an event that is `written` already."""
+    return hashlib.sha256(text).hexdigest()

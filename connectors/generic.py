@@ -22,7 +22,8 @@ from connectors.canonical import (
 from connectors.payload import Node, PayloadError, Reason
 from connectors.times import Moment, instant
 
-MEASURES = tuple(Measure)
+MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure}
+ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
 KNOWN = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
 DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
 # Settings of every source that sends this data.
@@ -173,59 +174,59 @@ def read(
     )
 
 
-def _text(data: Node, key: str, member: str) -> str:
-    """`key` as text is its number; as an object it has members."""
-    node = data.at(key)
-    if isinstance(node.value, dict):
-        return identifying(node.text(member))
-    return identifying(node.as_text()) if member == "number" else ""
+def _text(named: Node, member: str) -> str:
+    """Text alone is a thing's number; as an object it has members."""
+    if named.value is None:
+        return ""
+    if isinstance(named.value, dict):
+        return identifying(named.text(member))
+    return identifying(named.as_text()) if member == "number" else ""
 
 
 def _objects(
     data: Node, config: Mapping[str, str], source: str, *, credit: bool
 ) -> tuple[Ref, ...]:
-    order = _order(data, config, source)
+    shipped = data.at("shipment")
     shipment = [
-        *_named(data, "shipment", Scheme.SHIPMENT, source),
+        *_named(shipped, Scheme.SHIPMENT, source),
         *(
             Identifier(scheme, text, strong=False)
             for scheme in (Scheme.BOL, Scheme.PRO)
-            if (text := _text(data, "shipment", scheme.value))
+            if (text := _text(shipped, scheme.value))
         ),
     ]
-    invoice = _named(data, "invoice", Scheme.CREDIT_MEMO if credit else Scheme.INVOICE, source)
-    returned = _named(data, "return", Scheme.RMA, source)
+    bill = Scheme.CREDIT_MEMO if credit else Scheme.INVOICE
     found = [
         Ref(kind, tuple(ids))
         for kind, ids in (
-            (ObjectKind.ORDER, order),
+            (ObjectKind.ORDER, _order(data.at("order"), config, source)),
             (ObjectKind.SHIPMENT, shipment),
-            (ObjectKind.INVOICE, invoice),
-            (ObjectKind.RETURN, returned),
+            (ObjectKind.INVOICE, _named(data.at("invoice"), bill, source)),
+            (ObjectKind.RETURN, _named(data.at("return"), Scheme.RMA, source)),
         )
         if ids
     ]
     return (*found, *_packages(data))
 
 
-def _named(data: Node, key: str, scheme: Scheme, source: str) -> list[Identifier]:
-    ids = ((scheme, _text(data, key, "number")), (Scheme.SOURCE_ID, _text(data, key, "id")))
+def _named(named: Node, scheme: Scheme, source: str) -> list[Identifier]:
+    ids = ((scheme, _text(named, "number")), (Scheme.SOURCE_ID, _text(named, "id")))
     return [Identifier(kind, text, source) for kind, text in ids if text]
 
 
-def _order(data: Node, config: Mapping[str, str], source: str) -> list[Identifier]:
+def _order(order: Node, config: Mapping[str, str], source: str) -> list[Identifier]:
     try:
         setting = config.get("order_number", "")
         scheme, issuer = issued(setting, (Scheme.ORDER_NUMBER, source))
     except ValueError as error:
         raise PayloadError(Reason.MAPPING, "settings", str(error)) from None
     found = []
-    if number := _text(data, "order", "number"):
+    if number := _text(order, "number"):
         found.append(Identifier(scheme, number, issuer))
-    if po := _text(data, "order", "po"):
-        customer = _text(data, "order", "customer")
+    if po := _text(order, "po"):
+        customer = _text(order, "customer")
         found.append(Identifier(Scheme.CUSTOMER_PO, po, customer, strong=bool(customer)))
-    if own := _text(data, "order", "id"):
+    if own := _text(order, "id"):
         found.append(Identifier(Scheme.SOURCE_ID, own, source))
     return found
 
@@ -255,7 +256,11 @@ def _lines(data: Node, known: EventType | None, corrects: Sequence[str]) -> tupl
         line_id = node.text("line_id") or sku or node.need("line_id")
         if line_id in found:
             raise PayloadError(Reason.MAPPING, node.path, f"line {line_id[:40]!r} stands twice")
-        told = {m: q for m in MEASURES if node.has(m) and (q := node.decimal(m)) is not None}
+        told = {
+            measure: quantity
+            for measure in map(MEASURES.get, node.keys())
+            if measure is not None and (quantity := node.decimal(measure)) is not None
+        }
         if not back and any(quantity < 0 for quantity in told.values()):
             raise PayloadError(Reason.QUANTITY, node.path, "a quantity is negative")
         found[line_id] = Line(
@@ -270,20 +275,24 @@ def _lines(data: Node, known: EventType | None, corrects: Sequence[str]) -> tupl
 
 
 def _attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, str]:
+    order = data.at("order")
     found = {
-        Attribute.CHANNEL: _text(data, "order", "channel"),
-        Attribute.CUSTOMER_NO: _text(data, "order", "customer"),
-        Attribute.CUSTOMER_NAME: _text(data, "order", "customer_name"),
+        Attribute.CHANNEL: _text(order, "channel"),
+        Attribute.CUSTOMER_NO: _text(order, "customer"),
+        Attribute.CUSTOMER_NAME: _text(order, "customer_name"),
     }
     told = data.at("attributes")
-    for name in Attribute if told.value is not None else ():
+    given = () if told.value is None else told.keys()
+    for name in map(ATTRIBUTES.get, given):
+        if name is None:
+            continue
         if name in DATES:
-            found[name] = _date(told.at(name.value), config)
+            found[name] = _date(told.at(name), config)
         elif name is Attribute.TOTAL:
-            total = told.decimal(name.value)
+            total = told.decimal(name)
             found[name] = "" if total is None else plain(total)
-        elif told.has(name.value):
-            found[name] = told.text(name.value)
+        elif told.has(name):
+            found[name] = told.text(name)
     return {name: text for name, text in found.items() if text}
 
 

@@ -13,6 +13,8 @@ MAX_DEPTH = 64
 MAX_KEYS = 50_000
 MAX_STRING = 262_144
 MAX_DIGITS = 30
+# So many digits need no second look.
+PLAIN_DIGITS = 15
 MAX_EXPONENT = 15
 
 
@@ -58,6 +60,8 @@ class PayloadError(ValueError):
 def number(value: object, path: str) -> Decimal:
     """A finite decimal: at most 30 digits and decimals, 15 zeros behind; commas are not read."""
     text = str(value).strip()
+    if len(text) <= PLAIN_DIGITS and text.isascii() and text.isdecimal():
+        return Decimal(text)
     try:
         result = Decimal(text)
     except InvalidOperation:
@@ -141,6 +145,11 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
+def _plain(text: str) -> bool:
+    """Whether nothing has to be looked at twice: what almost all texts are."""
+    return text.isascii() and "\0" not in text and len(text) <= MAX_STRING
+
+
 class Node:
     """A value of a JSON document and its path. Reading asks for a type: that, or PayloadError."""
 
@@ -194,6 +203,8 @@ class Node:
 
     def items(self, key: str) -> "list[Node]":
         """The list at `key`, empty where it is absent or null."""
+        if isinstance(self.value, dict) and self.value.get(key) is None:
+            return []
         return self.at(key).elements()
 
     def elements(self) -> "list[Node]":
@@ -212,6 +223,12 @@ class Node:
 
     def text(self, key: str, default: str = "") -> str:
         """Text at `key`, trimmed; a number is given as its exact digits; `default` if absent."""
+        if isinstance(self.value, dict):
+            value = self.value.get(key)
+            if value is None:
+                return default
+            if isinstance(value, str) and _plain(value):
+                return value.strip()
         return self.at(key).as_text(default)
 
     def need(self, key: str) -> str:
@@ -231,6 +248,8 @@ class Node:
             return format(value, "f")
         if not isinstance(value, str):
             self._fail("text")
+        if _plain(value):
+            return value.strip()
         if len(value) > MAX_STRING:
             raise PayloadError(Reason.SIZE, self.path, f"text longer than {MAX_STRING} characters")
         return self._clean(value).strip()
@@ -243,11 +262,13 @@ class Node:
 
     def decimal(self, key: str) -> Decimal | None:
         """An exact number at `key` (text or number), None if absent or blank."""
+        if isinstance(self.value, dict):
+            value = self.value.get(key)
+            if value is None or value == "":
+                return None
+            if isinstance(value, Decimal):
+                return value  # looked at when the document was read
         node = self.at(key)
-        if node.value is None or node.value == "":
-            return None
-        if isinstance(node.value, Decimal):
-            return node.value  # looked at when the document was read
         if not isinstance(node.value, str):
             node._fail("a number")
         try:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from connectors.base import Message, Parsed
-from connectors.canonical import CanonicalEvent, content_hash
+from connectors.canonical import CanonicalEvent, hash_of, written
 from connectors.limits import checked
 from connectors.payload import PayloadError, Reason
 from visibility.models import bulk
@@ -87,7 +87,10 @@ def _drafted(raw: Raw, parsed: Parsed) -> Reading:
 def _draft(raw: Raw, said: CanonicalEvent) -> Draft:
     event = checked(said, raw.received_at)
     occurred = event.occurred_at or raw.received_at
-    return Draft(raw.id, raw.source_id, event, occurred, raw.received_at, content_hash(event))
+    text = written(event)
+    return Draft(
+        raw.id, raw.source_id, event, occurred, raw.received_at, hash_of(text), text.decode()
+    )
 
 
 def _sentence(error: PayloadError) -> str:

@@ -31,6 +31,14 @@ STALE = """
 SELECT count(*) FROM visibility_inbound_message
 WHERE state = 'waiting' AND received_at < clock_timestamp() - interval '2 minutes' AND attempts = 0
 """
+GONE = """
+SELECT o.id, o.merged_into_id FROM visibility_businessobject o
+WHERE o.merged_into_id IS NOT NULL AND (
+    EXISTS (SELECT FROM visibility_identifier i WHERE i.object_id = o.id)
+    OR EXISTS (SELECT FROM visibility_objectrelation r WHERE r.parent_id = o.id)
+    OR EXISTS (SELECT FROM visibility_objectrelation r WHERE r.child_id = o.id))
+ORDER BY o.id LIMIT 20
+"""
 
 
 def one_fate() -> list[str]:
@@ -87,10 +95,21 @@ def chained() -> list[str]:
     return [f"audit entry {entry} does not fit the chain" for entry in audit.broken()]
 
 
+def numbers_lead_on() -> list[str]:
+    """Numbers and relations name the objects that stand, none that went into another."""
+    with connection.cursor() as cursor:
+        cursor.execute(GONE)
+        return [
+            f"object {gone} went into {winner} and still has numbers or relations"
+            for gone, winner in cursor.fetchall()
+        ]
+
+
 CHECKS: Mapping[str, Callable[[], list[str]]] = {
     "one_fate": one_fate,
     "order_of_arrival": order_of_arrival,
     "judged": judged,
+    "numbers_lead_on": numbers_lead_on,
     "working": working,
     "audit": chained,
 }

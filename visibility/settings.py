@@ -65,7 +65,8 @@ def database(url: str) -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
-            "options": "-c lock_timeout=10s -c timezone=UTC "
+            # Compiling takes longer than any of our statements.
+            "options": "-c lock_timeout=10s -c timezone=UTC -c jit=off "
             "-c idle_in_transaction_session_timeout=30s",
         },
     }

@@ -19,7 +19,7 @@ from tests.correlate.told import (
     tell,
     word,
 )
-from visibility import pipeline
+from visibility import pipeline, proving
 from visibility.correlate import making
 from visibility.models import (
     BusinessObject,
@@ -220,6 +220,11 @@ def test_an_old_id_redirects_after_two_joins() -> None:
     gone = BusinessObject.objects.exclude(merged_into=None)
     assert {o.merged_into_id for o in gone} == {order.pk}
     assert gone.count() == 3
+    assert proving.numbers_lead_on() == []
+    Identifier.objects.filter(value="78").update(object=gone[0])
+    assert proving.numbers_lead_on() == [
+        f"object {gone[0].pk} went into {order.pk} and still has numbers or relations"
+    ]
 
 
 def test_more_than_fifty_orders_never_become_one() -> None:

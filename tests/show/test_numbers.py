@@ -4,8 +4,10 @@ import json
 import math
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.django_db
 FILL, CYCLE = shelf()["fill_rate"], shelf()["order_cycle_time"]
 DAY = date(2026, 3, 3)
 WEEK = Span(DAY, DAY + timedelta(days=6))
+HERE = ZoneInfo(django_settings.TIME_ZONE)
 
 
 def fact(
@@ -204,16 +207,44 @@ def test_classes_hold_every_order_and_the_last_takes_the_slow_ones() -> None:
     assert numbers.classes(CYCLE, WEEK, width=3600, count=4) == [1, 2, 0, 1]
 
 
+def waiting(days: float, *, channel: str = "Web") -> Order:
+    """An order that came in so many days ago and was not delivered yet, counted as such."""
+    at = database_now() - timedelta(days=days)
+    counted = fact(kpi="waiting", channel=channel, day=at.astimezone(HERE).date())
+    return Order.objects.create(
+        object=counted.order, number="x", status="released", ordered_at=at, channel=channel
+    )
+
+
 def test_open_orders_are_told_by_age() -> None:
+    for days in (8, 3, 1, 1.02, 3.02, 9):
+        waiting(days, channel="EDI" if days > 3 else "Web")
+    sum_up()
     now = database_now()
-    for days in (1, 3, 8):
-        thing = BusinessObject.objects.create(kind="order")
-        Order.objects.create(
-            object=thing, number="x", status="released", ordered_at=now - timedelta(days=days)
-        )
     found = numbers.open_age(now)
-    assert (found.orders, found.median) == (3, timedelta(days=3))
-    assert found.oldest == timedelta(days=8)
+    assert found.orders == 6
+    assert (_days(found.median), _days(found.oldest)) == (3, 9)
+    theirs = numbers.open_age(now, Filters(channel="EDI"))
+    assert theirs.orders == 3
+    assert (_days(theirs.median), _days(theirs.oldest)) == (8, 9)
+    assert numbers.open_age(now, Filters(channel="Fax")) == numbers.OpenAge(0, None, None)
+
+
+def test_cells_that_are_behind_still_tell_an_age() -> None:
+    first, second = waiting(2.001), waiting(2)
+    sum_up()
+    first.delete()
+    found = numbers.open_age(database_now())
+    assert (found.orders, _days(found.oldest)) == (2, 2)
+    second.delete()
+    found = numbers.open_age(database_now())
+    assert found.oldest is not None
+    assert timedelta(days=2) <= found.oldest < timedelta(days=3, hours=1)
+
+
+def _days(found: timedelta | None) -> float | None:
+    """To a quarter of an hour."""
+    return None if found is None else round(found / timedelta(days=1), 2)
 
 
 def test_all_numbers_of_a_span_take_two_queries(

@@ -1,9 +1,11 @@
 """Any number leads to its order: whole, in part, or with a slip of the finger."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from connectors.canonical import ObjectKind, Scheme
 from tests.correlate.told import connect, tell, word
@@ -86,9 +88,49 @@ def test_what_is_like_nothing_finds_nothing() -> None:
     assert not search.partly("zzz")
 
 
-@pytest.mark.parametrize("typed", ["4711", "so-1047", "104711"])
+@pytest.mark.parametrize("typed", ["4711", "so-1047", "104711", "-10471", "O-10471"])
 def test_a_part_of_a_number_is_enough(typed: str) -> None:
     assert "SO-104711" in numbers(search.partly(typed))
+
+
+@pytest.mark.parametrize("typed", ["X-10471", "-104711X", "04711-"])
+def test_a_part_is_found_as_it_was_typed(typed: str) -> None:
+    assert not search.partly(typed)
+
+
+def many(count: int) -> None:
+    """So many more numbers of the first order, alike in all but their ends."""
+    held = Order.objects.get(number="SO-104711").object
+    Identifier.objects.bulk_create(
+        Identifier(
+            kind="order", scheme="order_number", issuer="x", value=f"W{n:06}", raw="", strong=True,
+            object=held,
+        )
+        for n in range(count)
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT gin_clean_pending_list('identifier_value_trgm')")
+
+
+def test_among_numbers_that_are_all_alike_every_match_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sample of each piece of the index, drawn by itself, leaves most matches out."""
+    many(3_000)
+    monkeypatch.setattr(search, "SAMPLED", 5)
+    assert all(search.partly(f"00{n}") for n in range(1_000, 3_000, 100))
+
+
+def test_what_takes_too_long_to_find_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    many(2_000)
+    slowly = search.PARTLY.replace("LIMIT 1000", "AND pg_sleep(0.02) IS NOT NULL LIMIT 1000")
+    monkeypatch.setattr(search, "PARTLY", slowly)
+    monkeypatch.setattr(search, "PATIENCE_MS", 100)
+    monkeypatch.setattr(search, "SAMPLED", 20)
+    with CaptureQueriesContext(connection) as captured:
+        assert search.partly("W00") != []
+    asked = [q["sql"] for q in captured if "gin_fuzzy_search_limit" in q["sql"]]
+    assert len(asked) == 2
 
 
 def test_signs_of_patterns_are_only_signs() -> None:
@@ -108,19 +150,20 @@ def test_a_customer_is_found_by_a_part_of_the_name_and_counted_no_further_than_n
 
 
 @pytest.mark.parametrize(
-    ("statement", "parameters"),
+    ("ways", "statement", "parameters"),
     [
-        (search.EXACT, {"values": ["SO-104711"], "limit": 50}),
-        (search.EXACT, {"values": search.slips("SO-104712"), "limit": 5}),
-        (search.PARTLY, {"like": "%4711%", "limit": 10}),
-        (search.CUSTOMERS, ["%quist%", 100]),
+        (search.DIRECT, search.EXACT, {"values": ["SO-104711"], "limit": 50}),
+        (search.DIRECT, search.EXACT, {"values": search.slips("SO-104712"), "limit": 5}),
+        (search.STEPWISE, search.PARTLY, {"like": "%4711%", "part": "4711", "limit": 10}),
+        (search.STEPWISE, search.CUSTOMERS, ["%quist%", 100]),
     ],
 )
 def test_no_search_reads_a_whole_table(
-    statement: str, parameters: dict[str, Any] | list[Any]
+    ways: Mapping[str, str], statement: str, parameters: dict[str, Any] | list[Any]
 ) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(search.STEPWISE)
+        search.planned(cursor, ways)
         cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan
+    assert ("identifier_value_trgm" in plan) == (statement is search.PARTLY)

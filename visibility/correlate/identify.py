@@ -10,9 +10,6 @@ ring; where PostgreSQL still finds one, the batch is simply done again.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import orjson
-
-from connectors.canonical import as_dict
 from visibility.correlate import making, marks, relate, resolve
 from visibility.correlate.gather import Moved, hold
 from visibility.correlate.numbers import numbers_of, periods
@@ -85,7 +82,7 @@ def _insert(drafts: Sequence[Draft]) -> list[int | None]:
                 [d.occurred_at for d in ordered],
                 [d.received_at for d in ordered],
                 [d.message_id for d in ordered],
-                [orjson.dumps(as_dict(d.event)).decode() for d in ordered],
+                [d.text for d in ordered],
             ],
         )
         made = {tuple(row[1:]): row[0] for row in cursor.fetchall()}

@@ -14,7 +14,7 @@ from visibility.models.objects import BusinessObject
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event about to be stored."""
+    """An event about to be stored; `text` is how it is written."""
 
     message_id: int
     source_id: int
@@ -22,6 +22,7 @@ class Draft:
     occurred_at: datetime
     received_at: datetime
     content_hash: str
+    text: str
 
 
 class Event(models.Model):

@@ -68,7 +68,9 @@ class ObjectRelation(models.Model):
     """One object belongs to another: order > shipment > package, order > invoice, return."""
 
     parent = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, related_name="+")
-    child = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, related_name="+")
+    child = models.ForeignKey(
+        BusinessObject, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     # The event that said so: the evidence. 0: a person did.
     event_id = models.BigIntegerField()
 
@@ -76,6 +78,8 @@ class ObjectRelation(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["parent", "child"], name="relation_once")
         ]
+        # Upwards without a look at the table.
+        indexes: ClassVar = [models.Index(fields=["child", "parent"], name="relation_up")]
 
 
 class Orphan(models.Model):

@@ -10,7 +10,7 @@ from django.db import transaction
 from connectors.canonical import Attribute
 from visibility.models import bulk
 from visibility.show import buckets
-from visibility.show.kpi_shelf import shelf
+from visibility.show.kpi_shelf import measured
 from visibility.timeline import Timeline
 
 COLUMNS = (
@@ -140,22 +140,22 @@ def record(timelines: Mapping[int, Timeline]) -> None:
     """Write how each order counts, in the caller's transaction, and mark the days that changed."""
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for order_id, timeline in sorted(timelines.items()):
-        for code, kpi in shelf().items():
-            measured = kpi.measure(timeline, settings.TIME_ZONE)
-            if measured is None:
+        for code, kpi in measured().items():
+            found = kpi.measure(timeline, settings.TIME_ZONE)
+            if found is None:
                 continue
             row = (
                 order_id,
                 code,
                 kpi.version,
-                measured.day,
+                found.day,
                 timeline.attributes.get(Attribute.CHANNEL, "")[:60],
                 timeline.attributes.get(Attribute.WAREHOUSE, "")[:100],
                 timeline.attributes.get(Attribute.CUSTOMER_GROUP, "")[:100],
-                measured.numerator,
-                measured.denominator,
-                measured.excluded,
-                orjson.dumps(measured.aside, option=orjson.OPT_SORT_KEYS).decode(),
+                found.numerator,
+                found.denominator,
+                found.excluded,
+                orjson.dumps(found.aside, option=orjson.OPT_SORT_KEYS).decode(),
             )
             for name, value in zip(COLUMNS, row, strict=True):
                 columns[name].append(value)

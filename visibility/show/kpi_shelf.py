@@ -6,6 +6,7 @@ from functools import cache
 from connectors.plugins import load
 from visibility.show import kpis
 from visibility.show.kpi import Kpi
+from visibility.show.waiting import Waiting
 
 
 @cache
@@ -13,3 +14,9 @@ def shelf() -> Mapping[str, Kpi]:
     """Every KPI by its code, in the order of the titles."""
     found = {code: kind() for code, kind in load(kpis, Kpi, "code").items()}
     return dict(sorted(found.items(), key=lambda item: item[1].title))
+
+
+@cache
+def measured() -> Mapping[str, Kpi]:
+    """Everything that orders are counted in: the shelf, and the stock that stands beside it."""
+    return {**shelf(), Waiting.code: Waiting()}

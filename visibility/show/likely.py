@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from connectors.spelling import visible
 from visibility.models import Order
-from visibility.show.search import STEPWISE
+from visibility.show.search import STEPWISE, planned
 
 # Among the orders last heard of; each side may be older.
 LATEST, LATEST_BY_NUMBER = 500, 50
@@ -91,7 +91,7 @@ class Suggestion:
 def suggestions(*, limit: int = 50) -> list[Suggestion]:
     """The surest first; what people told apart is left out."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(STEPWISE)
+        planned(cursor, STEPWISE)
         cursor.execute(SAME_PO, {"latest": LATEST})
         by_po = cursor.fetchall()
         cursor.execute(SAME_DIGITS, {"latest": LATEST_BY_NUMBER, "fewest": FEWEST_DIGITS})

@@ -1,10 +1,13 @@
 """Any number, or a customer's name, to the orders it leads to; and why each was found."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import QueryCanceled
 
 from connectors.spelling import spellings, visible
 
@@ -28,11 +31,12 @@ SCHEMES = {
     "sku": "item",
     "reference": "reference",
 }
+# A number's row and what belongs to what always name the object that stands, never one that was
+# merged into another (`proving.numbers_lead_on`): so no object is read on the way.
 # The statements below are put together from our own words; what people type is a parameter.
 UPWARDS = """
 , up (identifier_id, object_id) AS (
-    SELECT named.id, coalesce(o.merged_into_id, o.id)
-    FROM named JOIN visibility_businessobject o ON o.id = named.object_id
+    SELECT id, object_id FROM named
     UNION
     SELECT up.identifier_id, r.parent_id
     FROM up JOIN visibility_objectrelation r ON r.child_id = up.object_id
@@ -41,46 +45,59 @@ UPWARDS = """
         o.status, o.answer, i.kind, i.scheme, i.raw, o.last_event_at
     FROM up
     JOIN visibility_order o ON o.object_id = up.object_id
-    JOIN visibility_identifier i ON i.id = up.identifier_id
+    JOIN named i ON i.id = up.identifier_id
     ORDER BY o.object_id, i.kind <> 'order', NOT i.strong, i.scheme = 'source_id', i.id
 )
 SELECT object_id, number, customer_name, customer_no, status, answer, kind, scheme, raw
 FROM found ORDER BY last_event_at DESC, object_id DESC LIMIT %(limit)s
 """
 NAMED = "WITH RECURSIVE named AS (\n{}\n)" + UPWARDS
+NAME = "id, object_id, kind, scheme, raw, strong"
 EXACT = NAMED.format(
-    """
-    (SELECT id, object_id FROM visibility_identifier
+    f"""
+    (SELECT {NAME} FROM visibility_identifier
         WHERE strong AND value = ANY(%(values)s) LIMIT 500)
     UNION ALL
-    (SELECT id, object_id FROM visibility_identifier
+    (SELECT {NAME} FROM visibility_identifier
         WHERE NOT strong AND value = ANY(%(values)s) LIMIT 500)
-    """
+    """  # noqa: S608  # our own column names
 )
 # Few rows lead up from a number; the planner guesses many, and would read whole tables for them.
-# Whatever is as common as `1Z` has more matches than anybody reads: a sample of them is enough.
-STEPWISE = """
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true),
-    set_config('enable_hashjoin', 'off', true), set_config('gin_fuzzy_search_limit', '4000', true)
-"""
+STEPWISE = {
+    "enable_seqscan": "off",
+    "enable_mergejoin": "off",
+    "enable_hashjoin": "off",
+    "enable_bitmapscan": "on",
+}
+# Nor is the index of parts the way to whole numbers.
+DIRECT = {**STEPWISE, "enable_bitmapscan": "off"}
+# What is as common as `1Z` has more matches than anybody reads: where finding all of them takes too
+# long, a sample is enough. It is drawn of each piece of the index by itself, so it is no way to
+# find what is rare.
+PATIENCE_MS = 300
+SAMPLED = 4_000
+# The index knows words of letters and digits; one so long is rarer than what stands around it.
+WORD = re.compile(r"[^\W_]+")
+RARE = 5
 PARTLY = NAMED.format(
-    """
-    SELECT id, object_id FROM (
-        SELECT id, object_id, value FROM visibility_identifier
-        WHERE value LIKE %(like)s LIMIT 1000
+    f"""
+    SELECT {NAME} FROM (
+        SELECT {NAME}, value FROM visibility_identifier
+        WHERE value LIKE %(like)s AND position(%(part)s IN value) > 0 LIMIT 1000
     ) sample ORDER BY length(value), value LIMIT 100
-    """
+    """  # noqa: S608  # our own column names
 )
-# Two slips or more: a piece of the number is right, and the whole is much like it.
-PIECE = """
-    (SELECT id, object_id, value FROM visibility_identifier WHERE value LIKE %(piece{0})s LIMIT 500)
-"""
+# Two slips or more: a piece of the number is right, and the whole is much like it. Letters alone
+# stand before half of all numbers: they are looked for last.
+PIECE = f"""
+    (SELECT {NAME}, value FROM visibility_identifier WHERE value LIKE %(piece{{0}})s LIMIT 500)
+"""  # noqa: S608  # our own column names
 LIKE = NAMED.format(
-    """
-    SELECT id, object_id FROM ({}) sample
+    f"""
+    SELECT {NAME} FROM ({{}}) sample
     WHERE similarity(value, %(text)s) > 0.3
     ORDER BY similarity(value, %(text)s) DESC, value LIMIT 20
-    """
+    """  # noqa: S608  # our own column names
 )
 CUSTOMERS = """
 SELECT c.name, c.number, n.orders
@@ -119,7 +136,7 @@ class Hit:
 def exact(text: str, *, limit: int = MOST) -> list[Hit]:
     """Orders that go by this number themselves, or by a parcel, shipment or invoice of theirs."""
     values = spellings(text)
-    return _hits(EXACT, {"values": values, "limit": limit}) if values else []
+    return _hits(values, limit=limit) if values else []
 
 
 def partly(text: str, *, limit: int = 10) -> list[Hit]:
@@ -127,7 +144,10 @@ def partly(text: str, *, limit: int = 10) -> list[Hit]:
     plain = max(spellings(text), key=len, default="")
     if len(plain) < 3:
         return []
-    return _hits(PARTLY, {"like": f"%{_escaped(plain)}%", "limit": limit})
+    word = max(WORD.findall(plain), key=len, default="")
+    sought = word if len(word) >= RARE else plain
+    values = {"like": f"%{_escaped(sought)}%", "part": plain, "limit": limit}
+    return _named(_bounded(PARTLY, values))
 
 
 def close(text: str, *, limit: int = 5) -> list[Hit]:
@@ -135,8 +155,14 @@ def close(text: str, *, limit: int = 5) -> list[Hit]:
     plain = max(spellings(text), key=len, default="")
     if len(plain) < 4:
         return []
-    found = _hits(EXACT, {"values": slips(plain), "limit": limit})
-    return found or _hits(*_alike(plain, limit=limit))
+    size = max(len(plain) // PIECES, 3)
+    pieces = [plain[n : n + size] for n in range(0, len(plain) - size + 1, size)]
+    telling = [piece for piece in pieces if any(map(str.isdecimal, piece))]
+    return (
+        _hits(slips(plain), limit=limit)
+        or _alike(plain, telling, limit=limit)
+        or _alike(plain, [piece for piece in pieces if piece not in telling], limit=limit)
+    )
 
 
 def slips(number: str) -> list[str]:
@@ -156,25 +182,23 @@ def slips(number: str) -> list[str]:
     return sorted(found - {number})
 
 
-def _alike(number: str, *, limit: int) -> tuple[str, dict[str, Any]]:
-    size = max(len(number) // PIECES, 3)
-    pieces = [number[n : n + size] for n in range(0, len(number) - size + 1, size)]
-    union = " UNION ALL ".join(PIECE.format(n) for n in range(len(pieces)))
-    return LIKE.replace("{}", union), {
+def _alike(number: str, pieces: Sequence[str], *, limit: int) -> list[Hit]:
+    if not pieces:
+        return []
+    statement = LIKE.replace("{}", " UNION ALL ".join(map(PIECE.format, range(len(pieces)))))
+    values = {
         "text": number,
         "limit": limit,
         **{f"piece{n}": f"%{_escaped(piece)}%" for n, piece in enumerate(pieces)},
     }
+    return _named(_bounded(statement, values, whole=len(pieces[0]) >= RARE))
 
 
 def customers(text: str) -> list[tuple[str, str, int]]:
     """Customers whose name contains the text: name, number, orders (100 stands for more)."""
     if len(text) < 3:
         return []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(STEPWISE)
-        cursor.execute(CUSTOMERS, [f"%{_escaped(text)}%", MOST_COUNTED])
-        return list(cursor.fetchall())
+    return _bounded(CUSTOMERS, [f"%{_escaped(text)}%", MOST_COUNTED])
 
 
 def counted(orders: int) -> str:
@@ -191,14 +215,39 @@ def several(numbers: Sequence[str]) -> list[tuple[str, list[Hit]]]:
     return [(number, exact(number, limit=5)) for number in numbers]
 
 
-def _hits(statement: str, parameters: dict[str, Any]) -> list[Hit]:
+def planned(cursor: CursorWrapper, settings: Mapping[str, str]) -> None:
+    """Plan the statements of this transaction under these settings."""
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    cursor.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])
+
+
+def _hits(values: list[str], *, limit: int) -> list[Hit]:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(STEPWISE)
-        cursor.execute(statement, parameters)
-        return [
-            Hit(order_id, number, name, no, status, answer, _why(kind, scheme, raw))
-            for order_id, number, name, no, status, answer, kind, scheme, raw in cursor.fetchall()
-        ]
+        planned(cursor, DIRECT)
+        cursor.execute(EXACT, {"values": values, "limit": limit})
+        return _named(cursor.fetchall())
+
+
+def _bounded(statement: str, parameters: Any, *, whole: bool = True) -> list[Any]:
+    """All there is, where that is wanted and soon found; else what a sample shows of it."""
+    for patience, sampled in ((PATIENCE_MS, 0), (0, SAMPLED))[not whole :]:
+        bounds = {"statement_timeout": str(patience), "gin_fuzzy_search_limit": str(sampled)}
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                planned(cursor, STEPWISE | bounds)
+                cursor.execute(statement, parameters)
+                return list(cursor.fetchall())
+        except OperationalError as error:
+            if sampled or not isinstance(error.__cause__, QueryCanceled):
+                raise
+    return []
+
+
+def _named(rows: Iterable[Any]) -> list[Hit]:
+    return [
+        Hit(order_id, number, name, no, status, answer, _why(kind, scheme, raw))
+        for order_id, number, name, no, status, answer, kind, scheme, raw in rows
+    ]
 
 
 def _why(kind: str, scheme: str, raw: str) -> str:

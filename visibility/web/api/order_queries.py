@@ -25,8 +25,7 @@ WITH RECURSIVE named (id) AS (
     (SELECT object_id FROM visibility_identifier
     WHERE NOT strong AND value = ANY(%(values)s) LIMIT %(limit)s)
 ), up (id) AS (
-    SELECT coalesce(o.merged_into_id, o.id)
-    FROM named JOIN visibility_businessobject o ON o.id = named.id
+    SELECT id FROM named
     UNION
     SELECT r.parent_id FROM up JOIN visibility_objectrelation r ON r.child_id = up.id
 )
