@@ -65,9 +65,9 @@ def database(url: str) -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
-            # Compiling takes longer than any of our statements.
+            # Compiling a statement, or a process to help with it, takes longer than any of ours.
             "options": "-c lock_timeout=10s -c timezone=UTC -c jit=off "
-            "-c idle_in_transaction_session_timeout=30s",
+            "-c max_parallel_workers_per_gather=0 -c idle_in_transaction_session_timeout=30s",
         },
     }
 

@@ -54,6 +54,19 @@ def test_an_order_is_claimed_once_with_all_its_marks() -> None:
     assert left() == []
 
 
+def test_marks_far_behind_the_oldest_go_with_their_order() -> None:
+    """Otherwise an order is folded as often as its messages are apart."""
+    order, others = made(), [made() for _ in range(30)]
+    parcel = part(made("package"), part(made("shipment"), order))
+    mark([order])
+    mark(others)
+    mark([parcel])
+    with transaction.atomic():
+        found = claim(1)
+    assert (list(found.orders), len(found.marks)) == ([order], 2)
+    assert left() == others
+
+
 def test_another_workers_order_keeps_its_mark_and_nobody_waits() -> None:
     first, second = made(), made()
     mark([first, second])

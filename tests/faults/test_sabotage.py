@@ -133,7 +133,7 @@ def a_reader_of_changes_misses_none(source: Source) -> None:
 def who_has_claimed_is_left_alone_for_a_while(source: Source) -> None:
     (kept,) = inbox.keep([arrival(source)])
     with connection.cursor() as cursor:
-        cursor.execute(reading.CLAIM, [reading.LEASE_SECONDS, False, 0, 0, 200])
+        cursor.execute(reading.CLAIM, [reading.LEASE_SECONDS, False, 0, 0, 0, 200])
     pipeline.take_all()
     assert InboundMessage.objects.get(pk=kept.message_id).attempts == 1
 
@@ -144,7 +144,7 @@ def workers_do_not_wait_for_each_other(source: Source) -> None:
 
     def other() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(reading.CLAIM, [60, False, 0, 0, 200])
+            cursor.execute(reading.CLAIM, [60, False, 0, 0, 0, 200])
             claimed.set()
             go_on.wait(10)
 

@@ -38,12 +38,17 @@ WHAT = """
 SELECT id, kind = 'order', coalesce(merged_into_id, id) FROM visibility_businessobject
 WHERE id = ANY(%s)
 """
+CHILDREN = "SELECT child_id FROM visibility_objectrelation WHERE parent_id = ANY(%s)"
 PARENTS = "SELECT child_id, parent_id FROM visibility_objectrelation WHERE child_id = ANY(%s)"
 LOCK_FREE = """
 SELECT o.id FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted (id, place)
 JOIN visibility_businessobject o ON o.id = wanted.id
 WHERE o.kind = 'order' AND o.merged_into_id IS NULL
 ORDER BY wanted.place LIMIT %s FOR NO KEY UPDATE OF o SKIP LOCKED
+"""
+ALL_OF = """
+SELECT id, object_id FROM visibility_refold
+WHERE object_id = ANY(%s) AND touched_at <= clock_timestamp()
 """
 TAKE_OFF = """
 DELETE FROM visibility_refold WHERE id IN (
@@ -77,25 +82,39 @@ class Claimed:
 
 
 def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
-    """Take off marks set by then, and lock the orders they lead to, some `limit` of them.
+    """Lock the orders that the oldest marks lead to, some `limit` of them; take their marks off.
 
     An order that another worker holds keeps its marks: whoever waits for nobody meets no deadlock.
-    A mark goes only with all the orders that were seen from it, so that none is forgotten.
+    All marks of an order go, those too that were set since: what they stand for is read afterwards.
+    A mark goes only with all the orders that are seen from it, so that none is forgotten.
     """
     with bulk.cursor() as cursor:
         cursor.execute(MARKED, [touched_by, limit * MARKS])
-        marked: list[tuple[int, int]] = cursor.fetchall()
-    orders = _orders({object_id for _, object_id in marked})
-    leads = {mark: orders[object_id] for mark, object_id in marked}
-    wanted = list(dict.fromkeys(order for found in leads.values() for order in found))
-    together = max(limit, len(next(iter(leads.values()), ())))
+        oldest: list[int] = list(dict.fromkeys(object_id for _, object_id in cursor.fetchall()))
+    leads = _orders(oldest)
+    wanted = list(dict.fromkeys(order for object_id in oldest for order in leads[object_id]))
+    together = max(limit, len(leads[oldest[0]]) if oldest else 0)
     with bulk.cursor() as cursor:
         cursor.execute(LOCK_FREE, [wanted, together])
         held = {row[0] for row in cursor.fetchall()}
-        free = [mark for mark, found in leads.items() if held.issuperset(found)]
-        cursor.execute(TAKE_OFF, [free])
+        cursor.execute(ALL_OF, [sorted({*oldest, *_below(held)})])
+        marked: list[tuple[int, int]] = cursor.fetchall()
+        leads |= _orders({object_id for _, object_id in marked} - leads.keys())
+        free = {mark: leads[o] for mark, o in marked if held.issuperset(leads[o])}
+        cursor.execute(TAKE_OFF, [list(free)])
         marks = [row[0] for row in cursor.fetchall()]
-    return Claimed(marks, sorted({order for mark in marks for order in leads[mark]}))
+    return Claimed(marks, sorted({order for mark in marks for order in free[mark]}))
+
+
+def _below(orders: Collection[int]) -> set[int]:
+    """These and all that belongs to them."""
+    found, level = set(orders), set(orders)
+    with bulk.cursor() as cursor:
+        while level:
+            cursor.execute(CHILDREN, [sorted(level)])
+            level = {row[0] for row in cursor.fetchall()} - found
+            found |= level
+    return found
 
 
 def _orders(object_ids: Collection[int]) -> dict[int, list[int]]:

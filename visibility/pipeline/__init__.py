@@ -22,7 +22,7 @@ from visibility.models.moment import database_now
 from visibility.notify import live, outbox
 from visibility.pipeline import watchdog
 from visibility.pipeline.folding import decide, fold_orders, imagine, refold
-from visibility.pipeline.reading import BATCH, take, take_again
+from visibility.pipeline.reading import BATCH, place, take, take_again
 from visibility.pipeline.stopping import stopping
 from visibility.receive import drops, polling
 from visibility.receive.http import Client
@@ -71,12 +71,17 @@ def advance() -> int:
 
 def take_all(*, batches: int = 100) -> int:
     """Normalise and correlate what waits; another thread folds meanwhile what was touched."""
+    with place() as begin:
+        return _take_from(begin, batches=batches)
+
+
+def _take_from(begin: float, *, batches: int) -> int:
     total = 0
     for turn in range(batches):
         if stopping.is_set():
             break
         # Every second batch is a fresh one, so that a backlog does not hold up what is new.
-        settled = (take(fresh=True) if turn % 2 else 0) or take()
+        settled = (take(fresh=True, begin=begin) if turn % 2 else 0) or take(begin=begin)
         if not turn % 10:
             settled += take_again()
         total += settled

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -38,12 +39,18 @@ FROM (
     WHERE state = 'waiting'
         AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
         AND (NOT %s OR received_at > clock_timestamp() - interval '10 seconds')
-        AND attempts BETWEEN %s AND %s
+        AND attempts BETWEEN %s AND %s AND id >= %s
     ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 ) AS picked
 WHERE m.id = picked.id AND m.received_at = picked.received_at
 RETURNING m.id, m.attempts
 """
+# What is said of one order comes close together: who reads the batch after another's waits for it.
+PLACES = 16
+PLACE = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
+LEAVE = "SELECT pg_advisory_unlock(%s, %s)"
+PLACE_LOCK = 4712
+SPAN = "SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting'"
 # An attempt that ended for no fault of the messages is none.
 RELEASE = """
 UPDATE visibility_inbound_message m
@@ -78,21 +85,59 @@ def take_again(*, batches: int = 20) -> int:
     return total
 
 
-def take(*, fresh: bool = False, tried: tuple[int, int] = (0, 0), limit: int = 0) -> int:
+@contextmanager
+def place() -> Iterator[float]:
+    """Where in a backlog to begin, as a share of it, while other workers read it from elsewhere."""
+    with bulk.cursor() as cursor:
+        cursor.execute(PLACE, [PLACES - 1, PLACE_LOCK])
+        row = cursor.fetchone()
+    if row is None:
+        yield 0.0
+        return
+    try:
+        yield share(row[0])
+    finally:
+        with bulk.cursor() as cursor:
+            cursor.execute(LEAVE, [PLACE_LOCK, row[0]])
+
+
+def share(number: int) -> float:
+    """0, 1/2, 1/4, 3/4, 1/8 and so on (van der Corput): far apart, however many there are."""
+    found, step = 0.0, 0.5
+    while number:
+        found += step * (number % 2)
+        number, step = number // 2, step / 2
+    return found
+
+
+def take(
+    *, fresh: bool = False, tried: tuple[int, int] = (0, 0), limit: int = 0, begin: float = 0.0
+) -> int:
     """Normalise and correlate one batch, the oldest first; how many messages were settled.
 
     `fresh`: only what came within the last seconds, passing by a backlog. `tried`: how often it was
-    tried before, from and to.
+    tried before, from and to. `begin`: the share of a backlog that is left to others.
     """
+    asked = [LEASE_SECONDS, fresh, *tried]
     with bulk.cursor() as cursor:
-        cursor.execute(CLAIM, [LEASE_SECONDS, fresh, *tried, limit or BATCH])
+        first = _first(cursor, begin) if begin else 0
+        cursor.execute(CLAIM, [*asked, first, limit or BATCH])
         claimed: list[tuple[int, int]] = cursor.fetchall()
+        if first and not claimed:
+            cursor.execute(CLAIM, [*asked, 0, limit or BATCH])
+            claimed = cursor.fetchall()
     if not claimed:
         return 0
     worn = [message_id for message_id, attempts in claimed if attempts > ATTEMPTS]
     if worn:
         _park(worn, Reason.CRASH, f"it was tried {ATTEMPTS} times and never finished")
     return len(worn) + _halve([pair for pair in claimed if pair[1] <= ATTEMPTS])
+
+
+def _first(cursor: bulk.Bound, begin: float) -> int:
+    cursor.execute(SPAN)
+    lowest, highest = cursor.fetchone() or (None, None)
+    return 0 if lowest is None else lowest + int((highest - lowest) * begin)
 
 
 def _halve(claimed: Sequence[tuple[int, int]]) -> int:
