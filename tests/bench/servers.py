@@ -113,16 +113,17 @@ def _served(
 @contextmanager
 def _databases(folder: Path, url: str, redis: str, valkey: int | None) -> Iterator[Servers]:
     names = [f"{name}_{os.getpid()}" for name in NAMES]
+    urls = [_at(url, name) for name in names]
     with psycopg.connect(url, autocommit=True) as admin:
         for name in names:
             admin.execute(f'CREATE DATABASE "{name}"'.encode())
         found = admin.execute("SHOW data_directory").fetchone()
-        urls = [_at(url, name) for name in names]
-        with psycopg.connect(urls[0], autocommit=True) as product:
-            product.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-        try:
-            yield Servers(folder, urls[0], urls[1], urls[2], redis, _postmaster(found), valkey)
-        finally:
+    with psycopg.connect(urls[0], autocommit=True) as product:
+        product.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    try:
+        yield Servers(folder, urls[0], urls[1], urls[2], redis, _postmaster(found), valkey)
+    finally:
+        with psycopg.connect(url, autocommit=True) as admin:
             for name in names:
                 admin.execute(CLEAN, [name])
                 admin.execute(f'DROP DATABASE "{name}"'.encode())

@@ -162,11 +162,12 @@ def stage() -> Iterator[Stage]:
         made = Stage(found)
         stack.callback(made.stop)
         made.prepare()
-        stack.callback(_close)
+        stack.callback(hang_up)
         yield made
 
 
-def _close() -> None:
+def hang_up() -> None:
+    """Close what this process has open at the product's database."""
     from django.db import connections
 
     connections.close_all()

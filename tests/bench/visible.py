@@ -15,7 +15,7 @@ from tests.bench import course, setup
 from tests.bench.processes import memory_of
 from tests.bench.report import Line, Sample, percentile
 from tests.bench.size import Size
-from tests.bench.stage import Stage, Took
+from tests.bench.stage import Stage, Took, hang_up
 from visibility.master import imports
 from visibility.models.imports import ImportState, MasterImport
 from visibility.models.moment import database_now
@@ -149,6 +149,7 @@ def _load_items(rows: int) -> MasterImport:
 
 
 def _memory(stage: Stage) -> list[Line]:
+    hang_up()  # what the bench itself has open at the server is not the product's
     pids = stage.meter(stage.product).pids
     found = {name: memory_of(pid) for name, pid in pids.items()}
     return [
