@@ -1,5 +1,6 @@
 """The pages of numbers: the answer, the evidence, the orders behind."""
 
+import html
 import json
 import re
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from pytest_django.fixtures import Settings
 from tests.web.alert_cast import order, signed_in, statements
 from visibility.models import DirtyCell, KpiFact, Order
 from visibility.models.moment import database_now
-from visibility.show import cells, drill
+from visibility.show import cells, drill, orders
 from visibility.web.rights import Role
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +98,47 @@ def test_the_headline_answers_in_one_sentence(reader: Client) -> None:
     assert "25.0 points worse than the 28 days before (100.0 %)" in page
     assert "Median cycle 2.0 d, P90 2.0 d" in page
     assert "3 of 4 lines, 1 order" in page
+
+
+def test_the_orders_that_wait_are_one_click_away_with_the_same_filters(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, days in (("SO-3", 3), ("SO-9", 9), ("SO-5", 5)):
+        waits = order(number)
+        Order.objects.filter(pk=waits.pk).update(
+            ordered_at=database_now() - timedelta(days=days),
+            last_event_at=database_now(),
+            channel="Web",
+            customer_group="Retail",
+        )
+        fact(kpi="waiting", of=waits, days_ago=days)
+    for address in ("/numbers", "/numbers/order_cycle_time"):
+        page = reader.get(address, {"channel": "Web", "group": "Retail"}).content.decode()
+        said = re.search(r'<a href="/orders\?([^"]+)">3 orders not yet delivered, ([^<]+)<', page)
+        assert said is not None
+        assert said[2].startswith("median age 5.0")
+        listed = text(reader, f"/orders?{html.unescape(said[1])}")
+        places = [listed.index(number) for number in ("SO-9", "SO-5", "SO-3")]
+        assert places == sorted(places)
+    assert "SO-9" not in text(reader, "/orders?waiting=1&group=Municipal")
+    monkeypatch.setattr(orders, "PAGE", 2)
+    page = reader.get("/orders?waiting=1").content.decode()
+    further = re.search(r'href="([^"]+)">Later orders', page)
+    assert further is not None
+    assert "SO-3" not in page
+    rest = text(reader, f"/orders{html.unescape(further[1])}")
+    assert "SO-3" in rest
+    assert "SO-9" not in rest
+
+
+def test_the_list_has_no_word_for_orders_whose_group_nobody_knows(reader: Client) -> None:
+    nobodys = fact(kpi="waiting")
+    KpiFact.objects.filter(pk=nobodys.pk).update(customer_group="")
+    DirtyCell.objects.create(kpi="waiting", day=nobodys.day)
+    cells.recompute()
+    page = text(reader, "/numbers?group=none")
+    assert "1 order not yet delivered" in page
+    assert "/orders?waiting" not in page
 
 
 def test_a_tile_says_what_is_left_out_and_why(reader: Client) -> None:

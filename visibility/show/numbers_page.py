@@ -63,10 +63,19 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many orders are not yet delivered, in words too: what a cycle time does not see."""
+
+    orders: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything on the page of all numbers."""
 
     headline: Sequence[str]
+    backlog: Backlog
     tiles: Sequence[Tile]
     charts: Sequence[Chart]
     matrix: Matrix
@@ -80,6 +89,8 @@ class Page:
     """Everything on the page of one number."""
 
     headline: Sequence[str]
+    # Beside a length of time alone.
+    backlog: Backlog | None
     tile: Tile
     charts: Sequence[Chart]
     tables: Sequence[tuple[Dimension, str, Sequence[Cell]]]
@@ -102,10 +113,8 @@ def overview(*, span: Span, filters: Filters, matrix: Kpi, now: datetime, said: 
         number_charts.trend(cycle, daily[cycle.code], current[cycle.code]),
     ]
     return Overview(
-        headline=[
-            *_headline(current, before, span=span, said=said, slices=worst),
-            *_backlog(now, filters),
-        ],
+        headline=_headline(current, before, span=span, said=said, slices=worst),
+        backlog=_backlog(now, filters),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
         matrix=_matrix(matrix, slices),
@@ -132,9 +141,9 @@ def one(kpi: Kpi, *, span: Span, filters: Filters, now: datetime, said: str) -> 
     headline = [sentence, *(part for part in parts if part and current.orders)]
     if kpi.unit is Unit.DURATION:
         headline[0] += f" (median), {made.beside}" if current.orders else ""
-        headline += _backlog(now, filters)
     return Page(
         headline=headline,
+        backlog=_backlog(now, filters) if kpi.unit is Unit.DURATION else None,
         tile=made,
         charts=[chart for chart in charts if chart],
         tables=[
@@ -214,16 +223,16 @@ def _mostly(total: Summary, slices: Sequence[Slice]) -> str:
     return f"; {share * 100:.0f}\u00a0% of the misses are {warehouse} \u00d7 {channel}"
 
 
-def _backlog(now: datetime, filters: Filters) -> list[str]:
-    """Open orders by age: the cycle time of finished ones does not see them."""
+def _backlog(now: datetime, filters: Filters) -> Backlog:
     age = numbers.open_age(now, filters)
     if not age.orders or age.median is None or age.oldest is None:
-        return ["No order waits for its delivery"]
-    return [
+        return Backlog(0, "No order waits for its delivery")
+    return Backlog(
+        age.orders,
         f"{number_words.many(age.orders)} order{'s' if age.orders > 1 else ''} not yet delivered, "
         f"median age {number_words.length(age.median.total_seconds())}, "
-        f"oldest {number_words.length(age.oldest.total_seconds())}"
-    ]
+        f"oldest {number_words.length(age.oldest.total_seconds())}",
+    )
 
 
 def _matrix(kpi: Kpi, slices: Sequence[Slice]) -> Matrix:

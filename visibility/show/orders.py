@@ -38,6 +38,7 @@ TONES: Mapping[str, str] = {
 # One click each: the address and the words.
 QUICK = (
     ("late=1", "Late against the promise"),
+    ("waiting=1", "Not yet delivered, oldest first"),
     ("status=released", "Released, not shipped"),
     ("status=held&status=backordered", "Waiting"),
     ("state=credit_review", "Waiting on credit"),
@@ -58,7 +59,10 @@ class Filters:
     channel: str = ""
     warehouse: str = ""
     customer: str = ""
+    customer_group: str = ""
     late: bool = False
+    # Not yet delivered; these are listed by age, as the numbers tell it.
+    waiting: bool = False
     open_only: bool = False
     # Whether a customer may be asked for by name, or by number alone.
     by_name: bool = True
@@ -86,7 +90,9 @@ class Filters:
             query.get("channel", ""),
             query.get("warehouse", ""),
             query.get("customer", ""),
+            query.get("group", ""),
             query.get("late") == "1",
+            query.get("waiting") == "1",
             query.get("open") == "1",
             by_name,
         )
@@ -99,10 +105,12 @@ class Filters:
                 ("channel", made.channel),
                 ("warehouse", made.warehouse),
                 ("customer", made.customer),
+                ("group", made.customer_group),
             )
             if text
         ]
         chips += [("late=1", "Late against the promise")] if made.late else []
+        chips += [("waiting=1", "Not yet delivered")] if made.waiting else []
         chips += [("open=1", "Still open")] if made.open_only else []
         return replace(made, chips=tuple(chips))
 
@@ -121,12 +129,13 @@ class Row:
 def rows(
     filters: Filters, *, now: datetime, after: tuple[datetime, int] | None = None
 ) -> tuple[list[Row], tuple[datetime, int] | None]:
-    """One page, the last word first, and where the next page begins; two statements."""
+    """One page, the last word (or the oldest) first, and where the next begins; two statements."""
     found = Order.objects.filter(conditions(filters, now))
+    sort, way, sign = ("ordered_at", "gt", "") if filters.waiting else ("last_event_at", "lt", "-")
     if after:
         at, pk = after
-        found = found.filter(Q(last_event_at__lt=at) | Q(last_event_at=at, object_id__lt=pk))
-    page = list(found.order_by("-last_event_at", "-object_id")[: PAGE + 1])
+        found = found.filter(Q(**{f"{sort}__{way}": at}) | Q(**{sort: at, f"object_id__{way}": pk}))
+    page = list(found.order_by(f"{sign}{sort}", f"{sign}object_id")[: PAGE + 1])
     more = page[PAGE - 1] if len(page) > PAGE else None
     page = page[:PAGE]
     alerts: dict[int, int] = {}
@@ -138,8 +147,7 @@ def rows(
         Row(o, TITLES[Status(o.status)], TONES[o.status], alerts.get(o.pk, 0), _late(o, now))
         for o in page
     ]
-    place = (more.last_event_at, more.pk) if more and more.last_event_at else None
-    return made, place
+    return made, (getattr(more, sort), more.pk) if more else None
 
 
 def conflicting(now: datetime) -> int:
@@ -156,7 +164,7 @@ def conditions(filters: Filters, now: datetime) -> Q:
         conditions &= _any_of(filters.states, now)
     if filters.without:
         conditions &= ~_any_of(filters.without, now)
-    for name in ("channel", "warehouse"):
+    for name in ("channel", "warehouse", "customer_group"):
         if getattr(filters, name):
             conditions &= Q(**{name: getattr(filters, name)})
     if filters.customer:
@@ -164,6 +172,8 @@ def conditions(filters: Filters, now: datetime) -> Q:
         conditions &= Q(customer_no=filters.customer) | named
     if filters.late:
         conditions &= Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True)
+    if filters.waiting:
+        conditions &= Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False)
     if filters.open_only:
         conditions &= Q(is_open=True)
     return conditions
