@@ -16,7 +16,7 @@ class Cell:
     A source that tells whole-order totals and parts of them is counted by the larger of the two.
     """
 
-    __slots__ = ("cached", "counting", "figures", "parts", "told", "units")
+    __slots__ = ("arrived", "cached", "counting", "figures", "parts", "told", "units")
 
     def __init__(self) -> None:
         # source -> the source's line id -> part -> quantity
@@ -28,6 +28,8 @@ class Cell:
         # What follows from the figures, until they change: the sum, and whose it is.
         self.cached: Decimal | None = None
         self.counting: tuple[str, ...] = ()
+        # When parts of it arrived, and the sums up to then.
+        self.arrived: tuple[list[datetime], list[Decimal]] | None = None
 
     def put(self, spoken: Spoken, told: Told, quantity: Decimal) -> bool:
         """Take a claim; whether it changed the source's figure or is its first."""
@@ -35,10 +37,14 @@ class Cell:
         self.told[source] = spoken.occurred_at
         self.units[source] = (told.unit, told.times or Decimal(1))
         parts = self.parts.setdefault(source, {}).setdefault(told.line.line_id, {})
-        if parts.get(spoken.event.part) == quantity:
+        old = parts.get(spoken.event.part)
+        if old == quantity:
             return False
         parts[spoken.event.part] = quantity
-        self.sum(source)
+        if "" in parts:
+            self.sum(source)
+        else:
+            self._set(source, self.figures.get(source, ZERO) + quantity - (old or ZERO))
         return True
 
     def void(self, source: str, parts: Collection[str]) -> bool:
@@ -55,8 +61,11 @@ class Cell:
 
     def sum(self, source: str) -> None:
         """Add up what a source claims."""
-        self.figures[source] = sum(map(_total, self.parts[source].values()), ZERO)
-        self.cached, self.counting = None, ()
+        self._set(source, sum(map(_total, self.parts[source].values()), ZERO))
+
+    def _set(self, source: str, figure: Decimal) -> None:
+        self.figures[source] = figure
+        self.cached, self.counting, self.arrived = None, (), None
 
 
 def _total(parts: Mapping[str, Decimal]) -> Decimal:

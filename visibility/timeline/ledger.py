@@ -1,9 +1,11 @@
 """The ledger: who claims what of each line, and whose figure counts."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 
 from connectors.base import Role
 from connectors.canonical import EventType, Measure, ObjectKind
@@ -139,14 +141,24 @@ class Ledger:
         claimed = self.value(key, Measure.DELIVERED)
         if claimed is not None or self._first_arrival is None or self._first_arrival > at:
             return claimed
-        total = ZERO
-        for source in self.counting(key, Measure.SHIPPED):
-            for parts in self.columns[Measure.SHIPPED][key].parts[source].values():
-                for part, quantity in parts.items():
-                    arrived = self.arrivals.get((source, part))
-                    if arrived and arrived <= at:
-                        total += quantity
-        return total
+        cell = self.columns[Measure.SHIPPED].get(key)
+        if cell is None:
+            return ZERO
+        if cell.arrived is None:
+            cell.arrived = self._arrived(cell, self.counting(key, Measure.SHIPPED))
+        times, totals = cell.arrived
+        return totals[bisect_right(times, at)]
+
+    def _arrived(self, cell: Cell, sources: Iterable[str]) -> tuple[list[datetime], list[Decimal]]:
+        """When parts of a line arrived; how much had before the first, before the second ..."""
+        found = sorted(
+            (arrived, quantity)
+            for source in sources
+            for parts in cell.parts[source].values()
+            for part, quantity in parts.items()
+            if (arrived := self.arrivals.get((source, part)))
+        )
+        return [at for at, _ in found], list(accumulate((q for _, q in found), initial=ZERO))
 
     def due(self, key: str) -> Decimal | None:
         """Ordered and not cancelled."""
