@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.db import connection, transaction
 
+from visibility.correlate import marks
 from visibility.correlate.marks import claim, mark, put_off
+from visibility.models import Order
+from visibility.models.moment import database_now
 from visibility.models.objects import BusinessObject, ObjectRelation, Refold
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +69,42 @@ def test_marks_far_behind_the_oldest_go_with_their_order() -> None:
         found = claim(1)
     assert (list(found.orders), len(found.marks)) == ([order], 2)
     assert left() == others
+
+
+def large(events: int, *, folded_ago: timedelta = timedelta()) -> int:
+    """An order of so many events, and when it was folded."""
+    order = made()
+    Order.objects.create(object_id=order, event_count=events, folded_at=database_now() - folded_ago)
+    return order
+
+
+def test_an_order_of_thousands_of_events_rests_and_holds_nobody_up() -> None:
+    heavy, light, other = large(20_000), large(900), made()
+    parcel = part(made("package"), heavy)
+    mark([heavy, light, parcel, other])
+    with transaction.atomic():
+        found = claim(10)
+    assert list(found.orders) == [light, other]
+    assert found.rested == 2
+    assert left() == [heavy, parcel]
+    assert taken() == []
+    Order.objects.filter(pk=heavy).update(folded_at=database_now() - timedelta(minutes=1))
+    Refold.objects.update(touched_at=database_now())
+    assert taken() == [heavy]
+    assert left() == []
+
+
+def test_so_many_events_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "MOST_EVENTS", 100)
+    ago = timedelta(hours=1)
+    first, second, third = (large(n, folded_ago=ago) for n in (300, 60, 40))
+    shared = part(made("shipment"), second, third)
+    mark([first])
+    mark([shared])
+    mark([third])
+    assert taken() == [first]
+    assert taken() == [second, third]
+    assert left() == []
 
 
 def test_another_workers_order_keeps_its_mark_and_nobody_waits() -> None:

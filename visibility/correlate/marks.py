@@ -1,7 +1,7 @@
 """What follows for touched objects: folded again, now or when their time has come; orphans."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,6 +55,22 @@ DELETE FROM visibility_refold WHERE id IN (
     SELECT id FROM visibility_refold WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """
+# An order of thousands of events (a placeholder that everybody sends as a number) takes seconds: it
+# is folded again after a while that grows with it, and until then it holds nobody up.
+MANY, REST_MS = 1_000, 3
+HEAVY = """
+SELECT object_id, event_count,
+    CASE WHEN event_count > %s AND until > clock_timestamp() THEN until END
+FROM visibility_order,
+    LATERAL (SELECT folded_at + event_count * %s * interval '1 ms') AS rest (until)
+WHERE object_id = ANY(%s)
+"""
+REST = """
+UPDATE visibility_refold r SET touched_at = t.until
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (id, until)
+WHERE r.id = t.id AND r.id IN (
+    SELECT id FROM visibility_refold WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED)
+"""
 PUT_OFF = """
 UPDATE visibility_refold SET touched_at = clock_timestamp() + interval '1 minute'
 WHERE id = ANY(%s) RETURNING object_id
@@ -71,14 +87,17 @@ INSERT INTO visibility_refold (object_id) SELECT object_id FROM over
 """
 # An order has some ten marks while its first messages are read: all of them are taken at once.
 MARKS = 10
+# So many events are folded in one batch, or one order if it alone has more.
+MOST_EVENTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Marks taken off the list, and the orders they led to, locked."""
+    """Marks taken off the list, and the orders they led to, locked; how many marks were put off."""
 
     marks: Sequence[int]
     orders: Sequence[int]
+    rested: int = 0
 
 
 def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
@@ -97,13 +116,44 @@ def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
     with bulk.cursor() as cursor:
         cursor.execute(LOCK_FREE, [wanted, together])
         held = {row[0] for row in cursor.fetchall()}
-        cursor.execute(ALL_OF, [sorted({*oldest, *_below(held)})])
+        cursor.execute(HEAVY, [MANY, REST_MS, sorted(held)])
+        known = {order: (count, until) for order, count, until in cursor.fetchall()}
+        resting = {order: until for order, (_, until) in known.items() if until}
+        chosen = _enough(
+            [leads[o] for o in oldest],
+            held - resting.keys(),
+            {order: count for order, (count, _) in known.items()},
+        )
+        cursor.execute(ALL_OF, [sorted({*oldest, *_below(chosen)})])
         marked: list[tuple[int, int]] = cursor.fetchall()
         leads |= _orders({object_id for _, object_id in marked} - leads.keys())
-        free = {mark: leads[o] for mark, o in marked if held.issuperset(leads[o])}
+        free = {mark: leads[o] for mark, o in marked if chosen.issuperset(leads[o])}
         cursor.execute(TAKE_OFF, [list(free)])
         marks = [row[0] for row in cursor.fetchall()]
-    return Claimed(marks, sorted({order for mark in marks for order in free[mark]}))
+        later = {
+            mark: resting[order]
+            for mark, object_id in marked
+            for order in resting.keys() & set(leads[object_id])
+        }
+        if later:
+            cursor.execute(REST, [list(later), list(later.values()), list(later)])
+    orders = sorted({order for mark in marks for order in free[mark]})
+    return Claimed(marks, orders, rested=len(later))
+
+
+def _enough(groups: Iterable[Sequence[int]], free: set[int], events: Mapping[int, int]) -> set[int]:
+    """The orders of mark after mark until they have many events, but those of one at least."""
+    found: set[int] = set()
+    total = 0
+    for group in groups:
+        if not free.issuperset(group):
+            continue
+        new = set(group) - found
+        total += sum(events.get(order, 0) for order in new)
+        if found and total > MOST_EVENTS:
+            break
+        found |= new
+    return found
 
 
 def _below(orders: Collection[int]) -> set[int]:

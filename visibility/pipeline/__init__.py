@@ -13,6 +13,7 @@ from celery import current_app, shared_task
 from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.db import close_old_connections, connection, transaction
 
+from visibility import garbage
 from visibility.correlate import marks
 from visibility.evaluate import failing
 from visibility.evaluate.sweep import sweep as sweep_all
@@ -318,6 +319,7 @@ def start_steward(**_: object) -> None:
 
     It begins before the broker is asked for: a worker is ready only once that has answered.
     """
+    garbage.settle()
     watchdog.watch()
     for chores in (CHORES, SLOW_CHORES):
         threading.Thread(target=_steward, args=(chores,), name="steward", daemon=True).start()
