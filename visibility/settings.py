@@ -65,8 +65,10 @@ def database(url: str) -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
-            # Compiling a statement, or a process to help with it, takes longer than any of ours.
-            "options": "-c lock_timeout=10s -c timezone=UTC -c jit=off "
+            # Our statements are short: compiling them, or a process to help, takes longer.
+            # The server notices within a minute that a client's machine is gone, and frees locks.
+            "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=5 "
+            "-c tcp_keepalives_count=3 -c lock_timeout=10s -c timezone=UTC -c jit=off "
             "-c max_parallel_workers_per_gather=0 -c idle_in_transaction_session_timeout=30s",
         },
     }

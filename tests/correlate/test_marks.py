@@ -79,19 +79,26 @@ def large(events: int, *, folded_ago: timedelta = timedelta()) -> int:
 
 
 def test_an_order_of_thousands_of_events_rests_and_holds_nobody_up() -> None:
-    heavy, light, other = large(20_000), large(900), made()
-    parcel = part(made("package"), heavy)
-    mark([heavy, light, parcel, other])
-    with transaction.atomic():
-        found = claim(10)
-    assert list(found.orders) == [light, other]
-    assert found.rested == 2
-    assert left() == [heavy, parcel]
-    assert taken() == []
+    heavy, light, other = large(10_000), large(900), made()
+    parcel = part(made("package"), heavy, other)
+    mark([heavy, light, parcel])
+    mark([heavy])
+    assert taken() == [light, other]
+    assert left() == [heavy]
+    assert Refold.objects.get().touched_at > database_now() + timedelta(seconds=25)
+    mark([parcel])
+    assert taken() == [other]
+    assert left() == [heavy]
     Order.objects.filter(pk=heavy).update(folded_at=database_now() - timedelta(minutes=1))
     Refold.objects.update(touched_at=database_now())
     assert taken() == [heavy]
     assert left() == []
+
+
+def test_no_order_rests_for_longer_than_a_minute() -> None:
+    mark([large(1_000_000)])
+    assert taken() == []
+    assert Refold.objects.get().touched_at <= database_now() + timedelta(minutes=1)
 
 
 def test_so_many_events_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

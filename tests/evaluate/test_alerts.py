@@ -19,6 +19,8 @@ from visibility.models import (
     AuditEntry,
     InboundMessage,
     Notification,
+    Order,
+    Refold,
     SlaClock,
     SlaRule,
     Source,
@@ -59,6 +61,24 @@ def test_a_deadline_that_had_passed_waits_for_a_backlog(wms: Source, now: dateti
     pipeline.advance()
     sweep(now=database_now())
     assert states() == ["open"]
+
+
+def test_a_deadline_that_had_passed_waits_for_a_large_order_that_rests(
+    wms: Source, now: datetime
+) -> None:
+    say(wms, "order.released", now - timedelta(hours=10))
+    pipeline.advance()
+    order = Order.objects.get()
+    Order.objects.update(event_count=5_000, folded_at=database_now())
+    say(wms, "shipment.confirmed", now - timedelta(hours=9), shipment="S1")
+    pipeline.advance()
+    assert sweep(now=database_now()) == 0
+    # Its rest is over.
+    Order.objects.update(folded_at=now - timedelta(hours=1))
+    Refold.objects.filter(object_id=order.pk).update(touched_at=now)
+    pipeline.advance()
+    sweep(now=database_now())
+    assert states() == []
 
 
 def test_a_deadline_known_before_it_passed_does_not_wait(wms: Source, now: datetime) -> None:

@@ -250,8 +250,8 @@ def test_workers_side_by_side_leave_the_exact_sum() -> None:
 def test_an_order_waits_from_its_day_until_all_of_it_is_delivered() -> None:
     one = order()
     settle({one: told()})
-    assert cell("waiting").day == date(2026, 3, 2)
+    assert cell("undelivered").day == date(2026, 3, 2)
     done = [ordered({"A": 5}, THE_SECOND), shipped({"A": 5}, at(3)), delivered(at(4))]
     settle({one: timeline(done)})
-    assert not KpiFact.objects.filter(kpi="waiting").exists()
-    assert not KpiCell.objects.filter(kpi="waiting").exists()
+    assert not KpiFact.objects.filter(kpi="undelivered").exists()
+    assert not KpiCell.objects.filter(kpi="undelivered").exists()

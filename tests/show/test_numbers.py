@@ -210,7 +210,7 @@ def test_classes_hold_every_order_and_the_last_takes_the_slow_ones() -> None:
 def waiting(days: float, *, channel: str = "Web") -> Order:
     """An order that came in so many days ago and was not delivered yet, counted as such."""
     at = database_now() - timedelta(days=days)
-    counted = fact(kpi="waiting", channel=channel, day=at.astimezone(HERE).date())
+    counted = fact(kpi="undelivered", channel=channel, day=at.astimezone(HERE).date())
     return Order.objects.create(
         object=counted.order, number="x", status="released", ordered_at=at, channel=channel
     )
@@ -231,7 +231,7 @@ def test_open_orders_are_told_by_age() -> None:
 
 
 def test_cells_that_are_behind_still_tell_an_age() -> None:
-    first, second = waiting(2.001), waiting(2)
+    first, second = waiting(2), waiting(2)
     sum_up()
     first.delete()
     found = numbers.open_age(database_now())

@@ -131,6 +131,8 @@ def test_what_takes_too_long_to_find_is_sampled(monkeypatch: pytest.MonkeyPatch)
         assert search.partly("W00") != []
     asked = [q["sql"] for q in captured if "gin_fuzzy_search_limit" in q["sql"]]
     assert len(asked) == 2
+    monkeypatch.setattr(search, "LAST_MS", 1)
+    assert search.partly("W00") == []
 
 
 def test_signs_of_patterns_are_only_signs() -> None:

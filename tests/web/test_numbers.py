@@ -111,7 +111,7 @@ def test_the_orders_that_wait_are_one_click_away_with_the_same_filters(
             channel="Web",
             customer_group="Retail",
         )
-        fact(kpi="waiting", of=waits, days_ago=days)
+        fact(kpi="undelivered", of=waits, days_ago=days)
     for address in ("/numbers", "/numbers/order_cycle_time"):
         page = reader.get(address, {"channel": "Web", "group": "Retail"}).content.decode()
         said = re.search(r'<a href="/orders\?([^"]+)">3 orders not yet delivered, ([^<]+)<', page)
@@ -120,9 +120,9 @@ def test_the_orders_that_wait_are_one_click_away_with_the_same_filters(
         listed = text(reader, f"/orders?{html.unescape(said[1])}")
         places = [listed.index(number) for number in ("SO-9", "SO-5", "SO-3")]
         assert places == sorted(places)
-    assert "SO-9" not in text(reader, "/orders?waiting=1&group=Municipal")
+    assert "SO-9" not in text(reader, "/orders?undelivered=1&group=Municipal")
     monkeypatch.setattr(orders, "PAGE", 2)
-    page = reader.get("/orders?waiting=1").content.decode()
+    page = reader.get("/orders?undelivered=1").content.decode()
     further = re.search(r'href="([^"]+)">Later orders', page)
     assert further is not None
     assert "SO-3" not in page
@@ -132,13 +132,13 @@ def test_the_orders_that_wait_are_one_click_away_with_the_same_filters(
 
 
 def test_the_list_has_no_word_for_orders_whose_group_nobody_knows(reader: Client) -> None:
-    nobodys = fact(kpi="waiting")
+    nobodys = fact(kpi="undelivered")
     KpiFact.objects.filter(pk=nobodys.pk).update(customer_group="")
-    DirtyCell.objects.create(kpi="waiting", day=nobodys.day)
+    DirtyCell.objects.create(kpi="undelivered", day=nobodys.day)
     cells.recompute()
     page = text(reader, "/numbers?group=none")
     assert "1 order not yet delivered" in page
-    assert "/orders?waiting" not in page
+    assert "/orders?undelivered" not in page
 
 
 def test_a_tile_says_what_is_left_out_and_why(reader: Client) -> None:

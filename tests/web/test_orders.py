@@ -271,6 +271,15 @@ def test_filters_and_their_chips(clerk: Client, order: Order) -> None:
     assert text(clerk, "/orders?status=nonsense&after=%00%ff&page_size=9999999")
 
 
+def test_what_the_form_has_no_field_for_stays(clerk: Client, order: Order) -> None:
+    page = clerk.get("/orders?undelivered=1&group=Retail&channel=web").content.decode()
+    form = page[page.index('<form class="toolbar"') :]
+    form = form[: form.index("</form>")]
+    assert '<input type="hidden" name="undelivered" value="1">' in form
+    assert '<input type="hidden" name="group" value="Retail">' in form
+    assert form.count('name="channel"') == 1
+
+
 def test_text_from_outside_is_inert(clerk: Client, order: Order) -> None:
     Order.objects.update(customer_name=HOSTILE, answer=HOSTILE, number=HOSTILE, channel=HOSTILE)
     for address in ("/orders", f"/orders/{order.pk}", "/search?q=" + HOSTILE):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from visibility.models import bulk
+from visibility.models.orders import LONGEST_REST, MANY_EVENTS
 
 ORPHANED = """
 INSERT INTO visibility_orphan (object_id)
@@ -57,20 +58,20 @@ DELETE FROM visibility_refold WHERE id IN (
 """
 # An order of thousands of events (a placeholder that everybody sends as a number) takes seconds: it
 # is folded again after a while that grows with it, and until then it holds nobody up.
-MANY, REST_MS = 1_000, 3
-HEAVY = """
+KNOWN = """
 SELECT object_id, event_count,
     CASE WHEN event_count > %s AND until > clock_timestamp() THEN until END
-FROM visibility_order,
-    LATERAL (SELECT folded_at + event_count * %s * interval '1 ms') AS rest (until)
+FROM visibility_order, LATERAL (
+    SELECT folded_at + least(event_count * %s * interval '1 ms', %s) AS until) AS rest
 WHERE object_id = ANY(%s)
 """
 REST = """
-UPDATE visibility_refold r SET touched_at = t.until
-FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (id, until)
-WHERE r.id = t.id AND r.id IN (
-    SELECT id FROM visibility_refold WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED)
+INSERT INTO visibility_refold (object_id, touched_at)
+SELECT t.object_id, t.until FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (object_id, until)
+WHERE NOT EXISTS (SELECT FROM visibility_refold r
+    WHERE r.object_id = t.object_id AND r.touched_at BETWEEN clock_timestamp() AND t.until)
 """
+REST_MS = 3
 PUT_OFF = """
 UPDATE visibility_refold SET touched_at = clock_timestamp() + interval '1 minute'
 WHERE id = ANY(%s) RETURNING object_id
@@ -93,11 +94,10 @@ MOST_EVENTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Marks taken off the list, and the orders they led to, locked; how many marks were put off."""
+    """Marks taken off the list, and the orders they led to, locked."""
 
     marks: Sequence[int]
     orders: Sequence[int]
-    rested: int = 0
 
 
 def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
@@ -105,48 +105,48 @@ def claim(limit: int, *, touched_by: datetime | None = None) -> Claimed:
 
     An order that another worker holds keeps its marks: whoever waits for nobody meets no deadlock.
     All marks of an order go, those too that were set since: what they stand for is read afterwards.
-    A mark goes only with all the orders that are seen from it, so that none is forgotten.
+    A mark goes only with all the orders that are seen from it, so that none is forgotten; who says
+    later that one belongs to the other marks both. An order that rests has one mark for its end.
     """
     with bulk.cursor() as cursor:
         cursor.execute(MARKED, [touched_by, limit * MARKS])
         oldest: list[int] = list(dict.fromkeys(object_id for _, object_id in cursor.fetchall()))
     leads = _orders(oldest)
     wanted = list(dict.fromkeys(order for object_id in oldest for order in leads[object_id]))
-    together = max(limit, len(leads[oldest[0]]) if oldest else 0)
     with bulk.cursor() as cursor:
-        cursor.execute(LOCK_FREE, [wanted, together])
-        held = {row[0] for row in cursor.fetchall()}
-        cursor.execute(HEAVY, [MANY, REST_MS, sorted(held)])
+        cursor.execute(KNOWN, [MANY_EVENTS, REST_MS, LONGEST_REST, wanted])
         known = {order: (count, until) for order, count, until in cursor.fetchall()}
         resting = {order: until for order, (_, until) in known.items() if until}
-        chosen = _enough(
-            [leads[o] for o in oldest],
-            held - resting.keys(),
-            {order: count for order, (count, _) in known.items()},
-        )
-        cursor.execute(ALL_OF, [sorted({*oldest, *_below(chosen)})])
+        awake = [[o for o in leads[object_id] if o not in resting] for object_id in oldest]
+        together = max(limit, len(next(filter(None, awake), ())))
+        cursor.execute(LOCK_FREE, [[o for o in wanted if o not in resting], together])
+        locked = {row[0] for row in cursor.fetchall()}
+        held = _enough(awake, locked, {order: count for order, (count, _) in known.items()})
+        cursor.execute(ALL_OF, [sorted({*oldest, *_below(held)})])
         marked: list[tuple[int, int]] = cursor.fetchall()
         leads |= _orders({object_id for _, object_id in marked} - leads.keys())
-        free = {mark: leads[o] for mark, o in marked if chosen.issuperset(leads[o])}
+        free = {
+            mark: leads[object_id]
+            for mark, object_id in marked
+            if held.issuperset(set(leads[object_id]) - resting.keys())
+        }
         cursor.execute(TAKE_OFF, [list(free)])
         marks = [row[0] for row in cursor.fetchall()]
-        later = {
-            mark: resting[order]
-            for mark, object_id in marked
-            for order in resting.keys() & set(leads[object_id])
-        }
+        seen = {order for mark in marks for order in free[mark]}
+        later = sorted(seen & resting.keys())
         if later:
-            cursor.execute(REST, [list(later), list(later.values()), list(later)])
-    orders = sorted({order for mark in marks for order in free[mark]})
-    return Claimed(marks, orders, rested=len(later))
+            cursor.execute(REST, [later, [resting[order] for order in later]])
+    return Claimed(marks, sorted(seen - resting.keys()))
 
 
-def _enough(groups: Iterable[Sequence[int]], free: set[int], events: Mapping[int, int]) -> set[int]:
+def _enough(
+    groups: Iterable[Sequence[int]], locked: set[int], events: Mapping[int, int]
+) -> set[int]:
     """The orders of mark after mark until they have many events, but those of one at least."""
     found: set[int] = set()
     total = 0
     for group in groups:
-        if not free.issuperset(group):
+        if not locked.issuperset(group):
             continue
         new = set(group) - found
         total += sum(events.get(order, 0) for order in new)

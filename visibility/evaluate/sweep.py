@@ -21,7 +21,8 @@ from visibility.evaluate.unknown import unknown
 from visibility.models.alerts import STANDING, Alert, AlertEntry, AlertState
 from visibility.models.changes import change
 from visibility.models.intake import Source
-from visibility.models.orders import Order
+from visibility.models.objects import Refold
+from visibility.models.orders import LONGEST_REST, MANY_EVENTS, Order
 from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,8 @@ def due(*, now: datetime) -> int:
         order=OuterRef("order"), rule=OuterRef("rule"), obligation=OuterRef("obligation")
     )
     ripe = Q(~Exists(aside), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
-    if behind():
-        ripe &= Q(due_at__gte=F("heard_at"))
+    known_before = Q(due_at__gte=F("heard_at"))
+    ripe &= known_before if behind() else known_before | ~_resting(now)
     try:
         return _due(ripe, now=now)
     except (OperationalError, InterfaceError):
@@ -67,6 +68,15 @@ def due(*, now: datetime) -> int:
         log.info("event=sweep_one_by_one")
     clocks = SlaClock.objects.filter(ripe).select_related("rule").order_by("due_at")[:BATCH]
     return sum(_alone(clock, ripe, now=now) for clock in clocks)
+
+
+def _resting(now: datetime) -> Q:
+    """Whether a clock's order has many events and is folded again soon: there may be evidence."""
+    mark = Refold.objects.filter(
+        object=OuterRef("order"), touched_at__gt=now, touched_at__lte=now + LONGEST_REST
+    )
+    large = Order.objects.filter(pk=OuterRef("order"), event_count__gt=MANY_EVENTS)
+    return Q(Exists(large)) & Q(Exists(mark))
 
 
 def _alone(clock: SlaClock, ripe: Q, *, now: datetime) -> int:

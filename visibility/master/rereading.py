@@ -144,7 +144,11 @@ def begin_watching() -> bool:
 def feed(*, most: int = AT_ONCE) -> int:
     """Hand some of the waiting orders to the fold, unless it has enough to do; how many."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM (SELECT 1 FROM visibility_refold LIMIT %s) r", [most])
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM visibility_refold "
+            "WHERE touched_at <= clock_timestamp() LIMIT %s) r",
+            [most],
+        )
         if cursor.fetchone()[0] >= most:
             return 0
         cursor.execute(FEED, [most])

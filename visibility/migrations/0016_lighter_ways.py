@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """The new index stands before the old one goes."""
 
     dependencies = [
-        ("visibility", "0015_waiting_orders"),
+        ("visibility", "0015_undelivered_orders"),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 """Derived from the events of an order: rebuilt, never patched."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -11,6 +12,10 @@ from django.db.models.functions import Now
 from visibility.models.objects import BusinessObject
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.timeline.words import LineState
+
+# An order of more events rests between two folds, so long at most.
+MANY_EVENTS = 1_000
+LONGEST_REST = timedelta(minutes=1)
 
 
 class Order(models.Model):

@@ -49,6 +49,7 @@ PATIENCE_SECONDS = 2.5
 # However long folding goes on, the numbers are not older than this.
 SUM_SECONDS = 5.0
 _backlog = threading.Event()
+OLDEST_TURN = 10
 # A file of master data rests so many times as long as it works.
 PAUSE = 3.0
 # And then lets orders that are being worked on go first, so long at most.
@@ -81,8 +82,10 @@ def _take_from(begin: float, *, batches: int) -> int:
     for turn in range(batches):
         if stopping.is_set():
             break
-        # Every second batch is a fresh one, so that a backlog does not hold up what is new.
-        settled = (take(fresh=True, begin=begin) if turn % 2 else 0) or take(begin=begin)
+        # Every second batch is a fresh one, so that a backlog does not hold up what is new; some
+        # begin at the oldest, in case the worker whose place that is can't go on.
+        here = begin if (turn + 1) % OLDEST_TURN else 0.0
+        settled = (take(fresh=True, begin=here) if turn % 2 else 0) or take(begin=here)
         if not turn % 10:
             settled += take_again()
         total += settled

@@ -37,7 +37,7 @@ def refold(*, touched_by: datetime | None = None) -> int:
                     fold_orders(claimed.orders)
             if claimed.orders:
                 live.announce(head(), ["order", "alert"])
-            return len(claimed.marks) + claimed.rested
+            return len(claimed.marks)
         except (OperationalError, InterfaceError) as error:
             if not connection.is_usable():
                 raise

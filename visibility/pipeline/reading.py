@@ -45,12 +45,14 @@ FROM (
 WHERE m.id = picked.id AND m.received_at = picked.received_at
 RETURNING m.id, m.attempts
 """
-# What is said of one order comes close together: who reads the batch after another's waits for it.
+# What is said of one order comes close together: who reads the batch after another's has to wait.
 PLACES = 16
 PLACE = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
 LEAVE = "SELECT pg_advisory_unlock(%s, %s)"
 PLACE_LOCK = 4712
-SPAN = "SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting'"
+SPAN = """
+SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting' AND attempts = 0
+"""
 # An attempt that ended for no fault of the messages is none.
 RELEASE = """
 UPDATE visibility_inbound_message m
@@ -118,14 +120,14 @@ def take(
     `fresh`: only what came within the last seconds, passing by a backlog. `tried`: how often it was
     tried before, from and to. `begin`: the share of a backlog that is left to others.
     """
-    asked = [LEASE_SECONDS, fresh, *tried]
+    asked, most = [LEASE_SECONDS, fresh, *tried], limit or BATCH
     with bulk.cursor() as cursor:
         first = _first(cursor, begin) if begin else 0
-        cursor.execute(CLAIM, [*asked, first, limit or BATCH])
+        cursor.execute(CLAIM, [*asked, first, most])
         claimed: list[tuple[int, int]] = cursor.fetchall()
-        if first and not claimed:
-            cursor.execute(CLAIM, [*asked, 0, limit or BATCH])
-            claimed = cursor.fetchall()
+        if first and len(claimed) < most:
+            cursor.execute(CLAIM, [*asked, 0, most - len(claimed)])
+            claimed += cursor.fetchall()
     if not claimed:
         return 0
     worn = [message_id for message_id, attempts in claimed if attempts > ATTEMPTS]

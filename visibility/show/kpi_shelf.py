@@ -6,7 +6,7 @@ from functools import cache
 from connectors.plugins import load
 from visibility.show import kpis
 from visibility.show.kpi import Kpi
-from visibility.show.waiting import Waiting
+from visibility.show.undelivered import Undelivered
 
 
 @cache
@@ -19,4 +19,4 @@ def shelf() -> Mapping[str, Kpi]:
 @cache
 def measured() -> Mapping[str, Kpi]:
     """Everything that orders are counted in: the shelf, and the stock that stands beside it."""
-    return {**shelf(), Waiting.code: Waiting()}
+    return {**shelf(), Undelivered.code: Undelivered()}

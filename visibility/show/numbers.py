@@ -14,7 +14,7 @@ from django.db import connection
 
 from visibility.show import buckets
 from visibility.show.kpi import Kpi, Unit
-from visibility.show.waiting import Waiting
+from visibility.show.undelivered import Undelivered
 
 # Fewer orders than this and a share says little.
 THIN = 30
@@ -219,7 +219,7 @@ def open_age(now: datetime, filters: Filters = EVERYTHING) -> OpenAge:
         cursor.execute(
             "SELECT day, orders FROM visibility_kpicell "  # noqa: S608  # our own column names
             f"WHERE kpi = %s AND orders > 0 {condition} ORDER BY day DESC",
-            [Waiting.code, *values],
+            [Undelivered.code, *values],
         )
         days = cursor.fetchall()
     if not days:

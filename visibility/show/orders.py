@@ -38,7 +38,7 @@ TONES: Mapping[str, str] = {
 # One click each: the address and the words.
 QUICK = (
     ("late=1", "Late against the promise"),
-    ("waiting=1", "Not yet delivered, oldest first"),
+    ("undelivered=1", "Not yet delivered, oldest first"),
     ("status=released", "Released, not shipped"),
     ("status=held&status=backordered", "Waiting"),
     ("state=credit_review", "Waiting on credit"),
@@ -62,7 +62,7 @@ class Filters:
     customer_group: str = ""
     late: bool = False
     # Not yet delivered; these are listed by age, as the numbers tell it.
-    waiting: bool = False
+    undelivered: bool = False
     open_only: bool = False
     # Whether a customer may be asked for by name, or by number alone.
     by_name: bool = True
@@ -92,7 +92,7 @@ class Filters:
             query.get("customer", ""),
             query.get("group", ""),
             query.get("late") == "1",
-            query.get("waiting") == "1",
+            query.get("undelivered") == "1",
             query.get("open") == "1",
             by_name,
         )
@@ -110,7 +110,7 @@ class Filters:
             if text
         ]
         chips += [("late=1", "Late against the promise")] if made.late else []
-        chips += [("waiting=1", "Not yet delivered")] if made.waiting else []
+        chips += [("undelivered=1", "Not yet delivered")] if made.undelivered else []
         chips += [("open=1", "Still open")] if made.open_only else []
         return replace(made, chips=tuple(chips))
 
@@ -131,7 +131,9 @@ def rows(
 ) -> tuple[list[Row], tuple[datetime, int] | None]:
     """One page, the last word (or the oldest) first, and where the next begins; two statements."""
     found = Order.objects.filter(conditions(filters, now))
-    sort, way, sign = ("ordered_at", "gt", "") if filters.waiting else ("last_event_at", "lt", "-")
+    sort, way, sign = (
+        ("ordered_at", "gt", "") if filters.undelivered else ("last_event_at", "lt", "-")
+    )
     if after:
         at, pk = after
         found = found.filter(Q(**{f"{sort}__{way}": at}) | Q(**{sort: at, f"object_id__{way}": pk}))
@@ -172,7 +174,7 @@ def conditions(filters: Filters, now: datetime) -> Q:
         conditions &= Q(customer_no=filters.customer) | named
     if filters.late:
         conditions &= Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True)
-    if filters.waiting:
+    if filters.undelivered:
         conditions &= Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False)
     if filters.open_only:
         conditions &= Q(is_open=True)

@@ -74,7 +74,7 @@ DIRECT = {**STEPWISE, "enable_bitmapscan": "off"}
 # What is as common as `1Z` has more matches than anybody reads: where finding all of them takes too
 # long, a sample is enough. It is drawn of each piece of the index by itself, so it is no way to
 # find what is rare.
-PATIENCE_MS = 300
+PATIENCE_MS, LAST_MS = 300, 2_000
 SAMPLED = 4_000
 # The index knows words of letters and digits; one so long is rarer than what stands around it.
 WORD = re.compile(r"[^\W_]+")
@@ -229,8 +229,8 @@ def _hits(values: list[str], *, limit: int) -> list[Hit]:
 
 
 def _bounded(statement: str, parameters: Any, *, whole: bool = True) -> list[Any]:
-    """All there is, where that is wanted and soon found; else what a sample shows of it."""
-    for patience, sampled in ((PATIENCE_MS, 0), (0, SAMPLED))[not whole :]:
+    """All there is, where that is wanted and soon found; else what a sample soon shows of it."""
+    for patience, sampled in ((PATIENCE_MS, 0), (LAST_MS, SAMPLED))[not whole :]:
         bounds = {"statement_timeout": str(patience), "gin_fuzzy_search_limit": str(sampled)}
         try:
             with transaction.atomic(), connection.cursor() as cursor:
@@ -238,7 +238,7 @@ def _bounded(statement: str, parameters: Any, *, whole: bool = True) -> list[Any
                 cursor.execute(statement, parameters)
                 return list(cursor.fetchall())
         except OperationalError as error:
-            if sampled or not isinstance(error.__cause__, QueryCanceled):
+            if not isinstance(error.__cause__, QueryCanceled):
                 raise
     return []
 

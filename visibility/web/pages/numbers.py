@@ -63,7 +63,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "found": found,
         "kpis": [(kpi, asked.link(kpi=code), kpi is chosen) for code, kpi in shelf().items()],
         "matrix": _linked_matrix(found, asked),
-        "waiting": _waiting(asked),
+        "undelivered": _undelivered(asked),
     }
     return render(request, "numbers/overview.html", _frame(asked, now, found.choices) | context)
 
@@ -91,7 +91,7 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
         "kpi": kpi,
         "tables": tables,
         "parts": drill.part_titles(kpi),
-        "waiting": _waiting(asked),
+        "undelivered": _undelivered(asked),
     }
     return render(request, "numbers/one.html", _frame(asked, now, found.choices) | context)
 
@@ -280,10 +280,10 @@ def _orders(asked: Asked, narrowed: Mapping[str, str]) -> str:
     return asked.link(kpi="", **slices)
 
 
-def _waiting(asked: Asked) -> str:
+def _undelivered(asked: Asked) -> str:
     """The address part of the orders not yet delivered; none where the list can't ask for them."""
     chosen = {name: asked.query[name] for name in NAMES if name in asked.query}
-    return "" if UNKNOWN in chosen.values() else urlencode({**chosen, "waiting": "1"})
+    return "" if UNKNOWN in chosen.values() else urlencode({**chosen, "undelivered": "1"})
 
 
 def _linked_matrix(found: numbers_page.Overview, asked: Asked) -> dict[str, Any]:

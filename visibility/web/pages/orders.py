@@ -32,6 +32,7 @@ from visibility.web.pages import exports, lineage
 from visibility.web.rights import Right, may, needs
 
 PASTED = 200
+KEPT = ("state", "without", "late", "undelivered", "open", "group")
 TABS = (
     ("timeline", "Timeline"),
     ("lines", "Lines"),
@@ -75,6 +76,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         "prices": may(request.user, Right.PRICES),
         "contacts": contacts,
         "filters": filters,
+        # What the form has no field for stays.
+        "kept": [(name, text) for name in KEPT for text in asked.getlist(name)],
         "exports": exports.links(request),
     }
     return render(request, "orders/list.html", context)

@@ -7,10 +7,10 @@ from visibility.show.kpi import Kpi, Measured, Unit
 from visibility.timeline import MilestoneCode, Timeline
 
 
-class Waiting(Kpi):
+class Undelivered(Kpi):
     """A stock, not a flow: it is on no page of its own, and stands beside the cycle time."""
 
-    code = "waiting"
+    code = "undelivered"
     title = "Orders not yet delivered"
     unit = Unit.PERCENT
     version = 1

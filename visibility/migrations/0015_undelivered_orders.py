@@ -6,7 +6,7 @@ from django.db import migrations
 COUNTED = """
 INSERT INTO visibility_kpifact (order_id, kpi, version, day, channel, warehouse, customer_group,
     numerator, denominator, excluded, aside)
-SELECT object_id, 'waiting', 1, (ordered_at AT TIME ZONE %s)::date, channel, warehouse,
+SELECT object_id, 'undelivered', 1, (ordered_at AT TIME ZONE %s)::date, channel, warehouse,
     customer_group, 1, 1, '', '{}'
 FROM visibility_order
 WHERE is_open AND delivered_at IS NULL AND ordered_at IS NOT NULL
@@ -14,12 +14,16 @@ ON CONFLICT DO NOTHING
 """
 MARKED = """
 INSERT INTO visibility_dirtycell (kpi, day)
-SELECT DISTINCT kpi, day FROM visibility_kpifact WHERE kpi = 'waiting'
+SELECT DISTINCT kpi, day FROM visibility_kpifact WHERE kpi = 'undelivered'
 """
 
 
 class Migration(migrations.Migration):
-    """The cells are summed in the background."""
+    """The cells are summed in the background.
+
+    A worker of the version before that still runs takes the facts of the orders it folds away
+    again; they come back with the next fold, or by `manage.py rebuild`.
+    """
 
     dependencies = [
         ("visibility", "0014_unmapped_words"),
