@@ -43,7 +43,7 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 app = Celery("visibility")
-app.conf.update(CONFIGURATION, imports=["visibility.pipeline"])
+app.conf.update(CONFIGURATION, imports=["visibility.pipeline.tasks"])
 # The scheduler only rings: it loads neither Django's models nor our tasks.
 bells = Celery("visibility", fixups=[], set_as_current=False)
 bells.conf.update(CONFIGURATION)

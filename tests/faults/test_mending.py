@@ -28,7 +28,7 @@ from visibility.models import (
 from visibility.models.moment import database_now
 from visibility.notify import outbox
 from visibility.notify.channel import Note
-from visibility.pipeline import folding, reading
+from visibility.pipeline import folding, reading, tasks
 from visibility.pipeline.stopping import stopping
 from visibility.receive import inbox
 from visibility.web.gate import conninfo
@@ -115,7 +115,7 @@ def test_who_was_asked_to_stop_takes_no_new_batch(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox.keep([arrival(source)])
-    pipeline.stop_taking()
+    tasks.stop_taking()
     try:
         assert pipeline.advance() == 0
     finally:

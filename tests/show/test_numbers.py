@@ -20,6 +20,7 @@ from visibility.show import cells, drill, number_words, numbers
 from visibility.show.figures import Axis, Series, band, bars, columns, lines
 from visibility.show.kpi_shelf import shelf
 from visibility.show.numbers import Filters, Span
+from visibility.show.open_age import OpenAge, open_age
 
 pytestmark = pytest.mark.django_db
 FILL, CYCLE = shelf()["fill_rate"], shelf()["order_cycle_time"]
@@ -221,23 +222,23 @@ def test_open_orders_are_told_by_age() -> None:
         waiting(days, channel="EDI" if days > 3 else "Web")
     sum_up()
     now = database_now()
-    found = numbers.open_age(now)
+    found = open_age(now)
     assert found.orders == 6
     assert (_days(found.median), _days(found.oldest)) == (3, 9)
-    theirs = numbers.open_age(now, Filters(channel="EDI"))
+    theirs = open_age(now, Filters(channel="EDI"))
     assert theirs.orders == 3
     assert (_days(theirs.median), _days(theirs.oldest)) == (8, 9)
-    assert numbers.open_age(now, Filters(channel="Fax")) == numbers.OpenAge(0, None, None)
+    assert open_age(now, Filters(channel="Fax")) == OpenAge(0, None, None)
 
 
 def test_cells_that_are_behind_still_tell_an_age() -> None:
     first, second = waiting(2), waiting(2)
     sum_up()
     first.delete()
-    found = numbers.open_age(database_now())
+    found = open_age(database_now())
     assert (found.orders, _days(found.oldest)) == (2, 2)
     second.delete()
-    found = numbers.open_age(database_now())
+    found = open_age(database_now())
     assert found.oldest is not None
     assert timedelta(days=2) <= found.oldest < timedelta(days=3, hours=1)
 

@@ -11,6 +11,7 @@ from visibility.show.kpi import Kpi, Unit
 from visibility.show.kpi_shelf import shelf
 from visibility.show.number_words import Said, figure
 from visibility.show.numbers import DIMENSIONS, Dimension, Filters, Slice, Span, Summary
+from visibility.show.open_age import open_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def _mostly(total: Summary, slices: Sequence[Slice]) -> str:
 
 
 def _backlog(now: datetime, filters: Filters) -> Backlog:
-    age = numbers.open_age(now, filters)
+    age = open_age(now, filters)
     if not age.orders or age.median is None or age.oldest is None:
         return Backlog(0, "No order waits for its delivery")
     return Backlog(
