@@ -22,6 +22,11 @@ def until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def _as_at_a_terminal() -> None:
+    """A suite that runs under `nohup` hands its deafness down."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Up:
     """One start on a data folder."""
 
@@ -49,6 +54,7 @@ class Up:
                 group=user,
                 extra_groups=None if user is None else [],
                 start_new_session=True,
+                preexec_fn=_as_at_a_terminal,
             )
 
     @property
