@@ -1,0 +1,53 @@
+"""Every shelf holds the expected plugins, and the contract tests visit each of them.
+
+Contract tests find their subjects by walking folders. A folder that moves would make them visit
+nothing and still pass, so the expected names are written here.
+"""
+
+from pathlib import Path
+
+from connectors.shelf import systems
+from tests.connectors import test_shelf
+from visibility.evaluate.kinds import kinds
+from visibility.notify.outbox import channels
+from visibility.show import kpi_shelf, tile_shelf
+
+TESTS = Path(__file__).parent
+CONNECTORS = {
+    "business_central",
+    "cloudevents",
+    "easypost",
+    "ocel",
+    "shiphero",
+    "shopify",
+    "standard_webhooks",
+    "x12",
+}
+RULES = {"no_tracking_scan", "stuck_in_released"}
+KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
+TILES = {"flow", "now_strip", "pulse", "sources_strip", "stream", "top_alerts"}
+CHANNELS = {"email"}
+
+
+def test_the_loaders_find_exactly_the_expected_plugins() -> None:
+    assert set(systems()) == CONNECTORS
+    assert set(kinds()) == RULES
+    assert set(kpi_shelf.shelf()) == KPIS
+    assert set(tile_shelf.shelf()) == TILES
+    assert set(channels()) == CHANNELS
+
+
+def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
+    assert test_shelf.FILES - {"__init__"} == CONNECTORS
+    assert {path.parent.name for path in test_shelf.CASES} == CONNECTORS
+    assert len(test_shelf.CASES) >= 43
+    assert len(test_shelf.JSON_CASES) >= 33
+
+
+def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:
+    assert names_of_tests(TESTS / "evaluate" / "rules") == RULES
+    assert names_of_tests(TESTS / "show" / "kpis") == KPIS
+
+
+def names_of_tests(folder: Path) -> set[str]:
+    return {path.stem.removeprefix("test_") for path in folder.glob("test_*.py")}
