@@ -15,27 +15,27 @@ if sys.version_info < (3, 11):
 def main() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
-    from visibility.management import bootstrap
+    from visibility.launcher import bootstrap
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     bootstrap.ensure(here, development=command in {"test", "shots", "bench", "soak"})
     if command == "up":
-        from visibility.management import up
+        from visibility.launcher import up
 
         return up.main(sys.argv[2:])
     if command == "test":
-        from visibility.management import test
+        from visibility.launcher import test
 
         return test.main(sys.argv[2:])
     if command == "bench":
-        from visibility.management import bench
+        from visibility.launcher import bench
 
         return bench.main(sys.argv[2:])
     if command == "soak":
         from tests.faults import soak
 
         return soak.main(sys.argv[2:])
-    from visibility.management import instance
+    from visibility.launcher import instance
 
     # `import-ocel` is the module import_ocel.
     sys.argv[1:2] = [command if command.startswith("-") else command.replace("-", "_")]

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.product import empty_partitions
-from visibility.models.moment import database_now
+from visibility.db.clock import database_now
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from visibility.management import children
+from visibility.launcher import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,9 +68,9 @@ class Product:
     def start(self, *names: str) -> None:
         """Start some of `web worker beat` and wait for the web to answer."""
         lines = {
-            "web": children.web("127.0.0.1", self.port),
-            "worker": children.WORKER,
-            "beat": children.scheduler(str(self.folder / "beat")),
+            "web": plan.web("127.0.0.1", self.port),
+            "worker": plan.WORKER,
+            "beat": plan.scheduler(str(self.folder / "beat")),
         }
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from visibility.management import embedded
-from visibility.management.place import Place, settle
-from visibility.management.processes import Child, last_lines, spawn
+from visibility.launcher import embedded
+from visibility.launcher.layout import Place, settle
+from visibility.launcher.process import Child, last_lines, spawn
 
 PREFIX = "throughline-test-"
 LIMIT_SECONDS = 60

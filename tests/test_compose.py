@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from visibility.management import children
-from visibility.management.instance import CHECKOUT
+from visibility.launcher import plan
+from visibility.launcher.instance import CHECKOUT
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def test_the_description_follows_the_compose_specification() -> None:
 @pytest.mark.parametrize(
     ("service", "words"),
     [
-        ("web", children.web("0.0.0.0", 8000)),  # noqa: S104 - inside a container
-        ("worker", children.WORKER),
-        ("scheduler", children.scheduler("/tmp/beat")),
+        ("web", plan.web("0.0.0.0", 8000)),  # noqa: S104 - inside a container
+        ("worker", plan.WORKER),
+        ("scheduler", plan.scheduler("/tmp/beat")),
     ],
 )
 def test_a_service_runs_the_same_command_as_the_supervisor(
@@ -42,7 +42,7 @@ def test_a_service_runs_the_same_command_as_the_supervisor(
 def test_the_image_starts_the_web_server_by_default() -> None:
     text = (CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
     command = json.loads(text.rpartition("CMD ")[2])
-    assert command == ["python", "-m", *children.web("0.0.0.0", 8000)]  # noqa: S104 - as above
+    assert command == ["python", "-m", *plan.web("0.0.0.0", 8000)]  # noqa: S104 - as above
 
 
 def test_pages_wait_for_the_migrations(compose: Any) -> None:

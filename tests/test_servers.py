@@ -10,7 +10,7 @@ import psycopg
 import redis
 
 from tests.management.starts import GIVEN
-from visibility.management.instance import CHECKOUT
+from visibility.launcher.instance import CHECKOUT
 
 TELL = "import json, os, tests.servers; print(json.dumps(dict(os.environ)))"
 

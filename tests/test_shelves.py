@@ -6,11 +6,12 @@ nothing and still pass, so the expected names are written here.
 
 from pathlib import Path
 
-from connectors.shelf import systems
+from connectors.catalog import systems
 from tests.connectors import test_shelf
-from visibility.evaluate.kinds import kinds
+from visibility.boards import registry as tile_shelf
+from visibility.kpi import registry
 from visibility.notify.outbox import channels
-from visibility.show import kpi_shelf, tile_shelf
+from visibility.sla.registry import kinds
 
 TESTS = Path(__file__).parent
 CONNECTORS = {
@@ -25,21 +26,28 @@ CONNECTORS = {
 }
 RULES = {"no_tracking_scan", "stuck_in_released"}
 KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
-TILES = {"flow", "now_strip", "pulse", "sources_strip", "stream", "top_alerts"}
+TILES = {
+    "order_funnel",
+    "key_figures",
+    "message_rate",
+    "source_health",
+    "notable_events",
+    "top_alerts",
+}
 CHANNELS = {"email"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:
     assert set(systems()) == CONNECTORS
     assert set(kinds()) == RULES
-    assert set(kpi_shelf.shelf()) == KPIS
+    assert set(registry.shelf()) == KPIS
     assert set(tile_shelf.shelf()) == TILES
     assert set(channels()) == CHANNELS
 
 
 def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
-    assert test_shelf.FILES - {"__init__"} == CONNECTORS
-    assert {path.parent.name for path in test_shelf.CASES} == CONNECTORS
+    assert test_shelf.FILES == CONNECTORS
+    assert {test_shelf.slug_of(path) for path in test_shelf.CASES} == CONNECTORS
     assert len(test_shelf.CASES) >= 43
     assert len(test_shelf.JSON_CASES) >= 33
 

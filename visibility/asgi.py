@@ -11,13 +11,13 @@ from django.core.asgi import get_asgi_application
 django.setup()
 pages = get_asgi_application()
 
-from visibility import garbage  # noqa: E402
-from visibility.web.events import EVENTS_PATH, Events  # noqa: E402
-from visibility.web.gate import Gate  # noqa: E402
-from visibility.web.hooks import PREFIX, Hooks  # noqa: E402
-from visibility.web.live import socket  # noqa: E402
+from visibility import gc_tuning  # noqa: E402
+from visibility.web.intake.cloudevents import EVENTS_PATH, Events  # noqa: E402
+from visibility.web.intake.sources import Gate  # noqa: E402
+from visibility.web.intake.webhooks import PREFIX, Hooks  # noqa: E402
+from visibility.web.live.consumer import socket  # noqa: E402
 
-garbage.settle()
+gc_tuning.settle()
 _gate: Gate | None = None
 _hooks: Hooks | None = None
 _events: Events | None = None

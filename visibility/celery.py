@@ -22,7 +22,7 @@ CONFIGURATION: dict[str, Any] = {
     "task_ignore_result": True,
     "task_default_queue": "throughline",
     # Master data has a queue of its own, so that it never stands before orders.
-    "task_routes": {"visibility.master": {"queue": "master"}},
+    "task_routes": {"visibility.master_data": {"queue": "master"}},
     "task_publish_retry": False,
     "worker_prefetch_multiplier": 1,
     "worker_send_task_events": False,
@@ -37,7 +37,7 @@ CONFIGURATION: dict[str, Any] = {
         "collect": {"task": "visibility.collect", "schedule": 3.0, "options": {"expires": 3}},
         "poll": {"task": "visibility.poll", "schedule": 3.0, "options": {"expires": 3}},
         "deliver": {"task": "visibility.deliver", "schedule": 3.0, "options": {"expires": 3}},
-        "master": {"task": "visibility.master", "schedule": 3.0, "options": {"expires": 3}},
+        "master": {"task": "visibility.master_data", "schedule": 3.0, "options": {"expires": 3}},
         "partitions": {"task": "visibility.partitions", "schedule": 3600.0},
     },
 }

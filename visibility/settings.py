@@ -93,7 +93,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
-    "visibility.web.security.SecurityHeaders",
+    "visibility.web.security_headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -102,11 +102,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "visibility.web.away.DatabaseAway",
+    "visibility.web.database_unavailable.DatabaseAway",
 ]
 ROOT_URLCONF = "visibility.urls"
 ASGI_APPLICATION = "visibility.asgi.application"
-WSGI_APPLICATION = "visibility.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -117,7 +116,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "visibility.web.frame.frame",
+                "visibility.web.context_processors.frame",
             ],
         },
     }

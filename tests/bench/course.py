@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from connectors import standard_signature
-from connectors.canonical import iso
+from connectors.sdk import standard_webhooks
+from connectors.sdk.events import iso
 
 SECRET = "the-bench-signs-with-this-secret"
 # slug -> role
@@ -134,7 +134,7 @@ def messages(prefix: str, first: int, orders: int, at: datetime) -> Iterator[Tol
 
 def signed(told: Told, now: datetime) -> Mapping[str, str]:
     """The headers of a delivery now."""
-    return standard_signature.sign(told.body, SECRET.encode(), now, told.key)
+    return standard_webhooks.sign(told.body, SECRET.encode(), now, told.key)
 
 
 def whole_second(now: datetime) -> datetime:

@@ -8,16 +8,16 @@ from itertools import islice
 from celery import current_app
 from django.db import connection, transaction
 
-from connectors.canonical import iso
+from connectors.sdk.events import iso
 from tests.bench import course
 from tests.bench.intake import cpu_each, rates, spent
 from tests.bench.report import Line
 from tests.bench.size import Size
 from tests.bench.stage import Stage, Took, rows, until
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Source
-from visibility.models.moment import database_now
-from visibility.pipeline import nudge
-from visibility.receive.inbox import Arrival, keep
+from visibility.pipeline.stages import nudge
 
 CHUNK = 500
 QUIET = """

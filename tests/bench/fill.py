@@ -11,10 +11,10 @@ from django.db import connection, transaction
 
 from tests.bench import course
 from tests.bench.drain import put
-from visibility.evaluate.sweep import sweep
-from visibility.models.moment import database_now
-from visibility.pipeline import advance
-from visibility.show import cells
+from visibility.alerts.sweep import sweep
+from visibility.db.clock import database_now
+from visibility.kpi import aggregate
+from visibility.pipeline.stages import advance
 
 DAYS = 90
 MOST = 1_000_000
@@ -118,7 +118,7 @@ class Filled:
                     "SELECT DISTINCT kpi, day FROM visibility_kpifact"
                 )
             self.copies = last
-            while cells.recompute():
+            while aggregate.recompute():
                 pass
         return self.templates * (self.copies + 1)
 

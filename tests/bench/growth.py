@@ -13,12 +13,13 @@ from tests.bench.drain import drained, four_days_ago
 from tests.bench.report import Grown, Sample, percentile
 from tests.bench.size import Size
 from tests.bench.stage import Stage
-from visibility.evaluate.sweep import due
-from visibility.models.moment import database_now
-from visibility.pipeline import sweep_once
-from visibility.show import numbers, search
-from visibility.show.kpi_shelf import shelf
-from visibility.show.numbers import Span
+from visibility.alerts.sweep import due
+from visibility.db.clock import database_now
+from visibility.kpi import query
+from visibility.kpi.query import Span
+from visibility.kpi.registry import shelf
+from visibility.pipeline.stages import sweep_once
+from visibility.screens.orders import search
 
 OVERDUE = """
 UPDATE visibility_slaclock SET due_at = clock_timestamp() - interval '1 second',
@@ -61,7 +62,7 @@ def _measured(
         ("search_partial", _p95(search.partly, [f"-{token}"[:-1] for token in tokens])),
         ("search_mistyped", _p95(search.close, [_mistyped(token) for token in tokens])),
         ("order_page", _p95(lambda page: _get(client, page), pages)),
-        ("cells", _p95(lambda _: numbers.summaries(shelf().values(), span), tokens)),
+        ("cells", _p95(lambda _: query.summaries(shelf().values(), span), tokens)),
         ("numbers_page", _p95(lambda _: _get(client, "/numbers?from=now-90d"), tokens[:20])),
         ("tick", 1000 * Sample.of(_timed(sweep_once) for _ in tokens).median),
     ]

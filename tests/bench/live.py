@@ -13,9 +13,9 @@ from tests.bench import setup
 from tests.bench.report import Line, Sample, percentile
 from tests.bench.size import Size
 from tests.bench.stage import Stage
-from visibility.management.instance import CHECKOUT
-from visibility.models.changes import change
-from visibility.notify.live import announce
+from visibility.db.change_feed import change
+from visibility.launcher.instance import CHECKOUT
+from visibility.notify.broadcast import announce
 
 A_SECOND = 5
 # Of one session the hub takes no more.

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 def measured(found: Stage, size: Size, names: Sequence[str]) -> str:
     """The report of these measures."""
     from tests.bench import drain, growth, intake, live, setup, visible
-    from visibility.models.moment import database_now
+    from visibility.db.clock import database_now
 
     setup.connect()
     lines: list[Line] = []

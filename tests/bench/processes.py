@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2
 
-from visibility.management.instance import CHECKOUT
+from visibility.launcher.instance import CHECKOUT
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 60

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from visibility.management import embedded
-from visibility.management.place import Place, settle
-from visibility.management.processes import Child, last_lines, spawn
+from visibility.launcher import embedded
+from visibility.launcher.layout import Place, settle
+from visibility.launcher.process import Child, last_lines, spawn
 
 LIMIT_SECONDS = 60
 NAMES = ("bench", "bench_plain", "bench_raw")

@@ -8,10 +8,10 @@ from django.test import Client
 
 from tests.bench import course
 from tests.rules import promise
+from visibility.db.clock import database_now
+from visibility.ingest.source_setup import add
 from visibility.models import Source, WorkCalendar
-from visibility.models.moment import database_now
-from visibility.receive.connecting import add
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 # What stays when the bench begins afresh.

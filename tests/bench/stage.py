@@ -16,14 +16,14 @@ import redis
 from tests.bench import course
 from tests.bench.processes import Meter, Processes
 from tests.bench.servers import Servers, servers
-from visibility.management.children import ENVIRONMENT, WORKER, scheduler, web
+from visibility.launcher.plan import ENVIRONMENT, WORKER, scheduler, web
 
 # The plain way runs under the very same words.
 PLAIN = {
     "visibility.asgi:application": "tests.bench.plain.asgi:application",
     "visibility.celery:app": "tests.bench.plain.celery:app",
     "throughline,master": "plain",
-    "visibility.web.protocol:Protocol": "httptools",
+    "visibility.web.intake.uvicorn_protocol:Protocol": "httptools",
 }
 PATIENCE_SECONDS = 600
 

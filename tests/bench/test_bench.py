@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import report
-from visibility.management.instance import CHECKOUT
+from visibility.launcher.instance import CHECKOUT
 
 
 def test_the_bench_measures_everything_on_a_tiny_database(tmp_path: Path) -> None:

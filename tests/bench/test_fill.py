@@ -8,11 +8,11 @@ from django.db import connection, transaction
 
 from tests.bench import fill, setup
 from tests.product import empty_tables
-from visibility.correlate import marks
-from visibility.facts import facts
-from visibility.models.moment import database_now
-from visibility.pipeline import fold_orders
-from visibility.show import cells
+from visibility.db.clock import database_now
+from visibility.kpi import aggregate
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline.stages import fold_orders
+from visibility.storage import refold_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEMPLATES, ORDERS = 12, 36
@@ -59,8 +59,8 @@ def test_folding_copied_orders_again_changes_nothing(orders: int) -> None:
         cursor.execute("SELECT object_id FROM visibility_order")
         ids = [row[0] for row in cursor.fetchall()]
     with transaction.atomic():
-        fold_orders(marks.lock(ids))
-    while cells.recompute():
+        fold_orders(refold_queue.lock(ids))
+    while aggregate.recompute():
         pass
     for table, column in DERIVED.items():
         assert rows(table, column) == before[table], table

@@ -16,10 +16,10 @@ from tests.bench.processes import memory_of
 from tests.bench.report import Line, Sample, percentile
 from tests.bench.size import Size
 from tests.bench.stage import Stage, Took, hang_up
-from visibility.master import imports
+from visibility.db.clock import database_now
+from visibility.master_data import imports
+from visibility.master_data.tables import TABLES
 from visibility.models.imports import ImportState, MasterImport
-from visibility.models.moment import database_now
-from visibility.models.tables import TABLES
 
 RATE = 50
 CODES = ("received", "released", "allocated", "shipped", "delivered", "invoiced")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.canonical import (
+from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
     EventType,

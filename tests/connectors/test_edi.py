@@ -2,8 +2,8 @@
 
 import pytest
 
-from connectors import edi
-from connectors.payload import PayloadError, Reason
+from connectors.sdk import x12
+from connectors.sdk.payload import PayloadError, Reason
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260304*0915*U*00401"
 
@@ -15,8 +15,8 @@ def interchange(*, end: str = "~", after: str = "\n", tail: str = "*000000007*0*
     return ISA + tail + end + after + "".join(segment + end + after for segment in body)
 
 
-def only(text: str) -> edi.TransactionSet:
-    found = edi.read(text)
+def only(text: str) -> x12.TransactionSet:
+    found = x12.read(text)
     assert [i.problems for i in found] == [()]
     ((one,),) = [i.sets for i in found]
     assert [s.tag for s in one.segments] == ["BEG", "CTT"]
@@ -46,7 +46,7 @@ def test_any_terminator_that_the_isa_declares_is_followed(end: str, after: str) 
 
 
 def test_a_byte_order_mark_is_no_part_of_the_isa() -> None:
-    only(edi.decode(b"\xef\xbb\xbf" + interchange().encode()))
+    only(x12.decode(b"\xef\xbb\xbf" + interchange().encode()))
 
 
 def test_an_isa_without_padding_is_walked_element_by_element() -> None:
@@ -73,15 +73,15 @@ def test_other_separators_are_taken_from_the_isa() -> None:
 
 def test_a_file_may_begin_at_gs_or_at_st() -> None:
     whole = interchange()
-    from_group = edi.read(whole[whole.index("GS*") : whole.index("IEA*")])
+    from_group = x12.read(whole[whole.index("GS*") : whole.index("IEA*")])
     assert from_group[0].sets[0].group is not None
-    from_set = edi.read(whole[whole.index("ST*") : whole.index("GE*")])
+    from_set = x12.read(whole[whole.index("ST*") : whole.index("GE*")])
     assert from_set[0].sets[0].segments[0][3] == "4711"
     assert from_set[0].problems == ()
 
 
 def test_several_interchanges_may_each_have_their_own_separators() -> None:
-    found = edi.read(interchange() + interchange(end="\n", after="").replace("*", "|"))
+    found = x12.read(interchange() + interchange(end="\n", after="").replace("*", "|"))
     assert [len(i.sets) for i in found] == [1, 1]
 
 
@@ -111,7 +111,7 @@ def test_padded_counts_agree() -> None:
 def test_a_file_that_is_cut_keeps_its_whole_sets_and_says_that_it_is_cut() -> None:
     whole = interchange()
     second = whole[whole.index("ST*") : whole.index("SE*")].replace("0001", "0002")
-    (found,) = edi.read(whole[: whole.index("GE*")] + second)
+    (found,) = x12.read(whole[: whole.index("GE*")] + second)
     assert [s.control for s in found.sets] == ["0001"]
     assert [(p.reason, p.path) for p in found.problems] == [
         (Reason.EDI_ENVELOPE, "ST 850 0002"),
@@ -120,7 +120,7 @@ def test_a_file_that_is_cut_keeps_its_whole_sets_and_says_that_it_is_cut() -> No
 
 
 def test_what_follows_the_last_interchange_is_a_problem_beside_the_good_sets() -> None:
-    (found,) = edi.read(interchange() + "and some more")
+    (found,) = x12.read(interchange() + "and some more")
     assert len(found.sets) == 1
     assert found.problems[0].reason is Reason.EDI_ENVELOPE
 
@@ -130,18 +130,18 @@ def test_what_follows_the_last_interchange_is_a_problem_beside_the_good_sets() -
 )
 def test_what_is_no_interchange_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(PayloadError) as caught:
-        edi.read(text)
+        x12.read(text)
     assert caught.value.reason is Reason.EDI_ENVELOPE
 
 
 def test_an_empty_file_and_a_foreign_charset_have_reasons_of_their_own() -> None:
     for body, reason in ((b" \n", Reason.EMPTY), (b"ISA\xff", Reason.ENCODING)):
         with pytest.raises(PayloadError) as caught:
-            edi.decode(body)
+            x12.decode(body)
         assert caught.value.reason is reason
-    assert edi.decode(b"M\xdcLLER", "cp1252") == "MÜLLER"
+    assert x12.decode(b"M\xdcLLER", "cp1252") == "MÜLLER"
 
 
 def test_a_million_blanks_take_no_time() -> None:
     with pytest.raises(PayloadError):
-        edi.read("GS*" + " " * 1_000_000 + "*" * 1_000_000)
+        x12.read("GS*" + " " * 1_000_000 + "*" * 1_000_000)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
-from connectors.canonical import Attribute, CanonicalEvent, Flag, Measure, Scheme
-from connectors.generic import SCHEMA, read
-from connectors.payload import PayloadError, Reason, load_json
-from connectors.times import Moment
+import connectors.systems
+from connectors.sdk.event_json import SCHEMA, read
+from connectors.sdk.events import Attribute, CanonicalEvent, Flag, Measure, Scheme
+from connectors.sdk.payload import PayloadError, Reason, load_json
+from connectors.sdk.timestamps import Moment
 
 AT = Moment(datetime(2026, 3, 9, tzinfo=UTC))
-SAMPLES = Path(__file__).parent / "samples"
+SYSTEMS = Path(connectors.systems.__path__[0])
 
 
 def made(data: Any, word: str = "shipment.confirmed", **config: str) -> CanonicalEvent:
@@ -32,8 +33,8 @@ def problem(data: Any, word: str = "shipment.confirmed", **config: str) -> Paylo
 def test_the_schema_is_one_and_takes_every_sample_that_is_read() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     validator = Draft202012Validator(SCHEMA)
-    for case in ("standard_webhooks/invoice_issued", "cloudevents/structured"):
-        sample = json.loads((SAMPLES / f"{case}.json").read_text())
+    for slug, case in (("standard_webhooks", "invoice_issued"), ("cloudevents", "structured")):
+        sample = json.loads((SYSTEMS / slug / "samples" / f"{case}.json").read_text())
         validator.validate(sample["body"]["data"])
     assert not validator.is_valid({"lines": []})
 

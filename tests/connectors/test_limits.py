@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.canonical import (
+from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
     EventType,
@@ -18,8 +18,8 @@ from connectors.canonical import (
     Ref,
     Scheme,
 )
-from connectors.limits import checked
-from connectors.payload import PayloadError, Reason
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.sdk.validation import checked
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EVENT = CanonicalEvent(EventType.ORDER_RECEIVED, "order 1 received", NOW, ())

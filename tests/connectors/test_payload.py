@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.payload import (
+from connectors.sdk.payload import (
     MAX_DEPTH,
     MAX_KEYS,
     MAX_STRING,

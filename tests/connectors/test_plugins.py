@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from connectors.plugins import BadShelf, load
+from connectors.sdk.registry import BadShelf, load
 
 
 class Plugin:

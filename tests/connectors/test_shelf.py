@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from connectors import systems
-from connectors.base import Connector, Message, Parsed, Role
-from connectors.canonical import as_dict, from_dict
-from connectors.payload import PayloadError
-from connectors.shelf import systems as shelf
+from connectors.catalog import systems as shelf
+from connectors.sdk.connector import Connector, Message, Parsed, Role
+from connectors.sdk.events import as_dict, from_dict
+from connectors.sdk.payload import PayloadError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-SAMPLES = Path(__file__).parent / "samples"
-FILES = {path.stem for path in Path(systems.__path__[0]).glob("[a-z]*.py")}
-CASES = sorted(p for p in SAMPLES.glob("*/*.json") if not p.name.endswith(".events.json"))
+SYSTEMS = Path(systems.__path__[0])
+FILES = {path.parent.name for path in SYSTEMS.glob("*/connector.py")}
+CASES = sorted(p for p in SYSTEMS.glob("*/samples/*.json") if not p.name.endswith(".events.json"))
 JSON_CASES = [p for p in CASES if not isinstance(json.loads(p.read_text())["body"], str)]
 STRANGE: tuple[Any, ...] = (
     None,
@@ -36,8 +36,13 @@ STRANGE: tuple[Any, ...] = (
 )
 
 
+def slug_of(path: Path) -> str:
+    """The connector that a sample belongs to."""
+    return path.parent.parent.name
+
+
 def name(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+    return f"{slug_of(path)}/{path.stem}"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def connector(path: Path) -> Connector:
-    made: Connector = shelf()[path.parent.name]({"source": path.parent.name, **config(path)})
+    made: Connector = shelf()[slug_of(path)]({"source": slug_of(path), **config(path)})
     return made
 
 
@@ -104,7 +109,7 @@ def changed(body: Any) -> Iterator[Any]:
 
 
 def test_every_file_of_the_shelf_is_a_connector() -> None:
-    assert set(shelf()) == FILES - {"__init__"}
+    assert set(shelf()) == FILES
 
 
 @pytest.mark.parametrize("slug", sorted(shelf()))
@@ -120,12 +125,12 @@ class TestEach:
     def test_every_setting_it_reads_is_explained_in_a_sentence(self, slug: str) -> None:
         kind = shelf()[slug]
         assert all(text.endswith(".") and " " in text for text in kind.settings.values())
-        source = (Path(systems.__path__[0]) / f"{slug}.py").read_text()
+        source = (SYSTEMS / slug / "connector.py").read_text()
         used = set(re.findall(r"""config(?:\.get\(|\[)["'](\w+)["']""", source)) - {"source"}
         assert used <= set(kind.settings)
 
     def test_it_has_samples_and_each_says_what_becomes_of_it(self, slug: str) -> None:
-        mine = [path for path in CASES if path.parent.name == slug]
+        mine = [path for path in CASES if slug_of(path) == slug]
         assert mine
         assert all(path.with_suffix(".events.json").exists() for path in mine)
 

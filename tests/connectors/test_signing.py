@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.signing import (
+from connectors.sdk.auth import (
     TOLERANCE,
     Unauthentic,
     check_base64,

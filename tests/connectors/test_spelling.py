@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.canonical import Scheme
-from connectors.spelling import (
+from connectors.sdk.events import Scheme
+from connectors.sdk.normalization import (
     confusable,
     names_something,
     normalise,

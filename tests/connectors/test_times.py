@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.canonical import Flag
-from connectors.payload import PayloadError, Reason
-from connectors.times import Moment, epoch, instant, localise, on_date
+from connectors.sdk.events import Flag
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.sdk.timestamps import Moment, epoch, instant, localise, on_date
 
 
 def at(*parts: int) -> datetime:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.trace import Trace, parse, traces, valid
+from connectors.sdk.trace_context import Trace, parse, traces, valid
 
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{ID}-{SPAN}-01"

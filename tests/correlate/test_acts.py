@@ -18,10 +18,10 @@ from tests.correlate.told import (
     word,
 )
 from tests.web.alert_cast import rule
-from visibility import pipeline
-from visibility.correlate import acts
-from visibility.correlate.acts import Refused
-from visibility.evaluate import alerts as alerting
+from visibility.alerts import actions as alerting
+from visibility.db.clock import database_now
+from visibility.identity import decisions
+from visibility.identity.decisions import Refused
 from visibility.models import (
     Alert,
     AuditEntry,
@@ -31,7 +31,7 @@ from visibility.models import (
     Orphan,
     Source,
 )
-from visibility.models.moment import database_now
+from visibility.pipeline import stages
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -65,7 +65,9 @@ def wrongly_joined() -> list[Word]:
 def join(left: str, right: str) -> JoinAct:
     """Olga joins two orders."""
     a, b = order_of(left).pk, order_of(right).pk
-    return pipeline.decide(lambda: acts.join(a, b, by=olga(), why="same goods", now=database_now()))
+    return stages.decide(
+        lambda: decisions.join(a, b, by=olga(), why="same goods", now=database_now())
+    )
 
 
 def split(order: str, *values: str) -> JoinAct:
@@ -75,14 +77,14 @@ def split(order: str, *values: str) -> JoinAct:
         (i.scheme, i.issuer, i.value)
         for i in found.object.identifier_set.filter(strong=True, value__in=values)
     ]
-    return pipeline.decide(
-        lambda: acts.split(found.pk, moved, by=olga(), why="two orders", now=database_now())
+    return stages.decide(
+        lambda: decisions.split(found.pk, moved, by=olga(), why="two orders", now=database_now())
     )
 
 
 def undo(act: JoinAct) -> JoinAct:
     """Olga takes it back."""
-    return pipeline.decide(lambda: acts.undo(act.pk, by=olga(), now=database_now()))
+    return stages.decide(lambda: decisions.undo(act.pk, by=olga(), now=database_now()))
 
 
 def test_people_join_two_orders_and_the_timeline_is_one() -> None:
@@ -147,7 +149,7 @@ def test_a_join_of_orders_with_alerts_and_notes_on_both_and_its_undo(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two of the same promise, one of each alone: none lost, none doubled, all given back."""
-    monkeypatch.setattr("visibility.pipeline.folding.clocks.set_clocks", lambda *_, **__: [])
+    monkeypatch.setattr("visibility.pipeline.refold.clocks.set_clocks", lambda *_, **__: [])
     tell(two())
     alert_of("SO-1", "release", "called Dallas")
     alert_of("SO-1", "price", "asked Nora")
@@ -226,7 +228,7 @@ def test_nobody_joins_what_was_told_apart_before_that_is_undone() -> None:
 def test_not_the_same_keeps_two_orders_apart_for_ever() -> None:
     tell(wrongly_joined()[:3])
     a, b = order_of("SO-1").pk, order_of("SO-2").pk
-    pipeline.decide(lambda: acts.tell_apart(a, b, by=olga(), why="", now=database_now()))
+    stages.decide(lambda: decisions.tell_apart(a, b, by=olga(), why="", now=database_now()))
     tell(wrongly_joined()[3:])
     assert Order.objects.count() == 2
 
@@ -235,7 +237,9 @@ def test_a_parcel_nobody_claims_is_given_to_an_order_and_taken_back() -> None:
     tell([*two()[:1], word("carrier", "shipment.delivered", 4, tracking="1Z777")])
     orphan = Orphan.objects.get().object_id
     order = order_of("SO-1").pk
-    act = pipeline.decide(lambda: acts.join(order, orphan, by=olga(), why="", now=database_now()))
+    act = stages.decide(
+        lambda: decisions.join(order, orphan, by=olga(), why="", now=database_now())
+    )
     assert act.verdict == "belongs"
     assert Order.objects.get().event_count == 2
     assert not Orphan.objects.exists()
@@ -253,7 +257,9 @@ def test_a_split_that_moves_nothing_is_refused() -> None:
     with pytest.raises(Refused, match="at least one"):
         split("SO-1", "71", "SO-1")
     with pytest.raises(Refused, match="not all numbers"):
-        acts.split(order_of("SO-1").pk, [("rma", "x", "y")], by=olga(), why="", now=database_now())
+        decisions.split(
+            order_of("SO-1").pk, [("rma", "x", "y")], by=olga(), why="", now=database_now()
+        )
     assert not JoinAct.objects.exists()
 
 
@@ -262,7 +268,7 @@ def test_an_act_is_undone_once() -> None:
     act = join("SO-1", "900")
     undo(act)
     with pytest.raises(Refused, match="already"), transaction.atomic():
-        acts.undo(act.pk, by=olga(), now=database_now())
+        decisions.undo(act.pk, by=olga(), now=database_now())
 
 
 @pytest.mark.parametrize("seed", range(4))

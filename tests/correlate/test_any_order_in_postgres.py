@@ -13,9 +13,9 @@ from django.db import OperationalError, connection, connections
 
 from tests.cast import SHOP_ORDER, SOURCES, Said, story
 from tests.rules import promise
-from visibility import pipeline
-from visibility.correlate import acts, identify
-from visibility.facts import facts
+from visibility.identity import assign, decisions
+from visibility.ingest.inbox import Arrival, keep
+from visibility.kpi import aggregate
 from visibility.models import (
     Identifier,
     InboundMessage,
@@ -26,9 +26,8 @@ from visibility.models import (
     Source,
     WorkCalendar,
 )
-from visibility.pipeline import reading
-from visibility.receive.inbox import Arrival, keep
-from visibility.show import cells
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import batches, stages
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 TABLES = (
@@ -85,7 +84,7 @@ def in_order(connected: dict[str, Source]) -> list[bytes]:
     """The facts when everything comes once and in its order."""
     for message in story():
         tell(connected, [message])
-        pipeline.advance()
+        stages.advance()
     return exported()
 
 
@@ -115,8 +114,8 @@ def test_any_order_twice_in_any_batches_leaves_the_same_facts(
         tell(connected, messages[:size])
         messages = messages[size:]
         if chance.random() < 0.7:
-            pipeline.advance()
-    pipeline.advance()
+            stages.advance()
+    stages.advance()
     assert exported() == truth
     assert sum(MessageKey.objects.values_list("repeats", flat=True)) == len(story())
 
@@ -128,7 +127,7 @@ def test_four_workers_at_once_leave_the_same_facts(
 ) -> None:
     truth = in_order(connected)
     forget()
-    monkeypatch.setattr(reading, "BATCH", 2)
+    monkeypatch.setattr(batches, "BATCH", 2)
     messages = [*story(), *story()]
     random.Random(seed).shuffle(messages)
     tell(connected, messages)
@@ -136,7 +135,7 @@ def test_four_workers_at_once_leave_the_same_facts(
 
     def work() -> None:
         try:
-            pipeline.advance()
+            stages.advance()
         except BaseException as error:
             failures.append(error)
         finally:
@@ -149,13 +148,13 @@ def test_four_workers_at_once_leave_the_same_facts(
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    pipeline.advance()
+    stages.advance()
     assert exported() == truth
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch, *works: Callable[[], object]) -> None:
     """Run each in a thread with connections of its own, and let none fail."""
-    monkeypatch.setattr(reading, "BATCH", 2)
+    monkeypatch.setattr(batches, "BATCH", 2)
     failures: list[BaseException] = []
 
     def work(one: Callable[[], object]) -> None:
@@ -173,7 +172,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch, *works: Callable[[], object]) -> No
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    pipeline.advance()
+    stages.advance()
 
 
 def number(value: str) -> tuple[str, str, str]:
@@ -191,7 +190,7 @@ def test_what_people_decided_holds_for_four_workers_in_any_order(
     in_order(connected)
     olga, order = User.objects.create(username="olga"), Order.objects.get().pk
     shops = [number("4711"), number(str(SHOP_ORDER["id"]))]
-    split = pipeline.decide(lambda: acts.split(order, shops, by=olga, why="", now=LATER))
+    split = stages.decide(lambda: decisions.split(order, shops, by=olga, why="", now=LATER))
     parted = exported()
     assert sum(b'"kind":"order"' in line for line in parted) == 2
     for truth, undone in ((parted, None), (in_order_again(connected, split), LATER)):
@@ -200,7 +199,7 @@ def test_what_people_decided_holds_for_four_workers_in_any_order(
         messages = [*story(), *story()]
         random.Random(seed).shuffle(messages)
         tell(connected, messages)
-        at_once(monkeypatch, *[pipeline.advance] * 4)
+        at_once(monkeypatch, *[stages.advance] * 4)
         assert exported() == truth
 
 
@@ -223,23 +222,23 @@ def test_people_decide_while_workers_work(
     in_order(connected)
     olga, order = User.objects.create(username="olga"), Order.objects.get().pk
     shops = [number("4711"), number(str(SHOP_ORDER["id"]))]
-    split = pipeline.decide(lambda: acts.split(order, shops, by=olga, why="", now=LATER))
+    split = stages.decide(lambda: decisions.split(order, shops, by=olga, why="", now=LATER))
     parted = exported()
-    pipeline.decide(lambda: acts.undo(split.pk, by=olga, now=LATER))
+    stages.decide(lambda: decisions.undo(split.pk, by=olga, now=LATER))
     forget()
     messages = [*story(), *story()]
     random.Random(seed).shuffle(messages)
     tell(connected, messages[:6])
-    pipeline.advance()
+    stages.advance()
     tell(connected, messages[6:])
 
     def again_and_again() -> None:
         for _ in range(4):
             JoinAct.objects.update(undone_at=None)
-            with suppress(OperationalError, identify.Moved):
-                pipeline.decide(lambda: acts.undo(split.pk, by=olga, now=LATER))
+            with suppress(OperationalError, assign.Moved):
+                stages.decide(lambda: decisions.undo(split.pk, by=olga, now=LATER))
 
-    at_once(monkeypatch, pipeline.advance, pipeline.advance, again_and_again)
+    at_once(monkeypatch, stages.advance, stages.advance, again_and_again)
     JoinAct.objects.update(undone_at=None)
     call_command("rebuild")
     assert exported() == parted
@@ -255,7 +254,7 @@ def test_a_rebuild_changes_nothing(connected: dict[str, Source]) -> None:
         without(row, "folded_at") for row in before
     ]
     assert exported() == truth
-    assert cells.recompute() == 0
+    assert aggregate.recompute() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -265,10 +264,10 @@ def test_a_parcel_scanned_before_its_order_is_known_shows_on_it_afterwards(
     scans = [m for m in story() if m.source == "carrier"]
     rest = [m for m in story() if m.source != "carrier"]
     tell(connected, scans)
-    pipeline.advance()
+    stages.advance()
     assert not Order.objects.exists()
     tell(connected, rest)
-    pipeline.advance()
+    stages.advance()
     assert Order.objects.get().status == "completed"
 
 
@@ -289,6 +288,6 @@ def test_what_lies_ahead_has_no_effect_before_its_time(connected: dict[str, Sour
 
     kind = {"content-type": "application/cloudevents+json"}
     tell(connected, [*story()[:3], Said("generic", orjson.dumps(event), kind)])
-    pipeline.advance()
+    stages.advance()
     assert Order.objects.get().status == "released"
     assert [b"cancelled" in line for line in facts(as_of=ahead)][-1]

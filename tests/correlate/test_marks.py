@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from visibility.correlate import marks
-from visibility.correlate.marks import claim, mark, put_off
+from visibility.db.clock import database_now
 from visibility.models import Order
-from visibility.models.moment import database_now
 from visibility.models.objects import BusinessObject, ObjectRelation, Refold
+from visibility.storage import refold_queue
+from visibility.storage.refold_queue import claim, mark, put_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,7 +102,7 @@ def test_no_order_rests_for_longer_than_a_minute() -> None:
 
 
 def test_so_many_events_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "MOST_EVENTS", 100)
+    monkeypatch.setattr(refold_queue, "MOST_EVENTS", 100)
     ago = timedelta(hours=1)
     first, second, third = (large(n, folded_ago=ago) for n in (300, 60, 40))
     shared = part(made("shipment"), second, third)

@@ -6,8 +6,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.show.told import THE_SECOND, at, delivered, ordered, shipped, timeline
-from visibility.correlate import marks, project
 from visibility.models import BusinessObject, Order, Refold
+from visibility.projection import write
+from visibility.storage import refold_queue
 from visibility.timeline import Timeline
 
 pytestmark = pytest.mark.django_db
@@ -27,14 +28,14 @@ def test_only_those_whose_promise_has_ended_and_each_once(now: datetime) -> None
     over = order(now - timedelta(minutes=1))
     order(now + timedelta(minutes=1))
     order(None)
-    assert marks.mark_overdue(now) == 1
+    assert refold_queue.mark_overdue(now) == 1
     assert marked() == [over]
-    assert marks.mark_overdue(now) == 0
+    assert refold_queue.mark_overdue(now) == 0
     assert marked() == [over]
 
 
 def row(told: Timeline) -> datetime | None:
-    found = project.order_row(1, told, now=told.as_of)["promise_ends_at"]
+    found = write.order_row(1, told, now=told.as_of)["promise_ends_at"]
     assert found is None or isinstance(found, datetime)
     return found
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visibility.correlate.numbers import Number, Periods
-from visibility.correlate.solve import Act, Mention, Side, Verdict, solve
+from visibility.identity.pure.keys import Number, Periods
+from visibility.identity.pure.resolution import Act, Mention, Side, Verdict, solve
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -19,8 +19,7 @@ from tests.correlate.told import (
     tell,
     word,
 )
-from visibility import pipeline, proving
-from visibility.correlate import making
+from visibility.identity import objects
 from visibility.models import (
     BusinessObject,
     Event,
@@ -31,6 +30,8 @@ from visibility.models import (
     Orphan,
     Source,
 )
+from visibility.operations import invariants
+from visibility.pipeline import stages
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -220,9 +221,9 @@ def test_an_old_id_redirects_after_two_joins() -> None:
     gone = BusinessObject.objects.exclude(merged_into=None)
     assert {o.merged_into_id for o in gone} == {order.pk}
     assert gone.count() == 3
-    assert proving.numbers_lead_on() == []
+    assert invariants.numbers_lead_on() == []
     Identifier.objects.filter(value="78").update(object=gone[0])
-    assert proving.numbers_lead_on() == [
+    assert invariants.numbers_lead_on() == [
         f"object {gone[0].pk} went into {order.pk} and still has numbers or relations"
     ]
 
@@ -236,7 +237,7 @@ def test_more_than_fifty_orders_never_become_one() -> None:
         ],
         fold=False,
     )
-    pipeline.advance()
+    stages.advance()
     parked = InboundMessage.objects.filter(state="parked")
     assert {m.reason for m in parked} == {"join_too_large"}
     assert parked.exists()
@@ -252,7 +253,7 @@ def test_a_message_that_another_version_replaces_joins_no_longer() -> None:
     at = (START + 3 * DAY).isoformat()
     both = {"order": {"number": "SO-1", "id": "77"}, "key": "k", "revision": "1"}
     say(erp, "order.changed", at, both, event_id="e")
-    pipeline.advance()
+    stages.advance()
     assert Order.objects.count() == 1
     say(
         erp,
@@ -261,7 +262,7 @@ def test_a_message_that_another_version_replaces_joins_no_longer() -> None:
         {"order": {"number": "SO-1"}, "key": "k", "revision": "2"},
         event_id="e",
     )
-    pipeline.advance()
+    stages.advance()
     assert sorted(Order.objects.values_list("event_count", flat=True)) == [1, 2]
 
 
@@ -282,7 +283,7 @@ def test_the_number_of_statements_does_not_grow_with_the_batch() -> None:
     def statements(words: list[Word]) -> int:
         tell(words, fold=False)
         with CaptureQueriesContext(connection) as queries:
-            pipeline.take()
+            stages.take()
         return len(queries)
 
     few, many = statements(sent(100, 103)), statements(sent(200, 240))
@@ -334,6 +335,6 @@ def test_any_arrival_of_recycled_and_joining_numbers_leaves_the_same_facts(seed:
 
 def test_an_object_is_made_with_the_others_of_its_batch() -> None:
     with CaptureQueriesContext(connection) as queries:
-        made = making.create(["order", "package", "order"])
+        made = objects.create(["order", "package", "order"])
     assert len(queries) == 1
     assert [BusinessObject.objects.get(pk=pk).kind for pk in made] == ["order", "package", "order"]

@@ -9,10 +9,10 @@ import orjson
 from django.contrib.auth.models import User
 from django.db import connection
 
-from visibility import pipeline
-from visibility.facts import facts
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Identifier, InboundMessage, Order, Source
-from visibility.receive.inbox import Arrival, keep
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import stages
 
 START = datetime(2024, 6, 3, 9, tzinfo=UTC)
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
@@ -67,7 +67,7 @@ def tell(words: Iterable[Word], *, fold: bool = True) -> None:
         arrivals.append(Arrival(source.pk, name[:250], kind, body))
     keep(arrivals)
     if fold:
-        pipeline.advance()
+        stages.advance()
         assert not InboundMessage.objects.exclude(state="applied").exists()
 
 

@@ -9,9 +9,10 @@ from pytest_django.fixtures import Settings
 
 from tests.evaluate.watched import say, states, tell
 from tests.rules import promise
-from visibility import pipeline
-from visibility.evaluate import alerts
-from visibility.evaluate.sweep import sweep
+from visibility.alerts import actions
+from visibility.alerts.sweep import sweep
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import (
     Alert,
     AlertEntry,
@@ -26,9 +27,8 @@ from visibility.models import (
     Source,
 )
 from visibility.models.audit import broken
-from visibility.models.moment import database_now
 from visibility.notify import outbox
-from visibility.receive.inbox import Arrival, keep
+from visibility.pipeline import stages
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def test_a_deadline_that_had_passed_waits_for_a_backlog(wms: Source, now: dateti
     tell(wms, "order.released", now - timedelta(hours=10))
     assert states() == []
     InboundMessage.objects.filter(dedupe_key="unread").update(next_attempt_at=None)
-    pipeline.advance()
+    stages.advance()
     sweep(now=database_now())
     assert states() == ["open"]
 
@@ -67,16 +67,16 @@ def test_a_deadline_that_had_passed_waits_for_a_large_order_that_rests(
     wms: Source, now: datetime
 ) -> None:
     say(wms, "order.released", now - timedelta(hours=10))
-    pipeline.advance()
+    stages.advance()
     order = Order.objects.get()
     Order.objects.update(event_count=5_000, folded_at=database_now())
     say(wms, "shipment.confirmed", now - timedelta(hours=9), shipment="S1")
-    pipeline.advance()
+    stages.advance()
     assert sweep(now=database_now()) == 0
     # Its rest is over.
     Order.objects.update(folded_at=now - timedelta(hours=1))
     Refold.objects.filter(object_id=order.pk).update(touched_at=now)
-    pipeline.advance()
+    stages.advance()
     sweep(now=database_now())
     assert states() == []
 
@@ -150,22 +150,22 @@ def test_a_mail_that_fails_is_tried_again(
 def test_acknowledging_says_who_when_and_why(wms: Source, olga: User, now: datetime) -> None:
     tell(wms, "order.released", now - timedelta(hours=10))
     alert = Alert.objects.get()
-    alerts.acknowledge(alert.pk, by=olga, now=now, note="on it")
+    actions.acknowledge(alert.pk, by=olga, now=now, note="on it")
     alert.refresh_from_db()
     assert (alert.state, alert.owner, alert.acknowledged_by) == ("acknowledged", olga, olga)
     entry = AlertEntry.objects.get(what="acknowledged")
     assert (entry.who, entry.at, entry.text) == (olga, now, "on it")
     assert AuditEntry.objects.filter(what="alert.acknowledged", who=olga).exists()
     assert broken() == []
-    with pytest.raises(alerts.Refused, match="already"):
-        alerts.acknowledge(alert.pk, by=olga, now=now)
+    with pytest.raises(actions.Refused, match="already"):
+        actions.acknowledge(alert.pk, by=olga, now=now)
 
 
 def test_resolving_while_the_promise_is_broken_opens_it_again(
     wms: Source, olga: User, now: datetime
 ) -> None:
     tell(wms, "order.released", now - timedelta(hours=10))
-    alert = alerts.resolve(Alert.objects.get().pk, by=olga, now=now, note="done")
+    alert = actions.resolve(Alert.objects.get().pk, by=olga, now=now, note="done")
     alert.refresh_from_db()
     assert (alert.state, alert.episode) == ("open", 2)
 
@@ -173,13 +173,13 @@ def test_resolving_while_the_promise_is_broken_opens_it_again(
 def test_a_snooze_ends(wms: Source, olga: User, now: datetime) -> None:
     tell(wms, "order.released", now - timedelta(hours=10))
     alert = Alert.objects.get()
-    alerts.snooze(alert.pk, by=olga, until=now + timedelta(hours=1), now=now)
+    actions.snooze(alert.pk, by=olga, until=now + timedelta(hours=1), now=now)
     assert sweep(now=now + timedelta(minutes=59)) == 0
     assert states() == ["snoozed"]
     assert sweep(now=now + timedelta(minutes=61)) == 1
     assert states() == ["open"]
-    with pytest.raises(alerts.Refused, match="future"):
-        alerts.snooze(alert.pk, by=olga, until=now, now=now)
+    with pytest.raises(actions.Refused, match="future"):
+        actions.snooze(alert.pk, by=olga, until=now, now=now)
 
 
 def test_silence_is_one_alert_and_holds_the_others(wms: Source, now: datetime) -> None:

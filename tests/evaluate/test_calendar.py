@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from visibility.evaluate.calendar import BadCalendar, Calendar, NeverOpen
+from visibility.sla.calendar import BadCalendar, Calendar, NeverOpen
 
 WEEK = {
     day: [("08:00", "12:00"), ("13:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")

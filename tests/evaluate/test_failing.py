@@ -9,10 +9,7 @@ from django.contrib.auth.models import User
 
 from tests.evaluate.watched import states, tell
 from tests.rules import promise
-from visibility import pipeline
-from visibility.evaluate import sweep as sweeping
-from visibility.evaluate.rules.stuck_in_released import StuckInReleased
-from visibility.facts import facts
+from visibility.alerts import sweep as sweeping
 from visibility.models import (
     Alert,
     FailedClock,
@@ -24,6 +21,9 @@ from visibility.models import (
     Source,
     WorkCalendar,
 )
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import stages
+from visibility.sla.rules.stuck_in_released import StuckInReleased
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -55,9 +55,9 @@ def open_again() -> None:
 
 def swept() -> None:
     """What the scheduler does, and then the worker."""
-    pipeline.sweep_once()
-    pipeline.fold_all()
-    pipeline.sweep_once()
+    stages.sweep_once()
+    stages.fold_all()
+    stages.sweep_once()
 
 
 def test_a_rule_that_raises_stops_neither_its_order_nor_the_other_rules(
@@ -219,7 +219,7 @@ def test_a_clock_that_cannot_be_judged_stops_no_other(
     monkeypatch.setattr(sweeping, "judge_only", but_for_one)
     for number in range(3):
         tell(wms, "order.released", now - 10 * HOUR, order=f"SO-{number}")
-    pipeline.sweep_once()
+    stages.sweep_once()
     assert {a.order.order.number for a in Alert.objects.all() if a.order} == {"SO-0", "SO-2"}
     assert FailedClock.objects.get().order.order.number == "SO-1"
     assert sum("clock_failed" in r.getMessage() for r in caplog.records) == 1

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from connectors.base import Role
-from connectors.canonical import (
+from connectors.sdk.connector import Role
+from connectors.sdk.events import (
     CanonicalEvent,
     EventType,
     Identifier,

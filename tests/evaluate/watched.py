@@ -4,16 +4,16 @@ from datetime import datetime
 
 import orjson
 
-from visibility import pipeline
-from visibility.evaluate.sweep import sweep
+from visibility.alerts.sweep import sweep
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Alert, Source
-from visibility.models.moment import database_now
-from visibility.receive.inbox import Arrival, keep
+from visibility.pipeline import stages
 
 
 def tell(source: Source, kind: str, at: datetime, order: str = "SO-1", **more: object) -> None:
     say(source, kind, at, order, **more)
-    pipeline.advance()
+    stages.advance()
     sweep(now=database_now())
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 
-from visibility import pipeline
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Source
-from visibility.receive.inbox import Arrival, keep
+from visibility.pipeline import stages
 
 ROLES = {"erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
 SSCC = "340123450000000017"
@@ -158,5 +158,5 @@ def tell() -> dict[str, Source]:
         body = orjson.dumps({**event, "time": at, "data": data})
         arrivals.append(Arrival(sources[slug].pk, f"{slug} {place}", headers, body))
     keep(arrivals)
-    pipeline.advance()
+    stages.advance()
     return sources

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.export import cast
-from visibility.export.selection import Selection
-from visibility.export.sight import EVERYTHING, Sight
-from visibility.export.writing import Format, export
+from visibility.db.clock import database_now
+from visibility.export.formats import Format, export
+from visibility.export.redaction import EVERYTHING, Sight
+from visibility.export.snapshot import Selection
 from visibility.models import Source
-from visibility.models.moment import database_now
 
 Written = Callable[..., Path]
 
@@ -18,7 +18,7 @@ Written = Callable[..., Path]
 @pytest.fixture
 def told(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """The sources that told it."""
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     return cast.tell()
 
 

@@ -13,11 +13,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from tests.export.cast import OBJECTS
-from visibility.export import selection
-from visibility.export.selection import AT_ONCE, TURNS
+from visibility.export import snapshot
+from visibility.export.snapshot import AT_ONCE, TURNS
 from visibility.models import AuditEntry, Order, Source
-from visibility.web.gate import conninfo
-from visibility.web.rights import Role
+from visibility.web.intake.sources import conninfo
+from visibility.web.permissions import Role
 
 pytestmark = [
     pytest.mark.usefixtures("told"),
@@ -121,9 +121,9 @@ def test_strange_wishes_are_refused_in_words() -> None:
 
 
 def test_too_many_orders_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = selection.picture
+    real = snapshot.picture
     monkeypatch.setattr(
-        "visibility.export.writing.picture",
+        "visibility.export.formats.picture",
         lambda chosen, *, now, **_: real(chosen, now=now, most=2),
     )
     client = signed_in(Role.ADMIN)

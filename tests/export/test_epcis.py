@@ -11,14 +11,14 @@ from jsonschema import (  # type: ignore[import-untyped]  # it has no types
     FormatChecker,
 )
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.export.cast import SSCC, STORY
 from tests.export.conftest import Written
-from visibility.export.cbv import WORDS
-from visibility.export.selection import Selection
+from visibility.export.epcis_vocabulary import WORDS
+from visibility.export.formats import Format
+from visibility.export.snapshot import Selection
 from visibility.export.uris import is_sscc, private
-from visibility.export.writing import Format
-from visibility.show.orders import Filters
+from visibility.screens.orders.order_list import Filters
 
 SCHEMA = json.loads((Path(__file__).parent / "schema" / "EPCIS-JSON-Schema.json").read_text())
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#@!$&'()*+,;=\[\]-]|%[0-9A-F]{2})+")

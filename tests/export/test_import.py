@@ -12,15 +12,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from connectors.ocel_words import ACTIVITIES, KINDS, plain
+from connectors.systems.ocel.terms import ACTIVITIES, KINDS, plain
 from tests.export.cast import EVENTS
 from tests.export.conftest import Written
-from visibility.export.writing import Format
+from visibility.db.clock import database_now
+from visibility.export.formats import Format
+from visibility.ingest import ocel_import
+from visibility.ingest.ocel_import import pieces
 from visibility.models import BusinessObject, Event, InboundMessage, Order, Shipment, Source
-from visibility.models.folded import folded
-from visibility.models.moment import database_now
-from visibility.receive import ocel_file
-from visibility.receive.ocel_file import pieces
+from visibility.storage.timelines import folded
 
 pm4py: Any = import_module("pm4py")
 graphs: Any = import_module("pm4py.algo.transformation.ocel.graphs.object_interaction_graph")
@@ -91,7 +91,7 @@ def made() -> dict[str, Any]:
 
 @pytest.fixture
 def source(db: None, monkeypatch: pytest.MonkeyPatch) -> Source:
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     return Source.objects.create(slug="log", title="Log", connector="ocel", role="other")
 
 
@@ -182,7 +182,7 @@ def test_a_log_cut_finely_says_what_the_whole_says(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = log_file(tmp_path, "json")
-    monkeypatch.setattr(ocel_file, "PIECE", 7)
+    monkeypatch.setattr(ocel_import, "PIECE", 7)
     bring_in(path)
     ocel = opened(path)
     assert rows(PAIRS) == together(ocel)

@@ -8,12 +8,12 @@ import pytest
 
 from tests.export.cast import EVENTS, OBJECTS
 from tests.export.conftest import Written
-from visibility.export.selection import Selection, TooMany
-from visibility.export.sight import Sight
-from visibility.export.writing import Format, export
+from visibility.db.clock import database_now
+from visibility.export.formats import Format, export
+from visibility.export.redaction import Sight
+from visibility.export.snapshot import Selection, TooMany
 from visibility.models import Order
-from visibility.models.moment import database_now
-from visibility.show.orders import Filters
+from visibility.screens.orders.order_list import Filters
 
 pm4py: Any = import_module("pm4py")
 BOTH = pytest.mark.parametrize("format", [Format.OCEL_JSON, Format.OCEL_SQLITE])

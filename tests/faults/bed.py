@@ -12,7 +12,7 @@ from tests.faults.installation import ROOT, Installation
 from tests.faults.sending import Sending
 from tests.faults.story import Message, stories
 from tests.faults.verdict import Court, Verdict
-from visibility.management.embedded import NAME
+from visibility.launcher.embedded import NAME
 
 # A released order must be sent within so many hours.
 WITHIN = 4.0

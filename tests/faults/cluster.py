@@ -16,9 +16,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg.abc import QueryNoTemplate
 
-from visibility.management import embedded
-from visibility.management.place import Place, settle
-from visibility.management.processes import Child, last_lines, spawn
+from visibility.launcher import embedded
+from visibility.launcher.layout import Place, settle
+from visibility.launcher.process import Child, last_lines, spawn
 
 PATIENCE = 60.0
 ROBBED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"

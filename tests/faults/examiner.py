@@ -62,13 +62,13 @@ def setup(within: float) -> dict[str, int]:
     from django.contrib.auth.models import User
 
     from tests.rules import promise
-    from visibility.evaluate.calendar import DAYS
+    from visibility.db.clock import database_now
+    from visibility.ingest import source_setup
     from visibility.models import Source, Subscription, WorkCalendar
-    from visibility.models.moment import database_now
-    from visibility.receive import connecting
+    from visibility.sla.calendar import DAYS
 
     for slug, connector in SOURCES.items():
-        made = connecting.add(
+        made = source_setup.add(
             slug,
             connector=connector,
             config={"order_number": "sales_order@erp"},
@@ -104,7 +104,7 @@ def session() -> str:
 
 def facts(as_of: str, path: str) -> str:
     """Write the canonical export; its SHA-256."""
-    from visibility.facts import facts as lines
+    from visibility.operations.canonical_dump import facts as lines
 
     digest = hashlib.sha256()
     with Path(path).open("wb") as file:
@@ -116,7 +116,7 @@ def facts(as_of: str, path: str) -> str:
 
 def invariants() -> list[str]:
     """What `manage.py check_invariants` would say."""
-    from visibility.proving import CHECKS
+    from visibility.operations.invariants import CHECKS
 
     return [sentence for check in CHECKS.values() for sentence in check()]
 
@@ -125,12 +125,12 @@ def told(path: str) -> int:
     """Keep the messages of a file in its order, as received when it says; process them all."""
     from django.db import connection
 
-    from connectors.base import Request
+    from connectors.sdk.connector import Request
+    from visibility.ingest import inbox
     from visibility.models import Source
-    from visibility.pipeline import advance, sweep_once
-    from visibility.receive import inbox
-    from visibility.web.gate import Door
-    from visibility.web.hooks import arrival
+    from visibility.pipeline.stages import advance, sweep_once
+    from visibility.web.intake.sources import Door
+    from visibility.web.intake.webhooks import arrival
 
     doors = {s.slug: Door(s.pk, s.slug, s.system(), []) for s in Source.objects.all()}
     count = 0
@@ -161,14 +161,14 @@ def told(path: str) -> int:
 
 def catch_up() -> int:
     """Judge whatever is due and fold whatever was touched, here and now."""
-    from visibility.pipeline import advance, sweep_once
+    from visibility.pipeline.stages import advance, sweep_once
 
     return advance() + sweep_once()
 
 
 def now() -> str:
     """The database's time."""
-    from visibility.models.moment import database_now
+    from visibility.db.clock import database_now
 
     return database_now().isoformat()
 

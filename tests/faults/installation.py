@@ -14,14 +14,14 @@ import httpx2
 
 from tests.faults.cluster import Cluster
 from tests.product import free_port
-from visibility.management.child import PIPE
-from visibility.management.children import WORKER, scheduler, web
+from visibility.launcher.child_main import PIPE
+from visibility.launcher.plan import WORKER, scheduler, web
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).resolve().parent / "shim"
 PREFORK = tuple(word if word != "threads" else "prefork" for word in WORKER)
 # What lasts a minute in the product lasts seconds here, unless a soak asks for the real thing.
-QUICK = "visibility.pipeline.reading:LEASE_SECONDS=3"
+QUICK = "visibility.pipeline.batches:LEASE_SECONDS=3"
 
 # Nobody writes to it: its end of file tells the processes that this one is gone.
 LIFELINE = os.pipe()
@@ -42,7 +42,7 @@ class Process:
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(
                 # It ends with us, however we end.
-                [sys.executable, "-m", "visibility.management.child", *self.words],
+                [sys.executable, "-m", "visibility.launcher.child_main", *self.words],
                 cwd=ROOT,
                 env={**self.environment, PIPE: str(LIFELINE[0])},
                 pass_fds=(LIFELINE[0],),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import standard_signature
-from connectors.canonical import iso
+from connectors.sdk import standard_webhooks
+from connectors.sdk.events import iso
 from tests.faults.examiner import SECRET, SOURCES
 
 
@@ -25,7 +25,7 @@ class Message:
         if SOURCES[self.slug] == "cloudevents":
             kind = {"content-type": "application/cloudevents+json"}
             return {**kind, "authorization": f"Bearer {SECRET}"}
-        signed = standard_signature.sign(self.body, SECRET.encode(), now, self.identity)
+        signed = standard_webhooks.sign(self.body, SECRET.encode(), now, self.identity)
         return {**signed, "content-type": "application/json"}
 
 

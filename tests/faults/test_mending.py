@@ -15,7 +15,8 @@ from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
 from tests.faults.test_sabotage import arrival
-from visibility import pipeline
+from visibility.db.clock import database_now
+from visibility.ingest import inbox
 from visibility.models import (
     Alert,
     InboundMessage,
@@ -25,13 +26,11 @@ from visibility.models import (
     Source,
     Subscription,
 )
-from visibility.models.moment import database_now
 from visibility.notify import outbox
 from visibility.notify.channel import Note
-from visibility.pipeline import folding, reading, tasks
-from visibility.pipeline.stopping import stopping
-from visibility.receive import inbox
-from visibility.web.gate import conninfo
+from visibility.pipeline import batches, refold, stages, tasks
+from visibility.pipeline.shutdown import stopping
+from visibility.web.intake.sources import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,20 +79,20 @@ def test_one_order_that_cannot_be_folded_does_not_stop_the_others(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox.keep([arrival(source, order=f"SO-{n}") for n in range(20)])
-    pipeline.take_all()
+    stages.take_all()
     with connection.cursor() as cursor:
         cursor.execute("SELECT object_id FROM visibility_identifier WHERE value = 'SO-7'")
         (poison,) = cursor.fetchone()
-    fold = pipeline.fold_orders
+    fold = stages.fold_orders
 
     def fold_orders(order_ids: Sequence[int]) -> None:
         if poison in order_ids:
             raise ZeroDivisionError
         fold(order_ids)
 
-    monkeypatch.setattr(folding, "fold_orders", fold_orders)
+    monkeypatch.setattr(refold, "fold_orders", fold_orders)
     for _ in range(12):
-        pipeline.refold()
+        stages.refold()
     assert Order.objects.count() == 19
     assert [row.object_id for row in Refold.objects.all()] == [poison]
 
@@ -106,8 +105,8 @@ def test_trouble_of_the_database_costs_a_message_no_attempt(
     def locked(_: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
-    monkeypatch.setattr(reading, "_apply", locked)
-    assert pipeline.take() == 0
+    monkeypatch.setattr(batches, "_apply", locked)
+    assert stages.take() == 0
     assert InboundMessage.objects.get().attempts == 0
 
 
@@ -117,7 +116,7 @@ def test_who_was_asked_to_stop_takes_no_new_batch(
     inbox.keep([arrival(source)])
     tasks.stop_taking()
     try:
-        assert pipeline.advance() == 0
+        assert stages.advance() == 0
     finally:
         stopping.clear()
     assert InboundMessage.objects.get().state == "waiting"
@@ -134,9 +133,9 @@ def test_a_broker_that_hangs_is_asked_once_and_then_left_alone(
         raise TimeoutError
 
     monkeypatch.setattr(current_app, "send_task", hang)
-    monkeypatch.setitem(pipeline._bell, "quiet_until", 0.0)
+    monkeypatch.setitem(stages._bell, "quiet_until", 0.0)
     for _ in range(50):
-        pipeline.nudge("fold")
+        stages.nudge("fold")
     assert asked == ["visibility.fold"]
 
 
@@ -145,13 +144,13 @@ def test_a_session_that_holds_locks_and_is_never_read_from_is_ended(
 ) -> None:
     """A worker frozen while the database answers it: no timeout of the database's ends that."""
     inbox.keep([arrival(source)])
-    monkeypatch.setattr(pipeline, "STUCK_SECONDS", 0)
+    monkeypatch.setattr(stages, "STUCK_SECONDS", 0)
     with closing(psycopg.connect(conninfo())) as frozen:
         frozen.execute("SELECT 1 FROM visibility_inbound_message FOR UPDATE")
         frozen.execute("SELECT pg_current_xact_id()")
         frozen.pgconn.send_query(b"SELECT repeat('x', 100000) FROM generate_series(1, 1000)")
         until = time.monotonic() + 10
-        while not (ended := pipeline.release_stuck()) and time.monotonic() < until:
+        while not (ended := stages.release_stuck()) and time.monotonic() < until:
             time.sleep(0.05)
         assert ended == 1
     with connection.cursor() as cursor:

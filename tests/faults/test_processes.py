@@ -110,7 +110,7 @@ def test_f30_a_message_that_ends_its_worker_is_parked_and_holds_nobody_up(
 ) -> None:
     """It kills it; or it takes it for ever, until the worker ends itself."""
     bed.installation.kill("worker")
-    reading = "visibility.pipeline.reading"
+    reading = "visibility.pipeline.batches"
     hasty = f"{reading}:LEASE_SECONDS=1,{reading}:READ_SECONDS=2"
     bed.installation.add("worker-mortal", FAULT_POISON=f"{how}-words", FAULT_PATCH=hasty)
     poison = Message("erp", how, f'{{"type": "{how}-words"}}'.encode())

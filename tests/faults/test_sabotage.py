@@ -13,16 +13,17 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from tests.rules import promise
-from visibility import pipeline, proving
-from visibility.evaluate import sweep
-from visibility.evaluate.calendar import DAYS
-from visibility.models import Alert, InboundMessage, Source, WorkCalendar, changes
-from visibility.models.moment import database_now
-from visibility.pipeline import reading
-from visibility.receive import inbox
+from visibility.alerts import sweep
+from visibility.db import change_feed
+from visibility.db.clock import database_now
+from visibility.ingest import inbox
+from visibility.models import Alert, InboundMessage, Source, WorkCalendar
+from visibility.operations import invariants
+from visibility.pipeline import batches, stages
+from visibility.sla.calendar import DAYS
 from visibility.timeline import fold
-from visibility.web import hub
-from visibility.web.gate import conninfo
+from visibility.web.intake.sources import conninfo
+from visibility.web.live import hub
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Check = Callable[[Source], None]
@@ -109,13 +110,13 @@ def a_reader_of_changes_misses_none(source: Source) -> None:
 
     def slow() -> None:
         with transaction.atomic():
-            changes.change({"order": [1]})
+            change_feed.change({"order": [1]})
             taken.set()
             go_on.wait(10)
 
     def quick() -> None:
         with transaction.atomic():
-            changes.change({"order": [2]})
+            change_feed.change({"order": [2]})
 
     one = apart(slow)
     assert taken.wait(10)
@@ -133,8 +134,8 @@ def a_reader_of_changes_misses_none(source: Source) -> None:
 def who_has_claimed_is_left_alone_for_a_while(source: Source) -> None:
     (kept,) = inbox.keep([arrival(source)])
     with connection.cursor() as cursor:
-        cursor.execute(reading.CLAIM, [reading.LEASE_SECONDS, False, 0, 0, 0, 200])
-    pipeline.take_all()
+        cursor.execute(batches.CLAIM, [batches.LEASE_SECONDS, False, 0, 0, 0, 200])
+    stages.take_all()
     assert InboundMessage.objects.get(pk=kept.message_id).attempts == 1
 
 
@@ -144,7 +145,7 @@ def workers_do_not_wait_for_each_other(source: Source) -> None:
 
     def other() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(reading.CLAIM, [60, False, 0, 0, 0, 200])
+            cursor.execute(batches.CLAIM, [60, False, 0, 0, 0, 200])
             claimed.set()
             go_on.wait(10)
 
@@ -154,7 +155,7 @@ def workers_do_not_wait_for_each_other(source: Source) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '500ms'")
-        pipeline.take()
+        stages.take()
     except OperationalError as error:
         raise AssertionError("it waited") from error
     finally:
@@ -167,9 +168,9 @@ def workers_do_not_wait_for_each_other(source: Source) -> None:
 
 def nothing_waits_in_the_end(source: Source) -> None:
     inbox.keep([arrival(source) for _ in range(3)])
-    pipeline.advance()
+    stages.advance()
     assert not InboundMessage.objects.filter(state="waiting").exists()
-    assert proving.one_fate() == []
+    assert invariants.one_fate() == []
 
 
 def the_order_of_arrival_is_nothing(source: Source) -> None:
@@ -177,15 +178,15 @@ def the_order_of_arrival_is_nothing(source: Source) -> None:
     for _ in range(6):
         name = uuid.uuid4().hex
         inbox.keep([arrival(source, kind=kind, order=name) for kind in kinds])
-    pipeline.advance()
-    assert proving.order_of_arrival() == []
+    stages.advance()
+    assert invariants.order_of_arrival() == []
 
 
 def a_kill_between_clock_and_alert_loses_no_alert(source: Source) -> None:
     before = Alert.objects.count()
     order = uuid.uuid4().hex
     inbox.keep([arrival(source, kind="order.released", order=order)])
-    pipeline.advance()
+    stages.advance()
 
     def killed(*_: Any) -> list[int]:
         BETWEEN["clock and alert"]()
@@ -196,7 +197,7 @@ def a_kill_between_clock_and_alert_loses_no_alert(source: Source) -> None:
         with pytest.raises(SystemExit):
             sweep.due(now=database_now())
     sweep.due(now=database_now())
-    assert proving.judged() == []
+    assert invariants.judged() == []
     assert Alert.objects.count() == before + 1
 
 
@@ -205,9 +206,9 @@ BETWEEN: dict[str, Callable[[], None]] = {"clock and alert": lambda: None}
 
 
 def a_dead_broker_stops_no_work(source: Source) -> None:
-    inbox.keep([arrival(source) for _ in range(reading.BATCH + 5)])
+    inbox.keep([arrival(source) for _ in range(batches.BATCH + 5)])
     try:
-        pipeline.take_all()
+        stages.take_all()
     except OSError as error:
         raise AssertionError("the doorbell has stopped the work") from error
     assert not InboundMessage.objects.filter(state="waiting").exists()
@@ -262,24 +263,24 @@ def numbers_without_a_lock(patch: Patch) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE SEQUENCE IF NOT EXISTS sabotage START 1000000")
-    patch.setattr(changes, "change", change)
+    patch.setattr(change_feed, "change", change)
     patch.setattr(hub, "head", head)
 
 
 def no_lease(patch: Patch) -> None:
-    patch.setattr(reading, "LEASE_SECONDS", 0)
+    patch.setattr(batches, "LEASE_SECONDS", 0)
 
 
 def no_skipping(patch: Patch) -> None:
-    patch.setattr(reading, "CLAIM", reading.CLAIM.replace(" SKIP LOCKED", ""))
+    patch.setattr(batches, "CLAIM", batches.CLAIM.replace(" SKIP LOCKED", ""))
 
 
 def never_settled(patch: Patch) -> None:
-    patch.setattr(reading, "SETTLE", reading.SETTLE + " AND false")
+    patch.setattr(batches, "SETTLE", batches.SETTLE + " AND false")
 
 
 def the_last_to_come_wins(patch: Patch) -> None:
-    patch.setattr(proving, "fold", lambda events, **more: fold(list(events)[-1:], **more))
+    patch.setattr(invariants, "fold", lambda events, **more: fold(list(events)[-1:], **more))
 
 
 def two_transactions(patch: Patch) -> None:
@@ -293,7 +294,7 @@ def a_doorbell_that_raises(patch: Patch) -> None:
     def nudge(_: str) -> None:
         raise ConnectionError
 
-    patch.setattr(pipeline, "nudge", nudge)
+    patch.setattr(stages, "nudge", nudge)
 
 
 def duplicates_are_new(patch: Patch) -> None:

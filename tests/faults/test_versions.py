@@ -7,10 +7,10 @@ import orjson
 import pytest
 from django.db import connection, connections
 
-from visibility import pipeline
-from visibility.models import InboundMessage, Source, changes
-from visibility.pipeline import reading
-from visibility.receive import inbox
+from visibility.db import change_feed
+from visibility.ingest import inbox
+from visibility.models import InboundMessage, Source
+from visibility.pipeline import batches, stages
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ def test_a_version_that_comes_while_the_other_is_being_applied(
     source = Source.objects.create(slug="erp", title="ERP", connector="standard_webhooks")
     begun, go_on = threading.Event(), threading.Event()
     first = threading.local()
-    change = changes.change
+    change = change_feed.change
 
     def slow(touched: Mapping[str, Sequence[int]]) -> int:
         if getattr(first, "it_is", False):
@@ -36,15 +36,15 @@ def test_a_version_that_comes_while_the_other_is_being_applied(
             go_on.wait(10)
         return change(touched)
 
-    monkeypatch.setattr(reading, "change", slow)
+    monkeypatch.setattr(batches, "change", slow)
 
     def apply_first() -> None:
         first.it_is = True
-        pipeline.take()
+        stages.take()
         connections.close_all()
 
     def apply_second() -> None:
-        pipeline.take()
+        stages.take()
         connections.close_all()
 
     inbox.keep([version(source, 1)])

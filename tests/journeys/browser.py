@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from visibility.management import browser
+from visibility.launcher import browser
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 DESK, PHONE, NARROW = 1440, 390, 320

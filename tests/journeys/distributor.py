@@ -13,6 +13,8 @@ import orjson
 from django.db import connection
 
 from tests.product import Product, empty_tables, signed
+from visibility.db.clock import database_now
+from visibility.ingest.source_setup import add
 from visibility.models import (
     Alert,
     DirtyCell,
@@ -24,8 +26,6 @@ from visibility.models import (
     Refold,
     Source,
 )
-from visibility.models.moment import database_now
-from visibility.receive.connecting import add
 
 # Three days and a quiet start; more torn messages than usual, so that some are parked.
 WORLD = "--days 3 --orders-per-day 12 --speed 3 --faults bad_payload=0.01,no_scan=0.05"

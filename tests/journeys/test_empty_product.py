@@ -10,7 +10,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.journeys.browser import Watch, chromium
 from tests.journeys.looks import faults
 from tests.product import Product, empty_tables
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"

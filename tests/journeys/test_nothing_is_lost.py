@@ -14,9 +14,9 @@ import orjson
 import pytest
 
 from tests.product import Product, signed
-from visibility.management import binaries
+from visibility.launcher import binaries
 from visibility.models import InboundMessage, MessageKey, MessageState, Order, Refold
-from visibility.proving import one_fate
+from visibility.operations.invariants import one_fate
 
 SECRET = "a-secret-of-at-least-24-bytes"
 MESSAGES = 1_000

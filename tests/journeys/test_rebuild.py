@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 
 from tests.product import ROOT, Product
-from visibility import pipeline
-from visibility.facts import facts
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
+from visibility.ingest.source_setup import add
 from visibility.models import Order, Source
-from visibility.models.moment import database_now
-from visibility.receive.connecting import add
-from visibility.receive.inbox import Arrival, keep
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import stages
 
 ORDERS = 450
 KINDS = ("order.received", "order.released", "shipment.confirmed")
@@ -87,7 +87,7 @@ def test_a_rebuild_that_is_killed_twice_changes_nothing(tmp_path: Path) -> None:
         "generic", connector="cloudevents", config={"order_number": "sales_order@erp"}, now=now
     ).source
     keep([said(source, number) for number in range(ORDERS * len(KINDS))])
-    pipeline.advance()
+    stages.advance()
     assert Order.objects.filter(status="shipped").count() == ORDERS
     before, then = derived(), database_now()
     told = list(facts(as_of=then))
@@ -96,6 +96,6 @@ def test_a_rebuild_that_is_killed_twice_changes_nothing(tmp_path: Path) -> None:
         killed_in_the_middle(product)
         assert list(facts(as_of=then)) == told
     assert orjson.loads(product.manage("rebuild")) == {"orders": ORDERS}
-    pipeline.advance()
+    stages.advance()
     assert derived() == before
     assert list(facts(as_of=then)) == told

@@ -5,10 +5,10 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from visibility.management import up
-from visibility.management.children import Plan, Start
-from visibility.management.instance import CHECKOUT
-from visibility.management.processes import Child, python
+from visibility.launcher import up
+from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.plan import Plan, Start
+from visibility.launcher.process import Child, python
 
 
 class Ready(BaseHTTPRequestHandler):

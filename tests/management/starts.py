@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from visibility.management.instance import CHECKOUT
+from visibility.launcher.instance import CHECKOUT
 
 GIVEN = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "PUBLIC_URL", "DEMO")
 PATIENCE_SECONDS = 30

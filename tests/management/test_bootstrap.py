@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visibility.management import bootstrap
-from visibility.management.instance import CHECKOUT
+from visibility.launcher import bootstrap
+from visibility.launcher.instance import CHECKOUT
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from visibility.management import instance
+from visibility.launcher import instance
 
 FOUND = {"DATABASE_URL": "postgresql:///here", "REDIS_URL": "unix:///here", "DEMO": "1"}
 

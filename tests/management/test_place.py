@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from visibility.management import binaries, place
+from visibility.launcher import binaries, layout
 
 
 def test_state_is_where_the_servers_account_can_reach_it(data: Path) -> None:
     data.mkdir()
     data.parent.chmod(0o700)
-    found = place.settle(data)
+    found = layout.settle(data)
     try:
         assert (found.state == data) == (os.geteuid() != 0)
         assert found.sockets.stat().st_mode & 0o777 == 0o700
         if found.account is not None:
             assert binaries.reaches(found.account, found.sockets)
-            assert place.settle(data).state == found.state
+            assert layout.settle(data).state == found.state
     finally:
         if found.state != data:
             shutil.rmtree(found.state)
@@ -38,14 +38,14 @@ def test_a_strangers_socket_folder_is_refused(data: Path) -> None:
     data.mkdir()
     (data / "sock").symlink_to("/tmp")
     with pytest.raises(binaries.Unusable, match="belongs to somebody else"):
-        place.settle(data)
+        layout.settle(data)
 
 
 def test_fresh_touches_nothing_that_is_not_ours(data: Path) -> None:
     (data / "pg").mkdir(parents=True)
     (data / "letters").mkdir()
     (data / "mode").write_text("demo")
-    place.empty(data)
+    layout.empty(data)
     assert [path.name for path in data.iterdir()] == ["letters"]
 
 

@@ -4,8 +4,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from visibility.management import browser
-from visibility.management.commands import shots
+from visibility.launcher import browser
+from visibility.management.commands import screenshots
 
 
 def test_only_a_demonstration_is_photographed(settings: Settings) -> None:
@@ -18,7 +18,7 @@ def test_a_missing_playwright_is_said_plainly(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DEMO = True
-    monkeypatch.setattr(shots, "find_spec", lambda _: None)
+    monkeypatch.setattr(screenshots, "find_spec", lambda _: None)
     with pytest.raises(CommandError, match=r"requirements-dev\.lock"):
         call_command("shots")
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from tests.management.starts import Up, all_gone, until
-from visibility.management import binaries, embedded, place
-from visibility.management.instance import CHECKOUT
+from visibility.launcher import binaries, embedded, layout
+from visibility.launcher.instance import CHECKOUT
 
 Start = Callable[..., Up]
 
@@ -114,7 +114,7 @@ def test_a_path_too_long_for_a_socket(up: Start, data: Path) -> None:
 def test_leftovers_are_cleared(up: Start, data: Path) -> None:
     up().ready().stop()
     (data / "pg.new").mkdir()
-    found = place.settle(data)
+    found = layout.settle(data)
     child = embedded.postgres(found)
     account = child.account
     stray = subprocess.Popen(

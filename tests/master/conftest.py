@@ -7,19 +7,19 @@ from typing import Any
 import orjson
 import pytest
 
-from visibility import pipeline
-from visibility.master import imports
-from visibility.master.writing import Author, Written, write
+from visibility.ingest.inbox import Arrival, keep
+from visibility.master_data import imports
+from visibility.master_data.store import Author, Written, write
+from visibility.master_data.tables import TABLES
 from visibility.models import Order, Source
-from visibility.models.tables import TABLES
-from visibility.receive.inbox import Arrival, keep
+from visibility.pipeline import stages
 
 Tell = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
 def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def told(
     }
     headers = {"content-type": "application/cloudevents+json"}
     keep([Arrival(source.pk, f"{source.slug} {number} {at}", headers, orjson.dumps(event))])
-    pipeline.advance()
+    stages.advance()
     return Order.objects.get(number=number)
 
 
@@ -98,5 +98,5 @@ def mapped(theirs: str, ours: str, *, now: datetime, **more: str) -> Written:
 
 def settle() -> None:
     """What the lane and the fold would do until nothing is left."""
-    pipeline.tend_master(imports.Pace())
-    pipeline.fold_all()
+    stages.tend_master(imports.Pace())
+    stages.fold_all()

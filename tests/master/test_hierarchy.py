@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.master.conftest import put, told
-from visibility.master.hierarchy import levels, orders_by_level, rolled_up
+from visibility.master_data.hierarchy import levels, orders_by_level, rolled_up
 from visibility.models import Source
 
 pytestmark = pytest.mark.django_db

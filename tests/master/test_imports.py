@@ -9,8 +9,9 @@ import pytest
 import xlsxwriter
 
 from tests.master.conftest import put, told
-from visibility.master import exporting, imports, sheets, xlsx
-from visibility.master.xlsx import BadFile
+from visibility.master_data import export, files, imports, xlsx
+from visibility.master_data.tables import TABLES
+from visibility.master_data.xlsx import BadFile
 from visibility.models import (
     ImportPart,
     ImportRow,
@@ -22,7 +23,6 @@ from visibility.models import (
     UnitFactor,
     WordMapping,
 )
-from visibility.models.tables import TABLES
 
 pytestmark = pytest.mark.django_db
 
@@ -199,11 +199,11 @@ def test_texts_that_look_like_formulas_leave_as_texts_and_come_back_unchanged(
 ) -> None:
     titles = ["=1+1", "+1", "-1", "@x", "'=1", "plain", "''x"]
     put("item", *({"number": f"A-{n}", "title": t} for n, t in enumerate(titles)), now=now)
-    text = b"".join(exporting.csv_lines(TABLES["item"])).decode()
+    text = b"".join(export.csv_lines(TABLES["item"])).decode()
     cells = [line.split(",")[1] for line in text.splitlines()[1:]]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     assert counts(sent("item", text, now=now)) == (0, 0, len(titles), 0)
-    book = exporting.xlsx_file(TABLES["item"]).read()
+    book = export.xlsx_file(TABLES["item"]).read()
     with zipfile.ZipFile(io.BytesIO(book)) as parts:
         assert b"<f>" not in parts.read("xl/worksheets/sheet1.xml")
     assert counts(sent("item", book, now=now, format="xlsx")) == (0, 0, len(titles), 0)
@@ -211,7 +211,7 @@ def test_texts_that_look_like_formulas_leave_as_texts_and_come_back_unchanged(
 
 def test_numbers_stay_numbers_in_a_workbook(now: datetime) -> None:
     put("unit", {"unit": "BX", "base": "EA", "numerator": 1000}, now=now)
-    book = exporting.xlsx_file(TABLES["unit"]).read()
+    book = export.xlsx_file(TABLES["unit"]).read()
     with zipfile.ZipFile(io.BytesIO(book)) as parts:
         assert b"<v>1000</v>" in parts.read("xl/worksheets/sheet1.xml")
 
@@ -246,16 +246,16 @@ def test_a_workbook_that_unpacks_without_end_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(xlsx, "INFLATED", 100_000)
     book = workbook([("number",), *((f"A-{n}",) for n in range(9_000))])
     with pytest.raises(BadFile, match="too large when unpacked"):
-        list(sheets.read(TABLES["item"], "xlsx", [book]))
+        list(files.read(TABLES["item"], "xlsx", [book]))
 
 
 def test_what_is_no_workbook_is_refused() -> None:
     with pytest.raises(BadFile, match="not an XLSX"):
-        list(sheets.read(TABLES["item"], "xlsx", [b"number\nA-1\n"]))
+        list(files.read(TABLES["item"], "xlsx", [b"number\nA-1\n"]))
 
 
 def test_a_file_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    monkeypatch.setitem(sheets.LARGEST, "csv", 10)
+    monkeypatch.setitem(files.LARGEST, "csv", 10)
     with pytest.raises(BadFile, match="larger"):
         sent("item", "number\n" + "A" * 40, now=now)
     assert not MasterImport.objects.exists()

@@ -10,14 +10,14 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from tests.master.conftest import mapped, put, settle, told
-from visibility.facts import facts
 from visibility.models import Order, OrderLine, Source, WordUse
-from visibility.models.folded import dictionary_of, folded
 from visibility.models.objects import BusinessObject
-from visibility.models.spoken import spoken_of
+from visibility.operations.canonical_dump import facts
+from visibility.storage.events import spoken_of
+from visibility.storage.timelines import dictionary_of, folded
 from visibility.timeline import Spoken
 from visibility.timeline.dictionary import NOTHING
-from visibility.timeline.words import LineFlag
+from visibility.timeline.enums import LineFlag
 
 pytestmark = pytest.mark.django_db
 BEFORE = datetime(2026, 3, 1, tzinfo=UTC)

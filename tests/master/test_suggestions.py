@@ -6,8 +6,8 @@ import pytest
 
 from tests.master.conftest import mapped, put, told
 from visibility.models import Source
-from visibility.show.mappings import unmapped
-from visibility.show.suggestions import suggested
+from visibility.screens.mappings.queries import unmapped
+from visibility.screens.mappings.suggestions import suggested
 
 pytestmark = pytest.mark.django_db
 

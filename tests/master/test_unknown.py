@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from tests.master.conftest import put, settle, told
-from visibility.evaluate import alerts, unknown
-from visibility.evaluate.sweep import sweep
+from visibility.alerts import actions, unmapped_statuses
+from visibility.alerts.sweep import sweep
 from visibility.models import Alert, Event, NeverMap, Source
 from visibility.models.master import WordTable
 
@@ -32,8 +32,8 @@ def test_a_word_is_told_once_however_often_it_is_said(erp: Source, now: datetime
         told(erp, f"SO-{number}", "A-1", word=WORD)
     told(erp, "SO-9", "A-1")
     settle()
-    assert unknown.unknown(now=now) == 1
-    assert unknown.unknown(now=now) == 0
+    assert unmapped_statuses.unknown(now=now) == 1
+    assert unmapped_statuses.unknown(now=now) == 0
     assert standing() == [(f"word {WORD}", "open")]
     assert Alert.objects.get().title == f"{erp.title} says “{WORD}”, a word that nobody has mapped"
 
@@ -45,8 +45,8 @@ def test_it_closes_once_the_word_is_mapped(erp: Source, now: datetime) -> None:
     means(now)
     sweep(now=now)
     assert standing() == [(f"word {WORD}", "resolved")]
-    assert Alert.objects.get().resolution == unknown.MAPPED
-    assert unknown.unknown(now=now) == 0
+    assert Alert.objects.get().resolution == unmapped_statuses.MAPPED
+    assert unmapped_statuses.unknown(now=now) == 0
 
 
 def test_it_closes_once_the_word_was_set_aside(erp: Source, now: datetime) -> None:
@@ -63,8 +63,8 @@ def test_who_closed_it_by_hand_is_left_in_peace(erp: Source, now: datetime) -> N
     settle()
     sweep(now=now)
     somebody = User.objects.create(username="ivan")
-    alerts.resolve(Alert.objects.get().pk, by=somebody, now=now, note="Known to be noise.")
-    assert unknown.unknown(now=now) == 0
+    actions.resolve(Alert.objects.get().pk, by=somebody, now=now, note="Known to be noise.")
+    assert unmapped_statuses.unknown(now=now) == 0
     assert standing() == [(f"word {WORD}", "resolved")]
 
 
@@ -73,16 +73,16 @@ def test_a_source_that_renamed_everything_is_no_storm(
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(unknown, "MOST", 2)
+    monkeypatch.setattr(unmapped_statuses, "MOST", 2)
     for number in range(4):
         told(erp, f"SO-{number}", "A-1", word=f"W-{number}")
     told(erp, "SO-8", "A-1", word="x" * 300)
     told(erp, "SO-9", "A-1", word="x" * 301)
     settle()
-    assert unknown.unknown(now=now) == 2
-    assert unknown.unknown(now=now) == 0
-    monkeypatch.setattr(unknown, "MOST", 20)
-    assert unknown.unknown(now=now) == 3
+    assert unmapped_statuses.unknown(now=now) == 2
+    assert unmapped_statuses.unknown(now=now) == 0
+    monkeypatch.setattr(unmapped_statuses, "MOST", 20)
+    assert unmapped_statuses.unknown(now=now) == 3
     assert Event.objects.filter(type="unmapped").count() == 6
 
 

@@ -7,10 +7,10 @@ import pytest
 from django.core.management import call_command
 
 from tests.master.conftest import mapped, put, settle, told
-from visibility.facts import facts
-from visibility.master import rereading
+from visibility.master_data import impact
 from visibility.models import Refold, Reread, Source, Watch, WordUse
-from visibility.show.mappings import unmapped
+from visibility.operations.canonical_dump import facts
+from visibility.screens.mappings.queries import unmapped
 
 pytestmark = pytest.mark.django_db
 ROW = {"table": "item", "source": "shop", "theirs": "W-1", "ours": "A-1"}
@@ -122,14 +122,14 @@ def test_a_long_foreign_word_is_no_trouble(shop: Source, now: datetime) -> None:
 def test_many_orders_are_handed_to_the_fold_in_slices(
     shop: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.master.rereading.AT_ONCE", 1)
+    monkeypatch.setattr("visibility.master_data.impact.AT_ONCE", 1)
     mapped("W-0", "A-0", now=now)
     settle()
     told(shop, "SO-1", "W-1")
     told(shop, "SO-2", "W-1")
     mapped("W-1", "A-1", now=now)
     assert (Refold.objects.count(), Reread.objects.count()) == (0, 2)
-    assert (rereading.feed(most=1), rereading.feed(most=1)) == (1, 0)
+    assert (impact.feed(most=1), impact.feed(most=1)) == (1, 0)
     settle()
     settle()
     assert listed() == []

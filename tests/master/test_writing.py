@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.master.conftest import mapped, put, settle, told
-from visibility.master import rereading, writing
-from visibility.master.writing import Author, Overlap, Stale
+from visibility.master_data import impact, store
+from visibility.master_data.cells import BadCell
+from visibility.master_data.store import Author, Overlap, Stale
+from visibility.master_data.tables import TABLES, Row
 from visibility.models import AuditEntry, Item, MasterChange, Refold, Source, WordMapping
-from visibility.models.cells import BadCell
-from visibility.models.tables import TABLES, Row
 
 pytestmark = pytest.mark.django_db
 ITEM = TABLES["item"]
@@ -43,15 +43,15 @@ def test_every_change_is_kept_with_what_was_before_and_after(now: datetime) -> N
 def test_a_row_goes_back_to_what_it_was(now: datetime) -> None:
     put("item", {"number": "A-1", "title": "Old"}, now=now)
     put("item", {"number": "A-1", "title": "New"}, now=now)
-    writing.roll_back(ITEM, MasterChange.objects.earliest("pk"), by=by(now))
+    store.roll_back(ITEM, MasterChange.objects.earliest("pk"), by=by(now))
     assert (Item.objects.get().title, Item.objects.get().version) == ("Old", 3)
 
 
 def test_a_row_taken_away_comes_back(now: datetime) -> None:
     put("item", {"number": "A-1", "title": "Old"}, now=now)
-    assert writing.remove(ITEM, Item.objects.get().pk, by=by(now))
+    assert store.remove(ITEM, Item.objects.get().pk, by=by(now))
     assert not Item.objects.exists()
-    writing.roll_back(ITEM, MasterChange.objects.latest("pk"), by=by(now))
+    store.roll_back(ITEM, MasterChange.objects.latest("pk"), by=by(now))
     assert Item.objects.get().title == "Old"
 
 
@@ -67,7 +67,7 @@ def test_a_row_changed_by_somebody_else_meanwhile_is_left_alone(now: datetime) -
     held = Item.objects.get()
     put("item", {"number": "A-1", "title": "Theirs"}, now=now)
     with pytest.raises(Stale):
-        writing.replace(ITEM, held.pk, row(title="Mine"), version=held.version, by=by(now))
+        store.replace(ITEM, held.pk, row(title="Mine"), version=held.version, by=by(now))
     assert Item.objects.get().title == "Theirs"
 
 
@@ -75,7 +75,7 @@ def test_a_row_can_take_another_name_and_another_time(now: datetime) -> None:
     put("item", {"number": "A-0"}, now=now)
     held = Item.objects.get()
     new = row(valid_from="2026-01-01")
-    writing.replace(ITEM, held.pk, new, version=1, by=by(now))
+    store.replace(ITEM, held.pk, new, version=1, by=by(now))
     found = Item.objects.get()
     assert (found.pk, found.number, found.valid_from is not None) == (held.pk, "A-1", True)
 
@@ -103,9 +103,9 @@ def test_the_effect_is_told_before_and_is_what_happens(shop: Source, now: dateti
     told(shop, "SO-3", "W-2")
     table = TABLES["mapping"]
     cells = {"table": "item", "source": "shop", "theirs": "W-1", "ours": "A-1"}
-    told_effect = rereading.effect(table, [table.read(cells)])
+    told_effect = impact.effect(table, [table.read(cells)])
     assert (told_effect.orders, told_effect.messages, told_effect.whole) == (2, 2, False)
-    later = rereading.effect(table, [table.read({**cells, "valid_from": "2026-04-01"})])
+    later = impact.effect(table, [table.read({**cells, "valid_from": "2026-04-01"})])
     assert later.orders == 1
     put("mapping", cells, now=now)
     assert Refold.objects.count() == 2

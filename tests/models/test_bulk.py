@@ -7,7 +7,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from visibility.models import BusinessObject, bulk
+from visibility.db import bulk
+from visibility.models import BusinessObject
 from visibility.models.claims import Conflict
 from visibility.models.orders import Order, OrderLine
 

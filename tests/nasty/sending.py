@@ -11,14 +11,14 @@ import httpx2
 import orjson
 from django.db import connection
 
-from connectors.canonical import CanonicalEvent, Flag, from_dict
-from connectors.payload import Reason
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.events import CanonicalEvent, Flag, from_dict
+from connectors.sdk.payload import Reason
 from tests.product import Product, empty_tables
+from visibility.db.clock import database_now
+from visibility.ingest.source_setup import add
 from visibility.models import Event, InboundMessage, Order
-from visibility.models.moment import database_now
-from visibility.proving import one_fate
-from visibility.receive.connecting import add
+from visibility.operations.invariants import one_fate
 
 SECRET = "a-secret-of-at-least-24-bytes"
 # Only a machine busy with other things needs more than a few.

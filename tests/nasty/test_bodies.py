@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from connectors.canonical import Flag, Measure
-from connectors.payload import Reason
+from connectors.sdk.events import Flag, Measure
+from connectors.sdk.payload import Reason
 from tests.nasty.sending import Bench, Case, Source, bench, order_of
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from decimal import Decimal
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from connectors.canonical import Flag, Scheme
-from connectors.payload import Reason
+from connectors.sdk.events import Flag, Scheme
+from connectors.sdk.payload import Reason
 from tests.nasty.sending import Bench, Case, Source, bench, order_of
 from visibility.models import Event, InboundMessage, Order
 

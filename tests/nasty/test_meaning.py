@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from connectors.canonical import EventType, Measure
-from connectors.payload import Reason
+from connectors.sdk.events import EventType, Measure
+from connectors.sdk.payload import Reason
 from tests.nasty.sending import Bench, Case, Source, bench, order_of
 from visibility.models import Milestone, Order
 

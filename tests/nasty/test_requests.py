@@ -17,15 +17,15 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from connectors.payload import Reason
-from connectors.shelf import systems
-from connectors.standard_signature import sign
+from connectors.catalog import systems
+from connectors.sdk.payload import Reason
+from connectors.sdk.standard_webhooks import sign
 from tests.nasty.sending import SECRET, Bench, Case, Source, bench, order_of
+from visibility.db.clock import database_now
+from visibility.ingest.source_secrets import Secret, seal
 from visibility.models import InboundMessage, MessageKey
 from visibility.models.intake import Source as SourceRow
-from visibility.models.moment import database_now
-from visibility.proving import one_fate
-from visibility.receive.secrets import Secret, seal
+from visibility.operations.invariants import one_fate
 
 pytestmark = pytest.mark.django_db
 BODY = order_of("REQ-1")

@@ -10,28 +10,28 @@ import redis
 from django.conf import settings
 from pytest_django import Settings
 
-from visibility.notify import live
+from visibility.notify import broadcast
 
 
 @pytest.fixture(autouse=True)
 def _new_doorbell() -> None:
-    live.doorbell.cache_clear()
+    broadcast.doorbell.cache_clear()
 
 
 def test_a_listener_hears_the_head_and_the_kinds() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as ear:
-        ear.subscribe(live.channel())
+        ear.subscribe(broadcast.channel())
         assert ear.get_message(timeout=5)
-        live.announce(42, ["alert"])
+        broadcast.announce(42, ["alert"])
         told = ear.get_message(timeout=5)
     assert told
     assert json.loads(told["data"]) == {"head": 42, "kinds": ["alert"]}
 
 
 def test_installations_that_share_a_redis_do_not_hear_each_other(settings: Settings) -> None:
-    one = live.channel()
+    one = broadcast.channel()
     settings.REDIS_PREFIX = "another"
-    assert live.channel() != one
+    assert broadcast.channel() != one
 
 
 def test_a_dead_redis_is_no_error_and_is_left_alone_for_a_while(
@@ -40,7 +40,7 @@ def test_a_dead_redis_is_no_error_and_is_left_alone_for_a_while(
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
-            live.announce(1, ["order"])
+            broadcast.announce(1, ["order"])
     assert [record.getMessage() for record in caplog.records] == [
         "event=doorbell_failed error=ConnectionError"
     ]
@@ -53,19 +53,19 @@ def test_a_redis_that_does_not_answer_holds_nobody_up(settings: Settings) -> Non
         settings.REDIS_URL = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
         began = time.monotonic()
         for _ in range(100):
-            live.announce(1, ["order"])
+            broadcast.announce(1, ["order"])
         assert time.monotonic() - began < 3
 
 
 def test_after_the_pause_it_rings_again(settings: Settings) -> None:
     good = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    live.announce(1, ["order"])
-    bell = live.doorbell()
+    broadcast.announce(1, ["order"])
+    bell = broadcast.doorbell()
     bell.client = redis.Redis.from_url(good)
     bell.quiet_until = 0.0
     with redis.Redis.from_url(good) as client, client.pubsub() as ear:
-        ear.subscribe(live.channel())
+        ear.subscribe(broadcast.channel())
         assert ear.get_message(timeout=5)
-        live.announce(7, ["source"])
+        broadcast.announce(7, ["source"])
         assert ear.get_message(timeout=5)

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.web.alert_cast import alert, source, source_alert
+from visibility.db.clock import database_now
 from visibility.models import Notification, Subscription
-from visibility.models.moment import database_now
 from visibility.notify import outbox
 from visibility.notify.channel import Channel, Note, Undelivered
 

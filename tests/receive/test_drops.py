@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from visibility import pipeline
+from visibility.ingest import file_drop, source_setup
 from visibility.models import InboundMessage, MessageKey, Order, Source
-from visibility.receive import connecting, drops
+from visibility.pipeline import stages
 
 pytestmark = pytest.mark.django_db
 ORDER = b"ST*850*0001~BEG*00*SA*PO-77**20260302~PO1*1*5*EA*9.90**VN*A-1~SE*4*0001~"
@@ -33,8 +33,8 @@ def put(folder: Path, name: str, body: bytes, *, age: int, now: datetime) -> Pat
 
 def test_a_whole_file_becomes_an_order_and_goes_to_the_archive(folder: Path, now: datetime) -> None:
     path = put(folder, "po.edi", ORDER, age=10, now=now)
-    assert drops.collect(now=now) == 1
-    pipeline.advance()
+    assert file_drop.collect(now=now) == 1
+    stages.advance()
     assert Order.objects.get().number == "PO-77"
     assert not path.exists()
     assert (folder / "archive" / "po.edi").read_bytes() == ORDER
@@ -44,16 +44,16 @@ def test_a_file_that_is_being_written_waits(folder: Path, now: datetime) -> None
     put(folder, "young.edi", ORDER, age=0, now=now)
     put(folder, "po.edi.part", ORDER, age=99, now=now)
     (folder / "link.edi").symlink_to("/etc/hostname")
-    assert drops.collect(now=now) == 0
+    assert file_drop.collect(now=now) == 0
     assert not InboundMessage.objects.exists()
 
 
 def test_the_same_file_again_is_a_duplicate(folder: Path, now: datetime) -> None:
     for name in ("one.edi", "two.edi"):
         put(folder, name, ORDER, age=10, now=now)
-    assert drops.collect(now=now) == 1
+    assert file_drop.collect(now=now) == 1
     put(folder, "one.edi", ORDER, age=10, now=now)
-    assert drops.collect(now=now) == 0
+    assert file_drop.collect(now=now) == 0
     assert MessageKey.objects.get().repeats == 2
     assert sorted(p.name for p in (folder / "archive").iterdir()) == [
         "one.edi",
@@ -67,11 +67,11 @@ def test_a_file_too_large_is_put_aside_and_said(
 ) -> None:
     settings.MAX_FILE_BODY = 10
     put(folder, "big.edi", ORDER, age=10, now=now)
-    assert drops.collect(now=now) == 0
+    assert file_drop.collect(now=now) == 0
     assert (folder / "rejected" / "big.edi").exists()
     assert "larger than 10 bytes" in Source.objects.get().poll_error
 
 
 def test_a_connector_that_has_no_files_has_no_drop_folder(now: datetime) -> None:
-    with pytest.raises(connecting.BadSource, match="does not come in files"):
-        connecting.add("shop", connector="shopify", config={"drop": "/tmp"}, now=now)
+    with pytest.raises(source_setup.BadSource, match="does not come in files"):
+        source_setup.add("shop", connector="shopify", config={"drop": "/tmp"}, now=now)

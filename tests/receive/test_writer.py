@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 
 from tests.product import database_url
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, Writer
+from visibility.ingest.source_setup import add
 from visibility.models import InboundMessage
-from visibility.models.moment import database_now
-from visibility.receive.connecting import add
-from visibility.receive.inbox import Arrival, Writer
 
 ENDED = "SELECT pg_terminate_backend(%s)"
 

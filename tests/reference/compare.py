@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from connectors.canonical import Measure
+from connectors.sdk.events import Measure
 from tests.reference.contradictions import contradictions
 from tests.reference.plain_fold import Step, Story
 from visibility.timeline import MilestoneCode, Spoken, Timeline, fold

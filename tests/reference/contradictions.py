@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from connectors.base import Role
-from connectors.canonical import Attribute, EventType, Measure
+from connectors.sdk.connector import Role
+from connectors.sdk.events import Attribute, EventType, Measure
 from tests.reference.heard import WAREHOUSES, ZERO, Price, claim, prices
 from tests.reference.plain_fold import Story
-from visibility.timeline.words import Field
+from visibility.timeline.enums import Field
 
 GRACE = {
     Field.STATUS: timedelta(hours=4),

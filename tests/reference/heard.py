@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from connectors.base import Role
-from connectors.canonical import EventType, Measure, ObjectKind
+from connectors.sdk.connector import Role
+from connectors.sdk.events import EventType, Measure, ObjectKind
 from visibility.timeline import Spoken
 
 ZERO = Decimal(0)

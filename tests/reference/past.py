@@ -7,16 +7,16 @@ from functools import cache
 
 import orjson
 
-from connectors.base import Connector, Message
-from connectors.canonical import CanonicalEvent
-from connectors.limits import checked
-from connectors.payload import PayloadError
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.connector import Connector, Message
+from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.payload import PayloadError
+from connectors.sdk.validation import checked
 from visibility.management.commands.demo import SOURCES
-from visibility.management.simulator.plan import ERP, Order, Step, when
-from visibility.management.simulator.stream import orders_until
-from visibility.management.simulator.vendors import business_central, write
-from visibility.management.simulator.world import Setting, World
+from visibility.simulator.generator import Setting, World
+from visibility.simulator.model import ERP, Order, Step, when
+from visibility.simulator.stream import orders_until
+from visibility.simulator.vendors import business_central, write
 
 # Every order of the ninety days, every permutation: `WHOLE_REFERENCE=1 manage.py test ...`.
 WHOLE = os.environ.get("WHOLE_REFERENCE") == "1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.canonical import EventType, Measure, ObjectKind
+from connectors.sdk.events import EventType, Measure, ObjectKind
 from tests.reference.heard import (
     ZERO,
     Figure,

@@ -14,18 +14,17 @@ import orjson
 import pytest
 from django.db import connection, connections, transaction
 
-from connectors.canonical import Measure, plain
+from connectors.sdk.events import Measure, plain
 from tests.correlate.test_any_order_in_postgres import forget
 from tests.reference import past, whose
 from tests.reference.compare import differences
 from tests.reference.plain_fold import Story
-from visibility import pipeline
-from visibility.facts import facts
+from visibility.ingest.inbox import Arrival, keep
 from visibility.management.commands.demo import SOURCES
-from visibility.management.simulator.numbers import sales_order
 from visibility.models import InboundMessage, MessageState, Source
-from visibility.pipeline import reading
-from visibility.receive.inbox import Arrival, keep
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import batches, stages
+from visibility.simulator.document_numbers import sales_order
 from visibility.timeline import Spoken, fold
 
 ORDERS, PERMUTATIONS = (60, 200) if past.WHOLE else (8, 200)
@@ -129,7 +128,7 @@ def digest(body: bytes) -> str:
 def work(over: threading.Event, failures: list[BaseException]) -> None:
     """One worker: takes and folds until nothing more will come."""
     try:
-        while (busy := pipeline.take() + pipeline.refold()) or not over.is_set():
+        while (busy := stages.take() + stages.refold()) or not over.is_set():
             if not busy:
                 time.sleep(0.01)
     except BaseException as error:
@@ -141,7 +140,7 @@ def work(over: threading.Event, failures: list[BaseException]) -> None:
 def settle() -> list[bytes]:
     """Take what was given back, and export."""
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    pipeline.advance()
+    stages.advance()
     return list(facts(as_of=past.NOW))
 
 
@@ -158,7 +157,7 @@ def in_order(connected: dict[str, Source]) -> Iterator[list[bytes]]:
         messages = sorted(arriving(), key=lambda m: m.at)
         for start in range(0, len(messages), 100):
             post(connected, messages[start : start + 100])
-            pipeline.advance()
+            stages.advance()
         truth()["facts"] = settle()
         forget()
     yield truth()["facts"]
@@ -189,7 +188,7 @@ def test_any_arrival_with_any_number_of_workers_leaves_the_same_bytes(
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "BATCH", 50)
+    monkeypatch.setattr(batches, "BATCH", 50)
     chance, over, failures = random.Random(seed), threading.Event(), list[BaseException]()
     messages = [*arriving(), *chance.sample(arriving(), len(arriving()) // 3)]
     chance.shuffle(messages)

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from connectors.base import Role
-from connectors.canonical import CanonicalEvent, ObjectKind, Ref, content_hash
-from connectors.spelling import normalise
+from connectors.sdk.connector import Role
+from connectors.sdk.events import CanonicalEvent, ObjectKind, Ref, content_hash
+from connectors.sdk.normalization import normalise
 from tests.reference.past import Told, events
 from visibility.management.commands.demo import SOURCES
 from visibility.timeline import Spoken

@@ -11,7 +11,9 @@ from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from tests.show.told import THE_SECOND, at, delivered, ordered, shipped, timeline
-from visibility import pipeline
+from visibility.kpi import aggregate, histogram
+from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.kpi import Measured
 from visibility.models import (
     BusinessObject,
     DirtyCell,
@@ -21,9 +23,7 @@ from visibility.models import (
     OrderLine,
     Refold,
 )
-from visibility.show import buckets, cells
-from visibility.show.kpi import Measured
-from visibility.show.kpis.fill_rate import FillRate
+from visibility.pipeline import stages
 from visibility.timeline import Timeline
 
 pytestmark = pytest.mark.django_db
@@ -45,8 +45,8 @@ def told(shipped_of_b: int = 1, day: int = 3, **attributes: str) -> Timeline:
 
 
 def settle(timelines: Mapping[int, Timeline]) -> None:
-    cells.record(timelines)
-    cells.recompute()
+    aggregate.record(timelines)
+    aggregate.recompute()
 
 
 def cell(kpi: str = "fill_rate", **fields: object) -> KpiCell:
@@ -109,21 +109,21 @@ def test_recording_the_same_again_touches_nothing() -> None:
     one = order()
     settle({one: told()})
     before = KpiFact.objects.get(kpi="fill_rate").id
-    cells.record({one: told()})
+    aggregate.record({one: told()})
     assert not DirtyCell.objects.exists()
     assert KpiFact.objects.get(kpi="fill_rate").id == before
-    assert cells.recompute() == 0
+    assert aggregate.recompute() == 0
 
 
 def test_an_order_that_moves_to_another_day_leaves_the_old_one() -> None:
     one = order()
     settle({one: told(day=3)})
-    cells.record({one: told(day=4)})
+    aggregate.record({one: told(day=4)})
     assert set(DirtyCell.objects.filter(kpi="fill_rate").values_list("day", flat=True)) == {
         date(2026, 3, 3),
         date(2026, 3, 4),
     }
-    cells.recompute()
+    aggregate.recompute()
     assert cell().day == date(2026, 3, 4)
     assert {found.day for found in KpiCell.objects.filter(kpi="fill_rate")} == {date(2026, 3, 4)}
 
@@ -147,8 +147,8 @@ def test_a_fact_that_no_longer_holds_is_taken_out() -> None:
 def test_a_merged_order_is_forgotten() -> None:
     one, other = order(), order()
     settle({one: told(), other: told(3)})
-    cells.forget([one])
-    cells.recompute()
+    aggregate.forget([one])
+    aggregate.recompute()
     assert cell().orders == 1
     assert not KpiFact.objects.filter(order_id=one).exists()
 
@@ -183,7 +183,7 @@ def test_a_duration_keeps_a_histogram_of_its_orders_for_percentiles() -> None:
 
     settle({order(): took(5), order(): took(5)})
     (bucket,) = cell("order_cycle_time").buckets
-    assert buckets.middle(bucket) == pytest.approx(3 * 86_400, rel=0.01)
+    assert histogram.middle(bucket) == pytest.approx(3 * 86_400, rel=0.01)
     assert cell("order_cycle_time").counts == [2]
 
 
@@ -192,7 +192,7 @@ def test_orders_of_any_number_cost_the_same_statements(
 ) -> None:
     timelines = {order(): told() for _ in range(30)}
     with django_assert_num_queries(1):
-        cells.record(timelines)
+        aggregate.record(timelines)
 
 
 def test_an_attribute_from_outside_may_be_longer_than_its_column() -> None:
@@ -201,7 +201,10 @@ def test_an_attribute_from_outside_may_be_longer_than_its_column() -> None:
 
 
 def test_numbers_are_summed_while_folding_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = [lambda: cells.record({order(): told()}), lambda: cells.record({order(): told()})]
+    batches = [
+        lambda: aggregate.record({order(): told()}),
+        lambda: aggregate.record({order(): told()}),
+    ]
     seen: list[int] = []
 
     def refold(**_: object) -> int:
@@ -213,9 +216,9 @@ def test_numbers_are_summed_while_folding_goes_on(monkeypatch: pytest.MonkeyPatc
         batches.pop()()
         return 1
 
-    monkeypatch.setattr(pipeline, "refold", refold)
-    monkeypatch.setattr(pipeline, "SUM_SECONDS", -1)
-    pipeline.fold_all()
+    monkeypatch.setattr(stages, "refold", refold)
+    monkeypatch.setattr(stages, "SUM_SECONDS", -1)
+    stages.fold_all()
     assert seen[:3] == [0, 1, 2]
 
 
@@ -228,8 +231,8 @@ def test_workers_side_by_side_leave_the_exact_sum() -> None:
         try:
             for one in mine:
                 with transaction.atomic():
-                    cells.record({one: told()})
-                cells.recompute(limit=2)
+                    aggregate.record({one: told()})
+                aggregate.recompute(limit=2)
         except BaseException as error:  # shown by the assertion below
             errors.append(error)
         finally:
@@ -240,7 +243,7 @@ def test_workers_side_by_side_leave_the_exact_sum() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    while cells.recompute():
+    while aggregate.recompute():
         continue
     assert errors == []
     found = cell()

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.show.told import THE_THIRTIETH, at, ordered, shipped, tell, timeline
-from visibility.show.lanes import DATE, RIGHT, WORD, Lanes, lanes
+from visibility.screens.orders.swimlanes import DATE, RIGHT, WORD, Lanes, lanes
 from visibility.timeline import Spoken
 
 # Half of a date of twelve pixels' letters.

@@ -10,14 +10,14 @@ from django.test import Client
 
 from tests.export import cast
 from tests.rules import promise
-from visibility import pipeline
-from visibility.evaluate.calendar import DAYS
-from visibility.evaluate.sweep import sweep
+from visibility.alerts.sweep import sweep
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Alert, InboundMessage, KpiFact, Order, Source, WorkCalendar
-from visibility.models.moment import database_now
-from visibility.receive.inbox import Arrival, keep
-from visibility.show import lineage
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.screens.messages import lineage
+from visibility.sla.calendar import DAYS
+from visibility.web.permissions import Role
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -25,7 +25,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture
 def told(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """The story of three orders; a promise that two of its events start and stop."""
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     promise(
         WorkCalendar.objects.create(
             code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
@@ -173,7 +173,7 @@ def test_an_event_that_another_version_replaced_moved_nothing(told: dict[str, So
     event["data"]["revision"] = "2"
     event["time"] = "2026-03-06T09:30:00Z"
     keep([Arrival(kept.source_id, kept.dedupe_key, kept.headers, orjson.dumps(event))])
-    pipeline.advance()
+    stages.advance()
     fed = lineage.of_message(message)
     assert fed is not None
     assert [t.effects for t in fed.threads if t.told.withdrawn] == [[]]

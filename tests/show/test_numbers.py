@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from plotly.graph_objects import Figure  # type: ignore[import-untyped]  # it ships no types
 from pytest_django import DjangoAssertNumQueries
 
+from visibility.db.clock import database_now
+from visibility.kpi import aggregate, drilldown, query
+from visibility.kpi.open_order_age import OpenAge, open_age
+from visibility.kpi.query import Filters, Span
+from visibility.kpi.registry import shelf
 from visibility.models import BusinessObject, DirtyCell, KpiFact, Order
-from visibility.models.moment import database_now
-from visibility.show import cells, drill, number_words, numbers
-from visibility.show.figures import Axis, Series, band, bars, columns, lines
-from visibility.show.kpi_shelf import shelf
-from visibility.show.numbers import Filters, Span
-from visibility.show.open_age import OpenAge, open_age
+from visibility.screens.charts import Axis, Series, band, bars, columns, lines
+from visibility.screens.kpis import labels
 
 pytestmark = pytest.mark.django_db
 FILL, CYCLE = shelf()["fill_rate"], shelf()["order_cycle_time"]
@@ -59,7 +60,7 @@ def fact(
 def sum_up() -> None:
     for kpi, day in set(KpiFact.objects.values_list("kpi", "day")):
         DirtyCell.objects.create(kpi=kpi, day=day)
-    while cells.recompute():
+    while aggregate.recompute():
         continue
 
 
@@ -67,7 +68,7 @@ def test_a_share_is_the_sum_of_numerators_over_the_sum_of_denominators() -> None
     fact(1, 2)
     fact(8, 8, day=DAY + timedelta(days=1))
     sum_up()
-    found = numbers.summary(FILL, WEEK)
+    found = query.summary(FILL, WEEK)
     assert (found.value, found.orders) == (Decimal("0.9"), 2)
     assert (int(found.numerator), int(found.denominator)) == (9, 10)
 
@@ -75,10 +76,10 @@ def test_a_share_is_the_sum_of_numerators_over_the_sum_of_denominators() -> None
 def test_nothing_counted_is_no_value_and_not_zero() -> None:
     fact(None, None, excluded="no_lines")
     sum_up()
-    found = numbers.summary(FILL, WEEK)
+    found = query.summary(FILL, WEEK)
     assert (found.value, found.orders, found.excluded) == (None, 0, {"no_lines": 1})
-    assert number_words.figure(FILL, found.headline(FILL)) == "\u2013"
-    assert numbers.summary(FILL, WEEK.before()).value is None
+    assert labels.figure(FILL, found.headline(FILL)) == "\u2013"
+    assert query.summary(FILL, WEEK.before()).value is None
 
 
 def test_the_median_of_a_span_is_that_of_its_orders_not_of_its_days() -> None:
@@ -86,7 +87,7 @@ def test_the_median_of_a_span_is_that_of_its_orders_not_of_its_days() -> None:
         fact(hours * 3600, 1, kpi="order_cycle_time")
     fact(100 * 3600, 1, kpi="order_cycle_time", day=DAY + timedelta(days=1))
     sum_up()
-    found = numbers.summary(CYCLE, WEEK)
+    found = query.summary(CYCLE, WEEK)
     assert found.median == pytest.approx(2 * 3600, rel=0.005)
     assert found.p90 == pytest.approx(100 * 3600, rel=0.005)
 
@@ -101,7 +102,7 @@ def test_a_percentile_of_a_span_is_within_half_a_percent(took: list[int], on: li
         for seconds, day in zip(took, on, strict=False):
             fact(seconds, 1, kpi="order_cycle_time", day=DAY + timedelta(days=day))
         sum_up()
-        found = numbers.summary(CYCLE, WEEK)
+        found = query.summary(CYCLE, WEEK)
         transaction.set_rollback(True)
     ranked = [max(seconds, 1) for seconds in sorted(took)]
     for said, share in ((found.median, 0.5), (found.p90, 0.9)):
@@ -113,15 +114,13 @@ def test_filters_narrow_and_unknown_is_a_value_of_its_own() -> None:
     fact(1, 1, channel="Web")
     fact(0, 1, channel="")
     sum_up()
-    assert numbers.summary(FILL, WEEK, Filters(channel="Web")).value == 1
-    assert numbers.summary(FILL, WEEK, Filters(channel="")).value == 0
-    assert numbers.summary(FILL, WEEK, Filters(channel="Mail")).value is None
+    assert query.summary(FILL, WEEK, Filters(channel="Web")).value == 1
+    assert query.summary(FILL, WEEK, Filters(channel="")).value == 0
+    assert query.summary(FILL, WEEK, Filters(channel="Mail")).value is None
     both = Filters(channel="Web", warehouse="Dallas")
-    assert numbers.summary(FILL, WEEK, both).value == 1
-    assert [row.names for row in numbers.breakdown(FILL, WEEK, ["warehouse"], both)] == [
-        ("Dallas",)
-    ]
-    assert numbers.choices(WEEK) == {
+    assert query.summary(FILL, WEEK, both).value == 1
+    assert [row.names for row in query.breakdown(FILL, WEEK, ["warehouse"], both)] == [("Dallas",)]
+    assert query.choices(WEEK) == {
         "channel": ["", "Web"],
         "warehouse": ["Dallas"],
         "customer_group": [""],
@@ -138,11 +137,11 @@ def test_slices_and_days_add_up_to_the_whole() -> None:
             warehouse="XYZ"[place % 3],
         )
     sum_up()
-    whole = numbers.summary(FILL, WEEK)
+    whole = query.summary(FILL, WEEK)
     for slices in (
-        [row.summary for row in numbers.breakdown(FILL, WEEK, ("channel", "warehouse"))],
-        [found for _, found in numbers.daily([FILL], WEEK)["fill_rate"]],
-        [found for _, _, found in numbers.by_week(FILL, WEEK, "warehouse")],
+        [row.summary for row in query.breakdown(FILL, WEEK, ("channel", "warehouse"))],
+        [found for _, found in query.daily([FILL], WEEK)["fill_rate"]],
+        [found for _, _, found in query.by_week(FILL, WEEK, "warehouse")],
     ):
         assert sum(found.orders for found in slices) == whole.orders
         assert sum(found.numerator for found in slices) == whole.numerator
@@ -153,13 +152,13 @@ def test_the_orders_behind_are_the_number() -> None:
         fact(place % 3, 2)
     fact(None, None, excluded="no_lines")
     sum_up()
-    whole = numbers.summary(FILL, WEEK)
-    parts, reasons = drill.tallies(FILL, WEEK, Filters())
+    whole = query.summary(FILL, WEEK)
+    parts, reasons = drilldown.tallies(FILL, WEEK, Filters())
     assert parts["missed"].orders + parts["counted"].orders == whole.orders
     assert parts["missed"].numerator + parts["counted"].numerator == whole.numerator
     assert reasons == whole.excluded
-    for part in drill.PARTS:
-        assert len(drill.orders(FILL, WEEK, Filters(), part=part)) == parts[part].orders
+    for part in drilldown.PARTS:
+        assert len(drilldown.orders(FILL, WEEK, Filters(), part=part)) == parts[part].orders
 
 
 def test_the_orders_with_lines_set_aside_are_those_of_the_sum() -> None:
@@ -168,36 +167,36 @@ def test_the_orders_with_lines_set_aside_are_those_of_the_sum() -> None:
     fact(2, 2)
     fact(None, None, excluded="unit", aside={"unit": 9})
     sum_up()
-    assert numbers.summary(FILL, WEEK).aside == {"unit": 3, "unknown_sku": 1}
-    assert drill.set_aside(FILL, WEEK, Filters()) == 2
+    assert query.summary(FILL, WEEK).aside == {"unit": 3, "unknown_sku": 1}
+    assert drilldown.set_aside(FILL, WEEK, Filters()) == 2
     for reason, expected in (("", 2), ("unit", 2), ("unknown_sku", 1), ("nothing", 0)):
-        rows = drill.orders(FILL, WEEK, Filters(), part="aside", reason=reason)
+        rows = drilldown.orders(FILL, WEEK, Filters(), part="aside", reason=reason)
         assert len(rows) == expected, reason
-    parts, _ = drill.tallies(FILL, WEEK, Filters())
+    parts, _ = drilldown.tallies(FILL, WEEK, Filters())
     assert sum(part.orders for part in parts.values()) == 4
 
 
 def test_pages_of_orders_meet_without_gap_or_overlap() -> None:
-    for place in range(drill.PAGE + 5):
+    for place in range(drilldown.PAGE + 5):
         fact(0, 1, day=DAY + timedelta(days=place % 2))
-    first = drill.orders(FILL, WEEK, Filters(), part="missed")
-    assert len(first) == drill.PAGE + 1
-    after = first[drill.PAGE - 1].place
-    rest = drill.orders(FILL, WEEK, Filters(), part="missed", after=after)
-    seen = [row.order_id for row in [*first[: drill.PAGE], *rest]]
-    assert len(seen) == len(set(seen)) == drill.PAGE + 5
+    first = drilldown.orders(FILL, WEEK, Filters(), part="missed")
+    assert len(first) == drilldown.PAGE + 1
+    after = first[drilldown.PAGE - 1].place
+    rest = drilldown.orders(FILL, WEEK, Filters(), part="missed", after=after)
+    seen = [row.order_id for row in [*first[: drilldown.PAGE], *rest]]
+    assert len(seen) == len(set(seen)) == drilldown.PAGE + 5
 
 
 @pytest.mark.parametrize("after", ["x", "2026-03-03", "~", "2026-99-99~1", "2026-03-03~x"])
 def test_an_unreadable_place_is_the_first_page(after: str) -> None:
     fact(0, 1)
-    assert len(drill.orders(FILL, WEEK, Filters(), part="missed", after=after)) == 1
+    assert len(drilldown.orders(FILL, WEEK, Filters(), part="missed", after=after)) == 1
 
 
 def test_a_duration_is_missed_over_its_target() -> None:
     fact(2 * 86_400, 1, kpi="order_cycle_time")
     fact(4 * 86_400, 1, kpi="order_cycle_time")
-    parts, _ = drill.tallies(CYCLE, WEEK, Filters())
+    parts, _ = drilldown.tallies(CYCLE, WEEK, Filters())
     assert (parts["counted"].orders, parts["missed"].orders) == (1, 1)
 
 
@@ -205,7 +204,7 @@ def test_classes_hold_every_order_and_the_last_takes_the_slow_ones() -> None:
     for hours in (0.5, 1.5, 1.7, 90):
         fact(hours * 3600, 1, kpi="order_cycle_time")
     sum_up()
-    assert numbers.classes(CYCLE, WEEK, width=3600, count=4) == [1, 2, 0, 1]
+    assert query.classes(CYCLE, WEEK, width=3600, count=4) == [1, 2, 0, 1]
 
 
 def waiting(days: float, *, channel: str = "Web") -> Order:
@@ -252,15 +251,15 @@ def test_all_numbers_of_a_span_take_two_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(2):
-        numbers.summaries(shelf().values(), WEEK)
+        query.summaries(shelf().values(), WEEK)
 
 
 def test_change_says_better_or_worse_and_not_up_or_down() -> None:
     fact(3600, 1, kpi="order_cycle_time")
     fact(7200, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     sum_up()
-    now, before = numbers.summary(CYCLE, WEEK), numbers.summary(CYCLE, WEEK.before())
-    said = number_words.change(CYCLE, now, before, days=7)
+    now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.before())
+    said = labels.change(CYCLE, now, before, days=7)
     assert said.text == "1.0\u00a0h better than the 7 days before (2.0\u00a0h)"
     assert said.tone == "ok"
 
@@ -275,15 +274,15 @@ def test_change_says_better_or_worse_and_not_up_or_down() -> None:
     ],
 )
 def test_a_distance_is_told_in_the_unit_of_its_target(hours: float, words: str) -> None:
-    assert number_words.distance(CYCLE, hours * 3600).text == words
+    assert labels.distance(CYCLE, hours * 3600).text == words
 
 
 def test_a_change_is_told_in_the_unit_of_what_changed() -> None:
     fact(80 * 3600, 1, kpi="order_cycle_time")
     fact(79 * 3600, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     sum_up()
-    now, before = numbers.summary(CYCLE, WEEK), numbers.summary(CYCLE, WEEK.before())
-    said = number_words.change(CYCLE, now, before, days=7)
+    now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.before())
+    said = labels.change(CYCLE, now, before, days=7)
     assert said.text == "under 0.1\u00a0d worse than the 7 days before (3.3\u00a0d)"
 
 
@@ -291,7 +290,7 @@ def test_every_reason_a_kpi_gives_has_words() -> None:
     for kpi in shelf().values():
         assert kpi.definition
         assert all(kpi.reasons.values())
-        assert number_words.reason(kpi, "some_reason") == "some reason"
+        assert labels.reason(kpi, "some_reason") == "some reason"
 
 
 def test_names_from_outside_are_no_markup_in_a_figure() -> None:

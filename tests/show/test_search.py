@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from connectors.canonical import ObjectKind, Scheme
+from connectors.sdk.events import ObjectKind, Scheme
 from tests.correlate.told import connect, tell, word
+from visibility.db import planner
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
-from visibility.show import search
+from visibility.screens.orders import search
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -154,17 +155,17 @@ def test_a_customer_is_found_by_a_part_of_the_name_and_counted_no_further_than_n
 @pytest.mark.parametrize(
     ("ways", "statement", "parameters"),
     [
-        (search.DIRECT, search.EXACT, {"values": ["SO-104711"], "limit": 50}),
-        (search.DIRECT, search.EXACT, {"values": search.slips("SO-104712"), "limit": 5}),
-        (search.STEPWISE, search.PARTLY, {"like": "%4711%", "part": "4711", "limit": 10}),
-        (search.STEPWISE, search.CUSTOMERS, ["%quist%", 100]),
+        (planner.DIRECT, search.EXACT, {"values": ["SO-104711"], "limit": 50}),
+        (planner.DIRECT, search.EXACT, {"values": search.slips("SO-104712"), "limit": 5}),
+        (planner.STEPWISE, search.PARTLY, {"like": "%4711%", "part": "4711", "limit": 10}),
+        (planner.STEPWISE, search.CUSTOMERS, ["%quist%", 100]),
     ],
 )
 def test_no_search_reads_a_whole_table(
     ways: Mapping[str, str], statement: str, parameters: dict[str, Any] | list[Any]
 ) -> None:
     with connection.cursor() as cursor:
-        search.planned(cursor, ways)
+        planner.planned(cursor, ways)
         cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan

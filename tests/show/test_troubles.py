@@ -12,12 +12,12 @@ from django.test import Client
 
 from tests.product import database_url
 from tests.web.alert_cast import alert, order, rule, signed_in
+from visibility.db.change_feed import change
+from visibility.db.clock import database_now
 from visibility.models import FailedClock, Refold
-from visibility.models.changes import change
-from visibility.models.moment import database_now
-from visibility.show.metrics import exposition
-from visibility.show.troubles import troubles
-from visibility.web.rights import Role
+from visibility.operations.metrics import exposition
+from visibility.operations.problems import troubles
+from visibility.web.permissions import Role
 
 MINUTE = timedelta(minutes=1)
 

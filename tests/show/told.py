@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.base import Role
-from connectors.canonical import (
+from connectors.sdk.connector import Role
+from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
     EventType,

@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.base import Message, Role
-from connectors.canonical import Measure, content_hash
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.connector import Message, Role
+from connectors.sdk.events import Measure, content_hash
 from tests.cast import SHOP_ORDER, SOURCES, Said, said, story
 from visibility.timeline import MilestoneCode, Spoken, Status, fold
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from connectors.canonical import Measure
+from connectors.sdk.events import Measure
 from tests.timeline.saying import (
     at,
     delivered,
@@ -21,7 +21,7 @@ from tests.timeline.saying import (
 from visibility.timeline import Conflict, MilestoneCode, Spoken, Status
 from visibility.timeline.authority import AUTHORITY, GRACE, OWNER
 from visibility.timeline.dictionary import Article, Dictionary
-from visibility.timeline.words import Field, State
+from visibility.timeline.enums import Field, State
 
 FOUR, LATE = GRACE[Field.SHIPPED], timedelta(minutes=1)
 BLIND = say("erp", "order.released", at(2, 11), lines("shipped", {"A": 0, "B": 0}))

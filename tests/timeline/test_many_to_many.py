@@ -3,7 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.canonical import Measure
+from connectors.sdk.events import Measure
 from tests.timeline.saying import (
     SO_1,
     SO_2,
@@ -18,10 +18,10 @@ from tests.timeline.saying import (
     say,
     shipped,
 )
-from visibility.show.kpis.fill_rate import FillRate
+from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.timeline import MilestoneCode, Spoken, Status
 from visibility.timeline.dictionary import Article, Dictionary
-from visibility.timeline.words import LineFlag, LineState, State
+from visibility.timeline.enums import LineFlag, LineState, State
 
 KIT = Dictionary(
     articles={"KIT": Article("KIT", components={"BOLT": Fraction(4), "PLATE": Fraction(1)})}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.canonical import Measure
+from connectors.sdk.events import Measure
 from tests.timeline.saying import (
     at,
     delivered,
@@ -17,7 +17,7 @@ from tests.timeline.saying import (
 )
 from visibility.timeline import MilestoneCode, Spoken, Status
 from visibility.timeline.answer import answer
-from visibility.timeline.words import LineFlag, LineState, State
+from visibility.timeline.enums import LineFlag, LineState, State
 
 ORDERED = ordered({"A": 5, "B": 3})
 HELD = say("erp", "order.held", at(2, 10), reason="Credit limit exceeded")

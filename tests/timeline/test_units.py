@@ -3,14 +3,14 @@
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.canonical import Measure
+from connectors.sdk.events import Measure
 from tests.timeline.saying import at, folded, of, ordered, say, shipped
 from tests.timeline.saying import line as one
-from visibility.show.kpis.fill_rate import FillRate
-from visibility.show.kpis.unit_fill_rate import UnitFillRate
+from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
 from visibility.timeline import MilestoneCode, Status
 from visibility.timeline.dictionary import Article, Dictionary, Meaning
-from visibility.timeline.words import LineFlag, LineState
+from visibility.timeline.enums import LineFlag, LineState
 
 
 def words(*articles: Article, **rest: object) -> Dictionary:

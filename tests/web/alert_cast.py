@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from visibility.db.clock import database_now
 from visibility.models import (
     Alert,
     AlertState,
@@ -21,8 +22,7 @@ from visibility.models import (
     Source,
     WorkCalendar,
 )
-from visibility.models.moment import database_now
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 HOUR = timedelta(hours=1)
 

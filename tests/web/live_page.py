@@ -6,7 +6,7 @@ from typing import Any
 from asgiref.testing import ApplicationCommunicator
 from django.test import Client
 
-from visibility.web.live import socket
+from visibility.web.live.consumer import socket
 
 OWN = (b"origin", b"http://testserver")
 HOST = (b"host", b"testserver")

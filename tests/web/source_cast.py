@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from visibility.db.clock import database_now
 from visibility.models import BusinessObject, EventObject, MessageKey, Source
-from visibility.models.moment import database_now
 
 
 def message(

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.web.alert_cast import HOUR, alert, person, signed_in, source, source_alert
+from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, AuditEntry
-from visibility.models.moment import database_now
-from visibility.show.alerts import PAGE
-from visibility.web.acts import BadAct, snooze_end
+from visibility.screens.alerts.inbox import PAGE
+from visibility.web.alert_actions import BadAct, snooze_end
 from visibility.web.pages import alerts as pages
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 ACTING = (Role.OPERATIONS, Role.ADMIN)

@@ -16,10 +16,10 @@ from tests.web.alert_cast import (
     source_alert,
     statements,
 )
+from visibility.db.clock import database_now
 from visibility.models import AlertState, ClockState, SlaClock
-from visibility.models.moment import database_now
-from visibility.show.alerts import PAGE
-from visibility.web.rights import Role
+from visibility.screens.alerts.inbox import PAGE
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"

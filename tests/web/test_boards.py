@@ -10,15 +10,16 @@ from django.http import QueryDict
 from django.test import Client
 
 from tests.web.alert_cast import HOUR, alert, order, signed_in, source, source_alert, statements
+from visibility.boards import board
+from visibility.boards.registry import shelf
+from visibility.boards.tiles import message_rate
+from visibility.boards.tiles.key_figures import Figure, NowStrip
+from visibility.boards.tiles.order_funnel import POCKETS, STAGES, Flow
+from visibility.db.clock import database_now
 from visibility.models import AlertState, Board, Event, EventObject, InboundMessage, Source
-from visibility.models.moment import database_now
-from visibility.show import boards, orders
-from visibility.show.tile_shelf import shelf
-from visibility.show.tiles import pulse
-from visibility.show.tiles.flow import POCKETS, STAGES, Flow
-from visibility.show.tiles.now_strip import Figure, NowStrip
+from visibility.screens.orders import order_list
 from visibility.timeline.model import CLOSED, Status
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -27,8 +28,8 @@ BOARD = "/boards/operations"
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    pulse.past.cache_clear()
-    pulse.usual.cache_clear()
+    message_rate.past.cache_clear()
+    message_rate.usual.cache_clear()
 
 
 @pytest.fixture
@@ -170,8 +171,8 @@ def test_the_numbers_of_orders_equal_the_lists_they_link_to() -> None:
     for href, many in links:
         if href.startswith("/orders"):
             asked = QueryDict(href.partition("?")[2])
-            listed, _ = orders.rows(
-                orders.Filters.of(asked.dict(), asked.getlist("status")), now=now
+            listed, _ = order_list.rows(
+                order_list.Filters.of(asked.dict(), asked.getlist("status")), now=now
             )
             assert len(listed) == many, href
 
@@ -200,7 +201,7 @@ def test_the_pulse_shows_the_hour_and_the_usual() -> None:
     for n in range(120):
         message(feed, number=100 + n)
     InboundMessage.objects.filter(id__gte=100).update(received_at=start + timedelta(minutes=5))
-    data = pulse.Pulse().data(now)
+    data = message_rate.Pulse().data(now)
     assert (data["hour"], data["usual"]) == (5, 2.0)
     assert sum(bar["many"] for bar in data["bars"]) == 5
 
@@ -261,12 +262,16 @@ def test_a_tile_that_fails_says_so_and_the_others_stay(
 
 
 def test_a_kept_board_shows_its_tiles_and_names_those_that_are_gone(ops: Client) -> None:
-    entries = [{"tile": "pulse", "width": 9}, {"tile": "gone"}, {"tile": "stream", "width": "x"}]
+    entries = [
+        {"tile": "message_rate", "width": 9},
+        {"tile": "gone"},
+        {"tile": "notable_events", "width": "x"},
+    ]
     Board.objects.create(slug="dock", title=HOSTILE, tiles=entries)
     page = text(ops, "/boards/dock")
-    assert "tile-pulse tile-w4" in page
+    assert "tile-message_rate tile-w4" in page
     assert "There is no tile of this name any more." in page
-    assert "tile-flow" not in page
+    assert "tile-order_funnel" not in page
     assert "<script>alert" not in page
 
 
@@ -307,4 +312,4 @@ def test_each_tile_of_the_shelf_is_complete() -> None:
         tile = kind()
         assert tile.title
         assert set(tile.kinds) <= {"order", "alert", "source"}
-        assert not boards.placed({"tile": code}, now=now).failed
+        assert not board.placed({"tile": code}, now=now).failed

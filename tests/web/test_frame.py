@@ -14,9 +14,9 @@ from pytest_django.fixtures import Settings
 
 from tests.web.alert_cast import alert
 from visibility.models import AlertState
-from visibility.templatetags import trade
-from visibility.web.frame import Bell, bell, person, sections
-from visibility.web.rights import Role
+from visibility.templatetags import formats
+from visibility.web.context_processors import Bell, bell, person, sections
+from visibility.web.permissions import Role
 
 NAMES = {
     Role.CUSTOMER_SERVICE: ["Board", "Orders", "Alerts", "Joins"],
@@ -158,25 +158,25 @@ def test_moments_are_relative_and_absolute_in_the_zone_of_the_organisation(
     settings: Settings,
 ) -> None:
     settings.TIME_ZONE = "America/Chicago"
-    assert trade.ago(AT, NOW) == "2 h ago"
+    assert formats.ago(AT, NOW) == "2 h ago"
     assert (
-        trade.when(AT, NOW)
+        formats.when(AT, NOW)
         == '<time datetime="2026-11-03T14:03:00+00:00">2 h ago · Tue 3 Nov 08:03</time>'
     )
 
 
 def test_amounts_carry_their_unit_and_nothing_is_never_zero() -> None:
-    assert trade.money(Decimal("1234.5000"), "USD") == "1,234.50 USD"
-    assert trade.money(Decimal("-3")) == "-3.00"
-    assert trade.quantity(Decimal("1200.0000"), "EA") == "1,200 EA"
-    assert trade.quantity(Decimal("0.5000"), "KG") == "0.5 KG"
-    assert trade.quantity(Decimal("1E+3")) == "1,000"
-    assert trade.quantity(0) == "0"
-    assert trade.percent(Decimal("0.93449")) == "93.4 %"
-    assert trade.duration(timedelta(days=2, hours=4)) == "2 d 4 h"
-    assert trade.ago(None, NOW) == trade.when(None, NOW) == trade.NONE
-    for say in (trade.duration, trade.money, trade.quantity, trade.percent):
-        assert say(None) == trade.NONE
+    assert formats.money(Decimal("1234.5000"), "USD") == "1,234.50 USD"
+    assert formats.money(Decimal("-3")) == "-3.00"
+    assert formats.quantity(Decimal("1200.0000"), "EA") == "1,200 EA"
+    assert formats.quantity(Decimal("0.5000"), "KG") == "0.5 KG"
+    assert formats.quantity(Decimal("1E+3")) == "1,000"
+    assert formats.quantity(0) == "0"
+    assert formats.percent(Decimal("0.93449")) == "93.4 %"
+    assert formats.duration(timedelta(days=2, hours=4)) == "2 d 4 h"
+    assert formats.ago(None, NOW) == formats.when(None, NOW) == formats.NONE
+    for say in (formats.duration, formats.money, formats.quantity, formats.percent):
+        assert say(None) == formats.NONE
 
 
 def test_hostile_units_and_currencies_are_escaped_in_templates() -> None:

@@ -7,9 +7,9 @@ from django.db import connection
 
 from tests.web.test_orders import signed_in, text
 from tests.web.test_truths import lines, listen, tell
-from visibility import pipeline
+from visibility.db.clock import database_now
 from visibility.models import InboundMessage, Order, Source
-from visibility.models.moment import database_now
+from visibility.pipeline import stages
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -29,7 +29,7 @@ def order(now: datetime) -> Order:
     tell("erp", "order.released", now - 72 * HOUR, {"lines": lines("shipped", A=0)})
     shipped = {"shipment": "S1", "part": "shipment S1", "lines": lines("shipped", A=8)}
     tell("north", "shipment.confirmed", now - 48 * HOUR, shipped)
-    pipeline.advance()
+    stages.advance()
     return Order.objects.get()
 
 
@@ -103,7 +103,7 @@ def test_what_came_this_moment_holds_nothing(order: Order) -> None:
 def test_once_the_feed_has_caught_up_it_is_one(order: Order, now: datetime) -> None:
     last_word("erp", now - 47 * HOUR)
     tell("erp", "order.changed", now - HOUR, {"attributes": {"channel": "web"}})
-    pipeline.advance()
+    stages.advance()
     shown = page(order)
     assert "waiting for" not in shown
     assert "Systems contradict each other: shipped" in shown

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.correlate.told import connect, order_of, tell, word
 from tests.web.alert_cast import alert, signed_in
 from visibility.models import AuditEntry, JoinAct, Order, Orphan
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -17,7 +17,7 @@ LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
 @pytest.fixture(autouse=True)
 def _told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two orders with one customer PO, and a parcel of nobody."""
-    monkeypatch.setattr("visibility.web.pages.joins.announce", lambda *_: None)
+    monkeypatch.setattr("visibility.web.pages.identity.announce", lambda *_: None)
     connect(wms={})
     total = {"total": "61.50", "currency": "USD", "customer_no": "C1"}
     tell(
@@ -86,7 +86,7 @@ def test_the_page_asks_the_same_number_of_questions_however_much_there_is(ops: C
 def test_a_join_is_shown_in_numbers_first_and_changes_nothing_until_it_is_done(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.pipeline.folding.clocks.set_clocks", lambda *_, **__: [])
+    monkeypatch.setattr("visibility.pipeline.refold.clocks.set_clocks", lambda *_, **__: [])
     found = order_of("SO-1")
     alert("SO-9", order_id=found.pk)
     orders = Order.objects.count()

@@ -13,13 +13,13 @@ from pytest_django import Settings
 
 from tests.web.alert_cast import person, signed_in
 from tests.web.live_page import HOST, Page
+from visibility.db.change_feed import change
 from visibility.models import Change, ChangeHead
-from visibility.models.changes import change
-from visibility.notify.live import announce, doorbell
-from visibility.web import hub as hubs
-from visibility.web.hub import Ear, hub, message
-from visibility.web.live import own_page
-from visibility.web.rights import Role
+from visibility.notify.broadcast import announce, doorbell
+from visibility.web.live import hub as hubs
+from visibility.web.live.consumer import own_page
+from visibility.web.live.hub import Ear, hub, message
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,7 @@ from django.test import Client
 
 from tests.master.conftest import mapped, put, settle, told
 from tests.web.alert_cast import signed_in, statements
-from visibility import pipeline
-from visibility.master import imports
+from visibility.master_data import imports
 from visibility.models import (
     AuditEntry,
     Item,
@@ -23,8 +22,9 @@ from visibility.models import (
     WordMapping,
     WordUse,
 )
-from visibility.show.mappings import unmapped
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.screens.mappings.queries import unmapped
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -35,7 +35,7 @@ READERS = (Role.OPERATIONS, Role.INTEGRATOR, Role.ADMIN)
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The doorbells that were rung."""
     rung: list[str] = []
-    monkeypatch.setattr(pipeline, "nudge", rung.append)
+    monkeypatch.setattr(stages, "nudge", rung.append)
     return rung
 
 

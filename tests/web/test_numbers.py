@@ -10,10 +10,11 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.web.alert_cast import order, signed_in, statements
+from visibility.db.clock import database_now
+from visibility.kpi import aggregate, drilldown
 from visibility.models import DirtyCell, KpiFact, Order
-from visibility.models.moment import database_now
-from visibility.show import cells, drill, orders
-from visibility.web.rights import Role
+from visibility.screens.orders import order_list
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -55,7 +56,7 @@ def fact(
         aside=aside or {},
     )
     DirtyCell.objects.create(kpi=kpi, day=made.day)
-    cells.recompute()
+    aggregate.recompute()
     return made
 
 
@@ -121,7 +122,7 @@ def test_the_orders_that_wait_are_one_click_away_with_the_same_filters(
         places = [listed.index(number) for number in ("SO-9", "SO-5", "SO-3")]
         assert places == sorted(places)
     assert "SO-9" not in text(reader, "/orders?undelivered=1&group=Municipal")
-    monkeypatch.setattr(orders, "PAGE", 2)
+    monkeypatch.setattr(order_list, "PAGE", 2)
     page = reader.get("/orders?undelivered=1").content.decode()
     further = re.search(r'href="([^"]+)">Later orders', page)
     assert further is not None
@@ -135,7 +136,7 @@ def test_the_list_has_no_word_for_orders_whose_group_nobody_knows(reader: Client
     nobodys = fact(kpi="undelivered")
     KpiFact.objects.filter(pk=nobodys.pk).update(customer_group="")
     DirtyCell.objects.create(kpi="undelivered", day=nobodys.day)
-    cells.recompute()
+    aggregate.recompute()
     page = text(reader, "/numbers?group=none")
     assert "1 order not yet delivered" in page
     assert "/orders?undelivered" not in page
@@ -229,7 +230,7 @@ def test_who_may_not_see_customers_names_sees_their_numbers() -> None:
 
 
 def test_orders_come_in_pages(reader: Client) -> None:
-    for place in range(drill.PAGE + 1):
+    for place in range(drilldown.PAGE + 1):
         fact(0, 1, of=order(f"SO-{place}"))
     page = text(reader, "/numbers/fill_rate/orders?part=missed")
     following = re.search(r'href="\?([^"]*after=[^"]*)"', page)

@@ -9,14 +9,14 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from connectors.canonical import Flag
+from connectors.sdk.events import Flag
 from tests.cast import SOURCES, story
-from visibility import pipeline
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import BusinessObject, Event, Order, Source
-from visibility.models.folded import folded
-from visibility.models.moment import database_now
-from visibility.receive.inbox import Arrival, keep
-from visibility.show import event_words
+from visibility.pipeline import stages
+from visibility.screens.orders import event_labels
+from visibility.storage.timelines import folded
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -32,7 +32,7 @@ def order() -> Order:
         for slug, (connector, role, config) in SOURCES.items()
     }
     keep([Arrival(sources[m.source].pk, f"{n}", m.headers, m.body) for n, m in enumerate(story())])
-    pipeline.advance()
+    stages.advance()
     return Order.objects.get()
 
 
@@ -54,7 +54,7 @@ def say(source: Source, kind: str, number: str, **more: str) -> None:
     event = {"specversion": "1.0", "id": kind, "source": "/test", "type": kind, **more}
     body = orjson.dumps({**event, "data": {"order": {"number": number}}})
     keep([Arrival(source.pk, kind, {"content-type": "application/cloudevents+json"}, body)])
-    pipeline.advance()
+    stages.advance()
 
 
 def text(client: Client, address: str) -> str:
@@ -152,7 +152,7 @@ def desk(*told: tuple[str, dict[str, Any]]) -> Order:
         data = {"order": "SO-1", **data}
         body = orjson.dumps({**event, "time": f"2026-03-02T{15 + hour}:00:00Z", "data": data})
         keep([Arrival(source.pk, f"{hour}", kind, body)])
-    pipeline.advance()
+    stages.advance()
     return Order.objects.get()
 
 
@@ -251,7 +251,7 @@ def test_what_is_told_ahead_says_so_until_its_time_and_afterwards(order: Order) 
     assert spoken.flags == (Flag.FUTURE,)
     others = [e.spoken for e in timeline.entries if e.spoken.event_id != event.pk]
     assert not any(Flag.FUTURE in spoken.flags for spoken in others)
-    assert set(event_words.FLAGS) == set(Flag)
+    assert set(event_labels.FLAGS) == set(Flag)
 
 
 def test_an_event_says_in_words_what_is_unusual_about_it(clerk: Client) -> None:

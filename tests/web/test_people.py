@@ -5,8 +5,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from visibility.web.pages.people import DEMO_PEOPLE, own_path
-from visibility.web.rights import START, Role
+from visibility.web.pages.accounts import DEMO_PEOPLE, own_path
+from visibility.web.permissions import START, Role
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connectors.payload import Reason
+from connectors.sdk.payload import Reason
 from tests.web.alert_cast import order, signed_in, source, statements
 from tests.web.source_cast import event, message
-from visibility import pipeline
+from visibility.db.clock import database_now
 from visibility.models import (
     AuditEntry,
     BusinessObject,
@@ -19,10 +19,11 @@ from visibility.models import (
     Refusal,
     Source,
 )
-from visibility.models.moment import database_now
-from visibility.show import messages, parked, sources
-from visibility.show.source_words import State
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.screens.messages import message_list, parked
+from visibility.screens.sources import health
+from visibility.screens.sources.labels import State
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -33,7 +34,7 @@ HOUR = timedelta(hours=1)
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The doorbells that were rung."""
     rung: list[str] = []
-    monkeypatch.setattr(pipeline, "nudge", rung.append)
+    monkeypatch.setattr(stages, "nudge", rung.append)
     return rung
 
 
@@ -49,7 +50,7 @@ def text(client: Client, address: str) -> str:
 
 
 def state_of(feed: Source) -> State:
-    return sources.health(database_now(), [feed])[0].state
+    return health.health(database_now(), [feed])[0].state
 
 
 @pytest.mark.parametrize("role", [Role.OPERATIONS, Role.INTEGRATOR, Role.ADMIN])
@@ -125,12 +126,12 @@ def test_counts_delay_and_the_day_line() -> None:
     event(recent, feed, thing)
     message(feed, received_at=now - 3 * HOUR)
     message(feed, received_at=now - 30 * HOUR)
-    found = sources.health(now, [feed])[0]
+    found = health.health(now, [feed])[0]
     assert (found.last_hour, found.last_day, found.duplicates) == (1, 2, 2)
     assert (found.hours[23], found.hours[20], sum(found.hours)) == (1, 1, 2)
     assert found.delay is None  # it happened before we listened: history, no delay
     Source.objects.update(created_at=now - timedelta(days=2))
-    assert sources.health(now, [feed])[0].delay == timedelta(minutes=10)
+    assert health.health(now, [feed])[0].delay == timedelta(minutes=10)
 
 
 def test_every_accepted_message_has_one_fate() -> None:
@@ -139,7 +140,7 @@ def test_every_accepted_message_has_one_fate() -> None:
     message(feed, state="parked", reason="schema")
     message(feed, state="waiting")
     message(other)
-    found = sources.balance(feed)
+    found = health.balance(feed)
     assert (found.applied, found.parked, found.waiting, found.duplicate) == (1, 1, 1, 3)
     assert found.accepted == 6
 
@@ -338,13 +339,13 @@ def test_messages_are_narrowed_by_source_and_verdict(integrator: Client) -> None
 @pytest.mark.parametrize("by", ["", "?source=wms", "?source=wms&tab=messages"])
 def test_pages_of_messages_meet_without_gap_or_overlap(integrator: Client, by: str) -> None:
     feed = source()
-    for _ in range(messages.PAGE + 3):
+    for _ in range(message_list.PAGE + 3):
         message(feed)
     chosen = feed.id if by else None
-    first = messages.listed(source_id=chosen)
-    rest = messages.listed(source_id=chosen, after=first[messages.PAGE - 1].place)
-    seen = [row.id for row in [*first[: messages.PAGE], *rest]]
-    assert len(seen) == len(set(seen)) == messages.PAGE + 3
+    first = message_list.listed(source_id=chosen)
+    rest = message_list.listed(source_id=chosen, after=first[message_list.PAGE - 1].place)
+    seen = [row.id for row in [*first[: message_list.PAGE], *rest]]
+    assert len(seen) == len(set(seen)) == message_list.PAGE + 3
     assert "Older" in text(integrator, f"/messages{by}")
 
 

@@ -8,10 +8,10 @@ from django.test import Client
 
 from tests.web.alert_cast import alert, order, rule, source
 from tests.web.source_cast import message
+from visibility.db.change_feed import change
+from visibility.db.clock import database_now
 from visibility.models import ClockState, Refusal, SlaClock
-from visibility.models.changes import change
-from visibility.models.moment import database_now
-from visibility.web.pages import system
+from visibility.web.pages import health
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def test_a_database_that_does_not_answer_is_unready_and_says_when_to_come_again(
     def gone() -> str:
         raise DatabaseError("no connection")
 
-    monkeypatch.setattr(system, "_problem", gone)
+    monkeypatch.setattr(health, "_problem", gone)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "no connection" not in answer.content.decode()
@@ -58,7 +58,7 @@ def test_migrations_not_yet_applied_make_it_unready(monkeypatch: pytest.MonkeyPa
         def migration_plan(self, _: object) -> list[str]:
             return ["x"]
 
-    monkeypatch.setattr(system, "MigrationExecutor", Pending)
+    monkeypatch.setattr(health, "MigrationExecutor", Pending)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["problem"]) == (503, "migrations are not applied")
 
@@ -120,12 +120,12 @@ def test_without_rows_every_figure_is_there_and_zero() -> None:
 def test_figures_are_for_this_machine_or_the_token(
     monkeypatch: pytest.MonkeyPatch, address: str, headers: dict[str, str], status: int
 ) -> None:
-    monkeypatch.setattr(system, "METRICS_TOKEN", "right-token")
+    monkeypatch.setattr(health, "METRICS_TOKEN", "right-token")
     answer = Client(REMOTE_ADDR=address).get("/metrics", headers=headers)
     assert answer.status_code == status
 
 
 def test_without_a_token_set_an_empty_one_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "METRICS_TOKEN", "")
+    monkeypatch.setattr(health, "METRICS_TOKEN", "")
     client = Client(REMOTE_ADDR="10.0.0.7")
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401

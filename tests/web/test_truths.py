@@ -10,13 +10,13 @@ from django.db import connection
 from django.test import Client
 
 from tests.web.test_orders import signed_in, text
-from visibility import pipeline
-from visibility.facts import facts
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Conflict, Order, Source
-from visibility.models.moment import database_now
-from visibility.receive.inbox import Arrival, keep
+from visibility.operations.canonical_dump import facts
+from visibility.pipeline import stages
 from visibility.timeline.authority import GRACE
-from visibility.timeline.words import Field
+from visibility.timeline.enums import Field
 
 pytestmark = pytest.mark.django_db
 ROLES = {"shop": "shop", "erp": "erp", "north": "3pl", "wms": "wms", "finance": "finance"}
@@ -77,7 +77,7 @@ def blind(now: datetime) -> Order:
     tell("north", "shipment.confirmed", now - 2 * day, {**shipped, "lines": lines("shipped", A=8)})
     later = {"promised_at": "2026-03-09", "reason": HOSTILE}
     tell("erp", "order.changed", now - day, {"attributes": later})
-    pipeline.advance()
+    stages.advance()
     return Order.objects.get()
 
 
@@ -176,7 +176,7 @@ def test_the_row_of_a_conflict_is_one_and_goes_when_they_agree(blind: Order, now
     call_command("rebuild")
     assert Conflict.objects.count() == 1
     tell("erp", "order.changed", now, {"lines": lines("shipped", A=8)})
-    pipeline.advance()
+    stages.advance()
     assert not Conflict.objects.exists()
     blind.refresh_from_db()
     assert (blind.conflict_count, "conflict" in blind.states) == (0, False)
@@ -188,7 +188,7 @@ def test_time_alone_opens_a_conflict(now: datetime) -> None:
     tell("erp", "order.released", now - 2 * grace, {"lines": lines("shipped", A=0)})
     at = now - grace + soon
     tell("north", "shipment.confirmed", at, {"shipment": "S1", "lines": lines("shipped", A=8)})
-    pipeline.advance()
+    stages.advance()
     assert not Conflict.objects.exists()
     marks = "SELECT object_id, touched_at FROM visibility_refold "
     marks += "WHERE touched_at > clock_timestamp()"
@@ -247,7 +247,7 @@ def test_a_conflict_about_prices_is_for_those_who_may_see_prices(now: datetime) 
     dear = [{"line_id": "A", "sku": "A", "ordered": 12, "price": "3.75"}]
     tell("shop", "order.received", now - 3 * day, {"lines": dear})
     tell("erp", "order.received", now - 3 * day, {"lines": lines("ordered", A=12)})
-    pipeline.advance()
+    stages.advance()
     order = Order.objects.get()
     integrator = signed_in("integrator")
     assert "3.75" in text(signed_in("customer_service"), f"/orders/{order.pk}")

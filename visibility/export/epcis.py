@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.canonical import Attribute, EventType, Measure, ObjectKind, Scheme, iso
-from visibility.export.cbv import UNITS, WORDS, Action, Form
-from visibility.export.kept import Happened, Known, happened
-from visibility.export.sight import Sight
+from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind, Scheme, iso
+from visibility.export.epcis_vocabulary import UNITS, WORDS, Action, Form
+from visibility.export.reader import Happened, Known, happened
+from visibility.export.redaction import Sight
 from visibility.export.uris import event_uri, private, uri, uri_of
 
 CONTEXT = [

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from connectors.canonical import Attribute, Measure, ObjectKind, iso
-from visibility.export.kept import Happened, chunks, happened, kinds, known
-from visibility.export.sight import Sight
+from connectors.sdk.events import Attribute, Measure, ObjectKind, iso
+from visibility.export.reader import Happened, chunks, happened, kinds, known
+from visibility.export.redaction import Sight
 from visibility.models import Milestone, Order
 
 Scalar = str | float

@@ -5,8 +5,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.canonical import iso
-from visibility.export.kept import event_types
+from connectors.sdk.events import iso
 from visibility.export.ocel import (
     Act,
     Thing,
@@ -16,7 +15,8 @@ from visibility.export.ocel import (
     object_kinds,
     things,
 )
-from visibility.export.sight import Sight
+from visibility.export.reader import event_types
+from visibility.export.redaction import Sight
 
 BEGINNING = "1970-01-01T00:00:00.000000Z"
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from connectors.canonical import iso
-from visibility.export.kept import event_types
+from connectors.sdk.events import iso
 from visibility.export.ocel import (
     Act,
     Thing,
@@ -21,7 +20,8 @@ from visibility.export.ocel import (
     things,
 )
 from visibility.export.ocel_json import BEGINNING
-from visibility.export.sight import Sight
+from visibility.export.reader import event_types
+from visibility.export.redaction import Sight
 
 COLUMNS = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
 COMMON = """

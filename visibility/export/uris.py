@@ -3,8 +3,8 @@
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from connectors.canonical import Identifier, Scheme
-from visibility.export.kept import Known
+from connectors.sdk.events import Identifier, Scheme
+from visibility.export.reader import Known
 
 # The shipment's own scheme first, then what its papers call it.
 BEST = (

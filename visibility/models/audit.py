@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from connectors.canonical import iso
+from connectors.sdk.events import iso
 from visibility.models.boards import AuditEntry
 
 # Any constant: writers of the chain take turns.

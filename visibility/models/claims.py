@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from visibility.models.orders import Order
-from visibility.timeline.words import Field
+from visibility.timeline.enums import Field
 
 
 class Conflict(models.Model):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from connectors.canonical import CanonicalEvent, EventType
+from connectors.sdk.events import CanonicalEvent, EventType
 from visibility.models.intake import Source
 from visibility.models.objects import BusinessObject
 

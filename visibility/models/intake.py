@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from connectors.base import Connector, Role
-from connectors.payload import Reason
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.connector import Connector, Role
+from connectors.sdk.payload import Reason
 
 
 class MessageState(models.TextChoices):

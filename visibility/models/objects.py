@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from connectors.canonical import ObjectKind, Scheme
+from connectors.sdk.events import ObjectKind, Scheme
 
 
 class BusinessObject(models.Model):
@@ -96,7 +96,7 @@ class JoinAct(models.Model):
     """
 
     class Verdict(models.TextChoices):
-        """The words of `visibility.correlate.solve`."""
+        """The words of `visibility.identity.pure.resolution`."""
 
         JOIN = "join"
         BELONGS = "belongs"

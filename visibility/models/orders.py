@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from visibility.models.objects import BusinessObject
+from visibility.timeline.enums import LineState
 from visibility.timeline.model import MilestoneCode, Status
-from visibility.timeline.words import LineState
 
 # An order of more events rests between two folds, so long at most.
 MANY_EVENTS = 1_000

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
 
 import visibility.notify.channels
-from connectors.plugins import load
+from connectors.sdk.registry import load
 from visibility.models.alerts import Notification, NotificationState, Subscription
 from visibility.notify.channel import Channel, Undelivered
-from visibility.notify.words import note
+from visibility.notify.messages import note
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 20

@@ -13,11 +13,13 @@ from celery import shared_task
 from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.db import close_old_connections
 
-from visibility import garbage
-from visibility.master import imports
-from visibility.models.moment import database_now
+from visibility import gc_tuning
+from visibility.db.clock import database_now
+from visibility.master_data import imports
 from visibility.notify import outbox
-from visibility.pipeline import (
+from visibility.pipeline import watchdog
+from visibility.pipeline.shutdown import stopping
+from visibility.pipeline.stages import (
     collect_files,
     fold_all,
     make_partitions,
@@ -26,9 +28,7 @@ from visibility.pipeline import (
     sweep_once,
     take_all,
     tend_master,
-    watchdog,
 )
-from visibility.pipeline.stopping import stopping
 
 log = logging.getLogger(__name__)
 # A file of master data rests so many times as long as it works.
@@ -74,7 +74,7 @@ def deliver_task(**_: object) -> None:
     _alone("deliver", lambda: outbox.deliver(now=database_now()))
 
 
-@shared_task(name="visibility.master")
+@shared_task(name="visibility.master_data")
 def master_task(**_: object) -> None:
     """See tend_master()."""
     _alone("master", SLOW_CHORES["master"])
@@ -151,7 +151,7 @@ def start_steward(**_: object) -> None:
 
     It begins before the broker is asked for: a worker is ready only once that has answered.
     """
-    garbage.settle()
+    gc_tuning.settle()
     watchdog.watch()
     for chores in (CHORES, SLOW_CHORES):
         threading.Thread(target=_steward, args=(chores,), name="steward", daemon=True).start()

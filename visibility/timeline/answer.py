@@ -5,14 +5,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from connectors.canonical import Attribute, EventType, Measure, plain
-from visibility.timeline.cancels import for_stock
+from connectors.sdk.events import Attribute, EventType, Measure, plain
+from visibility.timeline.cancellations import for_stock
 from visibility.timeline.claims import Line
-from visibility.timeline.customer import for_customer
+from visibility.timeline.customer_answer import for_customer
 from visibility.timeline.days import count, day_of, said
+from visibility.timeline.enums import State
 from visibility.timeline.model import MilestoneCode, Status, Timeline, moment
 from visibility.timeline.status import of_credit, waits
-from visibility.timeline.words import State
 
 
 @dataclass(frozen=True, slots=True)

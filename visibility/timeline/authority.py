@@ -7,9 +7,9 @@ its own part); of the other tiers the largest figure counts.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from connectors.base import Role
-from connectors.canonical import Measure
-from visibility.timeline.words import Field
+from connectors.sdk.connector import Role
+from connectors.sdk.events import Measure
+from visibility.timeline.enums import Field
 
 Tier = frozenset[Role]
 WAREHOUSES: Tier = frozenset({Role.WMS, Role.THIRD_PARTY_LOGISTICS})

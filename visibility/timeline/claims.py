@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from connectors.base import Role
-from connectors.canonical import Measure
-from visibility.timeline.words import Field, LineFlag, LineState
+from connectors.sdk.connector import Role
+from connectors.sdk.events import Measure
+from visibility.timeline.enums import Field, LineFlag, LineState
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.canonical import Attribute, Measure, plain
+from connectors.sdk.events import Attribute, Measure, plain
 from visibility.timeline.authority import CARRIERS, GRACE, OWNER, RANKS, WAREHOUSES
-from visibility.timeline.cell import ZERO
 from visibility.timeline.claims import Conflict, Contender, Line
-from visibility.timeline.ledger import Ledger
+from visibility.timeline.enums import Field
 from visibility.timeline.lines import rounded
 from visibility.timeline.model import Spoken
-from visibility.timeline.stands import Stands
-from visibility.timeline.words import Field
+from visibility.timeline.quantity_claims import ZERO
+from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.source_states import Stands
 
 COMPARED = {
     Measure.ORDERED: Field.ORDERED,

@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from connectors.canonical import Attribute
-from visibility.timeline import promises, status, steps, told
-from visibility.timeline.cancels import sellers
+from connectors.sdk.events import Attribute
+from visibility.timeline import effective as told
+from visibility.timeline import milestones as steps
+from visibility.timeline import promises, status
+from visibility.timeline.cancellations import sellers
 from visibility.timeline.claims import Conflict
 from visibility.timeline.conflicts import Disputes
 from visibility.timeline.dictionary import NOTHING, Dictionary
-from visibility.timeline.ledger import Ledger
+from visibility.timeline.interpretation import READ, Reading, mapped, meaning, of_others
 from visibility.timeline.lines import Lines
 from visibility.timeline.model import MilestoneCode, Spoken, Status, Timeline
-from visibility.timeline.parcels import ABOUT_SHIPMENTS, Parcels
-from visibility.timeline.reading import READ, Reading, mapped, meaning, of_others
+from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.shipments import ABOUT_SHIPMENTS, Parcels
 
 
 def fold(

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Context, Decimal
 
-from connectors.base import Role
-from connectors.canonical import Measure
+from connectors.sdk.connector import Role
+from connectors.sdk.events import Measure
 from visibility.timeline.authority import RANKS
-from visibility.timeline.cell import ZERO, Cell
 from visibility.timeline.claims import Line, Said
-from visibility.timeline.ledger import Ledger
+from visibility.timeline.enums import Field, LineFlag, LineState
+from visibility.timeline.interpretation import Told
 from visibility.timeline.model import Spoken
-from visibility.timeline.reading import Told
-from visibility.timeline.words import Field, LineFlag, LineState
+from visibility.timeline.quantity_claims import ZERO, Cell
+from visibility.timeline.quantity_ledger import Ledger
 
 FIELDS = {measure: Field(measure.value) for measure in Measure}
 ROUND, WIDE = Decimal("0.000001"), Context(prec=80)

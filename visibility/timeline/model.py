@@ -7,11 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from connectors.base import Role
-from connectors.canonical import Attribute, CanonicalEvent, Flag
+from connectors.sdk.connector import Role
+from connectors.sdk.events import Attribute, CanonicalEvent, Flag
 from visibility.timeline.claims import Claim, Conflict, Line, Promise
 from visibility.timeline.dictionary import NOTHING, Dictionary
-from visibility.timeline.words import State
+from visibility.timeline.enums import State
 
 # The clocks of two systems may be so far apart.
 AHEAD = timedelta(minutes=1)

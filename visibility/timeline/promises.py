@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from connectors.canonical import Attribute
+from connectors.sdk.events import Attribute
 from visibility.timeline.authority import CARRIERS
 from visibility.timeline.claims import Promise
 from visibility.timeline.model import Spoken, moment

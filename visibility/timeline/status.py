@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.canonical import Attribute, EventType, Measure
-from visibility.timeline.cancels import cancelled, sellers, standing
-from visibility.timeline.cell import ZERO
+from connectors.sdk.events import Attribute, EventType, Measure
+from visibility.timeline.cancellations import cancelled, sellers, standing
 from visibility.timeline.claims import Line
-from visibility.timeline.ledger import Ledger
+from visibility.timeline.enums import LineFlag, State
+from visibility.timeline.milestones import MEASURED, OF_THE_ORDER
 from visibility.timeline.model import Milestone, MilestoneCode, Spoken, Status
-from visibility.timeline.steps import MEASURED, OF_THE_ORDER
-from visibility.timeline.words import LineFlag, State
+from visibility.timeline.quantity_claims import ZERO
+from visibility.timeline.quantity_ledger import Ledger
 
 # Words in a hold's reason that make it a matter of credit.
 CREDIT_WORDS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")

@@ -1,31 +1,21 @@
-"""The pages' addresses: each page module brings its own."""
-
-from importlib.util import find_spec
+"""URL configuration: each page module brings its own patterns."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
 PAGES = (
-    "people",
+    "accounts",
     "exports",
     "orders",
     "alerts",
     "boards",
-    "numbers",
+    "kpis",
     "sources",
-    "joins",
+    "identity",
     "mappings",
-    "system",
+    "health",
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    *(
-        path("", include(f"visibility.web.pages.{page}"))
-        for page in PAGES
-        if find_spec(f"visibility.web.pages.{page}")
-    ),
-    *(
-        [path("api/v1/", include("visibility.web.api.urls"))]
-        if find_spec("visibility.web.api.urls")
-        else []
-    ),
+    *(path("", include(f"visibility.web.pages.{page}")) for page in PAGES),
+    path("api/v1/", include("visibility.web.api.urls")),
 ]

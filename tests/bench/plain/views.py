@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connectors import standard_signature
-from connectors.signing import Malformed, Unauthentic, check_token
+from connectors.sdk import standard_webhooks
+from connectors.sdk.auth import Malformed, Unauthentic, check_token
 from tests.bench.course import SECRET
 from tests.bench.plain.models import Event
 from tests.bench.plain.tasks import process
@@ -25,7 +25,7 @@ class Hook(APIView):
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = datetime.fromtimestamp(time.time(), UTC)
         try:
-            standard_signature.check(headers, request.body, [SECRET.encode()], now)
+            standard_webhooks.check(headers, request.body, [SECRET.encode()], now)
         except (Unauthentic, Malformed):
             return Response({"detail": "bad signature"}, status=401)
         document = cast("dict[str, Any]", request.data)

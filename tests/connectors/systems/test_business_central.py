@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Answer, Message, Page, Parsed, PollError, Request
-from connectors.canonical import EventType, Scheme
-from connectors.payload import PayloadError, Reason
-from connectors.signing import Unauthentic
-from connectors.systems.business_central import BusinessCentral
+from connectors.sdk.auth import Unauthentic
+from connectors.sdk.connector import Answer, Message, Page, Parsed, PollError, Request
+from connectors.sdk.events import EventType, Scheme
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.systems.business_central.connector import BusinessCentral
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BASE = "https://bc.example.com/api/v2.0/companies(1)"

@@ -8,12 +8,12 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
-from connectors.base import Message, Parsed, Request
-from connectors.canonical import CanonicalEvent, EventType
-from connectors.payload import PayloadError, Reason
-from connectors.signing import Unauthentic
-from connectors.standard_signature import sign
-from connectors.systems.cloudevents import CloudEvents
+from connectors.sdk.auth import Unauthentic
+from connectors.sdk.connector import Message, Parsed, Request
+from connectors.sdk.events import CanonicalEvent, EventType
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.sdk.standard_webhooks import sign
+from connectors.systems.cloudevents.connector import CloudEvents
 
 NOW = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Message, Parsed, Request
-from connectors.canonical import EventType, ObjectKind, Scheme
-from connectors.payload import PayloadError, Reason
-from connectors.signing import Unauthentic
-from connectors.systems.easypost import EasyPost
+from connectors.sdk.auth import Unauthentic
+from connectors.sdk.connector import Message, Parsed, Request
+from connectors.sdk.events import EventType, ObjectKind, Scheme
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.systems.easypost.connector import EasyPost
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BODY = '{"id": "evt_1", "object": "Event", "note": "Größe"}'.encode()

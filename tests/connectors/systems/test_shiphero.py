@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Message, Parsed, Request
-from connectors.canonical import EventType, Flag, Measure, ObjectKind, Scheme
-from connectors.payload import PayloadError, Reason
-from connectors.signing import Unauthentic
-from connectors.systems.shiphero import ShipHero
+from connectors.sdk.auth import Unauthentic
+from connectors.sdk.connector import Message, Parsed, Request
+from connectors.sdk.events import EventType, Flag, Measure, ObjectKind, Scheme
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.systems.shiphero.connector import ShipHero
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"

@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks.webhooks import Webhook
 
-from connectors.base import Request
-from connectors.signing import Malformed, Unauthentic
-from connectors.systems.standard_webhooks import StandardWebhooks
+from connectors.sdk.auth import Malformed, Unauthentic
+from connectors.sdk.connector import Request
+from connectors.systems.standard_webhooks.connector import StandardWebhooks
 
 NOW = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
 RAW = b"0123456789abcdef01234567"

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.base import Message, Parsed, Request
-from connectors.canonical import Attribute, CanonicalEvent, EventType, Flag, Measure, Scheme
-from connectors.payload import PayloadError, Reason
-from connectors.signing import Unauthentic
-from connectors.systems.x12 import X12
+from connectors.sdk.auth import Unauthentic
+from connectors.sdk.connector import Message, Parsed, Request
+from connectors.sdk.events import Attribute, CanonicalEvent, EventType, Flag, Measure, Scheme
+from connectors.sdk.payload import PayloadError, Reason
+from connectors.systems.x12.connector import X12
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.evaluate.told import told
-from visibility.evaluate.calendar import Calendar
-from visibility.evaluate.rules.no_tracking_scan import NoTrackingScan, Params
+from visibility.sla.calendar import Calendar
+from visibility.sla.rules.no_tracking_scan import NoTrackingScan, Params
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALWAYS = Calendar(

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.evaluate.told import told
-from visibility.evaluate.calendar import Calendar
-from visibility.evaluate.clocks import verdict
-from visibility.evaluate.rules.stuck_in_released import Params, StuckInReleased
 from visibility.models import ClockState
+from visibility.sla.calendar import Calendar
+from visibility.sla.clocks import verdict
+from visibility.sla.rules.stuck_in_released import Params, StuckInReleased
 
 FRIDAY = datetime(2026, 3, 6, 16, tzinfo=UTC)
 OFFICE = Calendar("UTC", {day: [("08:00", "18:00")] for day in ("mon", "tue", "wed", "thu", "fri")})

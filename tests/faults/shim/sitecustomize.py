@@ -81,7 +81,7 @@ def _patches() -> dict[str, list[Callable[[ModuleType], None]]]:
         found.setdefault("visibility.settings", []).append(lambda m: _end_idlers(m, idle))
     words = os.environ.get("FAULT_POISON", "").encode()
     if words:
-        found.setdefault("visibility.normalise", []).append(lambda m: _poison(m, words))
+        found.setdefault("visibility.ingest.parse", []).append(lambda m: _poison(m, words))
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.management.simulator.sink import Sink
-from visibility.management.simulator.world import DAY, Setting, World
+from visibility.simulator.generator import DAY, Setting, World
 
 # Wednesday, 2026-07-15 15:00 UTC.
 STARTED = 1_784_127_600.0

@@ -7,15 +7,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.base import Answer, Message, PollError
-from connectors.systems.business_central import BusinessCentral
+from connectors.sdk.connector import Answer, Message, PollError
+from connectors.systems.business_central.connector import BusinessCentral
 from tests.management.simulator.conftest import STARTED
-from visibility.management.simulator.erp import Server
-from visibility.management.simulator.feed import Feed
-from visibility.management.simulator.numbers import sales_order
-from visibility.management.simulator.plan import Kind, when
-from visibility.management.simulator.stream import Entry, Future, Past
-from visibility.management.simulator.world import HOUR, World
+from visibility.simulator.document_numbers import sales_order
+from visibility.simulator.erp_feed import Feed
+from visibility.simulator.erp_server import Server
+from visibility.simulator.generator import HOUR, World
+from visibility.simulator.model import Kind, when
+from visibility.simulator.stream import Entry, Future, Past
 
 
 @pytest.fixture

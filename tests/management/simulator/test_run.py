@@ -16,11 +16,11 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from tests.management.simulator.sink import Sink
-from visibility.management.simulator import setup
-from visibility.management.simulator.faults import Rates
-from visibility.management.simulator.mark import Mark, OtherRun, Watermark
-from visibility.management.simulator.run import Run
-from visibility.management.simulator.vendors import VENDORS
+from visibility.simulator import setup
+from visibility.simulator.checkpoint import Mark, OtherRun, Watermark
+from visibility.simulator.faults import Rates
+from visibility.simulator.run import Run
+from visibility.simulator.vendors import VENDORS
 
 SMALL = {"seed": 5, "days": 4, "per_day": 12.0, "speed": 20.0, "rates": Rates()}
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -59,7 +59,7 @@ def played(place: Path, said: list[str], *, seconds: float | None = None) -> Mar
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No poller asks here."""
-    monkeypatch.setattr("visibility.management.simulator.run.POLLER_WAIT", 0.1)
+    monkeypatch.setattr("visibility.simulator.run.POLLER_WAIT", 0.1)
 
 
 def test_the_past_arrives_whole_and_only_once_more_after_a_restart(place: Path, sink: Sink) -> None:

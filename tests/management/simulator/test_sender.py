@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from tests.management.simulator.sink import Answer, Post, Sink
-from visibility.management.simulator.sender import Hook, Sender
-from visibility.management.simulator.vendors.message import Message
+from visibility.simulator.sender import Hook, Sender
+from visibility.simulator.vendors.message import Message
 
 HOOKS = {"edi": Hook("/hooks/edi", "secret")}
 

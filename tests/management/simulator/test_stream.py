@@ -3,9 +3,9 @@
 from collections import Counter
 
 from tests.management.simulator.conftest import STARTED, setting
-from visibility.management.simulator.plan import ERP
-from visibility.management.simulator.stream import PULSES, Entry, Future, Past, orders_until
-from visibility.management.simulator.world import DAY, HOUR, World
+from visibility.simulator.generator import DAY, HOUR, World
+from visibility.simulator.model import ERP
+from visibility.simulator.stream import PULSES, Entry, Future, Past, orders_until
 
 
 def test_the_past_begins_with_the_newest_day(world: World) -> None:

@@ -10,18 +10,18 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.base import Connector, Message, Request
-from connectors.canonical import CanonicalEvent, ObjectKind, Scheme
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.connector import Connector, Message, Request
+from connectors.sdk.events import CanonicalEvent, ObjectKind, Scheme
 from tests.management.simulator.conftest import STARTED, setting
-from visibility.management.simulator import vendors
-from visibility.management.simulator.cast import EDI_CUSTOMERS, OWN_ISA
-from visibility.management.simulator.faults import Rates
-from visibility.management.simulator.numbers import sales_order, sscc, tracking, weighed
-from visibility.management.simulator.plan import ERP, Kind, Order, Step, when
-from visibility.management.simulator.vendors import business_central
-from visibility.management.simulator.vendors.message import Message as VendorMessage
-from visibility.management.simulator.world import STAGED, World
+from visibility.simulator import vendors
+from visibility.simulator.catalog import EDI_CUSTOMERS, OWN_ISA
+from visibility.simulator.document_numbers import sales_order, sscc, tracking, weighed
+from visibility.simulator.faults import Rates
+from visibility.simulator.generator import STAGED, World
+from visibility.simulator.model import ERP, Kind, Order, Step, when
+from visibility.simulator.vendors import business_central
+from visibility.simulator.vendors.message import Message as VendorMessage
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four b").decode()
 ERP_NUMBER = {"order_number": "sales_order@erp"}

@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 
 from tests.management.simulator.conftest import STARTED, setting
-from visibility.management.simulator import course
-from visibility.management.simulator.cast import DALLAS, EDI_CUSTOMERS, NORTH
-from visibility.management.simulator.faults import Rates, Silences
-from visibility.management.simulator.key import entries
-from visibility.management.simulator.plan import Channel, Kind, Order, when
-from visibility.management.simulator.stream import orders_until
-from visibility.management.simulator.world import HOUR, STAGED, World
+from visibility.simulator import lifecycle
+from visibility.simulator.answer_key import entries
+from visibility.simulator.catalog import DALLAS, EDI_CUSTOMERS, NORTH
+from visibility.simulator.faults import Rates, Silences
+from visibility.simulator.generator import HOUR, STAGED, World
+from visibility.simulator.model import Channel, Kind, Order, when
+from visibility.simulator.stream import orders_until
 
 SHIPPED = {Kind.WMS_SHIPPED, Kind.NORTH_SHIPPED}
 
@@ -75,7 +75,7 @@ def test_who_is_not_stuck_ships_within_four_hours(world: World) -> None:
     for order in orders(world):
         if any(fault.name == "stuck_order" for fault in order.faults) or not order.shipments:
             continue
-        assert order.shipments[0].at - order.released_at < course.STUCK_AFTER - 20 * 60
+        assert order.shipments[0].at - order.released_at < lifecycle.STUCK_AFTER - 20 * 60
 
 
 def test_one_in_twenty_is_late_against_its_promise() -> None:
@@ -96,7 +96,7 @@ def test_a_stuck_order_says_nothing_of_shipping_before_its_end(world: World) -> 
             if fault.name != "stuck_order":
                 continue
             found += 1
-            assert fault.due_at == order.released_at + course.STUCK_AFTER
+            assert fault.due_at == order.released_at + lifecycle.STUCK_AFTER
             assert fault.ends_at is not None
             assert fault.ends_at > fault.due_at
             told = [s.at for s in order.steps if s.kind in SHIPPED]

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.canonical import EventType, Measure
+from connectors.sdk.events import EventType, Measure
 from tests.show.told import at, ordered, quantities, shipped, tell, timeline
-from visibility.show.kpi import Measured
-from visibility.show.kpis.fill_rate import FillRate
-from visibility.show.kpis.unit_fill_rate import UnitFillRate
+from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
+from visibility.kpi.kpi import Measured
 from visibility.timeline import Spoken, Timeline
 
 PROMISED = "2026-03-10"

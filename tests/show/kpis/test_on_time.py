@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.show.told import at, delivered, ordered, shipped, tell, timeline
-from visibility.show.kpi import Measured
-from visibility.show.kpis.on_time import OnTime
+from visibility.kpi.definitions.on_time import OnTime
+from visibility.kpi.kpi import Measured
 from visibility.timeline import Spoken
 
 DAY = date(2026, 3, 10)

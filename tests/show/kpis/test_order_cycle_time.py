@@ -3,10 +3,10 @@
 from datetime import date
 from decimal import Decimal
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.show.told import at, delivered, ordered, shipped, tell, timeline
-from visibility.show.kpi import Measured
-from visibility.show.kpis.order_cycle_time import OrderCycleTime
+from visibility.kpi.definitions.order_cycle_time import OrderCycleTime
+from visibility.kpi.kpi import Measured
 from visibility.timeline import Timeline
 
 DAY = Decimal(86_400)

@@ -4,8 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from tests.show.told import at, ordered, shipped, timeline
-from visibility.show.kpi import Measured
-from visibility.show.kpis.unit_fill_rate import UnitFillRate
+from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
+from visibility.kpi.kpi import Measured
 
 
 def measure(figures: dict[str, int | str], left: dict[str, int | str]) -> Measured | None:

@@ -11,11 +11,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from tests import rules
-from visibility import pipeline
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import Alert, Order, SlaRule, Source, WorkCalendar
-from visibility.models.moment import database_now
-from visibility.receive.inbox import Arrival, keep
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.web.permissions import Role
 
 HOUR = timedelta(hours=1)
 ROLES = {"shop": "shop", "erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
@@ -98,7 +98,7 @@ class Installation:
 def told(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with everything that was said of it."""
     monkeypatch.setattr("visibility.web.api.alerts.announce", lambda *_: None)
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     sources = {
         slug: Source.objects.create(
             slug=slug,
@@ -111,7 +111,7 @@ def told(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     }
     for place, (slug, word, at, data) in enumerate(STORY):
         tell(sources[slug], word, at, data, event_id=str(place))
-    pipeline.advance()
+    stages.advance()
     order = Order.objects.get()
     rule = promise()
     return Installation(

@@ -10,12 +10,12 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from connectors.canonical import iso
+from connectors.sdk.events import iso
 from tests.web.api.conftest import HOUR, Installation, breach
+from visibility.db.clock import database_now
 from visibility.models import Alert, AlertEntry, AuditEntry, IdempotencyKey
-from visibility.models.moment import database_now
 from visibility.web.api import alerts
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 
 def post(client: Client, path: str, body: Any = None, key: str = "") -> Any:

@@ -11,14 +11,14 @@ from django.test import Client
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
-from connectors.canonical import iso
+from connectors.sdk.events import iso
 from tests.web.api.conftest import Installation, tell
-from visibility import pipeline
-from visibility.correlate import acts
+from visibility.db.clock import database_now
+from visibility.identity import decisions
 from visibility.models import AuditEntry, InboundMessage, MessageState, Order
-from visibility.models.moment import database_now
+from visibility.pipeline import stages
 from visibility.web.api.schemas import document
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 CS, EX, OP, IN, AD = (
     Role.CUSTOMER_SERVICE,
@@ -99,10 +99,10 @@ def another(told: Installation, *, by: User) -> tuple[int, int]:
     tell(erp, "order.released", day, {"order": {"id": "72"}}, event_id="b")
     tell(erp, "order.received", day, {"order": "SO-3"}, event_id="c")
     tell(told.sources["carrier"], "shipment.delivered", day, {"tracking": "1Z9"}, event_id="d")
-    pipeline.advance()
+    stages.advance()
     ids = dict(Order.objects.values_list("number", "pk"))
-    act = pipeline.decide(
-        lambda: acts.tell_apart(ids["SO-2"], ids["SO-3"], by=by, why="", now=database_now())
+    act = stages.decide(
+        lambda: decisions.tell_apart(ids["SO-2"], ids["SO-3"], by=by, why="", now=database_now())
     )
     return ids["SO-2"], act.pk
 

@@ -10,10 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.web.api.conftest import Installation, tell
-from visibility import pipeline
+from visibility.ingest.inbox import Arrival, keep
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
-from visibility.receive.inbox import Arrival, keep
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.web.permissions import Role
 
 YEAR = {"from": "2026-01-01", "to": "2026-12-31"}
 
@@ -28,7 +28,7 @@ def get(client: Client, path: str, **asked: str) -> Any:
 def unreadable(source: Source, count: int) -> list[int]:
     """Messages that end up parked."""
     keep([Arrival(source.pk, f"broken {n}", {}, b"{broken %d" % n) for n in range(count)])
-    pipeline.advance()
+    stages.advance()
     parked = InboundMessage.objects.filter(state=MessageState.PARKED).order_by("id")
     return list(parked.values_list("id", flat=True))
 

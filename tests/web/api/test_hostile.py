@@ -11,7 +11,7 @@ from django.test import Client
 from tests.web.api.conftest import Installation, breach
 from visibility.models import Alert
 from visibility.web.api import order_queries
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 LISTS = ("orders", "alerts", "messages", "kpis/fill_rate", "kpis/fill_rate/orders")
 

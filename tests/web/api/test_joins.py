@@ -8,9 +8,9 @@ from django.test import Client
 
 from tests.web.api.conftest import Installation, tell
 from tests.web.api.test_alerts import post
-from visibility import pipeline
 from visibility.models import JoinAct, Order
-from visibility.web.rights import Role
+from visibility.pipeline import stages
+from visibility.web.permissions import Role
 
 DAY = "2026-03-08T09:00:00Z"
 
@@ -18,11 +18,11 @@ DAY = "2026-03-08T09:00:00Z"
 @pytest.fixture
 def second(told: Installation, monkeypatch: pytest.MonkeyPatch) -> int:
     """An order of which nobody says that it is the first one."""
-    monkeypatch.setattr("visibility.web.api.joins.announce", lambda *_: None)
+    monkeypatch.setattr("visibility.web.api.identity.announce", lambda *_: None)
     given = {"order": {"number": "SO-2", "id": "72"}}
     tell(told.sources["erp"], "order.received", DAY, given, event_id="a")
     tell(told.sources["erp"], "order.released", DAY, {"order": {"id": "72"}}, event_id="b")
-    pipeline.advance()
+    stages.advance()
     return int(Order.objects.get(number="SO-2").pk)
 
 
@@ -97,7 +97,7 @@ def test_a_parcel_of_nobody_is_listed_with_its_number(
     told: Installation, signed_in: Callable[[Role], Client]
 ) -> None:
     tell(told.sources["carrier"], "shipment.delivered", DAY, {"tracking": "1Z9"}, event_id="d")
-    pipeline.advance()
+    stages.advance()
     client = signed_in(Role.CUSTOMER_SERVICE)
     (one,) = client.get("/api/v1/joins/orphans").json()["items"]
     assert (one["kind"], one["numbers"], one["probable_order"]) == (

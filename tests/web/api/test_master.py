@@ -10,12 +10,12 @@ from django.test import AsyncRequestFactory, Client
 
 from tests.master.conftest import mapped, put, told
 from tests.web.api.test_contract import fits
-from visibility.master import imports
+from visibility.master_data import imports
+from visibility.master_data.tables import TABLES
 from visibility.models import AuditEntry, Item, MasterImport, Source
-from visibility.models.tables import TABLES
-from visibility.web import files
+from visibility.web import table_downloads as files
 from visibility.web.api.schemas import document
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 pytestmark = pytest.mark.django_db
 READERS = {Role.OPERATIONS, Role.INTEGRATOR, Role.ADMIN}
@@ -26,7 +26,7 @@ ROW = {"values": {"number": "A-1", "title": "One"}}
 
 @pytest.fixture(autouse=True)
 def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visibility.pipeline.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.web.api.conftest import Installation, breach, tell
-from visibility import pipeline
+from visibility.db.clock import database_now
 from visibility.models import BusinessObject, Order, OrderLine
-from visibility.models.moment import database_now
+from visibility.pipeline import stages
 from visibility.web.api import order_queries
-from visibility.web.rights import Role
+from visibility.web.permissions import Role
 
 
 def get(client: Client, path: str, **asked: Any) -> Any:
@@ -180,7 +180,7 @@ def test_the_timeline_can_be_asked_as_known_at(told: Installation, operations: C
         {"order": "SO-104711"},
         event_id="late",
     )
-    pipeline.advance()
+    stages.advance()
     then = get(operations, path, as_known_at=before.isoformat().replace("+00:00", "Z"))
     now = get(operations, path)
     assert len(now["entries"]["items"]) == len(then["entries"]["items"]) + 1
@@ -203,7 +203,7 @@ def test_later_pages_of_a_timeline_show_what_the_first_one_saw(
         {"order": "SO-104711"},
         event_id="late",
     )
-    pipeline.advance()
+    stages.advance()
     while page["entries"]["next"]:
         page = get(operations, path, page_size=2, cursor=page["entries"]["next"])
         seen += page["entries"]["items"]

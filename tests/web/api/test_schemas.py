@@ -6,7 +6,7 @@ import yaml
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
-from connectors.canonical import EventType
+from connectors.sdk.events import EventType
 from tests.web.api.conftest import STORY
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.proving import CHECKS
+from visibility.operations.invariants import CHECKS
 
 
 class Command(BaseCommand):

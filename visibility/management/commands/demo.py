@@ -13,13 +13,13 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
-from visibility.management.simulator.cast import EDI_CUSTOMERS
+from visibility.db.clock import database_now
+from visibility.ingest.source_secrets import unseal
+from visibility.ingest.source_setup import add
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar
-from visibility.models.moment import database_now
 from visibility.models.sla import Severity
-from visibility.receive.connecting import add
-from visibility.receive.secrets import unseal
-from visibility.web.rights import Role
+from visibility.simulator.catalog import EDI_CUSTOMERS
+from visibility.web.permissions import Role
 
 PEOPLE = {
     "clerk": (Role.CUSTOMER_SERVICE, "Clara", "Reyes"),

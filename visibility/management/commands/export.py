@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.export.selection import Busy, Selection
-from visibility.export.sight import EVERYTHING
-from visibility.export.writing import Format, export
-from visibility.models.moment import database_now
-from visibility.show import search
-from visibility.show.orders import Filters
+from visibility.db.clock import database_now
+from visibility.export.formats import Format, export
+from visibility.export.redaction import EVERYTHING
+from visibility.export.snapshot import Busy, Selection
+from visibility.screens.orders import search
+from visibility.screens.orders.order_list import Filters
 from visibility.timeline.model import Status
 
 FORMATS = {

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from visibility import pipeline
+from visibility.ingest.ocel_import import BadLog, take
 from visibility.models import Source
-from visibility.receive.ocel_file import BadLog, take
+from visibility.pipeline import stages
 
 
 class Command(BaseCommand):
@@ -30,6 +30,6 @@ class Command(BaseCommand):
                 kept = take(Path(options["file"]), source)
         except BadLog as error:
             raise CommandError(str(error)) from error
-        pipeline.advance()
+        stages.advance()
         new = sum(one.new for one in kept)
         self.stdout.write(f"{new} messages new, {len(kept) - new} known already")

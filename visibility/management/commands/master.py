@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.master import exporting, imports
-from visibility.master.exporting import TooMany
-from visibility.master.sheets import FORMATS
-from visibility.master.xlsx import BadFile
+from visibility.db.clock import database_now
+from visibility.master_data import export, imports
+from visibility.master_data.export import TooMany
+from visibility.master_data.files import FORMATS
+from visibility.master_data.tables import TABLES
+from visibility.master_data.xlsx import BadFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.models.moment import database_now
-from visibility.models.tables import TABLES
-from visibility.pipeline import tend_master
+from visibility.pipeline.stages import tend_master
 
 SHOWN = 20
 PIECE = 1_048_576
@@ -56,9 +56,9 @@ class Command(BaseCommand):
         table = TABLES[code]
         with path.open("wb") as file:
             if form == "csv":
-                file.writelines(exporting.csv_lines(table))
+                file.writelines(export.csv_lines(table))
             else:
-                with exporting.xlsx_file(table) as book:
+                with export.xlsx_file(table) as book:
                     file.write(book.read())
 
     def _import(self, code: str, path: Path, form: str, *, apply: bool) -> None:

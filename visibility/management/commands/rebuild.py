@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from visibility.correlate import gather, marks, merge, resolve
+from visibility.identity import component, merge, resolve
+from visibility.kpi import aggregate
 from visibility.models import BusinessObject
-from visibility.pipeline import fold_orders
-from visibility.show import cells
+from visibility.pipeline.stages import fold_orders
+from visibility.storage import refold_queue
 
 log = logging.getLogger(__name__)
 CHUNK = 200
@@ -30,11 +31,11 @@ class Command(BaseCommand):
         done, ids = 0, list(orders.values_list("pk", flat=True))
         for chunk in _chunks(ids):
             with transaction.atomic():
-                locked = marks.lock(chunk)
+                locked = refold_queue.lock(chunk)
                 fold_orders(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
-        while cells.recompute():
+        while aggregate.recompute():
             pass
         self.stdout.write(json.dumps({"orders": done}))
 
@@ -49,7 +50,7 @@ def _weigh(ids: list[int]) -> None:
         try:
             with transaction.atomic():
                 resolve.resolve(ids)
-        except gather.Moved:
+        except component.Moved:
             continue
         except merge.JoinTooLarge as error:
             if len(ids) == 1:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from visibility.db.clock import database_now
+from visibility.ingest.parse import replay
 from visibility.models import InboundMessage, MessageState
-from visibility.models.moment import database_now
-from visibility.normalise import replay
-from visibility.pipeline import nudge
+from visibility.pipeline.stages import nudge
 
 CHUNK = 1000
 

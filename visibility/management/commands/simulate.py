@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.management.simulator import setup
-from visibility.management.simulator.faults import Rates
-from visibility.management.simulator.mark import Mark, OtherRun
-from visibility.management.simulator.run import Run
+from visibility.simulator import setup
+from visibility.simulator.checkpoint import Mark, OtherRun
+from visibility.simulator.faults import Rates
+from visibility.simulator.run import Run
 
 
 class Command(BaseCommand):

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.base import Connector, Message
-from connectors.canonical import as_dict
-from connectors.limits import checked
-from connectors.payload import PayloadError
-from connectors.shelf import systems
+from connectors.catalog import systems
+from connectors.sdk.connector import Connector, Message
+from connectors.sdk.events import as_dict
+from connectors.sdk.payload import PayloadError
+from connectors.sdk.validation import checked
+from visibility.db.clock import database_now
+from visibility.ingest.source_secrets import WeakSecret
+from visibility.ingest.source_setup import BadSource, add, rotate
 from visibility.models import Source
-from visibility.models.moment import database_now
-from visibility.receive.connecting import BadSource, add, rotate
-from visibility.receive.secrets import WeakSecret
 
 
 class Command(BaseCommand):

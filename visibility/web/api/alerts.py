@@ -10,13 +10,18 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, Severity
-from visibility.models.moment import database_now
-from visibility.notify.live import announce
-from visibility.show.alerts import visible
-from visibility.web.api.acting import RIGHTS, only, perform
-from visibility.web.api.alert_shapes import BulkShape, OneAlertShape
-from visibility.web.api.bodies import (
+from visibility.notify.broadcast import announce
+from visibility.screens.alerts.inbox import visible
+from visibility.web.api.alert_actions import RIGHTS, only, perform
+from visibility.web.api.alert_serializers import BulkShape, OneAlertShape
+from visibility.web.api.base import Call, allowed, person, sources_only
+from visibility.web.api.idempotency import once
+from visibility.web.api.pagination import PAGING, Pages, at, paged
+from visibility.web.api.problems import Answer, Conflict, answer_of
+from visibility.web.api.query_params import Parameter, asked, chosen, documented
+from visibility.web.api.requests import (
     BIGGEST_ID,
     AssignBody,
     Body,
@@ -27,13 +32,8 @@ from visibility.web.api.bodies import (
     raw,
     read,
 )
-from visibility.web.api.calls import Call, allowed, person, sources_only
-from visibility.web.api.once import once
-from visibility.web.api.paging import PAGING, Pages, at, paged
-from visibility.web.api.parameters import Parameter, asked, chosen, documented
-from visibility.web.api.problems import Answer, Conflict, answer_of
 from visibility.web.api.serializers import AlertShape, HistoryShape, write, write_all
-from visibility.web.rights import Right
+from visibility.web.permissions import Right
 
 HISTORY = 200
 LIST = (

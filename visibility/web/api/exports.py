@@ -6,16 +6,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from visibility.export.selection import MOST, Busy, Selection, TooMany
-from visibility.export.writing import KINDS, Format
-from visibility.models.moment import database_now
-from visibility.show.orders import Filters
+from visibility.db.clock import database_now
+from visibility.export.formats import KINDS, Format
+from visibility.export.snapshot import MOST, Busy, Selection, TooMany
+from visibility.screens.orders.order_list import Filters
 from visibility.timeline.model import Status
-from visibility.web.api.calls import Call, person
-from visibility.web.api.parameters import Parameter, Wrong, asked, chosen, documented, moment
+from visibility.web.api.base import Call, person
 from visibility.web.api.problems import Invalid
-from visibility.web.download import download
-from visibility.web.rights import Right, may
+from visibility.web.api.query_params import Parameter, Wrong, asked, chosen, documented, moment
+from visibility.web.downloads import download
+from visibility.web.permissions import Right, may
 
 MOST_NAMED = 100
 

@@ -12,19 +12,19 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.canonical import plain
-from visibility.models.moment import database_now
-from visibility.show import drill, numbers
-from visibility.show.kpi import Kpi, Unit
-from visibility.show.kpi_shelf import shelf
-from visibility.show.numbers import DIMENSIONS, Dimension, Filters, Span, Summary
-from visibility.show.spans import local
-from visibility.web.api.calls import Call, allowed
-from visibility.web.api.paging import PAGING, Pages, gathered, paged
-from visibility.web.api.parameters import Parameter, asked, day, documented
+from connectors.sdk.events import plain
+from visibility.db.clock import database_now
+from visibility.formatting import local
+from visibility.kpi import drilldown, query
+from visibility.kpi.kpi import Kpi, Unit
+from visibility.kpi.query import DIMENSIONS, Dimension, Filters, Span, Summary
+from visibility.kpi.registry import shelf
+from visibility.web.api.base import Call, allowed
+from visibility.web.api.pagination import PAGING, Pages, gathered, paged
 from visibility.web.api.problems import Invalid
+from visibility.web.api.query_params import Parameter, asked, day, documented
 from visibility.web.api.serializers import Exact, Shape, Word, write_all
-from visibility.web.rights import Right
+from visibility.web.permissions import Right
 
 USUAL = timedelta(days=29)
 LONGEST = timedelta(days=400)
@@ -39,7 +39,9 @@ FILTERS = tuple(
 )
 BY = Parameter("by", "Also for each of these.", choices=(*DIMENSIONS, "day"))
 PART = Parameter(
-    "part", "Which orders; the missed ones unless given.", choices=(*drill.PARTS, drill.ASIDE)
+    "part",
+    "Which orders; the missed ones unless given.",
+    choices=(*drilldown.PARTS, drilldown.ASIDE),
 )
 REASON = Parameter("reason", "Only those excluded, or with lines set aside, for this reason.")
 NUMBER = (*SPAN, BY, *FILTERS)
@@ -167,7 +169,7 @@ class OneKpi(Call):
         """A number with its numerator, its denominator, and what was excluded and why."""
         given = asked(request, NUMBER)
         question, by = _question(code, given), given.get(BY.name)
-        whole = numbers.summary(question.kpi, question.span, question.filters)
+        whole = query.summary(question.kpi, question.span, question.filters)
         slices = _slices(question, by) if by else []
         return Response(
             {
@@ -201,8 +203,8 @@ class KpiOrders(Call):
         question, pages = _question(code, given), Pages(f"kpi {code}", given)
         place = pages.place
 
-        def fetch(after: str) -> list[drill.Behind]:
-            return drill.orders(
+        def fetch(after: str) -> list[drilldown.Behind]:
+            return drilldown.orders(
                 question.kpi,
                 question.span,
                 question.filters,
@@ -212,7 +214,7 @@ class KpiOrders(Call):
             )
 
         shown, following = gathered(
-            fetch, chunk=drill.PAGE, after=place[0] if place else "", size=pages.size
+            fetch, chunk=drilldown.PAGE, after=place[0] if place else "", size=pages.size
         )
         written = write_all(BehindShape, shown, rights=allowed(request))
         return Response(pages.page(written, pages.after(following) if following else None))
@@ -235,12 +237,10 @@ def _question(code: str, given: Mapping[str, Any]) -> Question:
 def _slices(question: Question, by: str) -> list[tuple[str, Summary]]:
     kpi, span, filters = question.kpi, question.span, question.filters
     if by == "day":
-        days = numbers.daily([kpi], span, filters)[kpi.code]
+        days = query.daily([kpi], span, filters)[kpi.code]
         return [(one.isoformat(), summary) for one, summary in days]
     dimension: Dimension = next(name for name in DIMENSIONS if name == by)
-    return [
-        (one.names[0], one.summary) for one in numbers.breakdown(kpi, span, [dimension], filters)
-    ]
+    return [(one.names[0], one.summary) for one in query.breakdown(kpi, span, [dimension], filters)]
 
 
 def _figures(summary: Summary) -> dict[str, Any]:

@@ -10,17 +10,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.canonical import EventType, ObjectKind
+from connectors.sdk.events import EventType, ObjectKind
 from visibility.models import Alert, AlertState, ClockState, MessageState
-from visibility.show import lineage
+from visibility.screens.messages import lineage
 from visibility.timeline.model import Status
-from visibility.web.api.bodies import BIGGEST_ID
-from visibility.web.api.calls import Call, allowed, sources_only
+from visibility.web.api.base import Call, allowed, sources_only
 from visibility.web.api.orders import order_or_404
-from visibility.web.api.paging import PAGING, Pages, paged
-from visibility.web.api.parameters import asked, documented
+from visibility.web.api.pagination import PAGING, Pages, paged
+from visibility.web.api.query_params import asked, documented
+from visibility.web.api.requests import BIGGEST_ID
 from visibility.web.api.serializers import AlertShape, Exact, Moment, Shape, Word, write_all
-from visibility.web.rights import Right, may
+from visibility.web.permissions import Right, may
 
 MOST_ALERTS = 500
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q
 
-from connectors.spelling import spellings
+from connectors.sdk.normalization import spellings
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
-from visibility.models.folded import folded
-from visibility.show.lineage import REACH
+from visibility.screens.messages.lineage import REACH
+from visibility.storage.timelines import folded
 from visibility.timeline import Timeline
 
 # A number that more objects go by finds nothing in particular.

@@ -9,18 +9,17 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.canonical import iso
+from connectors.sdk.events import iso
+from visibility.db.clock import database_now
 from visibility.models import Milestone, Order, Shipment
-from visibility.models.moment import database_now
-from visibility.show.holding import hold
+from visibility.screens.orders.suppressed_conflicts import hold
 from visibility.timeline import Timeline
 from visibility.timeline.answer import answer
+from visibility.timeline.enums import State
 from visibility.timeline.model import MilestoneCode, Status
-from visibility.timeline.words import State
 from visibility.web.api import order_queries as queries
-from visibility.web.api.bodies import BIGGEST_ID
-from visibility.web.api.calls import Call, allowed, sources_only
-from visibility.web.api.order_shapes import (
+from visibility.web.api.base import Call, allowed, sources_only
+from visibility.web.api.order_serializers import (
     ClaimShape,
     ConflictShape,
     IdentifierShape,
@@ -31,12 +30,13 @@ from visibility.web.api.order_shapes import (
     PromiseShape,
     ShipmentShape,
 )
-from visibility.web.api.paging import PAGING, Pages, at, paged
-from visibility.web.api.parameters import Parameter, asked, chosen, documented, moment
+from visibility.web.api.pagination import PAGING, Pages, at, paged
 from visibility.web.api.problems import Invalid
+from visibility.web.api.query_params import Parameter, asked, chosen, documented, moment
+from visibility.web.api.requests import BIGGEST_ID
 from visibility.web.api.serializers import write, write_all
-from visibility.web.api.timeline_shapes import EventShape, TimelineShape
-from visibility.web.rights import Right
+from visibility.web.api.timeline_serializers import EventShape, TimelineShape
+from visibility.web.permissions import Right
 
 FILTERS = {
     "status": "status",

@@ -17,8 +17,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from connectors.payload import PayloadError
-from visibility.web.problems import MEDIA, problem
+from connectors.sdk.payload import PayloadError
+from visibility.web.intake.problems import MEDIA, problem
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = "5"

@@ -15,13 +15,13 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 
-from connectors.canonical import EventType
-from connectors.generic import SCHEMA
-from visibility.web.api.calls import Call
-from visibility.web.api.contracts import complete
-from visibility.web.api.parameters import Parameter, asked
+from connectors.sdk.event_json import SCHEMA
+from connectors.sdk.events import EventType
+from visibility.web.api.base import Call
+from visibility.web.api.openapi import complete
 from visibility.web.api.problems import answer_of
-from visibility.web.problems import MEDIA, problem
+from visibility.web.api.query_params import Parameter, asked
+from visibility.web.intake.problems import MEDIA, problem
 
 VERSION = "1"
 FORMAT = Parameter("format", "JSON unless given.", choices=("json", "yaml"))

@@ -8,10 +8,10 @@ from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.canonical import iso, plain
+from connectors.sdk.events import iso, plain
 from visibility.models import AlertState, MessageState, Severity
-from visibility.show.source_words import State
-from visibility.web.rights import Right
+from visibility.screens.sources.labels import State
+from visibility.web.permissions import Right
 
 EXACT: dict[str, Any] = {"type": "string", "format": "decimal"}
 

@@ -8,16 +8,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility import normalise, pipeline
+from visibility.db.clock import database_now
+from visibility.ingest import parse
 from visibility.models import InboundMessage, MessageState, Source
-from visibility.models.moment import database_now
-from visibility.show import messages, sources
-from visibility.web.api.bodies import BIGGEST_ID, Nothing, raw, read
-from visibility.web.api.calls import Call, person
-from visibility.web.api.once import once
-from visibility.web.api.paging import PAGING, Pages, gathered, paged
-from visibility.web.api.parameters import Parameter, asked, chosen, documented
+from visibility.pipeline import stages
+from visibility.screens.messages import message_list
+from visibility.screens.sources import health as sources
+from visibility.web.api.base import Call, person
+from visibility.web.api.idempotency import once
+from visibility.web.api.pagination import PAGING, Pages, gathered, paged
 from visibility.web.api.problems import Answer, Conflict, Invalid
+from visibility.web.api.query_params import Parameter, asked, chosen, documented
+from visibility.web.api.requests import BIGGEST_ID, Nothing, raw, read
 from visibility.web.api.serializers import (
     MessageShape,
     Moment,
@@ -27,7 +29,7 @@ from visibility.web.api.serializers import (
     write,
     write_all,
 )
-from visibility.web.rights import Right
+from visibility.web.permissions import Right
 
 LIST = (
     chosen("state", "Its fate so far.", MessageState),
@@ -128,10 +130,10 @@ class Messages(Call):
                 raise Invalid("source", "no source has this slug")
         place = pages.place
         shown, following = gathered(
-            lambda after: messages.listed(
+            lambda after: message_list.listed(
                 source_id=source_id, state=given.get("state", ""), after=after
             ),
-            chunk=messages.PAGE,
+            chunk=message_list.PAGE,
             after=place[0] if place else "",
             size=pages.size,
         )
@@ -155,11 +157,11 @@ class Replay(Call):
             known = message_id <= BIGGEST_ID
             if not (known and InboundMessage.objects.filter(id=message_id).exists()):
                 raise Http404
-            if not normalise.replay([message_id], by=person(request), now=database_now()):
+            if not parse.replay([message_id], by=person(request), now=database_now()):
                 raise Conflict("It is not parked.")
             return Answer.of({"id": str(message_id), "state": "waiting"}, status=202)
 
         answer = once(request, body, do)
         if answer.status_code == 202:
-            pipeline.nudge("advance")
+            stages.nudge("advance")
         return answer

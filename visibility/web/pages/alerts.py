@@ -12,16 +12,16 @@ from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from visibility.db.change_feed import head
+from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, Severity
-from visibility.models.changes import head
-from visibility.models.moment import database_now
-from visibility.notify.live import announce
-from visibility.show import alert as one
-from visibility.show import alerts as inbox
-from visibility.show.alerts import SORT_TITLES, VIEW_TITLES, BadCursor, Sort, View, Wanted
-from visibility.show.troubles import troubles
-from visibility.web.acts import ACTS, PRESETS, BadAct, perform
-from visibility.web.rights import MATRIX, Right, Role, may, needs, roles
+from visibility.notify.broadcast import announce
+from visibility.operations.problems import troubles
+from visibility.screens.alerts import detail as one
+from visibility.screens.alerts import inbox as inbox
+from visibility.screens.alerts.inbox import SORT_TITLES, VIEW_TITLES, BadCursor, Sort, View, Wanted
+from visibility.web.alert_actions import ACTS, PRESETS, BadAct, perform
+from visibility.web.permissions import MATRIX, Right, Role, may, needs, roles
 
 MAX_BULK = 500
 # Titles of refused ones that are listed; the rest is counted.

@@ -5,10 +5,10 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.models.changes import head
-from visibility.models.moment import database_now
-from visibility.show import boards
-from visibility.web.rights import Right, may, needs
+from visibility.boards import board
+from visibility.db.change_feed import head
+from visibility.db.clock import database_now
+from visibility.web.permissions import Right, may, needs
 
 # A kiosk that rotates stays on a board for so many seconds.
 SHORTEST, USUAL, LONGEST = 10, 30, 3600
@@ -20,11 +20,11 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     """`/boards/<slug>`; `?kiosk=1` for a screen on the wall, `&boards=a,b&every=30` rotates."""
     newest = head()
     now = database_now()
-    shown = boards.board(slug, now=now)
+    shown = board.board(slug, now=now)
     if shown is None:
         raise Http404
     kiosk = request.GET.get("kiosk") == "1"
-    titles = boards.titles()
+    titles = board.titles()
     return render(
         request,
         "boards/kiosk.html" if kiosk else "boards/board.html",

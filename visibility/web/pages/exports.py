@@ -11,13 +11,13 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.export.selection import AT_ONCE, MOST, Busy, Selection, TooMany
-from visibility.export.writing import KINDS, Format
-from visibility.models.moment import database_now
-from visibility.show.number_words import many
-from visibility.show.orders import Filters
-from visibility.web.download import download
-from visibility.web.rights import Right, may, needs
+from visibility.db.clock import database_now
+from visibility.export.formats import KINDS, Format
+from visibility.export.snapshot import AT_ONCE, MOST, Busy, Selection, TooMany
+from visibility.formatting import many
+from visibility.screens.orders.order_list import Filters
+from visibility.web.downloads import download
+from visibility.web.permissions import Right, may, needs
 
 MOST_NAMED = 1_000
 

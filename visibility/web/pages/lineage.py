@@ -6,16 +6,16 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from connectors.canonical import EventType, plain
+from connectors.sdk.events import EventType, plain
+from visibility.formatting import span
+from visibility.kpi.kpi import Unit
+from visibility.kpi.registry import shelf
 from visibility.models import KpiFact
-from visibility.show import lineage
-from visibility.show.event_words import TITLES
-from visibility.show.kpi import Unit
-from visibility.show.kpi_shelf import shelf
-from visibility.show.number_words import reason
-from visibility.show.search import SCHEMES
-from visibility.show.spans import span
-from visibility.web.rights import Right, Role, may, roles
+from visibility.screens.kpis.labels import reason
+from visibility.screens.messages import lineage
+from visibility.screens.orders.event_labels import TITLES
+from visibility.screens.orders.search import SCHEMES
+from visibility.web.permissions import Right, Role, may, roles
 
 
 def of_order(

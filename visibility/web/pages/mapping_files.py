@@ -10,20 +10,20 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility import pipeline
-from visibility.master import imports
-from visibility.master.exporting import TooMany
-from visibility.master.sheets import FORMATS
-from visibility.master.xlsx import BadFile
+from visibility.db.clock import database_now
+from visibility.master_data import imports
+from visibility.master_data.export import TooMany
+from visibility.master_data.files import FORMATS
+from visibility.master_data.xlsx import BadFile
 from visibility.models import ImportRow, ImportState, MasterImport
 from visibility.models.imports import MOVING
 from visibility.models.master import WordTable
-from visibility.models.moment import database_now
-from visibility.show import mapping_words as words
-from visibility.show.when import when
-from visibility.web.files import exported
+from visibility.pipeline import stages
+from visibility.screens.mappings import labels as words
+from visibility.screens.relative_time import when
 from visibility.web.pages.mapping_rows import BIGGEST, known
-from visibility.web.rights import Right, may, needs
+from visibility.web.permissions import Right, may, needs
+from visibility.web.table_downloads import exported
 
 PROBLEMS = 100
 
@@ -53,7 +53,7 @@ def send(request: HttpRequest, code: str) -> HttpResponse:
     except BadFile as error:
         notes.error(request, str(error))
         return HttpResponseRedirect(f"/mappings/{_kind(code)}")
-    pipeline.nudge("master")
+    stages.nudge("master")
     return HttpResponseRedirect(f"/mappings/files/{kept.pk}")
 
 
@@ -84,7 +84,7 @@ def apply(request: HttpRequest, import_id: int) -> HttpResponse:
     found = _import(import_id)
     assert isinstance(request.user, User)
     if imports.confirm(found.pk, who=request.user, now=database_now()):
-        pipeline.nudge("master")
+        stages.nudge("master")
     else:
         notes.error(request, "It does not wait for a yes.")
     return HttpResponseRedirect(f"/mappings/files/{found.pk}")

@@ -9,18 +9,18 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from visibility import pipeline
-from visibility.master import rereading, writing
-from visibility.master.writing import Author, Overlap, Stale, Written
+from visibility.db.clock import database_now
+from visibility.master_data import impact, store
+from visibility.master_data.cells import BadCell
+from visibility.master_data.store import Author, Overlap, Stale, Written
+from visibility.master_data.tables import TABLES, Row, Table
 from visibility.models import MasterChange, Source
-from visibility.models.cells import BadCell
 from visibility.models.master import Dated
-from visibility.models.moment import database_now
-from visibility.models.tables import TABLES, Row, Table
-from visibility.show import mapping_words as words
-from visibility.show import mappings
-from visibility.show.when import when
-from visibility.web.rights import Right, may, needs
+from visibility.pipeline import stages
+from visibility.screens.mappings import labels as words
+from visibility.screens.mappings import queries
+from visibility.screens.relative_time import when
+from visibility.web.permissions import Right, may, needs
 
 BIGGEST = 2**63 - 1
 
@@ -41,7 +41,7 @@ def one(request: HttpRequest, code: str, row_id: int) -> HttpResponse:
     """A row, its history, and for those who may, the form to change it."""
     table = known(code)
     row = table.model._base_manager.filter(pk=min(row_id, BIGGEST)).first()
-    if row is None and not mappings.history(table, min(row_id, BIGGEST)):
+    if row is None and not queries.history(table, min(row_id, BIGGEST)):
         raise Http404
     if request.method == "POST":
         edited: HttpResponse = _edit(request, table, row, row_id)
@@ -54,7 +54,7 @@ def _edit(request: HttpRequest, table: Table, row: Dated | None, row_id: int) ->
     if row is None:
         raise Http404
     if request.POST.get("act") == "remove":
-        writing.remove(table, row_id, by=author(request))
+        store.remove(table, row_id, by=author(request))
         _ring()
         notes.success(request, "Taken away. Its history stays, and it can be brought back.")
         return HttpResponseRedirect(f"/mappings/{table.code}/{row_id}")
@@ -72,7 +72,7 @@ def back(request: HttpRequest, code: str, row_id: int, change_id: int) -> HttpRe
         raise Http404
     address = f"/mappings/{code}/{row_id}"
     try:
-        done = writing.roll_back(table, change, by=author(request))
+        done = store.roll_back(table, change, by=author(request))
     except (Overlap, BadCell, Stale) as error:
         notes.error(request, f"It stays as it is: {error}")
         return HttpResponseRedirect(address)
@@ -106,7 +106,7 @@ def _act(request: HttpRequest, table: Table, held: Dated | None) -> HttpResponse
     cells = {c.name: request.POST.get(c.name, "") for c in table.columns}
     try:
         row = table.read(cells)
-        writing.refer(table, [row])
+        store.refer(table, [row])
         if request.POST.get("act") != "save":
             return _form(request, table, held, cells=cells, row=row)
         done = _saved(request, table, held, row)
@@ -123,10 +123,10 @@ def _act(request: HttpRequest, table: Table, held: Dated | None) -> HttpResponse
 
 def _saved(request: HttpRequest, table: Table, held: Dated | None, row: Row) -> Written:
     if held is None:
-        return writing.write(table, [row], by=author(request))
+        return store.write(table, [row], by=author(request))
     given = request.POST.get("version", "")
     version = int(given) if given.isdecimal() and len(given) < 10 else None
-    return writing.replace(table, held.pk, row, version=version, by=author(request))
+    return store.replace(table, held.pk, row, version=version, by=author(request))
 
 
 def _form(
@@ -140,9 +140,9 @@ def _form(
     wrong: str = "",
 ) -> HttpResponse:
     now = database_now()
-    past = mappings.history(table, held.pk if held else row_id) if held or row_id else []
+    past = queries.history(table, held.pk if held else row_id) if held or row_id else []
     before = [table.read(table.cells(held))] if held and row else []
-    found = rereading.effect(table, [row], before=before) if row else None
+    found = impact.effect(table, [row], before=before) if row else None
     kind = cells.get("table", "item") if table.code == "mapping" else table.code
     context = {
         "table": table,
@@ -182,8 +182,8 @@ def _change(table: Table, change: MasterChange, now: Any) -> dict[str, Any]:
 
 def _ring() -> None:
     """What was changed is folded again at once."""
-    pipeline.nudge("fold")
-    pipeline.nudge("master")
+    stages.nudge("fold")
+    stages.nudge("master")
 
 
 urlpatterns = [

@@ -9,20 +9,20 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility import pipeline
-from visibility.master import writing
-from visibility.master.writing import Overlap
+from visibility.db.clock import database_now
+from visibility.master_data import store
+from visibility.master_data.cells import BadCell
+from visibility.master_data.store import Overlap
+from visibility.master_data.tables import TABLES, Table
 from visibility.models import MasterImport, NeverMap, Source
-from visibility.models.cells import BadCell
 from visibility.models.master import WordTable
-from visibility.models.moment import database_now
-from visibility.models.tables import TABLES, Table
-from visibility.show import mapping_words as words
-from visibility.show import mappings, suggestions
-from visibility.show.when import when
+from visibility.pipeline import stages
+from visibility.screens.mappings import labels as words
+from visibility.screens.mappings import queries, suggestions
+from visibility.screens.relative_time import when
 from visibility.web.pages import mapping_files, mapping_rows
 from visibility.web.pages.mapping_rows import author, text_of
-from visibility.web.rights import Right, may, needs
+from visibility.web.permissions import Right, may, needs
 
 SHOWN = 30
 ACCEPTED = 500
@@ -37,7 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
     context = {
-        "sentence": words.unmapped_sentence(*mappings.open_words()),
+        "sentence": words.unmapped_sentence(*queries.open_words()),
         "unmapped": _unmapped(""),
         "certain": CERTAIN,
         "tables": [_card(code) for code in words.KINDS],
@@ -64,11 +64,9 @@ def table(request: HttpRequest, kind: str) -> HttpResponse:
         filters["source"] = source
     q = text_of(request.GET.get("q", ""))
     after = request.GET.get("after", "0")
-    rows = mappings.listed(
-        found, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
-    )
-    shown = rows[: mappings.PAGE]
-    used = mappings.used(found, shown, now=now)
+    rows = queries.listed(found, q=q, after=int(after) if after.isdecimal() else 0, filters=filters)
+    shown = rows[: queries.PAGE]
+    used = queries.used(found, shown, now=now)
     kept = {"tab": tab, "q": q, "source": source}
     context = {
         "kind": kind,
@@ -95,14 +93,14 @@ def hurt(request: HttpRequest) -> HttpResponse:
     """The orders that an unmapped word hurts."""
     now = database_now()
     name = _name(request.GET)
-    found = mappings.hurt_by(name["table"], name["source"], name["word"])
+    found = queries.hurt_by(name["table"], name["source"], name["word"])
     context = {
         **name,
         "orders": [(one, when(one.last_at, now)) for one in found],
         "title": words.KINDS[name["table"]][1],
         "contacts": may(request.user, Right.CONTACTS),
     }
-    return render(request, "mappings/hurt.html", context)
+    return render(request, "mappings/affected.html", context)
 
 
 @require_POST
@@ -121,7 +119,7 @@ def accept_all(request: HttpRequest) -> HttpResponse:
     kind = text_of(request.POST.get("table", ""))
     least = request.POST.get("certainty", "")
     least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
-    found = mappings.unmapped(kind if kind in words.KINDS else "", most=ACCEPTED)
+    found = queries.unmapped(kind if kind in words.KINDS else "", most=ACCEPTED)
     rows = [
         {"table": word.table, "source": word.source, "theirs": word.raw, "ours": some[0].ours}
         for word, some in zip(found, suggestions.suggested(found), strict=True)
@@ -140,7 +138,7 @@ def never(request: HttpRequest) -> HttpResponse:
     """A word shall stay unknown."""
     name = _name(request.POST)
     why = text_of(request.POST.get("why", ""))
-    writing.never(name["table"], name["source"], name["word"], why=why, by=author(request))
+    store.never(name["table"], name["source"], name["word"], why=why, by=author(request))
     notes.success(request, f"“{name['word']}” stays unknown: its lines stay set aside.")
     return _back(request, name["table"])
 
@@ -150,19 +148,19 @@ def never(request: HttpRequest) -> HttpResponse:
 def again(request: HttpRequest) -> HttpResponse:
     """List a word again."""
     name = _name(request.POST)
-    writing.list_again(name["table"], name["source"], name["word"], by=author(request))
+    store.list_again(name["table"], name["source"], name["word"], by=author(request))
     notes.success(request, f"“{name['word']}” is listed again where orders use it.")
     return _back(request, name["table"])
 
 
 def _map(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     try:
-        done = writing.write(MAPPING, [MAPPING.read(row) for row in rows], by=author(request))
+        done = store.write(MAPPING, [MAPPING.read(row) for row in rows], by=author(request))
     except (BadCell, Overlap) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return
-    pipeline.nudge("fold")
-    pipeline.nudge("master")
+    stages.nudge("fold")
+    stages.nudge("master")
     said = words.counted(done.added + done.changed, "word")
     notes.success(request, f"{said} mapped.{words.read_again(done.orders)}")
 
@@ -173,7 +171,7 @@ def _alone(some: list[suggestions.Suggestion]) -> bool:
 
 
 def _unmapped(kind: str) -> list[dict[str, Any]]:
-    found = mappings.unmapped(kind, most=SHOWN)
+    found = queries.unmapped(kind, most=SHOWN)
     return [
         {
             "word": word,
@@ -190,7 +188,7 @@ def _card(kind: str) -> dict[str, Any]:
     tabs = []
     for code, name in _tabs(kind):
         found = MAPPING if code == "words" else TABLES[kind]
-        count, more = mappings.counted(found, {"table": kind} if code == "words" else {})
+        count, more = queries.counted(found, {"table": kind} if code == "words" else {})
         tabs.append((code, name, count, more))
     return {"kind": kind, "title": words.KINDS[kind][0], "tabs": tabs}
 

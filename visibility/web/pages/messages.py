@@ -15,20 +15,20 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.payload import PayloadError
-from connectors.spelling import spellings
-from visibility import normalise, pipeline
+from connectors.sdk.normalization import spellings
+from connectors.sdk.payload import PayloadError
+from visibility.db.clock import database_now
+from visibility.formatting import clock, many, span
+from visibility.ingest import parse
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import record
-from visibility.models.moment import database_now
-from visibility.show import messages, parked
-from visibility.show.number_words import many
-from visibility.show.spans import clock, span
-from visibility.show.when import took, when
+from visibility.pipeline import stages
+from visibility.screens.messages import message_list, parked
+from visibility.screens.relative_time import took, when
 from visibility.timeline.answer import TITLES
 from visibility.timeline.model import Status
 from visibility.web.pages import lineage
-from visibility.web.rights import Right, may, needs
+from visibility.web.permissions import Right, may, needs
 
 STATES = {
     MessageState.APPLIED: ("Applied", "ok"),
@@ -48,7 +48,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     state = state if state in set(MessageState) else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     kept = {"source": chosen.slug if chosen else "", "state": state, "q": text}
-    ids = messages.found(text, spellings(text)) if text else None
+    ids = message_list.found(text, spellings(text)) if text else None
     context = page(
         request, now, source_id=chosen.id if chosen else None, state=state, ids=ids, kept=kept
     )
@@ -65,7 +65,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 @needs(Right.SOURCES_SEE)
 def one(request: HttpRequest, message_id: int) -> HttpResponse:
     """One message: its verdict, its events, the orders it touched; its body by right, audited."""
-    found = messages.detail(message_id) if message_id < 2**63 else None
+    found = message_list.detail(message_id) if message_id < 2**63 else None
     if found is None:
         raise Http404(str(message_id))
     now = database_now()
@@ -75,7 +75,7 @@ def one(request: HttpRequest, message_id: int) -> HttpResponse:
         "received": when(found.message.received_at, now),
         "processed": when(found.message.processed_at, now),
         "took": took(found.message.processed_at, found.message.received_at),
-        "headers": messages.redacted(found.message.headers),
+        "headers": message_list.redacted(found.message.headers),
         "events": [
             (
                 said,
@@ -107,8 +107,8 @@ def replay_one(request: HttpRequest, message_id: int) -> HttpResponse:
 
 def replay(request: HttpRequest, ids: Sequence[int]) -> None:
     assert isinstance(request.user, User)  # needs() let nobody else in
-    count = normalise.replay(ids, by=request.user, now=database_now()) if ids else 0
-    pipeline.nudge("advance")
+    count = parse.replay(ids, by=request.user, now=database_now()) if ids else 0
+    stages.nudge("advance")
     if count:
         notes.success(request, f"{many(count)} message{'s' if count > 1 else ''} set going again.")
     else:
@@ -125,10 +125,10 @@ def page(
     ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     after = request.GET.get("after", "")
-    rows = messages.listed(source_id=source_id, state=state, ids=ids, after=after)
-    shown = rows[: messages.PAGE]
+    rows = message_list.listed(source_id=source_id, state=state, ids=ids, after=after)
+    shown = rows[: message_list.PAGE]
     asked = {name: value for name, value in kept.items() if value}
-    more = len(rows) > messages.PAGE
+    more = len(rows) > message_list.PAGE
     return {
         "message_rows": [shown_message(row, now) for row in shown],
         "next": urlencode({**asked, "after": shown[-1].place}) if more else "",
@@ -137,7 +137,7 @@ def page(
     }
 
 
-def shown_message(row: messages.Row, now: datetime) -> dict[str, Any]:
+def shown_message(row: message_list.Row, now: datetime) -> dict[str, Any]:
     word, tone = STATES[MessageState(row.state)]
     what = parked.words(row.reason)[0] if row.state == MessageState.PARKED else row.detail
     return {
@@ -163,20 +163,20 @@ def _raw(request: HttpRequest, kept: InboundMessage, now: datetime) -> dict[str,
     assert isinstance(request.user, User)  # may() let nobody else in
     detail = {"source": kept.source.slug}
     record("message.read", who=request.user, object=f"message {kept.id}", detail=detail, now=now)
-    found = messages.body(kept.id)
+    found = message_list.body(kept.id)
     if found is None:
         raise Http404(str(kept.id))
     raw, headers = found
     try:
-        plain = normalise.inflate(raw, headers)
+        plain = parse.inflate(raw, headers)
     except PayloadError:
         plain = raw
-    exact = plain[: messages.SHOWN].decode("utf-8", "replace")
+    exact = plain[: message_list.SHOWN].decode("utf-8", "replace")
     laid_out = ""
-    if len(plain) <= messages.SHOWN:
+    if len(plain) <= message_list.SHOWN:
         with suppress(ValueError, RecursionError):  # not JSON: shown as it is
             laid_out = json.dumps(json.loads(plain), indent=2, ensure_ascii=False)
-    cut = len(plain) > messages.SHOWN
+    cut = len(plain) > message_list.SHOWN
     return {"exact": exact, "laid_out": laid_out, "size": many(len(raw)), "cut": cut}
 
 

@@ -11,25 +11,25 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
 
-from connectors.canonical import Attribute
-from visibility.export.sight import Sight
+from connectors.sdk.events import Attribute
+from visibility.db.clock import database_now
+from visibility.export.redaction import Sight
 from visibility.models import BusinessObject, Order
-from visibility.models.moment import database_now
-from visibility.show import (
-    event_words,
-    holding,
-    lanes,
-    order_lines,
-    orders,
+from visibility.screens.orders import (
+    claims,
+    event_labels,
+    lines,
+    order_list,
     search,
-    timeline_page,
-    truths,
+    suppressed_conflicts,
+    swimlanes,
 )
+from visibility.screens.orders import timeline as timeline_page
 from visibility.timeline import Timeline
 from visibility.timeline.answer import STATES, TITLES, answer
 from visibility.timeline.model import Status
 from visibility.web.pages import exports, lineage
-from visibility.web.rights import Right, may, needs
+from visibility.web.permissions import Right, may, needs
 
 PASTED = 200
 KEPT = ("state", "without", "late", "undelivered", "open", "group")
@@ -54,7 +54,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """`/orders`."""
     asked = request.GET
     contacts = may(request.user, Right.CONTACTS)
-    filters = orders.Filters.of(
+    filters = order_list.Filters.of(
         asked.dict(),
         asked.getlist("status"),
         states=asked.getlist("state"),
@@ -62,7 +62,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         by_name=contacts,
     )
     now = database_now()
-    rows, place = orders.rows(filters, now=now, after=_place(request.GET.get("after", "")))
+    rows, place = order_list.rows(filters, now=now, after=_place(request.GET.get("after", "")))
     chips = [(label, _without(request, pair)) for pair, label in filters.chips]
     context = {
         "rows": rows,
@@ -70,8 +70,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         "now": now,
         "next": _with(request, after=_mark(place)) if place else "",
         "first": "after" not in request.GET,
-        "quick": orders.QUICK,
-        "conflicting": orders.conflicting(now),
+        "quick": order_list.QUICK,
+        "conflicting": order_list.conflicting(now),
         "statuses": [(s.value, TITLES[s], s.value in filters.statuses) for s in Status],
         "prices": may(request.user, Right.PRICES),
         "contacts": contacts,
@@ -160,19 +160,19 @@ def one(request: HttpRequest, order_id: int) -> HttpResponseBase:
     now = database_now()
     known_at = _moment(request.GET.get("as_known_at", "") or request.GET.get("at", ""))
     timeline = timeline_page.timeline_of(order.pk, as_of=known_at or now, known_at=known_at)
-    timeline, held = (timeline, ()) if known_at else holding.hold(timeline, now=now)
+    timeline, held = (timeline, ()) if known_at else suppressed_conflicts.hold(timeline, now=now)
     names = timeline_page.sources()
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
     prices = may(request.user, Right.PRICES)
     contacts = may(request.user, Right.CONTACTS)
-    conflicts = truths.differences(timeline, names, prices=prices)
+    conflicts = claims.differences(timeline, names, prices=prices)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
         "said": answer(timeline, zone=settings.TIME_ZONE),
         "title": TITLES[timeline.status],
-        "tone": orders.TONES[timeline.status],
+        "tone": order_list.TONES[timeline.status],
         "states": [STATES[s] for s in timeline.states if s.value != timeline.status.value],
         "now": now,
         "known_at": known_at,
@@ -181,8 +181,8 @@ def one(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "alerts": timeline_page.alerts_of(order.pk),
         "unwatched": timeline_page.unwatched_of(order.pk),
         "conflicts": conflicts,
-        "held": truths.waiting(held, names, prices=prices),
-        "promises": truths.ledger(timeline, names),
+        "held": claims.waiting(held, names, prices=prices),
+        "promises": claims.ledger(timeline, names),
         "identifiers": [
             (search.SCHEMES.get(i.scheme, i.scheme), i.issuer.rstrip("?"), i.raw)
             for i in timeline_page.identifiers_of(order.pk)
@@ -206,22 +206,22 @@ def _part(
     """What one tab shows."""
     zone = settings.TIME_ZONE
     if tab == "lines":
-        return {"table": order_lines.table(timeline, names)}
+        return {"table": lines.table(timeline, names)}
     if tab == "money":
         return {
-            "matches": order_lines.matches(timeline),
-            "bills": order_lines.bills(timeline, names),
-            "currency": order_lines.currency(timeline),
+            "matches": lines.matches(timeline),
+            "bills": lines.bills(timeline, names),
+            "currency": lines.currency(timeline),
         }
     if tab == "truths":
-        return {"matrix": truths.matrix(timeline, names, prices=sight.prices)}
+        return {"matrix": claims.matrix(timeline, names, prices=sight.prices)}
     if tab == "shipments":
         return {"titles": {slug: title for slug, (title, _) in names.items()}}
     if tab == "lineage":
         return {}
     return {
         "days": timeline_page.days(timeline, names, zone=zone, contacts=sight.contacts),
-        "lanes": lanes.lanes(timeline, titles=names, now=now, zone=zone),
+        "lanes": swimlanes.lanes(timeline, titles=names, now=now, zone=zone),
     }
 
 
@@ -233,7 +233,7 @@ def _tabs(
         len(timeline.entries),
         len(timeline.lines),
         len(timeline.shipments),
-        sum(e.spoken.event.type in order_lines.BILLS for e in timeline.entries),
+        sum(e.spoken.event.type in lines.BILLS for e in timeline.entries),
         conflicts,
         len({entry.spoken.message_id for entry in timeline.entries}),
     )
@@ -259,7 +259,7 @@ def _event(
     return {
         "item": timeline_page.item(entry, names, contacts=may(request.user, Right.CONTACTS)),
         "spoken": entry.spoken,
-        "flags": [event_words.FLAGS[flag] for flag in entry.spoken.flags],
+        "flags": [event_labels.FLAGS[flag] for flag in entry.spoken.flags],
         "attributes": [
             (name.value.replace("_", " "), value)
             for name, value in event.attributes.items()

@@ -11,17 +11,18 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.shelf import systems
+from connectors.catalog import systems
+from visibility.db.clock import database_now
+from visibility.formatting import many, span
 from visibility.models import Source
-from visibility.models.moment import database_now
-from visibility.show import messages, parked, sources, troubles
-from visibility.show.number_words import many
-from visibility.show.source_words import State
-from visibility.show.spans import span
-from visibility.show.when import when
+from visibility.operations import problems
+from visibility.screens.messages import message_list, parked
+from visibility.screens.relative_time import when
+from visibility.screens.sources import health as sources
+from visibility.screens.sources.labels import State
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import page, replay, shown_message
-from visibility.web.rights import Right, may, needs
+from visibility.web.permissions import Right, may, needs
 
 TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
 SETTINGS_TAB = ("settings", "Settings")
@@ -38,7 +39,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         "now": now,
         "rows": [_row(health, now) for health in found],
         "sentence": _sentence(found),
-        "troubles": troubles.troubles(now),
+        "troubles": problems.troubles(now),
         "pipeline": _pipeline(now),
         "groups": [_group(group, now) for group in causes[:20]],
         "may_replay": may(request.user, Right.PARKED_REPLAY),
@@ -70,7 +71,7 @@ def one(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if tab == "overview":
         context["balance"] = sources.balance(source)
-        rows = messages.listed(source_id=source.id)
+        rows = message_list.listed(source_id=source.id)
         context["message_rows"] = [shown_message(row, now) for row in rows[:10]]
     elif tab == "messages":
         context |= page(request, now, source_id=source.id, kept={"tab": "messages"})
@@ -108,7 +109,7 @@ def _settings(source: Source, now: datetime) -> dict[str, Any]:
     return {
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": messages.redacted(source.config),
+        "config": message_list.redacted(source.config),
         "secret": when(source.changed_at, now) if source.sealed_secrets else None,
         "expect": span(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),

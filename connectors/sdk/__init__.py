@@ -1,0 +1,1 @@
+"""What connectors are made of: the canonical model, HTTP, signatures, parsing."""

@@ -1,1 +1,0 @@
-"""What ShipHero's messages share; the connector beside knows their kinds."""

@@ -1,1 +1,0 @@
-"""Shopify's objects as canonical events; the connector beside knows topics and signatures."""

@@ -1,0 +1,1 @@
+"""Open, reconcile and close alerts; apply what people do with them."""

@@ -1,0 +1,1 @@
+"""SQL helpers: bulk statements, the database clock, the change feed."""

@@ -1,0 +1,1 @@
+"""Entity resolution without a database."""

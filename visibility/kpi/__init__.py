@@ -1,0 +1,1 @@
+"""The KPI engine: definitions, facts, cells and queries."""

@@ -1,0 +1,1 @@
+"""Start and supervise every process of the product."""

@@ -1,0 +1,1 @@
+"""Checks and exports for whoever runs the product."""

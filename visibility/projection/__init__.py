@@ -1,0 +1,1 @@
+"""Fold orders and write their derived rows."""

@@ -1,0 +1,1 @@
+"""The alert inbox and one alert."""

@@ -1,0 +1,1 @@
+"""Messages, parked messages and lineage."""

@@ -1,0 +1,1 @@
+"""Order search, the order list and one order."""

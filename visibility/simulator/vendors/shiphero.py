@@ -1,0 +1,291 @@
+"""The Dallas warehouse: ShipHero webhooks. Their times have no zone and are UTC."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from visibility.simulator import document_numbers
+from visibility.simulator.model import Kind, Line, Order, Shipment, Step, when
+from visibility.simulator.vendors.message import Message, digest
+
+WAREHOUSE = {
+    "warehouse": "Dallas",
+    "warehouse_id": 11790,
+    "warehouse_uuid": "V2FyZWhvdXNlOjExNzkw",
+}
+
+
+def write(order: Order, step: Step) -> Message:
+    """The webhook of one step."""
+    writers = {
+        Kind.WMS_ALLOCATED: _allocated,
+        Kind.WMS_PICKED: _picked,
+        Kind.WMS_PACKED: _packed,
+        Kind.WMS_SHIPPED: _shipped,
+        Kind.WMS_CANCELLED: _cancelled,
+        Kind.WMS_UNKNOWN: _unknown,
+        Kind.WMS_RETURN: _returned,
+    }
+    identity = document_numbers.guid("wms", order.n, step.kind, step.shipment)
+    headers = {"content-type": "application/json", "x-shiphero-message-id": identity}
+    return Message("wms", orjson.dumps(writers[step.kind](order, step)), headers, identity)
+
+
+def sign(message: Message, secret: str, _now: float) -> Mapping[str, str]:
+    """`x-shiphero-hmac-sha256` over the body."""
+    made = base64.b64encode(digest(secret.encode(), message.body)).decode()
+    return {"x-shiphero-hmac-sha256": made}
+
+
+def _at(at: float) -> str:
+    return when(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _uuid(kind: str, number: int) -> str:
+    return base64.b64encode(f"{kind}:{number}".encode()).decode()
+
+
+def _named(order: Order) -> dict[str, Any]:
+    name, number = 204_000_000 + order.n, document_numbers.sales_order(order.n)
+    return {
+        "order_number": number,
+        "order_id": name,
+        "order_uuid": _uuid("Order", name),
+        "partner_order_id": number,
+    }
+
+
+def _line_id(order: Order, line: Line) -> int:
+    return 550_000_000 + order.n * 10 + line.number
+
+
+def _partner_line(order: Order, line: Line) -> str:
+    return f"{document_numbers.sales_order(order.n)}-{line.sequence}"
+
+
+def _goods(order: Order, step: Step) -> list[tuple[Line, int]]:
+    quantities = order.shipments[step.shipment].quantities
+    return [(line, q) for line, q in zip(order.lines, quantities, strict=True) if q]
+
+
+def _allocated(order: Order, step: Step) -> dict[str, Any]:
+    at = when(step.at).strftime("%Y-%m-%dT%H:%M:%S")
+    return {
+        "webhook_type": "Order Allocated",
+        "allocation_reference": 362_000_000 + order.n * 2 + step.shipment,
+        "account_id": 6334,
+        "account_uuid": "QWNjb3VudDo2MzM0",
+        **WAREHOUSE,
+        "allocated_at": at,
+        **_named(order),
+        "line_items": [
+            {
+                "id": _line_id(order, line),
+                "item_uuid": _uuid("LineItem", _line_id(order, line)),
+                "partner_line_item_id": _partner_line(order, line),
+                "quantity": quantity,
+                "sku": line.item.sku,
+                "is_kit_component": False,
+                "created_at": at,
+            }
+            for line, quantity in _goods(order, step)
+        ],
+        "ready_to_ship": 1,
+    }
+
+
+def _tote(order: Order, step: Step) -> int:
+    return 14_000_000 + order.n * 2 + step.shipment
+
+
+def _picked(order: Order, step: Step) -> dict[str, Any]:
+    tote = _tote(order, step)
+    return {
+        "webhook_type": "Tote Complete",
+        "completed_at": _at(step.at),
+        "totes": [
+            {
+                "tote_id": str(tote),
+                "tote_name": f"Tote-{tote}",
+                "tote_uuid": _uuid("Tote", tote),
+                "tote_barcode": str(tote),
+                "orders": [
+                    {
+                        **_named(order),
+                        "gift_note": "",
+                        "items": [
+                            {
+                                "quantity": quantity,
+                                "sku": line.item.sku,
+                                "line_item_id": _line_id(order, line),
+                                "weight": "0.50 lb",
+                                "height": "4.00 in",
+                                "width": "6.00 in",
+                                "length": "8.00 in",
+                            }
+                            for line, quantity in _goods(order, step)
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _packed(order: Order, step: Step) -> dict[str, Any]:
+    tote, named = _tote(order, step), _named(order)
+    return {
+        "webhook_type": "Order Packed Out",
+        "tote_id": str(tote),
+        "tote_uuid": _uuid("Tote", tote),
+        "tote_name": f"Tote-{tote}",
+        **named,
+        "packed_at": _at(step.at),
+        "created_at": _at(step.at),
+        "items": [
+            {
+                "order_id": named["order_id"],
+                "order_uuid": named["order_uuid"],
+                "line_item_id": _line_id(order, line),
+                "pick_id": _line_id(order, line) * 2 + step.shipment,
+                "quantity": quantity,
+                "sku": line.item.sku,
+            }
+            for line, quantity in _goods(order, step)
+        ],
+    }
+
+
+def _shared(order: Order, shipment: Shipment) -> list[list[tuple[Line, int]]]:
+    """What is in each parcel: every second line in the second one."""
+    pairs = zip(order.lines, shipment.quantities, strict=True)
+    goods = [(line, q) for line, q in pairs if q]
+    count = len(shipment.packages)
+    return [goods[place::count] for place in range(count)]
+
+
+def _shipped(order: Order, step: Step) -> dict[str, Any]:
+    shipment = order.shipments[step.shipment]
+    name = 263_000_000 + order.n * 2 + step.shipment
+    named = _named(order)
+
+    def item(line: Line, quantity: int, place: int) -> dict[str, Any]:
+        return {
+            "id": _partner_line(order, line),
+            "shiphero_id": _line_id(order, line),
+            "partner_line_item_id": _partner_line(order, line),
+            "quantity": quantity,
+            "sku": line.item.sku,
+            "serial_numbers": [],
+            "package": f"Package #{place + 1}",
+            "lot_id": None,
+        }
+
+    boxes = [
+        [item(line, quantity, place) for line, quantity in goods]
+        for place, goods in enumerate(_shared(order, shipment))
+    ]
+    carrier, method = order.carrier.name, order.carrier.method
+    size = {"length": 12, "width": 10, "height": 8, "weight": 6.5}
+    packages = [
+        {
+            "name": f"Package #{place + 1}",
+            **size,
+            "line_items": boxes[place],
+            "shipping_label": {
+                "tracking_number": package.tracking,
+                "carrier": carrier,
+                "shipping_method": method,
+                "created_at": _at(shipment.scans[0].at),
+                "status": "valid",
+            },
+        }
+        for place, package in enumerate(shipment.packages)
+    ]
+    customer = order.customer
+    return {
+        "test": "0",
+        "webhook_type": "Shipment Update",
+        "fulfillment": {
+            "shipment_id": name,
+            "shipment_uuid": _uuid("Shipment", name),
+            **WAREHOUSE,
+            "webhook_type": "Shipment Update",
+            **named,
+            "tracking_number": shipment.packages[0].tracking,
+            "line_items": [entry for box in boxes for entry in box],
+            "packages": packages,
+            "custom_tracking_url": "",
+            "shipping_method": method,
+            "shipping_carrier": carrier,
+            "shipping_address": {
+                "name": customer.name,
+                "address_city": customer.city,
+                "address_zip": customer.postcode,
+                "address_state": customer.state,
+                "address_country": "US",
+            },
+            "package": size,
+            "completed": step.shipment == len(order.shipments) - 1,
+            "created_at": _at(step.at),
+            "order_gift_note": "",
+        },
+    }
+
+
+def _cancelled(order: Order, step: Step) -> dict[str, Any]:
+    return {
+        "webhook_type": "Order Canceled",
+        **_named(order),
+        "fulfillment-status": "canceled",
+        "shop_name": "public-api",
+        "shop_order_number": document_numbers.sales_order(order.n),
+        "updated_at": _at(step.at),
+    }
+
+
+def _unknown(order: Order, step: Step) -> dict[str, Any]:
+    """A word that no document knows."""
+    return {
+        "webhook_type": "Order Quarantined",
+        **_named(order),
+        **WAREHOUSE,
+        "reason": "awaiting inspection",
+        "created_at": _at(step.at),
+    }
+
+
+def _returned(order: Order, step: Step) -> dict[str, Any]:
+    place, quantity = order.returned or (0, 0)
+    line, name = order.lines[place], 3_300_000 + order.n
+    return {
+        "test": "0",
+        "webhook_type": "Return Update",
+        "return_id": name,
+        "return_uuid": _uuid("Return", name),
+        "status": "complete",
+        "reason": "Ordered by mistake",
+        "items": [
+            {
+                "id": name * 2,
+                "uuid": _uuid("ReturnItem", name * 2),
+                "quantity": quantity,
+                "quantity_received": quantity,
+                "sku": line.item.sku,
+                "item_reason": "Ordered by mistake",
+                "restock": quantity,
+                "partner_line_item_id": _partner_line(order, line),
+                "warehouse_id": WAREHOUSE["warehouse_id"],
+            }
+        ],
+        **_named(order),
+        "shop_name": "public-api",
+        "created_at": _at(step.at),
+        "label_type": "Self Return",
+        "label_cost": "0.00",
+        "picked_up": True,
+        "tracking_number": None,
+        "date_used": None,
+    }

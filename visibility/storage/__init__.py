@@ -1,0 +1,1 @@
+"""Loading and locking that several stages share."""

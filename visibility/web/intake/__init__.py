@@ -1,0 +1,1 @@
+"""The webhook and event intake: plain ASGI beside Django."""
