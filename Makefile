@@ -1,8 +1,9 @@
-.PHONY: install run test check bench soak shots
+.PHONY: install run test test-full check bench soak screenshots
 install: ; python3 manage.py version
 run: ; python3 manage.py up
 test: ; python3 manage.py test
+test-full: ; python3 manage.py test --full
 check: test ; .ci/checks
 bench: ; python3 manage.py bench
 soak: ; python3 manage.py soak
-shots: ; python3 manage.py shots
+screenshots: ; python3 manage.py screenshots

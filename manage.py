@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Every command of Throughline; `up` and `test` need nothing but Python to begin with."""
+"""Run the commands of Throughline. `up` and `test` only need Python; they install the rest."""
 
 import os
 import sys
 
-# This file must still parse on Python 3.8, so that the sentence below is what people read.
+# This file must parse on Python 3.8, so that old versions print the message below.
 if sys.version_info < (3, 11):
     sys.exit(
         "Python 3.11 or newer is needed; this is %d.%d (%s)."
@@ -18,7 +18,9 @@ def main() -> int:
     from visibility.launcher import bootstrap
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
-    bootstrap.ensure(here, development=command in {"test", "shots", "bench", "soak"})
+    bootstrap.ensure_environment(
+        here, development=command in {"test", "screenshots", "bench", "soak"}
+    )
     if command == "up":
         from visibility.launcher import up
 
@@ -32,14 +34,14 @@ def main() -> int:
 
         return bench.main(sys.argv[2:])
     if command == "soak":
-        from tests.faults import soak
+        from tests.processes.faults import soak
 
         return soak.main(sys.argv[2:])
     from visibility.launcher import instance
 
-    # `import-ocel` is the module import_ocel.
+    # Accept `import-ocel` for the module import_ocel.
     sys.argv[1:2] = [command if command.startswith("-") else command.replace("-", "_")]
-    sys.argv = instance.connect(sys.argv)
+    sys.argv = instance.connect_to_instance(sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -1,14 +1,14 @@
-"""The systems on the shelf, loaded once."""
+"""All connectors, loaded once."""
 
 from collections.abc import Mapping
 from functools import cache
 
 import connectors.systems
 from connectors.sdk.connector import Connector
-from connectors.sdk.registry import load
+from connectors.sdk.registry import load_plugins
 
 
 @cache
 def systems() -> Mapping[str, type[Connector]]:
-    """Every connector by its slug."""
-    return load(connectors.systems, Connector, entry="connector")
+    """Return every connector class by its slug."""
+    return load_plugins(connectors.systems, Connector, entry="connector")

@@ -1,28 +1,48 @@
-"""What every test needs: plain static files, and the clock of the database."""
+"""Fixtures of all tests: static files without hashes, empty partitions, the database clock."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests import shifted_clock
+from tests.effort import FULL
 from tests.product import empty_partitions
 from visibility.db.clock import database_now
+
+# More examples in a full run; a deadline per example would fail on a busy machine.
+hypothesis.settings.register_profile("normal", max_examples=100, deadline=None)
+hypothesis.settings.register_profile("full", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("full" if FULL else "normal")
+
+
+@pytest.fixture(scope="session")
+def run_seed(request: pytest.FixtureRequest) -> int:
+    """The seed of the run, which pytest-randomly prints and `-p randomly_seed=` repeats."""
+    return int(request.config.getoption("randomly_seed", 0))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The test database has a clock that can be shifted."""
+    shifted_clock.prepare_database()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests empty their tables; the audit refuses that, but for those who test just this."""
+    """Let tests empty the audit table, which a trigger prevents. Tests of the trigger enable it."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE visibility_auditentry DISABLE TRIGGER audit_is_kept")
+        cursor.execute("ALTER TABLE visibility_auditentry DISABLE TRIGGER audit_append_only")
 
 
 @pytest.fixture(autouse=True)
 def _plain_static_files(settings: Settings) -> None:
-    """Hashed names need a collected folder; the pages under test do not."""
+    """Serve static files under plain names: hashed names need `collectstatic`."""
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     settings.STORAGES = {
         **settings.STORAGES,
@@ -32,7 +52,7 @@ def _plain_static_files(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_partitions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Django empties the tables it manages; the partitioned ones are ours."""
+    """Empty the partitioned tables: Django only empties the tables that it manages."""
     yield
     marker = request.node.get_closest_marker("django_db")
     if marker and marker.kwargs.get("transaction"):
@@ -41,5 +61,5 @@ def _empty_partitions(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def now(db: None) -> datetime:
-    """The database's time."""
+    """The current time of the database."""
     return database_now()

@@ -1,4 +1,4 @@
-"""The product's own processes, started for a test on the test database and stopped by pid."""
+"""Run the product's processes on the test database."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def database_url() -> str:
-    """The test database as an address."""
+    """The URL of the test database."""
     d = connection.settings_dict
     host = d["HOST"]
     return (
@@ -32,7 +32,7 @@ def database_url() -> str:
 
 
 class Product:
-    """Web, worker and scheduler as real processes."""
+    """The product as real processes: web, worker and beat."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -52,8 +52,8 @@ class Product:
         }
 
     def manage(self, *arguments: str) -> str:
-        """Run a management command; its output."""
-        done = subprocess.run(
+        """Run a management command and return its output."""
+        result = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment,
@@ -62,20 +62,20 @@ class Product:
             check=False,
             timeout=180,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def start(self, *names: str) -> None:
-        """Start some of `web worker beat` and wait for the web to answer."""
-        lines = {
-            "web": plan.web("127.0.0.1", self.port),
-            "worker": plan.WORKER,
-            "beat": plan.scheduler(str(self.folder / "beat")),
+        """Start some of `web worker beat`; wait until the web server responds."""
+        commands = {
+            "web": plan.web_command("127.0.0.1", self.port),
+            "worker": plan.WORKER_COMMAND,
+            "beat": plan.scheduler_command(str(self.folder / "beat")),
         }
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", *lines[name]],
+                [sys.executable, "-m", *commands[name]],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -84,33 +84,33 @@ class Product:
             )
             log.close()
         if "web" in names:
-            self._await_web()
+            self._wait_for_web()
 
-    def _await_web(self) -> None:
+    def _wait_for_web(self) -> None:
         for _ in range(200):
             with suppress(httpx2.HTTPError):
                 if httpx2.get(f"{self.url}/healthz", timeout=2).status_code == 200:
                     return
             time.sleep(0.1)
-        raise AssertionError(f"the web did not start:\n{self.log('web')}")
+        raise AssertionError(f"the web server did not start:\n{self.log('web')}")
 
     def kill(self, name: str) -> None:
-        """kill -9."""
+        """Kill a process with SIGKILL."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def alive(self) -> set[str]:
-        """The names of those that run."""
+    def running_names(self) -> set[str]:
+        """The names of the running processes."""
         return {name for name, process in self._running.items() if process.poll() is None}
 
     def log(self, name: str) -> str:
-        """What the process wrote."""
+        """The end of a process's log."""
         path = self.folder / f"{name}.log"
         return path.read_text()[-4000:] if path.exists() else ""
 
     def stop(self) -> None:
-        """Stop everything that runs."""
+        """Stop all processes."""
         for process in self._running.values():
             process.terminate()
         for process in self._running.values():
@@ -129,19 +129,19 @@ def empty_partitions() -> None:
 
 
 def empty_tables() -> None:
-    """Forget whatever a product of several tests has committed."""
+    """Empty all tables after tests that commit, which pytest-django does not roll back."""
     call_command("flush", interactive=False, verbosity=0)
     empty_partitions()
 
 
 def free_port() -> int:
-    """A port nobody has now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def signed(secret: str, body: bytes) -> Mapping[str, str]:
+def cloudevents_headers(secret: str, body: bytes) -> Mapping[str, str]:
     """Headers of the generic CloudEvents source."""
     return {
         "authorization": f"Bearer {secret}",

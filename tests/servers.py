@@ -1,4 +1,8 @@
-"""Pytest plugin, loaded before the settings are read: throw-away PostgreSQL and Valkey."""
+"""Pytest plugin: throw-away PostgreSQL and Valkey, started only if the selected tests need them.
+
+The controller decides before the settings are read, from the paths it was called with: `tests/unit`
+needs no server. The workers of pytest-xdist inherit its environment.
+"""
 
 import atexit
 import os
@@ -7,38 +11,59 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 
-from visibility.launcher import embedded
-from visibility.launcher.layout import Place, settle
-from visibility.launcher.process import Child, last_lines, spawn
+import pytest
+
+from tests.lanes import needs_servers
+from visibility.launcher import embedded_servers
+from visibility.launcher.layout import ServerLayout, prepare_layout
+from visibility.launcher.process import ChildProcess, last_lines, start_process
 
 PREFIX = "throughline-test-"
 LIMIT_SECONDS = 60
+# Nothing answers at these addresses: a unit test that needs a server fails at once.
+NO_SERVERS = {
+    "DATABASE_URL": "postgresql:///none?host=/the-unit-lane-has-no-database",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
 
 
-def prepare() -> None:
+# A wrapper runs before the other plugins' own hooks, of which pytest-django's reads the settings.
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Start the servers, or block them."""
+    known = early_config.known_args_namespace
+    prepare(servers=not known.collectonly and needs_servers(known.file_or_dir))
+    return (yield)
+
+
+def prepare(*, servers: bool = True) -> None:
     """Give this process and those it starts servers of their own, unless both were given."""
     # Each process of pytest-xdist inherits the servers and keeps to its own keys.
     os.environ["REDIS_PREFIX"] = f"tl-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-    given = {name for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)}
+    if not servers:
+        os.environ.update(NO_SERVERS)
+    given = {name for name in NO_SERVERS if os.environ.get(name)}
     if len(given) == 2:
         if "DATA_DIR" not in os.environ:
             os.environ["DATA_DIR"] = str(_folder())
         return
     data = _folder()
     os.environ["DATA_DIR"] = str(data)
-    place = settle(data, postgres="DATABASE_URL" not in given, valkey="REDIS_URL" not in given)
-    atexit.register(_remove, place.state, os.getpid())
+    layout = prepare_layout(
+        data, postgres="DATABASE_URL" not in given, valkey="REDIS_URL" not in given
+    )
+    atexit.register(_remove, layout.state_folder, os.getpid())
     pipe, _ = os.pipe()
     if "DATABASE_URL" not in given:
-        os.environ["DATABASE_URL"] = _start_postgres(place, pipe)
+        os.environ["DATABASE_URL"] = _start_postgres(layout, pipe)
     if "REDIS_URL" not in given:
-        os.environ["REDIS_URL"] = _start_valkey(place, pipe)
+        os.environ["REDIS_URL"] = _start_valkey(layout, pipe)
 
 
 def _folder() -> Path:
@@ -71,52 +96,59 @@ def _alive(number: int) -> bool:
     return True
 
 
-def _start_postgres(place: Place, pipe: int) -> str:
-    initdb = embedded.initdb(place, careless=True)
+def _start_postgres(layout: ServerLayout, pipe: int) -> str:
+    initdb = embedded_servers.initdb_step(layout, disposable=True)
     if initdb is not None:
-        _spawn(initdb, place, pipe).wait()
-        embedded.keep_draft(place)
-    url = embedded.database_url(place, name="postgres")
+        _spawn(initdb, layout, pipe).wait()
+        embedded_servers.activate_data_folder(layout)
+    url = embedded_servers.database_url(layout, name="postgres")
     _serve(
-        embedded.postgres(place, careless=True), place, pipe, lambda: embedded.database_answers(url)
+        embedded_servers.postgres_server(layout, disposable=True),
+        layout,
+        pipe,
+        lambda: embedded_servers.database_answers(url),
     )
-    embedded.create_database(place)
-    return embedded.database_url(place)
+    embedded_servers.create_database(layout)
+    return embedded_servers.database_url(layout)
 
 
-def _start_valkey(place: Place, pipe: int) -> str:
-    _serve(embedded.valkey(place), place, pipe, lambda: embedded.valkey_answers(place))
-    return embedded.redis_url(place)
+def _start_valkey(layout: ServerLayout, pipe: int) -> str:
+    _serve(
+        embedded_servers.valkey_server(layout),
+        layout,
+        pipe,
+        lambda: embedded_servers.valkey_answers(layout),
+    )
+    return embedded_servers.redis_url(layout)
 
 
-def _spawn(child: Child, place: Place, pipe: int) -> "subprocess.Popen[bytes]":
-    return spawn(child, log=_log(child, place), pipe=pipe)
+def _spawn(child: ChildProcess, layout: ServerLayout, pipe: int) -> "subprocess.Popen[bytes]":
+    return start_process(child, log=_log(child, layout), pipe=pipe)
 
 
-def _log(child: Child, place: Place) -> Path:
-    return place.state / f"{child.name}.log"
+def _log(child: ChildProcess, layout: ServerLayout) -> Path:
+    return layout.state_folder / f"{child.name}.log"
 
 
-def _serve(child: Child, place: Place, pipe: int, answers: Callable[[], bool]) -> None:
-    process = _spawn(child, place, pipe)
+def _serve(
+    child: ChildProcess, layout: ServerLayout, pipe: int, answers: Callable[[], bool]
+) -> None:
+    process = _spawn(child, layout, pipe)
     # pytest's own hooks do not run after a usage error.
     atexit.register(_stop, process, child, os.getpid())
     until = time.monotonic() + LIMIT_SECONDS
     while not answers():
         if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"{child.name} did not start:\n{last_lines(_log(child, place))}")
+            raise RuntimeError(f"{child.name} did not start:\n{last_lines(_log(child, layout))}")
         time.sleep(0.02)
 
 
-def _stop(process: "subprocess.Popen[bytes]", child: Child, owner: int) -> None:
+def _stop(process: "subprocess.Popen[bytes]", child: ChildProcess, owner: int) -> None:
     if os.getpid() != owner:
         return
     with suppress(ProcessLookupError):
         process.send_signal(child.stop_signal)
     try:
-        process.wait(child.patience.total_seconds())
+        process.wait(child.stop_timeout.total_seconds())
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-prepare()

@@ -1,14 +1,14 @@
-"""The one Django app."""
+"""Configure the Django app."""
 
 from django.apps import AppConfig
 
 
 class VisibilityConfig(AppConfig):
-    """Everything that is not a connector."""
+    """The Django app `visibility`: everything except the connectors."""
 
     name = "visibility"
     verbose_name = "Throughline"
 
     def ready(self) -> None:
-        """Make the Celery application the current one, wherever a task is rung for."""
+        """Load the Celery application, so that every process enqueues tasks through it."""
         import visibility.celery  # noqa: F401

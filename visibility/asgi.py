@@ -1,4 +1,4 @@
-"""One process: the intake in plain ASGI, the socket, and Django for everything else."""
+"""ASGI entry point: intake in plain ASGI, live sockets in Channels, Django for the rest."""
 
 import os
 from typing import Any
@@ -9,36 +9,39 @@ import django
 from django.core.asgi import get_asgi_application
 
 django.setup()
-pages = get_asgi_application()
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from visibility import gc_tuning  # noqa: E402
-from visibility.web.intake.cloudevents import EVENTS_PATH, Events  # noqa: E402
-from visibility.web.intake.sources import Gate  # noqa: E402
-from visibility.web.intake.webhooks import PREFIX, Hooks  # noqa: E402
-from visibility.web.live.consumer import socket  # noqa: E402
+from visibility.web.intake.cloudevents import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
+from visibility.web.intake.sources import SourceCache  # noqa: E402
+from visibility.web.intake.webhooks import PREFIX, WebhookEndpoint  # noqa: E402
+from visibility.web.live.routing import websocket_application  # noqa: E402
 
-gc_tuning.settle()
-_gate: Gate | None = None
-_hooks: Hooks | None = None
-_events: Events | None = None
-
-
-def intake() -> tuple[Hooks, Events]:
-    """The intake of this process, made when the loop first asks for it."""
-    global _gate, _hooks, _events
-    if _hooks is None or _events is None:
-        _gate = Gate()
-        _hooks, _events = Hooks(_gate), Events(_gate)
-    return _hooks, _events
+gc_tuning.freeze_loaded_objects()
+_source_cache: SourceCache | None = None
+_webhooks: WebhookEndpoint | None = None
+_events: CloudEventsEndpoint | None = None
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Route by kind and path."""
-    if scope["type"] == "websocket":
-        await socket(scope, receive, send)
-    elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
-        await intake()[0](scope, receive, send)
-    elif scope["type"] == "http" and scope["path"] == EVENTS_PATH and scope["method"] == "POST":
-        await intake()[1](scope, receive, send)
+def intake_applications() -> tuple[WebhookEndpoint, CloudEventsEndpoint]:
+    """The intake endpoints, created inside the event loop by the first request."""
+    global _source_cache, _webhooks, _events
+    if _webhooks is None or _events is None:
+        _source_cache = SourceCache()
+        _webhooks, _events = WebhookEndpoint(_source_cache), CloudEventsEndpoint(_source_cache)
+    return _webhooks, _events
+
+
+async def http_application(scope: Any, receive: Any, send: Any) -> None:
+    """Route intake past Django's handler, which costs more than storing the message."""
+    if scope["path"].startswith(PREFIX):
+        await intake_applications()[0](scope, receive, send)
+    elif scope["path"] == EVENTS_PATH and scope["method"] == "POST":
+        await intake_applications()[1](scope, receive, send)
     else:
-        await pages(scope, receive, send)
+        await django_application(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": http_application, "websocket": websocket_application})

@@ -1,15 +1,19 @@
-"""The Celery application: queues are doorbells, PostgreSQL is the memory."""
+"""The Celery application. Tasks only wake the workers up; all state is in PostgreSQL."""
 
 import os
+from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from django.conf import settings
+
+from visibility.pipeline.jobs import DEFAULT_QUEUE, JOBS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
 
 CONFIGURATION: dict[str, Any] = {
-    # kombu has its own word for a socket path
+    # kombu has its own URL scheme for a socket path.
     "broker_url": settings.REDIS_URL.replace("unix://", "redis+socket://", 1),
     "broker_connection_retry_on_startup": True,
     "broker_transport_options": {
@@ -20,30 +24,34 @@ CONFIGURATION: dict[str, Any] = {
         "visibility_timeout": 60,
     },
     "task_ignore_result": True,
-    "task_default_queue": "throughline",
-    # Master data has a queue of its own, so that it never stands before orders.
-    "task_routes": {"visibility.master_data": {"queue": "master"}},
+    "task_default_queue": DEFAULT_QUEUE,
+    "task_routes": {job.task_name: {"queue": job.queue} for job in JOBS},
     "task_publish_retry": False,
     "worker_prefetch_multiplier": 1,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "enable_utc": True,
-    # Bells in case none rang: every entry only looks for work that is due.
+    # Each job looks for due work itself, so a task that waited for a full interval can expire.
     "beat_schedule": {
-        "advance": {"task": "visibility.advance", "schedule": 2.0, "options": {"expires": 2}},
-        "fold": {"task": "visibility.fold", "schedule": 2.0, "options": {"expires": 2}},
-        "sweep": {"task": "visibility.sweep", "schedule": 2.0, "options": {"expires": 2}},
-        "collect": {"task": "visibility.collect", "schedule": 3.0, "options": {"expires": 3}},
-        "poll": {"task": "visibility.poll", "schedule": 3.0, "options": {"expires": 3}},
-        "deliver": {"task": "visibility.deliver", "schedule": 3.0, "options": {"expires": 3}},
-        "master": {"task": "visibility.master_data", "schedule": 3.0, "options": {"expires": 3}},
-        "partitions": {"task": "visibility.partitions", "schedule": 3600.0},
+        job.name: {
+            "task": job.task_name,
+            "schedule": float(job.every),
+            "options": {"expires": job.every},
+        }
+        for job in JOBS
+        if job.every is not None
     },
 }
 
 app = Celery("visibility")
 app.conf.update(CONFIGURATION, imports=["visibility.pipeline.tasks"])
-# The scheduler only rings: it loads neither Django's models nor our tasks.
-bells = Celery("visibility", fixups=[], set_as_current=False)
-bells.conf.update(CONFIGURATION)
+# The scheduler only sends tasks by name. It loads neither Django's models nor the tasks.
+scheduler_app = Celery("visibility", fixups=[], set_as_current=False)
+scheduler_app.conf.update(CONFIGURATION)
+
+
+@setup_logging.connect
+def configure_logging(**_: object) -> None:
+    """Log as the web processes do. With a receiver, Celery adds no handlers of its own."""
+    dictConfig(settings.LOGGING)

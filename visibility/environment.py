@@ -1,11 +1,14 @@
-"""Typed readers of the environment; `NAME_FILE` names a file that holds the value."""
+"""Read typed values from the environment.
+
+`NAME_FILE` may name a file that contains the value of `NAME`. An invalid value raises `SystemExit`.
+"""
 
 import os
 from pathlib import Path
 
 
-def text(name: str, *, default: str) -> str:
-    """The value of `name`, or the content of the file named by `name_FILE`."""
+def env_text(name: str, *, default: str) -> str:
+    """The value of `name`, or the content of the file in `name_FILE`, or `default`."""
     path = os.environ.get(f"{name}_FILE")
     if path:
         try:
@@ -15,18 +18,18 @@ def text(name: str, *, default: str) -> str:
     return os.environ.get(name, default)
 
 
-def integer(name: str, *, default: int) -> int:
-    """A whole number."""
-    value = text(name, default=str(default))
+def env_integer(name: str, *, default: int) -> int:
+    """The value of `name` as an integer."""
+    value = env_text(name, default=str(default))
     try:
         return int(value)
     except ValueError:
         raise SystemExit(f"{name} must be a whole number, not {value!r}") from None
 
 
-def boolean(name: str, *, default: bool) -> bool:
-    """`1 true yes on` or `0 false no off`."""
-    value = text(name, default=str(default)).lower()
+def env_boolean(name: str, *, default: bool) -> bool:
+    """The value of `name` as a boolean: `1 true yes on` or `0 false no off`."""
+    value = env_text(name, default=str(default)).lower()
     if value in {"1", "true", "yes", "on"}:
         return True
     if value in {"0", "false", "no", "off", ""}:
@@ -34,6 +37,6 @@ def boolean(name: str, *, default: bool) -> bool:
     raise SystemExit(f"{name} must be true or false, not {value!r}")
 
 
-def items(name: str, *, default: str) -> list[str]:
-    """A list, separated by commas."""
-    return [item.strip() for item in text(name, default=default).split(",") if item.strip()]
+def env_list(name: str, *, default: str) -> list[str]:
+    """The value of `name` as a list, separated by commas."""
+    return [item.strip() for item in env_text(name, default=default).split(",") if item.strip()]

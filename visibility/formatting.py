@@ -1,51 +1,96 @@
-"""Lengths of time and moments in words, as every page says them."""
+"""Format durations, dates and numbers as text for people, in US style.
 
-from datetime import datetime, timedelta
+Plain Python without Django settings: callers pass the time zone as an IANA name.
+"""
+
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
+# Moments closer to now than this are "just now".
+JUST_NOW = timedelta(seconds=5)
 
 
-def span(length: timedelta) -> str:
-    """The two largest units: `2 d 4 h`, `4 h 5 min`, `35 min`, `20 s`; without sign."""
-    left = abs(int(length.total_seconds()))
-    days, hours, minutes = left // 86_400, left // 3_600 % 24, left // 60 % 60
+def format_duration(length: timedelta) -> str:
+    """The two largest units without a sign: `2 d 4 h`, `4 h 5 min`, `35 min`, `20 s`."""
+    seconds = abs(int(length.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
     if days:
-        pair = ((days, "d"), (hours, "h"))
+        units = ((days, "d"), (hours, "h"))
     elif hours:
-        pair = ((hours, "h"), (minutes, "min"))
+        units = ((hours, "h"), (minutes, "min"))
     else:
-        pair = ((minutes, "min"), (0, ""))
-    return " ".join(f"{many} {word}" for many, word in pair if many) or f"{left} s"
+        units = ((minutes, "min"), (0, ""))
+    return " ".join(f"{amount} {unit}" for amount, unit in units if amount) or f"{seconds} s"
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """`2 h 5 min ago`, `in 12 min`, `just now`."""
-    passed = now - moment
-    if abs(passed) < timedelta(seconds=5):
+def format_relative_time(moment: datetime, now: datetime) -> str:
+    """`2 h 5 min ago`, `in 12 min` or `just now`."""
+    elapsed = now - moment
+    if abs(elapsed) < JUST_NOW:
         return "just now"
-    return f"{span(passed)} ago" if passed > timedelta(0) else f"in {span(passed)}"
+    return (
+        f"{format_duration(elapsed)} ago"
+        if elapsed > timedelta(0)
+        else f"in {format_duration(elapsed)}"
+    )
 
 
-def local(moment: datetime) -> datetime:
-    """In the organisation's own zone."""
-    return moment.astimezone(ZoneInfo(settings.TIME_ZONE))
+def format_date(day: date, *, weekday: bool = True, year: bool = False) -> str:
+    """`Tue, Mar 3`; `Mar 3` without the weekday; `Tue, Mar 3, 2026` with the year."""
+    text = f"{day:%b} {day.day}"
+    if weekday:
+        text = f"{day:%a}, {text}"
+    return f"{text}, {day.year}" if year else text
 
 
-def clock(moment: datetime) -> str:
-    """`Mon 3 Nov 14:03`, in the organisation's zone."""
-    at = local(moment)
-    return f"{at:%a} {at.day} {at:%b %H:%M}"
+def format_timestamp(moment: datetime, zone: str) -> str:
+    """`Mon, Nov 3, 14:03` in the time zone."""
+    local = in_zone(moment, zone)
+    return f"{format_date(local.date())}, {local:%H:%M}"
 
 
-def midnight(now: datetime) -> datetime:
-    """When today began, in the organisation's zone."""
-    return local(now).replace(hour=0, minute=0, second=0, microsecond=0)
+def in_zone(moment: datetime, zone: str) -> datetime:
+    """The same instant in the time zone."""
+    return moment.astimezone(ZoneInfo(zone))
 
 
-def many(number: int | Decimal) -> str:
-    """`12 400`, with spaces that don't break; whole where it is whole."""
+def start_of_day(now: datetime, zone: str) -> datetime:
+    """Midnight at the start of the current day in the time zone."""
+    return in_zone(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def date_in_zone(moment: datetime, zone: str) -> date:
+    """The date of a moment in the time zone; midnight UTC means a date without a time."""
+    is_bare_date = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+    return moment.date() if is_bare_date else in_zone(moment, zone).date()
+
+
+def format_date_in_zone(moment: datetime, zone: str) -> str:
+    """The date of a moment in the time zone as `Tue, Mar 3`."""
+    return format_date(date_in_zone(moment, zone))
+
+
+def format_number(number: int | Decimal) -> str:
+    """`12,400`; one decimal place if the number is not whole."""
     if isinstance(number, Decimal) and number != number.to_integral_value():
-        return f"{number:,.1f}".replace(",", "\u202f")
-    return f"{int(number):,}".replace(",", "\u202f")
+        return f"{number:,.1f}"
+    return f"{int(number):,}"
+
+
+def pluralize(number: int, noun: str, plural: str = "") -> str:
+    """`1 line`, `1,329 lines`; `plural` is needed where it is not the noun with an `s`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def format_percent(fraction: float | Decimal) -> str:
+    """A fraction of one as `95.7%`."""
+    return f"{Decimal(str(fraction)) * 100:.1f}%"
+
+
+CHANNEL_LABELS = {"edi": "EDI", "inside": "Inside sales", "web": "Web"}
+
+
+def channel_label(code: str) -> str:
+    """A sales channel as people read it; a code without a label is returned unchanged."""
+    return CHANNEL_LABELS.get(code.lower(), code)

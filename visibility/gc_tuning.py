@@ -1,13 +1,16 @@
-"""Python looks for rings of dead objects ever again among all that live: most of it in vain."""
+"""Tune the cyclic garbage collector for long-running processes."""
 
 import gc
 
-# So many new objects before the youngest are looked at; Python's own number is 700.
-NEW = 20_000
+# Allocations minus deallocations that trigger a collection; Python's default is 700.
+GENERATION_0_THRESHOLD = 20_000
 
 
-def settle() -> None:
-    """A process has loaded what it keeps: leave that alone, and look less often at the rest."""
+def freeze_loaded_objects() -> None:
+    """Exclude all loaded objects from collection and collect less often.
+
+    Call it once, after a process has loaded its modules.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW, 10, 10)
+    gc.set_threshold(GENERATION_0_THRESHOLD, 10, 10)

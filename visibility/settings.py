@@ -1,72 +1,73 @@
-"""Every setting, read once from the environment; a wrong value stops the start with a sentence."""
+"""All settings, read once from the environment. An invalid value stops the start with a message."""
 
 import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from visibility.environment import boolean, integer, items, text
+from visibility.environment import env_boolean, env_integer, env_list, env_text
+from visibility.logging_config import FORMATS, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Demonstration data: one-click sign-in by role, no second factor. Never set this in production.
-DEMO = boolean("DEMO", default=False)
-DEBUG = boolean("DEBUG", default=False)
-DATA_DIR = Path(text("DATA_DIR", default=str(BASE_DIR / "var")))
+# Demo data: one-click sign-in by role, no second factor. Never set this in production.
+DEMO = env_boolean("DEMO", default=False)
+DEBUG = env_boolean("DEBUG", default=False)
+DATA_DIR = Path(env_text("DATA_DIR", default=str(BASE_DIR / "var")))
 
-SECRET_KEY = text("SECRET_KEY", default="")
+SECRET_KEY = env_text("SECRET_KEY", default="")
 if not SECRET_KEY:
     key_file = DATA_DIR / "secret.key"
     SECRET_KEY = key_file.read_text().strip() if key_file.is_file() else ""
 if len(SECRET_KEY) < 32:
     raise SystemExit(
         "SECRET_KEY is missing or shorter than 32 characters. Set SECRET_KEY (or SECRET_KEY_FILE), "
-        "or start with `python3 manage.py up`, which makes one."
+        "or start with `python3 manage.py up`, which creates one."
     )
 
-ALLOWED_HOSTS = items("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]")
-CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS", default="")
-PUBLIC_URL = text("PUBLIC_URL", default="http://127.0.0.1:8000")
-# Where a trace can be looked at, such as https://tempo.example/trace/{trace_id}.
-TRACE_URL = text("TRACE_URL", default="")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", default="")
+PUBLIC_URL = env_text("PUBLIC_URL", default="http://127.0.0.1:8000")
+# The URL of a trace viewer, such as https://tempo.example/trace/{trace_id}.
+TRACE_URL = env_text("TRACE_URL", default="")
 if TRACE_URL and not (TRACE_URL.startswith(("http://", "https://")) and "{trace_id}" in TRACE_URL):
-    raise SystemExit("TRACE_URL must be a http(s) address with {trace_id} in it")
-# Behind a proxy that ends TLS: cookies are marked secure and the proxy's scheme header is believed.
-BEHIND_TLS = boolean("BEHIND_TLS", default=False)
+    raise SystemExit("TRACE_URL must be an http(s) URL that contains {trace_id}")
+# Behind a proxy that terminates TLS: cookies are secure and X-Forwarded-Proto is trusted.
+BEHIND_TLS = env_boolean("BEHIND_TLS", default=False)
 
 
-def database(url: str) -> dict[str, Any]:
+def database_settings(url: str) -> dict[str, Any]:
     """`postgresql://user:password@host:port/name`; a socket folder goes in `?host=/folder`."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise SystemExit(f"DATABASE_URL must begin with postgresql://, not {parts.scheme}://")
-    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    parsed_url = urlsplit(url)
+    if parsed_url.scheme not in {"postgres", "postgresql"}:
+        raise SystemExit(f"DATABASE_URL must begin with postgresql://, not {parsed_url.scheme}://")
+    query = dict(pair.split("=", 1) for pair in parsed_url.query.split("&") if "=" in pair)
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(query.get("host", parts.hostname or "")),
-        "PORT": str(parts.port or query.get("port", "")),
+        "NAME": unquote(parsed_url.path.lstrip("/")),
+        "USER": unquote(parsed_url.username or ""),
+        "PASSWORD": unquote(parsed_url.password or ""),
+        "HOST": unquote(query.get("host", parsed_url.hostname or "")),
+        "PORT": str(parsed_url.port or query.get("port", "")),
         "CONN_HEALTH_CHECKS": True,
         # Django's pool, not CONN_MAX_AGE: under ASGI the latter runs out of connections.
         "OPTIONS": {
-            # After a failure the pool tries again at once when somebody asks, instead of after a
-            # pause that has grown with the outage.
+            # After an outage, reconnect at the next request. By default, the pool first waits for
+            # a pause that grows with the outage.
             "pool": {
                 "min_size": 1,
                 "max_size": DATABASE_POOL,
                 "timeout": 5,
                 "reconnect_timeout": 1,
             },
-            # A network that swallows everything must not hold anybody for hours.
+            # A network that drops all packets must not block a process for hours.
             "connect_timeout": 3,
             "keepalives_idle": 20,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
-            # Our statements are short: compiling them, or a process to help, takes longer.
-            # The server notices within a minute that a client's machine is gone, and frees locks.
+            # Statements are short: JIT compilation and parallel workers would cost more time.
+            # With the keepalives, the server detects a lost client within a minute and frees locks.
             "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=5 "
             "-c tcp_keepalives_count=3 -c lock_timeout=10s -c timezone=UTC -c jit=off "
             "-c max_parallel_workers_per_gather=0 -c idle_in_transaction_session_timeout=30s",
@@ -74,10 +75,10 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASE_POOL = integer("DATABASE_POOL", default=10)
-DATABASE_URL = text("DATABASE_URL", default="postgresql:///visibility")
-REDIS_URL = text("REDIS_URL", default="redis://127.0.0.1:6379/0")
-DATABASES = {"default": database(DATABASE_URL)}
+DATABASE_POOL = env_integer("DATABASE_POOL", default=10)
+DATABASE_URL = env_text("DATABASE_URL", default="postgresql:///visibility")
+REDIS_URL = env_text("REDIS_URL", default="redis://127.0.0.1:6379/0")
+DATABASES = {"default": database_settings(DATABASE_URL)}
 
 INSTALLED_APPS = [
     "visibility.apps.VisibilityConfig",
@@ -93,7 +94,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
-    "visibility.web.security_headers.SecurityHeaders",
+    "visibility.web.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -102,7 +103,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "visibility.web.database_unavailable.DatabaseAway",
+    "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"
 ASGI_APPLICATION = "visibility.asgi.application"
@@ -116,7 +117,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "visibility.web.context_processors.frame",
+                "visibility.web.context_processors.page_context",
             ],
         },
     }
@@ -137,11 +138,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
-# The organisation's own zone: days of the KPIs, times on the screens.
-TIME_ZONE = text("TIME_ZONE", default="UTC")
+# The organization's time zone, for KPI days and for times on screens.
+TIME_ZONE = env_text("TIME_ZONE", default="UTC")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(text("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATIC_ROOT = Path(env_text("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -158,14 +159,14 @@ if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
 
-EMAIL_HOST = text("EMAIL_HOST", default="")
-EMAIL_PORT = integer("EMAIL_PORT", default=25)
-EMAIL_HOST_USER = text("EMAIL_HOST_USER", default="")
-EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD", default="")
-EMAIL_USE_TLS = boolean("EMAIL_USE_TLS", default=False)
+EMAIL_HOST = env_text("EMAIL_HOST", default="")
+EMAIL_PORT = env_integer("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env_text("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env_boolean("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = text("EMAIL_FROM", default="throughline@localhost")
-# Without a mail server, mails are kept as files, so that nothing is silently unsent.
+DEFAULT_FROM_EMAIL = env_text("EMAIL_FROM", default="throughline@localhost")
+# Without a mail server, emails are written to files, so that none is lost silently.
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
     if EMAIL_HOST
@@ -173,27 +174,20 @@ EMAIL_BACKEND = (
 )
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 
-CHANNEL_LAYERS = {
-    "default": {
-        # The pub/sub layer: the core layer closes idle sockets after 5 s with redis-py 8.
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": text("REDIS_PREFIX", default="throughline")},
-    }
-}
-REDIS_PREFIX = text("REDIS_PREFIX", default="throughline")
+REDIS_PREFIX = env_text("REDIS_PREFIX", default="throughline")
 
-# Intake limits (bytes, seconds). The answers beyond them are in docs/pipeline.md.
-MAX_BODY = integer("MAX_BODY", default=1_048_576)
-MAX_FILE_BODY = integer("MAX_FILE_BODY", default=10_485_760)
-MAX_INFLATED = integer("MAX_INFLATED", default=10_485_760)
-BODY_TIMEOUT = integer("BODY_TIMEOUT", default=20)
-# Messages a second one source may send before it is told 429; a burst of twice as many is fine.
-SOURCE_RATE = integer("SOURCE_RATE", default=2_000)
+# Intake limits (bytes, seconds). docs/pipeline.md lists the responses beyond them.
+MAX_BODY = env_integer("MAX_BODY", default=1_048_576)
+MAX_FILE_BODY = env_integer("MAX_FILE_BODY", default=10_485_760)
+MAX_INFLATED = env_integer("MAX_INFLATED", default=10_485_760)
+BODY_TIMEOUT = env_integer("BODY_TIMEOUT", default=20)
+# Messages per second that one source may send before it gets 429. Bursts may be twice as large.
+SOURCE_RATE = env_integer("SOURCE_RATE", default=2_000)
 
-# Private addresses pollers may call, as host:port (on-premises systems live there).
-OUTGOING_ALLOWED = items("OUTGOING_ALLOWED", default="")
+# Private addresses that pollers may call, as host:port (for on-premises systems).
+OUTGOING_ALLOWED = env_list("OUTGOING_ALLOWED", default="")
 if DEMO and (DATA_DIR / "run" / "demo.json").is_file():
-    # The simulated ERP of the demonstration, and no other address of this machine.
+    # Only the simulated ERP of the demo, and no other port of this machine.
     erp_port = json.loads((DATA_DIR / "run" / "demo.json").read_text())["erp_port"]
     OUTGOING_ALLOWED.append(f"127.0.0.1:{erp_port}")
 
@@ -203,7 +197,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "visibility.web.api.problems.handler",
+    "EXCEPTION_HANDLER": "visibility.web.api.problems.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
 }
 SPECTACULAR_SETTINGS = {
@@ -216,12 +210,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"}
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": text("LOG_LEVEL", default="INFO")},
-}
+LOG_FORMAT = env_text("LOG_FORMAT", default="logfmt")
+if LOG_FORMAT not in FORMATS:
+    raise SystemExit(f"LOG_FORMAT must be one of {', '.join(FORMATS)}, not {LOG_FORMAT!r}")
+LOGGING = logging_settings(level=env_text("LOG_LEVEL", default="INFO"), log_format=LOG_FORMAT)

@@ -1,4 +1,4 @@
-"""All addresses; the hooks and the socket are mounted in `asgi.py`."""
+"""All URLs of Django. `asgi.py` mounts the webhooks and the WebSocket."""
 
 from django.urls import include, path
 

@@ -1,1 +1,1 @@
-"""What connectors are made of: the canonical model, HTTP, signatures, parsing."""
+"""Building blocks of connectors: canonical events, HTTP values, signatures, parsers."""

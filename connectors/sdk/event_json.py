@@ -1,305 +1,234 @@
-"""Our own event data as JSON: what a system sends that has no connector of its own."""
+"""Converts Throughline event data (see `event_schema`) to canonical events."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from connectors.sdk.codec import format_decimal, format_rfc3339
+from connectors.sdk.event_schema import DATES
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
     Flag,
-    Identifier,
-    Line,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
-    iso,
-    issued,
-    plain,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason
-from connectors.sdk.timestamps import Moment, instant
+from connectors.sdk.identifiers import clean_number, parse_issuer_setting
+from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure}
 ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
-KNOWN = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
-DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
-# Settings of every source that sends this data.
+EVENT_TYPES = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
+# Settings of every connector that reads this data.
 SETTINGS: Mapping[str, str] = {
-    "order_number": "Whose number order.number is, such as sales_order@erp (default: its own).",
-    "prefix": "What stands before the event types, such as com.acme. before order.received.",
-    "zone": "The IANA time zone of times without an offset; without it they are refused.",
-}
-_NUMBER = {"type": ["string", "number"], "description": "exact; as text or as a number"}
-_TEXT = {"type": ["string", "number"], "maxLength": 200}
-
-
-def _object(description: str, **properties: Any) -> dict[str, Any]:
-    """Text alone is the number; an object says more."""
-    return {
-        "description": description,
-        "anyOf": [_TEXT, {"type": "object", "properties": properties}],
-    }
-
-
-SCHEMA: Mapping[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "Throughline event data",
-    "type": "object",
-    "anyOf": [
-        {"required": [name]}
-        for name in ("order", "shipment", "packages", "tracking", "invoice", "return")
-    ],
-    "properties": {
-        "key": {**_TEXT, "description": "names the fact; told again, it has the same key"},
-        "order": _object(
-            "the order; text alone is its number",
-            number={**_TEXT, "description": "the sender's number, see the setting order_number"},
-            po={**_TEXT, "description": "the customer's purchase order number"},
-            customer={**_TEXT, "description": "the customer's number; it makes the PO unique"},
-            customer_name=_TEXT,
-            id={**_TEXT, "description": "the sender's own technical id"},
-            channel=_TEXT,
-        ),
-        "shipment": _object(
-            "the shipment; text alone is its number", number=_TEXT, id=_TEXT, bol=_TEXT, pro=_TEXT
-        ),
-        "packages": {
-            "type": "array",
-            "items": _object(
-                "a package; text alone is its tracking number", tracking=_TEXT, sscc=_TEXT
-            ),
-        },
-        "tracking": {
-            "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
-            "description": "tracking numbers, one package each",
-        },
-        "invoice": _object("the invoice, of credit.issued the credit memo", number=_TEXT, id=_TEXT),
-        "return": _object("the return; text alone is the RMA", number=_TEXT, id=_TEXT),
-        "lines": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "anyOf": [{"required": ["line_id"]}, {"required": ["sku"]}],
-                "properties": {
-                    "line_id": _TEXT,
-                    "sku": _TEXT,
-                    "description": {"type": "string"},
-                    "unit": {"type": "string", "default": "EA"},
-                    "price": _NUMBER,
-                    **{measure.value: _NUMBER for measure in Measure},
-                },
-            },
-        },
-        "part": {
-            **_TEXT,
-            "description": "what the quantities are totals of: absent for the whole order, "
-            "else for example `shipment 4711`; parts add up",
-        },
-        "revision": {**_TEXT, "description": "sortable; of two tellings the higher one counts"},
-        "corrects": {
-            "type": "array",
-            "items": _TEXT,
-            "description": "keys of earlier events that this one withdraws",
-        },
-        "attributes": {
-            "type": "object",
-            "properties": {
-                name.value: {"type": ["string", "number"]}
-                | ({"description": "an ISO 8601 date or time"} if name in DATES else {})
-                for name in Attribute
-            },
-        },
-    },
+    "order_number": "The number range of order.number, such as sales_order@erp (default: its own).",
+    "prefix": "The prefix of event types, such as com.acme. in com.acme.order.received.",
+    "zone": "The IANA time zone of times without an offset. Without it they are rejected.",
 }
 
 
-def event_type(word: str, config: Mapping[str, str]) -> EventType | None:
-    """Our event type of a sender's word, None where it is none of ours."""
-    return KNOWN.get(word.removeprefix(config.get("prefix", "")))
+def event_type(type_name: str, config: Mapping[str, str]) -> EventType | None:
+    """Return the event type of a sender's type name, or None if it is unknown."""
+    return EVENT_TYPES.get(type_name.removeprefix(config.get("prefix", "")))
 
 
-def unknown(word: str, path: str) -> PayloadError:
-    """What to say of a word that is none of ours and whose data names nothing we track."""
+def unknown_type_error(type_name: str, path: str) -> PayloadError:
+    """The error for an unknown type whose data refers to no tracked object."""
     return PayloadError(
-        Reason.MAPPING,
+        ParkReason.MAPPING,
         path,
-        f"{word[:80]!r} is none of our event types and names no order, shipment or invoice",
+        f"unknown event type {type_name[:80]!r}, and no order, shipment or invoice is given",
     )
 
 
-def read(
+def parse_event(
     data: Node,
     *,
-    word: str,
+    type_name: str,
     path: str,
     key: str,
-    at: Moment | None,
+    at: ParsedTime | None,
     config: Mapping[str, str],
     source: str,
-    scope: str = "",
+    key_prefix: str = "",
 ) -> CanonicalEvent:
-    """The event that `data` (see SCHEMA) tells.
+    """Convert `data` (see `event_schema.SCHEMA`) to an event. Raises PayloadError.
 
-    `word` is the sender's type, found at `path`; `scope` stands before the keys.
+    `type_name` is the sender's event type, at `path` of the document. `key_prefix` is prepended to
+    all keys.
     """
-    known = event_type(word, config)
+    known_type = event_type(type_name, config)
     if not isinstance(data.value, dict):
-        if known is None:
-            raise unknown(word, path)
-        raise PayloadError(Reason.SCHEMA, data.path or "data", "expected an object")
-    credit = known is EventType.CREDIT_ISSUED
-    objects = _objects(data, config, source, credit=credit)
+        if known_type is None:
+            raise unknown_type_error(type_name, path)
+        raise PayloadError(ParkReason.SCHEMA, data.path or "data", "expected an object")
+    is_credit = known_type is EventType.CREDIT_ISSUED
+    objects = _objects(data, config, source, credit=is_credit)
     if not objects:
-        if known is None:
-            raise unknown(word, path)
+        if known_type is None:
+            raise unknown_type_error(type_name, path)
         raise PayloadError(
-            Reason.REFERENCE, data.path or "data", f"{word} names no order, shipment or invoice"
+            ParkReason.REFERENCE,
+            data.path or "data",
+            f"{type_name} refers to no order, shipment or invoice",
         )
-    corrects = tuple(f"{scope}{n.as_text()}" for n in data.items("corrects"))
+    corrects = tuple(f"{key_prefix}{n.as_text()}" for n in data.items("corrects"))
     return CanonicalEvent(
-        type=known or EventType.UNMAPPED,
-        key=f"{scope}{data.text('key') or key}",
-        occurred_at=at.at if at else None,
+        type=known_type or EventType.UNMAPPED,
+        key=f"{key_prefix}{data.text('key') or key}",
+        occurred_at=at.time if at else None,
         objects=objects,
-        lines=_lines(data, known, corrects),
-        part=data.text("part"),
+        lines=_lines(data, known_type, corrects),
+        scope=data.text("part"),
         attributes=_attributes(data, config),
         revision=data.text("revision"),
-        raw_type="" if known else word,
-        flags=(*(at.flags if at else ()), *((Flag.SANITISED,) * data.sanitised)),
+        raw_type="" if known_type else type_name,
+        flags=(*(at.flags if at else ()), *((Flag.SANITIZED,) * data.was_sanitized)),
         corrects=corrects,
     )
 
 
-def _text(named: Node, member: str) -> str:
-    """Text alone is a thing's number; as an object it has members."""
-    if named.value is None:
+def _identifier_text(node: Node, member: str) -> str:
+    """Return a member of an object, or plain text as its number."""
+    if node.value is None:
         return ""
-    if isinstance(named.value, dict):
-        return identifying(named.text(member))
-    return identifying(named.as_text()) if member == "number" else ""
+    if isinstance(node.value, dict):
+        return clean_number(node.text(member))
+    return clean_number(node.as_text()) if member == "number" else ""
 
 
 def _objects(
     data: Node, config: Mapping[str, str], source: str, *, credit: bool
-) -> tuple[Ref, ...]:
-    shipped = data.at("shipment")
+) -> tuple[ObjectReference, ...]:
+    shipment_node = data.get("shipment")
     shipment = [
-        *_named(shipped, Scheme.SHIPMENT, source),
+        *_own_identifiers(shipment_node, IdentifierScheme.SHIPMENT, source),
         *(
-            Identifier(scheme, text, strong=False)
-            for scheme in (Scheme.BOL, Scheme.PRO)
-            if (text := _text(shipped, scheme.value))
+            EventIdentifier(scheme, text, strong=False)
+            for scheme in (IdentifierScheme.BOL, IdentifierScheme.PRO)
+            if (text := _identifier_text(shipment_node, scheme.value))
         ),
     ]
-    bill = Scheme.CREDIT_MEMO if credit else Scheme.INVOICE
-    found = [
-        Ref(kind, tuple(ids))
+    invoice_scheme = IdentifierScheme.CREDIT_MEMO if credit else IdentifierScheme.INVOICE
+    refs = [
+        ObjectReference(kind, tuple(ids))
         for kind, ids in (
-            (ObjectKind.ORDER, _order(data.at("order"), config, source)),
+            (ObjectKind.ORDER, _order_identifiers(data.get("order"), config, source)),
             (ObjectKind.SHIPMENT, shipment),
-            (ObjectKind.INVOICE, _named(data.at("invoice"), bill, source)),
-            (ObjectKind.RETURN, _named(data.at("return"), Scheme.RMA, source)),
+            (ObjectKind.INVOICE, _own_identifiers(data.get("invoice"), invoice_scheme, source)),
+            (ObjectKind.RETURN, _own_identifiers(data.get("return"), IdentifierScheme.RMA, source)),
         )
         if ids
     ]
-    return (*found, *_packages(data))
+    return (*refs, *_packages(data))
 
 
-def _named(named: Node, scheme: Scheme, source: str) -> list[Identifier]:
-    ids = ((scheme, _text(named, "number")), (Scheme.SOURCE_ID, _text(named, "id")))
-    return [Identifier(kind, text, source) for kind, text in ids if text]
+def _own_identifiers(node: Node, scheme: IdentifierScheme, source: str) -> list[EventIdentifier]:
+    ids = (
+        (scheme, _identifier_text(node, "number")),
+        (IdentifierScheme.SOURCE_ID, _identifier_text(node, "id")),
+    )
+    return [EventIdentifier(kind, text, source) for kind, text in ids if text]
 
 
-def _order(order: Node, config: Mapping[str, str], source: str) -> list[Identifier]:
+def _order_identifiers(
+    order: Node, config: Mapping[str, str], source: str
+) -> list[EventIdentifier]:
     try:
         setting = config.get("order_number", "")
-        scheme, issuer = issued(setting, (Scheme.ORDER_NUMBER, source))
+        scheme, issuer = parse_issuer_setting(setting, (IdentifierScheme.ORDER_NUMBER, source))
     except ValueError as error:
-        raise PayloadError(Reason.MAPPING, "settings", str(error)) from None
-    found = []
-    if number := _text(order, "number"):
-        found.append(Identifier(scheme, number, issuer))
-    if po := _text(order, "po"):
-        customer = _text(order, "customer")
-        found.append(Identifier(Scheme.CUSTOMER_PO, po, customer, strong=bool(customer)))
-    if own := _text(order, "id"):
-        found.append(Identifier(Scheme.SOURCE_ID, own, source))
-    return found
+        raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+    identifiers = []
+    if number := _identifier_text(order, "number"):
+        identifiers.append(EventIdentifier(scheme, number, issuer))
+    if po := _identifier_text(order, "po"):
+        customer = _identifier_text(order, "customer")
+        identifiers.append(
+            EventIdentifier(IdentifierScheme.CUSTOMER_PO, po, customer, strong=bool(customer))
+        )
+    if source_id := _identifier_text(order, "id"):
+        identifiers.append(EventIdentifier(IdentifierScheme.SOURCE_ID, source_id, source))
+    return identifiers
 
 
-def _packages(data: Node) -> list[Ref]:
-    found: list[tuple[Identifier, ...]] = []
+def _packages(data: Node) -> list[ObjectReference]:
+    packages: list[tuple[EventIdentifier, ...]] = []
     for node in data.items("packages"):
         if isinstance(node.value, dict):
-            schemes = (Scheme.TRACKING, Scheme.SSCC)
-            ids = [(s, identifying(node.text(s.value))) for s in schemes]
+            schemes = (IdentifierScheme.TRACKING, IdentifierScheme.SSCC)
+            ids = [(s, clean_number(node.text(s.value))) for s in schemes]
         else:
-            ids = [(Scheme.TRACKING, identifying(node.as_text()))]
-        found.append(tuple(Identifier(scheme, text) for scheme, text in ids if text))
-    tracking = data.at("tracking")
-    several = tracking.elements() if isinstance(tracking.value, list) else [tracking]
-    for number in map(identifying, (node.as_text() for node in several)):
-        if number and not any(i.value == number for ids in found for i in ids):
-            found.append((Identifier(Scheme.TRACKING, number),))
-    return [Ref(ObjectKind.PACKAGE, ids) for ids in dict.fromkeys(found) if ids]
+            ids = [(IdentifierScheme.TRACKING, clean_number(node.as_text()))]
+        packages.append(tuple(EventIdentifier(scheme, text) for scheme, text in ids if text))
+    tracking = data.get("tracking")
+    tracking_nodes = tracking.elements() if isinstance(tracking.value, list) else [tracking]
+    for number in map(clean_number, (node.as_text() for node in tracking_nodes)):
+        if number and not any(i.value == number for ids in packages for i in ids):
+            packages.append((EventIdentifier(IdentifierScheme.TRACKING, number),))
+    return [ObjectReference(ObjectKind.PACKAGE, ids) for ids in dict.fromkeys(packages) if ids]
 
 
-def _lines(data: Node, known: EventType | None, corrects: Sequence[str]) -> tuple[Line, ...]:
-    found: dict[str, Line] = {}
-    back = corrects or (known and known.value.startswith(("return.", "credit.")))
+def _lines(
+    data: Node, known_type: EventType | None, corrects: Sequence[str]
+) -> tuple[EventLine, ...]:
+    lines: dict[str, EventLine] = {}
+    allows_negative = corrects or (
+        known_type and known_type.value.startswith(("return.", "credit."))
+    )
     for node in data.items("lines"):
         sku = node.text("sku")
-        line_id = node.text("line_id") or sku or node.need("line_id")
-        if line_id in found:
-            raise PayloadError(Reason.MAPPING, node.path, f"line {line_id[:40]!r} stands twice")
-        told = {
+        line_id = node.text("line_id") or sku or node.required_text("line_id")
+        if line_id in lines:
+            raise PayloadError(ParkReason.MAPPING, node.path, f"duplicate line {line_id[:40]!r}")
+        quantities = {
             measure: quantity
             for measure in map(MEASURES.get, node.keys())
             if measure is not None and (quantity := node.decimal(measure)) is not None
         }
-        if not back and any(quantity < 0 for quantity in told.values()):
-            raise PayloadError(Reason.QUANTITY, node.path, "a quantity is negative")
-        found[line_id] = Line(
+        if not allows_negative and any(quantity < 0 for quantity in quantities.values()):
+            raise PayloadError(ParkReason.QUANTITY, node.path, "a quantity is negative")
+        lines[line_id] = EventLine(
             line_id=line_id,
             sku=sku,
             description=node.text("description"),
             unit=node.text("unit") or "EA",
             price=node.decimal("price"),
-            quantities=told,
+            quantities=quantities,
         )
-    return tuple(found.values())
+    return tuple(lines.values())
 
 
 def _attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, str]:
-    order = data.at("order")
-    found = {
-        Attribute.CHANNEL: _text(order, "channel"),
-        Attribute.CUSTOMER_NO: _text(order, "customer"),
-        Attribute.CUSTOMER_NAME: _text(order, "customer_name"),
+    order = data.get("order")
+    attributes = {
+        Attribute.CHANNEL: _identifier_text(order, "channel"),
+        Attribute.CUSTOMER_NO: _identifier_text(order, "customer"),
+        Attribute.CUSTOMER_NAME: _identifier_text(order, "customer_name"),
     }
-    told = data.at("attributes")
-    given = () if told.value is None else told.keys()
-    for name in map(ATTRIBUTES.get, given):
+    node = data.get("attributes")
+    keys = () if node.value is None else node.keys()
+    for name in map(ATTRIBUTES.get, keys):
         if name is None:
             continue
         if name in DATES:
-            found[name] = _date(told.at(name), config)
+            attributes[name] = _format_date(node.get(name), config)
         elif name is Attribute.TOTAL:
-            total = told.decimal(name)
-            found[name] = "" if total is None else plain(total)
-        elif told.has(name):
-            found[name] = told.text(name)
-    return {name: text for name, text in found.items() if text}
+            total = node.decimal(name)
+            attributes[name] = "" if total is None else format_decimal(total)
+        elif node.has(name):
+            attributes[name] = node.text(name)
+    return {name: text for name, text in attributes.items() if text}
 
 
-def _date(node: Node, config: Mapping[str, str]) -> str:
-    """A date as it is, a time in UTC."""
+def _format_date(node: Node, config: Mapping[str, str]) -> str:
+    """Return a date unchanged and a time in UTC."""
     text = node.as_text()
-    moment = instant(text, node.path, config.get("zone") or None)
-    if moment is None:
+    parsed = parse_timestamp(text, node.path, config.get("zone") or None)
+    if parsed is None:
         return ""
-    return text if Flag.DATE_ONLY in moment.flags else iso(moment.at)
+    return text if Flag.DATE_ONLY in parsed.flags else format_rfc3339(parsed.time)

@@ -1,19 +1,20 @@
-"""How numbers are compared: one rule per scheme; the written form is kept beside it."""
+"""Normalization of identifiers for comparison, check digits and look-alike characters."""
 
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from connectors.sdk.events import Scheme, identifying
+from connectors.sdk.events import IdentifierScheme
+from connectors.sdk.identifiers import clean_number
 
-BLANKS = re.compile(r"\s+")
+WHITESPACE = re.compile(r"\s+")
 SSCC_DIGITS = 18
-# The setting by which a source says which of its numbers it gives out again, and after how long.
-RECYCLES = "recycles"
-LONGEST_DAYS = 3_650
-# Many letters and digits of these look like plain ones.
-ALIKE = (
+# The source setting for number ranges that are reused, and after how many days without activity.
+REUSE_SETTING = "reused_after"
+MAX_REUSE_DAYS = 3_650
+# Unicode blocks with characters that look like ASCII letters or digits.
+LOOKALIKE_NAMES = (
     "CYRILLIC",
     "GREEK",
     "ARMENIAN",
@@ -27,101 +28,107 @@ ALIKE = (
 )
 
 
-def _plain(value: str) -> str:
-    return BLANKS.sub(" ", _upper(unicodedata.normalize("NFC", value))).strip()
+def _normalize_text(value: str) -> str:
+    return WHITESPACE.sub(" ", _upper_reversible(unicodedata.normalize("NFC", value))).strip()
 
 
-def _upper(value: str) -> str:
-    """Capitals, one for one: a dotless i or a long s stays itself and matches no plain letter."""
+def _upper_reversible(value: str) -> str:
+    """Upper-case reversible characters only: a dotless i or long s must not match ASCII I or S."""
     if value.isascii():
         return value.upper()
-    return "".join(big if (big := c.upper()).lower() == c else c for c in value)
+    return "".join(upper if (upper := c.upper()).lower() == c else c for c in value)
 
 
-def _solid(value: str) -> str:
-    return _plain(value).replace(" ", "").replace("-", "")
+def _without_separators(value: str) -> str:
+    return _normalize_text(value).replace(" ", "").replace("-", "")
 
 
-def _web(value: str) -> str:
-    return _plain(value).lstrip("#").strip()
+def _without_hash(value: str) -> str:
+    return _normalize_text(value).lstrip("#").strip()
 
 
-def _sscc(value: str) -> str:
-    digits = _solid(value).removeprefix("(00)")
+def _sscc_digits(value: str) -> str:
+    digits = _without_separators(value).removeprefix("(00)")
     return digits[2:] if len(digits) == SSCC_DIGITS + 2 and digits.startswith("00") else digits
 
 
-def _counted(value: str) -> str:
-    """An ERP's counter: one interface pads it with zeros, the next does not."""
-    text = _plain(value)
+def _without_padding(value: str) -> str:
+    """Normalize a counter of an ERP: some interfaces pad it with zeros, others do not."""
+    text = _normalize_text(value)
     return text.lstrip("0") or text if text.isascii() and text.isdecimal() else text
 
 
-# Leading zeros count everywhere else: two POs may differ by nothing but them.
-RULES: Mapping[Scheme, Callable[[str], str]] = {
-    Scheme.TRACKING: _solid,
-    Scheme.PRO: _solid,
-    Scheme.SSCC: _sscc,
-    Scheme.WEB_ORDER: _web,
-    Scheme.SALES_ORDER: _counted,
-    Scheme.DELIVERY: _counted,
-    Scheme.SOURCE_ID: lambda value: unicodedata.normalize("NFC", value).strip(),
+# All other schemes keep leading zeros: two POs may differ only by them.
+NORMALIZERS: Mapping[IdentifierScheme, Callable[[str], str]] = {
+    IdentifierScheme.TRACKING: _without_separators,
+    IdentifierScheme.PRO: _without_separators,
+    IdentifierScheme.SSCC: _sscc_digits,
+    IdentifierScheme.WEB_ORDER: _without_hash,
+    IdentifierScheme.SALES_ORDER: _without_padding,
+    IdentifierScheme.DELIVERY: _without_padding,
+    IdentifierScheme.SOURCE_ID: lambda value: unicodedata.normalize("NFC", value).strip(),
 }
 
 
-def normalise(scheme: Scheme, value: str) -> str:
-    """The form under which a number is stored and compared."""
-    return RULES.get(scheme, _plain)(value)
+def normalize(scheme: IdentifierScheme, value: str) -> str:
+    """Return the normalized form in which a number is stored and compared."""
+    return NORMALIZERS.get(scheme, _normalize_text)(value)
 
 
-def spellings(text: str) -> list[str]:
-    """Every normal form a number that a person typed may have, for searches."""
-    found = {normalise(scheme, text) for scheme in Scheme}
-    return sorted(form for form in found if form)
+def search_forms(text: str) -> list[str]:
+    """Return every normalized form that a typed number may have, for searches."""
+    forms = {normalize(scheme, text) for scheme in IdentifierScheme}
+    return sorted(form for form in forms if form)
 
 
-def recycling(setting: str) -> dict[Scheme, timedelta]:
-    """`order_number:365 invoice:400` -> days of silence by scheme. Raises ValueError."""
-    found = {}
-    for part in setting.replace(",", " ").split():
-        scheme, _, days = part.partition(":")
-        if scheme not in set(Scheme) or not days.isdecimal() or not 1 <= int(days) <= LONGEST_DAYS:
-            raise ValueError(f"{part!r} is not of the form scheme:days, as order_number:365 is")
-        found[Scheme(scheme)] = timedelta(days=int(days))
-    return found
+def parse_reuse_setting(setting: str) -> dict[IdentifierScheme, timedelta]:
+    """Parse `order_number:365 invoice:400` into {scheme: interval}. Raises ValueError."""
+    intervals = {}
+    for entry in setting.replace(",", " ").split():
+        scheme, _, days = entry.partition(":")
+        if (
+            scheme not in set(IdentifierScheme)
+            or not days.isdecimal()
+            or not 1 <= int(days) <= MAX_REUSE_DAYS
+        ):
+            raise ValueError(
+                f"{entry!r} is not of the form scheme:days, for example order_number:365"
+            )
+        intervals[IdentifierScheme(scheme)] = timedelta(days=int(days))
+    return intervals
 
 
-def names_something(value: str) -> bool:
-    """Whether a value is a number at all, and not `N/A`, `TBD`, `-` or `0`."""
-    return bool(identifying(value))
+def is_number(value: str) -> bool:
+    """Whether a value is a number and not a placeholder such as `N/A`, `TBD`, `-` or `0`."""
+    return bool(clean_number(value))
 
 
-def sound(scheme: Scheme, value: str) -> bool:
-    """Whether the number's own check digit agrees; most schemes have none."""
-    if scheme is not Scheme.SSCC:
+def has_valid_check_digit(scheme: IdentifierScheme, value: str) -> bool:
+    """Whether the check digit is valid (GS1 modulo 10). True for schemes without one."""
+    if scheme is not IdentifierScheme.SSCC:
         return True
-    digits = _sscc(value)
+    digits = _sscc_digits(value)
     if len(digits) != SSCC_DIGITS or not (digits.isascii() and digits.isdecimal()):
         return False
-    weighed = sum(int(d) * (3 if place % 2 == 0 else 1) for place, d in enumerate(digits))
-    # The check digit itself stands at an odd place and counts once.
-    return weighed % 10 == 0
+    weighted_sum = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(digits))
+    # The check digit is the last digit; at index 17 its weight is 1.
+    return weighted_sum % 10 == 0
 
 
-def confusable(value: str) -> bool:
-    """Whether it could be read as another number: unseen signs, or letters that look like ours."""
-    return any(_strange(c) for c in value if not c.isascii())
+def has_lookalike_characters(value: str) -> bool:
+    """Whether a value has invisible characters, or characters that look like ASCII ones."""
+    return any(_is_lookalike(c) for c in value if not c.isascii())
 
 
-def _strange(char: str) -> bool:
+def _is_lookalike(char: str) -> bool:
     if unicodedata.category(char)[0] == "C" or char in "\u2028\u2029":
         return True
     name = unicodedata.name(char, "")
-    return name.startswith(ALIKE)
+    return name.startswith(LOOKALIKE_NAMES)
 
 
-def visible(value: str) -> str:
-    """The value with everything unseen or foreign written out: `PO\\u202e11`."""
-    if not confusable(value):
+def escape_invisible(value: str) -> str:
+    """Escape invisible and non-ASCII characters of a look-alike value: `PO\\u202e11`."""
+    if not has_lookalike_characters(value):
         return value
     return "".join(c if c.isascii() and c.isprintable() else f"\\u{ord(c):04x}" for c in value)

@@ -1,4 +1,4 @@
-"""Reading OData v4 collections by their modification time: pages, cursor, token, plain refusals."""
+"""Poll OData v4 collections by modification time: paging, cursor and bearer tokens."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,24 +9,24 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from connectors.sdk.connector import Answer, Http, Page, PollError, Record
+from connectors.sdk.http import HttpClient, HttpResponse, PolledPage, PolledRecord, PollError
 from connectors.sdk.payload import Node, PayloadError, load_json
-from connectors.sdk.timestamps import instant
+from connectors.sdk.timestamps import parse_timestamp
 
-MODIFIED = "lastModifiedDateTime"
+MODIFIED_FIELD = "lastModifiedDateTime"
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """One collection, with the lines that are to come along."""
+class ODataCollection:
+    """A collection, and the navigation property of its lines to expand."""
 
     name: str
     expand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How much is asked for at once, how far back, and which header names the collection."""
+class ODataOptions:
+    """Page size, overlap, start date, and the header that carries the collection name."""
 
     page_size: int
     overlap: timedelta
@@ -35,180 +35,201 @@ class Options:
 
 
 @dataclass(slots=True)
-class Session:
-    """Requests with a bearer token; it is renewed once when the system calls it expired."""
+class ODataSession:
+    """Authorized requests. The bearer token is renewed once after a 401."""
 
-    http: Http
+    http: HttpClient
     secrets: Sequence[bytes]
     host: tuple[str, str]
     token_url: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
     _token: str = ""
-    _place: int = 0  # which secret is the token, where the secret itself is one
+    _secret_index: int = 0  # index of the secret in use when secrets are tokens
 
-    def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """The answer to a GET, if it is 200. Raises PollError."""
-        answer = self._ask(url, params, headers)
-        if answer.status == 401:
-            self._token, self._place = "", self._place + 1
-            answer = self._ask(url, params, headers)
-        if answer.status != 200:
-            _refused("the collection", answer)
-        return answer
+    def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> HttpResponse:
+        """Return the 200 response to a GET. Raises PollError."""
+        response = self._request(url, params, headers)
+        if response.status == 401:
+            self._token, self._secret_index = "", self._secret_index + 1
+            response = self._request(url, params, headers)
+        if response.status != 200:
+            _raise_status("the collection request", response)
+        return response
 
-    def _ask(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    def _request(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
         if urlsplit(url)[:2] != self.host:
-            raise PollError("the next page is on another host")
-        bearer = {"authorization": f"Bearer {self._bearer()}", **headers}
+            raise PollError("the next link points to another host")
+        authorized_headers = {"authorization": f"Bearer {self._get_token()}", **headers}
         try:
-            return self.http.get(url, params=params, headers=bearer)
+            return self.http.get(url, params=params, headers=authorized_headers)
         except ConnectionError as error:
-            raise PollError(f"no answer: {error}") from error
+            raise PollError(f"no response: {error}") from error
 
-    def _bearer(self) -> str:
+    def _get_token(self) -> str:
         if not self._token:
-            self._token = self._renew() if self.token_url else self._secret(self._place)
+            self._token = (
+                self._fetch_token() if self.token_url else self._secret(self._secret_index)
+            )
         return self._token
 
-    def _secret(self, place: int) -> str:
+    def _secret(self, index: int) -> str:
         if not self.secrets:
-            raise PollError("the source has no secret")
-        return self.secrets[place % len(self.secrets)].decode("utf-8", "replace")
+            raise PollError("this source has no secret")
+        return self.secrets[index % len(self.secrets)].decode("utf-8", "replace")
 
-    def _renew(self) -> str:
-        """OAuth client credentials; while a secret is being rotated the second one counts too."""
-        for place in range(max(len(self.secrets), 1)):
+    def _fetch_token(self) -> str:
+        """Get a token by OAuth client credentials. Tries each secret, as they may be rotating."""
+        for index in range(max(len(self.secrets), 1)):
             try:
-                answer = self.http.post_form(
-                    self.token_url, data={**self.form, "client_secret": self._secret(place)}
+                response = self.http.post_form(
+                    self.token_url, data={**self.form, "client_secret": self._secret(index)}
                 )
             except ConnectionError as error:
-                raise PollError(f"no answer from the token address: {error}") from error
-            if answer.status == 200:
-                return _document(answer).text("access_token") or _refused("the token", answer)
-        return _refused("the token", answer)
+                raise PollError(f"no response from the token URL: {error}") from error
+            if response.status == 200:
+                return _parse_response(response).text("access_token") or _raise_status(
+                    "the token request", response
+                )
+        return _raise_status("the token request", response)
 
 
 def poll(
-    session: Session, base_url: str, streams: Sequence[Stream], cursor: str, *, options: Options
-) -> Iterator[Page]:
-    """Every page of every stream, with the cursor that may be stored together with its rows.
+    session: ODataSession,
+    base_url: str,
+    streams: Sequence[ODataCollection],
+    cursor: str,
+    *,
+    options: ODataOptions,
+) -> Iterator[PolledPage]:
+    """Yield every page of every stream, with the cursor to store in the same transaction.
 
-    The cursor is the newest modification time seen of each stream. It comes from the data only and
-    moves only with rows: an error, a foreign page or rows out of order leave it where it was.
+    The cursor holds the newest modification time of each stream. Only rows advance it: an error, a
+    link to another host or rows out of order leave it unchanged.
     """
-    seen = _seen(cursor)
+    cursors = _parse_cursor(cursor)
     for stream in streams:
-        for records, newest in _pages(session, base_url, stream, seen.get(stream.name), options):
+        for records, newest in _pages(session, base_url, stream, cursors.get(stream.name), options):
             if newest:
-                seen[stream.name] = newest
-            yield Page(records, json.dumps(seen, sort_keys=True))
+                cursors[stream.name] = newest
+            yield PolledPage(records, json.dumps(cursors, sort_keys=True))
 
 
 def _pages(
-    session: Session, base_url: str, stream: Stream, after: str | None, options: Options
-) -> Iterator[tuple[tuple[Record, ...], str]]:
-    params = {"$orderby": f"{MODIFIED},id"}
-    if after or options.since:
-        start = _moment(after) - options.overlap if after else _moment(options.since)
+    session: ODataSession,
+    base_url: str,
+    stream: ODataCollection,
+    modified_since: str | None,
+    options: ODataOptions,
+) -> Iterator[tuple[tuple[PolledRecord, ...], str]]:
+    params = {"$orderby": f"{MODIFIED_FIELD},id"}
+    if modified_since or options.since:
+        start = (
+            _parse_modified(modified_since) - options.overlap
+            if modified_since
+            else _parse_modified(options.since)
+        )
         params["$filter"] = (
-            f"{MODIFIED} ge {start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03}Z"
+            f"{MODIFIED_FIELD} ge {start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03}Z"
         )
     if stream.expand:
         params["$expand"] = stream.expand
-    url, read, newest = f"{base_url.rstrip('/')}/{stream.name}", set[str](), after or ""
+    url, visited, newest = f"{base_url.rstrip('/')}/{stream.name}", set[str](), modified_since or ""
     rows: list[Node] = []
     while url:
-        read.add(url)
+        visited.add(url)
         headers = {"accept": "application/json", "prefer": f"odata.maxpagesize={options.page_size}"}
-        document = _document(session.get(url, params, headers))
-        before, rows = rows, _rows(document, stream)
-        if rows and [row.value for row in rows] == [row.value for row in before]:
-            raise PollError("the next page is the page before it once more")
-        newest = _newest(before[-1:], rows, newest)
+        document = _parse_response(session.get(url, params, headers))
+        previous_rows, rows = rows, _response_rows(document, stream)
+        if rows and [row.value for row in rows] == [row.value for row in previous_rows]:
+            raise PollError("the next page repeats the previous page")
+        newest = _newest_modification_time(previous_rows[-1:], rows, newest)
         yield tuple(_record(row, stream, options) for row in rows), newest
         url, params = document.text("@odata.nextLink"), {}
-        if url in read:
-            raise PollError("the answer names itself as its next page")
+        if url in visited:
+            raise PollError("the next link points to a page that was read already")
 
 
-def _seen(cursor: str) -> dict[str, str]:
+def _parse_cursor(cursor: str) -> dict[str, str]:
     if not cursor:
         return {}
     try:
-        found = json.loads(cursor)
-        for at in found.values():
-            _moment(at)
+        cursors = json.loads(cursor)
+        for at in cursors.values():
+            _parse_modified(at)
     except (ValueError, AttributeError):
-        raise PollError("the stored cursor can't be read") from None
-    return {str(name): str(at) for name, at in found.items()}
+        raise PollError("the stored cursor is invalid") from None
+    return {str(name): str(at) for name, at in cursors.items()}
 
 
-def _moment(text: str) -> datetime:
+def _parse_modified(text: str) -> datetime:
     try:
-        moment = instant(text, MODIFIED)
+        parsed = parse_timestamp(text, MODIFIED_FIELD)
     except PayloadError as error:
         raise PollError(str(error)) from None
-    if moment is None:
-        raise PollError(f"{MODIFIED} is empty")
-    return moment.at
+    if parsed is None:
+        raise PollError(f"{MODIFIED_FIELD} is empty")
+    return parsed.time
 
 
-def _document(answer: Answer) -> Node:
-    """The JSON object of an answer; anything else is no answer."""
+def _parse_response(response: HttpResponse) -> Node:
+    """Parse a response as a JSON object. Raises PollError for anything else."""
     try:
-        document = load_json(answer.body, max_keys=1_000_000)
+        document = load_json(response.body, max_keys=1_000_000)
     except PayloadError as error:
-        raise PollError(f"the answer is not JSON ({error})") from None
+        raise PollError(f"the response is not valid JSON ({error})") from None
     if not isinstance(document.value, dict):
-        raise PollError("the answer is not an object")
+        raise PollError("the response is not a JSON object")
     return document
 
 
-def _rows(document: Node, stream: Stream) -> list[Node]:
+def _response_rows(document: Node, stream: ODataCollection) -> list[Node]:
     try:
         if not document.has("value"):
-            raise PollError(f"the answer has no list of {stream.name}")
+            raise PollError(f"the response has no list of {stream.name}")
         rows = document.items("value")
         for row in rows:
-            row.need("id")
+            row.required_text("id")
     except PayloadError as error:
-        raise PollError(f"the list of {stream.name} can't be read ({error})") from None
+        raise PollError(f"the list of {stream.name} is invalid ({error})") from None
     return rows
 
 
-def _newest(last: Sequence[Node], rows: Sequence[Node], newest: str) -> str:
-    """The newest modification time after these rows, which follow `last` in the order asked for."""
-    before: datetime | None = None
-    best = _moment(newest) if newest else None
+def _newest_modification_time(last: Sequence[Node], rows: Sequence[Node], newest: str) -> str:
+    """Return the newest modification time. Raises PollError if rows are out of order."""
+    previous: datetime | None = None
+    newest_time = _parse_modified(newest) if newest else None
     for row in (*last, *rows):
-        text = row.text(MODIFIED)
+        text = row.text(MODIFIED_FIELD)
         if not text or text.startswith("0001-01-01"):
-            continue  # the system's word for "never"
-        at = _moment(text)
-        if before is not None and at < before:
-            raise PollError(f"the rows are not in the order of {MODIFIED}")
-        before = at
-        if best is None or at > best:
-            best, newest = at, text
+            continue  # 0001-01-01 means never modified
+        at = _parse_modified(text)
+        if previous is not None and at < previous:
+            raise PollError(f"the rows are not ordered by {MODIFIED_FIELD}")
+        previous = at
+        if newest_time is None or at > newest_time:
+            newest_time, newest = at, text
     return newest
 
 
-def _record(row: Node, stream: Stream, options: Options) -> Record:
-    parts = (stream.name, row.text("id"), row.text(MODIFIED), row.text("@odata.etag"))
-    return Record(" ".join(filter(None, parts)), _written(row.value), {options.header: stream.name})
+def _record(row: Node, stream: ODataCollection, options: ODataOptions) -> PolledRecord:
+    key_fields = (stream.name, row.text("id"), row.text(MODIFIED_FIELD), row.text("@odata.etag"))
+    return PolledRecord(
+        " ".join(filter(None, key_fields)), _encode_row(row.value), {options.header: stream.name}
+    )
 
 
-def _written(value: Any) -> bytes:
-    """The row as JSON again; decimals keep every digit they came with."""
+def _encode_row(value: Any) -> bytes:
+    """Encode a row as JSON; decimals keep all their digits."""
     return orjson.dumps(value, default=lambda number: orjson.Fragment(format(number, "f")))
 
 
-def _refused(what: str, answer: Answer) -> NoReturn:
-    """The error for an answer that is none; it carries Retry-After where it is a number."""
-    headers = {name.lower(): text for name, text in answer.headers.items()}
+def _raise_status(request: str, response: HttpResponse) -> NoReturn:
+    """Raise PollError for an HTTP error, with Retry-After if it is a number of seconds."""
+    headers = {name.lower(): text for name, text in response.headers.items()}
     try:
-        wait = max(float(headers.get("retry-after", "")), 0.0)
+        retry_after = max(float(headers.get("retry-after", "")), 0.0)
     except ValueError:
-        wait = None
-    raise PollError(f"{what} was answered with {answer.status}", retry_after=wait)
+        retry_after = None
+    raise PollError(f"{request} returned HTTP {response.status}", retry_after=retry_after)

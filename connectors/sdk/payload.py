@@ -1,4 +1,4 @@
-"""Typed access to untrusted data: what fails names its path, its reason and what was expected."""
+"""Typed access to untrusted JSON. Errors carry the path, the reason and the expected type."""
 
 import json
 import re
@@ -7,18 +7,18 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
 
-# What no text column takes: NUL, and halves of surrogate pairs.
-UNFIT = re.compile("[\x00\ud800-\udfff]")
+# PostgreSQL text columns accept neither NUL nor lone surrogates.
+UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 64
 MAX_KEYS = 50_000
 MAX_STRING = 262_144
 MAX_DIGITS = 30
-# So many digits need no second look.
-PLAIN_DIGITS = 15
+# Up to this length a number needs no further checks.
+FAST_PATH_DIGITS = 15
 MAX_EXPONENT = 15
 
 
-class Reason(StrEnum):
+class ParkReason(StrEnum):
     """Why a message was parked."""
 
     EMPTY = "empty"
@@ -33,22 +33,17 @@ class Reason(StrEnum):
     IDENTIFIER = "identifier"
     REFERENCE = "reference"
     QUANTITY = "quantity"
-    UNIT = "unit"
-    CURRENCY = "currency"
     MEDIA = "media"
-    XML_FORBIDDEN = "xml_forbidden"
     EDI_ENVELOPE = "edi_envelope"
     CONFLICT = "conflict"
     JOIN_TOO_LARGE = "join_too_large"
-    RULE_ERROR = "rule_error"
-    TIMEOUT = "timeout"
     CRASH = "crash"
 
 
 class PayloadError(ValueError):
-    """The payload can't be read: `reason`, the `path` of the value, and a sentence for a person."""
+    """The payload is invalid: `reason`, the `path` of the value, and a `detail` for people."""
 
-    def __init__(self, reason: Reason, path: str, detail: str) -> None:
+    def __init__(self, reason: ParkReason, path: str, detail: str) -> None:
         super().__init__(
             f"{reason.value}: {path}: {detail}" if path else f"{reason.value}: {detail}"
         )
@@ -57,38 +52,41 @@ class PayloadError(ValueError):
         self.detail = detail
 
 
-def number(value: object, path: str) -> Decimal:
-    """A finite decimal: at most 30 digits and decimals, 15 zeros behind; commas are not read."""
+def parse_decimal(value: object, path: str) -> Decimal:
+    """Parse a finite decimal: at most 30 digits, exponent between -30 and 15, no separators.
+
+    Raises PayloadError.
+    """
     text = str(value).strip()
-    if len(text) <= PLAIN_DIGITS and text.isascii() and text.isdecimal():
+    if len(text) <= FAST_PATH_DIGITS and text.isascii() and text.isdecimal():
         return Decimal(text)
     try:
         result = Decimal(text)
     except InvalidOperation:
-        raise PayloadError(Reason.NUMBER, path, f"{text[:40]!r} is not a number") from None
-    # Python reads digits of every script, and a line of them between; no system means those.
+        raise PayloadError(ParkReason.NUMBER, path, f"{text[:40]!r} is not a number") from None
+    # Decimal() accepts non-ASCII digits and underscores. No system sends them on purpose.
     if not result.is_finite() or "_" in text or not text.isascii():
-        raise PayloadError(Reason.NUMBER, path, f"{text[:40]!r} is not a finite number")
+        raise PayloadError(ParkReason.NUMBER, path, f"{text[:40]!r} is not a finite number")
     _, digits, exponent = result.as_tuple()
     if len(digits) > MAX_DIGITS or not -MAX_DIGITS <= int(exponent) <= MAX_EXPONENT:
-        raise PayloadError(Reason.NUMBER, path, f"{text[:40]!r} has too many digits")
+        raise PayloadError(ParkReason.NUMBER, path, f"{text[:40]!r} has too many digits")
     return result
 
 
 def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
-    """The one JSON document of `body`. Numbers stay exact; a repeated key is an error.
+    """Parse `body` as a single JSON document. Numbers stay exact; a duplicate key is an error.
 
-    Raises PayloadError with `empty encoding syntax depth size number`. NUL and lone surrogates
-    become U+FFFD (PostgreSQL keeps neither) and `Node.sanitised` says so.
+    Raises PayloadError with reason empty, encoding, syntax, depth, size or number. NUL and lone
+    surrogates become U+FFFD, because PostgreSQL cannot store them; see `Node.was_sanitized`.
     """
     if not body.strip():
-        raise PayloadError(Reason.EMPTY, "", "the body is empty")
+        raise PayloadError(ParkReason.EMPTY, "", "the body is empty")
     if b"\0" in body[:4]:
-        raise PayloadError(Reason.ENCODING, "", "UTF-16 or UTF-32, not UTF-8")
+        raise PayloadError(ParkReason.ENCODING, "", "UTF-16 or UTF-32, not UTF-8")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PayloadError(Reason.ENCODING, "", f"not UTF-8 at byte {error.start}") from None
+        raise PayloadError(ParkReason.ENCODING, "", f"not UTF-8 at byte {error.start}") from None
     _check_depth(text)
     keys = 0
 
@@ -96,17 +94,17 @@ def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
         nonlocal keys
         keys += len(items)
         if keys > max_keys:
-            raise PayloadError(Reason.SIZE, "", f"more than {max_keys} keys")
-        found = dict(items)
-        if len(found) != len(items):
-            raise PayloadError(Reason.SYNTAX, "", "a key stands twice in one object")
-        return found
+            raise PayloadError(ParkReason.SIZE, "", f"more than {max_keys} keys")
+        members = dict(items)
+        if len(members) != len(items):
+            raise PayloadError(ParkReason.SYNTAX, "", "duplicate key in an object")
+        return members
 
-    def constant(word: str) -> NoReturn:
-        raise PayloadError(Reason.NUMBER, "", f"{word} is not a JSON number")
+    def constant(name: str) -> NoReturn:
+        raise PayloadError(ParkReason.NUMBER, "", f"{name} is not a JSON number")
 
     def exact(digits: str) -> Decimal:
-        return number(digits, "")
+        return parse_decimal(digits, "")
 
     try:
         value = json.loads(
@@ -117,13 +115,13 @@ def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
             parse_constant=constant,
         )
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise PayloadError(Reason.SYNTAX, "", f"{error.msg} at {where}") from None
+        position = f"line {error.lineno} column {error.colno}"
+        raise PayloadError(ParkReason.SYNTAX, "", f"{error.msg} at {position}") from None
     return Node(value, "", [False])
 
 
 def _check_depth(text: str) -> None:
-    """Refuse deep nesting before the parser sees it: it would raise RecursionError."""
+    """Reject deep nesting up front; json.loads would raise RecursionError."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth, inside, escaped = 0, False, False
@@ -140,107 +138,107 @@ def _check_depth(text: str) -> None:
         elif char in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise PayloadError(Reason.DEPTH, "", f"nested deeper than {MAX_DEPTH}")
+                raise PayloadError(ParkReason.DEPTH, "", f"nested deeper than {MAX_DEPTH}")
         elif char in "]}":
             depth -= 1
 
 
-def _plain(text: str) -> bool:
-    """Whether nothing has to be looked at twice: what almost all texts are."""
+def _is_clean(text: str) -> bool:
+    """Fast path: whether a text needs neither cleaning nor a length error."""
     return text.isascii() and "\0" not in text and len(text) <= MAX_STRING
 
 
 class Node:
-    """A value of a JSON document and its path. Reading asks for a type: that, or PayloadError."""
+    """A value of a JSON document with its path. Typed getters raise PayloadError on a mismatch."""
 
-    __slots__ = ("_dirty", "_place", "value")
+    __slots__ = ("_location", "_sanitized", "value")
 
     def __init__(
-        self, value: Any, place: "str | tuple[Node, str | int]", dirty: list[bool]
+        self, value: Any, location: "str | tuple[Node, str | int]", sanitized: list[bool]
     ) -> None:
         self.value = value
-        self._place = place
-        self._dirty = dirty  # one mark for the whole document
+        self._location = location
+        self._sanitized = sanitized  # shared by all nodes of the document
 
     @property
     def path(self) -> str:
-        """Where it stands, such as `order.lines[2].sku`; put together only when it is asked for."""
-        if isinstance(self._place, str):
-            return self._place
-        above, key = self._place
+        """The path, such as `order.lines[2].sku`. It is built on access because few are needed."""
+        if isinstance(self._location, str):
+            return self._location
+        parent, key = self._location
         if isinstance(key, int):
-            return f"{above.path}[{key}]"
-        return f"{above.path}.{key}" if above.path else key
+            return f"{parent.path}[{key}]"
+        return f"{parent.path}.{key}" if parent.path else key
 
     @property
-    def sanitised(self) -> bool:
-        """Whether any text read so far had characters that had to be replaced."""
-        return self._dirty[0]
+    def was_sanitized(self) -> bool:
+        """Whether characters were replaced in any text of the document read so far."""
+        return self._sanitized[0]
 
     def _fail(self, expected: str) -> NoReturn:
         got = "nothing" if self.value is None else type(self.value).__name__
         names = {"dict": "an object", "list": "a list", "str": "text", "Decimal": "a number"}
         raise PayloadError(
-            Reason.SCHEMA, self.path or "$", f"expected {expected}, got {names.get(got, got)}"
+            ParkReason.SCHEMA, self.path or "$", f"expected {expected}, got {names.get(got, got)}"
         )
 
-    def at(self, key: str) -> "Node":
-        """The member `key`; its value is None where it is absent."""
+    def get(self, key: str) -> "Node":
+        """Return the member `key`. Its value is None if the key is absent."""
         if not isinstance(self.value, dict):
             self._fail("an object")
-        return Node(self.value.get(key), (self, key), self._dirty)
+        return Node(self.value.get(key), (self, key), self._sanitized)
 
     def has(self, key: str) -> bool:
-        """Whether `key` is there with a value other than null."""
+        """Whether `key` is present and not null."""
         return isinstance(self.value, dict) and self.value.get(key) is not None
 
-    def child(self, key: str) -> "Node":
-        """The object at `key`; it must be there."""
-        node = self.at(key)
+    def required_object(self, key: str) -> "Node":
+        """Return the object at `key`. Raises PayloadError if there is none."""
+        node = self.get(key)
         if not isinstance(node.value, dict):
             node._fail("an object")
         return node
 
     def items(self, key: str) -> "list[Node]":
-        """The list at `key`, empty where it is absent or null."""
+        """Return the list at `key`; empty if absent or null."""
         if isinstance(self.value, dict) and self.value.get(key) is None:
             return []
-        return self.at(key).elements()
+        return self.get(key).elements()
 
     def elements(self) -> "list[Node]":
-        """This value as a list, empty for null."""
+        """Return this value as a list; empty for null."""
         if self.value is None:
             return []
         if not isinstance(self.value, list):
             self._fail("a list")
-        return [Node(item, (self, index), self._dirty) for index, item in enumerate(self.value)]
+        return [Node(item, (self, index), self._sanitized) for index, item in enumerate(self.value)]
 
     def keys(self) -> Iterator[str]:
-        """The member names of this object."""
+        """Return the keys of this object."""
         if not isinstance(self.value, dict):
             self._fail("an object")
         return iter(self.value)
 
     def text(self, key: str, default: str = "") -> str:
-        """Text at `key`, trimmed; a number is given as its exact digits; `default` if absent."""
+        """Return trimmed text at `key`, or `default` if absent. A number keeps its exact digits."""
         if isinstance(self.value, dict):
             value = self.value.get(key)
             if value is None:
                 return default
-            if isinstance(value, str) and _plain(value):
+            if isinstance(value, str) and _is_clean(value):
                 return value.strip()
-        return self.at(key).as_text(default)
+        return self.get(key).as_text(default)
 
-    def need(self, key: str) -> str:
-        """Text at `key`; it must be there and not blank."""
-        node = self.at(key)
-        found = node.as_text("")
-        if not found:
+    def required_text(self, key: str) -> str:
+        """Return trimmed text at `key`. Raises PayloadError if it is absent or blank."""
+        node = self.get(key)
+        text = node.as_text("")
+        if not text:
             node._fail("text")
-        return found
+        return text
 
     def as_text(self, default: str = "") -> str:
-        """This value as trimmed text."""
+        """Return this value as trimmed text, or `default` for null."""
         value = self.value
         if value is None:
             return default
@@ -248,40 +246,42 @@ class Node:
             return format(value, "f")
         if not isinstance(value, str):
             self._fail("text")
-        if _plain(value):
+        if _is_clean(value):
             return value.strip()
         if len(value) > MAX_STRING:
-            raise PayloadError(Reason.SIZE, self.path, f"text longer than {MAX_STRING} characters")
+            raise PayloadError(
+                ParkReason.SIZE, self.path, f"text longer than {MAX_STRING} characters"
+            )
         return self._clean(value).strip()
 
     def _clean(self, value: str) -> str:
-        cleaned, count = UNFIT.subn("�", value)
+        cleaned, count = UNSTORABLE_CHARACTERS.subn("�", value)
         if count:
-            self._dirty[0] = True
+            self._sanitized[0] = True
         return cleaned
 
     def decimal(self, key: str) -> Decimal | None:
-        """An exact number at `key` (text or number), None if absent or blank."""
+        """Return the exact number at `key` (JSON number or text); None if absent or blank."""
         if isinstance(self.value, dict):
             value = self.value.get(key)
             if value is None or value == "":
                 return None
             if isinstance(value, Decimal):
-                return value  # looked at when the document was read
-        node = self.at(key)
+                return value  # already checked by load_json
+        node = self.get(key)
         if not isinstance(node.value, str):
             node._fail("a number")
         try:
-            return number(node.value, "")
+            return parse_decimal(node.value, "")
         except PayloadError as error:
             raise PayloadError(error.reason, node.path, error.detail) from None
 
     def boolean(self, key: str) -> bool:
-        """True for true, 1, "1", "true"; False for false, 0, "", "0", "false", absent."""
-        node = self.at(key)
-        word = str(node.value).strip().lower()
-        if word in {"true", "1"}:
+        """Return True for true, 1, "1", "true"; False for false, 0, "", "0", "false" or absent."""
+        node = self.get(key)
+        text = str(node.value).strip().lower()
+        if text in {"true", "1"}:
             return True
-        if word in {"false", "0", "none", ""}:
+        if text in {"false", "0", "none", ""}:
             return False
         return node._fail("true or false")

@@ -1,4 +1,4 @@
-"""Shelves: one module a plugin, one class a module, its code the file's name, or no start."""
+"""Plugin registry: each module of a package defines one class whose code is the module name."""
 
 import importlib
 import pkgutil
@@ -7,20 +7,20 @@ from types import ModuleType
 from typing import Any
 
 
-class BadShelf(ImportError):
-    """A module on a shelf does not hold exactly one plugin named like its file."""
+class InvalidPlugin(ImportError):
+    """A plugin module is invalid. This stops the start."""
 
 
-def load(
+def load_plugins(
     package: ModuleType, base: type, attribute: str = "slug", *, entry: str = ""
 ) -> Mapping[str, type[Any]]:
-    """Every plugin of `package` by its code. Raises BadShelf.
+    """Return every plugin class of `package` by its code. Raises InvalidPlugin.
 
-    `entry`: each plugin is a folder, and the module of this name inside it holds the class.
+    With `entry`, each plugin is a package and its class is in the submodule of that name.
     """
-    found: dict[str, type[Any]] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        name = f"{package.__name__}.{info.name}"
+    loaded: dict[str, type[Any]] = {}
+    for module_info in pkgutil.iter_modules(package.__path__):
+        name = f"{package.__name__}.{module_info.name}"
         module = importlib.import_module(f"{name}.{entry}" if entry else name)
         plugins = [
             item
@@ -31,15 +31,15 @@ def load(
             and item.__module__ == module.__name__
         ]
         if len(plugins) != 1:
-            raise BadShelf(
-                f"{module.__name__} must hold one {base.__name__}, it holds {len(plugins)}"
+            raise InvalidPlugin(
+                f"{module.__name__} must define one {base.__name__}, it defines {len(plugins)}"
             )
         code = getattr(plugins[0], attribute, None)
-        if code != info.name:
-            raise BadShelf(
-                f"{module.__name__}: {attribute} is {code!r}, the file says {info.name!r}"
+        if code != module_info.name:
+            raise InvalidPlugin(
+                f"{module.__name__}: {attribute} is {code!r}, the module is {module_info.name!r}"
             )
         if not plugins[0].__doc__:
-            raise BadShelf(f"{module.__name__} has no docstring")
-        found[info.name] = plugins[0]
-    return found
+            raise InvalidPlugin(f"{module.__name__} has no docstring")
+        loaded[module_info.name] = plugins[0]
+    return loaded

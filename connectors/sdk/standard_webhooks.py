@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures: `id.timestamp.body` by HMAC-SHA256 (v1) or Ed25519 (v1a)."""
+"""Standard Webhooks signatures of `id.timestamp.body`: HMAC-SHA256 (v1) or Ed25519 (v1a)."""
 
 import base64
 import binascii
@@ -7,62 +7,66 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from connectors.sdk.auth import Malformed, Unauthentic, check_fresh, hmac_sha256
+from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_timestamp, hmac_sha256
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.timestamps import epoch
+from connectors.sdk.timestamps import from_unix_seconds
 
 HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
-# Svix, where the scheme comes from, signs the same way under its own names.
-SVIX = frozenset({"svix-id", "svix-timestamp", "svix-signature"})
-ID = re.compile(r"[!-~]{1,200}")
-SECONDS = re.compile(r"[0-9]{1,12}")
+# Svix, the origin of the scheme, uses its own header names.
+SVIX_HEADERS = frozenset({"svix-id", "svix-timestamp", "svix-signature"})
+ID_PATTERN = re.compile(r"[!-~]{1,200}")
+SECONDS_PATTERN = re.compile(r"[0-9]{1,12}")
 
 
-def header(headers: Mapping[str, str], name: str) -> str:
-    """`webhook-<name>` or its Svix twin; empty where there is none."""
+def get_header(headers: Mapping[str, str], name: str) -> str:
+    """Return the `webhook-<name>` header, else `svix-<name>`, else ""."""
     return headers.get(f"webhook-{name}") or headers.get(f"svix-{name}", "")
 
 
-def check(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime) -> None:
-    """Any one signature of the list by any one secret will do. Raises Unauthentic or Malformed."""
-    identity, stamp = header(headers, "id"), header(headers, "timestamp")
-    signatures = header(headers, "signature")
-    if not (identity and stamp and signatures):
-        raise Unauthentic("one of webhook-id, webhook-timestamp, webhook-signature is missing")
-    if not ID.fullmatch(identity):
-        raise Malformed("webhook-id is not an id")
-    if not SECONDS.fullmatch(stamp):
-        raise Malformed("webhook-timestamp is not a number of seconds")
-    signed = b".".join((identity.encode(), stamp.encode(), body))
-    given = [_pair(word) for word in signatures.split()[:20]]
+def verify_signature(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime
+) -> None:
+    """Check that a signature matches a secret. Raises InvalidSignature or MalformedHeader."""
+    message_id, timestamp = get_header(headers, "id"), get_header(headers, "timestamp")
+    signatures = get_header(headers, "signature")
+    if not (message_id and timestamp and signatures):
+        raise InvalidSignature("webhook-id, webhook-timestamp or webhook-signature is missing")
+    if not ID_PATTERN.fullmatch(message_id):
+        raise MalformedHeader("webhook-id contains invalid characters")
+    if not SECONDS_PATTERN.fullmatch(timestamp):
+        raise MalformedHeader("webhook-timestamp is not a number of seconds")
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    candidates = [_parse_signature(entry) for entry in signatures.split()[:20]]
     matches = [
-        _matches(secret, version, raw, signed) for secret in secrets for version, raw in given
+        _matches(secret, version, signature, signed)
+        for secret in secrets
+        for version, signature in candidates
     ]
     if not any(matches):
-        raise Unauthentic("no secret of this source made the signature")
+        raise InvalidSignature("the signature does not match any secret of this source")
     try:
-        check_fresh(epoch(int(stamp), "webhook-timestamp").at, now)
+        check_timestamp(from_unix_seconds(int(timestamp), "webhook-timestamp").time, now)
     except PayloadError:
-        raise Unauthentic("the timestamp is more than five minutes off") from None
+        raise InvalidSignature("the timestamp is more than five minutes from now") from None
 
 
-def sign(body: bytes, secret: bytes, now: datetime, identity: str) -> Mapping[str, str]:
-    """The three headers, signed by HMAC."""
-    stamp = str(int(now.timestamp()))
-    signed = b".".join((identity.encode(), stamp.encode(), body))
-    digest = base64.b64encode(hmac_sha256(_key(secret), signed)).decode()
+def sign(body: bytes, secret: bytes, now: datetime, message_id: str) -> Mapping[str, str]:
+    """Return the three headers with an HMAC signature."""
+    timestamp = str(int(now.timestamp()))
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    digest = base64.b64encode(hmac_sha256(_decode_secret(secret), signed)).decode()
     return {
-        "webhook-id": identity,
-        "webhook-timestamp": stamp,
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{digest}",
     }
 
 
-def _pair(word: str) -> tuple[str, bytes]:
-    version, _, text = word.partition(",")
+def _parse_signature(entry: str) -> tuple[str, bytes]:
+    version, _, text = entry.partition(",")
     try:
         return version, base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):
@@ -72,24 +76,26 @@ def _pair(word: str) -> tuple[str, bytes]:
 def _matches(secret: bytes, version: str, given: bytes, signed: bytes) -> bool:
     if version == "v1a" and secret.startswith(b"whpk_"):
         try:
-            key = Ed25519PublicKey.from_public_bytes(_decoded(secret[5:]))
+            key = Ed25519PublicKey.from_public_bytes(_decode_base64(secret[5:]))
             key.verify(given, signed)
-        except (ValueError, InvalidSignature):
+        except (ValueError, exceptions.InvalidSignature):
             return False
         return True
-    made = hmac_sha256(_key(secret), signed)
-    return hmac.compare_digest(given, made) and version == "v1" and not secret.startswith(b"whpk_")
+    expected = hmac_sha256(_decode_secret(secret), signed)
+    return (
+        hmac.compare_digest(given, expected) and version == "v1" and not secret.startswith(b"whpk_")
+    )
 
 
-def _key(secret: bytes) -> bytes:
-    """The bytes of a `whsec_` secret; any other secret is taken as it is."""
+def _decode_secret(secret: bytes) -> bytes:
+    """Decode a `whsec_` secret. Any other secret is used unchanged."""
     if not secret.startswith(b"whsec_"):
         return secret
     try:
-        return _decoded(secret[6:])
+        return _decode_base64(secret[6:])
     except ValueError:
         return secret
 
 
-def _decoded(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)

@@ -1,56 +1,61 @@
-"""W3C Trace Context: the trace that a request or an event says it is part of."""
+"""W3C Trace Context of requests and CloudEvents."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# version-traceid-parentid-flags; a later version may say more after that.
-FORM = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-REQUEST = "traceparent"
-STATE = "tracestate"
-# The trace of an event itself, where it came through others: the extension of CloudEvents.
-EVENT = "ce-traceparent"
-EVENT_STATE = "ce-tracestate"
-HEADERS = frozenset({REQUEST, STATE, EVENT, EVENT_STATE})
-LONGEST = 512
+# version-traceid-parentid-flags; later versions may append fields.
+TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+TRACEPARENT_HEADER = "traceparent"
+TRACESTATE_HEADER = "tracestate"
+# CloudEvents extension attributes: the trace in which the event was created.
+EVENT_TRACEPARENT_HEADER = "ce-traceparent"
+EVENT_TRACESTATE_HEADER = "ce-tracestate"
+HEADERS = frozenset(
+    {TRACEPARENT_HEADER, TRACESTATE_HEADER, EVENT_TRACEPARENT_HEADER, EVENT_TRACESTATE_HEADER}
+)
+MAX_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """One trace, and the span within it that spoke to us."""
+class TraceContext:
+    """A trace id and the id of the calling span."""
 
     trace_id: str
     parent_id: str
 
 
-def parse(text: str) -> Trace | None:
-    """The trace of a `traceparent`, None where it is not valid: then it is as if it were absent."""
-    found = FORM.fullmatch(text.strip())
-    if found is None:
+def parse_traceparent(text: str) -> TraceContext | None:
+    """Parse a `traceparent`. Returns None if it is invalid; the W3C says to ignore it then."""
+    match = TRACEPARENT.fullmatch(text.strip())
+    if match is None:
         return None
-    version, trace_id, parent_id, _, more = found.groups()
-    if version == "ff" or (version == "00" and more):
+    version, trace_id, parent_id, _, suffix = match.groups()
+    if version == "ff" or (version == "00" and suffix):
         return None
     if not trace_id.strip("0") or not parent_id.strip("0"):
         return None
-    return Trace(trace_id, parent_id)
+    return TraceContext(trace_id, parent_id)
 
 
-def valid(headers: Mapping[str, str]) -> dict[str, str]:
-    """Of these headers those of a trace: a state counts only beside its valid parent."""
-    found = {}
-    for parent, state in ((REQUEST, STATE), (EVENT, EVENT_STATE)):
-        if parse(headers.get(parent, "")):
-            found[parent] = headers[parent].strip()[:LONGEST]
+def valid_trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the trace headers. A `tracestate` is dropped without its valid `traceparent`."""
+    selected = {}
+    for parent, state in (
+        (TRACEPARENT_HEADER, TRACESTATE_HEADER),
+        (EVENT_TRACEPARENT_HEADER, EVENT_TRACESTATE_HEADER),
+    ):
+        if parse_traceparent(headers.get(parent, "")):
+            selected[parent] = headers[parent].strip()[:MAX_LENGTH]
             if headers.get(state):
-                found[state] = headers[state][:LONGEST]
-    return found
+                selected[state] = headers[state][:MAX_LENGTH]
+    return selected
 
 
-def traces(headers: Mapping[str, str]) -> tuple[Trace, ...]:
-    """The traces of a kept message, that of the event first, each trace once."""
-    found: dict[str, Trace] = {}
-    for name in (EVENT, REQUEST):
-        if one := parse(headers.get(name, "")):
-            found.setdefault(one.trace_id, one)
-    return tuple(found.values())
+def distinct_traces(headers: Mapping[str, str]) -> tuple[TraceContext, ...]:
+    """Return the distinct traces of a stored message, the event's own trace first."""
+    contexts: dict[str, TraceContext] = {}
+    for name in (EVENT_TRACEPARENT_HEADER, TRACEPARENT_HEADER):
+        if context := parse_traceparent(headers.get(name, "")):
+            contexts.setdefault(context.trace_id, context)
+    return tuple(contexts.values())

@@ -1,97 +1,102 @@
-"""What one event may hold: whatever is beyond, the rows, indexes and sums cannot bear."""
+"""Limits of canonical events, so that columns, indexes and sums can hold every value."""
 
 import hashlib
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.event_json import DATES
-from connectors.sdk.events import Attribute, CanonicalEvent, Flag, Identifier, Line
-from connectors.sdk.normalization import confusable, normalise
-from connectors.sdk.payload import PayloadError, Reason, number
-from connectors.sdk.timestamps import LATEST_AHEAD
+from connectors.sdk.event_schema import DATES
+from connectors.sdk.events import Attribute, CanonicalEvent, EventIdentifier, EventLine, Flag
+from connectors.sdk.normalization import has_lookalike_characters, normalize
+from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
+from connectors.sdk.timestamps import MAX_AHEAD
 
-YEARS = (1900, 9000)
-LONGEST_KEY = 500
-LONGEST_NUMBER = 200
-LONGEST_ISSUER = 100
-# A quantity times a price must still fit an amount of money.
-QUANTITY = Decimal(10) ** 9
-PRICE = Decimal(10) ** 11
-TOTAL = Decimal(10) ** 18
+VALID_YEARS = (1900, 9000)
+MAX_KEY_LENGTH = 500
+MAX_NUMBER_LENGTH = 200
+MAX_ISSUER_LENGTH = 100
+# The product of a quantity and a price must fit an amount column.
+MAX_QUANTITY = Decimal(10) ** 9
+MAX_PRICE = Decimal(10) ** 11
+MAX_TOTAL = Decimal(10) ** 18
 
 
-def checked(event: CanonicalEvent, received_at: datetime) -> CanonicalEvent:
-    """The event, fit to be kept; it says so where it has no time of its own or looks like another.
+def validate_event(event: CanonicalEvent, received_at: datetime) -> CanonicalEvent:
+    """Return the event with keys shortened and flags added. Raises PayloadError.
 
-    Raises PayloadError for what is implausible or too large.
+    The flags mark events without a time and identifiers with look-alike characters. Values that are
+    implausible or too large are errors.
     """
-    if event.occurred_at is not None and event.occurred_at - received_at > LATEST_AHEAD:
-        when = f"{event.occurred_at:%Y-%m-%d %H:%M}"
+    if event.occurred_at is not None and event.occurred_at - received_at > MAX_AHEAD:
+        time = f"{event.occurred_at:%Y-%m-%d %H:%M}"
         raise PayloadError(
-            Reason.TIMESTAMP, event.key[:80], f"{when} is more than 7 days ahead of its arrival"
+            ParkReason.TIMESTAMP,
+            event.key[:80],
+            f"{time} is more than 7 days after the time received",
         )
     identifiers = [i for ref in event.objects for i in ref.identifiers]
     for identifier in identifiers:
-        _identifier(identifier)
+        _check_identifier(identifier)
     for line in event.lines:
-        _line(line)
+        _check_line(line)
     total = event.attributes.get(Attribute.TOTAL)
     if total is not None:
-        _below(number(total, "total"), TOTAL, "total")
+        _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")
     for name in DATES & event.attributes.keys():
-        _date(event.attributes[name], name.value)
-    timeless = event.occurred_at is None and Flag.TIME_RECEIVED not in event.flags
-    alike = any(confusable(identifier.value) for identifier in identifiers)
+        _check_date(event.attributes[name], name.value)
+    lacks_time = event.occurred_at is None and Flag.TIME_RECEIVED not in event.flags
+    has_lookalikes = any(has_lookalike_characters(identifier.value) for identifier in identifiers)
     return replace(
         event,
-        key=_short(event.key),
-        corrects=tuple(_short(key) for key in event.corrects),
+        key=_shorten_key(event.key),
+        corrects=tuple(_shorten_key(key) for key in event.corrects),
         flags=(
             *event.flags,
-            *((Flag.TIME_RECEIVED,) * timeless),
-            *((Flag.CONFUSABLE,) * alike),
+            *((Flag.TIME_RECEIVED,) * lacks_time),
+            *((Flag.CONFUSABLE,) * has_lookalikes),
         ),
     )
 
 
-def _identifier(identifier: Identifier) -> None:
+def _check_identifier(identifier: EventIdentifier) -> None:
     path = identifier.scheme.value
-    written = max(len(identifier.value), len(normalise(identifier.scheme, identifier.value)))
-    if written > LONGEST_NUMBER:
-        raise PayloadError(Reason.IDENTIFIER, path, f"longer than {LONGEST_NUMBER} characters")
-    if len(identifier.issuer) > LONGEST_ISSUER:
-        detail = f"whose number it is takes more than {LONGEST_ISSUER} characters"
-        raise PayloadError(Reason.IDENTIFIER, path, detail)
+    length = max(len(identifier.value), len(normalize(identifier.scheme, identifier.value)))
+    if length > MAX_NUMBER_LENGTH:
+        raise PayloadError(
+            ParkReason.IDENTIFIER, path, f"longer than {MAX_NUMBER_LENGTH} characters"
+        )
+    if len(identifier.issuer) > MAX_ISSUER_LENGTH:
+        detail = f"the issuer is longer than {MAX_ISSUER_LENGTH} characters"
+        raise PayloadError(ParkReason.IDENTIFIER, path, detail)
     if "\ufffd" in identifier.value + identifier.issuer:
-        raise PayloadError(Reason.ENCODING, path, "characters that can't be kept")
+        raise PayloadError(ParkReason.ENCODING, path, "contains invalid characters")
 
 
-def _line(line: Line) -> None:
+def _check_line(line: EventLine) -> None:
     path = f"line {line.line_id[:40]}"
     for measure, quantity in line.quantities.items():
-        _below(quantity, QUANTITY, f"{path} {measure.value}")
+        _check_amount(quantity, MAX_QUANTITY, f"{path} {measure.value}")
     if line.price is not None:
-        _below(line.price, PRICE, f"{path} price")
+        _check_amount(line.price, MAX_PRICE, f"{path} price")
 
 
-def _date(text: str, path: str) -> None:
-    """A date or time that every zone of the world can show."""
+def _check_date(text: str, path: str) -> None:
+    """Check that a date or time can be displayed in every time zone."""
     try:
-        shown = YEARS[0] <= datetime.fromisoformat(text).year <= YEARS[1]
+        is_valid = VALID_YEARS[0] <= datetime.fromisoformat(text).year <= VALID_YEARS[1]
     except ValueError:
-        shown = False
-    if not shown:
-        raise PayloadError(Reason.TIMESTAMP, path, f"{text[:40]!r} is no date that can be meant")
+        is_valid = False
+    if not is_valid:
+        raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} is not a valid date")
 
 
-def _below(amount: Decimal, limit: Decimal, path: str) -> None:
+def _check_amount(amount: Decimal, limit: Decimal, path: str) -> None:
     if abs(amount) >= limit:
-        raise PayloadError(Reason.NUMBER, path, f"{amount:f} is more than anyone trades")
+        raise PayloadError(ParkReason.NUMBER, path, f"{amount:f} is too large")
 
 
-def _short(key: str) -> str:
-    """An index holds no longer key; what is cut away still counts."""
-    if len(key) <= LONGEST_KEY:
+def _shorten_key(key: str) -> str:
+    """Shorten a key to what an index can hold. A hash keeps shortened keys distinct."""
+    if len(key) <= MAX_KEY_LENGTH:
         return key
-    return f"{key[: LONGEST_KEY - 65]} {hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{key[: MAX_KEY_LENGTH - 65]} {hashlib.sha256(key.encode()).hexdigest()}"

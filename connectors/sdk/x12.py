@@ -1,22 +1,22 @@
-"""X12 interchanges: delimiters by the ISA, segments, envelopes, and what of them disagrees."""
+"""X12 envelope reader: delimiters, segments, interchanges, and checks of counts and numbers."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from connectors.sdk.payload import MAX_STRING, PayloadError, Reason
+from connectors.sdk.payload import MAX_STRING, ParkReason, PayloadError
 
 MAX_SEGMENTS = 200_000
 MAX_HEADER = 400
-# Blanks between segments. `str.isspace` is wider: X12 files use 1C-1E and U+0085 as terminators.
-BLANKS = " \t\r\n\ufeff"
-PADDING = BLANKS + "\xa0"  # no-break spaces come with text that went through a web page
+# Whitespace between segments. Not `str.isspace`: some X12 files use 1C-1E or U+0085 as terminator.
+WHITESPACE = " \t\r\n\ufeff"
+PADDING = WHITESPACE + "\xa0"  # text copied from web pages has no-break spaces
 TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 
 
 class Delimiters(NamedTuple):
-    """What ends an element and a segment."""
+    """The element separator and the segment terminator."""
 
     element: str
     segment: str
@@ -24,7 +24,7 @@ class Delimiters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment; `segment[3]` is its third element as X12 counts, empty where it is absent."""
+    """A segment. `segment[3]` is element 03 in X12 numbering, empty if it is absent."""
 
     tag: str
     elements: tuple[str, ...]
@@ -35,10 +35,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class TransactionSet:
-    """One document with its envelopes. `findings`: sentences on what of the envelope disagrees."""
+    """A transaction set with its envelopes. `findings` describe mismatches in the envelope."""
 
     code: str
-    control: str
+    control_number: str
     segments: tuple[Segment, ...]
     group: Segment | None
     header: Segment | None
@@ -46,69 +46,72 @@ class TransactionSet:
 
     @property
     def path(self) -> str:
-        """How a person finds it in the file."""
-        return f"ST {self.code} {self.control}"
+        """The transaction set as people find it in the file: `ST 850 0001`."""
+        return f"ST {self.code} {self.control_number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Interchange:
-    """What stood between one ISA and its IEA, or a file that begins at GS or ST."""
+    """The content between ISA and IEA, or a file that begins with GS or ST."""
 
     header: Segment | None
     sets: tuple[TransactionSet, ...]
-    problems: tuple[PayloadError, ...]
+    errors: tuple[PayloadError, ...]
 
     @property
-    def test(self) -> bool:
-        """Whether ISA15 says that this is test traffic."""
+    def is_test(self) -> bool:
+        """Whether ISA15 marks test traffic."""
         return self.header is not None and self.header[15] == "T"
 
 
-def _unreadable(detail: str, path: str = "ISA") -> PayloadError:
-    return PayloadError(Reason.EDI_ENVELOPE, path, detail)
+def _envelope_error(detail: str, path: str = "ISA") -> PayloadError:
+    return PayloadError(ParkReason.EDI_ENVELOPE, path, detail)
 
 
-def decode(body: bytes, charset: str = "utf-8") -> str:
-    """The text of a file, without byte order mark; NUL becomes U+FFFD (PostgreSQL keeps none)."""
+def decode_text(body: bytes, charset: str = "utf-8") -> str:
+    """Decode a file without byte order mark. NUL becomes U+FFFD; PostgreSQL cannot store it."""
     try:
         text = body.decode(charset)
     except UnicodeDecodeError as error:
         raise PayloadError(
-            Reason.ENCODING, "", f"not {charset} at byte {error.start}; see the setting charset"
+            ParkReason.ENCODING,
+            "",
+            f"not valid {charset} at byte {error.start}; see the setting charset",
         ) from None
     except LookupError:
-        raise PayloadError(Reason.ENCODING, "", f"there is no charset {charset!r}") from None
-    text = text.lstrip(BLANKS).replace("\0", "\ufffd")
+        raise PayloadError(ParkReason.ENCODING, "", f"unknown charset {charset!r}") from None
+    text = text.lstrip(WHITESPACE).replace("\0", "\ufffd")
     if not text:
-        raise PayloadError(Reason.EMPTY, "", "the file is empty")
+        raise PayloadError(ParkReason.EMPTY, "", "the file is empty")
     return text
 
 
-def read(text: str) -> list[Interchange]:
-    """Every interchange of a file. Raises PayloadError where not even the first can be read."""
-    found: list[Interchange] = []
+def read_interchanges(text: str) -> list[Interchange]:
+    """Read all interchanges of a file. Raises PayloadError if the first one is unreadable."""
+    interchanges: list[Interchange] = []
     at = 0
-    while (at := _next(text, at)) < len(text):
+    while (at := _skip_whitespace(text, at)) < len(text):
         try:
-            interchange, at = _interchange(text, at)
+            interchange, at = _read_interchange(text, at)
         except PayloadError as error:
-            if not found:
+            if not interchanges:
                 raise
-            found[-1] = replace(found[-1], problems=(*found[-1].problems, error))
+            last = interchanges[-1]
+            interchanges[-1] = Interchange(last.header, last.sets, (*last.errors, error))
             break
-        found.append(interchange)
-    return found
+        interchanges.append(interchange)
+    return interchanges
 
 
-def header(text: str) -> Segment | None:
-    """The ISA that a file begins with, if it begins with one."""
+def read_isa(text: str) -> Segment | None:
+    """Return the ISA segment at the start of a file, or None."""
     if not text.startswith("ISA"):
         return None
     return next(_segments(text, 0, _from_isa(text, 0)))[0]
 
 
-def _next(text: str, at: int) -> int:
-    while at < len(text) and text[at] in BLANKS:
+def _skip_whitespace(text: str, at: int) -> int:
+    while at < len(text) and text[at] in WHITESPACE:
         at += 1
     return at
 
@@ -123,160 +126,175 @@ def _delimiters(text: str, at: int) -> Delimiters:
         match = re.compile(pattern).match(text, at)
         if match and match["s"] != match["e"]:
             return Delimiters(match["e"], "\n" if match["s"] == "\r" else match["s"])
-    raise _unreadable("the file begins with none of ISA, GS, ST", text[at : at + 3])
+    raise _envelope_error("the file does not begin with ISA, GS or ST", text[at : at + 3])
 
 
 def _from_isa(text: str, at: int) -> Delimiters:
-    """Walk 16 elements: the fields need not be padded, so the 106 byte width can't be trusted."""
+    """Walk 16 elements: senders do not always pad the ISA to its standard 106 bytes."""
     element = text[at + 3 : at + 4]
-    if not element or element.isalnum() or element in BLANKS:
-        raise _unreadable("no element separator after ISA")
+    if not element or element.isalnum() or element in WHITESPACE:
+        raise _envelope_error("no element separator after ISA")
     end = at + 3
     for position in range(2, 17):
         end = text.find(element, end + 1, at + MAX_HEADER)
         if end < 0:
-            raise _unreadable(f"the ISA has no element {position:02}")
+            raise _envelope_error(f"the ISA has no element {position:02}")
     if re.search(rf"\WGS{re.escape(element)}", text[at:end]):
-        raise _unreadable("the ISA has fewer than 16 elements")
+        raise _envelope_error("the ISA has fewer than 16 elements")
     component, terminator = text[end + 1 : end + 2], text[end + 2 : end + 3]
     if not terminator:
-        raise _unreadable("the file ends within the ISA")
+        raise _envelope_error("the file ends within the ISA")
     if component in "\r\n" or text[end + 2 : end + 4] in {"GS", "TA"}:
-        terminator = component  # ISA16 was left out
+        terminator = component  # ISA16 is missing
     elif terminator in "\r\n" and component != " ":
-        # One character and a line end: the character closes the segment if it closes others too.
+        # One character and a line end: it is the terminator if it also ends other segments.
         closes = re.compile(rf"{re.escape(component)}\s*(?:ST|TA1|GE|IEA){re.escape(element)}")
         terminator = component if closes.search(text, end + 1) else terminator
     if terminator.isalnum() or terminator == element:
-        raise _unreadable(f"{terminator!r} ends no segment")
+        raise _envelope_error(f"{terminator!r} is not a valid segment terminator")
     return Delimiters(element, "\n" if terminator == "\r" and "\n" in text else terminator)
 
 
 def _segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[Segment, int]]:
-    """The segments from `at` on, each with the offset behind it."""
+    """Yield the segments from offset `at`, each with the offset of its end."""
     count = 0
-    while (at := _next(text, at)) < len(text):
+    while (at := _skip_whitespace(text, at)) < len(text):
         end = text.find(delimiters.segment, at)
         end = len(text) if end < 0 else end
         # A line end within a segment is a wrapped line, not part of a value.
         raw = text[at:end].replace("\r", "").replace("\n", "")
-        tag, *elements = (part.strip(PADDING) for part in raw.split(delimiters.element))
+        tag, *elements = (piece.strip(PADDING) for piece in raw.split(delimiters.element))
         count += 1
         if count > MAX_SEGMENTS:
-            raise PayloadError(Reason.SIZE, "", f"more than {MAX_SEGMENTS} segments")
+            raise PayloadError(ParkReason.SIZE, "", f"more than {MAX_SEGMENTS} segments")
         if any(len(element) > MAX_STRING for element in elements):
-            raise PayloadError(Reason.SIZE, tag, f"text longer than {MAX_STRING} characters")
+            raise PayloadError(ParkReason.SIZE, tag, f"text longer than {MAX_STRING} characters")
         yield Segment(tag, tuple(elements)), min(end + 1, len(text))
         at = end + 1
 
 
-def _interchange(text: str, start: int) -> tuple[Interchange, int]:
-    reader, end = _Reader(), start
+def _read_interchange(text: str, start: int) -> tuple[Interchange, int]:
+    reader, end = _InterchangeReader(), start
     for segment, after in _segments(text, start, _delimiters(text, start)):
         if segment.tag == "ISA" and end > start:
             break
         end = after
-        reader.take(segment)
+        reader.process(segment)
         if segment.tag == "IEA":
             break
     return reader.finish(), end
 
 
-def _same(left: str, right: str) -> bool:
-    """Whether two counts or control numbers agree; `00001` is 1."""
+def _numbers_match(left: str, right: str) -> bool:
+    """Whether two counts or control numbers are equal; `00001` equals `1`."""
     if left.isascii() and right.isascii() and left.isdigit() and right.isdigit():
         return int(left[:18]) == int(right[:18])
     return left == right
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Where the reader stands in the envelopes."""
+class _InterchangeReader:
+    """State machine over the segments of one interchange."""
 
     header: Segment | None = None
     group: Segment | None = None
-    start: Segment | None = None  # the ST of the open set
-    body: list[Segment] = field(default_factory=list)
+    open_set: Segment | None = None  # the ST of the open set
+    open_segments: list[Segment] = field(default_factory=list)
     sets: list[TransactionSet] = field(default_factory=list)
-    problems: list[PayloadError] = field(default_factory=list)
-    first: int = 0  # the index of the open group's first set
-    opened: int = 0  # the sets begun in the open group
-    groups: int = 0
-    closed: bool = False
+    errors: list[PayloadError] = field(default_factory=list)
+    first_set_index: int = 0  # the index of the open group's first set
+    set_count: int = 0  # the sets begun in the open group
+    group_count: int = 0
+    is_closed: bool = False
 
-    def take(self, segment: Segment) -> None:
-        """Follow one segment."""
+    def process(self, segment: Segment) -> None:
+        """Process one segment."""
         if segment.tag == "ISA":
             self.header = segment
         elif segment.tag == "IEA":
-            self._cut("IEA")
-            self._leave("IEA")
-            self.closed = True
-            self._agree(0, "IEA01", segment[1], str(self.groups))
-            self._agree(0, "IEA02", segment[2], self.header[13] if self.header else segment[2])
+            self._reject_open_set("IEA")
+            self._close_open_group("IEA")
+            self.is_closed = True
+            self._compare(0, "IEA01", segment[1], str(self.group_count))
+            self._compare(0, "IEA02", segment[2], self.header[13] if self.header else segment[2])
         elif segment.tag == "GS":
-            self._cut("GS")
-            self._leave("GS")
-            self.group, self.first, self.opened = segment, len(self.sets), 0
-            self.groups += 1
+            self._reject_open_set("GS")
+            self._close_open_group("GS")
+            self.group, self.first_set_index, self.set_count = segment, len(self.sets), 0
+            self.group_count += 1
         elif segment.tag == "GE":
-            self._cut("GE")
-            self._agree(self.first, "GE01", segment[1], str(self.opened))
-            self._agree(self.first, "GE02", segment[2], self.group[6] if self.group else segment[2])
+            self._reject_open_set("GE")
+            self._compare(self.first_set_index, "GE01", segment[1], str(self.set_count))
+            self._compare(
+                self.first_set_index,
+                "GE02",
+                segment[2],
+                self.group[6] if self.group else segment[2],
+            )
             self.group = None
         elif segment.tag == "ST":
-            self._cut("ST")
-            self.start, self.body = segment, []
-            self.opened += 1
+            self._reject_open_set("ST")
+            self.open_set, self.open_segments = segment, []
+            self.set_count += 1
         elif segment.tag == "SE":
-            self._close(segment)
-        elif self.start is not None:
-            self.body.append(segment)
+            self._close_set(segment)
+        elif self.open_set is not None:
+            self.open_segments.append(segment)
         elif segment.tag != "TA1":
-            self.problems.append(_unreadable("it stands outside a set", segment.tag[:20]))
+            self.errors.append(
+                _envelope_error("the segment is outside a transaction set", segment.tag[:20])
+            )
 
-    def _close(self, end: Segment) -> None:
-        start, self.start = self.start, None
+    def _close_set(self, end: Segment) -> None:
+        start, self.open_set = self.open_set, None
         if start is None:
-            self.problems.append(_unreadable("an SE without its ST", f"SE {end[2]}"))
+            self.errors.append(_envelope_error("SE without ST", f"SE {end[2]}"))
             return
-        made = TransactionSet(start[1], start[2], tuple(self.body), self.group, self.header)
-        odd = next((s.tag for s in self.body if not TAG.fullmatch(s.tag)), None)
-        if odd is not None:
-            self.problems.append(_unreadable(f"{odd[:20]!r} is no segment", made.path))
+        transaction_set = TransactionSet(
+            start[1], start[2], tuple(self.open_segments), self.group, self.header
+        )
+        invalid_tag = next((s.tag for s in self.open_segments if not TAG.fullmatch(s.tag)), None)
+        if invalid_tag is not None:
+            self.errors.append(
+                _envelope_error(f"{invalid_tag[:20]!r} is not a segment", transaction_set.path)
+            )
             return
-        self.sets.append(made)
-        self._agree(len(self.sets) - 1, "SE01", end[1], str(len(self.body) + 2))
-        self._agree(len(self.sets) - 1, "SE02", end[2], start[2])
+        self.sets.append(transaction_set)
+        self._compare(len(self.sets) - 1, "SE01", end[1], str(len(self.open_segments) + 2))
+        self._compare(len(self.sets) - 1, "SE02", end[2], start[2])
 
-    def _cut(self, by: str) -> None:
-        """A set that never ended may lack lines: it must not apply."""
-        if self.start is not None:
-            path = f"ST {self.start[1]} {self.start[2]}"
-            self.problems.append(_unreadable(f"the set has no SE before {by}", path))
-            self.start = None
+    def _reject_open_set(self, next_tag: str) -> None:
+        """Reject an unterminated set: it may lack lines."""
+        if self.open_set is not None:
+            path = f"ST {self.open_set[1]} {self.open_set[2]}"
+            self.errors.append(
+                _envelope_error(f"the transaction set has no SE before {next_tag}", path)
+            )
+            self.open_set = None
 
-    def _leave(self, by: str) -> None:
-        """A group that never ended says nothing about how many sets it had."""
+    def _close_open_group(self, next_tag: str) -> None:
+        """Close an unterminated group. Its number of sets cannot be checked."""
         if self.group is not None:
-            self._note(self.first, f"the group has no GE before {by}")
+            self._add_finding(self.first_set_index, f"the group has no GE before {next_tag}")
             self.group = None
 
-    def _agree(self, first: int, name: str, said: str, found: str) -> None:
-        """Note on the sets from `first` on that a count or control number differs."""
-        if not _same(said, found):
-            self._note(first, f"{name} says {said[:20]!r}, found {found[:20]!r}")
+    def _compare(self, first: int, name: str, reported: str, expected: str) -> None:
+        """Add a finding to the sets from index `first` on if a count or control number differs."""
+        if not _numbers_match(reported, expected):
+            self._add_finding(first, f"{name} is {reported[:20]!r}, expected {expected[:20]!r}")
 
-    def _note(self, first: int, finding: str) -> None:
+    def _add_finding(self, first: int, finding: str) -> None:
         for index in range(first, len(self.sets)):
-            was = self.sets[index]
-            self.sets[index] = replace(was, findings=(*was.findings, finding))
+            old_set = self.sets[index]
+            self.sets[index] = replace(old_set, findings=(*old_set.findings, finding))
 
     def finish(self) -> Interchange:
-        """The interchange; an ISA without its IEA is a file that was cut."""
-        self._cut("the end")
-        if self.header is not None and not self.closed:
-            self.problems.append(_unreadable("the interchange has no IEA: the file may be cut"))
-        if not self.sets and not self.problems and self.groups:
-            self.problems.append(_unreadable("the interchange holds no transaction set"))
-        return Interchange(self.header, tuple(self.sets), tuple(self.problems))
+        """Return the interchange. An ISA without IEA means that the file is truncated."""
+        self._reject_open_set("the end")
+        if self.header is not None and not self.is_closed:
+            self.errors.append(
+                _envelope_error("the interchange has no IEA; the file may be truncated")
+            )
+        if not self.sets and not self.errors and self.group_count:
+            self.errors.append(_envelope_error("the interchange has no transaction set"))
+        return Interchange(self.header, tuple(self.sets), tuple(self.errors))

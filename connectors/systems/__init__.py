@@ -1,1 +1,1 @@
-"""One file per outside system."""
+"""Connectors: one package per external system."""

@@ -1,32 +1,32 @@
 "use strict";
-// The inbox: keys, selection, rows whose values change in place and that never move under the hand.
+// The alert inbox: keyboard shortcuts, selection, and live updates that do not move rows.
 (() => {
   const form = document.getElementById("alerts-form"), list = document.getElementById("alerts-list");
-  const acts = document.getElementById("alerts-acts") || document.getElementById("alert-acts");
+  const toolbar = document.getElementById("alerts-actions") || document.getElementById("alert-actions");
   const label = document.getElementById("alerts-selected"), bar = document.getElementById("alerts-new");
   const rows = (within = list) => [...(within?.querySelectorAll("tr[data-id]") || [])];
-  const box = (row) => row?.querySelector("input[name=ids]"), picked = () => rows().filter((row) => box(row)?.checked);
-  const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
-  let here = null, last = null;
+  const checkbox = (row) => row?.querySelector("input[name=ids]"), selected = () => rows().filter((row) => checkbox(row)?.checked);
+  const announce = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
+  let current = null, last = null;
 
   list?.addEventListener("focusin", ({ target }) => {
-    here?.classList.remove("here");
-    (here = target.closest("tr")).classList.add("here");
+    current?.classList.remove("current");
+    (current = target.closest("tr")).classList.add("current");
     count();
   });
-  const go = (row) => row?.querySelector(".row-link").focus(); // focusin makes it the one at hand
+  const focusRow = (row) => row?.querySelector(".row-link").focus(); // focusin makes it the current row
   function count() {
-    const many = picked().length;
-    if (label) label.textContent = many ? `${many} selected` : here ? "The marked row" : "Select rows first";
-    if (form) for (const one of acts?.querySelectorAll(".btn:not(.menu-body *)") || []) one.disabled = one.ariaDisabled = !many && !here;
-    for (const row of rows()) row.classList.toggle("picked", Boolean(box(row)?.checked));
+    const total = selected().length;
+    if (label) label.textContent = total > 1 ? `${total} alerts selected` : total ? "1 alert selected" : current ? "1 alert (current row)" : "Select alerts";
+    if (form) for (const button of toolbar?.querySelectorAll(".btn:not(.menu-body *)") || []) button.disabled = button.ariaDisabled = !total && !current;
+    for (const row of rows()) row.classList.toggle("selected", Boolean(checkbox(row)?.checked));
   }
-  function tick(some, on) {
-    for (const row of some) if (box(row)) box(row).checked = on ?? !box(row).checked;
+  function check(targets, on) {
+    for (const row of targets) if (checkbox(row)) checkbox(row).checked = on ?? !checkbox(row).checked;
     count();
   }
 
-  // A fresh copy of the page: rows shown here take their new values, new ones wait behind a bar.
+  // Update the rows that are shown from a fresh copy of the page; only announce new rows.
   function merge(page) {
     const fresh = rows(page.getElementById("alerts-list"));
     const known = new Map([...rows(page.getElementById("alerts-also")), ...fresh].map((row) => [row.dataset.id, row]));
@@ -36,15 +36,15 @@
       if (!next) continue;
       row.classList.toggle("moved", !fresh.includes(next));
       for (const name of ["severity", "what", "since", "money", "owner", "state"]) {
-        const [old, now] = [row, next].map((one) => one.querySelector(`.cell-${name}`));
+        const [old, now] = [row, next].map((tr) => tr.querySelector(`.cell-${name}`));
         if (!old || !now || old.textContent.trim() === now.textContent.trim() || old.contains(document.activeElement)) continue;
         old.classList.toggle("changed", name !== "since");
         old.replaceChildren(...now.childNodes);
       }
     }
-    const added = fresh.filter((row) => !shown.has(row.dataset.id)).length, words = document.getElementById("alerts-new-count");
-    if (added && words.textContent !== String(added)) say(added === 1 ? "1 new alert" : `${added} new alerts`);
-    words.textContent = added;
+    const added = fresh.filter((row) => !shown.has(row.dataset.id)).length, newCount = document.getElementById("alerts-new-count");
+    if (added && newCount.textContent !== String(added)) announce(added === 1 ? "1 new alert" : `${added} new alerts`);
+    newCount.textContent = added;
     bar.hidden = !added;
   }
   if (list) {
@@ -55,22 +55,22 @@
   }
 
   async function send(button) {
-    if (!picked().length && here) tick([here], true);
-    const next = rows()[rows().indexOf(here) + 1], body = new FormData(form, button);
+    if (!selected().length && current) check([current], true);
+    const next = rows()[rows().indexOf(current) + 1], body = new FormData(form, button);
     body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
     button.closest("details")?.removeAttribute("open");
     const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-    if (!answer?.ok) return say("This did not work: try again, or reload the page");
+    if (!answer?.ok) return announce("The action failed. Try again or reload the page.");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const flash of document.querySelectorAll(".flash")) flash.remove();
     document.getElementById("main").before(...page.querySelectorAll(".flash"));
     for (const id of ["bell", "alerts-views", "alerts-answer"]) {
-      const [old, fresh] = [document, page].map((one) => one.getElementById(id));
+      const [old, fresh] = [document, page].map((source) => source.getElementById(id));
       if (old && fresh) old.replaceChildren(...fresh.childNodes);
     }
-    tick(rows(), false);
+    check(rows(), false);
     merge(page);
-    go(next);
+    focusRow(next);
   }
   if (list) form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });
   form?.addEventListener("change", count);
@@ -81,12 +81,12 @@
   });
 
   function press(key) {
-    const all = rows(), place = all.indexOf(here), button = acts?.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (key === "j" || key === "k") go(all[Math.min(Math.max(place + (key === "j" ? 1 : -1), 0), all.length - 1)]);
-    else if (key === "x") { tick([here]); last = here; }
-    else if (key === "X") tick(all.slice(Math.min(place, all.indexOf(last)), Math.max(place, all.indexOf(last)) + 1), true);
-    else if (key === "*") tick(all, true);
-    else if (!button || (form && !here && !picked().length)) return false;
+    const all = rows(), index = all.indexOf(current), button = toolbar?.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (key === "j" || key === "k") focusRow(all[Math.min(Math.max(index + (key === "j" ? 1 : -1), 0), all.length - 1)]);
+    else if (key === "x") { check([current]); last = current; }
+    else if (key === "X") check(all.slice(Math.min(index, all.indexOf(last)), Math.max(index, all.indexOf(last)) + 1), true);
+    else if (key === "*") check(all, true);
+    else if (!button || (form && !current && !selected().length)) return false;
     else { button.click(); button.closest("details")?.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus(); }
     return true;
   }

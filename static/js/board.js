@@ -1,9 +1,9 @@
 "use strict";
-// A board on a wall: a clock, a wake lock, grey with words when the data is old, the next board after a while.
+// Kiosk mode: clock, wake lock, stale-data warning, and rotation to the next board.
 (() => {
   const board = document.querySelector("[data-kiosk]");
   if (!board) return;
-  const OLD = 60000, clock = document.getElementById("kiosk-clock"), words = document.getElementById("kiosk-old");
+  const OLD = 60000, clock = document.getElementById("kiosk-clock"), warning = document.getElementById("kiosk-old");
   const zone = document.documentElement.dataset.zone;
   let freshAt = Date.now(), state = "";
   document.addEventListener("live:state", ({ detail }) => {
@@ -15,9 +15,9 @@
     if (state === "live") freshAt = Date.now();
     const old = Date.now() - freshAt > OLD;
     clock.textContent = new Date().toLocaleTimeString("en-GB", { timeZone: zone });
-    board.classList.toggle("kiosk-grey", old);
-    words.hidden = !old;
-    if (old) words.textContent = `These numbers are ${Math.floor((Date.now() - freshAt) / 60000)} min old: no connection`;
+    board.classList.toggle("kiosk-stale", old);
+    warning.hidden = !old;
+    if (old) warning.textContent = `No connection: the data is ${Math.floor((Date.now() - freshAt) / 60000)} min old`;
   }, 1000);
   const awake = () => document.hidden || navigator.wakeLock?.request("screen").catch(() => {});
   document.addEventListener("visibilitychange", awake);

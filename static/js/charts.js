@@ -1,23 +1,23 @@
 "use strict";
-// Draws the figures a page carries as JSON in the colours of the theme; each can be read as a table.
+// Draw the JSON figures of the page in the theme colors. Each chart can be switched to a table.
 (() => {
   const NARROW = 480;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  // "var(--chart-1)" means the colour of that name in the page's present theme.
-  function inColours(value, style) {
+  // Replace "var(--chart-1)" with the value of that custom property in the current theme.
+  function withThemeColors(value, style) {
     if (typeof value === "string") {
       const name = value.match(/^var\((--[\w-]+)\)$/);
       return name ? style.getPropertyValue(name[1]).trim() : value;
     }
-    if (Array.isArray(value)) return value.map((item) => inColours(item, style));
+    if (Array.isArray(value)) return value.map((item) => withThemeColors(item, style));
     if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inColours(item, style)]));
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withThemeColors(item, style)]));
     }
     return value;
   }
 
-  // Names at the ends of the lines need room: on a phone they become a legend.
+  // Series names at the ends of the lines need space: narrow charts get a legend instead.
   function fitted(layout, width, named) {
     if (width >= NARROW || !named) return layout;
     const annotations = (layout.annotations || []).filter((note) => note.name !== "end");
@@ -30,7 +30,7 @@
     if (plot.hidden) return;
     const figure = JSON.parse(chart.querySelector("script[type='application/json']").textContent);
     const style = getComputedStyle(chart);
-    const { data, layout } = inColours(figure, style);
+    const { data, layout } = withThemeColors(figure, style);
     layout.font = { ...layout.font, family: style.fontFamily };
     const width = plot.clientWidth;
     const shown = { ...fitted(layout, width, data.length > 1), width };
@@ -40,7 +40,7 @@
 
   function show(chart, table) {
     const button = chart.querySelector(".chart-switch");
-    button.textContent = table ? "Chart" : "Table";
+    button.textContent = table ? "Show as chart" : "Show as table";
     chart.querySelector(".chart-plot").hidden = table;
     chart.querySelector(".chart-table").hidden = !table;
     draw(chart);
@@ -57,7 +57,7 @@
   let waiting;
   const redraw = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => charts.forEach(draw), calm ? 0 : 80);
+    waiting = setTimeout(() => charts.forEach(draw), reducedMotion ? 0 : 80);
   };
   new MutationObserver(redraw).observe(document.documentElement, {
     attributes: true,

@@ -1,20 +1,20 @@
 "use strict";
-// One socket a page says that something changed; the page then fetches what, by HTTP: elements with an id and
-// data-live="order alert" are filled anew from their address (data-live-url, or the page's own).
-// data-live-every: at least so many ms apart. data-live-keep: fetched, but merged by the page itself.
+// A socket reports that something changed; the page then fetches what, by HTTP. Each element with an id and
+// data-live="order alert" is replaced from its URL (data-live-url, or the page's own).
+// data-live-every: minimum ms between two fetches. data-live-keep: fetched, but merged by the page's own script.
 (() => {
-  const KINDS = ["alert", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, DEAF = 30000, SAY = 5000;
+  const KINDS = ["alert", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, ANNOUNCE_GAP = 5000;
   const MENU = "dialog[open], details.menu[open], .dropdown-menu.show";
   const FIELD = "textarea, select, input:not([type=checkbox], [type=radio])";
-  const dirty = new Map(), known = document.querySelector('meta[name="live-head"]'); // dirty: region id -> when it is due
-  let head = known && Number(known.content), socket, first = true, heardAt = 0, tries = 0, state = "";
-  let paused = false, busy = false, fetchedAt = Date.now(), freshAt = fetchedAt, saidAt = 0;
+  const dirty = new Map(), known = document.querySelector('meta[name="live-head"]'); // dirty: region id -> next fetch
+  let head = known && Number(known.content), socket, first = true, receivedAt = 0, tries = 0, state = "";
+  let paused = false, busy = false, fetchedAt = Date.now(), freshAt = fetchedAt, announcedAt = 0;
   const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
-  const live = () => socket.readyState === 1 && Date.now() - heardAt < DEAF;
+  const live = () => socket.readyState === 1 && Date.now() - receivedAt < TIMEOUT;
 
-  const voice = Object.assign(document.body.appendChild(document.createElement("div")), { className: "visually-hidden", role: "status" });
+  const announcer = Object.assign(document.body.appendChild(document.createElement("div")), { className: "visually-hidden", role: "status" });
   document.addEventListener("live:say", ({ detail }) => {
-    if (Date.now() - saidAt >= SAY) [saidAt, voice.textContent] = [Date.now(), detail.text];
+    if (Date.now() - announcedAt >= ANNOUNCE_GAP) [announcedAt, announcer.textContent] = [Date.now(), detail.text];
   });
   function show() {
     const next = paused ? "paused" : live() ? "live" : "reconnecting", chip = document.getElementById("freshness");
@@ -26,20 +26,20 @@
     if (state) emit("live:say", { text });
     emit("live:state", { state: (state = next), at: new Date(freshAt).toISOString() });
   }
-  function mark(kinds, wait = 0) {
+  function markDirty(kinds, wait = 0) {
     for (const region of document.querySelectorAll("[data-live][id]")) {
       if (!region.dataset.live.split(" ").some((kind) => kinds.includes(kind))) continue;
       const next = Number(region.dataset.liveAt || 0) + Number(region.dataset.liveEvery || GAP);
       dirty.set(region.id, Math.min(Math.max(Date.now() + wait, next), dirty.get(region.id) || Infinity));
     }
   }
-  const held = (region) => region.querySelector(MENU) || region.querySelector(":focus")?.matches(FIELD);
+  const isInUse = (region) => region.querySelector(MENU) || region.querySelector(":focus")?.matches(FIELD);
   async function fetchDue() {
     if (busy || paused || document.hidden) return;
     const pages = new Map();
     for (const [id, at] of dirty) {
       const region = document.getElementById(id);
-      if (at > Date.now() || (region && held(region))) continue;
+      if (at > Date.now() || (region && isInUse(region))) continue;
       dirty.delete(id);
       if (!region) continue;
       const url = region.dataset.liveUrl || location.href.split("#")[0];
@@ -51,13 +51,13 @@
     try {
       await Promise.all([...pages].map(([url, regions]) => swapFrom(url, regions)));
       fetchedAt = freshAt = Date.now();
-    } catch { mark(KINDS, POLL); } finally { busy = false; }
+    } catch { markDirty(KINDS, POLL); } finally { busy = false; }
   }
   async function swapFrom(url, regions) {
-    const answer = await fetch(url, { headers: { "X-Live": "1" } });
-    if (answer.redirected && new URL(answer.url).pathname.startsWith("/signin")) return location.reload();
-    if (!answer.ok) throw new Error(String(answer.status));
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(url, { headers: { "X-Live": "1" } });
+    if (response.redirected && new URL(response.url).pathname.startsWith("/signin")) return location.reload();
+    if (!response.ok) throw new Error(String(response.status));
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const region of regions) {
       const fresh = page.getElementById(region.id);
       if (fresh && !("liveKeep" in region.dataset)) swap(region, fresh);
@@ -73,27 +73,27 @@
     for (const [name, text, e] of marks()) e.classList.toggle("changed", before.has(name) && before.get(name) !== text);
     document.getElementById(focus)?.focus({ preventScroll: true });
   }
-  function hear(event) {
-    const told = JSON.parse(event.data), missed = head !== told.head || (told.type === "hello" && !first);
-    [head, first, heardAt, tries] = [told.head, false, Date.now(), 0];
-    if (!paused && !dirty.size) freshAt = heardAt;
-    if (told.type === "change") { mark(told.kinds); emit("live:change", told); } else if (missed) mark(KINDS);
+  function receive(event) {
+    const message = JSON.parse(event.data), missed = head !== message.head || (message.type === "hello" && !first);
+    [head, first, receivedAt, tries] = [message.head, false, Date.now(), 0];
+    if (!paused && !dirty.size) freshAt = receivedAt;
+    if (message.type === "change") { markDirty(message.kinds); emit("live:change", message); } else if (missed) markDirty(KINDS);
     show();
   }
   function connect() {
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/live`);
-    [socket.onmessage, heardAt] = [hear, Date.now()];
+    [socket.onmessage, receivedAt] = [receive, Date.now()];
     socket.onclose = () => setTimeout(connect, Math.min(30000, 500 * 2 ** tries++) * (0.5 + Math.random()), show());
   }
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("#freshness") && !(paused = !paused)) mark(KINDS);
+    if (target.closest("#freshness") && !(paused = !paused)) markDirty(KINDS);
     show();
   });
   connect();
   setInterval(fetchDue, 100);
   setInterval(() => {
     if (socket.readyState === 1 && !live()) socket.close();
-    if (Date.now() - fetchedAt > (live() ? IDLE : POLL)) mark(KINDS, (fetchedAt = Date.now()) - fetchedAt);
+    if (Date.now() - fetchedAt > (live() ? IDLE : POLL)) markDirty(KINDS, (fetchedAt = Date.now()) - fetchedAt);
     show();
   }, 1000);
 })();

@@ -1,25 +1,25 @@
 "use strict";
-// The search field suggests while one types: groups from /search/suggest, walked with the arrow keys.
+// Suggestions while typing in the search field: groups from /search/suggest, selected with the arrow keys.
 (() => {
   const field = document.getElementById("search");
   if (!field) return;
-  const list = document.createElement("div"), WAIT = 150, LEAST = 2;
-  let timer, asked = 0, options = [], at = -1;
+  const list = document.createElement("div"), DELAY = 150, MIN_LENGTH = 2;
+  let timer, requested = 0, options = [], at = -1;
   Object.assign(list, { id: "search-list", className: "search-list", hidden: true });
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Found");
+  list.setAttribute("aria-label", "Suggestions");
   field.closest("form").append(list);
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"],
     ["aria-controls", list.id], ["aria-expanded", "false"]]) field.setAttribute(name, value);
 
   function close() {
-    asked++;
+    requested++;
     clearTimeout(timer);
     list.hidden = true;
     field.setAttribute("aria-expanded", "false");
-    mark(-1);
+    highlight(-1);
   }
-  function mark(next) {
+  function highlight(next) {
     options[at]?.setAttribute("aria-selected", "false");
     at = next;
     const option = options[at];
@@ -28,20 +28,20 @@
     option.scrollIntoView({ block: "nearest" });
     field.setAttribute("aria-activedescendant", option.id);
   }
-  const part = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text });
+  const element = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text });
   function row(item) {
-    const option = Object.assign(part("div", "search-item", ""), { id: `search-${options.length}` });
+    const option = Object.assign(element("div", "search-item", ""), { id: `search-${options.length}` });
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
     option.dataset.url = item.url;
-    option.append(part("span", "search-label", item.label), part("span", "search-why", item.why || ""));
+    option.append(element("span", "search-label", item.label), element("span", "search-why", item.why || ""));
     options.push(option);
     return option;
   }
   function draw(groups) {
     [options, at] = [[], -1];
     list.replaceChildren(...groups.filter((group) => group.items.length).map((group, index) => {
-      const box = part("div", "search-group", ""), title = part("div", "search-title", group.title);
+      const box = element("div", "search-group", ""), title = element("div", "search-title", group.title);
       title.id = `search-group-${index}`;
       box.setAttribute("role", "group");
       box.setAttribute("aria-labelledby", title.id);
@@ -52,23 +52,23 @@
     list.hidden = !options.length;
     field.setAttribute("aria-expanded", String(!list.hidden));
   }
-  async function ask() {
-    const text = field.value.trim(), mine = ++asked;
-    if (text.length < LEAST) return close();
+  async function load() {
+    const text = field.value.trim(), request = ++requested;
+    if (text.length < MIN_LENGTH) return close();
     try {
-      const answer = await fetch(`/search/suggest?q=${encodeURIComponent(text)}`);
-      if (!answer.ok || answer.redirected) return;
-      const { groups } = await answer.json();
-      if (mine === asked && document.activeElement === field) draw(groups);
+      const response = await fetch(`/search/suggest?q=${encodeURIComponent(text)}`);
+      if (!response.ok || response.redirected) return;
+      const { groups } = await response.json();
+      if (request === requested && document.activeElement === field) draw(groups);
     } catch { /* the form still works */ }
   }
-  // Only addresses of this site are followed.
+  // Only URLs of this site are followed.
   const go = (option) => {
     const url = new URL(option.dataset.url, location.href);
     if (url.origin === location.origin) location.assign(url);
   };
-  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, WAIT); });
-  field.addEventListener("focus", () => { if (field.value.trim().length >= LEAST) timer = setTimeout(ask, WAIT); });
+  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(load, DELAY); });
+  field.addEventListener("focus", () => { if (field.value.trim().length >= MIN_LENGTH) timer = setTimeout(load, DELAY); });
   field.addEventListener("blur", () => setTimeout(close, 150));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !list.hidden) { event.preventDefault(); event.stopPropagation(); return close(); }
@@ -77,7 +77,7 @@
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    mark(at < 0 && step < 0 ? options.length - 1 : (at + step + options.length) % options.length);
+    highlight(at < 0 && step < 0 ? options.length - 1 : (at + step + options.length) % options.length);
   });
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", ({ target }) => {

@@ -1,17 +1,17 @@
 "use strict";
-// Keys of the frame: "/" search, "g" and a letter go to a section, "?" lists the keys, Esc leaves.
-// Dead inside fields and dialogs; single letters can be turned off in the list.
+// Keyboard shortcuts: "/" search, "g" and a letter open a section, "?" lists the shortcuts, Esc closes.
+// Inactive in fields and dialogs; single-letter shortcuts can be turned off in the dialog.
 (() => {
   const FIELD = "input:not([type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]";
-  const list = document.getElementById("keys"), on = document.getElementById("keys-on");
-  const read = () => { try { return localStorage.getItem("keys") !== "off"; } catch { return true; } };
-  let waiting = 0; // until when a letter after "g" is awaited
-  document.documentElement.dataset.keys = read() ? "on" : "off";
-  if (on) {
-    on.checked = read();
-    on.addEventListener("change", () => {
-      document.documentElement.dataset.keys = on.checked ? "on" : "off";
-      try { localStorage.setItem("keys", on.checked ? "on" : "off"); } catch { /* this page only */ }
+  const dialog = document.getElementById("keys"), checkbox = document.getElementById("keys-on");
+  const isEnabled = () => { try { return localStorage.getItem("keys") !== "off"; } catch { return true; } };
+  let sectionKeyUntil = 0; // a letter before this time, after "g", opens a section
+  document.documentElement.dataset.keys = isEnabled() ? "on" : "off";
+  if (checkbox) {
+    checkbox.checked = isEnabled();
+    checkbox.addEventListener("change", () => {
+      document.documentElement.dataset.keys = checkbox.checked ? "on" : "off";
+      try { localStorage.setItem("keys", checkbox.checked ? "on" : "off"); } catch { /* this page only */ }
     });
   }
   const search = () => {
@@ -19,12 +19,12 @@
     field?.focus();
     field?.select();
   };
-  const show = () => list && !list.open && list.showModal();
+  const show = () => dialog && !dialog.open && dialog.showModal();
   for (const button of document.querySelectorAll("button[data-keys]")) {
     button.hidden = false;
     button.addEventListener("click", show);
   }
-  list?.addEventListener("click", (event) => event.target === list && list.close());
+  dialog?.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("click", ({ target }) => {
     for (const menu of document.querySelectorAll("details.menu[open]"))
       if (!menu.contains(target)) menu.open = false;
@@ -42,14 +42,14 @@
       return search();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (!read() || target.matches(FIELD) || document.querySelector("dialog[open]")) return;
-    if (Date.now() < waiting) {
-      waiting = 0;
+    if (!isEnabled() || target.matches(FIELD) || document.querySelector("dialog[open]")) return;
+    if (Date.now() < sectionKeyUntil) {
+      sectionKeyUntil = 0;
       const link = document.querySelector(`.rail a[data-key="${CSS.escape(key)}"]`);
       if (link) { event.preventDefault(); event.stopImmediatePropagation(); location.assign(link.href); }
       return;
     }
-    if (key === "g") waiting = Date.now() + 1200;
+    if (key === "g") sectionKeyUntil = Date.now() + 1200;
     else if (key === "/") { event.preventDefault(); search(); }
     else if (key === "?") { event.preventDefault(); show(); }
   }, true);

@@ -1,10 +1,10 @@
 "use strict";
-// Runs before anything is drawn: the kept theme, or the system's. Then the switch: system, light, dark.
+// Runs before the first paint: apply the saved theme or the system's. Then switch: system, light, dark.
 (() => {
   const ORDER = ["system", "light", "dark"], root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const kept = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
-  let wanted = ORDER.includes(kept()) ? kept() : "system";
+  const savedTheme = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
+  let wanted = ORDER.includes(savedTheme()) ? savedTheme() : "system";
   function apply() {
     const theme = wanted === "system" ? (dark.matches ? "dark" : "light") : wanted;
     const changed = root.dataset.bsTheme !== theme;
@@ -16,7 +16,7 @@
   }
   function choose(next) {
     wanted = next;
-    try { localStorage.setItem("theme", next); } catch { /* kept for this page only */ }
+    try { localStorage.setItem("theme", next); } catch { /* applies to this page only */ }
     apply();
   }
   apply();

@@ -1,9 +1,9 @@
 "use strict";
-// The order's page: copy the answer, walk the marks with the arrow keys, bring an opened event into view.
+// Order page: copy the answer, move between chart markers with the arrow keys, focus the opened event.
 (() => {
-  const show = () => document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
-  show();
-  new MutationObserver(show).observe(document.getElementById("main"), { childList: true, subtree: true });
+  const showButtons = () => document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  showButtons();
+  new MutationObserver(showButtons).observe(document.getElementById("main"), { childList: true, subtree: true });
   document.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]");
     if (!button) return;
@@ -12,13 +12,13 @@
     setTimeout(() => { button.lastChild.textContent = " Copy answer"; }, 2000);
   });
   document.addEventListener("keydown", (event) => {
-    const mark = document.activeElement?.closest?.(".mark");
-    if (!mark) return;
-    const marks = [...document.querySelectorAll(".lanes-drawing .mark")], at = marks.indexOf(mark);
-    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: marks.length - 1 }[event.key];
-    if (next === undefined || !marks[next]) return;
+    const marker = document.activeElement?.closest?.(".marker");
+    if (!marker) return;
+    const markers = [...document.querySelectorAll(".lanes-drawing .marker")], at = markers.indexOf(marker);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: markers.length - 1 }[event.key];
+    if (next === undefined || !markers[next]) return;
     event.preventDefault();
-    marks[next].focus();
+    markers[next].focus();
   });
   if (location.hash === "#event") document.getElementById("event")?.focus();
 })();

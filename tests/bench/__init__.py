@@ -1,1 +1,1 @@
-"""`manage.py bench`: what the product reaches, measured beside the plain way and the raw limit."""
+"""`manage.py bench`: compare the product with a plain Django implementation and PostgreSQL."""

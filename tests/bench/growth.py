@@ -1,54 +1,56 @@
-"""What a database that grows does to the cost of an event and to the pages."""
+"""Measure how the cost of events and pages changes as the database grows."""
 
 import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db import connection
 from django.test import Client
 
-from tests.bench import course, fill, setup
-from tests.bench.drain import drained, four_days_ago
-from tests.bench.report import Grown, Sample, percentile
-from tests.bench.size import Size
-from tests.bench.stage import Stage
-from visibility.alerts.sweep import due
+from tests.bench import dataset as fill
+from tests.bench import setup, workload
+from tests.bench.backlog import four_days_ago, process_backlog
+from tests.bench.environment import BenchEnvironment
+from tests.bench.report import GrowthValue, Sample, percentile
+from tests.bench.sizes import BenchSize
+from visibility.alerts.sweep import open_due_alerts
 from visibility.db.clock import database_now
 from visibility.kpi import query
-from visibility.kpi.query import Span
-from visibility.kpi.registry import shelf
-from visibility.pipeline.stages import sweep_once
+from visibility.kpi.query import DaySpan
+from visibility.kpi.registry import kpi_registry
+from visibility.pipeline.stages import sweep
 from visibility.screens.orders import search
 
-OVERDUE = """
+MAKE_OVERDUE = """
 UPDATE visibility_slaclock SET due_at = clock_timestamp() - interval '1 second',
-    heard_at = clock_timestamp() - interval '1 hour'
+    known_since = clock_timestamp() - interval '1 hour'
 WHERE id IN (SELECT id FROM visibility_slaclock
     WHERE state = 'running' AND stopped_at IS NULL AND order_id > %s LIMIT %s)
 """
 
 
-def growth(stage: Stage, size: Size) -> list[Grown]:
-    """Fill, measure, fill further, measure again."""
-    setup.clear()
-    filled = fill.Filled(size.templates)
-    found: list[Grown] = []
-    for wanted in size.growth:
-        orders = filled.grow(wanted)
-        fill.settle()
-        for code, value in _measured(stage, size, filled, orders):
-            found.append(Grown(code, orders, value))
-    return found
+def measure_growth(stage: BenchEnvironment, size: BenchSize) -> list[GrowthValue]:
+    """Create orders and measure, once per database size."""
+    setup.clear_data()
+    dataset = fill.OrderDataset(size.templates)
+    values: list[GrowthValue] = []
+    for count in size.growth:
+        orders = dataset.grow(count)
+        fill.vacuum()
+        for code, value in _measure(stage, size, dataset, orders):
+            values.append(GrowthValue(code, orders, value))
+    return values
 
 
-def _measured(
-    stage: Stage, size: Size, filled: fill.Filled, orders: int
+def _measure(
+    stage: BenchEnvironment, size: BenchSize, dataset: fill.OrderDataset, orders: int
 ) -> list[tuple[str, float]]:
-    # Templates stay as they are: more copies are made of them.
-    chosen = random.Random(orders).sample(range(filled.templates, orders), size.looks)
-    client = setup.signed_in()
-    tokens = [f"T{n:06}" for n in chosen]
+    # Templates must not change, because later copies are made from them.
+    numbers = random.Random(orders).sample(range(dataset.templates, orders), size.looks)
+    client = setup.signed_in_client()
+    tokens = [f"T{n:06}" for n in numbers]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT object_id FROM visibility_order WHERE number = ANY(%s)",
@@ -56,27 +58,40 @@ def _measured(
         )
         pages = [f"/orders/{row[0]}" for row in cursor.fetchall()]
     today = database_now().date()
-    span = Span(today - timedelta(days=89), today)
-    found = [
-        ("search_exact", _p95(search.exact, [f"1Z{token}" for token in tokens])),
-        ("search_partial", _p95(search.partly, [f"-{token}"[:-1] for token in tokens])),
-        ("search_mistyped", _p95(search.close, [_mistyped(token) for token in tokens])),
+    span = DaySpan(today - timedelta(days=89), today)
+    values = [
+        (
+            "search_exact",
+            _p95(search.find_orders_by_exact_number, [f"1Z{token}" for token in tokens]),
+        ),
+        (
+            "search_partial",
+            _p95(search.find_orders_by_number_fragment, [f"-{token}"[:-1] for token in tokens]),
+        ),
+        (
+            "search_mistyped",
+            _p95(search.find_orders_by_similar_number, [_mistyped(token) for token in tokens]),
+        ),
         ("order_page", _p95(lambda page: _get(client, page), pages)),
-        ("cells", _p95(lambda _: query.summaries(shelf().values(), span), tokens)),
+        ("cells", _p95(lambda _: query.summaries(kpi_registry().values(), span), tokens)),
         ("numbers_page", _p95(lambda _: _get(client, "/numbers?from=now-90d"), tokens[:20])),
-        ("tick", 1000 * Sample.of(_timed(sweep_once) for _ in tokens).median),
+        ("tick", 1000 * Sample.of(_timed(sweep) for _ in tokens).median),
     ]
-    messages = list(course.messages(f"G{orders}x", 0, size.drain // 2, four_days_ago()))
-    old = [_scanned(token, orders) for token in tokens]
-    took = drained(stage, messages + old)
-    return [*found, ("event_cpu", took.cpu_each), ("burst", _burst(filled.span, size.burst))]
+    messages = list(workload.messages(f"G{orders}x", 0, size.drain // 2, four_days_ago()))
+    scans = [_scan_message(token, orders) for token in tokens]
+    backlog = process_backlog(stage, messages + scans)
+    return [
+        *values,
+        ("event_cpu", backlog.cpu_each),
+        ("burst", _burst(dataset.id_span, size.burst)),
+    ]
 
 
-def _scanned(token: str, orders: int) -> course.Told:
-    """One more word about a parcel of an old order."""
+def _scan_message(token: str, orders: int) -> workload.WorkloadMessage:
+    """One more carrier scan for a package of an old order."""
     at = four_days_ago().isoformat()
     data = {"tracking": f"1Z{token}", "attributes": {"location": "Dallas"}}
-    return course.Told(
+    return workload.WorkloadMessage(
         "carrier",
         f"scan-{orders}-{token}",
         {"type": "shipment.in_transit", "timestamp": at, "data": data},
@@ -84,36 +99,36 @@ def _scanned(token: str, orders: int) -> course.Told:
 
 
 def _mistyped(token: str) -> str:
-    """Two digits have changed places."""
+    """The order number with two digits swapped and an extra letter."""
     return f"SO-{token[:-2]}{token[-1]}{token[-2]}X"
 
 
 def _get(client: Client, page: str) -> None:
-    answer = client.get(page)
-    if answer.status_code != 200:
-        raise RuntimeError(f"{page} answered {answer.status_code}")
+    response = client.get(page)
+    if response.status_code != 200:
+        raise RuntimeError(f"GET {page} returned status {response.status_code}")
 
 
 def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
-def _p95(work: Callable[[str], object], given: Sequence[str]) -> float:
-    """Milliseconds; the first one warms up."""
-    work(given[0])
-    return 1000 * percentile([_timed(lambda g=one: work(g)) for one in given], 0.95)  # type: ignore[misc]  # its default binds
+def _p95(work: Callable[[str], object], arguments: Sequence[str]) -> float:
+    """The 95th percentile in milliseconds, after one call to warm up."""
+    work(arguments[0])
+    return 1000 * percentile([_timed(partial(work, argument)) for argument in arguments], 0.95)
 
 
-def _burst(above: int, wanted: int) -> float:
-    """Milliseconds a clock, when many have run out at once."""
+def _burst(above: int, limit: int) -> float:
+    """Milliseconds per SLA clock when many become due at once."""
     with connection.cursor() as cursor:
-        cursor.execute(OVERDUE, [above, wanted])
+        cursor.execute(MAKE_OVERDUE, [above, limit])
         count = int(cursor.rowcount)
     if not count:
-        raise RuntimeError("no clock runs that could run out")
-    began = time.perf_counter()
-    while due(now=database_now()):
+        raise RuntimeError("no SLA clock is running")
+    started = time.perf_counter()
+    while open_due_alerts(now=database_now()):
         pass
-    return 1000 * (time.perf_counter() - began) / count
+    return 1000 * (time.perf_counter() - started) / count

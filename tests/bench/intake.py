@@ -1,84 +1,103 @@
-"""Intake: singly, in batches, and how long an answer takes at half of the full load."""
+"""Measure intake: single webhooks, batches, and response times at half of the maximum rate."""
 
 import json
 from collections.abc import Sequence
 
-from tests.bench import course
-from tests.bench.report import Line, Sample, percentile
-from tests.bench.size import Size
-from tests.bench.stage import Stage, Took
+from tests.bench import workload
+from tests.bench.environment import BenchEnvironment, Measurement
+from tests.bench.report import ReportLine, Sample, percentile
+from tests.bench.sizes import BenchSize
 
 BATCH_CONNECTIONS = 4
 
 
-def intake(stage: Stage, size: Size) -> list[Line]:
-    """One signed message a request, on 32 connections."""
+def measure_webhooks(stage: BenchEnvironment, size: BenchSize) -> list[ReportLine]:
+    """Measure one signed message per request on 32 connections."""
     _start(stage)
-    ours, plain, raw = [], [], []
+    product, plain, raw = [], [], []
     for turn in range(size.repeats):
-        ours.append(stage.load(stage.port, stage.product, prefix=f"I{turn}", orders=size.intake))
-        plain.append(
-            stage.load(stage.plain_port, stage.plain, prefix=f"I{turn}", orders=size.plain_intake)
+        product.append(
+            stage.run_load(stage.port, stage.product, prefix=f"I{turn}", orders=size.intake)
         )
-        raw.append(_raw(stage, prefix=f"I{turn}", orders=size.intake))
-    waits = [_half(stage, size, ours, plain=False), _half(stage, size, plain, plain=True)]
-    singly, cpu = _beside("intake", ours, plain, raw)
+        plain.append(
+            stage.run_load(
+                stage.plain_port, stage.plain, prefix=f"I{turn}", orders=size.plain_intake
+            )
+        )
+        raw.append(_insert_limit(stage, prefix=f"I{turn}", orders=size.intake))
+    waits = [
+        _waits_at_half_rate(stage, size, product, plain=False),
+        _waits_at_half_rate(stage, size, plain, plain=True),
+    ]
+    throughput, cpu = _compare("intake", product, plain, raw)
     return [
-        singly,
+        throughput,
         cpu,
         *(
-            Line(code, _percentile(waits[0], share), _percentile(waits[1], share))
+            ReportLine(code, _percentile(waits[0], share), _percentile(waits[1], share))
             for code, share in (("intake_p50", 0.5), ("intake_p99", 0.99))
         ),
     ]
 
 
-def batches(stage: Stage, size: Size) -> list[Line]:
-    """NDJSON to /api/v1/events."""
+def measure_batches(stage: BenchEnvironment, size: BenchSize) -> list[ReportLine]:
+    """Measure NDJSON batches posted to /api/v1/events."""
     _start(stage)
-    ours, plain, raw = [], [], []
-    asked = {"batch": size.batch, "connections": BATCH_CONNECTIONS}
+    product, plain, raw = [], [], []
+    options = {"batch": size.batch, "connections": BATCH_CONNECTIONS}
     for turn in range(size.repeats):
-        scope = {"prefix": f"B{turn}", **asked}
-        ours.append(stage.load(stage.port, stage.product, orders=size.batched, **scope))
-        plain.append(stage.load(stage.plain_port, stage.plain, orders=size.plain_batched, **scope))
-        raw.append(_raw(stage, prefix=f"B{turn}", orders=size.batched, copy=1000))
-    return _beside("batches", ours, plain, raw)
+        scope = {"prefix": f"B{turn}", **options}
+        product.append(stage.run_load(stage.port, stage.product, orders=size.batched, **scope))
+        plain.append(
+            stage.run_load(stage.plain_port, stage.plain, orders=size.plain_batched, **scope)
+        )
+        raw.append(_insert_limit(stage, prefix=f"B{turn}", orders=size.batched, copy=1000))
+    return _compare("batches", product, plain, raw)
 
 
-def _start(stage: Stage) -> None:
-    """Both web servers, warm."""
+def _start(stage: BenchEnvironment) -> None:
+    """Start and warm up both web servers."""
     stage.start_web()
     stage.start_plain_web()
-    stage.load(stage.port, stage.product, prefix="W", orders=10)
-    stage.load(stage.plain_port, stage.plain, prefix="W", orders=10)
+    stage.run_load(stage.port, stage.product, prefix="W", orders=10)
+    stage.run_load(stage.plain_port, stage.plain, prefix="W", orders=10)
 
 
-def _half(stage: Stage, size: Size, full: Sequence[Took], *, plain: bool) -> Sequence[float]:
-    """The waits at half of the rate each reached itself, each counted from when it was due."""
+def _waits_at_half_rate(
+    stage: BenchEnvironment, size: BenchSize, full: Sequence[Measurement], *, plain: bool
+) -> Sequence[float]:
+    """Response times at half of the implementation's own maximum rate.
+
+    Each is measured from the time the request was due, not from when it was sent.
+    """
     rate = rates(full).median / 2
     port, processes = (stage.plain_port, stage.plain) if plain else (stage.port, stage.product)
-    orders = max(int(rate * size.seconds / len(course.STEPS)), 1)
-    return stage.load(port, processes, prefix="H", orders=orders, rate=rate, connections=64).waits
+    orders = max(int(rate * size.seconds / len(workload.STEPS)), 1)
+    return stage.run_load(
+        port, processes, prefix="H", orders=orders, rate=rate, connections=64
+    ).waits
 
 
-def _raw(stage: Stage, **asked: object) -> Took:
-    words = [w for name, value in asked.items() for w in (f"--{name}", str(value))]
+def _insert_limit(stage: BenchEnvironment, **options: object) -> Measurement:
+    arguments = [a for name, value in options.items() for a in (f"--{name}", str(value))]
     stage.plain.environment["RAW_URL"] = stage.servers.raw
     meter = stage.meter(stage.plain)
     meter.start()
-    said = json.loads(stage.plain.run("tests.bench.raw", *words))
-    return Took(said["requests"], said["seconds"], meter.used(), (), said["cpu"])
+    result = json.loads(stage.plain.run("tests.bench.insert_limit", *arguments))
+    return Measurement(result["requests"], result["seconds"], meter.used(), (), result["cpu"])
 
 
-def _beside(
-    code: str, ours: Sequence[Took], plain: Sequence[Took], raw: Sequence[Took]
-) -> list[Line]:
-    client = Sample.of(1000 * took.client_cpu / took.count for took in ours)
-    note = f"the generator's own CPU {client} ms"
+def _compare(
+    code: str,
+    product: Sequence[Measurement],
+    plain: Sequence[Measurement],
+    raw: Sequence[Measurement],
+) -> list[ReportLine]:
+    client = Sample.of(1000 * run.client_cpu / run.count for run in product)
+    note = f"CPU of the load generator {client} ms"
     return [
-        Line(code, rates(ours), rates(plain), rates(raw), note=note),
-        Line(f"{code}_cpu", cpu_each(ours), cpu_each(plain), note=spent(ours)),
+        ReportLine(code, rates(product), rates(plain), rates(raw), note=note),
+        ReportLine(f"{code}_cpu", cpu_each(product), cpu_each(plain), note=cpu_by_process(product)),
     ]
 
 
@@ -86,18 +105,18 @@ def _percentile(waits: Sequence[float], share: float) -> Sample:
     return Sample.of([1000 * percentile(waits, share)])
 
 
-def rates(runs: Sequence[Took]) -> Sample:
-    """How many a second."""
-    return Sample.of(took.rate for took in runs)
+def rates(runs: Sequence[Measurement]) -> Sample:
+    """Messages per second."""
+    return Sample.of(run.rate for run in runs)
 
 
-def cpu_each(runs: Sequence[Took]) -> Sample:
-    """Milliseconds of CPU for each."""
-    return Sample.of(took.cpu_each for took in runs)
+def cpu_each(runs: Sequence[Measurement]) -> Sample:
+    """Milliseconds of CPU per message."""
+    return Sample.of(run.cpu_each for run in runs)
 
 
-def spent(runs: Sequence[Took]) -> str:
-    """Whose the CPU was, in milliseconds each."""
-    names = [name for name in runs[0].cpu if any(took.cpu[name] for took in runs)]
-    parts = {n: Sample.of(1000 * took.cpu[n] / took.count for took in runs) for n in names}
-    return ", ".join(f"{name} {sample.median:.3g}" for name, sample in parts.items())
+def cpu_by_process(runs: Sequence[Measurement]) -> str:
+    """Milliseconds of CPU per message, by process."""
+    names = [name for name in runs[0].cpu if any(run.cpu[name] for run in runs)]
+    samples = {n: Sample.of(1000 * run.cpu[n] / run.count for run in runs) for n in names}
+    return ", ".join(f"{name} {sample.median:.3g}" for name, sample in samples.items())

@@ -1,4 +1,4 @@
-"""The command: run the measures, print the table, write it down."""
+"""The command `manage.py bench`: run the benchmarks, print the report and write it to a file."""
 
 import argparse
 import sys
@@ -8,63 +8,68 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench import report
-from tests.bench.size import SIZES, Size
-from tests.bench.stage import Stage, rows, stage
+from tests.bench.environment import BenchEnvironment, bench_environment, rows
+from tests.bench.sizes import SIZES, BenchSize
 
 if TYPE_CHECKING:
-    from tests.bench.report import Grown, Line
+    from tests.bench.report import GrowthValue, ReportLine
 
-NAMES = ("intake", "batches", "drain", "visible", "live", "growth")
-SHOWN = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "growth")
+REPORTED_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure as asked."""
+    """Run the benchmarks that the command line selects."""
     if not sys.platform.startswith("linux"):
-        print("The bench reads CPU and memory from /proc: it runs on Linux.", file=sys.stderr)
+        print(
+            "The benchmarks read CPU and memory from /proc and run on Linux only.", file=sys.stderr
+        )
         return 2
     parser = argparse.ArgumentParser(prog="manage.py bench", description=__doc__)
     parser.add_argument("--size", choices=list(SIZES), default="default")
-    parser.add_argument("--only", choices=NAMES, action="append", help="one measure, repeatable")
-    parser.add_argument("--output", type=Path, help="the file to write (docs/figures.md)")
-    asked = parser.parse_args(argv)
-    whole = asked.size in {"default", "full"} and not asked.only
-    output = asked.output or (Path("docs/figures.md") if whole else None)
-    with stage() as found:
-        text = measured(found, SIZES[asked.size], asked.only or NAMES)
+    parser.add_argument(
+        "--only", choices=NAMES, action="append", help="run one benchmark; may be repeated"
+    )
+    parser.add_argument("--output", type=Path, help="file to write (default: docs/figures.md)")
+    options = parser.parse_args(argv)
+    complete = options.size in {"default", "full"} and not options.only
+    output = options.output or (Path("docs/figures.md") if complete else None)
+    with bench_environment() as environment:
+        text = run_benchmarks(environment, SIZES[options.size], options.only or NAMES)
     print(text)
     if output:
         output.write_text(text)
     return 0
 
 
-def measured(found: Stage, size: Size, names: Sequence[str]) -> str:
-    """The report of these measures."""
-    from tests.bench import drain, growth, intake, live, setup, visible
+def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequence[str]) -> str:
+    """Run these benchmarks and return the report."""
+    from tests.bench import backlog, charts, growth, intake, live_push, setup, visibility_latency
     from visibility.db.clock import database_now
 
-    setup.connect()
-    lines: list[Line] = []
-    grown: list[Grown] = []
-    takes = {
-        "intake": intake.intake,
-        "batches": intake.batches,
-        "drain": drain.drain,
-        "visible": visible.visible,
-        "live": live.live,
+    setup.create_sources_and_rules()
+    lines: list[ReportLine] = []
+    grown: list[GrowthValue] = []
+    functions = {
+        "intake": intake.measure_webhooks,
+        "batches": intake.measure_batches,
+        "drain": backlog.measure_backlog,
+        "visible": visibility_latency.measure_visibility,
+        "live": live_push.measure_live_push,
+        "charts": charts.charts,
     }
     for name in names:
-        began = time.perf_counter()
-        setup.clear()
-        found.clear()
+        started = time.perf_counter()
+        setup.clear_data()
+        environment.clear()
         if name == "growth":
-            grown += growth.growth(found, size)
+            grown += growth.measure_growth(environment, size)
         else:
-            lines += takes[name](found, size)
-        print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+            lines += functions[name](environment, size)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     settings = {
-        name: rows(found.servers.product, f"SHOW {name}")[0][0]  # our own words
-        for name in SHOWN
+        name: rows(environment.servers.product, f"SHOW {name}")[0][0]  # constant names
+        for name in REPORTED_SETTINGS
     }
     return report.markdown(lines, grown, settings, database_now())
 

@@ -1,4 +1,4 @@
-"""The measured processes: started by their real command lines, read from /proc."""
+"""Start processes with their real command lines and measure them through /proc."""
 
 import os
 import subprocess
@@ -14,33 +14,33 @@ import httpx2
 from visibility.launcher.instance import CHECKOUT
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE_SECONDS = 60
+START_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """KiB now, shared pages divided among their users; and the most it ever had resident."""
+class MemoryUsage:
+    """Memory in KiB: `pss` now (shared pages divided among their users), `peak` resident ever."""
 
     pss: int
     peak: int
 
 
 def stat_of(pid: int) -> tuple[int, float] | None:
-    """Parent and CPU seconds, those of its ended children included; None when it is gone."""
+    """The parent and the CPU seconds including ended children; None for an ended process."""
     try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(words[1]), sum(map(int, words[11:15])) / TICKS
+    return int(fields[1]), sum(map(int, fields[11:15])) / TICKS
 
 
-def family(root: int) -> list[int]:
-    """The process and all that stem from it."""
+def with_descendants(root: int) -> list[int]:
+    """The process and all its descendants."""
     parents: dict[int, list[int]] = {}
     for path in Path("/proc").iterdir():
-        found = stat_of(int(path.name)) if path.name.isdigit() else None
-        if found:
-            parents.setdefault(found[0], []).append(int(path.name))
+        stat = stat_of(int(path.name)) if path.name.isdigit() else None
+        if stat:
+            parents.setdefault(stat[0], []).append(int(path.name))
     result = [root]
     for pid in result:
         result += parents.get(pid, [])
@@ -48,18 +48,18 @@ def family(root: int) -> list[int]:
 
 
 def cpu_of(root: int) -> float:
-    """CPU seconds of a process and its family since they began."""
-    return sum(found[1] for pid in family(root) if (found := stat_of(pid)))
+    """CPU seconds of a process and its descendants since they started."""
+    return sum(stat[1] for pid in with_descendants(root) if (stat := stat_of(pid)))
 
 
-def memory_of(root: int) -> Memory:
-    """Memory of a process and its family."""
+def memory_of(root: int) -> MemoryUsage:
+    """Memory of a process and its descendants."""
     pss = peak = 0
-    for pid in family(root):
+    for pid in with_descendants(root):
         with suppress(OSError):
             pss += _kib(f"/proc/{pid}/smaps_rollup", "Pss:")
             peak += _kib(f"/proc/{pid}/status", "VmHWM:")
-    return Memory(pss, peak)
+    return MemoryUsage(pss, peak)
 
 
 def _kib(path: str, name: str) -> int:
@@ -68,23 +68,23 @@ def _kib(path: str, name: str) -> int:
 
 
 @dataclass
-class Meter:
-    """CPU seconds of several processes between two moments."""
+class CpuMeter:
+    """Measures the CPU seconds of several processes between `start()` and `used()`."""
 
     pids: Mapping[str, int]
     before: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> None:
-        """From here."""
+        """Start measuring."""
         self.before = {name: cpu_of(pid) for name, pid in self.pids.items()}
 
     def used(self) -> dict[str, float]:
-        """To here."""
+        """The CPU seconds of each process since `start()`."""
         return {name: cpu_of(pid) - self.before[name] for name, pid in self.pids.items()}
 
 
-class Processes:
-    """Some processes of one environment."""
+class ProcessGroup:
+    """Processes that share one environment."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -93,28 +93,30 @@ class Processes:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Name -> process id."""
+        """Name -> process ID."""
         return {name: process.pid for name, process in self._running.items()}
 
-    def run(self, *words: str) -> str:
-        """Run a module to its end; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
+    def run(self, *arguments: str) -> str:
+        """Run a module and return its output. Raises RuntimeError if it fails."""
+        completed = subprocess.run(
+            [sys.executable, "-m", *arguments],
             cwd=CHECKOUT,
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-        return done.stdout
+        if completed.returncode != 0:
+            raise RuntimeError(
+                f"{' '.join(arguments)}:\n{completed.stdout[-2000:]}{completed.stderr[-4000:]}"
+            )
+        return completed.stdout
 
-    def start(self, name: str, words: Iterable[str]) -> None:
-        """Start a module that stays."""
+    def start(self, name: str, arguments: Iterable[str]) -> None:
+        """Start a module as a background process."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", *words],
+                [sys.executable, "-m", *arguments],
                 cwd=CHECKOUT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -122,10 +124,10 @@ class Processes:
                 stderr=log,
             )
 
-    def await_web(self, name: str, url: str) -> None:
-        """Until the web server answers anything at all."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
+    def wait_for_web(self, name: str, url: str) -> None:
+        """Wait until the web server responds to a request."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
             with suppress(httpx2.HTTPError):
                 httpx2.get(url, timeout=5)
                 return
@@ -133,15 +135,15 @@ class Processes:
         raise RuntimeError(f"{name} did not start:\n{self.log(name)}")
 
     def log(self, name: str) -> str:
-        """The end of what it wrote."""
+        """The end of its log."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
     def stop(self, *names: str) -> None:
-        """Stop these, or all."""
-        chosen = {name: self._running.pop(name) for name in names or tuple(self._running)}
-        for process in chosen.values():
+        """Stop these processes, or all."""
+        stopping = {name: self._running.pop(name) for name in names or tuple(self._running)}
+        for process in stopping.values():
             process.terminate()
-        for process in chosen.values():
+        for process in stopping.values():
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey of one run: throw-away, yet as durable as an installation's own."""
+"""Temporary PostgreSQL and Valkey servers of one run, as durable as those of an installation."""
 
 import os
 import shutil
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from visibility.launcher import embedded
-from visibility.launcher.layout import Place, settle
-from visibility.launcher.process import Child, last_lines, spawn
+from visibility.launcher import embedded_servers
+from visibility.launcher.layout import ServerLayout, prepare_layout
+from visibility.launcher.process import ChildProcess, last_lines, start_process
 
 LIMIT_SECONDS = 60
 NAMES = ("bench", "bench_plain", "bench_raw")
-CLEAN = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+TERMINATE_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 @dataclass(frozen=True)
-class Servers:
-    """Where the databases and the broker are; `postgres` and `valkey` are process ids."""
+class BenchServers:
+    """URLs of the databases and the broker; `postgres` and `valkey` are process IDs."""
 
     folder: Path
     product: str
@@ -36,15 +36,18 @@ class Servers:
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Our own servers with fsync on, or the given ones, with databases of this run alone."""
+def servers() -> Iterator[BenchServers]:
+    """Start servers with fsync on, or use those of DATABASE_URL and REDIS_URL.
+
+    The databases are created for this run and dropped afterwards.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(_folder()))
-        given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-        if given[0] and given[1]:
-            url, redis, valkey = given[0], given[1], None
+        configured = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+        if configured[0] and configured[1]:
+            url, redis, valkey = configured[0], configured[1], None
         else:
-            url, redis, valkey = stack.enter_context(_own(folder))
+            url, redis, valkey = stack.enter_context(_start_servers(folder))
         yield stack.enter_context(_databases(folder, url, redis, valkey))
 
 
@@ -52,7 +55,7 @@ def servers() -> Iterator[Servers]:
 def _folder() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="throughline-bench-")
     try:
-        # The servers' account passes through, when root runs the bench.
+        # The servers run under another account when root runs the benchmark.
         Path(folder).chmod(0o711)
         yield folder
     finally:
@@ -60,44 +63,52 @@ def _folder() -> Iterator[str]:
 
 
 @contextmanager
-def _own(folder: Path) -> Iterator[tuple[str, str, int]]:
-    place = settle(folder)
-    pipe, held = os.pipe()
+def _start_servers(folder: Path) -> Iterator[tuple[str, str, int]]:
+    layout = prepare_layout(folder)
+    pipe, write_end = os.pipe()
     try:
-        initdb = embedded.initdb(place)
+        initdb = embedded_servers.initdb_step(layout)
         if initdb is not None:
-            spawn(initdb, log=folder / "initdb.log", pipe=pipe).wait()
-            embedded.keep_draft(place)
-        url = embedded.database_url(place, name="postgres")
+            start_process(initdb, log=folder / "initdb.log", pipe=pipe).wait()
+            embedded_servers.activate_data_folder(layout)
+        url = embedded_servers.database_url(layout, name="postgres")
         with (
-            _served(embedded.postgres(place), folder, pipe, lambda: embedded.database_answers(url)),
-            _served(
-                embedded.valkey(place), folder, pipe, lambda: embedded.valkey_answers(place)
+            _run_server(
+                embedded_servers.postgres_server(layout),
+                folder,
+                pipe,
+                lambda: embedded_servers.database_answers(url),
+            ),
+            _run_server(
+                embedded_servers.valkey_server(layout),
+                folder,
+                pipe,
+                lambda: embedded_servers.valkey_answers(layout),
             ) as valkey,
         ):
-            yield url, embedded.redis_url(place), valkey.pid
+            yield url, embedded_servers.redis_url(layout), valkey.pid
     finally:
-        os.close(held)
+        os.close(write_end)
         os.close(pipe)
-        _forget(place)
+        _remove_state(layout)
 
 
-def _forget(place: Place) -> None:
-    """The state may lie elsewhere, where the servers' account can reach it."""
-    shutil.rmtree(place.state, ignore_errors=True)
-    shutil.rmtree(place.sockets, ignore_errors=True)
+def _remove_state(layout: ServerLayout) -> None:
+    """Remove state and sockets, which may be outside the folder."""
+    shutil.rmtree(layout.state_folder, ignore_errors=True)
+    shutil.rmtree(layout.socket_folder, ignore_errors=True)
 
 
 @contextmanager
-def _served(
-    child: Child, folder: Path, pipe: int, answers: Callable[[], bool]
+def _run_server(
+    child: ChildProcess, folder: Path, pipe: int, answers: Callable[[], bool]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     log = folder / f"{child.name}.log"
-    process = spawn(child, log=log, pipe=pipe)
+    process = start_process(child, log=log, pipe=pipe)
     try:
-        until = time.monotonic() + LIMIT_SECONDS
+        deadline = time.monotonic() + LIMIT_SECONDS
         while not answers():
-            if process.poll() is not None or time.monotonic() > until:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{child.name} did not start:\n{last_lines(log)}")
             time.sleep(0.02)
         yield process
@@ -105,36 +116,38 @@ def _served(
         with suppress(ProcessLookupError):
             process.send_signal(child.stop_signal)
         try:
-            process.wait(child.patience.total_seconds())
+            process.wait(child.stop_timeout.total_seconds())
         except subprocess.TimeoutExpired:
             process.kill()
 
 
 @contextmanager
-def _databases(folder: Path, url: str, redis: str, valkey: int | None) -> Iterator[Servers]:
+def _databases(folder: Path, url: str, redis: str, valkey: int | None) -> Iterator[BenchServers]:
     names = [f"{name}_{os.getpid()}" for name in NAMES]
-    urls = [_at(url, name) for name in names]
+    urls = [_with_database(url, name) for name in names]
     with psycopg.connect(url, autocommit=True) as admin:
         for name in names:
             admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        found = admin.execute("SHOW data_directory").fetchone()
+        data_directory = admin.execute("SHOW data_directory").fetchone()
     with psycopg.connect(urls[0], autocommit=True) as product:
         product.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     try:
-        yield Servers(folder, urls[0], urls[1], urls[2], redis, _postmaster(found), valkey)
+        yield BenchServers(
+            folder, urls[0], urls[1], urls[2], redis, _postmaster_pid(data_directory), valkey
+        )
     finally:
         with psycopg.connect(url, autocommit=True) as admin:
             for name in names:
-                admin.execute(CLEAN, [name])
+                admin.execute(TERMINATE_SESSIONS, [name])
                 admin.execute(f'DROP DATABASE "{name}"'.encode())
 
 
-def _at(url: str, name: str) -> str:
+def _with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def _postmaster(row: tuple[str, ...] | None) -> int:
-    """The server's process id, from its own file: it must run on this machine to be measured."""
+def _postmaster_pid(row: tuple[str, ...] | None) -> int:
+    """The server's process ID. To be measured, it must run on this machine."""
     if row is None:
-        raise RuntimeError("PostgreSQL does not tell its data folder.")
+        raise RuntimeError("PostgreSQL does not report its data directory.")
     return int((Path(row[0]) / "postmaster.pid").read_text().splitlines()[0])

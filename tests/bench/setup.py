@@ -1,4 +1,4 @@
-"""The bench's own sources, rules and people in the product."""
+"""Create the sources, SLA rules and user of the benchmarks."""
 
 from datetime import timedelta
 
@@ -6,16 +6,18 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
-from tests.bench import course
-from tests.rules import promise
+from tests.bench import workload
+from tests.builders.sla_rules import create_rule
 from visibility.db.clock import database_now
-from visibility.ingest.source_setup import add
+from visibility.ingest.source_setup import add_source
 from visibility.models import Source, WorkCalendar
-from visibility.web.permissions import Role
+from visibility.web.permissions import UserRole
 
-ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-# What stays when the bench begins afresh.
-MASTER = (
+AROUND_THE_CLOCK = {
+    day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+}
+# Tables that `clear()` does not empty.
+PRESERVED_TABLES = (
     "visibility_source",
     "visibility_slarule",
     "visibility_workcalendar",
@@ -28,36 +30,36 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname LIKE 'visib
 """
 
 
-def connect() -> None:
-    """Four signed sources, one that sends batches, two rules, and somebody to look at it."""
+def create_sources_and_rules() -> None:
+    """Create four signed sources, one that sends batches, two SLA rules and a user."""
     now = database_now()
-    for slug, role in course.SOURCES.items():
-        add(
+    for slug, role in workload.SOURCES.items():
+        add_source(
             slug,
             connector="standard_webhooks",
-            config={**course.NUMBERS, "role": role},
-            secret=course.SECRET,
+            config={**workload.NUMBER_SETTINGS, "role": role},
+            secret=workload.SECRET,
             now=now,
         )
-    add(
-        course.BATCHED,
+    add_source(
+        workload.BATCH_SOURCE,
         connector="cloudevents",
-        config={**course.NUMBERS, "role": "erp"},
-        secret=course.SECRET,
+        config={**workload.NUMBER_SETTINGS, "role": "erp"},
+        secret=workload.SECRET,
         now=now,
     )
     Source.objects.update(expect_every=None)
     calendar = WorkCalendar.objects.create(
-        code="always", title="Around the clock", zone="UTC", hours=ALWAYS
+        code="always", title="Around the clock", zone="UTC", hours=AROUND_THE_CLOCK
     )
     _rule("stuck-in-released", "stuck_in_released", calendar, timedelta(hours=100))
     _rule("no-tracking-scan", "no_tracking_scan", calendar, timedelta(hours=30))
     user = User.objects.create_user("bench")
-    user.groups.add(Group.objects.get_or_create(name=Role.ADMIN.value)[0])
+    user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
 
 
 def _rule(code: str, kind: str, calendar: WorkCalendar, within: timedelta) -> None:
-    promise(
+    create_rule(
         calendar,
         code=code,
         kind=kind,
@@ -66,16 +68,16 @@ def _rule(code: str, kind: str, calendar: WorkCalendar, within: timedelta) -> No
     )
 
 
-def signed_in() -> Client:
-    """A browser with a session of its own."""
+def signed_in_client() -> Client:
+    """A test client with its own session."""
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(User.objects.get(username="bench"))
     return client
 
 
-def clear() -> None:
-    """Forget all messages, events, orders and numbers."""
+def clear_data() -> None:
+    """Delete all messages, events, orders and KPIs."""
     with connection.cursor() as cursor:
-        cursor.execute(TABLES, [list(MASTER)])
+        cursor.execute(TABLES, [list(PRESERVED_TABLES)])
         names = cursor.fetchone()[0]
         cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")

@@ -1,57 +1,57 @@
-"""Where the timeline and the reference differ, in words."""
+"""Describe the differences between a timeline and the reference."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from connectors.sdk.events import Measure
 from tests.reference.contradictions import contradictions
-from tests.reference.plain_fold import Step, Story
-from visibility.timeline import MilestoneCode, Spoken, Timeline, fold
+from tests.reference.plain_fold import ReferenceFold, Step
+from visibility.timeline import MilestoneCode, RecordedEvent, Timeline, fold
 
 UNREACHED = Step(None, None, None)
 
 
-def differences(events: Sequence[Spoken], *, key: str, as_of: datetime) -> list[str]:
-    """Each answer that is not the same; none where all agree."""
-    told, story = fold(events, key=key, as_of=as_of), Story(events, as_of)
-    found = [*_status(told, story), *_lines(told, story)]
-    return [*found, *_milestones(told, story), *_conflicts(told, story)]
+def differences(events: Sequence[RecordedEvent], *, key: str, as_of: datetime) -> list[str]:
+    """One text for each value that differs; an empty list if all are equal."""
+    timeline, reference = fold(events, key=key, as_of=as_of), ReferenceFold(events, as_of)
+    texts = [*_status(timeline, reference), *_lines(timeline, reference)]
+    return [*texts, *_milestones(timeline, reference), *_conflicts(timeline, reference)]
 
 
-def _status(told: Timeline, story: Story) -> Iterator[str]:
-    status = story.status(story.as_of)
-    if told.status is not status:
-        yield f"status {told.status}, not {status}"
-    elif told.status_since != (since := story.since()):
-        yield f"{status} since {told.status_since}, not {since}"
+def _status(timeline: Timeline, reference: ReferenceFold) -> Iterator[str]:
+    status = reference.status(reference.as_of)
+    if timeline.status is not status:
+        yield f"status {timeline.status}, not {status}"
+    elif timeline.status_since != (since := reference.since()):
+        yield f"{status} since {timeline.status_since}, not {since}"
 
 
-def _lines(told: Timeline, story: Story) -> Iterator[str]:
-    if sorted(line.key for line in told.lines) != story.skus:
-        yield f"lines {[line.key for line in told.lines]}, not {story.skus}"
+def _lines(timeline: Timeline, reference: ReferenceFold) -> Iterator[str]:
+    if sorted(line.key for line in timeline.lines) != reference.skus:
+        yield f"lines {[line.key for line in timeline.lines]}, not {reference.skus}"
         return
-    for line in told.lines:
+    for line in timeline.lines:
         for measure in Measure:
-            right = story.counts(line.key, measure, story.as_of)
-            if line.get(measure) != right:
-                yield f"{line.key} {measure} {line.get(measure)}, not {right}"
+            expected = reference.counts(line.key, measure, reference.as_of)
+            if line.quantity(measure) != expected:
+                yield f"{line.key} {measure} {line.quantity(measure)}, not {expected}"
 
 
-def _milestones(told: Timeline, story: Story) -> Iterator[str]:
+def _milestones(timeline: Timeline, reference: ReferenceFold) -> Iterator[str]:
     for code in MilestoneCode:
-        one = told.milestones.get(code)
-        reached = one if one and one.reached_at else None
+        milestone = timeline.milestones.get(code)
+        reached = milestone if milestone and milestone.reached_at else None
         step = (
             Step(reached.reached_at, reached.completed_at, reached.share) if reached else UNREACHED
         )
-        if step != (right := story.step(code)):
-            yield f"{code} {step}, not {right}"
+        if step != (expected := reference.step(code)):
+            yield f"{code} {step}, not {expected}"
 
 
-def _conflicts(told: Timeline, story: Story) -> Iterator[str]:
-    opened = {(c.field, c.line_key, True) for c in told.conflicts}
-    waiting = {(c.field, c.line_key, False) for c in told.waiting}
-    right = contradictions(story)
-    for field, key, is_open in sorted((opened | waiting) ^ right):
-        where = "the reference" if (field, key, is_open) in right else "the timeline"
-        yield f"{field} {key} {'open' if is_open else 'waiting'}, in {where} alone"
+def _conflicts(timeline: Timeline, reference: ReferenceFold) -> Iterator[str]:
+    opened = {(c.field, c.line_key, True) for c in timeline.conflicts}
+    pending = {(c.field, c.line_key, False) for c in timeline.pending_conflicts}
+    expected = contradictions(reference)
+    for field, key, is_open in sorted((opened | pending) ^ expected):
+        where = "the reference" if (field, key, is_open) in expected else "the timeline"
+        yield f"{field} {key} {'open' if is_open else 'pending'}, only in {where}"

@@ -1,28 +1,28 @@
-"""Who contradicts whom, by the reference: at each moment at which a claim changes, look again."""
+"""Conflicts by the reference: compare the claims again at each moment at which one changes."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Measure
-from tests.reference.heard import WAREHOUSES, ZERO, Price, claim, prices
-from tests.reference.plain_fold import Story
-from visibility.timeline.enums import Field
+from tests.reference.figures import WAREHOUSES, ZERO, Price, claim, prices
+from tests.reference.plain_fold import ReferenceFold
+from visibility.timeline.enums import ComparedField
 
 GRACE = {
-    Field.STATUS: timedelta(hours=4),
-    Field.PROMISED_AT: timedelta(hours=4),
-    Field.PRICE: timedelta(hours=4),
-    Field.ORDERED: timedelta(hours=4),
-    Field.CANCELLED: timedelta(hours=4),
-    Field.SHIPPED: timedelta(hours=4),
-    Field.INVOICED: timedelta(hours=24),
+    ComparedField.STATUS: timedelta(hours=4),
+    ComparedField.PROMISED_AT: timedelta(hours=4),
+    ComparedField.PRICE: timedelta(hours=4),
+    ComparedField.ORDERED: timedelta(hours=4),
+    ComparedField.CANCELLED: timedelta(hours=4),
+    ComparedField.SHIPPED: timedelta(hours=4),
+    ComparedField.INVOICED: timedelta(hours=24),
 }
-ORDER_TAKERS = (Role.ERP, Role.SHOP, Role.EDI, Role.CRM)
+ORDER_ROLES = (SourceRole.ERP, SourceRole.SHOP, SourceRole.EDI, SourceRole.CRM)
 CENT = Decimal("0.01")
-Contradiction = tuple[Field, str, bool]
+Contradiction = tuple[ComparedField, str, bool]
 WORK = {
     EventType.LINE_ALLOCATED,
     EventType.PICK_STARTED,
@@ -33,96 +33,102 @@ WORK = {
 }
 
 
-def contradictions(story: Story) -> set[Contradiction]:
-    """(field, article or nothing, whether it has lasted longer than a word may take)."""
-    found = set()
-    for field, sku, differs in questions(story):
+def contradictions(reference: ReferenceFold) -> set[Contradiction]:
+    """(field, item or empty, whether it lasts longer than the grace period) of each conflict."""
+    conflicts = set()
+    for field, sku, differs in questions(reference):
         since = None
-        for at in reversed(story.times):
+        for at in reversed(reference.times):
             if not differs(at):
                 break
             since = at
         if since is not None:
-            found.add((field, sku, story.as_of - since >= GRACE[field]))
-    return found
+            conflicts.add((field, sku, reference.as_of - since >= GRACE[field]))
+    return conflicts
 
 
-def questions(story: Story) -> Iterator[tuple[Field, str, Callable[[datetime], bool]]]:
-    """Everything that may be contradicted, and how to see whether it was at a moment."""
-    for sku in story.skus:
-        yield Field.SHIPPED, sku, partial(shipped, story, sku)
-        yield Field.INVOICED, sku, partial(invoiced, story, sku)
-        yield Field.PRICE, sku, partial(priced, story, sku)
-        yield Field.ORDERED, sku, partial(ordered, story, sku, Field.ORDERED)
-        yield Field.CANCELLED, sku, partial(ordered, story, sku, Field.CANCELLED)
-    yield Field.PROMISED_AT, "", partial(promised, story)
-    yield Field.STATUS, "", partial(stands, story)
+def questions(
+    reference: ReferenceFold,
+) -> Iterator[tuple[ComparedField, str, Callable[[datetime], bool]]]:
+    """Every field that can be in conflict, with a function that compares it at a moment."""
+    for sku in reference.skus:
+        yield ComparedField.SHIPPED, sku, partial(shipped, reference, sku)
+        yield ComparedField.INVOICED, sku, partial(invoiced, reference, sku)
+        yield ComparedField.PRICE, sku, partial(priced, reference, sku)
+        yield ComparedField.ORDERED, sku, partial(ordered, reference, sku, ComparedField.ORDERED)
+        yield (
+            ComparedField.CANCELLED,
+            sku,
+            partial(ordered, reference, sku, ComparedField.CANCELLED),
+        )
+    yield ComparedField.PROMISED_AT, "", partial(promised, reference)
+    yield ComparedField.STATUS, "", partial(status, reference)
 
 
 def sides(
-    story: Story, sku: str, measure: Measure, at: datetime
-) -> dict[str, tuple[Role, Decimal]]:
-    """What each source claims."""
-    rows = story.rows.get((sku, measure), [])
+    reference: ReferenceFold, sku: str, measure: Measure, at: datetime
+) -> dict[str, tuple[SourceRole, Decimal]]:
+    """The role and the claim of each source."""
+    rows = reference.figures.get((sku, measure), [])
     claims = {row.source: (row.role, claim(rows, row.source, at)) for row in rows}
     return {source: (role, value) for source, (role, value) in claims.items() if value is not None}
 
 
-def shipped(story: Story, sku: str, at: datetime) -> bool:
-    """The warehouses' sum against what each other source says has left."""
-    claims = sides(story, sku, Measure.SHIPPED, at)
-    theirs = [value for role, value in claims.values() if role in WAREHOUSES]
+def shipped(reference: ReferenceFold, sku: str, at: datetime) -> bool:
+    """Compare the sum of the warehouses with the shipped quantity of each other source."""
+    claims = sides(reference, sku, Measure.SHIPPED, at)
+    warehouse_values = [value for role, value in claims.values() if role in WAREHOUSES]
     others = {value for role, value in claims.values() if role not in WAREHOUSES}
-    return len(others | ({sum(theirs, ZERO)} if theirs else set())) > 1
+    return len(others | ({sum(warehouse_values, ZERO)} if warehouse_values else set())) > 1
 
 
-def invoiced(story: Story, sku: str, at: datetime) -> bool:
-    """Finance against the others."""
-    return len({value for _, value in sides(story, sku, Measure.INVOICED, at).values()}) > 1
+def invoiced(reference: ReferenceFold, sku: str, at: datetime) -> bool:
+    """Compare the invoiced quantities of all sources."""
+    return len({value for _, value in sides(reference, sku, Measure.INVOICED, at).values()}) > 1
 
 
-def ordered(story: Story, sku: str, field: Field, at: datetime) -> bool:
-    """Ordered less cancelled of those who take orders differs, and it is this field's doing."""
-    told = sides(story, sku, Measure.ORDERED, at)
-    orders = {source: claim for source, claim in told.items() if claim[0] in ORDER_TAKERS}
-    cancels = sides(story, sku, Measure.CANCELLED, at)
-    taken = {s: cancels[s][1] if s in cancels else ZERO for s in orders}
-    if len({value - taken[s] for s, (_, value) in orders.items()}) < 2:
+def ordered(reference: ReferenceFold, sku: str, field: ComparedField, at: datetime) -> bool:
+    """Whether ordered less cancelled differs between order systems because of this field."""
+    claims = sides(reference, sku, Measure.ORDERED, at)
+    orders = {source: claim for source, claim in claims.items() if claim[0] in ORDER_ROLES}
+    cancels = sides(reference, sku, Measure.CANCELLED, at)
+    cancelled = {s: cancels[s][1] if s in cancels else ZERO for s in orders}
+    if len({value - cancelled[s] for s, (_, value) in orders.items()}) < 2:
         return False
     by_ordered = len({value for _, value in orders.values()}) > 1
-    return field is (Field.ORDERED if by_ordered else Field.CANCELLED)
+    return field is (ComparedField.ORDERED if by_ordered else ComparedField.CANCELLED)
 
 
-def priced(story: Story, sku: str, at: datetime) -> bool:
-    """The last price of each source, to the cent."""
-    said = [price for price in prices(story.said) if price.sku == sku and price.at <= at]
-    last: dict[str, Price] = {price.source: price for price in sorted(said)}
+def priced(reference: ReferenceFold, sku: str, at: datetime) -> bool:
+    """Compare the latest price of each source, rounded to cents."""
+    current = [price for price in prices(reference.events) if price.sku == sku and price.at <= at]
+    last: dict[str, Price] = {price.source: price for price in sorted(current)}
     return len({price.value.quantize(CENT) for price in last.values()}) > 1
 
 
-def promised(story: Story, at: datetime) -> bool:
-    """The last promised day of each source, until the goods are there."""
-    if story.share(Measure.DELIVERED, at) == 1:
+def promised(reference: ReferenceFold, at: datetime) -> bool:
+    """Compare the latest promised date of each source, until delivery."""
+    if reference.share(Measure.DELIVERED, at) == 1:
         return False
     days: dict[str, str] = {}
-    for one in story.own:
-        day = one.event.attributes.get(Attribute.PROMISED_AT)
-        if day and one.occurred_at <= at:
-            days[one.source] = day[:10]
+    for recorded in reference.own:
+        day = recorded.event.attributes.get(Attribute.PROMISED_AT)
+        if day and recorded.occurred_at <= at:
+            days[recorded.source] = day[:10]
     return len(set(days.values())) > 1
 
 
-def stands(story: Story, at: datetime) -> bool:
-    """Cancelled by one while goods left, or while another went on with it afterwards."""
-    said = [one for one in story.own if one.occurred_at <= at]
-    cancels = [one for one in said if one.event.type is EventType.ORDER_CANCELLED]
-    if not cancels:
+def status(reference: ReferenceFold, at: datetime) -> bool:
+    """Whether one source cancelled and another shipped or continued to work on the order."""
+    events = [e for e in reference.own if e.occurred_at <= at]
+    cancellations = [e for e in events if e.event.type is EventType.ORDER_CANCELLED]
+    if not cancellations:
         return False
-    if story.any(Measure.SHIPPED, at):
+    if reference.any(Measure.SHIPPED, at):
         return True
-    first = min(one.occurred_at for one in cancels)
-    quiet = {one.source for one in cancels}
+    first = min(e.occurred_at for e in cancellations)
+    cancelling = {e.source for e in cancellations}
     return any(
-        one.event.type in WORK and one.occurred_at > first and one.source not in quiet
-        for one in said
+        e.event.type in WORK and e.occurred_at > first and e.source not in cancelling
+        for e in events
     )

@@ -1,7 +1,7 @@
-"""A plain, slow fold, written from the documents alone: the reference the timeline must equal.
+"""An independent fold, simple and slow, written from the documentation: the reference of tests.
 
-For every question at every moment it goes through everything that was said again. It reads what
-the simulated distributor says: one line an article, one unit, no kits, no substitutes.
+It answers each question from all events again. It handles what the simulated distributor sends:
+one line per item, one unit, no kits and no substitutes.
 """
 
 from collections.abc import Iterable
@@ -10,20 +10,20 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import EventType, Measure, ObjectKind
-from tests.reference.heard import (
+from tests.reference.figures import (
     ZERO,
     Figure,
-    believed,
+    authoritative,
+    authoritative_sources,
     claim,
-    counting,
+    current_events,
     figures,
-    heard,
-    names_another,
+    names_other_orders,
 )
-from visibility.timeline import MilestoneCode, Spoken, Status
+from visibility.timeline import MilestoneCode, RecordedEvent, Status
 
-# Words that make a step by themselves, without any quantity.
-WORDS: dict[MilestoneCode, frozenset[EventType]] = {
+# Events that reach a milestone without a quantity.
+EVENT_TYPES: dict[MilestoneCode, frozenset[EventType]] = {
     MilestoneCode.RECEIVED: frozenset({EventType.ORDER_RECEIVED}),
     MilestoneCode.ACCEPTED: frozenset({EventType.ORDER_ACCEPTED}),
     MilestoneCode.RELEASED: frozenset({EventType.ORDER_RELEASED}),
@@ -32,7 +32,7 @@ WORDS: dict[MilestoneCode, frozenset[EventType]] = {
     MilestoneCode.RETURNED: frozenset({EventType.RETURN_RECEIVED, EventType.SHIPMENT_RETURNED}),
     MilestoneCode.CREDITED: frozenset({EventType.CREDIT_ISSUED, EventType.RETURN_CREDITED}),
 }
-COUNTED: dict[MilestoneCode, Measure] = {
+MEASURES: dict[MilestoneCode, Measure] = {
     MilestoneCode.ALLOCATED: Measure.ALLOCATED,
     MilestoneCode.PICKED: Measure.PICKED,
     MilestoneCode.PACKED: Measure.PACKED,
@@ -62,63 +62,63 @@ class Step:
     share: Decimal | None
 
 
-class Story:
-    """Everything that was said of one order by `as_of`; each method answers one question."""
+class ReferenceFold:
+    """The events of one order up to `as_of`; each method answers one question."""
 
-    def __init__(self, events: Iterable[Spoken], as_of: datetime) -> None:
+    def __init__(self, events: Iterable[RecordedEvent], as_of: datetime) -> None:
         self.as_of = as_of
-        self.said = heard(events, as_of)
-        self.own = [one for one in self.said if not names_another(one)]
-        self.rows: dict[tuple[str, Measure], list[Figure]] = {}
-        for row in figures(self.said):
-            self.rows.setdefault((row.sku, row.measure), []).append(row)
-        self.skus = sorted({sku for sku, _ in self.rows})
-        self.times = sorted({one.occurred_at for one in self.said})
+        self.events = current_events(events, as_of)
+        self.own = [recorded for recorded in self.events if not names_other_orders(recorded)]
+        self.figures: dict[tuple[str, Measure], list[Figure]] = {}
+        for row in figures(self.events):
+            self.figures.setdefault((row.sku, row.measure), []).append(row)
+        self.skus = sorted({sku for sku, _ in self.figures})
+        self.times = sorted({recorded.occurred_at for recorded in self.events})
 
     def first(self, types: Iterable[EventType], at: datetime) -> datetime | None:
-        """When one of these words was first said."""
+        """When an event of these types first occurred."""
         return min(
             (o.occurred_at for o in self.own if o.event.type in types and o.occurred_at <= at),
             default=None,
         )
 
     def last(self, types: Iterable[EventType], at: datetime) -> datetime | None:
-        """When one of these words was last said."""
+        """When an event of these types last occurred."""
         return max(
             (o.occurred_at for o in self.own if o.event.type in types and o.occurred_at <= at),
             default=None,
         )
 
     def counts(self, sku: str, measure: Measure, at: datetime) -> Decimal:
-        """One quantity of one article, as it counted then; nothing said is nothing."""
+        """One quantity of one item at a moment, zero if none was reported."""
         if measure is Measure.DELIVERED:
             return self.arrived(sku, at)
         if measure is Measure.CANCELLED:
             return self.cancelled(sku, at)
-        return believed(self.rows.get((sku, measure), []), measure, at) or ZERO
+        return authoritative(self.figures.get((sku, measure), []), measure, at) or ZERO
 
     def cancelled(self, sku: str, at: datetime) -> Decimal:
-        """What was taken back of the ordered quantity that counts.
+        """The cancelled part of the authoritative ordered quantity.
 
-        Whoever says so has an ordered quantity of its own: where the one that counts is smaller
-        already, it knows of it.
+        If the authoritative ordered quantity is smaller than the one of the source that cancels,
+        the difference is already cancelled in it.
         """
-        rows = self.rows.get((sku, Measure.CANCELLED), [])
-        told = believed(rows, Measure.CANCELLED, at)
-        if told is None:
+        rows = self.figures.get((sku, Measure.CANCELLED), [])
+        cancelled = authoritative(rows, Measure.CANCELLED, at)
+        if cancelled is None:
             return ZERO
-        orders = self.rows.get((sku, Measure.ORDERED), [])
-        ordered = believed(orders, Measure.ORDERED, at) or ZERO
+        orders = self.figures.get((sku, Measure.ORDERED), [])
+        ordered = authoritative(orders, Measure.ORDERED, at) or ZERO
         own = max(claim(orders, row.source, at) or ZERO for row in rows if row.at <= at)
-        return max(told - max(own - ordered, ZERO), ZERO)
+        return max(cancelled - max(own - ordered, ZERO), ZERO)
 
     def wanted(self, sku: str, at: datetime) -> Decimal:
-        """Ordered and not cancelled."""
+        """The quantity ordered and not cancelled."""
         ordered = self.counts(sku, Measure.ORDERED, at)
         return max(ordered - self.counts(sku, Measure.CANCELLED, at), ZERO)
 
     def share(self, measure: Measure, at: datetime) -> Decimal | None:
-        """How much of what is wanted; of each article no more than is wanted of it."""
+        """The fraction of the wanted quantity; of each item no more than is wanted of it counts."""
         wanted = sum((self.wanted(sku, at) for sku in self.skus), ZERO)
         if not wanted:
             return None
@@ -126,55 +126,55 @@ class Story:
         return sum(done, ZERO) / wanted
 
     def any(self, measure: Measure, at: datetime) -> bool:
-        """Whether there is any of it."""
+        """Whether there is any quantity of the measure."""
         return any(self.counts(sku, measure, at) > 0 for sku in self.skus)
 
     def all_of(self, measure: Measure, of: Measure, at: datetime) -> bool:
-        """Whether of every article there is as much of one as of the other."""
+        """Whether one measure is at least the other for every item."""
         return all(self.counts(x, measure, at) >= self.counts(x, of, at) for x in self.skus)
 
-    def named(self, one: Spoken, kind: ObjectKind) -> set[str]:
+    def objects_of(self, recorded: RecordedEvent, kind: ObjectKind) -> set[str]:
         """The objects of a kind that an event names."""
-        pairs = zip(one.objects, one.event.objects, strict=True)
+        pairs = zip(recorded.object_keys, recorded.event.objects, strict=True)
         return {name for name, ref in pairs if ref.kind is kind and name}
 
-    def there(self, kind: ObjectKind, at: datetime) -> set[str]:
-        """The parcels, or the shipments, that had been delivered by then."""
+    def delivered_objects(self, kind: ObjectKind, at: datetime) -> set[str]:
+        """The packages or shipments that were delivered at a moment."""
         return {
             name
-            for one in self.said
-            if one.event.type is EventType.DELIVERED and one.occurred_at <= at
-            for name in self.named(one, kind)
+            for recorded in self.events
+            if recorded.event.type is EventType.DELIVERED and recorded.occurred_at <= at
+            for name in self.objects_of(recorded, kind)
         }
 
     def arrived(self, sku: str, at: datetime) -> Decimal:
-        """How much of an article was in shipments that had arrived whole, of those that count."""
-        rows = sorted(r for r in self.rows.get((sku, Measure.SHIPPED), []) if r.at <= at)
-        sources = counting(rows, Measure.SHIPPED, at)
-        last = {(r.source, r.part): r.value for r in rows if r.source in sources and r.part}
-        return sum((value for part, value in last.items() if self.whole(*part, at)), ZERO)
+        """The quantity of an item in completely delivered shipments of authoritative sources."""
+        rows = sorted(r for r in self.figures.get((sku, Measure.SHIPPED), []) if r.at <= at)
+        sources = authoritative_sources(rows, Measure.SHIPPED, at)
+        last = {(r.source, r.scope): r.value for r in rows if r.source in sources and r.scope}
+        return sum((value for key, value in last.items() if self.is_delivered(*key, at)), ZERO)
 
-    def whole(self, source: str, part: str, at: datetime) -> bool:
-        """Whether a shipment was delivered: by its name, or each of its parcels."""
-        about = [o for o in self.own if o.source == source and o.event.part == part]
-        shipments, parcels = (
-            set().union(*(self.named(one, kind) for one in about))
+    def is_delivered(self, source: str, scope: str, at: datetime) -> bool:
+        """Whether a shipment was delivered: by its number, or by each of its packages."""
+        related = [o for o in self.own if o.source == source and o.event.scope == scope]
+        shipments, packages = (
+            set().union(*(self.objects_of(recorded, kind) for recorded in related))
             for kind in (ObjectKind.SHIPMENT, ObjectKind.PACKAGE)
         )
-        if shipments & self.there(ObjectKind.SHIPMENT, at):
+        if shipments & self.delivered_objects(ObjectKind.SHIPMENT, at):
             return True
-        return bool(parcels) and parcels <= self.there(ObjectKind.PACKAGE, at)
+        return bool(packages) and packages <= self.delivered_objects(ObjectKind.PACKAGE, at)
 
     def status(self, at: datetime) -> Status:
-        """Where the order stood: by its quantities, before its messages."""
+        """The status at a moment, by quantities first and events second."""
         if self.any(Measure.SHIPPED, at):
-            return self.status_of_goods(at)
+            return self.status_after_shipping(at)
         if self.first({EventType.ORDER_CANCELLED}, at) or self.nothing_wanted(at):
             return Status.CANCELLED
         if self.first({EventType.ORDER_REJECTED}, at):
             return Status.REJECTED
-        if self.held(at):
-            return Status.HELD
+        if self.is_on_hold(at):
+            return Status.ON_HOLD
         for measure, status in BEFORE_SHIPPING:
             if self.any(measure, at):
                 return status
@@ -184,43 +184,43 @@ class Story:
         return Status.UNKNOWN
 
     def nothing_wanted(self, at: datetime) -> bool:
-        """Whether all of it was cancelled by quantities."""
-        taken = self.any(Measure.CANCELLED, at)
-        return taken and not any(self.wanted(sku, at) for sku in self.skus)
+        """Whether quantities cancel the whole order."""
+        has_cancelled = self.any(Measure.CANCELLED, at)
+        return has_cancelled and not any(self.wanted(sku, at) for sku in self.skus)
 
-    def held(self, at: datetime) -> bool:
-        """Whether the last word about a hold is that there is one."""
-        held = self.last({EventType.ORDER_HELD}, at)
-        free = self.last({EventType.ORDER_HOLD_RELEASED, EventType.ORDER_RELEASED}, at)
-        return held is not None and (free is None or held > free)
+    def is_on_hold(self, at: datetime) -> bool:
+        """Whether the latest hold is not released."""
+        hold = self.last({EventType.ORDER_HELD}, at)
+        release = self.last({EventType.ORDER_HOLD_RELEASED, EventType.ORDER_RELEASED}, at)
+        return hold is not None and (release is None or hold > release)
 
-    def status_of_goods(self, at: datetime) -> Status:
-        """Where an order stood that had begun to leave."""
+    def status_after_shipping(self, at: datetime) -> Status:
+        """The status of an order with shipped quantities."""
         if self.all_of(Measure.RETURNED, Measure.SHIPPED, at):
             credited = self.all_of(Measure.CREDITED, Measure.RETURNED, at)
             return Status.CREDITED if credited else Status.RETURNED
         if self.share(Measure.DELIVERED, at) == 1:
-            billed = self.share(Measure.INVOICED, at) == 1
-            return Status.COMPLETED if billed else Status.DELIVERED
+            is_invoiced = self.share(Measure.INVOICED, at) == 1
+            return Status.COMPLETED if is_invoiced else Status.DELIVERED
         if self.any(Measure.DELIVERED, at):
             return Status.PARTIALLY_DELIVERED
-        whole = self.share(Measure.SHIPPED, at) == 1
-        return Status.SHIPPED if whole else Status.PARTIALLY_SHIPPED
+        is_complete = self.share(Measure.SHIPPED, at) == 1
+        return Status.SHIPPED if is_complete else Status.PARTIALLY_SHIPPED
 
     def since(self) -> datetime | None:
-        """Since when it has stood as it stands now, without a break."""
-        now, found = self.status(self.as_of), None
+        """Since when the order has had its current status without interruption."""
+        now, start = self.status(self.as_of), None
         for at in reversed(self.times):
             if self.status(at) is not now:
                 break
-            found = at
-        return found
+            start = at
+        return start
 
     def step(self, code: MilestoneCode) -> Step:
-        """When a step was first reached, when it was complete for good, and how far it is."""
-        if code in WORDS:
-            return self.word(WORDS[code])
-        measure = COUNTED[code]
+        """When a milestone was first reached, finally completed, and the fraction reached."""
+        if code in EVENT_TYPES:
+            return self.step_of_events(EVENT_TYPES[code])
+        measure = MEASURES[code]
         reached = next((at for at in self.times if self.any(measure, at)), None)
         completed = None
         for at in reversed(self.times):
@@ -229,7 +229,7 @@ class Story:
             completed = at
         return Step(reached, completed, self.share(measure, self.as_of) if reached else None)
 
-    def word(self, types: Iterable[EventType]) -> Step:
-        """A step that a word alone makes is complete with the first one."""
+    def step_of_events(self, types: Iterable[EventType]) -> Step:
+        """A milestone that an event alone reaches is complete with the first event."""
         at = self.first(types, self.as_of)
         return Step(at, at, Decimal(1) if at else None)

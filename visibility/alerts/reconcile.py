@@ -1,4 +1,4 @@
-"""Clocks against alerts: what must be open, closed, withdrawn or opened again."""
+"""Reconcile alerts with clocks: open, resolve, withdraw and reopen them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,89 +9,100 @@ from functools import cache, partial
 from django.db import connection
 
 from visibility.models.alerts import (
-    STANDING,
+    ACTIVE_ALERT_STATES,
     Alert,
     AlertEntry,
     AlertState,
     Notification,
     Subscription,
 )
-from visibility.models.intake import Source, silent_since
+from visibility.models.intake import Source, overdue_since
 from visibility.models.sla import ClockState, SlaClock
 from visibility.sla import rule_failures
-from visibility.sla.registry import kinds
+from visibility.sla.registry import rule_kinds
 
 Totals = Mapping[int, tuple[str | None, str]]
-Silent = Callable[[], Mapping[str, datetime]]
+SilentSources = Callable[[], Mapping[str, datetime]]
 
 
-def judge(
+def reconcile_alerts(
     clocks: Sequence[SlaClock], *, order_ids: Sequence[int], totals: Totals, now: datetime
 ) -> list[int]:
-    """Bring the alerts of these orders in line with their clocks; ids of those that changed."""
+    """Bring the alerts of these orders in line with their clocks; return ids of changed alerts."""
     alerts = {
-        (a.order_id, a.rule_id, a.obligation): a
+        (a.order_id, a.rule_id, a.subject_key): a
         for a in Alert.objects.select_for_update().filter(order_id__in=order_ids).order_by("pk")
     }
-    silent = cache(partial(silent_sources, now))  # most batches open nothing, and never ask
+    silent = cache(partial(silent_sources, now))  # most batches open no alert and need no query
     changed: list[int] = []
-    new: list[New] = []
+    new: list[NewAlert] = []
     for clock in clocks:
-        alert = alerts.pop((clock.order_id, clock.rule_id, clock.obligation), None)
+        alert = alerts.pop((clock.order_id, clock.rule_id, clock.subject_key), None)
         if alert is None:
             if clock.state == ClockState.BREACHED:
-                new.append(_new(clock, totals, silent, now))
-        elif _one(clock, alert, now):
+                new.append(_new_alert(clock, totals, silent, now))
+        elif _reconcile(clock, alert, now):
             changed.append(alert.pk)
-    changed += keep(new, now)
-    left = [alert for alert in alerts.values() if alert.state in STANDING]
-    unknown = rule_failures.failing(order_ids) if left else set()
-    for alert in left:
-        if (alert.order_id, alert.rule_id) not in unknown:
-            end(alert, AlertState.WITHDRAWN, now, now, "The order no longer makes this promise.")
+    changed += create_alerts(new, now)
+    unclaimed = [alert for alert in alerts.values() if alert.state in ACTIVE_ALERT_STATES]
+    failed = rule_failures.failed_pairs(order_ids) if unclaimed else set()
+    for alert in unclaimed:
+        if (alert.order_id, alert.rule_id) not in failed:
+            close_alert(
+                alert, AlertState.WITHDRAWN, now, now, "The rule no longer applies to this order."
+            )
             changed.append(alert.pk)
     return changed
 
 
-def _one(clock: SlaClock, alert: Alert, now: datetime) -> bool:
-    """One clock and the alert it has; whether that changed."""
+def _reconcile(clock: SlaClock, alert: Alert, now: datetime) -> bool:
+    """Reconcile one clock with its alert; return whether the alert changed."""
     if clock.state == ClockState.BREACHED and clock.stopped_at is not None:
         if alert.state == AlertState.RESOLVED:
             return False
-        end(alert, AlertState.RESOLVED, clock.stopped_at, now, _late(clock, clock.stopped_at))
+        close_alert(
+            alert,
+            AlertState.RESOLVED,
+            clock.stopped_at,
+            now,
+            _late_sentence(clock, clock.stopped_at),
+        )
         return True
     if clock.state == ClockState.BREACHED:
         if alert.state not in {AlertState.RESOLVED, AlertState.WITHDRAWN}:
             return False
-        reopen(alert, now, "The promise is still broken.")
+        reopen_alert(alert, now, "The condition still holds.")
         return True
     overdue = clock.stopped_at is None and clock.due_at < now
     if alert.state == AlertState.WITHDRAWN or overdue:
         return False
-    why = "Late evidence: it had happened in time." if clock.stopped_at else "Due later."
-    end(alert, AlertState.WITHDRAWN, now, now, why)
+    why = "Late evidence: completed on time." if clock.stopped_at else "The due time is later now."
+    close_alert(alert, AlertState.WITHDRAWN, now, now, why)
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class New:
-    """An alert to be kept, and what its log begins with; history that nobody is told has none."""
+class NewAlert:
+    """An alert to create, with its first log entry.
+
+    `action` is empty for breaches discovered after the fact, which notify nobody.
+    """
 
     alert: Alert
-    what: str = ""
+    action: str = ""
     text: str = ""
 
 
-def _new(clock: SlaClock, totals: Totals, silent: Silent, now: datetime) -> New:
-    """The alert of a broken promise that has none yet."""
+def _new_alert(clock: SlaClock, totals: Totals, silent: SilentSources, now: datetime) -> NewAlert:
+    """Return the alert for a breached clock that has none yet."""
     rule = clock.rule
     total, currency = totals.get(clock.order_id, (None, ""))
     alert = Alert(
         rule=rule,
         order_id=clock.order_id,
-        obligation=clock.obligation,
+        subject_key=clock.subject_key,
         severity=rule.severity,
-        title=_title(clock, now),
+        title=_build_alert_title(clock, now),
         team=rule.team,
         money=Decimal(total) if total else None,
         currency=currency,
@@ -100,52 +111,52 @@ def _new(clock: SlaClock, totals: Totals, silent: Silent, now: datetime) -> New:
         opened_at=now,
     )
     if clock.stopped_at is not None:
-        # Judged only now: the breach is history, and told nobody.
+        # Discovered after the fact: the breach is recorded, and nobody is notified.
         alert.state, alert.resolved_at = AlertState.RESOLVED, clock.stopped_at
-        alert.resolution = _late(clock, clock.stopped_at)
+        alert.resolution = _late_sentence(clock, clock.stopped_at)
         alert.opened_at = clock.due_at
-        return New(alert)
-    waits = clock.waits_for.split()
-    quiet = [slug for slug in waits if slug in silent()]
-    if quiet and len(quiet) == len(waits):
-        alert.state = AlertState.HELD
-        return New(alert, "held", f"Unknown: {', '.join(quiet)} is silent.")
-    return New(alert, "opened", alert.title)
+        return NewAlert(alert)
+    expected = clock.expected_sources
+    silent_slugs = [slug for slug in expected if slug in silent()]
+    if silent_slugs and len(silent_slugs) == len(expected):
+        alert.state = AlertState.SUPPRESSED
+        return NewAlert(alert, "suppressed", f"On hold: no data from {', '.join(silent_slugs)}.")
+    return NewAlert(alert, "opened", alert.title)
 
 
-def keep(new: Sequence[New], now: datetime) -> list[int]:
-    """Write them, some statements for any number; their ids."""
+def create_alerts(new: Sequence[NewAlert], now: datetime) -> list[int]:
+    """Create alerts in a fixed number of statements; return their ids."""
     if not new:
         return []
-    Alert.objects.bulk_create([one.alert for one in new])
+    Alert.objects.bulk_create([entry.alert for entry in new])
     AlertEntry.objects.bulk_create(
-        [AlertEntry(alert=n.alert, at=now, what=n.what, text=n.text) for n in new if n.what]
+        [AlertEntry(alert=n.alert, at=now, action=n.action, text=n.text) for n in new if n.action]
     )
-    notify_all([one.alert for one in new if one.what == "opened"], "opened")
-    return [one.alert.pk for one in new]
+    queue_notifications([entry.alert for entry in new if entry.action == "opened"], "opened")
+    return [entry.alert.pk for entry in new]
 
 
-def _title(clock: SlaClock, now: datetime) -> str:
-    """The rule's words, kept on the alert, since a rule may change later."""
+def _build_alert_title(clock: SlaClock, now: datetime) -> str:
+    """Return the title, which is stored: the rule may change later."""
     rule = clock.rule
     try:
-        kind = kinds()[rule.kind]
-        return kind.sentence(kind.read(rule.params), clock.subject)
-    except Exception as error:  # the edge of a clock: the breach is a fact all the same
-        rule_failures.note(clock, error, now=now)
+        kind = rule_kinds()[rule.kind]
+        return kind.alert_title(kind.parse_params(rule.params), clock.subject)
+    except Exception as error:  # recorded; the breach is still an alert
+        rule_failures.record_failure(clock, error, now=now)
         return f"{rule.title}: {clock.subject}" if clock.subject else rule.title
 
 
-def end(alert: Alert, state: AlertState, at: datetime, now: datetime, why: str) -> None:
-    """It is over since `at`, as one or the other of the last two states."""
-    alert.state, alert.resolved_at, alert.resolution = state, at, why
+def close_alert(alert: Alert, state: AlertState, at: datetime, now: datetime, reason: str) -> None:
+    """Close an alert as resolved or withdrawn, as of `at`."""
+    alert.state, alert.resolved_at, alert.resolution = state, at, reason
     alert.snoozed_until, alert.changed_at = None, now
     alert.save(update_fields=["state", "resolved_at", "resolution", "snoozed_until", "changed_at"])
-    _enter(alert, state.value, now, why)
+    _log_entry(alert, state.value, now, reason)
 
 
-def reopen(alert: Alert, now: datetime, why: str) -> int:
-    """The same row, one episode further."""
+def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
+    """Reopen an alert as its next episode; return its id."""
     alert.state, alert.episode, alert.changed_at = AlertState.OPEN, alert.episode + 1, now
     alert.resolved_at, alert.resolution = None, ""
     alert.acknowledged_at = alert.acknowledged_by = None
@@ -160,27 +171,27 @@ def reopen(alert: Alert, now: datetime, why: str) -> int:
             "acknowledged_by",
         ]
     )
-    _enter(alert, "reopened", now, why)
-    notify(alert, "reopened")
+    _log_entry(alert, "reopened", now, reason)
+    queue_notifications_of_alert(alert, "reopened")
     return alert.pk
 
 
-def _enter(alert: Alert, what: str, now: datetime, text: str) -> None:
-    AlertEntry.objects.create(alert=alert, at=now, what=what, text=text)
+def _log_entry(alert: Alert, action: str, now: datetime, text: str) -> None:
+    AlertEntry.objects.create(alert=alert, at=now, action=action, text=text)
 
 
-def notify(alert: Alert, transition: str) -> None:
-    """See notify_all()."""
-    notify_all([alert], transition)
+def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
+    """Queue notifications of one alert; see notify_all()."""
+    queue_notifications([alert], transition)
 
 
-def notify_all(alerts: Sequence[Alert], transition: str) -> None:
-    """One notification for each alert and subscription into the outbox, in the same transaction."""
-    wanted = Subscription.objects.filter(enabled=True) if alerts else ()
+def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
+    """Add a notification to the outbox for each alert and matching subscription."""
+    subscriptions = Subscription.objects.filter(enabled=True) if alerts else ()
     Notification.objects.bulk_create(
         [
             Notification(alert=a, episode=a.episode, transition=transition, subscription=s)
-            for s in wanted
+            for s in subscriptions
             for a in alerts
             if s.rule_id in {None, a.rule_id} and (not s.severities or a.severity in s.severities)
         ],
@@ -189,17 +200,17 @@ def notify_all(alerts: Sequence[Alert], transition: str) -> None:
 
 
 def silent_sources(now: datetime) -> dict[str, datetime]:
-    """Slugs of the enabled sources that owe us a word, and since when."""
-    found = {}
+    """Return the enabled sources that are overdue, by slug, and since when."""
+    silent = {}
     for source in Source.objects.filter(enabled=True, expect_every__isnull=False):
-        since = silent_since(source, last_heard(source.pk), now)
+        since = overdue_since(source, last_received_at(source.pk), now)
         if since:
-            found[source.slug] = since
-    return found
+            silent[source.slug] = since
+    return silent
 
 
-def last_heard(source_id: int) -> datetime | None:
-    """When the source last said anything."""
+def last_received_at(source_id: int) -> datetime | None:
+    """Return when the last message of a source was received, within 31 days."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT max(received_at) FROM visibility_inbound_message WHERE source_id = %s "
@@ -207,9 +218,9 @@ def last_heard(source_id: int) -> datetime | None:
             [source_id],
         )
         row = cursor.fetchone()
-    found: datetime | None = row[0]
-    return found
+    received_at: datetime | None = row[0]
+    return received_at
 
 
-def _late(clock: SlaClock, happened_at: datetime) -> str:
-    return f"It happened {str(happened_at - clock.due_at).split('.')[0]} late."
+def _late_sentence(clock: SlaClock, completed_at: datetime) -> str:
+    return f"Completed {str(completed_at - clock.due_at).split('.')[0]} late."

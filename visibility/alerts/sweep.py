@@ -1,101 +1,107 @@
-"""Due clocks -> alerts; snoozes that end; feeds that fall silent and come back."""
+"""Open alerts of due clocks, end snoozes, and update alerts about silent sources."""
 
-import logging
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from structlog.stdlib import get_logger
 
 from visibility.alerts.reconcile import (
-    New,
-    end,
-    judge,
-    keep,
-    last_heard,
-    notify,
-    reopen,
+    NewAlert,
+    close_alert,
+    create_alerts,
+    last_received_at,
+    queue_notifications_of_alert,
+    reconcile_alerts,
+    reopen_alert,
     silent_sources,
 )
-from visibility.alerts.unmapped_statuses import unknown
-from visibility.db.change_feed import change
-from visibility.models.alerts import STANDING, Alert, AlertEntry, AlertState
+from visibility.alerts.unmapped_statuses import update_unmapped_alerts
+from visibility.db.change_feed import publish_changes
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertKind, AlertState
 from visibility.models.intake import Source
-from visibility.models.objects import Refold
-from visibility.models.orders import LONGEST_REST, MANY_EVENTS, Order
+from visibility.models.orders import COOLDOWN_MIN_EVENTS, MAX_COOLDOWN, Order
+from visibility.models.refold import RefoldRequest
 from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock
 from visibility.sla import rule_failures
 
-log = logging.getLogger(__name__)
-BATCH = 500
+log = get_logger(__name__)
+BATCH_SIZE = 500
 
 
 def sweep(*, now: datetime) -> int:
-    """Everything whose time has come; how many alerts changed."""
-    return due(now=now) + snoozed(now=now) + silence(now=now) + held(now=now) + unknown(now=now)
+    """Evaluate everything that is due; return how many alerts changed."""
+    return (
+        open_due_alerts(now=now)
+        + wake_snoozed(now=now)
+        + update_silence_alerts(now=now)
+        + open_suppressed_alerts(now=now)
+        + update_unmapped_alerts(now=now)
+    )
 
 
-def behind() -> bool:
-    """Whether messages wait for longer than a moment: what they say may be the evidence."""
+def has_backlog() -> bool:
+    """Whether messages wait for longer than five seconds: they may contain the evidence."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM visibility_inbound_message WHERE state = 'waiting' "
             "AND received_at < clock_timestamp() - interval '5 seconds') "
-            "OR EXISTS (SELECT 1 FROM visibility_refold "
-            "WHERE touched_at < clock_timestamp() - interval '5 seconds')"
+            "OR EXISTS (SELECT 1 FROM visibility_refoldrequest "
+            "WHERE due_at < clock_timestamp() - interval '5 seconds')"
         )
         row = cursor.fetchone()
     return bool(row[0])
 
 
-def due(*, now: datetime) -> int:
-    """Take clocks that ran out, each by one worker only, and open their alerts.
+def open_due_alerts(*, now: datetime) -> int:
+    """Open the alerts of clocks past their due time. Each clock is handled by one worker.
 
-    A deadline we knew of before it passed is judged at once. One that had passed when we first
-    heard of it waits until nothing older is left to be read: the evidence may be among it.
-    A batch that fails is judged one by one, and what cannot be judged is put aside.
+    A deadline that was known before it passed is evaluated at once. One that was already past when
+    it became known waits until the backlog is processed, which may contain the evidence. If a batch
+    fails, its clocks are evaluated one by one, and those that fail are recorded.
     """
-    aside = FailedClock.objects.filter(
-        order=OuterRef("order"), rule=OuterRef("rule"), obligation=OuterRef("obligation")
+    failed = FailedClock.objects.filter(
+        order=OuterRef("order"), rule=OuterRef("rule"), subject_key=OuterRef("subject_key")
     )
-    ripe = Q(~Exists(aside), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
-    known_before = Q(due_at__gte=F("heard_at"))
-    ripe &= known_before if behind() else known_before | ~_resting(now)
+    is_due = Q(~Exists(failed), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
+    known_before = Q(due_at__gte=F("known_since"))
+    is_due &= known_before if has_backlog() else known_before | ~_cooldown_condition(now)
     try:
-        return _due(ripe, now=now)
+        return _open_batch(is_due, now=now)
     except (OperationalError, InterfaceError):
-        raise  # the database's own trouble: the next sweep tries again
-    except Exception:  # the edge of a clock: the others go on
-        log.info("event=sweep_one_by_one")
-    clocks = SlaClock.objects.filter(ripe).select_related("rule").order_by("due_at")[:BATCH]
-    return sum(_alone(clock, ripe, now=now) for clock in clocks)
+        raise  # the database failed: the next sweep retries
+    except Exception:  # the clocks are evaluated one by one
+        log.info("sweep_one_by_one")
+    clocks = SlaClock.objects.filter(is_due).select_related("rule").order_by("due_at")[:BATCH_SIZE]
+    return sum(_open_single(clock, is_due, now=now) for clock in clocks)
 
 
-def _resting(now: datetime) -> Q:
-    """Whether a clock's order has many events and is folded again soon: there may be evidence."""
-    mark = Refold.objects.filter(
-        object=OuterRef("order"), touched_at__gt=now, touched_at__lte=now + LONGEST_REST
+def _cooldown_condition(now: datetime) -> Q:
+    """Whether the order is large and in cooldown: a pending refold may bring the evidence."""
+    request = RefoldRequest.objects.filter(
+        object=OuterRef("order"), due_at__gt=now, due_at__lte=now + MAX_COOLDOWN
     )
-    large = Order.objects.filter(pk=OuterRef("order"), event_count__gt=MANY_EVENTS)
-    return Q(Exists(large)) & Q(Exists(mark))
+    large = Order.objects.filter(pk=OuterRef("order"), event_count__gt=COOLDOWN_MIN_EVENTS)
+    return Q(Exists(large)) & Q(Exists(request))
 
 
-def _alone(clock: SlaClock, ripe: Q, *, now: datetime) -> int:
+def _open_single(clock: SlaClock, is_due: Q, *, now: datetime) -> int:
     try:
-        return _due(ripe & Q(pk=clock.pk), now=now)
+        return _open_batch(is_due & Q(pk=clock.pk), now=now)
     except (OperationalError, InterfaceError):
         raise
-    except Exception as error:  # the edge of a clock: recorded, and tried again later
-        rule_failures.note(clock, error, now=now)
+    except Exception as error:  # recorded on the clock, and retried later
+        rule_failures.record_failure(clock, error, now=now)
         return 0
 
 
-def _due(ripe: Q, *, now: datetime) -> int:
+def _open_batch(is_due: Q, *, now: datetime) -> int:
     with transaction.atomic():
         clocks = list(
             SlaClock.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(ripe)
+            .filter(is_due)
             .select_related("rule")
-            .order_by("due_at")[:BATCH]
+            .order_by("due_at")[:BATCH_SIZE]
         )
         if not clocks:
             return 0
@@ -104,25 +110,24 @@ def _due(ripe: Q, *, now: datetime) -> int:
         SlaClock.objects.bulk_update(clocks, ["state"])
         orders = Order.objects.filter(object_id__in={c.order_id for c in clocks})
         totals = {o.pk: (str(o.total) if o.total is not None else None, o.currency) for o in orders}
-        # Alerts of other clocks of these orders are not looked at: order_ids names none.
-        changed = judge_only(clocks, totals, now)
-        change({"alert": changed})
+        changed = reconcile_due(clocks, totals, now)
+        publish_changes({"alert": changed})
         return len(changed)
 
 
-def judge_only(
+def reconcile_due(
     clocks: list[SlaClock], totals: dict[int, tuple[str | None, str]], now: datetime
 ) -> list[int]:
-    """Judge clocks whose orders' other alerts stay as they are."""
-    mine = {(c.order_id, c.rule_id, c.obligation) for c in clocks}
+    """Reconcile these clocks, together with the other clocks of their orders."""
+    keys = {(c.order_id, c.rule_id, c.subject_key) for c in clocks}
     others = [
         c
         for c in SlaClock.objects.filter(order_id__in={c.order_id for c in clocks}).select_related(
             "rule"
         )
-        if (c.order_id, c.rule_id, c.obligation) not in mine
+        if (c.order_id, c.rule_id, c.subject_key) not in keys
     ]
-    return judge(
+    return reconcile_alerts(
         [*clocks, *others],
         order_ids=sorted({c.order_id for c in clocks}),
         totals=totals,
@@ -130,87 +135,94 @@ def judge_only(
     )
 
 
-def snoozed(*, now: datetime) -> int:
-    """A snooze always ends."""
+def wake_snoozed(*, now: datetime) -> int:
+    """Reopen snoozed alerts whose snooze has ended; return how many."""
     with transaction.atomic():
         rows = list(
             Alert.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(state=AlertState.SNOOZED, snoozed_until__lte=now)
-            .order_by("pk")[:BATCH]
+            .order_by("pk")[:BATCH_SIZE]
         )
         for alert in rows:
             alert.state, alert.snoozed_until, alert.changed_at = AlertState.OPEN, None, now
             alert.save(update_fields=["state", "snoozed_until", "changed_at"])
-            AlertEntry.objects.create(alert=alert, at=now, what="woke", text="The snooze ended.")
-            notify(alert, "woke")
-        change({"alert": [a.pk for a in rows]})
+            AlertEntry.objects.create(alert=alert, at=now, action="woke", text="The snooze ended.")
+            queue_notifications_of_alert(alert, "woke")
+        publish_changes({"alert": [a.pk for a in rows]})
         return len(rows)
 
 
-def silence(*, now: datetime) -> int:
-    """One alert per silent source; it ends with the source's next word."""
+def update_silence_alerts(*, now: datetime) -> int:
+    """Open one alert per silent source; resolve it at the next message of the source."""
     with transaction.atomic():
         silent = silent_sources(now)
         changed = []
         for source in Source.objects.filter(enabled=True).order_by("pk"):
             alert = (
-                Alert.objects.select_for_update().filter(source=source, obligation="silent").first()
+                Alert.objects.select_for_update()
+                .filter(source=source, kind=AlertKind.SOURCE_SILENT)
+                .first()
             )
             since = silent.get(source.slug)
             if since and alert is None:
                 alert = Alert(
+                    kind=AlertKind.SOURCE_SILENT,
                     source=source,
-                    obligation="silent",
                     severity=Severity.HIGH,
-                    title=f"{source.title} has been silent",
+                    title=f"No data from {source.title}",
                     team=source.owner or "Integration",
                     started_at=since,
                     due_at=since + (source.expect_every or now - since),
                     opened_at=now,
                 )
-                changed += keep([New(alert, "opened", alert.title)], now)
-            elif since and alert and alert.state not in STANDING:
+                changed += create_alerts([NewAlert(alert, "opened", alert.title)], now)
+            elif since and alert and alert.state not in ACTIVE_ALERT_STATES:
                 alert.started_at = since
                 alert.due_at = since + (source.expect_every or now - since)
                 alert.save(update_fields=["started_at", "due_at"])
-                changed.append(reopen(alert, now, "Silent again."))
-            elif not since and alert and alert.state in STANDING:
-                at = last_heard(source.pk) or now
-                end(alert, AlertState.RESOLVED, at, now, "It speaks again.")
+                changed.append(reopen_alert(alert, now, "No data again."))
+            elif not since and alert and alert.state in ACTIVE_ALERT_STATES:
+                at = last_received_at(source.pk) or now
+                close_alert(
+                    alert, AlertState.RESOLVED, at, now, "The source is sending data again."
+                )
                 changed.append(alert.pk)
-        change({"alert": changed, "source": [1] if changed else []})
+        publish_changes({"alert": changed, "source": [1] if changed else []})
         return len(changed)
 
 
-def held(*, now: datetime) -> int:
-    """Alerts held for a silent feed open once it speaks, if the promise is still broken."""
+def open_suppressed_alerts(*, now: datetime) -> int:
+    """Open alerts that were suppressed for a silent source, once it sends data again."""
     with transaction.atomic():
         rows = list(
             Alert.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=AlertState.HELD, order__isnull=False)
-            .order_by("pk")[:BATCH]
+            .filter(state=AlertState.SUPPRESSED, order__isnull=False)
+            .order_by("pk")[:BATCH_SIZE]
         )
         if not rows:
             return 0
         silent = silent_sources(now)
         clocks = {
-            (c.order_id, c.rule_id, c.obligation): c
+            (c.order_id, c.rule_id, c.subject_key): c
             for c in SlaClock.objects.filter(order_id__in={a.order_id for a in rows})
         }
         changed = []
         for alert in rows:
-            clock = clocks.get((alert.order_id or 0, alert.rule_id or 0, alert.obligation))
-            if clock is None:  # its rule fails: nothing is known of the promise
+            clock = clocks.get((alert.order_id or 0, alert.rule_id or 0, alert.subject_key))
+            if clock is None:  # its rule failed: the state is unknown
                 continue
-            waits = clock.waits_for.split()
-            if waits and all(slug in silent for slug in waits):
+            expected = clock.expected_sources
+            if expected and all(slug in silent for slug in expected):
                 continue
             alert.state, alert.changed_at = AlertState.OPEN, now
             alert.save(update_fields=["state", "changed_at"])
             AlertEntry.objects.create(
-                alert=alert, at=now, what="opened", text="The feed speaks again: still broken."
+                alert=alert,
+                at=now,
+                action="opened",
+                text="The source is sending data again; the condition still holds.",
             )
-            notify(alert, "opened")
+            queue_notifications_of_alert(alert, "opened")
             changed.append(alert.pk)
-        change({"alert": changed})
+        publish_changes({"alert": changed})
         return len(changed)

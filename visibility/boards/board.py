@@ -1,22 +1,22 @@
-"""A board: its tiles in order, each with its data or with what went wrong."""
+"""Load a board with the data of its tiles. A tile that fails does not affect the others."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as DatabaseFailure
+from structlog.stdlib import get_logger
 
-from visibility.boards.registry import shelf
+from visibility.boards.registry import tile_registry
 from visibility.boards.tile import Tile
 from visibility.models import Board
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 OPERATIONS = "operations"
-# What the board shows until somebody arranges it.
-STANDARD: tuple[Mapping[str, Any], ...] = (
+# The tiles of the operations board unless a `Board` row replaces them.
+DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
     {"tile": "key_figures", "width": 4},
     {"tile": "order_funnel", "width": 4},
     {"tile": "top_alerts", "width": 2},
@@ -27,8 +27,8 @@ STANDARD: tuple[Mapping[str, Any], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A tile on the board. `failed`: it could not be read; the others still show."""
+class RenderedTile:
+    """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist."""
 
     code: str
     title: str
@@ -41,54 +41,54 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A board as a page shows it."""
+class RenderedBoard:
+    """A board with its loaded tiles."""
 
     slug: str
     title: str
-    tiles: Sequence[Placed]
+    tiles: Sequence[RenderedTile]
 
 
-def board(slug: str, *, now: datetime) -> Shown | None:
-    """The board with all its tiles read, or None where there is no such board."""
-    kept = Board.objects.filter(slug=slug).first()
-    if kept is None and slug != OPERATIONS:
+def load_board(slug: str, *, now: datetime) -> RenderedBoard | None:
+    """The board with the data of all its tiles, or None if it does not exist."""
+    stored = Board.objects.filter(slug=slug).first()
+    if stored is None and slug != OPERATIONS:
         return None
-    wanted = kept.tiles if kept else STANDARD
-    return Shown(
+    wanted = stored.tiles if stored else DEFAULT_TILES
+    return RenderedBoard(
         slug=slug,
-        title=kept.title if kept else "Operations",
-        tiles=[placed(entry, now=now) for entry in wanted],
+        title=stored.title if stored else "Operations",
+        tiles=[render_tile(entry, now=now) for entry in wanted],
     )
 
 
-def titles() -> dict[str, str]:
-    """All boards by slug; the operations board is always there."""
-    kept = dict(Board.objects.order_by("title").values_list("slug", "title")[:100])
-    return {OPERATIONS: "Operations"} | kept
+def board_titles() -> dict[str, str]:
+    """The title of each board by slug. The operations board always exists."""
+    stored = dict(Board.objects.order_by("title").values_list("slug", "title")[:100])
+    return {OPERATIONS: "Operations"} | stored
 
 
-def placed(entry: Mapping[str, Any], *, now: datetime) -> Placed:
-    """One tile, read; one that the shelf no longer has, or that fails, says so."""
+def render_tile(entry: Mapping[str, Any], *, now: datetime) -> RenderedTile:
+    """Load one tile. An unknown or failing tile is returned with `failed` set."""
     code = str(entry.get("tile", ""))
-    kind = shelf().get(code)
+    kind = tile_registry().get(code)
     if kind is None:
-        return Placed(code=code, title=code, width=1, failed=True)
+        return RenderedTile(code=code, title=code, width=1, failed=True)
     tile: Tile = kind()
-    shown = Placed(
+    shown = RenderedTile(
         code=code,
         title=tile.title,
-        width=_width(entry.get("width"), tile.width),
+        width=_clamp_tile_width(entry.get("width"), tile.width),
         kinds=" ".join(tile.kinds),
         href=tile.href,
     )
     try:
         return replace(shown, template=tile.template, data=tile.data(now))
-    except DatabaseTrouble:
-        log.exception("event=tile_failed tile=%s", code)
+    except DatabaseFailure:
+        log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)
 
 
-def _width(wish: object, usual: int) -> int:
-    """One to four quarters of the board."""
-    return min(max(wish, 1), 4) if isinstance(wish, int) else usual
+def _clamp_tile_width(configured: object, default: int) -> int:
+    """The configured width, clamped to 1-4 columns, or the default of the tile."""
+    return min(max(configured, 1), 4) if isinstance(configured, int) else default

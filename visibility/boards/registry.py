@@ -1,14 +1,14 @@
-"""The tiles on the shelf, loaded once."""
+"""Load the board tiles once per process."""
 
 from collections.abc import Mapping
 from functools import cache
 
-from connectors.sdk.registry import load
+from connectors.sdk.registry import load_plugins
 from visibility.boards import tiles
 from visibility.boards.tile import Tile
 
 
 @cache
-def shelf() -> Mapping[str, type[Tile]]:
-    """Every tile by its code."""
-    return load(tiles, Tile, "code")
+def tile_registry() -> Mapping[str, type[Tile]]:
+    """Every tile class by its code."""
+    return load_plugins(tiles, Tile, "code")

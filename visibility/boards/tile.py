@@ -1,4 +1,4 @@
-"""The base of the tile shelf: one thing on a board."""
+"""The base class of board tiles."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,27 +7,27 @@ from typing import Any, ClassVar
 
 
 class Tile(ABC):
-    """One thing on a board.
+    """One tile of a board.
 
-    The shelf's rule: `data` costs a handful of bounded statements whatever the number of orders,
-    and each number it shows equals the list it links to. Its template is `tiles/<code>.html`; what
-    only people with the right to prices may see is marked there by `{% if prices %}`.
+    `data` must run a small number of bounded SQL statements, whatever the number of orders. Each
+    number must equal the length of the list it links to. The template is `tiles/<code>.html`; it
+    shows prices only inside `{% if prices %}`.
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
-    # What has to change ("order", "alert", "source") before the tile is asked again.
+    # Change kinds ("order", "alert", "source") after which the tile is reloaded.
     kinds: ClassVar[tuple[str, ...]]
-    # In quarters of the board.
+    # In columns; a board has four.
     width: ClassVar[int] = 2
-    # The page behind it.
+    # The page that the title links to.
     href: ClassVar[str] = ""
 
     @property
     def template(self) -> str:
-        """Where its HTML is."""
+        """The template path."""
         return f"tiles/{self.code}.html"
 
     @abstractmethod
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """What the template shows."""
+        """The template context."""

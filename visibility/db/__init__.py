@@ -1,1 +1,1 @@
-"""SQL helpers: bulk statements, the database clock, the change feed."""
+"""SQL helpers: bulk statements, lock keys, planner settings, clock, change feed."""

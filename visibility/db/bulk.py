@@ -1,4 +1,4 @@
-"""Many rows in one statement, at a tenth of what the ORM takes for each."""
+"""Bulk statements. Writing many rows in one statement takes a tenth of the time of the ORM."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,35 +15,36 @@ from psycopg.abc import Params
 Row = Mapping[str, object]
 
 
-class Bound(psycopg.Cursor[tuple[Any, ...]]):
-    """Binds at the server; who counts Django's statements counts these too."""
+class ServerBoundCursor(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor with server-side parameters that also adds its statements to Django's query log."""
 
-    def execute(self, query: Any, params: Params | None = None, **how: Any) -> Self:
-        """As psycopg's."""
+    def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         if connection.queries_logged:
             connection.queries_log.append({"sql": str(query), "time": "0"})
-        return super().execute(query, params, **how)
+        return super().execute(query, params, **options)
 
 
 @contextmanager
-def cursor() -> Iterator[Bound]:
-    """A cursor whose parameters the server binds, lists in binary: nothing is quoted into the text.
+def server_bound_cursor() -> Iterator[ServerBoundCursor]:
+    """Yield a cursor that sends its parameters separately from the SQL text, bound by the server.
 
-    Otherwise as `connection.cursor()`: in the same transaction, with the same errors.
+    It works in the transaction of `connection.cursor()` and raises Django's database errors.
     """
     with (
-        connection.cursor() as held,
+        connection.cursor() as client_cursor,
         connection.wrap_database_errors,
-        Bound(held.connection) as bare,
+        ServerBoundCursor(client_cursor.connection) as bound_cursor,
     ):
-        yield bare
+        yield bound_cursor
 
 
-def insert(model: type[models.Model], rows: Sequence[Row], *, once: Sequence[str] = ()) -> None:
-    """Insert rows given by column, as one JSON text; all name the same columns.
+def insert_rows(
+    model: type[models.Model], rows: Sequence[Row], *, conflict_columns: Sequence[str] = ()
+) -> None:
+    """Insert rows, given as {column: value}, in one statement. All rows need the same columns.
 
-    `once`: the columns of a unique constraint; where a row of the same is there, its other columns
-    are written instead. Raises what the database says.
+    With the columns of a unique constraint as the last argument, existing rows are updated.
+    Raises Django's database errors.
     """
     if not rows:
         return
@@ -52,28 +53,28 @@ def insert(model: type[models.Model], rows: Sequence[Row], *, once: Sequence[str
     table = sql.Identifier(model._meta.db_table)
     statement = sql.SQL(
         "INSERT INTO {table} ({names}) "
-        "SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json) {otherwise}"
-    ).format(table=table, names=names, otherwise=_otherwise(columns, once))
-    with cursor() as bare:
-        bare.execute(statement, [orjson.dumps(rows, default=_plain).decode()])
+        "SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json) {on_conflict}"
+    ).format(table=table, names=names, on_conflict=_on_conflict(columns, conflict_columns))
+    with server_bound_cursor() as bound_cursor:
+        bound_cursor.execute(statement, [orjson.dumps(rows, default=_json_default).decode()])
 
 
-def _otherwise(columns: Sequence[str], once: Sequence[str]) -> sql.Composable:
-    if not once:
+def _on_conflict(columns: Sequence[str], conflict_columns: Sequence[str]) -> sql.Composable:
+    if not conflict_columns:
         return sql.SQL("")
-    return sql.SQL("ON CONFLICT ({once}) DO UPDATE SET {changes}").format(
-        once=sql.SQL(", ").join(map(sql.Identifier, once)),
+    return sql.SQL("ON CONFLICT ({target}) DO UPDATE SET {changes}").format(
+        target=sql.SQL(", ").join(map(sql.Identifier, conflict_columns)),
         changes=sql.SQL(", ").join(
             sql.SQL("{name} = EXCLUDED.{name}").format(name=sql.Identifier(name))
             for name in columns
-            if name not in once
+            if name not in conflict_columns
         ),
     )
 
 
-def _plain(value: object) -> str:
+def _json_default(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, date):
-        return value.isoformat()  # of a subclass; its own kind orjson knows
-    raise TypeError(f"{type(value).__name__} is no value of a column")
+        return value.isoformat()  # a subclass: orjson serializes only the exact types
+    raise TypeError(f"{type(value).__name__} cannot be stored in a column")

@@ -1,20 +1,24 @@
-"""The numbered changes that open pages follow."""
+"""The change feed: numbered changes that open pages poll."""
 
 from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
-# Ids beyond this many are not listed: the page then asks for everything it shows.
-LISTED = 200
+# A change lists at most this many ids. A longer list is cut, and pages reload everything.
+MAX_LISTED_IDS = 200
 
 
-def change(touched: Mapping[str, Sequence[int]]) -> int:
-    """Number one change per kind ("order", "alert", "source") and return the new head.
+def publish_changes(ids_by_kind: Mapping[str, Sequence[int]]) -> int:
+    """Add one change per kind ("order", "alert", "source") and return the latest change number.
 
-    Call it last in a transaction: the row of the head is locked until the commit, which is what
-    leaves no gap in the numbers (a reader never sees n before n - 1).
+    Call it last in a transaction. It locks the row of the latest number until the commit, so that
+    the numbers have no gaps: a reader never sees n before n - 1.
     """
-    rows = [(kind, sorted(set(ids))[:LISTED]) for kind, ids in sorted(touched.items()) if ids]
+    rows = [
+        (kind, sorted(set(ids))[:MAX_LISTED_IDS])
+        for kind, ids in sorted(ids_by_kind.items())
+        if ids
+    ]
     if not rows:
         return 0
     with connection.cursor() as cursor:
@@ -26,9 +30,9 @@ def change(touched: Mapping[str, Sequence[int]]) -> int:
                 RETURNING number
             ), added AS (
                 INSERT INTO visibility_change (number, at, kind, ids)
-                SELECT head.number - %s + t.place, clock_timestamp(), t.kind, to_jsonb(t.ids)
+                SELECT head.number - %s + t.position, clock_timestamp(), t.kind, to_jsonb(t.ids)
                 FROM head, (
-                    SELECT ordinality AS place, kind,
+                    SELECT ordinality AS position, kind,
                         string_to_array(nullif(joined, ''), ',')::bigint[] AS ids
                     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY
                         AS u (kind, joined, ordinality)
@@ -47,8 +51,8 @@ def change(touched: Mapping[str, Sequence[int]]) -> int:
     return int(row[0])
 
 
-def head() -> int:
-    """The newest change number."""
+def latest_change_number() -> int:
+    """Return the latest change number; 0 if there is none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT number FROM visibility_changehead WHERE id = 1")
         row = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""The one clock: the database's."""
+"""The clock of the application: the time of the database."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ from django.db import connection
 
 
 def database_now() -> datetime:
-    """The database's time, aware UTC, now (not when the transaction began)."""
+    """Return the current time of the database (not the start of the transaction), aware, in UTC."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         row = cursor.fetchone()
-    found: datetime = row[0]
-    return found
+    now: datetime = row[0]
+    return now

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 from django.db.backends.utils import CursorWrapper
 
-# Few rows lead up from a number; the planner guesses many, and would read whole tables for them.
-STEPWISE = {
+# A search matches few identifiers, but the planner expects many and would scan whole tables.
+PREFER_INDEXES = {
     "enable_seqscan": "off",
     "enable_mergejoin": "off",
     "enable_hashjoin": "off",
     "enable_bitmapscan": "on",
 }
-# Nor is the index of parts the way to whole numbers.
-DIRECT = {**STEPWISE, "enable_bitmapscan": "off"}
+# For exact lookups also disable bitmap scans, or the planner picks the trigram index.
+PREFER_INDEXES_NO_BITMAP = {**PREFER_INDEXES, "enable_bitmapscan": "off"}
 
 
-def planned(cursor: CursorWrapper, settings: Mapping[str, str]) -> None:
-    """Plan the statements of this transaction under these settings."""
+def apply_planner_settings(cursor: CursorWrapper, settings: Mapping[str, str]) -> None:
+    """Apply these planner settings until the end of the transaction."""
     calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
     cursor.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])

@@ -1,8 +1,8 @@
-"""The picture as an EPCIS 2.0 document: what happened to goods and papers, packages in shipments.
+"""Write the export snapshot as an EPCIS 2.0 document (JSON-LD).
 
-Orders are business transactions of type `po`, shipments `desadv`, invoices `inv`, returns `rma`;
-packages are EPCs; items are classes with quantities. An event that was taken back or told better
-carries an `errorDeclaration`. What EPCIS has no word for stands in `throughline:` fields.
+Orders are business transactions of type `po`, shipments `desadv`, invoices `inv`, returns `rma`.
+Packages are EPCs, items are EPC classes with quantities. An event that was corrected or replaced
+carries an `errorDeclaration`. Values without an EPCIS field go to `throughline:` extension fields.
 """
 
 from collections import defaultdict
@@ -13,24 +13,30 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind, Scheme, iso
-from visibility.export.epcis_vocabulary import UNITS, WORDS, Action, Form
-from visibility.export.reader import Happened, Known, happened
-from visibility.export.redaction import Sight
-from visibility.export.uris import event_uri, private, uri, uri_of
+from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure, ObjectKind
+from visibility.export.epcis_vocabulary import (
+    EPCIS_MAPPINGS,
+    UNIT_CODES,
+    EpcisAction,
+    EpcisEventType,
+)
+from visibility.export.reader import ExportedEvent, ExportedObject, exported_events
+from visibility.export.redaction import Redaction
+from visibility.export.uris import event_uri, identifier_uri, object_uri, private_urn
 
 CONTEXT = [
     "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
     {"throughline": "urn:throughline:vocabulary:"},
 ]
-PAPERS = {
+TRANSACTION_TYPES = {
     ObjectKind.ORDER: "po",
     ObjectKind.SHIPMENT: "desadv",
     ObjectKind.INVOICE: "inv",
     ObjectKind.RETURN: "rma",
 }
-# What an event of a type counts, where it tells several quantities.
-COUNTS = {
+# The measure to export for an event type that reports several measures.
+MEASURE_BY_EVENT = {
     EventType.LINE_ALLOCATED: Measure.ALLOCATED,
     EventType.LINE_SHORTED: Measure.BACKORDERED,
     EventType.LINE_BACKORDERED: Measure.BACKORDERED,
@@ -45,140 +51,155 @@ COUNTS = {
     EventType.RETURN_CREDITED: Measure.CREDITED,
     EventType.ORDER_CANCELLED: Measure.CANCELLED,
 }
-# Events after which packages are in their shipment, and one after which they are not.
-JOINED = {
-    EventType.PACK_COMPLETED: Action.ADD,
-    EventType.SHIPMENT_CONFIRMED: Action.ADD,
-    EventType.SHIPMENT_VOID: Action.DELETE,
+# Events that add packages to their shipment, and the one that removes them.
+AGGREGATION_ACTIONS = {
+    EventType.PACK_COMPLETED: EpcisAction.ADD,
+    EventType.SHIPMENT_CONFIRMED: EpcisAction.ADD,
+    EventType.SHIPMENT_VOID: EpcisAction.DELETE,
 }
 Fields = dict[str, Any]
 
 
-def write(out: BinaryIO, sight: Sight, *, now: datetime) -> None:
-    """The picture as one JSON-LD document, event by event."""
+def write_epcis_document(out: BinaryIO, sight: Redaction, *, now: datetime) -> None:
+    """Stream the snapshot as one JSON-LD document, event by event."""
     head = {"@context": CONTEXT, "type": "EPCISDocument", "schemaVersion": "2.0"}
-    opening = orjson.dumps(head | {"creationDate": iso(now)})[:-1]
+    opening = orjson.dumps(head | {"creationDate": format_rfc3339(now)})[:-1]
     out.write(opening + b',"epcisBody":{"eventList":[')
     first = True
-    for told in happened(superseded=True):
-        for fields in events(told, sight):
+    for event in exported_events(superseded=True):
+        for fields in epcis_events(event, sight):
             out.write((b"\n" if first else b",\n") + orjson.dumps(fields))
             first = False
     out.write(b"]}}\n")
 
 
-def events(told: Happened, sight: Sight) -> Iterator[Fields]:
-    """One event of ours: what happened, and which packages it put into which shipment."""
-    said = WORDS[told.event.type]
-    papers, packages = _papers(told), [uri_of(p) for p in told.of(ObjectKind.PACKAGE)]
-    form = Form.OBJECT if not papers else said.form
-    fields = _common(told, form.value) | {"action": said.action.value}
-    if said.step:
-        fields["bizStep"] = said.step
-    if disposition := _disposition(told, said.disposition):
+def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
+    """The EPCIS events of one canonical event: the event itself and its aggregations."""
+    mapping = EPCIS_MAPPINGS[event.event.type]
+    transactions, packages = (
+        _business_transactions(event),
+        [object_uri(p) for p in event.objects_of(ObjectKind.PACKAGE)],
+    )
+    form = EpcisEventType.OBJECT if not transactions else mapping.event_type
+    fields = _common_fields(event, form.value) | {"action": mapping.action.value}
+    if mapping.step:
+        fields["bizStep"] = mapping.step
+    if disposition := _disposition(event, mapping.disposition):
         fields["disposition"] = disposition
     fields["epcList"] = packages
-    if quantities := _quantities(told):
+    if quantities := _quantity_elements(event):
         fields["quantityList"] = quantities
-    if papers:
-        fields["bizTransactionList"] = papers
-    yield fields | _places(told) | _own(told, sight)
-    yield from _aggregations(told, papers, packages)
+    if transactions:
+        fields["bizTransactionList"] = transactions
+    yield fields | _location_fields(event) | _extension_fields(event, sight)
+    yield from _aggregation_events(event, transactions, packages)
 
 
-def _common(told: Happened, form: str, *, part: str = "") -> Fields:
+def _common_fields(event: ExportedEvent, form: str, *, suffix: str = "") -> Fields:
     fields: Fields = {
         "type": form,
-        "eventID": event_uri(told.source, told.event.key, told.content_hash, part=part),
-        "eventTime": iso(told.occurred_at),
+        "eventID": event_uri(event.source, event.event.key, event.content_hash, suffix=suffix),
+        "eventTime": format_rfc3339(event.occurred_at),
         "eventTimeZoneOffset": "+00:00",
-        "recordTime": iso(told.recorded_at),
+        "recordTime": format_rfc3339(event.recorded_at),
     }
-    if wrong := told.correction:
+    if correction := event.correction:
         fields["errorDeclaration"] = {
-            "declarationTime": iso(wrong.at),
-            "reason": "did_not_occur" if wrong.taken_back else "incorrect_data",
-            "correctiveEventIDs": [event_uri(wrong.source, wrong.key, wrong.content_hash)],
+            "declarationTime": format_rfc3339(correction.recorded_at),
+            "reason": "did_not_occur" if correction.taken_back else "incorrect_data",
+            "correctiveEventIDs": [
+                event_uri(correction.source, correction.key, correction.content_hash)
+            ],
         }
     return fields
 
 
-def _papers(told: Happened) -> list[dict[str, str]]:
-    """The business transactions an event belongs to, each once."""
-    found: dict[str, str] = {}
-    for kind, word in PAPERS.items():
-        for known in told.of(kind):
-            found.setdefault(uri_of(known), word)
+def _business_transactions(event: ExportedEvent) -> list[dict[str, str]]:
+    """The distinct business transactions of an event."""
+    types: dict[str, str] = {}
+    for kind, type_code in TRANSACTION_TYPES.items():
+        for obj in event.objects_of(kind):
+            types.setdefault(object_uri(obj), type_code)
             if kind is ObjectKind.ORDER:
-                found |= {uri(n): "po" for n in known.numbers if n.scheme is Scheme.CUSTOMER_PO}
-            if kind is ObjectKind.SHIPMENT and (bol := known.number(Scheme.BOL)):
-                found[uri(bol)] = "bol"
-    return [{"type": word, "bizTransaction": name} for name, word in found.items()]
+                types |= {
+                    identifier_uri(n): "po"
+                    for n in obj.identifiers
+                    if n.scheme is IdentifierScheme.CUSTOMER_PO
+                }
+            if kind is ObjectKind.SHIPMENT and (bol := obj.identifier(IdentifierScheme.BOL)):
+                types[identifier_uri(bol)] = "bol"
+    return [
+        {"type": kind, "bizTransaction": transaction_uri} for transaction_uri, kind in types.items()
+    ]
 
 
-def _disposition(told: Happened, word: str) -> str:
-    """A delivery is complete where its receiver counted it."""
-    counted = any(Measure.DELIVERED in line.quantities for line in told.lines)
-    return "completeness_verified" if told.event.type is EventType.DELIVERED and counted else word
+def _disposition(event: ExportedEvent, default: str) -> str:
+    """The disposition; a delivery with reported quantities is `completeness_verified`."""
+    has_quantities = any(Measure.DELIVERED in line.quantities for line in event.lines)
+    return (
+        "completeness_verified"
+        if event.event.type is EventType.DELIVERED and has_quantities
+        else default
+    )
 
 
-def _quantities(told: Happened) -> list[Fields]:
-    """Items with what the event counts of them; of an unknown unit only that they were there."""
-    measure = COUNTS.get(told.event.type, Measure.ORDERED)
-    found: dict[tuple[str, str], Decimal | None] = defaultdict(lambda: None)
-    for line in told.lines:
+def _quantity_elements(event: ExportedEvent) -> list[Fields]:
+    """Items with their quantities; an unknown unit exports the item without a quantity."""
+    measure = MEASURE_BY_EVENT.get(event.event.type, Measure.ORDERED)
+    totals: dict[tuple[str, str], Decimal | None] = defaultdict(lambda: None)
+    for line in event.lines:
         if line.sku and (quantity := line.quantities.get(measure)) is not None:
-            place = (line.sku, line.unit.upper())
-            found[place] = (found[place] or Decimal(0)) + quantity
-    return [_quantity(sku, unit, quantity) for (sku, unit), quantity in found.items()]
+            item = (line.sku, line.unit.upper())
+            totals[item] = (totals[item] or Decimal(0)) + quantity
+    return [_quantity_element(sku, unit, quantity) for (sku, unit), quantity in totals.items()]
 
 
-def _quantity(sku: str, unit: str, quantity: Decimal | None) -> Fields:
-    fields: Fields = {"epcClass": private("sku", sku)}
-    if unit not in UNITS or quantity is None or quantity < 0:
+def _quantity_element(sku: str, unit: str, quantity: Decimal | None) -> Fields:
+    fields: Fields = {"epcClass": private_urn("sku", sku)}
+    if unit not in UNIT_CODES or quantity is None or quantity < 0:
         return fields
-    whole = quantity == quantity.to_integral_value()
-    fields["quantity"] = int(quantity) if whole and quantity < 2**53 else float(quantity)
-    return fields | ({"uom": UNITS[unit]} if UNITS[unit] else {})
+    is_integer = quantity == quantity.to_integral_value()
+    fields["quantity"] = int(quantity) if is_integer and quantity < 2**53 else float(quantity)
+    return fields | ({"uom": UNIT_CODES[unit]} if UNIT_CODES[unit] else {})
 
 
-def _places(told: Happened) -> Fields:
-    texts, fields = told.event.attributes, {}
-    if Attribute.LOCATION in texts:
-        fields["readPoint"] = {"id": private("location", texts[Attribute.LOCATION])}
-    if Attribute.WAREHOUSE in texts:
-        fields["bizLocation"] = {"id": private("warehouse", texts[Attribute.WAREHOUSE])}
+def _location_fields(event: ExportedEvent) -> Fields:
+    attributes, fields = event.event.attributes, {}
+    if Attribute.LOCATION in attributes:
+        fields["readPoint"] = {"id": private_urn("location", attributes[Attribute.LOCATION])}
+    if Attribute.WAREHOUSE in attributes:
+        fields["bizLocation"] = {"id": private_urn("warehouse", attributes[Attribute.WAREHOUSE])}
     return fields
 
 
-def _own(told: Happened, sight: Sight) -> Fields:
-    """What EPCIS has no word for."""
-    texts: Fields = {
-        "event": told.event.type.value,
-        "word": told.event.raw_type,
-        "source": told.source,
-        "receivedAt": iso(told.received_at),
-        "message": str(told.message_id),
-        **{name.value: text for name, text in sight.of(told.event.attributes).items()},
+def _extension_fields(event: ExportedEvent, sight: Redaction) -> Fields:
+    """Extension fields for values without an EPCIS field."""
+    values: Fields = {
+        "eventType": event.event.type.value,
+        "rawType": event.event.raw_type,
+        "source": event.source,
+        "receivedAt": format_rfc3339(event.received_at),
+        "messageId": str(event.message_id),
+        **{name.value: text for name, text in sight.apply(event.event.attributes).items()},
     }
-    return {f"throughline:{name}": text for name, text in texts.items() if text}
+    return {f"throughline:{name}": text for name, text in values.items() if text}
 
 
-def _aggregations(
-    told: Happened, papers: Sequence[dict[str, str]], packages: Sequence[str]
+def _aggregation_events(
+    event: ExportedEvent, transactions: Sequence[dict[str, str]], packages: Sequence[str]
 ) -> Iterator[Fields]:
-    """Packages in their shipment; of several shipments the event does not say which is in which."""
-    shipments: list[Known] = told.of(ObjectKind.SHIPMENT)
-    action = JOINED.get(told.event.type)
+    """Packages in their shipment. With several shipments the assignment is unknown: none."""
+    shipments: list[ExportedObject] = event.objects_of(ObjectKind.SHIPMENT)
+    action = AGGREGATION_ACTIONS.get(event.event.type)
     if action is None or len(shipments) != 1 or not packages:
         return
-    fields = _common(told, "AggregationEvent", part="packages")
-    said = WORDS[told.event.type]
+    fields = _common_fields(event, "AggregationEvent", suffix="packages")
+    mapping = EPCIS_MAPPINGS[event.event.type]
     fields |= {
-        "parentID": uri_of(shipments[0]),
+        "parentID": object_uri(shipments[0]),
         "childEPCs": packages,
         "action": action.value,
-        "bizStep": said.step,
-        "bizTransactionList": list(papers),
+        "bizStep": mapping.step,
+        "bizTransactionList": list(transactions),
     }
-    yield fields | ({"disposition": said.disposition} if said.disposition else {})
+    yield fields | ({"disposition": mapping.disposition} if mapping.disposition else {})

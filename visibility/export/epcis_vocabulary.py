@@ -1,4 +1,4 @@
-"""Our event types in the words of the Core Business Vocabulary 2.0."""
+"""Map canonical event types to the Core Business Vocabulary (CBV) 2.0."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from enum import StrEnum
 from connectors.sdk.events import EventType
 
 
-class Form(StrEnum):
-    """What kind of EPCIS event says it."""
+class EpcisEventType(StrEnum):
+    """The EPCIS event type."""
 
     OBJECT = "ObjectEvent"
     TRANSACTION = "TransactionEvent"
 
 
-class Action(StrEnum):
-    """EPCIS: the start, the course or the end of something."""
+class EpcisAction(StrEnum):
+    """The EPCIS action: the start, the course or the end of a process."""
 
     ADD = "ADD"
     OBSERVE = "OBSERVE"
@@ -23,67 +23,67 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """How EPCIS says one of our event types; what the vocabulary has no word for stays empty."""
+class EpcisMapping:
+    """The EPCIS form of an event type; empty values have no CBV equivalent."""
 
-    form: Form
-    action: Action = Action.OBSERVE
+    event_type: EpcisEventType
+    action: EpcisAction = EpcisAction.OBSERVE
     step: str = ""
     disposition: str = ""
 
 
-def _paper(action: Action = Action.OBSERVE, step: str = "") -> Said:
-    return Said(Form.TRANSACTION, action, step)
+def _transaction_event(action: EpcisAction = EpcisAction.OBSERVE, step: str = "") -> EpcisMapping:
+    return EpcisMapping(EpcisEventType.TRANSACTION, action, step)
 
 
-def _goods(step: str, disposition: str = "") -> Said:
-    return Said(Form.OBJECT, Action.OBSERVE, step, disposition)
+def _object_event(step: str, disposition: str = "") -> EpcisMapping:
+    return EpcisMapping(EpcisEventType.OBJECT, EpcisAction.OBSERVE, step, disposition)
 
 
-WORDS: Mapping[EventType, Said] = {
-    EventType.ORDER_RECEIVED: _paper(Action.ADD),
-    EventType.ORDER_ACCEPTED: _paper(),
-    EventType.ORDER_REJECTED: _paper(Action.DELETE),
-    EventType.ORDER_CHANGED: _paper(),
-    EventType.ORDER_CANCELLED: _paper(Action.DELETE),
-    EventType.ORDER_HELD: _paper(step="holding"),
-    EventType.ORDER_HOLD_RELEASED: _paper(),
-    EventType.ORDER_RELEASED: _paper(),
-    EventType.LINE_ALLOCATED: _goods("reserving", "reserved"),
-    EventType.LINE_DEALLOCATED: _goods("reserving", "available"),
-    EventType.LINE_SHORTED: _goods("reserving", "unavailable"),
-    EventType.LINE_BACKORDERED: _goods("reserving", "unavailable"),
-    EventType.LINE_SUBSTITUTED: _goods("replacing"),
-    EventType.PICK_STARTED: _goods("picking", "in_progress"),
-    EventType.PICK_COMPLETED: _goods("picking"),
-    EventType.PACK_COMPLETED: _goods("packing", "container_closed"),
-    EventType.LABEL_CREATED: _goods(""),
-    EventType.SHIPMENT_CONFIRMED: _goods("shipping", "in_transit"),
-    EventType.SHIPMENT_VOID: _goods("void_shipping"),
-    EventType.PICKED_UP: _goods("departing", "in_transit"),
-    EventType.IN_TRANSIT: _goods("transporting", "in_transit"),
-    EventType.OUT_FOR_DELIVERY: _goods("transporting", "in_transit"),
-    EventType.ATTEMPTED: _goods("transporting", "in_transit"),
-    EventType.AVAILABLE_FOR_PICKUP: _goods("arriving", "in_transit"),
-    EventType.DELIVERED: _goods("accepting"),
-    EventType.DELAYED: _goods("transporting", "in_transit"),
-    EventType.SHIPMENT_EXCEPTION: _goods("transporting", "unknown"),
-    EventType.SHIPMENT_RETURNED: _goods("transporting", "returned"),
-    EventType.ETA_UPDATED: _goods(""),
-    EventType.INVENTORY_SNAPSHOT: _goods("stock_taking"),
-    EventType.INVOICE_ISSUED: _paper(Action.ADD),
-    EventType.INVOICE_PAID: _paper(),
-    EventType.INVOICE_VOID: _paper(Action.DELETE),
-    EventType.CREDIT_ISSUED: _paper(Action.ADD),
-    EventType.RETURN_AUTHORISED: _paper(Action.ADD),
-    EventType.RETURN_RECEIVED: _goods("receiving", "returned"),
-    EventType.RETURN_CREDITED: _paper(),
-    EventType.DOCUMENT_ACKNOWLEDGED: _paper(),
-    EventType.DOCUMENT_REJECTED: _paper(),
-    EventType.UNMAPPED: _goods(""),
+EPCIS_MAPPINGS: Mapping[EventType, EpcisMapping] = {
+    EventType.ORDER_RECEIVED: _transaction_event(EpcisAction.ADD),
+    EventType.ORDER_ACCEPTED: _transaction_event(),
+    EventType.ORDER_REJECTED: _transaction_event(EpcisAction.DELETE),
+    EventType.ORDER_CHANGED: _transaction_event(),
+    EventType.ORDER_CANCELLED: _transaction_event(EpcisAction.DELETE),
+    EventType.ORDER_HELD: _transaction_event(step="holding"),
+    EventType.ORDER_HOLD_RELEASED: _transaction_event(),
+    EventType.ORDER_RELEASED: _transaction_event(),
+    EventType.LINE_ALLOCATED: _object_event("reserving", "reserved"),
+    EventType.LINE_DEALLOCATED: _object_event("reserving", "available"),
+    EventType.LINE_SHORTED: _object_event("reserving", "unavailable"),
+    EventType.LINE_BACKORDERED: _object_event("reserving", "unavailable"),
+    EventType.LINE_SUBSTITUTED: _object_event("replacing"),
+    EventType.PICK_STARTED: _object_event("picking", "in_progress"),
+    EventType.PICK_COMPLETED: _object_event("picking"),
+    EventType.PACK_COMPLETED: _object_event("packing", "container_closed"),
+    EventType.LABEL_CREATED: _object_event(""),
+    EventType.SHIPMENT_CONFIRMED: _object_event("shipping", "in_transit"),
+    EventType.SHIPMENT_VOID: _object_event("void_shipping"),
+    EventType.PICKED_UP: _object_event("departing", "in_transit"),
+    EventType.IN_TRANSIT: _object_event("transporting", "in_transit"),
+    EventType.OUT_FOR_DELIVERY: _object_event("transporting", "in_transit"),
+    EventType.ATTEMPTED: _object_event("transporting", "in_transit"),
+    EventType.AVAILABLE_FOR_PICKUP: _object_event("arriving", "in_transit"),
+    EventType.DELIVERED: _object_event("accepting"),
+    EventType.DELAYED: _object_event("transporting", "in_transit"),
+    EventType.SHIPMENT_EXCEPTION: _object_event("transporting", "unknown"),
+    EventType.SHIPMENT_RETURNED: _object_event("transporting", "returned"),
+    EventType.ETA_UPDATED: _object_event(""),
+    EventType.INVENTORY_SNAPSHOT: _object_event("stock_taking"),
+    EventType.INVOICE_ISSUED: _transaction_event(EpcisAction.ADD),
+    EventType.INVOICE_PAID: _transaction_event(),
+    EventType.INVOICE_VOID: _transaction_event(EpcisAction.DELETE),
+    EventType.CREDIT_ISSUED: _transaction_event(EpcisAction.ADD),
+    EventType.RETURN_AUTHORIZED: _transaction_event(EpcisAction.ADD),
+    EventType.RETURN_RECEIVED: _object_event("receiving", "returned"),
+    EventType.RETURN_CREDITED: _transaction_event(),
+    EventType.DOCUMENT_ACKNOWLEDGED: _transaction_event(),
+    EventType.DOCUMENT_REJECTED: _transaction_event(),
+    EventType.UNMAPPED: _object_event(""),
 }
-# Units of UN/CEFACT Recommendation 20; none: pieces, which EPCIS counts without a unit.
-UNITS: Mapping[str, str] = {
+# Unit codes of UN/CEFACT Recommendation 20. Empty: pieces, which EPCIS counts without a unit.
+UNIT_CODES: Mapping[str, str] = {
     "EA": "",
     "EACH": "",
     "PC": "",

@@ -1,4 +1,4 @@
-"""One export: a selection, a format, and a file that is whole or not there."""
+"""Export a selection of orders in one of the formats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from visibility.export import epcis, ocel_json, ocel_sqlite
-from visibility.export.redaction import Sight
-from visibility.export.snapshot import MOST, Selection, picture
+from visibility.export.redaction import Redaction
+from visibility.export.snapshot import MAX_ORDERS, OrderSelection, export_snapshot
 
 
 class Format(StrEnum):
-    """What other tools read."""
+    """The export formats."""
 
     OCEL_JSON = "ocel-json"
     OCEL_SQLITE = "ocel-sqlite"
@@ -20,38 +20,41 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a format is named to people, programs and file systems."""
+class FormatInfo:
+    """A format's title, media type and file suffix."""
 
     title: str
-    media: str
+    media_type: str
     suffix: str
 
 
-KINDS: Mapping[Format, Kind] = {
-    Format.OCEL_JSON: Kind("OCEL 2.0 (JSON)", "application/json", "ocel.json"),
-    Format.OCEL_SQLITE: Kind("OCEL 2.0 (SQLite)", "application/vnd.sqlite3", "ocel.sqlite"),
-    Format.EPCIS: Kind("EPCIS 2.0", "application/ld+json", "epcis.jsonld"),
+FORMAT_INFO: Mapping[Format, FormatInfo] = {
+    Format.OCEL_JSON: FormatInfo("OCEL 2.0 (JSON)", "application/json", "ocel.json"),
+    Format.OCEL_SQLITE: FormatInfo("OCEL 2.0 (SQLite)", "application/vnd.sqlite3", "ocel.sqlite"),
+    Format.EPCIS: FormatInfo("EPCIS 2.0", "application/ld+json", "epcis.jsonld"),
 }
 
 
-def export(
-    selection: Selection,
+def export_orders(
+    selection: OrderSelection,
     *,
     format: Format,
     path: Path,
-    sight: Sight,
+    redaction: Redaction,
     now: datetime,
-    most: int | None = MOST,
+    max_orders: int | None = MAX_ORDERS,
 ) -> int:
-    """Write a new or an empty file; how many orders it has. Raises TooMany and Busy."""
-    with picture(selection, now=now, most=most) as count:
+    """Write the export to `path`; return the number of orders.
+
+    Raises TooManyOrders, TooManyExports.
+    """
+    with export_snapshot(selection, now=now, max_orders=max_orders) as count:
         if format is Format.OCEL_SQLITE:
-            ocel_sqlite.write(path, sight)
+            ocel_sqlite.write_ocel_sqlite(path, redaction)
             return count
         with path.open("wb") as out:
             if format is Format.OCEL_JSON:
-                ocel_json.write(out, sight)
+                ocel_json.write_ocel_json(out, redaction)
             else:
-                epcis.write(out, sight, now=now)
+                epcis.write_epcis_document(out, redaction, now=now)
     return count

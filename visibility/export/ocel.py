@@ -1,7 +1,7 @@
-"""The picture in the words of OCEL 2.0: objects whose attributes change in time, events, relations.
+"""The export snapshot as OCEL 2.0: objects with time-dependent attributes, events and relations.
 
-A relation is qualified by the kind of what it leads to; that of an event to an item says which
-quantities of it the event tells. Only events that count are part of the log.
+A relation is qualified by the kind of its target. The relation of an event to an item is qualified
+by the measures that the event reports. Superseded events are not part of the log.
 """
 
 from collections import defaultdict
@@ -14,18 +14,27 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from connectors.sdk.events import Attribute, Measure, ObjectKind, iso
-from visibility.export.reader import Happened, chunks, happened, kinds, known
-from visibility.export.redaction import Sight
+from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.events import Attribute, Measure, ObjectKind
+from visibility.export.reader import (
+    ExportedEvent,
+    exported_events,
+    fetch_row_chunks,
+    load_objects,
+)
+from visibility.export.reader import (
+    object_kinds as snapshot_kinds,
+)
+from visibility.export.redaction import Redaction
 from visibility.models import Milestone, Order
 
 Scalar = str | float
-FLOATS = frozenset({Attribute.TOTAL.value, *(m.value for m in Measure)})
-MOMENTS = frozenset({"received_at", "recorded_at"})
-ITEM = ObjectKind.ITEM.value
-# Which events tell which attributes of which kind of object.
-SHIPPING = ("shipment.", "eta.", "pack.")
-TELLS: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, ...]]] = {
+FLOAT_ATTRIBUTES = frozenset({Attribute.TOTAL.value, *(m.value for m in Measure)})
+TIME_ATTRIBUTES = frozenset({"received_at", "recorded_at"})
+ITEM_KIND = ObjectKind.ITEM.value
+# Per object kind: prefixes of the event types that set its attributes, and these attributes.
+SHIPPING_EVENTS = ("shipment.", "eta.", "pack.")
+ATTRIBUTE_SOURCES: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, ...]]] = {
     ObjectKind.ORDER: (
         ("order.",),
         (
@@ -41,49 +50,49 @@ TELLS: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, ...]]] = {
         ),
     ),
     ObjectKind.SHIPMENT: (
-        SHIPPING,
+        SHIPPING_EVENTS,
         (Attribute.CARRIER, Attribute.SERVICE, Attribute.WAREHOUSE, Attribute.ETA),
     ),
     ObjectKind.PACKAGE: (
-        SHIPPING,
+        SHIPPING_EVENTS,
         (Attribute.CARRIER, Attribute.SERVICE, Attribute.LOCATION, Attribute.ETA),
     ),
     ObjectKind.INVOICE: (("invoice.", "credit."), (Attribute.TOTAL, Attribute.CURRENCY)),
     ObjectKind.RETURN: (("return.",), (Attribute.REASON,)),
 }
-# What does not change; `step` is the milestone an order has reached.
-FIXED: Mapping[str, tuple[str, ...]] = {
+# Attributes that never change. `step` is the latest milestone that the order has reached.
+FIXED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     ObjectKind.ORDER: ("number", "customer_po"),
-    ITEM: ("sku", "description"),
+    ITEM_KIND: ("sku", "description"),
 }
-VARYING: Mapping[str, tuple[str, ...]] = {ObjectKind.ORDER: ("step",)}
-OBJECTS = "SELECT id, kind FROM export_object ORDER BY id"
-TOLD = """
+VARYING_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {ObjectKind.ORDER: ("step",)}
+SELECT_OBJECTS = "SELECT id, kind FROM export_object ORDER BY id"
+SELECT_ATTRIBUTES = """
 SELECT link.object_id, e.occurred_at, e.type, e.data -> 'attributes'
-FROM visibility_eventobject link
+FROM visibility_eventobjectlink link
 JOIN export_event picked ON picked.id = link.event_id AND picked.by_id IS NULL
 JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
 WHERE link.object_id = ANY(%s) AND e.data -> 'attributes' <> '{}'::jsonb
 ORDER BY link.object_id, e.occurred_at, e.id
 """
-RELATED = """
+SELECT_RELATIONS = """
 SELECT r.parent_id, r.child_id FROM visibility_objectrelation r
 JOIN export_object parent ON parent.id = r.parent_id
 JOIN export_object child ON child.id = r.child_id
 WHERE r.parent_id = ANY(%s) ORDER BY r.parent_id, r.child_id
 """
-ITEMS = """
+SELECT_ITEMS = """
 SELECT sku, coalesce(max(description), '') FROM (
     SELECT line ->> 'sku' AS sku, nullif(line ->> 'description', '') AS description
     FROM export_event picked
     JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
     CROSS JOIN jsonb_array_elements(e.data -> 'lines') AS line
     WHERE picked.by_id IS NULL
-) AS told WHERE sku <> '' GROUP BY sku ORDER BY sku
+) AS reported WHERE sku <> '' GROUP BY sku ORDER BY sku
 """
-ORDERED = """
+SELECT_ORDER_ITEMS = """
 SELECT DISTINCT link.object_id, line ->> 'sku'
-FROM visibility_eventobject link
+FROM visibility_eventobjectlink link
 JOIN export_event picked ON picked.id = link.event_id AND picked.by_id IS NULL
 JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
 CROSS JOIN jsonb_array_elements(e.data -> 'lines') AS line
@@ -95,8 +104,8 @@ ORDER BY 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """An attribute's value from a moment on; None: from the beginning."""
+class AttributeValue:
+    """An attribute's value from a time on; None: from the start."""
 
     name: str
     at: datetime | None
@@ -104,18 +113,18 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """An object: its values, the earliest of each attribute first, and (object, qualifier)."""
+class OcelObject:
+    """An object with its attribute values by time and its relations (object id, qualifier)."""
 
     id: str
     kind: str
-    values: tuple[Value, ...]
+    values: tuple[AttributeValue, ...]
     related: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """An event: its attributes, and (object, qualifier)."""
+class OcelEvent:
+    """An event with its attributes and its relations (object id, qualifier)."""
 
     id: str
     type: str
@@ -125,159 +134,179 @@ class Act:
 
 
 def item_id(sku: str) -> str:
-    """The name of an item."""
-    return f"{ITEM}:sku::{sku}"
+    """The OCEL object id of an item."""
+    return f"{ITEM_KIND}:sku::{sku}"
 
 
-def object_attributes(kind: str, sight: Sight) -> dict[str, str]:
-    """The attributes of a kind of object, with their types."""
-    told: Sequence[Attribute] = TELLS[ObjectKind(kind)][1] if kind in TELLS else ()
-    names = [*FIXED.get(kind, ()), *VARYING.get(kind, ())]
-    names += [name.value for name in told if name in sight.attributes]
-    return {name: _type(name) for name in names}
+def object_attributes(kind: str, redaction: Redaction) -> dict[str, str]:
+    """The attributes of an object kind with their OCEL types."""
+    attributes: Sequence[Attribute] = (
+        ATTRIBUTE_SOURCES[ObjectKind(kind)][1] if kind in ATTRIBUTE_SOURCES else ()
+    )
+    names = [*FIXED_ATTRIBUTES.get(kind, ()), *VARYING_ATTRIBUTES.get(kind, ())]
+    names += [name.value for name in attributes if name in redaction.attributes]
+    return {name: _ocel_type(name) for name in names}
 
 
 def object_kinds() -> list[str]:
-    """The kinds of the objects, items included."""
-    return list(dict.fromkeys((*kinds(), ITEM)))
+    """The object kinds of the snapshot, including items."""
+    return list(dict.fromkeys((*snapshot_kinds(), ITEM_KIND)))
 
 
-def event_attributes(sight: Sight) -> dict[str, str]:
-    """The attributes of every type of event, with their types."""
-    own = ("source", "role", "key", "word", "part", "message", "received_at", "recorded_at")
-    told = sorted(name.value for name in sight.attributes)
-    return {name: _type(name) for name in (*own, *told, *(m.value for m in Measure))}
+def event_attributes(redaction: Redaction) -> dict[str, str]:
+    """The attributes of all event types with their OCEL types."""
+    common = (
+        "source",
+        "role",
+        "key",
+        "raw_type",
+        "scope",
+        "message_id",
+        "received_at",
+        "recorded_at",
+    )
+    attributes = sorted(name.value for name in redaction.attributes)
+    return {name: _ocel_type(name) for name in (*common, *attributes, *(m.value for m in Measure))}
 
 
-def _type(name: str) -> str:
-    return "float" if name in FLOATS else "time" if name in MOMENTS else "string"
+def _ocel_type(name: str) -> str:
+    return "float" if name in FLOAT_ATTRIBUTES else "time" if name in TIME_ATTRIBUTES else "string"
 
 
-def things(sight: Sight) -> Iterator[Thing]:
-    """Every object of the picture, then the items its lines speak of."""
-    for rows in chunks(OBJECTS):
-        yield from _things([row[0] for row in rows], sight)
-    for rows in chunks(ITEMS):
+def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
+    """All objects of the snapshot, then the items of its lines."""
+    for rows in fetch_row_chunks(SELECT_OBJECTS):
+        yield from _business_objects([row[0] for row in rows], redaction)
+    for rows in fetch_row_chunks(SELECT_ITEMS):
         for sku, description in rows:
-            values = [Value("sku", None, sku)]
-            values += [Value("description", None, description)] if description else []
-            yield Thing(item_id(sku), ITEM, tuple(values), ())
+            values = [AttributeValue("sku", None, sku)]
+            values += [AttributeValue("description", None, description)] if description else []
+            yield OcelObject(item_id(sku), ITEM_KIND, tuple(values), ())
 
 
-def _things(ids: Sequence[int], sight: Sight) -> Iterator[Thing]:
-    related = _rows(RELATED, ids)
-    objects = known({*ids, *(child for _, child in related)})
+def _business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[OcelObject]:
+    related = _fetch_rows(SELECT_RELATIONS, ids)
+    objects = load_objects({*ids, *(child for _, child in related)})
     relations: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for parent, child in related:
         if child in objects:
             relations[parent].append((objects[child].id, objects[child].kind.value))
-    for order_id, sku in _rows(ORDERED, ids):
-        relations[order_id].append((item_id(sku), ITEM))
+    for order_id, sku in _fetch_rows(SELECT_ORDER_ITEMS, ids):
+        relations[order_id].append((item_id(sku), ITEM_KIND))
     values = _order_values(ids)
-    for object_id, told in _told(ids, sight).items():
-        values[object_id] += told
+    for object_id, changes in _event_attribute_values(ids, redaction).items():
+        values[object_id] += changes
     for object_id in ids:
-        if thing := objects.get(object_id):
-            yield Thing(
-                thing.id, thing.kind.value, tuple(values[object_id]), tuple(relations[object_id])
+        if obj := objects.get(object_id):
+            yield OcelObject(
+                obj.id, obj.kind.value, tuple(values[object_id]), tuple(relations[object_id])
             )
 
 
-def _order_values(ids: Collection[int]) -> dict[int, list[Value]]:
-    """What the fold says of orders: their numbers, and the steps they reached."""
-    found: dict[int, list[Value]] = defaultdict(list)
+def _order_values(ids: Collection[int]) -> dict[int, list[AttributeValue]]:
+    """Attribute values of orders from their rows: numbers and reached milestones."""
+    values: dict[int, list[AttributeValue]] = defaultdict(list)
     orders = Order.objects.filter(object_id__in=ids)
-    for object_id, *fixed in orders.values_list("object_id", *FIXED[ObjectKind.ORDER]):
-        pairs = zip(FIXED[ObjectKind.ORDER], fixed, strict=True)
-        found[object_id] += [Value(name, None, text) for name, text in pairs if text]
+    for object_id, *fixed in orders.values_list("object_id", *FIXED_ATTRIBUTES[ObjectKind.ORDER]):
+        pairs = zip(FIXED_ATTRIBUTES[ObjectKind.ORDER], fixed, strict=True)
+        values[object_id] += [AttributeValue(name, None, text) for name, text in pairs if text]
     steps = Milestone.objects.filter(order_id__in=ids, reached_at__isnull=False)
     for order_id, code, at in steps.order_by("reached_at", "pk").values_list(
         "order_id", "code", "reached_at"
     ):
-        found[order_id].append(Value("step", at, code))
-    return found
+        values[order_id].append(AttributeValue("step", at, code))
+    return values
 
 
-def _told(ids: Sequence[int], sight: Sight) -> dict[int, list[Value]]:
-    """What the events tell of objects: each attribute where it changes."""
-    kinds = dict(_rows("SELECT id, kind FROM export_object WHERE id = ANY(%s)", ids))
-    found: dict[int, list[Value]] = defaultdict(list)
-    last: dict[tuple[int, str], str] = {}
-    for object_id, at, event_type, attributes in _rows(TOLD, ids):
-        prefixes, names = TELLS[ObjectKind(kinds[object_id])]
+def _event_attribute_values(
+    ids: Sequence[int], redaction: Redaction
+) -> dict[int, list[AttributeValue]]:
+    """Attribute values of objects from their events, one per change."""
+    kinds = dict(_fetch_rows("SELECT id, kind FROM export_object WHERE id = ANY(%s)", ids))
+    values: dict[int, list[AttributeValue]] = defaultdict(list)
+    last_text: dict[tuple[int, str], str] = {}
+    for object_id, at, event_type, attributes in _fetch_rows(SELECT_ATTRIBUTES, ids):
+        prefixes, names = ATTRIBUTE_SOURCES[ObjectKind(kinds[object_id])]
         if not event_type.startswith(prefixes):
             continue
-        told = sight.of({Attribute(k): text for k, text in _mapping(attributes).items()})
+        attributes_by_name = redaction.apply(
+            {Attribute(k): text for k, text in _decode_json_object(attributes).items()}
+        )
         for name in names:
-            text = told.get(name)
-            if text and last.get((object_id, name.value)) != text:
-                last[(object_id, name.value)] = text
-                found[object_id].append(Value(name.value, at, _scalar(name.value, text)))
-    return found
+            text = attributes_by_name.get(name)
+            if text and last_text.get((object_id, name.value)) != text:
+                last_text[(object_id, name.value)] = text
+                values[object_id].append(
+                    AttributeValue(name.value, at, _convert_attribute(name.value, text))
+                )
+    return values
 
 
-def acts(sight: Sight) -> Iterator[Act]:
-    """Every event that counts, in the order of time."""
-    for told in happened(superseded=False):
-        related = dict.fromkeys((o.id, o.kind.value) for _, o in told.named)
-        items = [(item_id(sku), measures) for sku, measures in _items(told).items()]
-        yield Act(
-            id=event_id(told.source, told.event.key, told.content_hash),
-            type=told.event.type.value,
-            at=told.occurred_at,
-            values=_event_values(told, sight),
+def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
+    """All events that are not superseded, in order of time."""
+    for event in exported_events(superseded=False):
+        related = dict.fromkeys((o.id, o.kind.value) for _, o in event.objects)
+        items = [(item_id(sku), measures) for sku, measures in _measures_by_sku(event).items()]
+        yield OcelEvent(
+            id=event_id(event.source, event.event.key, event.content_hash),
+            type=event.event.type.value,
+            at=event.occurred_at,
+            values=_event_values(event, redaction),
             related=(*related, *items),
         )
 
 
 def event_id(source: str, key: str, content_hash: str) -> str:
-    """The name of an event: the same in every export of every installation told the same."""
+    """The OCEL event id. It is the same in every installation that received the same data."""
     return f"{source}:{key}:{content_hash[:16]}"
 
 
-def _items(told: Happened) -> dict[str, str]:
-    """The items of an event's lines, with what it counts of them."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for line in told.lines:
+def _measures_by_sku(event: ExportedEvent) -> dict[str, str]:
+    """The items of an event's lines with the reported measures, joined by `+`."""
+    measures_by_sku: dict[str, set[str]] = defaultdict(set)
+    for line in event.lines:
         if line.sku:
-            found[line.sku] |= {m.value for m in line.quantities}
-    return {sku: "+".join(sorted(measures)) or ITEM for sku, measures in found.items()}
+            measures_by_sku[line.sku] |= {m.value for m in line.quantities}
+    return {
+        sku: "+".join(sorted(measures)) or ITEM_KIND for sku, measures in measures_by_sku.items()
+    }
 
 
-def _event_values(told: Happened, sight: Sight) -> dict[str, Scalar]:
-    event = told.event
+def _event_values(recorded: ExportedEvent, redaction: Redaction) -> dict[str, Scalar]:
+    event = recorded.event
     totals: dict[Measure, Decimal] = defaultdict(Decimal)
-    for line in told.lines:
+    for line in recorded.lines:
         for measure, quantity in line.quantities.items():
             totals[measure] += quantity
-    texts: dict[str, Scalar] = {
-        "source": told.source,
-        "role": told.role,
+    values: dict[str, Scalar] = {
+        "source": recorded.source,
+        "role": recorded.role,
         "key": event.key,
-        "word": event.raw_type,
-        "part": event.part,
-        "message": str(told.message_id),
-        "received_at": iso(told.received_at),
-        "recorded_at": iso(told.recorded_at),
+        "raw_type": event.raw_type,
+        "scope": event.scope,
+        "message_id": str(recorded.message_id),
+        "received_at": format_rfc3339(recorded.received_at),
+        "recorded_at": format_rfc3339(recorded.recorded_at),
     }
-    texts |= {
-        name.value: _scalar(name.value, text) for name, text in sight.of(event.attributes).items()
+    values |= {
+        name.value: _convert_attribute(name.value, text)
+        for name, text in redaction.apply(event.attributes).items()
     }
-    texts |= {measure.value: float(quantity) for measure, quantity in sorted(totals.items())}
-    return {name: value for name, value in texts.items() if value != ""}
+    values |= {measure.value: float(quantity) for measure, quantity in sorted(totals.items())}
+    return {name: value for name, value in values.items() if value != ""}
 
 
-def _scalar(name: str, text: str) -> Scalar:
-    return float(Decimal(text)) if name in FLOATS else text
+def _convert_attribute(name: str, text: str) -> Scalar:
+    return float(Decimal(text)) if name in FLOAT_ATTRIBUTES else text
 
 
-def _mapping(value: Any) -> dict[str, str]:
-    """jsonb as the driver gives it."""
-    found: dict[str, str] = value if isinstance(value, dict) else orjson.loads(value)
-    return found
+def _decode_json_object(value: Any) -> dict[str, str]:
+    """A jsonb value as a dict; depending on the cursor the driver returns text."""
+    json_object: dict[str, str] = value if isinstance(value, dict) else orjson.loads(value)
+    return json_object
 
 
-def _rows(statement: str, ids: Collection[int]) -> list[Any]:
+def _fetch_rows(statement: str, ids: Collection[int]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [sorted(ids)])
         return list(cursor.fetchall())

@@ -1,71 +1,77 @@
-"""OCEL 2.0 as JSON, written object by object and event by event."""
+"""Write OCEL 2.0 as JSON, object by object and event by event."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.sdk.events import iso
+from connectors.sdk.codec import format_rfc3339
 from visibility.export.ocel import (
-    Act,
-    Thing,
-    acts,
+    OcelEvent,
+    OcelObject,
     event_attributes,
     object_attributes,
     object_kinds,
-    things,
+    ocel_events,
+    ocel_objects,
 )
 from visibility.export.reader import event_types
-from visibility.export.redaction import Sight
+from visibility.export.redaction import Redaction
 
-BEGINNING = "1970-01-01T00:00:00.000000Z"
+EPOCH_TIME = "1970-01-01T00:00:00.000000Z"
 
 
-def write(out: BinaryIO, sight: Sight) -> None:
-    """The picture as one JSON document."""
+def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
+    """Stream the snapshot as one JSON document."""
     out.write(b'{"objectTypes":')
-    out.write(orjson.dumps([_type(k, object_attributes(k, sight)) for k in object_kinds()]))
+    out.write(
+        orjson.dumps([_type_json(k, object_attributes(k, redaction)) for k in object_kinds()])
+    )
     out.write(b',"eventTypes":')
-    out.write(orjson.dumps([_type(word, event_attributes(sight)) for word in event_types()]))
-    _array(out, b'"objects"', things(sight), _thing)
-    _array(out, b'"events"', acts(sight), _act)
+    out.write(
+        orjson.dumps(
+            [_type_json(event_type, event_attributes(redaction)) for event_type in event_types()]
+        )
+    )
+    _write_array(out, b'"objects"', ocel_objects(redaction), _object_json)
+    _write_array(out, b'"events"', ocel_events(redaction), _event_json)
     out.write(b"}\n")
 
 
-def _array(
-    out: BinaryIO, name: bytes, items: Iterable[Any], shape: Callable[[Any], dict[str, Any]]
+def _write_array(
+    out: BinaryIO, name: bytes, items: Iterable[Any], to_json: Callable[[Any], dict[str, Any]]
 ) -> None:
     out.write(b",\n" + name + b":[")
-    for place, item in enumerate(items):
-        out.write((b",\n" if place else b"\n") + orjson.dumps(shape(item)))
+    for index, item in enumerate(items):
+        out.write((b",\n" if index else b"\n") + orjson.dumps(to_json(item)))
     out.write(b"]")
 
 
-def _type(name: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+def _type_json(name: str, attributes: Mapping[str, str]) -> dict[str, Any]:
     return {"name": name, "attributes": [{"name": n, "type": t} for n, t in attributes.items()]}
 
 
-def _thing(thing: Thing) -> dict[str, Any]:
+def _object_json(obj: OcelObject) -> dict[str, Any]:
     return {
-        "id": thing.id,
-        "type": thing.kind,
+        "id": obj.id,
+        "type": obj.kind,
         "attributes": [
-            {"name": v.name, "time": iso(v.at) if v.at else BEGINNING, "value": v.value}
-            for v in thing.values
+            {"name": v.name, "time": format_rfc3339(v.at) if v.at else EPOCH_TIME, "value": v.value}
+            for v in obj.values
         ],
-        "relationships": _relations(thing.related),
+        "relationships": _relationships_json(obj.related),
     }
 
 
-def _act(act: Act) -> dict[str, Any]:
+def _event_json(event: OcelEvent) -> dict[str, Any]:
     return {
-        "id": act.id,
-        "type": act.type,
-        "time": iso(act.at),
-        "attributes": [{"name": name, "value": value} for name, value in act.values.items()],
-        "relationships": _relations(act.related),
+        "id": event.id,
+        "type": event.type,
+        "time": format_rfc3339(event.at),
+        "attributes": [{"name": name, "value": value} for name, value in event.values.items()],
+        "relationships": _relationships_json(event.related),
     }
 
 
-def _relations(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+def _relationships_json(related: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"objectId": other, "qualifier": qualifier} for other, qualifier in related]

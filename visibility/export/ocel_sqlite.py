@@ -1,7 +1,7 @@
-"""OCEL 2.0 as an SQLite file, in the tables the standard names.
+"""Write OCEL 2.0 as an SQLite file with the tables of the standard.
 
-The first row of an object says what never changes; each later change is a row of its own that names
-its column in `ocel_changed_field`.
+The first row of an object holds its fixed attributes. Each change of an attribute is a further row
+that names the column in `ocel_changed_field`.
 """
 
 import sqlite3
@@ -9,22 +9,22 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from connectors.sdk.events import iso
+from connectors.sdk.codec import format_rfc3339
 from visibility.export.ocel import (
-    Act,
-    Thing,
-    acts,
+    OcelEvent,
+    OcelObject,
     event_attributes,
     object_attributes,
     object_kinds,
-    things,
+    ocel_events,
+    ocel_objects,
 )
-from visibility.export.ocel_json import BEGINNING
+from visibility.export.ocel_json import EPOCH_TIME
 from visibility.export.reader import event_types
-from visibility.export.redaction import Sight
+from visibility.export.redaction import Redaction
 
-COLUMNS = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
-COMMON = """
+COLUMN_TYPES = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
+CREATE_TABLES = """
 CREATE TABLE event_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT);
 CREATE TABLE object_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT);
 CREATE TABLE event (
@@ -50,72 +50,82 @@ CREATE TABLE object_object (
 """
 
 
-def write(path: Path, sight: Sight) -> None:
-    """The picture as a new database at `path`."""
+def write_ocel_sqlite(path: Path, redaction: Redaction) -> None:
+    """Write the snapshot to a new database at `path`."""
     with closing(sqlite3.connect(path)) as database, database:
-        # A file that is made once and thrown away if that fails needs no journal.
+        # No journal needed: the file is discarded if writing fails.
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
-        database.executescript(COMMON)
+        database.executescript(CREATE_TABLES)
         for kind in object_kinds():
-            _object_table(database, kind, object_attributes(kind, sight))
-        for word in event_types():
-            _event_table(database, word, event_attributes(sight))
-        for thing in things(sight):
-            _thing(database, thing)
-        for act in acts(sight):
-            _act(database, act)
+            _create_object_table(database, kind, object_attributes(kind, redaction))
+        for event_type in event_types():
+            _create_event_table(database, event_type, event_attributes(redaction))
+        for obj in ocel_objects(redaction):
+            _insert_object(database, obj)
+        for event in ocel_events(redaction):
+            _insert_event(database, event)
 
 
-def table_of(word: str) -> str:
-    """Our word as a part of a table's name: `OrderReceived`."""
-    return "".join(part.capitalize() for part in word.replace(".", "_").split("_"))
+def table_suffix(type_name: str) -> str:
+    """A type as a table name suffix: `order.received` becomes `OrderReceived`."""
+    return "".join(segment.capitalize() for segment in type_name.replace(".", "_").split("_"))
 
 
-def _object_table(database: sqlite3.Connection, kind: str, attributes: Mapping[str, str]) -> None:
-    database.execute("INSERT INTO object_map_type VALUES (?, ?)", (kind, table_of(kind)))
+def _create_object_table(
+    database: sqlite3.Connection, kind: str, attributes: Mapping[str, str]
+) -> None:
+    database.execute("INSERT INTO object_map_type VALUES (?, ?)", (kind, table_suffix(kind)))
     columns = ["ocel_id TEXT REFERENCES object (ocel_id)", "ocel_time TIMESTAMP"]
-    columns += ["ocel_changed_field TEXT", *_columns(attributes)]
-    database.execute(f'CREATE TABLE "object_{table_of(kind)}" ({", ".join(columns)})')
+    columns += ["ocel_changed_field TEXT", *_column_definitions(attributes)]
+    database.execute(f'CREATE TABLE "object_{table_suffix(kind)}" ({", ".join(columns)})')
 
 
-def _event_table(database: sqlite3.Connection, word: str, attributes: Mapping[str, str]) -> None:
-    database.execute("INSERT INTO event_map_type VALUES (?, ?)", (word, table_of(word)))
-    columns = ["ocel_id TEXT PRIMARY KEY REFERENCES event (ocel_id)", "ocel_time TIMESTAMP"]
-    columns += _columns(attributes)
-    database.execute(f'CREATE TABLE "event_{table_of(word)}" ({", ".join(columns)})')
-
-
-def _columns(attributes: Mapping[str, str]) -> list[str]:
-    return [f'"{name}" {COLUMNS[kind]}' for name, kind in attributes.items()]
-
-
-def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
-    # Names of tables and columns are our own words; what sources said is a parameter.
-    names = ", ".join(f'"{name}"' for name in row)
-    marks = ", ".join("?" * len(row))
+def _create_event_table(
+    database: sqlite3.Connection, event_type: str, attributes: Mapping[str, str]
+) -> None:
     database.execute(
-        f'INSERT INTO "{table}" ({names}) VALUES ({marks})',  # noqa: S608
+        "INSERT INTO event_map_type VALUES (?, ?)", (event_type, table_suffix(event_type))
+    )
+    columns = ["ocel_id TEXT PRIMARY KEY REFERENCES event (ocel_id)", "ocel_time TIMESTAMP"]
+    columns += _column_definitions(attributes)
+    database.execute(f'CREATE TABLE "event_{table_suffix(event_type)}" ({", ".join(columns)})')
+
+
+def _column_definitions(attributes: Mapping[str, str]) -> list[str]:
+    return [f'"{name}" {COLUMN_TYPES[kind]}' for name, kind in attributes.items()]
+
+
+def _insert_row(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
+    # Table and column names are constants of ours; values from sources are parameters.
+    names = ", ".join(f'"{name}"' for name in row)
+    placeholders = ", ".join("?" * len(row))
+    database.execute(
+        f'INSERT INTO "{table}" ({names}) VALUES ({placeholders})',  # noqa: S608
         tuple(row.values()),
     )
 
 
-def _thing(database: sqlite3.Connection, thing: Thing) -> None:
-    table = f"object_{table_of(thing.kind)}"
-    database.execute("INSERT INTO object VALUES (?, ?)", (thing.id, thing.kind))
-    fixed = {v.name: v.value for v in thing.values if v.at is None}
-    _insert(database, table, {"ocel_id": thing.id, "ocel_time": BEGINNING, **fixed})
-    for value in thing.values:
+def _insert_object(database: sqlite3.Connection, obj: OcelObject) -> None:
+    table = f"object_{table_suffix(obj.kind)}"
+    database.execute("INSERT INTO object VALUES (?, ?)", (obj.id, obj.kind))
+    fixed = {v.name: v.value for v in obj.values if v.at is None}
+    _insert_row(database, table, {"ocel_id": obj.id, "ocel_time": EPOCH_TIME, **fixed})
+    for value in obj.values:
         if value.at is not None:
-            named = {"ocel_changed_field": value.name, value.name: value.value}
-            _insert(database, table, {"ocel_id": thing.id, "ocel_time": iso(value.at), **named})
-    rows = [(thing.id, other, qualifier) for other, qualifier in thing.related]
+            changed_values = {"ocel_changed_field": value.name, value.name: value.value}
+            _insert_row(
+                database,
+                table,
+                {"ocel_id": obj.id, "ocel_time": format_rfc3339(value.at), **changed_values},
+            )
+    rows = [(obj.id, other, qualifier) for other, qualifier in obj.related]
     database.executemany("INSERT INTO object_object VALUES (?, ?, ?)", rows)
 
 
-def _act(database: sqlite3.Connection, act: Act) -> None:
-    database.execute("INSERT INTO event VALUES (?, ?)", (act.id, act.type))
-    row = {"ocel_id": act.id, "ocel_time": iso(act.at), **act.values}
-    _insert(database, f"event_{table_of(act.type)}", row)
-    rows = [(act.id, other, qualifier) for other, qualifier in act.related]
+def _insert_event(database: sqlite3.Connection, event: OcelEvent) -> None:
+    database.execute("INSERT INTO event VALUES (?, ?)", (event.id, event.type))
+    row = {"ocel_id": event.id, "ocel_time": format_rfc3339(event.at), **event.values}
+    _insert_row(database, f"event_{table_suffix(event.type)}", row)
+    rows = [(event.id, other, qualifier) for other, qualifier in event.related]
     database.executemany("INSERT INTO event_object VALUES (?, ?, ?)", rows)

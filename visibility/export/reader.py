@@ -1,4 +1,4 @@
-"""What an export writes, read from the picture a chunk at a time: memory does not grow with it."""
+"""Read the events and objects of the export snapshot in chunks, with constant memory."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,11 +9,18 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from connectors.sdk.events import CanonicalEvent, Identifier, Line, ObjectKind, Scheme, from_dict
+from connectors.sdk.codec import event_from_dict
+from connectors.sdk.events import (
+    CanonicalEvent,
+    EventIdentifier,
+    EventLine,
+    IdentifierScheme,
+    ObjectKind,
+)
 from visibility.storage.events import canonical_keys
 
-CHUNK = 500
-HAPPENED = """
+CHUNK_SIZE = 500
+SELECT_EVENTS = """
 SELECT e.id, e.occurred_at, e.received_at, e.recorded_at, e.content_hash, e.message_id,
     source.slug, source.role, e.data::text, picked.taken_back AND winner.type <> e.type,
     winner.key, winner.content_hash, winner.recorded_at, winner_source.slug
@@ -26,46 +33,46 @@ LEFT JOIN visibility_event winner
 LEFT JOIN visibility_source winner_source ON winner_source.id = winner.source_id
 ORDER BY e.occurred_at, e.id
 """
-NAMED = """
-SELECT link.event_id, link.ref, link.object_id FROM visibility_eventobject link
+SELECT_EVENT_OBJECTS = """
+SELECT link.event_id, link.ref, link.object_id FROM visibility_eventobjectlink link
 JOIN export_object picked ON picked.id = link.object_id
 WHERE link.event_id = ANY(%s) ORDER BY link.event_id, link.ref, link.object_id
 """
-NUMBERS = """
-SELECT i.object_id, picked.kind, i.scheme, i.issuer, i.value, i.strong, i.since
+SELECT_IDENTIFIERS = """
+SELECT i.object_id, picked.kind, i.scheme, i.issuer, i.value, i.is_identity, i.reused_from
 FROM visibility_identifier i JOIN export_object picked ON picked.id = i.object_id
-WHERE i.object_id = ANY(%s) AND NOT i.refused
+WHERE i.object_id = ANY(%s) AND NOT i.rejected
 ORDER BY i.object_id, i.scheme, i.issuer, i.value
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An object under the name it has in every export: `order:sales_order:erp:SO-1`."""
+class ExportedObject:
+    """An object with its export id, such as `order:sales_order:erp:SO-1`, and its identifiers."""
 
     id: str
     kind: ObjectKind
-    numbers: tuple[Identifier, ...]
+    identifiers: tuple[EventIdentifier, ...]
 
-    def number(self, scheme: Scheme) -> Identifier | None:
-        """The first number of that scheme."""
-        return next((n for n in self.numbers if n.scheme is scheme), None)
+    def identifier(self, scheme: IdentifierScheme) -> EventIdentifier | None:
+        """The first identifier of this scheme."""
+        return next((n for n in self.identifiers if n.scheme is scheme), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Why an event counts no longer. `taken_back`: it did not happen; else it was told better."""
+    """The event that superseded another. `taken_back`: cancelled it; otherwise replaced it."""
 
     taken_back: bool
     source: str
     key: str
     content_hash: str
-    at: datetime
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """One event with the objects of the picture that it names, by their place in the event."""
+class ExportedEvent:
+    """An event with the snapshot's objects that it refers to, by their index in the event."""
 
     event: CanonicalEvent
     occurred_at: datetime
@@ -75,92 +82,104 @@ class Happened:
     message_id: int
     source: str
     role: str
-    named: tuple[tuple[int, Known], ...]
+    objects: tuple[tuple[int, ExportedObject], ...]
     correction: Correction | None
 
     @property
-    def lines(self) -> tuple[Line, ...]:
-        """The lines of orders of the picture: a shared shipment carries those of others too."""
+    def lines(self) -> tuple[EventLine, ...]:
+        """The lines of exported orders; a shared shipment also has lines of other orders."""
         orders = {ref for ref, o in enumerate(self.event.objects) if o.kind is ObjectKind.ORDER}
-        mine = {ref for ref, o in self.named if o.kind is ObjectKind.ORDER}
+        exported_orders = {ref for ref, o in self.objects if o.kind is ObjectKind.ORDER}
         if not orders:
             return self.event.lines
         return tuple(
-            line for line in self.event.lines if (line.order in mine if line.order >= 0 else mine)
+            line
+            for line in self.event.lines
+            if (line.order_index in exported_orders if line.order_index >= 0 else exported_orders)
         )
 
-    def of(self, kind: ObjectKind) -> list[Known]:
-        """The objects of one kind, each once."""
-        return list({k.id: k for _, k in self.named if k.kind is kind}.values())
+    def objects_of(self, kind: ObjectKind) -> list[ExportedObject]:
+        """The distinct objects of one kind."""
+        return list({k.id: k for _, k in self.objects if k.kind is kind}.values())
 
 
-def chunks(statement: str, values: Sequence[Any] = ()) -> Iterator[list[Any]]:
-    """The rows of a statement by a cursor in the database."""
+def fetch_row_chunks(statement: str, values: Sequence[Any] = ()) -> Iterator[list[Any]]:
+    """The rows of a statement in chunks, through a server-side cursor."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, values)
-        while rows := cursor.fetchmany(CHUNK):
+        while rows := cursor.fetchmany(CHUNK_SIZE):
             yield rows
 
 
 def event_types() -> list[str]:
-    """The types of the events that count, sorted."""
+    """The types of the events that are not superseded, sorted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT type FROM export_event WHERE by_id IS NULL ORDER BY 1")
         return [row[0] for row in cursor.fetchall()]
 
 
-def kinds() -> list[str]:
-    """The kinds of the objects, sorted."""
+def object_kinds() -> list[str]:
+    """The object kinds of the snapshot, sorted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT kind FROM export_object ORDER BY 1")
         return [row[0] for row in cursor.fetchall()]
 
 
-def known(object_ids: Collection[int]) -> dict[int, Known]:
-    """These objects under their names."""
+def load_objects(object_ids: Collection[int]) -> dict[int, ExportedObject]:
+    """These objects by id; objects without an identity key are left out."""
     with connection.cursor() as cursor:
-        cursor.execute(NUMBERS, [sorted(object_ids)])
+        cursor.execute(SELECT_IDENTIFIERS, [sorted(object_ids)])
         rows = cursor.fetchall()
     keys = canonical_keys((row[0], *row[2:5], row[6]) for row in rows if row[5])
-    numbers: dict[int, list[Identifier]] = defaultdict(list)
-    kind: dict[int, ObjectKind] = {}
-    for object_id, word, scheme, issuer, value, strong, _ in rows:
-        kind[object_id] = ObjectKind(word)
-        numbers[object_id].append(Identifier(Scheme(scheme), value, issuer, strong))
+    identifiers_by_object: dict[int, list[EventIdentifier]] = defaultdict(list)
+    kind_by_object: dict[int, ObjectKind] = {}
+    for object_id, kind_text, scheme, issuer, value, is_identity, _ in rows:
+        kind_by_object[object_id] = ObjectKind(kind_text)
+        identifiers_by_object[object_id].append(
+            EventIdentifier(IdentifierScheme(scheme), value, issuer, is_identity)
+        )
     return {
-        object_id: Known(f"{kind[object_id].value}:{key}", kind[object_id], tuple(told))
-        for object_id, told in numbers.items()
+        object_id: ExportedObject(
+            f"{kind_by_object[object_id].value}:{key}",
+            kind_by_object[object_id],
+            tuple(identifiers),
+        )
+        for object_id, identifiers in identifiers_by_object.items()
         if (key := keys.get(object_id))
     }
 
 
-def happened(*, superseded: bool) -> Iterator[Happened]:
-    """The events in the order of time; on demand also those that count no longer."""
-    for rows in chunks(HAPPENED):
+def exported_events(*, superseded: bool) -> Iterator[ExportedEvent]:
+    """The events in order of time, optionally including superseded ones."""
+    for rows in fetch_row_chunks(SELECT_EVENTS):
         picked = [row for row in rows if superseded or row[11] is None]
-        named = _named([row[0] for row in picked])
+        objects = _event_objects([row[0] for row in picked])
         for row in picked:
-            yield _happened(row, named.get(row[0], ()))
+            yield _exported_event(row, objects.get(row[0], ()))
 
 
-def _named(event_ids: Collection[int]) -> Mapping[int, Sequence[tuple[int, Known]]]:
+def _event_objects(
+    event_ids: Collection[int],
+) -> Mapping[int, Sequence[tuple[int, ExportedObject]]]:
     with connection.cursor() as cursor:
-        cursor.execute(NAMED, [sorted(event_ids)])
+        cursor.execute(SELECT_EVENT_OBJECTS, [sorted(event_ids)])
         links = cursor.fetchall()
-    objects = known({link[2] for link in links})
-    found: dict[int, list[tuple[int, Known]]] = defaultdict(list)
+    objects = load_objects({link[2] for link in links})
+    objects_by_event: dict[int, list[tuple[int, ExportedObject]]] = defaultdict(list)
     for event_id, ref, object_id in links:
         if object_id in objects:
-            found[event_id].append((ref, objects[object_id]))
-    return found
+            objects_by_event[event_id].append((ref, objects[object_id]))
+    return objects_by_event
 
 
-def _happened(row: Sequence[Any], named: Sequence[tuple[int, Known]]) -> Happened:
+def _exported_event(
+    row: Sequence[Any], objects: Sequence[tuple[int, ExportedObject]]
+) -> ExportedEvent:
     correction = None
     if row[11] is not None:
         correction = Correction(row[9], row[13], row[10], row[11], row[12])
-    return Happened(
-        event=from_dict(orjson.loads(row[8])),
+    return ExportedEvent(
+        event=event_from_dict(orjson.loads(row[8])),
         occurred_at=row[1],
         received_at=row[2],
         recorded_at=row[3],
@@ -168,6 +187,6 @@ def _happened(row: Sequence[Any], named: Sequence[tuple[int, Known]]) -> Happene
         message_id=row[5],
         source=row[6],
         role=row[7],
-        named=tuple(named),
+        objects=tuple(objects),
         correction=correction,
     )

@@ -1,35 +1,35 @@
-"""What of an event may go into a file: prices and words about people only for those who may."""
+"""Remove prices and personal data from exports for users without the permission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.sdk.events import Attribute
 
-MONEY = frozenset({Attribute.TOTAL})
-# Free text may name a person.
-PEOPLE = frozenset({Attribute.CUSTOMER_NAME, Attribute.DETAIL})
+PRICE_ATTRIBUTES = frozenset({Attribute.TOTAL})
+# The free text `detail` may contain personal data.
+PERSONAL_ATTRIBUTES = frozenset({Attribute.CUSTOMER_NAME, Attribute.DETAIL})
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """The rights of whoever the file is for."""
+class Redaction:
+    """Which restricted attributes an export may contain."""
 
     prices: bool
     contacts: bool
 
     @property
     def attributes(self) -> frozenset[Attribute]:
-        """The attributes they may read."""
-        hidden = (frozenset() if self.prices else MONEY) | (
-            frozenset() if self.contacts else PEOPLE
+        """The attributes that may be exported."""
+        hidden = (frozenset() if self.prices else PRICE_ATTRIBUTES) | (
+            frozenset() if self.contacts else PERSONAL_ATTRIBUTES
         )
         return frozenset(Attribute) - hidden
 
-    def of(self, told: Mapping[Attribute, str]) -> dict[Attribute, str]:
-        """What they may read of these."""
+    def apply(self, attributes: Mapping[Attribute, str]) -> dict[Attribute, str]:
+        """The exportable attributes of these, sorted by name."""
         allowed = self.attributes
-        return {name: text for name, text in sorted(told.items()) if name in allowed}
+        return {name: text for name, text in sorted(attributes.items()) if name in allowed}
 
 
-# Who works on the machine itself sees everything.
-EVERYTHING = Sight(prices=True, contacts=True)
+# Exports from the command line are not redacted.
+NO_REDACTION = Redaction(prices=True, contacts=True)

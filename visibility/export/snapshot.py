@@ -1,4 +1,4 @@
-"""Which orders an export takes, and the picture of them it reads: every object and event once."""
+"""Select the orders of an export, and snapshot their objects and events to temporary tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Q
 
+from visibility.db.lock_keys import LockKey
 from visibility.models import Order
-from visibility.screens.orders.order_list import Filters, conditions
+from visibility.screens.orders.order_list import OrderFilters, filter_conditions
 
-# Orders in a file that is made while a person waits; the command line has no such limit.
-MOST = 100_000
-# So many exports at once; any constant of our own names their turns.
-AT_ONCE = 3
-TURNS = 4_711_008
-OBJECTS = """
+# Maximum orders of an export over HTTP; the command line has no limit.
+MAX_ORDERS = 100_000
+# Maximum number of concurrent exports.
+MAX_CONCURRENT = 3
+CREATE_OBJECTS = """
 CREATE TEMPORARY TABLE export_object ON COMMIT DROP AS
 WITH RECURSIVE reach (id) AS (
     SELECT id FROM export_order
@@ -26,98 +26,100 @@ WITH RECURSIVE reach (id) AS (
 )
 SELECT o.id, o.kind FROM reach JOIN visibility_businessobject o ON o.id = reach.id
 """
-# The same rules as the fold's: of several tellings of one fact the highest revision counts, the
-# earliest of equal ones; what a counting event takes back is withdrawn.
-EVENTS = """
+# The same rules as in the fold: the highest revision of an event wins, then the earliest. Events
+# that a winning event corrects are superseded.
+CREATE_EVENTS = """
 CREATE TEMPORARY TABLE export_event ON COMMIT DROP AS
 WITH named AS (
     SELECT DISTINCT link.event_id, link.occurred_at
-    FROM export_object JOIN visibility_eventobject link ON link.object_id = export_object.id
-), told AS (
+    FROM export_object JOIN visibility_eventobjectlink link ON link.object_id = export_object.id
+), reported AS (
     SELECT e.id, e.occurred_at, e.source_id, e.key, e.type, e.data -> 'corrects' AS corrects,
         (coalesce(e.data ->> 'revision', '') COLLATE "C", e.content_hash COLLATE "C") AS version
     FROM named JOIN visibility_event e ON e.id = named.event_id
         AND e.occurred_at = named.occurred_at
-    WHERE NOT e.withdrawn AND e.occurred_at <= %s
+    WHERE NOT e.superseded AND e.occurred_at <= %s
 ), ranked AS (
-    SELECT told.*, row_number() OVER best AS place, first_value(id) OVER best AS best_id,
-        row_number() OVER (PARTITION BY source_id, key, version ORDER BY occurred_at, id) AS telling
-    FROM told
+    SELECT reported.*, row_number() OVER best AS rank, first_value(id) OVER best AS best_id,
+        row_number() OVER (PARTITION BY source_id, key, version ORDER BY occurred_at, id) AS copy
+    FROM reported
     WINDOW best AS (PARTITION BY source_id, key ORDER BY version DESC, occurred_at, id)
 ), taken_back AS (
     SELECT DISTINCT ON (source_id, back.key) source_id, back.key, id AS by_id
     FROM ranked, jsonb_array_elements_text(corrects) AS back (key)
-    WHERE place = 1 ORDER BY source_id, back.key, occurred_at, id
+    WHERE rank = 1 ORDER BY source_id, back.key, occurred_at, id
 )
-SELECT id, occurred_at, type, CASE WHEN place > 1 THEN best_id ELSE by_id END AS by_id,
-    place = 1 AND by_id IS NOT NULL AS taken_back
+SELECT id, occurred_at, type, CASE WHEN rank > 1 THEN best_id ELSE by_id END AS by_id,
+    rank = 1 AND by_id IS NOT NULL AS taken_back
 FROM ranked LEFT JOIN taken_back USING (source_id, key)
-WHERE telling = 1
+WHERE copy = 1
 """
-TABLES = ("export_event", "export_object", "export_order")
+SNAPSHOT_TABLES = ("export_event", "export_object", "export_order")
 
 
-class TooMany(ValueError):
-    """The selection has more orders than this export may have."""
+class TooManyOrders(ValueError):
+    """The selection has more orders than the limit."""
 
 
-class Busy(RuntimeError):
-    """As many exports as may run are running."""
+class TooManyExports(RuntimeError):
+    """Too many exports are running."""
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Orders by what a list shows, by their ids, by the time of their latest event."""
+class OrderSelection:
+    """Orders selected by list filters, by ids, and by the time of their latest event."""
 
-    filters: Filters = field(default_factory=Filters)
+    filters: OrderFilters = field(default_factory=OrderFilters)
     order_ids: tuple[int, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
 
     def conditions(self, now: datetime) -> Q:
-        """As a condition on orders: all parts must hold."""
-        found = conditions(self.filters, now)
+        """The conjunction of all criteria as a filter on Order."""
+        condition = filter_conditions(self.filters, now)
         if self.order_ids is not None:
-            found &= Q(object_id__in=self.order_ids)
+            condition &= Q(object_id__in=self.order_ids)
         if self.since:
-            found &= Q(last_event_at__gte=self.since)
+            condition &= Q(last_event_at__gte=self.since)
         if self.until:
-            found &= Q(last_event_at__lt=self.until)
-        return found
+            condition &= Q(last_event_at__lt=self.until)
+        return condition
 
 
 @contextmanager
-def picture(selection: Selection, *, now: datetime, most: int | None) -> Iterator[int]:
-    """Hold the selected orders still; how many they are.
+def export_snapshot(
+    selection: OrderSelection, *, now: datetime, max_orders: int | None
+) -> Iterator[int]:
+    """Snapshot the selected orders; the value is their number.
 
-    One snapshot of the database for everything that is read inside, in temporary tables: `export_`
-    `order`, `object` and `event`. Raises TooMany and Busy.
+    Everything read inside the block sees one state of the database. The snapshot lies in temporary
+    tables `export_order`, `export_object` and `export_event`. Raises TooManyOrders, TooManyExports.
     """
-    outermost = not connection.in_atomic_block
+    is_outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        if outermost:
+        if is_outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        _take_turn()
+        _acquire_slot()
         cursor.execute("CREATE TEMPORARY TABLE export_order (id bigint) ON COMMIT DROP")
-        count = _insert_orders(selection, now=now, most=most)
-        if most is not None and count > most:
-            raise TooMany(f"more than {most} orders")
-        cursor.execute(OBJECTS)
-        # The chunks are joined with these: without an index each would read all of them.
+        count = _insert_orders(selection, now=now, max_orders=max_orders)
+        if max_orders is not None and count > max_orders:
+            raise TooManyOrders(f"more than {max_orders} orders")
+        cursor.execute(CREATE_OBJECTS)
+        # Each chunk joins these tables: without an index it would scan them completely.
         cursor.execute("CREATE UNIQUE INDEX ON export_object (id)")
         cursor.execute("ANALYZE export_object")
-        cursor.execute(EVENTS, [now])
+        cursor.execute(CREATE_EVENTS, [now])
         cursor.execute("CREATE UNIQUE INDEX ON export_event (id)")
         cursor.execute("ANALYZE export_event")
         yield count
-        for table in TABLES:
+        for table in SNAPSHOT_TABLES:
             cursor.execute(f"DROP TABLE {table}")
 
 
-def _insert_orders(selection: Selection, *, now: datetime, most: int | None) -> int:
-    """One more than may be where there are too many."""
-    wanted = Order.objects.filter(selection.conditions(now)).values("object_id")
-    limited = wanted[: most + 1] if most is not None else wanted
+def _insert_orders(selection: OrderSelection, *, now: datetime, max_orders: int | None) -> int:
+    """Insert up to `max_orders` + 1 orders; return the number inserted."""
+    selected = Order.objects.filter(selection.conditions(now)).values("object_id")
+    limited = selected[: max_orders + 1] if max_orders is not None else selected
     try:
         statement, values = limited.query.sql_with_params()
     except EmptyResultSet:  # Django knows that nothing can match
@@ -127,11 +129,11 @@ def _insert_orders(selection: Selection, *, now: datetime, most: int | None) -> 
         return int(cursor.rowcount)
 
 
-def _take_turn() -> None:
-    """One of the places, until the transaction ends."""
+def _acquire_slot() -> None:
+    """Acquire one of the export slots until the transaction ends. Raises TooManyExports."""
     with connection.cursor() as cursor:
-        for place in range(AT_ONCE):
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [TURNS, place])
+        for slot in range(MAX_CONCURRENT):
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockKey.EXPORT_SLOT, slot])
             if cursor.fetchone()[0]:
                 return
-    raise Busy(f"{AT_ONCE} exports are running")
+    raise TooManyExports(f"{MAX_CONCURRENT} exports are running")

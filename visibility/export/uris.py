@@ -1,56 +1,63 @@
-"""Our names as URIs: a GS1 key where the number is one, else a private name."""
+"""URIs of identifiers: a GS1 Digital Link where possible, otherwise a private URN."""
 
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from connectors.sdk.events import Identifier, Scheme
-from visibility.export.reader import Known
+from connectors.sdk.events import EventIdentifier, IdentifierScheme
+from visibility.export.reader import ExportedObject
 
-# The shipment's own scheme first, then what its papers call it.
-BEST = (
-    Scheme.SALES_ORDER,
-    Scheme.WEB_ORDER,
-    Scheme.CUSTOMER_PO,
-    Scheme.ORDER_NUMBER,
-    Scheme.SSCC,
-    Scheme.TRACKING,
-    Scheme.DELIVERY,
-    Scheme.SHIPMENT,
-    Scheme.INVOICE,
-    Scheme.CREDIT_MEMO,
-    Scheme.RMA,
-    Scheme.BOL,
-    Scheme.PRO,
-    Scheme.SOURCE_ID,
+# Schemes in order of preference for the URI of an object.
+PREFERRED_SCHEMES = (
+    IdentifierScheme.SALES_ORDER,
+    IdentifierScheme.WEB_ORDER,
+    IdentifierScheme.CUSTOMER_PO,
+    IdentifierScheme.ORDER_NUMBER,
+    IdentifierScheme.SSCC,
+    IdentifierScheme.TRACKING,
+    IdentifierScheme.DELIVERY,
+    IdentifierScheme.SHIPMENT,
+    IdentifierScheme.INVOICE,
+    IdentifierScheme.CREDIT_MEMO,
+    IdentifierScheme.RMA,
+    IdentifierScheme.BOL,
+    IdentifierScheme.PRO,
+    IdentifierScheme.SOURCE_ID,
 )
 
 
-def uri(identifier: Identifier) -> str:
-    """A GS1 Digital Link for an SSCC with a right check digit, else `urn:throughline:...`."""
-    if identifier.scheme is Scheme.SSCC and is_sscc(identifier.value):
+def identifier_uri(identifier: EventIdentifier) -> str:
+    """A GS1 Digital Link for an SSCC with a valid check digit, else `urn:throughline:...`."""
+    if identifier.scheme is IdentifierScheme.SSCC and is_sscc(identifier.value):
         return f"https://id.gs1.org/00/{identifier.value}"
-    return private(identifier.scheme.value, identifier.value, issuer=identifier.issuer)
+    return private_urn(identifier.scheme.value, identifier.value, issuer=identifier.issuer)
 
 
-def private(scheme: str, value: str, *, issuer: str = "") -> str:
-    """`urn:throughline:<scheme>:<issuer>:<value>`, with what a URI can't hold escaped."""
+def private_urn(scheme: str, value: str, *, issuer: str = "") -> str:
+    """`urn:throughline:<scheme>:<issuer>:<value>`, percent-encoded."""
     return f"urn:throughline:{scheme}:{quote(issuer, safe='')}:{quote(value, safe='')}"
 
 
-def uri_of(known: Known) -> str:
-    """The one URI an object goes by: of its first strong number."""
-    strong = [n for n in known.numbers if n.strong]
-    return uri(min(strong, key=lambda n: BEST.index(n.scheme) if n.scheme in BEST else 99))
+def object_uri(obj: ExportedObject) -> str:
+    """The URI of an object, from its preferred identity number."""
+    identities = [n for n in obj.identifiers if n.strong]
+    return identifier_uri(
+        min(
+            identities,
+            key=lambda n: (
+                PREFERRED_SCHEMES.index(n.scheme) if n.scheme in PREFERRED_SCHEMES else 99
+            ),
+        )
+    )
 
 
-def event_uri(source: str, key: str, content_hash: str, *, part: str = "") -> str:
-    """The same event always has the same URI; `part` tells two of one origin apart."""
-    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'throughline {source} {key} {content_hash} {part}')}"
+def event_uri(source: str, key: str, content_hash: str, *, suffix: str = "") -> str:
+    """A stable URI of an event; `suffix` separates EPCIS events of the same canonical event."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'throughline {source} {key} {content_hash} {suffix}')}"
 
 
 def is_sscc(value: str) -> bool:
-    """18 digits, the last of which checks the others."""
+    """Whether the value is 18 digits with a valid GS1 check digit."""
     if len(value) != 18 or not (value.isascii() and value.isdecimal()):
         return False
-    total = sum(int(d) * (3 if place % 2 == 0 else 1) for place, d in enumerate(value[:17]))
+    total = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(value[:17]))
     return (10 - total % 10) % 10 == int(value[17])

@@ -1,76 +1,95 @@
-"""References -> objects: strong numbers seen together are one object; everything is set-based.
+"""Store events and assign their references to objects, with a fixed number of statements per batch.
 
-What is new or clear is placed here, in a fixed number of statements for a batch. What could join
-objects, begin a new use of a number, or touch what a person decided is handed to `resolve`, which
-weighs everything that was ever said of it. Both give the same answer.
+References that are new or unambiguous are assigned here. References that could merge objects, start
+a new generation of a number, or conflict with a decision of a person go to `resolve`, which reads
+all events of the objects. Both ways give the same result.
 
-Rows are inserted and locked in sorted order, so that two workers do not wait for each other in a
-ring; where PostgreSQL still finds one, the batch is simply done again.
+Rows are inserted and locked in sorted order to avoid deadlocks. If PostgreSQL still detects one,
+the batch is retried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from visibility.db import bulk
-from visibility.identity import objects as making
-from visibility.identity import relations as relate
-from visibility.identity import resolve
-from visibility.identity.classify import Named, Placing, Sorting, raw
-from visibility.identity.component import Moved, hold
-from visibility.identity.generations import decided, extend, known_uses
-from visibility.identity.pure.keys import numbers_of
-from visibility.identity.reuse_windows import periods
-from visibility.models.events import Draft
+from visibility.identity import relations, resolve
+from visibility.identity.classify import (
+    BatchAssignment,
+    EventReference,
+    ReferenceClassifier,
+    original_spellings,
+)
+from visibility.identity.component import ConcurrentChange, lock_shared
+from visibility.identity.generations import (
+    extend_generations,
+    keys_with_decisions,
+    load_generations,
+)
+from visibility.identity.object_rows import delete_unreferenced
+from visibility.identity.pure.keys import identifier_keys
+from visibility.identity.reuse_windows import load_reuse_windows
+from visibility.identity.unmatched import update_unmatched_objects
+from visibility.models.events import EventToStore
 from visibility.storage import refold_queue
 
-__all__ = ["Moved", "store", "withdraw"]
-# Another worker may be faster with a number: look again, so many times.
-TURNS = 4
+__all__ = ["ConcurrentChange", "store_events", "supersede_events"]
+# How often to retry if another worker inserts the same number first.
+MAX_RETRIES = 4
 
 
-def store(drafts: Sequence[Draft], sources: Mapping[int, str]) -> list[int]:
-    """Insert the events that are new, link them to their objects; ids of the objects touched.
+def store_events(new_events: Sequence[EventToStore], sources: Mapping[int, str]) -> list[int]:
+    """Insert the new events and link them to their objects. Return the ids of affected objects.
 
-    `sources`: source id -> slug. Call it in a transaction. An event that is known already, word for
-    word, changes nothing.
+    `sources`: {source id: slug}. Call it in a transaction. An event that is already stored with the
+    same content changes nothing.
     """
-    event_ids = _insert(drafts)
-    named = [
-        name
-        for draft, event_id in zip(drafts, event_ids, strict=True)
+    event_ids = _insert_events(new_events)
+    references = [
+        reference
+        for new_event, event_id in zip(new_events, event_ids, strict=True)
         if event_id is not None
-        for name in _names(event_id, draft, sources[draft.source_id])
+        for reference in _build_event_references(event_id, new_event, sources[new_event.source_id])
     ]
-    if not named:
+    if not references:
         return []
-    placing = _place(named)
-    clear = [named[i] for i in sorted(placing.objects)]
-    objects = [placing.objects[i] for i in sorted(placing.objects)]
-    _link(clear, objects, placing.made)
+    assignment = _assign_references_to_objects(references)
+    clear_references = [references[i] for i in sorted(assignment.objects)]
+    objects = [assignment.objects[i] for i in sorted(assignment.objects)]
+    _link_events_to_objects(clear_references, objects, assignment.created)
     touched = sorted(set(objects))
-    refold_queue.mark(touched)
-    refold_queue.mark_later(
-        [(o, n.at, n.draft.received_at) for n, o in zip(clear, objects, strict=True)]
+    refold_queue.enqueue_refolds(touched)
+    refold_queue.enqueue_future_events(
+        [(o, n.at, n.new_event.received_at) for n, o in zip(clear_references, objects, strict=True)]
     )
-    if placing.unclear:
-        unclear = [named[i] for i in placing.unclear]
-        raws = dict(raw(unclear))
-        homes = resolve.resolve(placing.seeds, fresh=[n.mention for n in unclear], raws=raws)
-        refold_queue.mark_later(
-            [(homes[(n.event_id, n.ref)], n.at, n.draft.received_at) for n in unclear]
+    if assignment.ambiguous:
+        ambiguous = [references[i] for i in assignment.ambiguous]
+        spellings = dict(original_spellings(ambiguous))
+        object_by_ref = resolve.resolve_identities(
+            assignment.seeds, new_mentions=[n.mention for n in ambiguous], spellings=spellings
         )
-        touched = sorted({*touched, *homes.values()})
+        refold_queue.enqueue_future_events(
+            [(object_by_ref[(n.event_id, n.ref)], n.at, n.new_event.received_at) for n in ambiguous]
+        )
+        touched = sorted({*touched, *object_by_ref.values()})
     return touched
 
 
-def _insert(drafts: Sequence[Draft]) -> list[int | None]:
-    """The new event's id for each draft, None where it is known."""
-    rows: dict[tuple[int, str, str, object], Draft] = {}
-    for d in drafts:
-        rows.setdefault((d.source_id, d.event.key, d.content_hash, d.occurred_at), d)
+def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
+    """Return the id of each new event, or None if the event is already stored."""
+    rows: dict[tuple[int, str, str, object], EventToStore] = {}
+    for new_event in new_events:
+        rows.setdefault(
+            (
+                new_event.source_id,
+                new_event.event.key,
+                new_event.content_hash,
+                new_event.occurred_at,
+            ),
+            new_event,
+        )
     ordered = [rows[key] for key in sorted(rows, key=str)]
     if not ordered:
         return []
-    with bulk.cursor() as cursor:
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
@@ -78,117 +97,137 @@ def _insert(drafts: Sequence[Draft]) -> list[int | None]:
             SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
                 %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
             ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
-                SET withdrawn = false, message_id = EXCLUDED.message_id
-                WHERE e.withdrawn
+                SET superseded = false, message_id = EXCLUDED.message_id
+                WHERE e.superseded
             RETURNING id, source_id, key, content_hash, occurred_at
             """,
             [
-                [d.source_id for d in ordered],
-                [d.event.key for d in ordered],
-                [d.content_hash for d in ordered],
-                [d.event.type.value for d in ordered],
-                [d.occurred_at for d in ordered],
-                [d.received_at for d in ordered],
-                [d.message_id for d in ordered],
-                [d.text for d in ordered],
+                [new_event.source_id for new_event in ordered],
+                [new_event.event.key for new_event in ordered],
+                [new_event.content_hash for new_event in ordered],
+                [new_event.event.type.value for new_event in ordered],
+                [new_event.occurred_at for new_event in ordered],
+                [new_event.received_at for new_event in ordered],
+                [new_event.message_id for new_event in ordered],
+                [new_event.text for new_event in ordered],
             ],
         )
-        made = {tuple(row[1:]): row[0] for row in cursor.fetchall()}
-        # One that had been withdrawn may have stood elsewhere: it is placed anew.
+        new_ids = {tuple(row[1:]): row[0] for row in cursor.fetchall()}
+        # A superseded event that is effective again may have links to other objects: remove them.
         cursor.execute(
-            "DELETE FROM visibility_eventobject WHERE event_id = ANY(%s)", [sorted(made.values())]
+            "DELETE FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
+            [sorted(new_ids.values())],
         )
     result: list[int | None] = []
-    for d in drafts:
-        key = (d.source_id, d.event.key, d.content_hash, d.occurred_at)
-        result.append(made.pop(key, None))
+    for new_event in new_events:
+        key = (
+            new_event.source_id,
+            new_event.event.key,
+            new_event.content_hash,
+            new_event.occurred_at,
+        )
+        result.append(new_ids.pop(key, None))
     return result
 
 
-def _names(event_id: int, draft: Draft, slug: str) -> Iterable[Named]:
-    for index, ref in enumerate(draft.event.objects):
-        strong, weak = numbers_of(ref, slug)
-        if strong:
-            yield Named(event_id, draft, index, ref.kind, strong, weak, slug)
+def _build_event_references(
+    event_id: int, new_event: EventToStore, slug: str
+) -> Iterable[EventReference]:
+    for index, ref in enumerate(new_event.event.objects):
+        identity_keys, other_keys = identifier_keys(ref, slug)
+        if identity_keys:
+            yield EventReference(
+                event_id, new_event, index, ref.kind, identity_keys, other_keys, slug
+            )
 
 
-def _place(named: Sequence[Named]) -> Placing:
-    """The object of each clear reference; makes objects for numbers nobody has."""
-    numbers = sorted({number for name in named for number in name.strong})
-    silences, held = periods(), decided(numbers)
-    made: set[int] = set()
-    known = known_uses(numbers)
-    for turn in range(TURNS):
-        sorting = Sorting(named, known, silences, held)
-        hold(sorting.clear)
-        again = known_uses(numbers) if sorting.objects else known
-        if again != known:
-            known = again
+def _assign_references_to_objects(references: Sequence[EventReference]) -> BatchAssignment:
+    """Assign each unambiguous reference to an object; create objects for new numbers."""
+    keys = sorted({key for reference in references for key in reference.identity_keys})
+    windows, decided_keys = load_reuse_windows(), keys_with_decisions(keys)
+    created: set[int] = set()
+    stored = load_generations(keys)
+    for attempt in range(MAX_RETRIES):
+        classifier = ReferenceClassifier(references, stored, windows, decided_keys)
+        lock_shared(classifier.clear)
+        reloaded = load_generations(keys) if classifier.objects else stored
+        if reloaded != stored:
+            stored = reloaded
             continue
-        if not sorting.write(made):
-            extend(sorting.reached())
-            return sorting.placing(made - making.unused(made) if turn else made)
-        known = known_uses(numbers)
-    raise Moved
+        if not classifier.insert_new_keys(created):
+            extend_generations(classifier.extended_intervals())
+            return classifier.assignment(
+                created - delete_unreferenced(created) if attempt else created
+            )
+        stored = load_generations(keys)
+    raise ConcurrentChange
 
 
-def _link(named: Sequence[Named], objects: Sequence[int], made: set[int]) -> None:
-    """Events to objects, objects to objects, weak numbers to objects."""
-    with bulk.cursor() as cursor:
+def _link_events_to_objects(
+    references: Sequence[EventReference], objects: Sequence[int], created: set[int]
+) -> None:
+    """Link events to objects, relate the objects, and store identifiers that are no identities."""
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO visibility_eventobject (object_id, event_id, occurred_at, ref)
+            INSERT INTO visibility_eventobjectlink (object_id, event_id, occurred_at, ref)
             SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::smallint[])
             ON CONFLICT DO NOTHING
             """,
             [
                 list(objects),
-                [n.event_id for n in named],
-                [n.at for n in named],
-                [n.ref for n in named],
+                [n.event_id for n in references],
+                [n.at for n in references],
+                [n.ref for n in references],
             ],
         )
-        relations = relate.relations(
-            (name.event_id, name.kind.value, object_id)
-            for name, object_id in zip(named, objects, strict=True)
+        pairs = relations.relations_of_events(
+            (reference.event_id, reference.kind.value, object_id)
+            for reference, object_id in zip(references, objects, strict=True)
         )
-        relate.link(relations)
-        weak = sorted({(*n, o) for name, o in zip(named, objects, strict=True) for n in name.weak})
-        if weak:
-            raws = dict(raw(named))
+        relations.insert_relations(pairs)
+        other_keys = sorted(
+            {
+                (*n, o)
+                for reference, o in zip(references, objects, strict=True)
+                for n in reference.other_keys
+            }
+        )
+        if other_keys:
+            spellings = dict(original_spellings(references))
             cursor.execute(
                 """
                 INSERT INTO visibility_identifier
-                    (kind, scheme, issuer, value, object_id, raw, strong)
+                    (kind, scheme, issuer, value, object_id, raw, is_identity)
                 SELECT t.*, false FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[],
                     %s::bigint[], %b::text[]) AS t
                 ON CONFLICT DO NOTHING
                 """,
                 [
-                    *[list(column) for column in zip(*weak, strict=True)],
-                    [raws[(w[0], w[1], w[2], w[3])] for w in weak],
+                    *[list(column) for column in zip(*other_keys, strict=True)],
+                    [spellings[(w[0], w[1], w[2], w[3])] for w in other_keys],
                 ],
             )
-    refold_queue.orphans(made, claimed=[child for _, child, _ in relations])
+    update_unmatched_objects(created, claimed=[child for _, child, _ in pairs])
 
 
-def withdraw(message_ids: Sequence[int]) -> None:
-    """The events of these messages count no longer: another version of the message does.
+def supersede_events(message_ids: Sequence[int]) -> None:
+    """Mark the events of these messages as superseded: another version of the message is used.
 
-    What they alone had joined comes apart again.
+    Objects that only these events had merged are separated again.
     """
     if not message_ids:
         return
-    with bulk.cursor() as cursor:
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
-            "UPDATE visibility_event SET withdrawn = true WHERE message_id = ANY(%s) "
-            "AND NOT withdrawn RETURNING id",
+            "UPDATE visibility_event SET superseded = true WHERE message_id = ANY(%s) "
+            "AND NOT superseded RETURNING id",
             [list(message_ids)],
         )
         cursor.execute(
-            "SELECT DISTINCT object_id FROM visibility_eventobject WHERE event_id = ANY(%s)",
+            "SELECT DISTINCT object_id FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
             [[row[0] for row in cursor.fetchall()]],
         )
         objects = [row[0] for row in cursor.fetchall()]
     if objects:
-        resolve.resolve(objects)
+        resolve.resolve_identities(objects)

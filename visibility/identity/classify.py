@@ -1,4 +1,4 @@
-"""The clear references of a batch from the unclear ones, as the numbers stand now."""
+"""Separate the unambiguous references of a batch from the ambiguous ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,116 +7,129 @@ from itertools import pairwise
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
-from visibility.identity import objects as making
-from visibility.identity.generations import Known
-from visibility.identity.pure.keys import Number, Periods, written
+from visibility.identity import object_rows as business_objects
+from visibility.identity.generations import StoredGeneration
+from visibility.identity.pure.keys import IdentifierKey, ReuseWindows, spellings_of
 from visibility.identity.pure.resolution import Mention
-from visibility.identity.pure.union_find import Clusters
-from visibility.models.events import Draft
+from visibility.identity.pure.union_find import DisjointSets
+from visibility.models.events import EventToStore
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """One reference of one stored event, with its numbers in normal form."""
+class EventReference:
+    """One reference of one stored event, with its identifier keys."""
 
     event_id: int
-    draft: Draft
+    new_event: EventToStore
     ref: int
     kind: ObjectKind
-    strong: tuple[Number, ...]
-    weak: tuple[Number, ...]
+    identity_keys: tuple[IdentifierKey, ...]
+    other_keys: tuple[IdentifierKey, ...]
     source: str
 
     @property
     def at(self) -> datetime:
-        """When it happened."""
-        return self.draft.occurred_at
+        """When the event occurred."""
+        return self.new_event.occurred_at
 
     @property
     def mention(self) -> Mention:
-        """As `solve` wants it."""
-        d = self.draft
-        rank = (d.occurred_at, self.source, d.event.key, d.content_hash, self.ref)
-        return Mention((self.event_id, self.ref), rank, self.strong, self.weak)
+        """The reference in the form that `resolve_mentions` needs."""
+        d = self.new_event
+        sort_key = (d.occurred_at, self.source, d.event.key, d.content_hash, self.ref)
+        return Mention((self.event_id, self.ref), sort_key, self.identity_keys, self.other_keys)
 
 
 @dataclass(slots=True)
-class Placing:
-    """What a batch comes to: objects of clear references, those made for it, and the unclear."""
+class BatchAssignment:
+    """The result for a batch.
+
+    `objects`: {index of an unambiguous reference: object id}. `created`: ids of new objects.
+    `ambiguous`: indexes of ambiguous references. `seeds`: ids of the objects that they may name.
+    """
 
     objects: dict[int, int]
-    made: set[int]
-    unclear: list[int]
+    created: set[int]
+    ambiguous: list[int]
     seeds: set[int]
 
 
-class Sorting:
-    """Clear references from unclear ones, as the numbers stand now."""
+class ReferenceClassifier:
+    """Classifies the references of a batch by the identifiers that are stored now."""
 
     def __init__(
         self,
-        named: Sequence[Named],
-        known: Mapping[Number, Sequence[Known]],
-        silences: Periods,
-        held: frozenset[Number],
+        references: Sequence[EventReference],
+        stored: Mapping[IdentifierKey, Sequence[StoredGeneration]],
+        windows: ReuseWindows,
+        decided_keys: frozenset[IdentifierKey],
     ) -> None:
-        self._named, self._known, self._silences = named, known, silences
-        self._clusters = Clusters()
-        self._fresh: dict[Number, int] = {}
-        self._times: dict[Number, list[datetime]] = {}
-        self._uses: dict[tuple[int, Number], Known] = {}
-        doubtful: set[int] = set()
-        for place, name in enumerate(named):
+        self._references, self._stored, self._windows = references, stored, windows
+        self._sets = DisjointSets()
+        self._new_keys: dict[IdentifierKey, int] = {}
+        self._times: dict[IdentifierKey, list[datetime]] = {}
+        self._generations: dict[tuple[int, IdentifierKey], StoredGeneration] = {}
+        ambiguous: set[int] = set()
+        for index, reference in enumerate(references):
             members: list[int] = []
-            for number in name.strong:
-                found, clear = self._member(place, number)
-                members += found
-                if not clear or number in held:
-                    doubtful.update(found)
-            self._clusters.join(members)
-        for number, times in self._times.items():
-            gap = silences.of(number)
+            for key in reference.identity_keys:
+                candidates, clear = self._candidate_objects(index, key)
+                members += candidates
+                if not clear or key in decided_keys:
+                    ambiguous.update(candidates)
+            self._sets.join(members)
+        for key, times in self._times.items():
+            gap = windows.window_of(key)
             times.sort()
             if gap and any(b - a > gap for a, b in pairwise(times)):
-                doubtful.add(self._fresh[number])
-        self.objects = sorted(m for m in self._clusters.members() if m > 0)
-        self._unclear = {self._clusters.root(m) for m in doubtful}
+                ambiguous.add(self._new_keys[key])
+        self.objects = sorted(m for m in self._sets.members() if m > 0)
+        self._ambiguous = {self._sets.root(m) for m in ambiguous}
         owners: dict[int, int] = {}
         for member in self.objects:
-            root = self._clusters.root(member)
+            root = self._sets.root(member)
             if owners.setdefault(root, member) != member:
-                self._unclear.add(root)
-        self._owners = owners
-        self.clear = [m for m in self.objects if self._clusters.root(m) not in self._unclear]
+                self._ambiguous.add(root)
+        self._object_by_root = owners
+        self.clear = [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
 
-    def _member(self, place: int, number: Number) -> tuple[list[int], bool]:
-        """The objects this number may mean here (a fresh one below zero); whether that is clear."""
-        name, found = self._named[place], self._known.get(number)
-        if not found:
-            self._times.setdefault(number, []).append(name.at)
-            return [self._fresh.setdefault(number, -1 - len(self._fresh))], True
-        use = Known.current(found, name.at, self._silences.of(number))
-        if use is None or use.by_hand:
-            return [k.object_id for k in found], False
-        self._uses[(place, number)] = use
-        return [use.object_id], True
+    def _candidate_objects(self, index: int, key: IdentifierKey) -> tuple[list[int], bool]:
+        """Return the objects that this key may name, and whether it is unambiguous.
 
-    def write(self, made: set[int]) -> bool:
-        """Insert the fresh numbers of what is clear; whether another worker was faster."""
-        roots = {n: self._clusters.root(member) for n, member in self._fresh.items()}
-        fresh = sorted(n for n, root in roots.items() if root not in self._unclear)
-        if not fresh:
+        A new object has a negative id.
+        """
+        reference, generations = self._references[index], self._stored.get(key)
+        if not generations:
+            self._times.setdefault(key, []).append(reference.at)
+            return [self._new_keys.setdefault(key, -1 - len(self._new_keys))], True
+        generation = StoredGeneration.at_time(
+            generations, reference.at, self._windows.window_of(key)
+        )
+        if generation is None or generation.has_manual_decisions:
+            return [k.object_id for k in generations], False
+        self._generations[(index, key)] = generation
+        return [generation.object_id], True
+
+    def insert_new_keys(self, created_ids: set[int]) -> bool:
+        """Insert the new keys of unambiguous references.
+
+        Return whether another worker inserted one of them first.
+        """
+        roots = {n: self._sets.root(member) for n, member in self._new_keys.items()}
+        new_keys = sorted(n for n, root in roots.items() if root not in self._ambiguous)
+        if not new_keys:
             return False
-        kinds = {roots[n]: n[0] for n in fresh if roots[n] not in self._owners}
-        created = making.create([kinds[root] for root in sorted(kinds)])
-        self._owners |= dict(zip(sorted(kinds), created, strict=True))
-        made.update(created)
-        raws = dict(raw(self._named))
-        with bulk.cursor() as cursor:
+        kinds = {roots[n]: n[0] for n in new_keys if roots[n] not in self._object_by_root}
+        created = business_objects.create_objects([kinds[root] for root in sorted(kinds)])
+        self._object_by_root |= dict(zip(sorted(kinds), created, strict=True))
+        created_ids.update(created)
+        spellings = dict(original_spellings(self._references))
+        with bulk.server_bound_cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO visibility_identifier
-                    (kind, scheme, issuer, value, raw, strong, object_id, home, first_at, last_at)
+                    (kind, scheme, issuer, value, raw, is_identity, object_id,
+                    original_object_id, first_at, last_at)
                 SELECT kind, scheme, issuer, value, raw, true, object_id, object_id, first, last
                 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
                     %s::bigint[], %s::timestamptz[], %s::timestamptz[])
@@ -124,56 +137,60 @@ class Sorting:
                 ON CONFLICT DO NOTHING
                 """,
                 [
-                    *[list(column) for column in zip(*fresh, strict=True)],
-                    [raws[n] for n in fresh],
-                    [self._owners[roots[n]] for n in fresh],
-                    [self._times[n][0] if self._silences.of(n) else None for n in fresh],
-                    [self._times[n][-1] if self._silences.of(n) else None for n in fresh],
+                    *[list(column) for column in zip(*new_keys, strict=True)],
+                    [spellings[n] for n in new_keys],
+                    [self._object_by_root[roots[n]] for n in new_keys],
+                    [self._times[n][0] if self._windows.window_of(n) else None for n in new_keys],
+                    [self._times[n][-1] if self._windows.window_of(n) else None for n in new_keys],
                 ],
             )
-            return int(cursor.rowcount) < len(fresh)
+            return int(cursor.rowcount) < len(new_keys)
 
-    def reached(self) -> dict[tuple[Number, int], tuple[datetime, datetime]]:
-        """Uses that are now known to have begun earlier, or to last notably longer."""
-        found: dict[tuple[Number, int], tuple[datetime, datetime]] = {}
-        for (place, number), use in self._uses.items():
-            gap, at = self._silences.of(number), self._named[place].at
-            if gap is None or not self._clear(place) or not use.widened(at, gap):
+    def extended_intervals(self) -> dict[tuple[IdentifierKey, int], tuple[datetime, datetime]]:
+        """Return the stored generations whose interval must be extended, with the new interval."""
+        intervals: dict[tuple[IdentifierKey, int], tuple[datetime, datetime]] = {}
+        for (index, key), generation in self._generations.items():
+            gap, at = self._windows.window_of(key), self._references[index].at
+            if (
+                gap is None
+                or not self._is_unambiguous(index)
+                or not generation.should_extend(at, gap)
+            ):
                 continue
-            first, last = found.get((number, use.part), (at, at))
-            found[(number, use.part)] = (min(first, at), max(last, at))
-        return found
+            first, last = intervals.get((key, generation.generation), (at, at))
+            intervals[(key, generation.generation)] = (min(first, at), max(last, at))
+        return intervals
 
-    def _clear(self, place: int) -> bool:
-        return self._root(place) not in self._unclear
+    def _is_unambiguous(self, index: int) -> bool:
+        return self._root(index) not in self._ambiguous
 
-    def _root(self, place: int) -> int:
-        """The cluster of a reference."""
-        number = self._named[place].strong[0]
-        if number in self._fresh:
-            return self._clusters.root(self._fresh[number])
+    def _root(self, index: int) -> int:
+        """Return the representative of the set that a reference belongs to."""
+        key = self._references[index].identity_keys[0]
+        if key in self._new_keys:
+            return self._sets.root(self._new_keys[key])
         return (
-            self._clusters.root(self._known[number][0].object_id)
-            if ((place, number) not in self._uses)
-            else self._clusters.root(self._uses[(place, number)].object_id)
+            self._sets.root(self._stored[key][0].object_id)
+            if ((index, key) not in self._generations)
+            else self._sets.root(self._generations[(index, key)].object_id)
         )
 
-    def placing(self, made: set[int]) -> Placing:
-        """The outcome."""
-        objects, unclear, seeds = {}, [], set()
-        for place in range(len(self._named)):
-            root = self._root(place)
-            if root in self._unclear:
-                unclear.append(place)
+    def assignment(self, created: set[int]) -> BatchAssignment:
+        """Return the assignment of the batch."""
+        objects, ambiguous, seeds = {}, [], set()
+        for index in range(len(self._references)):
+            root = self._root(index)
+            if root in self._ambiguous:
+                ambiguous.append(index)
             else:
-                objects[place] = self._owners[root]
+                objects[index] = self._object_by_root[root]
         for member in self.objects:
-            if self._clusters.root(member) in self._unclear:
+            if self._sets.root(member) in self._ambiguous:
                 seeds.add(member)
-        return Placing(objects, made, unclear, seeds)
+        return BatchAssignment(objects, created, ambiguous, seeds)
 
 
-def raw(named: Iterable[Named]) -> Iterable[tuple[Number, str]]:
-    """Each number as it was written; the first way wins in a dict made of the reverse."""
-    for name in reversed(list(named)):
-        yield from written(name.draft.event.objects[name.ref], name.source)
+def original_spellings(references: Iterable[EventReference]) -> Iterable[tuple[IdentifierKey, str]]:
+    """Yield (key, original spelling) in reverse order, so that dict() keeps the first spelling."""
+    for reference in reversed(list(references)):
+        yield from spellings_of(reference.new_event.event.objects[reference.ref], reference.source)

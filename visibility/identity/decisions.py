@@ -1,7 +1,7 @@
-"""What people decide about who is who: join, split, tell apart, undo. Kept, and never forgotten.
+"""People's decisions about the identity of orders: merge, split, mark as different, undo.
 
-An act speaks of numbers. It is weighed with everything that was said, whenever any of it is weighed
-again; undoing one withdraws it and weighs again.
+A decision names identifiers. It is stored permanently and applies to every later resolution of
+these identifiers, until it is undone.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,186 +10,220 @@ from datetime import UTC, datetime
 from django.contrib.auth.models import User
 
 from visibility.identity import relations, resolve
-from visibility.identity.pure.keys import Number
-from visibility.identity.pure.resolution import Verdict
-from visibility.models.audit import record
-from visibility.models.objects import BusinessObject, Identifier, JoinAct, JoinNumber
-from visibility.storage.events import PREFERRED
+from visibility.identity.pure.keys import IdentifierKey
+from visibility.identity.pure.resolution import DecisionKind
+from visibility.models.audit import append_audit_entry
+from visibility.models.graph import BusinessObject, Identifier
+from visibility.models.identity import DecisionIdentifier, IdentityDecision
+from visibility.storage.events import SCHEME_PREFERENCE
 
-LONGEST_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-# What may be said to belong to an order.
-PARTS = frozenset(kind.value for kind in relations.PARENTS)
-MOST_NUMBERS = 500
-
-
-class Refused(ValueError):
-    """The act is not possible as things stand; the text is a sentence for the person."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The kinds of objects that may belong to an order.
+CHILD_KINDS = frozenset(kind.value for kind in relations.PARENT_KINDS)
+MAX_IDENTIFIERS = 500
 
 
-def join(left_id: int, right_id: int, *, by: User, why: str, now: datetime) -> JoinAct:
-    """The two are one order; or the second, a shipment or the like, is part of the first order.
+class DecisionRejected(ValueError):
+    """The decision is not possible now; the message is a sentence for the user."""
 
-    Raises Refused.
+
+def join_objects(
+    left_id: int, right_id: int, *, by: User, reason: str, now: datetime
+) -> IdentityDecision:
+    """Merge two orders, or attach a shipment, package, invoice or return to the first order.
+
+    Raises DecisionRejected.
     """
-    left, right = _object(left_id), _object(right_id)
+    left, right = _load_object(left_id), _load_object(right_id)
     if left.pk == right.pk:
-        raise Refused("They are one already.")
-    if left.kind != "order" or right.kind not in {"order", *PARTS}:
-        raise Refused("Only orders are joined, and what may be part of one.")
-    names = [_numbers(left), _numbers(right)]
-    one = left.kind == right.kind
-    act = _keep(
-        Verdict.JOIN if one else Verdict.BELONGS,
-        [side[:1] for side in names],
+        raise DecisionRejected("These are already the same order.")
+    if left.kind != "order" or right.kind not in {"order", *CHILD_KINDS}:
+        raise DecisionRejected(
+            "Only an order, shipment, package, invoice or return can be added to an order."
+        )
+    identities = [_identities(left), _identities(right)]
+    is_merge = left.kind == right.kind
+    decision = _store_and_resolve(
+        DecisionKind.JOIN if is_merge else DecisionKind.BELONGS,
+        [side[:1] for side in identities],
         by=by,
-        why=why,
+        reason=reason,
         now=now,
     )
-    if one and _roots([left.pk]) != _roots([right.pk]):
-        raise Refused("Somebody has told them apart: undo that first.")
-    return act
+    if is_merge and _load_surviving_ids([left.pk]) != _load_surviving_ids([right.pk]):
+        raise DecisionRejected(
+            "An earlier decision says that these orders are different. Undo that decision first."
+        )
+    return decision
 
 
-def split(
+def split_order(
     order_id: int,
-    numbers: Collection[tuple[str, str, str]],
+    identifiers: Collection[tuple[str, str, str]],
     *,
     by: User,
-    why: str,
+    reason: str,
     now: datetime,
-) -> JoinAct:
-    """These numbers (scheme, issuer, value) were never this order's: they become one of their own.
+) -> IdentityDecision:
+    """Split identifiers (scheme, issuer, value) from an order into an order of their own.
 
-    An event that names both stays. Raises Refused.
+    An event that names both stays with the original order. Raises DecisionRejected.
     """
-    order = _object(order_id)
-    names = _numbers(order)
-    moved = [i for i in names if (i.scheme, i.issuer, i.value) in set(numbers)]
-    kept = [i for i in names if i not in moved]
-    if not moved or len(moved) < len(set(numbers)):
-        raise Refused("These are not all numbers of this order.")
-    if not kept:
-        raise Refused("Leave the order at least one of its numbers.")
-    act = _keep(Verdict.SPLIT, [kept, moved], by=by, why=why, now=now)
-    gone = _owners(moved)
-    if order.pk in gone or not gone:
-        raise Refused(
-            "Nothing would move: a person joined them, or every event names what stays as well."
+    order = _load_object(order_id)
+    identities = _identities(order)
+    moved = [i for i in identities if (i.scheme, i.issuer, i.value) in set(identifiers)]
+    remaining = [i for i in identities if i not in moved]
+    if not moved or len(moved) < len(set(identifiers)):
+        raise DecisionRejected("Some of these numbers do not belong to this order.")
+    if not remaining:
+        raise DecisionRejected("The order must keep at least one of its numbers.")
+    decision = _store_and_resolve(
+        DecisionKind.SPLIT, [remaining, moved], by=by, reason=reason, now=now
+    )
+    target_ids = _objects_named_by(moved)
+    if order.pk in target_ids or not target_ids:
+        raise DecisionRejected(
+            "This split would move nothing: a person merged these numbers, or every event also "
+            "names a number that stays."
         )
-    return act
+    return decision
 
 
-def tell_apart(left_id: int, right_id: int, *, by: User, why: str, now: datetime) -> JoinAct:
-    """The two look alike and are not the same: no number will ever join them. Raises Refused."""
-    left, right = _object(left_id), _object(right_id)
+def mark_distinct(
+    left_id: int, right_id: int, *, by: User, reason: str, now: datetime
+) -> IdentityDecision:
+    """Mark two similar objects as different, so that no number ever merges them.
+
+    Raises DecisionRejected.
+    """
+    left, right = _load_object(left_id), _load_object(right_id)
     if left.pk == right.pk or left.kind != right.kind:
-        raise Refused("There are not two of one kind here.")
-    sides = [_numbers(left), _numbers(right)]
-    return _keep(Verdict.DISTINCT, sides, by=by, why=why, now=now)
+        raise DecisionRejected("Select two different records of the same kind.")
+    sides = [_identities(left), _identities(right)]
+    return _store_and_resolve(DecisionKind.DISTINCT, sides, by=by, reason=reason, now=now)
 
 
-def undo(act_id: int, *, by: User, now: datetime) -> JoinAct:
-    """Withdraw an act: things are as if it had never been. Raises Refused."""
-    act = JoinAct.objects.select_for_update().filter(pk=act_id).first()
-    if act is None:
-        raise Refused("There is no such act.")
-    if act.undone_at:
-        raise Refused("It has been undone already.")
-    act.undone_at, act.undone_by = now, by
-    act.save(update_fields=["undone_at", "undone_by"])
-    record(f"join.undo_{act.verdict}", who=by, object=f"join {act.pk}", detail={}, now=now)
-    resolve.resolve((), numbers=_spoken_of(act))
-    return act
+def undo_decision(decision_id: int, *, by: User, now: datetime) -> IdentityDecision:
+    """Undo a decision, as if it had never been made. Raises DecisionRejected."""
+    decision = IdentityDecision.objects.select_for_update().filter(pk=decision_id).first()
+    if decision is None:
+        raise DecisionRejected("This decision does not exist.")
+    if decision.undone_at:
+        raise DecisionRejected("This decision is already undone.")
+    decision.undone_at, decision.undone_by = now, by
+    decision.save(update_fields=["undone_at", "undone_by"])
+    append_audit_entry(
+        f"join.undo_{decision.verdict}", user=by, object=f"join {decision.pk}", detail={}, now=now
+    )
+    resolve.resolve_identities((), keys=_identifier_keys(decision))
+    return decision
 
 
-def touched(act: JoinAct) -> list[int]:
-    """The objects that an act's numbers name now."""
-    found = Identifier.objects.none()
-    for number in act.numbers.all():
-        found |= Identifier.objects.filter(
-            strong=True,
+def affected_objects(decision: IdentityDecision) -> list[int]:
+    """Return the ids of the objects that the identifiers of a decision name now."""
+    identifiers = Identifier.objects.none()
+    for number in decision.identifiers.all():
+        identifiers |= Identifier.objects.filter(
+            is_identity=True,
             kind=number.kind,
             scheme=number.scheme,
             issuer=number.issuer,
             value=number.value,
         )
-    return sorted(set(found.values_list("object_id", flat=True)))
+    return sorted(set(identifiers.values_list("object_id", flat=True)))
 
 
-def _object(object_id: int) -> BusinessObject:
-    found = BusinessObject.objects.filter(pk=object_id).select_related("merged_into").first()
-    if found is None:
-        raise Refused("There is no such order.")
-    return found.merged_into or found
+def _load_object(object_id: int) -> BusinessObject:
+    business_object = (
+        BusinessObject.objects.filter(pk=object_id).select_related("merged_into").first()
+    )
+    if business_object is None:
+        raise DecisionRejected("This order does not exist.")
+    return business_object.merged_into or business_object
 
 
-def _numbers(of: BusinessObject) -> list[Identifier]:
-    """Its strong numbers, the one people say first."""
-    found = list(Identifier.objects.filter(object=of, strong=True)[: MOST_NUMBERS + 1])
-    if not found:
-        raise Refused("It goes by no number of its own.")
-    if len(found) > MOST_NUMBERS:
-        raise Refused(f"It goes by more than {MOST_NUMBERS} numbers.")
-    rank = {scheme.value: place for scheme, place in PREFERRED.items()}
+def _identities(business_object: BusinessObject) -> list[Identifier]:
+    """Return the identities of an object, in the order of preference for display."""
+    identifiers = list(
+        Identifier.objects.filter(object=business_object, is_identity=True)[: MAX_IDENTIFIERS + 1]
+    )
+    if not identifiers:
+        raise DecisionRejected("This record has no number of its own.")
+    if len(identifiers) > MAX_IDENTIFIERS:
+        raise DecisionRejected(f"This record has more than {MAX_IDENTIFIERS} numbers.")
+    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     return sorted(
-        found, key=lambda i: (rank.get(i.scheme, len(rank)), i.scheme, i.issuer, i.value, i.part)
+        identifiers,
+        key=lambda i: (rank.get(i.scheme, len(rank)), i.scheme, i.issuer, i.value, i.generation),
     )
 
 
-def _keep(
-    verdict: Verdict,
+def _store_and_resolve(
+    kind: DecisionKind,
     sides: Sequence[Sequence[Identifier]],
     *,
     by: User,
-    why: str,
+    reason: str,
     now: datetime,
-) -> JoinAct:
-    """Write the act down and weigh everything it touches."""
+) -> IdentityDecision:
+    """Store the decision and resolve the affected objects."""
     left, right = (side[0].raw[:250] for side in sides)
-    act = JoinAct.objects.create(
-        verdict=verdict.value, left=left, right=right, why=why[:4000], made_at=now, made_by=by
+    decision = IdentityDecision.objects.create(
+        verdict=kind.value,
+        left_label=left,
+        right_label=right,
+        reason=reason[:4000],
+        decided_at=now,
+        decided_by=by,
     )
-    told: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, ...]] = set()
     rows = []
-    for place, side in enumerate(sides):
+    for side_index, side in enumerate(sides):
         for i in side:
-            number = (i.kind, i.scheme, i.issuer, i.value)
-            if number in told:
-                continue  # an earlier use of the same number speaks for it
-            told.add(number)
+            key = (i.kind, i.scheme, i.issuer, i.value)
+            if key in seen:
+                continue  # another generation of the same number is listed already
+            seen.add(key)
             rows.append(
-                JoinNumber(
-                    act=act,
-                    side=place,
+                DecisionIdentifier(
+                    decision=decision,
+                    side=side_index,
                     kind=i.kind,
                     scheme=i.scheme,
                     issuer=i.issuer,
                     value=i.value,
-                    at=i.last_at or LONGEST_AGO,
+                    used_at=i.last_at or EPOCH,
                 )
             )
-    JoinNumber.objects.bulk_create(rows)
-    detail = {"left": left, "right": right, "why": why[:500]}
-    record(f"join.{verdict.value}", who=by, object=f"join {act.pk}", detail=detail, now=now)
-    resolve.resolve((), numbers=_spoken_of(act))
-    return act
+    DecisionIdentifier.objects.bulk_create(rows)
+    detail = {"left": left, "right": right, "why": reason[:500]}
+    append_audit_entry(
+        f"join.{kind.value}", user=by, object=f"join {decision.pk}", detail=detail, now=now
+    )
+    resolve.resolve_identities((), keys=_identifier_keys(decision))
+    return decision
 
 
-def _spoken_of(act: JoinAct) -> list[Number]:
-    return [(n.kind, n.scheme, n.issuer, n.value) for n in act.numbers.all()]
+def _identifier_keys(decision: IdentityDecision) -> list[IdentifierKey]:
+    return [(n.kind, n.scheme, n.issuer, n.value) for n in decision.identifiers.all()]
 
 
-def _roots(object_ids: Collection[int]) -> set[int]:
+def _load_surviving_ids(object_ids: Collection[int]) -> set[int]:
     rows = BusinessObject.objects.filter(pk__in=object_ids).values_list("pk", "merged_into_id")
     return {merged or pk for pk, merged in rows}
 
 
-def _owners(numbers: Sequence[Identifier]) -> set[int]:
-    """The objects these numbers name now."""
-    found: set[int] = set()
-    for i in numbers:
+def _objects_named_by(identifiers: Sequence[Identifier]) -> set[int]:
+    """Return the ids of the objects that these identifiers name now."""
+    object_ids: set[int] = set()
+    for i in identifiers:
         rows = Identifier.objects.filter(
-            strong=True, kind=i.kind, scheme=i.scheme, issuer=i.issuer, value=i.value, part=i.part
+            is_identity=True,
+            kind=i.kind,
+            scheme=i.scheme,
+            issuer=i.issuer,
+            value=i.value,
+            generation=i.generation,
         )
-        found.update(rows.values_list("object_id", flat=True))
-    return found
+        object_ids.update(rows.values_list("object_id", flat=True))
+    return object_ids

@@ -1,83 +1,95 @@
-"""The rows of numbers: read as values, written where they differ."""
+"""Read identifier rows as values, and write only the differences."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from visibility.db import bulk
-from visibility.identity.component import Moved
-from visibility.identity.generations import columns
-from visibility.identity.pure.keys import Number
+from visibility.identity.component import ConcurrentChange
+from visibility.identity.generations import key_columns
+from visibility.identity.pure.keys import IdentifierKey
 
-STORED = """
-SELECT id, kind, scheme, issuer, value, raw, strong, object_id, refused, part, since,
-    first_at, last_at, home
+LOAD_ROWS = """
+SELECT id, kind, scheme, issuer, value, raw, is_identity, object_id, rejected, generation,
+    reused_from, first_at, last_at, original_object_id
 FROM visibility_identifier WHERE object_id = ANY(%s)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a number."""
+class IdentifierRow:
+    """One row of `visibility_identifier`."""
 
-    number: Number
-    raw: str
-    strong: bool
+    key: IdentifierKey
+    spelling: str
+    is_identity: bool
     object_id: int
-    refused: bool = False
-    part: int = 0
-    since: date | None = None
+    rejected: bool = False
+    generation: int = 0
+    reused_from: date | None = None
     first_at: datetime | None = None
     last_at: datetime | None = None
-    home: int | None = None
+    original_object_id: int | None = None
 
     @property
-    def use(self) -> tuple[Number, bool, int, int]:
-        """What is unique of it."""
-        return (self.number, self.strong, self.part if self.strong else 0, self.object_id)
+    def unique_key(self) -> tuple[IdentifierKey, bool, int, int]:
+        """The columns of the unique constraint."""
+        return (
+            self.key,
+            self.is_identity,
+            self.generation if self.is_identity else 0,
+            self.object_id,
+        )
 
 
-def stored(object_ids: Collection[int]) -> dict[int, Row]:
-    """Those of these objects, by their ids."""
-    with bulk.cursor() as cursor:
-        cursor.execute(STORED, [sorted(object_ids)])
+def load_identifier_rows(object_ids: Collection[int]) -> dict[int, IdentifierRow]:
+    """Load the rows of these objects, by row id."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOAD_ROWS, [sorted(object_ids)])
         return {
-            row_id: Row((kind, scheme, issuer, value), *rest)
-            for row_id, kind, scheme, issuer, value, *rest in cursor.fetchall()
+            row_id: IdentifierRow((kind, scheme, issuer, value), *values)
+            for row_id, kind, scheme, issuer, value, *values in cursor.fetchall()
         }
 
 
-def write(stored: Mapping[int, Row], wanted_rows: Iterable[Row]) -> None:
-    """Only what differs. Raises Moved where another worker wrote one of them."""
-    wanted = {row.use: row for row in wanted_rows}
-    gone = [row_id for row_id, row in stored.items() if wanted.get(row.use) != row]
-    kept = {row.use for row in stored.values() if wanted.get(row.use) == row}
-    new = [wanted[use] for use in sorted(wanted) if use not in kept]
-    with bulk.cursor() as cursor:
-        if gone:
-            cursor.execute("DELETE FROM visibility_identifier WHERE id = ANY(%s)", [gone])
+def write_differences(
+    stored_rows: Mapping[int, IdentifierRow], wanted_rows: Iterable[IdentifierRow]
+) -> None:
+    """Replace the stored rows that differ. Raises ConcurrentChange if another worker wrote one."""
+    wanted = {row.unique_key: row for row in wanted_rows}
+    outdated_ids = [
+        row_id for row_id, row in stored_rows.items() if wanted.get(row.unique_key) != row
+    ]
+    unchanged = {
+        row.unique_key for row in stored_rows.values() if wanted.get(row.unique_key) == row
+    }
+    new = [wanted[unique_key] for unique_key in sorted(wanted) if unique_key not in unchanged]
+    with bulk.server_bound_cursor() as cursor:
+        if outdated_ids:
+            cursor.execute("DELETE FROM visibility_identifier WHERE id = ANY(%s)", [outdated_ids])
         if new:
             cursor.execute(
                 """
-                INSERT INTO visibility_identifier (kind, scheme, issuer, value, raw, strong,
-                    object_id, refused, part, since, first_at, last_at, home)
+                INSERT INTO visibility_identifier (kind, scheme, issuer, value, raw, is_identity,
+                    object_id, rejected, generation, reused_from, first_at, last_at,
+                    original_object_id)
                 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
                     %s::bool[], %s::bigint[], %s::bool[], %s::smallint[], %s::date[],
                     %s::timestamptz[], %s::timestamptz[], %s::bigint[])
                 ON CONFLICT DO NOTHING
                 """,
                 [
-                    *columns([row.number for row in new]),
-                    [row.raw for row in new],
-                    [row.strong for row in new],
+                    *key_columns([row.key for row in new]),
+                    [row.spelling for row in new],
+                    [row.is_identity for row in new],
                     [row.object_id for row in new],
-                    [row.refused for row in new],
-                    [row.part for row in new],
-                    [row.since for row in new],
+                    [row.rejected for row in new],
+                    [row.generation for row in new],
+                    [row.reused_from for row in new],
                     [row.first_at for row in new],
                     [row.last_at for row in new],
-                    [row.home for row in new],
+                    [row.original_object_id for row in new],
                 ],
             )
             if cursor.rowcount < len(new):
-                raise Moved
+                raise ConcurrentChange

@@ -1,158 +1,180 @@
-"""Weigh everything that was ever said of some objects again, and write who is who.
+"""Full resolution: resolve connected objects from all their events, and write the differences.
 
-A number of statements that does not grow with the objects: take them and whatever shares a number
-with them under locks, `solve`, write the differences. Ids stay with the numbers they were first
-given to, so that a join redirects and its undoing gives both their ids back.
+The number of statements does not grow with the number of objects. An object id stays with the
+numbers that it was first assigned to: merged ids redirect, and undoing a merge restores both ids.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 
 from visibility.db import bulk
-from visibility.identity import identifier_rows, merge, objects, relations
-from visibility.identity.component import Gathered, gather, lock
-from visibility.identity.pure.keys import Number, Periods
+from visibility.identity import identifier_rows, merge, object_rows, relations
+from visibility.identity.alert_transfer import undo_moves
+from visibility.identity.component import ConnectedComponent, load_component, lock_exclusive
+from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
 from visibility.identity.pure.resolution import (
-    Group,
+    DecisionKind,
+    Generation,
     Mention,
-    Place,
-    Solution,
-    Use,
-    Verdict,
-    solve,
+    RefKey,
+    Resolution,
+    ResolvedObject,
+    resolve_mentions,
 )
-from visibility.identity.reuse_windows import periods
+from visibility.identity.reuse_windows import load_reuse_windows
+from visibility.identity.unmatched import update_unmatched_objects
 from visibility.storage import refold_queue
 
-LAST = 2**63
+MAX_ID = 2**63
 
 
-def resolve(
+def resolve_identities(
     seeds: Iterable[int],
     *,
-    fresh: Sequence[Mention] = (),
-    numbers: Iterable[Number] = (),
-    raws: Mapping[Number, str] | None = None,
-) -> dict[Place, int]:
-    """Weigh these objects, the fresh mentions and these numbers; the object of each mention.
+    new_mentions: Sequence[Mention] = (),
+    keys: Iterable[IdentifierKey] = (),
+    spellings: Mapping[IdentifierKey, str] | None = None,
+) -> dict[RefKey, int]:
+    """Resolve the seeds, the new mentions and the keys. Return {(event id, reference): object id}.
 
-    In the caller's transaction. Marks whatever changed to be folded. Raises JoinTooLarge, Moved.
+    Runs in the caller's transaction and requests a refold of everything that changed. Raises
+    MergeTooLarge or ConcurrentChange.
     """
-    found = gather(seeds, fresh, set(numbers))
-    for number, raw in (raws or {}).items():
-        found.raws.setdefault(number, ((), raw))
-    silences = periods()
-    solution = solve(list(found.mentions.values()), found.acts, silences)
-    stored = identifier_rows.stored(found.objects)
-    before = relations.above(found.objects)
-    outcome = _Outcome(found, solution, stored, silences)
-    outcome.write()
-    refold_queue.mark({*before, *found.objects, *outcome.owners})
-    return outcome.places
+    component = load_component(seeds, new_mentions, set(keys))
+    for key, spelling in (spellings or {}).items():
+        component.spellings.setdefault(key, ((), spelling))
+    windows = load_reuse_windows()
+    resolution = resolve_mentions(list(component.mentions.values()), component.decisions, windows)
+    stored = identifier_rows.load_identifier_rows(component.objects)
+    before = relations.with_ancestors(component.objects)
+    writer = _ResolutionWriter(component, resolution, stored, windows)
+    writer.write_resolution()
+    refold_queue.enqueue_refolds({*before, *component.objects, *writer.object_ids})
+    return writer.object_by_ref
 
 
-class _Outcome:
-    """Which object is which group, and the rows that follow."""
+class _ResolutionWriter:
+    """The object id of each resolved object, and the rows to write."""
 
     def __init__(
         self,
-        found: Gathered,
-        solution: Solution,
-        stored: Mapping[int, identifier_rows.Row],
-        silences: Periods,
+        component: ConnectedComponent,
+        resolution: Resolution,
+        stored: Mapping[int, identifier_rows.IdentifierRow],
+        windows: ReuseWindows,
     ) -> None:
-        self._found, self._uses, self._stored = found, solution.uses, stored
-        self._silences = silences
-        self._written = {row.number: row.raw for row in stored.values()}
-        self._homes = self._homes_of_uses()
-        homes = {id(group): self._homes_of(group) for group in solution.groups}
-        self._groups = sorted(
-            solution.groups, key=lambda g: (g.moved, min(homes[id(g)], default=LAST), g.uses)
+        self._component, self._generations, self._stored = component, resolution.generations, stored
+        self._windows = windows
+        self._stored_spellings = {row.key: row.spelling for row in stored.values()}
+        self._original_objects = self._load_original_objects()
+        originals = {id(resolved): self._originals_of(resolved) for resolved in resolution.objects}
+        self._resolved = sorted(
+            resolution.objects,
+            key=lambda g: (g.is_separated, min(originals[id(g)], default=MAX_ID), g.generations),
         )
         taken: set[int] = set()
-        self.owners: list[int] = []
-        for group in self._groups:
-            if len(homes[id(group)]) > merge.MOST_JOINED:
-                raise merge.JoinTooLarge(f"more than {merge.MOST_JOINED} objects would become one")
-            free = sorted(homes[id(group)] - taken)
-            self.owners.append(free[0] if free else 0)
+        self.object_ids: list[int] = []
+        for resolved in self._resolved:
+            if len(originals[id(resolved)]) > merge.MAX_MERGED:
+                raise merge.MergeTooLarge(f"more than {merge.MAX_MERGED} objects would become one")
+            free = sorted(originals[id(resolved)] - taken)
+            self.object_ids.append(free[0] if free else 0)
             taken.update(free[:1])
-        lacking = [place for place, owner in enumerate(self.owners) if not owner]
-        created = objects.create([self._groups[place].uses[0][0][0] for place in lacking])
-        for place, object_id in zip(lacking, created, strict=True):
-            self.owners[place] = object_id
-        # Into whom each object that stands for no group has gone.
-        self._gone: dict[int, int] = {}
-        for group, owner in zip(self._groups, self.owners, strict=True):
-            for home in homes[id(group)]:
-                if home not in taken:
-                    self._gone.setdefault(home, owner)
-        self.places = {
-            mention.place: owner
-            for group, owner in zip(self._groups, self.owners, strict=True)
-            for mention in group.mentions
+        missing = [index for index, owner in enumerate(self.object_ids) if not owner]
+        created = object_rows.create_objects(
+            [self._resolved[index].generations[0][0][0] for index in missing]
+        )
+        for index, object_id in zip(missing, created, strict=True):
+            self.object_ids[index] = object_id
+        # {merged object: surviving object}, for objects that no longer represent a group.
+        self._merged_into: dict[int, int] = {}
+        for resolved, owner in zip(self._resolved, self.object_ids, strict=True):
+            for original in originals[id(resolved)]:
+                if original not in taken:
+                    self._merged_into.setdefault(original, owner)
+        self.object_by_ref = {
+            mention.ref_key: owner
+            for resolved, owner in zip(self._resolved, self.object_ids, strict=True)
+            for mention in resolved.mentions
         }
 
-    def _homes_of_uses(self) -> dict[Use, set[int]]:
-        homes: dict[Use, set[int]] = {}
+    def _load_original_objects(self) -> dict[Generation, set[int]]:
+        originals: dict[Generation, set[int]] = {}
         for row in self._stored.values():
-            if row.strong and row.number in self._uses:
-                uses = self._uses[row.number]
-                part = uses.at(row.first_at) if row.first_at else min(row.part, len(uses.spans) - 1)
-                homes.setdefault((row.number, part), set()).add(row.home or row.object_id)
-        outside = {home for found in homes.values() for home in found} - self._found.objects
-        self._found.merged |= lock(outside)
-        # One that has become part of something else altogether is not ours to move.
-        foreign = {o for o in outside if self._found.merged.get(o) not in self._found.objects}
-        return {use: found - foreign for use, found in homes.items()}
+            if row.is_identity and row.key in self._generations:
+                generations = self._generations[row.key]
+                generation = (
+                    generations.index_at(row.first_at)
+                    if row.first_at
+                    else min(row.generation, len(generations.intervals) - 1)
+                )
+                originals.setdefault((row.key, generation), set()).add(
+                    row.original_object_id or row.object_id
+                )
+        outside = {
+            object_id for ids in originals.values() for object_id in ids
+        } - self._component.objects
+        self._component.merged_into |= lock_exclusive(outside)
+        # An object that was merged into an object outside the component must not be moved.
+        foreign = {
+            o for o in outside if self._component.merged_into.get(o) not in self._component.objects
+        }
+        return {key_generation: ids - foreign for key_generation, ids in originals.items()}
 
-    def _homes_of(self, group: Group) -> set[int]:
-        return {home for use in group.uses for home in self._homes.get(use, ())}
+    def _originals_of(self, resolved: ResolvedObject) -> set[int]:
+        return {
+            object_id
+            for generation in resolved.generations
+            for object_id in self._original_objects.get(generation, ())
+        }
 
-    def write(self) -> None:
-        """Everything that differs."""
-        joined = self._joined()
-        freed = [o for o in self.owners if self._found.merged.get(o) is not None]
+    def write_resolution(self) -> None:
+        """Write everything that differs."""
+        merges = self._new_merges()
+        freed = [o for o in self.object_ids if self._component.merged_into.get(o) is not None]
         self._write_objects()
         self._write_links()
-        identifier_rows.write(self._stored, self._wanted())
-        touched = {*self._found.objects, *self.owners}
-        relations.again(touched, self.places, self._found.acts)
-        merge.absorb(joined)
+        identifier_rows.write_differences(self._stored, self._identifier_rows())
+        touched = {*self._component.objects, *self.object_ids}
+        relations.rebuild_relations(touched, self.object_by_ref, self._component.decisions)
+        merge.apply_merges(merges)
         if freed:
-            merge.give_back({*self._found.objects, *self.owners, *self._gone})
-        refold_queue.orphans(touched, claimed=touched)
+            undo_moves({*self._component.objects, *self.object_ids, *self._merged_into})
+        update_unmatched_objects(touched, claimed=touched)
 
-    def _joined(self) -> list[merge.Join]:
-        """Objects that were their own and now are another's, each with the evidence."""
-        evidence: dict[int, tuple[int, Number | None]] = {}
-        for group in self._groups:
-            for use, mention in sorted(group.evidence.items()):
-                for home in self._homes.get(use, ()):
-                    evidence.setdefault(home, (mention.place[0], use[0]))
-        acts = [a for a in self._found.acts if a.verdict is Verdict.JOIN]
-        joined = []
-        for loser, winner in sorted(self._gone.items()):
-            if self._found.merged.get(loser) == winner:
+    def _new_merges(self) -> list[merge.MergeRecord]:
+        """Return the new merges, each with its evidence."""
+        evidence: dict[int, tuple[int, IdentifierKey | None]] = {}
+        for resolved in self._resolved:
+            for generation, mention in sorted(resolved.evidence.items()):
+                for original in self._original_objects.get(generation, ()):
+                    evidence.setdefault(original, (mention.ref_key[0], generation[0]))
+        decisions = [a for a in self._component.decisions if a.kind is DecisionKind.JOIN]
+        merges = []
+        for loser, winner in sorted(self._merged_into.items()):
+            if self._component.merged_into.get(loser) == winner:
                 continue
-            event_id, number = evidence.get(loser, (0, None))
-            act = acts[-1].id if acts and not event_id else None
-            joined.append(merge.Join(winner, loser, event_id, ":".join(number or ())[:350], act))
-        return joined
+            event_id, key = evidence.get(loser, (0, None))
+            decision_id = decisions[-1].id if decisions and not event_id else None
+            merges.append(
+                merge.MergeRecord(winner, loser, event_id, ":".join(key or ())[:350], decision_id)
+            )
+        return merges
 
     def _write_objects(self) -> None:
-        hand = any(a.verdict is not Verdict.BELONGS for a in self._found.acts)
-        targets: dict[int, int | None] = {**self._gone, **dict.fromkeys(self.owners)}
+        has_decisions = any(a.kind is not DecisionKind.BELONGS for a in self._component.decisions)
+        targets: dict[int, int | None] = {**self._merged_into, **dict.fromkeys(self.object_ids)}
         ordered = sorted(targets)
-        with bulk.cursor() as cursor:
+        with bulk.server_bound_cursor() as cursor:
             cursor.execute(
                 """
-                UPDATE visibility_businessobject o SET merged_into_id = t.target, by_hand = %s
+                UPDATE visibility_businessobject o
+                SET merged_into_id = t.target, has_manual_decisions = %s
                 FROM unnest(%s::bigint[], %s::bigint[]) AS t (id, target)
                 WHERE o.id = t.id
-                    AND (o.merged_into_id, o.by_hand) IS DISTINCT FROM (t.target, %s)
+                    AND (o.merged_into_id, o.has_manual_decisions) IS DISTINCT FROM (t.target, %s)
                 """,
-                [hand, ordered, [targets[o] for o in ordered], hand],
+                [has_decisions, ordered, [targets[o] for o in ordered], has_decisions],
             )
             cursor.execute(
                 """
@@ -161,20 +183,24 @@ class _Outcome:
                 WHERE o.merged_into_id = ANY(%s) AND r.id = o.merged_into_id
                     AND r.merged_into_id IS NOT NULL
                 """,
-                [sorted(self._gone)],
+                [sorted(self._merged_into)],
             )
 
     def _write_links(self) -> None:
-        places, found = self.places, self._found
-        moved = {p: o for p, o in places.items() if found.places.get(p, o) != o}
-        moved |= {p: self._gone[o] for p, o in found.withdrawn.items() if o in self._gone}
-        fresh = sorted(p for p in places if p not in found.places)
-        with bulk.cursor() as cursor:
+        object_by_ref, component = self.object_by_ref, self._component
+        moved = {p: o for p, o in object_by_ref.items() if component.object_by_ref.get(p, o) != o}
+        moved |= {
+            p: self._merged_into[o]
+            for p, o in component.superseded.items()
+            if o in self._merged_into
+        }
+        fresh = sorted(p for p in object_by_ref if p not in component.object_by_ref)
+        with bulk.server_bound_cursor() as cursor:
             if moved:
                 ordered = sorted(moved)
                 cursor.execute(
                     """
-                    UPDATE visibility_eventobject link SET object_id = t.object_id
+                    UPDATE visibility_eventobjectlink link SET object_id = t.object_id
                     FROM unnest(%s::bigint[], %s::int[], %s::bigint[])
                         AS t (event_id, ref, object_id)
                     WHERE link.event_id = t.event_id AND link.ref = t.ref
@@ -184,48 +210,55 @@ class _Outcome:
             if fresh:
                 cursor.execute(
                     """
-                    INSERT INTO visibility_eventobject (object_id, event_id, occurred_at, ref)
+                    INSERT INTO visibility_eventobjectlink (object_id, event_id, occurred_at, ref)
                     SELECT * FROM unnest(
                         %s::bigint[], %s::bigint[], %s::timestamptz[], %s::smallint[])
                     """,
                     [
-                        [places[p] for p in fresh],
+                        [object_by_ref[p] for p in fresh],
                         [p[0] for p in fresh],
-                        [found.times[p] for p in fresh],
+                        [component.times[p] for p in fresh],
                         [p[1] for p in fresh],
                     ],
                 )
 
-    def _wanted(self) -> Iterable[identifier_rows.Row]:
-        """The rows of the numbers as they follow from what was said."""
-        for group, owner in zip(self._groups, self.owners, strict=True):
-            for number, part in group.uses:
-                first, last = self._uses[number].spans[part]
-                timed = self._silences.of(number) is not None
-                yield identifier_rows.Row(
-                    number,
-                    self._raw(number),
-                    strong=True,
-                    object_id=owner,
-                    part=part,
-                    since=first.astimezone(UTC).date() if part else None,
+    def _identifier_rows(self) -> Iterable[identifier_rows.IdentifierRow]:
+        """Yield the identifier rows that follow from the resolution."""
+        for resolved, object_id in zip(self._resolved, self.object_ids, strict=True):
+            for key, generation in resolved.generations:
+                first, last = self._generations[key].intervals[generation]
+                timed = self._windows.window_of(key) is not None
+                yield identifier_rows.IdentifierRow(
+                    key,
+                    self._spelling(key),
+                    is_identity=True,
+                    object_id=object_id,
+                    generation=generation,
+                    reused_from=first.astimezone(UTC).date() if generation else None,
                     first_at=first if timed else None,
                     last_at=last if timed else None,
-                    home=self._home((number, part), owner),
+                    original_object_id=self._find_original_object((key, generation), object_id),
                 )
-            own = {number for number, _ in group.uses}
-            for number in sorted(group.refused - own):
-                yield identifier_rows.Row(
-                    number, self._raw(number), strong=False, object_id=owner, refused=True
+            own = {key for key, _ in resolved.generations}
+            for key in sorted(resolved.rejected_keys - own):
+                yield identifier_rows.IdentifierRow(
+                    key, self._spelling(key), is_identity=False, object_id=object_id, rejected=True
                 )
-            weak = {number for mention in group.mentions for number in mention.weak}
-            for number in sorted(weak - group.refused):
-                yield identifier_rows.Row(number, self._raw(number), strong=False, object_id=owner)
+            other_keys = {key for mention in resolved.mentions for key in mention.other_keys}
+            for key in sorted(other_keys - resolved.rejected_keys):
+                yield identifier_rows.IdentifierRow(
+                    key, self._spelling(key), is_identity=False, object_id=object_id
+                )
 
-    def _home(self, use: Use, owner: int) -> int:
-        """The object it was first known as, as long as that is this object or went into it."""
-        known = self._homes.get(use, set())
-        return min((h for h in known if h == owner or self._gone.get(h) == owner), default=owner)
+    def _find_original_object(self, generation: Generation, object_id: int) -> int:
+        """Return the object it was first assigned to, if that is or was merged into the owner."""
+        originals = self._original_objects.get(generation, set())
+        return min(
+            (h for h in originals if h == object_id or self._merged_into.get(h) == object_id),
+            default=object_id,
+        )
 
-    def _raw(self, number: Number) -> str:
-        return self._written.get(number) or self._found.raws.get(number, ((), number[3]))[1]
+    def _spelling(self, key: IdentifierKey) -> str:
+        return (
+            self._stored_spellings.get(key) or self._component.spellings.get(key, ((), key[3]))[1]
+        )

@@ -1,27 +1,30 @@
-"""How long a number must be unused, by its source's settings, before it names something else."""
+"""Load the reuse windows of numbers from the settings of the sources."""
 
-import logging
 from datetime import timedelta
 
-from connectors.sdk.normalization import RECYCLES, recycling
+from structlog.stdlib import get_logger
+
+from connectors.sdk.normalization import REUSE_SETTING, parse_reuse_setting
 from visibility.db import bulk
-from visibility.identity.pure.keys import Periods
+from visibility.identity.pure.keys import ReuseWindows
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
-def periods() -> Periods:
-    """As the sources' settings say."""
-    with bulk.cursor() as cursor:
+def load_reuse_windows() -> ReuseWindows:
+    """Load the reuse windows of all sources. An invalid setting is logged and ignored."""
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             "SELECT slug, config->>%s FROM visibility_source WHERE config->>%s IS NOT NULL",
-            [RECYCLES, RECYCLES],
+            [REUSE_SETTING, REUSE_SETTING],
         )
         rows = cursor.fetchall()
-    found: dict[tuple[str, str], timedelta] = {}
+    windows: dict[tuple[str, str], timedelta] = {}
     for slug, setting in rows:
         try:
-            found |= {(slug, scheme.value): gap for scheme, gap in recycling(setting).items()}
+            windows |= {
+                (slug, scheme.value): gap for scheme, gap in parse_reuse_setting(setting).items()
+            }
         except ValueError as error:
-            log.warning("source=%s setting=%s error=%s", slug, RECYCLES, error)
-    return Periods(found)
+            log.warning("setting_invalid", source=slug, setting=REUSE_SETTING, error=str(error))
+    return ReuseWindows(windows)

@@ -1,4 +1,4 @@
-"""Orders that look like one: the rule by which, the evidence, and how sure it is."""
+"""Suggest pairs of orders that may be the same order, with the evidence and a confidence."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -7,16 +7,16 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from connectors.sdk.normalization import visible
-from visibility.db.planner import STEPWISE, planned
+from connectors.sdk.normalization import escape_invisible
+from visibility.db.planner import PREFER_INDEXES, apply_planner_settings
 from visibility.models import Order
 
-# Among the orders last heard of; each side may be older.
-LATEST, LATEST_BY_NUMBER = 500, 50
-TWICE = timedelta(days=2)
-NEAR = timedelta(days=7)
-DIGITS = re.compile(r"\D")
-FEWEST_DIGITS = 5
+# One order of a pair is among this many latest orders; the other may be older.
+LATEST_ORDERS, LATEST_BY_DIGITS = 500, 50
+DUPLICATE_SPAN = timedelta(days=2)
+SIMILAR_SPAN = timedelta(days=7)
+NON_DIGITS = re.compile(r"\D")
+MIN_DIGITS = 5
 SAME_PO = """
 WITH latest AS (
     SELECT object_id FROM visibility_order
@@ -24,16 +24,16 @@ WITH latest AS (
 ), po AS (
     SELECT DISTINCT i.object_id, i.value FROM latest
     JOIN visibility_identifier i ON i.object_id = latest.object_id
-        AND i.scheme = 'customer_po' AND i.kind = 'order' AND NOT i.refused
+        AND i.scheme = 'customer_po' AND i.kind = 'order' AND NOT i.rejected
 )
 SELECT DISTINCT least(po.object_id, other.object_id), greatest(po.object_id, other.object_id),
     po.value
 FROM po CROSS JOIN LATERAL (
-    (SELECT object_id FROM visibility_identifier i WHERE i.strong AND i.value = po.value
+    (SELECT object_id FROM visibility_identifier i WHERE i.is_identity AND i.value = po.value
         AND i.scheme = 'customer_po' AND i.kind = 'order' LIMIT 20)
     UNION ALL
-    (SELECT object_id FROM visibility_identifier i WHERE NOT i.strong AND i.value = po.value
-        AND i.scheme = 'customer_po' AND i.kind = 'order' AND NOT i.refused LIMIT 20)
+    (SELECT object_id FROM visibility_identifier i WHERE NOT i.is_identity AND i.value = po.value
+        AND i.scheme = 'customer_po' AND i.kind = 'order' AND NOT i.rejected LIMIT 20)
 ) other
 WHERE other.object_id <> po.object_id
 LIMIT 1000
@@ -45,36 +45,36 @@ WITH latest AS (
 ), mine AS (
     SELECT i.object_id, i.scheme, i.issuer, i.value,
         ltrim(regexp_replace(i.value, '[^0-9]', '', 'g'), '0') AS core
-    FROM latest JOIN visibility_identifier i ON i.object_id = latest.object_id AND i.strong
+    FROM latest JOIN visibility_identifier i ON i.object_id = latest.object_id AND i.is_identity
         AND i.kind = 'order' AND i.scheme IN ('sales_order', 'web_order', 'order_number')
 )
 SELECT DISTINCT least(mine.object_id, other.object_id), greatest(mine.object_id, other.object_id),
     mine.value, other.value
 FROM mine CROSS JOIN LATERAL (
     SELECT object_id, value, issuer, scheme FROM visibility_identifier i
-    WHERE i.value LIKE '%%' || mine.core || '%%' AND i.strong AND i.kind = 'order'
+    WHERE i.value LIKE '%%' || mine.core || '%%' AND i.is_identity AND i.kind = 'order'
         AND i.scheme IN ('sales_order', 'web_order', 'order_number') LIMIT 20
 ) other
 WHERE length(mine.core) >= %(fewest)s AND other.object_id <> mine.object_id
     AND (other.issuer, other.scheme) <> (mine.issuer, mine.scheme)
 LIMIT 1000
 """
-APART = """
+SEPARATED_PAIRS = """
 SELECT a.object_id, b.object_id
-FROM visibility_joinact act
-JOIN visibility_joinnumber x ON x.act_id = act.id AND x.side = 0
-JOIN visibility_identifier a ON a.strong AND a.value = x.value AND a.scheme = x.scheme
+FROM visibility_identitydecision decision
+JOIN visibility_decisionidentifier x ON x.decision_id = decision.id AND x.side = 0
+JOIN visibility_identifier a ON a.is_identity AND a.value = x.value AND a.scheme = x.scheme
     AND a.issuer = x.issuer AND a.kind = x.kind AND a.object_id = ANY(%s)
-JOIN visibility_joinnumber y ON y.act_id = act.id AND y.side = 1
-JOIN visibility_identifier b ON b.strong AND b.value = y.value AND b.scheme = y.scheme
+JOIN visibility_decisionidentifier y ON y.decision_id = decision.id AND y.side = 1
+JOIN visibility_identifier b ON b.is_identity AND b.value = y.value AND b.scheme = y.scheme
     AND b.issuer = y.issuer AND b.kind = y.kind AND b.object_id = ANY(%s)
-WHERE act.undone_at IS NULL AND act.verdict IN ('split', 'distinct')
+WHERE decision.undone_at IS NULL AND decision.verdict IN ('split', 'distinct')
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Two orders that may be one; `confidence` is from 0 to 1."""
+    """Two orders that may be the same order; `confidence` is between 0 and 1."""
 
     left: Order
     right: Order
@@ -84,93 +84,105 @@ class Suggestion:
 
     @property
     def percent(self) -> int:
-        """The confidence as people read it."""
+        """The confidence in percent."""
         return round(self.confidence * 100)
 
 
-def suggestions(*, limit: int = 50) -> list[Suggestion]:
-    """The surest first; what people told apart is left out."""
+def find_suggestions(*, limit: int = 50) -> list[Suggestion]:
+    """Return suggestions, highest confidence first, without pairs that a person separated."""
     with transaction.atomic(), connection.cursor() as cursor:
-        planned(cursor, STEPWISE)
-        cursor.execute(SAME_PO, {"latest": LATEST})
+        apply_planner_settings(cursor, PREFER_INDEXES)
+        cursor.execute(SAME_PO, {"latest": LATEST_ORDERS})
         by_po = cursor.fetchall()
-        cursor.execute(SAME_DIGITS, {"latest": LATEST_BY_NUMBER, "fewest": FEWEST_DIGITS})
+        cursor.execute(SAME_DIGITS, {"latest": LATEST_BY_DIGITS, "fewest": MIN_DIGITS})
         by_digits = cursor.fetchall()
     pairs = {(row[0], row[1]) for row in (*by_po, *by_digits)}
     orders = Order.objects.in_bulk({pk for pair in pairs for pk in pair})
-    parted = _apart({pk for pair in pairs for pk in pair})
+    separated = _separated_pairs({pk for pair in pairs for pk in pair})
     best: dict[tuple[int, int], Suggestion] = {}
-    for found in (*_by_po(by_po, orders), *_by_digits(by_digits, orders)):
-        pair = (found.left.pk, found.right.pk)
-        if frozenset(pair) not in parted and (
-            pair not in best or best[pair].confidence < found.confidence
+    for suggestion in (
+        *_suggest_by_customer_po(by_po, orders),
+        *_suggest_by_digits(by_digits, orders),
+    ):
+        pair = (suggestion.left.pk, suggestion.right.pk)
+        if frozenset(pair) not in separated and (
+            pair not in best or best[pair].confidence < suggestion.confidence
         ):
-            best[pair] = found
+            best[pair] = suggestion
     ordered = sorted(best.values(), key=lambda s: (-s.confidence, -s.right.pk, s.left.pk))
     return ordered[:limit]
 
 
-def _apart(object_ids: Collection[int]) -> set[frozenset[int]]:
+def _separated_pairs(object_ids: Collection[int]) -> set[frozenset[int]]:
     ids = sorted(object_ids)
     with connection.cursor() as cursor:
-        cursor.execute(APART, [ids, ids])
+        cursor.execute(SEPARATED_PAIRS, [ids, ids])
         return {frozenset(row) for row in cursor.fetchall()}
 
 
-def _by_po(rows: Iterable[tuple[int, int, str]], orders: dict[int, Order]) -> Iterable[Suggestion]:
+def _suggest_by_customer_po(
+    rows: Iterable[tuple[int, int, str]], orders: dict[int, Order]
+) -> Iterable[Suggestion]:
     for a, b, po in rows:
         left, right = orders.get(a), orders.get(b)
         if left is None or right is None:
             continue
-        same = _same_customer(left, right)
-        told = f"Both carry the customer PO {visible(po)}"
-        if same and _same_total(left, right) and _near(left, right, TWICE):
+        same_customer = _same_customer(left, right)
+        shared = f"Both have customer PO {escape_invisible(po)}"
+        if (
+            same_customer
+            and _same_total(left, right)
+            and _ordered_within(left, right, DUPLICATE_SPAN)
+        ):
             yield Suggestion(
                 left,
                 right,
-                "Entered twice?",
-                f"{told}, the same customer and total, ordered within 2 days.",
+                "Possible duplicate",
+                f"{shared}, the same customer and the same total, ordered within 2 days.",
                 0.95,
             )
-        elif same:
+        elif same_customer:
             yield Suggestion(
-                left, right, "Same PO and customer", f"{told} and the same customer.", 0.8
+                left, right, "Same PO and customer", f"{shared} and the same customer.", 0.8
             )
-        elif same is None and (_same_total(left, right) or _near(left, right, NEAR)):
+        elif same_customer is None and (
+            _same_total(left, right) or _ordered_within(left, right, SIMILAR_SPAN)
+        ):
             yield Suggestion(
                 left,
                 right,
-                "Same PO, alike",
-                f"{told}; one customer is unknown, and the total or the date agrees.",
+                "Same PO, similar order",
+                f"{shared}. One customer is unknown; the total or the order date matches.",
                 0.6,
             )
 
 
-def _by_digits(
+def _suggest_by_digits(
     rows: Iterable[tuple[int, int, str, str]], orders: dict[int, Order]
 ) -> Iterable[Suggestion]:
-    for a, b, mine, theirs in rows:
+    for a, b, left_number, right_number in rows:
         left, right = orders.get(a), orders.get(b)
-        if left is None or right is None or _core(mine) != _core(theirs):
+        if left is None or right is None or _digits(left_number) != _digits(right_number):
             continue
-        same = _same_customer(left, right)
-        if same or (same is None and _near(left, right, NEAR)):
+        same_customer = _same_customer(left, right)
+        if same_customer or (same_customer is None and _ordered_within(left, right, SIMILAR_SPAN)):
             yield Suggestion(
                 left,
                 right,
                 "Similar number",
-                f"{visible(mine)} and {visible(theirs)} of two systems differ in letters alone"
-                + (", for the same customer." if same else ", ordered within 7 days."),
-                0.5 if same else 0.4,
+                f"{escape_invisible(left_number)} and {escape_invisible(right_number)} "
+                "have the same digits"
+                + (", for the same customer." if same_customer else ", ordered within 7 days."),
+                0.5 if same_customer else 0.4,
             )
 
 
-def _core(number: str) -> str:
-    return DIGITS.sub("", number).lstrip("0")
+def _digits(number: str) -> str:
+    return NON_DIGITS.sub("", number).lstrip("0")
 
 
 def _same_customer(left: Order, right: Order) -> bool | None:
-    """None: one of the two is unknown."""
+    """Return None if one of the customers is unknown."""
     if left.customer_no and right.customer_no:
         return left.customer_no == right.customer_no
     if left.customer_name and right.customer_name:
@@ -182,7 +194,7 @@ def _same_total(left: Order, right: Order) -> bool:
     return left.total is not None and (left.total, left.currency) == (right.total, right.currency)
 
 
-def _near(left: Order, right: Order, span: timedelta) -> bool:
+def _ordered_within(left: Order, right: Order, span: timedelta) -> bool:
     if left.ordered_at is None or right.ordered_at is None:
         return False
     return abs(left.ordered_at - right.ordered_at) <= span

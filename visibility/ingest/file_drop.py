@@ -1,80 +1,82 @@
-"""Files dropped into a folder: each is kept as a message, then moved to the archive beside it."""
+"""Collect files from drop folders: store each as a message, then move it to `archive/`."""
 
 import hashlib
-import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from structlog.stdlib import get_logger
 
-from visibility.ingest.inbox import Arrival, keep
+from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models.intake import Source
 
-log = logging.getLogger(__name__)
-# The setting of a source whose files come by drop.
-SETTING = "drop"
-# A file that was written to just now may not be whole yet; senders that rename are safe anyway.
-STABLE = timedelta(seconds=2)
-UNFINISHED = (".part", ".tmp", ".filepart", ".done")
-AT_ONCE = 200
-MISSING = " is no folder"
+log = get_logger(__name__)
+# The source setting that names its drop folder.
+DROP_SETTING = "drop"
+# A file that changed more recently may be incomplete, unless its sender renames complete files.
+MIN_AGE = timedelta(seconds=2)
+UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart", ".done")
+MAX_FILES = 200
+NOT_A_FOLDER = " is not a folder"
 
 
-def collect(*, now: datetime) -> int:
-    """Take every whole file of every drop folder; how many were new.
+def collect_files(*, now: datetime) -> int:
+    """Store every complete file of every drop folder. Return the number of new messages.
 
-    A file is moved only after its message was committed: a kill in between takes it again, and its
-    content is then known.
+    A file is moved after its message is committed. If the process is killed in between, the file is
+    read again and recognized as a duplicate.
     """
-    kept = 0
-    for source in Source.objects.filter(enabled=True, config__has_key=SETTING).order_by("pk"):
-        folder = Path(source.config[SETTING])
+    new_count = 0
+    for source in Source.objects.filter(enabled=True, config__has_key=DROP_SETTING).order_by("pk"):
+        folder = Path(source.config[DROP_SETTING])
         if not folder.is_dir():
-            _say(source, f"{folder}{MISSING}")
+            _report_failure(source, f"{folder}{NOT_A_FOLDER}")
             continue
-        if source.poll_error.endswith(MISSING):
+        if source.poll_error.endswith(NOT_A_FOLDER):
             Source.objects.filter(pk=source.pk).update(poll_error="")
-        for path in whole(folder, now=now):
-            kept += _take(source, path)
-    return kept
+        for path in complete_files(folder, now=now):
+            new_count += _store_file(source, path)
+    return new_count
 
 
-def whole(folder: Path, *, now: datetime) -> list[Path]:
-    """The files of a folder that nobody is writing any more, the oldest first."""
-    found = []
+def complete_files(folder: Path, *, now: datetime) -> list[Path]:
+    """List the files of a folder that are no longer being written, oldest first."""
+    files = []
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             continue
-        if path.suffix.lower() not in UNFINISHED:
-            found.append((path.stat().st_mtime, path.name, path))
-    still = now.timestamp() - STABLE.total_seconds()
-    return [path for at, _, path in sorted(found)[:AT_ONCE] if at <= still]
+        if path.suffix.lower() not in UNFINISHED_SUFFIXES:
+            files.append((path.stat().st_mtime, path.name, path))
+    newest = now.timestamp() - MIN_AGE.total_seconds()
+    return [path for at, _, path in sorted(files)[:MAX_FILES] if at <= newest]
 
 
-def _take(source: Source, path: Path) -> int:
+def _store_file(source: Source, path: Path) -> int:
     if path.stat().st_size > settings.MAX_FILE_BODY:
-        _say(source, f"{path.name} is larger than {settings.MAX_FILE_BODY} bytes")
+        _report_failure(source, f"{path.name} is larger than {settings.MAX_FILE_BODY} bytes")
         _move(path, "rejected")
         return 0
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
-    result = keep([Arrival(source.pk, key, {"x-file-name": path.name[:200]}, body)])
+    result = store_messages(
+        [IncomingMessage(source.pk, key, {"x-file-name": path.name[:200]}, body)]
+    )
     _move(path, "archive")
-    return sum(k.new for k in result)
+    return sum(k.is_new for k in result)
 
 
-def _move(path: Path, where: str) -> None:
-    """Beside the drop folder's files, under a name that no other file has."""
-    target = path.parent / where
+def _move(path: Path, subfolder: str) -> None:
+    """Move a file into a subfolder of the drop folder, under a unique name."""
+    target = path.parent / subfolder
     target.mkdir(exist_ok=True)
-    place = target / path.name
+    target_path = target / path.name
     count = 1
-    while place.exists():
-        place = target / f"{path.name}.{count}"
+    while target_path.exists():
+        target_path = target / f"{path.name}.{count}"
         count += 1
-    path.rename(place)
+    path.rename(target_path)
 
 
-def _say(source: Source, error: str) -> None:
-    log.warning("drop source=%s error=%s", source.slug, error)
+def _report_failure(source: Source, error: str) -> None:
+    log.warning("file_drop_failed", source=source.slug, error=error)
     Source.objects.filter(pk=source.pk).update(poll_error=error[:500])

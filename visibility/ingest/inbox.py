@@ -1,9 +1,8 @@
-"""Each message once: the statement, for one or for many, and the writer that shares commits."""
+"""The inbox: idempotent inserts of messages, and a writer that commits messages in groups."""
 
 import asyncio
 import contextlib
 import hashlib
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +11,27 @@ from typing import Any
 import orjson
 import psycopg
 from django.db import connection
+from structlog.stdlib import get_logger
 
-LONGEST_KEY = 500
-log = logging.getLogger(__name__)
+MAX_KEY = 500
+log = get_logger(__name__)
 
-# Duplicates count on the first one's key; only a new key brings a message with it.
-KEEP = """
+# A duplicate only increments the counter of its key. A new key also inserts the message.
+STORE = """
 WITH incoming AS (
     SELECT t.*, nextval('visibility_inbound_message_id') AS id
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::bytea[])
         WITH ORDINALITY
-        AS t (source_id, dedupe_key, content_hash, copies, headers, body, place)
+        AS t (source_id, dedupe_key, content_hash, copies, headers, body, position)
 ), keyed AS (
     INSERT INTO visibility_messagekey AS known
-        (source_id, dedupe_key, content_hash, message_id, received_at, repeats)
+        (source_id, dedupe_key, content_hash, message_id, received_at, duplicate_count)
     SELECT source_id, dedupe_key, content_hash, id, statement_timestamp(), copies - 1
     FROM incoming ORDER BY source_id, dedupe_key, content_hash
     ON CONFLICT (source_id, dedupe_key, content_hash)
-        DO UPDATE SET repeats = known.repeats + EXCLUDED.repeats + 1
+        DO UPDATE SET duplicate_count = known.duplicate_count + EXCLUDED.duplicate_count + 1
     RETURNING message_id, source_id, dedupe_key, content_hash
-), kept AS (
+), stored AS (
     INSERT INTO visibility_inbound_message
         (id, source_id, received_at, dedupe_key, content_hash, headers, body, state)
     SELECT incoming.id, source_id, statement_timestamp(), dedupe_key, content_hash,
@@ -39,16 +39,16 @@ WITH incoming AS (
     FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash)
     WHERE keyed.message_id = incoming.id
 )
-SELECT incoming.place, keyed.message_id, keyed.message_id = incoming.id
-FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash) ORDER BY incoming.place
+SELECT incoming.position, keyed.message_id, keyed.message_id = incoming.id
+FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash) ORDER BY incoming.position
 """
-# Arrays in binary form: as text, every body would be escaped twice, in Python.
-KEEP_BINARY = KEEP.replace("%s", "%b")
+# Arrays in binary format: in text format, Python would escape every body twice.
+STORE_BINARY = STORE.replace("%s", "%b")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """One authentic message, about to be kept."""
+class IncomingMessage:
+    """One authenticated message, before it is stored."""
 
     source_id: int
     dedupe_key: str
@@ -57,79 +57,84 @@ class Arrival:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the bytes."""
+        """SHA-256 of the body, in hex."""
         return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Under which number a message is kept; `new` is False for a duplicate."""
+class StoreResult:
+    """The id of a stored message; `is_new` is False for a duplicate."""
 
     message_id: int
-    new: bool
+    is_new: bool
 
 
-class Unavailable(RuntimeError):
-    """The database did not confirm the commit: the sender must try again."""
+class InboxUnavailable(RuntimeError):
+    """The database did not confirm the commit: the sender must retry."""
 
 
-def keep(arrivals: Sequence[Arrival]) -> list[Kept]:
-    """Keep messages in the caller's transaction."""
-    if not arrivals:
+def store_messages(messages: Sequence[IncomingMessage]) -> list[StoreResult]:
+    """Store messages in the caller's transaction. The results are in the order of the messages."""
+    if not messages:
         return []
-    parameters, places = _parameters(arrivals)
+    parameters, indexes = _build_insert_parameters(messages)
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, parameters)
-        return _spread(cursor.fetchall(), places)
+        cursor.execute(STORE, parameters)
+        return _build_store_results(cursor.fetchall(), indexes)
 
 
-def _parameters(arrivals: Sequence[Arrival]) -> tuple[list[Any], list[int]]:
-    """Arrays for the statement, without repeats among themselves, and each arrival's row."""
-    rows: dict[tuple[int, str, str], list[Arrival]] = {}
-    for arrival in arrivals:
-        key = (arrival.source_id, _safe(arrival.dedupe_key), arrival.content_hash)
-        rows.setdefault(key, []).append(arrival)
-    order = {key: place for place, key in enumerate(rows)}
-    places = [order[(a.source_id, _safe(a.dedupe_key), a.content_hash)] for a in arrivals]
+def _build_insert_parameters(messages: Sequence[IncomingMessage]) -> tuple[list[Any], list[int]]:
+    """Return the statement's arrays without duplicates, and the array index of each message."""
+    rows: dict[tuple[int, str, str], list[IncomingMessage]] = {}
+    for message in messages:
+        key = (message.source_id, _shorten_dedupe_key(message.dedupe_key), message.content_hash)
+        rows.setdefault(key, []).append(message)
+    index_by_key = {key: index for index, key in enumerate(rows)}
+    indexes = [
+        index_by_key[(a.source_id, _shorten_dedupe_key(a.dedupe_key), a.content_hash)]
+        for a in messages
+    ]
     columns: list[Any] = [
         [key[0] for key in rows],
         [key[1] for key in rows],
         [key[2] for key in rows],
-        [len(same) for same in rows.values()],
-        [_headers(same[0].headers) for same in rows.values()],
-        [same[0].body for same in rows.values()],
+        [len(copies) for copies in rows.values()],
+        [_serialize_headers(copies[0].headers) for copies in rows.values()],
+        [copies[0].body for copies in rows.values()],
     ]
-    return columns, places
+    return columns, indexes
 
 
-def _spread(found: Sequence[tuple[int, int, bool]], places: Sequence[int]) -> list[Kept]:
-    """One answer per arrival: of equal ones among themselves only the first can be new."""
+def _build_store_results(
+    rows: Sequence[tuple[int, int, bool]], indexes: Sequence[int]
+) -> list[StoreResult]:
+    """Return one result per message. Of equal messages in one call, only the first can be new."""
     result, seen = [], set()
-    for place in places:
-        _, message_id, new = found[place]
-        result.append(Kept(message_id, new and place not in seen))
-        seen.add(place)
+    for index in indexes:
+        _, message_id, is_new = rows[index]
+        result.append(StoreResult(message_id, is_new and index not in seen))
+        seen.add(index)
     return result
 
 
-def _safe(text: str) -> str:
-    """A key the index can hold; of a longer one the end still counts, by its hash."""
+def _shorten_dedupe_key(text: str) -> str:
+    """Shorten a key to what the index can hold; a hash keeps long keys distinct."""
     cleaned = text.replace("\0", "�")
-    if len(cleaned) <= LONGEST_KEY:
+    if len(cleaned) <= MAX_KEY:
         return cleaned
-    return f"{cleaned[: LONGEST_KEY - 65]} {hashlib.sha256(cleaned.encode()).hexdigest()}"
+    return f"{cleaned[: MAX_KEY - 65]} {hashlib.sha256(cleaned.encode()).hexdigest()}"
 
 
-def _headers(headers: Mapping[str, str]) -> str:
+def _serialize_headers(headers: Mapping[str, str]) -> str:
     cleaned = {name: value.replace("\0", "�") for name, value in headers.items()}
     return orjson.dumps(cleaned).decode()
 
 
-class Writer:
+class InboxWriter:
     """Group commit: requests that wait at the same time share one statement and one commit.
 
-    No timer: while one commit runs, the next batch gathers. A batch the database refuses for its
-    content is tried again one by one, so that one bad message stays alone.
+    There is no timer: the next batch collects while a commit runs. If the database rejects the
+    content of a batch, its messages are stored one by one, so that one bad message fails alone.
     """
 
     BATCH = 500
@@ -139,34 +144,37 @@ class Writer:
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._pending: list[tuple[Arrival, asyncio.Future[Kept]]] = []
+        self._pending: list[tuple[IncomingMessage, asyncio.Future[StoreResult]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._said_at = -self.TIMEOUT
+        self._logged_at = -self.TIMEOUT
 
-    async def keep(self, arrival: Arrival) -> Kept:
-        """Commit the message; raises Unavailable when that is not certain."""
-        (kept,) = await self.keep_all([arrival])
-        return kept
+    async def store(self, message: IncomingMessage) -> StoreResult:
+        """Store and commit the message. Raises InboxUnavailable if the commit is not confirmed."""
+        (result,) = await self.store_all([message])
+        return result
 
-    async def keep_all(self, arrivals: Sequence[Arrival]) -> list[Kept]:
-        """Commit them all, if not at once; raises Unavailable when one of them is not certain."""
+    async def store_all(self, messages: Sequence[IncomingMessage]) -> list[StoreResult]:
+        """Store and commit the messages, possibly in several commits.
+
+        Raises InboxUnavailable if one of the commits is not confirmed.
+        """
         if len(self._pending) >= self.QUEUE:
-            raise Unavailable("too many messages are waiting for the database")
+            raise InboxUnavailable("too many messages are waiting for the database")
         loop = asyncio.get_running_loop()
-        waiting = [(arrival, loop.create_future()) for arrival in arrivals]
+        waiting = [(message, loop.create_future()) for message in messages]
         if not waiting:
             return []
         self._pending += waiting
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         futures = [future for _, future in waiting]
-        # Its turn may not come: what is before it may wait for the database as long as it may.
-        _, late = await asyncio.wait(futures, timeout=self.TIMEOUT)
-        if late:
-            self._pending = [one for one in self._pending if one[1] not in late]
-            for future in late:
+        # The batches before it may use up the whole timeout.
+        _, unfinished = await asyncio.wait(futures, timeout=self.TIMEOUT)
+        if unfinished:
+            self._pending = [entry for entry in self._pending if entry[1] not in unfinished]
+            for future in unfinished:
                 future.cancel()
-            raise Unavailable("the database does not answer")
+            raise InboxUnavailable("the database does not respond")
         for error in filter(None, [future.exception() for future in futures]):
             raise error
         return [future.result() for future in futures]
@@ -175,53 +183,57 @@ class Writer:
         while self._pending:
             batch, self._pending = self._pending[: self.BATCH], self._pending[self.BATCH :]
             try:
-                await self._settle(batch)
-            except Exception as error:  # whatever it is, nobody may wait for an answer for ever
-                self._say(error)
-                await self._drop()
+                await self._write_batch(batch)
+            except Exception as error:  # on any error, no request may wait forever
+                self._log_throttled(error)
+                await self._close()
                 for _, future in batch:
                     if not future.done():
-                        future.set_exception(Unavailable(type(error).__name__))
+                        future.set_exception(InboxUnavailable(type(error).__name__))
 
-    def _say(self, error: Exception) -> None:
-        """Not with every batch of an outage."""
-        if time.monotonic() - self._said_at > self.TIMEOUT:
-            self._said_at = time.monotonic()
-            log.warning("messages are not kept error=%s", type(error).__name__)
+    def _log_throttled(self, error: Exception) -> None:
+        """Log the error, but not for every batch of an outage."""
+        if time.monotonic() - self._logged_at > self.TIMEOUT:
+            self._logged_at = time.monotonic()
+            log.warning("messages_not_stored", error=type(error).__name__)
 
-    async def _settle(self, batch: list[tuple[Arrival, asyncio.Future[Kept]]]) -> None:
+    async def _write_batch(
+        self, batch: list[tuple[IncomingMessage, asyncio.Future[StoreResult]]]
+    ) -> None:
         try:
-            kept = await asyncio.wait_for(self._write([a for a, _ in batch]), self.TIMEOUT)
+            results = await asyncio.wait_for(
+                self._insert_with_retry([message for message, _ in batch]), self.TIMEOUT
+            )
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(batch) == 1:
                 if not batch[0][1].done():
-                    batch[0][1].set_exception(Unavailable(type(error).__name__))
+                    batch[0][1].set_exception(InboxUnavailable(type(error).__name__))
                 return
-            for one in batch:
-                await self._settle([one])
+            for entry in batch:
+                await self._write_batch([entry])
             return
-        for (_, future), result in zip(batch, kept, strict=True):
-            if not future.done():  # the sender may have gone
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():  # the sender may have disconnected
                 future.set_result(result)
 
-    async def _write(self, arrivals: list[Arrival]) -> list[Kept]:
-        """Once more on a new connection where the old one had died; their keys make that safe."""
+    async def _insert_with_retry(self, messages: list[IncomingMessage]) -> list[StoreResult]:
+        """Insert, and retry once if the connection was lost: the dedupe keys make a retry safe."""
         try:
-            return await self._insert(arrivals)
+            return await self._insert(messages)
         except psycopg.OperationalError:
             if self._connection is None or not self._connection.closed:
                 raise
-            await self._drop()
-            return await self._insert(arrivals)
+            await self._close()
+            return await self._insert(messages)
 
-    async def _insert(self, arrivals: list[Arrival]) -> list[Kept]:
-        conn = await self.connected()
-        parameters, places = _parameters(arrivals)
-        cursor = await conn.execute(KEEP_BINARY, parameters, prepare=True)
-        return _spread(await cursor.fetchall(), places)
+    async def _insert(self, messages: list[IncomingMessage]) -> list[StoreResult]:
+        conn = await self.open_connection()
+        parameters, indexes = _build_insert_parameters(messages)
+        cursor = await conn.execute(STORE_BINARY, parameters, prepare=True)
+        return _build_store_results(await cursor.fetchall(), indexes)
 
-    async def connected(self) -> psycopg.AsyncConnection[Any]:
-        """The writer's own connection; every statement is its own transaction."""
+    async def open_connection(self) -> psycopg.AsyncConnection[Any]:
+        """Return the open connection of the writer. It is in autocommit mode."""
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
                 self._conninfo,
@@ -231,7 +243,7 @@ class Writer:
             )
         return self._connection
 
-    async def _drop(self) -> None:
+    async def _close(self) -> None:
         broken, self._connection = self._connection, None
         if broken is not None:
             with contextlib.suppress(psycopg.Error, OSError):

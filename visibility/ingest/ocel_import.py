@@ -1,4 +1,7 @@
-"""A file with an OCEL 2.0 log, cut into messages that hold all that their events need."""
+"""Import an OCEL 2.0 log: split it into messages that contain all objects of their events.
+
+Format: https://www.ocel-standard.org
+"""
 
 import sqlite3
 from collections import defaultdict
@@ -10,59 +13,61 @@ from typing import Any
 import orjson
 
 from connectors.sdk.events import ObjectKind
-from connectors.systems.ocel.terms import kind_of, own_words
-from visibility.ingest.inbox import Arrival, Kept, keep
+from connectors.systems.ocel.terms import object_kind, parse_custom_names
+from visibility.ingest.inbox import IncomingMessage, StoreResult, store_messages
 from visibility.models.intake import Source
 
-# Events in a message.
-PIECE = 100
-# Names the attribute in the rows of later changes.
-CHANGED = "ocel_changed_field"
+# Events per message.
+EVENTS_PER_MESSAGE = 100
+# In SQLite logs, rows with this column record a later change of an attribute.
+CHANGED_FIELD = "ocel_changed_field"
 MAGIC = b"SQLite format 3\0"
 Log = Mapping[str, Any]
 
 
-class BadLog(ValueError):
-    """The file is not an OCEL 2.0 log; the text says why."""
+class InvalidOcelLog(ValueError):
+    """The file is not an OCEL 2.0 log; the message says why."""
 
 
-def take(path: Path, source: Source) -> list[Kept]:
-    """Keep the log's messages, in the caller's transaction. Raises BadLog."""
-    log, own = read(path), own_words(source.config.get("objects", ""))
-    kinds = {o["id"]: kind_of(o["type"], own) for o in log.get("objects", ())}
+def import_log(path: Path, source: Source) -> list[StoreResult]:
+    """Store the log as messages, in the caller's transaction. Raises InvalidOcelLog."""
+    log, terms = read_log(path), parse_custom_names(source.config.get("objects", ""))
+    kinds = {o["id"]: object_kind(o["type"], terms) for o in log.get("objects", ())}
     items = {object_id for object_id, kind in kinds.items() if kind is ObjectKind.ITEM}
-    arrivals = []
-    for piece in pieces(log, items):
-        body = orjson.dumps(piece)
-        made = Arrival(source.pk, "", {"content-type": "application/json"}, body)
-        key = f"sha256 {made.content_hash}"
-        arrivals.append(Arrival(source.pk, key, made.headers, body))
-    return keep(arrivals)
+    messages = []
+    for content in split_log(log, items):
+        body = orjson.dumps(content)
+        unkeyed = IncomingMessage(source.pk, "", {"content-type": "application/json"}, body)
+        key = f"sha256 {unkeyed.content_hash}"
+        messages.append(IncomingMessage(source.pk, key, unkeyed.headers, body))
+    return store_messages(messages)
 
 
-def read(path: Path) -> Log:
-    """The log, from JSON or SQLite. Raises BadLog."""
+def read_log(path: Path) -> Log:
+    """Read the log from a JSON or SQLite file. Raises InvalidOcelLog."""
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
-                return _from_sqlite(path)
-        found: Any = orjson.loads(path.read_bytes())
+                return _read_sqlite_log(path)
+        document: Any = orjson.loads(path.read_bytes())
     except OSError as error:
-        raise BadLog(f"{path}: {error.strerror}") from error
+        raise InvalidOcelLog(f"{path}: {error.strerror}") from error
     except (orjson.JSONDecodeError, sqlite3.Error) as error:
-        raise BadLog(f"{path}: {error}") from error
-    if not _is_log(found):
-        raise BadLog(f"{path}: no lists of objects and events with id, type and relationships")
-    log: Log = found
+        raise InvalidOcelLog(f"{path}: {error}") from error
+    if not _is_log(document):
+        raise InvalidOcelLog(
+            f"{path}: the lists of objects and events with id, type and relationships are missing"
+        )
+    log: Log = document
     return log
 
 
-def _is_log(found: Any) -> bool:
-    """Whether what the cutting needs is there; the rest is the connector's to judge."""
-    if not isinstance(found, dict):
+def _is_log(document: Any) -> bool:
+    """Check what splitting needs; the connector validates everything else."""
+    if not isinstance(document, dict):
         return False
     for name in ("objects", "events"):
-        rows = found.get(name)
+        rows = document.get(name)
         if not isinstance(rows, list):
             return False
         for row in rows:
@@ -74,93 +79,104 @@ def _is_log(found: Any) -> bool:
     return True
 
 
-def pieces(log: Log, items: Collection[str]) -> Iterator[Log]:
-    """Some events at a time, with the objects they name and what those belong to.
+def split_log(log: Log, items: Collection[str]) -> Iterator[Log]:
+    """Split the log into messages: some events, the objects they name, and related objects.
 
-    Of the relations between objects only those that no event of the log shows anyway, so that a
-    piece says of its objects what the whole log says. `items`: objects that are no more than lines
-    of their orders; their relations are always told.
+    A relation between two objects is omitted if an event of the log names both, because the event
+    already relates them. `items`: ids of item objects, which are order lines here; their relations
+    are never omitted.
     """
     objects = {o["id"]: o for o in log.get("objects", ())}
-    related = _related(objects.values())
-    shown = _shown(log["events"], related, items)
-    for start in range(0, len(log["events"]), PIECE):
-        events = log["events"][start : start + PIECE]
-        named = {i for event in events for i in _named(event)}
-        inside = named.union(*(related[i] for i in named)) & objects.keys()
+    related = _related_objects(objects.values())
+    shown = _pairs_named_together(log["events"], related, items)
+    for start in range(0, len(log["events"]), EVENTS_PER_MESSAGE):
+        events = log["events"][start : start + EVENTS_PER_MESSAGE]
+        named_ids = {i for event in events for i in _named_objects(event)}
+        included = named_ids.union(*(related[i] for i in named_ids)) & objects.keys()
         yield {
             "events": events,
-            "objects": [_cut(objects[i], inside, named, shown) for i in sorted(inside)],
+            "objects": [
+                _with_relations(objects[i], included, named_ids, shown) for i in sorted(included)
+            ],
         }
 
 
-def _named(event: Log) -> set[str]:
+def _named_objects(event: Log) -> set[str]:
     return {r["objectId"] for r in event.get("relationships") or ()}
 
 
-def _shown(
+def _pairs_named_together(
     events: Iterable[Log], related: Mapping[str, set[str]], items: Collection[str]
 ) -> set[tuple[str, str]]:
-    """The related pairs that an event names together."""
-    found: set[tuple[str, str]] = set()
+    """Return the related pairs of objects that an event names together."""
+    pairs: set[tuple[str, str]] = set()
     for event in events:
-        named = _named(event).difference(items)
-        found |= {(one, other) for one in named for other in related[one] & named}
-    return found
+        named = _named_objects(event).difference(items)
+        pairs |= {(left, right) for left in named for right in related[left] & named}
+    return pairs
 
 
-def _related(objects: Iterable[Log]) -> Mapping[str, set[str]]:
-    """Each object's neighbours, whichever of the two says so."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in objects:
-        for relation in one.get("relationships") or ():
-            found[one["id"]].add(relation["objectId"])
-            found[relation["objectId"]].add(one["id"])
-    return found
+def _related_objects(objects: Iterable[Log]) -> Mapping[str, set[str]]:
+    """Return the related objects of each object, in both directions."""
+    related: dict[str, set[str]] = defaultdict(set)
+    for log_object in objects:
+        for relation in log_object.get("relationships") or ():
+            related[log_object["id"]].add(relation["objectId"])
+            related[relation["objectId"]].add(log_object["id"])
+    return related
 
 
-def _cut(one: Log, inside: set[str], named: set[str], shown: set[tuple[str, str]]) -> Log:
-    """The object with the relations that matter in a piece."""
-    kept = [
+def _with_relations(
+    log_object: Log, inside: set[str], named: set[str], shown: set[tuple[str, str]]
+) -> Log:
+    """Return the object with the relations that one message needs."""
+    relations = [
         r
-        for r in one.get("relationships") or ()
+        for r in log_object.get("relationships") or ()
         if (other := r["objectId"]) in inside
-        and (one["id"] in named or other in named)
-        and (one["id"], other) not in shown
+        and (log_object["id"] in named or other in named)
+        and (log_object["id"], other) not in shown
     ]
-    return {**one, "relationships": kept}
+    return {**log_object, "relationships": relations}
 
 
-def _from_sqlite(path: Path) -> Log:
+def _read_sqlite_log(path: Path) -> Log:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
         database.row_factory = sqlite3.Row
         return {
-            "events": _rows_of(database, "event", "event_object", ("event_id", "object_id")),
-            "objects": _rows_of(database, "object", "object_object", ("source_id", "target_id")),
+            "events": _load_sqlite_entities(
+                database, "event", "event_object", ("event_id", "object_id")
+            ),
+            "objects": _load_sqlite_entities(
+                database, "object", "object_object", ("source_id", "target_id")
+            ),
         }
 
 
-def _rows_of(
-    database: sqlite3.Connection, what: str, relations: str, ends: tuple[str, str]
+def _load_sqlite_entities(
+    database: sqlite3.Connection, entity: str, relations: str, ends: tuple[str, str]
 ) -> list[dict[str, Any]]:
     related: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in database.execute(f"SELECT * FROM {relations}"):  # noqa: S608  # our own words
-        said = {"objectId": row[f"ocel_{ends[1]}"], "qualifier": row["ocel_qualifier"] or ""}
-        related[row[f"ocel_{ends[0]}"]].append(said)
-    found: list[dict[str, Any]] = []
-    tables = f"SELECT ocel_type, ocel_type_map FROM {what}_map_type"  # noqa: S608  # our own words
+    for row in database.execute(f"SELECT * FROM {relations}"):  # noqa: S608  # constant names
+        relationship = {
+            "objectId": row[f"ocel_{ends[1]}"],
+            "qualifier": row["ocel_qualifier"] or "",
+        }
+        related[row[f"ocel_{ends[0]}"]].append(relationship)
+    result: list[dict[str, Any]] = []
+    tables = f"SELECT ocel_type, ocel_type_map FROM {entity}_map_type"  # noqa: S608  # constant names
     for kind, table in database.execute(tables).fetchall():
-        name = f"{what}_{table}".replace('"', '""')
+        name = f"{entity}_{table}".replace('"', '""')
         rows = database.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608  # quoted
-        first = [row for row in map(dict, rows) if not row.get(CHANGED)]
-        found += [_shaped(row, kind, related.get(row["ocel_id"], [])) for row in first]
-    return found
+        first = [row for row in map(dict, rows) if not row.get(CHANGED_FIELD)]
+        result += [_to_json_form(row, kind, related.get(row["ocel_id"], [])) for row in first]
+    return result
 
 
-def _shaped(
+def _to_json_form(
     row: Mapping[str, Any], kind: str, related: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
-    """As the JSON form has it."""
+    """Convert a SQLite row to an object or event of the JSON format."""
     return {
         "id": str(row["ocel_id"]),
         "type": kind,

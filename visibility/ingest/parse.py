@@ -1,6 +1,5 @@
-"""A message -> canonical events through its connector, or a reason why not."""
+"""Parse messages into canonical events, and choose between versions of one message."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,24 +9,24 @@ import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from connectors.sdk.connector import Message, Parsed
-from connectors.sdk.events import CanonicalEvent, hash_of, written
-from connectors.sdk.payload import PayloadError, Reason
-from connectors.sdk.validation import checked
+from connectors.sdk.codec import sha256_hex, to_canonical_json
+from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.validation import validate_event
 from visibility.db import bulk
-from visibility.models.audit import record
-from visibility.models.events import Draft
+from visibility.ingest.decompress import decompress
+from visibility.models.audit import append_audit_entry
+from visibility.models.events import EventToStore
 from visibility.models.intake import MessageState, Source
 
-LARGEST = 10_485_760
-MAX_MEMBERS = 16
-UNREADABLE = frozenset({Reason.SYNTAX, Reason.EDI_ENVELOPE})
-FORM = "a form was sent where the source's documents belong: send the document itself as the body"
+SYNTAX_REASONS = frozenset({ParkReason.SYNTAX, ParkReason.EDI_ENVELOPE})
+FORM_DETAIL = "the request body is a form: send the document itself as the body"
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """A kept message as the worker reads it."""
+class StoredMessage:
+    """A stored message as the worker reads it."""
 
     id: int
     source_id: int
@@ -38,96 +37,83 @@ class Raw:
     body: bytes
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> "Raw":
-        """From a row of the columns above, as the driver gives them."""
+    def from_row(cls, row: Sequence[Any]) -> "StoredMessage":
+        """Build it from a database row with the columns in the order of the fields."""
         headers = row[5] if isinstance(row[5], dict) else orjson.loads(row[5])
         return cls(row[0], row[1], row[2], row[3], row[4], headers, bytes(row[6]))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What became of one message: its events, and why it is parked or rightly says nothing."""
+class ParseOutcome:
+    """The events of one message, and the reason if it is parked or ignored."""
 
     message_id: int
-    drafts: tuple[Draft, ...] = ()
-    reason: Reason | None = None
+    new_events: tuple[EventToStore, ...] = ()
+    reason: ParkReason | None = None
     detail: str = ""
 
 
-def read(raw: Raw, source: Source) -> Reading:
-    """Ask the connector; every failure becomes a reason, none escapes."""
+def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
+    """Parse the message with its connector. A failure is returned as a reason, never raised."""
     try:
-        body = inflate(raw.body, raw.headers)
-        parsed = source.system().parse(Message(body, raw.headers, raw.received_at))
+        body = decompress(message.body, message.headers)
+        parsed = source.system().parse(Message(body, message.headers, message.received_at))
     except PayloadError as error:
-        if error.reason in UNREADABLE and _form(raw.headers):
-            return Reading(raw.id, reason=Reason.MEDIA, detail=FORM)
-        return Reading(raw.id, reason=error.reason, detail=_sentence(error))
+        if error.reason in SYNTAX_REASONS and _looks_like_form(message.headers):
+            return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
+        return ParseOutcome(message.id, reason=error.reason, detail=_error_text(error))
     except RecursionError:
-        return Reading(raw.id, reason=Reason.DEPTH, detail="nested too deeply")
-    return _drafted(raw, parsed)
+        return ParseOutcome(
+            message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
+        )
+    return _validate_events(message, parsed)
 
 
-def _drafted(raw: Raw, parsed: Parsed) -> Reading:
-    """The good events apply although others of the same file do not."""
-    made, problems = [], list(parsed.problems)
+def _validate_events(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
+    """Validate the events. Valid events are applied even if others of the same message are not."""
+    valid, errors = [], list(parsed.errors)
     for event in parsed.events:
         try:
-            made.append(_draft(raw, event))
+            valid.append(_new_event(message, event))
         except PayloadError as error:
-            problems.append(error)
-    drafts = tuple(made)
-    if problems:
-        first, more = problems[0], len(problems) - 1
-        detail = _sentence(first) + (f" (and {more} more)" if more else "")
-        return Reading(raw.id, drafts, first.reason, detail)
-    return Reading(raw.id, drafts, detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored))
-
-
-def _draft(raw: Raw, said: CanonicalEvent) -> Draft:
-    event = checked(said, raw.received_at)
-    occurred = event.occurred_at or raw.received_at
-    text = written(event)
-    return Draft(
-        raw.id, raw.source_id, event, occurred, raw.received_at, hash_of(text), text.decode()
+            errors.append(error)
+    new_events = tuple(valid)
+    if errors:
+        first, more = errors[0], len(errors) - 1
+        detail = _error_text(first) + (f" (and {more} more)" if more else "")
+        return ParseOutcome(message.id, new_events, first.reason, detail)
+    return ParseOutcome(
+        message.id, new_events, detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored)
     )
 
 
-def _sentence(error: PayloadError) -> str:
+def _new_event(message: StoredMessage, reported: CanonicalEvent) -> EventToStore:
+    event = validate_event(reported, message.received_at)
+    occurred = event.occurred_at or message.received_at
+    text = to_canonical_json(event)
+    return EventToStore(
+        message.id,
+        message.source_id,
+        event,
+        occurred,
+        message.received_at,
+        sha256_hex(text),
+        text.decode(),
+    )
+
+
+def _error_text(error: PayloadError) -> str:
     text = f"{error.path}: {error.detail}" if error.path else error.detail
     return text[:500]
 
 
-def _form(headers: dict[str, str]) -> bool:
-    """Whether the sender calls it a form; only a hint, a document may stand under that name."""
+def _looks_like_form(headers: dict[str, str]) -> bool:
+    """Whether the content type is a form. Only a hint: some senders label documents so."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
-def inflate(body: bytes, headers: dict[str, str]) -> bytes:
-    """The body as its sender wrote it; the signature was over what came through the wire."""
-    if headers.get("content-encoding", "").strip().lower() not in {"gzip", "x-gzip"}:
-        return body
-    plain, rest = b"", body
-    for _ in range(MAX_MEMBERS):  # gzip may come in several members, one after the other
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            plain += inflater.decompress(rest, LARGEST + 1 - len(plain))
-        except zlib.error:
-            detail = "the body is not gzip as its header says"
-            raise PayloadError(Reason.SYNTAX, "", detail) from None
-        if len(plain) > LARGEST:
-            raise PayloadError(Reason.SIZE, "", "the body inflates beyond 10 MiB")
-        if not inflater.eof:
-            raise PayloadError(Reason.SYNTAX, "", "the gzip body is cut short")
-        rest = inflater.unused_data
-        if not rest:
-            return plain
-    detail = f"the gzip body has more than {MAX_MEMBERS} members"
-    raise PayloadError(Reason.SYNTAX, "", detail)
-
-
-RIVALS = """
+LOCK_OTHER_VERSIONS = """
 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body, m.state
 FROM visibility_messagekey k
 JOIN visibility_inbound_message m ON m.id = k.message_id AND m.received_at = k.received_at
@@ -135,7 +121,7 @@ WHERE (k.source_id, k.dedupe_key) IN (SELECT * FROM unnest(%s::bigint[], %b::tex
     AND NOT m.id = ANY(%s)
 ORDER BY m.id FOR UPDATE OF m
 """
-TWICE = """
+KEYS_WITH_VERSIONS = """
 SELECT k.source_id, k.dedupe_key FROM visibility_messagekey k
 JOIN unnest(%s::bigint[], %b::text[]) AS t (source_id, dedupe_key)
     ON k.source_id = t.source_id AND k.dedupe_key = t.dedupe_key
@@ -143,66 +129,80 @@ GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2
 """
 
 
-def rivals(raws: Sequence[Raw]) -> list[Raw]:
-    """Versions of these messages that were settled before: same key, other content.
+def lock_other_versions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
+    """Lock and return the processed versions of these messages: same key, other content.
 
-    Workers that hold versions of one message take turns (an advisory lock until the commit). One
-    that began before the second version came took no turn: its row is waited for, and the state
-    looked at afterwards.
+    An advisory lock serializes workers that process versions of one message until the commit. A
+    worker that started before the second version arrived has no such lock: waiting for its row, and
+    checking the state afterwards, covers that case.
     """
-    if not raws:
+    if not messages:
         return []
-    keys = sorted({(r.source_id, r.dedupe_key) for r in raws})
-    with bulk.cursor() as cursor:
-        cursor.execute(TWICE, [[k[0] for k in keys], [k[1] for k in keys]])
-        twice = cursor.fetchall()
-        if not twice:
+    keys = sorted({(r.source_id, r.dedupe_key) for r in messages})
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(KEYS_WITH_VERSIONS, [[k[0] for k in keys], [k[1] for k in keys]])
+        versioned_keys = cursor.fetchall()
+        if not versioned_keys:
             return []
-        for source_id, key in twice:
+        for source_id, key in versioned_keys:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, source_id]
             )
-        cursor.execute(RIVALS, [[k[0] for k in twice], [k[1] for k in twice], [r.id for r in raws]])
-        return [Raw.of(row) for row in cursor.fetchall() if row[7] != MessageState.WAITING]
+        cursor.execute(
+            LOCK_OTHER_VERSIONS,
+            [
+                [k[0] for k in versioned_keys],
+                [k[1] for k in versioned_keys],
+                [r.id for r in messages],
+            ],
+        )
+        return [
+            StoredMessage.from_row(row)
+            for row in cursor.fetchall()
+            if row[7] != MessageState.WAITING
+        ]
 
 
-def effective(raws: Sequence[Raw], readings: Sequence[Reading]) -> tuple[list[Reading], list[int]]:
-    """Of several versions of one message the one that counts; ids of the others.
+def pick_effective_versions(
+    messages: Sequence[StoredMessage], outcomes: Sequence[ParseOutcome]
+) -> tuple[list[ParseOutcome], list[int]]:
+    """Choose one version of each message. Return its outcome, and the ids of the other versions.
 
-    The highest revision its events give wins, then the greatest content hash: whichever came first.
+    The highest event revision wins, then the greatest content hash. The order of arrival has no
+    influence.
     """
     versions: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
-    for raw, reading in zip(raws, readings, strict=True):
-        revision = max((d.event.revision for d in reading.drafts), default="")
-        versions.setdefault((raw.source_id, raw.dedupe_key), []).append(
-            (revision, raw.content_hash, raw.id)
+    for message, outcome in zip(messages, outcomes, strict=True):
+        revision = max((d.event.revision for d in outcome.new_events), default="")
+        versions.setdefault((message.source_id, message.dedupe_key), []).append(
+            (revision, message.content_hash, message.id)
         )
-    winners = {key: max(found)[2] for key, found in versions.items()}
-    result, losers = [], []
-    for raw, reading in zip(raws, readings, strict=True):
-        winner = winners[(raw.source_id, raw.dedupe_key)]
-        if winner == raw.id:
-            result.append(reading)
+    winners = {key: max(candidates)[2] for key, candidates in versions.items()}
+    result, superseded_ids = [], []
+    for message, outcome in zip(messages, outcomes, strict=True):
+        winner = winners[(message.source_id, message.dedupe_key)]
+        if winner == message.id:
+            result.append(outcome)
             continue
-        losers.append(raw.id)
-        detail = f"message {winner} has the same key and another content, and counts instead"
-        result.append(Reading(raw.id, reason=Reason.CONFLICT, detail=detail))
-    return result, losers
+        superseded_ids.append(message.id)
+        detail = f"message {winner} has the same key and different content, and is used instead"
+        result.append(ParseOutcome(message.id, reason=ParkReason.CONFLICT, detail=detail))
+    return result, superseded_ids
 
 
-def replay(message_ids: Sequence[int], *, by: User | None, now: datetime) -> int:
-    """Set parked messages waiting again; how many. Twice is once: applied ones stay applied."""
+def requeue_parked_messages(message_ids: Sequence[int], *, by: User | None, now: datetime) -> int:
+    """Return parked messages to the queue; applied messages do not change. Return the number."""
     with transaction.atomic():
-        with bulk.cursor() as cursor:
+        with bulk.server_bound_cursor() as cursor:
             cursor.execute(
                 "UPDATE visibility_inbound_message SET state = 'waiting', attempts = 0, "
                 "next_attempt_at = NULL WHERE id = ANY(%s) AND state = 'parked'",
                 [list(message_ids)],
             )
             count = int(cursor.rowcount)
-        record(
+        append_audit_entry(
             "message.replay",
-            who=by,
+            user=by,
             object=f"{count} messages",
             detail={"ids": list(message_ids)[:100], "count": count},
             now=now,

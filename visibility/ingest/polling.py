@@ -1,25 +1,24 @@
-"""Run pollers: rows and cursor in one transaction, one poller a source, waiting as told."""
+"""Poll sources: one poller per source, rows and cursor stored in one transaction."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q
+from structlog.stdlib import get_logger
 
-from connectors.sdk.connector import Http, Page, PollError
+from connectors.sdk.http import HttpClient, PolledPage, PollError
+from visibility.db.lock_keys import LockKey
 from visibility.ingest import source_secrets
-from visibility.ingest.inbox import Arrival, keep
+from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models.intake import Cursor, Source
 
-log = logging.getLogger(__name__)
-# Advisory locks of two numbers: this one and the source's id.
-POLLERS = 4_711
+log = get_logger(__name__)
 
 
-def due(now: datetime) -> list[int]:
-    """Ids of the sources whose poll is due."""
+def due_sources(now: datetime) -> list[int]:
+    """Return the ids of at most 50 sources whose poll is due."""
     return list(
         Source.objects.filter(enabled=True, next_poll_at__isnull=False, next_poll_at__lte=now)
         .filter(~Q(connector=""))
@@ -28,60 +27,62 @@ def due(now: datetime) -> list[int]:
     )
 
 
-def poll(source_id: int, *, http: Http, now: datetime) -> int:
-    """Read everything new from one source; how many messages were new.
+def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
+    """Read everything new from one source. Return the number of new messages.
 
-    Any failure leaves the cursor where the last whole page was kept, notes the error on the source
-    and tries again after the pause the system asked for, or a minute.
+    After a failure the cursor is at the last page that was stored completely. The error is recorded
+    on the source, and the next poll follows after the pause that the system asked for, or 1 minute.
     """
-    with _alone(source_id) as alone:
-        if not alone:
+    with _poll_lock(source_id) as acquired:
+        if not acquired:
             return 0
         source = Source.objects.get(pk=source_id)
         Source.objects.filter(pk=source_id).update(next_poll_at=now + timedelta(minutes=1))
-        kept = 0
+        new_count = 0
         try:
-            for page in _pages(source, http, now):
-                kept += _store(source, page)
+            for page in _poll_pages(source, http, now):
+                new_count += _store_page(source, page)
         except (PollError, ConnectionError) as error:
-            # The first failure may be a restart: look again soon; then once a minute.
+            # The first failure may be a restart, so retry soon; later failures retry every minute.
             first = min(source.poll_every.total_seconds(), 60.0)
-            usual = 60.0 if source.poll_error else first
-            pause = getattr(error, "retry_after", None) or usual
-            log.warning("poll failed source=%s error=%s", source.slug, error)
-            _plan(source, now + timedelta(seconds=float(pause)), str(error)[:500])
-            return kept
-        _plan(source, now + source.poll_every, "")
-        return kept
+            pause_after_failure = 60.0 if source.poll_error else first
+            pause = getattr(error, "retry_after", None) or pause_after_failure
+            log.warning("poll_failed", source=source.slug, error=str(error))
+            _schedule_next_poll(source, now + timedelta(seconds=float(pause)), str(error)[:500])
+            return new_count
+        _schedule_next_poll(source, now + source.poll_every, "")
+        return new_count
 
 
-def _pages(source: Source, http: Http, now: datetime) -> Iterator[Page]:
-    held = source_secrets.current(source_secrets.unseal(source.sealed_secrets), now)
+def _poll_pages(source: Source, http: HttpClient, now: datetime) -> Iterator[PolledPage]:
+    secrets = source_secrets.valid_secrets(source_secrets.unseal(source.sealed_secrets), now)
     cursor, _ = Cursor.objects.get_or_create(source=source)
-    return source.system().poll(http, cursor.value, held)
+    return source.system().poll(http, cursor.value, secrets)
 
 
-def _store(source: Source, page: Page) -> int:
+def _store_page(source: Source, page: PolledPage) -> int:
     with transaction.atomic():
-        kept = keep([Arrival(source.id, r.dedupe_key, r.headers, r.body) for r in page.records])
+        results = store_messages(
+            [IncomingMessage(source.id, r.dedupe_key, r.headers, r.body) for r in page.records]
+        )
         Cursor.objects.filter(source=source).update(value=page.cursor)
-    return sum(k.new for k in kept)
+    return sum(k.is_new for k in results)
 
 
-def _plan(source: Source, at: datetime, error: str) -> None:
+def _schedule_next_poll(source: Source, at: datetime, error: str) -> None:
     Source.objects.filter(pk=source.pk).update(next_poll_at=at, poll_error=error)
 
 
 @contextmanager
-def _alone(source_id: int) -> Iterator[bool]:
-    """Hold the source's poll lock for the session; PostgreSQL frees it if the process dies."""
+def _poll_lock(source_id: int) -> Iterator[bool]:
+    """Try to take the poll lock of the source. PostgreSQL releases it if the process dies."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [POLLERS, source_id])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LockKey.POLLER, source_id])
         row = cursor.fetchone()
-        got = bool(row[0])
+        acquired = bool(row[0])
     try:
-        yield got
+        yield acquired
     finally:
-        if got:
+        if acquired:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [POLLERS, source_id])
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LockKey.POLLER, source_id])

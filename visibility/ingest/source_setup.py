@@ -1,4 +1,4 @@
-"""Connect a source: make its row, its secret, its address."""
+"""Create sources and rotate their secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from connectors.catalog import systems
-from connectors.sdk.normalization import RECYCLES, recycling
-from visibility.ingest.file_drop import SETTING
-from visibility.ingest.source_secrets import Secret, new_secret, seal, unseal
-from visibility.models.audit import record
+from connectors.sdk.normalization import REUSE_SETTING, parse_reuse_setting
+from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.source_secrets import SourceSecret, new_secret, seal, unseal
+from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
 
-OVERLAP = timedelta(hours=24)
+ROTATION_OVERLAP = timedelta(hours=24)
 
 
-class BadSource(ValueError):
-    """The source can't be made as asked; the text says why."""
+class InvalidSource(ValueError):
+    """The source cannot be created; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
-    """A source and what its sender needs; the secret is shown this once."""
+class CreatedSource:
+    """A new source, and what its sender needs. The secret cannot be shown again."""
 
     source: Source
-    hook: str
+    webhook_url: str
     secret: str
 
 
-def add(
+def add_source(
     slug: str,
     *,
     connector: str,
@@ -39,17 +39,20 @@ def add(
     secret: str = "",
     title: str = "",
     now: datetime,
-) -> Connected:
-    """Make a source. Raises BadSource for an unknown connector or setting, or a weak secret."""
+) -> CreatedSource:
+    """Create a source.
+
+    Raises InvalidSource for an unknown connector or setting, and WeakSecret for a short secret.
+    """
     if connector not in systems():
         known = ", ".join(sorted(systems()))
-        raise BadSource(f"There is no connector {connector!r}. There are: {known}.")
+        raise InvalidSource(f"There is no connector {connector!r}. Available connectors: {known}.")
     kind = systems()[connector]
-    _check(config, kind.settings)
-    if SETTING in config and not kind.files:
-        raise BadSource(f"{kind.title} does not come in files, so it has no drop folder.")
+    _check_settings(config, kind.settings)
+    if DROP_SETTING in config and not kind.accepts_files:
+        raise InvalidSource(f"{kind.title} does not accept files, so it cannot have a drop folder.")
     if Source.objects.filter(slug=slug).exists():
-        raise BadSource(f"There is a source {slug!r} already.")
+        raise InvalidSource(f"A source {slug!r} already exists.")
     chosen = secret or new_secret()
     with transaction.atomic():
         source = Source.objects.create(
@@ -58,42 +61,46 @@ def add(
             connector=connector,
             role=config.get("role", kind.role.value),
             config=dict(config),
-            sealed_secrets=seal([Secret(chosen)]),
+            sealed_secrets=seal([SourceSecret(chosen)]),
             next_poll_at=now if kind.polls and config.get("base_url") else None,
         )
-        record("source.add", who=None, object=slug, detail={"connector": connector}, now=now)
-    return Connected(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
+        append_audit_entry(
+            "source.add", user=None, object=slug, detail={"connector": connector}, now=now
+        )
+    return CreatedSource(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
 
 
-def rotate(source: Source, *, secret: str = "", now: datetime) -> str:
-    """A new secret; the old ones go on counting for a day. Returns it, this once."""
+def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:
+    """Create and return a new secret. The old secrets stay valid for 24 hours."""
     chosen = secret or new_secret()
-    ends = now + OVERLAP
+    ends = now + ROTATION_OVERLAP
     old = [
-        Secret(s.value, min(s.until or ends, ends))
+        SourceSecret(s.value, min(s.until or ends, ends))
         for s in unseal(source.sealed_secrets)
         if s.until is None or s.until > now
     ]
     with transaction.atomic():
         Source.objects.filter(pk=source.pk).update(
-            sealed_secrets=seal([Secret(chosen), *old]), changed_at=Now()
+            sealed_secrets=seal([SourceSecret(chosen), *old]), changed_at=Now()
         )
-        record("source.rotate", who=None, object=source.slug, detail={}, now=now)
+        append_audit_entry("source.rotate", user=None, object=source.slug, detail={}, now=now)
     return chosen
 
 
-def _check(config: Mapping[str, str], known: Mapping[str, str]) -> None:
+def _check_settings(config: Mapping[str, str], known: Mapping[str, str]) -> None:
     try:
-        recycling(config.get(RECYCLES, ""))
+        parse_reuse_setting(config.get(REUSE_SETTING, ""))
     except ValueError as error:
-        raise BadSource(f"{RECYCLES}: {error}.") from error
+        raise InvalidSource(f"{REUSE_SETTING}: {error}.") from error
     prefixes = tuple(name.split("<")[0] for name in known if "<" in name)
     for name in config:
         if (
             name in known
-            or name in {"role", "zone", "governed", RECYCLES, SETTING}
+            or name in {"role", "zone", "governed", REUSE_SETTING, DROP_SETTING}
             or (prefixes and name.startswith(prefixes))
         ):
             continue
         listed = ", ".join(sorted(known)) or "none"
-        raise BadSource(f"This connector has no setting {name!r}. It has: {listed}.")
+        raise InvalidSource(
+            f"This connector has no setting {name!r}. Available settings: {listed}."
+        )

@@ -1,4 +1,4 @@
-"""The orders behind a number: the facts themselves, page by page."""
+"""List the orders of a KPI value: its facts, with keyset pagination."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from typing import Any, Literal
 import orjson
 from django.db import connection
 
-from visibility.kpi.kpi import Kpi, Unit
-from visibility.kpi.query import Filters, Span
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.query import DaySpan, KpiFilters
 
-Part = Literal["counted", "missed", "excluded"]
-PARTS: tuple[Part, ...] = ("missed", "counted", "excluded")
-# Not a part of its own: counted or missed, but for lines that could not be counted.
-Aside = Literal["aside"]
-ASIDE: Aside = "aside"
-PAGE = 50
-HAS_ASIDE = "excluded = '' AND aside <> '{}'"
+OrderGroup = Literal["counted", "missed", "excluded"]
+ORDER_GROUPS: tuple[OrderGroup, ...] = ("missed", "counted", "excluded")
+# Overlaps the others: counted or missed orders, some of whose lines are excluded.
+Uncountable = Literal["uncountable"]
+UNCOUNTABLE: Uncountable = "uncountable"
+PAGE_SIZE = 50
+HAS_UNCOUNTABLE = "excluded = '' AND uncountable <> '{}'"
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """How much of the number a part of its orders makes up."""
+class GroupTotals:
+    """The totals of one group of orders."""
 
     orders: int = 0
     numerator: Decimal = Decimal(0)
@@ -31,8 +31,8 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """One order and how it counts. `place` goes into `after` for the next page."""
+class KpiOrder:
+    """One order and how it counts. Pass `cursor` as `after` to get the next page."""
 
     order_id: int
     number: str
@@ -46,87 +46,97 @@ class Behind:
     numerator: Decimal | None
     denominator: Decimal | None
     excluded: str
-    aside: Mapping[str, int]
+    uncountable: Mapping[str, int]
 
     @property
-    def place(self) -> str:
-        """Where the page after this row begins."""
+    def cursor(self) -> str:
+        """The cursor of the page after this row."""
         return f"{self.day}~{self.order_id}"
 
 
-def tallies(kpi: Kpi, span: Span, filters: Filters) -> tuple[dict[Part, Tally], dict[str, int]]:
-    """The three parts of the number, and the excluded ones by reason."""
+def group_totals(
+    kpi: Kpi, span: DaySpan, filters: KpiFilters
+) -> tuple[dict[OrderGroup, GroupTotals], dict[str, int]]:
+    """Totals of the missed, counted and excluded orders, and the excluded ones by reason."""
     condition, values = filters.where()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_part(kpi)} AS part, excluded, count(*), coalesce(sum(numerator), 0),
-                coalesce(sum(denominator), 0)
+            SELECT {_group_expression(kpi)} AS part, excluded, count(*),
+                coalesce(sum(numerator), 0), coalesce(sum(denominator), 0)
             FROM visibility_kpifact WHERE kpi = %s AND day BETWEEN %s AND %s {condition}
             GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
-            """,  # noqa: S608  # made of our own column names
+            """,  # noqa: S608  # only own column names
             [kpi.code, span.start, span.end, *values],
         )
         rows = cursor.fetchall()
-    parts: dict[Part, Tally] = {part: Tally() for part in PARTS}
-    for part, _, orders, numerator, denominator in rows:
-        known = parts[part]
-        parts[part] = Tally(
-            known.orders + orders, known.numerator + numerator, known.denominator + denominator
+    groups: dict[OrderGroup, GroupTotals] = {group: GroupTotals() for group in ORDER_GROUPS}
+    for group, _, orders, numerator, denominator in rows:
+        total = groups[group]
+        groups[group] = GroupTotals(
+            total.orders + orders, total.numerator + numerator, total.denominator + denominator
         )
-    return parts, {reason: n for part, reason, n, _, _ in rows if part == "excluded"}
+    return groups, {reason: n for group, reason, n, _, _ in rows if group == "excluded"}
 
 
-def set_aside(kpi: Kpi, span: Span, filters: Filters) -> int:
-    """How many orders count without some of their lines."""
+def count_uncountable_orders(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> int:
+    """The number of orders that count without some of their lines."""
     condition, values = filters.where()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT count(*) FROM visibility_kpifact
-            WHERE kpi = %s AND day BETWEEN %s AND %s AND {HAS_ASIDE} {condition}
-            """,  # noqa: S608  # made of our own column names
+            WHERE kpi = %s AND day BETWEEN %s AND %s AND {HAS_UNCOUNTABLE} {condition}
+            """,  # noqa: S608  # only own column names
             [kpi.code, span.start, span.end, *values],
         )
         return int(cursor.fetchone()[0])
 
 
-def orders(
-    kpi: Kpi, span: Span, filters: Filters, *, part: Part | Aside, reason: str = "", after: str = ""
-) -> list[Behind]:
-    """One page of the orders of a part, newest day first, and one more if there is a next page."""
+def load_order_page(
+    kpi: Kpi,
+    span: DaySpan,
+    filters: KpiFilters,
+    *,
+    group: OrderGroup | Uncountable,
+    reason: str = "",
+    after: str = "",
+) -> list[KpiOrder]:
+    """One page of orders, newest day first, plus one more row if there is a next page."""
     condition, values = filters.where("fact.")
-    wanted, named = f"{_part(kpi)} = %s", [part]
-    if part == ASIDE:
-        wanted, named = HAS_ASIDE, []
+    group_condition, group_values = f"{_group_expression(kpi)} = %s", [group]
+    if group == UNCOUNTABLE:
+        group_condition, group_values = HAS_UNCOUNTABLE, []
     if reason:
-        condition += " AND jsonb_exists(aside, %s)" if part == ASIDE else " AND excluded = %s"
+        condition += (
+            " AND jsonb_exists(uncountable, %s)" if group == UNCOUNTABLE else " AND excluded = %s"
+        )
         values.append(reason)
-    place = _place(after)
-    if place:
+    cursor_values = _decode_cursor(after)
+    if cursor_values:
         condition += " AND (day, fact.order_id) < (%s, %s)"
-        values += place
+        values += cursor_values
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT fact.order_id, coalesce(o.number, ''), coalesce(o.customer_no, ''),
                 coalesce(o.customer_name, ''), coalesce(o.status, ''), coalesce(o.answer, ''),
                 day, fact.channel, fact.warehouse, numerator, denominator, excluded,
-                aside::text
+                uncountable::text
             FROM visibility_kpifact fact
             LEFT JOIN visibility_order o ON o.object_id = fact.order_id
-            WHERE kpi = %s AND day BETWEEN %s AND %s AND {wanted} {condition}
-            ORDER BY day DESC, fact.order_id DESC LIMIT {PAGE + 1}
-            """,  # noqa: S608  # made of our own column names
-            [kpi.code, span.start, span.end, *named, *values],
+            WHERE kpi = %s AND day BETWEEN %s AND %s AND {group_condition} {condition}
+            ORDER BY day DESC, fact.order_id DESC LIMIT {PAGE_SIZE + 1}
+            """,  # noqa: S608  # only own column names
+            [kpi.code, span.start, span.end, *group_values, *values],
         )
         rows: list[list[Any]] = [[*row[:-1], orjson.loads(row[-1])] for row in cursor.fetchall()]
-    return [Behind(*row) for row in rows]
+    return [KpiOrder(*row) for row in rows]
 
 
-def _part(kpi: Kpi) -> str:
-    """SQL that names the part a fact belongs to."""
-    if kpi.unit is Unit.DURATION:
+def _group_expression(kpi: Kpi) -> str:
+    """The SQL expression for the group of a fact."""
+    if kpi.unit is KpiUnit.DURATION:
         limit = kpi.target
         hit = "true" if limit is None else f"numerator <= {Decimal(limit)} * denominator"
     else:
@@ -134,8 +144,8 @@ def _part(kpi: Kpi) -> str:
     return f"CASE WHEN excluded <> '' THEN 'excluded' WHEN {hit} THEN 'counted' ELSE 'missed' END"
 
 
-def _place(after: str) -> list[Any]:
-    """What a page address says; anything unreadable is the first page."""
+def _decode_cursor(after: str) -> list[Any]:
+    """Parse a cursor. An invalid one means the first page."""
     day, _, order = after.partition("~")
     try:
         return [date.fromisoformat(day), int(order)] if order else []
@@ -143,10 +153,10 @@ def _place(after: str) -> list[Any]:
         return []
 
 
-def part_titles(kpi: Kpi) -> Mapping[Part, str]:
-    """What the three parts are called."""
-    if kpi.unit is Unit.DURATION:
-        return {"missed": "Over target", "counted": "Within target", "excluded": "Left out"}
+def group_titles(kpi: Kpi) -> Mapping[OrderGroup, str]:
+    """The titles of the three groups."""
+    if kpi.unit is KpiUnit.DURATION:
+        return {"missed": "Over target", "counted": "Within target", "excluded": "Excluded"}
     if kpi.counted == "orders":
-        return {"missed": "Missed", "counted": "In the numerator", "excluded": "Left out"}
-    return {"missed": "Missed", "counted": "In full", "excluded": "Left out"}
+        return {"missed": "Missed", "counted": "Met", "excluded": "Excluded"}
+    return {"missed": "Missed", "counted": "Filled complete", "excluded": "Excluded"}

@@ -1,23 +1,23 @@
-"""Histograms that can be added up: percentiles of any slice, at a cost that orders do not raise.
+"""Mergeable histograms for percentiles of durations, as in DDSketch.
 
-DDSketch (Masson, Rim, Lee: VLDB 2019): bucket i holds the values from GAMMA^(i-1) to GAMMA^i, each
-told by the one value in the middle, which is at most half a percent from any of them. What is under
-one second is one second.
+DDSketch (Masson, Rim, Lee: VLDB 2019): bucket i counts the values from GAMMA^(i-1) to GAMMA^i. Each
+bucket is represented by its midpoint (relative error <= 0.5 %). Values below 1 s are clamped to
+1 s.
 """
 
 from collections.abc import Collection
 
-from visibility.kpi.kpi import Unit
-from visibility.kpi.registry import shelf
+from visibility.kpi.kpi import KpiUnit
+from visibility.kpi.registry import kpi_registry
 
 GAMMA = 1.01
 
 
-def middle(bucket: int) -> float:
-    """The value a bucket is told by."""
+def bucket_midpoint(bucket: int) -> float:
+    """The value that represents a bucket, in seconds."""
     return 2 * GAMMA**bucket / (GAMMA + 1)
 
 
-def timed() -> Collection[str]:
-    """The numbers that are told by percentiles: a share needs none."""
-    return {code for code, kpi in shelf().items() if kpi.unit is Unit.DURATION}
+def duration_kpis() -> Collection[str]:
+    """The codes of the KPIs that have percentiles: durations only."""
+    return {code for code, kpi in kpi_registry().items() if kpi.unit is KpiUnit.DURATION}

@@ -1,4 +1,4 @@
-"""The base of the KPI shelf: what a number is, and how one order counts in it."""
+"""The base class of KPI definitions: what a KPI measures and how one order counts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,49 +11,50 @@ from typing import ClassVar
 from visibility.timeline import Timeline
 
 
-class Unit(StrEnum):
-    """How a number is read: a share of a whole, or a length of time in seconds per order."""
+class KpiUnit(StrEnum):
+    """The unit of a KPI: a fraction of one, or a duration in seconds per order."""
 
     PERCENT = "percent"
     DURATION = "duration"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """How one order counts: on which day, and its two figures, or why it does not count.
+class KpiMeasurement:
+    """How one order counts: the day, numerator and denominator, or the reason for its exclusion.
 
-    `aside`: how many of its lines could not be counted, by the reason.
+    `uncountable` is the number of excluded lines by reason.
     """
 
     day: date
     numerator: Decimal | None
     denominator: Decimal | None
     excluded: str = ""
-    aside: Mapping[str, int] = field(default_factory=dict)
+    uncountable: Mapping[str, int] = field(default_factory=dict)
 
 
 class Kpi(ABC):
-    """One number over a window.
+    """A KPI over a date range.
 
-    The shelf's rule: a pure function of one order's timeline. The window's number is the sum of
-    the numerators over the sum of the denominators (a duration is told by median and P90 of the
-    orders); no denominator is no value. A changed definition is a new `version`.
+    `measure` must be a pure function of one order's timeline. The value of a date range is the sum
+    of the numerators divided by the sum of the denominators; for a duration, the median and P90 of
+    the orders. Without a denominator there is no value. Increase `version` when a definition
+    changes.
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
-    unit: ClassVar[Unit]
+    unit: ClassVar[KpiUnit]
     version: ClassVar[int]
-    # Grain, population, the day it is attributed to, exclusions: in words a buyer understands.
+    # Unit of count, population, the day an order counts on, and exclusions, in business terms.
     definition: ClassVar[str]
-    # What is counted, for "941 of 1 000 lines" and "312 orders".
+    # The counted noun, as in "941 of 1,000 lines" and "312 orders".
     counted: ClassVar[str]
-    # A share of 0..1, or seconds.
+    # A fraction of 0..1, or seconds.
     target: ClassVar[Decimal | None] = None
     higher_is_better: ClassVar[bool]
-    # Each reason `measure` may give for not counting an order, as a phrase.
+    # A phrase for each exclusion reason that `measure` may return.
     reasons: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
-    def measure(self, timeline: Timeline, zone: str) -> Measured | None:
-        """How the order counts, days being those of `zone`; None while it is too early to say."""
+    def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
+        """How the order counts, with days in time zone `zone`; None while it is too early."""

@@ -1,4 +1,4 @@
-"""How old the orders are that wait for their delivery."""
+"""The age of undelivered orders."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -9,50 +9,50 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from visibility.kpi.query import EVERYTHING, Filters
+from visibility.kpi.query import NO_FILTERS, KpiFilters
 from visibility.kpi.undelivered import Undelivered
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAge:
-    """How old the open orders are: what a cycle time of finished orders can't tell."""
+class BacklogAge:
+    """The number and age of undelivered orders, which cycle time does not include."""
 
     orders: int
     median: timedelta | None
     oldest: timedelta | None
 
 
-def open_age(now: datetime, filters: Filters = EVERYTHING) -> OpenAge:
-    """Age of the orders not yet delivered; half of them are at most as old as the median.
+def backlog_age(now: datetime, filters: KpiFilters = NO_FILTERS) -> BacklogAge:
+    """Count undelivered orders, and compute their median and highest age.
 
-    The cells name the day that holds the median; only that day's orders are looked at.
+    The KPI cells give the day of the median order; only the orders of that day are read.
     """
-    condition, values = filters.cells()
+    condition, values = filters.cell_condition()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT day, orders FROM visibility_kpicell "  # noqa: S608  # our own column names
+            "SELECT day, orders FROM visibility_kpicell "  # noqa: S608  # only own column names
             f"WHERE kpi = %s AND orders > 0 {condition} ORDER BY day DESC",
             [Undelivered.code, *values],
         )
         days = cursor.fetchall()
     if not days:
-        return OpenAge(0, None, None)
+        return BacklogAge(0, None, None)
     up_to = [0, *accumulate(count for _, count in days)]
-    orders, place = up_to[-1], (up_to[-1] - 1) // 2
-    at = bisect_right(up_to, place) - 1
-    middle = _came_in(days[at][0], place - up_to[at], filters)
-    last, left = days[-1]
-    return OpenAge(orders, now - middle, now - _came_in(last, left - 1, filters))
+    orders, median_index = up_to[-1], (up_to[-1] - 1) // 2
+    day_index = bisect_right(up_to, median_index) - 1
+    median_at = _received_at(days[day_index][0], median_index - up_to[day_index], filters)
+    last, last_count = days[-1]
+    return BacklogAge(orders, now - median_at, now - _received_at(last, last_count - 1, filters))
 
 
-def _came_in(day: date, place: int, filters: Filters) -> datetime:
-    """When an order that waits came in, by its place from the day's end.
+def _received_at(day: date, offset: int, filters: KpiFilters) -> datetime:
+    """When the n-th undelivered order of a day was received, counted from the end of the day.
 
-    The cells may be seconds behind the orders: where fewer are left, the first that day, or its
-    begin.
+    The cells may be seconds behind the orders. If the day has fewer orders than they say, use its
+    first order, or the start of the day.
     """
     condition, values = filters.where()
-    begin, end = (
+    start, end = (
         datetime.combine(day + timedelta(days=n), time(), ZoneInfo(settings.TIME_ZONE))
         for n in (0, 1)
     )
@@ -64,8 +64,8 @@ def _came_in(day: date, place: int, filters: Filters) -> datetime:
                     AND ordered_at >= %s AND ordered_at < %s {condition}
                 ORDER BY ordered_at DESC LIMIT %s
             ) later
-            """,  # noqa: S608  # the condition is made of our own column names
-            [begin, begin, end, *values, place + 1],
+            """,  # noqa: S608  # only own column names
+            [start, start, end, *values, offset + 1],
         )
-        found: datetime = cursor.fetchone()[0]
-        return found
+        received_at: datetime = cursor.fetchone()[0]
+        return received_at

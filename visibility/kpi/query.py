@@ -1,4 +1,4 @@
-"""The numbers as pages read them: sums of cells, never of events."""
+"""Read KPI values from the KPI cells: totals, by day, by week and by dimension."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,10 +9,10 @@ from typing import Any, Literal
 from django.db import connection
 
 from visibility.kpi import histogram
-from visibility.kpi.kpi import Kpi, Unit
+from visibility.kpi.kpi import Kpi, KpiUnit
 
-# Fewer orders than this and a share says little.
-THIN = 30
+# A value of fewer orders is statistically unreliable.
+SMALL_SAMPLE = 30
 Dimension = Literal["channel", "warehouse", "customer_group"]
 DIMENSIONS: Mapping[Dimension, str] = {
     "channel": "Channel",
@@ -22,58 +22,60 @@ DIMENSIONS: Mapping[Dimension, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Narrow to one channel, warehouse, customer group; None: all, empty: where it is not known."""
+class KpiFilters:
+    """Channel, warehouse and customer group. None is no filter, "" is an unknown value."""
 
     channel: str | None = None
     warehouse: str | None = None
     customer_group: str | None = None
 
     def where(self, table: str = "") -> tuple[str, list[Any]]:
-        """The condition, for cells and facts alike; `table` where names would be ambiguous."""
-        parts, values = [""], []
+        """The SQL condition and its parameters, for cells and facts; `table` is a prefix."""
+        conditions, values = [""], []
         for name in DIMENSIONS:
             value = getattr(self, name)
             if value is not None:
-                parts.append(f"{table}{name} = %s")
+                conditions.append(f"{table}{name} = %s")
                 values.append(value)
-        return " AND ".join(parts), values
+        return " AND ".join(conditions), values
 
-    def cells(self, by: Collection[str] = ()) -> tuple[str, list[Any]]:
-        """The condition for finished cells, told apart by these dimensions."""
+    def cell_condition(self, by: Collection[str] = ()) -> tuple[str, list[Any]]:
+        """The SQL condition for the cells of the grouping by these dimensions."""
         condition, values = self.where()
-        told = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
-        return f" AND grain = %s{condition}", [_grain(told), *values]
+        dimensions = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
+        return f" AND grouping = %s{condition}", [_grouping(dimensions), *values]
 
 
-def _grain(told: Collection[str]) -> int:
-    """The cells that tell these dimensions apart, and are sums over the others."""
-    return sum(2**bit for bit, name in enumerate(reversed(list(DIMENSIONS))) if name not in told)
+def _grouping(dimensions: Collection[str]) -> int:
+    """The `grouping` bitmask of cells that keep these dimensions and sum over the others."""
+    return sum(
+        2**bit for bit, name in enumerate(reversed(list(DIMENSIONS))) if name not in dimensions
+    )
 
 
-EVERYTHING = Filters()
+NO_FILTERS = KpiFilters()
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Days from `start` to `end`, both counted."""
+class DaySpan:
+    """A range of days; `start` and `end` are included."""
 
     start: date
     end: date
 
     @property
     def days(self) -> int:
-        """How many days."""
+        """The number of days."""
         return (self.end - self.start).days + 1
 
-    def before(self) -> "Span":
-        """The span of the same length just before."""
-        return Span(self.start - timedelta(days=self.days), self.start - timedelta(days=1))
+    def previous(self) -> "DaySpan":
+        """The previous range of the same length."""
+        return DaySpan(self.start - timedelta(days=self.days), self.start - timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """One number and everything it stands on. `value` is None where nothing counts."""
+class KpiSummary:
+    """A KPI value with its population. `value` is None if no order counts."""
 
     value: Decimal | None
     numerator: Decimal
@@ -82,124 +84,130 @@ class Summary:
     median: float | None = None
     p90: float | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
-    # Lines of the counted orders that could not be counted, by the reason.
-    aside: Mapping[str, int] = field(default_factory=dict)
+    # Excluded lines of counted orders, by reason.
+    uncountable: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def left_out(self) -> int:
-        """How many orders are not counted."""
+    def excluded_count(self) -> int:
+        """The number of excluded orders."""
         return sum(self.excluded.values())
 
     @property
-    def thin(self) -> bool:
-        """Whether too few orders stand behind it."""
-        return self.orders < THIN
+    def is_small_sample(self) -> bool:
+        """Whether the value has too few orders to be reliable."""
+        return self.orders < SMALL_SAMPLE
 
-    def headline(self, kpi: Kpi) -> float | None:
-        """The figure the KPI is told by: the share, or the median."""
-        if kpi.unit is Unit.DURATION:
+    def main_value(self, kpi: Kpi) -> float | None:
+        """The main figure of the KPI: the fraction, or the median in seconds."""
+        if kpi.unit is KpiUnit.DURATION:
             return self.median
         return None if self.value is None else float(self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """One slice of a breakdown: its names in the order asked for, and its number."""
+class KpiSlice:
+    """One slice of a breakdown: its dimension values in the requested order, and its value."""
 
     names: tuple[str, ...]
-    summary: Summary
+    summary: KpiSummary
 
 
-NOTHING = Summary(None, Decimal(0), Decimal(0), 0)
+NO_ORDERS = KpiSummary(None, Decimal(0), Decimal(0), 0)
 
 
-def summaries(kpis: Iterable[Kpi], span: Span, filters: Filters = EVERYTHING) -> dict[str, Summary]:
-    """The number of each KPI over a span, and what it leaves out: two queries."""
+def summaries(
+    kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
+) -> dict[str, KpiSummary]:
+    """The value of each KPI over a date range, with exclusions. Two queries."""
     codes = [kpi.code for kpi in kpis]
-    found = {row.names[0]: row.summary for row in _sums(codes, span, filters, ("kpi",))}
-    reasons = _reasons(codes, span, filters)
+    totals = {row.names[0]: row.summary for row in _aggregate_cells(codes, span, filters, ("kpi",))}
+    reasons = _exclusion_counts(codes, span, filters)
     return {
         code: replace(
-            found.get(code, NOTHING),
+            totals.get(code, NO_ORDERS),
             excluded=reasons.get((code, "excluded"), {}),
-            aside=reasons.get((code, "aside"), {}),
+            uncountable=reasons.get((code, "uncountable"), {}),
         )
         for code in codes
     }
 
 
-def summary(kpi: Kpi, span: Span, filters: Filters = EVERYTHING) -> Summary:
-    """The number of one KPI over a span."""
+def summary(kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS) -> KpiSummary:
+    """The value of one KPI over a date range, with exclusions."""
     return summaries([kpi], span, filters)[kpi.code]
 
 
-def daily(
-    kpis: Iterable[Kpi], span: Span, filters: Filters = EVERYTHING
-) -> dict[str, list[tuple[date, Summary]]]:
-    """For each KPI one summary for each day that has any, in order: one query."""
+def daily_summaries(
+    kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
+) -> dict[str, list[tuple[date, KpiSummary]]]:
+    """By KPI code, the value of each day that has orders, in order. One query."""
     codes = [kpi.code for kpi in kpis]
-    found: dict[str, list[tuple[date, Summary]]] = {code: [] for code in codes}
-    for row in _sums(codes, span, filters, ("kpi", "day")):
-        found[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
-    return found
+    by_code: dict[str, list[tuple[date, KpiSummary]]] = {code: [] for code in codes}
+    for row in _aggregate_cells(codes, span, filters, ("kpi", "day")):
+        by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
+    return by_code
 
 
 def by_week(
-    kpi: Kpi, span: Span, dimension: Dimension, filters: Filters = EVERYTHING
-) -> list[tuple[str, date, Summary]]:
-    """One summary for each value of a dimension and week (its Monday), in order."""
-    rows = _sums([kpi.code], span, filters, (dimension, "date_trunc('week', day)::date"))
+    kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiFilters = NO_FILTERS
+) -> list[tuple[str, date, KpiSummary]]:
+    """The value of each dimension value and week (its Monday), in order."""
+    rows = _aggregate_cells([kpi.code], span, filters, (dimension, "date_trunc('week', day)::date"))
     return [(row.names[0], date.fromisoformat(row.names[1]), row.summary) for row in rows]
 
 
 def breakdown(
-    kpi: Kpi, span: Span, dimensions: Sequence[Dimension], filters: Filters = EVERYTHING
-) -> list[Slice]:
-    """The number of each slice."""
-    return _sums([kpi.code], span, filters, dimensions)
+    kpi: Kpi, span: DaySpan, dimensions: Sequence[Dimension], filters: KpiFilters = NO_FILTERS
+) -> list[KpiSlice]:
+    """The value of each slice."""
+    return _aggregate_cells([kpi.code], span, filters, dimensions)
 
 
-def classes(
-    kpi: Kpi, span: Span, filters: Filters = EVERYTHING, *, width: float, count: int
+def duration_histogram(
+    kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS, *, width: float, count: int
 ) -> list[int]:
-    """How many orders have a value in each class of `width`; the last class takes all above."""
-    condition, values = filters.cells()
+    """Order counts in classes of `width` seconds; the last class includes all higher values."""
+    condition, values = filters.cell_condition()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT bucket, sum(n)::int
             FROM visibility_kpicell, unnest(buckets, counts) AS h (bucket, n)
             WHERE kpi = %s AND day BETWEEN %s AND %s {condition} GROUP BY bucket
-            """,  # noqa: S608  # the condition is made of our own column names
+            """,  # noqa: S608  # only own column names
             [kpi.code, span.start, span.end, *values],
         )
         rows = cursor.fetchall()
-    found = [0] * count
+    counts = [0] * count
     for bucket, orders in rows:
-        found[min(int(histogram.middle(bucket) / width), count - 1)] += orders
-    return found
+        counts[min(int(histogram.bucket_midpoint(bucket) / width), count - 1)] += orders
+    return counts
 
 
-def choices(span: Span) -> dict[Dimension, list[str]]:
-    """The values each dimension has in a span."""
+def dimension_values(span: DaySpan) -> dict[Dimension, list[str]]:
+    """The values of each dimension in a date range."""
     with connection.cursor() as cursor:
         cursor.execute(
             " UNION ".join(
-                f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # our own names
-                f"WHERE grain = {_grain({name})} AND day BETWEEN %s AND %s"
+                f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
+                f"WHERE grouping = {_grouping({name})} AND day BETWEEN %s AND %s"
                 for name in DIMENSIONS
             ),
             [span.start, span.end] * len(DIMENSIONS),
         )
         rows = cursor.fetchall()
-    return {name: sorted(value for told, value in rows if told == name) for name in DIMENSIONS}
+    return {
+        name: sorted(value for dimension, value in rows if dimension == name) for name in DIMENSIONS
+    }
 
 
-def _sums(codes: Sequence[str], span: Span, filters: Filters, by: Sequence[str]) -> list[Slice]:
-    """Cells added up by columns (of our own naming). Percentiles are those of the orders."""
-    condition, values = filters.cells(by)
-    columns = ", ".join(f"({name})::text AS k{place}" for place, name in enumerate(by))
-    keys = ", ".join(f"k{place}" for place in range(len(by)))
+def _aggregate_cells(
+    codes: Sequence[str], span: DaySpan, filters: KpiFilters, by: Sequence[str]
+) -> list[KpiSlice]:
+    """Sum cells by the SQL expressions `by`. Percentiles are those of the orders."""
+    condition, values = filters.cell_condition(by)
+    columns = ", ".join(f"({name})::text AS k{index}" for index, name in enumerate(by))
+    keys = ", ".join(f"k{index}" for index in range(len(by)))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -224,11 +232,11 @@ def _sums(codes: Sequence[str], span: Span, filters: Filters, by: Sequence[str])
             )
             SELECT {keys}, orders, numerator, denominator, half, most
             FROM added LEFT JOIN ranked USING ({keys}) ORDER BY {keys}
-            """,  # noqa: S608  # columns and condition are made of our own names
+            """,  # noqa: S608  # only own column names
             [list(codes), span.start, span.end, *values],
         )
         rows = cursor.fetchall()
-    return [Slice(tuple(row[: len(by)]), _summary(*row[len(by) :])) for row in rows]
+    return [KpiSlice(tuple(row[: len(by)]), _summary(*row[len(by) :])) for row in rows]
 
 
 def _summary(
@@ -237,32 +245,32 @@ def _summary(
     denominator: Decimal,
     half: int | None,
     most: int | None,
-) -> Summary:
+) -> KpiSummary:
     value = numerator / denominator if denominator else None
-    median, p90 = (None if at is None else histogram.middle(at) for at in (half, most))
-    return Summary(value, numerator, denominator, int(orders), median, p90)
+    median, p90 = (None if at is None else histogram.bucket_midpoint(at) for at in (half, most))
+    return KpiSummary(value, numerator, denominator, int(orders), median, p90)
 
 
-def _reasons(
-    codes: Sequence[str], span: Span, filters: Filters
+def _exclusion_counts(
+    codes: Sequence[str], span: DaySpan, filters: KpiFilters
 ) -> dict[tuple[str, str], dict[str, int]]:
-    """By KPI, and `excluded` or `aside`: how many orders, or lines, for which reason."""
-    condition, values = filters.cells()
+    """Counts by reason, for each (KPI code, `excluded` or `uncountable`)."""
+    condition, values = filters.cell_condition()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT kpi, what, reason, sum(n::int)
             FROM visibility_kpicell CROSS JOIN LATERAL (
                 SELECT 'excluded' AS what, * FROM jsonb_each_text(excluded) AS e (reason, n)
-                UNION ALL SELECT 'aside', * FROM jsonb_each_text(aside)
+                UNION ALL SELECT 'uncountable', * FROM jsonb_each_text(uncountable)
             ) counted
             WHERE kpi = ANY(%s) AND day BETWEEN %s AND %s {condition}
             GROUP BY kpi, what, reason ORDER BY kpi, what, 4 DESC, reason
-            """,  # noqa: S608  # the condition is made of our own column names
+            """,  # noqa: S608  # only own column names
             [list(codes), span.start, span.end, *values],
         )
         rows = cursor.fetchall()
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for code, what, reason, count in rows:
-        found.setdefault((code, what), {})[reason] = int(count)
-    return found
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for code, group, reason, count in rows:
+        counts.setdefault((code, group), {})[reason] = int(count)
+    return counts

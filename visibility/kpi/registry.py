@@ -1,22 +1,22 @@
-"""The KPIs on the shelf, loaded once."""
+"""Load the KPI definitions once per process."""
 
 from collections.abc import Mapping
 from functools import cache
 
-from connectors.sdk.registry import load
+from connectors.sdk.registry import load_plugins
 from visibility.kpi import definitions
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.undelivered import Undelivered
 
 
 @cache
-def shelf() -> Mapping[str, Kpi]:
-    """Every KPI by its code, in the order of the titles."""
-    found = {code: kind() for code, kind in load(definitions, Kpi, "code").items()}
-    return dict(sorted(found.items(), key=lambda item: item[1].title))
+def kpi_registry() -> Mapping[str, Kpi]:
+    """Every KPI by its code, sorted by title."""
+    kpis = {code: kind() for code, kind in load_plugins(definitions, Kpi, "code").items()}
+    return dict(sorted(kpis.items(), key=lambda item: item[1].title))
 
 
 @cache
-def measured() -> Mapping[str, Kpi]:
-    """Everything that orders are counted in: the shelf, and the stock that stands beside it."""
-    return {**shelf(), Undelivered.code: Undelivered()}
+def measured_kpis() -> Mapping[str, Kpi]:
+    """Every KPI for which facts are written: all of `shelf()` and the backlog."""
+    return {**kpi_registry(), Undelivered.code: Undelivered()}

@@ -1,33 +1,33 @@
-"""Orders that wait for their delivery, counted by the day they came in."""
+"""The backlog: undelivered orders by the day they were received."""
 
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, Measured, Unit
+from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import MilestoneCode, Timeline
 
 
 class Undelivered(Kpi):
-    """A stock, not a flow: it is on no page of its own, and stands beside the cycle time."""
+    """Undelivered orders. A stock, not a flow: shown next to the cycle time, not as a KPI."""
 
     code = "undelivered"
-    title = "Orders not yet delivered"
-    unit = Unit.PERCENT
+    title = "Undelivered orders"
+    unit = KpiUnit.PERCENT
     version = 1
     definition = (
-        "Open orders of which not everything is delivered, by the day they were received, in the "
-        "organisation's time zone. Orders without a time of receipt are left out."
+        "Open orders that are not fully delivered, by the day they were received, in the "
+        "organization's time zone. Orders without a receipt time are excluded."
     )
     counted = "orders"
     higher_is_better = False
 
-    def measure(self, timeline: Timeline, zone: str) -> Measured | None:
-        """One, for as long as the order waits."""
-        received = timeline.when(MilestoneCode.RECEIVED)
+    def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
+        """Count 1 while the order is open and not fully delivered."""
+        received = timeline.reached_at(MilestoneCode.RECEIVED)
         if (
             received is None
             or not timeline.is_open
-            or timeline.completed(MilestoneCode.DELIVERED) is not None
+            or timeline.completed_at(MilestoneCode.DELIVERED) is not None
         ):
             return None
-        return Measured(received.astimezone(ZoneInfo(zone)).date(), Decimal(1), Decimal(1))
+        return KpiMeasurement(received.astimezone(ZoneInfo(zone)).date(), Decimal(1), Decimal(1))

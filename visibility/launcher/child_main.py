@@ -1,4 +1,7 @@
-"""Runs a Python module that ends when the supervisor does: `child <module> [arguments]`."""
+"""Run a Python module that exits together with the supervisor.
+
+Usage: `python -m visibility.launcher.child_main MODULE [ARGUMENT ...]`
+"""
 
 import os
 import runpy
@@ -7,12 +10,12 @@ import sys
 import threading
 import time
 
-PIPE = "VISIBILITY_PARENT_PIPE"
+PARENT_PIPE_VARIABLE = "VISIBILITY_PARENT_PIPE"
 GRACE_SECONDS = 3
 
 
-def follow(pipe: int) -> None:
-    """The supervisor alone holds the other end: end of file means that it is gone."""
+def exit_with_parent(pipe: int) -> None:
+    """Terminate this process at end of file: only the supervisor holds the pipe's other end."""
     while os.read(pipe, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -21,11 +24,11 @@ def follow(pipe: int) -> None:
 
 
 def main() -> None:
-    """Follow the pipe in a thread, and become the module."""
-    pipe = os.environ.pop(PIPE, None)
+    """Watch the pipe in a thread and run the module."""
+    pipe = os.environ.pop(PARENT_PIPE_VARIABLE, None)
     if pipe is not None:
         os.set_inheritable(int(pipe), False)
-        threading.Thread(target=follow, args=(int(pipe),), daemon=True).start()
+        threading.Thread(target=exit_with_parent, args=(int(pipe),), daemon=True).start()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

@@ -1,4 +1,4 @@
-"""One running instance per data folder: its lock, its address, and how other commands find it."""
+"""The running instance of a data folder: its lock, and how other commands connect to it."""
 
 import fcntl
 import json
@@ -12,24 +12,24 @@ from typing import TextIO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Commands that read code and files only, so that they work before anything was started.
-OFFLINE = {
+# Commands that only read code and files. They work without a running instance.
+OFFLINE_COMMANDS = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",
-    "makemessages", "makemigrations", "spectacular", "startapp", "version",
+    "lock_migrations", "makemessages", "makemigrations", "spectacular", "startapp", "version",
 }  # fmt: skip
 
 
-class Running(Exception):
-    """Another process holds the data folder."""
+class AlreadyRunning(Exception):
+    """Another process has locked the data folder."""
 
 
-def default_data() -> Path:
-    """`DATA_DIR`, or `var` in the checkout."""
+def default_data_folder() -> Path:
+    """`DATA_DIR`, or else the folder `var` in the checkout."""
     return Path(os.environ.get("DATA_DIR") or CHECKOUT / "var")
 
 
-class Claim:
-    """The lock of a data folder; the kernel frees it however its holder ends."""
+class InstanceLock:
+    """The lock of a data folder. The kernel releases it however the process ends."""
 
     def __init__(self, data: Path) -> None:
         self._file = _open_lock(data / "lock")
@@ -39,11 +39,11 @@ class Claim:
                 break
             except BlockingIOError:
                 if attempt == 4:
-                    raise Running(_describe(self._file)) from None
+                    raise AlreadyRunning(_describe_holder(self._file)) from None
                 time.sleep(0.1)
 
-    def tell(self, url: str) -> None:
-        """Note who holds the folder, for whoever comes second."""
+    def record_holder(self, url: str) -> None:
+        """Write this process and its URL to the lock file, for the message of a second start."""
         self._file.seek(0)
         self._file.truncate()
         self._file.write(json.dumps({"pid": os.getpid(), "url": url}))
@@ -52,17 +52,17 @@ class Claim:
 
 def _open_lock(path: Path) -> TextIO:
     try:
-        # When root starts, the servers' account passes through; nobody else looks inside.
+        # Under root, the servers' account must be able to enter; nobody else may list the content.
         path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     except OSError as error:
         raise SystemExit(
-            f"The data folder {path.parent} cannot be used ({error.strerror}): give another one "
-            "with --data, or start as the user it belongs to."
+            f"Cannot use the data folder {path.parent} ({error.strerror}). Choose another one "
+            "with --data, or run the command as the folder's owner."
         ) from error
 
 
-def _describe(file: TextIO) -> str:
+def _describe_holder(file: TextIO) -> str:
     try:
         holder = json.loads(file.read())
         return f"already running: {holder['url']} (process {holder['pid']})"
@@ -71,19 +71,19 @@ def _describe(file: TextIO) -> str:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Only its owner reads it, and it is never there by half."""
+    """Write a file atomically, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    temporary.replace(path)
 
 
-def secret_key(data: Path) -> Path:
-    """The file that holds the data folder's key; made on the first start."""
+def secret_key_file(data: Path) -> Path:
+    """The file with the data folder's secret key; created on the first start."""
     path = data / "secret.key"
     if not path.is_file():
         write_private(path, secrets.token_urlsafe(48) + "\n")
@@ -91,76 +91,86 @@ def secret_key(data: Path) -> Path:
 
 
 def publish(data: Path, environment: dict[str, str]) -> None:
-    """Let other commands find this instance."""
+    """Write the environment of this instance to a file where other commands find it."""
     content = {**environment, "pid": os.getpid()}
     write_private(data / "run" / "instance.json", json.dumps(content, indent=1))
 
 
-def withdraw(data: Path) -> None:
-    """The instance is gone."""
+def unpublish(data: Path) -> None:
+    """Delete the file that `publish` wrote."""
     (data / "run" / "instance.json").unlink(missing_ok=True)
 
 
-def find(data: Path) -> dict[str, str] | None:
-    """The environment of the instance that runs on `data`, if one does."""
+def find_running(data: Path) -> dict[str, str] | None:
+    """The environment of the instance that runs on `data`, or None."""
     path = data / "run" / "instance.json"
     try:
-        found = json.loads(path.read_text())
-        os.kill(int(found.pop("pid")), 0)
+        environment = json.loads(path.read_text())
+        os.kill(int(environment.pop("pid")), 0)
     except PermissionError:
-        raise SystemExit(f"{path} belongs to another user: run this as that user.") from None
+        raise SystemExit(
+            f"{path} belongs to another user. Run this command as that user."
+        ) from None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return {str(name): str(value) for name, value in found.items()}
+    return {str(name): str(value) for name, value in environment.items()}
 
 
-def connect(argv: list[str]) -> list[str]:
-    """Point this process at the running instance; `argv` without our own option."""
-    data, rest = _take_data(argv)
+def connect_to_instance(argv: list[str]) -> list[str]:
+    """Set the environment of the running instance; return `argv` without the option `--data`.
+
+    Raises:
+        SystemExit: the command needs a database and no instance runs.
+    """
+    data, arguments = _pop_data_option(argv)
     os.environ["DATA_DIR"] = str(data)
-    command = rest[1] if len(rest) > 1 else "help"
+    command = arguments[1] if len(arguments) > 1 else "help"
     if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
-        return rest
-    found = find(data)
-    if found is not None:
-        os.environ.update({**found, **_chosen()})
-    elif _offline(command, rest):
-        _go_offline(data)
+        return arguments
+    environment = find_running(data)
+    if environment is not None:
+        os.environ.update({**environment, **_caller_overrides()})
+    elif _works_offline(command, arguments):
+        _use_offline_addresses(data)
     else:
         raise SystemExit(
-            f"Nothing is running on {data}, and `{command}` needs the database: start it with "
-            "`python3 manage.py up`, name its folder with --data, or set DATABASE_URL."
+            f"`{command}` needs the database, but no instance runs on {data}. Start one with "
+            "`python3 manage.py up`, choose its folder with --data, or set DATABASE_URL."
         )
-    return rest
+    return arguments
 
 
-def _chosen() -> dict[str, str]:
-    """What the caller set stands above what the instance runs with."""
+def _caller_overrides() -> dict[str, str]:
+    """Variables of the caller that override those of the instance."""
     return {name: os.environ[name] for name in ("PUBLIC_URL", "DEMO") if name in os.environ}
 
 
-def _take_data(argv: list[str]) -> tuple[Path, list[str]]:
-    rest: list[str] = []
-    data = default_data()
-    words = iter(argv)
-    for word in words:
-        if word == "--data":
-            data = Path(next(words, "") or sys.exit("--data needs a folder."))
-        elif word.startswith("--data="):
-            data = Path(word.partition("=")[2])
+def _pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:
+    remaining: list[str] = []
+    data = default_data_folder()
+    arguments = iter(argv)
+    for argument in arguments:
+        if argument == "--data":
+            data = Path(next(arguments, "") or sys.exit("--data needs a folder."))
+        elif argument.startswith("--data="):
+            data = Path(argument.partition("=")[2])
         else:
-            rest.append(word)
-    return data.absolute(), rest
+            remaining.append(argument)
+    return data.absolute(), remaining
 
 
-def _offline(command: str, rest: list[str]) -> bool:
-    """Whether the command needs no database: trying a payload stores nothing."""
-    asks = command.startswith("-") or bool({"-h", "--help"} & set(rest))
-    return asks or command in OFFLINE or (command == "source" and rest[2:3] == ["try"])
+def _works_offline(command: str, arguments: list[str]) -> bool:
+    """Return whether the command works without a database. `source try` stores nothing."""
+    wants_help = command.startswith("-") or bool({"-h", "--help"} & set(arguments))
+    return (
+        wants_help
+        or command in OFFLINE_COMMANDS
+        or (command == "source" and arguments[2:3] == ["try"])
+    )
 
 
-def _go_offline(data: Path) -> None:
-    """Addresses where nothing answers: a command without a database must not find a stranger's."""
+def _use_offline_addresses(data: Path) -> None:
+    """Set server addresses that do not exist, so that the command cannot reach other servers."""
     os.environ["DATABASE_URL"] = "postgresql://nobody@/none?host=/nonexistent"
     os.environ.setdefault("REDIS_URL", "unix:///nonexistent/valkey.sock")
     if not (data / "secret.key").is_file() and "SECRET_KEY_FILE" not in os.environ:

@@ -1,4 +1,4 @@
-"""Where the embedded servers keep their state, which must be reachable for their account."""
+"""Choose folders for the embedded servers that the servers' account can reach."""
 
 import hashlib
 import os
@@ -9,81 +9,96 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visibility.launcher.binaries import (
-    Account,
-    Binaries,
-    Unusable,
-    copied,
-    find,
-    reaches,
+    ServerAccount,
+    ServerPrograms,
+    StartError,
+    can_enter,
+    copy_programs,
+    find_programs,
     server_account,
 )
 
-# A UNIX socket's path holds 103 bytes on macOS, 107 on Linux.
-LONGEST_SOCKET = 80
-OURS = ("pg", "pg.new", "pg.password", "run", "log", "sock", "static", "mail", "mode", "secret.key")
+# The path of a UNIX socket is limited to 103 bytes on macOS and 107 on Linux.
+MAX_SOCKET_PATH = 80
+OWNED_NAMES = (
+    "pg",
+    "pg.new",
+    "pg.password",
+    "run",
+    "log",
+    "sock",
+    "static",
+    "mail",
+    "mode",
+    "secret.key",
+)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Folders, programs and account of one pair of servers."""
+class ServerLayout:
+    """Folders, programs and account of the embedded servers; no account means the current user."""
 
-    state: Path
-    sockets: Path
-    binaries: Binaries
-    account: Account | None
+    state_folder: Path
+    socket_folder: Path
+    programs: ServerPrograms
+    account: ServerAccount | None
 
     @property
-    def pg(self) -> Path:
+    def postgres_data(self) -> Path:
         """PostgreSQL's data folder."""
-        return self.state / "pg"
+        return self.state_folder / "pg"
 
     @property
     def valkey_socket(self) -> Path:
-        """Where Valkey listens."""
-        return self.sockets / "valkey.sock"
+        """The socket that Valkey listens on."""
+        return self.socket_folder / "valkey.sock"
 
 
-def settle(data: Path, *, postgres: bool = True, valkey: bool = True) -> Place:
-    """Make the folders, here or where the servers' account can reach them."""
+def prepare_layout(data: Path, *, postgres: bool = True, valkey: bool = True) -> ServerLayout:
+    """Create the folders in `data`, or in `/var/lib` if the servers' account cannot reach `data`.
+
+    Raises:
+        StartError: a folder cannot be used, or a requested server is not installed.
+    """
     account = server_account()
-    binaries = find(postgres=postgres, valkey=valkey)
-    state = data
-    if account is not None and not _all_reachable(account, data, binaries):
-        state = _state_elsewhere(data, account)
-        if not _reachable_programs(account, binaries):
-            binaries = copied(binaries, state)
-    sockets = _socket_folder(state)
-    _private(sockets, account)
-    return Place(state, sockets, binaries, account)
+    programs = find_programs(postgres=postgres, valkey=valkey)
+    state_folder = data
+    if account is not None and not _all_reachable(account, data, programs):
+        state_folder = _create_fallback_state_folder(data, account)
+        if not _programs_reachable(account, programs):
+            programs = copy_programs(programs, state_folder)
+    socket_folder = _socket_folder(state_folder)
+    _create_private_folder(socket_folder, account)
+    return ServerLayout(state_folder, socket_folder, programs, account)
 
 
-def _all_reachable(account: Account, data: Path, binaries: Binaries) -> bool:
+def _all_reachable(account: ServerAccount, data: Path, programs: ServerPrograms) -> bool:
     return (
-        not _elsewhere(data).is_dir()
-        and _reachable_programs(account, binaries)
-        and reaches(account, data)
+        not _fallback_state_folder(data).is_dir()
+        and _programs_reachable(account, programs)
+        and can_enter(account, data)
     )
 
 
-def _reachable_programs(account: Account, binaries: Binaries) -> bool:
-    folders = (binaries.postgres, binaries.valkey.parent)
-    return all(reaches(account, folder) for folder in folders if folder != Path())
+def _programs_reachable(account: ServerAccount, programs: ServerPrograms) -> bool:
+    folders = (programs.postgres_folder, programs.valkey_program.parent)
+    return all(can_enter(account, folder) for folder in folders if folder != Path())
 
 
-def _elsewhere(data: Path) -> Path:
+def _fallback_state_folder(data: Path) -> Path:
     return Path("/var/lib") / f"visibility-{_short_hash(data)}"
 
 
-def _state_elsewhere(data: Path, account: Account) -> Path:
+def _create_fallback_state_folder(data: Path, account: ServerAccount) -> Path:
     if (data / "pg").is_dir():
-        raise Unusable(
-            f"The account {account.name}, which runs PostgreSQL when root starts it, cannot reach "
-            f"{data}: make its parent folders and the checkout passable for it."
+        raise StartError(
+            f"PostgreSQL runs as the account {account.name}, because root started it, and that "
+            f"account cannot reach {data}. Give it access to the parent folders and the checkout."
         )
-    state = _elsewhere(data)
-    state.mkdir(parents=True, exist_ok=True)
-    state.chmod(0o755)
-    return state
+    state_folder = _fallback_state_folder(data)
+    state_folder.mkdir(parents=True, exist_ok=True)
+    state_folder.chmod(0o755)
+    return state_folder
 
 
 def _short_hash(path: Path) -> str:
@@ -92,34 +107,34 @@ def _short_hash(path: Path) -> str:
 
 def _socket_folder(state: Path) -> Path:
     inside = state / "sock"
-    if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET:
+    if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) <= MAX_SOCKET_PATH:
         return inside
     return Path(tempfile.gettempdir()) / f"vis-{os.getuid()}-{_short_hash(state)}"
 
 
-def _private(folder: Path, account: Account | None) -> None:
-    """A folder of the servers' account alone; one that a stranger made first is refused."""
+def _create_private_folder(folder: Path, account: ServerAccount | None) -> None:
+    """Create a folder for the servers' account only; reject one that another user created."""
     owner = account.uid if account else os.geteuid()
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {owner, os.geteuid()}:
-            raise Unusable(f"{folder} belongs to somebody else; remove it.") from None
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {owner, os.geteuid()}:
+            raise StartError(f"{folder} belongs to another user. Remove it.") from None
     folder.chmod(0o700)
-    give(folder, account)
+    assign_owner(folder, account)
 
 
-def give(path: Path, account: Account | None) -> None:
-    """Hand a file or folder to the servers' account."""
+def assign_owner(path: Path, account: ServerAccount | None) -> None:
+    """Change the owner to the servers' account, if there is one."""
     if account is not None:
         os.chown(path, account.uid, account.gid)
 
 
-def empty(data: Path) -> None:
-    """Forget everything that was ever stored, and touch nothing that is not ours."""
-    for folder in (data, _elsewhere(data)):
-        for name in OURS:
+def delete_all_data(data: Path) -> None:
+    """Delete all stored data. Other files in the folder stay."""
+    for folder in (data, _fallback_state_folder(data)):
+        for name in OWNED_NAMES:
             path = folder / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""The processes of the product, in the order in which they start."""
+"""The product's processes and their start order."""
 
 import hashlib
 import signal
@@ -8,40 +8,45 @@ from datetime import timedelta
 from pathlib import Path
 
 from visibility.launcher.instance import CHECKOUT
-from visibility.launcher.process import Child, python
+from visibility.launcher.process import ChildProcess, python_command
 
-# glibc keeps an arena of freed memory for each thread; two are enough for three threads of Python.
-ENVIRONMENT: Mapping[str, str] = {"MALLOC_ARENA_MAX": "2"}
-WORKER = (
+# glibc keeps an arena of freed memory per thread. Two are enough for three Python threads.
+PROCESS_ENVIRONMENT: Mapping[str, str] = {"MALLOC_ARENA_MAX": "2"}
+WORKER_COMMAND = (
     *("celery", "-A", "visibility.celery:app", "worker", "--pool", "threads"),
     *("--concurrency", "3", "--queues", "throughline,master"),
     *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
 )
 
 
-def web(host: str, port: int) -> tuple[str, ...]:
-    """The web server's words, here and in containers."""
+def web_command(host: str, port: int) -> tuple[str, ...]:
+    """The command line of the web server, here and in containers."""
     return (
         *("uvicorn", "visibility.asgi:application", "--host", host, "--port", str(port)),
         *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
-        *("--http", "visibility.web.intake.uvicorn_protocol:Protocol", "--ws", "websockets"),
-        # A message is shorter than what compressing it would cost each socket in memory.
+        *(
+            "--http",
+            "visibility.web.intake.uvicorn_protocol:HeaderTimeoutProtocol",
+            "--ws",
+            "websockets",
+        ),
+        # Messages are short, and compression would cost memory for each socket.
         *("--ws-per-message-deflate", "false"),
         *("--timeout-graceful-shutdown", "5"),
     )
 
 
-def scheduler(schedule: str) -> tuple[str, ...]:
-    """The scheduler's words; `schedule` is the file it keeps its times in."""
+def scheduler_command(schedule_file: str) -> tuple[str, ...]:
+    """The command line of the scheduler; `schedule_file` stores its last run times."""
     return (
-        *("celery", "-A", "visibility.celery:bells", "beat"),
-        *("--schedule", schedule, "--loglevel", "WARNING"),
+        *("celery", "-A", "visibility.celery:scheduler_app", "beat"),
+        *("--schedule", schedule_file, "--loglevel", "WARNING"),
     )
 
 
 @dataclass(frozen=True)
-class Start:
-    """What one start was asked for."""
+class StartOptions:
+    """The options of one start."""
 
     data: Path
     port: int
@@ -50,79 +55,90 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Steps that end, then processes that stay, then those that need the pages."""
+class ProcessPlan:
+    """Setup steps, then services, then processes that need the web server.
 
-    steps: tuple[tuple[Child, ...], ...]
-    stay: tuple[Child, ...]
-    after_ready: tuple[Child, ...] = ()
-    probe: str = "/readyz"
+    The children of one step run at the same time.
+    """
+
+    setup_steps: tuple[tuple[ChildProcess, ...], ...]
+    services: tuple[ChildProcess, ...]
+    after_ready: tuple[ChildProcess, ...] = ()
+    probe_path: str = "/readyz"
 
 
-def product(start: Start) -> Plan:
-    """The whole product."""
+def product_plan(start: StartOptions) -> ProcessPlan:
+    """The plan for all processes of the product."""
 
     def child(
-        name: str, *words: str, speaks: bool = False, once: bool = False, patience: int = 10
-    ) -> Child:
-        return Child(
+        name: str,
+        *arguments: str,
+        output_to_terminal: bool = False,
+        is_setup_step: bool = False,
+        stop_seconds: int = 10,
+    ) -> ChildProcess:
+        return ChildProcess(
             name,
-            python(*words),
-            environment={**ENVIRONMENT, **start.environment},
+            python_command(*arguments),
+            environment={**PROCESS_ENVIRONMENT, **start.environment},
             folder=CHECKOUT,
-            speaks=speaks,
-            once=once,
-            patience=timedelta(seconds=patience),
+            output_to_terminal=output_to_terminal,
+            is_setup_step=is_setup_step,
+            stop_timeout=timedelta(seconds=stop_seconds),
         )
 
-    prepare = [
-        child("migrate", "django", "migrate", "--skip-checks", "--verbosity", "0", once=True)
+    first_step = [
+        child(
+            "migrate", "django", "migrate", "--skip-checks", "--verbosity", "0", is_setup_step=True
+        )
     ]
     if not static_is_current(start.data):
-        words = ("collectstatic", "--noinput", "--verbosity", "0")
-        prepare.append(child("collectstatic", "django", *words, once=True))
-    steps = [tuple(prepare)]
+        collectstatic = ("collectstatic", "--noinput", "--verbosity", "0")
+        first_step.append(child("collectstatic", "django", *collectstatic, is_setup_step=True))
+    steps = [tuple(first_step)]
     if start.demo:
-        steps.append((child("demo", "django", "demo", speaks=True, once=True),))
-    simulator = Child(
+        steps.append(
+            (child("demo", "django", "demo", output_to_terminal=True, is_setup_step=True),)
+        )
+    simulator = ChildProcess(
         "simulator",
-        python("django", "simulate", "--live"),
+        python_command("django", "simulate", "--live"),
         environment=start.environment,
         folder=CHECKOUT,
-        speaks=True,
-        may_end=True,
+        output_to_terminal=True,
+        may_exit=True,
         stop_signal=signal.SIGTERM,
     )
-    return Plan(
-        steps=tuple(steps),
-        stay=(
-            child("web", *web("127.0.0.1", start.port)),
-            child("worker", *WORKER, patience=15),
-            child("scheduler", *scheduler(str(start.data / "run" / "beat"))),
+    return ProcessPlan(
+        setup_steps=tuple(steps),
+        services=(
+            child("web", *web_command("127.0.0.1", start.port)),
+            child("worker", *WORKER_COMMAND, stop_seconds=15),
+            child("scheduler", *scheduler_command(str(start.data / "run" / "beat"))),
         ),
         after_ready=(simulator,) if start.demo else (),
     )
 
 
 def static_is_current(data: Path) -> bool:
-    """Whether the collected files are those of this checkout."""
+    """Return whether the collected static files match this checkout."""
     stamp = data / "run" / "static.stamp"
     manifest = data / "static" / "staticfiles.json"
     return manifest.is_file() and stamp.is_file() and stamp.read_text() == _static_stamp()
 
 
-def note_static(data: Path) -> None:
-    """The files were collected."""
+def record_static_stamp(data: Path) -> None:
+    """Record that the current static files were collected."""
     (data / "run" / "static.stamp").write_text(_static_stamp())
 
 
 def _static_stamp() -> str:
-    """Names, sizes and times of our files; the lock stands for those of others."""
+    """A digest of names, sizes and times. The lock file represents the packages' static files."""
     digest = hashlib.sha256()
     lock = CHECKOUT / "requirements.lock"
     settings = CHECKOUT / "visibility" / "settings.py"
-    own = (path for path in (CHECKOUT / "static").rglob("*") if path.is_file())
-    for path in sorted([lock, settings, *own]):
-        found = path.stat()
-        digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    static_files = (path for path in (CHECKOUT / "static").rglob("*") if path.is_file())
+    for path in sorted([lock, settings, *static_files]):
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -1,49 +1,57 @@
-"""The port of the pages: the one that was asked for, or the next free one."""
+"""Choose the web server's port: the requested one, or the first free one."""
 
 import socket
 import sys
 from dataclasses import dataclass
 
-from visibility.launcher.binaries import Unusable
-from visibility.launcher.supervisor import say
+from visibility.launcher.binaries import StartError
+from visibility.launcher.supervisor import print_line
 
 DEFAULT_PORT = 8000
-MOST_PORTS = 100
+PORTS_TO_TRY = 100
 
 
 @dataclass(frozen=True)
-class Port:
-    """A free port; `hold` keeps other instances that are just starting away from it."""
+class ClaimedPort:
+    """A free port. `reservation` reserves it among instances that start at the same time."""
 
     number: int
-    hold: socket.socket
+    reservation: socket.socket
 
 
-def claim(asked: int | None) -> Port:
-    """Take a port until this process ends."""
-    first = asked or DEFAULT_PORT
-    last = asked or DEFAULT_PORT + MOST_PORTS - 1
+def claim_port(requested: int | None) -> ClaimedPort:
+    """Reserve a port until this process ends.
+
+    Raises:
+        StartError: the requested port is taken, or no port is free.
+    """
+    first = requested or DEFAULT_PORT
+    last = requested or DEFAULT_PORT + PORTS_TO_TRY - 1
     for number in range(first, last + 1):
-        hold = _hold(number)
-        if hold is not None:
+        reservation = _reserve(number)
+        if reservation is not None:
             if number != first:
-                say(f"port {first} is taken; using {number}")
-            return Port(number, hold)
-    if asked:
-        raise Unusable(f"Port {asked} is taken: choose another --port, or leave it out.")
-    raise Unusable(f"No port from {first} to {last} is free.")
+                print_line(f"port {first} is taken; using {number}")
+            return ClaimedPort(number, reservation)
+    if requested:
+        raise StartError(f"Port {requested} is taken. Choose another --port, or omit the option.")
+    raise StartError(f"No port from {first} to {last} is free.")
 
 
-def _hold(number: int) -> socket.socket | None:
-    """A name in the kernel that ends with us; the port itself is the web server's to open."""
-    hold = socket.socket(socket.AF_UNIX)
+def _reserve(number: int) -> socket.socket | None:
+    """Reserve the port through an abstract socket; return None if it is taken.
+
+    The port itself stays free for the web server. The kernel releases the abstract socket when
+    this process ends.
+    """
+    reservation = socket.socket(socket.AF_UNIX)
     try:
-        if sys.platform.startswith("linux"):  # names without a file exist nowhere else
-            hold.bind(f"\0throughline-port-{number}")
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind(("127.0.0.1", number))
+        if sys.platform.startswith("linux"):  # only Linux has abstract sockets
+            reservation.bind(f"\0throughline-port-{number}")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", number))
     except OSError:
-        hold.close()
+        reservation.close()
         return None
-    return hold
+    return reservation

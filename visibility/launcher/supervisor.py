@@ -1,4 +1,4 @@
-"""Starts children in order, restarts the ones that fall, and stops them all, whatever happens."""
+"""Start child processes in order, restart those that crash, and stop all of them at the end."""
 
 import os
 import selectors
@@ -13,51 +13,57 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
-from visibility.launcher.binaries import Unusable
-from visibility.launcher.process import MAX_LOG_BYTES, Child, last_lines, put_aside, spawn
+from visibility.launcher.binaries import StartError
+from visibility.launcher.process import (
+    MAX_LOG_BYTES,
+    ChildProcess,
+    last_lines,
+    rotate_log,
+    start_process,
+)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FALLS_ALLOWED = 5
-FALLS_WITHIN = 30.0
-LONGEST_WAIT = 5.0
+MAX_CRASHES = 5
+CRASH_WINDOW_SECONDS = 30.0
+MAX_RESTART_DELAY_SECONDS = 5.0
 
 
-class Stopped(Exception):
-    """Somebody asked for the end."""
+class StopRequested(Exception):
+    """A stop signal arrived."""
 
 
-def say(line: str) -> None:
-    """One line for the terminal, which may have gone away."""
+def print_line(line: str) -> None:
+    """Print a line to the terminal, which may be closed."""
     try:
         print(line, flush=True)
     except OSError:
-        # Python would complain about the unwritten rest once more at its end.
+        # Otherwise Python reports the unwritten output again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass
-class Running:
-    """A child's process, and its history."""
+class SupervisedChild:
+    """A child with its current process and its crash times (monotonic seconds)."""
 
-    child: Child
+    child: ChildProcess
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
-    falls: list[float] = field(default_factory=list)
-    again_at: float | None = None
-    unfinished: bytes = b""
+    crashes: list[float] = field(default_factory=list)
+    restart_at: float | None = None
+    partial_line: bytes = b""
 
 
 class Supervisor:
-    """One thread, one loop: signals, output and exits all wake the same `select`."""
+    """Supervises child processes in one thread: signals, output and exits wake one `select`."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._running: list[Running] = []
-        self._requests = 0
+        self._children: list[SupervisedChild] = []
+        self._stop_requests = 0
         self._selector = selectors.DefaultSelector()
         self._logs_checked = time.monotonic()
-        # Only we hold the write end: children that read end of file know that we are gone.
-        self._pipe, self._pipe_held = os.pipe()
+        # Only this process holds the write end: children that read end of file know that it ended.
+        self._pipe_read_end, self._pipe_write_end = os.pipe()
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._listen_to_signals()
 
@@ -66,152 +72,164 @@ class Supervisor:
         os.set_blocking(wake, False)
         os.set_blocking(woken, False)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        self._selector.register(wake, selectors.EVENT_READ, lambda: _read(wake))
+        self._selector.register(wake, selectors.EVENT_READ, lambda: _read_available(wake))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in STOP_SIGNALS:
-            # `nohup` asked that a closed terminal be no reason to stop.
+            # Under `nohup`, a closed terminal must not stop the product.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._note_request)
+                signal.signal(number, self._count_stop_request)
 
-    def _note_request(self, _number: int, _frame: FrameType | None) -> None:
-        self._requests += 1
+    def _count_stop_request(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop_requests += 1
 
-    def start(self, child: Child) -> None:
-        """Start it and keep it running from now on."""
+    def start(self, child: ChildProcess) -> None:
+        """Start the child and keep it running."""
         log = self._logs / f"{child.name}.log"
-        put_aside(log)
+        rotate_log(log)
         self._spawn(self._add(child, log))
 
-    def run(self, *children: Child) -> None:
-        """Start these at once and wait until all have ended well."""
+    def run(self, *children: ChildProcess) -> None:
+        """Start the children at the same time and wait until all have succeeded."""
         runs = [self._add(child, self._logs / f"{child.name}.log") for child in children]
         for run in runs:
-            put_aside(run.log)
+            rotate_log(run.log)
             self._spawn(run)
         while any(run.process for run in runs):
             self.tick()
         for run in runs:
-            self._running.remove(run)
+            self._children.remove(run)
 
-    def wait_for(self, probe: Callable[[], bool], *, what: str, limit: timedelta) -> None:
-        """Go on supervising until the probe holds."""
-        until = time.monotonic() + limit.total_seconds()
+    def wait_for(self, probe: Callable[[], bool], *, name: str, timeout: timedelta) -> None:
+        """Supervise until `probe()` is true.
+
+        Raises:
+            StartError: `timeout` has passed; the message shows the end of each log.
+        """
+        deadline = time.monotonic() + timeout.total_seconds()
         pause = 0.02
         while not probe():
-            if time.monotonic() > until:
-                names = sorted({run.child.name for run in self._running if not run.child.once})
-                shown = "\n".join(self._last_words(run) for run in self._running if _wrote(run.log))
-                raise Unusable(f"{what} did not answer (running: {', '.join(names)}).\n{shown}")
+            if time.monotonic() > deadline:
+                names = sorted(
+                    {run.child.name for run in self._children if not run.child.is_setup_step}
+                )
+                logs = "\n".join(
+                    self._log_tail(run) for run in self._children if _has_output(run.log)
+                )
+                raise StartError(f"{name} did not respond (running: {', '.join(names)}).\n{logs}")
             self.tick(pause)
             pause = min(pause * 1.5, 0.25)
 
-    def watch(self) -> None:
-        """Until somebody asks for the end."""
+    def run_forever(self) -> None:
+        """Supervise until a stop signal arrives."""
         while True:
             self.tick()
 
-    def tick(self, longest: float = 1.0) -> None:
-        """Wait for something to happen, at most this long, and deal with it."""
-        self._raise_if_asked()
-        for key, _ in self._selector.select(self._until_restart(longest)):
+    def tick(self, max_seconds: float = 1.0) -> None:
+        """Wait up to `max_seconds` for an event and handle it."""
+        self._raise_if_stop_requested()
+        for key, _ in self._selector.select(self._seconds_until_restart(max_seconds)):
             key.data()
-        self._raise_if_asked()
-        for run in list(self._running):
+        self._raise_if_stop_requested()
+        for run in list(self._children):
             if run.process is not None and run.process.poll() is not None:
-                self._ended(run, run.process.returncode)
-            elif run.again_at is not None and run.again_at <= time.monotonic():
+                self._handle_exit(run, run.process.returncode)
+            elif run.restart_at is not None and run.restart_at <= time.monotonic():
                 self._spawn(run)
-        self._bound_logs()
+        self._rotate_large_logs()
 
-    def _raise_if_asked(self) -> None:
-        if self._requests:
-            raise Stopped
+    def _raise_if_stop_requested(self) -> None:
+        if self._stop_requests:
+            raise StopRequested
 
-    def _until_restart(self, longest: float) -> float:
+    def _seconds_until_restart(self, max_seconds: float) -> float:
         now = time.monotonic()
-        due = [run.again_at - now for run in self._running if run.again_at is not None]
-        return max(0.0, min([longest, *due]))
+        due = [run.restart_at - now for run in self._children if run.restart_at is not None]
+        return max(0.0, min([max_seconds, *due]))
 
-    def _add(self, child: Child, log: Path) -> Running:
-        run = Running(child, log)
-        self._running.append(run)
+    def _add(self, child: ChildProcess, log: Path) -> SupervisedChild:
+        run = SupervisedChild(child, log)
+        self._children.append(run)
         return run
 
-    def _spawn(self, run: Running) -> None:
-        run.again_at = None
-        run.process = spawn(run.child, log=run.log, pipe=self._pipe)
+    def _spawn(self, run: SupervisedChild) -> None:
+        run.restart_at = None
+        run.process = start_process(run.child, log=run.log, pipe=self._pipe_read_end)
         if run.process.stdout is not None:
             out = run.process.stdout.fileno()
             os.set_blocking(out, False)
-            self._selector.register(out, selectors.EVENT_READ, lambda: self._pass_on(run, out))
+            self._selector.register(
+                out, selectors.EVENT_READ, lambda: self._forward_output(run, out)
+            )
 
-    def _pass_on(self, run: Running, out: int) -> bool:
-        """Show what it said; False when there is nothing more for now."""
-        chunk = _read(out)
+    def _forward_output(self, run: SupervisedChild, out: int) -> bool:
+        """Print the available output; return False when there is none."""
+        chunk = _read_available(out)
         if chunk:
-            *lines, run.unfinished = (run.unfinished + chunk).split(b"\n")
+            *lines, run.partial_line = (run.partial_line + chunk).split(b"\n")
             for line in lines:
-                say(line.decode(errors="replace"))
+                print_line(line.decode(errors="replace"))
         elif chunk == b"":
             self._selector.unregister(out)
         return bool(chunk)
 
-    def _close_output(self, run: Running) -> None:
-        """Show what is left; not waiting for the end, which a grandchild may hold back."""
+    def _close_output(self, run: SupervisedChild) -> None:
+        """Print the remaining output, without waiting for end of file: a grandchild may keep it."""
         if run.process is None or run.process.stdout is None:
             return
         out = run.process.stdout.fileno()
         if out in self._selector.get_map():
-            while self._pass_on(run, out):
+            while self._forward_output(run, out):
                 pass
         if out in self._selector.get_map():
             self._selector.unregister(out)
-        if run.unfinished:
-            say(run.unfinished.decode(errors="replace"))
-            run.unfinished = b""
+        if run.partial_line:
+            print_line(run.partial_line.decode(errors="replace"))
+            run.partial_line = b""
         run.process.stdout.close()
 
-    def _ended(self, run: Running, code: int) -> None:
+    def _handle_exit(self, run: SupervisedChild, code: int) -> None:
         self._close_output(run)
         run.process = None
-        if code == 0 and (run.child.may_end or run.child.once):
+        if code == 0 and (run.child.may_exit or run.child.is_setup_step):
             return
-        if run.child.once:
-            raise Unusable(f"{run.child.name} failed (exit code {code}).\n{self._last_words(run)}")
+        if run.child.is_setup_step:
+            raise StartError(f"{run.child.name} failed (exit code {code}).\n{self._log_tail(run)}")
         now = time.monotonic()
-        run.falls = [fall for fall in run.falls if now - fall < FALLS_WITHIN] + [now]
-        if len(run.falls) >= FALLS_ALLOWED:
-            raise Unusable(
-                f"{run.child.name} ended {FALLS_ALLOWED} times within {FALLS_WITHIN:.0f} s "
-                f"(exit code {code}).\n{self._last_words(run)}"
+        run.crashes = [
+            crashed_at for crashed_at in run.crashes if now - crashed_at < CRASH_WINDOW_SECONDS
+        ] + [now]
+        if len(run.crashes) >= MAX_CRASHES:
+            raise StartError(
+                f"{run.child.name} exited {MAX_CRASHES} times within {CRASH_WINDOW_SECONDS:.0f} s "
+                f"(exit code {code}).\n{self._log_tail(run)}"
             )
-        run.again_at = now + min(LONGEST_WAIT, 0.2 * 2 ** (len(run.falls) - 1))
-        say(f"{run.child.name} ended (exit code {code}); starting it again")
+        run.restart_at = now + min(MAX_RESTART_DELAY_SECONDS, 0.2 * 2 ** (len(run.crashes) - 1))
+        print_line(f"{run.child.name} exited (exit code {code}); restarting it")
 
-    def _last_words(self, run: Running) -> str:
+    def _log_tail(self, run: SupervisedChild) -> str:
         return f"last lines of {run.log}:\n{last_lines(run.log)}"
 
-    def _bound_logs(self) -> None:
+    def _rotate_large_logs(self) -> None:
         now = time.monotonic()
         if now - self._logs_checked > 60:
             self._logs_checked = now
-            for run in self._running:
+            for run in self._children:
                 if run.log.is_file() and run.log.stat().st_size > MAX_LOG_BYTES:
-                    put_aside(run.log)
+                    rotate_log(run.log)
 
     def stop(self) -> None:
-        """Everything ends, the last started first; one more request ends it at once."""
-        self._requests = 0
-        for run in reversed(self._running):
+        """Stop all children, the last started first. Another stop signal kills them at once."""
+        self._stop_requests = 0
+        for run in reversed(self._children):
             if run.process is not None:
-                self._stop_one(run, run.process)
-        self._running.clear()
+                self._stop_child(run, run.process)
+        self._children.clear()
 
-    def _stop_one(self, run: Running, process: "subprocess.Popen[bytes]") -> None:
-        _send(process, run.child.stop_signal)
-        until = time.monotonic() + run.child.patience.total_seconds()
+    def _stop_child(self, run: SupervisedChild, process: "subprocess.Popen[bytes]") -> None:
+        _send_signal(process, run.child.stop_signal)
+        deadline = time.monotonic() + run.child.stop_timeout.total_seconds()
         while process.poll() is None:
-            if self._requests or time.monotonic() > until:
+            if self._stop_requests or time.monotonic() > deadline:
                 _kill_session(process)
                 process.wait()
                 break
@@ -220,31 +238,31 @@ class Supervisor:
         self._close_output(run)
 
 
-def _wrote(log: Path) -> bool:
+def _has_output(log: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
 
 
-def _send(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+def _send_signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(number)
 
 
 def _kill_session(process: "subprocess.Popen[bytes]") -> None:
-    """A killed postmaster's backends, too: they share its session."""
+    """Kill the whole session: the backends of a killed postmaster would survive otherwise."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read(descriptor: int) -> bytes | None:
-    """What is there; None: nothing yet; empty: the end."""
+def _read_available(descriptor: int) -> bytes | None:
+    """The available bytes; None if there are none yet, empty at end of file."""
     try:
         return os.read(descriptor, 65536)
     except BlockingIOError:
         return None
 
 
-def fail(sentence: str) -> int:
-    """The reason on standard error, and the exit code."""
+def report_failure(message: str) -> int:
+    """Print the reason to standard error and return the exit code."""
     with suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)
+        print(message, file=sys.stderr, flush=True)
     return 1

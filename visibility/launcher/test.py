@@ -1,4 +1,13 @@
-"""`manage.py test`: the whole suite on throw-away servers, in two processes."""
+"""`manage.py test`: everything, or some lanes, on throw-away servers, in two processes.
+
+    manage.py test                       everything
+    manage.py test unit                  plain Python only: no server is started
+    manage.py test db processes browser  these lanes
+    manage.py test --full                more seeds, more examples, every mutation of the samples
+
+Other arguments go to pytest. Tests marked `calendar` also run on the days of
+`tests/shifted_clock.py`, unless files or `--days` are given.
+"""
 
 import os
 import sys
@@ -6,16 +15,31 @@ from pathlib import Path
 
 from visibility.launcher.instance import CHECKOUT
 
+LANES = ("unit", "db", "processes", "browser")
+
 
 def main(argv: list[str]) -> int:
-    """Become pytest; the exit code is its own."""
+    """Replace this process with pytest; the exit code is pytest's own."""
     os.chdir(CHECKOUT)
-    command = [sys.executable, "-m", "pytest", *_processes(argv), *argv]
+    if "--full" in argv:
+        os.environ["TEST_EFFORT"] = "full"
+    command = [sys.executable, "-m", "pytest", *pytest_arguments(argv)]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
 
 
-def _processes(argv: list[str]) -> list[str]:
-    """One file is quicker in one process, and easier to debug."""
-    chosen = any(word in {"-n", "--pdb"} or word.startswith(("-n", "--num")) for word in argv)
-    names_file = any(Path(word.partition("::")[0]).is_file() for word in argv)
-    return [] if chosen or names_file else ["-n", "2"]
+def pytest_arguments(argv: list[str]) -> list[str]:
+    """Return the arguments for pytest."""
+    lanes = [item for item in argv if item in LANES]
+    others = [item for item in argv if item not in LANES and item != "--full"]
+    names_file = any(Path(item.partition("::")[0]).exists() for item in others)
+    arguments = [f"tests/{lane}" for lane in lanes]
+    if not names_file and not _has_option(others, "--days"):
+        arguments.append("--days=all")
+    if not names_file and not _has_option(others, "-n", "--numprocesses", "--pdb"):
+        # One file is quicker in one process, and easier to debug.
+        arguments += ["-n", "2"]
+    return [*arguments, *others]
+
+
+def _has_option(arguments: list[str], *options: str) -> bool:
+    return any(item.startswith(option) for item in arguments for option in options)

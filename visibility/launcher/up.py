@@ -1,4 +1,4 @@
-"""`manage.py up`: servers, migrations, web, worker, scheduler and, in a demonstration, its life."""
+"""`manage.py up`: start servers, migrations, web, worker, scheduler and the demo's simulator."""
 
 import argparse
 import http.client
@@ -10,122 +10,145 @@ from pathlib import Path
 
 import psycopg
 
-from visibility.environment import text
-from visibility.launcher import embedded, instance, layout, ports
+from visibility.environment import env_text
+from visibility.launcher import embedded_servers, instance, layout, ports
 from visibility.launcher import plan as children
-from visibility.launcher.binaries import Unusable
-from visibility.launcher.plan import Plan, Start
-from visibility.launcher.supervisor import Stopped, Supervisor, fail, say
+from visibility.launcher.binaries import StartError
+from visibility.launcher.obsolete_database import OBSOLETE_LAYOUT
+from visibility.launcher.plan import ProcessPlan, StartOptions
+from visibility.launcher.supervisor import StopRequested, Supervisor, print_line, report_failure
 
-LIMIT = timedelta(seconds=60)
+READY_TIMEOUT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the person at the terminal asked for."""
+class UpOptions:
+    """The command line options of `manage.py up`."""
 
     data: Path
     port: int | None
-    # None: as this data folder began; a demonstration when it is new.
+    # None: the mode of this data folder; a new folder becomes a demo.
     demo: bool | None
     fresh: bool
 
 
-def main(argv: list[str], plan: Callable[[Start], Plan] = children.product) -> int:
-    """Run until Ctrl-C; the exit code."""
-    options = _parse(argv)
+def main(
+    argv: list[str], plan: Callable[[StartOptions], ProcessPlan] = children.product_plan
+) -> int:
+    """Run until Ctrl-C; return the exit code."""
+    options = _parse_options(argv)
     try:
-        claim = instance.Claim(options.data)
-    except instance.Running as first:
-        return fail(str(first))
+        lock = instance.InstanceLock(options.data)
+    except instance.AlreadyRunning as running:
+        return report_failure(str(running))
     supervisor = Supervisor(options.data / "log")
     code = 0
     try:
-        port = ports.claim(options.port)
-        claim.tell(f"http://127.0.0.1:{port.number}/")
-        _start(options, port.number, supervisor, plan)
-        supervisor.watch()
-    except Stopped:
-        say("stopping")
-    except (Unusable, OSError, psycopg.Error) as error:
-        code = fail(str(error))
+        port = ports.claim_port(options.port)
+        lock.record_holder(f"http://127.0.0.1:{port.number}/")
+        _start_product(options, port.number, supervisor, plan)
+        supervisor.run_forever()
+    except StopRequested:
+        print_line("stopping")
+    except (StartError, OSError, psycopg.Error) as error:
+        code = report_failure(str(error))
     finally:
-        instance.withdraw(options.data)
+        instance.unpublish(options.data)
         supervisor.stop()
     return code
 
 
-def _parse(argv: list[str]) -> Options:
+def _parse_options(argv: list[str]) -> UpOptions:
     parser = argparse.ArgumentParser(
         prog="manage.py up", description="Start everything; Ctrl-C stops everything."
     )
-    parser.add_argument("--port", type=_port, help="this port and no other (default: from 8000)")
-    parser.add_argument("--data", type=Path, help="the folder for all data (default: var)")
+    parser.add_argument(
+        "--port",
+        type=_parse_port,
+        help="use exactly this port (default: first free port from 8000)",
+    )
+    parser.add_argument("--data", type=Path, help="folder for all data (default: var)")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--demo", action="store_const", const=True, help="with a simulated company")
-    mode.add_argument("--empty", dest="demo", action="store_const", const=False, help="for work")
-    parser.add_argument("--fresh", action="store_true", help="first forget all stored data")
-    found = parser.parse_args(argv)
-    data = (found.data or instance.default_data()).absolute()
-    return Options(data, found.port, found.demo, found.fresh)
+    mode.add_argument(
+        "--demo",
+        action="store_const",
+        const=True,
+        help="run with demo data from a simulated company",
+    )
+    mode.add_argument(
+        "--empty", dest="demo", action="store_const", const=False, help="start without demo data"
+    )
+    parser.add_argument("--fresh", action="store_true", help="first delete all stored data")
+    arguments = parser.parse_args(argv)
+    data_folder = (arguments.data or instance.default_data_folder()).absolute()
+    return UpOptions(data_folder, arguments.port, arguments.demo, arguments.fresh)
 
 
-def _port(word: str) -> int:
-    if not word.isdigit() or not 0 < int(word) < 65536:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a port")
-    return int(word)
+def _parse_port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
+    return int(text)
 
 
-def _start(
-    options: Options,
+def _start_product(
+    options: UpOptions,
     port: int,
     supervisor: Supervisor,
-    plan: Callable[[Start], Plan],
+    plan: Callable[[StartOptions], ProcessPlan],
 ) -> None:
     url = f"http://127.0.0.1:{port}"
-    demo = _mode(options)
-    environment = _servers(options, supervisor) | _environment(options, demo=demo, url=url)
+    demo = _is_demo(options)
+    environment = _start_servers(options, supervisor) | _environment(options, demo=demo, url=url)
+    if embedded_servers.has_obsolete_layout(environment["DATABASE_URL"]):
+        raise StartError(OBSOLETE_LAYOUT)
     instance.publish(options.data, environment)
-    planned = plan(Start(options.data, port, demo, environment))
-    for step in planned.steps:
-        say(f"running {' and '.join(child.name for child in step)}")
+    process_plan = plan(StartOptions(options.data, port, demo, environment))
+    for step in process_plan.setup_steps:
+        print_line(f"running {' and '.join(child.name for child in step)}")
         supervisor.run(*step)
         if any(child.name == "collectstatic" for child in step):
-            children.note_static(options.data)
-    say(f"starting {', '.join(child.name for child in planned.stay)}")
-    for child in planned.stay:
+            children.record_static_stamp(options.data)
+    print_line(f"starting {', '.join(child.name for child in process_plan.services)}")
+    for child in process_plan.services:
         supervisor.start(child)
-    supervisor.wait_for(lambda: _answers(port, planned.probe), what="The web server", limit=LIMIT)
-    for child in planned.after_ready:
+    supervisor.wait_for(
+        lambda: _web_answers(port, process_plan.probe_path),
+        name="The web server",
+        timeout=READY_TIMEOUT,
+    )
+    for child in process_plan.after_ready:
         supervisor.start(child)
-    say(f"ready {url}/")
+    print_line(f"ready {url}/")
 
 
-def _mode(options: Options) -> bool:
-    """Real data must never wake up in a demonstration, which anybody may enter."""
+def _is_demo(options: UpOptions) -> bool:
+    """Return whether this is a demo.
+
+    Refuses to change the mode of existing data: anybody can sign in to a demo.
+    """
     if options.fresh:
-        _empty(options)
+        _delete_data(options)
     path = options.data / "mode"
-    began = path.read_text().strip() if path.is_file() else None
-    asked = {True: "demo", False: "empty", None: began or "demo"}[options.demo]
-    if began not in {None, asked}:
-        raise Unusable(
-            f"{options.data} began with --{began}: leave --{asked} out, give another folder with "
-            "--data, or forget its content with --fresh."
+    current_mode = path.read_text().strip() if path.is_file() else None
+    requested_mode = {True: "demo", False: "empty", None: current_mode or "demo"}[options.demo]
+    if current_mode not in {None, requested_mode}:
+        raise StartError(
+            f"{options.data} was created with --{current_mode}. Omit --{requested_mode}, "
+            "choose another folder with --data, or delete its content with --fresh."
         )
-    if began is None:
-        instance.write_private(path, f"{asked}\n")
-    return asked == "demo"
+    if current_mode is None:
+        instance.write_private(path, f"{requested_mode}\n")
+    return requested_mode == "demo"
 
 
-def _empty(options: Options) -> None:
-    if text("DATABASE_URL", default=""):
-        raise Unusable("--fresh forgets the embedded database only, and DATABASE_URL is set.")
-    layout.empty(options.data)
+def _delete_data(options: UpOptions) -> None:
+    if env_text("DATABASE_URL", default=""):
+        raise StartError("--fresh only deletes the embedded database, but DATABASE_URL is set.")
+    layout.delete_all_data(options.data)
     (options.data / "log").mkdir(mode=0o700)
 
 
-def _environment(options: Options, *, demo: bool, url: str) -> dict[str, str]:
+def _environment(options: UpOptions, *, demo: bool, url: str) -> dict[str, str]:
     environment = {
         "DATA_DIR": str(options.data),
         "PUBLIC_URL": os.environ.get("PUBLIC_URL", url),
@@ -134,49 +157,53 @@ def _environment(options: Options, *, demo: bool, url: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     if not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
-        environment["SECRET_KEY_FILE"] = str(instance.secret_key(options.data))
+        environment["SECRET_KEY_FILE"] = str(instance.secret_key_file(options.data))
     return environment
 
 
-def _servers(options: Options, supervisor: Supervisor) -> dict[str, str]:
-    """Addresses of both servers, started here unless they were given."""
-    database = text("DATABASE_URL", default="")
-    broker = text("REDIS_URL", default="")
+def _start_servers(options: UpOptions, supervisor: Supervisor) -> dict[str, str]:
+    """Addresses of both servers. Starts those that the environment does not name."""
+    database = env_text("DATABASE_URL", default="")
+    broker = env_text("REDIS_URL", default="")
     if not (database and broker):
-        found = layout.settle(options.data, postgres=not database, valkey=not broker)
-        embedded.clear_leftovers(found)
-        database = database or _start_postgres(found, supervisor)
-        broker = broker or _start_valkey(found, supervisor)
-        if found.state != options.data:
-            say(f"the servers keep their data in {found.state}")
-    if not embedded.database_answers(database):
-        raise Unusable("The database that DATABASE_URL names does not answer.")
+        servers = layout.prepare_layout(options.data, postgres=not database, valkey=not broker)
+        embedded_servers.stop_leftover_servers(servers)
+        database = database or _start_postgres(servers, supervisor)
+        broker = broker or _start_valkey(servers, supervisor)
+        if servers.state_folder != options.data:
+            print_line(f"the servers store their data in {servers.state_folder}")
+    if not embedded_servers.database_answers(database):
+        raise StartError("The database in DATABASE_URL does not respond.")
     return {"DATABASE_URL": database, "REDIS_URL": broker}
 
 
-def _start_postgres(found: layout.Place, supervisor: Supervisor) -> str:
-    say(f"starting PostgreSQL {found.binaries.major}")
-    initdb = embedded.initdb(found)
+def _start_postgres(servers: layout.ServerLayout, supervisor: Supervisor) -> str:
+    print_line(f"starting PostgreSQL {servers.programs.postgres_major_version}")
+    initdb = embedded_servers.initdb_step(servers)
     if initdb is not None:
         supervisor.run(initdb)
-        embedded.keep_draft(found)
-    supervisor.start(embedded.postgres(found))
-    maintenance = embedded.database_url(found, name="postgres")
+        embedded_servers.activate_data_folder(servers)
+    supervisor.start(embedded_servers.postgres_server(servers))
+    maintenance = embedded_servers.database_url(servers, name="postgres")
     supervisor.wait_for(
-        lambda: embedded.database_answers(maintenance), what="PostgreSQL", limit=LIMIT
+        lambda: embedded_servers.database_answers(maintenance),
+        name="PostgreSQL",
+        timeout=READY_TIMEOUT,
     )
-    embedded.create_database(found)
-    return embedded.database_url(found)
+    embedded_servers.create_database(servers)
+    return embedded_servers.database_url(servers)
 
 
-def _start_valkey(found: layout.Place, supervisor: Supervisor) -> str:
-    say("starting Valkey")
-    supervisor.start(embedded.valkey(found))
-    supervisor.wait_for(lambda: embedded.valkey_answers(found), what="Valkey", limit=LIMIT)
-    return embedded.redis_url(found)
+def _start_valkey(servers: layout.ServerLayout, supervisor: Supervisor) -> str:
+    print_line("starting Valkey")
+    supervisor.start(embedded_servers.valkey_server(servers))
+    supervisor.wait_for(
+        lambda: embedded_servers.valkey_answers(servers), name="Valkey", timeout=READY_TIMEOUT
+    )
+    return embedded_servers.redis_url(servers)
 
 
-def _answers(port: int, path: str) -> bool:
+def _web_answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)

@@ -1,1 +1,1 @@
-"""Master data on its way in: rows written, files taken, what they change read again."""
+"""Master data: tables, writes with history, file import and export, and reprocessing of orders."""

@@ -1,4 +1,4 @@
-"""The cells of a master table: text in, checked values out, and text again."""
+"""Parse the text cells of master data tables to values, and format values as text."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,136 +10,138 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 
-from visibility.models.master import same
+from visibility.models.master import normalize_term
 
-Value = str | int | list[str] | dict[str, str] | None
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-BIGGEST = 2**63 - 1
-ROLES = ("sold_to", "ship_to", "bill_to")
-LISTED = 200
+CellValue = str | int | list[str] | dict[str, str] | None
+DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+MAX_INTEGER = 2**63 - 1
+CUSTOMER_ROLES = ("sold_to", "ship_to", "bill_to")
+MAX_COMPONENTS = 200
 
 
-class BadCell(ValueError):
-    """A cell can't be taken; the text says what was expected."""
+class InvalidCell(ValueError):
+    """A cell is invalid; the message says what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its name in files and bodies, its title on screens, how a cell is read."""
+class MasterColumn:
+    """A column: its name in files and the API, its title on screens, its parser and formatter."""
 
     name: str
     title: str
-    read: Callable[[str], Value]
-    write: Callable[[Any], str] = str
-    longest: int = 250
+    parse: Callable[[str], CellValue]
+    format_value: Callable[[Any], str] = str
+    max_length: int = 250
     required: bool = False
-    about: str = ""
-    default: Value = ""
+    description: str = ""
+    default: CellValue = ""
     choices: tuple[str, ...] = ()
-    number: bool = False
+    is_number: bool = False
 
-    def value(self, cell: str) -> Value:
-        """The value of a cell. Raises BadCell."""
+    def parse_cell(self, cell: str) -> CellValue:
+        """Parse a cell. Raises InvalidCell."""
         text = cell.strip()
         if not text:
             if self.required:
-                raise BadCell(f"{self.name} is missing")
+                raise InvalidCell(f"{self.name} is missing")
             return self.default
-        if len(text) > self.longest:
-            raise BadCell(f"{self.name} has more than {self.longest} characters")
+        if len(text) > self.max_length:
+            raise InvalidCell(f"{self.name} has more than {self.max_length} characters")
         if any(char < " " or char == "\x7f" for char in text):
-            raise BadCell(f"{self.name} contains a control character")
+            raise InvalidCell(f"{self.name} contains a control character")
         if self.choices and text not in self.choices:
-            raise BadCell(f"{self.name} is one of {', '.join(self.choices)}")
-        return self.read(text)
+            raise InvalidCell(f"{self.name} must be one of {', '.join(self.choices)}")
+        return self.parse(text)
 
-    def cell(self, value: Any) -> str:
-        """The value as a cell."""
-        return "" if value is None else self.write(value)
-
-
-def code(text: str) -> str:
-    """A code of few letters: case and blanks do not tell two apart."""
-    return same(text)
+    def format_cell(self, value: Any) -> str:
+        """Format a value as a cell."""
+        return "" if value is None else self.format_value(value)
 
 
-def whole(text: str) -> int:
-    """A positive whole number."""
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= BIGGEST:
-        raise BadCell(f"{text!r} is not a whole number from 1")
+def parse_code(text: str) -> str:
+    """A short code; case and spaces are not significant."""
+    return normalize_term(text)
+
+
+def parse_positive_int(text: str) -> int:
+    """Parse an integer of at least 1."""
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= MAX_INTEGER:
+        raise InvalidCell(f"{text!r} is not an integer of at least 1")
     return int(text)
 
 
-def moment(text: str) -> str:
-    """A day, which begins at midnight of the organisation's zone, or RFC 3339 with an offset."""
+def parse_time(text: str) -> str:
+    """Parse a date (midnight in the organization's time zone) or an RFC 3339 time to UTC."""
     try:
-        if DAY.fullmatch(text):
-            found = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+        if DATE_PATTERN.fullmatch(text):
+            time = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
         else:
-            found = datetime.fromisoformat(text)
-        if found.tzinfo is None or not 1990 <= found.year <= 2200:
+            time = datetime.fromisoformat(text)
+        if time.tzinfo is None or not 1990 <= time.year <= 2200:
             raise ValueError
     except ValueError:
-        raise BadCell(f"{text!r} is not a day such as 2026-03-04, nor a time with zone") from None
-    return found.astimezone(UTC).isoformat()
+        raise InvalidCell(
+            f"{text!r} is not a date such as 2026-03-04 or a time with an offset"
+        ) from None
+    return time.astimezone(UTC).isoformat()
 
 
-def moment_cell(value: Any) -> str:
-    """A day where it is one, else the time."""
-    found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    local: datetime = found.astimezone(ZoneInfo(settings.TIME_ZONE))
+def format_time(value: Any) -> str:
+    """Format a midnight as a date, any other time as RFC 3339."""
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    local: datetime = time.astimezone(ZoneInfo(settings.TIME_ZONE))
     if not any((local.hour, local.minute, local.second, local.microsecond)):
         return local.date().isoformat()
-    return str(found.astimezone(UTC).isoformat()).replace("+00:00", "Z")
+    return str(time.astimezone(UTC).isoformat()).replace("+00:00", "Z")
 
 
-def zone(text: str) -> str:
-    """An IANA zone."""
+def parse_time_zone(text: str) -> str:
+    """Check an IANA time zone name."""
     if text not in available_timezones():
-        raise BadCell(f"{text!r} is not a time zone such as America/Chicago")
+        raise InvalidCell(f"{text!r} is not a time zone such as America/Chicago")
     return text
 
 
-def roles(text: str) -> list[str]:
-    """Words separated by blanks or commas."""
-    found = re.split(r"[\s,;]+", text.lower().replace("-", "_"))
-    unknown = sorted(set(found) - {*ROLES, ""})
+def parse_roles(text: str) -> list[str]:
+    """Parse roles separated by spaces, commas or semicolons."""
+    names = re.split(r"[\s,;]+", text.lower().replace("-", "_"))
+    unknown = sorted(set(names) - {*CUSTOMER_ROLES, ""})
     if unknown:
-        raise BadCell(f"roles are {', '.join(ROLES)}, not {unknown[0]!r}")
-    return [role for role in ROLES if role in found]
+        raise InvalidCell(f"unknown role {unknown[0]!r}; the roles are {', '.join(CUSTOMER_ROLES)}")
+    return [role for role in CUSTOMER_ROLES if role in names]
 
 
-def roles_cell(value: list[str]) -> str:
-    """In one cell."""
+def format_roles(value: list[str]) -> str:
+    """Format roles as one cell."""
     return " ".join(value)
 
 
-def parts(text: str) -> dict[str, str]:
-    """What one kit is made of: `A-1: 2, B-2: 1/2`."""
-    found: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        number, _, count = part.rpartition(":")
-        if not number.strip() or number.strip() in found:
-            raise BadCell(f"{part!r} is not of the form NUMBER: COUNT, each number once")
-        found[number.strip()] = str(ratio(count.strip()))
-    if len(found) > LISTED:
-        raise BadCell(f"a kit has at most {LISTED} components")
-    return found
+def parse_components(text: str) -> dict[str, str]:
+    """Parse the components of a kit: `A-1: 2, B-2: 1/2`."""
+    components: dict[str, str] = {}
+    for entry in filter(None, (p.strip() for p in text.split(","))):
+        item_number, _, count = entry.rpartition(":")
+        if not item_number.strip() or item_number.strip() in components:
+            raise InvalidCell(f"{entry!r} must have the form NUMBER: COUNT, with each number once")
+        components[item_number.strip()] = str(parse_fraction(count.strip()))
+    if len(components) > MAX_COMPONENTS:
+        raise InvalidCell(f"a kit must have at most {MAX_COMPONENTS} components")
+    return components
 
 
-def parts_cell(value: Mapping[str, str]) -> str:
-    """In one cell."""
+def format_components(value: Mapping[str, str]) -> str:
+    """Format components as one cell."""
     return ", ".join(f"{number}: {count}" for number, count in value.items())
 
 
-def ratio(text: str) -> Fraction:
-    """An exact positive count: `2`, `0.5`, `1/3`."""
+def parse_fraction(text: str) -> Fraction:
+    """Parse an exact positive number: `2`, `0.5`, `1/3`."""
     try:
         if len(text) > 30 or not re.fullmatch(r"[\d./ ]+", text, re.ASCII):
             raise ValueError
-        found = Fraction(text.replace(" ", ""))
-        if found <= 0:
+        fraction = Fraction(text.replace(" ", ""))
+        if fraction <= 0:
             raise ValueError
     except (ValueError, ZeroDivisionError):
-        raise BadCell(f"{text!r} is not a positive number such as 2, 0.5 or 1/3") from None
-    return found
+        raise InvalidCell(f"{text!r} is not a positive number such as 2, 0.5 or 1/3") from None
+    return fraction

@@ -1,4 +1,4 @@
-"""Master tables as files: CSV in a stream, XLSX by way of a temporary file."""
+"""Export master data tables: CSV as a stream, XLSX through a temporary file."""
 
 import csv
 import io
@@ -6,72 +6,77 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO
 
-from visibility.master_data.files import neutral
-from visibility.master_data.tables import Table
-from visibility.models.master import Dated
+from visibility.master_data.files import escape_formula
+from visibility.master_data.tables import MasterTable
+from visibility.models.master import Versioned
 
-PIECE = 2_000
-# An XLSX is written whole before its first byte is sent.
-MOST_XLSX = 100_000
-# Only rows with these values.
-Filters = Mapping[str, str]
-
-
-class TooMany(ValueError):
-    """More rows than an XLSX is made for."""
+CHUNK_SIZE = 2_000
+# An XLSX file is written completely before the first byte is sent.
+MAX_XLSX_ROWS = 100_000
+# Column name to required value.
+RowFilters = Mapping[str, str]
 
 
-def csv_lines(table: Table, filters: Filters | None = None) -> Iterator[bytes]:
-    """The file, a piece at a time; texts that look like formulas are marked as text."""
+class TooManyRows(ValueError):
+    """The table has more rows than an XLSX export may have."""
+
+
+def csv_chunks(table: MasterTable, filters: RowFilters | None = None) -> Iterator[bytes]:
+    """The CSV file in chunks. Texts that look like formulas are escaped."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([column.name for column in table.columns])
-    for piece in _pieces(table, filters or {}):
-        for row in piece:
-            cells = table.cells(row)
+    for chunk in _row_chunks(table, filters or {}):
+        for row in chunk:
+            cells = table.format_cells(row)
             writer.writerow(
-                [(c.number and cells[c.name]) or neutral(cells[c.name]) for c in table.columns]
+                [
+                    (c.is_number and cells[c.name]) or escape_formula(cells[c.name])
+                    for c in table.columns
+                ]
             )
         yield out.getvalue().encode()
         out.seek(0)
         out.truncate()
-    if rest := out.getvalue():
-        yield rest.encode()
+    if remainder := out.getvalue():
+        yield remainder.encode()
 
 
-def xlsx_file(table: Table, filters: Filters | None = None) -> IO[bytes]:
-    """The file, open at its beginning; numbers are numbers, all else is text. Raises TooMany."""
-    import xlsxwriter  # 10 MB that few requests need
+def xlsx_file(table: MasterTable, filters: RowFilters | None = None) -> IO[bytes]:
+    """The XLSX file, open at its start. Number columns are numeric cells. Raises TooManyRows."""
+    import xlsxwriter  # 10 MB of memory that few requests need
 
-    if table.model._base_manager.filter(**(filters or {}))[MOST_XLSX:].exists():
-        raise TooMany(f"An XLSX holds {MOST_XLSX:,} rows at most here: take the CSV.")
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it
+    if table.model._base_manager.filter(**(filters or {}))[MAX_XLSX_ROWS:].exists():
+        raise TooManyRows(
+            f"XLSX exports are limited to {MAX_XLSX_ROWS:,} rows. Export as CSV instead."
+        )
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet(table.title[:31])
         sheet.freeze_panes(1, 0)
         bold = book.add_format({"bold": True})
-        for place, column in enumerate(table.columns):
-            sheet.write_string(0, place, column.name, bold)
-        line = 0
-        for piece in _pieces(table, filters or {}):
-            for row in piece:
-                line += 1
-                for place, (column, cell) in enumerate(
-                    zip(table.columns, table.cells(row).values(), strict=True)
+        for column_index, column in enumerate(table.columns):
+            sheet.write_string(0, column_index, column.name, bold)
+        row_index = 0
+        for chunk in _row_chunks(table, filters or {}):
+            for row in chunk:
+                row_index += 1
+                for column_index, (column, cell) in enumerate(
+                    zip(table.columns, table.format_cells(row).values(), strict=True)
                 ):
-                    if column.number and len(cell) < 15:
-                        sheet.write_number(line, place, int(cell))
+                    if column.is_number and len(cell) < 15:
+                        sheet.write_number(row_index, column_index, int(cell))
                     elif cell:
-                        sheet.write_string(line, place, cell)
+                        sheet.write_string(row_index, column_index, cell)
     file.seek(0)
     return file
 
 
-def _pieces(table: Table, filters: Filters) -> Iterator[list[Dated]]:
-    """The rows in the order in which they were made."""
+def _row_chunks(table: MasterTable, filters: RowFilters) -> Iterator[list[Versioned]]:
+    """The rows in chunks, in the order of their creation."""
     after = 0
     rows = table.model._base_manager.filter(**filters).order_by("pk")
-    while piece := list(rows.filter(pk__gt=after)[:PIECE]):
-        after = piece[-1].pk
-        yield piece
+    while chunk := list(rows.filter(pk__gt=after)[:CHUNK_SIZE]):
+        after = chunk[-1].pk
+        yield chunk

@@ -1,4 +1,4 @@
-"""Tables as files: rows of a CSV or an XLSX, read one by one."""
+"""Read the rows of CSV and XLSX files one by one."""
 
 import csv
 import io
@@ -10,136 +10,140 @@ from itertools import chain
 from typing import IO
 
 from visibility.master_data import xlsx
-from visibility.master_data.tables import Table
-from visibility.master_data.xlsx import BadFile
+from visibility.master_data.tables import MasterTable
+from visibility.master_data.xlsx import InvalidFile
 
-FORMATS = ("csv", "xlsx")
-LARGEST = {"csv": 268_435_456, "xlsx": 52_428_800}
-LONGEST_CELL = 32_768
-# A text that begins so would be a formula where the file is opened; "'" makes it text again.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# Days of a spreadsheet count from here.
-EPOCH = date(1899, 12, 30)
-DATES = frozenset({"valid_from", "valid_to"})
-SERIAL = re.compile(r"[2-9]\d{4}(\.0+)?", re.ASCII)
-# A row's number in the file, as a spreadsheet shows it, and its cells by column; a text: why not.
-Read = tuple[int, Mapping[str, str] | str]
+FILE_FORMATS = ("csv", "xlsx")
+MAX_FILE_SIZES = {"csv": 268_435_456, "xlsx": 52_428_800}
+MAX_CELL_LENGTH = 32_768
+# Spreadsheets treat text with these prefixes as a formula; a leading "'" prevents that.
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+# Day 0 of spreadsheet serial dates.
+SPREADSHEET_EPOCH = date(1899, 12, 30)
+DATE_COLUMNS = frozenset({"valid_from", "valid_to"})
+SERIAL_DATE = re.compile(r"[2-9]\d{4}(\.0+)?", re.ASCII)
+# The row number as shown by a spreadsheet, and either its cells by column or an error message.
+ParsedRow = tuple[int, Mapping[str, str] | str]
 
 
-class Pieces(io.RawIOBase):
-    """A file made of pieces that come one after the other."""
+class ChunkReader(io.RawIOBase):
+    """A readable file over an iterable of byte chunks."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._remainder = b""
 
     def readable(self) -> bool:
-        """It is there to be read."""
+        """Always True."""
         return True
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # wider
-        """Fill the buffer with what comes next."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
+        """Fill the buffer with the next bytes; 0 at the end."""
+        while not self._remainder:
+            chunk = next(self._chunks, None)
+            if chunk is None:
                 return 0
-            self._rest = bytes(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
+            self._remainder = bytes(chunk)
+        count = min(len(buffer), len(self._remainder))
+        buffer[:count] = self._remainder[:count]
+        self._remainder = self._remainder[count:]
         return count
 
 
-def read(table: Table, format: str, pieces: Iterable[bytes]) -> Iterator[Read]:
-    """The rows below the header. Raises BadFile."""
-    records = _csv(pieces) if format == "csv" else _xlsx(pieces)
+def read_rows(table: MasterTable, format: str, chunks: Iterable[bytes]) -> Iterator[ParsedRow]:
+    """The non-empty rows below the header. Raises InvalidFile."""
+    records = _csv_rows(chunks) if format == "csv" else _xlsx_rows(chunks)
     names: Sequence[str] | None = None
     for number, cells in records:
         if not any(cell.strip() for cell in cells):
             continue
         if names is None:
-            names = header(table, cells)
+            names = parse_header(table, cells)
             continue
         extra = [cell for cell in cells[len(names) :] if cell.strip()]
         if extra:
             yield number, f"has more cells than the header: {extra[0][:40]!r}"
             continue
         if format == "xlsx":
-            yield number, _dated(dict(zip(names, cells, strict=False)))
+            yield number, _convert_serial_dates(dict(zip(names, cells, strict=False)))
         else:
-            yield number, dict(zip(names, map(plain, cells), strict=False))
+            yield number, dict(zip(names, map(unescape_formula, cells), strict=False))
     if names is None:
-        raise BadFile("The file is empty: its first row names the columns.")
+        raise InvalidFile("The file is empty. The first row must contain the column names.")
 
 
-def header(table: Table, cells: Sequence[str]) -> list[str]:
-    """The columns that the first row names. Raises BadFile."""
+def parse_header(table: MasterTable, cells: Sequence[str]) -> list[str]:
+    """The column names of the header row, from names or titles. Raises InvalidFile."""
     known = {c.name: c.name for c in table.columns}
     known |= {c.title.lower(): c.name for c in table.columns}
     while cells and not cells[-1].strip():
         cells = cells[:-1]
     names = []
     for cell in cells:
-        word = cell.strip().lower()
-        if word not in known:
-            listed = ", ".join(c.name for c in table.columns)
-            raise BadFile(f"There is no column {cell.strip()[:60]!r}. There are: {listed}.")
-        names.append(known[word])
+        title = cell.strip().lower()
+        if title not in known:
+            column_names = ", ".join(c.name for c in table.columns)
+            raise InvalidFile(
+                f"Unknown column {cell.strip()[:60]!r}. The columns are: {column_names}."
+            )
+        names.append(known[title])
     missing = [c.name for c in table.columns if c.required and c.name not in names]
     if missing:
-        raise BadFile(f"The column {missing[0]} is missing from the first row.")
+        raise InvalidFile(f"The required column {missing[0]} is missing from the first row.")
     if len(set(names)) < len(names):
-        raise BadFile("The first row names a column twice.")
+        raise InvalidFile("The first row contains a column twice.")
     return names
 
 
-def neutral(cell: str) -> str:
-    """Text that stays text where the file is opened."""
-    return f"'{cell}" if cell.startswith(FORMULA) or cell.startswith(("'=", "''")) else cell
+def escape_formula(cell: str) -> str:
+    """Prefix text that a spreadsheet would treat as a formula."""
+    return (
+        f"'{cell}" if cell.startswith(FORMULA_PREFIXES) or cell.startswith(("'=", "''")) else cell
+    )
 
 
-def plain(cell: str) -> str:
-    """The text that was meant: what `neutral` put before it is taken away."""
-    marked = cell.startswith("'") and cell[1:].startswith((*FORMULA, "'=", "''"))
-    return cell[1:] if marked else cell
+def unescape_formula(cell: str) -> str:
+    """Remove the prefix that `escape_formula` added."""
+    is_escaped = cell.startswith("'") and cell[1:].startswith((*FORMULA_PREFIXES, "'=", "''"))
+    return cell[1:] if is_escaped else cell
 
 
-def _csv(pieces: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
     lines = io.TextIOWrapper(
-        io.BufferedReader(Pieces(pieces)), encoding="utf-8-sig", newline="", errors="strict"
+        io.BufferedReader(ChunkReader(chunks)), encoding="utf-8-sig", newline="", errors="strict"
     )
     number = 0
     try:
-        first = lines.readline(LONGEST_CELL)
+        first = lines.readline(MAX_CELL_LENGTH)
         delimiter = max(",;\t", key=first.count)
-        csv.field_size_limit(LONGEST_CELL)
+        csv.field_size_limit(MAX_CELL_LENGTH)
         for number, cells in enumerate(
             csv.reader(chain([first], lines), delimiter=delimiter, strict=True), 1
         ):
             yield number, cells
     except UnicodeDecodeError:
-        raise BadFile(f"After row {number} the file is not UTF-8.") from None
+        raise InvalidFile(f"The file is not valid UTF-8 after row {number}.") from None
     except csv.Error as error:
-        raise BadFile(f"After row {number} the file can't be read: {error}.") from None
+        raise InvalidFile(f"The file cannot be read after row {number}: {error}.") from None
 
 
-def _xlsx(pieces: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+def _xlsx_rows(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
     with tempfile.TemporaryFile() as file:
-        for piece in pieces:
-            file.write(piece)
-        yield from xlsx.rows(_binary(file))
+        for chunk in chunks:
+            file.write(chunk)
+        yield from xlsx.read_sheet(_rewound(file))
 
 
-def _binary(file: IO[bytes]) -> IO[bytes]:
+def _rewound(file: IO[bytes]) -> IO[bytes]:
     file.seek(0)
     return file
 
 
-def _dated(row: Mapping[str, str]) -> Mapping[str, str]:
-    """A spreadsheet's day is a number."""
+def _convert_serial_dates(row: Mapping[str, str]) -> Mapping[str, str]:
+    """Convert spreadsheet serial numbers in the date columns to ISO dates."""
     return {
-        name: (EPOCH + timedelta(days=int(cell.partition(".")[0]))).isoformat()
-        if name in DATES and SERIAL.fullmatch(cell)
+        name: (SPREADSHEET_EPOCH + timedelta(days=int(cell.partition(".")[0]))).isoformat()
+        if name in DATE_COLUMNS and SERIAL_DATE.fullmatch(cell)
         else cell
         for name, cell in row.items()
     }

@@ -1,7 +1,7 @@
-"""Customers and who is above them: levels as they were at a moment, and sums rolled up.
+"""Customer hierarchy: the parents of a customer at a point in time, and rolled-up totals.
 
-A customer's rows say its parent for their time. What was ordered before a customer moved to another
-parent stays with the old one: each order is read with the hierarchy of its own day.
+A customer row names the parent during its validity. An order counts for the parents at the time of
+the order, so moving a customer to another parent does not change earlier totals.
 """
 
 from collections import defaultdict
@@ -10,11 +10,11 @@ from datetime import datetime
 
 from django.db import connection
 
-from visibility.models.master import same
+from visibility.models.master import normalize_term
 
-# A chain longer than this has gone in a circle.
-DEEPEST = 32
-ABOVE = """
+# Maximum depth, which also bounds cycles.
+MAX_DEPTH = 32
+SELECT_ANCESTORS = """
 WITH RECURSIVE asked AS (
     SELECT n, word, at
     FROM unnest(%s::text[], %s::timestamptz[]) WITH ORDINALITY AS a (word, at, n)
@@ -30,41 +30,44 @@ WITH RECURSIVE asked AS (
 )
 SELECT n, number FROM chain ORDER BY n, depth
 """
-ORDERED = """
+COUNT_ORDERS = """
 SELECT customer_no, ordered_at, count(*) FROM visibility_order
 WHERE customer_no <> '' AND ordered_at >= %s AND ordered_at < %s
 GROUP BY customer_no, ordered_at
 """
-Asked = tuple[str, datetime]
+CustomerAt = tuple[str, datetime]
 
 
-def levels(asked: Collection[Asked]) -> Mapping[Asked, Sequence[str]]:
-    """For each (number, moment): the customer and all above it then, from below.
+def customer_levels(customers: Collection[CustomerAt]) -> Mapping[CustomerAt, Sequence[str]]:
+    """For each (customer number, time): the customer and its ancestors at that time, bottom up.
 
-    A number that is no customer of ours is alone; a circle is left where it closes.
+    An unknown customer number has no ancestors. A cycle is cut where it closes.
     """
-    pairs = sorted(set(asked))
+    pairs = sorted(set(customers))
     with connection.cursor() as cursor:
-        cursor.execute(ABOVE, [[same(p[0]) for p in pairs], [p[1] for p in pairs], DEEPEST])
-        found: dict[int, list[str]] = defaultdict(list)
+        cursor.execute(
+            SELECT_ANCESTORS,
+            [[normalize_term(p[0]) for p in pairs], [p[1] for p in pairs], MAX_DEPTH],
+        )
+        numbers: dict[int, list[str]] = defaultdict(list)
         for n, number in cursor.fetchall():
-            found[int(n)].append(number)
-    return {pair: tuple(found.get(n, [pair[0]])) for n, pair in enumerate(pairs, 1)}
+            numbers[int(n)].append(number)
+    return {pair: tuple(numbers.get(n, [pair[0]])) for n, pair in enumerate(pairs, 1)}
 
 
-def rolled_up(amounts: Iterable[tuple[str, datetime, int]]) -> Mapping[str, int]:
-    """Amounts of customers, summed at each level; each counts for those above it at its moment."""
-    given = list(amounts)
-    above = levels([(number, at) for number, at, _ in given])
+def roll_up(amounts: Iterable[tuple[str, datetime, int]]) -> Mapping[str, int]:
+    """Sum (customer, time, amount) for each customer and its ancestors at that time."""
+    rows = list(amounts)
+    levels_by_customer = customer_levels([(number, at) for number, at, _ in rows])
     sums: dict[str, int] = defaultdict(int)
-    for number, at, amount in given:
-        for level in above[(number, at)]:
+    for number, at, amount in rows:
+        for level in levels_by_customer[(number, at)]:
             sums[level] += amount
     return dict(sums)
 
 
 def orders_by_level(*, since: datetime, until: datetime) -> Mapping[str, int]:
-    """How many orders each customer had within a time, those of all below it included."""
+    """Number of orders per customer in [since, until), including those of its descendants."""
     with connection.cursor() as cursor:
-        cursor.execute(ORDERED, [since, until])
-        return rolled_up(cursor.fetchall())
+        cursor.execute(COUNT_ORDERS, [since, until])
+        return roll_up(cursor.fetchall())

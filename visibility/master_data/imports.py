@@ -1,7 +1,7 @@
-"""Files of master data: kept, read in pieces, judged, then written all or nothing.
+"""Import master data files: store, read in chunks, validate, then write all rows or none.
 
-The work is cut into small pieces with a pause after each, in one lane for the whole installation
-(an advisory lock), so that a large catalogue never stands in the way of orders.
+Only one import runs in the whole installation (advisory lock). It works in small chunks with a
+pause after each, so that a large catalog does not delay orders.
 """
 
 import time
@@ -16,15 +16,28 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from visibility.db.clock import database_now
-from visibility.master_data import files, impact, validation
-from visibility.master_data.cells import BadCell
-from visibility.master_data.files import FORMATS, LARGEST
-from visibility.master_data.store import Author, Overlap, checked, watch, write_from
-from visibility.master_data.tables import TABLES, Table
-from visibility.master_data.xlsx import BadFile
-from visibility.models.audit import record
+from visibility.master_data import affected_orders, files, validation
+from visibility.master_data.cells import InvalidCell
+from visibility.master_data.files import FILE_FORMATS, MAX_FILE_SIZES
+from visibility.master_data.import_storage import (
+    MEBIBYTE,
+    import_lock,
+    publish_progress,
+    split_chunks,
+    stored_chunks,
+)
+from visibility.master_data.store import (
+    ChangeContext,
+    OverlappingRows,
+    checked_transaction,
+    watch_vocabularies,
+    write_selected,
+)
+from visibility.master_data.tables import TABLES, MasterTable
+from visibility.master_data.xlsx import InvalidFile
+from visibility.models.audit import append_audit_entry
 from visibility.models.imports import (
-    MOVING,
+    IN_PROGRESS,
     ImportPart,
     ImportRow,
     ImportState,
@@ -32,260 +45,251 @@ from visibility.models.imports import (
 )
 from visibility.models.master import MasterChange
 
-PART = 1_048_576
-# Rows read at a time, and written at a time: copying them costs least.
-READ = 2_000
-PIECE = 500
-ATTEMPTS = 4
-LANE = 4_711_007
-COPY = """
-COPY visibility_importrow (of_id, number, key, values, verdict, reason) FROM STDIN
+# Rows to read and to write per chunk; reading uses COPY and is cheaper.
+READ_CHUNK = 2_000
+WRITE_CHUNK = 500
+MAX_ATTEMPTS = 4
+COPY_ROWS = """
+COPY visibility_importrow (master_import_id, number, key, values, verdict, reason) FROM STDIN
 """
-STAGED = """
+SELECT_STAGED = """
 SELECT number AS n, values FROM visibility_importrow
-WHERE of_id = %(of)s AND number BETWEEN %(first)s AND %(last)s
+WHERE master_import_id = %(of)s AND number BETWEEN %(first)s AND %(last)s
 """
 
 
-class Stopped(RuntimeError):
-    """The worker is to end: what was begun is taken up again by the next one."""
+class ImportStopped(RuntimeError):
+    """The worker is shutting down; the next worker continues the import."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """After each piece of work, rest for `share` times as long as it took (0: not at all)."""
+class Throttle:
+    """Sleeps after each chunk of work for `share` times its duration (0: never)."""
 
     share: float = 0.0
-    rest: Callable[[float], object] = time.sleep
-    stop: Callable[[], bool] = lambda: False
+    sleep: Callable[[float], object] = time.sleep
+    should_stop: Callable[[], bool] = lambda: False
 
-    def pieces(self, work: Iterator[None]) -> None:
-        """Do all of it, at this pace. Raises Stopped between two pieces."""
-        began = time.monotonic()
-        for _ in work:
-            if self.stop():
-                raise Stopped
+    def run(self, chunks: Iterator[None]) -> None:
+        """Run all chunks with pauses. Raises ImportStopped between two chunks."""
+        started = time.monotonic()
+        for _ in chunks:
+            if self.should_stop():
+                raise ImportStopped
             if self.share:
-                self.rest((time.monotonic() - began) * self.share)
-            began = time.monotonic()
+                self.sleep((time.monotonic() - started) * self.share)
+            started = time.monotonic()
 
 
-def keep(
-    table: Table,
-    pieces: Iterable[bytes],
+def store_file(
+    table: MasterTable,
+    chunks: Iterable[bytes],
     *,
     name: str,
     format: str,
-    apply: bool,
-    who: User | None,
+    auto_apply: bool,
+    user: User | None,
     now: datetime,
 ) -> MasterImport:
-    """Keep a file before anybody looks inside. Raises BadFile if it is too large or empty."""
-    if format not in FORMATS:
-        raise BadFile("A file is a CSV or an XLSX.")
+    """Store a file for import without reading it.
+
+    Raises InvalidFile if it is too large or empty.
+    """
+    if format not in FILE_FORMATS:
+        raise InvalidFile("The file must be CSV or XLSX.")
     with transaction.atomic():
-        made = MasterImport.objects.create(
+        master_import = MasterImport.objects.create(
             table=table.code,
             name=name[:200],
             format=format,
             size=0,
-            apply=apply,
+            auto_apply=auto_apply,
             state=ImportState.WAITING,
             created_at=now,
-            created_by=who,
+            created_by=user,
         )
-        for number, part in enumerate(_parts(pieces)):
-            made.size += len(part)
-            if made.size > LARGEST[format]:
-                most = LARGEST[format] // PART
-                raise BadFile(f"The file is larger than {most} MiB.")
-            ImportPart.objects.create(of=made, number=number, data=part)
-        if not made.size:
-            raise BadFile("The file is empty.")
-        made.save(update_fields=["size"])
-    return made
+        for number, data in enumerate(split_chunks(chunks)):
+            master_import.size += len(data)
+            if master_import.size > MAX_FILE_SIZES[format]:
+                max_mib = MAX_FILE_SIZES[format] // MEBIBYTE
+                raise InvalidFile(f"The file is larger than {max_mib} MiB.")
+            ImportPart.objects.create(master_import=master_import, number=number, data=data)
+        if not master_import.size:
+            raise InvalidFile("The file is empty.")
+        master_import.save(update_fields=["size"])
+    return master_import
 
 
-def confirm(import_id: int, *, who: User | None, now: datetime) -> bool:
-    """Somebody said yes to what was judged. False where it does not wait for that."""
-    waiting = MasterImport.objects.filter(pk=import_id, state=ImportState.JUDGED, invalid=0)
-    found = waiting.update(state=ImportState.WRITING, apply=True, done=0)
-    if found:
-        record("master.confirm", who=who, object=f"import {import_id}", detail={}, now=now)
-    return bool(found)
+def confirm_import(import_id: int, *, user: User | None, now: datetime) -> bool:
+    """Start writing a validated import. False if it is not waiting for confirmation."""
+    waiting = MasterImport.objects.filter(pk=import_id, state=ImportState.VALIDATED, invalid=0)
+    confirmed = waiting.update(state=ImportState.WRITING, auto_apply=True, done=0)
+    if confirmed:
+        append_audit_entry(
+            "master.confirm", user=user, object=f"import {import_id}", detail={}, now=now
+        )
+    return bool(confirmed)
 
 
-def discard(import_id: int) -> bool:
-    """It shall not be written. False where it is too late."""
-    settled = (ImportState.JUDGED, ImportState.REFUSED)
-    found = MasterImport.objects.filter(pk=import_id, state__in=settled)
-    if not found.update(state=ImportState.DISCARDED):
+def discard_import(import_id: int) -> bool:
+    """Discard a validated or rejected import. False if it has another state."""
+    settled = (ImportState.VALIDATED, ImportState.REJECTED)
+    imports = MasterImport.objects.filter(pk=import_id, state__in=settled)
+    if not imports.update(state=ImportState.DISCARDED):
         return False
-    _forget(import_id)
+    _delete_staged(import_id)
     return True
 
 
-def work(pace: Pace = Pace()) -> int:  # frozen
-    """Take every file that can move as far as it can go; how many were moved."""
-    moved = 0
-    with _lane() as mine:
-        while mine and (
-            found := MasterImport.objects.filter(state__in=MOVING).order_by("pk").first()
+def run_pending_imports(throttle: Throttle = Throttle()) -> int:  # immutable default
+    """Process all pending imports as far as possible; return the number processed."""
+    count = 0
+    with import_lock() as has_lock:
+        while has_lock and (
+            master_import := MasterImport.objects.filter(state__in=IN_PROGRESS)
+            .order_by("pk")
+            .first()
         ):
             try:
-                move(found, pace)
-            except Stopped:
-                # That was no attempt of its own.
-                MasterImport.objects.filter(pk=found.pk).update(attempts=found.attempts)
+                process_import(master_import, throttle)
+            except ImportStopped:
+                # A shutdown does not count as an attempt.
+                MasterImport.objects.filter(pk=master_import.pk).update(
+                    attempts=master_import.attempts
+                )
                 break
-            moved += 1
-    return moved
+            count += 1
+    return count
 
 
-def move(found: MasterImport, pace: Pace) -> None:
-    """One file, as far as it can go; one that has ended its worker several times is refused."""
-    tried = MasterImport.objects.filter(pk=found.pk)
-    tried.update(attempts=F("attempts") + 1)
-    if found.attempts >= ATTEMPTS:
-        _end(found, ImportState.REFUSED, f"It was tried {ATTEMPTS} times and never finished.")
+def process_import(master_import: MasterImport, throttle: Throttle) -> None:
+    """Process one import as far as possible. Reject it after ATTEMPTS crashed workers."""
+    row = MasterImport.objects.filter(pk=master_import.pk)
+    row.update(attempts=F("attempts") + 1)
+    if master_import.attempts >= MAX_ATTEMPTS:
+        _finish(
+            master_import,
+            ImportState.REJECTED,
+            f"The import failed {MAX_ATTEMPTS} times. Contact your administrator.",
+        )
         return
-    if found.state == ImportState.WRITING:
-        _write(found, pace)
+    if master_import.state == ImportState.WRITING:
+        _write_rows(master_import, throttle)
         return
     try:
-        pace.pieces(_read(found))
-        pace.pieces(validation.judge(found, rows=2 * READ))
-    except BadFile as error:
-        _end(found, ImportState.REFUSED, str(error))
+        throttle.run(_stage_rows(master_import))
+        throttle.run(validation.validate_rows(master_import, rows=2 * READ_CHUNK))
+    except InvalidFile as error:
+        _finish(master_import, ImportState.REJECTED, str(error))
         return
-    found.refresh_from_db()
-    if found.invalid:
-        _end(found, ImportState.REFUSED, "")
-    elif found.apply:
-        tried.update(state=ImportState.WRITING, done=0, attempts=0)
+    master_import.refresh_from_db()
+    if master_import.invalid:
+        _finish(master_import, ImportState.REJECTED, "")
+    elif master_import.auto_apply:
+        row.update(state=ImportState.WRITING, done=0, attempts=0)
     else:
-        tried.update(state=ImportState.JUDGED, attempts=0)
+        row.update(state=ImportState.VALIDATED, attempts=0)
 
 
-def written_rows(found: MasterImport) -> int:
-    """How far the writing has come: its rows are not to be seen before all are."""
+def written_rows(master_import: MasterImport) -> int:
+    """Number of rows written so far, which are not visible before the commit."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT last_value FROM visibility_import_row")
-        return min(int(cursor.fetchone()[0]), found.total or 0)
+        cursor.execute("SELECT last_value FROM visibility_import_progress")
+        return min(int(cursor.fetchone()[0]), master_import.total or 0)
 
 
-def _read(found: MasterImport) -> Iterator[None]:
-    """Copy the rows of the file into the table of rows, from the beginning."""
-    table = TABLES[found.table]
-    ImportRow.objects.filter(of=found).delete()
-    MasterImport.objects.filter(pk=found.pk).update(state=ImportState.READING, done=0, total=None)
-    rows = files.read(table, found.format, _bytes(found))
+def _stage_rows(master_import: MasterImport) -> Iterator[None]:
+    """Copy the rows of the file to ImportRow, always from the start; yields after each chunk."""
+    table = TABLES[master_import.table]
+    ImportRow.objects.filter(master_import=master_import).delete()
+    MasterImport.objects.filter(pk=master_import.pk).update(
+        state=ImportState.READING, done=0, total=None
+    )
+    rows = files.read_rows(table, master_import.format, stored_chunks(master_import))
     done = 0
-    while piece := list(islice(rows, READ)):
-        done += len(piece)
+    while chunk := list(islice(rows, READ_CHUNK)):
+        done += len(chunk)
         with transaction.atomic(), connection.cursor() as cursor:
-            with cursor.copy(COPY) as copy:
-                for number, cells in piece:
-                    copy.write_row((found.pk, number, *_row(table, cells)))
-            MasterImport.objects.filter(pk=found.pk).update(done=done)
+            with cursor.copy(COPY_ROWS) as copy:
+                for number, cells in chunk:
+                    copy.write_row((master_import.pk, number, *_staged_row(table, cells)))
+            MasterImport.objects.filter(pk=master_import.pk).update(done=done)
         yield
-    MasterImport.objects.filter(pk=found.pk).update(total=done)
+    MasterImport.objects.filter(pk=master_import.pk).update(total=done)
 
 
-def _row(table: Table, cells: "files.Read | object") -> tuple[str, str, str, str]:
-    """Key, values, verdict and reason of one row."""
+def _staged_row(table: MasterTable, cells: "files.ParsedRow | object") -> tuple[str, str, str, str]:
+    """Key, values as JSON, verdict and reason of one row."""
     if isinstance(cells, str):
         return "", "{}", "invalid", cells[:500]
     try:
         assert isinstance(cells, dict)
-        row = table.read(cells)
-    except BadCell as error:
+        row = table.parse_row(cells)
+    except InvalidCell as error:
         return "", "{}", "invalid", str(error)[:500]
     return row.key, orjson.dumps(row.values).decode(), "", ""
 
 
-def _write(found: MasterImport, pace: Pace) -> None:
-    """Every row in one transaction, piece by piece; what stands in the way refuses the file."""
-    table = TABLES[found.table]
+def _write_rows(master_import: MasterImport, throttle: Throttle) -> None:
+    """Write all rows in one transaction, in chunks. An overlap rejects the import."""
+    table = TABLES[master_import.table]
     now = database_now()
-    by = Author(found.created_by, f"import {found.pk}", now)
+    by = ChangeContext(master_import.created_by, f"import {master_import.pk}", now)
     try:
-        with checked(table):
-            _say_row(1)
-            pace.pieces(_pieces(found, table, by))
-            record(
+        with checked_transaction(table):
+            publish_progress(1)
+            throttle.run(_write_chunks(master_import, table, by))
+            append_audit_entry(
                 f"master.{table.code}",
-                who=found.created_by,
-                object=f"import {found.pk}",
-                detail={"file": found.name, "added": found.added, "changed": found.changed},
+                user=master_import.created_by,
+                object=f"import {master_import.pk}",
+                detail={
+                    "file": master_import.name,
+                    "added": master_import.added,
+                    "changed": master_import.changed,
+                },
                 now=now,
             )
-            MasterImport.objects.filter(pk=found.pk).update(done=found.total or 0)
-            _end(found, ImportState.DONE, "")
-            _forget(found.pk)
-    except Overlap as error:
-        _end(found, ImportState.REFUSED, f"{error} Somebody wrote while the file waited: again.")
+            MasterImport.objects.filter(pk=master_import.pk).update(done=master_import.total or 0)
+            _finish(master_import, ImportState.DONE, "")
+            _delete_staged(master_import.pk)
+    except OverlappingRows as error:
+        _finish(
+            master_import,
+            ImportState.REJECTED,
+            f"{error} The table was changed after validation: import the file again.",
+        )
 
 
-def _pieces(found: MasterImport, table: Table, by: Author) -> Iterator[None]:
-    last = ImportRow.objects.filter(of=found).order_by("-number").values_list("number", flat=True)
-    for first in range(1, (last.first() or 0) + 1, PIECE):
-        span = {"of": found.pk, "first": first, "last": first + PIECE - 1}
-        written = write_from(table, STAGED, span, by=by, count=0)
-        if written.changes:
+def _write_chunks(
+    master_import: MasterImport, table: MasterTable, by: ChangeContext
+) -> Iterator[None]:
+    last = (
+        ImportRow.objects.filter(master_import=master_import)
+        .order_by("-number")
+        .values_list("number", flat=True)
+    )
+    for first in range(1, (last.first() or 0) + 1, WRITE_CHUNK):
+        span = {"of": master_import.pk, "first": first, "last": first + WRITE_CHUNK - 1}
+        result = write_selected(table, SELECT_STAGED, span, context=by, count=0)
+        if result.changes:
             if first == 1 or table.code == "mapping":
-                kept = MasterChange.objects.filter(pk__in=written.changes)
-                watch(table, [image for image in kept.values_list("after", flat=True) if image])
-            impact.mark(table, written.changes)
-        _say_row(span["last"])
+                history = MasterChange.objects.filter(pk__in=result.changes)
+                watch_vocabularies(
+                    table, [image for image in history.values_list("after", flat=True) if image]
+                )
+            affected_orders.enqueue_affected_orders(table, result.changes)
+        publish_progress(span["last"])
         yield
 
 
-def _say_row(number: int) -> None:
-    """Seen by everybody at once: a sequence waits for no commit."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setval('visibility_import_row', %s)", [number])
-
-
-def _end(found: MasterImport, state: ImportState, detail: str) -> None:
-    MasterImport.objects.filter(pk=found.pk).update(
+def _finish(master_import: MasterImport, state: ImportState, detail: str) -> None:
+    MasterImport.objects.filter(pk=master_import.pk).update(
         state=state, detail=detail[:500], finished_at=database_now()
     )
 
 
-def _forget(import_id: int) -> None:
-    """What was in the file is in the rows and their history now."""
-    ImportPart.objects.filter(of_id=import_id)._raw_delete("default")
-    ImportRow.objects.filter(of_id=import_id)._raw_delete("default")
-
-
-def _bytes(found: MasterImport) -> Iterator[bytes]:
-    parts = ImportPart.objects.filter(of=found)
-    for number in parts.order_by("number").values_list("number", flat=True):
-        yield bytes(parts.values_list("data", flat=True).get(number=number))
-
-
-def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    held = bytearray()
-    for piece in pieces:
-        held += piece
-        while len(held) >= PART:
-            yield bytes(held[:PART])
-            del held[:PART]
-    if held:
-        yield bytes(held)
-
-
-class _lane:  # used as a word in a `with`
-    """One at a time in the whole installation."""
-
-    def __enter__(self) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LANE])
-            self._mine = bool(cursor.fetchone()[0])
-        return self._mine
-
-    def __exit__(self, *_: object) -> None:
-        if self._mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LANE])
+def _delete_staged(import_id: int) -> None:
+    """Delete the stored file and its parsed rows."""
+    ImportPart.objects.filter(master_import_id=import_id)._raw_delete("default")
+    ImportRow.objects.filter(master_import_id=import_id)._raw_delete("default")

@@ -1,4 +1,4 @@
-"""Write master rows, set-based: added, changed, ended by what follows; each change is kept."""
+"""Set-based writes of master data rows, with a history entry for every change."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -12,29 +12,29 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import ExclusionViolation
 
-from visibility.master_data import impact
-from visibility.master_data.cells import BadCell
-from visibility.master_data.tables import Row, Table
-from visibility.models.audit import record
+from visibility.master_data import affected_orders
+from visibility.master_data.cells import InvalidCell
+from visibility.master_data.tables import MasterRow, MasterTable
+from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
-from visibility.models.master import MasterChange, NeverMap, Watch, same
+from visibility.models.master import IgnoredTerm, MasterChange, WatchedVocabulary, normalize_term
 from visibility.models.sla import WorkCalendar
 
-GIVEN = "SELECT n, values FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (n int, values jsonb)"
-# A row is the one of its key that begins at the same moment.
-MATCH = "t.key = f.key AND t.valid_from IS NOT DISTINCT FROM f.valid_from"
-FRESH = """
+GIVEN_ROWS = "SELECT n, values FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (n int, values jsonb)"
+# A row is identified by its key and `valid_from`.
+SAME_KEY_AND_START = "t.key = f.key AND t.valid_from IS NOT DISTINCT FROM f.valid_from"
+FRESH_ROWS = """
 WITH fresh AS MATERIALIZED (
     SELECT s.n, r.* FROM ({source}) AS s, jsonb_populate_record(NULL::{table}, s.values) AS r
 )
 """
-KEEP = """
+INSERT_CHANGES = """
 INSERT INTO visibility_masterchange
-    ("table", row, version, what, at, who_id, via, before, after)
-SELECT %(code)s, done.id, done.version, {what}, %(now)s, %(who)s, %(via)s, {before}, {after}
+    ("table", row, version, action, at, user_id, origin, before, after)
+SELECT %(code)s, done.id, done.version, {action}, %(now)s, %(user)s, %(origin)s, {before}, {after}
 """
-# What is open-ended and followed by a row that is, too, ends where that begins.
-END = """
+# An open-ended row ends where a later open-ended row of the same key begins.
+END_ROWS = """
 {fresh}, old AS (
     SELECT t.*, (
         SELECT min(f.valid_from) FROM fresh f WHERE f.key = t.key AND f.valid_to IS NULL
@@ -45,232 +45,261 @@ END = """
         AND NOT EXISTS (SELECT 1 FROM fresh f WHERE {match})
 ), done AS (
     UPDATE {table} t SET valid_to = old.ends, version = t.version + 1, changed_at = %(now)s,
-        changed_by_id = %(who)s
+        changed_by_id = %(user)s
     FROM old WHERE t.id = old.id AND old.ends IS NOT NULL RETURNING t.*
 )
-{keep} FROM done JOIN old ON old.id = done.id RETURNING id
+{record_change} FROM done JOIN old ON old.id = done.id RETURNING id
 """
-CHANGE = """
+UPDATE_ROWS = """
 {fresh}, old AS (
     SELECT t.*, f.n FROM {table} t JOIN fresh f ON {match}
-    WHERE ROW({told}) IS DISTINCT FROM ROW({said})
+    WHERE ROW({current}) IS DISTINCT FROM ROW({given})
 ), done AS (
-    UPDATE {table} t SET ({stored}) = ROW({said}), version = t.version + 1,
-        changed_at = %(now)s, changed_by_id = %(who)s
+    UPDATE {table} t SET ({stored}) = ROW({given}), version = t.version + 1,
+        changed_at = %(now)s, changed_by_id = %(user)s
     FROM fresh f JOIN old ON old.n = f.n WHERE t.id = old.id RETURNING t.*
 )
-{keep} FROM done JOIN old ON old.id = done.id RETURNING id
+{record_change} FROM done JOIN old ON old.id = done.id RETURNING id
 """
-ADD = """
+INSERT_ROWS = """
 {fresh}, done AS (
     INSERT INTO {table} ({stored}, version, changed_at, changed_by_id)
-    SELECT {said}, 1, %(now)s, %(who)s FROM fresh f
+    SELECT {given}, 1, %(now)s, %(user)s FROM fresh f
     WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {match}) ORDER BY f.n RETURNING *
 )
-{keep} FROM done RETURNING id
+{record_change} FROM done RETURNING id
 """
-REMOVE = """
+DELETE_ROW = """
 WITH done AS (DELETE FROM {table} WHERE id = %(id)s RETURNING *)
-{keep} FROM done RETURNING id
+{record_change} FROM done RETURNING id
 """
-KEPT = {
-    END: ("'ended'", "to_jsonb(old) - 'ends'", "to_jsonb(done)"),
-    CHANGE: ("'changed'", "to_jsonb(old) - 'n'", "to_jsonb(done)"),
-    ADD: ("'added'", "NULL", "to_jsonb(done)"),
-    REMOVE: ("'removed'", "to_jsonb(done)", "NULL"),
+CHANGE_VALUES = {
+    END_ROWS: ("'ended'", "to_jsonb(old) - 'ends'", "to_jsonb(done)"),
+    UPDATE_ROWS: ("'changed'", "to_jsonb(old) - 'n'", "to_jsonb(done)"),
+    INSERT_ROWS: ("'added'", "NULL", "to_jsonb(done)"),
+    DELETE_ROW: ("'removed'", "to_jsonb(done)", "NULL"),
 }
 
 
-class Overlap(ValueError):
-    """Two rows of one name would hold at the same time; the text says so."""
+class OverlappingRows(ValueError):
+    """Two rows with the same key would be valid at the same time."""
 
 
-class Stale(ValueError):
-    """Somebody changed the row meanwhile."""
+class StaleVersion(ValueError):
+    """The row was changed by someone else in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
-class Author:
-    """Who writes, by which way, and when."""
+class ChangeContext:
+    """The user, origin and time of a change."""
 
-    who: User | None
-    via: str
+    user: User | None
+    origin: str
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How many rows were added, changed (those that were ended included), left alone."""
+class WriteResult:
+    """Number of rows added, changed (including ended ones) and unchanged."""
 
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     changes: Sequence[int] = ()
-    # That are folded again.
+    # Orders enqueued for refolding.
     orders: int = 0
 
 
-def write(table: Table, rows: Sequence[Row], *, by: Author) -> Written:
-    """Add or change rows, all or nothing. Raises Overlap, BadCell."""
+def write_rows(
+    table: MasterTable, rows: Sequence[MasterRow], *, context: ChangeContext
+) -> WriteResult:
+    """Add or update all rows or none. Raises OverlappingRows, InvalidCell."""
     if not rows:
-        return Written()
-    refer(table, rows)
+        return WriteResult()
+    check_references(table, rows)
     given = [{"n": n, "values": row.values} for n, row in enumerate(rows)]
-    with checked(table):
-        written = write_from(table, GIVEN, {"rows": _json(given)}, by=by, count=len(rows))
-        told = {"added": written.added, "changed": written.changed}
-        orders = _settle(table, written.changes, by, told)
-    return dataclasses.replace(written, orders=orders)
+    with checked_transaction(table):
+        result = write_selected(
+            table, GIVEN_ROWS, {"rows": _to_json(given)}, context=context, count=len(rows)
+        )
+        counts = {"added": result.added, "changed": result.changed}
+        orders = _finish_changes(table, result.changes, context, counts)
+    return dataclasses.replace(result, orders=orders)
 
 
-def replace(table: Table, row_id: int, row: Row, *, version: int | None, by: Author) -> Written:
-    """Change one row, its name and its time too. Raises Overlap, Stale, BadCell."""
-    refer(table, [row])
-    given = _json([{"n": 0, "values": {**row.values, "id": row_id}}])
-    with checked(table):
-        held = table.model._base_manager.select_for_update().filter(pk=row_id)
-        known = held.values_list("version", flat=True).first()
-        if known is None or version not in (None, known):
-            raise Stale("Somebody changed this row meanwhile: look at it again.")
-        changes = _run(CHANGE, table, GIVEN, {"rows": given}, by=by, match="t.id = f.id")
-        orders = _settle(table, changes, by, {"row": row_id, "changed": len(changes)})
+def replace_row(
+    table: MasterTable, row_id: int, row: MasterRow, *, version: int | None, context: ChangeContext
+) -> WriteResult:
+    """Replace one row, including its key and validity.
+
+    Raises OverlappingRows, StaleVersion, InvalidCell.
+    """
+    check_references(table, [row])
+    given = _to_json([{"n": 0, "values": {**row.values, "id": row_id}}])
+    with checked_transaction(table):
+        locked = table.model._base_manager.select_for_update().filter(pk=row_id)
+        current_version = locked.values_list("version", flat=True).first()
+        if current_version is None or version not in (None, current_version):
+            raise StaleVersion("This row was changed by someone else. Reload it and try again.")
+        changes = _run_statement(
+            UPDATE_ROWS, table, GIVEN_ROWS, {"rows": given}, context=context, match="t.id = f.id"
+        )
+        orders = _finish_changes(table, changes, context, {"row": row_id, "changed": len(changes)})
     changed = len(changes)
-    return Written(changed=changed, unchanged=1 - changed, changes=changes, orders=orders)
+    return WriteResult(changed=changed, unchanged=1 - changed, changes=changes, orders=orders)
 
 
-def remove(table: Table, row_id: int, *, by: Author) -> bool:
-    """Take a row away; its history stays. False where there is none."""
-    with checked(table):
-        changes = _run(REMOVE, table, "", {"id": row_id}, by=by)
+def delete_row(table: MasterTable, row_id: int, *, context: ChangeContext) -> bool:
+    """Delete a row and retain its history. False if there is none."""
+    with checked_transaction(table):
+        changes = _run_statement(DELETE_ROW, table, "", {"id": row_id}, context=context)
         if changes:
-            _settle(table, changes, by, {"row": row_id, "removed": 1})
+            _finish_changes(table, changes, context, {"row": row_id, "removed": 1})
     return bool(changes)
 
 
-def roll_back(table: Table, change: MasterChange, *, by: Author) -> Written:
-    """Make the row what it was after this change, or before it where it was removed.
+def roll_back(table: MasterTable, change: MasterChange, *, context: ChangeContext) -> WriteResult:
+    """Restore the row as it was after this change, or before it if it was a deletion.
 
-    Raises Overlap where something else holds at that time now.
+    Raises OverlappingRows if another row is valid at that time now.
     """
-    row = table.read(table.cells(change.after or change.before or {}))
-    by = Author(by.who, f"back to version {change.version}", by.now)
+    row = table.parse_row(table.format_cells(change.after or change.before or {}))
+    context = ChangeContext(context.user, f"restored version {change.version}", context.now)
     if table.model._base_manager.filter(pk=change.row).exists():
-        return replace(table, change.row, row, version=None, by=by)
-    return write(table, [row], by=by)
+        return replace_row(table, change.row, row, version=None, context=context)
+    return write_rows(table, [row], context=context)
 
 
-def never(kind: str, source: str, word: str, *, why: str, by: Author) -> None:
-    """Decide that a word shall stay unknown: it is not listed any more."""
+def ignore_term(kind: str, source: str, term: str, *, reason: str, context: ChangeContext) -> None:
+    """Ignore a term: it is not listed as unmapped any more."""
     with transaction.atomic():
-        NeverMap.objects.update_or_create(
-            table=kind,
+        IgnoredTerm.objects.update_or_create(
+            kind=kind,
             source=source,
-            word=same(word),
-            defaults={"why": why[:500], "decided_at": by.now, "decided_by": by.who},
+            term=normalize_term(term),
+            defaults={
+                "reason": reason[:500],
+                "decided_at": context.now,
+                "decided_by": context.user,
+            },
         )
-        _decided("never", kind, source, word, by)
+        _record_decision("never", kind, source, term, context)
 
 
-def list_again(kind: str, source: str, word: str, *, by: Author) -> None:
-    """Take such a decision back."""
+def unignore_term(kind: str, source: str, term: str, *, context: ChangeContext) -> None:
+    """Stop ignoring a term."""
     with transaction.atomic():
-        found = NeverMap.objects.filter(table=kind, source=source, word=same(word))
-        if found.delete()[0]:
-            _decided("again", kind, source, word, by)
+        ignored = IgnoredTerm.objects.filter(kind=kind, source=source, term=normalize_term(term))
+        if ignored.delete()[0]:
+            _record_decision("again", kind, source, term, context)
 
 
-def _decided(what: str, kind: str, source: str, word: str, by: Author) -> None:
-    detail = {"source": source, "word": word[:250]}
-    record(f"master.{what}", who=by.who, object=kind, detail=detail, now=by.now)
+def _record_decision(
+    action: str, kind: str, source: str, term: str, context: ChangeContext
+) -> None:
+    detail = {"source": source, "term": term[:250]}
+    append_audit_entry(
+        f"master.{action}", user=context.user, object=kind, detail=detail, now=context.now
+    )
 
 
-def write_from(
-    table: Table, source: str, parameters: dict[str, Any], *, by: Author, count: int
-) -> Written:
-    """Write what a statement gives as (n, values), in the caller's transaction, unchecked."""
-    ended = _run(END, table, source, parameters, by=by)
-    changed = _run(CHANGE, table, source, parameters, by=by)
-    added = _run(ADD, table, source, parameters, by=by)
-    left = count - len(changed) - len(added)
-    return Written(len(added), len(changed) + len(ended), left, [*ended, *changed, *added])
+def write_selected(
+    table: MasterTable,
+    source: str,
+    parameters: dict[str, Any],
+    *,
+    context: ChangeContext,
+    count: int,
+) -> WriteResult:
+    """Write the (n, values) rows of a statement in the caller's transaction, without checks."""
+    ended = _run_statement(END_ROWS, table, source, parameters, context=context)
+    changed = _run_statement(UPDATE_ROWS, table, source, parameters, context=context)
+    added = _run_statement(INSERT_ROWS, table, source, parameters, context=context)
+    unchanged = count - len(changed) - len(added)
+    return WriteResult(len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added])
 
 
-def refer(table: Table, rows: Sequence[Row]) -> None:
-    """Raises BadCell where a row names a source or a calendar that there is not."""
+def check_references(table: MasterTable, rows: Sequence[MasterRow]) -> None:
+    """Raises InvalidCell if a row refers to an unknown source or calendar."""
     for code, name, model in (
         ("mapping", "source", Source),
         ("location", "calendar", WorkCalendar),
     ):
-        wanted = {str(row.values[name]) for row in rows} - {""} if table.code == code else set()
+        referenced = {str(row.values[name]) for row in rows} - {""} if table.code == code else set()
         known = model._base_manager.values_list("slug" if code == "mapping" else "code", flat=True)
-        unknown = sorted(wanted - set(known)) if wanted else []
+        unknown = sorted(referenced - set(known)) if referenced else []
         if unknown:
-            raise BadCell(f"{name}: there is none called {unknown[0]!r}")
+            raise InvalidCell(f"unknown {name} {unknown[0]!r}")
 
 
-def watch(table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """From now on words that these rows could mean are looked up."""
-    pairs = {table.words(row) for row in rows}
+def watch_vocabularies(table: MasterTable, rows: Sequence[dict[str, Any]]) -> None:
+    """Watch the vocabularies that these rows translate."""
+    pairs = {table.vocabulary(row) for row in rows}
     if table.code == "unit":
         pairs.add(("item", ""))
-    wanted = [Watch(table=t, source=s) for t, s in pairs if t != "tax"]
-    Watch.objects.bulk_create(wanted, ignore_conflicts=True)
+    vocabularies = [WatchedVocabulary(kind=k, source=s) for k, s in pairs if k != "tax"]
+    WatchedVocabulary.objects.bulk_create(vocabularies, ignore_conflicts=True)
 
 
-def _settle(table: Table, changes: Sequence[int], by: Author, detail: dict[str, Any]) -> int:
-    """What follows from changes: words watched, orders marked (how many), the audit told."""
+def _finish_changes(
+    table: MasterTable, changes: Sequence[int], context: ChangeContext, detail: dict[str, Any]
+) -> int:
+    """After changes: watch vocabularies, enqueue orders, write the audit log; the order count."""
     if not changes:
         return 0
-    kept = MasterChange.objects.filter(pk__in=changes)
-    images = kept.values_list("before", "after")
-    watch(table, [image for pair in images for image in pair if image])
-    orders = impact.mark(table, changes)
-    record(
+    history = MasterChange.objects.filter(pk__in=changes)
+    images = history.values_list("before", "after")
+    watch_vocabularies(table, [image for pair in images for image in pair if image])
+    orders = affected_orders.enqueue_affected_orders(table, changes)
+    append_audit_entry(
         f"master.{table.code}",
-        who=by.who,
-        object=f"{table.code} {kept.values_list('row', flat=True)[0]}",
-        detail={**detail, "via": by.via, "orders": orders},
-        now=by.now,
+        user=context.user,
+        object=f"{table.code} {history.values_list('row', flat=True)[0]}",
+        detail={**detail, "origin": context.origin, "orders": orders},
+        now=context.now,
     )
     return orders
 
 
-def _run(
+def _run_statement(
     statement: str,
-    table: Table,
+    table: MasterTable,
     source: str,
     parameters: dict[str, Any],
     *,
-    by: Author,
-    match: str = MATCH,
+    context: ChangeContext,
+    match: str = SAME_KEY_AND_START,
 ) -> list[int]:
-    """Run one of the statements; the ids of the changes it kept."""
-    names = [f'"{name}"' for name in table.stored]
-    what, before, after = KEPT[statement]
+    """Run one of the statements; return the ids of the history entries."""
+    names = [f'"{name}"' for name in table.stored_columns]
+    action, before, after = CHANGE_VALUES[statement]
     sql = statement.format(
-        fresh=FRESH.format(source=source, table=table.db_table),
-        keep=KEEP.format(what=what, before=before, after=after),
+        fresh=FRESH_ROWS.format(source=source, table=table.db_table),
+        record_change=INSERT_CHANGES.format(action=action, before=before, after=after),
         table=table.db_table,
         match=match,
         stored=", ".join(names),
-        told=", ".join(f"t.{name}" for name in names),
-        said=", ".join(f"f.{name}" for name in names),
+        current=", ".join(f"t.{name}" for name in names),
+        given=", ".join(f"f.{name}" for name in names),
     )
-    told: dict[str, Any] = {
+    common: dict[str, Any] = {
         "code": table.code,
-        "now": by.now,
-        "who": by.who.pk if by.who else None,
-        "via": by.via,
+        "now": context.now,
+        "user": context.user.pk if context.user else None,
+        "origin": context.origin,
     }
     with connection.cursor() as cursor:
-        cursor.execute(sql, told | parameters)
+        cursor.execute(sql, common | parameters)
         return [row[0] for row in cursor.fetchall()]
 
 
 @contextmanager
-def checked(table: Table) -> Iterator[None]:
-    """A transaction at whose end the rows' periods are checked. Raises Overlap."""
-    name = f"{table.model._meta.model_name}_one_at_a_time"
+def checked_transaction(table: MasterTable) -> Iterator[None]:
+    """A transaction that checks at its end that validities do not overlap.
+
+    Raises OverlappingRows.
+    """
+    name = f"{table.model._meta.model_name}_no_overlap"
     try:
         with transaction.atomic():
             yield
@@ -279,9 +308,11 @@ def checked(table: Table) -> Iterator[None]:
                 cursor.execute(f"SET CONSTRAINTS {name} DEFERRED")
     except IntegrityError as error:
         if isinstance(error.__cause__, ExclusionViolation):
-            raise Overlap(f"Another {table.one} of this name holds at the same time.") from error
+            raise OverlappingRows(
+                f"Another {table.singular} with the same key is valid at the same time."
+            ) from error
         raise
 
 
-def _json(value: object) -> str:
+def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()

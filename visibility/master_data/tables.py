@@ -1,4 +1,4 @@
-"""The master tables: their columns, what names a row, which words a row gives a meaning to."""
+"""The master data tables: their columns, keys, and the vocabulary that each row translates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,247 +9,278 @@ from typing import Any
 from django.db.models import Model
 
 from visibility.master_data import cells
-from visibility.master_data.cells import BadCell, Column, Value
+from visibility.master_data.cells import CellValue, InvalidCell, MasterColumn
 from visibility.models.master import (
-    JOINT,
+    KEY_SEPARATOR,
     Customer,
-    Dated,
     Item,
     Location,
     TaxJurisdiction,
+    TermKind,
+    TermMapping,
     UnitFactor,
-    WordMapping,
-    WordTable,
-    same,
+    Versioned,
+    normalize_term,
 )
 
-# Bytes: an index takes no more, and some letters are longer as capitals.
-LONGEST_NAME = 1_600
+# In bytes: PostgreSQL's index limit, with room for letters that grow in upper case.
+MAX_KEY_BYTES = 1_600
 
-EVER = (
-    Column(
+COMMON_COLUMNS = (
+    MasterColumn(
         "valid_from",
         "Valid from",
-        cells.moment,
-        cells.moment_cell,
+        cells.parse_time,
+        cells.format_time,
         default=None,
-        about="A day, or a time with zone; empty: since ever.",
+        description="A date, or a time with an offset. Blank: always.",
     ),
-    Column(
+    MasterColumn(
         "valid_to",
         "Valid to",
-        cells.moment,
-        cells.moment_cell,
+        cells.parse_time,
+        cells.format_time,
         default=None,
-        about="The first moment at which it no longer holds; empty: until something follows.",
+        description="The row is valid before this date or time. Blank: until replaced.",
     ),
-    Column("owner", "Owner", str, longest=80, about="Who answers for this row."),
-    Column("note", "Note", str, longest=500),
+    MasterColumn(
+        "owner",
+        "Owner",
+        str,
+        max_length=80,
+        description="The person or team responsible for this row.",
+    ),
+    MasterColumn("note", "Note", str, max_length=500),
 )
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row to be written: the values of its columns as JSON has them, `key` among them."""
+class MasterRow:
+    """A row to write: JSON values by column, including `key`."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, CellValue]
 
     @property
     def key(self) -> str:
-        """What names it."""
+        """The normalized key of the row."""
         return str(self.values["key"])
 
 
 @dataclass(frozen=True)
-class Table:
-    """One master table."""
+class MasterTable:
+    """A master data table."""
 
     code: str
     title: str
-    one: str
-    model: type[Dated]
-    own: tuple[Column, ...]
-    naming: tuple[str, ...]
-    about: str
+    singular: str
+    model: type[Versioned]
+    own_columns: tuple[MasterColumn, ...]
+    key_columns: tuple[str, ...]
+    description: str
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """Its own columns and those of every table."""
-        return (*self.own, *EVER)
+    def columns(self) -> tuple[MasterColumn, ...]:
+        """Its own columns, then the columns common to all tables."""
+        return (*self.own_columns, *COMMON_COLUMNS)
 
     @cached_property
     def db_table(self) -> str:
-        """The name of the rows' table."""
+        """The name of the database table."""
         return self.model._meta.db_table
 
     @cached_property
-    def stored(self) -> tuple[str, ...]:
-        """The database's columns that a row's values fill."""
-        ours = {"id", "version", "changed_at", "changed_by_id"}
+    def stored_columns(self) -> tuple[str, ...]:
+        """The database columns that are written from a row's values."""
+        managed_columns = {"id", "version", "changed_at", "changed_by_id"}
         columns = (str(f.column) for f in self.model._meta.concrete_fields)
-        return tuple(column for column in columns if column not in ours)
+        return tuple(column for column in columns if column not in managed_columns)
 
-    def read(self, given: Mapping[str, str]) -> Row:
-        """A row from its cells. Raises BadCell with the first thing that is wrong."""
-        values: dict[str, Value] = {c.name: c.value(given.get(c.name, "")) for c in self.columns}
+    def parse_row(self, given: Mapping[str, str]) -> MasterRow:
+        """Parse a row from its cells. Raises InvalidCell for the first error."""
+        values: dict[str, CellValue] = {
+            c.name: c.parse_cell(given.get(c.name, "")) for c in self.columns
+        }
         starts, ends = values["valid_from"], values["valid_to"]
-        if starts and ends and at(starts) >= at(ends):
-            raise BadCell("valid_to must be after valid_from")
+        if starts and ends and parse_row_time(starts) >= parse_row_time(ends):
+            raise InvalidCell("valid_to must be after valid_from")
         if self.code == "mapping":
-            values["word"] = same(str(values["theirs"]))
+            values["term"] = normalize_term(str(values["external"]))
         if self.code == "unit":
-            values["item_key"] = same(str(values["item"]))
+            values["item_key"] = normalize_term(str(values["item"]))
         if self.code == "customer":
-            values["parent_key"] = same(str(values["parent"]))
-            if values["parent_key"] == same(str(values["number"])):
-                raise BadCell("a customer is not its own parent")
+            values["parent_key"] = normalize_term(str(values["parent"]))
+            if values["parent_key"] == normalize_term(str(values["number"])):
+                raise InvalidCell("a customer cannot be its own parent")
         values["key"] = self.key_of(values)
-        names = (values["key"], *(values.get(n, "") for n in ("word", "item_key", "parent_key")))
-        if any(len(str(name).encode()) > LONGEST_NAME for name in names):
-            raise BadCell(f"{self.naming[-1]} is too long in capitals")
-        return Row(values)
+        names = (values["key"], *(values.get(n, "") for n in ("term", "item_key", "parent_key")))
+        if any(len(str(name).encode()) > MAX_KEY_BYTES for name in names):
+            raise InvalidCell(f"{self.key_columns[-1]} is too long")
+        return MasterRow(values)
 
     def key_of(self, values: Mapping[str, Any]) -> str:
-        """What names a row."""
-        return JOINT.join(same(str(values[name])) for name in self.naming)
+        """The normalized key of these values."""
+        return KEY_SEPARATOR.join(normalize_term(str(values[name])) for name in self.key_columns)
 
-    def cells(self, row: Model | Mapping[str, Any]) -> dict[str, str]:
-        """A row, or the image of one, as cells."""
+    def format_cells(self, row: Model | Mapping[str, Any]) -> dict[str, str]:
+        """Format a row, or its JSON image, as text cells."""
         if isinstance(row, Model):
-            return {c.name: c.cell(getattr(row, c.name)) for c in self.columns}
-        return {c.name: c.cell(row.get(c.name)) for c in self.columns}
+            return {c.name: c.format_cell(getattr(row, c.name)) for c in self.columns}
+        return {c.name: c.format_cell(row.get(c.name)) for c in self.columns}
 
-    def words(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """The kind of words and the source that a row of this table makes worth looking up."""
+    def vocabulary(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """The vocabulary (kind, source) that a row of this table translates."""
         if self.code == "mapping":
-            return str(row["table"]), str(row["source"])
+            return str(row["kind"]), str(row["source"])
         return self.code, ""
 
 
-def at(text: Value) -> datetime:
-    """A moment's value."""
+def parse_row_time(text: CellValue) -> datetime:
+    """Parse a time value of a row."""
     return datetime.fromisoformat(str(text))
 
 
 def _table(
-    code: str, title: str, one: str, model: type[Dated], *own: Column, naming: str, about: str
-) -> Table:
-    return Table(code, title, one, model, own, tuple(naming.split()), about)
+    code: str,
+    title: str,
+    singular: str,
+    model: type[Versioned],
+    *own_columns: MasterColumn,
+    key_columns: str,
+    description: str,
+) -> MasterTable:
+    return MasterTable(
+        code, title, singular, model, own_columns, tuple(key_columns.split()), description
+    )
 
 
-TABLES: Mapping[str, Table] = {
+TABLES: Mapping[str, MasterTable] = {
     table.code: table
     for table in (
         _table(
             "mapping",
-            "Words",
-            "word",
-            WordMapping,
-            Column("table", "Kind", str, required=True, choices=tuple(WordTable.values)),
-            Column("theirs", "Theirs", str, required=True),
-            Column("source", "Source", str, longest=60, about="Empty: every source."),
-            Column(
-                "ours",
-                "Ours",
+            "Mappings",
+            "mapping",
+            TermMapping,
+            MasterColumn("kind", "Kind", str, required=True, choices=tuple(TermKind.values)),
+            MasterColumn("external", "Source value", str, required=True),
+            MasterColumn("source", "Source", str, max_length=60, description="Blank: all sources."),
+            MasterColumn(
+                "canonical",
+                "Our value",
                 str,
                 required=True,
-                about="Our number, code or name; of a status an event type: order.released.",
+                description="Our number, code or name; for a status an event type: order.released.",
             ),
-            naming="table source theirs",
-            about="What a word of a source means here.",
+            key_columns="kind source external",
+            description="Translates values of a source to our values.",
         ),
         _table(
             "item",
             "Items",
             "item",
             Item,
-            Column("number", "Number", str, required=True),
-            Column("title", "Title", str, longest=300),
-            Column("unit", "Base unit", cells.code, longest=20, default="EA"),
-            Column("ean", "EAN", str, longest=20),
-            Column("item_class", "Class", str, longest=60),
-            Column(
+            MasterColumn("number", "Number", str, required=True),
+            MasterColumn("title", "Title", str, max_length=300),
+            MasterColumn("unit", "Base unit", cells.parse_code, max_length=20, default="EA"),
+            MasterColumn("ean", "EAN", str, max_length=20),
+            MasterColumn("item_class", "Class", str, max_length=60),
+            MasterColumn(
                 "components",
                 "Components",
-                cells.parts,
-                cells.parts_cell,
-                longest=20_000,
+                cells.parse_components,
+                cells.format_components,
+                max_length=20_000,
                 default={},
-                about="Of a kit: A-1: 2, B-2: 1/2.",
+                description="For a kit: A-1: 2, B-2: 1/2.",
             ),
-            naming="number",
-            about="Articles, the unit they are counted in, and what kits are made of.",
+            key_columns="number",
+            description="Items with their base unit and the components of kits.",
         ),
         _table(
             "unit",
             "Units",
-            "factor",
+            "unit factor",
             UnitFactor,
-            Column("item", "Item", str, about="Empty: for every item counted in that base."),
-            Column("unit", "Unit", cells.code, longest=20, required=True),
-            Column("base", "Base unit", cells.code, longest=20, required=True),
-            Column(
+            MasterColumn("item", "Item", str, description="Blank: all items with this base unit."),
+            MasterColumn("unit", "Unit", cells.parse_code, max_length=20, required=True),
+            MasterColumn("base", "Base unit", cells.parse_code, max_length=20, required=True),
+            MasterColumn(
                 "numerator",
                 "Numerator",
-                cells.whole,
+                cells.parse_positive_int,
                 required=True,
-                number=True,
-                longest=19,
-                about="One unit is numerator/denominator of the base unit, exactly.",
+                is_number=True,
+                max_length=19,
+                description="One unit is exactly numerator/denominator base units.",
             ),
-            Column("denominator", "Denominator", cells.whole, default=1, number=True, longest=19),
-            naming="item unit base",
-            about="How many base units are in one of another unit: exact ratios.",
+            MasterColumn(
+                "denominator",
+                "Denominator",
+                cells.parse_positive_int,
+                default=1,
+                is_number=True,
+                max_length=19,
+            ),
+            key_columns="item unit base",
+            description="Exact conversion factors from a unit to the base unit.",
         ),
         _table(
             "location",
-            "Places",
-            "place",
+            "Locations",
+            "location",
             Location,
-            Column("code", "Code", str, longest=100, required=True),
-            Column("title", "Title", str, longest=200),
-            Column("zone", "Time zone", cells.zone, longest=60, default="UTC"),
-            Column("calendar", "Calendar", str, longest=50, about="The code of a work calendar."),
-            naming="code",
-            about="Warehouses, branches, sites of a 3PL.",
+            MasterColumn("code", "Code", str, max_length=100, required=True),
+            MasterColumn("title", "Title", str, max_length=200),
+            MasterColumn("zone", "Time zone", cells.parse_time_zone, max_length=60, default="UTC"),
+            MasterColumn(
+                "calendar", "Calendar", str, max_length=50, description="Code of a work calendar."
+            ),
+            key_columns="code",
+            description="Warehouses, branches and 3PL sites.",
         ),
         _table(
             "customer",
             "Customers",
             "customer",
             Customer,
-            Column("number", "Number", str, longest=100, required=True),
-            Column("name", "Name", str),
-            Column("group", "Group", str, longest=100),
-            Column("parent", "Parent", str, longest=100, about="The number of the one above."),
-            Column(
+            MasterColumn("number", "Number", str, max_length=100, required=True),
+            MasterColumn("name", "Name", str),
+            MasterColumn("group", "Group", str, max_length=100),
+            MasterColumn(
+                "parent",
+                "Parent",
+                str,
+                max_length=100,
+                description="Number of the parent customer.",
+            ),
+            MasterColumn(
                 "roles",
                 "Roles",
-                cells.roles,
-                cells.roles_cell,
+                cells.parse_roles,
+                cells.format_roles,
                 default=[],
-                about="sold_to ship_to bill_to",
+                description="sold_to ship_to bill_to",
             ),
-            naming="number",
-            about="Who buys, and below whom, from when.",
+            key_columns="number",
+            description="Customers with their group and parent.",
         ),
         _table(
             "tax",
             "Tax jurisdictions",
             "jurisdiction",
             TaxJurisdiction,
-            Column("ship_to", "Ship-to", str, longest=100, required=True),
-            Column("jurisdiction", "Jurisdiction", str, longest=100, required=True),
-            Column("title", "Title", str, longest=200),
-            naming="ship_to",
-            about="Where a ship-to is taxed.",
+            MasterColumn("ship_to", "Ship-to", str, max_length=100, required=True),
+            MasterColumn("jurisdiction", "Jurisdiction", str, max_length=100, required=True),
+            MasterColumn("title", "Title", str, max_length=200),
+            key_columns="ship_to",
+            description="The tax jurisdiction of a ship-to.",
         ),
     )
 }
-# Kinds of words whose meaning is the name of a row of another table.
-NAMED: Mapping[str, str] = {"item": "item", "location": "location", "customer": "customer"}
+# Kinds of mappings whose canonical value is the key of a row in another table.
+TABLE_BY_KIND: Mapping[str, str] = {"item": "item", "location": "location", "customer": "customer"}
 
 
-def header(table: Table) -> Iterable[str]:
+def column_names(table: MasterTable) -> Iterable[str]:
     """The column names of a file."""
     return (column.name for column in table.columns)

@@ -1,4 +1,4 @@
-"""Which words an order was told with, and which of them nobody has given a meaning. Derived."""
+"""Derive which external terms the events of an order used, and which have no mapping."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,82 +7,88 @@ from datetime import datetime
 from django.db import connection
 
 from connectors.sdk.events import EventType
-from visibility.models.master import WordUse, same
+from visibility.models.master import TermUsage, normalize_term
 from visibility.storage import dictionary as meanings
-from visibility.timeline import Spoken, Timeline
-from visibility.timeline.dictionary import Dictionary
+from visibility.timeline import RecordedEvent, Timeline
+from visibility.timeline.dictionary import MasterDataDictionary
 
-# (table, source, word, ours, unmapped)
-Name = tuple[str, str, str, str, bool]
+# (kind, source, term, canonical, unmapped)
+UsageKey = tuple[str, str, str, str, bool]
 
 
 @dataclass(slots=True)
-class Use:
-    """One word in one order."""
+class TermUse:
+    """The usage of one term in one order."""
 
     raw: str
     first_at: datetime
     last_at: datetime
-    about: str = ""
+    description: str = ""
     messages: set[int] = field(default_factory=set)
 
 
-def note_words(timelines: Mapping[int, Timeline]) -> None:
-    """Write the words of these orders anew; nothing where no words are looked up."""
-    known = meanings.state()
-    if not known or not timelines:
+def update_term_usage(timelines: Mapping[int, Timeline]) -> None:
+    """Rewrite the term usage of these orders. No-op if no vocabulary is watched."""
+    state = meanings.load_lookup_scope()
+    if not state or not timelines:
         return
     rows = [
-        _row(order_id, name, use)
+        _row(order_id, key, use)
         for order_id, timeline in timelines.items()
-        for name, use in used(timeline, known).items()
+        for key, use in terms_used(timeline, state).items()
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM visibility_worduse WHERE order_id = ANY(%s)", [sorted(timelines)]
+            "DELETE FROM visibility_termusage WHERE order_id = ANY(%s)", [sorted(timelines)]
         )
-    WordUse.objects.bulk_create(rows)
+    TermUsage.objects.bulk_create(rows)
 
 
-def used(timeline: Timeline, known: meanings.State) -> dict[Name, Use]:
-    """The words of one order, as its fold understood them."""
+def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey, TermUse]:
+    """The terms of one order, translated with the dictionary of its timeline."""
     dictionary = timeline.dictionary
-    found: dict[Name, Use] = {}
+    uses: dict[UsageKey, TermUse] = {}
     for entry in timeline.entries:
-        spoken = entry.spoken
+        event = entry.recorded
         if entry.superseded:
             continue
-        for table, word, about in meanings.words_of(spoken):
-            if not word.strip() or not known.looks(table, spoken.source):
+        for kind, term, description in meanings.external_terms(event):
+            if not term.strip() or not state.is_looked_up(kind, event.source):
                 continue
-            if table == "status" and not _read(spoken, word, dictionary):
+            if kind == "status" and not _is_relevant_status(event, term, dictionary):
                 continue
-            at = spoken.occurred_at
-            ours = dictionary.ours(table, spoken.source, word, at=at)
-            name = (table, spoken.source, same(word)[:250], same(ours or "")[:250], ours is None)
-            use = found.setdefault(name, Use(word[:250], at, at))
+            at = event.occurred_at
+            canonical = dictionary.canonical_term(kind, event.source, term, at=at)
+            key = (
+                kind,
+                event.source,
+                normalize_term(term)[:250],
+                normalize_term(canonical or "")[:250],
+                canonical is None,
+            )
+            use = uses.setdefault(key, TermUse(term[:250], at, at))
             use.first_at, use.last_at = min(use.first_at, at), max(use.last_at, at)
-            use.about = use.about or about[:300]
-            use.messages.add(spoken.message_id)
-    return found
+            use.description = use.description or description[:300]
+            use.messages.add(event.message_id)
+    return uses
 
 
-def _read(spoken: Spoken, word: str, dictionary: Dictionary) -> bool:
-    """Whether a status word matters: its connector did not know it, or somebody mapped it."""
-    names = {("status", spoken.source, word), ("status", "", word)}
-    return spoken.event.type is EventType.UNMAPPED or not names.isdisjoint(dictionary.words)
+def _is_relevant_status(event: RecordedEvent, term: str, dictionary: MasterDataDictionary) -> bool:
+    """Whether to record a status: the connector did not know it, or it has a mapping."""
+    names = {("status", event.source, term), ("status", "", term)}
+    return event.event.type is EventType.UNMAPPED or not names.isdisjoint(dictionary.mappings)
 
 
-def _row(order_id: int, name: Name, use: Use) -> WordUse:
-    table, source, word, ours, unmapped = name
-    return WordUse(
+def _row(order_id: int, key: UsageKey, use: TermUse) -> TermUsage:
+    kind, source, term, canonical, unmapped = key
+    return TermUsage(
         order_id=order_id,
-        table=table,
+        kind=kind,
         source=source,
-        word=word,
+        term=term,
         raw=use.raw,
-        about=use.about,
-        ours=ours,
+        description=use.description,
+        canonical=canonical,
         unmapped=unmapped,
         first_at=use.first_at,
         last_at=use.last_at,

@@ -1,65 +1,72 @@
-"""Rows, and what must always hold."""
+"""Database tables and their constraints."""
 
 from visibility.models.alerts import (
-    STANDING,
+    ACTIVE_ALERT_STATES,
     Alert,
     AlertEntry,
+    AlertKind,
     AlertState,
     Notification,
     NotificationState,
     Subscription,
 )
-from visibility.models.boards import AuditEntry, Board, Change, ChangeHead
+from visibility.models.audit import AuditEntry
+from visibility.models.boards import Board
+from visibility.models.change_feed import Change, ChangeHead
 from visibility.models.claims import Conflict
-from visibility.models.events import Event, EventObject
+from visibility.models.events import Event, EventObjectLink
+from visibility.models.graph import (
+    BusinessObject,
+    CustomerName,
+    Identifier,
+    ObjectRelation,
+    UnmatchedObject,
+)
+from visibility.models.idempotency import IdempotencyKey
+from visibility.models.identity import (
+    DecisionIdentifier,
+    IdentityDecision,
+    Merge,
+    MovedAlert,
+    MovedAlertEntry,
+)
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.intake import (
     Cursor,
     InboundMessage,
     MessageKey,
     MessageState,
-    Refusal,
+    RejectedRequestCount,
     Source,
-    silent_since,
+    overdue_since,
 )
+from visibility.models.kpis import KpiCell, KpiFact, KpiRecomputeRequest
 from visibility.models.master import (
+    BackfillRequest,
     Customer,
+    IgnoredTerm,
     Item,
     Location,
     MasterChange,
-    NeverMap,
-    Reread,
     TaxJurisdiction,
+    TermKind,
+    TermMapping,
+    TermUsage,
     UnitFactor,
-    Watch,
-    WordMapping,
-    WordTable,
-    WordUse,
-)
-from visibility.models.numbers import DirtyCell, KpiCell, KpiFact
-from visibility.models.objects import (
-    BusinessObject,
-    CustomerName,
-    Identifier,
-    JoinAct,
-    JoinNumber,
-    Merge,
-    MovedAlert,
-    MovedEntry,
-    ObjectRelation,
-    Orphan,
-    Refold,
+    WatchedVocabulary,
 )
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
-from visibility.models.people import IdempotencyKey
+from visibility.models.refold import RefoldRequest
 from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock, SlaRule, WorkCalendar
 
 __all__ = [
-    "STANDING",
+    "ACTIVE_ALERT_STATES",
     "Alert",
     "AlertEntry",
+    "AlertKind",
     "AlertState",
     "AuditEntry",
+    "BackfillRequest",
     "Board",
     "BusinessObject",
     "Change",
@@ -69,21 +76,22 @@ __all__ = [
     "Cursor",
     "Customer",
     "CustomerName",
-    "DirtyCell",
+    "DecisionIdentifier",
     "Event",
-    "EventObject",
+    "EventObjectLink",
     "FailedClock",
     "IdempotencyKey",
     "Identifier",
+    "IdentityDecision",
+    "IgnoredTerm",
     "ImportPart",
     "ImportRow",
     "ImportState",
     "InboundMessage",
     "Item",
-    "JoinAct",
-    "JoinNumber",
     "KpiCell",
     "KpiFact",
+    "KpiRecomputeRequest",
     "Location",
     "MasterChange",
     "MasterImport",
@@ -92,17 +100,14 @@ __all__ = [
     "MessageState",
     "Milestone",
     "MovedAlert",
-    "MovedEntry",
-    "NeverMap",
+    "MovedAlertEntry",
     "Notification",
     "NotificationState",
     "ObjectRelation",
     "Order",
     "OrderLine",
-    "Orphan",
-    "Refold",
-    "Refusal",
-    "Reread",
+    "RefoldRequest",
+    "RejectedRequestCount",
     "Severity",
     "Shipment",
     "SlaClock",
@@ -110,11 +115,12 @@ __all__ = [
     "Source",
     "Subscription",
     "TaxJurisdiction",
+    "TermKind",
+    "TermMapping",
+    "TermUsage",
     "UnitFactor",
-    "Watch",
-    "WordMapping",
-    "WordTable",
-    "WordUse",
+    "UnmatchedObject",
+    "WatchedVocabulary",
     "WorkCalendar",
-    "silent_since",
+    "overdue_since",
 ]

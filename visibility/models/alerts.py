@@ -1,4 +1,4 @@
-"""What people were told, and what they did about it."""
+"""Alerts, their history, subscriptions and outgoing notifications."""
 
 import uuid
 from typing import ClassVar
@@ -8,37 +8,54 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from visibility.models.graph import BusinessObject
 from visibility.models.intake import Source
-from visibility.models.objects import BusinessObject
 from visibility.models.sla import Severity, SlaRule
 
 
 class AlertState(models.TextChoices):
-    """Open and acknowledged ones need a person; the last two are over."""
+    """Open and acknowledged alerts need a person; resolved and withdrawn ones are closed."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
-    HELD = "held"  # the feed that would tell is silent
+    SUPPRESSED = "suppressed"  # every source that could report the step is silent
     RESOLVED = "resolved"
-    WITHDRAWN = "withdrawn"  # late evidence: the promise was kept
+    WITHDRAWN = "withdrawn"  # late evidence shows that the deadline was met
 
 
-STANDING = (AlertState.OPEN, AlertState.ACKNOWLEDGED, AlertState.SNOOZED, AlertState.HELD)
+ACTIVE_ALERT_STATES = (
+    AlertState.OPEN,
+    AlertState.ACKNOWLEDGED,
+    AlertState.SNOOZED,
+    AlertState.SUPPRESSED,
+)
 
 
-# What the obligation of an alert about a source's word begins with; the word follows.
-WORD = "word "
+class AlertKind(models.TextChoices):
+    """What an alert is about; `subject_key` names the subject within the kind."""
+
+    SLA = "sla"  # subject_key: the subject key of the clock
+    SOURCE_SILENT = "source_silent"  # subject_key: empty
+    UNMAPPED_STATUS = "unmapped_status"  # subject_key: the external status text
+
+
+def alert_kinds() -> list[tuple[str, str]]:
+    return list(AlertKind.choices)
 
 
 class Alert(models.Model):
-    """One breach, once for ever: unique by (rule, order, obligation), or one for a silent source
-    and for each of its words that nobody has mapped."""
+    """One problem that people handle; it is reopened rather than created again.
+
+    Unique by order, rule and subject key, or by source, kind and subject key.
+    """
+
+    kind = models.CharField(max_length=20, choices=alert_kinds, default=AlertKind.SLA)
 
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, null=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, null=True)
-    obligation = models.TextField(default="")
+    subject_key = models.TextField(default="")
     episode = models.IntegerField(default=1)
     state = models.CharField(max_length=14, choices=AlertState.choices, default=AlertState.OPEN)
     severity = models.CharField(max_length=10, choices=Severity.choices)
@@ -64,14 +81,14 @@ class Alert(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["order", "rule", "obligation"],
+                fields=["order", "rule", "subject_key"],
                 condition=Q(order__isnull=False),
-                name="alert_once",
+                name="alert_order_unique",
             ),
             models.UniqueConstraint(
-                fields=["source", "obligation"],
+                fields=["source", "kind", "subject_key"],
                 condition=Q(source__isnull=False),
-                name="alert_source_once",
+                name="alert_source_unique",
             ),
         ]
         indexes: ClassVar = [
@@ -91,13 +108,13 @@ class AlertEntry(models.Model):
 
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="entries")
     at = models.DateTimeField()
-    what = models.CharField(max_length=20)
-    who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    action = models.CharField(max_length=20)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
     text = models.TextField(default="")
 
 
 class Subscription(models.Model):
-    """Who is told of what, and by which channel of the shelf."""
+    """Which alerts a user receives, and through which channel."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     channel = models.CharField(max_length=40, default="email")
@@ -105,8 +122,8 @@ class Subscription(models.Model):
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
     severities = models.JSONField(default=list)
     enabled = models.BooleanField(default=True)
-    # When something was last sent, or tried: what comes right after it waits and goes together.
-    told_at = models.DateTimeField(null=True)
+    # When a message was last sent or attempted. Later notifications wait and go in one message.
+    last_sent_at = models.DateTimeField(null=True)
 
 
 class NotificationState(models.TextChoices):
@@ -120,8 +137,8 @@ class NotificationState(models.TextChoices):
 class Notification(models.Model):
     """The outbox: one row per (alert, episode, transition, subscription), sent at least once."""
 
-    token = models.UUIDField(default=uuid.uuid4, unique=True)
-    # Rows of one batch go in one message under this id; its own token: it goes alone.
+    message_id = models.UUIDField(default=uuid.uuid4, unique=True)
+    # Rows of one batch go in one message with this id; equal to `message_id`: it goes alone.
     batch = models.UUIDField(null=True)
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT)
     episode = models.IntegerField()
@@ -138,7 +155,8 @@ class Notification(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["alert", "episode", "transition", "subscription"], name="notification_once"
+                fields=["alert", "episode", "transition", "subscription"],
+                name="notification_unique",
             )
         ]
         indexes: ClassVar = [

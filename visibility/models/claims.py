@@ -1,19 +1,19 @@
-"""Derived from the events of an order: where its sources contradict each other now."""
+"""Open contradictions between the sources of an order, derived from its events."""
 
 from typing import ClassVar
 
 from django.db import models
 
+from visibility.models import choices
 from visibility.models.orders import Order
-from visibility.timeline.enums import Field
 
 
 class Conflict(models.Model):
     """An open contradiction about one field of an order, or of one of its lines."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="conflicts")
-    field = models.CharField(max_length=20, choices=[(f.value, f.value) for f in Field])
-    # The line's key, empty for what is said of the whole order.
+    field = models.CharField(max_length=20, choices=choices.conflict_fields)
+    # The key of the line; empty for claims about the whole order.
     line = models.CharField(max_length=300, default="")
     since = models.DateTimeField()
     opened_at = models.DateTimeField()
@@ -25,7 +25,7 @@ class Conflict(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "field", "line"], name="conflict_once")
+            models.UniqueConstraint(fields=["order", "field", "line"], name="conflict_unique")
         ]
         indexes: ClassVar = [models.Index(fields=["owner", "opened_at"], name="conflict_owner")]
 

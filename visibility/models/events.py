@@ -1,4 +1,4 @@
-"""What the messages say: canonical events and the objects they name."""
+"""Canonical events read from messages, and the objects they name."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,14 +7,15 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from connectors.sdk.events import CanonicalEvent, EventType
+from connectors.sdk.events import CanonicalEvent
+from visibility.models import choices
+from visibility.models.graph import BusinessObject
 from visibility.models.intake import Source
-from visibility.models.objects import BusinessObject
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """An event about to be stored; `text` is how it is written."""
+class EventToStore:
+    """An event about to be stored; `text` is its JSON."""
 
     message_id: int
     source_id: int
@@ -27,28 +28,28 @@ class Draft:
 
 class Event(models.Model):
     """One canonical event. Partitioned by `occurred_at`; `(source, key, content_hash, occurred_at)`
-    is unique. `withdrawn`: another version of its message counts instead.
+    is unique. `superseded`: another version of its message counts instead.
     """
 
     id = models.BigIntegerField(primary_key=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
     key = models.TextField()
     content_hash = models.CharField(max_length=64)
-    type = models.CharField(max_length=40, choices=[(t.value, t.value) for t in EventType])
+    type = models.CharField(max_length=40, choices=choices.event_types)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     message_id = models.BigIntegerField()
     data = models.JSONField()
-    withdrawn = models.BooleanField(default=False)
+    superseded = models.BooleanField(default=False)
 
     class Meta:
         managed = False
         db_table = "visibility_event"
 
 
-class EventObject(models.Model):
-    """An event points at an object (OCEL: E2O); `ref` is the reference's index in the event."""
+class EventObjectLink(models.Model):
+    """Links an event to an object (OCEL: E2O). `ref` is the index of the reference in the event."""
 
     object = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, db_index=False)
     event_id = models.BigIntegerField()
@@ -57,6 +58,8 @@ class EventObject(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["object", "event_id", "ref"], name="event_object_once")
+            models.UniqueConstraint(
+                fields=["object", "event_id", "ref"], name="event_object_link_unique"
+            )
         ]
-        indexes: ClassVar = [models.Index(fields=["event_id"], name="event_object_event")]
+        indexes: ClassVar = [models.Index(fields=["event_id"], name="event_object_link_event")]

@@ -1,4 +1,4 @@
-"""Files of master data: kept first, then read, judged and written in the background."""
+"""Master data files: stored first, then read, validated and written in the background."""
 
 from typing import ClassVar
 
@@ -8,30 +8,30 @@ from django.db.models import Q
 
 
 class ImportState(models.TextChoices):
-    """`judged` waits for somebody's yes; `refused` has rows that can't be taken."""
+    """`validated` waits for approval; `rejected` has invalid rows."""
 
     WAITING = "waiting"
     READING = "reading"
-    JUDGED = "judged"
+    VALIDATED = "validated"
     WRITING = "writing"
     DONE = "done"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     DISCARDED = "discarded"
 
 
-MOVING = (ImportState.WAITING, ImportState.READING, ImportState.WRITING)
+IN_PROGRESS = (ImportState.WAITING, ImportState.READING, ImportState.WRITING)
 
 
 class MasterImport(models.Model):
-    """One file. `apply`: write it if every row can be taken; otherwise it waits for a yes."""
+    """One file. `auto_apply`: write it without approval if every row is valid."""
 
     table = models.CharField(max_length=10)
     name = models.CharField(max_length=200)
     format = models.CharField(max_length=4)
     size = models.BigIntegerField()
-    apply = models.BooleanField(default=False)
+    auto_apply = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=ImportState.choices)
-    # Why the file as a whole can't be read.
+    # Why the file as a whole cannot be read.
     detail = models.CharField(max_length=500, default="")
     attempts = models.IntegerField(default=0)
     done = models.IntegerField(default=0)
@@ -48,27 +48,29 @@ class MasterImport(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=Q(state__in=MOVING), name="import_moving")
+            models.Index(
+                fields=["id"], condition=Q(state__in=IN_PROGRESS), name="import_in_progress"
+            )
         ]
 
 
 class ImportPart(models.Model):
-    """A piece of the file's bytes, until it is settled."""
+    """A part of the file's bytes, stored until the import is finished or discarded."""
 
-    of = models.ForeignKey(MasterImport, on_delete=models.CASCADE, db_index=False)
+    master_import = models.ForeignKey(MasterImport, on_delete=models.CASCADE, db_index=False)
     number = models.IntegerField()
     data = models.BinaryField()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["of", "number"], name="import_part_once")
+            models.UniqueConstraint(fields=["master_import", "number"], name="import_part_unique")
         ]
 
 
 class ImportRow(models.Model):
-    """A row of the file: its values, or the reason why it can't be taken."""
+    """A row of the file: its values, or the reason why it is invalid."""
 
-    of = models.ForeignKey(MasterImport, on_delete=models.CASCADE, db_index=False)
+    master_import = models.ForeignKey(MasterImport, on_delete=models.CASCADE, db_index=False)
     number = models.IntegerField()
     key = models.CharField(max_length=1_600)
     values = models.JSONField(default=dict)
@@ -77,9 +79,11 @@ class ImportRow(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["of", "number"], name="import_row_once")
+            models.UniqueConstraint(fields=["master_import", "number"], name="import_row_unique")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["of", "key"], name="import_row_key"),
-            models.Index(fields=["of"], condition=Q(verdict="invalid"), name="import_row_invalid"),
+            models.Index(fields=["master_import", "key"], name="import_row_key"),
+            models.Index(
+                fields=["master_import"], condition=Q(verdict="invalid"), name="import_row_invalid"
+            ),
         ]

@@ -1,4 +1,4 @@
-"""Kept as they came: sources, their messages, their cursors."""
+"""Sources, their messages as received, and their polling cursors."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -8,12 +8,12 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from connectors.catalog import systems
-from connectors.sdk.connector import Connector, Role
-from connectors.sdk.payload import Reason
+from connectors.sdk.connector import Connector
+from visibility.models import choices
 
 
 class MessageState(models.TextChoices):
-    """A message's one fate; duplicates are counted on `MessageKey`."""
+    """The processing state of a message. Duplicates are counted on `MessageKey`."""
 
     WAITING = "waiting"
     APPLIED = "applied"
@@ -21,18 +21,18 @@ class MessageState(models.TextChoices):
 
 
 class Source(models.Model):
-    """One outside system that talks to us: its connector, its settings, its secrets."""
+    """One external system: its connector, its settings, its secrets."""
 
     slug = models.SlugField(unique=True, max_length=60)
     title = models.CharField(max_length=120)
     connector = models.CharField(max_length=60)
-    role = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Role])
+    role = models.CharField(max_length=20, choices=choices.source_roles)
     config = models.JSONField(default=dict)
-    # Encrypted: [{"secret": ..., "until": RFC 3339 or null}], newest first; see receive/secrets.py.
+    # Encrypted list of {"value", "until"}, newest first; see visibility/ingest/source_secrets.py.
     sealed_secrets = models.TextField(default="", blank=True)
     enabled = models.BooleanField(default=True)
     owner = models.CharField(max_length=80, default="", blank=True)
-    # Silent when nothing came for so long; null: it may be silent as long as it likes.
+    # The source counts as silent after this long without a message; null: never.
     expect_every = models.DurationField(null=True, default=timedelta(hours=1))
     poll_every = models.DurationField(default=timedelta(minutes=1))
     next_poll_at = models.DateTimeField(null=True)
@@ -49,7 +49,7 @@ class Source(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a poller has read; moves in the transaction that keeps the rows."""
+    """How far a poller has read. Moves in the transaction that stores the rows."""
 
     source = models.OneToOneField(Source, on_delete=models.PROTECT, primary_key=True)
     value = models.TextField(default="")
@@ -67,7 +67,7 @@ class InboundMessage(models.Model):
     headers = models.JSONField(default=dict)
     body = models.BinaryField()
     state = models.CharField(max_length=10, choices=MessageState.choices)
-    reason = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Reason])
+    reason = models.CharField(max_length=20, choices=choices.parking_reasons)
     detail = models.TextField(default="")
     attempts = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
@@ -79,10 +79,10 @@ class InboundMessage(models.Model):
 
 
 class MessageKey(models.Model):
-    """What was received already, for at least 400 days: it outlives the partitions of the messages.
+    """What was already received, for at least 400 days: longer than the message partitions live.
 
-    Two rows with one dedupe key and two hashes are two versions of one message (same key, other
-    content): both are kept, one is effective.
+    Two rows with one dedupe key and two hashes are two versions of one message: both are stored,
+    one is effective.
     """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
@@ -90,24 +90,24 @@ class MessageKey(models.Model):
     content_hash = models.CharField(max_length=64)
     message_id = models.BigIntegerField()
     received_at = models.DateTimeField()
-    repeats = models.IntegerField(default=0)
+    duplicate_count = models.IntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["source", "dedupe_key", "content_hash"], name="message_key_once"
+                fields=["source", "dedupe_key", "content_hash"], name="message_key_unique"
             )
         ]
         indexes: ClassVar = [
             models.Index(fields=["message_id"], name="message_key_message"),
             models.Index(
-                fields=["source"], condition=Q(repeats__gt=0), name="message_key_repeated"
+                fields=["source"], condition=Q(duplicate_count__gt=0), name="message_key_duplicated"
             ),
         ]
 
 
-class Refusal(models.Model):
-    """Requests that were refused, by source, reason and hour: counted, never stored."""
+class RejectedRequestCount(models.Model):
+    """Number of rejected requests by source, HTTP status and hour; the requests are not stored."""
 
     slug = models.CharField(max_length=60)
     status = models.IntegerField()
@@ -117,13 +117,15 @@ class Refusal(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["slug", "status", "hour"], name="refusal_once")
+            models.UniqueConstraint(
+                fields=["slug", "status", "hour"], name="rejected_request_count_unique"
+            )
         ]
 
 
-def silent_since(source: Source, last: datetime | None, now: datetime) -> datetime | None:
-    """Since when a source owes us a word, or None while it is within its own rhythm."""
+def overdue_since(source: Source, last: datetime | None, now: datetime) -> datetime | None:
+    """Since when a source is overdue, or None while it keeps its expected interval."""
     if source.expect_every is None:
         return None
-    heard = last or source.created_at
-    return heard if now - heard > source.expect_every else None
+    latest = last or source.created_at
+    return latest if now - latest > source.expect_every else None

@@ -1,4 +1,4 @@
-"""Master data: what other systems' words mean here. Kept apart from transactions, dated, owned."""
+"""Master data: canonical items, units, locations and customers, and mappings of external terms."""
 
 from typing import ClassVar
 
@@ -9,29 +9,29 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Deferrable, F, Func, Q
 
-from visibility.models.objects import BusinessObject
+from visibility.models.graph import BusinessObject
 
-# Joins the parts of a key; no cell may contain it.
-JOINT = "\x1f"
-
-
-def same(word: str) -> str:
-    """Words that differ in case or blanks alone are one word."""
-    return " ".join(word.split()).upper()
+# Separates the columns in a key; no cell may contain it.
+KEY_SEPARATOR = "\x1f"
 
 
-class Period(Func):
+def normalize_term(text: str) -> str:
+    """Upper case with single spaces: terms that differ only in case or spacing are equal."""
+    return " ".join(text.split()).upper()
+
+
+class ValidityRange(Func):
     """[valid_from, valid_to), open where null."""
 
     function = "TSTZRANGE"
     output_field = DateTimeRangeField()
 
 
-class Dated(models.Model):
-    """A row that holds for a time. At any moment at most one row of a key does, by constraint.
+class Versioned(models.Model):
+    """A row with a validity period. A constraint allows one valid row per key at any time.
 
-    `key` is made of the columns that name the row (`tables.py`), so that one statement serves all
-    tables. The check of the constraint waits for the end of a write: rows may change places in it.
+    `key` is built from the key columns of the table (`tables.py`), so that one statement serves
+    every table. The constraint is deferred: a transaction may move periods between rows.
     """
 
     key = models.CharField(max_length=1_600)
@@ -54,15 +54,15 @@ class Dated(models.Model):
         indexes: ClassVar = [models.Index(fields=["key"], name="%(class)s_key")]
         constraints: ClassVar = [
             ExclusionConstraint(
-                name="%(class)s_one_at_a_time",
+                name="%(class)s_no_overlap",
                 expressions=[
                     ("key", RangeOperators.EQUAL),
-                    (Period("valid_from", "valid_to"), RangeOperators.OVERLAPS),
+                    (ValidityRange("valid_from", "valid_to"), RangeOperators.OVERLAPS),
                 ],
                 deferrable=Deferrable.DEFERRED,
             ),
             models.CheckConstraint(
-                name="%(class)s_begins_before_it_ends",
+                name="%(class)s_valid_period",
                 condition=Q(valid_from__isnull=True)
                 | Q(valid_to__isnull=True)
                 | Q(valid_from__lt=F("valid_to")),
@@ -70,8 +70,8 @@ class Dated(models.Model):
         ]
 
 
-class Item(Dated):
-    """An article: its number, its base unit, what a kit is made of (`{"A-1": "2", "B": "1/2"}`)."""
+class Item(Versioned):
+    """An item: its number, its base unit, the components of a kit (`{"A-1": "2", "B": "1/2"}`)."""
 
     number = models.CharField(max_length=250)
     title = models.CharField(max_length=300, default="", blank=True)
@@ -80,18 +80,18 @@ class Item(Dated):
     item_class = models.CharField(max_length=60, default="", blank=True)
     components = models.JSONField(default=dict, blank=True)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
         indexes: ClassVar = [
-            *Dated.Meta.indexes,
+            *Versioned.Meta.indexes,
             GinIndex(fields=["key"], opclasses=["gin_trgm_ops"], name="item_key_trgm"),
             GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="item_title_trgm"),
             models.Index(fields=["ean"], condition=~Q(ean=""), name="item_ean"),
         ]
 
 
-class UnitFactor(Dated):
-    """One `unit` is exactly numerator/denominator of `base`; for one item, or for all where ""."""
+class UnitFactor(Versioned):
+    """One `unit` is exactly numerator/denominator of `base`. An empty `item` means every item."""
 
     item = models.CharField(max_length=250, default="", blank=True)
     item_key = models.CharField(max_length=1_600, default="", blank=True)
@@ -100,16 +100,16 @@ class UnitFactor(Dated):
     numerator = models.BigIntegerField()
     denominator = models.BigIntegerField(default=1)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
         indexes: ClassVar = [
-            *Dated.Meta.indexes,
+            *Versioned.Meta.indexes,
             models.Index(fields=["item_key", "unit"], name="unit_factor_item"),
             models.Index(fields=["unit"], name="unit_factor_unit"),
             models.Index(fields=["base"], name="unit_factor_base"),
         ]
         constraints: ClassVar = [
-            *Dated.Meta.constraints,
+            *Versioned.Meta.constraints,
             models.CheckConstraint(
                 name="unit_factor_is_a_positive_ratio",
                 condition=Q(numerator__gt=0, denominator__gt=0),
@@ -117,20 +117,20 @@ class UnitFactor(Dated):
         ]
 
 
-class Location(Dated):
-    """A place of ours: a warehouse, a branch, a 3PL's site."""
+class Location(Versioned):
+    """A location: a warehouse, a branch, a site of a 3PL."""
 
     code = models.CharField(max_length=100)
     title = models.CharField(max_length=200, default="", blank=True)
     zone = models.CharField(max_length=60, default="UTC")
     calendar = models.CharField(max_length=50, default="", blank=True)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
 
 
-class Customer(Dated):
-    """A customer, in one or more roles, below a parent for the time of this row."""
+class Customer(Versioned):
+    """A customer with its roles and its parent customer."""
 
     number = models.CharField(max_length=100)
     name = models.CharField(max_length=250, default="", blank=True)
@@ -139,10 +139,10 @@ class Customer(Dated):
     parent_key = models.CharField(max_length=1_600, default="", blank=True)
     roles = ArrayField(models.CharField(max_length=10), default=list)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
         indexes: ClassVar = [
-            *Dated.Meta.indexes,
+            *Versioned.Meta.indexes,
             models.Index(
                 fields=["parent_key"], condition=~Q(parent_key=""), name="customer_parent"
             ),
@@ -151,19 +151,19 @@ class Customer(Dated):
         ]
 
 
-class TaxJurisdiction(Dated):
-    """Where a ship-to is taxed."""
+class TaxJurisdiction(Versioned):
+    """The tax jurisdiction of a ship-to address."""
 
     ship_to = models.CharField(max_length=100)
     jurisdiction = models.CharField(max_length=100)
     title = models.CharField(max_length=200, default="", blank=True)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
 
 
-class WordTable(models.TextChoices):
-    """What kinds of words are mapped."""
+class TermKind(models.TextChoices):
+    """The kinds of external terms that are mapped."""
 
     ITEM = "item"
     UNIT = "unit"
@@ -172,31 +172,34 @@ class WordTable(models.TextChoices):
     STATUS = "status"
 
 
-class WordMapping(Dated):
-    """A source's word and ours; source "" is every source that has no mapping of its own."""
+class TermMapping(Versioned):
+    """Maps an external term to a canonical one.
 
-    table = models.CharField(max_length=10, choices=WordTable.choices)
+    An empty `source` applies to every source without a mapping of its own.
+    """
+
+    kind = models.CharField(max_length=10, choices=TermKind.choices)
     source = models.CharField(max_length=60, default="", blank=True)
-    theirs = models.CharField(max_length=250)
-    # same(theirs)
-    word = models.CharField(max_length=1_600)
-    ours = models.CharField(max_length=250)
+    external = models.CharField(max_length=250)
+    # normalize_term(external)
+    term = models.CharField(max_length=1_600)
+    canonical = models.CharField(max_length=250)
 
-    class Meta(Dated.Meta):
+    class Meta(Versioned.Meta):
         abstract = False
         indexes: ClassVar = [
-            *Dated.Meta.indexes,
-            models.Index(fields=["word"], name="word_mapping_word"),
+            *Versioned.Meta.indexes,
+            models.Index(fields=["term"], name="term_mapping_term"),
         ]
 
 
-class NeverMap(models.Model):
-    """Somebody decided that a word shall stay unknown: its lines stay aside, it is not listed."""
+class IgnoredTerm(models.Model):
+    """A term that a person decided not to map: it is no longer listed as unmapped."""
 
-    table = models.CharField(max_length=10, choices=WordTable.choices)
+    kind = models.CharField(max_length=10, choices=TermKind.choices)
     source = models.CharField(max_length=60)
-    word = models.CharField(max_length=250)
-    why = models.CharField(max_length=500, default="", blank=True)
+    term = models.CharField(max_length=250)
+    reason = models.CharField(max_length=500, default="", blank=True)
     decided_at = models.DateTimeField()
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -204,42 +207,42 @@ class NeverMap(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["table", "source", "word"], name="never_map_once")
+            models.UniqueConstraint(fields=["kind", "source", "term"], name="ignored_term_unique")
         ]
 
 
-class Watch(models.Model):
-    """Words of this kind and source are looked up; source "" is all of them.
+class WatchedVocabulary(models.Model):
+    """Terms of this kind and source are looked up in master data. An empty `source` means all.
 
-    Made by the first master row that such words could mean. `read` is false until the orders that
-    were folded before have been marked to be folded again.
+    Created with the first master row that such terms could refer to. `backfilled` is false until
+    the orders that were folded earlier are requested to be refolded.
     """
 
-    table = models.CharField(max_length=10, choices=WordTable.choices)
+    kind = models.CharField(max_length=10, choices=TermKind.choices)
     source = models.CharField(max_length=60, default="", blank=True)
-    read = models.BooleanField(default=False)
+    backfilled = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["table", "source"], name="watch_once")
+            models.UniqueConstraint(fields=["kind", "source"], name="watched_vocabulary_unique")
         ]
 
 
-class WordUse(models.Model):
-    """An order was told of with this word. Derived; only for words that are looked up.
+class TermUsage(models.Model):
+    """An order uses this external term. Derived; only for watched vocabularies.
 
-    The unmapped list is those with `unmapped`; the effect of a change is read here too.
+    The list of unmapped terms and the preview of a mapping change read this table.
     """
 
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
-    table = models.CharField(max_length=10, choices=WordTable.choices)
+    kind = models.CharField(max_length=10, choices=TermKind.choices)
     source = models.CharField(max_length=60)
-    word = models.CharField(max_length=250)
-    # As the source wrote it, and what it said beside it: an article's description, a name.
+    term = models.CharField(max_length=250)
+    # The original spelling, and the text beside it: an item description, a customer name.
     raw = models.CharField(max_length=250)
-    about = models.CharField(max_length=300, default="", blank=True)
-    # same() of what it meant; "" where it was not known.
-    ours = models.CharField(max_length=250, default="", blank=True)
+    description = models.CharField(max_length=300, default="", blank=True)
+    # normalize_term() of the canonical term; empty while unmapped.
+    canonical = models.CharField(max_length=250, default="", blank=True)
     unmapped = models.BooleanField()
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
@@ -248,23 +251,23 @@ class WordUse(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["order", "table", "source", "word", "ours", "unmapped"],
-                name="word_use_once",
+                fields=["order", "kind", "source", "term", "canonical", "unmapped"],
+                name="term_usage_unique",
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["table", "word", "source"], name="word_use_word"),
-            models.Index(fields=["table", "ours"], name="word_use_ours"),
+            models.Index(fields=["kind", "term", "source"], name="term_usage_term"),
+            models.Index(fields=["kind", "canonical"], name="term_usage_canonical"),
             models.Index(
-                fields=["table", "source", "word"],
+                fields=["kind", "source", "term"],
                 condition=Q(unmapped=True),
-                name="word_use_unmapped",
+                name="term_usage_unmapped",
             ),
         ]
 
 
-class Reread(models.Model):
-    """An order waits to be folded again because a meaning changed; fed slowly, behind live work."""
+class BackfillRequest(models.Model):
+    """An order to refold because master data changed; moved slowly into the refold queue."""
 
     object = models.ForeignKey(
         BusinessObject, on_delete=models.PROTECT, db_index=False, db_constraint=False
@@ -272,21 +275,21 @@ class Reread(models.Model):
 
 
 class MasterChange(models.Model):
-    """Every change of a master row: who, when, before, after. Append-only."""
+    """A change of a master row: who, when, before, after. Append-only."""
 
     table = models.CharField(max_length=10)
     row = models.BigIntegerField()
     version = models.IntegerField()
-    what = models.CharField(max_length=10)
+    action = models.CharField(max_length=10)
     at = models.DateTimeField()
-    who = models.ForeignKey(
+    user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
         db_index=False,
         related_name="+",
     )
-    via = models.CharField(max_length=60)
+    origin = models.CharField(max_length=60)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
 

@@ -1,4 +1,4 @@
-"""Derived from the events of an order: rebuilt, never patched."""
+"""State derived from the events of an order: rebuilt, never patched."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -9,13 +9,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from visibility.models.objects import BusinessObject
-from visibility.timeline.enums import LineState
-from visibility.timeline.model import MilestoneCode, Status
+from visibility.models import choices
+from visibility.models.graph import BusinessObject
 
-# An order of more events rests between two folds, so long at most.
-MANY_EVENTS = 1_000
-LONGEST_REST = timedelta(minutes=1)
+# An order with more events has a cooldown between two folds, at most this long.
+COOLDOWN_MIN_EVENTS = 1_000
+MAX_COOLDOWN = timedelta(minutes=1)
 
 
 class Order(models.Model):
@@ -33,13 +32,13 @@ class Order(models.Model):
     carrier = models.CharField(max_length=100, default="")
     currency = models.CharField(max_length=8, default="")
     total = models.DecimalField(max_digits=24, decimal_places=4, null=True)
-    status = models.CharField(max_length=24, choices=[(s.value, s.value) for s in Status])
+    status = models.CharField(max_length=24, choices=choices.order_statuses)
     status_since = models.DateTimeField(null=True)
-    # Everything customer service would call it: words of `timeline.words.State`.
+    # Every state that applies to the order: values of `visibility.timeline.enums.OrderState`.
     states = ArrayField(models.CharField(max_length=24), default=list)
     conflict_count = models.IntegerField(default=0)
     answer = models.TextField(default="")
-    awaited = models.TextField(default="")
+    next_step = models.TextField(default="")
     is_open = models.BooleanField(default=True)
     line_count = models.IntegerField(default=0)
     lines_shipped = models.IntegerField(default=0)
@@ -54,7 +53,7 @@ class Order(models.Model):
     last_source = models.CharField(max_length=60, default="")
     event_count = models.IntegerField(default=0)
     folded_at = models.DateTimeField(db_default=Now())
-    # While the end of the promise lies ahead of goods that are owed: silence counts from then on.
+    # End of the promised time while goods are still due; the order is refolded at this time.
     promise_ends_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -85,7 +84,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One line and what is known of its quantities, in the line's unit."""
+    """One order line and its quantities, in the unit of the line."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     key = models.CharField(max_length=300)
@@ -93,9 +92,7 @@ class OrderLine(models.Model):
     sku = models.CharField(max_length=250, default="")
     description = models.TextField(default="")
     unit = models.CharField(max_length=20, default="")
-    state = models.CharField(
-        max_length=24, choices=[(s.value, s.value) for s in LineState], default="unknown"
-    )
+    state = models.CharField(max_length=24, choices=choices.line_states, default="unknown")
     flags = ArrayField(models.CharField(max_length=24), default=list)
     price = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     ordered = models.DecimalField(max_digits=32, decimal_places=6, null=True)
@@ -112,12 +109,12 @@ class OrderLine(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "key"], name="order_line_once")
+            models.UniqueConstraint(fields=["order", "key"], name="order_line_unique")
         ]
 
 
 class Shipment(models.Model):
-    """One shipment of an order, whichever systems spoke of it."""
+    """One shipment of an order, merged from all systems that reported it."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="shipments")
     key = models.TextField()
@@ -132,15 +129,15 @@ class Shipment(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "key"], name="shipment_once")
+            models.UniqueConstraint(fields=["order", "key"], name="shipment_unique")
         ]
 
 
 class Milestone(models.Model):
-    """A step on the rail: when planned, first reached, completed, and how much of the quantity."""
+    """One step of an order: when planned, first reached, completed, and for which share of it."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="milestones")
-    code = models.CharField(max_length=20, choices=[(c.value, c.value) for c in MilestoneCode])
+    code = models.CharField(max_length=20, choices=choices.milestone_codes)
     planned_at = models.DateTimeField(null=True)
     reached_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
@@ -149,6 +146,6 @@ class Milestone(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "code"], name="milestone_once")
+            models.UniqueConstraint(fields=["order", "code"], name="milestone_unique")
         ]
         indexes: ClassVar = [models.Index(fields=["code", "reached_at"], name="milestone_reached")]

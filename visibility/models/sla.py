@@ -1,14 +1,15 @@
-"""Promises: rules, the clocks they run, and the hours that count."""
+"""SLA rules, the clocks they run, and the working calendars."""
 
 import json
 from hashlib import sha256
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from visibility.models.objects import BusinessObject
+from visibility.models.graph import BusinessObject
 
 
 class Severity(models.TextChoices):
@@ -34,7 +35,7 @@ class WorkCalendar(models.Model):
 
 
 class SlaRule(models.Model):
-    """A promise: a kind from the shelf with parameters, a scope, an owner and a response."""
+    """An SLA rule: a rule kind with parameters, a scope, an owning team and a response."""
 
     code = models.SlugField(unique=True)
     kind = models.CharField(max_length=60)
@@ -54,16 +55,16 @@ class SlaRule(models.Model):
         return self.title
 
 
-def as_set_up(rule: SlaRule) -> str:
-    """A short digest of all that decides a rule's clocks: another one, and they are set anew."""
+def rule_fingerprint(rule: SlaRule) -> str:
+    """Fingerprint of everything that affects a rule's clocks: when it changes, recompute them."""
     hours = rule.calendar
-    said = [rule.kind, rule.params, rule.scope, rule.enabled, rule.version]
-    said += [hours.zone, hours.hours, hours.holidays]
-    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    values = [rule.kind, rule.params, rule.scope, rule.enabled, rule.version]
+    values += [hours.zone, hours.hours, hours.holidays]
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class ClockState(models.TextChoices):
-    """`running` until it is stopped or judged; `met` and `breached` are verdicts."""
+    """`running` until it is met or its deadline passes; `met` and `breached` are final."""
 
     RUNNING = "running"
     MET = "met"
@@ -71,25 +72,29 @@ class ClockState(models.TextChoices):
 
 
 class SlaClock(models.Model):
-    """One obligation of one order under one rule. Derived."""
+    """The deadline of one subject of one order under one rule. Derived.
+
+    `subject_key` tells several clocks of one order apart, such as a package number; it is empty
+    where there is only one.
+    """
 
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT)
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
-    obligation = models.TextField()
+    subject_key = models.TextField()
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, choices=ClockState.choices)
     subject = models.TextField(default="")
-    # Slugs of the sources whose word would stop it, separated by blanks.
-    waits_for = models.TextField(default="")
+    # Slugs of the sources that could report the awaited step.
+    expected_sources = ArrayField(models.CharField(max_length=60), default=list)
     rule_version = models.IntegerField(default=1)
-    # When we first knew of it: a deadline that had passed by then waits for the backlog.
-    heard_at = models.DateTimeField(db_default=Now())
+    # When the clock became known. A deadline that had already passed waits for the backlog.
+    known_since = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "rule", "obligation"], name="clock_once")
+            models.UniqueConstraint(fields=["order", "rule", "subject_key"], name="clock_unique")
         ]
         indexes: ClassVar = [
             models.Index(
@@ -101,24 +106,24 @@ class SlaClock(models.Model):
 
 
 class FailedClock(models.Model):
-    """A rule raised where it was to set, or to judge, the clock of an order. Derived.
+    """A rule that raised an error for an order. Derived.
 
-    Of this rule the order has no clock then, and the alerts that stand stay as they are.
+    The order has no clock of this rule then, and its active alerts stay unchanged.
     """
 
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT)
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
-    obligation = models.TextField(default="")
-    # A sentence for people.
+    subject_key = models.TextField(default="")
+    # The message that people read.
     error = models.TextField()
-    # The rule as it was then.
-    setup = models.CharField(max_length=16)
-    # Tried again some time later, whatever the rule: a newer release may know better.
+    # `rule_fingerprint()` of the rule when it failed.
+    rule_fingerprint = models.CharField(max_length=16)
+    # Retried some time later even if the rule is unchanged: a newer release may succeed.
     failed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["order", "rule", "obligation"], name="failed_clock_once"
+                fields=["order", "rule", "subject_key"], name="failed_clock_unique"
             )
         ]

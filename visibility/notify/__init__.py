@@ -1,1 +1,1 @@
-"""Tells people and open pages: the outbox, its channels, the live doorbell."""
+"""Notifies people and open pages: the outbox, its channels, the broadcast to live sockets."""

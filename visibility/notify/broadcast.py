@@ -1,11 +1,10 @@
-"""Rings the doorbell of the live sockets.
+"""Publishes changes in Redis, for the live sockets of every web process.
 
-The change number in PostgreSQL is the truth; the doorbell may be lost (a hub looks for itself every
-second), so it waits briefly, never raises, and is left alone for a while after a failure.
+The change number in PostgreSQL is the truth, and each hub polls it every second. A lost message
+costs that second. So publishing has a short timeout, never raises, and pauses after a failure.
 """
 
 import json
-import logging
 import time
 from functools import lru_cache
 
@@ -13,21 +12,22 @@ import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from structlog.stdlib import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 TIMEOUT_SECONDS = 0.3
-# After a failure the doorbell is left alone for so long: a dead Redis must not slow each commit.
+# Publishing pauses after a failure: an unreachable Redis must not slow every commit.
 PAUSE_SECONDS = 2.0
 
 
-def channel() -> str:
-    """The doorbell's name in Redis; installations that share one differ by their prefix."""
+def channel_name() -> str:
+    """The pub/sub channel; installations that share a Redis differ by their prefix."""
     return f"{settings.REDIS_PREFIX}:live"
 
 
-class Doorbell:
-    """One connection to Redis, and a pause after each failure."""
+class Broadcaster:
+    """A Redis connection that pauses after each failure."""
 
     def __init__(self) -> None:
         self.client = redis.Redis.from_url(
@@ -36,25 +36,25 @@ class Doorbell:
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self.quiet_until = 0.0
+        self.paused_until = 0.0
 
-    def ring(self, text: str) -> None:
-        """Publish, or remember that it is of no use for a while."""
-        if time.monotonic() < self.quiet_until:
+    def publish(self, text: str) -> None:
+        """Publish, unless paused. A failure is logged and starts a pause."""
+        if time.monotonic() < self.paused_until:
             return
         try:
-            self.client.publish(channel(), text)
+            self.client.publish(channel_name(), text)
         except (redis.RedisError, OSError) as error:
-            self.quiet_until = time.monotonic() + PAUSE_SECONDS
-            log.warning("event=doorbell_failed error=%s", type(error).__name__)
+            self.paused_until = time.monotonic() + PAUSE_SECONDS
+            log.warning("live_publish_failed", error=type(error).__name__)
 
 
 @lru_cache(maxsize=1)
-def doorbell() -> Doorbell:
-    """This process's doorbell."""
-    return Doorbell()
+def broadcaster() -> Broadcaster:
+    """This process's broadcaster."""
+    return Broadcaster()
 
 
-def announce(head: int, kinds: list[str]) -> None:
-    """Tell the live sockets, after the commit, that the head is now `head`; never raises."""
-    doorbell().ring(json.dumps({"head": head, "kinds": kinds}))
+def publish_change(head: int, kinds: list[str]) -> None:
+    """Publish, after the commit, that the latest change number is `head`. Never raises."""
+    broadcaster().publish(json.dumps({"head": head, "kinds": kinds}))

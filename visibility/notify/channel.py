@@ -1,4 +1,4 @@
-"""What every alert channel offers."""
+"""The base class of notification channels."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """One thing to say. `id` is the same on every attempt, so that a receiver can tell repeats."""
+class OutgoingMessage:
+    """A message to send. `id` is the same on every attempt: receivers can detect duplicates."""
 
     id: str
     subject: str
     text: str
 
 
-class Undelivered(RuntimeError):
-    """The channel could not send; it will be tried again."""
+class DeliveryFailed(RuntimeError):
+    """The channel could not send the message; the outbox retries it."""
 
 
 class Channel(ABC):
-    """A way to reach people."""
+    """A way to send notifications to people."""
 
     code: ClassVar[str]
     title: ClassVar[str]
 
     @abstractmethod
-    def send(self, note: Note, address: str) -> None:
-        """Send to one address. Raises Undelivered."""
+    def send(self, message: OutgoingMessage, address: str) -> None:
+        """Send the message to one address. Raises Undelivered."""

@@ -1,6 +1,5 @@
-"""The outbox: claim what is due, send it through its channel, note what became of it."""
+"""The outbox: claim due notifications, send them through their channel, record the result."""
 
-import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,140 +9,146 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
+from structlog.stdlib import get_logger
 
 import visibility.notify.channels
-from connectors.sdk.registry import load
+from connectors.sdk.registry import load_plugins
 from visibility.models.alerts import Notification, NotificationState, Subscription
-from visibility.notify.channel import Channel, Undelivered
-from visibility.notify.messages import note
+from visibility.notify.channel import Channel, DeliveryFailed
+from visibility.notify.messages import compose
 
-log = logging.getLogger(__name__)
-ATTEMPTS = 20
-LONGEST_PAUSE = timedelta(hours=2)
-# After a message to somebody the next one waits so long, and takes along what has come meanwhile.
-QUIET = timedelta(seconds=30)
-MOST = 5_000
+log = get_logger(__name__)
+MAX_ATTEMPTS = 20
+MAX_PAUSE = timedelta(hours=2)
+# Messages to one subscription are at least this far apart; alerts in between go together.
+MIN_INTERVAL = timedelta(seconds=30)
+MAX_PER_MESSAGE = 5_000
 
 
 @cache
 def channels() -> dict[str, Channel]:
-    """Every channel on the shelf."""
-    found = load(visibility.notify.channels, Channel, "code")
-    return {code: kind() for code, kind in found.items()}
+    """Return every channel by its code."""
+    classes = load_plugins(visibility.notify.channels, Channel, "code")
+    return {code: kind() for code, kind in classes.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Rows that go in one message: each with the attempt that this one is."""
+class MessageBatch:
+    """Notifications sent in one message. `attempts`: notification id -> number of this attempt."""
 
     id: UUID
     attempts: Mapping[int, int]
 
 
-def deliver(*, now: datetime, limit: int = 50) -> int:
-    """Send what is due; how many notifications were sent. A kill in between sends a message again,
-    under its id.
+def send_due_notifications(*, now: datetime, limit: int = 50) -> int:
+    """Send due notifications; return how many were sent.
 
-    What is due for one subscription goes in one message, and the next one waits a while: many
-    deadlines that pass at once are no storm of mails.
+    All that is due for one subscription goes in one message. If the process is killed while it
+    sends, the message is sent again with the same id.
     """
-    return sum(_send(letter, now) for letter in _claim(now, limit))
+    return sum(_send(batch, now) for batch in _claim(now, limit))
 
 
-def _claim(now: datetime, limit: int) -> list[Letter]:
-    """Take rows by writing the attempt down first: a fatal one does not come back at once."""
+def _claim(now: datetime, limit: int) -> list[MessageBatch]:
+    """Claim due notifications. The attempt is counted first, so that a fatal one backs off."""
     due = Notification.objects.filter(state=NotificationState.PENDING, next_attempt_at__lte=now)
-    letters: list[Letter] = []
+    batches: list[MessageBatch] = []
     with transaction.atomic():
         subscriptions = list(
             Subscription.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(Q(told_at__isnull=True) | Q(told_at__lte=now - QUIET))
+            .filter(Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - MIN_INTERVAL))
             .filter(pk__in=due.values("subscription"))
-            .order_by(F("told_at").asc(nulls_first=True), "pk")[:limit]
+            .order_by(F("last_sent_at").asc(nulls_first=True), "pk")[:limit]
         )
-        for one in subscriptions:
-            rows = due.select_for_update().filter(subscription=one)
-            groups = _groups(list(rows.order_by("next_attempt_at", "pk")[:MOST]))
-            letters += [_letter(group, now) for group in groups]
-        Subscription.objects.filter(pk__in=[s.pk for s in subscriptions]).update(told_at=now)
-    return letters
+        for subscription in subscriptions:
+            rows = due.select_for_update().filter(subscription=subscription)
+            groups = _group_by_message(
+                list(rows.order_by("next_attempt_at", "pk")[:MAX_PER_MESSAGE])
+            )
+            batches += [_claim_group(group, now) for group in groups]
+        Subscription.objects.filter(pk__in=[s.pk for s in subscriptions]).update(last_sent_at=now)
+    return batches
 
 
-def _groups(rows: Sequence[Notification]) -> list[list[Notification]]:
-    """All that nobody may have got yet, and one message that somebody may have: under its id."""
+def _group_by_message(rows: Sequence[Notification]) -> list[list[Notification]]:
+    """Group notifications: all that were never sent, and one message that may have been sent."""
     fresh: list[Notification] = []
-    again: dict[UUID, list[Notification]] = {}
+    resent: dict[UUID, list[Notification]] = {}
     for row in rows:
         if row.batch or (row.attempts and not row.error):
-            again.setdefault(row.batch or row.token, []).append(row)
+            resent.setdefault(row.batch or row.message_id, []).append(row)
         else:
             fresh.append(row)
-    return [group for group in (fresh, *list(again.values())[:1]) if group]
+    return [group for group in (fresh, *list(resent.values())[:1]) if group]
 
 
-def _letter(rows: Sequence[Notification], now: datetime) -> Letter:
+def _claim_group(rows: Sequence[Notification], now: datetime) -> MessageBatch:
     first = rows[0]
-    name = first.batch or (first.token if len(rows) == 1 else uuid4())
-    later = now + _pause(max(row.attempts for row in rows) + 1)
-    _of(rows).update(
+    batch_id = first.batch or (first.message_id if len(rows) == 1 else uuid4())
+    retry_at = now + _retry_delay(max(row.attempts for row in rows) + 1)
+    _queryset_of(rows).update(
         attempts=F("attempts") + 1,
-        next_attempt_at=later,
+        next_attempt_at=retry_at,
         error="",
-        batch=name if first.batch or len(rows) > 1 else None,
+        batch=batch_id if first.batch or len(rows) > 1 else None,
     )
-    return Letter(name, {row.pk: row.attempts + 1 for row in rows})
+    return MessageBatch(batch_id, {row.pk: row.attempts + 1 for row in rows})
 
 
-def _pause(attempts: int) -> timedelta:
-    """Growing, with jitter."""
-    seconds = min(15.0 * 2**attempts, LONGEST_PAUSE.total_seconds())
+def _retry_delay(attempts: int) -> timedelta:
+    """Return an exponential pause with jitter."""
+    seconds = min(15.0 * 2**attempts, MAX_PAUSE.total_seconds())
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
 
 
-def _send(letter: Letter, now: datetime) -> int:
-    """Send one, unless somebody else has claimed it since: who was frozen must not send again."""
+def _send(batch: MessageBatch, now: datetime) -> int:
+    """Send one message. A worker that was suspended must not send what another has re-claimed."""
     rows = [
         row
         for row in Notification.objects.filter(
-            pk__in=letter.attempts, state=NotificationState.PENDING
+            pk__in=batch.attempts, state=NotificationState.PENDING
         ).select_related("alert__rule", "alert__order__order", "subscription")
-        if row.attempts == letter.attempts[row.pk]
+        if row.attempts == batch.attempts[row.pk]
     ]
-    if len(rows) < len(letter.attempts):
+    if len(rows) < len(batch.attempts):
         return 0
-    to = rows[0].subscription
-    channel = channels().get(to.channel)
+    subscription = rows[0].subscription
+    channel = channels().get(subscription.channel)
     try:
         if channel is None:
-            raise Undelivered(f"there is no channel {to.channel!r}")
-        channel.send(note(rows, token=str(letter.id)), to.address)
-    except Exception as error:  # the edge of a send: recorded, and the others go on
-        _failed(rows, error)
+            raise DeliveryFailed(f"unknown channel {subscription.channel!r}")
+        channel.send(compose(rows, message_id=str(batch.id)), subscription.address)
+    except Exception as error:  # recorded on the notifications; the others go on
+        _record_failure(rows, error)
         return 0
-    _of(rows).update(state=NotificationState.SENT, sent_at=now, error="")
+    _queryset_of(rows).update(state=NotificationState.SENT, sent_at=now, error="")
     return len(rows)
 
 
-def _of(rows: Sequence[Notification]) -> QuerySet[Notification]:
+def _queryset_of(rows: Sequence[Notification]) -> QuerySet[Notification]:
     return Notification.objects.filter(pk__in=[row.pk for row in rows])
 
 
-def _failed(rows: Sequence[Notification], error: Exception) -> None:
-    """They come back later, but not for ever: together with others, or, if it was no fault of the
-    receiver's, each alone, since one of them may spoil the others' message.
+def _record_failure(rows: Sequence[Notification], error: Exception) -> None:
+    """Record the failure; notifications are retried up to 20 times.
+
+    If the channel was not the cause, each is retried alone: one may have broken the message.
     """
-    away = isinstance(error, Undelivered)
-    told = str(error) if away else f"{type(error).__name__}: {error}"
+    channel_failed = isinstance(error, DeliveryFailed)
+    error_text = str(error) if channel_failed else f"{type(error).__name__}: {error}"
     for row in rows:
         log.warning(
-            "notification=%s attempts=%s error=%s", row.pk, row.attempts, type(error).__name__
+            "notification_failed",
+            notification=row.pk,
+            attempts=row.attempts,
+            error=type(error).__name__,
         )
-    alone = Value(None, output_field=UUIDField()) if away else F("token")
-    _of(rows).update(
-        error=told[:500],
-        batch=alone,
+    batch = Value(None, output_field=UUIDField()) if channel_failed else F("message_id")
+    _queryset_of(rows).update(
+        error=error_text[:500],
+        batch=batch,
         state=Case(
-            When(attempts__gte=ATTEMPTS, then=Value(NotificationState.FAILED)),
+            When(attempts__gte=MAX_ATTEMPTS, then=Value(NotificationState.FAILED)),
             default=Value(NotificationState.PENDING),
         ),
     )

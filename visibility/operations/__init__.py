@@ -1,1 +1,1 @@
-"""Checks and exports for whoever runs the product."""
+"""Tools for operators: metrics, problem checks, invariants and the canonical dump."""

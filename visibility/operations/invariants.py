@@ -1,4 +1,4 @@
-"""Does what must always hold, hold? Each check returns the sentences of what is broken."""
+"""Invariant checks on a live database. Each check returns a message per violation."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -7,31 +7,31 @@ from django.db import connection
 
 from visibility.db.clock import database_now
 from visibility.models import audit
-from visibility.storage.events import spoken_of
-from visibility.storage.timelines import dictionary_of
+from visibility.storage.events import load_events
+from visibility.storage.timelines import dictionary_for
 from visibility.timeline import fold
 
-SAMPLE = 200
-BALANCE = """
+SAMPLE_SIZE = 200
+MESSAGE_OUTCOMES = """
 SELECT s.slug, count(m.id) FILTER (WHERE m.state NOT IN ('applied', 'parked', 'waiting')),
     count(m.id), (SELECT count(*) FROM visibility_messagekey k WHERE k.source_id = s.id)
 FROM visibility_source s LEFT JOIN visibility_inbound_message m ON m.source_id = s.id
 GROUP BY s.id, s.slug
 """
-LATE = """
+OVERDUE_CLOCKS = """
 SELECT count(*) FROM visibility_slaclock
 WHERE state = 'running' AND stopped_at IS NULL AND due_at < clock_timestamp() - interval '2 minutes'
 """
-UNTOLD = """
+BREACHES_WITHOUT_ALERT = """
 SELECT count(*) FROM visibility_slaclock c
 WHERE c.state = 'breached' AND NOT EXISTS (SELECT 1 FROM visibility_alert a
-    WHERE a.order_id = c.order_id AND a.rule_id = c.rule_id AND a.obligation = c.obligation)
+    WHERE a.order_id = c.order_id AND a.rule_id = c.rule_id AND a.subject_key = c.subject_key)
 """
-STALE = """
+UNTRIED_MESSAGES = """
 SELECT count(*) FROM visibility_inbound_message
 WHERE state = 'waiting' AND received_at < clock_timestamp() - interval '2 minutes' AND attempts = 0
 """
-GONE = """
+REFERENCED_MERGED_OBJECTS = """
 SELECT o.id, o.merged_into_id FROM visibility_businessobject o
 WHERE o.merged_into_id IS NOT NULL AND (
     EXISTS (SELECT FROM visibility_identifier i WHERE i.object_id = o.id)
@@ -41,75 +41,77 @@ ORDER BY o.id LIMIT 20
 """
 
 
-def one_fate() -> list[str]:
-    """I4: every message kept has one fate, and every key its message."""
+def check_message_outcomes() -> list[str]:
+    """I4: every stored message has exactly one outcome, and a message key."""
     with connection.cursor() as cursor:
-        cursor.execute(BALANCE)
+        cursor.execute(MESSAGE_OUTCOMES)
         return [
-            f"{slug}: {kept} messages but {keys} keys, {lost} without a fate"
-            for slug, lost, kept, keys in cursor.fetchall()
-            if lost or kept > keys
+            f"{slug}: {messages} messages, {keys} keys, {lost} messages without an outcome"
+            for slug, lost, messages, keys in cursor.fetchall()
+            if lost or messages > keys
         ]
 
 
-def order_of_arrival() -> list[str]:
-    """I2, on a sample: shuffled and doubled events fold to the same timeline."""
+def check_order_independence() -> list[str]:
+    """I2, on a random sample: shuffled and duplicated events fold to the same timeline."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT object_id FROM visibility_order ORDER BY random() LIMIT %s",
-            [SAMPLE],
+            [SAMPLE_SIZE],
         )
         ids = [row[0] for row in cursor.fetchall()]
     now, broken = database_now(), []
-    for key, events in spoken_of(ids).values():
+    for key, events in load_events(ids).values():
         shuffled = [*events, *events[: len(events) // 2]]
         random.shuffle(shuffled)
-        words = dictionary_of(events)
-        one, other = (fold(e, key=key, as_of=now, dictionary=words) for e in (events, shuffled))
-        if one != other:
+        dictionary = dictionary_for(events)
+        original, shuffled_result = (
+            fold(e, key=key, as_of=now, dictionary=dictionary) for e in (events, shuffled)
+        )
+        if original != shuffled_result:
             broken.append(f"{key}: the timeline depends on the order of arrival")
     return broken
 
 
-def judged() -> list[str]:
-    """I3: what is due is judged, and every breach has its alert."""
+def check_clocks_evaluated() -> list[str]:
+    """I3: due clocks are evaluated, and every breach has an alert."""
     with connection.cursor() as cursor:
-        cursor.execute(LATE)
-        late = cursor.fetchone()[0]
-        cursor.execute(UNTOLD)
-        untold = cursor.fetchone()[0]
-    found = [f"{late} clocks are due and not judged"] if late else []
-    return found + ([f"{untold} breaches have no alert"] if untold else [])
+        cursor.execute(OVERDUE_CLOCKS)
+        overdue = cursor.fetchone()[0]
+        cursor.execute(BREACHES_WITHOUT_ALERT)
+        unreported = cursor.fetchone()[0]
+    violations = [f"{overdue} due clocks are not evaluated"] if overdue else []
+    return violations + ([f"{unreported} breaches have no alert"] if unreported else [])
 
 
-def working() -> list[str]:
-    """I8: nothing waits that nobody has tried."""
+def check_messages_processed() -> list[str]:
+    """I8: no message waits without an attempt."""
     with connection.cursor() as cursor:
-        cursor.execute(STALE)
+        cursor.execute(UNTRIED_MESSAGES)
         count = cursor.fetchone()[0]
-    return [f"{count} messages wait for more than two minutes"] if count else []
+    return [f"{count} messages have waited for more than two minutes"] if count else []
 
 
-def chained() -> list[str]:
-    """I26: the audit's chain is whole."""
-    return [f"audit entry {entry} does not fit the chain" for entry in audit.broken()]
+def check_audit_chain() -> list[str]:
+    """I26: the hash chain of the audit log is intact."""
+    return [f"audit entry {entry} breaks the hash chain" for entry in audit.broken_entries()]
 
 
-def numbers_lead_on() -> list[str]:
-    """Numbers and relations name the objects that stand, none that went into another."""
+def check_merged_objects() -> list[str]:
+    """Identifiers and relations refer to surviving objects, not to merged ones."""
     with connection.cursor() as cursor:
-        cursor.execute(GONE)
+        cursor.execute(REFERENCED_MERGED_OBJECTS)
         return [
-            f"object {gone} went into {winner} and still has numbers or relations"
-            for gone, winner in cursor.fetchall()
+            f"object {merged} was merged into {winner} but still has identifiers or relations"
+            for merged, winner in cursor.fetchall()
         ]
 
 
 CHECKS: Mapping[str, Callable[[], list[str]]] = {
-    "one_fate": one_fate,
-    "order_of_arrival": order_of_arrival,
-    "judged": judged,
-    "numbers_lead_on": numbers_lead_on,
-    "working": working,
-    "audit": chained,
+    "message_outcomes": check_message_outcomes,
+    "order_of_arrival": check_order_independence,
+    "clocks_evaluated": check_clocks_evaluated,
+    "merged_objects": check_merged_objects,
+    "messages_processed": check_messages_processed,
+    "audit": check_audit_chain,
 }

@@ -1,4 +1,4 @@
-"""How many messages of each source were applied, parked, waiting or duplicates."""
+"""Count the messages of each source by outcome: applied, duplicate, parked, waiting."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from django.db import connection
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """Every message's one fate."""
+class MessageCounts:
+    """Messages of a source by outcome; each message has exactly one."""
 
     applied: int
     duplicate: int
@@ -17,17 +17,17 @@ class Balance:
 
     @property
     def accepted(self) -> int:
-        """What was answered with 2xx: the sum of the fates."""
+        """Messages answered with 2xx: the sum of all outcomes."""
         return self.applied + self.duplicate + self.parked + self.waiting
 
 
-def balances(source_ids: Collection[int]) -> dict[int, Balance]:
-    """The same for several, in one statement, so that the sums agree."""
+def count_messages(source_ids: Collection[int]) -> dict[int, MessageCounts]:
+    """Counts for several sources in one statement, so that they are consistent."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT source.id, coalesce(m.applied, 0), coalesce(m.parked, 0),
-                coalesce(m.waiting, 0), coalesce(k.repeats, 0)::bigint
+                coalesce(m.waiting, 0), coalesce(k.duplicate_count, 0)::bigint
             FROM unnest(%s::bigint[]) AS source (id)
             LEFT JOIN (
                 SELECT source_id, count(*) FILTER (WHERE state = 'applied') AS applied,
@@ -36,14 +36,16 @@ def balances(source_ids: Collection[int]) -> dict[int, Balance]:
                 FROM visibility_inbound_message GROUP BY source_id
             ) m ON m.source_id = source.id
             LEFT JOIN (
-                SELECT source_id, sum(repeats) AS repeats FROM visibility_messagekey
-                WHERE repeats > 0 GROUP BY source_id
+                SELECT source_id, sum(duplicate_count) AS duplicate_count FROM visibility_messagekey
+                WHERE duplicate_count > 0 GROUP BY source_id
             ) k ON k.source_id = source.id
             """,
             [sorted(source_ids)],
         )
         rows = cursor.fetchall()
     return {
-        source_id: Balance(applied=applied, duplicate=repeats, parked=parked, waiting=waiting)
-        for source_id, applied, parked, waiting, repeats in rows
+        source_id: MessageCounts(
+            applied=applied, duplicate=duplicates, parked=parked, waiting=waiting
+        )
+        for source_id, applied, parked, waiting, duplicates in rows
     }

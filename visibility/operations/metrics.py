@@ -1,4 +1,4 @@
-"""What Prometheus reads: the rows themselves, counted at the moment it asks."""
+"""Prometheus metrics, counted from the database at each scrape."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,34 +10,34 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from visibility.db.change_feed import head
+from visibility.db.change_feed import latest_change_number
 from visibility.models import Source
-from visibility.operations.message_counts import balances
-from visibility.operations.problems import longest_transaction, oldest_change
+from visibility.operations.message_counts import count_messages
+from visibility.operations.problems import longest_transaction, oldest_due_refold_at
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
-class _Rows(Collector):
-    """The families, read from the tables when they are collected."""
+class _DatabaseCollector(Collector):
+    """Collects the metric families from the database."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        yield from _messages()
-        yield _oldest(self._now)
-        yield _refusals()
-        yield _states(
+        yield from _message_metrics()
+        yield _oldest_waiting_metric(self._now)
+        yield _rejection_metric()
+        yield _state_metric(
             "throughline_clocks",
-            "Promises: running in time, running past due, breached, not watched as the rule fails",
+            "SLA clocks: running on time, overdue, breached, or failed because their rule fails",
             "SELECT CASE WHEN state = 'running' AND due_at < %s THEN 'overdue' ELSE state END, "
             "count(*) FROM visibility_slaclock WHERE state IN ('running', 'breached') GROUP BY 1 "
             "UNION ALL SELECT 'failed', count(*) FROM visibility_failedclock",
             [self._now],
             ("running", "overdue", "breached", "failed"),
         )
-        yield _states(
+        yield _state_metric(
             "throughline_notifications",
             "Notifications not sent",
             "SELECT state, count(*) FROM visibility_notification "
@@ -45,48 +45,52 @@ class _Rows(Collector):
             [],
             ("pending", "failed"),
         )
-        since = oldest_change(self._now)
+        since = oldest_due_refold_at(self._now)
         yield GaugeMetricFamily(
             "throughline_change_lag_seconds",
-            "Age of the oldest change that no page shows yet, 0 if there is none",
+            "Age of the oldest change that is not visible on pages yet, 0 if there is none",
             (self._now - since).total_seconds() if since else 0.0,
         )
         longest = longest_transaction(self._now)
         yield GaugeMetricFamily(
             "throughline_longest_transaction_seconds",
-            "Age of the oldest transaction open in the database",
+            "Age of the oldest open database transaction",
             (self._now - longest.since).total_seconds() if longest else 0.0,
         )
         yield GaugeMetricFamily(
-            "throughline_change_number", "The newest change that open pages are told", head()
+            "throughline_change_number",
+            "Number of the latest published change",
+            latest_change_number(),
         )
 
 
-def exposition(now: datetime) -> bytes:
-    """All families as Prometheus text."""
+def render_metrics(now: datetime) -> bytes:
+    """All metrics in the Prometheus text format."""
     registry = CollectorRegistry()
-    registry.register(_Rows(now))
+    registry.register(_DatabaseCollector(now))
     return generate_latest(registry)
 
 
-def _messages() -> Iterator[Metric]:
+def _message_metrics() -> Iterator[Metric]:
     sources = {source.id: source.slug for source in Source.objects.only("id", "slug")}
-    found = balances(sources)
-    counted = {
-        "accepted": "Messages answered with 2xx, repeats included",
+    counts = count_messages(sources)
+    descriptions = {
+        "accepted": "Messages answered with 2xx, including duplicates",
         "applied": "Messages applied",
-        "duplicate": "Repeats of messages already kept",
+        "duplicate": "Duplicates of stored messages",
         "parked": "Messages parked",
-        "waiting": "Messages waiting to be read",
+        "waiting": "Messages waiting to be processed",
     }
-    for fate, words in counted.items():
-        family = GaugeMetricFamily(f"throughline_messages_{fate}", words, labels=["source"])
+    for outcome, description in descriptions.items():
+        family = GaugeMetricFamily(
+            f"throughline_messages_{outcome}", description, labels=["source"]
+        )
         for source_id, slug in sorted(sources.items(), key=lambda item: item[1]):
-            family.add_metric([slug], getattr(found[source_id], fate))
+            family.add_metric([slug], getattr(counts[source_id], outcome))
         yield family
 
 
-def _oldest(now: datetime) -> Metric:
+def _oldest_waiting_metric(now: datetime) -> Metric:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT extract(epoch FROM %s - min(received_at))::float8 "
@@ -96,31 +100,34 @@ def _oldest(now: datetime) -> Metric:
         age = cursor.fetchone()[0]
     return GaugeMetricFamily(
         "throughline_oldest_waiting_seconds",
-        "Age of the oldest message waiting to be read, 0 if none waits",
+        "Age of the oldest message waiting to be processed, 0 if there is none",
         max(age or 0.0, 0.0),
     )
 
 
-def _refusals() -> Metric:
+def _rejection_metric() -> Metric:
     family = CounterMetricFamily(
-        "throughline_requests_refused", "Requests refused, by status", labels=["status"]
+        "throughline_requests_rejected",
+        "Rejected intake requests, by HTTP status",
+        labels=["status"],
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT status, sum(count)::bigint FROM visibility_refusal GROUP BY 1 ORDER BY 1"
+            "SELECT status, sum(count)::bigint FROM visibility_rejectedrequestcount "
+            "GROUP BY 1 ORDER BY 1"
         )
         for status, count in cursor.fetchall():
             family.add_metric([str(status)], count)
     return family
 
 
-def _states(
-    name: str, words: str, sql: str, values: list[datetime], states: tuple[str, ...]
+def _state_metric(
+    name: str, description: str, sql: str, values: list[datetime], states: tuple[str, ...]
 ) -> Metric:
-    family = GaugeMetricFamily(name, words, labels=["state"])
+    family = GaugeMetricFamily(name, description, labels=["state"])
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        found = dict(cursor.fetchall())
+        counts = dict(cursor.fetchall())
     for state in states:
-        family.add_metric([state], found.get(state, 0))
+        family.add_metric([state], counts.get(state, 0))
     return family

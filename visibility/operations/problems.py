@@ -1,4 +1,4 @@
-"""What is wrong with the product itself: changes that lag, sessions that hold, rules that fail."""
+"""Detect operational problems: processing lag, long transactions and failing rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from visibility.formatting import many, span
+from visibility.formatting import format_duration, pluralize
 
-# Whatever was touched is folded within this, or pages show the past.
-BEHIND = timedelta(minutes=1)
-# Our own sessions end by then: an older one is somebody else's.
-OPEN_LONG = timedelta(minutes=5)
-SHOWN = 20
-OLDEST = "SELECT min(touched_at) FROM visibility_refold WHERE touched_at <= %s"
-# Of other roles' sessions only a role with pg_read_all_stats sees more than that they are there.
-LONGEST = """
+# A refold request older than this means that pages show stale data.
+MAX_LAG = timedelta(minutes=1)
+# Our own transactions end by then: an older one belongs to another application.
+MAX_TRANSACTION_AGE = timedelta(minutes=5)
+MAX_SHOWN = 20
+SELECT_OLDEST_CHANGE = "SELECT min(due_at) FROM visibility_refoldrequest WHERE due_at <= %s"
+# Details of other roles' sessions are visible only with pg_read_all_stats.
+SELECT_LONGEST_TRANSACTION = """
 SELECT pid, name, since FROM (
     SELECT pid, coalesce(nullif(application_name, ''), usename) AS name, xact_start AS since
     FROM pg_stat_activity
@@ -24,9 +24,9 @@ SELECT pid, name, since FROM (
         AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
     UNION ALL
     SELECT NULL, gid, prepared FROM pg_prepared_xacts WHERE database = current_database()
-) AS found WHERE since <= %s ORDER BY since LIMIT 1
+) AS open_transaction WHERE since <= %s ORDER BY since LIMIT 1
 """
-HOLDERS = """
+SELECT_LOCK_HOLDERS = """
 SELECT DISTINCT holder.pid, coalesce(nullif(holder.application_name, ''), holder.usename)
 FROM pg_stat_activity AS waiter
 CROSS JOIN LATERAL unnest(pg_blocking_pids(waiter.pid)) AS by (pid)
@@ -34,7 +34,7 @@ LEFT JOIN pg_stat_activity AS holder ON holder.pid = by.pid
 WHERE waiter.datname = current_database() AND waiter.wait_event_type = 'Lock'
 ORDER BY 1 LIMIT 3
 """
-FAILED = """
+SELECT_FAILED_RULES = """
 SELECT rule.title, failed.error, count(DISTINCT failed.order_id), min(failed.order_id)
 FROM visibility_failedclock AS failed JOIN visibility_slarule AS rule ON rule.id = failed.rule_id
 GROUP BY rule.id, rule.title, failed.error ORDER BY 3 DESC, 1, 2 LIMIT %s
@@ -42,85 +42,86 @@ GROUP BY rule.id, rule.title, failed.error ORDER BY 3 DESC, 1, 2 LIMIT %s
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is wrong, what it means and what to do, and where to look."""
+class Problem:
+    """A problem: its title, an explanation with the fix, and an optional link."""
 
     title: str
-    words: str
+    text: str
     href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """One that is open in the database, and since when."""
+class OpenTransaction:
+    """An open transaction: its session and start time."""
 
     name: str
     since: datetime
 
 
-def troubles(now: datetime) -> Sequence[Trouble]:
-    """Everything that is wrong now, the gravest first; three statements, four if changes lag."""
-    return [*_behind(now), *_open_long(now), *_failing()]
+def current_problems(now: datetime) -> Sequence[Problem]:
+    """All current problems, most severe first. Runs three statements, four if changes lag."""
+    return [*_processing_lag(now), *_long_transactions(now), *_failing_rules()]
 
 
-def oldest_change(now: datetime) -> datetime | None:
-    """Since when something waits that no page shows yet."""
+def oldest_due_refold_at(now: datetime) -> datetime | None:
+    """The time of the oldest due refold request, or None."""
     with connection.cursor() as cursor:
-        cursor.execute(OLDEST, [now])
-        found: datetime | None = cursor.fetchone()[0]
-    return found
+        cursor.execute(SELECT_OLDEST_CHANGE, [now])
+        due_at: datetime | None = cursor.fetchone()[0]
+    return due_at
 
 
-def longest_transaction(now: datetime) -> Transaction | None:
-    """The oldest open transaction but our own."""
+def longest_transaction(now: datetime) -> OpenTransaction | None:
+    """The oldest open transaction other than our own, or None."""
     with connection.cursor() as cursor:
-        cursor.execute(LONGEST, [now])
+        cursor.execute(SELECT_LONGEST_TRANSACTION, [now])
         row = cursor.fetchone()
-    return Transaction(_session(row[0], row[1]), row[2]) if row else None
+    return OpenTransaction(_session_name(row[0], row[1]), row[2]) if row else None
 
 
-def _behind(now: datetime) -> list[Trouble]:
-    since = oldest_change(now)
-    if since is None or now - since < BEHIND:
+def _processing_lag(now: datetime) -> list[Problem]:
+    since = oldest_due_refold_at(now)
+    if since is None or now - since < MAX_LAG:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(HOLDERS)
-        holders = [_session(pid, name) for pid, name in cursor.fetchall()]
+        cursor.execute(SELECT_LOCK_HOLDERS)
+        holders = [_session_name(pid, name) for pid, name in cursor.fetchall()]
     if holders:
-        why = f"They wait for {' and '.join(holders)}: what it holds is free once it ends."
+        cause = f"Locks are held by {' and '.join(holders)}. They are released when it ends."
     else:
-        why = "Either very much has come at once, or the worker does not work: see that it runs."
-    title = f"Changes have been falling behind for {span(now - since)}"
-    return [Trouble(title, f"What came since then is kept, but not on the pages yet. {why}")]
+        cause = "A large batch arrived, or the worker is down. Check the worker process."
+    title = f"Processing has been behind for {format_duration(now - since)}"
+    return [Problem(title, f"Data received since then is stored but not visible yet. {cause}")]
 
 
-def _open_long(now: datetime) -> list[Trouble]:
-    found = longest_transaction(now)
-    if found is None or now - found.since < OPEN_LONG:
+def _long_transactions(now: datetime) -> list[Problem]:
+    transaction = longest_transaction(now)
+    if transaction is None or now - transaction.since < MAX_TRANSACTION_AGE:
         return []
     return [
-        Trouble(
-            f"A transaction has been open in the database for {span(now - found.since)}",
-            f"It is of {found.name}. No change is lost, but nothing is tidied up behind it and "
-            "everything becomes slower: end it there, or with pg_terminate_backend.",
+        Problem(
+            f"A database transaction has been open for {format_duration(now - transaction.since)}",
+            f"It belongs to {transaction.name}. No data is lost, but PostgreSQL "
+            f"cannot clean up old rows "
+            "and everything becomes slower. End the transaction, or use pg_terminate_backend.",
         )
     ]
 
 
-def _failing() -> list[Trouble]:
+def _failing_rules() -> list[Problem]:
     with connection.cursor() as cursor:
-        cursor.execute(FAILED, [SHOWN])
+        cursor.execute(SELECT_FAILED_RULES, [MAX_SHOWN])
         rows = cursor.fetchall()
     return [
-        Trouble(
-            f"“{title}” is not watched for {many(orders)} order{'s' if orders > 1 else ''}",
-            f"{error} Once that is corrected, the clocks are set anew by themselves.",
+        Problem(
+            f"Rule “{title}” fails for {pluralize(orders, 'order')}",
+            f"{error} After the rule is corrected, its clocks are recomputed automatically.",
             f"/orders/{order_id}",
         )
         for title, error, orders, order_id in rows
     ]
 
 
-def _session(pid: int | None, name: str | None) -> str:
-    said = f" ({name})" if name else ""
-    return f"session {pid}{said}" if pid else f"a prepared transaction{said}"
+def _session_name(pid: int | None, name: str | None) -> str:
+    suffix = f" ({name})" if name else ""
+    return f"session {pid}{suffix}" if pid else f"a prepared transaction{suffix}"

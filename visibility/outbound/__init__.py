@@ -1,1 +1,1 @@
-"""The outgoing HTTP client."""
+"""The HTTP client for outgoing requests."""

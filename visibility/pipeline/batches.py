@@ -1,35 +1,36 @@
-"""Take waiting messages through normalise and correlate: claimed, read, settled, in batches."""
+"""Claim, parse, correlate and settle waiting messages in batches."""
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from structlog.stdlib import get_logger
 
-from connectors.sdk.payload import Reason
+from connectors.sdk.payload import ParkReason
 from visibility.db import bulk
-from visibility.db.change_feed import change
+from visibility.db.change_feed import publish_changes
+from visibility.db.lock_keys import LockKey
 from visibility.identity import assign, merge
 from visibility.ingest import parse
-from visibility.ingest.parse import Raw
+from visibility.ingest.parse import StoredMessage
 from visibility.models.intake import Source
 from visibility.pipeline import watchdog
 from visibility.pipeline.shutdown import stopping
 
-log = logging.getLogger(__name__)
-BATCH = 200
-# After so many attempts a message that kills its worker is parked.
-ATTEMPTS = 5
-# A batch is read in less than a second; one that takes so long never ends.
-READ_SECONDS = 20
-# A dead worker's messages come back after this; while one works on them they are locked besides.
+log = get_logger(__name__)
+BATCH_SIZE = 200
+# A message that kills its worker is parked after this many attempts.
+MAX_ATTEMPTS = 5
+# Parsing a batch takes less than a second; one that takes this long never ends.
+PARSE_LIMIT_SECONDS = 20
+# Messages of a dead worker are claimed again after this; a live worker also holds row locks.
 LEASE_SECONDS = 20
-# Messages tried so often before (from, to) come so many at a time: one that kills its worker takes
-# ever fewer others with it, and in the end none.
-AGAIN = ((1, 1, 25), (2, 2, 5), (3, 1_000_000, 1))
-# What PostgreSQL says of its own trouble (classes of SQLSTATE), whatever the messages contain.
-PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
+# (fewest attempts, most attempts, batch size): the more attempts, the smaller the batch, so that a
+# message that kills its worker is alone in the end.
+RETRY_GROUPS = ((1, 1, 25), (2, 2, 5), (3, 1_000_000, 1))
+# SQLSTATE classes of failures of the database itself, whatever the messages contain.
+TRANSIENT_SQLSTATES = frozenset({"08", "40", "53", "55", "57", "58"})
 CLAIM = """
 UPDATE visibility_inbound_message AS m
 SET attempts = m.attempts + 1,
@@ -45,22 +46,22 @@ FROM (
 WHERE m.id = picked.id AND m.received_at = picked.received_at
 RETURNING m.id, m.attempts
 """
-# What is said of one order comes close together: who reads the batch after another's has to wait.
-PLACES = 16
-PLACE = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
-LEAVE = "SELECT pg_advisory_unlock(%s, %s)"
-PLACE_LOCK = 4712
-SPAN = """
+# Messages about one order arrive close together, so workers on adjacent batches would block on the
+# same rows. An advisory lock gives each worker an index, and the index an offset in the backlog.
+MAX_WORKERS = 16
+LOCK_INDEX = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
+UNLOCK_INDEX = "SELECT pg_advisory_unlock(%s, %s)"
+BACKLOG_RANGE = """
 SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting' AND attempts = 0
 """
-# An attempt that ended for no fault of the messages is none.
+# A database outage does not count as an attempt.
 RELEASE = """
 UPDATE visibility_inbound_message m
 SET attempts = m.attempts - 1, next_attempt_at = clock_timestamp() + interval '5 seconds'
 FROM unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
 WHERE m.id = t.id AND m.attempts = t.attempts AND m.state = 'waiting'
 """
-TAKE = """
+LOCK_CLAIMED = """
 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body
 FROM visibility_inbound_message m
 JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
@@ -75,12 +76,12 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 """
 
 
-def take_again(*, batches: int = 20) -> int:
-    """Take what was tried before and not finished, in small groups; how many were settled."""
+def retry_failed(*, batches: int = 20) -> int:
+    """Process messages that failed before, in small batches; return how many were settled."""
     total = 0
-    for lowest, highest, size in AGAIN:
+    for fewest, most, size in RETRY_GROUPS:
         for _ in range(batches):
-            settled = take(tried=(lowest, highest), limit=size)
+            settled = process_batch(attempts=(fewest, most), limit=size)
             total += settled
             if not settled or stopping.is_set():
                 break
@@ -88,120 +89,124 @@ def take_again(*, batches: int = 20) -> int:
 
 
 @contextmanager
-def place() -> Iterator[float]:
-    """Where in a backlog to begin, as a share of it, while other workers read it from elsewhere."""
-    with bulk.cursor() as cursor:
-        cursor.execute(PLACE, [PLACES - 1, PLACE_LOCK])
+def backlog_offset() -> Iterator[float]:
+    """The share of the backlog to skip (0..1), different for each worker that runs at once."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOCK_INDEX, [MAX_WORKERS - 1, LockKey.WORKER_INDEX])
         row = cursor.fetchone()
     if row is None:
         yield 0.0
         return
     try:
-        yield share(row[0])
+        yield van_der_corput(row[0])
     finally:
-        with bulk.cursor() as cursor:
-            cursor.execute(LEAVE, [PLACE_LOCK, row[0]])
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(UNLOCK_INDEX, [LockKey.WORKER_INDEX, row[0]])
 
 
-def share(number: int) -> float:
-    """0, 1/2, 1/4, 3/4, 1/8 and so on (van der Corput): far apart, however many there are."""
-    found, step = 0.0, 0.5
+def van_der_corput(number: int) -> float:
+    """0, 1/2, 1/4, 3/4, 1/8 and so on: evenly spread, however many numbers are used."""
+    value, step = 0.0, 0.5
     while number:
-        found += step * (number % 2)
+        value += step * (number % 2)
         number, step = number // 2, step / 2
-    return found
+    return value
 
 
-def take(
-    *, fresh: bool = False, tried: tuple[int, int] = (0, 0), limit: int = 0, begin: float = 0.0
+def process_batch(
+    *,
+    fresh: bool = False,
+    attempts: tuple[int, int] = (0, 0),
+    limit: int | None = None,
+    offset: float = 0.0,
 ) -> int:
-    """Normalise and correlate one batch, the oldest first; how many messages were settled.
+    """Parse and correlate one batch, the oldest first; return how many messages were settled.
 
-    `fresh`: only what came within the last seconds, passing by a backlog. `tried`: how often it was
-    tried before, from and to. `begin`: the share of a backlog that is left to others.
+    `fresh`: only messages of the last seconds, past a backlog. `attempts`: the fewest and the most
+    attempts so far. `offset`: the share of the backlog to leave to other workers.
     """
-    asked, most = [LEASE_SECONDS, fresh, *tried], limit or BATCH
-    with bulk.cursor() as cursor:
-        first = _first(cursor, begin) if begin else 0
-        cursor.execute(CLAIM, [*asked, first, most])
+    parameters, limit = [LEASE_SECONDS, fresh, *attempts], limit or BATCH_SIZE
+    with bulk.server_bound_cursor() as cursor:
+        first_id = _backlog_start_id(cursor, offset) if offset else 0
+        cursor.execute(CLAIM, [*parameters, first_id, limit])
         claimed: list[tuple[int, int]] = cursor.fetchall()
-        if first and len(claimed) < most:
-            cursor.execute(CLAIM, [*asked, 0, most - len(claimed)])
+        if first_id and len(claimed) < limit:
+            cursor.execute(CLAIM, [*parameters, 0, limit - len(claimed)])
             claimed += cursor.fetchall()
     if not claimed:
         return 0
-    worn = [message_id for message_id, attempts in claimed if attempts > ATTEMPTS]
-    if worn:
-        _park(worn, Reason.CRASH, f"it was tried {ATTEMPTS} times and never finished")
-    return len(worn) + _halve([pair for pair in claimed if pair[1] <= ATTEMPTS])
+    exhausted = [message_id for message_id, tried in claimed if tried > MAX_ATTEMPTS]
+    if exhausted:
+        _park(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
+    return len(exhausted) + _bisect([pair for pair in claimed if pair[1] <= MAX_ATTEMPTS])
 
 
-def _first(cursor: bulk.Bound, begin: float) -> int:
-    cursor.execute(SPAN)
+def _backlog_start_id(cursor: bulk.ServerBoundCursor, offset: float) -> int:
+    cursor.execute(BACKLOG_RANGE)
     lowest, highest = cursor.fetchone() or (None, None)
-    return 0 if lowest is None else lowest + int((highest - lowest) * begin)
+    return 0 if lowest is None else lowest + int((highest - lowest) * offset)
 
 
-def _halve(claimed: Sequence[tuple[int, int]]) -> int:
-    """Apply a batch; what fails is tried in halves, so that a poisonous message stays alone."""
+def _bisect(claimed: Sequence[tuple[int, int]]) -> int:
+    """Process a batch. If it fails, process its halves, until the failing message is alone."""
     if not claimed:
         return 0
     for attempt in range(4):
         try:
             with transaction.atomic():
-                return _apply(claimed)
-        except assign.Moved:
+                return _process_claimed_messages(claimed)
+        except assign.ConcurrentChange:
             continue
         except (OperationalError, InterfaceError) as error:
             if not connection.is_usable():
                 raise
-            log.info("again messages=%s attempt=%s error=%s", len(claimed), attempt, error)
-            if attempt == 3 and _passing(error):
+            log.info("batch_retried", messages=len(claimed), attempt=attempt, error=str(error))
+            if attempt == 3 and _is_transient(error):
                 _release(claimed)
                 return 0
             time.sleep(0.02 * 2**attempt)
-        except merge.JoinTooLarge as error:
+        except merge.MergeTooLarge as error:
             if len(claimed) == 1:
-                _park([claimed[0][0]], Reason.JOIN_TOO_LARGE, str(error))
+                _park([claimed[0][0]], ParkReason.JOIN_TOO_LARGE, str(error))
                 return 1
             break
-        except Exception as error:  # the edge of a message: recorded, and the others go on
+        except Exception as error:  # recorded on the message; the others go on
             if len(claimed) == 1:
-                log.exception("message=%s failed", claimed[0][0])
-                _note(claimed[0][0], f"{type(error).__name__}: {error}")
+                log.exception("message_failed", message=claimed[0][0])
+                _record_failure(claimed[0][0], f"{type(error).__name__}: {error}")
                 return 0
             break
     if len(claimed) == 1:
         return 0
     middle = len(claimed) // 2
-    return _halve(claimed[:middle]) + _halve(claimed[middle:])
+    return _bisect(claimed[:middle]) + _bisect(claimed[middle:])
 
 
-def _passing(error: Exception) -> bool:
-    """Whether the trouble is the database's and not the messages'."""
-    return (getattr(error.__cause__, "sqlstate", None) or "08")[:2] in PASSING
+def _is_transient(error: Exception) -> bool:
+    """Whether the database failed, and not a message."""
+    return (getattr(error.__cause__, "sqlstate", None) or "08")[:2] in TRANSIENT_SQLSTATES
 
 
 def _release(claimed: Sequence[tuple[int, int]]) -> None:
-    """Give messages back untried: what held them up was not in them."""
-    with bulk.cursor() as cursor:
+    """Return messages to the queue without counting the attempt."""
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(RELEASE, [[c[0] for c in claimed], [c[1] for c in claimed]])
 
 
-def _apply(claimed: Sequence[tuple[int, int]]) -> int:
-    """Read, correlate and settle in one transaction; a message claimed by another is left alone."""
-    with bulk.cursor() as cursor:
-        cursor.execute(TAKE, [[c[0] for c in claimed], [c[1] for c in claimed]])
-        raws = [Raw.of(row) for row in cursor.fetchall()]
-    raws += parse.rivals(raws)
+def _process_claimed_messages(claimed: Sequence[tuple[int, int]]) -> int:
+    """Parse, correlate and settle in one transaction; skip messages that another has claimed."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
+        raws = [StoredMessage.from_row(row) for row in cursor.fetchall()]
+    raws += parse.lock_other_versions(raws)
     sources = {s.pk: s for s in Source.objects.filter(pk__in={r.source_id for r in raws})}
-    with watchdog.within(READ_SECONDS):
-        readings = [parse.read(raw, sources[raw.source_id]) for raw in raws]
-    readings, losers = parse.effective(raws, readings)
-    assign.withdraw(losers)
-    drafts = [draft for reading in readings for draft in reading.drafts]
-    assign.store(drafts, {pk: s.slug for pk, s in sources.items()})
-    with bulk.cursor() as cursor:
+    with watchdog.time_limit(PARSE_LIMIT_SECONDS):
+        readings = [parse.parse_message(raw, sources[raw.source_id]) for raw in raws]
+    readings, losers = parse.pick_effective_versions(raws, readings)
+    assign.supersede_events(losers)
+    drafts = [draft for reading in readings for draft in reading.new_events]
+    assign.store_events(drafts, {pk: s.slug for pk, s in sources.items()})
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             SETTLE,
             [
@@ -210,19 +215,19 @@ def _apply(claimed: Sequence[tuple[int, int]]) -> int:
                 [r.detail for r in readings],
             ],
         )
-    change({"source": sorted(sources)})
+    publish_changes({"source": sorted(sources)})
     return len(raws)
 
 
-def _park(message_ids: Sequence[int], reason: Reason, detail: str) -> None:
-    with bulk.cursor() as cursor:
+def _park(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:
+    with bulk.server_bound_cursor() as cursor:
         ids = list(message_ids)
         cursor.execute(SETTLE, [ids, [reason.value] * len(ids), [detail] * len(ids)])
 
 
-def _note(message_id: int, error: str) -> None:
-    """A failure that may pass: the claim's lease lets it come back, later each time."""
-    with bulk.cursor() as cursor:
+def _record_failure(message_id: int, error: str) -> None:
+    """Record a failure that may pass; the message is tried again, later each time."""
+    with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             "UPDATE visibility_inbound_message SET detail = %s, next_attempt_at = "
             "clock_timestamp() + make_interval(secs => least(2 ^ attempts, 60) * (1 + random())) "

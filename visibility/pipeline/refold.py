@@ -1,6 +1,5 @@
-"""Fold what was touched: derived rows, clocks, numbers; and what people decide, at once."""
+"""Refold touched orders: derived rows, clocks, alerts and KPI facts."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,87 +7,92 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from structlog.stdlib import get_logger
 
 from visibility.alerts import clocks
-from visibility.db.change_feed import change, head
+from visibility.db.change_feed import latest_change_number, publish_changes
 from visibility.db.clock import database_now
 from visibility.identity import assign, decisions
 from visibility.kpi import aggregate
 from visibility.master_data import term_usage
-from visibility.models.objects import JoinAct
-from visibility.notify import broadcast
+from visibility.models.identity import IdentityDecision
+from visibility.notify.broadcast import publish_change
 from visibility.projection import write
 from visibility.storage import refold_queue
 
-log = logging.getLogger(__name__)
-FOLDS = 200
+log = get_logger(__name__)
+BATCH_SIZE = 200
 
 
-def refold(*, touched_by: datetime | None = None) -> int:
-    """Fold one batch of orders marked by then, clocks and all; how many marks that settled.
+def refold_batch(*, due_by: datetime | None = None) -> int:
+    """Refold one batch of orders with requests due by then; return how many requests it settled.
 
-    A batch that fails is tried in ever smaller ones, until what cannot be folded is alone: that is
-    put off, and the others go on.
+    A batch that fails is tried in smaller ones, until the order that cannot be folded is alone:
+    that one is postponed, and the others go on.
     """
-    limit, claimed = FOLDS, refold_queue.Claimed((), ())
-    for attempt in range(5 + FOLDS.bit_length()):
+    limit, claimed = BATCH_SIZE, refold_queue.RefoldBatch((), ())
+    for attempt in range(5 + BATCH_SIZE.bit_length()):
         try:
             with transaction.atomic():
-                claimed = refold_queue.claim(limit, touched_by=touched_by)
+                claimed = refold_queue.claim_batch(limit, due_by=due_by)
                 if claimed.orders:
                     fold_orders(claimed.orders)
             if claimed.orders:
-                broadcast.announce(head(), ["order", "alert"])
-            return len(claimed.marks)
+                publish_change(latest_change_number(), ["order", "alert"])
+            return len(claimed.request_ids)
         except (OperationalError, InterfaceError) as error:
             if not connection.is_usable():
                 raise
-            log.info("fold again attempt=%s error=%s", attempt, error)
+            log.info("refold_retried", attempt=attempt, error=str(error))
             time.sleep(0.02 * 2 ** min(attempt, 5))
-        except Exception:  # the edge of an order: recorded, and the others go on
+        except Exception:  # recorded for this order; the others go on
             if limit == 1:
-                log.exception("objects=%s cannot be folded", refold_queue.put_off(claimed.marks))
+                log.exception(
+                    "refold_failed", objects=refold_queue.postpone_requests(claimed.request_ids)
+                )
                 return 1
             limit //= 2
     return 0
 
 
 def fold_orders(order_ids: Sequence[int]) -> None:
-    """Every derived row of these orders, in the caller's transaction, the orders being locked."""
+    """Write every derived row of these orders. The caller holds their locks and a transaction."""
     now = database_now()
-    timelines = write.project(order_ids, now=now)
-    term_usage.note_words(timelines)
+    timelines = write.fold_and_write_orders(order_ids, now=now)
+    term_usage.update_term_usage(timelines)
     alerts = clocks.set_clocks(timelines, now=now)
-    aggregate.record(timelines)
-    change({"order": list(order_ids), "alert": alerts})
+    aggregate.record_facts(timelines)
+    publish_changes({"order": list(order_ids), "alert": alerts})
 
 
-Seen = TypeVar("Seen")
+Summary = TypeVar("Summary")
 
 
-class _TakenBack(RuntimeError):
-    """Only to see what would come of it."""
+class _Rollback(RuntimeError):
+    """Ends the transaction of a preview."""
 
 
-def imagine(act: Callable[[], JoinAct], see: Callable[[JoinAct], Seen]) -> Seen:
-    """What `see` sees where a person's act has been done; nothing of it stays. Raises as `act`."""
-    seen: list[Seen] = []
-    with suppress(_TakenBack), transaction.atomic():
-        made = act()
-        fold_orders(refold_queue.lock(decisions.touched(made)))
-        seen.append(see(made))
-        raise _TakenBack
-    return seen[0]
+def preview(
+    decision: Callable[[], IdentityDecision], summarize: Callable[[IdentityDecision], Summary]
+) -> Summary:
+    """Apply a decision, summarize its effect, and roll back. Raises what `decision` raises."""
+    summaries: list[Summary] = []
+    with suppress(_Rollback), transaction.atomic():
+        stored = decision()
+        fold_orders(refold_queue.lock_orders(decisions.affected_objects(stored)))
+        summaries.append(summarize(stored))
+        raise _Rollback
+    return summaries[0]
 
 
-def decide(act: Callable[[], JoinAct]) -> JoinAct:
-    """Do what a person decided about who is who, and fold whatever it touches at once.
+def apply_decision(decision: Callable[[], IdentityDecision]) -> IdentityDecision:
+    """Apply a person's decision on identity, and refold the affected orders at once.
 
-    `act` is called in the transaction. Raises what it raises.
+    `decision` runs in the transaction. Raises what it raises.
     """
     for _ in range(3):
-        with suppress(assign.Moved), transaction.atomic():
-            made = act()
-            fold_orders(refold_queue.lock(decisions.touched(made)))
-            return made
-    raise assign.Moved
+        with suppress(assign.ConcurrentChange), transaction.atomic():
+            stored = decision()
+            fold_orders(refold_queue.lock_orders(decisions.affected_objects(stored)))
+            return stored
+    raise assign.ConcurrentChange

@@ -1,4 +1,4 @@
-"""Whether this process is about to stop: no new batch is begun then."""
+"""Whether this process is shutting down. If it is, no new batch is started."""
 
 import threading
 

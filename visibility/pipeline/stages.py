@@ -1,124 +1,124 @@
-"""What follows what: the stages in their order. Each looks for due work in PostgreSQL."""
+"""What each job does: it looks for due work in PostgreSQL and takes it through a stage."""
 
-import logging
 import threading
 import time
 
 from celery import current_app
 from django.db import connection, transaction
+from structlog.stdlib import get_logger
 
-from visibility.alerts.sweep import sweep as sweep_all
-from visibility.db.change_feed import head
+from visibility.alerts.sweep import sweep as sweep_due
+from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
 from visibility.ingest import file_drop, polling
 from visibility.kpi import aggregate
-from visibility.master_data import impact, imports
-from visibility.notify import broadcast
-from visibility.outbound.client import Client
-from visibility.pipeline.batches import BATCH, place, take, take_again
-from visibility.pipeline.refold import decide, fold_orders, imagine, refold
+from visibility.master_data import affected_orders, imports
+from visibility.notify import outbox
+from visibility.notify.broadcast import publish_change
+from visibility.outbound.client import OutgoingHttpClient
+from visibility.pipeline.batches import (
+    BATCH_SIZE,
+    backlog_offset,
+    process_batch,
+    retry_failed,
+)
+from visibility.pipeline.jobs import BY_NAME
+from visibility.pipeline.refold import refold_batch
 from visibility.pipeline.shutdown import stopping
 from visibility.sla import rule_failures
 from visibility.storage import refold_queue
 
-__all__ = [
-    "advance",
-    "decide",
-    "fold_all",
-    "fold_orders",
-    "imagine",
-    "nudge",
-    "refold",
-    "sweep_once",
-    "take",
-    "take_again",
-    "take_all",
-    "tend_master",
-]
-log = logging.getLogger(__name__)
-# While a backlog is read, what it touches is folded this seldom: most of it changes again.
-PATIENCE_SECONDS = 2.5
-# However long folding goes on, the numbers are not older than this.
-SUM_SECONDS = 5.0
-# One batch in so many begins at the oldest message, wherever the worker's place is.
-OLDEST_TURN = 10
+log = get_logger(__name__)
+# While a backlog is processed, refolding waits so long for it: most orders change again.
+BACKLOG_WAIT_SECONDS = 2.5
+# During a long refold, KPI cells are recomputed at least this often.
+KPI_REFRESH_SECONDS = 5.0
+# One batch in so many starts at the oldest message, whatever the worker's offset is.
+OLDEST_EVERY = 10
 _backlog = threading.Event()
-# One stuck in the middle of an answer that its client does not read is not ended by any timeout.
-STUCK = """
+# No statement timeout ends a session that is sending rows to a client which reads none of them.
+TERMINATE_STUCK = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
     AND wait_event = 'ClientWrite' AND backend_xid IS NOT NULL
     AND state_change < clock_timestamp() - make_interval(secs => %s)
 """
 STUCK_SECONDS = 30
+# After a failed nudge, the broker is not contacted for this long.
+NUDGE_COOLDOWN_SECONDS = 3.0
+_nudges = {"resume_at": 0.0}
 
 
 def advance() -> int:
-    """Take all waiting messages through all stages, one after the other; how many were settled."""
-    total = take_all()
-    fold_all()
+    """Process all waiting messages, then refold what they touched; return how many messages."""
+    total = process_messages()
+    refold_pending()
     return total
 
 
-def take_all(*, batches: int = 100) -> int:
-    """Normalise and correlate what waits; another thread folds meanwhile what was touched."""
-    with place() as begin:
-        return _take_from(begin, batches=batches)
+def process_messages(*, batches: int = 100) -> int:
+    """Parse and correlate waiting messages; return how many were settled.
+
+    Another thread refolds the orders they touch meanwhile.
+    """
+    with backlog_offset() as offset:
+        return _process_from(offset, batches=batches)
 
 
-def _take_from(begin: float, *, batches: int) -> int:
+def _process_from(offset: float, *, batches: int) -> int:
     total = 0
     for turn in range(batches):
         if stopping.is_set():
             break
-        # Every second batch is a fresh one, so that a backlog does not hold up what is new. Some
-        # begin at the oldest: the worker whose place that is may be stuck.
-        here = begin if (turn + 1) % OLDEST_TURN else 0.0
-        settled = (take(fresh=True, begin=here) if turn % 2 else 0) or take(begin=here)
+        # Every second batch takes new messages, so that a backlog does not hold them up. Some
+        # batches start at the oldest: the worker that would process those may be stuck.
+        start = offset if (turn + 1) % OLDEST_EVERY else 0.0
+        settled = process_batch(fresh=True, offset=start) if turn % 2 else 0
+        settled = settled or process_batch(offset=start)
         if not turn % 10:
-            settled += take_again()
+            settled += retry_failed()
         total += settled
         if not settled:
             break
-        if settled < BATCH // 2:
+        if settled < BATCH_SIZE // 2:
             _backlog.clear()
         else:
             _backlog.set()
         if turn:
-            nudge("fold")
+            nudge("refold")
     _backlog.clear()
     return total
 
 
-def fold_all() -> int:
-    """Fold what was touched until nothing is left; how many objects that were."""
-    total, summed = 0, time.monotonic()
+def refold_pending() -> int:
+    """Refold touched orders until none is left; return how many requests were settled."""
+    total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
-        _let_read()
-        touched, folded = database_now(), 0
-        while not stopping.is_set() and (batch := refold(touched_by=touched)):
-            folded += batch
-            if time.monotonic() - summed > SUM_SECONDS:
+        _wait_for_backlog()
+        started_at, settled = database_now(), 0
+        while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
+            settled += batch
+            if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 aggregate.recompute()
-                summed = time.monotonic()
-        total += folded
-        if not folded:
+                summed_at = time.monotonic()
+        total += settled
+        if not settled:
             break
     while not stopping.is_set() and aggregate.recompute():
         pass
     return total
 
 
-def _let_read() -> None:
-    """A backlog is being read that touches the same orders: fold them once, not at each batch."""
-    until = time.monotonic() + PATIENCE_SECONDS
+def _wait_for_backlog() -> None:
+    """While a backlog touches the same orders again and again, wait, within limits."""
+    until = time.monotonic() + BACKLOG_WAIT_SECONDS
     while _backlog.is_set() and time.monotonic() < until:
         if stopping.wait(0.05):
             return
 
 
 def make_partitions() -> None:
-    """The months ahead of both partitioned tables."""
+    """Create the partitions of this month and the next three."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
@@ -127,71 +127,77 @@ def make_partitions() -> None:
         )
 
 
-def poll_due() -> int:
-    """Ask every source whose time has come; what came is taken on at once."""
+def poll_sources() -> int:
+    """Poll every source that is due; return how many messages were stored."""
     now = database_now()
-    kept = sum(polling.poll(source_id, http=Client(), now=now) for source_id in polling.due(now))
-    if kept:
-        nudge("advance")
-    return kept
+    stored = sum(
+        polling.poll_source(source_id, http=OutgoingHttpClient(), now=now)
+        for source_id in polling.due_sources(now)
+    )
+    if stored:
+        nudge("process")
+    return stored
 
 
 def collect_files() -> int:
-    """Take the files that were dropped; what came is taken on at once."""
-    kept = file_drop.collect(now=database_now())
-    if kept:
-        nudge("advance")
-    return kept
+    """Store the files that were dropped into folders; return how many."""
+    stored = file_drop.collect_files(now=database_now())
+    if stored:
+        nudge("process")
+    return stored
 
 
-def tend_master(pace: imports.Pace) -> int:
-    """Take the files of master data on, and hand what they concern to the fold, unhurried."""
-    moved = imports.work(pace)
+def deliver_notifications() -> int:
+    """Send the notifications that are due; return how many messages were sent."""
+    return outbox.send_due_notifications(now=database_now())
+
+
+def run_imports(throttle: imports.Throttle) -> int:
+    """Continue master data imports, and request a refold of the orders they affect."""
+    changed = imports.run_pending_imports(throttle)
     with transaction.atomic():
-        while impact.begin_watching():
+        while affected_orders.start_backfill():
             pass
-    fed = impact.feed()
-    if fed:
-        nudge("fold")
-    return moved + fed
+    requested = affected_orders.enqueue_backfill()
+    if requested:
+        nudge("refold")
+    return changed + requested
 
 
-def sweep_once() -> int:
-    """Judge what has become due, and tell open pages."""
+def sweep() -> int:
+    """Evaluate what is due by now and notify open pages; return how many alerts changed."""
     now = database_now()
-    refold_queue.mark_overdue(now)
+    refold_queue.enqueue_expired_promises(now)
     with transaction.atomic():
-        refold_queue.mark(rule_failures.mended(now=now))
-    changed = sweep_all(now=now)
+        refold_queue.enqueue_refolds(rule_failures.take_due_for_retry(now=now))
+    changed = sweep_due(now=now)
     if changed:
-        broadcast.announce(head(), ["alert"])
+        publish_change(latest_change_number(), ["alert"])
         nudge("deliver")
     return changed
 
 
-def release_stuck() -> int:
-    """End sessions that hold locks for a client which no longer reads; how many."""
+def terminate_stuck_sessions() -> int:
+    """End database sessions that hold locks for a client which reads nothing; return how many."""
     with connection.cursor() as cursor:
-        cursor.execute(STUCK, [STUCK_SECONDS])
-        ended = [row[0] for row in cursor.fetchall()]
-    if ended:
-        log.warning("sessions that nobody reads were ended pids=%s", ended)
-    return len(ended)
+        cursor.execute(TERMINATE_STUCK, [STUCK_SECONDS])
+        pids = [row[0] for row in cursor.fetchall()]
+    if pids:
+        log.warning("stuck_sessions_terminated", pids=pids)
+    return len(pids)
 
 
 def nudge(name: str) -> None:
-    """Ring a task's doorbell. Never raises: whatever no bell announced is found by the clock.
+    """Ask a worker to run this job now. A broker that fails raises nothing.
 
-    After a failure it is left alone for a while: a broker that hangs must not slow each batch.
+    A nudge only saves time: the scheduler and the fallback loop run the job anyway. After a failure
+    nudges pause, so that a broker that hangs does not slow down each batch.
     """
-    if time.monotonic() < _bell["quiet_until"]:
+    job = BY_NAME[name]
+    if time.monotonic() < _nudges["resume_at"]:
         return
     try:
-        current_app.send_task(f"visibility.{name}", expires=10, retry=False)
-    except Exception as error:  # a doorbell: the work itself is safe in PostgreSQL
-        _bell["quiet_until"] = time.monotonic() + BELL_PAUSE_SECONDS
-        log.warning("nudge=%s error=%s", name, type(error).__name__)
-
-
-BELL_PAUSE_SECONDS = 3.0
-_bell = {"quiet_until": 0.0}
+        current_app.send_task(job.task_name, expires=10, retry=False)
+    except Exception as error:
+        _nudges["resume_at"] = time.monotonic() + NUDGE_COOLDOWN_SECONDS
+        log.warning("nudge_failed", job=name, error=type(error).__name__)

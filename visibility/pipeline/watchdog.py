@@ -1,6 +1,7 @@
-"""Work that never ends ends its process: what it worked on is tried again in smaller groups.
+"""End the process when a block of code never returns.
 
-The timer is one of C, so it also goes off while an expression holds the interpreter.
+Its messages are then processed again, in smaller batches. The timer runs in C, so it also fires
+while a regular expression holds the interpreter.
 """
 
 import faulthandler
@@ -8,19 +9,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_here = {"watched": False}
+_state = {"enabled": False}
 
 
-def watch() -> None:
-    """From now on this process may be ended: something starts it again."""
-    _here["watched"] = True
+def enable() -> None:
+    """Allow this process to be ended; a supervisor starts it again."""
+    _state["enabled"] = True
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Where this process is watched, what is done inside takes no longer: else it ends, and where
-    every thread of it stood goes to the log. One at a time in a process."""
-    if not _here["watched"] or sys.__stderr__ is None:
+def time_limit(seconds: float) -> Iterator[None]:
+    """If the block exceeds `seconds`, dump all thread stacks and exit the process.
+
+    No-op unless enable() was called. One block at a time in a process.
+    """
+    if not _state["enabled"] or sys.__stderr__ is None:
         yield
         return
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)

@@ -1,4 +1,4 @@
-"""Fold the touched orders and write their derived rows: rebuilt, never patched."""
+"""Fold orders and write their derived rows. Rows are always rebuilt, never patched."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -6,27 +6,28 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Model
 
-from connectors.sdk.events import Attribute, Measure, iso
+from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.events import Attribute, Measure
 from visibility.db import bulk
 from visibility.models.claims import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
-from visibility.storage.timelines import folded
+from visibility.storage.timelines import load_timelines
 from visibility.timeline import MilestoneCode, Timeline
-from visibility.timeline.answer import answer
-from visibility.timeline.fulfillment import promise
-from visibility.timeline.model import moment
+from visibility.timeline.answer import status_answer
+from visibility.timeline.fulfillment import promise_deadline
+from visibility.timeline.model import parse_timestamp
 from visibility.timeline.promises import FIRST
 
-# An order has one mark ahead of it: what lay ahead before is part of what was folded.
-AHEAD = """
-WITH gone AS (
-    DELETE FROM visibility_refold
-    WHERE object_id = ANY(%s) AND touched_at > clock_timestamp()
+# Each order has at most one future refold request: the fold decides when the next one is due.
+SCHEDULE_REFOLD = """
+WITH deleted AS (
+    DELETE FROM visibility_refoldrequest
+    WHERE object_id = ANY(%s) AND due_at > clock_timestamp()
 )
-INSERT INTO visibility_refold (object_id, touched_at)
+INSERT INTO visibility_refoldrequest (object_id, due_at)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[])
 """
-CUSTOMERS = """
+INSERT_CUSTOMER_NAMES = """
 INSERT INTO visibility_customername (name, number)
 SELECT t.name, t.number FROM unnest(%b::text[], %b::text[]) AS t (name, number)
 WHERE NOT EXISTS (SELECT 1 FROM visibility_customername c
@@ -35,66 +36,68 @@ ON CONFLICT DO NOTHING
 """
 
 
-def project(order_ids: Sequence[int], *, now: datetime) -> dict[int, Timeline]:
-    """Fold the orders as of now and write their rows; the timelines, for the stages that follow."""
-    timelines = folded(order_ids, as_of=now)
-    write(timelines, now=now)
+def fold_and_write_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Timeline]:
+    """Fold the orders as of `now` and write their rows. Return {object id: timeline}."""
+    timelines = load_timelines(order_ids, as_of=now)
+    write_orders(timelines, now=now)
     return timelines
 
 
-def write(timelines: Mapping[int, Timeline], *, now: datetime) -> None:
-    """The derived rows of these orders, in place of the old ones."""
+def write_orders(timelines: Mapping[int, Timeline], *, now: datetime) -> None:
+    """Replace the derived rows of these orders."""
     if not timelines:
         return
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
-    bulk.insert(Order, rows, once=["object_id"])
-    _name_customers(rows)
+    bulk.insert_rows(Order, rows, conflict_columns=["object_id"])
+    _store_customer_names(rows)
     ids = list(timelines)
-    parts: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
+    row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
         OrderLine: _line_rows,
         Shipment: _shipment_rows,
         Milestone: _milestone_rows,
         Conflict: _conflict_rows,
     }
-    for model, rows_of in parts.items():
+    for model, rows_of in row_builders.items():
         model._base_manager.filter(order_id__in=ids)._raw_delete("default")
-        bulk.insert(model, [row for o, t in timelines.items() for row in rows_of(o, t)])
-    _mark_ahead(timelines)
+        bulk.insert_rows(model, [row for o, t in timelines.items() for row in rows_of(o, t)])
+    _schedule_refolds(timelines)
 
 
-def _mark_ahead(timelines: Mapping[int, Timeline]) -> None:
-    """Orders that time alone will change are folded again when it has come."""
-    ahead = [(order_id, t.changes_at) for order_id, t in timelines.items() if t.changes_at]
-    with bulk.cursor() as cursor:
+def _schedule_refolds(timelines: Mapping[int, Timeline]) -> None:
+    """Schedule a refold for orders that change at a known time without a new event."""
+    ahead = [(order_id, t.next_change_at) for order_id, t in timelines.items() if t.next_change_at]
+    with bulk.server_bound_cursor() as cursor:
         orders, times = [order_id for order_id, _ in ahead], [at for _, at in ahead]
-        cursor.execute(AHEAD, [list(timelines), orders, times])
+        cursor.execute(SCHEDULE_REFOLD, [list(timelines), orders, times])
 
 
-def _name_customers(rows: Sequence[bulk.Row]) -> None:
-    """What customers are called, for the search."""
-    told = {(str(row["customer_name"]), str(row["customer_no"])) for row in rows}
-    names = sorted((name, number) for name, number in told if name)
+def _store_customer_names(rows: Sequence[bulk.Row]) -> None:
+    """Store the names of customers, for the search."""
+    pairs = {(str(row["customer_name"]), str(row["customer_no"])) for row in rows}
+    names = sorted((name, number) for name, number in pairs if name)
     if names:
-        with bulk.cursor() as cursor:
-            cursor.execute(CUSTOMERS, [list(column) for column in zip(*names, strict=True)])
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(
+                INSERT_CUSTOMER_NAMES, [list(column) for column in zip(*names, strict=True)]
+            )
 
 
 def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
-    """The row of one order."""
-    said = answer(timeline, zone=settings.TIME_ZONE)
+    """Return the row of one order."""
+    answer = status_answer(timeline, zone=settings.TIME_ZONE)
     texts = timeline.attributes
-    counted = [line for line in timeline.lines if line.counted]
+    counted = [line for line in timeline.lines if line.is_counted]
     first = timeline.promise(FIRST)
-    last = timeline.entries[-1].spoken if timeline.entries else None
+    last = timeline.entries[-1].recorded if timeline.entries else None
     requested, promised = (
-        moment(texts.get(Attribute.REQUESTED_AT)),
-        moment(texts.get(Attribute.PROMISED_AT)),
+        parse_timestamp(texts.get(Attribute.REQUESTED_AT)),
+        parse_timestamp(texts.get(Attribute.PROMISED_AT)),
     )
     return {
         "object_id": order_id,
         "key": timeline.key,
-        "number": number_of(timeline)[:200],
-        "customer_po": _po(timeline)[:200],
+        "number": display_number(timeline)[:200],
+        "customer_po": _customer_po(timeline)[:200],
         "customer_no": texts.get(Attribute.CUSTOMER_NO, "")[:100],
         "customer_name": texts.get(Attribute.CUSTOMER_NAME, "")[:250],
         "customer_group": texts.get(Attribute.CUSTOMER_GROUP, "")[:100],
@@ -107,20 +110,22 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "status_since": timeline.status_since,
         "states": [state.value for state in timeline.states],
         "conflict_count": len(timeline.conflicts),
-        "answer": said.text,
-        "awaited": said.awaited,
+        "answer": answer.text,
+        "next_step": answer.next_step,
         "is_open": timeline.is_open,
         "line_count": len(counted),
         "lines_shipped": sum(
-            1 for line in counted if line.due and line.get(Measure.SHIPPED) >= line.due
+            1
+            for line in counted
+            if line.open_quantity and line.quantity(Measure.SHIPPED) >= line.open_quantity
         ),
-        "ordered_at": timeline.when(MilestoneCode.RECEIVED),
+        "ordered_at": timeline.reached_at(MilestoneCode.RECEIVED),
         "requested_at": requested,
         "promised_at": promised,
         "first_promised_at": first.date if first else None,
-        "released_at": timeline.when(MilestoneCode.RELEASED),
-        "shipped_at": timeline.when(MilestoneCode.SHIPPED),
-        "delivered_at": timeline.completed(MilestoneCode.DELIVERED),
+        "released_at": timeline.reached_at(MilestoneCode.RELEASED),
+        "shipped_at": timeline.reached_at(MilestoneCode.SHIPPED),
+        "delivered_at": timeline.completed_at(MilestoneCode.DELIVERED),
         "last_event_at": last.occurred_at if last else None,
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
@@ -130,26 +135,26 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
 
 
 def _promise_ends(timeline: Timeline) -> datetime | None:
-    """The end of a promise that is still to be kept."""
-    promised = promise(timeline, settings.TIME_ZONE)
-    if promised is None or timeline.completed(MilestoneCode.DELIVERED):
+    """Return the end of the promised date if it is in the future and goods are still due."""
+    promised = promise_deadline(timeline, settings.TIME_ZONE)
+    if promised is None or timeline.completed_at(MilestoneCode.DELIVERED):
         return None
-    moment, _ = promised
-    return moment if moment > timeline.as_of else None
+    deadline, _ = promised
+    return deadline if deadline > timeline.as_of else None
 
 
-def number_of(timeline: Timeline) -> str:
-    """The number people say: the ERP's, the shop's, the customer's, any."""
+def display_number(timeline: Timeline) -> str:
+    """Return the number to display: that of the ERP, the shop or the customer, in this order."""
     for scheme in ("sales_order", "web_order", "order_number", "customer_po", "source_id"):
-        found = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
-        if found:
-            return found[0]
+        values = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
+        if values:
+            return values[0]
     return timeline.key
 
 
-def _po(timeline: Timeline) -> str:
-    found = sorted(v for k, v in timeline.numbers.items() if k.startswith("customer_po:"))
-    return found[0] if found else ""
+def _customer_po(timeline: Timeline) -> str:
+    values = sorted(v for k, v in timeline.numbers.items() if k.startswith("customer_po:"))
+    return values[0] if values else ""
 
 
 def _line_rows(order_id: int, timeline: Timeline) -> Iterator[bulk.Row]:
@@ -213,7 +218,7 @@ def _conflict_rows(order_id: int, timeline: Timeline) -> Iterator[bulk.Row]:
                     "source": claim.source,
                     "role": claim.role.value,
                     "value": claim.value,
-                    "at": iso(claim.at),
+                    "at": format_rfc3339(claim.at),
                     "authoritative": claim.authoritative,
                 }
                 for claim in conflict.claims

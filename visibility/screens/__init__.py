@@ -1,1 +1,1 @@
-"""What pages read: lists, numbers, tiles."""
+"""Read-only queries and texts of the screens: lists, details, charts and labels."""

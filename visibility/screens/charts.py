@@ -1,43 +1,37 @@
-"""Charts: plotly figures as plain JSON, one theme of named colours, each with its table.
-
-They are written as the documents that plotly.js draws: `plotly.graph_objects` makes the same of
-them at a hundred times the cost, and checks them in the tests.
-"""
+"""Build charts as plotly figures, each with a sentence and a table of the same data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from html import escape
 from typing import Any
 
-# The page's stylesheet gives the names their colours, light and dark; the script reads them there.
-INK, SOFT, GRID, TARGET = (
-    "var(--chart-ink)",
-    "var(--chart-soft)",
-    "var(--chart-grid)",
-    "var(--chart-target)",
+from visibility.screens.chart_theme import (
+    DASHES,
+    SERIES,
+    SOFT,
+    SYMBOLS,
+    build_figure_json,
+    cached_figure,
 )
-SERIES = tuple(f"var(--chart-{place})" for place in range(1, 9))
-# Told apart without colour too.
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "cross")
-# Fewer orders than this and a point is drawn hollow.
-THIN = 30
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
+
+# A point of fewer orders is drawn hollow.
+SMALL_SAMPLE = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The scale of a chart's values: a d3 format and what follows the number."""
+    """The value axis: a d3 number format and a suffix. `maximum` is the highest allowed value."""
 
     format: str
     suffix: str = ""
     title: str = ""
-    most: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: where it has values, and how many orders stand behind each."""
+    """One line: dates, values, and the number of orders of each value."""
 
     name: str
     x: Sequence[date]
@@ -47,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure, the sentence that says what it shows, and the same as a table."""
+    """A figure, a sentence that summarizes it, and its data as a table."""
 
     id: str
     title: str
@@ -57,101 +51,21 @@ class Chart:
     rows: Sequence[Sequence[str]]
 
 
-@dataclass(slots=True)
-class _Figure:
-    """What plotly.js calls a figure."""
-
-    data: list[dict[str, Any]] = field(default_factory=list)
-    layout: dict[str, Any] = field(default_factory=dict)
-    x: dict[str, Any] = field(default_factory=dict)
-    y: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, **trace: Any) -> None:
-        """One more trace."""
-        self.data.append(trace)
-
-    def shape(self, **place: Any) -> None:
-        """One more dashed line, for a target."""
-        line = {"color": TARGET, "width": 1.5, "dash": "dash"}
-        self.layout.setdefault("shapes", []).append({"type": "line", "line": line, **place})
-
-    def annotate(self, **words: Any) -> None:
-        """One more word in the drawing."""
-        self.layout.setdefault("annotations", []).append(words)
-
-    def document(self) -> dict[str, Any]:
-        """As it is sent; what is None is left out."""
-        axes = {"xaxis": self.x, "yaxis": self.y}
-        return {"data": _told(self.data), "layout": _told(self.layout | axes)}
+def build_line_figure(
+    series: Sequence[Series], axis: Axis, *, target: float | None = None
+) -> dict[str, Any]:
+    """Lines by day with names at their ends and a dashed target."""
+    return cached_figure(_draw_lines, _to_hashable_series(series), axis, target)
 
 
-def _told(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _told(one) for name, one in value.items() if one is not None}
-    return [_told(one) for one in value] if isinstance(value, list) else value
+def build_percentile_band_figure(
+    median: Series, p90: Series, axis: Axis, *, target: float | None
+) -> dict[str, Any]:
+    """A median line and a P90 line by day with the area between them filled."""
+    return cached_figure(_draw_band, _to_hashable_series([median, p90]), axis, target)
 
 
-def lines(series: Sequence[Series], axis: Axis, *, target: float | None = None) -> dict[str, Any]:
-    """Lines over days, named at their ends, with the target dashed."""
-    figure = _Figure()
-    for place, one in enumerate(series[: len(SERIES)]):
-        alone = len(series) == 1
-        figure.add(
-            type="scatter",
-            x=[day.isoformat() for day in one.x],
-            y=list(one.y),
-            name=_data(one.name),
-            customdata=list(one.orders),
-            mode="lines+markers",
-            # A line along the edge is drawn whole.
-            cliponaxis=False,
-            connectgaps=False,
-            line={"color": SERIES[place], "width": 2.5, "dash": DASHES[place]},
-            marker={
-                "symbol": [
-                    SYMBOLS[place] + ("-open" if orders < THIN else "") for orders in one.orders
-                ],
-                "size": 5 if alone else 7,
-            },
-            hovertemplate=f"%{{y:{axis.format}}}{axis.suffix} (n = %{{customdata}})",
-        )
-    _lay_out(figure, axis)
-    if target is not None:
-        _target(figure, target)
-    if len(series) > 1:
-        days = sorted({day.isoformat() for one in series for day in one.x})
-        if len(days) <= 14:
-            figure.x.update(tickmode="array", tickvals=days)
-        _name_ends(figure, series)
-    return figure.document()
-
-
-def band(middle: Series, upper: Series, axis: Axis, *, target: float | None) -> dict[str, Any]:
-    """A typical value and the slow tenth above it, the space between them tinted."""
-    figure = _Figure()
-    for place, (one, fill) in enumerate(((middle, None), (upper, "tonexty"))):
-        figure.add(
-            type="scatter",
-            x=[day.isoformat() for day in one.x],
-            y=list(one.y),
-            name=_data(one.name),
-            customdata=list(one.orders),
-            mode="lines+markers",
-            cliponaxis=False,
-            line={"color": SERIES[place], "width": 2.5, "dash": DASHES[place]},
-            marker={"symbol": SYMBOLS[place], "size": 5},
-            fill=fill,
-            fillcolor="var(--chart-band)",
-            hovertemplate=f"%{{y:{axis.format}}}{axis.suffix} (n = %{{customdata}})",
-        )
-    _lay_out(figure, axis)
-    if target is not None:
-        _target(figure, target)
-    _name_ends(figure, [middle, upper])
-    return figure.document()
-
-
-def bars(
+def build_bar_figure(
     names: Sequence[str],
     values: Sequence[float],
     orders: Sequence[int],
@@ -159,158 +73,226 @@ def bars(
     *,
     target: float | None = None,
 ) -> dict[str, Any]:
-    """Horizontal bars, the first name on top, each with its value written at its end."""
-    figure = _Figure()
-    figure.add(
-        type="bar",
-        y=[_data(name) for name in names],
-        x=list(values),
-        orientation="h",
-        customdata=list(orders),
-        marker={"color": SERIES[0]},
-        texttemplate=f"%{{x:{axis.format}}}{axis.suffix}",
-        textposition="auto",
-        textfont={"size": 13},
-        insidetextfont={"color": "var(--chart-on-bar)"},
-        hovertemplate=f"%{{y}}: %{{x:{axis.format}}}{axis.suffix} (n = %{{customdata}})"
-        "<extra></extra>",
-    )
-    _lay_out(figure, axis)
-    figure.layout.update(
-        hovermode="closest",
-        bargap=0.35,
-        height=max(150, 70 + 40 * len(names)),
-        margin={"l": 8, "r": 24, "t": 8, "b": 36},
-    )
-    figure.x.update(
-        type="linear", tickformat=axis.format, ticksuffix=axis.suffix, showgrid=True, gridcolor=GRID
-    )
-    figure.y.update(
-        type="category", autorange="reversed", tickformat="", ticksuffix=" ", showgrid=False
-    )
-    if target is not None:
-        figure.shape(x0=target, x1=target, xref="x", y0=0, y1=1, yref="y domain")
-    return figure.document()
+    """Horizontal bars, the first name on top, each with its value."""
+    return cached_figure(_draw_bars, tuple(names), tuple(values), tuple(orders), axis, target)
 
 
-def columns(
+def build_histogram_figure(
     starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: Axis
 ) -> dict[str, Any]:
-    """How many orders fall into each class, of equal widths."""
+    """A histogram with classes of equal width."""
+    return cached_figure(_draw_histogram, tuple(starts), tuple(names), tuple(counts), axis)
+
+
+def _to_hashable_series(series: Sequence[Series]) -> tuple[Series, ...]:
+    return tuple(Series(s.name, tuple(s.x), tuple(s.y), tuple(s.orders)) for s in series)
+
+
+def _draw_lines(series: Sequence[Series], axis: Axis, target: float | None) -> dict[str, Any]:
+    many = len(series) > 1
+    traces = [
+        _build_line_trace(
+            single,
+            axis,
+            index,
+            connectgaps=False,
+            marker={
+                "symbol": [
+                    SYMBOLS[index] + ("-open" if orders < SMALL_SAMPLE else "")
+                    for orders in single.orders
+                ],
+                "size": 7 if many else 5,
+            },
+        )
+        for index, single in enumerate(series[: len(SERIES)])
+    ]
+    layout = _layout_over_days(axis, target)
+    if many:
+        days = sorted({day.isoformat() for single in series for day in single.x})
+        if len(days) <= 14:
+            layout["xaxis"].update(tickmode="array", tickvals=days)
+        _label_line_ends(layout, series)
+    return build_figure_json(traces, layout)
+
+
+def _draw_band(series: Sequence[Series], axis: Axis, target: float | None) -> dict[str, Any]:
+    traces = [
+        _build_line_trace(
+            single,
+            axis,
+            index,
+            marker={"symbol": SYMBOLS[index], "size": 5},
+            fill=fill,
+            fillcolor="var(--chart-band)",
+        )
+        for index, (single, fill) in enumerate(zip(series, (None, "tonexty"), strict=True))
+    ]
+    layout = _layout_over_days(axis, target)
+    _label_line_ends(layout, series)
+    return build_figure_json(traces, layout)
+
+
+def _draw_bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    orders: Sequence[int],
+    axis: Axis,
+    target: float | None,
+) -> dict[str, Any]:
+    bar = {
+        "type": "bar",
+        "y": [_escape_series_name(name) for name in names],
+        "x": values,
+        "orientation": "h",
+        "customdata": orders,
+        "marker": {"color": SERIES[0]},
+        "texttemplate": f"%{{x:{axis.format}}}{axis.suffix}",
+        "textposition": "auto",
+        "textfont": {"size": 13},
+        "insidetextfont": {"color": "var(--chart-on-bar)"},
+        "hovertemplate": f"%{{y}}: %{{x:{axis.format}}}{axis.suffix} (n = %{{customdata}})"
+        "<extra></extra>",
+    }
+    target_line = {"x0": target, "x1": target, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
+    layout = {
+        "hovermode": "closest",
+        "bargap": 0.35,
+        "height": max(150, 70 + 40 * len(names)),
+        "margin": {"r": 24, "t": 8, "b": 36},
+        "xaxis": {
+            "type": "linear",
+            "tickformat": axis.format,
+            "ticksuffix": axis.suffix,
+            "showgrid": True,
+        },
+        "yaxis": {
+            "type": "category",
+            "autorange": "reversed",
+            "ticksuffix": " ",
+            "showgrid": False,
+            "maxallowed": axis.maximum,
+        },
+        "shapes": [] if target is None else [{"type": "line", **target_line}],
+    }
+    return build_figure_json([bar], layout)
+
+
+def _draw_histogram(
+    starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: Axis
+) -> dict[str, Any]:
     width = starts[1] - starts[0] if len(starts) > 1 else 1
-    figure = _Figure()
-    figure.add(
-        type="bar",
-        x=[start + width / 2 for start in starts],
-        y=list(counts),
-        width=width * 0.94,
-        marker={"color": SERIES[0]},
-        customdata=list(names),
-        hovertemplate="%{customdata}: %{y} orders<extra></extra>",
-    )
-    _lay_out(figure, Axis(",d", title="Orders"))
-    figure.layout.update(hovermode="closest")
-    figure.x.update(type="linear", ticksuffix=axis.suffix, rangemode="tozero")
-    figure.y.update(rangemode="tozero")
-    return figure.document()
+    bar = {
+        "type": "bar",
+        "x": [start + width / 2 for start in starts],
+        "y": counts,
+        "width": width * 0.94,
+        "marker": {"color": SERIES[0]},
+        "customdata": names,
+        "hovertemplate": "%{customdata}: %{y} orders<extra></extra>",
+    }
+    layout = {
+        "hovermode": "closest",
+        "xaxis": {"type": "linear", "ticksuffix": axis.suffix, "rangemode": "tozero"},
+        "yaxis": {"tickformat": ",d", "rangemode": "tozero"},
+    }
+    return build_figure_json([bar], layout)
 
 
-def _lay_out(figure: _Figure, axis: Axis) -> None:
-    figure.layout.update(
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": INK, "size": 13, "family": "inherit"},
-        hoverlabel={"bgcolor": "var(--chart-paper)", "bordercolor": GRID, "font": {"color": INK}},
-        hovermode="x unified",
-        showlegend=False,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
-        margin={"l": 8, "r": 20, "t": 12, "b": 32},
-        height=280,
-    )
-    figure.x.update(
-        type="date",
-        showgrid=False,
-        linecolor=GRID,
-        tickfont={"color": SOFT},
-        tickformat="%-d %b",
-        hoverformat="%a %-d %b %Y",
-        nticks=8,
-        automargin=True,
-        fixedrange=True,
-    )
-    figure.y.update(
-        tickformat=axis.format,
-        ticksuffix=axis.suffix,
-        gridcolor=GRID,
-        zeroline=False,
-        tickfont={"color": SOFT},
-        nticks=6,
-        automargin=True,
-        fixedrange=True,
-        maxallowed=axis.most,
+def _build_line_trace(series: Series, axis: Axis, index: int, **properties: Any) -> dict[str, Any]:
+    return dict(
+        type="scatter",
+        x=[day.isoformat() for day in series.x],
+        y=series.y,
+        name=_escape_series_name(series.name),
+        customdata=series.orders,
+        mode="lines+markers",
+        # Do not clip a line along the edge of the plot.
+        cliponaxis=False,
+        line={"color": SERIES[index], "width": 2.5, "dash": DASHES[index]},
+        hovertemplate=f"%{{y:{axis.format}}}{axis.suffix} (n = %{{customdata}})",
+        **properties,
     )
 
 
-def _target(figure: _Figure, target: float) -> None:
-    figure.shape(x0=0, x1=1, xref="x domain", y0=target, y1=target, yref="y")
-    figure.annotate(
-        text="target",
-        font={"color": SOFT, "size": 12},
-        bgcolor="var(--chart-paper)",
-        xanchor="left",
-        yanchor="bottom",
-        x=0,
-        xref="x domain",
-        y=target,
-        yref="y",
-        showarrow=False,
-        name="target",
-    )
+def _layout_over_days(axis: Axis, target: float | None) -> dict[str, Any]:
+    layout: dict[str, Any] = {
+        "xaxis": {"type": "date", "tickformat": "%-d %b", "hoverformat": "%a %-d %b %Y"},
+        "yaxis": {
+            "tickformat": axis.format,
+            "ticksuffix": axis.suffix,
+            "maxallowed": axis.maximum,
+        },
+        "shapes": [],
+        "annotations": [],
+    }
+    if target is not None:
+        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": target, "y1": target, "yref": "y"}
+        layout["shapes"].append({"type": "line", **across})
+        layout["annotations"].append(
+            {
+                "text": "target",
+                "font": {"color": SOFT},
+                "bgcolor": "var(--chart-paper)",
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "x": 0,
+                "xref": "x domain",
+                "y": target,
+                "yref": "y",
+                "name": "target",
+            }
+        )
+    return layout
 
 
-def _name_ends(figure: _Figure, series: Sequence[Series]) -> None:
-    """The name of each line at its end, pushed apart where two would lie on each other."""
-    known = [value for one in series for value in one.y if value is not None]
+def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
+    """Annotate each line with its name at its end, without overlaps."""
+    known = [value for single in series for value in single.y if value is not None]
     ends: list[tuple[float, int]] = []
-    for place, one in enumerate(series[: len(SERIES)]):
-        told = [value for value in one.y if value is not None]
-        if told:
-            ends.append((told[-1], place))
+    for index, single in enumerate(series[: len(SERIES)]):
+        values = [value for value in single.y if value is not None]
+        if values:
+            ends.append((values[-1], index))
     if not ends:
         return
     gap = (max(known) - min(known) or 1) * 0.09
-    last = max(day for one in series for day in one.x).isoformat()
+    last = max(day for single in series for day in single.x).isoformat()
     ends.sort()
-    for at, (_, place) in zip(_apart([end for end, _ in ends], gap, max(known)), ends, strict=True):
-        figure.annotate(
-            x=last,
-            y=at,
-            text=_short(series[place].name),
-            xanchor="left",
-            xshift=10,
-            showarrow=False,
-            font={"color": SERIES[place], "size": 12},
-            name="end",
+    for at, (_, index) in zip(
+        _space_label_positions([end for end, _ in ends], gap, max(known)), ends, strict=True
+    ):
+        layout["annotations"].append(
+            {
+                "x": last,
+                "y": at,
+                "text": _shorten_series_name(series[index].name),
+                "xanchor": "left",
+                "xshift": 10,
+                "font": {"color": SERIES[index]},
+                "name": "end",
+            }
         )
-    figure.layout["margin"]["r"] = 16 + 7 * max(len(_short(one.name)) for one in series)
+    layout["margin"] = {
+        "r": 16 + 7 * max(len(_shorten_series_name(single.name)) for single in series)
+    }
 
 
-def _apart(ends: Sequence[float], gap: float, most: float) -> list[float]:
-    """Rising places at least so far from each other; none above `most`, where it is not drawn."""
-    places: list[float] = []
+def _space_label_positions(ends: Sequence[float], gap: float, maximum: float) -> list[float]:
+    """Spread rising positions to at least `gap` apart, none above `maximum`."""
+    positions: list[float] = []
     for end in ends:
-        places.append(max(end, places[-1] + gap) if places else end)
-    for place in reversed(range(len(places))):
-        above = places[place + 1] - gap if place + 1 < len(places) else most
-        places[place] = min(places[place], above)
-    return places
+        positions.append(max(end, positions[-1] + gap) if positions else end)
+    for index in reversed(range(len(positions))):
+        above = positions[index + 1] - gap if index + 1 < len(positions) else maximum
+        positions[index] = min(positions[index], above)
+    return positions
 
 
-def _short(name: str) -> str:
-    """Fits beside a chart."""
-    return _data(name if len(name) <= 18 else f"{name[:17]}…")
+def _shorten_series_name(name: str) -> str:
+    """A series name short enough for the margin."""
+    return _escape_series_name(name if len(name) <= 18 else f"{name[:17]}…")
 
 
-def _data(name: str) -> str:
-    """Plotly reads a little markup in every text: names from outside must not be any."""
+def _escape_series_name(name: str) -> str:
+    """Escape a name: plotly interprets some HTML in every text."""
     return escape(name, quote=False)

@@ -1,1 +1,1 @@
-"""A twin of a mid-size distributor that speaks to the product over HTTP alone."""
+"""A simulated mid-size distributor. It talks to the product over HTTP only."""

@@ -1,4 +1,4 @@
-"""Who takes part: customers, articles, warehouses, carriers. Plain data, the same in every run."""
+"""Customers, items, warehouses and carriers of the distributor: the same in every run."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ SHOP_DOMAIN = "throughline-supply.myshopify.com"
 CURRENCY = "USD"
 
 
-class Customer(NamedTuple):
-    """A company that buys; `isa` is its EDI interchange id, empty for all others."""
+class SimulatedCustomer(NamedTuple):
+    """A company that buys. `isa` is its EDI interchange ID, empty without EDI."""
 
     number: str
     name: str
@@ -21,16 +21,16 @@ class Customer(NamedTuple):
     isa: str = ""
 
 
-class Item(NamedTuple):
-    """An article; the price is in cents."""
+class CatalogItem(NamedTuple):
+    """An item that is sold. The price is in cents."""
 
     sku: str
     title: str
     price: int
 
 
-class Carrier(NamedTuple):
-    """A carrier, the service bought of it, and what it calls that service."""
+class CatalogCarrier(NamedTuple):
+    """A carrier: `method` is the shop's name for the service, `service` the carrier's own."""
 
     name: str
     method: str
@@ -38,15 +38,23 @@ class Carrier(NamedTuple):
 
 
 EDI_CUSTOMERS = (
-    Customer("C10010", "Lone Star Electric Supply", "Fort Worth", "TX", "76102", "LONESTAREL"),
-    Customer("C10011", "Great Lakes Industrial", "Cleveland", "OH", "44114", "GRTLAKESIND"),
-    Customer("C10012", "Pacific Contractors Group", "Fresno", "CA", "93721", "PACCONTRGRP"),
-    Customer("C10013", "Hudson Facility Services", "Albany", "NY", "12207", "HUDSONFACSV"),
-    Customer("C10014", "Summit Mining & Aggregate", "Denver", "CO", "80202", "SUMMITMINE"),
-    Customer("C10015", "Gulf Coast Refining MRO", "Baton Rouge", "LA", "70802", "GULFCOASTMR"),
+    SimulatedCustomer(
+        "C10010", "Lone Star Electric Supply", "Fort Worth", "TX", "76102", "LONESTAREL"
+    ),
+    SimulatedCustomer(
+        "C10011", "Great Lakes Industrial", "Cleveland", "OH", "44114", "GRTLAKESIND"
+    ),
+    SimulatedCustomer(
+        "C10012", "Pacific Contractors Group", "Fresno", "CA", "93721", "PACCONTRGRP"
+    ),
+    SimulatedCustomer("C10013", "Hudson Facility Services", "Albany", "NY", "12207", "HUDSONFACSV"),
+    SimulatedCustomer("C10014", "Summit Mining & Aggregate", "Denver", "CO", "80202", "SUMMITMINE"),
+    SimulatedCustomer(
+        "C10015", "Gulf Coast Refining MRO", "Baton Rouge", "LA", "70802", "GULFCOASTMR"
+    ),
 )
 
-_PLACES = (
+_CITIES = (
     ("Austin", "TX", "78701"),
     ("Tulsa", "OK", "74103"),
     ("Memphis", "TN", "38103"),
@@ -116,15 +124,15 @@ _NAMES = (
     "Union Square Offices",
     "Westfall Greenhouses",
 )
-_WEB = 36
+_WEB_CUSTOMER_COUNT = 36
 CUSTOMERS = tuple(
-    Customer(f"C{20010 + index}", name, *_PLACES[index % len(_PLACES)])
+    SimulatedCustomer(f"C{20010 + index}", name, *_CITIES[index % len(_CITIES)])
     for index, name in enumerate(_NAMES)
 )
-WEB_CUSTOMERS = CUSTOMERS[:_WEB]
-INSIDE_CUSTOMERS = CUSTOMERS[_WEB:]
+WEB_CUSTOMERS = CUSTOMERS[:_WEB_CUSTOMER_COUNT]
+INSIDE_CUSTOMERS = CUSTOMERS[_WEB_CUSTOMER_COUNT:]
 
-# A family: prefix, title, the price of the smallest in cents, and its sizes.
+# A family: SKU prefix, title, price of the smallest size in cents, sizes.
 _FAMILIES = (
     ("CB", "Circuit breaker, bolt-on", 1890, "15A 20A 30A 40A 50A 60A 70A 80A 90A 100A"),
     ("CT", "Contactor, 3 pole", 4250, "9A 12A 18A 25A 32A 40A 50A 65A 80A 95A"),
@@ -145,21 +153,21 @@ _FAMILIES = (
     ("GL", "Work gloves, cut level A4, dozen", 4320, "XS S M L XL 2XL 3XL 4XL S-L M-L"),
 )
 ITEMS = tuple(
-    Item(
-        f"{prefix}-{place + 1:02}{size.split('-')[0].replace('/', '').replace('.', '').upper()}",
+    CatalogItem(
+        f"{prefix}-{index + 1:02}{size.split('-')[0].replace('/', '').replace('.', '').upper()}",
         f"{title}, {size}",
-        round(price * (1 + 0.22 * place)),
+        round(price * (1 + 0.22 * index)),
     )
     for prefix, title, price, sizes in _FAMILIES
-    for place, size in enumerate(sizes.split())
+    for index, size in enumerate(sizes.split())
 )
 
 CARRIERS = (
-    Carrier("UPS", "UPS Ground", "Ground"),
-    Carrier("FedEx", "FedEx Ground", "FEDEX_GROUND"),
-    Carrier("USPS", "USPS Priority Mail", "Priority"),
+    CatalogCarrier("UPS", "UPS Ground", "Ground"),
+    CatalogCarrier("FedEx", "FedEx Ground", "FEDEX_GROUND"),
+    CatalogCarrier("USPS", "USPS Priority Mail", "Priority"),
 )
-CARRIER_SHARES = (50, 34, 16)
-# Where the carriers' hubs are, for the scans.
+CARRIER_WEIGHTS = (50, 34, 16)
+# Carrier hubs, used as scan locations.
 HUBS = (("Mesquite", "TX", "75150"), ("Louisville", "KY", "40209"), ("Memphis", "TN", "38118"))
 ORIGINS = {DALLAS: ("Dallas", "TX", "75212"), NORTH: ("Joliet", "IL", "60431")}

@@ -1,4 +1,4 @@
-"""Where a run stands: the first start and how far the sending came, in one small file."""
+"""The checkpoint file: when a run first started and how far it has sent."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -7,58 +7,65 @@ from typing import Any
 
 import orjson
 
-from visibility.simulator.faults import Rates
-from visibility.simulator.generator import DAY, Setting
+from visibility.simulator.faults import FaultRates
+from visibility.simulator.generator import DAY, WorldSetting
 
 
-class OtherRun(ValueError):
-    """The file belongs to a run with other options."""
+class CheckpointMismatch(ValueError):
+    """The checkpoint file belongs to a run with other options."""
 
 
 @dataclass
-class Mark:
-    """`sent`: messages of the past that arrived; `live_until`: all told up to then arrived."""
+class Checkpoint:
+    """How far a run has sent.
+
+    `sent` counts the delivered messages of the past. Every live message that was due before
+    `live_until` (seconds since 1970) was delivered.
+    """
 
     path: Path
-    setting: Setting
+    setting: WorldSetting
     sent: int
     live_until: float
 
     @classmethod
-    def load(cls, path: Path, options: dict[str, Any], now: float) -> "Mark":
-        """The run of this file, or a new one that begins now. Raises OtherRun."""
+    def load(cls, path: Path, options: dict[str, Any], now: float) -> "Checkpoint":
+        """Load the checkpoint, or create one for a run that starts now.
+
+        Raises CheckpointMismatch if the file belongs to a run with other options.
+        """
         if not path.is_file():
-            begun = float(int(now))
-            setting = Setting(anchor=begun - begun % DAY, started=begun, **options)
-            mark = cls(path, setting, 0, begun)
-            mark.save()
-            return mark
-        kept = orjson.loads(path.read_bytes())
-        rates = Rates(**kept["setting"].pop("rates"))
-        setting = Setting(**kept["setting"], rates=rates)
-        other = [name for name, value in options.items() if getattr(setting, name) != value]
-        if other:
-            raise OtherRun(
-                f"{path} belongs to a run with another {', '.join(sorted(other))}: "
-                "give the same options, or begin with a fresh data folder."
+            started = float(int(now))
+            setting = WorldSetting(anchor=started - started % DAY, started=started, **options)
+            checkpoint = cls(path, setting, 0, started)
+            checkpoint.save()
+            return checkpoint
+        stored = orjson.loads(path.read_bytes())
+        rates = FaultRates(**stored["setting"].pop("rates"))
+        setting = WorldSetting(**stored["setting"], rates=rates)
+        changed = [name for name, value in options.items() if getattr(setting, name) != value]
+        if changed:
+            raise CheckpointMismatch(
+                f"{path} belongs to a run with a different {', '.join(sorted(changed))}. "
+                "Use the same options or start with an empty data folder."
             )
-        return cls(path, setting, kept["sent"], kept["live_until"])
+        return cls(path, setting, stored["sent"], stored["live_until"])
 
     def save(self) -> None:
-        """Write it whole or not at all."""
+        """Replace the file atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = {
+        content = {
             "setting": asdict(self.setting),
             "sent": self.sent,
             "live_until": self.live_until,
         }
-        fresh = self.path.with_suffix(".new")
-        fresh.write_bytes(orjson.dumps(text, option=orjson.OPT_INDENT_2))
-        os.replace(fresh, self.path)
+        temporary = self.path.with_suffix(".new")
+        temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        os.replace(temporary, self.path)
 
 
 class Watermark:
-    """How far everything is done when things end out of order; values never fall."""
+    """Track progress through values that start in ascending order but finish in any order."""
 
     def __init__(self, done: float) -> None:
         self._latest = done
@@ -67,15 +74,15 @@ class Watermark:
 
     @property
     def done(self) -> float:
-        """Everything with a smaller value is done."""
+        """Every smaller value has finished."""
         return next(iter(self._open.values()), self._latest)
 
     def begin(self, value: float) -> int:
-        """Something with this value begins. Its ticket."""
+        """Register a value and return a ticket for `end()`."""
         ticket, self._next = self._next, self._next + 1
         self._open[ticket] = self._latest = value
         return ticket
 
     def end(self, ticket: int) -> None:
-        """It is done."""
+        """Mark the value of this ticket as finished."""
         del self._open[ticket]

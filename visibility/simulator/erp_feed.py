@@ -1,4 +1,7 @@
-"""Which ERP rows exist by now, in the order of their modification; rows are written when asked."""
+"""The ERP rows that exist so far, ordered by modification time.
+
+Only times and positions are stored; a row is built when it is requested.
+"""
 
 import threading
 from array import array
@@ -6,77 +9,77 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any
 
-from visibility.simulator.generator import World
-from visibility.simulator.model import Kind, Step
-from visibility.simulator.vendors.business_central import COLLECTIONS, row
+from visibility.simulator.generator import SimulatedWorld
+from visibility.simulator.model import SimulatedStep, StepKind
+from visibility.simulator.vendors.business_central import COLLECTIONS, build_entity
 
-WIDTH = 256  # steps of one order
-KEPT = 1_000_000
+MAX_STEPS = 256  # upper bound of steps per order
+MAX_ROWS = 1_000_000
 
 
-class Collection:
-    """One collection: times and places, sixteen bytes a row."""
+class ErpCollection:
+    """One OData collection: 16 bytes per row (time, and order and step as one number)."""
 
     def __init__(self) -> None:
         self.times = array("d")
         self.codes = array("q")
-        self.gone = 0  # rows that were dropped at the beginning
-        self.read_to = 0  # up to where somebody read
+        self.dropped = 0  # rows dropped at the beginning
+        self.read_to = 0  # rows served so far
 
     def add(self, at: float, code: int) -> None:
-        """A row that is newer than all others."""
+        """Append a row that is newer than all others."""
         self.times.append(at)
         self.codes.append(code)
-        if len(self.times) > KEPT:
-            half = KEPT // 2
+        if len(self.times) > MAX_ROWS:
+            half = MAX_ROWS // 2
             del self.times[:half]
             del self.codes[:half]
-            self.gone += half
+            self.dropped += half
 
 
-class Feed:
-    """The three collections, for a server with threads of its own."""
+class ErpFeed:
+    """The three collections. Thread-safe: the HTTP server reads from its own threads."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._lock = threading.Lock()
-        self._collections = {name: Collection() for name in COLLECTIONS.values()}
+        self._collections = {name: ErpCollection() for name in COLLECTIONS.values()}
 
-    def fill(self, entries: Iterable[tuple[float, int, int, Kind]]) -> None:
-        """Rows of the past: time, order, place of the step, kind."""
+    def fill(self, entries: Iterable[tuple[float, int, int, StepKind]]) -> None:
+        """Add rows of the past: (time, order, index of the step, kind)."""
         with self._lock:
-            for at, n, place, kind in sorted(entries):
-                self._collections[COLLECTIONS[kind]].add(at, n * WIDTH + place)
+            for at, n, index, kind in sorted(entries):
+                self._collections[COLLECTIONS[kind]].add(at, n * MAX_STEPS + index)
 
-    def add(self, step: Step, n: int, place: int) -> None:
-        """One row that has just come to be."""
+    def add(self, step: SimulatedStep, n: int, index: int) -> None:
+        """Add one row that was just created or changed."""
         with self._lock:
-            self._collections[COLLECTIONS[step.kind]].add(step.at, n * WIDTH + place)
+            self._collections[COLLECTIONS[step.kind]].add(step.at, n * MAX_STEPS + index)
 
     def page(
         self, name: str, *, since: float, start: int | None, size: int
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """Rows from `start` (or from the first one since), and where the next page starts."""
+        """Return the rows from `start` (or from `since`), and the start of the next page."""
         with self._lock:
             rows = self._collections[name]
-            first = bisect_left(rows.times, since) if start is None else start - rows.gone
+            first = bisect_left(rows.times, since) if start is None else start - rows.dropped
             first = max(first, 0)
             codes = rows.codes[first : first + size]
             end = first + len(codes)
-            following = end + rows.gone if end < len(rows.codes) else None
-            rows.read_to = max(rows.read_to, end + rows.gone)
-            # Orders are drawn once and kept for a while; that is not safe from two threads.
-            found = []
+            next_start = end + rows.dropped if end < len(rows.codes) else None
+            rows.read_to = max(rows.read_to, end + rows.dropped)
+            # The world caches generated orders, which is not thread-safe.
+            page = []
             for code in codes:
-                order = self._world.order(code // WIDTH)
-                found.append(row(order, order.steps[code % WIDTH]))
-        return found, following
+                order = self._world.order(code // MAX_STEPS)
+                page.append(build_entity(order, order.steps[code % MAX_STEPS]))
+        return page, next_start
 
-    def knows(self, name: str) -> bool:
-        """Whether there is such a collection."""
+    def has_collection(self, name: str) -> bool:
+        """Whether the collection exists."""
         return name in self._collections
 
-    def unread(self) -> int:
-        """Rows that nobody has fetched yet."""
+    def unread_count(self) -> int:
+        """The number of rows that no client has fetched yet."""
         with self._lock:
-            return sum(c.gone + len(c.times) - c.read_to for c in self._collections.values())
+            return sum(c.dropped + len(c.times) - c.read_to for c in self._collections.values())

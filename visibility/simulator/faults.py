@@ -1,35 +1,35 @@
-"""What goes wrong between the systems: doubled, late, reordered, torn messages; silent feeds."""
+"""Inject faults into messages: duplicate, late, reordered, truncated; and silent feeds."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, fields
 from random import Random
 
-from visibility.simulator.model import ERP, Fault, Kind, Step
+from visibility.simulator.model import ERP_KINDS, InjectedFault, SimulatedStep, StepKind
 
 MINUTE, HOUR = 60.0, 3600.0
-LIVE_SILENCE, LIVE_EVERY = 6 * MINUTE, 40 * MINUTE
+LIVE_SILENCE, LIVE_SILENCE_INTERVAL = 6 * MINUTE, 40 * MINUTE
 SILENT_AFTER = 4 * MINUTE
 FIRST_SILENCE = 15 * MINUTE
-# What may come hours late without hiding a promise kept: no release, ship confirmation or scan.
-PATIENT = frozenset(
+# Steps that may be hours late without affecting an SLA: no release, ship confirmation or scan.
+DELAYABLE_KINDS = frozenset(
     {
-        Kind.SHOP_FULFILLED,
-        Kind.EDI_NOTICE,
-        Kind.EDI_INVOICE,
-        Kind.WMS_ALLOCATED,
-        Kind.WMS_PICKED,
-        Kind.WMS_PACKED,
-        Kind.INVOICED,
-        Kind.PAID,
-        Kind.CREDITED,
+        StepKind.SHOP_FULFILLED,
+        StepKind.EDI_NOTICE,
+        StepKind.EDI_INVOICE,
+        StepKind.WMS_ALLOCATED,
+        StepKind.WMS_PICKED,
+        StepKind.WMS_PACKED,
+        StepKind.INVOICED,
+        StepKind.PAID,
+        StepKind.CREDITED,
     }
 )
-JSON = frozenset({"shop", "wms", "carrier", "finance"})
+JSON_SOURCES = frozenset({"shop", "wms", "carrier", "finance"})
 
 
 @dataclass(frozen=True)
-class Rates:
-    """How often each fault happens: of the orders, or of the messages; 0 turns it off."""
+class FaultRates:
+    """How often each fault happens, as a fraction of orders or of messages; 0 disables it."""
 
     stuck_order: float = 0.02
     no_scan: float = 0.015
@@ -40,29 +40,31 @@ class Rates:
     unknown_status: float = 0.003
     bad_payload: float = 0.0005
     staged: float = 1.0
-    erp_blind: float = 0.1  # of the orders that ship in two parts
-    price_drift: float = 0.004  # of the orders of the shop and of EDI
+    erp_blind: float = 0.1  # of the orders that ship in two shipments
+    price_drift: float = 0.004  # of the web and EDI orders
 
     @classmethod
-    def read(cls, text: str) -> "Rates":
-        """`duplicate=0.02,late=0` over the defaults. Raises ValueError with a sentence."""
+    def parse(cls, text: str) -> "FaultRates":
+        """Parse `duplicate=0.02,late=0` over the defaults. Raises ValueError."""
         known = {field.name for field in fields(cls)}
         given: dict[str, float] = {}
-        for pair in filter(None, (part.strip() for part in text.split(","))):
+        for pair in filter(None, (item.strip() for item in text.split(","))):
             name, _, value = pair.partition("=")
             if name not in known:
-                raise ValueError(f"{name!r} is no fault; known are {', '.join(sorted(known))}")
+                raise ValueError(
+                    f"unknown fault {name!r}; known faults: {', '.join(sorted(known))}"
+                )
             try:
                 given[name] = float(value)
             except ValueError:
-                raise ValueError(f"{pair!r} is not of the form name=rate") from None
+                raise ValueError(f"{pair!r} does not have the form name=rate") from None
             if not 0 <= given[name] <= 1:
-                raise ValueError(f"the rate of {name} is not between 0 and 1")
+                raise ValueError(f"the rate of {name} must be between 0 and 1")
         return cls(**given)
 
 
-class Silences:
-    """When the 3PL says nothing: two days of the past, and six minutes of every forty from now."""
+class SilentPeriods:
+    """When the 3PL sends nothing: on two days of the past, and 6 of every 40 minutes live."""
 
     def __init__(self, random: Random, *, anchor: float, started: float, days: int) -> None:
         self.past: list[tuple[float, float]] = []
@@ -74,67 +76,78 @@ class Silences:
         self._first = started + FIRST_SILENCE
 
     def window(self, at: float) -> tuple[float, float] | None:
-        """The silence that holds this moment, if one does."""
+        """The silent period that contains this moment, or None."""
         if at >= self._first:
-            start = at - (at - self._first) % LIVE_EVERY
+            start = at - (at - self._first) % LIVE_SILENCE_INTERVAL
             return (start, start + LIVE_SILENCE) if at < start + LIVE_SILENCE else None
-        place = bisect_right(self._starts, at) - 1
-        if place >= 0 and at < self.past[place][1]:
-            return self.past[place]
+        index = bisect_right(self._starts, at) - 1
+        if index >= 0 and at < self.past[index][1]:
+            return self.past[index]
         return None
 
-    def live(self, index: int) -> tuple[float, float]:
-        """The live silence number `index`."""
-        start = self._first + index * LIVE_EVERY
+    def live_window(self, index: int) -> tuple[float, float]:
+        """The live silent period with this index."""
+        start = self._first + index * LIVE_SILENCE_INTERVAL
         return start, start + LIVE_SILENCE
 
 
-def disturb(
-    random: Random, rates: Rates, steps: list[Step], silences: Silences | None
-) -> tuple[list[Step], list[Fault]]:
-    """The steps as they arrive, and what was done to them."""
-    told: list[Step] = []
-    faults: list[Fault] = []
-    for place, step in enumerate(steps):
-        if step.kind in ERP:
-            told.append(step)
+def inject_faults(
+    random: Random,
+    rates: FaultRates,
+    steps: list[SimulatedStep],
+    silent_periods: SilentPeriods | None,
+) -> tuple[list[SimulatedStep], list[InjectedFault]]:
+    """Return the steps as they arrive, and the faults injected into them."""
+    arriving: list[SimulatedStep] = []
+    faults: list[InjectedFault] = []
+    for index, step in enumerate(steps):
+        if step.kind in ERP_KINDS:
+            arriving.append(step)
             continue
-        moved, name = _moved(random, rates, steps, place)
-        window = silences.window(moved.send_at) if silences and _north(step) else None
+        moved, name = _delay_or_reorder(random, rates, steps, index)
+        window = (
+            silent_periods.window(moved.send_at) if silent_periods and _is_from_3pl(step) else None
+        )
         if window:
             moved = moved._replace(send_at=window[1] + random.uniform(1, 45))
         if name:
-            faults.append(_harmless(name, moved))
-        told.append(moved)
+            faults.append(_message_fault(name, moved))
+        arriving.append(moved)
         if random.random() < rates.duplicate:
-            again = moved._replace(send_at=moved.send_at + random.uniform(1, 90), copy=True)
-            told.append(again)
-            faults.append(_harmless("duplicate", again))
-        if step.kind.source in JSON and random.random() < rates.bad_payload:
-            torn = moved._replace(send_at=moved.send_at + random.uniform(1, 9), torn=True)
-            told.append(torn)
-            faults.append(_harmless("bad_payload", torn))
-    return sorted(told), faults
+            duplicate = moved._replace(
+                send_at=moved.send_at + random.uniform(1, 90), is_duplicate=True
+            )
+            arriving.append(duplicate)
+            faults.append(_message_fault("duplicate", duplicate))
+        if step.kind.source in JSON_SOURCES and random.random() < rates.bad_payload:
+            cut = moved._replace(send_at=moved.send_at + random.uniform(1, 9), truncated=True)
+            arriving.append(cut)
+            faults.append(_message_fault("bad_payload", cut))
+    return sorted(arriving), faults
 
 
-def _north(step: Step) -> bool:
+def _is_from_3pl(step: SimulatedStep) -> bool:
     return step.kind.source == "3pl"
 
 
-def _moved(random: Random, rates: Rates, steps: list[Step], place: int) -> tuple[Step, str]:
-    step = steps[place]
-    fate = random.random()
-    if fate < rates.late:
-        if step.kind in PATIENT:
+def _delay_or_reorder(
+    random: Random, rates: FaultRates, steps: list[SimulatedStep], index: int
+) -> tuple[SimulatedStep, str]:
+    step = steps[index]
+    draw = random.random()
+    if draw < rates.late:
+        if step.kind in DELAYABLE_KINDS:
             return step._replace(send_at=step.send_at + random.uniform(2, 8) * HOUR), "late"
         return step, ""
-    if fate < rates.late + rates.reordered:
-        following = (s for s in steps[place + 1 :] if s.kind not in ERP)
+    if draw < rates.late + rates.reordered:
+        following = (s for s in steps[index + 1 :] if s.kind not in ERP_KINDS)
         after = next((s.send_at for s in following), None)
         if after is not None and after - step.send_at < 20 * MINUTE:
             return step._replace(send_at=after + random.uniform(1, 15)), "reordered"
     return step, ""
 
 
-def _harmless(name: str, step: Step) -> Fault:
-    return Fault(name, step.send_at, about=f"{step.kind} {step.shipment}.{step.item}")
+def _message_fault(name: str, step: SimulatedStep) -> InjectedFault:
+    return InjectedFault(
+        name, step.send_at, detail=f"{step.kind} {step.shipment}.{step.scan_index}"
+    )

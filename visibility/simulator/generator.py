@@ -1,4 +1,4 @@
-"""What happens when: every order of the past and of the time to come, from a seed alone."""
+"""Generate every past and future order from a seed."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -6,26 +6,39 @@ from datetime import timedelta
 from math import ceil
 from random import Random
 
-from visibility.simulator import catalog, lifecycle
-from visibility.simulator.faults import Rates, Silences, disturb
-from visibility.simulator.model import Channel, Fault, Kind, Line, Order, Step, when
+from visibility.simulator import catalog, lifecycle, order_steps
+from visibility.simulator.faults import FaultRates, SilentPeriods, inject_faults
+from visibility.simulator.model import (
+    InjectedFault,
+    SalesChannel,
+    SimulatedLine,
+    SimulatedOrder,
+    SimulatedStep,
+    StepKind,
+    to_datetime,
+)
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-# Monday to Sunday; a business day has one on average.
-WEEKDAYS = (1.15, 1.08, 1.0, 0.97, 0.8, 0.1, 0.05)
-# Live orders begin this long before the first start, so that every stage is busy at once.
+# Order volume from Monday to Sunday; the average business day is 1.
+WEEKDAY_FACTORS = (1.15, 1.08, 1.0, 0.97, 0.8, 0.1, 0.05)
+# Live orders begin this long before the first start, so that every stage is busy immediately.
 WARM_UP = 6 * HOUR
-STAGED, STAGED_MORE = 90_000, 5_000_000
-STAGED_FIRST, STAGED_SOON, STAGED_COUNT, STAGED_LATER = 40.0, 120.0, 15, 480.0
-PULSE = 100.0
-# The share of orders that credit looks at before they are released.
-HELD = 0.04
-CACHED = 1500
+FIRST_STAGED, FIRST_STAGED_OVERFLOW = 90_000, 5_000_000
+FIRST_STAGED_DUE_AFTER, STAGED_INTERVAL, FREQUENT_STAGED_COUNT, STAGED_LATER_INTERVAL = (
+    40.0,
+    120.0,
+    15,
+    480.0,
+)
+HEARTBEAT_INTERVAL = 100.0
+# The fraction of orders on credit hold before their release.
+CREDIT_HOLD_RATE = 0.04
+MAX_CACHED_ORDERS = 1500
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What one world is made of; the same setting is the same world."""
+class WorldSetting:
+    """The parameters of a world. Equal settings generate equal worlds."""
 
     seed: int
     anchor: float  # midnight before the first start
@@ -33,172 +46,185 @@ class Setting:
     days: int = 90
     per_day: float = 40.0
     speed: float = 75.0
-    rates: Rates = field(default_factory=Rates)
+    rates: FaultRates = field(default_factory=FaultRates)
 
 
-class World:
-    """Orders by their index: the past, then `live` ones from `base` on, staged ones from 90,000."""
+class SimulatedWorld:
+    """Orders by index: past ones, live ones from `first_live_index`, staged ones from 90,000.
 
-    def __init__(self, setting: Setting) -> None:
+    Staged orders miss their SLA at known times, so that a demo always has fresh alerts.
+    """
+
+    def __init__(self, setting: WorldSetting) -> None:
         self.setting = setting
-        self.past = self._past()
-        self.base = 1000 * ceil((len(self.past) + 1) / 1000)
-        self.gap = DAY / (setting.per_day * setting.speed)
-        self.warm = setting.started - WARM_UP
-        self.silences: Silences | None = None
+        self.past_created_at = self._past_times()
+        self.first_live_index = 1000 * ceil((len(self.past_created_at) + 1) / 1000)
+        self.live_interval = DAY / (setting.per_day * setting.speed)
+        self.live_start = setting.started - WARM_UP
+        self.silent_periods: SilentPeriods | None = None
         if setting.rates.silent_feed > 0:
-            self.silences = Silences(
+            self.silent_periods = SilentPeriods(
                 Random(f"{setting.seed} silent"),
                 anchor=setting.anchor,
                 started=setting.started,
                 days=setting.days,
             )
-        self._known: OrderedDict[int, Order] = OrderedDict()
+        self._cache: OrderedDict[int, SimulatedOrder] = OrderedDict()
 
-    def _past(self) -> list[float]:
-        """When the orders of the past and of the first day came in, oldest first."""
-        setting, random, found = self.setting, Random(f"{self.setting.seed} days"), []
+    def _past_times(self) -> list[float]:
+        """When the orders of the past and of the first day were created, oldest first."""
+        setting, random, created = self.setting, Random(f"{self.setting.seed} days"), list[float]()
         for day in range(setting.days, -1, -1):
             start = setting.anchor - day * DAY
-            mean = setting.per_day * WEEKDAYS[when(start).weekday()]
+            mean = setting.per_day * WEEKDAY_FACTORS[to_datetime(start).weekday()]
             count = round(mean * random.uniform(0.85, 1.15))
-            found += sorted(start + random.triangular(6, 21, 13) * HOUR for _ in range(count))
-        return found
+            created += sorted(start + random.triangular(6, 21, 13) * HOUR for _ in range(count))
+        return created
 
     def live_index(self, k: int) -> int:
-        """The index of live order `k`; it leaves out the staged ones."""
-        n = self.base + k
-        return n if n < STAGED else n + 10_000
+        """The order index of live order `k`; skips the indexes of staged orders."""
+        n = self.first_live_index + k
+        return n if n < FIRST_STAGED else n + 10_000
 
-    def live_at(self, k: int) -> float:
-        """When live order `k` comes in; spread evenly, a little uneven."""
+    def live_created_at(self, k: int) -> float:
+        """When live order `k` is created: evenly spaced with some jitter."""
         jitter = (k * 0.6180339887 + self.setting.seed * 0.37) % 1
-        return self.warm + (k + jitter * 0.9) * self.gap
+        return self.live_start + (k + jitter * 0.9) * self.live_interval
 
     def staged_index(self, i: int) -> int:
-        """The index of staged order `i`."""
-        return STAGED + i if i < 10_000 else STAGED_MORE + i
+        """The order index of staged order `i`."""
+        return FIRST_STAGED + i if i < 10_000 else FIRST_STAGED_OVERFLOW + i
 
-    def staged_due(self, i: int) -> float:
-        """When staged order `i` misses its promise; number 0 is yesterday's PO 4711."""
+    def staged_due_at(self, i: int) -> float:
+        """When staged order `i` misses its SLA; order 0 is yesterday's PO 4711."""
         if i == 0:
             return self.setting.started - 18 * HOUR
-        first = self.setting.started + STAGED_FIRST
-        soon = min(i - 1, STAGED_COUNT - 1)
-        return first + soon * STAGED_SOON + max(0, i - STAGED_COUNT) * STAGED_LATER
+        first = self.setting.started + FIRST_STAGED_DUE_AFTER
+        soon = min(i - 1, FREQUENT_STAGED_COUNT - 1)
+        return (
+            first
+            + soon * STAGED_INTERVAL
+            + max(0, i - FREQUENT_STAGED_COUNT) * STAGED_LATER_INTERVAL
+        )
 
-    def staged_at(self, i: int) -> float:
-        """When staged order `i` comes in: six minutes before its release."""
-        return self.staged_due(i) - lifecycle.STUCK_AFTER - 6 * MINUTE
+    def staged_created_at(self, i: int) -> float:
+        """When staged order `i` is created: six minutes before its release."""
+        return self.staged_due_at(i) - lifecycle.STUCK_AFTER - 6 * MINUTE
 
-    def order(self, n: int) -> Order:
-        """Order `n`, whole."""
-        found = self._known.get(n)
-        if found is None:
-            found = self._known[n] = self._draw(n)
-            if len(self._known) > CACHED:
-                self._known.popitem(last=False)
-        return found
-
-    def _draw(self, n: int) -> Order:
-        rates, random = self.setting.rates, Random(f"{self.setting.seed} {n}")
-        if STAGED <= n < STAGED + 10_000 or n >= STAGED_MORE:
-            return self._staged(random, n)
-        if n < len(self.past):
-            created = self.past[n]
-        else:
-            created = self.live_at(n - self.base - (10_000 if n >= STAGED else 0))
-        order = _taken(random, n, created)
-        stuck = random.random() < rates.stuck_order
-        unscanned = random.random() < rates.no_scan
-        order = lifecycle.fulfil(random, order, stuck=stuck, unscanned=unscanned)
-        return self._told(random, self._contradicted(random, order))
-
-    def _contradicted(self, random: Random, order: Order) -> Order:
-        """Where the ERP goes on saying something else than the others."""
-        rates = self.setting.rates
-        if len(order.shipments) > 1 and random.random() < rates.erp_blind:
-            order = lifecycle.blind(order)
-        if order.channel is not Channel.INSIDE and random.random() < rates.price_drift:
-            order = lifecycle.drift(random, order)
+    def order(self, n: int) -> SimulatedOrder:
+        """Return order `n` with all its past and future steps."""
+        order = self._cache.get(n)
+        if order is None:
+            order = self._cache[n] = self._generate(n)
+            if len(self._cache) > MAX_CACHED_ORDERS:
+                self._cache.popitem(last=False)
         return order
 
-    def _staged(self, random: Random, n: int) -> Order:
-        i = n - STAGED if n < STAGED_MORE else n - STAGED_MORE
-        due = self.staged_due(i)
-        channel = Channel.EDI if i == 0 else random.choice((Channel.WEB, Channel.EDI))
+    def _generate(self, n: int) -> SimulatedOrder:
+        rates, random = self.setting.rates, Random(f"{self.setting.seed} {n}")
+        if FIRST_STAGED <= n < FIRST_STAGED + 10_000 or n >= FIRST_STAGED_OVERFLOW:
+            return self._generate_staged(random, n)
+        if n < len(self.past_created_at):
+            created = self.past_created_at[n]
+        else:
+            created = self.live_created_at(
+                n - self.first_live_index - (10_000 if n >= FIRST_STAGED else 0)
+            )
+        order = _place_order(random, n, created)
+        stuck = random.random() < rates.stuck_order
+        unscanned = random.random() < rates.no_scan
+        order = lifecycle.add_fulfillment(random, order, stuck=stuck, unscanned=unscanned)
+        return self._with_steps(random, self._with_erp_conflicts(random, order))
+
+    def _with_erp_conflicts(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
+        """Let the ERP contradict the other systems for a fraction of the orders."""
+        rates = self.setting.rates
+        if len(order.shipments) > 1 and random.random() < rates.erp_blind:
+            order = lifecycle.add_missing_erp_shipment(order)
+        if order.channel is not SalesChannel.INSIDE and random.random() < rates.price_drift:
+            order = lifecycle.add_price_difference(random, order)
+        return order
+
+    def _generate_staged(self, random: Random, n: int) -> SimulatedOrder:
+        i = n - FIRST_STAGED if n < FIRST_STAGED_OVERFLOW else n - FIRST_STAGED_OVERFLOW
+        due = self.staged_due_at(i)
+        channel = (
+            SalesChannel.EDI if i == 0 else random.choice((SalesChannel.WEB, SalesChannel.EDI))
+        )
         order = replace(
-            _taken(random, n, self.staged_at(i), channel),
-            warehouse=catalog.DALLAS,  # the 3PL may be silent just then
+            _place_order(random, n, self.staged_created_at(i), channel),
+            warehouse=catalog.DALLAS,  # the 3PL feed may be silent at that time
             entered_at=round(due - lifecycle.STUCK_AFTER - 5.5 * MINUTE, 3),
             released_at=round(due - lifecycle.STUCK_AFTER, 3),
-            held_at=None,
+            credit_hold_at=None,
         )
         if i == 0:
             order = replace(order, po="4711")
             end = due + 66 * HOUR
         else:
             end = due + random.uniform(6, 12) * MINUTE
-        return self._told(
-            random, lifecycle.fulfil(random, order, stuck=True, unscanned=False, at=end)
+        return self._with_steps(
+            random, lifecycle.add_fulfillment(random, order, stuck=True, unscanned=False, at=end)
         )
 
-    def _told(self, random: Random, order: Order) -> Order:
-        steps = lifecycle.steps(random, order)
-        faults: list[Fault] = list(order.faults)
-        packed = next((s for s in steps if s.kind is Kind.WMS_PACKED), None)
+    def _with_steps(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
+        steps = order_steps.all_steps(random, order)
+        faults: list[InjectedFault] = list(order.faults)
+        packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
         if packed and random.random() < self.setting.rates.unknown_status:
-            odd = Step(packed.at - 20, packed.at - 20, Kind.WMS_UNKNOWN)
-            steps = sorted([*steps, odd])
-            faults.append(Fault("unknown_status", odd.at))
-        steps, more = disturb(random, self.setting.rates, steps, self.silences)
-        return replace(order, steps=tuple(steps), faults=(*faults, *more))
+            unknown = SimulatedStep(packed.at - 20, packed.at - 20, StepKind.WMS_UNKNOWN)
+            steps = sorted([*steps, unknown])
+            faults.append(InjectedFault("unknown_status", unknown.at))
+        steps, injected = inject_faults(random, self.setting.rates, steps, self.silent_periods)
+        return replace(order, steps=tuple(steps), faults=(*faults, *injected))
 
 
-def _taken(random: Random, n: int, created: float, channel: Channel | None = None) -> Order:
-    """The order as the customer gives it."""
+def _place_order(
+    random: Random, n: int, created: float, channel: SalesChannel | None = None
+) -> SimulatedOrder:
+    """The order as the customer places it."""
     created = round(created, 3)
-    channel = channel or random.choices(tuple(Channel), (45, 35, 20))[0]
-    crowd = {
-        Channel.WEB: catalog.WEB_CUSTOMERS,
-        Channel.EDI: catalog.EDI_CUSTOMERS,
-        Channel.INSIDE: catalog.INSIDE_CUSTOMERS,
+    channel = channel or random.choices(tuple(SalesChannel), (45, 35, 20))[0]
+    customers = {
+        SalesChannel.WEB: catalog.WEB_CUSTOMERS,
+        SalesChannel.EDI: catalog.EDI_CUSTOMERS,
+        SalesChannel.INSIDE: catalog.INSIDE_CUSTOMERS,
     }[channel]
-    # Some buy far more than others.
-    customer = crowd[int(len(crowd) * random.random() ** 1.7)]
+    # Some customers buy far more than others.
+    customer = customers[int(len(customers) * random.random() ** 1.7)]
     count = random.choices(range(1, 10), (24, 20, 16, 12, 9, 7, 5, 4, 3))[0]
     quantities = random.choices((1, 2, 3, 4, 5, 6, 10, 12, 20, 24, 50), k=count)
     items = random.sample(catalog.ITEMS, count)
-    entered = created if channel is Channel.INSIDE else created + random.uniform(10, 60)
+    entered = created if channel is SalesChannel.INSIDE else created + random.uniform(10, 60)
     released = entered + random.uniform(60, 300)
-    held = released - 20 if random.random() < HELD else None
-    if held is not None:
-        released = held + random.triangular(0.3, 9, 2) * HOUR
-    day = when(created).date()
-    return Order(
+    hold_at = released - 20 if random.random() < CREDIT_HOLD_RATE else None
+    if hold_at is not None:
+        released = hold_at + random.triangular(0.3, 9, 2) * HOUR
+    day = to_datetime(created).date()
+    return SimulatedOrder(
         n=n,
         channel=channel,
         customer=customer,
-        po=_po(customer, n, channel),
+        po=_customer_po(customer, n, channel),
         warehouse=random.choices((catalog.DALLAS, catalog.NORTH), (70, 30))[0],
-        carrier=random.choices(catalog.CARRIERS, catalog.CARRIER_SHARES)[0],
+        carrier=random.choices(catalog.CARRIERS, catalog.CARRIER_WEIGHTS)[0],
         lines=tuple(
-            Line(place, item, quantity)
-            for place, (item, quantity) in enumerate(zip(items, quantities, strict=True), 1)
+            SimulatedLine(number, item, quantity)
+            for number, (item, quantity) in enumerate(zip(items, quantities, strict=True), 1)
         ),
         created_at=created,
         entered_at=round(entered, 3),
         released_at=round(released, 3),
-        held_at=round(held, 3) if held is not None else None,
+        credit_hold_at=round(hold_at, 3) if hold_at is not None else None,
         requested=day + timedelta(days=random.randint(4, 7)),
         promised=day + timedelta(days=7),
         shipments=(),
     )
 
 
-def _po(customer: catalog.Customer, n: int, channel: Channel) -> str:
-    """The customer's own number: each writes it in its way."""
-    if channel is Channel.WEB:
+def _customer_po(customer: catalog.SimulatedCustomer, n: int, channel: SalesChannel) -> str:
+    """The customer's purchase order number; each customer has its own format."""
+    if channel is SalesChannel.WEB:
         return ""
     forms = ("45{:08d}", "PO-{:06d}", "P{:07d}", "{:06d}-00", "MRO{:06d}", "{:07d}")
     return forms[int(customer.number[-2:]) % len(forms)].format(100000 + n)

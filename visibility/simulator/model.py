@@ -1,23 +1,26 @@
-"""What one order is and does: its lines, shipments and the steps that systems tell about."""
+"""One simulated order: its lines, shipments and the steps that the systems report.
+
+Times are floats: seconds since 1970.
+"""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from visibility.simulator.catalog import Carrier, Customer, Item
+from visibility.simulator.catalog import CatalogCarrier, CatalogItem, SimulatedCustomer
 
 
-class Channel(StrEnum):
-    """Where an order comes in."""
+class SalesChannel(StrEnum):
+    """The sales channel of an order."""
 
     WEB = "web"
     EDI = "edi"
     INSIDE = "inside"
 
 
-class Kind(StrEnum):
-    """What a step tells. The part before the dot is the source that tells it."""
+class StepKind(StrEnum):
+    """What a step reports. The text before the dot is the source that reports it."""
 
     SHOP_CREATED = "shop.created"
     SHOP_FULFILLED = "shop.fulfilled"
@@ -25,7 +28,7 @@ class Kind(StrEnum):
     SHOP_CANCELLED = "shop.cancelled"
     SHOP_REFUNDED = "shop.refunded"
     EDI_ORDER = "edi.850"
-    EDI_ANSWER = "edi.855"
+    EDI_ACKNOWLEDGMENT = "edi.855"
     EDI_NOTICE = "edi.856"
     EDI_INVOICE = "edi.810"
     EDI_CANCEL = "edi.860"
@@ -46,8 +49,8 @@ class Kind(StrEnum):
     NORTH_ORDER = "3pl.940"
     NORTH_SHIPPED = "3pl.945"
     NORTH_CANCEL = "3pl.cancel"
-    NORTH_PULSE = "3pl.997"
-    TRACKED = "carrier.tracked"
+    NORTH_HEARTBEAT = "3pl.997"
+    CARRIER_SCAN = "carrier.tracked"
     INVOICED = "finance.invoiced"
     PAID = "finance.paid"
     CREDITED = "finance.credited"
@@ -58,134 +61,134 @@ class Kind(StrEnum):
         return self.value.partition(".")[0]
 
 
-KINDS = tuple(Kind)
-ERP = frozenset(kind for kind in Kind if kind.source == "erp")
+STEP_KINDS = tuple(StepKind)
+ERP_KINDS = frozenset(kind for kind in StepKind if kind.source == "erp")
 
 
-class Step(NamedTuple):
-    """One thing told: when it happened, when it is sent, and of which shipment or scan.
+class SimulatedStep(NamedTuple):
+    """One report by a system: when it happened, when it is sent, which shipment or scan.
 
-    `item` is the package times 8 plus the place of the scan. A `copy` is sent again as it was;
-    a `torn` one arrives cut off.
+    `scan_index` is the index of the package times 8 plus the index of the scan. A step with
+    `is_duplicate` repeats an earlier message; one with `truncated` arrives incomplete.
     """
 
     send_at: float
     at: float
-    kind: Kind
+    kind: StepKind
     shipment: int = 0
-    item: int = 0
-    copy: bool = False
-    torn: bool = False
+    scan_index: int = 0
+    is_duplicate: bool = False
+    truncated: bool = False
 
 
-class Line(NamedTuple):
+class SimulatedLine(NamedTuple):
     """One order line, numbered from 1."""
 
     number: int
-    item: Item
+    item: CatalogItem
     quantity: int
 
     @property
     def sequence(self) -> int:
-        """The ERP's number of the line."""
+        """The ERP's line number."""
         return self.number * 10000
 
 
-class Scan(NamedTuple):
-    """What the carrier says of a parcel."""
+class CarrierScan(NamedTuple):
+    """One carrier scan of a package."""
 
     at: float
-    word: str
+    status: str
 
 
-class Package(NamedTuple):
-    """One parcel."""
+class SimulatedPackage(NamedTuple):
+    """One package with its tracking number and SSCC."""
 
     tracking: str
     sscc: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
-    """Goods that leave together. `quantities` go with the order's lines."""
+class SimulatedShipment:
+    """Items that leave together. `quantities` has one entry per order line."""
 
     index: int
     at: float
     quantities: tuple[int, ...]
-    packages: tuple[Package, ...]
-    scans: tuple[Scan, ...]
+    packages: tuple[SimulatedPackage, ...]
+    scans: tuple[CarrierScan, ...]
     invoiced_at: float
 
 
-class Fault(NamedTuple):
-    """What was broken on purpose: name, when, when the promise is due, when it ends."""
+class InjectedFault(NamedTuple):
+    """A problem added on purpose: name, start, SLA due time, end, and what it concerns."""
 
     name: str
     at: float
     due_at: float | None = None
     ends_at: float | None = None
-    about: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Everything that will ever be said of one order."""
+class SimulatedOrder:
+    """One order with everything that the systems will ever report about it."""
 
     n: int
-    channel: Channel
-    customer: Customer
+    channel: SalesChannel
+    customer: SimulatedCustomer
     po: str
     warehouse: str
-    carrier: Carrier
-    lines: tuple[Line, ...]
+    carrier: CatalogCarrier
+    lines: tuple[SimulatedLine, ...]
     created_at: float
     entered_at: float
     released_at: float
     requested: date
     promised: date
-    shipments: tuple[Shipment, ...]
-    # Since when credit looks at it; the release ends that.
-    held_at: float | None = None
-    # A second promise, given when the first shipment leaves goods behind.
+    shipments: tuple[SimulatedShipment, ...]
+    # When the order went on credit hold; the release ends the hold.
+    credit_hold_at: float | None = None
+    # A second promise date, given when the first shipment is short.
     repromised: date | None = None
-    # The ERP never posts shipments from this one on.
+    # The ERP never posts the shipments from this index on.
     blind_from: int | None = None
-    # The ERP's price of one line is so many cents off: (line's place, cents).
+    # The ERP's price of one line differs: (line index, cents).
     drift: tuple[int, int] | None = None
     cancelled_at: float | None = None
-    # Lines that the seller cancelled when stock was short: (line's place, quantity).
+    # Quantity that the seller canceled when stock was short: (line index, quantity).
     dropped: tuple[int, int] | None = None
-    # Lines that come back: (line's place, quantity).
+    # Quantity that the customer returns: (line index, quantity).
     returned: tuple[int, int] | None = None
     returned_at: float = 0.0
-    steps: tuple[Step, ...] = ()
-    faults: tuple[Fault, ...] = field(default=())
+    steps: tuple[SimulatedStep, ...] = ()
+    faults: tuple[InjectedFault, ...] = field(default=())
 
     @property
     def total(self) -> int:
-        """Cents of all that was ordered."""
+        """The order value in cents."""
         return sum(line.item.price * line.quantity for line in self.lines)
 
-    def price(self, place: int) -> int:
-        """Cents of one unit of a line, as the ERP has it."""
-        off = dict([self.drift]) if self.drift else {}
-        return self.lines[place].item.price + off.get(place, 0)
+    def erp_unit_price(self, index: int) -> int:
+        """The ERP's unit price of a line, in cents."""
+        drift = dict([self.drift]) if self.drift else {}
+        return self.lines[index].item.price + drift.get(index, 0)
 
-    def billed(self, shipment: Shipment) -> int:
-        """Cents of the invoice for a shipment."""
-        return sum(self.price(place) * q for place, q in enumerate(shipment.quantities))
+    def invoice_total(self, shipment: SimulatedShipment) -> int:
+        """The invoice amount of a shipment, in cents."""
+        return sum(self.erp_unit_price(index) * q for index, q in enumerate(shipment.quantities))
 
 
-def when(at: float) -> datetime:
-    """The aware UTC instant."""
+def to_datetime(at: float) -> datetime:
+    """The timestamp as an aware UTC datetime."""
     return datetime.fromtimestamp(at, UTC)
 
 
-def rfc3339(at: float) -> str:
+def format_rfc3339(at: float) -> str:
     """`2026-03-04T05:06:07Z`."""
-    return when(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return to_datetime(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def money(cents: int) -> str:
+def format_cents(cents: int) -> str:
     """`12.50`."""
     return f"{cents // 100}.{cents % 100:02}"

@@ -1,4 +1,4 @@
-"""One run: the past as fast as it is taken, then the world as it goes on."""
+"""One run: send the past as fast as the product accepts it, then live messages in real time."""
 
 import asyncio
 import math
@@ -9,55 +9,59 @@ from functools import partial
 from pathlib import Path
 
 from visibility.simulator import answer_key as answers
-from visibility.simulator.checkpoint import Mark, Watermark
-from visibility.simulator.erp_feed import Feed
-from visibility.simulator.erp_server import Server
-from visibility.simulator.generator import World
-from visibility.simulator.model import ERP
-from visibility.simulator.sender import Sender
-from visibility.simulator.setup import Setup
-from visibility.simulator.stream import PULSES, Future, Past, orders_until, silent
-from visibility.simulator.vendors import pulse, write
+from visibility.simulator.checkpoint import Checkpoint, Watermark
+from visibility.simulator.erp_feed import ErpFeed
+from visibility.simulator.erp_server import ErpServer
+from visibility.simulator.generator import SimulatedWorld
+from visibility.simulator.model import ERP_KINDS
+from visibility.simulator.sender import MessageSender
+from visibility.simulator.setup import SimulatorSetup
+from visibility.simulator.stream import HEARTBEAT, LiveStream, PastStream, is_silent, orders_until
+from visibility.simulator.vendors import build_heartbeat_message, build_message
 
-# Without --live: how long the ERP waits for a poller that reads it to the end.
-POLLER_WAIT = 60.0
+# Without --live: how many seconds without a request the ERP waits for a poller to read all rows.
+POLLER_TIMEOUT = 60.0
 
 
-class Run:
-    """Holds what the tasks of one run share."""
+class SimulationRun:
+    """The state that the tasks of one run share."""
 
     def __init__(
-        self, setup: Setup, mark: Mark, key_file: Path, say: Callable[[str], None]
+        self,
+        setup: SimulatorSetup,
+        checkpoint: Checkpoint,
+        key_file: Path,
+        log: Callable[[str], None],
     ) -> None:
-        self._mark, self._say = mark, say
-        self._world = World(mark.setting)
-        self._past = Past(self._world)
-        self._future = Future(self._world, self._past.pending)
-        rows = [*self._past.rows, *self._future.skip(mark.live_until)]
+        self._checkpoint, self._log = checkpoint, log
+        self._world = SimulatedWorld(checkpoint.setting)
+        self._past = PastStream(self._world)
+        self._future = LiveStream(self._world, self._past.pending)
+        rows = [*self._past.rows, *self._future.skip(checkpoint.live_until)]
         self._past.rows.clear()
-        # The server draws its orders itself: its threads share nothing with the sending.
-        self._feed = Feed(World(mark.setting))
+        # The server has its own world, because its threads must not share one with the sender.
+        self._feed = ErpFeed(SimulatedWorld(checkpoint.setting))
         self._feed.fill(rows)
-        self._server = Server(self._feed, setup.erp_port, setup.erp_token)
-        self._sender = Sender(setup.url, setup.hooks, say)
-        self._key = answers.Key(key_file)
-        self._live_mark = Watermark(mark.live_until)
-        self._past_mark = Watermark(mark.sent)
-        self._arrived = mark.sent
-        self._silences = 0
+        self._server = ErpServer(self._feed, setup.erp_port, setup.erp_token)
+        self._sender = MessageSender(setup.url, setup.hooks, log)
+        self._answer_key = answers.AnswerKey(key_file)
+        self._live_watermark = Watermark(checkpoint.live_until)
+        self._past_watermark = Watermark(checkpoint.sent)
+        self._delivered = checkpoint.sent
+        self._recorded_outages = 0
         self._stop = asyncio.Event()
 
     async def run(self, *, live: bool) -> None:
-        """Until everything is told, or for ever; SIGTERM and SIGINT end it."""
+        """Send the past, with `live` also the future without end. SIGTERM and SIGINT stop it."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._server.start()
         self._sender.start()
-        self._write_key()
-        work = asyncio.create_task(self._work(live=live))
+        self._write_past_faults()
+        work = asyncio.create_task(self._send_messages(live=live))
         stop = asyncio.create_task(self._stop.wait())
-        watch = asyncio.create_task(self._watch())
+        watch = asyncio.create_task(self._report_progress())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -71,93 +75,105 @@ class Run:
             if isinstance(result, Exception):
                 raise result
 
-    async def _work(self, *, live: bool) -> None:
+    async def _send_messages(self, *, live: bool) -> None:
         async with asyncio.TaskGroup() as group:
             if live:
-                group.create_task(self._live())
-            group.create_task(self._tell_past())
+                group.create_task(self._send_live())
+            group.create_task(self._send_past())
         if not live:
-            await self._read_out()
+            await self._wait_for_poller()
 
-    async def _tell_past(self) -> None:
-        begun, before = time.monotonic(), self._mark.sent
-        for place, (n, step) in enumerate(self._past.messages()):
-            if place < before:
+    async def _send_past(self) -> None:
+        started, sent_before = time.monotonic(), self._checkpoint.sent
+        for index, (n, step) in enumerate(self._past.messages()):
+            if index < sent_before:
                 continue
-            ticket = self._past_mark.begin(place)
-            message = write(self._world.order(n), step)
-            await self._sender.put(message, partial(self._taken, ticket))
-        while self._arrived < self._past.total:
+            ticket = self._past_watermark.begin(index)
+            message = build_message(self._world.order(n), step)
+            await self._sender.put(message, partial(self._record_delivery, ticket))
+        while self._delivered < self._past.total:
             await asyncio.sleep(0.02)
-        self._past_mark.end(self._past_mark.begin(self._past.total))
-        seconds = max(time.monotonic() - begun, 0.001)
-        count = self._past.total - before
-        self._say(f"back-fill done: {count} messages in {seconds:.0f} s, {count / seconds:.0f}/s")
+        self._past_watermark.end(self._past_watermark.begin(self._past.total))
+        seconds = max(time.monotonic() - started, 0.001)
+        count = self._past.total - sent_before
+        self._log(f"backfill done: {count} messages in {seconds:.0f} s, {count / seconds:.0f}/s")
 
-    def _taken(self, ticket: int) -> None:
-        self._past_mark.end(ticket)
-        self._arrived += 1
+    def _record_delivery(self, ticket: int) -> None:
+        self._past_watermark.end(ticket)
+        self._delivered += 1
 
-    async def _live(self) -> None:
+    async def _send_live(self) -> None:
         while True:
             now = time.time()
             began: list[int] = []
             while entry := self._future.pop(now, began):
                 step = self._future.step(entry)
-                if step.kind in ERP:
-                    self._feed.add(step, entry.n, entry.place)
+                if step.kind in ERP_KINDS:
+                    self._feed.add(step, entry.n, entry.step_index)
                     continue
-                if entry.n == PULSES:
-                    if silent(self._world.silences, entry.at) or entry.at < now - 60:
+                if entry.n == HEARTBEAT:
+                    if is_silent(self._world.silent_periods, entry.at) or entry.at < now - 60:
                         continue
-                    message = pulse(entry.place, entry.at)
+                    message = build_heartbeat_message(entry.step_index, entry.at)
                 else:
-                    message = write(self._world.order(entry.n), step)
-                ticket = self._live_mark.begin(entry.at)
-                await self._sender.put(message, partial(self._live_mark.end, ticket))
-            self._note(began, now)
+                    message = build_message(self._world.order(entry.n), step)
+                ticket = self._live_watermark.begin(entry.at)
+                await self._sender.put(message, partial(self._live_watermark.end, ticket))
+            self._record_faults(began, now)
             wait = self._future.next_at() - time.time()
             await asyncio.sleep(min(max(wait, 0.01), 1.0))
 
-    def _note(self, began: list[int], now: float) -> None:
-        """Write into the answer key what has begun by now."""
-        self._key.write(e for n in began for e in answers.entries(self._world.order(n)))
-        silences = self._world.silences
-        while silences and silences.live(self._silences)[0] <= now:
-            self._key.write([answers.silence(silences.live(self._silences), live=True)])
-            self._silences += 1
+    def _record_faults(self, began: list[int], now: float) -> None:
+        """Write the faults of new orders and new silent periods to the answer key."""
+        self._answer_key.append(
+            e for n in began for e in answers.order_entries(self._world.order(n))
+        )
+        silent_periods = self._world.silent_periods
+        while silent_periods and silent_periods.live_window(self._recorded_outages)[0] <= now:
+            self._answer_key.append(
+                [
+                    answers.silence_entry(
+                        silent_periods.live_window(self._recorded_outages), live=True
+                    )
+                ]
+            )
+            self._recorded_outages += 1
 
-    def _write_key(self) -> None:
-        """What was broken up to the first start, or up to where the last run came."""
-        until = max(self._mark.setting.started, self._mark.live_until)
-        if silences := self._world.silences:
-            self._key.write(answers.silence(window, live=False) for window in silences.past)
+    def _write_past_faults(self) -> None:
+        """Write all faults up to the first start, or up to where the last run stopped."""
+        until = max(self._checkpoint.setting.started, self._checkpoint.live_until)
+        if silent_periods := self._world.silent_periods:
+            self._answer_key.append(
+                answers.silence_entry(window, live=False) for window in silent_periods.past
+            )
         orders = orders_until(self._world, until)
-        self._key.write(e for n in orders for e in answers.entries(self._world.order(n)))
+        self._answer_key.append(
+            e for n in orders for e in answers.order_entries(self._world.order(n))
+        )
 
-    async def _watch(self) -> None:
-        """Progress, and where we are, once a second."""
-        told, before, total = "", self._arrived, self._past.total
+    async def _report_progress(self) -> None:
+        """Report progress and save the checkpoint once a second."""
+        last_line, before, total = "", self._delivered, self._past.total
         while True:
             await asyncio.sleep(1.0)
             self._save()
-            percent = math.floor(100 * self._arrived / total) if total else 100
-            line = f"progress back-fill {percent} % {self._arrived}/{total} messages"
-            if line != told:
-                self._say(f"{line} {self._arrived - before}/s")
-            told, before = line, self._arrived
+            percent = math.floor(100 * self._delivered / total) if total else 100
+            line = f"progress backfill {percent}% {self._delivered}/{total} messages"
+            if line != last_line:
+                self._log(f"{line} {self._delivered - before}/s")
+            last_line, before = line, self._delivered
 
     def _save(self) -> None:
-        self._mark.sent = int(self._past_mark.done)
-        self._mark.live_until = max(self._mark.live_until, self._live_mark.done)
-        self._mark.save()
+        self._checkpoint.sent = int(self._past_watermark.done)
+        self._checkpoint.live_until = max(self._checkpoint.live_until, self._live_watermark.done)
+        self._checkpoint.save()
 
-    async def _read_out(self) -> None:
-        """Let a poller read the ERP to its end."""
-        asked, quiet = self._server.asked, time.monotonic()
-        while self._feed.unread() and time.monotonic() - quiet < POLLER_WAIT:
+    async def _wait_for_poller(self) -> None:
+        """Wait until a poller has read all rows of the ERP."""
+        request_count, last_request_at = self._server.request_count, time.monotonic()
+        while self._feed.unread_count() and time.monotonic() - last_request_at < POLLER_TIMEOUT:
             await asyncio.sleep(0.2)
-            if self._server.asked != asked:
-                asked, quiet = self._server.asked, time.monotonic()
-        if left := self._feed.unread():
-            self._say(f"{left} rows of the ERP were not read: no poller asked for them")
+            if self._server.request_count != request_count:
+                request_count, last_request_at = self._server.request_count, time.monotonic()
+        if unread := self._feed.unread_count():
+            self._log(f"{unread} rows of the ERP were not read: no poller requested them")

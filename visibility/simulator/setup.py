@@ -1,4 +1,4 @@
-"""The file in which the product says where it is and what its sources' secrets are."""
+"""Read the setup file: the product's address and the secrets of its sources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,38 +6,43 @@ from pathlib import Path
 
 import orjson
 
-from visibility.simulator.sender import Hook
+from visibility.simulator.sender import WebhookTarget
 from visibility.simulator.vendors import VENDORS
 
 
 @dataclass(frozen=True)
-class Setup:
-    """Where the product is, and how each source signs."""
+class SimulatorSetup:
+    """The product's address, and the webhook and secret of each source."""
 
     url: str
     erp_port: int
     erp_token: str
-    hooks: Mapping[str, Hook]
+    hooks: Mapping[str, WebhookTarget]
 
 
-class NoSetup(ValueError):
-    """The file is missing or can't be read."""
+class SetupError(ValueError):
+    """The setup file is missing or invalid."""
 
 
-def read(path: Path) -> Setup:
-    """Raises NoSetup with a sentence."""
+def load_setup(path: Path) -> SimulatorSetup:
+    """Read the file. Raises SetupError with a message for the user."""
     try:
-        found = orjson.loads(path.read_bytes())
-        sources = found["sources"]
-        return Setup(
-            url=found["url"],
-            erp_port=found["erp_port"],
+        content = orjson.loads(path.read_bytes())
+        sources = content["sources"]
+        return SimulatorSetup(
+            url=content["url"],
+            erp_port=content["erp_port"],
             erp_token=sources["erp"]["secret"],
-            hooks={slug: Hook(sources[slug]["hook"], sources[slug]["secret"]) for slug in VENDORS},
+            hooks={
+                slug: WebhookTarget(sources[slug]["hook"], sources[slug]["secret"])
+                for slug in VENDORS
+            },
         )
     except OSError as error:
-        raise NoSetup(
-            f"{path}: {error.strerror}. `manage.py demo` writes it; or name one with --setup."
+        raise SetupError(
+            f"{path}: {error.strerror}. Run `manage.py demo` to create it, or pass --setup."
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise NoSetup(f"{path} is not a setup: {type(error).__name__} {error}") from None
+        raise SetupError(
+            f"{path} is not a valid setup file: {type(error).__name__}: {error}"
+        ) from None

@@ -1,1 +1,1 @@
-"""Run the rules' clocks on folded orders, and turn due clocks into alerts."""
+"""SLA rules, their clocks and working calendars."""

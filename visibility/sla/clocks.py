@@ -7,12 +7,12 @@ from datetime import datetime
 from connectors.sdk.events import Attribute
 from visibility.models.sla import ClockState, SlaRule
 from visibility.sla.calendar import Calendar
-from visibility.sla.registry import kinds
+from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import Clock, Rule
-from visibility.sla.rule_failures import BadScope, Failure, UnknownKind
+from visibility.sla.rule_failures import InvalidScope, RuleFailure, UnknownRuleKind
 from visibility.timeline.model import Timeline
 
-SCOPES = {
+SCOPE_FIELDS = {
     "channel": Attribute.CHANNEL,
     "warehouse": Attribute.WAREHOUSE,
     "customer_no": Attribute.CUSTOMER_NO,
@@ -21,82 +21,82 @@ SCOPES = {
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A rule as it stands, ready to run, or with the reason why it cannot."""
+class LoadedRule:
+    """A rule with its parameters and calendar, or the reason why it cannot run."""
 
     rule: SlaRule
-    kind: Rule | Failure
+    kind: Rule | RuleFailure
     params: object = None
     calendar: Calendar = field(default_factory=Calendar)
     scope: Mapping[str, object] | None = None
 
     def covers(self, timeline: Timeline) -> bool:
-        """Whether the order is in the rule's scope; one that cannot be read may mean any."""
+        """Whether the order is in the rule's scope. An invalid scope covers every order."""
         return all(
-            timeline.attributes.get(SCOPES[name], "").upper() == str(wanted).upper()
+            timeline.attributes.get(SCOPE_FIELDS[name], "").upper() == str(wanted).upper()
             for name, wanted in (self.scope or {}).items()
         )
 
-    def clocks(self, timeline: Timeline) -> list[Clock] | Failure:
-        """Its clocks on one order."""
-        if isinstance(self.kind, Failure):
+    def clocks(self, timeline: Timeline) -> list[Clock] | RuleFailure:
+        """Return the clocks of this rule on one order, or the failure."""
+        if isinstance(self.kind, RuleFailure):
             return self.kind
         try:
             return list(self.kind.clocks(timeline, self.params, self.calendar))
-        except Exception as error:  # the edge of a clock: written down, and the others go on
-            return Failure(error)
+        except Exception as error:  # recorded on the clock; the others go on
+            return RuleFailure(error)
 
 
-def promises() -> list[Promise]:
-    """The enabled rules, the most specific scope first."""
+def load_rules() -> list[LoadedRule]:
+    """Load the enabled rules, the most specific scope first."""
     rules = SlaRule.objects.filter(enabled=True).select_related("calendar")
-    return sorted(map(_promise, rules), key=lambda p: (-len(p.scope or ()), p.rule.code))
+    return sorted(map(_load_rule, rules), key=lambda p: (-len(p.scope or ()), p.rule.code))
 
 
-def _promise(rule: SlaRule) -> Promise:
+def _load_rule(rule: SlaRule) -> LoadedRule:
     scope = None
     try:
-        scope = _scope(rule.scope)
-        kind = kinds().get(rule.kind)
+        scope = _parse_scope(rule.scope)
+        kind = rule_kinds().get(rule.kind)
         if kind is None:
-            raise UnknownKind(f"{rule.kind!r}")
-        c = rule.calendar
-        calendar = Calendar(c.zone, c.hours, c.holidays)
-        calendar.check()
-        return Promise(rule, kind, kind.read(rule.params), calendar, scope)
-    except Exception as error:  # the edge of a rule: its clocks say so, and the others go on
-        return Promise(rule, Failure(error), scope=scope)
+            raise UnknownRuleKind(f"{rule.kind!r}")
+        calendar_row = rule.calendar
+        calendar = Calendar(calendar_row.zone, calendar_row.hours, calendar_row.holidays)
+        calendar.validate()
+        return LoadedRule(rule, kind, kind.parse_params(rule.params), calendar, scope)
+    except Exception as error:  # recorded on the rule's clocks; the others go on
+        return LoadedRule(rule, RuleFailure(error), scope=scope)
 
 
-def _scope(raw: object) -> Mapping[str, object]:
+def _parse_scope(raw: object) -> Mapping[str, object]:
     if not isinstance(raw, Mapping):
-        raise BadScope("it is no list of names and values")
-    unknown = sorted(set(raw) - set(SCOPES))
+        raise InvalidScope("it must be an object of names and values")
+    unknown = sorted(set(raw) - set(SCOPE_FIELDS))
     if unknown:
-        raise BadScope(f"orders have no {unknown[0]!r}")
+        raise InvalidScope(f"orders have no field {unknown[0]!r}")
     return raw
 
 
-def running(
-    timeline: Timeline, held: Iterable[Promise]
-) -> Iterable[tuple[Promise, Clock | Failure]]:
-    """The clocks of one order: of each kind the most specific rule that covers it."""
-    done: set[str] = set()
-    for promise in held:
-        kind = promise.rule.kind
-        if (kind in done and promise.scope is not None) or not promise.covers(timeline):
+def clocks_for(
+    timeline: Timeline, rules: Iterable[LoadedRule]
+) -> Iterable[tuple[LoadedRule, Clock | RuleFailure]]:
+    """Yield the clocks of one order: of each kind, the most specific rule that covers it."""
+    applied_kinds: set[str] = set()
+    for loaded in rules:
+        kind = loaded.rule.kind
+        if (kind in applied_kinds and loaded.scope is not None) or not loaded.covers(timeline):
             continue
-        if promise.scope is not None:
-            done.add(kind)
-        clocks = promise.clocks(timeline)
-        if isinstance(clocks, Failure):
-            yield promise, clocks
+        if loaded.scope is not None:
+            applied_kinds.add(kind)
+        clocks = loaded.clocks(timeline)
+        if isinstance(clocks, RuleFailure):
+            yield loaded, clocks
         else:
-            yield from ((promise, clock) for clock in clocks)
+            yield from ((loaded, clock) for clock in clocks)
 
 
-def verdict(clock: Clock, at: datetime) -> ClockState:
-    """Met in time (equality is in time), breached, or still running at that moment."""
+def clock_state_at(clock: Clock, at: datetime) -> ClockState:
+    """Return met, breached or running as of `at`. Stopped exactly at the due time is met."""
     if clock.stopped_at and clock.stopped_at <= clock.due_at:
         return ClockState.MET
     return ClockState.BREACHED if clock.due_at < at or clock.stopped_at else ClockState.RUNNING

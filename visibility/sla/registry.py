@@ -1,15 +1,15 @@
-"""The kinds of rules on the shelf, loaded once."""
+"""Every kind of rule, loaded once."""
 
 from collections.abc import Mapping
 from functools import cache
 
 import visibility.sla.rules
-from connectors.sdk.registry import load
+from connectors.sdk.registry import load_plugins
 from visibility.sla.rule import Rule
 
 
 @cache
-def kinds() -> Mapping[str, Rule]:
-    """Every kind of rule by its code."""
-    found = load(visibility.sla.rules, Rule, "code")
-    return {code: kind() for code, kind in found.items()}
+def rule_kinds() -> Mapping[str, Rule]:
+    """Return every kind of rule by its code."""
+    classes = load_plugins(visibility.sla.rules, Rule, "code")
+    return {code: kind() for code, kind in classes.items()}

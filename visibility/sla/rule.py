@@ -1,4 +1,4 @@
-"""What every kind of rule offers: the clocks it runs on an order (plain Python)."""
+"""The base class of rules: a rule sets clocks on an order (plain Python)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -6,34 +6,34 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from visibility.sla.calendar import Calendar
 from visibility.timeline.model import Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One obligation: since when, until when, and when it was met (None: not yet).
+    """One obligation: when it started, when it is due, and when it was met (None: not yet).
 
-    `obligation` tells several of one order apart (a package's number); empty where there is one.
-    `subject` is the sentence's object for people. `waits_for` is the role of the system whose word
-    would stop it: while that system is silent, nothing is known.
+    `subject_key` distinguishes several clocks of one order (a shipment key); empty if there is one.
+    `subject` names it for people. `expected_from`: the roles of the systems that can report the
+    step. While all of them are silent, a missed deadline proves nothing.
     """
 
     started_at: datetime
     due_at: datetime
     stopped_at: datetime | None = None
-    obligation: str = ""
+    subject_key: str = ""
     subject: str = ""
-    waits_for: tuple[Role, ...] = ()
+    expected_from: tuple[SourceRole, ...] = ()
 
 
-class BadParameter(ValueError):
-    """A rule's parameters do not fit its kind."""
+class InvalidParameter(ValueError):
+    """The parameters of a rule are invalid for its kind."""
 
 
 class Rule(ABC):
-    """A kind of promise. `params_type` is a frozen dataclass: the form and the check follow it."""
+    """A kind of SLA rule. `params_type`: a frozen dataclass with the parameters."""
 
     code: ClassVar[str]
     title: ClassVar[str]
@@ -41,33 +41,24 @@ class Rule(ABC):
 
     @abstractmethod
     def clocks(self, timeline: Timeline, params: Any, calendar: Calendar) -> Iterable[Clock]:
-        """The clocks of this promise on one order; none where it makes no promise."""
+        """Return the clocks of this rule on one order; none if the rule does not apply."""
 
     @abstractmethod
-    def sentence(self, params: Any, subject: str) -> str:
-        """What is wrong when the clock has run out, for the alert's title."""
+    def alert_title(self, params: Any, subject: str) -> str:
+        """Return the title of the alert that opens when the clock is overdue."""
 
-    def read(self, raw: Mapping[str, Any]) -> Any:
-        """Parameters out of a rule's JSON: hours become timedeltas. Raises BadParameter."""
+    def parse_params(self, raw: Mapping[str, Any]) -> Any:
+        """Parse the parameters from JSON; hours become timedeltas. Raises InvalidParameter."""
         if not isinstance(raw, Mapping):
-            raise BadParameter(f"{self.code} takes parameters by name")
+            raise InvalidParameter(f"{self.code} takes named parameters")
         known = {f.name: f for f in fields(self.params_type)}
         unknown = sorted(set(raw) - set(known))
         if unknown:
-            raise BadParameter(f"{self.code} has no parameter {unknown[0]!r}")
+            raise InvalidParameter(f"{self.code} has no parameter {unknown[0]!r}")
         values = {}
         for name, value in raw.items():
             try:
                 values[name] = timedelta(hours=float(value))
             except (TypeError, ValueError, OverflowError):
-                raise BadParameter(f"{name} must be a number of hours") from None
+                raise InvalidParameter(f"{name} must be a number of hours") from None
         return self.params_type(**values)
-
-
-def in_words(duration: timedelta) -> str:
-    """`4 h`, `1 d 2 h`, `30 min`."""
-    minutes = round(duration.total_seconds() / 60)
-    days, rest = divmod(minutes, 1440)
-    hours, left = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (left, "min")]
-    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 min"

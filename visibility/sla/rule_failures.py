@@ -1,149 +1,163 @@
-"""Rules that raise: what is written in the place of their clocks, and when they are tried again."""
+"""Rules that raise: record the failure instead of a clock, and retry later."""
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from structlog.stdlib import get_logger
 
-from visibility.models.sla import FailedClock, SlaClock, SlaRule, as_set_up
-from visibility.sla.calendar import BadCalendar
-from visibility.sla.rule import BadParameter
+from visibility.models.sla import FailedClock, SlaClock, SlaRule, rule_fingerprint
+from visibility.sla.calendar import InvalidCalendar
+from visibility.sla.rule import InvalidParameter
 
-log = logging.getLogger(__name__)
-# A rule that nobody changed is tried again so seldom.
-AGAIN = timedelta(hours=1)
-BATCH = 1000
+log = get_logger(__name__)
+# A rule that was not changed is retried after this time.
+RETRY_AFTER = timedelta(hours=1)
+BATCH_SIZE = 1000
 
 
-class UnknownKind(LookupError):
+class UnknownRuleKind(LookupError):
     """No kind of rule has this code."""
 
 
-class BadScope(ValueError):
-    """A rule's scope names something that orders do not have."""
+class InvalidScope(ValueError):
+    """The scope of a rule names a field that orders do not have."""
 
 
-WORDS: Mapping[type[Exception], str] = {
-    UnknownKind: "Its kind is not known",
-    BadScope: "Its scope cannot be read",
-    BadParameter: "Its parameters cannot be used",
-    BadCalendar: "Its working calendar cannot be used",
+MESSAGES: Mapping[type[Exception], str] = {
+    UnknownRuleKind: "The kind of this rule is unknown",
+    InvalidScope: "The scope of this rule is invalid",
+    InvalidParameter: "The parameters of this rule are invalid",
+    InvalidCalendar: "The working calendar of this rule is invalid",
 }
-Key = tuple[int, int, str]
+ClockKey = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RuleFailure:
     """Why a rule has no clock for an order."""
 
     cause: Exception
 
     @property
-    def words(self) -> str:
-        """A sentence for people: what to mend, or that it is a defect."""
-        for kind, words in WORDS.items():
+    def message(self) -> str:
+        """A sentence that says what to correct, or that this is a defect of the product."""
+        for kind, text in MESSAGES.items():
             if isinstance(self.cause, kind):
-                return f"{words}: {' '.join(map(str, self.cause.args))}."
+                return f"{text}: {' '.join(map(str, self.cause.args))}."
         name = type(self.cause).__name__
-        return f"It is a defect of the product ({name}); the log of the worker says more."
+        return f"This rule failed with an internal error ({name}). See the worker log."
 
     @property
     def is_defect(self) -> bool:
-        """Whether nobody's settings are to blame."""
-        return not isinstance(self.cause, tuple(WORDS))
+        """Whether the product failed, and not a setting."""
+        return not isinstance(self.cause, tuple(MESSAGES))
 
 
-def write(failures: Mapping[tuple[SlaRule, int], Failure], order_ids: Collection[int]) -> None:
-    """The failed clocks of these orders, in place of the old ones; only what is new is logged."""
-    old = {_key(row): row for row in FailedClock.objects.filter(order_id__in=order_ids)}
+def replace_failures(
+    failures: Mapping[tuple[SlaRule, int], RuleFailure], order_ids: Collection[int]
+) -> None:
+    """Replace the failed clocks of these orders; log only new failures."""
+    old = {_clock_key(row): row for row in FailedClock.objects.filter(order_id__in=order_ids)}
     wanted = {
-        (o, rule.pk, ""): _row(rule, o, "", failure) for (rule, o), failure in failures.items()
+        (o, rule.pk, ""): _build_failed_clock(rule, o, "", failure)
+        for (rule, o), failure in failures.items()
     }
-    gone = [row.pk for key, row in old.items() if key not in wanted]
-    if gone:
-        FailedClock.objects.filter(pk__in=gone).delete()
-    moved = {k: r for k, r in wanted.items() if k not in old or _said(old[k]) != _said(r)}
-    _put(list(moved.values()))
-    told: set[tuple[int, str]] = set()
+    stale_ids = [row.pk for key, row in old.items() if key not in wanted]
+    if stale_ids:
+        FailedClock.objects.filter(pk__in=stale_ids).delete()
+    changed = {
+        k: r
+        for k, r in wanted.items()
+        if k not in old or _failure_values(old[k]) != _failure_values(r)
+    }
+    _upsert(list(changed.values()))
+    logged: set[tuple[int, str]] = set()
     for (rule, order_id), failure in failures.items():
-        if (order_id, rule.pk, "") in moved and (rule.pk, failure.words) not in told:
-            told.add((rule.pk, failure.words))
-            _log(rule, order_id, failure)
+        if (order_id, rule.pk, "") in changed and (rule.pk, failure.message) not in logged:
+            logged.add((rule.pk, failure.message))
+            _log_failure(rule, order_id, failure)
 
 
-def note(clock: SlaClock, error: Exception, *, now: datetime) -> None:
-    """A clock that was set could not be judged, or not be put into words."""
-    row = _row(clock.rule, clock.order_id, clock.obligation, Failure(error))
+def record_failure(clock: SlaClock, error: Exception, *, now: datetime) -> None:
+    """Record that a clock could not be evaluated, or its alert could not be titled."""
+    row = _build_failed_clock(clock.rule, clock.order_id, clock.subject_key, RuleFailure(error))
     row.failed_at = now
-    known = FailedClock.objects.filter(
-        order=row.order_id, rule=row.rule_id, obligation=row.obligation, error=row.error
+    already_recorded = FailedClock.objects.filter(
+        order=row.order_id, rule=row.rule_id, subject_key=row.subject_key, error=row.error
     ).exists()
-    _put([row])
-    if not known:
-        _log(clock.rule, clock.order_id, Failure(error))
+    _upsert([row])
+    if not already_recorded:
+        _log_failure(clock.rule, clock.order_id, RuleFailure(error))
 
 
-def failing(order_ids: Collection[int]) -> set[tuple[int, int]]:
-    """The (order, rule) of which nothing is known."""
+def failed_pairs(order_ids: Collection[int]) -> set[tuple[int, int]]:
+    """Return (order id, rule id) pairs whose rule failed."""
     rows = FailedClock.objects.filter(order_id__in=order_ids)
     return set(rows.values_list("order_id", "rule_id"))
 
 
-def mended(*, now: datetime) -> list[int]:
-    """Orders whose failed clocks are worth another try: the rule has changed, or time has passed.
+def take_due_for_retry(*, now: datetime) -> list[int]:
+    """Return the orders whose failed clocks are due for a retry, and mark them as retried.
 
-    Call it in the transaction that has them folded: each is named once.
+    A retry is due when the rule was changed or after an hour. Call it in the transaction that
+    requests the refold: each order is returned once.
     """
     rules = SlaRule.objects.filter(pk__in=FailedClock.objects.values("rule").distinct())
-    found: list[int] = []
+    order_ids: list[int] = []
     for rule in rules.select_related("calendar").order_by("pk"):
-        setup = as_set_up(rule)
+        fingerprint = rule_fingerprint(rule)
         rows = list(
             FailedClock.objects.select_for_update(skip_locked=True)
-            .filter(~Q(setup=setup) | Q(failed_at__lt=now - AGAIN), rule=rule)
-            .values_list("pk", "order_id")[:BATCH]
+            .filter(
+                ~Q(rule_fingerprint=fingerprint) | Q(failed_at__lt=now - RETRY_AFTER), rule=rule
+            )
+            .values_list("pk", "order_id")[:BATCH_SIZE]
         )
-        FailedClock.objects.filter(pk__in=[pk for pk, _ in rows]).update(setup=setup, failed_at=now)
-        found += [order_id for _, order_id in rows]
-    return sorted(set(found))
+        FailedClock.objects.filter(pk__in=[pk for pk, _ in rows]).update(
+            rule_fingerprint=fingerprint, failed_at=now
+        )
+        order_ids += [order_id for _, order_id in rows]
+    return sorted(set(order_ids))
 
 
-def _row(rule: SlaRule, order_id: int, obligation: str, failure: Failure) -> FailedClock:
+def _build_failed_clock(
+    rule: SlaRule, order_id: int, subject_key: str, failure: RuleFailure
+) -> FailedClock:
     return FailedClock(
         rule=rule,
         order_id=order_id,
-        obligation=obligation,
-        error=failure.words,
-        setup=as_set_up(rule),
+        subject_key=subject_key,
+        error=failure.message,
+        rule_fingerprint=rule_fingerprint(rule),
     )
 
 
-def _put(rows: list[FailedClock]) -> None:
+def _upsert(rows: list[FailedClock]) -> None:
     FailedClock.objects.bulk_create(
         rows,
         update_conflicts=True,
-        unique_fields=["order", "rule", "obligation"],
-        update_fields=["error", "setup", "failed_at"],
+        unique_fields=["order", "rule", "subject_key"],
+        update_fields=["error", "rule_fingerprint", "failed_at"],
     )
 
 
-def _key(row: FailedClock) -> Key:
-    return row.order_id, row.rule_id, row.obligation
+def _clock_key(row: FailedClock) -> ClockKey:
+    return row.order_id, row.rule_id, row.subject_key
 
 
-def _said(row: FailedClock) -> tuple[str, str]:
-    return row.error, row.setup
+def _failure_values(row: FailedClock) -> tuple[str, str]:
+    return row.error, row.rule_fingerprint
 
 
-def _log(rule: SlaRule, order_id: int, failure: Failure) -> None:
-    """A setting to be mended is a line; a defect comes with its trace."""
+def _log_failure(rule: SlaRule, order_id: int, failure: RuleFailure) -> None:
+    """Log an invalid setting without a traceback, a defect with one."""
     cause = failure.cause if failure.is_defect else None
     log.warning(
-        "event=clock_failed rule=%s order=%s error=%s",
-        rule.code,
-        order_id,
-        type(failure.cause).__name__,
+        "clock_failed",
+        rule=rule.code,
+        order=order_id,
+        error=type(failure.cause).__name__,
         exc_info=cause,
     )

@@ -1,1 +1,1 @@
-"""Loading and locking that several stages share."""
+"""Loading of events and dictionaries, and the refold queue: what several stages share."""

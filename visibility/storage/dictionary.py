@@ -1,4 +1,4 @@
-"""The master data that some events need, in three statements for any number of them."""
+"""Load the master data that some events need, in three statements for any number of events."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,21 +12,26 @@ import orjson
 from django.db import connection
 
 from connectors.sdk.events import Attribute
-from visibility.models.master import JOINT, WordTable, same
-from visibility.timeline.dictionary import Article, Dictionary, Edition, Meaning
-from visibility.timeline.model import Spoken
+from visibility.models.master import KEY_SEPARATOR, TermKind, normalize_term
+from visibility.timeline.dictionary import (
+    ItemDefinition,
+    ItemVersion,
+    MappingVersion,
+    MasterDataDictionary,
+)
+from visibility.timeline.model import RecordedEvent
 
-# Which words are worth looking up: nothing at all while nobody has any master data.
-STATE = """
-SELECT false, "table", source FROM visibility_watch
+# The watched and governed vocabularies. No rows: there is no master data, so nothing is looked up.
+LOAD_VOCABULARIES = """
+SELECT false, kind, source FROM visibility_watchedvocabulary
 UNION ALL
 SELECT true, config->>'governed', slug FROM visibility_source WHERE config ? 'governed'
 """
-MEANINGS = """
-SELECT "table", source, word, ours, valid_from, valid_to
-FROM visibility_wordmapping WHERE key = ANY(%s) ORDER BY valid_from NULLS FIRST
+LOAD_MAPPINGS = """
+SELECT kind, source, term, canonical, valid_from, valid_to
+FROM visibility_termmapping WHERE key = ANY(%s) ORDER BY valid_from NULLS FIRST
 """
-RECORDS = """
+LOAD_RECORDS = """
 SELECT 'item', key, number, unit, components::text, 1, 1, valid_from, valid_to
 FROM visibility_item WHERE key = ANY(%(item)s)
 UNION ALL
@@ -36,9 +41,10 @@ UNION ALL
 SELECT 'customer', key, number, '', '{}', 1, 1, valid_from, valid_to
 FROM visibility_customer WHERE key = ANY(%(customer)s)
 UNION ALL
-SELECT 'unit', word, word, '', '{}', 1, 1, NULL, NULL FROM unnest(%(unit)s::text[]) AS u (word)
-WHERE EXISTS (SELECT 1 FROM visibility_unitfactor WHERE unit = word)
-    OR EXISTS (SELECT 1 FROM visibility_unitfactor WHERE base = word)
+SELECT 'unit', u.code, u.code, '', '{}', 1, 1, NULL, NULL
+FROM unnest(%(unit)s::text[]) AS u (code)
+WHERE EXISTS (SELECT 1 FROM visibility_unitfactor WHERE unit = u.code)
+    OR EXISTS (SELECT 1 FROM visibility_unitfactor WHERE base = u.code)
 UNION ALL
 SELECT 'factor', item_key, unit, base, '{}', numerator, denominator, valid_from, valid_to
 FROM visibility_unitfactor WHERE item_key = ANY(%(item)s)
@@ -46,29 +52,32 @@ UNION ALL
 SELECT 'factor', '', unit, base, '{}', numerator, denominator, valid_from, valid_to
 FROM visibility_unitfactor WHERE item_key = '' AND unit = ANY(%(unit)s)
 """
-# A word: its kind, the source, and as the source wrote it.
-Word = tuple[str, str, str]
+# An external term: its kind, the source, and the text as the source wrote it.
+Term = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Which (table, source) are looked up, and which must be mapped; source "" is every one."""
+class LookupScope:
+    """The (kind, source) pairs that are looked up, and those that must be mapped.
+
+    An empty source means every source.
+    """
 
     watched: frozenset[tuple[str, str]] = frozenset()
     governed: frozenset[tuple[str, str]] = frozenset()
 
-    def looks(self, table: str, source: str) -> bool:
-        """Whether words of this kind and source are looked up."""
-        pairs = {(table, source), (table, "")}
-        return not pairs.isdisjoint(self.watched) or (table, source) in self.governed
+    def is_looked_up(self, kind: str, source: str) -> bool:
+        """Whether terms of this kind and source are looked up."""
+        pairs = {(kind, source), (kind, "")}
+        return not pairs.isdisjoint(self.watched) or (kind, source) in self.governed
 
     def __bool__(self) -> bool:
         return bool(self.watched or self.governed)
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
-    """One unit in base units, for a time."""
+class ValidUnitFactor:
+    """One unit in base units, during a validity period."""
 
     unit: str
     base: str
@@ -78,39 +87,39 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The rows that were found, by their keys; factors by the item's, "" for every item's."""
+class DictionaryRows:
+    """Master data by key; factors by item key, with "" for the factors of every item."""
 
-    names: Mapping[tuple[str, str], Sequence[Meaning]] = field(default_factory=dict)
-    items: Mapping[str, Sequence[Edition]] = field(default_factory=dict)
-    factors: Mapping[str, Sequence[Factor]] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], Sequence[MappingVersion]] = field(default_factory=dict)
+    items: Mapping[str, Sequence[ItemVersion]] = field(default_factory=dict)
+    factors: Mapping[str, Sequence[ValidUnitFactor]] = field(default_factory=dict)
 
 
-def state() -> State:
-    """What is looked up and what is governed now: one statement over two small tables."""
+def load_lookup_scope() -> LookupScope:
+    """Load the watched and governed vocabularies, in one statement over two small tables."""
     with connection.cursor() as cursor:
-        cursor.execute(STATE)
+        cursor.execute(LOAD_VOCABULARIES)
         rows = cursor.fetchall()
     if not rows:
-        return State()
-    known = set(WordTable.values)
-    return State(
-        frozenset((table, source) for must, table, source in rows if not must),
+        return LookupScope()
+    known = set(TermKind.values)
+    return LookupScope(
+        frozenset((kind, source) for governed, kind, source in rows if not governed),
         frozenset(
-            (table.strip(), source)
-            for must, tables, source in rows
-            if must
-            for table in (tables or "").split(",")
-            if table.strip() in known
+            (kind.strip(), source)
+            for governed, kinds, source in rows
+            if governed
+            for kind in (kinds or "").split(",")
+            if kind.strip() in known
         ),
     )
 
 
-def words_of(spoken: Spoken) -> Iterator[tuple[str, str, str]]:
-    """The words of one event: (table, word as written, what was said beside it)."""
-    event = spoken.event
+def external_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
+    """Yield the external terms of one event: (kind, text as written, description)."""
+    event = recorded.event
     for line in event.lines:
-        if line.order in (-1, spoken.order) or spoken.order < 0:
+        if line.order_index in (-1, recorded.order_index) or recorded.order_index < 0:
             yield "item", line.sku, line.description
             yield "unit", line.unit, ""
     texts = event.attributes
@@ -120,130 +129,136 @@ def words_of(spoken: Spoken) -> Iterator[tuple[str, str, str]]:
     yield "status", event.raw_type or texts.get(Attribute.STATUS, ""), ""
 
 
-def dictionary_of(events: Iterable[Spoken], known: State) -> Dictionary:
-    """What the words of these events mean."""
-    words = {
-        (table, spoken.source, word)
-        for spoken in events
-        for table, word, _ in words_of(spoken)
-        if word and known.looks(table, spoken.source)
+def load_dictionary(events: Iterable[RecordedEvent], scope: LookupScope) -> MasterDataDictionary:
+    """Load the meaning of the external terms of these events."""
+    terms = {
+        (kind, recorded.source, term)
+        for recorded in events
+        for kind, term, _ in external_terms(recorded)
+        if term and scope.is_looked_up(kind, recorded.source)
     }
-    if not words:
-        return Dictionary(governed=known.governed)
-    meanings = _meanings(words)
-    found = _records(words, meanings)
-    said: dict[Word, list[Meaning]] = {}
-    for table, source, word in words:
-        key = same(word)
-        for who in (source, ""):
-            own = meanings.get((table, who, key), [])
-            # A word that is our own name needs no mapping.
-            own = [*own, *(found.names.get((table, key), ()) if not who else ())]
-            if table == "unit" and not who and (table, source) not in known.governed:
-                own = [*own, Meaning(key)]
+    if not terms:
+        return MasterDataDictionary(governed=scope.governed)
+    meanings = _load_mappings(terms)
+    records = _load_records(terms, meanings)
+    meanings_by_term: dict[Term, list[MappingVersion]] = {}
+    for kind, source, term in terms:
+        key = normalize_term(term)
+        for scope_source in (source, ""):
+            own = meanings.get((kind, scope_source, key), [])
+            # A term that is equal to a canonical name needs no mapping.
+            own = [*own, *(records.names.get((kind, key), ()) if not scope_source else ())]
+            if kind == "unit" and not scope_source and (kind, source) not in scope.governed:
+                own = [*own, MappingVersion(key)]
             if own:
-                said[(table, who, word)] = own
-    editions = _editions(words, meanings, found)
-    return Dictionary(
-        words=said,
-        articles={number: known[-1].article for number, known in editions.items()},
-        governed=known.governed,
-        editions={
-            number: held
-            for number, held in editions.items()
-            if len(held) > 1 or held[0].valid_from or held[0].valid_to
+                meanings_by_term[(kind, scope_source, term)] = own
+    editions = _item_versions(terms, meanings, records)
+    return MasterDataDictionary(
+        mappings=meanings_by_term,
+        items={number: versions[-1].item for number, versions in editions.items()},
+        governed=scope.governed,
+        item_versions={
+            number: versions
+            for number, versions in editions.items()
+            if len(versions) > 1 or versions[0].valid_from or versions[0].valid_to
         },
     )
 
 
-def _meanings(words: Collection[Word]) -> dict[Word, list[Meaning]]:
+def _load_mappings(terms: Collection[Term]) -> dict[Term, list[MappingVersion]]:
     keys = {
-        JOINT.join((table.upper(), same(who), same(word)))
-        for table, source, word in words
-        for who in (source, "")
+        KEY_SEPARATOR.join((kind.upper(), normalize_term(scope_source), normalize_term(term)))
+        for kind, source, term in terms
+        for scope_source in (source, "")
     }
-    found: dict[Word, list[Meaning]] = defaultdict(list)
+    result: dict[Term, list[MappingVersion]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(MEANINGS, [sorted(keys)])
-        for table, source, word, ours, starts, ends in cursor.fetchall():
-            found[(table, source, word)].append(Meaning(ours, starts, ends))
-    return found
+        cursor.execute(LOAD_MAPPINGS, [sorted(keys)])
+        for kind, source, term, canonical, starts, ends in cursor.fetchall():
+            result[(kind, source, term)].append(MappingVersion(canonical, starts, ends))
+    return result
 
 
-def _records(words: Collection[Word], meanings: Mapping[Word, Sequence[Meaning]]) -> Found:
+def _load_records(
+    terms: Collection[Term], meanings: Mapping[Term, Sequence[MappingVersion]]
+) -> DictionaryRows:
     wanted: dict[str, set[str]] = {
         "item": set(),
         "unit": set(),
         "location": set(),
         "customer": set(),
     }
-    for table, _, word in words:
-        if table in wanted:
-            wanted[table].add(same(word))
-    for (table, _, _), known in meanings.items():
-        if table in wanted:
-            wanted[table] |= {same(meaning.ours) for meaning in known}
-    names: dict[tuple[str, str], list[Meaning]] = defaultdict(list)
-    items: dict[str, list[Edition]] = defaultdict(list)
-    factors: dict[str, list[Factor]] = defaultdict(list)
+    for vocabulary, _, term in terms:
+        if vocabulary in wanted:
+            wanted[vocabulary].add(normalize_term(term))
+    for (vocabulary, _, _), mapped in meanings.items():
+        if vocabulary in wanted:
+            wanted[vocabulary] |= {normalize_term(meaning.canonical) for meaning in mapped}
+    names: dict[tuple[str, str], list[MappingVersion]] = defaultdict(list)
+    items: dict[str, list[ItemVersion]] = defaultdict(list)
+    factors: dict[str, list[ValidUnitFactor]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(RECORDS, {table: sorted(keys) for table, keys in wanted.items()})
+        cursor.execute(
+            LOAD_RECORDS, {vocabulary: sorted(keys) for vocabulary, keys in wanted.items()}
+        )
         rows: list[Any] = cursor.fetchall()
     for kind, key, name, unit, components, numerator, denominator, starts, ends in rows:
         if kind == "factor":
             ratio = Fraction(numerator, denominator)
-            factors[key].append(Factor(name, unit, ratio, starts, ends))
+            factors[key].append(ValidUnitFactor(name, unit, ratio, starts, ends))
             continue
-        names[(kind, key)].append(Meaning(name, starts, ends))
+        names[(kind, key)].append(MappingVersion(name, starts, ends))
         if kind == "item":
             kit = {n: Fraction(count) for n, count in orjson.loads(components).items()}
-            article = Article(number=name, unit=unit, components=kit)
-            items[key].append(Edition(article, starts, ends))
-    return Found(names, items, factors)
+            article = ItemDefinition(number=name, unit=unit, components=kit)
+            items[key].append(ItemVersion(article, starts, ends))
+    return DictionaryRows(names, items, factors)
 
 
-def _editions(
-    words: Collection[Word], meanings: Mapping[Word, Sequence[Meaning]], found: Found
-) -> dict[str, Sequence[Edition]]:
-    """The items by every spelling the fold may ask for."""
-    numbers = {word for table, _, word in words if table == "item"}
+def _item_versions(
+    terms: Collection[Term],
+    meanings: Mapping[Term, Sequence[MappingVersion]],
+    records: DictionaryRows,
+) -> dict[str, Sequence[ItemVersion]]:
+    """Return the versions of the items, by every spelling that the fold may ask for."""
+    numbers = {term for kind, _, term in terms if kind == "item"}
     numbers |= {
-        m.ours for (table, _, _), known in meanings.items() if table == "item" for m in known
+        m.canonical for (kind, _, _), known in meanings.items() if kind == "item" for m in known
     }
-    made: dict[str, Sequence[Edition]] = {}
+    editions_by_number: dict[str, Sequence[ItemVersion]] = {}
     for number in numbers:
-        if editions := _edited(same(number), number, found):
-            made[number] = editions
-    return made
+        if editions := _versions_of(normalize_term(number), number, records):
+            editions_by_number[number] = editions
+    return editions_by_number
 
 
-def _edited(key: str, number: str, found: Found) -> list[Edition]:
-    """One item over time: anew wherever the item or one of its factors begins or ends."""
-    own = found.factors.get(key, ())
-    rows = found.items.get(key)
+def _versions_of(key: str, number: str, records: DictionaryRows) -> list[ItemVersion]:
+    """Return the versions of one item: a new one where the item or a factor starts or ends."""
+    own = records.factors.get(key, ())
+    rows = records.items.get(key)
     if not rows:
         if not own:
             return []
-        rows = [Edition(Article(number=number, unit=own[0].base))]
-    made = []
+        rows = [ItemVersion(ItemDefinition(number=number, unit=own[0].base))]
+    result = []
     for row in sorted(rows, key=lambda r: (r.valid_from is not None, r.valid_from)):
-        unit = row.article.unit
-        # Its own factors come last: they win over those of every item.
-        factors = [f for f in (*found.factors.get("", ()), *own) if f.base == unit]
-        for starts, ends in _spans(row, factors):
-            held = [f for f in factors if _covers(f, starts, ends)]
-            article = Article(
-                number=row.article.number,
+        unit = row.item.unit
+        # The item's own factors come last, so that they override the factors of every item.
+        factors = [f for f in (*records.factors.get("", ()), *own) if f.base == unit]
+        for starts, ends in _split_at_factor_changes(row, factors):
+            valid = [f for f in factors if _is_valid_throughout(f, starts, ends)]
+            article = ItemDefinition(
+                number=row.item.number,
                 unit=unit,
-                factors={f.unit: f.ratio for f in held},
-                components=row.article.components,
+                factors={f.unit: f.ratio for f in valid},
+                components=row.item.components,
             )
-            made.append(Edition(article, starts, ends))
-    return made
+            result.append(ItemVersion(article, starts, ends))
+    return result
 
 
-def _spans(
-    row: Edition, factors: Sequence[Factor]
+def _split_at_factor_changes(
+    row: ItemVersion, factors: Sequence[ValidUnitFactor]
 ) -> list[tuple[datetime | None, datetime | None]]:
     edges = {edge for f in factors for edge in (f.valid_from, f.valid_to) if edge}
     inner = sorted(
@@ -256,7 +271,9 @@ def _spans(
     return list(pairwise(points))
 
 
-def _covers(factor: Factor, starts: datetime | None, ends: datetime | None) -> bool:
-    """Whether a factor holds during all of a span between two edges."""
+def _is_valid_throughout(
+    factor: ValidUnitFactor, starts: datetime | None, ends: datetime | None
+) -> bool:
+    """Whether a factor is valid during the whole interval."""
     begun = factor.valid_from is None or (starts is not None and factor.valid_from <= starts)
     return begun and (factor.valid_to is None or (ends is not None and ends <= factor.valid_to))

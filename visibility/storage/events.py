@@ -1,4 +1,4 @@
-"""The events of orders as the fold wants them: some statements for any number of orders."""
+"""Load the events of orders for the fold, with a fixed number of statements per level."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -7,92 +7,98 @@ from datetime import date, datetime
 
 import orjson
 
-from connectors.sdk.connector import Role
-from connectors.sdk.events import CanonicalEvent, Identifier, Scheme, from_dict
-from connectors.sdk.normalization import normalise
+from connectors.sdk.codec import event_from_dict
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import CanonicalEvent, EventIdentifier, IdentifierScheme
+from connectors.sdk.normalization import normalize
 from visibility.db import bulk
-from visibility.timeline.model import Spoken
+from visibility.timeline.model import RecordedEvent
 
-# The number an object goes by: the first of these it has, then by issuer and value.
-PREFERRED = {
+# The order of preference of identifiers for the key of an object, before issuer and value.
+SCHEME_PREFERENCE = {
     scheme: rank
     for rank, scheme in enumerate(
         (
-            Scheme.SALES_ORDER,
-            Scheme.WEB_ORDER,
-            Scheme.CUSTOMER_PO,
-            Scheme.ORDER_NUMBER,
-            Scheme.TRACKING,
-            Scheme.SSCC,
-            Scheme.DELIVERY,
-            Scheme.SHIPMENT,
-            Scheme.INVOICE,
-            Scheme.CREDIT_MEMO,
-            Scheme.RMA,
-            Scheme.BOL,
-            Scheme.PRO,
-            Scheme.SOURCE_ID,
+            IdentifierScheme.SALES_ORDER,
+            IdentifierScheme.WEB_ORDER,
+            IdentifierScheme.CUSTOMER_PO,
+            IdentifierScheme.ORDER_NUMBER,
+            IdentifierScheme.TRACKING,
+            IdentifierScheme.SSCC,
+            IdentifierScheme.DELIVERY,
+            IdentifierScheme.SHIPMENT,
+            IdentifierScheme.INVOICE,
+            IdentifierScheme.CREDIT_MEMO,
+            IdentifierScheme.RMA,
+            IdentifierScheme.BOL,
+            IdentifierScheme.PRO,
+            IdentifierScheme.SOURCE_ID,
         )
     )
 }
-# Level by level, because the planner knows how many rows an array has, and of a recursion nothing.
+# One query per level instead of WITH RECURSIVE: the planner can estimate an array parameter, but
+# not a recursive term.
 CHILDREN = "SELECT parent_id, child_id FROM visibility_objectrelation WHERE parent_id = ANY(%s)"
-TOLD = """
-SELECT object_id, event_id, occurred_at FROM visibility_eventobject WHERE object_id = ANY(%s)
+EVENT_LINKS = """
+SELECT object_id, event_id, occurred_at FROM visibility_eventobjectlink WHERE object_id = ANY(%s)
 """
-EVENTS = """
+LOAD_EVENTS = """
 SELECT event.id, event.message_id, source.slug, source.role,
     event.occurred_at, event.received_at, event.content_hash, event.data::text
-FROM unnest(%s::bigint[], %s::timestamptz[]) AS told (id, at)
-JOIN visibility_event event ON event.id = told.id AND event.occurred_at = told.at
-    AND NOT event.withdrawn
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS linked (id, at)
+JOIN visibility_event event ON event.id = linked.id AND event.occurred_at = linked.at
+    AND NOT event.superseded
 JOIN visibility_source source ON source.id = event.source_id
 """
-LINKS = """
+OBJECT_LINKS = """
 SELECT link.event_id, link.ref, link.object_id
-FROM visibility_eventobject link WHERE link.event_id = ANY(%s)
+FROM visibility_eventobjectlink link WHERE link.event_id = ANY(%s)
 """
-NAMES = """
-SELECT object_id, scheme, issuer, value, since, refused FROM visibility_identifier
-WHERE object_id = ANY(%s) AND (strong OR refused)
+IDENTIFIERS = """
+SELECT object_id, scheme, issuer, value, reused_from, rejected FROM visibility_identifier
+WHERE object_id = ANY(%s) AND (is_identity OR rejected)
 """
 
 
-def spoken_of(order_ids: Collection[int]) -> dict[int, tuple[str, list[Spoken]]]:
-    """For each order (by object id) its canonical key and everything said of it, unsorted."""
-    wanted = sorted(order_ids)
-    whose, times = _told_of(wanted)
-    with bulk.cursor() as cursor:
-        cursor.execute(EVENTS, [list(times), list(times.values())])
+def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[RecordedEvent]]]:
+    """Return {object id of the order: (canonical key, its events, unsorted)}."""
+    sorted_ids = sorted(order_ids)
+    orders_by_event, times = _event_owners(sorted_ids)
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOAD_EVENTS, [list(times), list(times.values())])
         events = cursor.fetchall()
-        cursor.execute(LINKS, [sorted(row[0] for row in events)])
+        cursor.execute(OBJECT_LINKS, [sorted(row[0] for row in events)])
         links = cursor.fetchall()
-        cursor.execute(NAMES, [sorted({row[2] for row in links} | set(wanted))])
-        names = cursor.fetchall()
-    keys = canonical_keys(row[:5] for row in names if not row[5])
-    refused = {(row[0], row[1], row[2], row[3]) for row in names if row[5]}
+        cursor.execute(IDENTIFIERS, [sorted({row[2] for row in links} | set(sorted_ids))])
+        identifiers = cursor.fetchall()
+    keys = canonical_keys(row[:5] for row in identifiers if not row[5])
+    rejected = {(row[0], row[1], row[2], row[3]) for row in identifiers if row[5]}
     objects: dict[int, dict[int, int]] = defaultdict(dict)
     for event_id, ref, object_id in links:
         objects[event_id][ref] = object_id
-    result: dict[int, tuple[str, list[Spoken]]] = {
-        order_id: (keys.get(order_id, ""), []) for order_id in wanted
+    result: dict[int, tuple[str, list[RecordedEvent]]] = {
+        order_id: (keys.get(order_id, ""), []) for order_id in sorted_ids
     }
     for event_id, message_id, slug, role, occurred, received, digest, data in events:
-        event, named = from_dict(orjson.loads(data)), objects[event_id]
-        said = _without(event, named, refused) if refused else event
-        about = tuple(keys.get(named.get(ref, 0), "") for ref in range(len(event.objects)))
-        for order_id in whose[event_id]:
-            order = next((ref for ref, found in sorted(named.items()) if found == order_id), -1)
+        event, object_by_ref = event_from_dict(orjson.loads(data)), objects[event_id]
+        cleaned = _without_rejected(event, object_by_ref, rejected) if rejected else event
+        object_keys = tuple(
+            keys.get(object_by_ref.get(ref, 0), "") for ref in range(len(event.objects))
+        )
+        for order_id in orders_by_event[event_id]:
+            order = next(
+                (ref for ref, owner_id in sorted(object_by_ref.items()) if owner_id == order_id), -1
+            )
             result[order_id][1].append(
-                Spoken(
-                    event=said,
+                RecordedEvent(
+                    event=cleaned,
                     source=slug,
-                    role=Role(role),
+                    role=SourceRole(role),
                     occurred_at=occurred,
                     received_at=received,
                     content_hash=digest,
-                    objects=about,
-                    order=order,
+                    object_keys=object_keys,
+                    order_index=order,
                     event_id=event_id,
                     message_id=message_id,
                 )
@@ -100,56 +106,65 @@ def spoken_of(order_ids: Collection[int]) -> dict[int, tuple[str, list[Spoken]]]
     return result
 
 
-def _told_of(order_ids: Sequence[int]) -> tuple[dict[int, set[int]], dict[int, datetime]]:
-    """The events of the orders and of what is theirs: event -> its orders, event -> its time."""
+def _event_owners(order_ids: Sequence[int]) -> tuple[dict[int, set[int]], dict[int, datetime]]:
+    """Return {event id: order ids} and {event id: time} for the orders and their descendants."""
     owners = {order_id: {order_id} for order_id in order_ids}
-    whose: dict[int, set[int]] = defaultdict(set)
+    orders_by_event: dict[int, set[int]] = defaultdict(set)
     times: dict[int, datetime] = {}
-    with bulk.cursor() as cursor:
-        fresh = set(order_ids)
-        while fresh:
-            cursor.execute(CHILDREN, [sorted(fresh)])
-            fresh = set()
+    with bulk.server_bound_cursor() as cursor:
+        level = set(order_ids)
+        while level:
+            cursor.execute(CHILDREN, [sorted(level)])
+            level = set()
             for parent, child in cursor.fetchall():
-                known = owners.setdefault(child, set())
-                if not owners[parent] <= known:
-                    known |= owners[parent]
-                    fresh.add(child)
-        cursor.execute(TOLD, [sorted(owners)])
+                child_orders = owners.setdefault(child, set())
+                if not owners[parent] <= child_orders:
+                    child_orders |= owners[parent]
+                    level.add(child)
+        cursor.execute(EVENT_LINKS, [sorted(owners)])
         for object_id, event_id, occurred in cursor.fetchall():
-            whose[event_id] |= owners[object_id]
+            orders_by_event[event_id] |= owners[object_id]
             times[event_id] = occurred
-    return whose, times
+    return orders_by_event, times
 
 
-def _without(
-    event: CanonicalEvent, named: Mapping[int, int], refused: Collection[tuple[int, str, str, str]]
+def _without_rejected(
+    event: CanonicalEvent,
+    object_by_ref: Mapping[int, int],
+    rejected: Collection[tuple[int, str, str, str]],
 ) -> CanonicalEvent:
-    """The event without the numbers that a person told apart from the object it is about."""
+    """Return the event without the identifiers that a person split from its objects."""
 
-    def stays(place: int, i: Identifier) -> bool:
-        value = normalise(i.scheme, i.value)
-        return (named.get(place, 0), i.scheme.value, i.issuer, value) not in refused
+    def belongs(index: int, i: EventIdentifier) -> bool:
+        value = normalize(i.scheme, i.value)
+        return (object_by_ref.get(index, 0), i.scheme.value, i.issuer, value) not in rejected
 
     return replace(
         event,
         objects=tuple(
-            replace(ref, identifiers=tuple(i for i in ref.identifiers if stays(place, i)))
-            for place, ref in enumerate(event.objects)
+            replace(ref, identifiers=tuple(i for i in ref.identifiers if belongs(index, i)))
+            for index, ref in enumerate(event.objects)
         ),
     )
 
 
-def canonical_keys(names: Iterable[tuple[int, str, str, str, date | None]]) -> Mapping[int, str]:
-    """The key of each object, a pure function of its identifiers: `sales_order:erp:SO-1`.
+def canonical_keys(
+    identifiers: Iterable[tuple[int, str, str, str, date | None]],
+) -> Mapping[int, str]:
+    """Return the key of each object, a pure function of its identifiers: `sales_order:erp:SO-1`.
 
-    A later use of a number that was used before is told by the day it began:
+    The key of a reused number ends with the day on which that use began:
     `tracking::1Z9~2026-07-01`.
     """
     best: dict[int, tuple[int, str, str, str]] = {}
-    for object_id, scheme, issuer, value, since in names:
-        told = f"{value}~{since:%Y-%m-%d}" if since else value
-        candidate = (PREFERRED.get(Scheme(scheme), len(PREFERRED)), scheme, issuer, told)
+    for object_id, scheme, issuer, value, reused_from in identifiers:
+        dated_value = f"{value}~{reused_from:%Y-%m-%d}" if reused_from else value
+        candidate = (
+            SCHEME_PREFERENCE.get(IdentifierScheme(scheme), len(SCHEME_PREFERENCE)),
+            scheme,
+            issuer,
+            dated_value,
+        )
         if object_id not in best or candidate < best[object_id]:
             best[object_id] = candidate
-    return {object_id: ":".join(parts[1:]) for object_id, parts in best.items()}
+    return {object_id: ":".join(key[1:]) for object_id, key in best.items()}

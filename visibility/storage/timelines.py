@@ -1,27 +1,27 @@
-"""Orders folded from what is kept: their events, read with the master data they need."""
+"""Fold orders from their stored events and the master data that the events need."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from visibility.storage import dictionary as meanings
-from visibility.storage.events import spoken_of
-from visibility.timeline import Spoken, Timeline, fold
-from visibility.timeline.dictionary import NOTHING, Dictionary
+from visibility.storage.events import load_events
+from visibility.timeline import RecordedEvent, Timeline, fold
+from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
 
-def folded(
+def load_timelines(
     order_ids: Collection[int], *, as_of: datetime, known_at: datetime | None = None
 ) -> dict[int, Timeline]:
-    """The timeline of each order, by its object id."""
-    spoken = spoken_of(order_ids)
-    dictionary = dictionary_of(event for _, events in spoken.values() for event in events)
+    """Return the timeline of each order, by object id."""
+    events_by_order = load_events(order_ids)
+    dictionary = dictionary_for(event for _, events in events_by_order.values() for event in events)
     return {
         order_id: fold(events, key=key, as_of=as_of, known_at=known_at, dictionary=dictionary)
-        for order_id, (key, events) in spoken.items()
+        for order_id, (key, events) in events_by_order.items()
     }
 
 
-def dictionary_of(events: Iterable[Spoken]) -> Dictionary:
-    """What the words of these events mean: one statement, three where there is master data."""
-    known = meanings.state()
-    return meanings.dictionary_of(events, known) if known else NOTHING
+def dictionary_for(events: Iterable[RecordedEvent]) -> MasterDataDictionary:
+    """Load the dictionary for these events: 1 statement, or 3 if there is master data."""
+    scope = meanings.load_lookup_scope()
+    return meanings.load_dictionary(events, scope) if scope else EMPTY_DICTIONARY

@@ -1,23 +1,24 @@
-"""Moments, lengths, sums and amounts in templates, in the same words on every page."""
+"""Template filters that format times, durations, amounts, names and percentages."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from visibility import formatting
 
 register = template.Library()
-NONE = "\u2013"
+NO_VALUE = "\u2013"
 Number = Decimal | int | float
 
 
-class Ordered(Protocol):
-    """Whatever tells who ordered."""
+class HasCustomer(Protocol):
+    """Anything with the name and number of a customer."""
 
     customer_name: str
     customer_no: str
@@ -26,57 +27,73 @@ class Ordered(Protocol):
 @register.filter
 def ago(at: datetime | None, now: datetime) -> str:
     """`2 h 5 min ago`, `in 12 min`."""
-    return formatting.ago(at, now) if at else NONE
+    return formatting.format_relative_time(at, now) if at else NO_VALUE
 
 
 @register.filter
 def when(at: datetime | None, now: datetime) -> SafeString | str:
-    """`<time>2 h ago · Mon 3 Nov 14:03</time>`, in the organisation's zone."""
+    """`<time>2 h ago · Mon, Nov 3, 14:03</time>`, in the organization's time zone."""
     if at is None:
-        return NONE
+        return NO_VALUE
     return format_html(
         '<time datetime="{}">{} · {}</time>',
         at.isoformat(),
-        formatting.ago(at, now),
-        formatting.clock(at),
+        formatting.format_relative_time(at, now),
+        formatting.format_timestamp(at, settings.TIME_ZONE),
     )
+
+
+@register.filter
+def day(at: datetime) -> date:
+    """The day of a promise in the organization's zone; a bare date stays that date.
+
+    `|date` alone converts a bare date, which is stored as midnight UTC, to the day before in any
+    zone west of Greenwich.
+    """
+    return formatting.date_in_zone(at, settings.TIME_ZONE)
 
 
 @register.filter
 def duration(length: timedelta | None) -> str:
     """`2 d 4 h`."""
-    return NONE if length is None else formatting.span(length)
+    return NO_VALUE if length is None else formatting.format_duration(length)
 
 
 @register.filter
 def money(amount: Number | None, currency: str = "") -> str:
-    """`1,234.50 USD`; an amount without a known currency says so by having none."""
-    return NONE if amount is None else f"{Decimal(str(amount)):,.2f} {currency}".rstrip()
+    """`1,234.50 USD`; without a currency only the amount."""
+    return NO_VALUE if amount is None else f"{Decimal(str(amount)):,.2f} {currency}".rstrip()
 
 
 @register.filter
-def customer(order: Ordered, contacts: object) -> str:
-    """Who ordered: the name for those who may see contacts, for others the number."""
+def customer(order: HasCustomer, contacts: object) -> str:
+    """The customer's name if the user may see contacts, otherwise the customer number."""
     return (order.customer_name if contacts else "") or order.customer_no
 
 
 @register.filter
-def spaced(word: object) -> str:
-    """`picked_up` as `picked up`."""
-    return str(word or "").replace("_", " ")
+def channel_label(code: str) -> str:
+    """A sales channel as people read it; codes without a label are returned unchanged."""
+    return formatting.channel_label(code)
 
 
 @register.filter
-def named(titles: Mapping[str, str], slug: str) -> str:
-    """What a source is called."""
+def spaced(code: object) -> str:
+    """`picked_up` as `picked up`."""
+    return str(code or "").replace("_", " ")
+
+
+@register.filter
+def source_title(titles: Mapping[str, str], slug: str) -> str:
+    """The title of a source, or the slug if it is unknown."""
     return titles.get(slug, slug)
 
 
 @register.filter
 def quantity(amount: Number | None, unit: str = "") -> str:
-    """`1,200 EA`, `0.5 KG`: no zeros that say nothing."""
+    """`1,200 EA`, `0.5 KG`: without trailing zeros."""
     if amount is None:
-        return NONE
+        return NO_VALUE
     plain = f"{Decimal(str(amount)):,f}"
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
@@ -85,5 +102,5 @@ def quantity(amount: Number | None, unit: str = "") -> str:
 
 @register.filter
 def percent(share: Number | None) -> str:
-    """A share of one as `93.4 %`."""
-    return NONE if share is None else f"{Decimal(str(share)) * 100:.1f} %"
+    """A fraction between 0 and 1 as `93.4%`."""
+    return NO_VALUE if share is None else formatting.format_percent(Decimal(str(share)))

@@ -1,29 +1,36 @@
-"""Moments in templates: an absolute time in the attribute, a relative one that ticks."""
+"""Template tag for times that the browser keeps up to date (`relative-times.js`)."""
 
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from visibility.formatting import ago, clock, span
+from visibility.formatting import format_duration, format_relative_time, format_timestamp
 
 register = template.Library()
 
 
 @register.simple_tag
-def moment(at: datetime | None, now: datetime, form: str = "ago") -> SafeString | str:
-    """`<time>`: `2 h 5 min ago` (form "ago"), `2 h 5 min` ("span") or `Mon 3 Nov 14:03` ("clock").
+def moment(at: datetime | None, now: datetime, format_code: str = "ago") -> SafeString | str:
+    """A `<time>` element.
 
-    The first two tick in the browser (`moments.js`).
+    `format_code` is "ago" (`2 h 5 min ago`), "span" (`2 h 5 min`) or "clock" (`Mon, Nov 3,
+    14:03`). The browser updates the first two (`relative-times.js`).
     """
     if at is None:
         return "\N{EN DASH}"
-    words = {"ago": ago(at, now), "span": span(now - at), "clock": clock(at)}[form]
+    absolute = format_timestamp(at, settings.TIME_ZONE)
+    text = {
+        "ago": format_relative_time(at, now),
+        "span": format_duration(now - at),
+        "clock": absolute,
+    }[format_code]
     return format_html(
         '<time datetime="{}" title="{}" data-tick="{}">{}</time>',
         at.isoformat(),
-        clock(at),
-        form,
-        words,
+        absolute,
+        format_code,
+        text,
     )

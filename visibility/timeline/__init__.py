@@ -1,30 +1,30 @@
-"""What happened to an order, and when: plain Python over canonical events."""
+"""Compute the timeline of an order from its events, in plain Python."""
 
-from visibility.timeline.claims import Claim, Conflict, Line, Promise
+from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
 from visibility.timeline.fold import fold
 from visibility.timeline.model import (
-    Entry,
-    Milestone,
     MilestoneCode,
     Package,
-    Shipment,
-    Spoken,
+    RecordedEvent,
     Status,
     Timeline,
+    TimelineEntry,
+    TimelineMilestone,
+    TimelineShipment,
 )
 
 __all__ = [
     "Claim",
-    "Conflict",
-    "Entry",
-    "Line",
-    "Milestone",
     "MilestoneCode",
     "Package",
     "Promise",
-    "Shipment",
-    "Spoken",
+    "RecordedEvent",
     "Status",
     "Timeline",
+    "TimelineConflict",
+    "TimelineEntry",
+    "TimelineLine",
+    "TimelineMilestone",
+    "TimelineShipment",
     "fold",
 ]

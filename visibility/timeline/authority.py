@@ -1,76 +1,80 @@
-"""Who is believed about what: a table of roles by field, the time a word may take, the owner.
+"""Which roles are authoritative for each field, how long sources may differ, and who resolves it.
 
-The first tier that has said anything is authoritative. Warehouses of one tier add up (each ships
-its own part); of the other tiers the largest figure counts.
+The first tier with a reported value is authoritative. The figures of warehouses are added up,
+because each ships its own part; of any other tier the largest figure counts.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
-from visibility.timeline.enums import Field
+from visibility.timeline.enums import ComparedField
 
-Tier = frozenset[Role]
-WAREHOUSES: Tier = frozenset({Role.WMS, Role.THIRD_PARTY_LOGISTICS})
-FINANCE: Tier = frozenset({Role.FINANCE})
-CARRIERS: Tier = frozenset({Role.CARRIER})
-REST: tuple[Tier, ...] = (
-    frozenset({Role.ERP}),
-    frozenset({Role.SHOP}),
-    frozenset({Role.EDI}),
-    frozenset({Role.CRM}),
-    frozenset({Role.OTHER}),
+Tier = frozenset[SourceRole]
+WAREHOUSES: Tier = frozenset({SourceRole.WMS, SourceRole.THIRD_PARTY_LOGISTICS})
+FINANCE: Tier = frozenset({SourceRole.FINANCE})
+CARRIERS: Tier = frozenset({SourceRole.CARRIER})
+OTHER_TIERS: tuple[Tier, ...] = (
+    frozenset({SourceRole.ERP}),
+    frozenset({SourceRole.SHOP}),
+    frozenset({SourceRole.EDI}),
+    frozenset({SourceRole.CRM}),
+    frozenset({SourceRole.OTHER}),
     FINANCE,
     CARRIERS,
 )
-AUTHORITY: Mapping[Field, tuple[Tier, ...]] = {
-    Field.STATUS: (WAREHOUSES, *REST),
-    Field.PROMISED_AT: (*REST, WAREHOUSES),
-    Field.PRICE: (*REST, WAREHOUSES),
-    Field.ORDERED: (*REST, WAREHOUSES),
-    Field.CANCELLED: (*REST, WAREHOUSES),
-    Field.ALLOCATED: (WAREHOUSES, *REST),
-    Field.BACKORDERED: (WAREHOUSES, *REST),
-    Field.PICKED: (WAREHOUSES, *REST),
-    Field.PACKED: (WAREHOUSES, *REST),
-    Field.SHIPPED: (WAREHOUSES, *REST),
-    Field.DELIVERED: (CARRIERS, WAREHOUSES, *REST),
-    Field.INVOICED: (FINANCE, *REST, WAREHOUSES),
-    Field.CREDITED: (FINANCE, *REST, WAREHOUSES),
-    Field.RETURNED: (WAREHOUSES, *REST),
+AUTHORITY: Mapping[ComparedField, tuple[Tier, ...]] = {
+    ComparedField.STATUS: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.PROMISED_AT: (*OTHER_TIERS, WAREHOUSES),
+    ComparedField.PRICE: (*OTHER_TIERS, WAREHOUSES),
+    ComparedField.ORDERED: (*OTHER_TIERS, WAREHOUSES),
+    ComparedField.CANCELLED: (*OTHER_TIERS, WAREHOUSES),
+    ComparedField.ALLOCATED: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.BACKORDERED: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.PICKED: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.PACKED: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.SHIPPED: (WAREHOUSES, *OTHER_TIERS),
+    ComparedField.DELIVERED: (CARRIERS, WAREHOUSES, *OTHER_TIERS),
+    ComparedField.INVOICED: (FINANCE, *OTHER_TIERS, WAREHOUSES),
+    ComparedField.CREDITED: (FINANCE, *OTHER_TIERS, WAREHOUSES),
+    ComparedField.RETURNED: (WAREHOUSES, *OTHER_TIERS),
 }
-# How long two sources may differ before it is a contradiction: the time a word takes to arrive.
-GRACE: Mapping[Field, timedelta] = {
-    Field.STATUS: timedelta(hours=4),
-    Field.PROMISED_AT: timedelta(hours=4),
-    Field.PRICE: timedelta(hours=4),
-    Field.ORDERED: timedelta(hours=4),
-    Field.CANCELLED: timedelta(hours=4),
-    Field.SHIPPED: timedelta(hours=4),
-    Field.INVOICED: timedelta(hours=24),
+# How long two sources may differ before it is a conflict: messages take time to arrive.
+GRACE_PERIODS: Mapping[ComparedField, timedelta] = {
+    ComparedField.STATUS: timedelta(hours=4),
+    ComparedField.PROMISED_AT: timedelta(hours=4),
+    ComparedField.PRICE: timedelta(hours=4),
+    ComparedField.ORDERED: timedelta(hours=4),
+    ComparedField.CANCELLED: timedelta(hours=4),
+    ComparedField.SHIPPED: timedelta(hours=4),
+    ComparedField.INVOICED: timedelta(hours=24),
 }
-# The team that settles it.
-OWNER: Mapping[Field, str] = {
-    Field.STATUS: "Order desk",
-    Field.PROMISED_AT: "Customer service",
-    Field.PRICE: "Pricing",
-    Field.ORDERED: "Order desk",
-    Field.CANCELLED: "Order desk",
-    Field.SHIPPED: "Warehouse",
-    Field.INVOICED: "Finance",
+# The team that resolves a conflict.
+OWNING_TEAMS: Mapping[ComparedField, str] = {
+    ComparedField.STATUS: "Order desk",
+    ComparedField.PROMISED_AT: "Customer service",
+    ComparedField.PRICE: "Pricing",
+    ComparedField.ORDERED: "Order desk",
+    ComparedField.CANCELLED: "Order desk",
+    ComparedField.SHIPPED: "Warehouse",
+    ComparedField.INVOICED: "Finance",
 }
 
 
-def ranks(field: Field) -> dict[Role, int]:
-    """Each role's rank for a field: that of the first tier it stands in, 0 the highest."""
+def ranks(field: ComparedField) -> dict[SourceRole, int]:
+    """The rank of each role for a field: the index of its first tier, 0 is the highest."""
     tiers = reversed(list(enumerate(AUTHORITY[field])))
     return {role: rank for rank, tier in tiers for role in tier}
 
 
-RANKS: Mapping[Field, Mapping[Role, int]] = {field: ranks(field) for field in AUTHORITY}
-TIERS: Mapping[Measure, Mapping[Role, int]] = {m: RANKS[Field(m.value)] for m in Measure}
-# From the least to the most believed, for what describes the order as a whole.
-BELIEVED: tuple[Role, ...] = tuple(
-    role for tier in (WAREHOUSES, *reversed(REST)) for role in sorted(tier)
+RANKS: Mapping[ComparedField, Mapping[SourceRole, int]] = {
+    field: ranks(field) for field in AUTHORITY
+}
+MEASURE_RANKS: Mapping[Measure, Mapping[SourceRole, int]] = {
+    m: RANKS[ComparedField(m.value)] for m in Measure
+}
+# From the least to the most authoritative, for attributes of the order as a whole.
+ROLES_BY_AUTHORITY: tuple[SourceRole, ...] = tuple(
+    role for tier in (WAREHOUSES, *reversed(OTHER_TIERS)) for role in sorted(tier)
 )

@@ -1,46 +1,54 @@
-"""Cancellations: the customer's, or ours for want of stock; and what takes them back."""
+"""Cancellations by the customer or by the seller (short on stock), and what revokes them."""
 
 from collections.abc import Sequence
 
 from connectors.sdk.events import Attribute, EventType, Measure
 from visibility.timeline.authority import WAREHOUSES
-from visibility.timeline.model import Spoken
-from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.quantity_ledger import QuantityLedger
 
-# Words in a cancellation's reason that make it ours, whichever system typed it.
-SHORT_WORDS = ("stock", "inventory", "short", "discontinued", "unavailable", "backorder")
-WORK = frozenset({EventType.LINE_ALLOCATED, EventType.PICK_COMPLETED, EventType.PACK_COMPLETED})
-
-
-def for_stock(spoken: Spoken) -> bool:
-    """Whether an event says outright that stock is what is missing."""
-    reason = spoken.event.attributes.get(Attribute.REASON, "").lower()
-    short = spoken.event.type is EventType.LINE_SHORTED
-    return short or any(word in reason for word in SHORT_WORDS)
+# A cancellation with one of these in its reason is the seller's, whichever system reported it.
+SHORTAGE_TERMS = ("stock", "inventory", "short", "discontinued", "unavailable", "backorder")
+WAREHOUSE_WORK = frozenset(
+    {EventType.LINE_ALLOCATED, EventType.PICK_COMPLETED, EventType.PACK_COMPLETED}
+)
 
 
-def sellers(spoken: Spoken) -> bool:
-    """Whether a cancellation is the seller's: short, or said by a warehouse."""
-    return spoken.role in WAREHOUSES or for_stock(spoken)
+def is_shortage(recorded: RecordedEvent) -> bool:
+    """Whether an event names missing stock as its cause."""
+    reason = recorded.event.attributes.get(Attribute.REASON, "").lower()
+    is_short = recorded.event.type is EventType.LINE_SHORTED
+    return is_short or any(term in reason for term in SHORTAGE_TERMS)
 
 
-def standing(heard: Sequence[Spoken]) -> list[Spoken]:
-    """The cancellations of the whole order that hold."""
-    cancels = [s for s in heard if s.event.type is EventType.ORDER_CANCELLED]
-    if all(s.role in WAREHOUSES for s in cancels):
-        # A warehouse's cancellation holds until a warehouse works on the order again.
-        worked = [s.occurred_at for s in heard if s.event.type in WORK] if cancels else []
-        cancels = [s for s in cancels if not any(at > s.occurred_at for at in worked)]
-    return cancels
+def is_seller_cancellation(recorded: RecordedEvent) -> bool:
+    """Whether a cancellation is the seller's: for a shortage, or reported by a warehouse."""
+    return recorded.role in WAREHOUSES or is_shortage(recorded)
 
 
-def cancelled(heard: Sequence[Spoken], ledger: Ledger) -> bool:
-    """Whether nothing of the order is wanted any more."""
-    if any(s.event.type is EventType.ORDER_CANCELLED for s in heard):
-        return bool(standing(heard))
-    told = [
+def active_cancellations(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The cancellations of the whole order that are still in force."""
+    cancellations = [s for s in events if s.event.type is EventType.ORDER_CANCELLED]
+    if all(s.role in WAREHOUSES for s in cancellations):
+        # A warehouse's cancellation is in force until a warehouse works on the order again.
+        worked_at = (
+            [s.occurred_at for s in events if s.event.type in WAREHOUSE_WORK]
+            if cancellations
+            else []
+        )
+        cancellations = [
+            s for s in cancellations if not any(at > s.occurred_at for at in worked_at)
+        ]
+    return cancellations
+
+
+def is_cancelled(events: Sequence[RecordedEvent], ledger: QuantityLedger) -> bool:
+    """Whether nothing of the order is wanted anymore."""
+    if any(s.event.type is EventType.ORDER_CANCELLED for s in events):
+        return bool(active_cancellations(events))
+    keys = [
         key
         for key in ledger.main_lines()
-        if not ledger.aside(key) and ledger.value(key, Measure.ORDERED)
+        if not ledger.is_uncountable(key) and ledger.value(key, Measure.ORDERED)
     ]
-    return bool(told) and all(ledger.due(key) == 0 for key in told)
+    return bool(keys) and all(ledger.open_demand(key) == 0 for key in keys)

@@ -1,4 +1,4 @@
-"""The shape of what sources claim: of the order, of a line, against each other, and for when."""
+"""Values that sources report: claims, order lines, conflicts between sources, promise dates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,51 +6,52 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
-from visibility.timeline.enums import Field, LineFlag, LineState
+from visibility.timeline.enums import ComparedField, LineFlag, LineState
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one source says of the order as a whole.
+    """What one source reports about the order as a whole.
 
-    `stands`: `open`, `shipped`, `cancelled`, or empty where it does not say. `promised`: the date
-    it promises, as it wrote it.
+    `order_state`: `open`, `shipped`, `cancelled`, or empty if none of them. `promised`: its
+    promise date as written.
     """
 
     source: str
-    role: Role
-    word: str
+    role: SourceRole
+    status_text: str
     at: datetime
     quantities: Mapping[Measure, Decimal]
     last_received_at: datetime
-    stands: str = ""
+    order_state: str = ""
     promised: str = ""
 
 
-class Said(NamedTuple):
+class QuantityClaim(NamedTuple):
     """One source's claim about one field of a line.
 
-    `value` is in the line's unit, None where nobody knows how to convert; `own` in the `unit` the
-    source counts in. `counts`: the source is authoritative for the field.
+    `value` is in the line's unit, None if it cannot be converted; `reported_value` is in the
+    source's `unit`. `authoritative`: the source is authoritative for the field.
     """
 
     source: str
-    field: Field
+    field: ComparedField
     value: Decimal | None
-    own: Decimal
+    reported_value: Decimal
     unit: str
     at: datetime
-    counts: bool
+    authoritative: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One order line: the quantities that count, and each source's own.
+class TimelineLine:
+    """One order line: the authoritative quantities and the claims of each source.
 
-    `short`: how much of the cancelled quantity we cancelled for want of stock. `filled`: how much
-    of the shipped quantity left as which other article. `aside`: it can't be counted, see `flags`.
+    `short_cancelled`: the part of the cancelled quantity that the seller cancelled.
+    `substituted_by`: (SKU, quantity) of the substitutes or kit components that were shipped for
+    it. `uncountable`: the line cannot be counted, see `flags`.
     """
 
     key: str
@@ -59,61 +60,61 @@ class Line:
     unit: str
     price: Decimal | None
     quantities: Mapping[Measure, Decimal]
-    said: tuple[Said, ...]
+    claims: tuple[QuantityClaim, ...]
     state: LineState
     flags: tuple[LineFlag, ...] = ()
-    short: Decimal = Decimal(0)
-    filled: tuple[tuple[str, Decimal], ...] = ()
-    aside: bool = False
-    # Not on the authoritative source's order: shown, not counted.
-    extra: bool = False
+    short_cancelled: Decimal = Decimal(0)
+    substituted_by: tuple[tuple[str, Decimal], ...] = ()
+    uncountable: bool = False
+    # Missing from the order of the authoritative source: shown but not counted.
+    unexpected: bool = False
 
-    def get(self, measure: Measure) -> Decimal:
-        """The quantity that counts, 0 where nobody said."""
+    def quantity(self, measure: Measure) -> Decimal:
+        """The authoritative quantity, 0 if none was reported."""
         return self.quantities.get(measure, Decimal(0))
 
     @property
-    def due(self) -> Decimal:
-        """Ordered and not cancelled."""
-        return max(self.get(Measure.ORDERED) - self.get(Measure.CANCELLED), Decimal(0))
+    def open_quantity(self) -> Decimal:
+        """The quantity ordered and not cancelled."""
+        return max(self.quantity(Measure.ORDERED) - self.quantity(Measure.CANCELLED), Decimal(0))
 
     @property
-    def counted(self) -> bool:
-        """Whether it is one of the order's lines, and can be counted."""
-        return not self.extra and not self.aside
+    def is_counted(self) -> bool:
+        """Whether the line belongs to the order and can be counted."""
+        return not self.unexpected and not self.uncountable
 
     @property
-    def by_source(self) -> dict[str, dict[Field, Decimal]]:
-        """Each source's own figures, in its own unit."""
-        found: dict[str, dict[Field, Decimal]] = {}
-        for said in self.said:
-            if said.field is not Field.PRICE:
-                found.setdefault(said.source, {})[said.field] = said.own
-        return found
+    def by_source(self) -> dict[str, dict[ComparedField, Decimal]]:
+        """The figures of each source, in that source's unit."""
+        figures: dict[str, dict[ComparedField, Decimal]] = {}
+        for claim in self.claims:
+            if claim.field is not ComparedField.PRICE:
+                figures.setdefault(claim.source, {})[claim.field] = claim.reported_value
+        return figures
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """One side of a conflict: who claims what, since when, and whether it is authoritative."""
+class ConflictClaim:
+    """One side of a conflict."""
 
     source: str
-    role: Role
+    role: SourceRole
     value: str
     at: datetime
     authoritative: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class TimelineConflict:
     """Sources that contradict each other about a field; `line_key` is empty for the whole order.
 
-    `since`: when they began to differ; `opened_at`: when that had lasted longer than a word may
-    take to arrive. `money`: the difference times the price, None where that is not known.
+    `since`: when they began to differ. `opened_at`: when the grace period for late messages ended.
+    `money`: the difference times the price, None if the price is not known.
     """
 
-    field: Field
+    field: ComparedField
     line_key: str
-    claims: tuple[Contender, ...]
+    claims: tuple[ConflictClaim, ...]
     since: datetime
     opened_at: datetime
     money: Decimal | None
@@ -123,16 +124,16 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One word about when the goods are to arrive; a bare date is midnight UTC.
+    """One entry of the promise date history; a date without a time is midnight UTC.
 
-    `kind`: `requested` by the customer, the `first` promise, `moved`: a promise changed by `source`
-    from `old` to `date`.
+    `kind`: `requested` by the customer, the `first` promise, or `moved`: `source` changed the
+    promise from `old` to `date`.
     """
 
     kind: str
     source: str
-    role: Role
-    said_at: datetime
+    role: SourceRole
+    reported_at: datetime
     date: datetime
     old: datetime | None = None
     reason: str = ""

@@ -1,218 +1,246 @@
-"""Where sources contradict each other: since when, about how much money, and whose it is."""
+"""Track conflicts between sources: since when, how much money is at risk, and who owns them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, Measure, plain
-from visibility.timeline.authority import CARRIERS, GRACE, OWNER, RANKS, WAREHOUSES
-from visibility.timeline.claims import Conflict, Contender, Line
-from visibility.timeline.enums import Field
-from visibility.timeline.lines import rounded
-from visibility.timeline.model import Spoken
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.events import Attribute, Measure
+from visibility.timeline.authority import CARRIERS, GRACE_PERIODS, OWNING_TEAMS, RANKS, WAREHOUSES
+from visibility.timeline.claims import ConflictClaim, TimelineConflict, TimelineLine
+from visibility.timeline.enums import ComparedField
+from visibility.timeline.lines import round_quantity
+from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import Ledger
-from visibility.timeline.source_states import Stands
+from visibility.timeline.quantity_ledger import QuantityLedger
+from visibility.timeline.source_states import SourceStates
 
 COMPARED = {
-    Measure.ORDERED: Field.ORDERED,
-    Measure.CANCELLED: Field.CANCELLED,
-    Measure.SHIPPED: Field.SHIPPED,
-    Measure.INVOICED: Field.INVOICED,
+    Measure.ORDERED: ComparedField.ORDERED,
+    Measure.CANCELLED: ComparedField.CANCELLED,
+    Measure.SHIPPED: ComparedField.SHIPPED,
+    Measure.INVOICED: ComparedField.INVOICED,
 }
-WANTED = {Field.ORDERED: Measure.ORDERED, Field.CANCELLED: Measure.CANCELLED}
-# A warehouse is told its part of an order, and no prices.
-PARTIAL = WAREHOUSES | CARRIERS
-# Prices of one piece that differ by less are the same, rounded in another place.
+DEMAND_FIELDS = {ComparedField.ORDERED: Measure.ORDERED, ComparedField.CANCELLED: Measure.CANCELLED}
+# Warehouses and carriers know only their part of an order, and no prices.
+PARTIAL_VIEW = WAREHOUSES | CARRIERS
+# Unit prices that differ by less are equal: systems round at different steps.
 TOLERANCE = Decimal("0.005")
-Spot = tuple[Field, str]
+ConflictKey = tuple[ComparedField, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """What a source claims, in words, and whether it is authoritative."""
+class ConflictSide:
+    """A source's claim as text, and whether it is authoritative."""
 
     source: str
     at: datetime
-    word: str
+    text: str
     amount: Decimal = ZERO
-    counts: bool = False
+    authoritative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """The sides of a contradiction, and how far they are apart where that can be measured."""
+    """The sides of a contradiction; `gap` is their largest difference if it can be measured."""
 
-    sides: tuple[Side, ...]
+    sides: tuple[ConflictSide, ...]
     gap: Decimal | None = None
 
 
 @dataclass(slots=True)
-class Disputes:
-    """Listens while the ledger fills; remembers since when what differs."""
+class ConflictTracker:
+    """Remembers since when sources differ, event by event."""
 
-    ledger: Ledger
-    stands: Stands = field(default_factory=Stands)
-    since: dict[Spot, datetime] = field(default_factory=dict)
-    sides: dict[Spot, dict[str, Side]] = field(default_factory=dict)
+    ledger: QuantityLedger
+    source_states: SourceStates = field(default_factory=SourceStates)
+    since: dict[ConflictKey, datetime] = field(default_factory=dict)
+    sides: dict[ConflictKey, dict[str, ConflictSide]] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
 
-    def hear(self, spoken: Spoken, changed: Iterable[tuple[str, Measure]]) -> None:
-        """Compare again whatever an event may have changed."""
+    def apply(self, recorded: RecordedEvent, changed: Iterable[tuple[str, Measure]]) -> None:
+        """Compare the fields that an event may have changed."""
         touched = {(COMPARED[m], key) for key, m in changed if m in COMPARED}
-        touched |= {(name, key) for spot, key in touched if spot in WANTED for name in WANTED}
-        touched.update(self._prices(spoken))
-        touched.update(self._promise(spoken))
-        if self.stands.hear(spoken, self.ledger):
-            touched.add((Field.STATUS, ""))
-        for spot in touched:
-            if self._dispute(spot, spoken.occurred_at):
-                self.since.setdefault(spot, spoken.occurred_at)
+        touched |= {
+            (n, key) for name, key in touched if name in DEMAND_FIELDS for n in DEMAND_FIELDS
+        }
+        touched.update(self._record_prices(recorded))
+        touched.update(self._record_promise(recorded))
+        if self.source_states.apply(recorded, self.ledger):
+            touched.add((ComparedField.STATUS, ""))
+        for conflict_key in touched:
+            if self._find_dispute(conflict_key, recorded.occurred_at):
+                self.since.setdefault(conflict_key, recorded.occurred_at)
             else:
-                self.since.pop(spot, None)
+                self.since.pop(conflict_key, None)
 
     def conflicts(
-        self, lines: Mapping[str, Line], *, as_of: datetime, currency: str, over: bool
-    ) -> Iterator[Conflict]:
-        """What still differs; a date that was to be kept doesn't matter once it is `over`."""
+        self, lines: Mapping[str, TimelineLine], *, as_of: datetime, currency: str, over: bool
+    ) -> Iterator[TimelineConflict]:
+        """The conflicts at `as_of`. Promise dates do not conflict once the order is `over`."""
         for (name, key), since in sorted(self.since.items()):
-            dispute = self._dispute((name, key), as_of)
-            moot = name is Field.PROMISED_AT and over
-            if dispute is None or moot or (key and self.ledger.aside(key)):
+            dispute = self._find_dispute((name, key), as_of)
+            is_moot = name is ComparedField.PROMISED_AT and over
+            if dispute is None or is_moot or (key and self.ledger.is_uncountable(key)):
                 continue
-            yield Conflict(
+            yield TimelineConflict(
                 field=name,
                 line_key=key,
-                claims=tuple(self._contender(side) for side in dispute.sides),
+                claims=tuple(self._claim(side) for side in dispute.sides),
                 since=since,
-                opened_at=since + GRACE[name],
-                money=_money(name, key, dispute.gap, lines),
+                opened_at=since + GRACE_PERIODS[name],
+                money=_money_at_stake(name, key, dispute.gap, lines),
                 currency=currency,
-                owner=OWNER[name],
+                owner=OWNING_TEAMS[name],
             )
 
-    def _contender(self, side: Side) -> Contender:
-        role = self.ledger.reading.roles[side.source]
-        return Contender(side.source, role, side.word, side.at, side.counts)
+    def _claim(self, side: ConflictSide) -> ConflictClaim:
+        role = self.ledger.interpretation.roles[side.source]
+        return ConflictClaim(side.source, role, side.text, side.at, side.authoritative)
 
-    def _prices(self, spoken: Spoken) -> Iterator[Spot]:
-        currency = spoken.event.attributes.get(Attribute.CURRENCY, "").strip().upper()
-        if currency and currency != self.currencies.get(spoken.source):
-            self.currencies[spoken.source] = currency
-            yield from [spot for spot in self.sides if spot[0] is Field.PRICE]
-        if spoken.role in PARTIAL:
+    def _record_prices(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
+        currency = recorded.event.attributes.get(Attribute.CURRENCY, "").strip().upper()
+        if currency and currency != self.currencies.get(recorded.source):
+            self.currencies[recorded.source] = currency
+            yield from [spot for spot in self.sides if spot[0] is ComparedField.PRICE]
+        if recorded.role in PARTIAL_VIEW:
             return
-        for told in self.ledger.reading.lines(spoken):
-            if told.price is None or told.times is None:
+        for line in self.ledger.interpretation.lines(recorded):
+            if line.price is None or line.unit_factor is None:
                 continue
-            price = told.price if told.times == 1 else rounded(told.price)
-            sides = self.sides.setdefault((Field.PRICE, told.key), {})
-            old = sides.get(spoken.source)
-            sides[spoken.source] = Side(spoken.source, spoken.occurred_at, plain(price), price)
+            price = line.price if line.unit_factor == 1 else round_quantity(line.price)
+            sides = self.sides.setdefault((ComparedField.PRICE, line.key), {})
+            old = sides.get(recorded.source)
+            sides[recorded.source] = ConflictSide(
+                recorded.source, recorded.occurred_at, format_decimal(price), price
+            )
             if old is None or old.amount != price:
-                yield Field.PRICE, told.key
+                yield ComparedField.PRICE, line.key
 
-    def _promise(self, spoken: Spoken) -> Iterator[Spot]:
-        """Days are compared, as they were written."""
-        text = spoken.event.attributes.get(Attribute.PROMISED_AT, "")
-        if text and spoken.role not in CARRIERS:
-            side = Side(spoken.source, spoken.occurred_at, text[:10])
-            self.sides.setdefault((Field.PROMISED_AT, ""), {})[spoken.source] = side
-            yield Field.PROMISED_AT, ""
+    def _record_promise(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
+        """Compare the dates as written, without their times."""
+        text = recorded.event.attributes.get(Attribute.PROMISED_AT, "")
+        if text and recorded.role not in CARRIERS:
+            side = ConflictSide(recorded.source, recorded.occurred_at, text[:10])
+            self.sides.setdefault((ComparedField.PROMISED_AT, ""), {})[recorded.source] = side
+            yield ComparedField.PROMISED_AT, ""
 
-    def _dispute(self, spot: Spot, at: datetime) -> Dispute | None:
-        name, key = spot
-        if name is Field.STATUS:
-            return self._ranked(name, [Side(s, at_, w) for s, w, at_ in self.stands.differing()])
-        if name is Field.PROMISED_AT:
-            sides = self.sides[spot].values()
-            return self._ranked(name, sides) if len({side.word for side in sides}) > 1 else None
-        if name is Field.PRICE:
-            return self._priced(key)
-        if name in WANTED:
-            return self._wanted(key, name)
-        return self._moved(key, Measure(name.value), at)
+    def _find_dispute(self, conflict_key: ConflictKey, at: datetime) -> Dispute | None:
+        name, key = conflict_key
+        if name is ComparedField.STATUS:
+            return self._build_ranked_dispute(
+                name, [ConflictSide(s, at_, w) for s, w, at_ in self.source_states.contradictions()]
+            )
+        if name is ComparedField.PROMISED_AT:
+            sides = self.sides[conflict_key].values()
+            return (
+                self._build_ranked_dispute(name, sides)
+                if len({side.text for side in sides}) > 1
+                else None
+            )
+        if name is ComparedField.PRICE:
+            return self._compare_price(key)
+        if name in DEMAND_FIELDS:
+            return self._compare_demand(key, name)
+        return self._compare_progress(key, Measure(name.value), at)
 
-    def _ranked(
-        self, name: Field, sides: Iterable[Side], gap: Decimal | None = None
+    def _build_ranked_dispute(
+        self, name: ComparedField, sides: Iterable[ConflictSide], gap: Decimal | None = None
     ) -> Dispute | None:
-        """The authoritative side first."""
-        ranks, roles = RANKS[name], self.ledger.reading.roles
-        found = sorted(sides, key=lambda side: (ranks[roles[side.source]], side.source))
-        if len(found) < 2:
+        """The sides by authority; the first one counts."""
+        ranks, roles = RANKS[name], self.ledger.interpretation.roles
+        ranked = sorted(sides, key=lambda side: (ranks[roles[side.source]], side.source))
+        if len(ranked) < 2:
             return None
-        first = found[0]
-        top = Side(first.source, first.at, first.word, first.amount, counts=True)
-        return Dispute((top, *found[1:]), gap)
+        first = ranked[0]
+        top = ConflictSide(first.source, first.at, first.text, first.amount, authoritative=True)
+        return Dispute((top, *ranked[1:]), gap)
 
-    def _priced(self, key: str) -> Dispute | None:
-        found = self._ranked(Field.PRICE, self.sides[(Field.PRICE, key)].values())
-        if found is None:
+    def _compare_price(self, key: str) -> Dispute | None:
+        ranked = self._build_ranked_dispute(
+            ComparedField.PRICE, self.sides[(ComparedField.PRICE, key)].values()
+        )
+        if ranked is None:
             return None
-        truth, *others = found.sides
-        currency = self.currencies.get(truth.source, "")
-        same = [s for s in others if self.currencies.get(s.source, currency) in ("", currency)]
-        far = [s for s in same if abs(s.amount - truth.amount) >= TOLERANCE]
-        if not far:
+        top, *others = ranked.sides
+        currency = self.currencies.get(top.source, "")
+        comparable = [
+            s for s in others if self.currencies.get(s.source, currency) in ("", currency)
+        ]
+        different = [s for s in comparable if abs(s.amount - top.amount) >= TOLERANCE]
+        if not different:
             return None
-        return Dispute((truth, *far), max(abs(s.amount - truth.amount) for s in far))
+        return Dispute((top, *different), max(abs(s.amount - top.amount) for s in different))
 
-    def _wanted(self, key: str, name: Field) -> Dispute | None:
-        """Ordered and cancelled are compared together: 5 less 2 taken back is 3."""
-        ledger, roles = self.ledger, self.ledger.reading.roles
+    def _compare_demand(self, key: str, name: ComparedField) -> Dispute | None:
+        """Compare ordered less cancelled: 5 ordered with 2 cancelled equals 3 ordered."""
+        ledger, roles = self.ledger, self.ledger.interpretation.roles
         cell = ledger.columns[Measure.ORDERED].get(key)
-        known = [s for s in cell.figures if roles[s] not in PARTIAL] if cell else []
-        if cell is None or len(known) < 2:
+        sources = [s for s in cell.figures if roles[s] not in PARTIAL_VIEW] if cell else []
+        if cell is None or len(sources) < 2:
             return None
-        gone = {s: ledger.of_source(s, key, Measure.CANCELLED) or ZERO for s in known}
-        nets = {max(cell.figures[s] - gone[s], ZERO) for s in known}
-        differ_in_ordered = len({cell.figures[s] for s in known}) > 1
-        if len(nets) < 2 or differ_in_ordered is not (name is Field.ORDERED):
+        cancelled = {s: ledger.source_quantity(s, key, Measure.CANCELLED) or ZERO for s in sources}
+        nets = {max(cell.figures[s] - cancelled[s], ZERO) for s in sources}
+        differ_in_ordered = len({cell.figures[s] for s in sources}) > 1
+        if len(nets) < 2 or differ_in_ordered is not (name is ComparedField.ORDERED):
             return None
         sides = [
-            self._side(key, s, cell.told[s], cell.figures[s] if name is Field.ORDERED else gone[s])
-            for s in known
+            self._side(
+                key,
+                s,
+                cell.reported_at[s],
+                cell.figures[s] if name is ComparedField.ORDERED else cancelled[s],
+            )
+            for s in sources
         ]
-        return self._ranked(name, sides, self._shown(key, max(nets) - min(nets)))
+        return self._build_ranked_dispute(
+            name, sides, self._convert_to_line_unit(key, max(nets) - min(nets))
+        )
 
-    def _moved(self, key: str, measure: Measure, at: datetime) -> Dispute | None:
-        """The sum of those whose figure counts, against each of the others."""
+    def _compare_progress(self, key: str, measure: Measure, at: datetime) -> Dispute | None:
+        """Compare the sum of the authoritative sources with each other source."""
         ledger = self.ledger
         cell = ledger.columns[measure].get(key)
         if cell is None or len(cell.figures) < 2:
             return None
-        counting = ledger.counting(key, measure)
-        truth = ledger.got(key, measure, at) or ZERO
-        others = sorted(s for s, q in cell.figures.items() if s not in counting and q != truth)
+        counting = ledger.authoritative_sources(key, measure)
+        total = ledger.quantity_reached(key, measure, at) or ZERO
+        others = sorted(s for s, q in cell.figures.items() if s not in counting and q != total)
         if not others:
             return None
-        believed = [
-            self._side(key, s, cell.told[s], cell.figures[s], counts=True) for s in counting
+        authoritative = [
+            self._side(key, s, cell.reported_at[s], cell.figures[s], counts=True) for s in counting
         ]
-        sides = [self._side(key, s, cell.told[s], cell.figures[s]) for s in others]
-        gap = max(abs(cell.figures[s] - truth) for s in others)
-        return Dispute((*believed, *sides), self._shown(key, gap))
+        sides = [self._side(key, s, cell.reported_at[s], cell.figures[s]) for s in others]
+        gap = max(abs(cell.figures[s] - total) for s in others)
+        return Dispute((*authoritative, *sides), self._convert_to_line_unit(key, gap))
 
-    def _shown(self, key: str, amount: Decimal) -> Decimal:
-        scale = self.ledger.reading.goods[key].scale
-        return amount if scale == 1 else rounded(amount / scale)
+    def _convert_to_line_unit(self, key: str, amount: Decimal) -> Decimal:
+        scale = self.ledger.interpretation.items[key].scale
+        return amount if scale == 1 else round_quantity(amount / scale)
 
     def _side(
         self, key: str, source: str, at: datetime, amount: Decimal, *, counts: bool = False
-    ) -> Side:
-        shown = self._shown(key, amount)
-        return Side(source, at, plain(shown), shown, counts)
+    ) -> ConflictSide:
+        shown = self._convert_to_line_unit(key, amount)
+        return ConflictSide(source, at, format_decimal(shown), shown, counts)
 
 
-def _money(name: Field, key: str, gap: Decimal | None, lines: Mapping[str, Line]) -> Decimal | None:
-    """The difference times the price; of a status, what is wanted at its price."""
-    if name is Field.STATUS:
-        known = [line for line in lines.values() if line.counted and line.price is not None]
-        return sum((line.due * (line.price or ZERO) for line in known), ZERO) if known else None
+def _money_at_stake(
+    name: ComparedField, key: str, gap: Decimal | None, lines: Mapping[str, TimelineLine]
+) -> Decimal | None:
+    """The difference times the price; for a status, the value of the open order."""
+    if name is ComparedField.STATUS:
+        priced = [line for line in lines.values() if line.is_counted and line.price is not None]
+        return (
+            sum((line.open_quantity * (line.price or ZERO) for line in priced), ZERO)
+            if priced
+            else None
+        )
     line = lines.get(key)
     if line is None or gap is None:
         return None
-    if name is Field.PRICE:
-        return gap * line.due
+    if name is ComparedField.PRICE:
+        return gap * line.open_quantity
     return gap * line.price if line.price is not None else None

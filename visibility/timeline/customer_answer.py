@@ -1,24 +1,23 @@
-"""The answer for a customer: no system's name, no reason of ours, no price."""
+"""The answer for a customer, without system names, internal reasons and prices."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from connectors.sdk.events import Attribute, Measure
-from visibility.timeline.days import count, day_of, said
-from visibility.timeline.model import MilestoneCode, Status, Timeline, moment
+from visibility.formatting import format_date_in_zone, pluralize
+from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
 
-PREPARED = "Your order is being prepared"
-TITLES = {
+BEING_PREPARED = "Your order is being prepared"
+CUSTOMER_LABELS = {
     Status.UNKNOWN: "We are looking into your order",
     Status.RECEIVED: "We have received your order",
     Status.ACCEPTED: "We have accepted your order",
     Status.REJECTED: "We could not accept your order",
-    Status.HELD: "Your order is being checked",
-    Status.RELEASED: PREPARED,
-    Status.ALLOCATED: PREPARED,
+    Status.ON_HOLD: "Your order is being checked",
+    Status.RELEASED: BEING_PREPARED,
+    Status.ALLOCATED: BEING_PREPARED,
     Status.BACKORDERED: "Your order is waiting for stock",
-    Status.PICKED: PREPARED,
-    Status.PACKED: PREPARED,
+    Status.PICKED: BEING_PREPARED,
+    Status.PACKED: BEING_PREPARED,
     Status.PARTIALLY_SHIPPED: "Part of your order has been shipped",
     Status.SHIPPED: "Your order has been shipped",
     Status.PARTIALLY_DELIVERED: "Part of your order has been delivered",
@@ -28,50 +27,56 @@ TITLES = {
     Status.CREDITED: "Your return has been credited",
     Status.CANCELLED: "Your order has been cancelled",
 }
-ON_THE_WAY = frozenset({Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED})
-ENDED = frozenset({Status.CANCELLED, Status.REJECTED, Status.RETURNED, Status.CREDITED})
+SHIPPING_STATUSES = frozenset(
+    {Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED}
+)
+ENDED_STATUSES = frozenset({Status.CANCELLED, Status.REJECTED, Status.RETURNED, Status.CREDITED})
 
 
-def for_customer(timeline: Timeline, *, waiting: Sequence[str], late: int, info: ZoneInfo) -> str:
-    """`waiting`: the clauses about stock and cancellations; `late`: days."""
-    parts = ["; ".join([_opening(timeline, info), *waiting])]
-    promised = moment(timeline.attributes.get(Attribute.PROMISED_AT))
-    if promised and timeline.status not in ENDED:
-        done = timeline.completed(MilestoneCode.DELIVERED)
-        verb = "was promised" if done or late else "is promised"
-        behind = f", {count(late, 'day')} late" if late else ""
-        parts.append(f"Delivery {verb} for {said(day_of(promised, info))}{behind}")
-    parcels = [
+def customer_answer(
+    timeline: Timeline, *, shortages: Sequence[str], days_late: int, zone: str
+) -> str:
+    """The answer as text. `shortages`: the clauses about back-orders and cancellations."""
+    sentences = ["; ".join([_status_sentence(timeline, zone), *shortages])]
+    promised = parse_timestamp(timeline.attributes.get(Attribute.PROMISED_AT))
+    if promised and timeline.status not in ENDED_STATUSES:
+        is_past = days_late or timeline.completed_at(MilestoneCode.DELIVERED)
+        verb = "was promised" if is_past else "is promised"
+        late = f", {pluralize(days_late, 'day')} late" if days_late else ""
+        sentences.append(f"Delivery {verb} for {format_date_in_zone(promised, zone)}{late}")
+    packages = [
         f"{shipment.carrier} {package.tracking}".strip()
         for shipment in timeline.shipments
         if not shipment.voided_at
         for package in shipment.packages
         if package.tracking
     ]
-    if parcels and timeline.status not in ENDED:
-        parts.append(f"Tracking: {', '.join(dict.fromkeys(parcels))}")
-    number = _number(timeline)
-    return (f"Order {number}: " if number else "") + ". ".join(parts) + "."
+    if packages and timeline.status not in ENDED_STATUSES:
+        sentences.append(f"Tracking: {', '.join(dict.fromkeys(packages))}")
+    number = _order_number_for_customer(timeline)
+    return (f"Order {number}: " if number else "") + ". ".join(sentences) + "."
 
 
-def _opening(timeline: Timeline, info: ZoneInfo) -> str:
-    title = TITLES[timeline.status]
-    lines = [line for line in timeline.lines if line.counted and line.due]
-    if timeline.status in ON_THE_WAY and lines:
-        gone = sum(line.get(Measure.SHIPPED) >= line.due for line in lines)
-        title += f": {gone} of {count(len(lines), 'line')}"
-        sent = [s.shipped_at for s in timeline.shipments if s.shipped_at and not s.voided_at]
-        return title + (f", last on {said(day_of(max(sent), info))}" if sent else "")
-    done = timeline.completed(MilestoneCode.DELIVERED)
-    if done and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
-        return f"{title} on {said(day_of(done, info))}"
+def _status_sentence(timeline: Timeline, zone: str) -> str:
+    title = CUSTOMER_LABELS[timeline.status]
+    lines = [line for line in timeline.lines if line.is_counted and line.open_quantity]
+    if timeline.status in SHIPPING_STATUSES and lines:
+        complete = sum(line.quantity(Measure.SHIPPED) >= line.open_quantity for line in lines)
+        title += f": {complete} of {pluralize(len(lines), 'line')}"
+        dates = [s.shipped_at for s in timeline.shipments if s.shipped_at and not s.voided_at]
+        if not dates:
+            return title
+        return f"{title}, most recently on {format_date_in_zone(max(dates), zone)}"
+    delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
+    if delivered_at and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
+        return f"Your order was delivered on {format_date_in_zone(delivered_at, zone)}"
     return title
 
 
-def _number(timeline: Timeline) -> str:
-    """The customer's own number, else the one on their papers."""
+def _order_number_for_customer(timeline: Timeline) -> str:
+    """The customer's PO number, or else the number on their order confirmation."""
     for scheme in ("customer_po", "web_order", "sales_order", "order_number"):
-        found = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
-        if found:
-            return found[0]
+        numbers = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
+        if numbers:
+            return numbers[0]
     return ""

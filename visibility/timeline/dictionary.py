@@ -1,8 +1,8 @@
-"""What other systems' words mean here: articles, units, places, customers. Plain values, no rows.
+"""Translate external terms: items, units, locations, customers and statuses. Plain values, no rows.
 
-A fold asks it while it reads what was said; an empty dictionary takes every word at face value.
-Answers depend on the source, the word and the moment it was said (`at`), so that a change of the
-master data with a later validity does not rewrite what came before.
+The fold uses it to interpret events. An empty dictionary takes every term as it is. A translation
+depends on the source, the term and the time of the event (`at`), so that master data which becomes
+valid later does not change earlier events.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
-    """One item as we know it.
+class ItemDefinition:
+    """An item of the master data.
 
-    `unit` is the base unit its quantities are counted in; `factors` says how many base units are in
-    one of another unit, exactly (`{"BX": Fraction(1000)}`); `components` of a kit with how many of
-    each go into one kit: demand is counted at the parent.
+    `unit` is the base unit of its quantities. `factors`: base units in one of another unit, exact
+    (`{"BX": Fraction(1000)}`). `components` of a kit with the quantity of each in one kit; demand
+    is counted for the kit.
     """
 
     number: str
@@ -27,75 +27,76 @@ class Article:
     components: Mapping[str, Fraction] = field(default_factory=dict)
 
     def factor(self, unit: str) -> Fraction | None:
-        """Base units in one `unit`; None where nobody said: nothing is guessed."""
+        """Base units in one `unit`, None if unknown."""
         if not unit or unit == self.unit:
             return Fraction(1)
         return self.factors.get(unit)
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What one word of one source means within [valid_from, valid_to); open where None."""
+class MappingVersion:
+    """The canonical term for an external one within [valid_from, valid_to); None is unbounded."""
 
-    ours: str
+    canonical: str
     valid_from: datetime | None = None
     valid_to: datetime | None = None
 
-    def holds(self, at: datetime) -> bool:
-        """Whether it is valid at a moment."""
-        after = self.valid_from is None or self.valid_from <= at
-        return after and (self.valid_to is None or at < self.valid_to)
+    def is_valid(self, at: datetime) -> bool:
+        """Whether the version is valid at a moment."""
+        has_begun = self.valid_from is None or self.valid_from <= at
+        return has_begun and (self.valid_to is None or at < self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
-    """An item as it is within [valid_from, valid_to); open where None."""
+class ItemVersion:
+    """A version of an item within [valid_from, valid_to); None is unbounded."""
 
-    article: Article
+    item: ItemDefinition
     valid_from: datetime | None = None
     valid_to: datetime | None = None
 
-    def holds(self, at: datetime) -> bool:
-        """Whether it is valid at a moment."""
-        after = self.valid_from is None or self.valid_from <= at
-        return after and (self.valid_to is None or at < self.valid_to)
+    def is_valid(self, at: datetime) -> bool:
+        """Whether the version is valid at a moment."""
+        has_begun = self.valid_from is None or self.valid_from <= at
+        return has_begun and (self.valid_to is None or at < self.valid_to)
 
 
-# (table, source, their word as the source writes it) -> its meanings over time
-Words = Mapping[tuple[str, str, str], Sequence[Meaning]]
+# (table, source, external term as written) -> its canonical terms over time
+Mappings = Mapping[tuple[str, str, str], Sequence[MappingVersion]]
 
 
 @dataclass(frozen=True, slots=True)
-class Dictionary:
+class MasterDataDictionary:
     """The part of the master data that the events of some orders need.
 
-    `governed` holds (table, source) pairs whose words must all be mapped: there an unknown word is
-    set aside and listed, elsewhere it is taken as it is. Tables: `item`, `unit`, `location`,
-    `customer`, `status`. `articles` holds the newest edition of each item, `editions` all of
-    those that changed over time.
+    `governed`: (table, source) pairs whose terms must all be mapped. There an unknown term is
+    uncountable and listed as unmapped; elsewhere it is used as it is. Tables: `item`, `unit`,
+    `location`, `customer`, `status`. `items` has the latest version of each item, `item_versions`
+    all versions of the items that changed over time.
     """
 
-    words: Words = field(default_factory=dict)
-    articles: Mapping[str, Article] = field(default_factory=dict)
+    mappings: Mappings = field(default_factory=dict)
+    items: Mapping[str, ItemDefinition] = field(default_factory=dict)
     governed: frozenset[tuple[str, str]] = frozenset()
-    editions: Mapping[str, Sequence[Edition]] = field(default_factory=dict)
+    item_versions: Mapping[str, Sequence[ItemVersion]] = field(default_factory=dict)
 
-    def ours(self, table: str, source: str, word: str, *, at: datetime) -> str | None:
-        """Our word for theirs; the word itself where nothing governs it; None where it is unknown.
+    def canonical_term(self, table: str, source: str, term: str, *, at: datetime) -> str | None:
+        """The canonical term for an external one.
 
-        A mapping of one source wins over one for every source (source `""`).
+        Without a mapping: the term itself, or None if the table is governed for the source. A
+        mapping of one source takes precedence over one for all sources (source `""`).
         """
-        for who in (source, ""):
-            for meaning in self.words.get((table, who, word), ()):
-                if meaning.holds(at):
-                    return meaning.ours
-        return None if word and (table, source) in self.governed else word
+        for scope in (source, ""):
+            for version in self.mappings.get((table, scope, term), ()):
+                if version.is_valid(at):
+                    return version.canonical
+        return None if term and (table, source) in self.governed else term
 
-    def article(self, number: str, *, at: datetime | None = None) -> Article | None:
-        """The item of this number of ours, as it was at a moment; without one, its newest."""
-        if at is not None and number in self.editions:
-            return next((e.article for e in self.editions[number] if e.holds(at)), None)
-        return self.articles.get(number)
+    def item(self, number: str, *, at: datetime | None = None) -> ItemDefinition | None:
+        """The version of the item at a moment; without a moment the latest one."""
+        if at is not None and number in self.item_versions:
+            return next((e.item for e in self.item_versions[number] if e.is_valid(at)), None)
+        return self.items.get(number)
 
 
-NOTHING = Dictionary()
+EMPTY_DICTIONARY = MasterDataDictionary()

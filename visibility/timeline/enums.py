@@ -1,13 +1,13 @@
-"""Words for what follows from events: states of orders and of lines, fields that are compared."""
+"""Enumerations of derived values: order states, line states, line flags, compared fields."""
 
 from enum import StrEnum
 
 
-class State(StrEnum):
-    """What customer service says of an order; several may hold at once."""
+class OrderState(StrEnum):
+    """A state of an order as customer service describes it; an order can be in several."""
 
     CREDIT_REVIEW = "credit_review"
-    HELD = "held"
+    ON_HOLD = "on_hold"
     RELEASED = "released"
     ALLOCATED = "allocated"
     PARTIALLY_ALLOCATED = "partially_allocated"
@@ -24,17 +24,17 @@ class State(StrEnum):
     PARTIALLY_CREDITED = "partially_credited"
     CREDITED = "credited"
     CANCELLED = "cancelled"
-    SHORT_CANCELLED = "short_cancelled"  # by us, for want of stock
+    SHORT_CANCELLED = "short_cancelled"  # by the seller, short on stock
     SUBSTITUTED = "substituted"
-    CONTRADICTION = "contradiction"  # cancelled, and shipped all the same
-    CONFLICT = "conflict"  # two sources' claims differ for longer than they may
+    CONTRADICTION = "contradiction"  # cancelled but shipped anyway
+    CONFLICT = "conflict"  # sources differ for longer than the grace period
 
 
 class LineState(StrEnum):
-    """Where one line stands, by its quantities."""
+    """The state of a line, derived from its quantities."""
 
-    UNKNOWN = "unknown"  # nobody has said how much was ordered
-    ASIDE = "aside"  # it can't be counted: see its flags
+    UNKNOWN = "unknown"  # no ordered quantity was reported
+    UNCOUNTABLE = "uncountable"  # it cannot be counted, see its flags
     ORDERED = "ordered"
     BACKORDERED = "backordered"
     ALLOCATED = "allocated"
@@ -49,21 +49,21 @@ class LineState(StrEnum):
 
 
 class LineFlag(StrEnum):
-    """What is unusual about a line."""
+    """Something unusual about a line."""
 
-    UNIT = "unit"  # told in units that nobody has related to each other
-    UNKNOWN_SKU = "unknown_sku"  # the source's word for the article is not mapped
+    UNIT = "unit"  # reported in units without a conversion factor
+    UNKNOWN_SKU = "unknown_sku"  # the source's item number is not mapped
     OVERSHIP = "overship"
-    CONTRADICTION = "contradiction"  # more left than is still wanted
+    CONTRADICTION = "contradiction"  # more was shipped than is still wanted
     SHORT_CANCELLED = "short_cancelled"
-    SUBSTITUTED = "substituted"  # another article was sent in its place
+    SUBSTITUTED = "substituted"  # another item was shipped in its place
     SUBSTITUTE = "substitute"
     KIT = "kit"
     COMPONENT = "component"
 
 
-class Field(StrEnum):
-    """What sources make claims about."""
+class ComparedField(StrEnum):
+    """A field that sources make claims about."""
 
     STATUS = "status"
     PROMISED_AT = "promised_at"

@@ -1,102 +1,118 @@
-"""fold(events) -> Timeline: depends on the set of events alone, never on the order of arrival."""
+"""Compute a timeline. It depends only on the set of events, never on their order of arrival."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from connectors.sdk.events import Attribute
-from visibility.timeline import effective as told
 from visibility.timeline import milestones as steps
-from visibility.timeline import promises, status
-from visibility.timeline.cancellations import sellers
-from visibility.timeline.claims import Conflict
-from visibility.timeline.conflicts import Disputes
-from visibility.timeline.dictionary import NOTHING, Dictionary
-from visibility.timeline.interpretation import READ, Reading, mapped, meaning, of_others
-from visibility.timeline.lines import Lines
-from visibility.timeline.model import MilestoneCode, Spoken, Status, Timeline
-from visibility.timeline.quantity_ledger import Ledger
-from visibility.timeline.shipments import ABOUT_SHIPMENTS, Parcels
+from visibility.timeline import promises, reported_facts, status
+from visibility.timeline.cancellations import is_seller_cancellation
+from visibility.timeline.claims import TimelineConflict
+from visibility.timeline.conflicts import ConflictTracker
+from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
+from visibility.timeline.effective import split_superseded_events
+from visibility.timeline.interpretation import (
+    CACHE_KEY,
+    Interpretation,
+    apply_status_mapping,
+    belongs_to_other_orders,
+    translate,
+)
+from visibility.timeline.lines import LineBuilder
+from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
+from visibility.timeline.quantity_ledger import QuantityLedger
+from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
 
 
 def fold(
-    events: Iterable[Spoken],
+    events: Iterable[RecordedEvent],
     *,
     key: str,
     as_of: datetime,
     known_at: datetime | None = None,
-    dictionary: Dictionary = NOTHING,
+    dictionary: MasterDataDictionary = EMPTY_DICTIONARY,
 ) -> Timeline:
-    """The timeline of one order from everything said of it.
+    """Compute the timeline of one order from its events.
 
-    `as_of`: events that occurred later have no effect yet. `known_at`: only what had been received
-    by then, the picture somebody saw at that moment. `dictionary`: what the sources' words mean.
+    `as_of`: events that occurred later have no effect. `known_at`: ignore events received later, to
+    show what was known then. `dictionary`: translates the terms of the sources.
     """
-    known = [s for s in events if (known_at is None or s.received_at <= known_at) and _concerns(s)]
-    effective, superseded = told.effective([s for s in known if s.occurred_at <= as_of])
-    read = [mapped(s, dictionary) for s in effective]
-    heard = [meaning(s, dictionary) for s in read]
-    parcels = Parcels(heard)
-    shipments = parcels.shipments()
-    reading = Reading(heard, dictionary)
-    ledger = Ledger(reading, steps.arrivals(heard, parcels, shipments))
-    walked, disputes, lines = steps.Steps(ledger), Disputes(ledger), Lines(ledger, as_of)
-    for spoken in heard:
-        changed = ledger.hear(spoken, ours=sellers(spoken))
-        walked.hear(spoken, {measure for _, measure in changed})
-        disputes.hear(spoken, changed)
-        lines.hear(spoken)
-    attributes = told.attributes(heard)
-    milestones = steps.milestones(heard, walked, attributes, at=as_of)
-    held_since, held_reason = status.hold(heard)
-    basis = status.Known(heard, ledger, milestones, as_of, held_since is not None)
-    found, made = status.status(basis), lines.all()
-    over = found is Status.CANCELLED or basis.share(MilestoneCode.DELIVERED) == 1
-    differing = tuple(
+    known = [
+        s
+        for s in events
+        if (known_at is None or s.received_at <= known_at) and _event_concerns_order(s)
+    ]
+    current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
+    classified = [apply_status_mapping(s, dictionary) for s in current]
+    translated = [translate(s, dictionary) for s in classified]
+    grouping = ShipmentGrouping(translated)
+    shipments = grouping.shipments()
+    reading = Interpretation(translated, dictionary)
+    ledger = QuantityLedger(reading, steps.arrivals(translated, grouping, shipments))
+    tracker, disputes, lines = (
+        steps.MilestoneTracker(ledger),
+        ConflictTracker(ledger),
+        LineBuilder(ledger, as_of),
+    )
+    for recorded in translated:
+        changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
+        tracker.apply(recorded, {measure for _, measure in changed})
+        disputes.apply(recorded, changed)
+        lines.apply(recorded)
+    attributes = reported_facts.merge_order_attributes(translated)
+    milestones = steps.milestones(translated, tracker, attributes, at=as_of)
+    on_hold_since, hold_reason = status.current_hold(translated)
+    inputs = status.StatusInputs(translated, ledger, milestones, as_of, on_hold_since is not None)
+    order_status, order_lines = status.compute_order_status(inputs), lines.build()
+    over = order_status is Status.CANCELLED or inputs.fraction(MilestoneCode.DELIVERED) == 1
+    differences = tuple(
         disputes.conflicts(
-            {line.key: line for line in made},
+            {line.key: line for line in order_lines},
             as_of=as_of,
             currency=attributes.get(Attribute.CURRENCY, ""),
             over=over,
         )
     )
-    conflicts = tuple(c for c in differing if c.opened_at <= as_of)
-    waiting = tuple(c for c in differing if c.opened_at > as_of)
+    conflicts = tuple(c for c in differences if c.opened_at <= as_of)
+    pending = tuple(c for c in differences if c.opened_at > as_of)
     timeline = Timeline(
         key=key,
         as_of=as_of,
-        status=found,
-        status_since=status.since(found, milestones, held_since, heard),
-        entries=told.entries(read, superseded),
-        lines=made,
+        status=order_status,
+        status_since=status.status_since(order_status, milestones, on_hold_since, translated),
+        entries=reported_facts.build_timeline_entries(classified, superseded),
+        lines=order_lines,
         shipments=shipments,
         milestones=milestones,
-        claims=told.claims(heard, ledger, disputes.stands),
+        claims=reported_facts.build_source_claims(translated, ledger, disputes.source_states),
         attributes=attributes,
-        held_since=held_since,
-        held_reason=held_reason,
-        numbers=told.numbers(heard),
+        on_hold_since=on_hold_since,
+        hold_reason=hold_reason,
+        numbers=reported_facts.collect_order_numbers(translated),
         states=tuple(
-            status.states(basis, found, made, reason=held_reason, conflict=bool(conflicts))
+            status.compute_order_states(
+                inputs, order_status, order_lines, reason=hold_reason, conflict=bool(conflicts)
+            )
         ),
         conflicts=conflicts,
-        waiting=waiting,
-        promises=tuple(promises.promises(heard)),
-        changes_at=_changes_at(known, waiting, as_of),
-        currencies=told.currencies(heard, attributes.get(Attribute.CURRENCY, "")),
+        pending_conflicts=pending,
+        promises=tuple(promises.iterate_promise_changes(translated)),
+        next_change_at=_next_change_at(known, pending, as_of),
+        currencies=reported_facts.currencies(translated, attributes.get(Attribute.CURRENCY, "")),
         dictionary=dictionary,
     )
-    timeline.kept[READ] = (heard, reading)
+    timeline.cache[CACHE_KEY] = (translated, reading)
     return timeline
 
 
-def _concerns(spoken: Spoken) -> bool:
-    """What is said of other orders is none of this one's, but for the parcels they share."""
-    return spoken.event.type in ABOUT_SHIPMENTS or not of_others(spoken)
+def _event_concerns_order(recorded: RecordedEvent) -> bool:
+    """Whether an event concerns the order: its own events, and those about shared shipments."""
+    return recorded.event.type in SHIPMENT_EVENTS or not belongs_to_other_orders(recorded)
 
 
-def _changes_at(
-    known: Iterable[Spoken], waiting: Iterable[Conflict], as_of: datetime
+def _next_change_at(
+    known: Iterable[RecordedEvent], waiting: Iterable[TimelineConflict], as_of: datetime
 ) -> datetime | None:
-    """When time alone will change the timeline: a conflict opens, an event's time has come."""
-    ahead = [s.occurred_at for s in known if s.occurred_at > as_of]
-    return min([*ahead, *(c.opened_at for c in waiting)], default=None)
+    """When the timeline changes next without a new event, None if never."""
+    future = [s.occurred_at for s in known if s.occurred_at > as_of]
+    return min([*future, *(c.opened_at for c in waiting)], default=None)

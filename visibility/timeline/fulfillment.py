@@ -1,4 +1,4 @@
-"""Pure answers for the numbers: what left first, what was wanted then, when the last arrived."""
+"""Questions that KPIs ask of a timeline: first shipment, demand at the cut-off, last delivery."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,22 +7,22 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.events import Attribute, EventType, Measure
-from visibility.timeline.cancellations import sellers
-from visibility.timeline.claims import Line
+from visibility.timeline.cancellations import is_seller_cancellation
+from visibility.timeline.claims import TimelineLine
 from visibility.timeline.enums import LineFlag
-from visibility.timeline.interpretation import READ, Reading, meaning
-from visibility.timeline.lines import rounded
-from visibility.timeline.model import MilestoneCode, Spoken, Status, Timeline
+from visibility.timeline.interpretation import CACHE_KEY, Interpretation, translate
+from visibility.timeline.lines import round_quantity
+from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import Ledger
-from visibility.timeline.shipments import Parcels
+from visibility.timeline.quantity_ledger import QuantityLedger
+from visibility.timeline.shipments import ShipmentGrouping
 
 
 @dataclass(frozen=True, slots=True)
 class FirstShipment:
-    """When goods first left, and how much of each line (by its key) left then.
+    """When goods were first shipped, and the quantity of each line (by key) in that shipment.
 
-    `uncounted`: why some of it can't be counted.
+    `uncounted`: why some of it cannot be counted.
     """
 
     at: datetime
@@ -31,146 +31,154 @@ class FirstShipment:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What counts of one order on its cut-off day: (wanted, left with the first shipment) a line.
+class DemandAtCutOff:
+    """The demand of one order at its cut-off: (wanted, in the first shipment) for each line.
 
-    `excluded` says why nothing counts; `aside` how many lines could not be counted, and why.
+    `excluded`: why the order is excluded. `uncountable`: the number of uncountable lines by
+    reason.
     """
 
     day: date
     lines: tuple[tuple[Decimal, Decimal], ...] = ()
     excluded: str = ""
-    aside: Mapping[str, int] = field(default_factory=dict)
+    uncountable: Mapping[str, int] = field(default_factory=dict)
 
 
-def first_shipment(timeline: Timeline) -> FirstShipment | None:
-    """The first shipment: every telling of the goods that left first, and of no later ones."""
-    return _first(timeline, *_read(timeline))
-
-
-def _first(timeline: Timeline, heard: Sequence[Spoken], reading: Reading) -> FirstShipment | None:
+def _first_shipment(
+    timeline: Timeline, events: Sequence[RecordedEvent], reading: Interpretation
+) -> FirstShipment | None:
+    """The goods that were shipped first, by every source that reports them."""
     voided = {
-        (s.source, s.event.part)
-        for s in heard
-        if s.event.type is EventType.SHIPMENT_VOID and s.event.part
+        (s.source, s.event.scope)
+        for s in events
+        if s.event.type is EventType.SHIPMENT_VOID and s.event.scope
     }
-    told = [s for s in heard if _ships(s, reading) and (s.source, s.event.part) not in voided]
-    if not told:
+    confirmations = [
+        s
+        for s in events
+        if _reports_shipped_quantity(s, reading) and (s.source, s.event.scope) not in voided
+    ]
+    if not confirmations:
         return None
-    parcels = Parcels(heard)
-    root = parcels.root(told[0].objects)
-    ledger = Ledger(reading)
-    opened: dict[str, Spoken] = {}
-    for spoken in told:
-        first = opened.setdefault(spoken.source, spoken)
-        own = parcels.root(spoken.objects)
-        same = own == root if own and root else _continues(first, spoken)
-        if same:
-            ledger.hear(spoken)
+    grouping = ShipmentGrouping(events)
+    root = grouping.shipment_key(confirmations[0].object_keys)
+    ledger = QuantityLedger(reading)
+    first_by_source: dict[str, RecordedEvent] = {}
+    for recorded in confirmations:
+        first = first_by_source.setdefault(recorded.source, recorded)
+        own_root = grouping.shipment_key(recorded.object_keys)
+        is_same = own_root == root if own_root and root else _is_same_shipment(first, recorded)
+        if is_same:
+            ledger.apply(recorded)
     quantities = {
-        line.key: _shown(figure, line, reading)
+        line.key: _convert_to_line_unit(figure, line, reading)
         for line in timeline.lines
-        if (figure := _left(line, ledger, timeline.as_of)) is not None
+        if (figure := _shipped_quantity(line, ledger, timeline.as_of)) is not None
     }
-    return FirstShipment(told[0].occurred_at, quantities, frozenset(_uncounted(ledger)))
+    return FirstShipment(
+        confirmations[0].occurred_at, quantities, frozenset(_uncounted_reasons(ledger))
+    )
 
 
-def _uncounted(ledger: Ledger) -> Iterator[LineFlag]:
-    if ledger.apart:
+def _uncounted_reasons(ledger: QuantityLedger) -> Iterator[LineFlag]:
+    if ledger.unconvertible:
         yield LineFlag.UNIT
-    if any(not ledger.reading.goods[key].known for key in ledger.keys):
+    if any(not ledger.interpretation.items[key].known for key in ledger.keys):
         yield LineFlag.UNKNOWN_SKU
 
 
-def _read(timeline: Timeline) -> tuple[Sequence[Spoken], Reading]:
-    """What counts, in our words, and its reading: the fold's own where it is at hand."""
-    if READ not in timeline.kept:
-        heard = [
-            meaning(e.spoken, timeline.dictionary) for e in timeline.entries if not e.superseded
+def _cached_interpretation(timeline: Timeline) -> tuple[Sequence[RecordedEvent], Interpretation]:
+    """The translated events and their interpretation, from the cache if possible."""
+    if CACHE_KEY not in timeline.cache:
+        events = [
+            translate(e.recorded, timeline.dictionary) for e in timeline.entries if not e.superseded
         ]
-        timeline.kept[READ] = (heard, Reading(heard, timeline.dictionary))
-    found: tuple[Sequence[Spoken], Reading] = timeline.kept[READ]
-    return found
+        timeline.cache[CACHE_KEY] = (events, Interpretation(events, timeline.dictionary))
+    cached: tuple[Sequence[RecordedEvent], Interpretation] = timeline.cache[CACHE_KEY]
+    return cached
 
 
-def _left(line: Line, ledger: Ledger, at: datetime) -> Decimal | None:
-    """A kit counts at its parent; what was sent in place of a line does not count at first."""
+def _shipped_quantity(line: TimelineLine, ledger: QuantityLedger, at: datetime) -> Decimal | None:
+    """The shipped quantity of a line. Kits count by their components, substitutes do not count."""
     if LineFlag.KIT in line.flags:
-        return ledger.got(line.key, Measure.SHIPPED, at)
+        return ledger.quantity_reached(line.key, Measure.SHIPPED, at)
     return ledger.value(line.key, Measure.SHIPPED)
 
 
-def _shown(figure: Decimal, line: Line, reading: Reading) -> Decimal:
-    scale = reading.goods[line.key].scale
-    return figure if scale == 1 else rounded(figure / scale)
+def _convert_to_line_unit(figure: Decimal, line: TimelineLine, reading: Interpretation) -> Decimal:
+    scale = reading.items[line.key].scale
+    return figure if scale == 1 else round_quantity(figure / scale)
 
 
-def first_pass(timeline: Timeline, zone: str) -> Demand | None:
-    """What an order wanted and got at its cut-off; None while the cut-off is still to come.
+def demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+    """The demand of an order at its cut-off and how much was met; None before the cut-off.
 
-    The cut-off is the promise or the first shipment, whichever came first. A line the customer
-    took back before it is no demand; one we cancelled for want of stock is demand not met.
+    The cut-off is the promise or the first shipment, whichever is earlier. Lines that the customer
+    cancelled before it are no demand; lines that the seller cancelled are demand not met.
     """
     key = ("first_pass", zone)
-    if key not in timeline.kept:
-        timeline.kept[key] = _first_pass(timeline, zone)
-    found: Demand | None = timeline.kept[key]
-    return found
+    if key not in timeline.cache:
+        timeline.cache[key] = _compute_demand_at_cut_off(timeline, zone)
+    cached: DemandAtCutOff | None = timeline.cache[key]
+    return cached
 
 
-def _first_pass(timeline: Timeline, zone: str) -> Demand | None:
-    heard, reading = _read(timeline)
-    shipment = _first(timeline, heard, reading)
-    shipped_at = shipment.at if shipment else timeline.when(MilestoneCode.SHIPPED)
+def _compute_demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+    events, reading = _cached_interpretation(timeline)
+    shipment = _first_shipment(timeline, events, reading)
+    shipped_at = shipment.at if shipment else timeline.reached_at(MilestoneCode.SHIPPED)
     cut_off = _cut_off(timeline, shipped_at, zone)
     if cut_off is None:
-        return _without_cut_off(timeline, zone)
+        return _excluded_demand_without_cut_off(timeline, zone)
     moment, day = cut_off
     if moment > timeline.as_of:
         return None
-    wanted, aside = _wanted(timeline, reading, heard, moment), _aside(timeline)
+    wanted = _wanted_quantities(timeline, reading, events, moment)
+    uncountable = _uncountable_lines(timeline)
     if not wanted:
-        return Demand(day, excluded=next(iter(aside), "") or _why_nothing(timeline))
+        return DemandAtCutOff(
+            day, excluded=next(iter(uncountable), "") or _reason_without_demand(timeline)
+        )
     if shipped_at and (shipment is None or not (shipment.quantities or shipment.uncounted)):
-        return Demand(day, excluded="no_shipped_quantity")
+        return DemandAtCutOff(day, excluded="no_shipped_quantity")
     if shipment and LineFlag.UNKNOWN_SKU in shipment.uncounted:
-        return Demand(day, excluded=LineFlag.UNKNOWN_SKU.value)
-    left = shipment.quantities if shipment else {}
-    lines = tuple((q, min(max(left.get(key, ZERO), ZERO), q)) for key, q in wanted)
-    return Demand(day, lines, aside=aside)
+        return DemandAtCutOff(day, excluded=LineFlag.UNKNOWN_SKU.value)
+    shipped = shipment.quantities if shipment else {}
+    lines = tuple((q, min(max(shipped.get(key, ZERO), ZERO), q)) for key, q in wanted)
+    return DemandAtCutOff(day, lines, uncountable=uncountable)
 
 
-def _aside(timeline: Timeline) -> dict[str, int]:
-    """The lines of the order that can't be counted, by the reason."""
-    found: dict[str, int] = {}
+def _uncountable_lines(timeline: Timeline) -> dict[str, int]:
+    """The number of lines that cannot be counted, by reason."""
+    numbers: dict[str, int] = {}
     for line in timeline.lines:
-        if line.aside and not line.extra:
-            why = LineFlag.UNIT if LineFlag.UNIT in line.flags else LineFlag.UNKNOWN_SKU
-            found[why.value] = found.get(why.value, 0) + 1
-    return dict(sorted(found.items()))
+        if line.uncountable and not line.unexpected:
+            reason = LineFlag.UNIT if LineFlag.UNIT in line.flags else LineFlag.UNKNOWN_SKU
+            numbers[reason.value] = numbers.get(reason.value, 0) + 1
+    return dict(sorted(numbers.items()))
 
 
-def promise(timeline: Timeline, zone: str) -> tuple[datetime, date] | None:
-    """The end of the promise and its day: a bare date lasts until its midnight in `zone`."""
+def promise_deadline(timeline: Timeline, zone: str) -> tuple[datetime, date] | None:
+    """The promise deadline and its date; a date without a time lasts until midnight in `zone`."""
     text = timeline.attributes.get(Attribute.PROMISED_AT)
     if not text:
         return None
-    info = ZoneInfo(zone)
+    zone_info = ZoneInfo(zone)
     moment = datetime.fromisoformat(text)
     if (moment.hour, moment.minute, moment.second) == (0, 0, 0):
         day = moment.date()
-        return datetime.combine(day + timedelta(days=1), moment.time(), info), day
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=info)
-    return moment, moment.astimezone(info).date()
+        return datetime.combine(day + timedelta(days=1), moment.time(), zone_info), day
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone_info)
+    return moment, moment.astimezone(zone_info).date()
 
 
 def last_delivery(timeline: Timeline) -> datetime | None:
-    """When the last of a wholly delivered order arrived, by its parcels; None while any is owed.
+    """When the last shipment of a completely delivered order arrived, else None.
 
-    The milestone is complete only when the quantities are known as well: where those were told
-    after the parcels had arrived, the parcels' own time counts.
+    The milestone also waits for the quantities. If they were reported after the packages arrived,
+    the arrival of the packages counts.
     """
-    completed = timeline.completed(MilestoneCode.DELIVERED)
+    completed = timeline.completed_at(MilestoneCode.DELIVERED)
     if completed is None:
         return None
     arrivals = [
@@ -181,75 +189,81 @@ def last_delivery(timeline: Timeline) -> datetime | None:
     return max(arrivals, default=completed)
 
 
-def _ships(spoken: Spoken, reading: Reading) -> bool:
-    return any(told.quantities.get(Measure.SHIPPED, ZERO) > 0 for told in reading.lines(spoken))
+def _reports_shipped_quantity(recorded: RecordedEvent, reading: Interpretation) -> bool:
+    return any(line.quantities.get(Measure.SHIPPED, ZERO) > 0 for line in reading.lines(recorded))
 
 
-def _continues(first: Spoken, spoken: Spoken) -> bool:
-    """Without shipments to compare: the same part again, or the very first of running totals."""
-    if spoken.event.part or first.event.part:
-        return spoken.event.part == first.event.part
-    return spoken.occurred_at == first.occurred_at
+def _is_same_shipment(first: RecordedEvent, recorded: RecordedEvent) -> bool:
+    """Whether an event without a shipment reports the same scope or time as the first one."""
+    if recorded.event.scope or first.event.scope:
+        return recorded.event.scope == first.event.scope
+    return recorded.occurred_at == first.occurred_at
 
 
 def _cut_off(
     timeline: Timeline, shipped_at: datetime | None, zone: str
 ) -> tuple[datetime, date] | None:
     info = ZoneInfo(zone)
-    found = [cut for cut in [promise(timeline, zone)] if cut]
-    settled = [shipped_at]
+    candidates = [deadline for deadline in [promise_deadline(timeline, zone)] if deadline]
+    moments = [shipped_at]
     if timeline.status in {Status.CANCELLED, Status.REJECTED}:
-        settled.append(timeline.when(MilestoneCode.CANCELLED) or timeline.status_since)
-    found += [(m, m.astimezone(info).date()) for m in settled if m]
-    return min(found, default=None)
+        moments.append(timeline.reached_at(MilestoneCode.CANCELLED) or timeline.status_since)
+    candidates += [(m, m.astimezone(info).date()) for m in moments if m]
+    return min(candidates, default=None)
 
 
-def _wanted(
-    timeline: Timeline, reading: Reading, told: Sequence[Spoken], cut_off: datetime
+def _wanted_quantities(
+    timeline: Timeline, reading: Interpretation, events: Sequence[RecordedEvent], cut_off: datetime
 ) -> list[tuple[str, Decimal]]:
-    """Each line's key and what the customer still wanted when the cut-off passed."""
-    heard = [s for s in told if s.occurred_at <= cut_off and not sellers(s)]
-    if timeline.status is Status.REJECTED or any(_cancels_all(spoken) for spoken in heard):
+    """The key of each line and the quantity that the customer wanted at the cut-off."""
+    relevant = [s for s in events if s.occurred_at <= cut_off and not is_seller_cancellation(s)]
+    if timeline.status is Status.REJECTED or any(_cancels_all(recorded) for recorded in relevant):
         return []
-    ledger = Ledger(reading)
-    for spoken in heard:
-        ledger.hear(spoken)
+    ledger = QuantityLedger(reading)
+    for recorded in relevant:
+        ledger.apply(recorded)
     wanted = {
-        line.key: _ordered(line, ledger)
-        - _shown(ledger.taken_back(line.key) or ZERO, line, reading)
+        line.key: _ordered_quantity(line, ledger)
+        - _convert_to_line_unit(ledger.net_cancelled(line.key) or ZERO, line, reading)
         for line in timeline.lines
-        if line.counted
+        if line.is_counted
     }
     return [(key, quantity) for key, quantity in wanted.items() if quantity > 0]
 
 
-def _ordered(line: Line, ledger: Ledger) -> Decimal:
-    """As it stood then: what a system takes off later makes no demand undone."""
-    told = ledger.value(line.key, Measure.ORDERED)
-    return line.get(Measure.ORDERED) if told is None else _shown(told, line, ledger.reading)
+def _ordered_quantity(line: TimelineLine, ledger: QuantityLedger) -> Decimal:
+    """The quantity ordered at that time. Later reductions do not reduce the demand."""
+    ordered = ledger.value(line.key, Measure.ORDERED)
+    if ordered is None:
+        return line.quantity(Measure.ORDERED)
+    return _convert_to_line_unit(ordered, line, ledger.interpretation)
 
 
-def _cancels_all(spoken: Spoken) -> bool:
-    """The order as a whole was cancelled, not some quantities of it."""
+def _cancels_all(recorded: RecordedEvent) -> bool:
+    """Whether an event cancels the whole order, not some quantities of it."""
     return (
-        spoken.event.type is EventType.ORDER_CANCELLED
-        and spoken.order >= 0
-        and not any(Measure.CANCELLED in line.quantities for line in spoken.event.lines)
+        recorded.event.type is EventType.ORDER_CANCELLED
+        and recorded.order_index >= 0
+        and not any(Measure.CANCELLED in line.quantities for line in recorded.event.lines)
     )
 
 
-def _why_nothing(timeline: Timeline) -> str:
-    if not any(not line.extra and line.get(Measure.ORDERED) > 0 for line in timeline.lines):
+def _reason_without_demand(timeline: Timeline) -> str:
+    if not any(
+        not line.unexpected and line.quantity(Measure.ORDERED) > 0 for line in timeline.lines
+    ):
         return "no_lines"
-    rejected = timeline.status is Status.REJECTED
-    return "rejected" if rejected else "cancelled_before_cut_off"
+    is_rejected = timeline.status is Status.REJECTED
+    return "rejected" if is_rejected else "cancelled_before_cut_off"
 
 
-def _without_cut_off(timeline: Timeline, zone: str) -> Demand | None:
-    """Neither promised nor shipped: counted as left out, on the day it was received."""
-    received = timeline.when(MilestoneCode.RECEIVED)
+def _excluded_demand_without_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+    """Exclude an order that was neither promised nor shipped, on the day it was received."""
+    received = timeline.reached_at(MilestoneCode.RECEIVED)
     if received is None:
         return None
     day = received.astimezone(ZoneInfo(zone)).date()
-    lines = any(not line.extra and line.get(Measure.ORDERED) > 0 for line in timeline.lines)
-    return Demand(day, excluded="no_cut_off" if lines else "no_lines")
+    has_lines = any(
+        not line.unexpected and line.quantity(Measure.ORDERED) > 0 for line in timeline.lines
+    )
+    return DemandAtCutOff(day, excluded="no_cut_off" if has_lines else "no_lines")

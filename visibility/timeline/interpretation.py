@@ -1,6 +1,6 @@
-"""What the sources' lines mean here: the article, the unit it is counted in, what stands for what.
+"""Interpret event lines with the master data: item, counting unit, substitutes and kits.
 
-Read once over everything that was said, so that no figure depends on which source spoke first.
+All events are interpreted before any is counted, so that no figure depends on their order.
 """
 
 import math
@@ -9,224 +9,243 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
-from connectors.sdk.events import Line as SpokenLine
-from visibility.timeline.authority import TIERS
-from visibility.timeline.dictionary import NOTHING, Article, Dictionary
-from visibility.timeline.model import Spoken
-from visibility.timeline.substitutions import Instead, kits, substitutes
-from visibility.timeline.units import canonical, factor
+from connectors.sdk.events import EventLine as RecordedLine
+from visibility.timeline.authority import MEASURE_RANKS
+from visibility.timeline.dictionary import EMPTY_DICTIONARY, ItemDefinition, MasterDataDictionary
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.substitutions import Substitution, find_kits, find_substitutes
+from visibility.timeline.units import canonical_unit, conversion_factor
 
-ONE = Decimal(1)
+NO_CONVERSION = Decimal(1)
 TRANSLATED = {Attribute.WAREHOUSE: "location", Attribute.CUSTOMER_NO: "customer"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One line of one event, read.
+class InterpretedLine:
+    """One line of one event, assigned to an order line.
 
-    `times` turns its quantities into the line's counting unit, None where nobody knows how.
+    `unit_factor` converts its quantities to the line's counting unit, None if that is not possible.
     """
 
-    place: int
+    index: int
     key: str
-    line: SpokenLine
+    line: RecordedLine
     quantities: Mapping[Measure, Decimal]
     unit: str
-    times: Decimal | None
+    unit_factor: Decimal | None
     price: Decimal | None
 
 
 @dataclass(slots=True)
-class Goods:
-    """What a line is of. It is counted in 1/`scale` of `unit`, so that every sum is exact."""
+class LineItem:
+    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact."""
 
     sku: str
-    article: Article | None
+    item: ItemDefinition | None
     known: bool
     position: tuple[int, str]
     unit: str = "EA"
     scale: int = 1
 
 
-def meaning(spoken: Spoken, dictionary: Dictionary) -> Spoken:
-    """The event with our words for the source's places, customers and unmapped statuses.
+def translate(recorded: RecordedEvent, dictionary: MasterDataDictionary) -> RecordedEvent:
+    """Return the event with canonical locations and customers.
 
-    A word that is governed and unknown says nothing.
+    A term that must be mapped but is not becomes empty.
     """
-    if dictionary is NOTHING:
-        return spoken
-    event, at = spoken.event, spoken.occurred_at
+    if dictionary is EMPTY_DICTIONARY:
+        return recorded
+    event, at = recorded.event, recorded.occurred_at
     attributes = dict(event.attributes)
     for name, table in TRANSLATED.items():
         if attributes.get(name):
-            attributes[name] = dictionary.ours(table, spoken.source, attributes[name], at=at) or ""
-    return replace(spoken, event=replace(event, attributes=attributes))
+            attributes[name] = (
+                dictionary.canonical_term(table, recorded.source, attributes[name], at=at) or ""
+            )
+    return replace(recorded, event=replace(event, attributes=attributes))
 
 
-def mapped(spoken: Spoken, dictionary: Dictionary) -> Spoken:
-    """An event whose status word was unknown to its connector and has since been mapped."""
-    if spoken.event.type is not EventType.UNMAPPED or dictionary is NOTHING:
-        return spoken
-    word = spoken.event.raw_type or spoken.event.attributes.get(Attribute.STATUS, "")
-    ours = dictionary.ours("status", spoken.source, word, at=spoken.occurred_at)
-    if ours not in set(EventType):
-        return spoken
-    return replace(spoken, event=replace(spoken.event, type=EventType(ours)))
+def apply_status_mapping(
+    recorded: RecordedEvent, dictionary: MasterDataDictionary
+) -> RecordedEvent:
+    """Return the event with the mapped type, if its connector did not know the status text."""
+    if recorded.event.type is not EventType.UNMAPPED or dictionary is EMPTY_DICTIONARY:
+        return recorded
+    status_text = recorded.event.raw_type or recorded.event.attributes.get(Attribute.STATUS, "")
+    mapped_type = dictionary.canonical_term(
+        "status", recorded.source, status_text, at=recorded.occurred_at
+    )
+    if mapped_type not in set(EventType):
+        return recorded
+    return replace(recorded, event=replace(recorded.event, type=EventType(mapped_type)))
 
 
-def of_others(spoken: Spoken) -> bool:
-    """Whether the event names other orders and not this one: it came by a shared parcel."""
-    return spoken.order < 0 and any(r.kind is ObjectKind.ORDER for r in spoken.event.objects)
+def belongs_to_other_orders(recorded: RecordedEvent) -> bool:
+    """Whether the event names only other orders: it is here because of a shared package."""
+    return recorded.order_index < 0 and any(
+        r.kind is ObjectKind.ORDER for r in recorded.event.objects
+    )
 
 
-# Where a timeline keeps what counted in it, in our words, and the reading of that.
-READ = ("read", "")
+# Cache key of the translated events of a timeline and their interpretation.
+CACHE_KEY = ("read", "")
 
 
-class Reading:
-    """The lines of the events of one order."""
+class Interpretation:
+    """The event lines of one order, each assigned to an order line and converted."""
 
-    def __init__(self, heard: Sequence[Spoken], dictionary: Dictionary) -> None:
+    def __init__(self, events: Sequence[RecordedEvent], dictionary: MasterDataDictionary) -> None:
         self.dictionary = dictionary
-        self.goods: dict[str, Goods] = {}
-        self.roles: dict[str, Role] = {}
-        # (source, article) -> its line ids, where one event named several
-        self._places: dict[tuple[str, str], list[str]] = {}
-        # (source, line id) -> the article it was told with
+        self.items: dict[str, LineItem] = {}
+        self.roles: dict[str, SourceRole] = {}
+        # (source, item) -> its line ids, if one event has several lines of the item
+        self._line_ids: dict[tuple[str, str], list[str]] = {}
+        # (source, line id) -> item
         self._articles: dict[tuple[str, str], str] = {}
-        self._shared = frozenset(_shared(heard))
-        self._heard = heard  # keeps the ids below alive
-        own = [(spoken, self._own(spoken)) for spoken in heard]
-        for spoken, lines in own:
-            self.roles[spoken.source] = spoken.role
-            self._tell_apart(spoken, lines)
-        keyed = [(s, [(p, self._key(s, line), line) for p, line in lines]) for s, lines in own]
+        self._shared = frozenset(_shared_objects(events))
+        self._events = events  # referenced because `id()` of the events is used as a key below
+        own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
+        for recorded, lines in own_lines:
+            self.roles[recorded.source] = recorded.role
+            self._split_duplicate_lines(recorded, lines)
+        keyed = [
+            (s, [(i, self._item_key(s, line), line) for i, line in lines]) for s, lines in own_lines
+        ]
         self._choose_units(keyed)
-        self.instead: Mapping[str, Instead] = {
-            **kits(self.goods, {key: goods.article for key, goods in self.goods.items()}),
-            **substitutes(keyed),
+        self.substitutions: Mapping[str, Substitution] = {
+            **find_kits(self.items, {key: goods.item for key, goods in self.items.items()}),
+            **find_substitutes(keyed),
         }
-        self._told = {id(s): tuple(self._read(s, lines)) for s, lines in keyed if lines}
+        self._interpreted = {id(s): tuple(self._interpret(s, lines)) for s, lines in keyed if lines}
 
-    def lines(self, spoken: Spoken) -> tuple[Told, ...]:
-        """The lines of an event that are this order's."""
-        return self._told.get(id(spoken), ())
+    def lines(self, recorded: RecordedEvent) -> tuple[InterpretedLine, ...]:
+        """The lines of an event that belong to this order."""
+        return self._interpreted.get(id(recorded), ())
 
-    def stands_in(self, key: str) -> bool:
-        """Whether a line is a substitute or a component of another."""
-        return any(key in instead.children for instead in self.instead.values())
-
-    def _own(self, spoken: Spoken) -> list[tuple[int, SpokenLine]]:
-        lines = spoken.event.lines
+    def _own_lines(self, recorded: RecordedEvent) -> list[tuple[int, RecordedLine]]:
+        lines = recorded.event.lines
         if not lines:
             return []
-        named = sum(ref.kind is ObjectKind.ORDER for ref in spoken.event.objects)
-        # Lines that name no order are this one's where no other order can be meant.
-        alone = named <= 1 and (
-            spoken.order >= 0
-            or (not named and not any(key in self._shared for key in spoken.objects))
+        orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)
+        # Lines that name no order belong to this one if no other order can be meant.
+        is_only_order = orders <= 1 and (
+            recorded.order_index >= 0
+            or (not orders and not any(key in self._shared for key in recorded.object_keys))
         )
         return [
-            (place, line)
-            for place, line in enumerate(lines)
-            if line.order == spoken.order >= 0 or (line.order == -1 and alone)
+            (index, line)
+            for index, line in enumerate(lines)
+            if line.order_index == recorded.order_index >= 0
+            or (line.order_index == -1 and is_only_order)
         ]
 
-    def _article(self, spoken: Spoken, line: SpokenLine) -> str:
-        """Our number of the article in capitals; `?source:word` where the word is not mapped."""
-        ours = self._ours(spoken, line)
-        return f"?{spoken.source}:{line.sku}" if ours is None else ours.strip().upper()
+    def _article(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        """The canonical item number in upper case; `?source:number` if it is not mapped."""
+        number = self._item_number(recorded, line)
+        return f"?{recorded.source}:{line.sku}" if number is None else number.strip().upper()
 
-    def _ours(self, spoken: Spoken, line: SpokenLine) -> str | None:
-        if self.dictionary is NOTHING or not line.sku:
+    def _item_number(self, recorded: RecordedEvent, line: RecordedLine) -> str | None:
+        if self.dictionary is EMPTY_DICTIONARY or not line.sku:
             return line.sku
-        return self.dictionary.ours("item", spoken.source, line.sku, at=spoken.occurred_at)
+        return self.dictionary.canonical_term(
+            "item", recorded.source, line.sku, at=recorded.occurred_at
+        )
 
-    def _tell_apart(self, spoken: Spoken, lines: Iterable[tuple[int, SpokenLine]]) -> None:
-        """Lines of one article that stand in one event under several ids are several lines."""
+    def _split_duplicate_lines(
+        self, recorded: RecordedEvent, lines: Iterable[tuple[int, RecordedLine]]
+    ) -> None:
+        """Keep lines of one item apart if one event has them under several ids."""
         ids: dict[str, list[str]] = {}
         for _, line in lines:
-            article = self._article(spoken, line)
+            article = self._article(recorded, line)
             if article:
                 ids.setdefault(article, []).append(line.line_id)
-                self._articles.setdefault((spoken.source, line.line_id), article)
+                self._articles.setdefault((recorded.source, line.line_id), article)
         for article, line_ids in ids.items():
             if len(set(line_ids)) > 1:
-                known = self._places.setdefault((spoken.source, article), [])
-                known += [i for i in dict.fromkeys(line_ids) if i not in known]
+                known_ids = self._line_ids.setdefault((recorded.source, article), [])
+                known_ids += [i for i in dict.fromkeys(line_ids) if i not in known_ids]
 
-    def _key(self, spoken: Spoken, line: SpokenLine) -> str:
-        """The article; the second line of one article is told apart; without one, the line's id."""
-        article = self._article(spoken, line) or self._articles.get(
-            (spoken.source, line.line_id), ""
+    def _item_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        """The key of an order line: its item, numbered if on several lines, or else its line id."""
+        article = self._article(recorded, line) or self._articles.get(
+            (recorded.source, line.line_id), ""
         )
         if not article:
-            return f"{spoken.source}:{line.line_id}"
-        known = self._places.get((spoken.source, article), [])
-        place = known.index(line.line_id) if line.line_id in known else 0
-        return f"{article} #{place + 1}" if place else article
+            return f"{recorded.source}:{line.line_id}"
+        ids = self._line_ids.get((recorded.source, article), [])
+        index = ids.index(line.line_id) if line.line_id in ids else 0
+        return f"{article} #{index + 1}" if index else article
 
     def _choose_units(
-        self, keyed: Sequence[tuple[Spoken, list[tuple[int, str, SpokenLine]]]]
+        self, keyed: Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
     ) -> None:
-        """The unit of each line: the article's own, else that of who is believed about it."""
-        ranks = TIERS[Measure.ORDERED]
+        """Choose the unit of each line: the item's, or else the most authoritative source's."""
+        ranks = MEASURE_RANKS[Measure.ORDERED]
         best: dict[str, tuple[bool, int]] = {}
-        for spoken, lines in keyed:
-            for place, key, line in lines:
-                goods = self.goods.get(key) or self._goods(spoken, line, place, key)
-                if goods.article is not None:
+        for recorded, lines in keyed:
+            for index, key, line in lines:
+                goods = self.items.get(key) or self._add_item(recorded, line, index, key)
+                if goods.item is not None:
                     continue
-                rank = (Measure.ORDERED not in line.quantities, ranks[spoken.role])
+                rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
                 if key not in best or rank <= best[key]:
-                    best[key], goods.unit = rank, self._unit(spoken, line)
+                    best[key], goods.unit = rank, self._unit(recorded, line)
 
-    def _goods(self, spoken: Spoken, line: SpokenLine, place: int, key: str) -> Goods:
-        ours = self._ours(spoken, line)
-        # As it was when this order first told of it: a later edition does not recount the past.
-        at = spoken.occurred_at
-        article = self.dictionary.article(ours.strip(), at=at) if ours else None
-        goods = Goods((ours or line.sku).strip(), article, ours is not None, (place, key))
-        if goods.article:
-            goods.sku, goods.unit = goods.article.number, goods.article.unit
-            factors = goods.article.factors.values()
+    def _add_item(
+        self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
+    ) -> LineItem:
+        number = self._item_number(recorded, line)
+        # The version at its first event: later versions do not change quantities of the past.
+        at = recorded.occurred_at
+        article = self.dictionary.item(number.strip(), at=at) if number else None
+        goods = LineItem((number or line.sku).strip(), article, number is not None, (index, key))
+        if goods.item:
+            goods.sku, goods.unit = goods.item.number, goods.item.unit
+            factors = goods.item.factors.values()
             goods.scale = math.lcm(*(Fraction(f).denominator for f in factors))
-        self.goods[key] = goods
+        self.items[key] = goods
         return goods
 
-    def _unit(self, spoken: Spoken, line: SpokenLine) -> str:
-        ours = self.dictionary.ours("unit", spoken.source, line.unit, at=spoken.occurred_at)
-        return f"?{line.unit}" if ours is None else ours
+    def _unit(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        unit = self.dictionary.canonical_term(
+            "unit", recorded.source, line.unit, at=recorded.occurred_at
+        )
+        return f"?{line.unit}" if unit is None else unit
 
-    def _read(self, spoken: Spoken, lines: Iterable[tuple[int, str, SpokenLine]]) -> Iterator[Told]:
-        for place, key, line in lines:
-            goods, unit = self.goods[key], self._unit(spoken, line)
-            times = _times(goods, unit)
+    def _interpret(
+        self, recorded: RecordedEvent, lines: Iterable[tuple[int, str, RecordedLine]]
+    ) -> Iterator[InterpretedLine]:
+        for index, key, line in lines:
+            goods, unit = self.items[key], self._unit(recorded, line)
+            unit_factor = _unit_factor(goods, unit)
             quantities: Mapping[Measure, Decimal] = line.quantities
-            if spoken.event.type is EventType.LINE_SUBSTITUTED:
-                # What is replaced is still wanted, and its substitute is no further demand.
-                gone = Measure.CANCELLED if key in self.instead else Measure.ORDERED
-                quantities = {m: q for m, q in quantities.items() if m is not gone}
+            if recorded.event.type is EventType.LINE_SUBSTITUTED:
+                # The replaced quantity is still wanted, and its substitute is no additional demand.
+                ignored = Measure.CANCELLED if key in self.substitutions else Measure.ORDERED
+                quantities = {m: q for m, q in quantities.items() if m is not ignored}
             price = line.price
-            if price is not None and times is not None and times != goods.scale:
-                price = price * goods.scale / times
-            yield Told(place, key, line, quantities, unit.lstrip("?"), times, price)
+            if price is not None and unit_factor is not None and unit_factor != goods.scale:
+                price = price * goods.scale / unit_factor
+            yield InterpretedLine(
+                index, key, line, quantities, unit.lstrip("?"), unit_factor, price
+            )
 
 
-def _times(goods: Goods, unit: str) -> Decimal | None:
-    if goods.article is None:
-        return ONE if canonical(unit) == canonical(goods.unit) else None
-    found = factor(goods.article, unit)
-    return None if found is None else Decimal(int(found * goods.scale))
+def _unit_factor(goods: LineItem, unit: str) -> Decimal | None:
+    if goods.item is None:
+        return NO_CONVERSION if canonical_unit(unit) == canonical_unit(goods.unit) else None
+    base_units = conversion_factor(goods.item, unit)
+    return None if base_units is None else Decimal(int(base_units * goods.scale))
 
 
-def _shared(heard: Iterable[Spoken]) -> Iterator[str]:
-    """Parcels, shipments and invoices that are several orders'."""
-    for spoken in heard:
-        named = sum(ref.kind is ObjectKind.ORDER for ref in spoken.event.objects)
-        if named > 1 or (named and spoken.order < 0):
-            for ref, key in zip(spoken.event.objects, spoken.objects, strict=True):
+def _shared_objects(events: Iterable[RecordedEvent]) -> Iterator[str]:
+    """Packages, shipments and invoices that belong to several orders."""
+    for recorded in events:
+        orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)
+        if orders > 1 or (orders and recorded.order_index < 0):
+            for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True):
                 if ref.kind is not ObjectKind.ORDER and key:
                     yield key

@@ -1,157 +1,185 @@
-"""The lines of an order as people read them: figures, claims, state and flags of each."""
+"""Build the lines of a timeline: quantities, claims, state and flags of each."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Context, Decimal
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
 from visibility.timeline.authority import RANKS
-from visibility.timeline.claims import Line, Said
-from visibility.timeline.enums import Field, LineFlag, LineState
-from visibility.timeline.interpretation import Told
-from visibility.timeline.model import Spoken
-from visibility.timeline.quantity_claims import ZERO, Cell
-from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.claims import QuantityClaim, TimelineLine
+from visibility.timeline.enums import ComparedField, LineFlag, LineState
+from visibility.timeline.interpretation import InterpretedLine
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.quantity_claims import ZERO, QuantityClaims
+from visibility.timeline.quantity_ledger import QuantityLedger
 
-FIELDS = {measure: Field(measure.value) for measure in Measure}
-ROUND, WIDE = Decimal("0.000001"), Context(prec=80)
+FIELDS = {measure: ComparedField(measure.value) for measure in Measure}
+QUANTUM, WIDE_CONTEXT = Decimal("0.000001"), Context(prec=80)
 PROGRESS = (
     (Measure.PACKED, LineState.PACKED),
     (Measure.PICKED, LineState.PICKED),
     (Measure.ALLOCATED, LineState.ALLOCATED),
 )
-# role -> (description, unit, price) as it last gave them
-About = dict[Role, tuple[str, str, Decimal | None]]
-Prices = dict[str, tuple[Decimal, Told, datetime]]
+# role -> (description, unit, price) as last reported
+Descriptions = dict[SourceRole, tuple[str, str, Decimal | None]]
+Prices = dict[str, tuple[Decimal, InterpretedLine, datetime]]
 
 
-class Lines:
-    """Puts the lines together once everything has been heard."""
+class LineBuilder:
+    """Collects descriptions and prices from the events, then builds the lines."""
 
-    def __init__(self, ledger: Ledger, at: datetime) -> None:
+    def __init__(self, ledger: QuantityLedger, at: datetime) -> None:
         self.ledger = ledger
-        self.reading = ledger.reading
+        self.reading = ledger.interpretation
         self.at = at
-        self.about: dict[str, About] = {}
+        self.descriptions: dict[str, Descriptions] = {}
         self.prices: dict[str, Prices] = {}
 
-    def hear(self, spoken: Spoken) -> None:
-        """Note what a source calls a line and what it asks for it."""
-        for told in self.reading.lines(spoken):
-            line, known = told.line, self.about.setdefault(told.key, {})
-            old = known.get(spoken.role)
-            price = told.price if told.times is not None else None
-            known[spoken.role] = (
-                line.description or (old[0] if old else ""),
-                line.unit or (old[1] if old else ""),
+    def apply(self, recorded: RecordedEvent) -> None:
+        """Record the description, unit and price that a source reports for each line."""
+        for line in self.reading.lines(recorded):
+            event_line, by_role = line.line, self.descriptions.setdefault(line.key, {})
+            old = by_role.get(recorded.role)
+            price = line.price if line.unit_factor is not None else None
+            by_role[recorded.role] = (
+                event_line.description or (old[0] if old else ""),
+                event_line.unit or (old[1] if old else ""),
                 price if price is not None or old is None else old[2],
             )
-            if line.price is not None:
-                prices = self.prices.setdefault(told.key, {})
-                prices[spoken.source] = (line.price, told, spoken.occurred_at)
+            if event_line.price is not None:
+                prices = self.prices.setdefault(line.key, {})
+                prices[recorded.source] = (event_line.price, line, recorded.occurred_at)
 
-    def all(self) -> tuple[Line, ...]:
-        """Every line, in the order in which the lines were first numbered."""
-        goods, main = self.reading.goods, self.ledger.main_lines()
-        keys = sorted(self.ledger.keys, key=lambda key: goods[key].position)
-        return tuple(self._line(key, main) for key in keys)
+    def build(self) -> tuple[TimelineLine, ...]:
+        """All lines, in the order of their first event."""
+        items, main_lines = self.reading.items, self.ledger.main_lines()
+        keys = sorted(self.ledger.keys, key=lambda key: items[key].position)
+        return tuple(self._line(key, main_lines) for key in keys)
 
-    def _line(self, key: str, main: frozenset[str]) -> Line:
-        ledger, goods = self.ledger, self.reading.goods[key]
-        figures = {m: q for m in Measure if (q := ledger.got(key, m, self.at)) is not None}
-        short = min(self._short(key), ledger.value(key, Measure.CANCELLED) or ZERO)
-        filled = self._filled(key)
+    def _line(self, key: str, main_lines: frozenset[str]) -> TimelineLine:
+        ledger, goods = self.ledger, self.reading.items[key]
+        figures = {
+            m: q for m in Measure if (q := ledger.quantity_reached(key, m, self.at)) is not None
+        }
+        short_cancelled = min(
+            self._short_cancelled(key), ledger.value(key, Measure.CANCELLED) or ZERO
+        )
+        substituted_by = self._substituted_by(key)
         description, unit, price = self._describe(key)
-        return Line(
+        return TimelineLine(
             key=key,
             sku=goods.sku,
-            description=description or (goods.article.title if goods.article else ""),
-            unit=goods.unit if goods.article else unit,
+            description=description or (goods.item.title if goods.item else ""),
+            unit=goods.unit if goods.item else unit,
             price=price,
-            quantities={m: self._shown(q, goods.scale) for m, q in figures.items()},
-            said=tuple(self._said(key)),
-            state=LineState.ASIDE if ledger.aside(key) else state(figures),
-            flags=tuple(sorted(self._flags(key, figures, short=bool(short), filled=bool(filled)))),
-            short=self._shown(short, goods.scale),
-            filled=filled,
-            aside=ledger.aside(key),
-            extra=key not in main,
+            quantities={m: self._convert_to_line_unit(q, goods.scale) for m, q in figures.items()},
+            claims=tuple(self._claims(key)),
+            state=LineState.UNCOUNTABLE if ledger.is_uncountable(key) else line_state(figures),
+            flags=tuple(
+                sorted(
+                    self._flags(
+                        key,
+                        figures,
+                        is_short_cancelled=bool(short_cancelled),
+                        is_substituted=bool(substituted_by),
+                    )
+                )
+            ),
+            short_cancelled=self._convert_to_line_unit(short_cancelled, goods.scale),
+            substituted_by=substituted_by,
+            uncountable=ledger.is_uncountable(key),
+            unexpected=key not in main_lines,
         )
 
-    def _shown(self, quantity: Decimal, scale: int) -> Decimal:
-        """From the counting unit to the line's unit."""
-        return quantity if scale == 1 else rounded(quantity / scale)
+    def _convert_to_line_unit(self, quantity: Decimal, scale: int) -> Decimal:
+        """Convert from the counting unit to the unit of the line."""
+        return quantity if scale == 1 else round_quantity(quantity / scale)
 
-    def _short(self, key: str) -> Decimal:
-        cell = self.ledger.short.get(key)
+    def _short_cancelled(self, key: str) -> Decimal:
+        cell = self.ledger.seller_cancelled.get(key)
         return max(cell.figures.values()) if cell else ZERO
 
-    def _filled(self, key: str) -> tuple[tuple[str, Decimal], ...]:
-        instead = self.reading.instead.get(key)
-        if instead is None:
+    def _substituted_by(self, key: str) -> tuple[tuple[str, Decimal], ...]:
+        substitution = self.reading.substitutions.get(key)
+        if substitution is None:
             return ()
         shipped = (
-            (self.reading.goods[child].sku, self.ledger.value(child, Measure.SHIPPED), child)
-            for child in sorted(instead.children)
-            if child in self.reading.goods
+            (self.reading.items[child].sku, self.ledger.value(child, Measure.SHIPPED), child)
+            for child in sorted(substitution.children)
+            if child in self.reading.items
         )
         return tuple(
-            (sku, self._shown(quantity, self.reading.goods[child].scale))
+            (sku, self._convert_to_line_unit(quantity, self.reading.items[child].scale))
             for sku, quantity, child in shipped
             if quantity
         )
 
     def _describe(self, key: str) -> tuple[str, str, Decimal | None]:
-        ranks, known = RANKS[Field.ORDERED], self.about[key]
-        ranked = [known[role] for role in sorted(known, key=lambda r: (ranks[r], r))]
+        ranks, by_role = RANKS[ComparedField.ORDERED], self.descriptions[key]
+        ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
         return (
             next((a[0] for a in ranked if a[0]), ""),
             next((a[1] for a in ranked if a[1]), ""),
             next((a[2] for a in ranked if a[2] is not None), None),
         )
 
-    def _said(self, key: str) -> Iterator[Said]:
+    def _claims(self, key: str) -> Iterator[QuantityClaim]:
         for measure, field in FIELDS.items():
             cell = self.ledger.columns[measure].get(key)
             if cell:
-                counting = self.ledger.counting(key, measure)
-                yield from self._figures(key, field, cell, counting)
-            foreign = self.ledger.apart.get(key, {}).get(measure)
-            if foreign:
-                yield from _apart(field, foreign)
+                sources = self.ledger.authoritative_sources(key, measure)
+                yield from self._quantity_claims(key, field, cell, sources)
+            unconvertible = self.ledger.unconvertible.get(key, {}).get(measure)
+            if unconvertible:
+                yield from _unconvertible_claims(field, unconvertible)
         prices = self.prices.get(key, {})
-        ranks, roles = RANKS[Field.PRICE], self.reading.roles
+        ranks, roles = RANKS[ComparedField.PRICE], self.reading.roles
         best = min((ranks[roles[source]] for source in prices), default=0)
-        for source, (own, told, at) in sorted(prices.items()):
+        for source, (reported_price, line, at) in sorted(prices.items()):
             counts = ranks[roles[source]] == best
-            yield Said(source, Field.PRICE, told.price, own, told.unit, at, counts)
+            yield QuantityClaim(
+                source, ComparedField.PRICE, line.price, reported_price, line.unit, at, counts
+            )
 
-    def _figures(
-        self, key: str, field: Field, cell: Cell, counting: tuple[str, ...]
-    ) -> Iterator[Said]:
-        scale = self.reading.goods[key].scale
-        for source in sorted(cell.figures):
-            figure, (unit, times) = cell.figures[source], cell.units[source]
-            own = figure if times == 1 else rounded(figure / times)
-            value = self._shown(figure, scale)
-            yield Said(source, field, value, own, unit, cell.told[source], source in counting)
+    def _quantity_claims(
+        self, key: str, field: ComparedField, claims: QuantityClaims, authoritative: tuple[str, ...]
+    ) -> Iterator[QuantityClaim]:
+        scale = self.reading.items[key].scale
+        for source in sorted(claims.figures):
+            figure, (unit, unit_factor) = claims.figures[source], claims.units[source]
+            reported_value = figure if unit_factor == 1 else round_quantity(figure / unit_factor)
+            value = self._convert_to_line_unit(figure, scale)
+            yield QuantityClaim(
+                source,
+                field,
+                value,
+                reported_value,
+                unit,
+                claims.reported_at[source],
+                source in authoritative,
+            )
 
     def _flags(
-        self, key: str, figures: Mapping[Measure, Decimal], *, short: bool, filled: bool
+        self,
+        key: str,
+        figures: Mapping[Measure, Decimal],
+        *,
+        is_short_cancelled: bool,
+        is_substituted: bool,
     ) -> Iterator[LineFlag]:
-        instead = self.reading.instead.get(key)
-        if key in self.ledger.apart:
+        substitution = self.reading.substitutions.get(key)
+        if key in self.ledger.unconvertible:
             yield LineFlag.UNIT
-        if not self.reading.goods[key].known:
+        if not self.reading.items[key].known:
             yield LineFlag.UNKNOWN_SKU
-        if short:
+        if is_short_cancelled:
             yield LineFlag.SHORT_CANCELLED
-        if instead and instead.kit:
+        if substitution and substitution.kit:
             yield LineFlag.KIT
-        elif instead and filled:
+        elif substitution and is_substituted:
             yield LineFlag.SUBSTITUTED
-        for other in self.reading.instead.values():
+        for other in self.reading.substitutions.values():
             if key in other.children:
                 yield LineFlag.COMPONENT if other.kit else LineFlag.SUBSTITUTE
         ordered, shipped = figures.get(Measure.ORDERED), figures.get(Measure.SHIPPED, ZERO)
@@ -161,30 +189,38 @@ class Lines:
             yield LineFlag.CONTRADICTION
 
 
-def _apart(field: Field, cell: Cell) -> Iterator[Said]:
-    """Claims in units that nobody can convert."""
-    for source, own in sorted(cell.figures.items()):
-        yield Said(source, field, None, own, cell.units[source][0], cell.told[source], False)
+def _unconvertible_claims(field: ComparedField, cell: QuantityClaims) -> Iterator[QuantityClaim]:
+    """Claims in units that cannot be converted."""
+    for source, reported_value in sorted(cell.figures.items()):
+        yield QuantityClaim(
+            source,
+            field,
+            None,
+            reported_value,
+            cell.units[source][0],
+            cell.reported_at[source],
+            False,
+        )
 
 
-def rounded(quantity: Decimal) -> Decimal:
-    """To six places, without zeros that say nothing."""
-    return quantity.quantize(ROUND, context=WIDE).normalize(WIDE) + ZERO
+def round_quantity(quantity: Decimal) -> Decimal:
+    """Round to six decimal places, without trailing zeros."""
+    return quantity.quantize(QUANTUM, context=WIDE_CONTEXT).normalize(WIDE_CONTEXT) + ZERO
 
 
-def state(figures: Mapping[Measure, Decimal]) -> LineState:
-    """Where a line stands: the furthest step its quantities have reached."""
+def line_state(figures: Mapping[Measure, Decimal]) -> LineState:
+    """The state of a line: the furthest step that its quantities have reached."""
     ordered = figures.get(Measure.ORDERED)
     shipped, delivered = figures.get(Measure.SHIPPED, ZERO), figures.get(Measure.DELIVERED, ZERO)
     due = max((ordered or ZERO) - figures.get(Measure.CANCELLED, ZERO), ZERO)
-    gone = max(shipped, delivered)
-    if gone > 0 and figures.get(Measure.RETURNED, ZERO) >= gone:
+    sent = max(shipped, delivered)
+    if sent > 0 and figures.get(Measure.RETURNED, ZERO) >= sent:
         return LineState.RETURNED
-    if ordered is None and not gone:
+    if ordered is None and not sent:
         return LineState.UNKNOWN
     if delivered > 0:
-        full = delivered >= due
-        return LineState.DELIVERED if full else LineState.PARTIALLY_DELIVERED
+        is_complete = delivered >= due
+        return LineState.DELIVERED if is_complete else LineState.PARTIALLY_DELIVERED
     if shipped > 0:
         return LineState.SHIPPED if shipped >= due else LineState.PARTIALLY_SHIPPED
     if due == 0:

@@ -1,16 +1,22 @@
-"""The rail: when each step was reached and completed, told by events and measured by quantities."""
+"""Milestones: when each was reached and completed, by events and by quantities."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
-from visibility.timeline.effective import order_of
-from visibility.timeline.model import Milestone, MilestoneCode, Shipment, Spoken, moment
-from visibility.timeline.quantity_ledger import Arrivals, Ledger
-from visibility.timeline.shipments import Parcels
+from visibility.timeline.effective import sort_key
+from visibility.timeline.model import (
+    MilestoneCode,
+    RecordedEvent,
+    TimelineMilestone,
+    TimelineShipment,
+    parse_timestamp,
+)
+from visibility.timeline.quantity_ledger import Arrivals, QuantityLedger
+from visibility.timeline.shipments import ShipmentGrouping
 
-STEP = {
+CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
     EventType.ORDER_ACCEPTED: MilestoneCode.ACCEPTED,
     EventType.ORDER_RELEASED: MilestoneCode.RELEASED,
@@ -34,125 +40,137 @@ MEASURED = {
     MilestoneCode.DELIVERED: Measure.DELIVERED,
     MilestoneCode.INVOICED: Measure.INVOICED,
 }
-DENOMINATOR = frozenset({Measure.ORDERED, Measure.CANCELLED})
-BY_DELIVERY = frozenset({EventType.DELIVERED, EventType.SHIPMENT_RETURNED, EventType.SHIPMENT_VOID})
+DEMAND_MEASURES = frozenset({Measure.ORDERED, Measure.CANCELLED})
+DELIVERY_EVENTS = frozenset(
+    {EventType.DELIVERED, EventType.SHIPMENT_RETURNED, EventType.SHIPMENT_VOID}
+)
 VOIDS = {
     EventType.SHIPMENT_VOID: EventType.SHIPMENT_CONFIRMED,
     EventType.INVOICE_VOID: EventType.INVOICE_ISSUED,
 }
-OF_THE_ORDER = frozenset(
+ORDER_EVENTS = frozenset(
     t for t in EventType if t.value.startswith(("order.", "line.", "pick.", "pack."))
 )
 
 
-class Steps:
-    """Remembers, while the ledger fills, when each measured step was last completed."""
+class MilestoneTracker:
+    """Remembers, event by event, when each measured milestone was reached and completed."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: QuantityLedger) -> None:
         self.ledger = ledger
-        self.full: dict[MilestoneCode, datetime] = {}
-        # Since when there is any of it, and whose word made it so.
-        self.begun: dict[MilestoneCode, Spoken] = {}
+        self.completed_at: dict[MilestoneCode, datetime] = {}
+        # The event since which some of it is done.
+        self.started_by: dict[MilestoneCode, RecordedEvent] = {}
 
-    def hear(self, spoken: Spoken, measures: set[Measure]) -> None:
-        """`measures`: those whose figures an event changed."""
-        if spoken.event.type in BY_DELIVERY or Measure.SHIPPED in measures:
+    def apply(self, recorded: RecordedEvent, measures: set[Measure]) -> None:
+        """Apply an event. `measures`: those whose figures it changed."""
+        if recorded.event.type in DELIVERY_EVENTS or Measure.SHIPPED in measures:
             measures = measures | {Measure.DELIVERED}
-        everything = bool(measures & DENOMINATOR) or spoken.event.type is EventType.SHIPMENT_VOID
+        affects_all = (
+            bool(measures & DEMAND_MEASURES) or recorded.event.type is EventType.SHIPMENT_VOID
+        )
         for code, measure in MEASURED.items() if measures else ():
-            if not everything and measure not in measures:
+            if not affects_all and measure not in measures:
                 continue
-            done, due = self.ledger.reached(measure, spoken.occurred_at) or (0, 1)
+            done, due = self.ledger.progress(measure, recorded.occurred_at) or (0, 1)
             if done == due:
-                self.full.setdefault(code, spoken.occurred_at)
+                self.completed_at.setdefault(code, recorded.occurred_at)
             else:
-                self.full.pop(code, None)
+                self.completed_at.pop(code, None)
             if done:
-                self.begun.setdefault(code, spoken)
+                self.started_by.setdefault(code, recorded)
             else:
-                self.begun.pop(code, None)
+                self.started_by.pop(code, None)
 
 
-def arrivals(heard: Sequence[Spoken], parcels: Parcels, shipments: Sequence[Shipment]) -> Arrivals:
-    """When the shipment of each (source, part) was delivered whole."""
+def arrivals(
+    events: Sequence[RecordedEvent],
+    grouping: ShipmentGrouping,
+    shipments: Sequence[TimelineShipment],
+) -> Arrivals:
+    """When the shipment of each (source, scope) was delivered completely."""
     delivered = {s.key: s.delivered_at for s in shipments if s.delivered_at and not s.voided_at}
-    found: dict[tuple[str, str], datetime] = {}
-    for spoken in heard if delivered else ():
-        if spoken.event.part:
-            found.pop((spoken.source, spoken.event.part), None)
-            arrived = delivered.get(parcels.root(spoken.objects) or "")
+    arrived_at: dict[tuple[str, str], datetime] = {}
+    for recorded in events if delivered else ():
+        if recorded.event.scope:
+            arrived_at.pop((recorded.source, recorded.event.scope), None)
+            arrived = delivered.get(grouping.shipment_key(recorded.object_keys) or "")
             if arrived:
-                found[(spoken.source, spoken.event.part)] = arrived
-    return found
+                arrived_at[(recorded.source, recorded.event.scope)] = arrived
+    return arrived_at
 
 
 def milestones(
-    heard: Sequence[Spoken], steps: Steps, attributes: Mapping[Attribute, str], *, at: datetime
-) -> dict[MilestoneCode, Milestone]:
-    """Every step that was reached or planned, in the order of the trade."""
-    ledger, found = steps.ledger, dict[MilestoneCode, Milestone]()
-    voids = [s for s in heard if s.event.type in VOIDS]
-    for spoken in heard:
-        code = STEP.get(spoken.event.type)
-        if code is None or code in found or any(_takes_back(void, spoken) for void in voids):
+    events: Sequence[RecordedEvent],
+    tracker: MilestoneTracker,
+    attributes: Mapping[Attribute, str],
+    *,
+    at: datetime,
+) -> dict[MilestoneCode, TimelineMilestone]:
+    """Every milestone that was reached or planned, in the order of `MilestoneCode`."""
+    ledger, by_code = tracker.ledger, dict[MilestoneCode, TimelineMilestone]()
+    voids = [s for s in events if s.event.type in VOIDS]
+    for recorded in events:
+        code = CODES.get(recorded.event.type)
+        if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
-        share = ledger.share(measure, at) if measure else Decimal(1)
-        measured = measure is not None and (share is not None or ledger.uncounted(measure))
-        done = steps.full.get(code) if measured else spoken.occurred_at
-        found[code] = _reached(code, spoken, done, share)
-    for code, spoken in steps.begun.items():
-        if code not in found:  # told by quantities alone
-            share = ledger.share(MEASURED[code], at)
-            found[code] = _reached(code, spoken, steps.full.get(code), share)
-    _complete_deliveries(found, ledger, at)
-    first = next((s for s in heard if s.event.type in OF_THE_ORDER), None)
-    if first and MilestoneCode.RECEIVED not in found:
-        # Nobody said "received": the first word of the order stands in.
-        found[MilestoneCode.RECEIVED] = _reached(
+        share = ledger.fraction(measure, at) if measure else Decimal(1)
+        is_measured = measure is not None and (share is not None or ledger.has_uncountable(measure))
+        done = tracker.completed_at.get(code) if is_measured else recorded.occurred_at
+        by_code[code] = _build_milestone(code, recorded, done, share)
+    for code, recorded in tracker.started_by.items():
+        if code not in by_code:  # reported only by quantities
+            share = ledger.fraction(MEASURED[code], at)
+            by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
+    _reset_unknown_delivery_completion(by_code, ledger, at)
+    first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
+    if first and MilestoneCode.RECEIVED not in by_code:
+        # No system reported the receipt: the first event of the order replaces it.
+        by_code[MilestoneCode.RECEIVED] = _build_milestone(
             MilestoneCode.RECEIVED, first, first.occurred_at, Decimal(1)
         )
-    return _planned(found, attributes)
+    return _add_planned_times(by_code, attributes)
 
 
-def _takes_back(void: Spoken, spoken: Spoken) -> bool:
-    """Whether a void is of what this event told, by the same source."""
-    if spoken.event.type is not VOIDS[void.event.type] or spoken.source != void.source:
+def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:
+    """Whether a void revokes this event of the same source."""
+    if recorded.event.type is not VOIDS[void.event.type] or recorded.source != void.source:
         return False
-    if order_of(void) < order_of(spoken):
+    if sort_key(void) < sort_key(recorded):
         return False
-    if void.event.part:
-        return void.event.part == spoken.event.part
-    named = {
+    if void.event.scope:
+        return void.event.scope == recorded.event.scope
+    keys = {
         key
-        for ref, key in zip(void.event.objects, void.objects, strict=True)
+        for ref, key in zip(void.event.objects, void.object_keys, strict=True)
         if key and ref.kind is not ObjectKind.ORDER
     }
-    return bool(named & set(spoken.objects))
+    return bool(keys & set(recorded.object_keys))
 
 
-def _reached(
-    code: MilestoneCode, spoken: Spoken, done: datetime | None, share: Decimal | None
-) -> Milestone:
-    return Milestone(
+def _build_milestone(
+    code: MilestoneCode, recorded: RecordedEvent, done: datetime | None, share: Decimal | None
+) -> TimelineMilestone:
+    return TimelineMilestone(
         code,
-        reached_at=spoken.occurred_at,
+        reached_at=recorded.occurred_at,
         completed_at=done,
         share=share,
-        source=spoken.source,
+        source=recorded.source,
     )
 
 
-def _complete_deliveries(
-    found: dict[MilestoneCode, Milestone], ledger: Ledger, at: datetime
+def _reset_unknown_delivery_completion(
+    by_code: dict[MilestoneCode, TimelineMilestone], ledger: QuantityLedger, at: datetime
 ) -> None:
-    """A delivery is complete only with every line: one parcel of two is a partial one."""
-    milestone = found.get(MilestoneCode.DELIVERED)
+    """Reset the completion of a delivery whose quantities are unknown: it may be partial."""
+    milestone = by_code.get(MilestoneCode.DELIVERED)
     if milestone is None or not ledger.keys:
         return
-    unknown = ledger.share(Measure.DELIVERED, at) is None
-    if unknown and ledger.share(Measure.SHIPPED, at) is not None:
-        found[MilestoneCode.DELIVERED] = Milestone(
+    is_unknown = ledger.fraction(Measure.DELIVERED, at) is None
+    if is_unknown and ledger.fraction(Measure.SHIPPED, at) is not None:
+        by_code[MilestoneCode.DELIVERED] = TimelineMilestone(
             MilestoneCode.DELIVERED,
             reached_at=milestone.reached_at,
             share=Decimal(0),
@@ -160,18 +178,20 @@ def _complete_deliveries(
         )
 
 
-def _planned(
-    found: Mapping[MilestoneCode, Milestone], attributes: Mapping[Attribute, str]
-) -> dict[MilestoneCode, Milestone]:
+def _add_planned_times(
+    by_code: Mapping[MilestoneCode, TimelineMilestone], attributes: Mapping[Attribute, str]
+) -> dict[MilestoneCode, TimelineMilestone]:
     plans = {
-        MilestoneCode.SHIPPED: moment(attributes.get(Attribute.SHIP_BY)),
-        MilestoneCode.DELIVERED: moment(
+        MilestoneCode.SHIPPED: parse_timestamp(attributes.get(Attribute.SHIP_BY)),
+        MilestoneCode.DELIVERED: parse_timestamp(
             attributes.get(Attribute.PROMISED_AT) or attributes.get(Attribute.REQUESTED_AT)
         ),
     }
-    result = dict(found)
+    result = dict(by_code)
     for code, planned in plans.items():
         if planned:
-            m = result.get(code, Milestone(code))
-            result[code] = Milestone(code, planned, m.reached_at, m.completed_at, m.share, m.source)
+            m = result.get(code, TimelineMilestone(code))
+            result[code] = TimelineMilestone(
+                code, planned, m.reached_at, m.completed_at, m.share, m.source
+            )
     return {code: result[code] for code in MilestoneCode if code in result}

@@ -1,4 +1,4 @@
-"""The shape of a timeline: what was said, what follows from it."""
+"""A timeline and its parts: recorded events and everything derived from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,26 +7,26 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, CanonicalEvent, Flag
-from visibility.timeline.claims import Claim, Conflict, Line, Promise
-from visibility.timeline.dictionary import NOTHING, Dictionary
-from visibility.timeline.enums import State
+from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
+from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
+from visibility.timeline.enums import OrderState
 
-# The clocks of two systems may be so far apart.
-AHEAD = timedelta(minutes=1)
+# Clocks of two systems may differ by this much.
+CLOCK_SKEW = timedelta(minutes=1)
 
 
-def moment(text: str | None) -> datetime | None:
-    """An attribute's date or time, aware; a bare date is midnight UTC."""
+def parse_timestamp(text: str | None) -> datetime | None:
+    """Parse the date or time of an attribute; a date without a time is midnight UTC."""
     if not text:
         return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 class MilestoneCode(StrEnum):
-    """The steps of the rail, in the order of the trade."""
+    """A milestone of an order, in the usual order."""
 
     RECEIVED = "received"
     ACCEPTED = "accepted"
@@ -44,13 +44,13 @@ class MilestoneCode(StrEnum):
 
 
 class Status(StrEnum):
-    """Where an order stands, derived from its quantities before its messages."""
+    """The status of an order, derived from quantities first and events second."""
 
-    UNKNOWN = "unknown"  # only known from a parcel or an invoice
+    UNKNOWN = "unknown"  # known only from a shipment or an invoice
     RECEIVED = "received"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
-    HELD = "held"
+    ON_HOLD = "on_hold"
     RELEASED = "released"
     ALLOCATED = "allocated"
     BACKORDERED = "backordered"
@@ -61,7 +61,7 @@ class Status(StrEnum):
     PARTIALLY_DELIVERED = "partially_delivered"
     DELIVERED = "delivered"
     COMPLETED = "completed"  # delivered and invoiced
-    RETURNED = "returned"  # everything that was sent came back
+    RETURNED = "returned"  # everything that was shipped came back
     CREDITED = "credited"  # and was credited
     CANCELLED = "cancelled"
 
@@ -70,50 +70,50 @@ CLOSED = frozenset({Status.COMPLETED, Status.CREDITED, Status.CANCELLED, Status.
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """An event as kept: who said it, when it was heard, which objects it turned out to name.
+class RecordedEvent:
+    """A stored event with its source, its times and the objects that it was resolved to.
 
-    `occurred_at` is the event's own, or the receive time where it has none. `objects` are the
-    canonical keys of the objects of `event.objects`, in order. `order` is the index of the folded
-    order among them, -1 where the event reached the order through a shipment or an invoice.
+    `occurred_at` is the event's own time, or the time of receipt if it has none. `object_keys` are
+    the canonical keys of `event.objects`, in order. `order_index` is the index of the folded order
+    among them, -1 if the event concerns the order through a shipment or an invoice.
     """
 
     event: CanonicalEvent
     source: str
-    role: Role
+    role: SourceRole
     occurred_at: datetime
     received_at: datetime
     content_hash: str
-    objects: tuple[str, ...]
-    order: int
+    object_keys: tuple[str, ...]
+    order_index: int
     event_id: int = 0
     message_id: int = 0
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """The event's, and whether it was told ahead of its time by more than clocks differ."""
-        if self.occurred_at - self.received_at > AHEAD:
+        """The flags of the event; `FUTURE` if it was received before it occurred."""
+        if self.occurred_at - self.received_at > CLOCK_SKEW:
             return (*self.event.flags, Flag.FUTURE)
         return self.event.flags
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the timeline.
+class TimelineEntry:
+    """One entry of the activity list.
 
-    `repeats`: how often the same was said again afterwards. `again`: the source had told of this
-    state before, now with other figures: an update, no new step.
+    `repeats`: how often the source repeated it unchanged. `is_update`: the source had already
+    reported this state; only its figures changed.
     """
 
-    spoken: Spoken
+    recorded: RecordedEvent
     superseded: bool = False
     repeats: int = 0
-    again: bool = False
+    is_update: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One parcel: its number and what its carrier says."""
+    """One package: its numbers and what its carrier reports."""
 
     key: str
     tracking: str
@@ -125,8 +125,8 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
-    """Goods that left together, whichever systems spoke of them."""
+class TimelineShipment:
+    """Goods that were shipped together, as reported by any system."""
 
     key: str
     number: str
@@ -145,20 +145,20 @@ class Shipment:
 
     @property
     def status(self) -> str:
-        """The furthest word: void, delivered, the carrier's last, shipped, label_created."""
+        """void, delivered, the carrier's last status, shipped, label_created or planned."""
         if self.voided_at:
             return "void"
         if self.delivered_at:
             return "delivered"
-        words = sorted({p.status for p in self.packages if p.status} - {"delivered"})
-        if words:
-            return words[0]
+        statuses = sorted({p.status for p in self.packages if p.status} - {"delivered"})
+        if statuses:
+            return statuses[0]
         return "shipped" if self.shipped_at else "label_created" if self.label_at else "planned"
 
 
 @dataclass(frozen=True, slots=True)
-class Milestone:
-    """A step: planned, first reached, completed, and the share of the quantity (0..1)."""
+class TimelineMilestone:
+    """When a milestone is planned, reached and completed; `share`: fraction of the quantity."""
 
     code: MilestoneCode
     planned_at: datetime | None = None
@@ -170,52 +170,52 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything that follows from the events of one order up to `as_of`.
+    """Everything derived from the events of one order up to `as_of`.
 
-    `conflicts` are open; `waiting` differ for no longer than a word may take. `changes_at`: when
-    time alone will change the answer.
+    `conflicts` are open, `pending_conflicts` still within their grace period. `next_change_at`:
+    when the timeline changes without a new event.
     """
 
     key: str
     as_of: datetime
     status: Status
     status_since: datetime | None
-    entries: tuple[Entry, ...]
-    lines: tuple[Line, ...]
-    shipments: tuple[Shipment, ...]
-    milestones: Mapping[MilestoneCode, Milestone]
+    entries: tuple[TimelineEntry, ...]
+    lines: tuple[TimelineLine, ...]
+    shipments: tuple[TimelineShipment, ...]
+    milestones: Mapping[MilestoneCode, TimelineMilestone]
     claims: tuple[Claim, ...]
     attributes: Mapping[Attribute, str]
-    held_since: datetime | None = None
-    held_reason: str = ""
+    on_hold_since: datetime | None = None
+    hold_reason: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
-    states: tuple[State, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    waiting: tuple[Conflict, ...] = ()
+    states: tuple[OrderState, ...] = ()
+    conflicts: tuple[TimelineConflict, ...] = ()
+    pending_conflicts: tuple[TimelineConflict, ...] = ()
     promises: tuple[Promise, ...] = ()
-    changes_at: datetime | None = None
-    # Currencies that sources name beside the order's own: their amounts are never compared.
+    next_change_at: datetime | None = None
+    # Currencies that sources use besides the order's own. Their amounts are never compared.
     currencies: tuple[str, ...] = ()
-    # The words it was read with; what follows from them is above.
-    dictionary: Dictionary = field(default=NOTHING, compare=False, repr=False)
-    # What was worked out of it once: several numbers ask the same.
-    kept: dict[tuple[str, str], Any] = field(
+    # The dictionary that the events were translated with.
+    dictionary: MasterDataDictionary = field(default=EMPTY_DICTIONARY, compare=False, repr=False)
+    # Cache of derived values that several KPIs need.
+    cache: dict[tuple[str, str], Any] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )
 
-    def when(self, code: MilestoneCode) -> datetime | None:
-        """When a step was first reached."""
+    def reached_at(self, code: MilestoneCode) -> datetime | None:
+        """When a milestone was first reached."""
         return self.milestones[code].reached_at if code in self.milestones else None
 
-    def completed(self, code: MilestoneCode) -> datetime | None:
-        """When a step was completed for the whole order."""
+    def completed_at(self, code: MilestoneCode) -> datetime | None:
+        """When a milestone was completed for the whole order."""
         return self.milestones[code].completed_at if code in self.milestones else None
 
     def promise(self, kind: str) -> Promise | None:
-        """The first word of a kind in the promise ledger."""
+        """The first entry of a kind in the promise date history."""
         return next((p for p in self.promises if p.kind == kind), None)
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is still owed."""
+        """Whether anything is still outstanding."""
         return self.status not in CLOSED

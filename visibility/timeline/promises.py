@@ -1,49 +1,48 @@
-"""The promise ledger: what was asked for, what was promised first, and who moved it to when."""
+"""The promise date history: what was requested, first promised, and changed by whom."""
 
 from collections.abc import Iterable, Iterator
 
 from connectors.sdk.events import Attribute
 from visibility.timeline.authority import CARRIERS
 from visibility.timeline.claims import Promise
-from visibility.timeline.model import Spoken, moment
+from visibility.timeline.model import RecordedEvent, parse_timestamp
 
-REQUESTED, FIRST, MOVED = "requested", "first", "moved"
+REQUESTED, FIRST, CHANGED = "requested", "first", "moved"
 
 
-def promises(heard: Iterable[Spoken]) -> Iterator[Promise]:
-    """Every word that changed when the goods are expected, in the order they were said.
+def iterate_promise_changes(events: Iterable[RecordedEvent]) -> Iterator[Promise]:
+    """Every event that changed the requested or the promised date, in order.
 
-    A source that repeats its own date, or that comes to agree with the last one said, moves
-    nothing.
+    A source that repeats its own date or reports the current one changes nothing.
     """
-    asked: dict[str, str] = {}
-    given: dict[str, str] = {}
-    current = last_asked = ""
-    for spoken in heard:
-        if spoken.role in CARRIERS:
+    requested_by: dict[str, str] = {}
+    promised_by: dict[str, str] = {}
+    promised = requested = ""
+    for recorded in events:
+        if recorded.role in CARRIERS:
             continue
-        texts = spoken.event.attributes
-        text = texts.get(Attribute.REQUESTED_AT, "")
-        if text and asked.get(spoken.source) != text:
-            asked[spoken.source] = text
-            if text[:10] != last_asked[:10]:
-                yield _said(spoken, REQUESTED, text, last_asked)
-                last_asked = text
-        text = texts.get(Attribute.PROMISED_AT, "")
-        if text and given.get(spoken.source) != text:
-            given[spoken.source] = text
-            if text[:10] != current[:10]:
-                yield _said(spoken, MOVED if current else FIRST, text, current)
-                current = text
+        attributes = recorded.event.attributes
+        text = attributes.get(Attribute.REQUESTED_AT, "")
+        if text and requested_by.get(recorded.source) != text:
+            requested_by[recorded.source] = text
+            if text[:10] != requested[:10]:
+                yield _promise(recorded, REQUESTED, text, requested)
+                requested = text
+        text = attributes.get(Attribute.PROMISED_AT, "")
+        if text and promised_by.get(recorded.source) != text:
+            promised_by[recorded.source] = text
+            if text[:10] != promised[:10]:
+                yield _promise(recorded, CHANGED if promised else FIRST, text, promised)
+                promised = text
 
 
-def _said(spoken: Spoken, kind: str, text: str, old: str) -> Promise:
+def _promise(recorded: RecordedEvent, kind: str, text: str, old: str) -> Promise:
     return Promise(
         kind=kind,
-        source=spoken.source,
-        role=spoken.role,
-        said_at=spoken.occurred_at,
-        date=moment(text) or spoken.occurred_at,
-        old=moment(old),
-        reason=spoken.event.attributes.get(Attribute.REASON, ""),
+        source=recorded.source,
+        role=recorded.role,
+        reported_at=recorded.occurred_at,
+        date=parse_timestamp(text) or recorded.occurred_at,
+        old=parse_timestamp(old),
+        reason=recorded.event.attributes.get(Attribute.REASON, ""),
     )

@@ -1,78 +1,87 @@
-"""One measure of one line: what each source claims of it, in parts."""
+"""The claims of all sources about one measure of one line, by scope."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from visibility.timeline.interpretation import Told
-from visibility.timeline.model import Spoken
+from visibility.timeline.interpretation import InterpretedLine
+from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)
 
 
-class Cell:
-    """Parts add up, a whole-order claim stands beside them.
+class QuantityClaims:
+    """Quantities by source and scope.
 
-    A source that tells whole-order totals and parts of them is counted by the larger of the two.
+    A scope is a part of the order, such as a shipment; the empty scope is the whole order. Parts
+    are added up. If a source reports both a total and parts, the larger counts.
     """
 
-    __slots__ = ("arrived", "cached", "counting", "figures", "parts", "told", "units")
+    __slots__ = (
+        "arrivals",
+        "authoritative_sources",
+        "figures",
+        "reported_at",
+        "scopes",
+        "total",
+        "units",
+    )
 
     def __init__(self) -> None:
-        # source -> the source's line id -> part -> quantity
-        self.parts: dict[str, dict[str, dict[str, Decimal]]] = {}
-        # source -> the sum of the above: what that source claims
+        # source -> the source's line id -> scope -> quantity
+        self.scopes: dict[str, dict[str, dict[str, Decimal]]] = {}
+        # source -> the total that it claims
         self.figures: dict[str, Decimal] = {}
-        self.told: dict[str, datetime] = {}
+        self.reported_at: dict[str, datetime] = {}
         self.units: dict[str, tuple[str, Decimal]] = {}
-        # What follows from the figures, until they change: the sum, and whose it is.
-        self.cached: Decimal | None = None
-        self.counting: tuple[str, ...] = ()
-        # When parts of it arrived, and the sums up to then.
-        self.arrived: tuple[list[datetime], list[Decimal]] | None = None
+        # Cache, valid until a figure changes: the authoritative total and its sources.
+        self.total: Decimal | None = None
+        self.authoritative_sources: tuple[str, ...] = ()
+        # Cache: when parts arrived, and the running totals.
+        self.arrivals: tuple[list[datetime], list[Decimal]] | None = None
 
-    def put(self, spoken: Spoken, told: Told, quantity: Decimal) -> bool:
-        """Take a claim; whether it changed the source's figure or is its first."""
-        source = spoken.source
-        self.told[source] = spoken.occurred_at
-        self.units[source] = (told.unit, told.times or Decimal(1))
-        parts = self.parts.setdefault(source, {}).setdefault(told.line.line_id, {})
-        old = parts.get(spoken.event.part)
+    def record(self, recorded: RecordedEvent, line: InterpretedLine, quantity: Decimal) -> bool:
+        """Record a claim. Return whether it changed the figure of the source."""
+        source = recorded.source
+        self.reported_at[source] = recorded.occurred_at
+        self.units[source] = (line.unit, line.unit_factor or Decimal(1))
+        scopes = self.scopes.setdefault(source, {}).setdefault(line.line.line_id, {})
+        old = scopes.get(recorded.event.scope)
         if old == quantity:
             return False
-        parts[spoken.event.part] = quantity
-        if "" in parts:
-            self.sum(source)
+        scopes[recorded.event.scope] = quantity
+        if "" in scopes:
+            self.recompute(source)
         else:
-            self._set(source, self.figures.get(source, ZERO) + quantity - (old or ZERO))
+            self._set_figure(source, self.figures.get(source, ZERO) + quantity - (old or ZERO))
         return True
 
-    def void(self, source: str, parts: Collection[str]) -> bool:
-        """A part did not happen."""
-        gone = False
-        for quantities in self.parts.get(source, {}).values():
-            for part in parts:
-                if quantities.get(part):
-                    quantities[part] = ZERO
-                    gone = True
-        if gone:
-            self.sum(source)
-        return gone
+    def void(self, source: str, scopes: Collection[str]) -> bool:
+        """Set these parts of a source to zero. Return whether that changed anything."""
+        has_changed = False
+        for quantities in self.scopes.get(source, {}).values():
+            for scope in scopes:
+                if quantities.get(scope):
+                    quantities[scope] = ZERO
+                    has_changed = True
+        if has_changed:
+            self.recompute(source)
+        return has_changed
 
-    def sum(self, source: str) -> None:
-        """Add up what a source claims."""
-        self._set(source, sum(map(_total, self.parts[source].values()), ZERO))
+    def recompute(self, source: str) -> None:
+        """Recompute the total of a source."""
+        self._set_figure(source, sum(map(_sum_scopes, self.scopes[source].values()), ZERO))
 
-    def _set(self, source: str, figure: Decimal) -> None:
+    def _set_figure(self, source: str, figure: Decimal) -> None:
         self.figures[source] = figure
-        self.cached, self.counting, self.arrived = None, (), None
+        self.total, self.authoritative_sources, self.arrivals = None, (), None
 
 
-def _total(parts: Mapping[str, Decimal]) -> Decimal:
-    if len(parts) == 1:
-        (only,) = parts.values()
+def _sum_scopes(scopes: Mapping[str, Decimal]) -> Decimal:
+    if len(scopes) == 1:
+        (only,) = scopes.values()
         return only
-    whole = parts.get("")
-    if whole is None:
-        return sum(parts.values(), ZERO)
-    return max(whole, sum((q for p, q in parts.items() if p), ZERO))
+    total = scopes.get("")
+    if total is None:
+        return sum(scopes.values(), ZERO)
+    return max(total, sum((q for scope, q in scopes.items() if scope), ZERO))

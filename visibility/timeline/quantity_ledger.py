@@ -1,4 +1,4 @@
-"""The ledger: who claims what of each line, and whose figure counts."""
+"""Quantities of an order: the claims of each source by line, and which of them count."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -7,276 +7,299 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure, ObjectKind
-from visibility.timeline.authority import TIERS, WAREHOUSES
-from visibility.timeline.interpretation import Reading
-from visibility.timeline.model import Spoken
-from visibility.timeline.quantity_claims import ZERO, Cell
-from visibility.timeline.substitutions import PROGRESS
+from visibility.timeline.authority import MEASURE_RANKS, WAREHOUSES
+from visibility.timeline.interpretation import Interpretation
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.quantity_claims import ZERO, QuantityClaims
+from visibility.timeline.substitutions import PROGRESS_MEASURES
 
 # (done, due)
-Reached = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
-# (source, part) -> when the shipment of that part arrived whole
+Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
+# (source, scope) -> when the shipment of that scope arrived completely
 Arrivals = Mapping[tuple[str, str], datetime]
-FILLED = frozenset({*PROGRESS, Measure.INVOICED, Measure.RETURNED, Measure.CREDITED})
+FILLABLE_MEASURES = frozenset(
+    {*PROGRESS_MEASURES, Measure.INVOICED, Measure.RETURNED, Measure.CREDITED}
+)
 
 
-class Ledger:
-    """Claims by line and measure, in each line's counting unit."""
+class QuantityLedger:
+    """Claims by line and measure, in the counting unit of each line."""
 
-    def __init__(self, reading: Reading, arrivals: Arrivals | None = None) -> None:
-        self.reading = reading
+    def __init__(self, reading: Interpretation, arrivals: Arrivals | None = None) -> None:
+        self.interpretation = reading
         self.arrivals = arrivals or {}
         self._first_arrival = min(self.arrivals.values(), default=None)
-        self.columns: dict[Measure, dict[str, Cell]] = {measure: {} for measure in Measure}
-        # The claims in units that nobody can convert.
-        self.apart: dict[str, dict[Measure, Cell]] = {}
+        self.columns: dict[Measure, dict[str, QuantityClaims]] = {
+            measure: {} for measure in Measure
+        }
+        # Claims in units that cannot be converted.
+        self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
         self.keys: set[str] = set()
-        self.parts: dict[tuple[str, str], tuple[str, ...]] = {}
-        # Cancelled quantities that are the seller's, in a ledger cell of their own.
-        self.short: dict[str, Cell] = {}
-        # What follows from the claims, until they change.
+        self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
+        # Quantities cancelled by the seller, by line.
+        self.seller_cancelled: dict[str, QuantityClaims] = {}
+        # Caches, valid until a claim changes.
         self._main: frozenset[str] | None = None
         self._due: dict[str, Decimal | None] = {}
-        self._reached: dict[tuple[Measure, datetime], Reached | None] = {}
-        self._exact = all(goods.scale == 1 for goods in reading.goods.values())
+        self._reached: dict[tuple[Measure, datetime], Progress | None] = {}
+        self._is_exact = all(goods.scale == 1 for goods in reading.items.values())
 
-    def hear(self, spoken: Spoken, *, ours: bool = False) -> set[tuple[str, Measure]]:
-        """Take the lines of an event; the (line, measure) that changed.
+    def apply(
+        self, recorded: RecordedEvent, *, cancelled_by_seller: bool = False
+    ) -> set[tuple[str, Measure]]:
+        """Apply the lines of an event. Return the (line, measure) pairs that changed.
 
-        `ours`: what it cancels is cancelled by the seller.
+        `cancelled_by_seller`: the seller cancels the quantities that the event cancels.
         """
-        event = spoken.event
+        event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            return self._void(spoken)
+            return self._void(recorded)
         changed = set()
-        for told in self.reading.lines(spoken):
-            self.keys.add(told.key)
-            for measure, quantity in told.quantities.items():
-                if told.times is None:
-                    cell = self.apart.setdefault(told.key, {}).setdefault(measure, Cell())
-                    cell.put(spoken, told, quantity)
+        for line in self.interpretation.lines(recorded):
+            self.keys.add(line.key)
+            for measure, quantity in line.quantities.items():
+                if line.unit_factor is None:
+                    cell = self.unconvertible.setdefault(line.key, {}).setdefault(
+                        measure, QuantityClaims()
+                    )
+                    cell.record(recorded, line, quantity)
                     self._main = None
                     self._reached.clear()
                     continue
                 column = self.columns[measure]
-                known = column.get(told.key)
-                cell = column[told.key] = known or Cell()
-                first = spoken.source not in cell.figures
-                if cell.put(spoken, told, quantity * told.times):
-                    changed.add((told.key, measure))
-                    self._due.pop(told.key, None)
-                    if first and measure is Measure.ORDERED:
+                cell = column[line.key] = column.get(line.key) or QuantityClaims()
+                is_first = recorded.source not in cell.figures
+                if cell.record(recorded, line, quantity * line.unit_factor):
+                    changed.add((line.key, measure))
+                    self._due.pop(line.key, None)
+                    if is_first and measure is Measure.ORDERED:
                         self._main = None
                 if measure is Measure.CANCELLED:
-                    mine = quantity * told.times if ours else ZERO
-                    self.short.setdefault(told.key, Cell()).put(spoken, told, mine)
-        if event.part:
-            self.parts[(spoken.source, event.part)] = spoken.objects
+                    by_seller = quantity * line.unit_factor if cancelled_by_seller else ZERO
+                    self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
+                        recorded, line, by_seller
+                    )
+        if event.scope:
+            self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
         if changed:
             self._reached.clear()
         return changed
 
-    def _void(self, spoken: Spoken) -> set[tuple[str, Measure]]:
-        """A part that did not happen, by its name or by the parcels and invoices it is about."""
-        named = {
+    def _void(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
+        """Void the scopes that the event names, or else those of its packages and invoices."""
+        voided_keys = {
             key
-            for ref, key in zip(spoken.event.objects, spoken.objects, strict=True)
+            for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True)
             if key and ref.kind is not ObjectKind.ORDER
         }
-        parts = {
-            part
-            for (source, part), objects in self.parts.items()
-            if source == spoken.source
-            and (part == spoken.event.part or (not spoken.event.part and named & set(objects)))
+        scopes = {
+            scope
+            for (source, scope), objects in self.scope_objects.items()
+            if source == recorded.source
+            and (
+                scope == recorded.event.scope
+                or (not recorded.event.scope and voided_keys & set(objects))
+            )
         }
         changed = set()
         for measure, column in self.columns.items():
             for key, cell in column.items():
-                if cell.void(spoken.source, parts):
+                if cell.void(recorded.source, scopes):
                     changed.add((key, measure))
         self._due.clear()
         self._reached.clear()
         return changed
 
-    def of_source(self, source: str, key: str, measure: Measure) -> Decimal | None:
-        """One source's own figure for a line, None where it said nothing."""
+    def source_quantity(self, source: str, key: str, measure: Measure) -> Decimal | None:
+        """The figure of one source for a line, None if it reported none."""
         cell = self.columns[measure].get(key)
         return cell.figures.get(source) if cell else None
 
-    def counting(self, key: str, measure: Measure) -> tuple[str, ...]:
-        """The sources whose figure counts for a line."""
+    def authoritative_sources(self, key: str, measure: Measure) -> tuple[str, ...]:
+        """The sources whose figures count for a line."""
         cell = self.columns[measure].get(key)
         if cell is None:
             return ()
-        if not cell.counting:
-            cell.counting = self._counting(cell.figures, TIERS[measure])
-        return cell.counting
+        if not cell.authoritative_sources:
+            cell.authoritative_sources = self._most_authoritative(
+                cell.figures, MEASURE_RANKS[measure]
+            )
+        return cell.authoritative_sources
 
-    def _counting(
-        self, figures: Mapping[str, Decimal], ranks: Mapping[Role, int]
+    def _most_authoritative(
+        self, figures: Mapping[str, Decimal], ranks: Mapping[SourceRole, int]
     ) -> tuple[str, ...]:
         if len(figures) == 1:
             return tuple(figures)
-        roles = self.reading.roles
+        roles = self.interpretation.roles
         best = min(ranks[roles[source]] for source in figures)
-        found = sorted(s for s in figures if ranks[roles[s]] == best)
-        if roles[found[0]] in WAREHOUSES:
-            return tuple(found)
-        return (max(found, key=lambda s: (figures[s], s)),)
+        sources = sorted(s for s in figures if ranks[roles[s]] == best)
+        if roles[sources[0]] in WAREHOUSES:
+            return tuple(sources)
+        return (max(sources, key=lambda s: (figures[s], s)),)
 
     def value(self, key: str, measure: Measure) -> Decimal | None:
-        """The figure that counts for a line, by what was said of it alone."""
+        """The authoritative figure of a line, without substitutes and kit components."""
         cell = self.columns[measure].get(key)
         if cell is None:
             return None
-        if cell.cached is None:
-            sources = self.counting(key, measure)
-            cell.cached = sum((cell.figures[s] for s in sources), ZERO)
-        return cell.cached
+        if cell.total is None:
+            sources = self.authoritative_sources(key, measure)
+            cell.total = sum((cell.figures[s] for s in sources), ZERO)
+        return cell.total
 
     def delivered(self, key: str, at: datetime) -> Decimal | None:
-        """Delivered quantity of a line: claimed, or shipped in parts that had arrived by `at`."""
+        """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
         claimed = self.value(key, Measure.DELIVERED)
         if claimed is not None or self._first_arrival is None or self._first_arrival > at:
             return claimed
         cell = self.columns[Measure.SHIPPED].get(key)
         if cell is None:
             return ZERO
-        if cell.arrived is None:
-            cell.arrived = self._arrived(cell, self.counting(key, Measure.SHIPPED))
-        times, totals = cell.arrived
+        if cell.arrivals is None:
+            cell.arrivals = self._arrival_totals(
+                cell, self.authoritative_sources(key, Measure.SHIPPED)
+            )
+        times, totals = cell.arrivals
         return totals[bisect_right(times, at)]
 
-    def _arrived(self, cell: Cell, sources: Iterable[str]) -> tuple[list[datetime], list[Decimal]]:
-        """When parts of a line arrived; how much had before the first, before the second ..."""
-        found = sorted(
-            (arrived, quantity)
+    def _arrival_totals(
+        self, cell: QuantityClaims, sources: Iterable[str]
+    ) -> tuple[list[datetime], list[Decimal]]:
+        """The sorted arrival times of a line, and the quantity that arrived before each."""
+        arrived = sorted(
+            (arrived_at, quantity)
             for source in sources
-            for parts in cell.parts[source].values()
-            for part, quantity in parts.items()
-            if (arrived := self.arrivals.get((source, part)))
+            for quantities in cell.scopes[source].values()
+            for scope, quantity in quantities.items()
+            if (arrived_at := self.arrivals.get((source, scope)))
         )
-        return [at for at, _ in found], list(accumulate((q for _, q in found), initial=ZERO))
+        return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
 
-    def due(self, key: str) -> Decimal | None:
-        """Ordered and not cancelled."""
+    def open_demand(self, key: str) -> Decimal | None:
+        """The quantity ordered and not cancelled."""
         if key not in self._due:
-            ordered, gone = self.value(key, Measure.ORDERED), self.taken_back(key)
-            self._due[key] = None if ordered is None else max(ordered - (gone or ZERO), ZERO)
+            ordered, cancelled = self.value(key, Measure.ORDERED), self.net_cancelled(key)
+            self._due[key] = None if ordered is None else max(ordered - (cancelled or ZERO), ZERO)
         return self._due[key]
 
-    def taken_back(self, key: str) -> Decimal | None:
-        """Cancelled of the ordered figure that counts.
+    def net_cancelled(self, key: str) -> Decimal | None:
+        """The cancelled part of the authoritative ordered quantity.
 
-        Who cancels had an ordered figure of its own; by as much as the one that counts is smaller,
-        it was reduced already.
+        If the authoritative ordered figure is smaller than the one of the source that cancels, the
+        cancellation is already in it and is not subtracted twice.
         """
-        told, ordered = self.value(key, Measure.CANCELLED), self.value(key, Measure.ORDERED)
-        if not told or ordered is None:
-            return told
-        sources = self.counting(key, Measure.CANCELLED)
-        own = max(self.of_source(s, key, Measure.ORDERED) or ZERO for s in sources)
-        return max(told - max(own - ordered, ZERO), ZERO)
+        cancelled, ordered = self.value(key, Measure.CANCELLED), self.value(key, Measure.ORDERED)
+        if not cancelled or ordered is None:
+            return cancelled
+        sources = self.authoritative_sources(key, Measure.CANCELLED)
+        source_ordered = max(self.source_quantity(s, key, Measure.ORDERED) or ZERO for s in sources)
+        return max(cancelled - max(source_ordered - ordered, ZERO), ZERO)
 
-    def got(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
-        """How much of a line has reached a measure, in its own article, as others, as a kit."""
-        own = self._own(key, measure, at)
-        if not self.reading.instead or measure not in FILLED or key not in self.reading.instead:
+    def quantity_reached(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+        """How much of a line has reached a measure, with substitutes and kit components."""
+        own = self._own_quantity(key, measure, at)
+        if (
+            not self.interpretation.substitutions
+            or measure not in FILLABLE_MEASURES
+            or key not in self.interpretation.substitutions
+        ):
             return own
-        instead = self.reading.instead[key]
-        scale = self.reading.goods[key].scale
-        filled = [(c, n, self._spare(c, measure, at)) for c, n in instead.children.items()]
-        if instead.kit:
-            if any(spare is None for _, _, spare in filled):
+        substitution = self.interpretation.substitutions[key]
+        scale = self.interpretation.items[key].scale
+        children = [(c, n, self._surplus(c, measure, at)) for c, n in substitution.children.items()]
+        if substitution.kit:
+            if any(surplus is None for _, _, surplus in children):
                 return own
-            whole = min((spare or 0) // need for _, need, spare in filled)
-            return max(own or ZERO, Decimal(whole * scale))
-        added = sum((spare or Fraction(0) for _, _, spare in filled), Fraction(0)) * scale
-        if own is None and all(spare is None for _, _, spare in filled):
+            complete_kits = min((surplus or 0) // need for _, need, surplus in children)
+            return max(own or ZERO, Decimal(complete_kits * scale))
+        added = sum((surplus or Fraction(0) for _, _, surplus in children), Fraction(0)) * scale
+        if own is None and all(surplus is None for _, _, surplus in children):
             return None
         return (own or ZERO) + Decimal(added.numerator) / Decimal(added.denominator)
 
-    def _own(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
-        """How much of a line has reached a measure in its own article."""
+    def _own_quantity(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+        """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
-            return self.taken_back(key)
+            return self.net_cancelled(key)
         return self.delivered(key, at) if measure is Measure.DELIVERED else self.value(key, measure)
 
-    def _spare(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
-        """Base units of a line beyond what is wanted of it for its own sake."""
+    def _surplus(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
+        """Base units of a line beyond its own demand, None if unknown."""
         if key not in self.keys:
             return None
-        got = self._own(key, measure, at)
-        if got is None or key in self.apart:
+        quantity = self._own_quantity(key, measure, at)
+        if quantity is None or key in self.unconvertible:
             return None
-        want = (self.due(key) or ZERO) if key in self.main_lines() else ZERO
-        return max(Fraction(got - want), Fraction(0)) / self.reading.goods[key].scale
+        demand = (self.open_demand(key) or ZERO) if key in self.main_lines() else ZERO
+        return max(Fraction(quantity - demand), Fraction(0)) / self.interpretation.items[key].scale
 
-    def aside(self, key: str) -> bool:
-        """Whether a line can't be counted: its units or its article are not known."""
-        return key in self.apart or not self.reading.goods[key].known
+    def is_uncountable(self, key: str) -> bool:
+        """Whether a line cannot be counted: a unit or its item is unknown."""
+        return key in self.unconvertible or not self.interpretation.items[key].known
 
-    def uncounted(self, measure: Measure) -> bool:
-        """Whether there are figures that can't be counted: nobody knows how much of it is done."""
-        return any(measure in cells for cells in self.apart.values()) or any(
-            not self.reading.goods[key].known for key in self.columns[measure]
+    def has_uncountable(self, measure: Measure) -> bool:
+        """Whether some figures of a measure cannot be counted, so that progress is unknown."""
+        return any(measure in cells for cells in self.unconvertible.values()) or any(
+            not self.interpretation.items[key].known for key in self.columns[measure]
         )
 
     def main_lines(self) -> frozenset[str]:
-        """The lines of the order as its authoritative source has them."""
+        """The order lines of the authoritative source."""
         if self._main is None:
-            ranks = TIERS[Measure.ORDERED]
-            told: dict[str, set[str]] = {}
+            ranks = MEASURE_RANKS[Measure.ORDERED]
+            keys_by_source: dict[str, set[str]] = {}
             for key, cell in self.columns[Measure.ORDERED].items():
                 for source in cell.figures:
-                    told.setdefault(source, set()).add(key)
-            for key, cells in self.apart.items():
+                    keys_by_source.setdefault(source, set()).add(key)
+            for key, cells in self.unconvertible.items():
                 for source in cells[Measure.ORDERED].figures if Measure.ORDERED in cells else ():
-                    told.setdefault(source, set()).add(key)
-            if not told:
+                    keys_by_source.setdefault(source, set()).add(key)
+            if not keys_by_source:
                 return frozenset(self.keys)
-            roles: Mapping[str, Role] = self.reading.roles
-            self._main = frozenset(told[min(told, key=lambda s: (ranks[roles[s]], s))])
+            roles: Mapping[str, SourceRole] = self.interpretation.roles
+            best = min(keys_by_source, key=lambda s: (ranks[roles[s]], s))
+            self._main = frozenset(keys_by_source[best])
         return self._main
 
-    def reached(self, measure: Measure, at: datetime) -> Reached | None:
-        """(done, due) of the counted lines; None where nothing is known or due."""
-        spot = (measure, at)
-        if spot not in self._reached:
-            self._reached[spot] = self._sum(measure, at)
-        return self._reached[spot]
+    def progress(self, measure: Measure, at: datetime) -> Progress | None:
+        """(done, due) summed over the counted lines, None if nothing is known or due."""
+        key = (measure, at)
+        if key not in self._reached:
+            self._reached[key] = self._sum_lines(measure, at)
+        return self._reached[key]
 
-    def _sum(self, measure: Measure, at: datetime) -> Reached | None:
+    def _sum_lines(self, measure: Measure, at: datetime) -> Progress | None:
         done: list[Decimal] = []
         due: list[Decimal] = []
         scales: list[int] = []
-        told = False
+        is_known = False
         for key in self.main_lines():
-            want = self.due(key)
-            if want is None or self.aside(key):
+            demand = self.open_demand(key)
+            if demand is None or self.is_uncountable(key):
                 continue
-            got = self.got(key, measure, at)
-            told = told or got is not None
-            done.append(ZERO if got is None or got < 0 else min(got, want))
-            due.append(want)
-            scales.append(self.reading.goods[key].scale)
-        if not told or not any(due):
+            quantity = self.quantity_reached(key, measure, at)
+            is_known = is_known or quantity is not None
+            done.append(ZERO if quantity is None or quantity < 0 else min(quantity, demand))
+            due.append(demand)
+            scales.append(self.interpretation.items[key].scale)
+        if not is_known or not any(due):
             return None
-        if self._exact:
+        if self._is_exact:
             return sum(done, ZERO), sum(due, ZERO)
         pairs = (zip(figures, scales, strict=True) for figures in (done, due))
         first, second = (sum((Fraction(q) / n for q, n in p), Fraction(0)) for p in pairs)
         return first, second
 
-    def share(self, measure: Measure, at: datetime) -> Decimal | None:
-        """Which share (0..1) of what is due has reached `measure`; None where nothing is known."""
-        found = self.reached(measure, at)
-        if found is None:
+    def fraction(self, measure: Measure, at: datetime) -> Decimal | None:
+        """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""
+        progress = self.progress(measure, at)
+        if progress is None:
             return None
-        done, due = found
+        done, due = progress
         if isinstance(done, Decimal) and isinstance(due, Decimal):
             return done / due
-        share = Fraction(found[0]) / Fraction(found[1])
+        share = Fraction(progress[0]) / Fraction(progress[1])
         return Decimal(share.numerator) / Decimal(share.denominator)

@@ -1,13 +1,19 @@
-"""Shipments and parcels of an order, put together from what every system says of them."""
+"""Combine the reports of all systems into the shipments and packages of an order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connectors.sdk.events import Attribute, EventType, Identifier, ObjectKind, Scheme
-from visibility.timeline.model import Package, Shipment, Spoken, moment
+from connectors.sdk.events import (
+    Attribute,
+    EventIdentifier,
+    EventType,
+    IdentifierScheme,
+    ObjectKind,
+)
+from visibility.timeline.model import Package, RecordedEvent, TimelineShipment, parse_timestamp
 
-# A scan: somebody had the parcel in hand. A label or a failed print is none.
+# Scans: the carrier had the package in hand. A created label is not a scan.
 SCANS = {
     EventType.PICKED_UP: "picked_up",
     EventType.IN_TRANSIT: "in_transit",
@@ -19,7 +25,7 @@ SCANS = {
     EventType.SHIPMENT_EXCEPTION: "exception",
     EventType.SHIPMENT_RETURNED: "returned",
 }
-ABOUT_SHIPMENTS = frozenset(SCANS) | {
+SHIPMENT_EVENTS = frozenset(SCANS) | {
     EventType.LABEL_CREATED,
     EventType.SHIPMENT_CONFIRMED,
     EventType.SHIPMENT_VOID,
@@ -28,7 +34,7 @@ ABOUT_SHIPMENTS = frozenset(SCANS) | {
 
 
 @dataclass
-class _Parcel:
+class _PackageState:
     tracking: str = ""
     sscc: str = ""
     status: str = ""
@@ -38,93 +44,97 @@ class _Parcel:
 
 
 @dataclass
-class _Group:
-    """One shipment while it is being put together."""
+class _ShipmentState:
+    """One shipment while events are applied to it."""
 
-    packages: dict[str, _Parcel] = field(default_factory=dict)
+    packages: dict[str, _PackageState] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     number: str = ""
     texts: dict[Attribute, str] = field(default_factory=dict)
     label: datetime | None = None
     shipped: datetime | None = None
     voided: dict[str, datetime | None] = field(default_factory=dict)
-    own: _Parcel = field(default_factory=_Parcel)
+    own: _PackageState = field(default_factory=_PackageState)
     eta: datetime | None = None
 
 
-class Parcels:
-    """Which shipments and packages are one: those named together on an event about a shipment."""
+class ShipmentGrouping:
+    """Group shipments and packages that one event names together into one shipment."""
 
-    def __init__(self, heard: Iterable[Spoken]) -> None:
+    def __init__(self, events: Iterable[RecordedEvent]) -> None:
         self._parent: dict[str, str] = {}
-        self._groups: dict[str, _Group] = {}
-        events = [s for s in heard if s.event.type in ABOUT_SHIPMENTS]
-        for spoken in events:
-            self._join(spoken)
-        for spoken in events:
-            self._hear(spoken)
+        self._groups: dict[str, _ShipmentState] = {}
+        shipment_events = [s for s in events if s.event.type in SHIPMENT_EVENTS]
+        for recorded in shipment_events:
+            self._link_objects_of_event(recorded)
+        for recorded in shipment_events:
+            self._apply(recorded)
 
-    def _root(self, key: str) -> str:
+    def _find_root_key(self, key: str) -> str:
         while self._parent.setdefault(key, key) != key:
             key = self._parent[key]
         return key
 
-    def _join(self, spoken: Spoken) -> None:
-        keys = _keys(spoken)
+    def _link_objects_of_event(self, recorded: RecordedEvent) -> None:
+        keys = _shipment_and_package_keys(recorded)
         for other in keys[1:]:
-            first, second = sorted((self._root(keys[0]), self._root(other)))
+            first, second = sorted((self._find_root_key(keys[0]), self._find_root_key(other)))
             self._parent[second] = first
 
-    def root(self, keys: Iterable[str]) -> str | None:
-        """The shipment that any of these object keys belongs to."""
-        return next((self._root(k) for k in keys if k in self._parent), None)
+    def shipment_key(self, keys: Iterable[str]) -> str | None:
+        """The key of the shipment that any of these objects belongs to."""
+        return next((self._find_root_key(k) for k in keys if k in self._parent), None)
 
-    def _hear(self, spoken: Spoken) -> None:
-        keys = _keys(spoken)
+    def _apply(self, recorded: RecordedEvent) -> None:
+        keys = _shipment_and_package_keys(recorded)
         if not keys:
             return
-        group = self._groups.setdefault(self._root(keys[0]), _Group())
-        group.sources.add(spoken.source)
-        event, at = spoken.event, spoken.occurred_at
-        touched: list[_Parcel] = []
-        for ref, key in zip(event.objects, spoken.objects, strict=True):
+        group = self._groups.setdefault(self._find_root_key(keys[0]), _ShipmentState())
+        group.sources.add(recorded.source)
+        event, at = recorded.event, recorded.occurred_at
+        packages: list[_PackageState] = []
+        for ref, key in zip(event.objects, recorded.object_keys, strict=True):
             if ref.kind is ObjectKind.PACKAGE:
-                parcel = group.packages.setdefault(key, _Parcel())
-                parcel.tracking = parcel.tracking or _raw(ref.identifiers, Scheme.TRACKING)
-                parcel.sscc = parcel.sscc or _raw(ref.identifiers, Scheme.SSCC)
-                touched.append(parcel)
+                parcel = group.packages.setdefault(key, _PackageState())
+                parcel.tracking = parcel.tracking or _first_number_of_scheme(
+                    ref.identifiers, IdentifierScheme.TRACKING
+                )
+                parcel.sscc = parcel.sscc or _first_number_of_scheme(
+                    ref.identifiers, IdentifierScheme.SSCC
+                )
+                packages.append(parcel)
             elif ref.kind is ObjectKind.SHIPMENT:
                 group.number = group.number or ref.identifiers[0].value
         for name in (Attribute.CARRIER, Attribute.SERVICE, Attribute.WAREHOUSE):
             if event.attributes.get(name):
                 group.texts[name] = event.attributes[name]
         if event.attributes.get(Attribute.ETA):
-            group.eta = moment(event.attributes[Attribute.ETA])
+            group.eta = parse_timestamp(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
             group.label = group.label or at
         elif event.type is EventType.SHIPMENT_CONFIRMED:
             group.shipped = group.shipped or at
-            group.voided[spoken.source] = None
+            group.voided[recorded.source] = None
         elif event.type is EventType.SHIPMENT_VOID:
-            group.voided[spoken.source] = at
+            group.voided[recorded.source] = at
         elif event.type in SCANS:
-            for parcel in touched or [group.own]:
-                _scan(parcel, SCANS[event.type], at)
+            for parcel in packages or [group.own]:
+                _apply_scan(parcel, SCANS[event.type], at)
 
-    def shipments(self) -> tuple[Shipment, ...]:
+    def shipments(self) -> tuple[TimelineShipment, ...]:
         """Every shipment, oldest first."""
-        made = [self._shipment(key, group) for key, group in sorted(self._groups.items())]
-        return tuple(sorted(made, key=lambda s: (s.shipped_at is None, s.shipped_at, s.key)))
+        shipments = [self._shipment(key, group) for key, group in sorted(self._groups.items())]
+        return tuple(sorted(shipments, key=lambda s: (s.shipped_at is None, s.shipped_at, s.key)))
 
-    def _shipment(self, key: str, group: _Group) -> Shipment:
+    def _shipment(self, key: str, group: _ShipmentState) -> TimelineShipment:
         scanned = [group.own, *group.packages.values()]
         firsts = [p.first for p in scanned if p.first]
         lasts = [p.last for p in scanned if p.last]
-        parcels = list(group.packages.values()) or [group.own]
-        arrived = [p.delivered for p in parcels if p.delivered]
-        delivered = max(arrived) if arrived and len(arrived) == len(parcels) else None
+        packages = list(group.packages.values()) or [group.own]
+        arrived = [p.delivered for p in packages if p.delivered]
+        delivered = max(arrived) if arrived and len(arrived) == len(packages) else None
         voids = [v for v in group.voided.values() if v]
-        return Shipment(
+        return TimelineShipment(
             key=key,
             number=group.number,
             carrier=group.texts.get(Attribute.CARRIER, ""),
@@ -145,25 +155,27 @@ class Parcels:
         )
 
 
-def _scan(parcel: _Parcel, word: str, at: datetime) -> None:
+def _apply_scan(parcel: _PackageState, status: str, at: datetime) -> None:
     parcel.first = parcel.first or at
     parcel.last = at
-    if word == "delivered":
+    if status == "delivered":
         parcel.delivered = parcel.delivered or at
-    # Delivered stays, whatever scan comes late; only a return undoes it.
-    if word == "returned" or parcel.status != "delivered":
-        parcel.status = word
-    if word == "returned":
+    # Late scans do not change a delivery; only a return does.
+    if status == "returned" or parcel.status != "delivered":
+        parcel.status = status
+    if status == "returned":
         parcel.delivered = None
 
 
-def _keys(spoken: Spoken) -> list[str]:
+def _shipment_and_package_keys(recorded: RecordedEvent) -> list[str]:
     return [
         key
-        for ref, key in zip(spoken.event.objects, spoken.objects, strict=True)
+        for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True)
         if key and ref.kind in {ObjectKind.SHIPMENT, ObjectKind.PACKAGE}
     ]
 
 
-def _raw(identifiers: tuple[Identifier, ...], scheme: Scheme) -> str:
+def _first_number_of_scheme(
+    identifiers: tuple[EventIdentifier, ...], scheme: IdentifierScheme
+) -> str:
     return next((i.value for i in identifiers if i.scheme is scheme), "")

@@ -1,19 +1,19 @@
-"""Where each source says an order stands: open, shipped or cancelled."""
+"""The state of the order as each source reports it: open, shipped or cancelled."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure
 from visibility.timeline.authority import CARRIERS, FINANCE
-from visibility.timeline.model import Spoken
+from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import SCANS
 
 OPEN, SHIPPED, CANCELLED = "open", "shipped", "cancelled"
-GOES_ON = frozenset(
+OPEN_EVENTS = frozenset(
     {
         EventType.ORDER_RECEIVED,
         EventType.ORDER_ACCEPTED,
@@ -26,88 +26,96 @@ GOES_ON = frozenset(
         EventType.PACK_COMPLETED,
     }
 )
-LEFT = frozenset(SCANS) | {EventType.SHIPMENT_CONFIRMED}
+SHIPPED_EVENTS = frozenset(SCANS) | {EventType.SHIPMENT_CONFIRMED}
 
 
 @dataclass(slots=True)
-class Stands:
-    """The word of each source and since when it says so."""
+class SourceStates:
+    """The state that each source reports, and since when."""
 
-    words: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    roles: dict[str, Role] = field(default_factory=dict)
-    # When each source last spoke of an order that goes on.
+    states: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    roles: dict[str, SourceRole] = field(default_factory=dict)
+    # When each source last reported an open order.
     open_at: dict[str, datetime] = field(default_factory=dict)
-    # Sources that say nothing has left.
-    nothing: dict[str, datetime] = field(default_factory=dict)
-    counted: bool = False
+    # Sources that report zero shipped quantities, and since when.
+    reports_nothing_shipped: dict[str, datetime] = field(default_factory=dict)
+    has_shipped_quantity: bool = False
 
-    def hear(self, spoken: Spoken, ledger: Ledger) -> bool:
-        """Take what an event says of the order as a whole; whether that may matter."""
-        self.roles[spoken.source] = spoken.role
-        if spoken.role in FINANCE:
+    def apply(self, recorded: RecordedEvent, ledger: QuantityLedger) -> bool:
+        """Apply an event. Return whether it may change a contradiction."""
+        self.roles[recorded.source] = recorded.role
+        if recorded.role in FINANCE:
             return False
-        told = [
-            t.quantities[Measure.SHIPPED]
-            for t in ledger.reading.lines(spoken)
-            if Measure.SHIPPED in t.quantities
+        shipped = [
+            line.quantities[Measure.SHIPPED]
+            for line in ledger.interpretation.lines(recorded)
+            if Measure.SHIPPED in line.quantities
         ]
-        self.counted = self.counted or any(q > 0 for q in told)
-        word = self._word(spoken, ledger, left=any(q > 0 for q in told))
-        if told and not any(told) and self.words.get(spoken.source, ("",))[0] != SHIPPED:
-            self.nothing[spoken.source] = spoken.occurred_at
-        if not word:
-            return bool(told)
-        if word == OPEN:
-            self.open_at[spoken.source] = spoken.occurred_at
-        if word == SHIPPED:
-            self.nothing.pop(spoken.source, None)
-        old = self.words.get(spoken.source)
-        if old is None or old[0] != word:
-            self.words[spoken.source] = (word, spoken.occurred_at)
+        self.has_shipped_quantity = self.has_shipped_quantity or any(q > 0 for q in shipped)
+        state = self._state_from_event(recorded, ledger, has_shipped=any(q > 0 for q in shipped))
+        if shipped and not any(shipped) and self.states.get(recorded.source, ("",))[0] != SHIPPED:
+            self.reports_nothing_shipped[recorded.source] = recorded.occurred_at
+        if not state:
+            return bool(shipped)
+        if state == OPEN:
+            self.open_at[recorded.source] = recorded.occurred_at
+        if state == SHIPPED:
+            self.reports_nothing_shipped.pop(recorded.source, None)
+        old = self.states.get(recorded.source)
+        if old is None or old[0] != state:
+            self.states[recorded.source] = (state, recorded.occurred_at)
         return True
 
-    def _word(self, spoken: Spoken, ledger: Ledger, *, left: bool) -> str:
-        old = self.words.get(spoken.source, ("",))[0]
-        kind = spoken.event.type
-        if kind is EventType.SHIPMENT_VOID:
-            return "" if self._left(spoken.source, ledger) else OPEN
-        if left or kind in LEFT:
+    def _state_from_event(
+        self, recorded: RecordedEvent, ledger: QuantityLedger, *, has_shipped: bool
+    ) -> str:
+        old = self.states.get(recorded.source, ("",))[0]
+        event_type = recorded.event.type
+        if event_type is EventType.SHIPMENT_VOID:
+            return "" if self._has_shipped(recorded.source, ledger) else OPEN
+        if has_shipped or event_type in SHIPPED_EVENTS:
             return SHIPPED
         if old == SHIPPED:
             return ""
-        if kind is EventType.ORDER_CANCELLED and spoken.order >= 0:
+        if event_type is EventType.ORDER_CANCELLED and recorded.order_index >= 0:
             return CANCELLED
-        if kind in GOES_ON and spoken.order >= 0 and spoken.role not in CARRIERS:
+        if (
+            event_type in OPEN_EVENTS
+            and recorded.order_index >= 0
+            and recorded.role not in CARRIERS
+        ):
             return OPEN
         return ""
 
-    def _left(self, source: str, ledger: Ledger) -> bool:
+    def _has_shipped(self, source: str, ledger: QuantityLedger) -> bool:
         cells = ledger.columns[Measure.SHIPPED].values()
         return any(cell.figures.get(source, ZERO) > 0 for cell in cells)
 
-    def differing(self) -> Iterator[tuple[str, str, datetime]]:
-        """(source, word, since) of a contradiction.
+    def contradictions(self) -> Iterator[tuple[str, str, datetime]]:
+        """(source, state, since) of each side of a contradiction.
 
-        Cancelled contradicts shipped, and whoever goes on with the order afterwards. Silence
-        contradicts nothing. Shipped contradicts "nothing has left" where no quantities tell more.
+        Cancelled contradicts shipped and any later work on the order. No report contradicts
+        nothing. Shipped contradicts "nothing shipped" only while no shipped quantity is known.
         """
-        gone = {s: at for s, (word, at) in self.words.items() if word == CANCELLED}
-        left = {s: at for s, (word, at) in self.words.items() if word == SHIPPED}
-        if gone:
-            first = min(gone.values())
-            going = {
+        cancelled = {s: at for s, (state, at) in self.states.items() if state == CANCELLED}
+        shipped = {s: at for s, (state, at) in self.states.items() if state == SHIPPED}
+        if cancelled:
+            first = min(cancelled.values())
+            still_open = {
                 s: self.open_at[s]
-                for s, (word, _) in self.words.items()
-                if word == OPEN and self.open_at[s] > first
+                for s, (state, _) in self.states.items()
+                if state == OPEN and self.open_at[s] > first
             }
-            if left or going:
-                yield from ((s, CANCELLED, at) for s, at in gone.items())
-                yield from ((s, SHIPPED, at) for s, at in left.items())
-                yield from ((s, OPEN, at) for s, at in going.items())
-        elif left and self.nothing and not self.counted:
-            yield from ((s, SHIPPED, at) for s, at in left.items())
-            yield from ((s, "nothing shipped", at) for s, at in self.nothing.items())
+            if shipped or still_open:
+                yield from ((s, CANCELLED, at) for s, at in cancelled.items())
+                yield from ((s, SHIPPED, at) for s, at in shipped.items())
+                yield from ((s, OPEN, at) for s, at in still_open.items())
+        elif shipped and self.reports_nothing_shipped and not self.has_shipped_quantity:
+            yield from ((s, SHIPPED, at) for s, at in shipped.items())
+            yield from (
+                (s, "nothing shipped", at) for s, at in self.reports_nothing_shipped.items()
+            )
 
-    def word(self, source: str) -> str:
-        """What a source says now."""
-        return self.words.get(source, ("",))[0]
+    def state(self, source: str) -> str:
+        """The state that a source reports, empty if none."""
+        return self.states.get(source, ("",))[0]

@@ -1,4 +1,4 @@
-"""Where an order stands: one status from its quantities, and every state that holds."""
+"""Derive the status of an order and every state that it is in."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,22 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure
-from visibility.timeline.cancellations import cancelled, sellers, standing
-from visibility.timeline.claims import Line
-from visibility.timeline.enums import LineFlag, State
-from visibility.timeline.milestones import MEASURED, OF_THE_ORDER
-from visibility.timeline.model import Milestone, MilestoneCode, Spoken, Status
+from visibility.timeline.cancellations import (
+    active_cancellations,
+    is_cancelled,
+    is_seller_cancellation,
+)
+from visibility.timeline.claims import TimelineLine
+from visibility.timeline.enums import LineFlag, OrderState
+from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
+from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, TimelineMilestone
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import Ledger
+from visibility.timeline.quantity_ledger import QuantityLedger
 
-# Words in a hold's reason that make it a matter of credit.
-CREDIT_WORDS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")
-# Neither nothing nor all of it: nobody knows how much.
-SOME = Decimal("0.5")
+# A hold with one of these in its reason is a credit hold.
+CREDIT_TERMS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")
+# Some of it, but not all: the quantity is unknown.
+UNKNOWN_FRACTION = Decimal("0.5")
 ENDS_HOLD = frozenset(
     {
         EventType.ORDER_HOLD_RELEASED,
@@ -32,121 +36,122 @@ BEFORE_SHIPPING = (
     MilestoneCode.ALLOCATED,
     MilestoneCode.RELEASED,
 )
-# (measure, the state when it is whole, the state when it is begun)
-LADDER = (
-    (Measure.SHIPPED, State.SHIPPED, State.PARTIALLY_SHIPPED),
-    (Measure.DELIVERED, State.DELIVERED, State.PARTIALLY_DELIVERED),
-    (Measure.INVOICED, State.INVOICED, State.PARTIALLY_INVOICED),
+# (measure, state when complete, state when partial)
+QUANTITY_STATES = (
+    (Measure.SHIPPED, OrderState.SHIPPED, OrderState.PARTIALLY_SHIPPED),
+    (Measure.DELIVERED, OrderState.DELIVERED, OrderState.PARTIALLY_DELIVERED),
+    (Measure.INVOICED, OrderState.INVOICED, OrderState.PARTIALLY_INVOICED),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the status is derived from."""
+class StatusInputs:
+    """The inputs that the status is derived from."""
 
-    heard: Sequence[Spoken]
-    ledger: Ledger
-    milestones: Mapping[MilestoneCode, Milestone]
+    events: Sequence[RecordedEvent]
+    ledger: QuantityLedger
+    milestones: Mapping[MilestoneCode, TimelineMilestone]
     at: datetime
-    held: bool
+    is_on_hold: bool
 
-    def share(self, code: MilestoneCode) -> Decimal:
-        """The share that has reached a step: by quantities, or 1 where only the event is known."""
-        known = self.ledger.share(MEASURED[code], self.at) if code in MEASURED else None
-        if known is not None:
-            return known
+    def fraction(self, code: MilestoneCode) -> Decimal:
+        """The fraction that reached a milestone: by quantities, or 1 if only an event is known."""
+        fraction = self.ledger.fraction(MEASURED[code], self.at) if code in MEASURED else None
+        if fraction is not None:
+            return fraction
         milestone = self.milestones.get(code)
         if milestone is None or milestone.reached_at is None or milestone.share == 0:
             return Decimal(0)
-        some = code in MEASURED and self.ledger.uncounted(MEASURED[code])
-        return SOME if some else Decimal(1)
+        is_unknown = code in MEASURED and self.ledger.has_uncountable(MEASURED[code])
+        return UNKNOWN_FRACTION if is_unknown else Decimal(1)
 
-    def back(self, measure: Measure) -> Decimal | None:
-        """The share of what left that came back, or was credited; None where nothing did."""
-        gone = came = ZERO
+    def returned_fraction(self, measure: Measure) -> Decimal | None:
+        """The fraction of the shipped quantity that was returned or credited, None if none was."""
+        total = returned = ZERO
         for key in self.ledger.main_lines():
-            if self.ledger.aside(key):
+            if self.ledger.is_uncountable(key):
                 continue
-            shipped, delivered, back = (
-                self.ledger.got(key, m, self.at) or ZERO
+            shipped, delivered, line_returned = (
+                self.ledger.quantity_reached(key, m, self.at) or ZERO
                 for m in (Measure.SHIPPED, Measure.DELIVERED, measure)
             )
-            left, scale = max(shipped, delivered, ZERO), self.ledger.reading.goods[key].scale
-            gone, came = gone + left / scale, came + min(max(back, ZERO), left) / scale
-        return came / gone if gone and came else None
+            sent, scale = max(shipped, delivered, ZERO), self.ledger.interpretation.items[key].scale
+            total += sent / scale
+            returned += min(max(line_returned, ZERO), sent) / scale
+        return returned / total if total and returned else None
 
 
-def hold(heard: Sequence[Spoken]) -> tuple[datetime | None, str]:
-    """Since when a hold stands: each source's last word on holds decides for that source."""
+def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
+    """Since when the order is on hold and why; the last report of each source counts."""
     holds: dict[str, tuple[datetime, str]] = {}
-    for spoken in heard:
-        if spoken.event.type is EventType.ORDER_HELD:
-            reason = spoken.event.attributes.get(Attribute.REASON, "")
-            holds.setdefault(spoken.source, (spoken.occurred_at, reason))
-        elif spoken.event.type in ENDS_HOLD:
-            holds.pop(spoken.source, None)
+    for recorded in events:
+        if recorded.event.type is EventType.ORDER_HELD:
+            reason = recorded.event.attributes.get(Attribute.REASON, "")
+            holds.setdefault(recorded.source, (recorded.occurred_at, reason))
+        elif recorded.event.type in ENDS_HOLD:
+            holds.pop(recorded.source, None)
     return min(holds.values()) if holds else (None, "")
 
 
-def of_credit(reason: str) -> bool:
-    """Whether a hold is a matter of credit."""
-    return any(word in reason.lower() for word in CREDIT_WORDS)
+def is_credit_hold(reason: str) -> bool:
+    """Whether the reason of a hold is about credit."""
+    return any(term in reason.lower() for term in CREDIT_TERMS)
 
 
-def status(known: Known) -> Status:
-    """The one word: the furthest step reached, by quantities before messages."""
+def compute_order_status(inputs: StatusInputs) -> Status:
+    """The status: the furthest step reached, by quantities first and events second."""
     shipped, delivered = (
-        known.share(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
+        inputs.fraction(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
     )
-    if not shipped and not delivered and cancelled(known.heard, known.ledger):
+    if not shipped and not delivered and is_cancelled(inputs.events, inputs.ledger):
         return Status.CANCELLED
-    if (shipped == 1 or delivered == 1) and known.back(Measure.RETURNED) == 1:
-        credited = known.back(Measure.CREDITED) == 1
+    if (shipped == 1 or delivered == 1) and inputs.returned_fraction(Measure.RETURNED) == 1:
+        credited = inputs.returned_fraction(Measure.CREDITED) == 1
         return Status.CREDITED if credited else Status.RETURNED
     if delivered == 1:
-        whole = known.share(MilestoneCode.INVOICED) == 1
-        return Status.COMPLETED if whole else Status.DELIVERED
+        is_invoiced = inputs.fraction(MilestoneCode.INVOICED) == 1
+        return Status.COMPLETED if is_invoiced else Status.DELIVERED
     if delivered:
         return Status.PARTIALLY_DELIVERED
     if shipped:
         return Status.SHIPPED if shipped == 1 else Status.PARTIALLY_SHIPPED
-    return _before_shipping(known)
+    return _status_before_shipping(inputs)
 
 
-def _before_shipping(known: Known) -> Status:
-    if known.held:
-        return Status.HELD
+def _status_before_shipping(known: StatusInputs) -> Status:
+    if known.is_on_hold:
+        return Status.ON_HOLD
     if _all_backordered(known.ledger):
         return Status.BACKORDERED
     for code in BEFORE_SHIPPING:
-        if code in known.milestones and known.share(code):
+        if code in known.milestones and known.fraction(code):
             return Status(code.value)
-    if any(s.event.type is EventType.ORDER_REJECTED for s in known.heard):
+    if any(s.event.type is EventType.ORDER_REJECTED for s in known.events):
         return Status.REJECTED
     if MilestoneCode.ACCEPTED in known.milestones:
         return Status.ACCEPTED
-    told = any(s.event.type in OF_THE_ORDER | {EventType.UNMAPPED} for s in known.heard)
-    return Status.RECEIVED if told else Status.UNKNOWN
+    has_order_event = any(s.event.type in ORDER_EVENTS | {EventType.UNMAPPED} for s in known.events)
+    return Status.RECEIVED if has_order_event else Status.UNKNOWN
 
 
-def _all_backordered(ledger: Ledger) -> bool:
-    waiting = [
+def _all_backordered(ledger: QuantityLedger) -> bool:
+    open_lines = [
         (due, ledger.value(key, Measure.BACKORDERED) or ZERO)
         for key in ledger.main_lines()
-        if not ledger.aside(key) and (due := ledger.due(key))
+        if not ledger.is_uncountable(key) and (due := ledger.open_demand(key))
     ]
-    return bool(waiting) and all(backordered >= due for due, backordered in waiting)
+    return bool(open_lines) and all(backordered >= due for due, backordered in open_lines)
 
 
-def since(
-    found: Status,
-    milestones: Mapping[MilestoneCode, Milestone],
-    held_since: datetime | None,
-    heard: Sequence[Spoken],
+def status_since(
+    order_status: Status,
+    milestones: Mapping[MilestoneCode, TimelineMilestone],
+    on_hold_since: datetime | None,
+    events: Sequence[RecordedEvent],
 ) -> datetime | None:
     """Since when the order is in its status."""
-    if found is Status.HELD:
-        return held_since
+    if order_status is Status.ON_HOLD:
+        return on_hold_since
     codes = {
         Status.PARTIALLY_SHIPPED: (MilestoneCode.SHIPPED, "reached_at"),
         Status.SHIPPED: (MilestoneCode.SHIPPED, "completed_at"),
@@ -154,86 +159,111 @@ def since(
         Status.DELIVERED: (MilestoneCode.DELIVERED, "completed_at"),
         Status.COMPLETED: (MilestoneCode.INVOICED, "completed_at"),
     }
-    code, attribute = codes.get(found, (None, "reached_at"))
-    if code is None and found.value in set(MilestoneCode):
-        code = MilestoneCode(found.value)
+    code, attribute = codes.get(order_status, (None, "reached_at"))
+    if code is None and order_status.value in set(MilestoneCode):
+        code = MilestoneCode(order_status.value)
     milestone = milestones.get(code) if code else None
     if milestone is None or milestone.reached_at is None:
-        return heard[0].occurred_at if heard else None
+        return events[0].occurred_at if events else None
     reached: datetime | None = getattr(milestone, attribute) or milestone.reached_at
-    if found is Status.COMPLETED:
+    if order_status is Status.COMPLETED:
         delivered = milestones[MilestoneCode.DELIVERED].completed_at
         return max(m for m in (reached, delivered) if m) if reached or delivered else None
     return reached
 
 
-def states(
-    known: Known, found: Status, lines: Collection[Line], *, reason: str, conflict: bool
-) -> Iterator[State]:
-    """Everything customer service would call the order."""
-    if known.held:
-        yield State.CREDIT_REVIEW if of_credit(reason) else State.HELD
-    shipped = known.share(MilestoneCode.SHIPPED)
-    for measure, whole, begun in LADDER:
-        share = known.share(MilestoneCode(measure.value))
-        if share:
-            yield whole if share == 1 else begun
-    if not shipped and found not in {Status.CANCELLED, Status.REJECTED}:
-        if known.share(MilestoneCode.RELEASED):
-            yield State.RELEASED
-        allocated = known.share(MilestoneCode.ALLOCATED)
+def compute_order_states(
+    inputs: StatusInputs,
+    order_status: Status,
+    lines: Collection[TimelineLine],
+    *,
+    reason: str,
+    conflict: bool,
+) -> Iterator[OrderState]:
+    """Every state that the order is in."""
+    if inputs.is_on_hold:
+        yield OrderState.CREDIT_REVIEW if is_credit_hold(reason) else OrderState.ON_HOLD
+    shipped = inputs.fraction(MilestoneCode.SHIPPED)
+    for measure, complete, partial in QUANTITY_STATES:
+        fraction = inputs.fraction(MilestoneCode(measure.value))
+        if fraction:
+            yield complete if fraction == 1 else partial
+    if not shipped and order_status not in {Status.CANCELLED, Status.REJECTED}:
+        if inputs.fraction(MilestoneCode.RELEASED):
+            yield OrderState.RELEASED
+        allocated = inputs.fraction(MilestoneCode.ALLOCATED)
         if allocated:
-            yield State.ALLOCATED if allocated == 1 else State.PARTIALLY_ALLOCATED
-    yield from _short_of_stock(known, lines)
-    yield from _came_back(known)
-    yield from _taken_back(known, found, lines)
+            yield OrderState.ALLOCATED if allocated == 1 else OrderState.PARTIALLY_ALLOCATED
+    yield from _shortage_states(inputs, lines)
+    yield from _return_states(inputs)
+    yield from _cancellation_states(inputs, order_status, lines)
     if any(LineFlag.SUBSTITUTED in line.flags for line in lines):
-        yield State.SUBSTITUTED
+        yield OrderState.SUBSTITUTED
     if conflict:
-        yield State.CONFLICT
+        yield OrderState.CONFLICT
 
 
-def _short_of_stock(known: Known, lines: Collection[Line]) -> Iterator[State]:
-    waiting = [line for line in lines if waits(line)]
-    if any(line.get(Measure.BACKORDERED) > 0 for line in waiting):
-        yield State.BACKORDERED
-    if waiting or shorted(known.heard, lines):
-        yield State.STOCK_SHORTAGE
+def _shortage_states(known: StatusInputs, lines: Collection[TimelineLine]) -> Iterator[OrderState]:
+    backordered = [line for line in lines if is_backordered(line)]
+    if any(line.quantity(Measure.BACKORDERED) > 0 for line in backordered):
+        yield OrderState.BACKORDERED
+    if backordered or has_open_shortage(known.events, lines):
+        yield OrderState.STOCK_SHORTAGE
 
 
-def waits(line: Line) -> bool:
-    """Whether a line waits for stock."""
-    short = line.get(Measure.BACKORDERED) > 0
-    return line.counted and short and line.get(Measure.SHIPPED) < line.due
+def is_backordered(line: TimelineLine) -> bool:
+    """Whether a line is back-ordered and not shipped since."""
+    has_backorder = line.quantity(Measure.BACKORDERED) > 0
+    return line.is_counted and has_backorder and line.quantity(Measure.SHIPPED) < line.open_quantity
 
 
-def shorted(heard: Sequence[Spoken], lines: Collection[Line]) -> bool:
-    """Whether a line came up short, nobody said what becomes of it, and it has not left since."""
-    owed = any(line.counted and line.get(Measure.SHIPPED) < line.due for line in lines)
-    return owed and any(s.event.type is EventType.LINE_SHORTED for s in heard)
+def has_open_shortage(events: Sequence[RecordedEvent], lines: Collection[TimelineLine]) -> bool:
+    """Whether a shortage was reported and part of the order is still not shipped."""
+    has_open_line = any(
+        line.is_counted and line.quantity(Measure.SHIPPED) < line.open_quantity for line in lines
+    )
+    return has_open_line and any(s.event.type is EventType.LINE_SHORTED for s in events)
 
 
-def _came_back(known: Known) -> Iterator[State]:
-    for measure, code, whole, begun in (
-        (Measure.RETURNED, MilestoneCode.RETURNED, State.RETURNED, State.PARTIALLY_RETURNED),
-        (Measure.CREDITED, MilestoneCode.CREDITED, State.CREDITED, State.PARTIALLY_CREDITED),
+def _return_states(known: StatusInputs) -> Iterator[OrderState]:
+    for measure, code, complete, partial in (
+        (
+            Measure.RETURNED,
+            MilestoneCode.RETURNED,
+            OrderState.RETURNED,
+            OrderState.PARTIALLY_RETURNED,
+        ),
+        (
+            Measure.CREDITED,
+            MilestoneCode.CREDITED,
+            OrderState.CREDITED,
+            OrderState.PARTIALLY_CREDITED,
+        ),
     ):
-        share = known.back(measure)
-        if share is not None:
-            yield whole if share == 1 else begun
+        fraction = known.returned_fraction(measure)
+        if fraction is not None:
+            yield complete if fraction == 1 else partial
         elif code in known.milestones:
-            yield whole
+            yield complete
 
 
-def _taken_back(known: Known, found: Status, lines: Collection[Line]) -> Iterator[State]:
-    cancels = standing(known.heard)
-    if found is Status.CANCELLED:
-        yield State.CANCELLED
-    if any(line.short for line in lines) or (cancels and all(sellers(s) for s in cancels)):
-        yield State.SHORT_CANCELLED
-    left = known.share(MilestoneCode.SHIPPED) or known.share(MilestoneCode.DELIVERED)
-    whole = [
-        s for s in cancels if not any(Measure.CANCELLED in n.quantities for n in s.event.lines)
+def _cancellation_states(
+    known: StatusInputs, order_status: Status, lines: Collection[TimelineLine]
+) -> Iterator[OrderState]:
+    cancellations = active_cancellations(known.events)
+    if order_status is Status.CANCELLED:
+        yield OrderState.CANCELLED
+    if any(line.short_cancelled for line in lines) or (
+        cancellations and all(is_seller_cancellation(s) for s in cancellations)
+    ):
+        yield OrderState.SHORT_CANCELLED
+    shipped = known.fraction(MilestoneCode.SHIPPED) or known.fraction(MilestoneCode.DELIVERED)
+    order_cancellations = [
+        s
+        for s in cancellations
+        if not any(Measure.CANCELLED in n.quantities for n in s.event.lines)
     ]
-    if (left and whole) or any(LineFlag.CONTRADICTION in line.flags for line in lines):
-        yield State.CONTRADICTION
+    if (shipped and order_cancellations) or any(
+        LineFlag.CONTRADICTION in line.flags for line in lines
+    ):
+        yield OrderState.CONTRADICTION

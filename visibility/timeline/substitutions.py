@@ -1,16 +1,16 @@
-"""What is sent in place of what: substitutes for an article, the components of a kit."""
+"""Lines that are filled by other lines: substitutes and the components of kits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from connectors.sdk.events import EventLine as RecordedLine
 from connectors.sdk.events import EventType, Measure
-from connectors.sdk.events import Line as SpokenLine
-from visibility.timeline.dictionary import Article
-from visibility.timeline.model import Spoken
+from visibility.timeline.dictionary import ItemDefinition
+from visibility.timeline.model import RecordedEvent
 
-Keyed = Sequence[tuple[Spoken, list[tuple[int, str, SpokenLine]]]]
-PROGRESS = (
+KeyedEvents = Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
+PROGRESS_MEASURES = (
     Measure.ALLOCATED,
     Measure.PICKED,
     Measure.PACKED,
@@ -20,62 +20,72 @@ PROGRESS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Instead:
-    """The lines that fill another: each child with how many of it make one of the parent."""
+class Substitution:
+    """The lines that fill another: child key -> quantity for one unit of the parent."""
 
     kit: bool
     children: Mapping[str, Fraction]
 
 
-def kits(lines: Iterable[str], articles: Mapping[str, Article | None]) -> dict[str, Instead]:
-    """The lines whose article is made of others, where one of these was told of."""
-    known = set(lines)
-    found = {}
+def find_kits(
+    lines: Iterable[str], articles: Mapping[str, ItemDefinition | None]
+) -> dict[str, Substitution]:
+    """Lines whose item is a kit, if a component of it is on a line."""
+    keys = set(lines)
+    result = {}
     for key, article in articles.items():
         if article is None or not article.components:
             continue
         children = {n.strip().upper(): Fraction(q) for n, q in article.components.items()}
-        if known & set(children):
-            found[key] = Instead(kit=True, children=children)
-    return found
+        if keys & set(children):
+            result[key] = Substitution(kit=True, children=children)
+    return result
 
 
-def substitutes(keyed: Keyed) -> dict[str, Instead]:
-    """Said outright, or seen: a source ordered one article on a line and moved another on it."""
-    pairs = [pair for spoken, lines in keyed for pair in _said(spoken, lines)]
+def find_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
+    """Substitutes that are reported, or seen: a source ships another item on an ordered line."""
+    pairs = [pair for recorded, lines in keyed for pair in _reported_pairs(recorded, lines)]
     ordered: dict[tuple[str, str], str] = {}
-    wanted: set[tuple[str, str]] = set()
-    for spoken, lines in keyed:
-        if spoken.event.type is EventType.LINE_SUBSTITUTED:
+    ordered_keys: set[tuple[str, str]] = set()
+    for recorded, lines in keyed:
+        if recorded.event.type is EventType.LINE_SUBSTITUTED:
             continue
         for _, key, line in lines:
             if Measure.ORDERED in line.quantities:
-                ordered[(spoken.source, line.line_id)] = key
-                wanted.add((spoken.source, key))
-    for spoken, lines in keyed:
+                ordered[(recorded.source, line.line_id)] = key
+                ordered_keys.add((recorded.source, key))
+    for recorded, lines in keyed:
         for _, key, line in lines:
-            parent = ordered.get((spoken.source, line.line_id))
-            moves = any(measure in line.quantities for measure in PROGRESS)
-            if parent and moves and parent != key and (spoken.source, key) not in wanted:
+            parent = ordered.get((recorded.source, line.line_id))
+            has_progress = any(measure in line.quantities for measure in PROGRESS_MEASURES)
+            if (
+                parent
+                and has_progress
+                and parent != key
+                and (recorded.source, key) not in ordered_keys
+            ):
                 pairs.append((parent, key))
-    found: dict[str, dict[str, Fraction]] = {}
+    children_of: dict[str, dict[str, Fraction]] = {}
     for parent, child in sorted(set(pairs)):
         if (child, parent) not in pairs and parent != child:
-            found.setdefault(parent, {})[child] = Fraction(1)
-    return {parent: Instead(kit=False, children=children) for parent, children in found.items()}
+            children_of.setdefault(parent, {})[child] = Fraction(1)
+    return {
+        parent: Substitution(kit=False, children=children)
+        for parent, children in children_of.items()
+    }
 
 
-def _said(
-    spoken: Spoken, lines: Sequence[tuple[int, str, SpokenLine]]
+def _reported_pairs(
+    recorded: RecordedEvent, lines: Sequence[tuple[int, str, RecordedLine]]
 ) -> Iterable[tuple[str, str]]:
-    """(replaced, substitute): of one line id where it stands twice, else of the two lines told."""
-    if spoken.event.type is not EventType.LINE_SUBSTITUTED:
+    """(replaced, substitute) pairs: lines with the same line id, or else all lines of the event."""
+    if recorded.event.type is not EventType.LINE_SUBSTITUTED:
         return
-    groups: dict[str, list[tuple[str, SpokenLine]]] = {}
+    groups: dict[str, list[tuple[str, RecordedLine]]] = {}
     for _, key, line in lines:
         groups.setdefault(line.line_id, []).append((key, line))
-    several = [group for group in groups.values() if len(group) > 1]
-    for group in several or [[(key, line) for _, key, line in lines]]:
+    shared_ids = [group for group in groups.values() if len(group) > 1]
+    for group in shared_ids or [[(key, line) for _, key, line in lines]]:
         parents = [key for key, line in group if Measure.CANCELLED in line.quantities]
         parent = parents[0] if parents else group[0][0] if group else ""
         yield from ((parent, key) for key, _ in group if key != parent)

@@ -1,22 +1,22 @@
-"""Units of measure: which codes say the same, and how many base units one of them is."""
+"""Units of measure: synonymous codes and conversion factors."""
 
 from fractions import Fraction
 
-from visibility.timeline.dictionary import Article
+from visibility.timeline.dictionary import ItemDefinition
 
-# UN/ECE recommendation 20 and what systems write for it: all of them count single pieces.
+# Codes for single pieces: UN/ECE Recommendation 20 and common spellings.
 EACH = frozenset({"EA", "EACH", "PC", "PCS", "PCE", "STK", "UN", "UNIT", "C62", "H87"})
 
 
-def canonical(unit: str) -> str:
-    """One spelling of a unit: `pcs` and `C62` are `EA`."""
+def canonical_unit(unit: str) -> str:
+    """The canonical code of a unit: `EA` for `pcs` and `C62`."""
     upper = unit.strip().upper()
     return "EA" if upper in EACH or not upper else upper
 
 
-def factor(article: Article, unit: str) -> Fraction | None:
-    """Base units of the article in one `unit`, None where nobody said."""
-    if canonical(unit) == canonical(article.unit):
+def conversion_factor(article: ItemDefinition, unit: str) -> Fraction | None:
+    """Base units of the item in one `unit`, None if unknown."""
+    if canonical_unit(unit) == canonical_unit(article.unit):
         return Fraction(1)
-    known = {canonical(name): value for name, value in article.factors.items()}
-    return known.get(canonical(unit))
+    factors = {canonical_unit(name): value for name, value in article.factors.items()}
+    return factors.get(canonical_unit(unit))

@@ -1,1 +1,1 @@
-"""Requests, HTML, sockets, people."""
+"""HTTP: pages, REST API, webhook intake, sockets and permissions."""

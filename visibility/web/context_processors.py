@@ -1,4 +1,4 @@
-"""What every page's frame needs: who is here, where they may go, whether this is the demo."""
+"""Template context of every page: navigation, alert badge, signed-in user and demo flag."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,111 +10,117 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from visibility.models import AlertState
-from visibility.screens.alerts.inbox import IN_HAND, visible
-from visibility.web.permissions import Right, Role, may, roles
+from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
+from visibility.web.permissions import Permission, UserRole, has_permission, roles
 
-# Title, address, key after "g", icon, right.
+# Title, URL, shortcut key after "g", icon, permission.
 SECTIONS = (
-    ("Board", "/boards/operations", "b", "layout-dashboard", Right.BOARDS),
-    ("Orders", "/orders", "o", "package", Right.ORDERS),
-    ("Alerts", "/alerts", "a", "alert-triangle", Right.ALERTS_SEE),
-    ("Numbers", "/numbers", "n", "chart-line", Right.NUMBERS),
-    ("Joins", "/joins", "j", "git-merge", Right.JOINS_SEE),
-    ("Sources", "/sources", "s", "plug-connected", Right.SOURCES_SEE),
-    ("Mappings", "/mappings", "m", "table", Right.MAPPINGS_SEE),
+    ("Board", "/boards/operations", "b", "layout-dashboard", Permission.BOARDS),
+    ("Orders", "/orders", "o", "package", Permission.ORDERS),
+    ("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
+    ("KPIs", "/numbers", "n", "chart-line", Permission.KPIS),
+    ("Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE),
+    ("Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE),
+    ("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
 )
 ROLE_TITLES = {
-    Role.CUSTOMER_SERVICE: "Customer service",
-    Role.EXECUTIVE: "Executive",
-    Role.OPERATIONS: "Operations",
-    Role.INTEGRATOR: "Integrator",
-    Role.ADMIN: "Administrator",
+    UserRole.CUSTOMER_SERVICE: "Customer service",
+    UserRole.EXECUTIVE: "Executive",
+    UserRole.OPERATIONS: "Operations",
+    UserRole.INTEGRATOR: "Integrator",
+    UserRole.ADMIN: "Administrator",
 }
-ALSO = {"messages": "sources", "search": "orders"}  # first words that belong to a section
-MANY = 99
+SECTION_BY_PREFIX = {
+    "messages": "sources",
+    "search": "orders",
+}  # URL prefixes that belong to another section
+MAX_SHOWN = 99
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A section in the rail; `here` is its first page, `active` any page below it."""
+class NavItem:
+    """A navigation item.
+
+    `is_active`: the page is in this section. `is_current`: it is its first page.
+    """
 
     title: str
     url: str
     key: str
     icon: str
-    active: bool
-    here: bool
+    is_active: bool
+    is_current: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
-    """The alerts in hand that are this person's or nobody's, counted no further than is shown."""
+class AlertBadge:
+    """The number of alerts that are the user's or unassigned, counted up to MANY + 1."""
 
     count: int
     url: str = "/alerts"
 
     @property
-    def shown(self) -> str:
-        """The count as it fits on the bell."""
-        return str(self.count) if self.count <= MANY else f"{MANY}+"
+    def display(self) -> str:
+        """The count as shown on the badge."""
+        return str(self.count) if self.count <= MAX_SHOWN else f"{MAX_SHOWN}+"
 
     @property
     def label(self) -> str:
-        """The count in words."""
+        """The count as an accessible label."""
         if not self.count:
-            return "Alerts: none of yours, none unowned"
-        many = f"more than {MANY}" if self.count > MANY else str(self.count)
-        return f"Alerts: {many} yours or unowned"
+            return "Alerts: none assigned to you, none unassigned"
+        count_text = f"more than {MAX_SHOWN}" if self.count > MAX_SHOWN else str(self.count)
+        return f"Alerts: {count_text} yours or unassigned"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who is here, as shown in the person menu."""
+class UserSummary:
+    """The signed-in user, as shown in the user menu."""
 
     name: str
     initials: str
     role: str
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
-    """The template context of the frame; a page without a frame asks the database nothing."""
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """The template context. Values are lazy, so a page without navigation runs no query."""
     user = getattr(request, "user", None)
     context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": settings.TIME_ZONE}
     if user is None or not user.is_authenticated:
         return context
     return context | {
-        "nav": SimpleLazyObject(lambda: sections(user, request.path)),
-        "bell": SimpleLazyObject(lambda: bell(user)),
-        "person": SimpleLazyObject(lambda: person(user)),
+        "nav": SimpleLazyObject(lambda: nav_items(user, request.path)),
+        "bell": SimpleLazyObject(lambda: alert_badge(user)),
+        "person": SimpleLazyObject(lambda: user_summary(user)),
     }
 
 
-def sections(user: User, path: str) -> list[Entry]:
-    """The sections this person may open."""
+def nav_items(user: User, path: str) -> list[NavItem]:
+    """The sections that the user may open."""
     return [
-        Entry(title, url, key, icon, active=_below(path, url), here=path == url)
-        for title, url, key, icon, right in SECTIONS
-        if may(user, right)
+        NavItem(title, url, key, icon, is_active=_is_in_section(path, url), is_current=path == url)
+        for title, url, key, icon, permission in SECTIONS
+        if has_permission(user, permission)
     ]
 
 
-def _below(path: str, url: str) -> bool:
+def _is_in_section(path: str, url: str) -> bool:
     first = path.split("/")[1]
-    return ALSO.get(first, first) == url.split("/")[1]
+    return SECTION_BY_PREFIX.get(first, first) == url.split("/")[1]
 
 
-def bell(user: User) -> Bell | None:
-    """One count; integrators are told about the alerts of sources only."""
-    if not may(user, Right.ALERTS_SEE):
+def alert_badge(user: User) -> AlertBadge | None:
+    """The alert badge; integrators see only alerts of sources. None without permission."""
+    if not has_permission(user, Permission.ALERTS_SEE):
         return None
-    wanted = Q(owner=user, state__in=IN_HAND) | Q(owner=None, state=AlertState.OPEN)
-    alerts = visible(sources_only=roles(user) == {Role.INTEGRATOR})
-    return Bell(alerts.filter(wanted)[: MANY + 1].count())
+    condition = Q(owner=user, state__in=NEEDS_ATTENTION) | Q(owner=None, state=AlertState.OPEN)
+    alerts = visible_alerts(sources_only=roles(user) == {UserRole.INTEGRATOR})
+    return AlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
 
 
-def person(user: User) -> Person:
-    """The name, its first letters, and what they are here."""
+def user_summary(user: User) -> UserSummary:
+    """The name, initials and roles of the user."""
     name = user.get_full_name() or user.get_username()
-    initials = "".join(word[0] for word in name.split()[:2]).upper()
+    initials = "".join(token[0] for token in name.split()[:2]).upper()
     titles = [title for role, title in ROLE_TITLES.items() if role in roles(user)]
-    return Person(name, initials, ", ".join(titles) or "No role yet")
+    return UserSummary(name, initials, ", ".join(titles) or "No role yet")

@@ -1,24 +1,23 @@
-"""While the database is away, pages say so and ask to come again; nobody sees an error page."""
+"""Middleware that answers 503 with an automatic retry while the database is unavailable."""
 
-import logging
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from structlog.stdlib import get_logger
 
-log = logging.getLogger(__name__)
-AGAIN = 5
-PAGE = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>One moment</title>
-<meta http-equiv="refresh" content="{AGAIN}"></head>
-<body><h1>One moment</h1><p>The database does not answer just now. Messages that come in meanwhile
-are refused with a request to send them again, so nothing is lost. This page tries again by itself
-every {AGAIN} seconds.</p></body></html>
+log = get_logger(__name__)
+RETRY_SECONDS = 5
+UNAVAILABLE_PAGE = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Temporarily unavailable</title>
+<meta http-equiv="refresh" content="{RETRY_SECONDS}"></head>
+<body><h1>Temporarily unavailable</h1><p>The database is not responding. Senders are asked to retry,
+so no data is lost. This page reloads every {RETRY_SECONDS} seconds.</p></body></html>
 """
 
 
-class DatabaseAway:
-    """503 with Retry-After for whatever the database's absence made impossible."""
+class DatabaseUnavailableMiddleware:
+    """Answers 503 with Retry-After if a view raises a database connection error."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,8 +26,10 @@ class DatabaseAway:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Django asks this of whatever a view raised."""
+        """The 503 response, or None for other errors."""
         if not isinstance(error, (OperationalError, InterfaceError)):
             return None
-        log.warning("path=%s database=away error=%s", request.path, type(error).__name__)
-        return HttpResponse(PAGE, status=503, headers={"Retry-After": str(AGAIN)})
+        log.warning("database_unavailable", path=request.path, error=type(error).__name__)
+        return HttpResponse(
+            UNAVAILABLE_PAGE, status=503, headers={"Retry-After": str(RETRY_SECONDS)}
+        )

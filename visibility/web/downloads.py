@@ -1,4 +1,4 @@
-"""An export as an answer: made whole in a file, sent from there, gone when it is sent."""
+"""Send an export: written completely to a temporary file, then streamed."""
 
 import asyncio
 import os
@@ -11,35 +11,46 @@ from typing import Any, BinaryIO
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 
-from visibility.export.formats import KINDS, Format, export
-from visibility.export.redaction import Sight
-from visibility.export.snapshot import Selection
-from visibility.models.audit import record
-from visibility.web.permissions import Right, may
+from visibility.export.formats import FORMAT_INFO, Format, export_orders
+from visibility.export.redaction import Redaction
+from visibility.export.snapshot import OrderSelection
+from visibility.models.audit import append_audit_entry
+from visibility.web.permissions import Permission, has_permission
 
-BLOCK = 262_144
+BLOCK_SIZE = 262_144
 
 
-def download(
-    selection: Selection, *, format: Format, by: User, asked: dict[str, Any], now: datetime
+def export_response(
+    selection: OrderSelection,
+    *,
+    format: Format,
+    by: User,
+    parameters: dict[str, Any],
+    now: datetime,
 ) -> StreamingHttpResponse:
-    """The file, for the eyes of this person; the audit has who took what. Raises TooMany, Busy."""
-    sight = Sight(prices=may(by, Right.PRICES), contacts=may(by, Right.CONTACTS))
-    handle, name = tempfile.mkstemp(suffix=f".{KINDS[format].suffix}")
+    """Export what the user may see and record it in the audit log.
+
+    Raises TooManyOrders, TooManyExports.
+    """
+    redaction = Redaction(
+        prices=has_permission(by, Permission.PRICES),
+        contacts=has_permission(by, Permission.CONTACTS),
+    )
+    handle, name = tempfile.mkstemp(suffix=f".{FORMAT_INFO[format].suffix}")
     os.close(handle)
     path = Path(name)
     try:
-        count = export(selection, format=format, path=path, sight=sight, now=now)
+        count = export_orders(selection, format=format, path=path, redaction=redaction, now=now)
         out = path.open("rb")
     finally:
-        # What is open can still be read, and nothing is left behind.
+        # The open file stays readable after unlink, and nothing is left behind.
         path.unlink()
-    detail = {"format": format.value, "orders": count, "asked": asked}
-    record("export", who=by, object=f"{count} orders", detail=detail, now=now)
-    filename = f"throughline-{now:%Y%m%d-%H%M%S}.{KINDS[format].suffix}"
+    detail = {"format": format.value, "orders": count, "asked": parameters}
+    append_audit_entry("export", user=by, object=f"{count} orders", detail=detail, now=now)
+    filename = f"throughline-{now:%Y%m%d-%H%M%S}.{FORMAT_INFO[format].suffix}"
     return StreamingHttpResponse(
-        _blocks(out),
-        content_type=KINDS[format].media,
+        _stream_file_blocks(out),
+        content_type=FORMAT_INFO[format].media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',
             "Content-Length": str(os.fstat(out.fileno()).st_size),
@@ -48,8 +59,8 @@ def download(
     )
 
 
-async def _blocks(out: BinaryIO) -> AsyncIterator[bytes]:
-    """The file block by block: ASGI would read a plain file into memory as a whole."""
+async def _stream_file_blocks(out: BinaryIO) -> AsyncIterator[bytes]:
+    """The file in blocks: under ASGI, Django reads a synchronous file into memory at once."""
     with out:
-        while block := await asyncio.to_thread(out.read, BLOCK):
+        while block := await asyncio.to_thread(out.read, BLOCK_SIZE):
             yield block

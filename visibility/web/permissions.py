@@ -1,4 +1,4 @@
-"""Who may do what: the matrix, and how a view asks for it."""
+"""Roles, permissions, and the decorator that protects a view."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,8 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 
-class Role(StrEnum):
-    """A person's role is the name of their group."""
+class UserRole(StrEnum):
+    """A user's roles are the names of their groups."""
 
     CUSTOMER_SERVICE = "customer_service"
     EXECUTIVE = "executive"
@@ -21,88 +21,96 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class Right(StrEnum):
-    """Something a person may do."""
+class Permission(StrEnum):
+    """A permission that roles grant."""
 
-    ORDERS = "orders"  # find and open orders
+    ORDERS = "orders"  # search and open orders
     CONTACTS = "contacts"
     PRICES = "prices"
     BOARDS = "boards"
-    NUMBERS = "numbers"
+    KPIS = "kpis"
     ALERTS_SEE = "alerts_see"
     ALERTS_NOTE = "alerts_note"
-    ALERTS_ACT = "alerts_act"  # acknowledge, snooze, assign
+    ALERTS_MANAGE = "alerts_manage"  # acknowledge, snooze, assign
     ALERTS_RESOLVE = "alerts_resolve"
-    EXPORT = "export"  # the event log as a file
-    RAW = "raw"  # message bodies, audited
+    EXPORT = "export"  # download event logs
+    MESSAGE_BODIES = "message_bodies"  # read message bodies; audited
     SOURCES_SEE = "sources_see"
     SOURCES_EDIT = "sources_edit"
     PARKED_SEE = "parked_see"
     PARKED_REPLAY = "parked_replay"
-    JOINS_SEE = "joins_see"
-    JOINS = "joins"  # join, split, tell apart, undo
+    MATCHING_SEE = "matching_see"
+    MATCHING_EDIT = "matching_edit"  # merge, split, mark different, undo
     MAPPINGS_SEE = "mappings_see"
     MAPPINGS_EDIT = "mappings_edit"
     ADMINISTER = "administer"
 
 
 CS, EX, OP, IN, AD = (
-    Role.CUSTOMER_SERVICE,
-    Role.EXECUTIVE,
-    Role.OPERATIONS,
-    Role.INTEGRATOR,
-    Role.ADMIN,
+    UserRole.CUSTOMER_SERVICE,
+    UserRole.EXECUTIVE,
+    UserRole.OPERATIONS,
+    UserRole.INTEGRATOR,
+    UserRole.ADMIN,
 )
-MATRIX: dict[Right, frozenset[Role]] = {
-    Right.ORDERS: frozenset({CS, EX, OP, IN, AD}),
-    Right.CONTACTS: frozenset({CS, OP, AD}),
-    Right.PRICES: frozenset({CS, EX, OP, AD}),
-    Right.BOARDS: frozenset({CS, EX, OP, IN, AD}),
-    Right.NUMBERS: frozenset({EX, OP, AD}),
-    Right.ALERTS_SEE: frozenset({CS, EX, OP, IN, AD}),
-    Right.ALERTS_NOTE: frozenset({CS, OP, IN, AD}),
-    Right.ALERTS_ACT: frozenset({OP, AD}),
-    Right.ALERTS_RESOLVE: frozenset({OP, AD}),
-    Right.EXPORT: frozenset({OP, IN, AD}),
-    Right.RAW: frozenset({IN, AD}),
-    Right.SOURCES_SEE: frozenset({OP, IN, AD}),
-    Right.SOURCES_EDIT: frozenset({IN, AD}),
-    Right.PARKED_SEE: frozenset({OP, IN, AD}),
-    Right.PARKED_REPLAY: frozenset({IN, AD}),
-    Right.JOINS_SEE: frozenset({CS, OP, IN, AD}),
-    Right.JOINS: frozenset({OP, IN, AD}),
-    Right.MAPPINGS_SEE: frozenset({OP, IN, AD}),
-    Right.MAPPINGS_EDIT: frozenset({IN, AD}),
-    Right.ADMINISTER: frozenset({AD}),
+ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
+    Permission.ORDERS: frozenset({CS, EX, OP, IN, AD}),
+    Permission.CONTACTS: frozenset({CS, OP, AD}),
+    Permission.PRICES: frozenset({CS, EX, OP, AD}),
+    Permission.BOARDS: frozenset({CS, EX, OP, IN, AD}),
+    Permission.KPIS: frozenset({EX, OP, AD}),
+    Permission.ALERTS_SEE: frozenset({CS, EX, OP, IN, AD}),
+    Permission.ALERTS_NOTE: frozenset({CS, OP, IN, AD}),
+    Permission.ALERTS_MANAGE: frozenset({OP, AD}),
+    Permission.ALERTS_RESOLVE: frozenset({OP, AD}),
+    Permission.EXPORT: frozenset({OP, IN, AD}),
+    Permission.MESSAGE_BODIES: frozenset({IN, AD}),
+    Permission.SOURCES_SEE: frozenset({OP, IN, AD}),
+    Permission.SOURCES_EDIT: frozenset({IN, AD}),
+    Permission.PARKED_SEE: frozenset({OP, IN, AD}),
+    Permission.PARKED_REPLAY: frozenset({IN, AD}),
+    Permission.MATCHING_SEE: frozenset({CS, OP, IN, AD}),
+    Permission.MATCHING_EDIT: frozenset({OP, IN, AD}),
+    Permission.MAPPINGS_SEE: frozenset({OP, IN, AD}),
+    Permission.MAPPINGS_EDIT: frozenset({IN, AD}),
+    Permission.ADMINISTER: frozenset({AD}),
 }
-START = {CS: "/orders", EX: "/numbers", OP: "/alerts", IN: "/sources", AD: "/boards/operations"}
+HOME_PAGES = {
+    CS: "/orders",
+    EX: "/numbers",
+    OP: "/alerts",
+    IN: "/sources",
+    AD: "/boards/operations",
+}
 
 
-def roles(user: User | AnonymousUser) -> frozenset[Role]:
-    """The roles of a person; a superuser is an administrator."""
+def roles(user: User | AnonymousUser) -> frozenset[UserRole]:
+    """The roles of a user; a superuser is an administrator."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
     names: set[str] | None = user.__dict__.get("_role_names")
     if names is None:
         names = set(user.groups.values_list("name", flat=True))
-        user.__dict__["_role_names"] = names  # kept for the rest of the request
-    found = {Role(name) for name in names if name in set(Role)}
-    return frozenset(found | ({AD} if user.is_superuser else set()))
+        user.__dict__["_role_names"] = names  # cached for this request
+    granted = {UserRole(name) for name in names if name in set(UserRole)}
+    return frozenset(granted | ({AD} if user.is_superuser else set()))
 
 
-def may(user: User | AnonymousUser, right: Right) -> bool:
-    """Whether the person has the right now."""
-    return bool(roles(user) & MATRIX[right])
+def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
+    """Whether one of the user's roles grants the permission."""
+    return bool(roles(user) & ROLE_PERMISSIONS[permission])
 
 
-def needs(right: Right) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A view for signed-in people with the right; others are asked to sign in, or get 403."""
+def require_permission(
+    permission: Permission,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Require sign-in and this permission; raises PermissionDenied (403) without it."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not may(request.user, right):
-                raise PermissionDenied(right.value)
+            if not has_permission(request.user, permission):
+                raise PermissionDenied(permission.value)
             answer: HttpResponseBase = view(request, *args, **kwargs)
             return answer
 

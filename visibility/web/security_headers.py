@@ -1,11 +1,11 @@
-"""Headers every answer carries."""
+"""Middleware that adds security headers to every response."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
 # Charts need inline styles and blob: images ("download as PNG"); no script is inline.
-POLICY = "; ".join(
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self'",
@@ -20,15 +20,15 @@ POLICY = "; ".join(
 )
 
 
-class SecurityHeaders:
-    """Content policy on everything; nothing a signed-in person sees may be stored on the way."""
+class SecurityHeadersMiddleware:
+    """Adds the content security policy, and forbids caching of everything but static files."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
         )

@@ -1,4 +1,4 @@
-"""Tables on their way out as files."""
+"""Send master data tables as CSV or XLSX files."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,40 +7,40 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from visibility.master_data import export
-from visibility.master_data.export import Filters
-from visibility.master_data.tables import Table
+from visibility.master_data.export import RowFilters
+from visibility.master_data.tables import MasterTable
 
-MEDIA = {
+MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 
-def exported(
-    request: HttpRequest, table: Table, form: str, *, filters: Filters | None = None
+def table_response(
+    request: HttpRequest, table: MasterTable, file_format: str, *, filters: RowFilters | None = None
 ) -> HttpResponseBase:
-    """A table on its way as a file. Raises TooMany."""
-    name = f"{table.code}.{form}"
-    if form == "xlsx":
+    """The table as a file response. Raises TooManyRows."""
+    name = f"{table.code}.{file_format}"
+    if file_format == "xlsx":
         return FileResponse(
             export.xlsx_file(table, filters),
             as_attachment=True,
             filename=name,
-            content_type=MEDIA[form],
+            content_type=MEDIA_TYPES[file_format],
         )
-    lines = export.csv_lines(table, filters)
+    lines = export.csv_chunks(table, filters)
     return StreamingHttpResponse(
-        # Under ASGI a plain iterator would be gathered whole before the first byte is sent.
-        _streamed(lines) if isinstance(request, ASGIRequest) else lines,
-        content_type=MEDIA[form],
+        # Under ASGI, Django reads a synchronous iterator completely before sending.
+        _async_chunks(lines) if isinstance(request, ASGIRequest) else lines,
+        content_type=MEDIA_TYPES[file_format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await sync_to_async(_next)(pieces)) is not None:
-        yield piece
+async def _async_chunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await sync_to_async(_next_chunk)(chunks)) is not None:
+        yield chunk
 
 
-def _next(pieces: Iterator[bytes]) -> bytes | None:
-    return next(pieces, None)
+def _next_chunk(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)

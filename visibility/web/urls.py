@@ -1,4 +1,4 @@
-"""URL configuration: each page module brings its own patterns."""
+"""URL configuration. Each page module defines its own patterns."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -6,6 +6,7 @@ PAGES = (
     "accounts",
     "exports",
     "orders",
+    "search",
     "alerts",
     "boards",
     "kpis",

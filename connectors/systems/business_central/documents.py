@@ -1,25 +1,24 @@
-"""Sales documents of Business Central's API v2.0 as canonical events."""
+"""Converts sales documents of the Business Central API v2.0 to canonical events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
+from connectors.sdk.codec import format_decimal, format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
     Flag,
-    Identifier,
-    Line,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
-    iso,
-    plain,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason
-from connectors.sdk.timestamps import Moment, instant
+from connectors.sdk.identifiers import clean_number
+from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 ORDER_LINE = {
     "quantity": Measure.ORDERED,
@@ -28,10 +27,10 @@ ORDER_LINE = {
 }
 
 
-class SalesDocuments:
-    """Reads orders, order lines, posted shipments, invoices and credit memos of one source."""
+class SalesDocumentReader:
+    """Reader of orders, order lines, posted shipments, invoices and credit memos."""
 
-    # Order status (API enum names; a blank is written _x0020_).
+    # Order status (API enum names, in which a space is _x0020_).
     statuses: ClassVar[Mapping[str, EventType]] = {
         "": EventType.ORDER_RECEIVED,
         "Draft": EventType.ORDER_RECEIVED,
@@ -52,181 +51,199 @@ class SalesDocuments:
         self.config = config
         self.source = source
 
-    def read(self, entity: Node, name: str) -> list[CanonicalEvent]:
-        """The events of one entity of the collection `name` (empty: its fields tell)."""
+    def parse_entity(self, entity: Node, name: str) -> list[CanonicalEvent]:
+        """Return the events of an entity of collection `name` (empty: guess from its fields)."""
         readers: Mapping[str, Callable[[Node], list[CanonicalEvent]]] = {
-            "salesOrders": self._order,
-            "salesOrderLines": self._order_line,
+            "salesOrders": self._parse_sales_order,
+            "salesOrderLines": self._order_line_events,
             "salesShipments": self._shipment,
             "salesInvoices": self._invoice,
-            "salesCreditMemos": self._credit,
+            "salesCreditMemos": self._parse_credit_memo,
         }
-        kind = name if name in readers else kind_of(entity)
+        kind = name if name in readers else guess_collection(entity)
         if kind not in readers:
             path = entity.path or "$"
-            raise PayloadError(Reason.MAPPING, path, "no sales order, shipment, invoice or credit")
+            raise PayloadError(
+                ParkReason.MAPPING, path, "not a sales order, shipment, invoice or credit memo"
+            )
         return readers[kind](entity)
 
-    def _order(self, order: Node) -> list[CanonicalEvent]:
-        number, word = order.need("number"), _word(order)
-        ids = [Identifier(Scheme.SALES_ORDER, number, self.source)]
-        ids += _ids(Scheme.SOURCE_ID, order.text("id"), self.source)
-        ids += self._customers_number(order)
-        known = word in self.statuses
+    def _parse_sales_order(self, order: Node) -> list[CanonicalEvent]:
+        number, status = order.required_text("number"), _status(order)
+        ids = [EventIdentifier(IdentifierScheme.SALES_ORDER, number, self.source)]
+        ids += _identifiers(IdentifierScheme.SOURCE_ID, order.text("id"), self.source)
+        ids += self._customer_reference(order)
+        known = status in self.statuses
         return [
-            self._event(
-                self.statuses.get(word, EventType.UNMAPPED),
-                f"order {number} {word or 'Draft'}",
+            self._build_event(
+                self.statuses.get(status, EventType.UNMAPPED),
+                f"order {number} {status or 'Draft'}",
                 order,
-                (Ref(ObjectKind.ORDER, tuple(ids)),),
+                (ObjectReference(ObjectKind.ORDER, tuple(ids)),),
                 lines=_lines(order.items("salesOrderLines"), ORDER_LINE),
-                attributes=self._about_order(order),
-                raw_type="" if known else word,
+                attributes=self._order_attributes(order),
+                raw_type="" if known else status,
             )
         ]
 
-    def _about_order(self, order: Node) -> dict[Attribute, str]:
+    def _order_attributes(self, order: Node) -> dict[Attribute, str]:
         code = order.text("shortcutDimension1Code")
         lines = order.items("salesOrderLines")
-        # The order is to have left when its last line is to leave.
-        by = [order, *lines] if not _date(order, "shipmentDate") else [order]
+        # The ship-by date of an order is the latest of its lines.
+        dated_nodes = [order, *lines] if not _date(order, "shipmentDate") else [order]
         return {
-            **_about(order),
+            **_attributes(order),
             Attribute.CHANNEL: self.config.get(f"channel.{code}") or self.config.get("channel", ""),
             Attribute.REQUESTED_AT: _date(order, "requestedDeliveryDate"),
             Attribute.PROMISED_AT: _date(order, "promisedDeliveryDate"),
-            Attribute.SHIP_BY: max((_date(node, "shipmentDate") for node in by), default=""),
+            Attribute.SHIP_BY: max(
+                (_date(node, "shipmentDate") for node in dated_nodes), default=""
+            ),
             Attribute.WAREHOUSE: next(
                 (code for n in (order, *lines) if (code := n.text("locationCode"))), ""
             ),
         }
 
-    def _order_line(self, line: Node) -> list[CanonicalEvent]:
+    def _order_line_events(self, line: Node) -> list[CanonicalEvent]:
         document = line.text("documentId")
-        if not _ids(Scheme.SOURCE_ID, document, self.source):
+        if not _identifiers(IdentifierScheme.SOURCE_ID, document, self.source):
             raise PayloadError(
-                Reason.REFERENCE, line.at("documentId").path, "the line names no order"
+                ParkReason.REFERENCE, line.get("documentId").path, "the line has no order id"
             )
-        ref = Ref(ObjectKind.ORDER, (Identifier(Scheme.SOURCE_ID, document, self.source),))
+        ref = ObjectReference(
+            ObjectKind.ORDER, (EventIdentifier(IdentifierScheme.SOURCE_ID, document, self.source),)
+        )
         fact = f"order line {line.text('id') or document}"
         lines = _lines([line], ORDER_LINE)
-        return [self._event(EventType.ORDER_CHANGED, fact, line, (ref,), lines=lines)]
+        return [self._build_event(EventType.ORDER_CHANGED, fact, line, (ref,), lines=lines)]
 
     def _shipment(self, shipment: Node) -> list[CanonicalEvent]:
-        number = shipment.need("number")
-        ids = [Identifier(Scheme.SHIPMENT, number, self.source)]
-        ids += _ids(Scheme.SOURCE_ID, shipment.text("id"), self.source)
+        number = shipment.required_text("number")
+        ids = [EventIdentifier(IdentifierScheme.SHIPMENT, number, self.source)]
+        ids += _identifiers(IdentifierScheme.SOURCE_ID, shipment.text("id"), self.source)
         tracking = shipment.text("packageTrackingNo").replace(";", ",").split(",")
         packages = [
-            Ref(ObjectKind.PACKAGE, (Identifier(Scheme.TRACKING, known),))
-            for known in dict.fromkeys(map(identifying, tracking))
+            ObjectReference(
+                ObjectKind.PACKAGE, (EventIdentifier(IdentifierScheme.TRACKING, known),)
+            )
+            for known in dict.fromkeys(map(clean_number, tracking))
             if known
         ]
-        objects = (*self._order_of(shipment), Ref(ObjectKind.SHIPMENT, tuple(ids)), *packages)
+        objects = (
+            *self._build_order_refs(shipment),
+            ObjectReference(ObjectKind.SHIPMENT, tuple(ids)),
+            *packages,
+        )
         carrier = shipment.text("shippingAgentCode")
         return [
-            self._event(
+            self._build_event(
                 EventType.SHIPMENT_CONFIRMED,
                 f"shipment {number}",
                 shipment,
                 objects,
                 lines=_lines(shipment.items("salesShipmentLines"), {"quantity": Measure.SHIPPED}),
-                part=f"shipment {number}",
-                attributes={**_about(shipment), Attribute.CARRIER: carrier},
+                scope=f"shipment {number}",
+                attributes={**_attributes(shipment), Attribute.CARRIER: carrier},
             )
         ]
 
     def _invoice(self, invoice: Node) -> list[CanonicalEvent]:
-        number, word = invoice.need("number"), _word(invoice)
-        types = self.invoice_statuses.get(word or "Open", (EventType.UNMAPPED,))
-        ids = [Identifier(Scheme.INVOICE, number, self.source)]
-        ids += _ids(Scheme.SOURCE_ID, invoice.text("id"), self.source)
+        number, status = invoice.required_text("number"), _status(invoice)
+        types = self.invoice_statuses.get(status or "Open", (EventType.UNMAPPED,))
+        ids = [EventIdentifier(IdentifierScheme.INVOICE, number, self.source)]
+        ids += _identifiers(IdentifierScheme.SOURCE_ID, invoice.text("id"), self.source)
         return [
-            self._event(
+            self._build_event(
                 event_type,
                 f"invoice {number} {event_type.value}",
                 invoice,
-                (*self._order_of(invoice), Ref(ObjectKind.INVOICE, tuple(ids))),
+                (*self._build_order_refs(invoice), ObjectReference(ObjectKind.INVOICE, tuple(ids))),
                 lines=_lines(invoice.items("salesInvoiceLines"), {"quantity": Measure.INVOICED})
                 if event_type is EventType.INVOICE_ISSUED
                 else (),
-                part=f"invoice {number}",
-                attributes=_about(invoice),
-                raw_type=word if event_type is EventType.UNMAPPED else "",
+                scope=f"invoice {number}",
+                attributes=_attributes(invoice),
+                raw_type=status if event_type is EventType.UNMAPPED else "",
             )
             for event_type in types
         ]
 
-    def _credit(self, credit: Node) -> list[CanonicalEvent]:
-        number, word = credit.need("number"), _word(credit)
-        if word in {"Draft", "In Review"}:
+    def _parse_credit_memo(self, credit: Node) -> list[CanonicalEvent]:
+        number, status = credit.required_text("number"), _status(credit)
+        if status in {"Draft", "In Review"}:
             return []
-        known = word in {"", "Open", "Paid"}
-        ids = [Identifier(Scheme.CREDIT_MEMO, number, self.source)]
-        ids += _ids(Scheme.SOURCE_ID, credit.text("id"), self.source)
-        billed = _ids(Scheme.INVOICE, credit.text("invoiceNumber"), self.source)
-        invoice = [Ref(ObjectKind.INVOICE, tuple(billed))] if billed else []
+        known = status in {"", "Open", "Paid"}
+        ids = [EventIdentifier(IdentifierScheme.CREDIT_MEMO, number, self.source)]
+        ids += _identifiers(IdentifierScheme.SOURCE_ID, credit.text("id"), self.source)
+        invoice_ids = _identifiers(
+            IdentifierScheme.INVOICE, credit.text("invoiceNumber"), self.source
+        )
+        invoice = [ObjectReference(ObjectKind.INVOICE, tuple(invoice_ids))] if invoice_ids else []
         return [
-            self._event(
+            self._build_event(
                 EventType.CREDIT_ISSUED if known else EventType.UNMAPPED,
-                f"credit {number} {word}".strip(),
+                f"credit {number} {status}".strip(),
                 credit,
-                (*self._order_of(credit), Ref(ObjectKind.INVOICE, tuple(ids)), *invoice),
+                (
+                    *self._build_order_refs(credit),
+                    ObjectReference(ObjectKind.INVOICE, tuple(ids)),
+                    *invoice,
+                ),
                 lines=_lines(credit.items("salesCreditMemoLines"), {"quantity": Measure.CREDITED})
                 if known
                 else (),
-                part=f"credit {number}",
-                attributes=_about(credit),
-                raw_type="" if known else word,
+                scope=f"credit {number}",
+                attributes=_attributes(credit),
+                raw_type="" if known else status,
             )
         ]
 
-    def _order_of(self, document: Node) -> tuple[Ref, ...]:
-        """The order a posted document belongs to: by its number, else by the customer's."""
-        ids = _ids(Scheme.SALES_ORDER, document.text("orderNumber"), self.source)
-        ids = ids or self._customers_number(document)
-        return (Ref(ObjectKind.ORDER, tuple(ids)),) if ids else ()
+    def _build_order_refs(self, document: Node) -> tuple[ObjectReference, ...]:
+        """Reference the order of a posted document by its number, else by the customer's."""
+        ids = _identifiers(IdentifierScheme.SALES_ORDER, document.text("orderNumber"), self.source)
+        ids = ids or self._customer_reference(document)
+        return (ObjectReference(ObjectKind.ORDER, tuple(ids)),) if ids else ()
 
-    def _customers_number(self, document: Node) -> list[Identifier]:
-        """The external document number: a shop's order name, or the customer's PO."""
+    def _customer_reference(self, document: Node) -> list[EventIdentifier]:
+        """Return the external document number: a web order name or the customer PO."""
         text, shop = document.text("externalDocumentNumber"), self.config.get("web_orders", "")
         if shop and text.startswith("#"):
-            return _ids(Scheme.WEB_ORDER, text, shop)
+            return _identifiers(IdentifierScheme.WEB_ORDER, text, shop)
         customer = document.text("customerNumber")
-        return _ids(Scheme.CUSTOMER_PO, text, customer, strong=bool(customer))
+        return _identifiers(IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer))
 
-    def _event(
+    def _build_event(
         self,
         event_type: EventType,
         fact: str,
         entity: Node,
-        objects: Sequence[Ref],
+        objects: Sequence[ObjectReference],
         *,
-        lines: Sequence[Line] = (),
-        part: str = "",
+        lines: Sequence[EventLine] = (),
+        scope: str = "",
         attributes: Mapping[Attribute, str] | None = None,
         raw_type: str = "",
     ) -> CanonicalEvent:
-        """A state seen in a snapshot: it has no time but the snapshot's, which is in the key."""
-        moment = _modified(entity)
-        seen = iso(moment.at) if moment else ""
-        flags = (moment.flags if moment else ()) + ((Flag.SANITISED,) * entity.sanitised)
+        """Create an event of a snapshot. The time of the snapshot is part of the key."""
+        modified = _modified(entity)
+        revision_text = format_rfc3339(modified.time) if modified else ""
+        flags = (modified.flags if modified else ()) + ((Flag.SANITIZED,) * entity.was_sanitized)
         return CanonicalEvent(
             type=event_type,
-            key=f"{fact} seen {seen}" if seen else fact,
-            occurred_at=moment.at if moment else None,
+            key=f"{fact} seen {revision_text}" if revision_text else fact,
+            occurred_at=modified.time if modified else None,
             objects=tuple(objects),
             lines=tuple(lines),
-            part=part,
+            scope=scope,
             attributes={name: text for name, text in (attributes or {}).items() if text},
-            revision=seen,
+            revision=revision_text,
             raw_type=raw_type,
             flags=flags,
         )
 
 
-def kind_of(entity: Node) -> str:
-    """Which collection an entity is of, by the fields that only its entities have."""
+def guess_collection(entity: Node) -> str:
+    """Return the collection of an entity, guessed from fields that only its entities have."""
     if entity.has("documentId"):
         return "salesOrderLines" if entity.has("sequence") else ""
     if entity.has("salesOrderLines") or entity.has("orderDate"):
@@ -239,60 +256,63 @@ def kind_of(entity: Node) -> str:
     return "salesShipments" if shipment else ""
 
 
-def _ids(scheme: Scheme, text: str, issuer: str, *, strong: bool = True) -> list[Identifier]:
-    value = identifying(text)
+def _identifiers(
+    scheme: IdentifierScheme, text: str, issuer: str, *, strong: bool = True
+) -> list[EventIdentifier]:
+    value = clean_number(text)
     if not value or value == "00000000-0000-0000-0000-000000000000":
         return []
-    return [Identifier(scheme, value, issuer, strong=strong)]
+    return [EventIdentifier(scheme, value, issuer, strong=strong)]
 
 
-def _word(document: Node) -> str:
+def _status(document: Node) -> str:
     return document.text("status").replace("_x0020_", " ").strip()
 
 
-def _modified(entity: Node) -> Moment | None:
+def _modified(entity: Node) -> ParsedTime | None:
     text = entity.text("lastModifiedDateTime")
     blank = text.startswith("0001-01-01")
-    return None if blank else instant(text, entity.at("lastModifiedDateTime").path)
+    return None if blank else parse_timestamp(text, entity.get("lastModifiedDateTime").path)
 
 
 def _date(document: Node, key: str) -> str:
-    """A date; 0001-01-01 is how a blank one is written."""
+    """Return a date; 0001-01-01 means blank."""
     text = document.text(key)
-    moment = None if text.startswith("0001-01-01") else instant(text, document.at(key).path)
+    moment = (
+        None if text.startswith("0001-01-01") else parse_timestamp(text, document.get(key).path)
+    )
     return text if moment else ""
 
 
-def _about(document: Node) -> dict[Attribute, str]:
+def _attributes(document: Node) -> dict[Attribute, str]:
     total = document.decimal("totalAmountIncludingTax")
     return {
         Attribute.CUSTOMER_NO: document.text("customerNumber"),
         Attribute.CUSTOMER_NAME: document.text("customerName"),
         Attribute.CURRENCY: document.text("currencyCode"),
-        Attribute.TOTAL: "" if total is None else plain(total),
-        Attribute.STATUS: _word(document),
+        Attribute.TOTAL: "" if total is None else format_decimal(total),
+        Attribute.STATUS: _status(document),
     }
 
 
-def _lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> list[Line]:
-    """The items; comments, freight accounts and charges are no goods. The line number stays the
-    same from the order to the posted documents, so it is the line's id."""
+def _lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> list[EventLine]:
+    """Return the item lines. Orders and posted documents share line numbers (`sequence`)."""
     lines = []
     for node in nodes:
         if node.text("lineType", "Item") != "Item":
             continue
-        told = {measure: node.decimal(key) for key, measure in measures.items()}
-        for measure, quantity in told.items():
+        quantities = {measure: node.decimal(key) for key, measure in measures.items()}
+        for measure, quantity in quantities.items():
             if quantity is not None and quantity < 0 and measure is Measure.SHIPPED:
-                raise PayloadError(Reason.QUANTITY, node.path, f"{quantity} shipped")
+                raise PayloadError(ParkReason.QUANTITY, node.path, f"{quantity} shipped")
         lines.append(
-            Line(
-                line_id=node.text("sequence") or node.need("id"),
+            EventLine(
+                line_id=node.text("sequence") or node.required_text("id"),
                 sku=node.text("lineObjectNumber"),
                 description=node.text("description"),
                 unit=node.text("unitOfMeasureCode") or "EA",
                 price=node.decimal("unitPrice"),
-                quantities={m: q for m, q in told.items() if q is not None},
+                quantities={m: q for m, q in quantities.items() if q is not None},
             )
         )
     return lines

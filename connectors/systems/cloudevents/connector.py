@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP: structured, binary, batched, or one on each line."""
+"""CloudEvents 1.0 over HTTP: structured, binary and batched mode, and JSON lines."""
 
 import base64
 import binascii
@@ -10,193 +10,204 @@ from urllib.parse import unquote
 
 from connectors.sdk import auth, event_json, standard_webhooks
 from connectors.sdk import trace_context as trace
-from connectors.sdk.connector import Connector, Message, Parsed, Reply, Request, Role
+from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.payload import Node, PayloadError, Reason, load_json
-from connectors.sdk.timestamps import instant
+from connectors.sdk.http import WebhookRequest, WebhookResponse
+from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.timestamps import parse_timestamp
 
-# A larger document is read again rather than kept.
-REMEMBERED = 65_536
-NAMES = ("specversion", "id", "source", "type", "time", "subject", "dataschema")
+# Larger documents are parsed again instead of cached.
+MAX_CACHED_BYTES = 65_536
+ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "dataschema")
 
 
 class CloudEvents(Connector):
-    """Events whose `type` is one of our own words and whose `data` is our own event data. The two
-    names of an event, source and id, make it unique. Authentication is by agreement: a bearer
-    token, or the headers of Standard Webhooks."""
+    """CloudEvents with Throughline event types and Throughline event data.
 
-    _latest: tuple[bytes, Any] | None = None
+    `source` and `id` identify an event. Senders authenticate by a bearer token or by the headers of
+    Standard Webhooks.
+    """
+
+    _cached_document: tuple[bytes, Any] | None = None
     slug = "cloudevents"
     title = "CloudEvents"
-    role = Role.OTHER
+    role = SourceRole.OTHER
     settings: ClassVar[Mapping[str, str]] = {
         **event_json.SETTINGS,
-        "origins": "Who may deliver, comma separated WebHook-Request-Origin values (default any).",
-        "rate": "Requests a minute that are allowed in the handshake (default *, no limit named).",
+        "origins": "Allowed WebHook-Request-Origin values, comma-separated (default any).",
+        "rate": "Allowed requests per minute in the handshake (default *, no limit).",
     }
-    kept_headers: ClassVar[frozenset[str]] = (
-        frozenset({"content-type", *(f"ce-{name}" for name in NAMES)})
+    stored_headers: ClassVar[frozenset[str]] = (
+        frozenset({"content-type", *(f"ce-{name}" for name in ATTRIBUTES)})
         | standard_webhooks.HEADERS
-        | standard_webhooks.SVIX
+        | standard_webhooks.SVIX_HEADERS
     )
 
-    def handshake(self, request: Request, secrets: Sequence[bytes]) -> Reply | None:
-        """OPTIONS with WebHook-Request-Origin asks whether this sender may deliver here."""
+    def handshake(
+        self, request: WebhookRequest, secrets: Sequence[bytes]
+    ) -> WebhookResponse | None:
+        """Answer the abuse-protection handshake (OPTIONS with WebHook-Request-Origin)."""
         origin = request.headers.get("webhook-request-origin", "")
         if request.method != "OPTIONS" or not origin:
             return None
         allowed = {o.strip() for o in self.config.get("origins", "").split(",")} - {""}
         printable = origin.isascii() and origin.isprintable() and len(origin) <= 255
         if not printable or (allowed and origin not in allowed):
-            return Reply(403)
+            return WebhookResponse(403)
         headers = {
             "allow": "POST",
             "webhook-allowed-origin": origin,
             "webhook-allowed-rate": self.config.get("rate") or "*",
         }
-        return Reply(200, headers=headers)
+        return WebhookResponse(200, headers=headers)
 
-    def verify(self, request: Request, secrets: Sequence[bytes], now: datetime) -> None:
-        """A bearer token, or a Standard Webhooks signature."""
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check a bearer token or a Standard Webhooks signature."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             auth.check_token(token.strip(), secrets)
         else:
-            standard_webhooks.check(request.headers, request.body, secrets, now)
+            standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
     def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
-        """The bearer token."""
+        """Return the bearer token."""
         return {
             "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
             "content-type": "application/cloudevents+json",
         }
 
-    def dedupe_key(self, request: Request) -> str:
-        """Source and id of a single event; of several the content decides."""
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return source and id of a single event; "" for a batch."""
         headers = request.headers
         if headers.get("ce-id") and headers.get("ce-source"):
             return f"{unquote(headers['ce-source'])} {unquote(headers['ce-id'])}"
         try:
-            root = self._root(request.body)
-            return f"{root.need('source')} {root.need('id')}"
+            root = self._parse_cached_json(request.body)
+            return f"{root.required_text('source')} {root.required_text('id')}"
         except PayloadError:
             return ""
 
-    def trace(self, request: Request) -> Mapping[str, str]:
-        """The extension attributes of distributed tracing, in headers or in the one event."""
-        names = (trace.EVENT, trace.EVENT_STATE)
-        told = {n: unquote(request.headers[n]) for n in names if n in request.headers}
-        if told or b'"traceparent"' not in request.body:
-            return told
+    def trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
+        """Return the distributed-tracing attributes from the headers or the event."""
+        names = (trace.EVENT_TRACEPARENT_HEADER, trace.EVENT_TRACESTATE_HEADER)
+        given = {n: unquote(request.headers[n]) for n in names if n in request.headers}
+        if given or b'"traceparent"' not in request.body:
+            return given
         try:
-            root = self._root(request.body)
+            root = self._parse_cached_json(request.body)
             return {n: root.text(n.removeprefix("ce-")) for n in names}
         except PayloadError:
             return {}
 
-    def infer_headers(self, body: bytes) -> Mapping[str, str]:
-        """One event on each line, where the body is several documents."""
+    def guess_headers(self, body: bytes) -> Mapping[str, str]:
+        """Guess application/x-ndjson if the body has several JSON objects on lines."""
         lines = [line for line in body.splitlines() if line.strip()]
-        several = len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines)
-        return {"content-type": "application/x-ndjson"} if several else {}
+        is_json_lines = len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines)
+        return {"content-type": "application/x-ndjson"} if is_json_lines else {}
 
-    def parse(self, message: Message) -> Parsed:
-        """Every event on its own; one that can't be read leaves the others whole."""
+    def parse(self, message: Message) -> ParseResult:
+        """Parse each event separately, so that an invalid event does not affect the others."""
         events: list[CanonicalEvent] = []
-        problems: list[PayloadError] = []
+        errors: list[PayloadError] = []
         readers = list(self._readers(message))
         for reader in readers:
             try:
                 events.append(reader())
             except PayloadError as error:
-                problems.append(error)
-        if len(readers) == 1 and problems:
-            raise problems[0]
-        return Parsed(tuple(events), tuple(problems), "" if readers else "an empty batch")
+                errors.append(error)
+        if len(readers) == 1 and errors:
+            raise errors[0]
+        return ParseResult(tuple(events), tuple(errors), "" if readers else "empty batch")
 
     def _readers(self, message: Message) -> Iterator[Callable[[], CanonicalEvent]]:
-        """One call for each event, so that each can fail alone. The body decides more than its
-        content type: a list is a batch."""
+        """Yield one callable per event, so that each can fail alone.
+
+        A JSON array is a batch, whatever its content type.
+        """
         if message.headers.get("ce-specversion") or message.headers.get("ce-id"):
-            yield partial(self._binary, message)
+            yield partial(self._parse_binary_mode_event, message)
             return
         if message.headers.get("content-type", "").partition(";")[0] == "application/x-ndjson":
-            for place, line in enumerate(message.body.splitlines(), 1):
+            for line_number, line in enumerate(message.body.splitlines(), 1):
                 if line.strip():
-                    yield partial(self._line, line, place)
+                    yield partial(self._parse_json_line, line, line_number)
             return
-        root = self._root(message.body)
+        root = self._parse_cached_json(message.body)
         for node in root.elements() if isinstance(root.value, list) else [root]:
-            yield partial(self._event, node, node)
+            yield partial(self._parse_event, node, node)
 
-    def _root(self, body: bytes) -> Node:
-        """The document; of one that is asked for again (its events, its key, its trace) at once."""
-        known = self._latest
-        if known is None or known[0] is not body:
-            known = (body, load_json(body).value)
-            self._latest = known if len(body) < REMEMBERED else None
-        return Node(known[1], "", [False])
+    def _parse_cached_json(self, body: bytes) -> Node:
+        """Parse the body. The last result is cached: key, trace and events use the same bytes."""
+        cached = self._cached_document
+        if cached is None or cached[0] is not body:
+            cached = (body, load_json(body).value)
+            self._cached_document = cached if len(body) < MAX_CACHED_BYTES else None
+        return Node(cached[1], "", [False])
 
-    def _line(self, line: bytes, place: int) -> CanonicalEvent:
+    def _parse_json_line(self, line: bytes, line_number: int) -> CanonicalEvent:
         try:
-            root = self._root(line)
-            return self._event(root, root)
+            root = self._parse_cached_json(line)
+            return self._parse_event(root, root)
         except PayloadError as error:
-            path = f"line {place} {error.path}".strip()
+            path = f"line {line_number} {error.path}".strip()
             raise PayloadError(error.reason, path, error.detail) from None
 
-    def _binary(self, message: Message) -> CanonicalEvent:
-        """Attributes in `ce-` headers, percent-encoded UTF-8; the body is the data."""
-        names = {n: unquote(message.headers.get(f"ce-{n}", "")) for n in NAMES}
+    def _parse_binary_mode_event(self, message: Message) -> CanonicalEvent:
+        """Parse binary mode: percent-encoded attributes in `ce-` headers, the body is the data."""
+        attributes = {n: unquote(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
         content = message.headers.get("content-type", "")
-        envelope = Node({n: t for n, t in names.items() if t}, "", [False])
-        return self._event(envelope, lambda: _json(message.body, content))
+        envelope = Node({n: t for n, t in attributes.items() if t}, "", [False])
+        return self._parse_event(envelope, lambda: _parse_data(message.body, content))
 
-    def _event(self, envelope: Node, data: Node | Callable[[], Node]) -> CanonicalEvent:
+    def _parse_event(self, envelope: Node, data: Node | Callable[[], Node]) -> CanonicalEvent:
         if not isinstance(envelope.value, dict):
-            raise PayloadError(Reason.SCHEMA, envelope.path or "$", "expected an event object")
-        version = envelope.need("specversion")
-        identity, sender, word = (envelope.need(n) for n in ("id", "source", "type"))
+            raise PayloadError(ParkReason.SCHEMA, envelope.path or "$", "expected an event object")
+        version = envelope.required_text("specversion")
+        event_id, sender, type_name = (envelope.required_text(n) for n in ("id", "source", "type"))
         if version != "1.0":
-            where = envelope.at("specversion").path
-            raise PayloadError(Reason.SCHEMA, where, f"expected 1.0, got {version[:20]!r}")
-        time, path = envelope.at("time"), envelope.at("type").path
+            version_path = envelope.get("specversion").path
+            raise PayloadError(
+                ParkReason.SCHEMA, version_path, f"expected 1.0, got {version[:20]!r}"
+            )
+        time, path = envelope.get("time"), envelope.get("type").path
         try:
-            found = _structured(data) if isinstance(data, Node) else data()
+            data_node = _structured_data(data) if isinstance(data, Node) else data()
         except PayloadError:
-            if event_json.event_type(word, self.config) is None:
-                raise event_json.unknown(word, path) from None
+            if event_json.event_type(type_name, self.config) is None:
+                raise event_json.unknown_type_error(type_name, path) from None
             raise
-        return event_json.read(
-            found,
-            word=word,
+        return event_json.parse_event(
+            data_node,
+            type_name=type_name,
             path=path,
-            key=identity,
-            at=instant(time.as_text(), time.path, self.config.get("zone") or None),
+            key=event_id,
+            at=parse_timestamp(time.as_text(), time.path, self.config.get("zone") or None),
             config=self.config,
             source=self.source,
-            scope=f"{sender} ",
+            key_prefix=f"{sender} ",
         )
 
 
-def _json(raw: bytes, content: str) -> Node:
-    kind = content.partition(";")[0].strip().lower()
+def _parse_data(data: bytes, content_type: str) -> Node:
+    kind = content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise PayloadError(Reason.MEDIA, "data", f"the data is {kind[:80]}, not JSON")
-    return load_json(raw)
+        raise PayloadError(ParkReason.MEDIA, "data", f"data has type {kind[:80]}, expected JSON")
+    return load_json(data)
 
 
-def _structured(event: Node) -> Node:
-    """`data`, or `data_base64` decoded."""
-    content = event.text("datacontenttype")
+def _structured_data(event: Node) -> Node:
+    """Return `data`, or decoded `data_base64`."""
+    content_type = event.text("datacontenttype")
     if event.has("data_base64"):
-        node = event.at("data_base64")
+        node = event.get("data_base64")
         try:
             raw = base64.b64decode(node.as_text().encode(), validate=True)
         except binascii.Error:
-            raise PayloadError(Reason.ENCODING, node.path, "this is not base64") from None
-        return _json(raw, content)
-    data = event.at("data")
+            raise PayloadError(ParkReason.ENCODING, node.path, "not valid base64") from None
+        return _parse_data(raw, content_type)
+    data = event.get("data")
     if isinstance(data.value, str):
-        raise PayloadError(Reason.MEDIA, data.path, f"the data is {content or 'text'}, not JSON")
+        raise PayloadError(
+            ParkReason.MEDIA, data.path, f"data has type {content_type or 'text'}, expected JSON"
+        )
     return data

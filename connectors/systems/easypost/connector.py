@@ -1,4 +1,4 @@
-"""EasyPost: carrier tracking, pushed with the whole list of scans each time."""
+"""EasyPost: carrier tracking. Each webhook contains all scans of a tracker."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,47 +6,47 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk.auth import Unauthentic, check_hex, hmac_sha256
-from connectors.sdk.connector import Connector, Message, Parsed, Request, Role
+from connectors.sdk.auth import InvalidSignature, check_hex, hmac_sha256
+from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
     EventType,
     Flag,
-    Identifier,
+    IdentifierScheme,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
-    iso,
-    issued,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason, load_json
-from connectors.sdk.timestamps import Moment, instant
+from connectors.sdk.http import WebhookRequest
+from connectors.sdk.identifiers import clean_number, parse_issuer_setting
+from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 SIGNATURE = "x-hmac-signature"
 PREFIX = "hmac-sha256-hex="
 
 
 class EasyPost(Connector):
-    """Each scan is a fact of its own, so a list repeated in full changes nothing.
+    """EasyPost trackers. Each scan has its own key, so repeated lists change nothing.
 
-    A label is no shipment: "pre_transit" is a label. Which scan was the pick-up only the carrier's
-    own code tells; `status_detail` says the same of it as of any arrival. The secret is NFKD
-    normalised before it signs.
+    "pre_transit" only means that a label exists. Only the carrier's own code identifies the pickup
+    scan; its `status_detail` is the same as for any arrival. The secret is NFKD-normalized before
+    it signs.
     https://docs.easypost.com/docs/trackers
     """
 
     slug: ClassVar[str] = "easypost"
     title: ClassVar[str] = "EasyPost"
-    role: ClassVar[Role] = Role.CARRIER
+    role: ClassVar[SourceRole] = SourceRole.CARRIER
     settings: ClassVar[Mapping[str, str]] = {
-        "reference": "Whose order number a tracker's reference is, such as sales_order@erp.",
-        "test_traffic": "yes: read trackers of mode test as well.",
+        "reference": "The number range of a tracker's reference, such as sales_order@erp.",
+        "test_traffic": "Set to yes to also process trackers in test mode.",
         "zone": "The IANA time zone of times without an offset (default UTC).",
     }
-    kept_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE})
-    # "unknown" is a scan the vendor has no word for, "error" a tracker it gave up: both unmapped.
+    stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE})
+    # "unknown" (a scan without status) and "error" (an abandoned tracker) are left unmapped.
     statuses: ClassVar[Mapping[str, EventType]] = {
         "pre_transit": EventType.LABEL_CREATED,
         "in_transit": EventType.IN_TRANSIT,
@@ -57,8 +57,8 @@ class EasyPost(Connector):
         "failure": EventType.SHIPMENT_EXCEPTION,
         "cancelled": EventType.SHIPMENT_VOID,
     }
-    # Where the detail of a parcel in transit says more than that.
-    details: ClassVar[Mapping[str, EventType]] = {
+    # `status_detail` values that are more specific than "in_transit".
+    detail_statuses: ClassVar[Mapping[str, EventType]] = {
         "picked_up": EventType.PICKED_UP,
         "delayed": EventType.DELAYED,
         "weather_delay": EventType.DELAYED,
@@ -67,157 +67,179 @@ class EasyPost(Connector):
         "lost": EventType.SHIPMENT_EXCEPTION,
         "transit_exception": EventType.SHIPMENT_EXCEPTION,
     }
-    # The carriers' own codes for taking a parcel from its shipper.
-    picked_up: ClassVar[frozenset[str]] = frozenset({"PU"})
-    # No estimate counts any more.
-    finished: ClassVar[frozenset[str]] = frozenset({"delivered", "return_to_sender", "cancelled"})
+    # Carrier codes for the pickup of a package from the shipper.
+    pickup_codes: ClassVar[frozenset[str]] = frozenset({"PU"})
+    # Estimated delivery dates are ignored in these states.
+    final_statuses: ClassVar[frozenset[str]] = frozenset(
+        {"delivered", "return_to_sender", "cancelled"}
+    )
 
-    def verify(self, request: Request, secrets: Sequence[bytes], now: datetime) -> None:
-        """`hmac-sha256-hex=` of the raw body."""
-        given = request.headers.get(SIGNATURE, "")
-        if not given.startswith(PREFIX):
-            raise Unauthentic("there is no signature")
-        check_hex(given.removeprefix(PREFIX), [_normal(s) for s in secrets], request.body)
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check `hmac-sha256-hex=` of the raw body."""
+        signature = request.headers.get(SIGNATURE, "")
+        if not signature.startswith(PREFIX):
+            raise InvalidSignature("the signature is missing")
+        check_hex(
+            signature.removeprefix(PREFIX), [_normalize_secret(s) for s in secrets], request.body
+        )
 
     def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
-        """The inverse of `verify`."""
-        return {SIGNATURE: PREFIX + hmac_sha256(_normal(secret), body).hex()}
+        """Sign as EasyPost does."""
+        return {SIGNATURE: PREFIX + hmac_sha256(_normalize_secret(secret), body).hex()}
 
-    def dedupe_key(self, request: Request) -> str:
-        """The event's id; a body that can't be read is known by its content."""
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return the event id. Bare trackers and invalid bodies have none."""
         try:
             body = load_json(request.body)
             return body.text("id") if body.text("object") == "Event" else ""
         except PayloadError:
             return ""
 
-    def parse(self, message: Message) -> Parsed:
-        """An event with its tracker, or a bare tracker as the API answers it."""
+    def parse(self, message: Message) -> ParseResult:
+        """Parse an event with its tracker, or a bare tracker from the API."""
         body = load_json(message.body)
-        silent = self._silent(body)
-        if silent:
-            return Parsed(ignored=silent)
-        tracker = body.child("result") if body.text("object") == "Event" else body
-        if "test" in {body.text("mode"), tracker.text("mode")} and not self._takes_tests():
-            return Parsed(ignored="test tracker (mode: test)")
+        ignored = self._ignore_reason(body)
+        if ignored:
+            return ParseResult(ignored=ignored)
+        tracker = body.required_object("result") if body.text("object") == "Event" else body
+        if "test" in {body.text("mode"), tracker.text("mode")} and not self._accepts_tests():
+            return ParseResult(ignored="test tracker (mode: test)")
         if tracker.boolean("is_return"):
-            return Parsed(ignored="a parcel on its way back says nothing of the delivery")
-        if not identifying(tracker.text("tracking_code")):
+            return ParseResult(ignored="return shipments are not tracked as deliveries")
+        if not clean_number(tracker.text("tracking_code")):
             path = f"{tracker.path}.tracking_code".strip(".")
-            raise PayloadError(Reason.REFERENCE, path, "the tracker has no number")
+            raise PayloadError(ParkReason.REFERENCE, path, "the tracker has no tracking number")
         events = tuple(self._tracker(tracker))
         if not events:
-            return Parsed(ignored="the tracker has neither a scan nor an estimate yet")
-        if body.sanitised:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITISED)) for e in events)
-        return Parsed(events=events)
+            return ParseResult(
+                ignored="the tracker has no scans and no estimated delivery date yet"
+            )
+        if body.was_sanitized:
+            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
+        return ParseResult(events=events)
 
-    def _takes_tests(self) -> bool:
+    def _accepts_tests(self) -> bool:
         return self.config.get("test_traffic") == "yes"
 
-    def _silent(self, body: Node) -> str:
-        """Why a body without a tracker rightly says nothing."""
+    def _ignore_reason(self, body: Node) -> str:
+        """Return why a body without a tracker is ignored, or ""."""
         kind = body.text("description")
         if body.text("object") == "Event":
-            return "" if kind.startswith("tracker.") else f"{kind or 'the event'} is of no tracker"
-        if isinstance(body.at("events").value, list):
-            # GET /v2/events leaves the trackers out; each comes in a webhook of its own.
-            return "a list of events without their trackers says nothing of a parcel"
+            return (
+                ""
+                if kind.startswith("tracker.")
+                else f"{kind or 'the event'} is not a tracker event"
+            )
+        if isinstance(body.get("events").value, list):
+            # GET /v2/events omits the trackers; each has a webhook of its own.
+            return "lists of events do not include trackers"
         return ""
 
     def _tracker(self, tracker: Node) -> Iterator[CanonicalEvent]:
-        objects, code = self._objects(tracker), identifying(tracker.text("tracking_code"))
-        about = {Attribute.CARRIER: tracker.text("carrier")}
+        objects, code = self._objects(tracker), clean_number(tracker.text("tracking_code"))
+        attributes = {Attribute.CARRIER: tracker.text("carrier")}
         if tracker.has("carrier_detail"):
-            about[Attribute.SERVICE] = tracker.child("carrier_detail").text("service")
-        about = {name: text for name, text in about.items() if text}
+            attributes[Attribute.SERVICE] = tracker.required_object("carrier_detail").text(
+                "service"
+            )
+        attributes = {name: text for name, text in attributes.items() if text}
         for scan in tracker.items("tracking_details"):
-            yield self._scan(scan, objects, code, about)
-        if tracker.text("status") not in self.finished:
-            yield from self._estimate(tracker, objects, code, about)
+            yield self._build_scan_event(scan, objects, code, attributes)
+        if tracker.text("status") not in self.final_statuses:
+            yield from self._estimated_delivery_events(tracker, objects, code, attributes)
 
-    def _estimate(
+    def _estimated_delivery_events(
         self,
         tracker: Node,
-        objects: tuple[Ref, ...],
+        objects: tuple[ObjectReference, ...],
         code: str,
-        about: Mapping[Attribute, str],
+        attributes: Mapping[Attribute, str],
     ) -> Iterator[CanonicalEvent]:
-        """When the carrier expects to deliver: a state of the tracker, as of its last change."""
-        expected = self._when(tracker, "est_delivery_date")
-        told = self._when(tracker, "updated_at")
+        """Yield the estimated delivery date, as of the last update of the tracker."""
+        expected = self._parse_time(tracker, "est_delivery_date")
+        updated = self._parse_time(tracker, "updated_at")
         if expected is None:
             return
-        day = iso(expected.at)
+        day = format_rfc3339(expected.time)
         yield CanonicalEvent(
             type=EventType.ETA_UPDATED,
-            key=f"{code} expected {day} {iso(told.at) if told else ''}".strip(),
-            occurred_at=told.at if told else None,
+            key=f"{code} expected {day} {format_rfc3339(updated.time) if updated else ''}".strip(),
+            occurred_at=updated.time if updated else None,
             objects=objects,
-            attributes={**about, Attribute.ETA: day},
-            flags=told.flags if told else (Flag.TIME_RECEIVED,),
+            attributes={**attributes, Attribute.ETA: day},
+            flags=updated.flags if updated else (Flag.TIME_RECEIVED,),
         )
 
-    def _objects(self, tracker: Node) -> tuple[Ref, ...]:
-        code = identifying(tracker.text("tracking_code"))
-        numbers = [Identifier(Scheme.TRACKING, code)]
-        if identifying(tracker.text("id")):
-            numbers.append(Identifier(Scheme.SOURCE_ID, tracker.text("id"), self.source))
-        objects = [Ref(ObjectKind.PACKAGE, tuple(numbers))]
-        shipment = identifying(tracker.text("shipment_id"))
+    def _objects(self, tracker: Node) -> tuple[ObjectReference, ...]:
+        code = clean_number(tracker.text("tracking_code"))
+        numbers = [EventIdentifier(IdentifierScheme.TRACKING, code)]
+        if clean_number(tracker.text("id")):
+            numbers.append(
+                EventIdentifier(IdentifierScheme.SOURCE_ID, tracker.text("id"), self.source)
+            )
+        objects = [ObjectReference(ObjectKind.PACKAGE, tuple(numbers))]
+        shipment = clean_number(tracker.text("shipment_id"))
         if shipment:
-            own = Identifier(Scheme.SOURCE_ID, shipment, self.source)
-            objects.insert(0, Ref(ObjectKind.SHIPMENT, (own,)))
-        reference = identifying(tracker.text("reference"))
+            identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source)
+            objects.insert(0, ObjectReference(ObjectKind.SHIPMENT, (identifier,)))
+        reference = clean_number(tracker.text("reference"))
         setting = self.config.get("reference", "")
         if reference and setting:
-            scheme, issuer = issued(setting, (Scheme.REFERENCE, self.source))
-            objects.insert(0, Ref(ObjectKind.ORDER, (Identifier(scheme, reference, issuer),)))
+            scheme, issuer = parse_issuer_setting(
+                setting, (IdentifierScheme.REFERENCE, self.source)
+            )
+            objects.insert(
+                0, ObjectReference(ObjectKind.ORDER, (EventIdentifier(scheme, reference, issuer),))
+            )
         return tuple(objects)
 
-    def _scan(
-        self, scan: Node, objects: tuple[Ref, ...], code: str, about: Mapping[Attribute, str]
+    def _build_scan_event(
+        self,
+        scan: Node,
+        objects: tuple[ObjectReference, ...],
+        code: str,
+        attributes: Mapping[Attribute, str],
     ) -> CanonicalEvent:
         status, detail = scan.text("status"), scan.text("status_detail")
-        theirs = scan.text("carrier_code")
+        carrier_code = scan.text("carrier_code")
         kind = self.statuses.get(status, EventType.UNMAPPED)
         if kind is EventType.IN_TRANSIT:
-            kind = self.details.get(detail, kind)
-            kind = EventType.PICKED_UP if theirs in self.picked_up else kind
-        scan.need("datetime")
-        moment = self._when(scan, "datetime")
+            kind = self.detail_statuses.get(detail, kind)
+            kind = EventType.PICKED_UP if carrier_code in self.pickup_codes else kind
+        scan.required_text("datetime")
+        time = self._parse_time(scan, "datetime")
         texts = {
-            **about,
-            Attribute.LOCATION: _place(scan),
+            **attributes,
+            Attribute.LOCATION: _location(scan),
             Attribute.STATUS: status,
             Attribute.DETAIL: scan.text("message"),
         }
         return CanonicalEvent(
             type=kind,
-            key=" ".join(p for p in (code, status, scan.text("datetime"), theirs) if p),
-            occurred_at=moment.at if moment else None,
+            key=" ".join(p for p in (code, status, scan.text("datetime"), carrier_code) if p),
+            occurred_at=time.time if time else None,
             objects=objects,
             attributes={name: text for name, text in texts.items() if text},
-            raw_type=status if kind is EventType.UNMAPPED else theirs or detail or status,
-            flags=moment.flags if moment else (),
+            raw_type=status if kind is EventType.UNMAPPED else carrier_code or detail or status,
+            flags=time.flags if time else (),
         )
 
-    def _when(self, node: Node, key: str) -> Moment | None:
+    def _parse_time(self, node: Node, key: str) -> ParsedTime | None:
         path = f"{node.path}.{key}".strip(".")
-        return instant(node.text(key), path, self.config.get("zone") or "UTC")
+        return parse_timestamp(node.text(key), path, self.config.get("zone") or "UTC")
 
 
-def _normal(secret: bytes) -> bytes:
-    """NFKD, as the vendor signs; bytes that are no text sign as they are."""
+def _normalize_secret(secret: bytes) -> bytes:
+    """NFKD-normalize a secret as EasyPost does. Secrets that are not UTF-8 stay unchanged."""
     try:
         return unicodedata.normalize("NFKD", secret.decode()).encode()
     except UnicodeDecodeError:
         return secret
 
 
-def _place(scan: Node) -> str:
+def _location(scan: Node) -> str:
     if not scan.has("tracking_location"):
         return ""
-    place = scan.child("tracking_location")
-    city, state, country = (place.text(key) for key in ("city", "state", "country"))
-    return ", ".join(part for part in (city, state, country) if part) if city or state else ""
+    location = scan.required_object("tracking_location")
+    city, state, country = (location.text(key) for key in ("city", "state", "country"))
+    return ", ".join(field for field in (city, state, country) if field) if city or state else ""

@@ -1,4 +1,4 @@
-"""OCEL 2.0: an object-centric event log as JSON, in whatever words its objects and events have."""
+"""OCEL 2.0: object-centric event logs as JSON, with any names of object types and activities."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,31 +8,32 @@ from decimal import Decimal
 from typing import ClassVar
 
 from connectors.sdk import auth, standard_webhooks
-from connectors.sdk.connector import Connector, Message, Parsed, Request, Role
+from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
     Flag,
-    Identifier,
-    Line,
+    IdentifierScheme,
     ObjectKind,
-    Ref,
-    Scheme,
-    issued,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason, load_json
-from connectors.sdk.timestamps import instant
-from connectors.systems.ocel.terms import COUNTS, kind_of, own_words, type_of
+from connectors.sdk.http import WebhookRequest
+from connectors.sdk.identifiers import parse_issuer_setting
+from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.timestamps import parse_timestamp
+from connectors.systems.ocel.terms import MEASURES, event_type, object_kind, parse_custom_names
 
-SCHEMES: Mapping[ObjectKind, Scheme] = {
-    ObjectKind.ORDER: Scheme.ORDER_NUMBER,
-    ObjectKind.SHIPMENT: Scheme.SHIPMENT,
-    ObjectKind.PACKAGE: Scheme.SOURCE_ID,  # an id of the log is no tracking number
-    ObjectKind.INVOICE: Scheme.INVOICE,
-    ObjectKind.RETURN: Scheme.RMA,
+SCHEMES: Mapping[ObjectKind, IdentifierScheme] = {
+    ObjectKind.ORDER: IdentifierScheme.ORDER_NUMBER,
+    ObjectKind.SHIPMENT: IdentifierScheme.SHIPMENT,
+    ObjectKind.PACKAGE: IdentifierScheme.SOURCE_ID,  # an id in the log is not a tracking number
+    ObjectKind.INVOICE: IdentifierScheme.INVOICE,
+    ObjectKind.RETURN: IdentifierScheme.RMA,
 }
-TEXTS = (
+TEXT_ATTRIBUTES = (
     Attribute.CHANNEL,
     Attribute.CARRIER,
     Attribute.SERVICE,
@@ -40,12 +41,12 @@ TEXTS = (
     Attribute.LOCATION,
     Attribute.REASON,
 )
-WHOLE = frozenset({EventType.ORDER_RECEIVED})
+ORDER_SCOPE_TYPES = frozenset({EventType.ORDER_RECEIVED})
 
 
 @dataclass(frozen=True)
-class _Object:
-    """An object of the log, of a kind we know."""
+class _LogObject:
+    """An object of a known kind."""
 
     id: str
     kind: ObjectKind
@@ -53,185 +54,214 @@ class _Object:
 
 
 @dataclass(frozen=True)
-class _Log:
-    """The objects of a log, and for each the orders it belongs to by the log's own relations."""
+class _EventLog:
+    """The objects of a log, and the orders related to each object."""
 
-    objects: Mapping[str, _Object]
+    objects: Mapping[str, _LogObject]
     orders: Mapping[str, Sequence[str]]
 
 
 class Ocel(Connector):
-    """A log that a process mining tool or an ERP extractor wrote. Its orders, shipments or
-    deliveries, packages, invoices and returns become ours by the usual names of their types; its
-    items become lines of the orders they belong to. Authentication as with CloudEvents."""
+    """Event logs of process mining tools and ERP extractors.
+
+    Object types (order, delivery, package, invoice, return) are recognized by their usual names.
+    Items become lines of their orders. Authentication is the same as for CloudEvents.
+    """
 
     slug = "ocel"
     title = "OCEL 2.0 event log"
-    role = Role.OTHER
-    files = True
+    role = SourceRole.OTHER
+    accepts_files = True
     settings: ClassVar[Mapping[str, str]] = {
-        "order_number": "Whose number the id of an order is, such as sales_order@erp.",
-        "objects": "Own names of object types, such as Box=package, Beleg=invoice.",
-        "activities": "Own names of activities, such as Book order=order.received.",
+        "order_number": "The number range of order ids, such as sales_order@erp.",
+        "objects": "Custom names of object types, such as Box=package, Beleg=invoice.",
+        "activities": "Custom names of activities, such as Book order=order.received.",
         "zone": "The IANA time zone of times without an offset (default UTC).",
     }
-    kept_headers: ClassVar[frozenset[str]] = standard_webhooks.HEADERS | standard_webhooks.SVIX
+    stored_headers: ClassVar[frozenset[str]] = (
+        standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
+    )
 
-    def verify(self, request: Request, secrets: Sequence[bytes], now: datetime) -> None:
-        """A bearer token, or a Standard Webhooks signature."""
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check a bearer token or a Standard Webhooks signature."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             auth.check_token(token.strip(), secrets)
         else:
-            standard_webhooks.check(request.headers, request.body, secrets, now)
+            standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
     def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
-        """The bearer token."""
+        """Return the bearer token."""
         return {
             "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
             "content-type": "application/json",
         }
 
-    def dedupe_key(self, request: Request) -> str:
-        """A log has no name of its own: the content decides."""
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return "": a log has no id."""
         return ""
 
-    def parse(self, message: Message) -> Parsed:
-        """Every event on its own; one that can't be read leaves the others whole."""
+    def parse(self, message: Message) -> ParseResult:
+        """Parse each event separately, so that an invalid event does not affect the others."""
         root = load_json(message.body)
-        log = self._log(root)
-        named_together = self._named_together(root, log)
+        log = self._read_log(root)
+        linked_pairs = self._linked_pairs(root, log)
         events: list[CanonicalEvent] = []
-        problems: list[PayloadError] = []
+        errors: list[PayloadError] = []
         for node in root.items("events"):
             try:
-                if event := self._event(node, log, named_together):
+                if event := self._event(node, log, linked_pairs):
                     events.append(event)
             except PayloadError as error:
-                problems.append(error)
+                errors.append(error)
         ignored = (
-            "" if events or problems else "no event of it names an order or what belongs to it"
+            "" if events or errors else "no event refers to an order or to an object of an order"
         )
-        return Parsed(tuple(events), tuple(problems), ignored)
+        return ParseResult(tuple(events), tuple(errors), ignored)
 
-    def _log(self, root: Node) -> _Log:
-        own = own_words(self.config.get("objects", ""))
-        objects: dict[str, _Object] = {}
+    def _read_log(self, root: Node) -> _EventLog:
+        custom_names = parse_custom_names(self.config.get("objects", ""))
+        objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
         for node in root.items("objects"):
-            object_id, kind = node.need("id"), kind_of(node.need("type"), own)
-            pairs += [(object_id, r.need("objectId")) for r in node.items("relationships")]
+            object_id, kind = (
+                node.required_text("id"),
+                object_kind(node.required_text("type"), custom_names),
+            )
+            pairs += [(object_id, r.required_text("objectId")) for r in node.items("relationships")]
             if kind:
-                objects[object_id] = _Object(object_id, kind, _sku(node) or object_id)
+                objects[object_id] = _LogObject(object_id, kind, _sku(node) or object_id)
         orders: dict[str, list[str]] = defaultdict(list)
-        for one, other in (*pairs, *((b, a) for a, b in pairs)):
-            if one in objects and other in objects and objects[other].kind is ObjectKind.ORDER:
-                orders[one].append(other)
-        return _Log(objects, {k: list(dict.fromkeys(found)) for k, found in orders.items()})
+        for first, second in (*pairs, *((b, a) for a, b in pairs)):
+            if first in objects and second in objects and objects[second].kind is ObjectKind.ORDER:
+                orders[first].append(second)
+        return _EventLog(
+            objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
+        )
 
-    def _named_together(self, root: Node, log: _Log) -> frozenset[tuple[str, str]]:
-        """Pairs of an object and its order that some event of the log names."""
-        found: set[tuple[str, str]] = set()
+    def _linked_pairs(self, root: Node, log: _EventLog) -> frozenset[tuple[str, str]]:
+        """Return the (object, order) pairs that occur together in any event."""
+        linked: set[tuple[str, str]] = set()
         for node in root.items("events"):
-            named = [o.id for o in _named(node, log)]
-            found |= {
-                (one, order) for one in named for order in log.orders.get(one, ()) if order in named
+            object_ids = [o.id for o in _event_objects(node, log)]
+            linked |= {
+                (object_id, order)
+                for object_id in object_ids
+                for order in log.orders.get(object_id, ())
+                if order in object_ids
             }
-        return frozenset(found)
+        return frozenset(linked)
 
     def _event(
-        self, node: Node, log: _Log, named_together: frozenset[tuple[str, str]]
+        self, node: Node, log: _EventLog, linked_pairs: frozenset[tuple[str, str]]
     ) -> CanonicalEvent | None:
-        """None where it names nothing that belongs to an order."""
-        word = node.need("type")
-        kind = type_of(word, own_words(self.config.get("activities", "")))
-        named = _named(node, log)
-        items = [o for o in named if o.kind is ObjectKind.ITEM]
-        orders = _orders(named, items, log, named_together)
-        others = [o for o in named if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER]
+        """Convert an event. Returns None if it refers to no tracked object."""
+        activity = node.required_text("type")
+        kind = event_type(activity, parse_custom_names(self.config.get("activities", "")))
+        event_objects = _event_objects(node, log)
+        items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
+        orders = _event_orders(event_objects, items, log, linked_pairs)
+        others = [o for o in event_objects if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER]
         objects = tuple(self._ref(o) for o in (*orders, *others))
         if not objects:
             return None
-        at = instant(node.need("time"), f"{node.path}.time", self.config.get("zone") or "UTC")
-        event_id = node.need("id")
+        at = parse_timestamp(
+            node.required_text("time"), f"{node.path}.time", self.config.get("zone") or "UTC"
+        )
+        event_id = node.required_text("id")
         return CanonicalEvent(
             type=kind or EventType.UNMAPPED,
             key=f"ocel {event_id}",
-            occurred_at=at.at if at else None,
+            occurred_at=at.time if at else None,
             objects=objects,
             lines=tuple(_lines(items, orders, kind, log)),
-            part="" if kind in WHOLE else f"event {event_id}",
-            attributes=_attributes(node, named),
-            raw_type=word if kind is None or kind.value != word else "",
-            flags=(*((Flag.SANITISED,) * node.sanitised),),
+            scope="" if kind in ORDER_SCOPE_TYPES else f"event {event_id}",
+            attributes=_attributes(node, event_objects),
+            raw_type=activity if kind is None or kind.value != activity else "",
+            flags=(*((Flag.SANITIZED,) * node.was_sanitized),),
         )
 
-    def _ref(self, known: _Object) -> Ref:
-        """A name that our own export gave says scheme and issuer itself."""
-        parts = known.id.split(":", 3)
-        if len(parts) == 4 and parts[0] == known.kind and parts[1] in set(Scheme) and parts[3]:
-            return Ref(known.kind, (Identifier(Scheme(parts[1]), parts[3], parts[2]),))
-        scheme, issuer = SCHEMES[known.kind], self.source
-        if known.kind is ObjectKind.ORDER:
+    def _ref(self, log_object: _LogObject) -> ObjectReference:
+        """Create a reference. Ids of our own export (kind:scheme:issuer:value) are decoded."""
+        fields = log_object.id.split(":", 3)
+        if (
+            len(fields) == 4
+            and fields[0] == log_object.kind
+            and fields[1] in set(IdentifierScheme)
+            and fields[3]
+        ):
+            return ObjectReference(
+                log_object.kind,
+                (EventIdentifier(IdentifierScheme(fields[1]), fields[3], fields[2]),),
+            )
+        scheme, issuer = SCHEMES[log_object.kind], self.source
+        if log_object.kind is ObjectKind.ORDER:
             try:
-                scheme, issuer = issued(self.config.get("order_number", ""), (scheme, issuer))
+                scheme, issuer = parse_issuer_setting(
+                    self.config.get("order_number", ""), (scheme, issuer)
+                )
             except ValueError as error:
-                raise PayloadError(Reason.MAPPING, "settings", str(error)) from None
-        return Ref(known.kind, (Identifier(scheme, known.id, issuer),))
+                raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+        return ObjectReference(log_object.kind, (EventIdentifier(scheme, log_object.id, issuer),))
 
 
 def _sku(node: Node) -> str:
-    """What an item is one of, where the log says so."""
+    """Return the SKU of an item if the log has one."""
     for attribute in node.items("attributes"):
         if attribute.text("name").lower() in {"sku", "product", "product_id", "material"}:
             return attribute.text("value")
     return ""
 
 
-def _named(node: Node, log: _Log) -> list[_Object]:
-    """The objects an event names, each once."""
-    ids = dict.fromkeys(r.need("objectId") for r in node.items("relationships"))
+def _event_objects(node: Node, log: _EventLog) -> list[_LogObject]:
+    """Return the distinct objects of an event."""
+    ids = dict.fromkeys(r.required_text("objectId") for r in node.items("relationships"))
     return [log.objects[i] for i in ids if i in log.objects]
 
 
-def _orders(
-    named: Sequence[_Object],
-    items: Sequence[_Object],
-    log: _Log,
-    named_together: frozenset[tuple[str, str]],
-) -> list[_Object]:
-    """The orders it names; else those of its items; and those only a relation of the log tells."""
-    found = [o.id for o in named if o.kind is ObjectKind.ORDER]
-    if not found:
-        found = [order for item in items for order in log.orders.get(item.id, ())]
-    found += [
+def _event_orders(
+    event_objects: Sequence[_LogObject],
+    items: Sequence[_LogObject],
+    log: _EventLog,
+    linked_pairs: frozenset[tuple[str, str]],
+) -> list[_LogObject]:
+    """Return the orders of an event, else those of its items, plus those known by relation only."""
+    order_ids = [o.id for o in event_objects if o.kind is ObjectKind.ORDER]
+    if not order_ids:
+        order_ids = [order for item in items for order in log.orders.get(item.id, ())]
+    order_ids += [
         order
-        for o in named
+        for o in event_objects
         if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER
         for order in log.orders.get(o.id, ())
-        if (o.id, order) not in named_together
+        if (o.id, order) not in linked_pairs
     ]
-    return [log.objects[i] for i in dict.fromkeys(found)]
+    return [log.objects[i] for i in dict.fromkeys(order_ids)]
 
 
 def _lines(
-    items: Sequence[_Object], orders: Sequence[_Object], kind: EventType | None, log: _Log
-) -> Iterator[Line]:
-    """One of each item, for the one order of the event that it can belong to."""
-    measure = COUNTS.get(kind) if kind else None
-    places = {order.id: place for place, order in enumerate(orders)}
+    items: Sequence[_LogObject],
+    orders: Sequence[_LogObject],
+    kind: EventType | None,
+    log: _EventLog,
+) -> Iterator[EventLine]:
+    """Yield quantity 1 for each item that belongs to exactly one order of the event."""
+    measure = MEASURES.get(kind) if kind else None
+    indexes = {order.id: index for index, order in enumerate(orders)}
     for item in items if measure else ():
-        mine = [places[o] for o in log.orders.get(item.id, ()) if o in places]
-        mine = mine or list(places.values())
-        if len(mine) == 1 and measure:
+        candidates = [indexes[o] for o in log.orders.get(item.id, ()) if o in indexes]
+        candidates = candidates or list(indexes.values())
+        if len(candidates) == 1 and measure:
             quantities = {measure: Decimal(1)}
-            yield Line(item.id, sku=item.sku, quantities=quantities, order=mine[0])
+            yield EventLine(item.id, sku=item.sku, quantities=quantities, order_index=candidates[0])
 
 
-def _attributes(node: Node, named: Sequence[_Object]) -> dict[Attribute, str]:
-    told = {a.text("name").lower(): a.at("value") for a in node.items("attributes")}
-    found = {name: told[name.value].as_text() for name in TEXTS if name.value in told}
-    customers = [o.id for o in named if o.kind is ObjectKind.CUSTOMER]
+def _attributes(node: Node, event_objects: Sequence[_LogObject]) -> dict[Attribute, str]:
+    values = {a.text("name").lower(): a.get("value") for a in node.items("attributes")}
+    attributes = {
+        name: values[name.value].as_text() for name in TEXT_ATTRIBUTES if name.value in values
+    }
+    customers = [o.id for o in event_objects if o.kind is ObjectKind.CUSTOMER]
     if len(customers) == 1:
-        found[Attribute.CUSTOMER_NO] = customers[0]
-    return {name: text for name, text in found.items() if text}
+        attributes[Attribute.CUSTOMER_NO] = customers[0]
+    return {name: text for name, text in attributes.items() if text}

@@ -1,11 +1,11 @@
-"""What logs call the things we know: object types and activities, by their usual names."""
+"""Usual names of object types and activities in OCEL logs."""
 
 import re
 from collections.abc import Mapping
 
 from connectors.sdk.events import EventType, Measure, ObjectKind
 
-WORDS = re.compile(r"[a-z0-9]+")
+TOKENS = re.compile(r"[a-z0-9]+")
 KINDS: Mapping[str, ObjectKind] = {
     "article": ObjectKind.ITEM,
     "bill": ObjectKind.INVOICE,
@@ -40,7 +40,7 @@ ACTIVITIES: Mapping[str, EventType] = {
     "create invoice": EventType.INVOICE_ISSUED,
     "create order": EventType.ORDER_RECEIVED,
     "create package": EventType.PACK_COMPLETED,
-    "create return": EventType.RETURN_AUTHORISED,
+    "create return": EventType.RETURN_AUTHORIZED,
     "deliver package": EventType.DELIVERED,
     "delivery failed": EventType.ATTEMPTED,
     "failed delivery": EventType.ATTEMPTED,
@@ -69,8 +69,8 @@ ACTIVITIES: Mapping[str, EventType] = {
     "ship order": EventType.SHIPMENT_CONFIRMED,
     "ship package": EventType.SHIPMENT_CONFIRMED,
 }
-# What an event of a type says of each item it names.
-COUNTS: Mapping[EventType, Measure] = {
+# What an event of this type counts for each of its items.
+MEASURES: Mapping[EventType, Measure] = {
     EventType.ORDER_RECEIVED: Measure.ORDERED,
     EventType.LINE_ALLOCATED: Measure.ALLOCATED,
     EventType.LINE_BACKORDERED: Measure.BACKORDERED,
@@ -84,32 +84,32 @@ COUNTS: Mapping[EventType, Measure] = {
 }
 
 
-def plain(name: str) -> str:
-    """A name in lower case, each word in the singular: `Sales_Orders` is `sale order`."""
-    return " ".join(_singular(word) for word in WORDS.findall(name.lower()))
+def normalize_name(name: str) -> str:
+    """Normalize a name to lower-case singular words: `Sales_Orders` is `sale order`."""
+    return " ".join(_singular(token) for token in TOKENS.findall(name.lower()))
 
 
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+def _singular(noun: str) -> str:
+    if noun.endswith("ies") and len(noun) > 4:
+        return noun[:-3] + "y"
+    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") and len(noun) > 3 else noun
 
 
-def kind_of(name: str, own: Mapping[str, str]) -> ObjectKind | None:
-    """The kind that a log's object type is; `own` words of the source come first."""
-    word = own.get(plain(name), "")
-    return ObjectKind(word) if word in set(ObjectKind) else KINDS.get(plain(name))
+def object_kind(name: str, custom_names: Mapping[str, str]) -> ObjectKind | None:
+    """Return the kind of an object type. Names from the settings take precedence."""
+    custom = custom_names.get(normalize_name(name), "")
+    return ObjectKind(custom) if custom in set(ObjectKind) else KINDS.get(normalize_name(name))
 
 
-def type_of(name: str, own: Mapping[str, str]) -> EventType | None:
-    """The type that a log's activity is: one of our own words, or a usual name for it."""
-    for word in (own.get(plain(name), ""), name.strip()):
-        if word in set(EventType) and word != EventType.UNMAPPED:
-            return EventType(word)
-    return ACTIVITIES.get(plain(name))
+def event_type(name: str, custom_names: Mapping[str, str]) -> EventType | None:
+    """Return the event type of an activity: by settings, by event type name, or by usual name."""
+    for candidate in (custom_names.get(normalize_name(name), ""), name.strip()):
+        if candidate in set(EventType) and candidate != EventType.UNMAPPED:
+            return EventType(candidate)
+    return ACTIVITIES.get(normalize_name(name))
 
 
-def own_words(setting: str) -> dict[str, str]:
-    """A setting like `Box=package, Book order=order.received`."""
-    pairs = (part.partition("=") for part in setting.split(",") if "=" in part)
-    return {plain(name): word.strip() for name, _, word in pairs}
+def parse_custom_names(setting: str) -> dict[str, str]:
+    """Parse a setting such as `Box=package, Book order=order.received`."""
+    pairs = (entry.partition("=") for entry in setting.split(",") if "=" in entry)
+    return {normalize_name(name): value.strip() for name, _, value in pairs}

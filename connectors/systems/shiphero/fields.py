@@ -1,63 +1,77 @@
-"""Lines, parcels and names as ShipHero's messages write them."""
+"""Lines, packages and names in ShipHero messages."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from connectors.sdk.events import Identifier, Line, Measure, ObjectKind, Ref, Scheme, identifying
-from connectors.sdk.payload import Node, PayloadError, Reason
+from connectors.sdk.events import (
+    EventIdentifier,
+    EventLine,
+    IdentifierScheme,
+    Measure,
+    ObjectKind,
+    ObjectReference,
+)
+from connectors.sdk.identifiers import clean_number
+from connectors.sdk.payload import Node, ParkReason, PayloadError
 
 
-def lines_of(items: Iterable[Node], measure: Measure, key: str = "quantity") -> tuple[Line, ...]:
-    """One figure a line: a line taken from two shelves or put into two parcels comes twice."""
-    found: dict[tuple[str, str], Decimal] = {}
+def sum_lines(
+    items: Iterable[Node], measure: Measure, key: str = "quantity"
+) -> tuple[EventLine, ...]:
+    """Sum quantities by line. A line picked from two bins or packed twice appears twice."""
+    totals: dict[tuple[str, str], Decimal] = {}
     for item in items:
         quantity, path = item.decimal(key), f"{item.path}.{key}"
         if quantity is None:
-            raise PayloadError(Reason.SCHEMA, path, "expected a number, got nothing")
+            raise PayloadError(ParkReason.SCHEMA, path, "expected a number, got nothing")
         if quantity < 0:
-            raise PayloadError(Reason.QUANTITY, path, f"{quantity} is negative")
+            raise PayloadError(ParkReason.QUANTITY, path, f"{quantity} is negative")
         names = (item.text(name) for name in ("partner_line_item_id", "line_item_id", "id", "sku"))
-        line_id = next((name for name in names if name), "") or item.need("sku")
+        line_id = next((name for name in names if name), "") or item.required_text("sku")
         line = (line_id, item.text("sku"))
-        found[line] = found.get(line, Decimal(0)) + quantity
-    return tuple(Line(name, sku, quantities={measure: q}) for (name, sku), q in found.items())
+        totals[line] = totals.get(line, Decimal(0)) + quantity
+    return tuple(EventLine(name, sku, quantities={measure: q}) for (name, sku), q in totals.items())
 
 
-def name_of(body: Node) -> str:
-    """What an order is called inside a key: the vendor's id, or its number."""
+def order_key(body: Node) -> str:
+    """Return the order id or number to use in event keys."""
     names = (body.text(key) for key in ("order_id", "order_number", "partner_order_id"))
-    return next((name for name in names if identifying(name)), "")
+    return next((name for name in names if clean_number(name)), "")
 
 
-def need(body: Node, key: str) -> str:
-    """A number that must be there."""
-    number = identifying(body.need(key))
+def required_number(body: Node, key: str) -> str:
+    """Return a number. Raises PayloadError if it is missing or a placeholder."""
+    number = clean_number(body.required_text(key))
     if not number:
         path = f"{body.path}.{key}".strip(".")
-        raise PayloadError(Reason.REFERENCE, path, f"{body.need(key)!r} is no number")
+        raise PayloadError(
+            ParkReason.REFERENCE, path, f"{body.required_text(key)!r} is not a number"
+        )
     return number
 
 
-def tote_of(node: Node) -> str:
-    """The tote by the first of its names that is there."""
+def tote_name(node: Node) -> str:
+    """Return the first id or name of the tote, or ""."""
     names = (node.text(key) for key in ("tote_id", "tote_uuid", "tote_name"))
-    name = next((name for name in names if identifying(name)), "")
+    name = next((name for name in names if clean_number(name)), "")
     return f"tote {name}" if name else ""
 
 
-def labels(boxes: Iterable[Node]) -> tuple[list[str], str]:
-    """The tracking numbers and the carrier on the labels of these parcels; void ones left out."""
+def active_labels(boxes: Iterable[Node]) -> tuple[list[str], str]:
+    """Return tracking numbers and carrier of the labels, without voided labels."""
     numbers, carrier = [], ""
     for box in boxes:
-        label = box.child("shipping_label") if box.has("shipping_label") else box
+        label = box.required_object("shipping_label") if box.has("shipping_label") else box
         if label.text("status").lower() not in {"void", "voided"}:
             numbers.append(label.text("tracking_number") or box.text("tracking_number"))
             carrier = carrier or label.text("carrier") or box.text("shipping_carrier")
-    return [number for number in numbers if identifying(number)], carrier
+    return [number for number in numbers if clean_number(number)], carrier
 
 
-def packages(numbers: Iterable[str]) -> Iterator[Ref]:
-    """One package a tracking number; text such as "Pickup" is none."""
-    for number in dict.fromkeys(identifying(number) for number in numbers):
+def packages(numbers: Iterable[str]) -> Iterator[ObjectReference]:
+    """Yield one package per tracking number, without placeholders such as "Pickup"."""
+    for number in dict.fromkeys(clean_number(number) for number in numbers):
         if number:
-            yield Ref(ObjectKind.PACKAGE, (Identifier(Scheme.TRACKING, number),))
+            yield ObjectReference(
+                ObjectKind.PACKAGE, (EventIdentifier(IdentifierScheme.TRACKING, number),)
+            )

@@ -1,4 +1,4 @@
-"""Shopify: webhooks of orders, fulfilments and refunds."""
+"""Shopify: webhooks of orders, fulfillments and refunds."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,34 +6,35 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk.auth import Unauthentic, check_base64, hmac_sha256
-from connectors.sdk.connector import Connector, Message, Parsed, Request, Role
+from connectors.sdk.auth import InvalidSignature, check_base64, hmac_sha256
+from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent, EventType, Flag
+from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import Node, PayloadError, load_json
-from connectors.systems.shopify.fulfillments import Fulfilments
-from connectors.systems.shopify.orders import Orders
+from connectors.systems.shopify.fulfillments import FulfillmentReader
+from connectors.systems.shopify.orders import OrderReader
 
 SIGNATURE = "x-shopify-hmac-sha256"
 TOPIC = "x-shopify-topic"
 
 
 class Shopify(Connector):
-    """Orders as snapshots, fulfilments and refunds as facts of their own.
+    """Shopify orders (snapshots), fulfillments and refunds.
 
-    One change fires several topics in any order, and a retry carries the old payload: every fact is
-    keyed by its own id and versioned by `updated_at`.
+    One change triggers several topics in any order, and a retry sends the old payload. So each fact
+    has a key made of its own id, and `updated_at` is its revision.
     """
 
     slug: ClassVar[str] = "shopify"
     title: ClassVar[str] = "Shopify"
-    role: ClassVar[Role] = Role.SHOP
+    role: ClassVar[SourceRole] = SourceRole.SHOP
     settings: ClassVar[Mapping[str, str]] = {
-        "test_traffic": "yes: read orders and refunds marked test as well.",
-        "channel": "Name of the sales channel (default web).",
-        "customer_attribute": "The note attribute that carries the ERP's customer number.",
-        "zone": "The IANA time zone of times without an offset; without it they are refused.",
+        "test_traffic": "Set to yes to also process orders and refunds marked as test.",
+        "channel": "The name of the sales channel (default web).",
+        "customer_attribute": "The note attribute that contains the customer number of the ERP.",
+        "zone": "The IANA time zone of times without an offset. Without it they are rejected.",
     }
-    kept_headers: ClassVar[frozenset[str]] = frozenset(
+    stored_headers: ClassVar[frozenset[str]] = frozenset(
         {
             SIGNATURE,
             TOPIC,
@@ -44,30 +45,30 @@ class Shopify(Connector):
             "x-shopify-triggered-at",
         }
     )
-    # The key a REST answer wraps its object in -> the topic such an object comes under.
-    wraps: ClassVar[Mapping[str, str]] = {
+    # The REST API wraps an object in a key: key -> topic of the same object in webhooks.
+    wrapper_topics: ClassVar[Mapping[str, str]] = {
         "order": "orders/updated",
         "fulfillment": "fulfillments/update",
         "fulfillment_event": "fulfillment_events/create",
         "fulfillment_order": "fulfillment_orders/order_routing_complete",
         "refund": "refunds/create",
     }
-    silent: ClassVar[Mapping[str, str]] = {
-        "order_transactions": "payments are read from the order itself",
-        "customers": "customers are read from their orders; nothing else is kept of them",
+    ignored_topics: ClassVar[Mapping[str, str]] = {
+        "order_transactions": "payments are read from the order",
+        "customers": "customers are read from their orders",
         **dict.fromkeys(
             ("app", "carts", "checkouts", "collections", "draft_orders", "inventory_items",
              "inventory_levels", "locations", "products", "shop", "themes", "variants"),
-            "says nothing of an order",
+            "not related to orders",
         ),
     }  # fmt: skip
-    # Fulfilment orders say who is to pack what; only their holds are about the order.
-    holds: ClassVar[Mapping[str, EventType]] = {
+    # Fulfillment orders are packing assignments. Only their holds concern the order.
+    hold_actions: ClassVar[Mapping[str, EventType]] = {
         "placed_on_hold": EventType.ORDER_HELD,
         "hold_released": EventType.ORDER_HOLD_RELEASED,
     }
-    # A field only one kind of object has -> its topic, for bodies that come without headers.
-    telling: ClassVar[Mapping[str, str]] = {
+    # Field that only one kind of object has -> its topic, for bodies without headers.
+    topic_by_field: ClassVar[Mapping[str, str]] = {
         "order_edit": "orders/edited",
         "refund_line_items": "refunds/create",
         "happened_at": "fulfillment_events/create",
@@ -79,85 +80,91 @@ class Shopify(Connector):
         "line_items": "orders/updated",
     }
 
-    def verify(self, request: Request, secrets: Sequence[bytes], now: datetime) -> None:
-        """HMAC-SHA256 of the raw body, base64; after a rotation the old secret signs an hour."""
-        given = request.headers.get(SIGNATURE, "")
-        if not given:
-            raise Unauthentic("there is no signature")
-        check_base64(given, secrets, request.body)
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check the base64 HMAC-SHA256. Shopify signs with the old secret for up to an hour."""
+        signature = request.headers.get(SIGNATURE, "")
+        if not signature:
+            raise InvalidSignature("the signature is missing")
+        check_base64(signature, secrets, request.body)
 
     def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
-        """The inverse of `verify`."""
-        made = base64.b64encode(hmac_sha256(secret, body)).decode()
-        return {SIGNATURE: made, **self.infer_headers(body)}
+        """Sign as Shopify does, with the topic header."""
+        signature = base64.b64encode(hmac_sha256(secret, body)).decode()
+        return {SIGNATURE: signature, **self.guess_headers(body)}
 
-    def dedupe_key(self, request: Request) -> str:
-        """The webhook id is the same on every retry."""
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return the webhook id. It is the same on every retry."""
         return request.headers.get("x-shopify-webhook-id", "")
 
-    def infer_headers(self, body: bytes) -> Mapping[str, str]:
-        """The topic from the wrapping key or from the fields."""
+    def guess_headers(self, body: bytes) -> Mapping[str, str]:
+        """Guess the topic from the wrapping key or from the fields."""
         try:
-            topic = self._guess(load_json(body))
+            topic = self._guess_topic(load_json(body))
         except PayloadError:
             return {}
         return {TOPIC: topic} if topic else {}
 
-    def parse(self, message: Message) -> Parsed:
-        """By topic; REST answers wrap the object in a key of its name, webhooks do not."""
+    def parse(self, message: Message) -> ParseResult:
+        """Parse by topic. REST responses wrap the object in a key, webhooks do not."""
         document = load_json(message.body)
-        guessed = self._guess(document)
+        guessed = self._guess_topic(document)
         topic = message.headers.get(TOPIC, "").strip().lower() or guessed
         family, _, action = topic.partition("/")
-        if family in self.silent:
-            return Parsed(ignored=f"{topic}: {self.silent[family]}")
+        if family in self.ignored_topics:
+            return ParseResult(ignored=f"{topic}: {self.ignored_topics[family]}")
         node = document
-        for key, known in self.wraps.items():
-            if known.startswith(f"{family}/") and isinstance(document.at(key).value, dict):
-                node = document.child(key)
-        test = _test(node)
-        if test and self.config.get("test_traffic") != "yes":
-            return Parsed(ignored=test)
+        for key, wrapped_topic in self.wrapper_topics.items():
+            if wrapped_topic.startswith(f"{family}/") and isinstance(document.get(key).value, dict):
+                node = document.required_object(key)
+        test_reason = _test_reason(node)
+        if test_reason and self.config.get("test_traffic") != "yes":
+            return ParseResult(ignored=test_reason)
         if topic == "orders/delete":
-            return Parsed(ignored="deleting an order in the shop is no cancellation")
-        if family == "fulfillment_orders" and not self._hold(node, action):
-            return Parsed(ignored=f"{topic}: who packs an order is the shop's own affair")
-        events = tuple(self._read(topic, node))
+            return ParseResult(ignored="deleting an order in Shopify does not cancel it")
+        if family == "fulfillment_orders" and not self._hold_type(node, action):
+            return ParseResult(ignored=f"{topic}: packing assignments are not tracked")
+        events = tuple(self._events(topic, node))
         if not events:
-            return Parsed(ignored=f"nothing has left: the fulfilment is {node.text('status')}")
-        if document.sanitised:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITISED)) for e in events)
-        return Parsed(events=events)
+            return ParseResult(
+                ignored=f"not shipped: the fulfillment status is {node.text('status')}"
+            )
+        if document.was_sanitized:
+            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
+        return ParseResult(events=events)
 
-    def _read(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
-        orders = Orders(self.config, self.source)
-        fulfilments = Fulfilments(self.config, self.source)
+    def _events(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
+        orders = OrderReader(self.config, self.source)
+        fulfillments = FulfillmentReader(self.config, self.source)
         family, _, action = topic.partition("/")
         if node.has("order_edit"):
-            return orders.edit(node.child("order_edit"))
+            return orders.edit_events(node.required_object("order_edit"))
         if family == "fulfillment_orders":
-            return orders.hold(self._hold(node, action) or EventType.UNMAPPED, node)
+            return orders.hold_events(self._hold_type(node, action) or EventType.UNMAPPED, node)
         if family == "fulfillments":
-            return fulfilments.fulfilment(node, orders.named(node, "order_id"))
+            return fulfillments.fulfillment_events(node, orders.reference(node, "order_id"))
         if family == "refunds":
-            return orders.refund(node, orders.named(node, "order_id"))
-        readers = {"orders": orders.order, "fulfillment_events": fulfilments.scan}
+            return orders.refund_events(node, orders.reference(node, "order_id"))
+        readers = {"orders": orders.order_events, "fulfillment_events": fulfillments.scan_events}
         read = readers.get(family)
-        return read(node) if read else orders.unknown(node, topic)
+        return read(node) if read else orders.unmapped_events(node, topic)
 
-    def _hold(self, node: Node, action: str) -> EventType | None:
-        held = EventType.ORDER_HELD if node.text("status") == "on_hold" else None
-        return self.holds.get(action, held)
+    def _hold_type(self, node: Node, action: str) -> EventType | None:
+        default = EventType.ORDER_HELD if node.text("status") == "on_hold" else None
+        return self.hold_actions.get(action, default)
 
-    def _guess(self, document: Node) -> str:
-        """The topic of a body without headers, as far as its fields tell."""
+    def _guess_topic(self, document: Node) -> str:
+        """Guess the topic of a body without headers; "" if unknown."""
         names = list(document.keys())
-        known = self.wraps if len(names) == 1 and names[0] in self.wraps else self.telling
-        return next((topic for name, topic in known.items() if name in names), "")
+        topics = (
+            self.wrapper_topics
+            if len(names) == 1 and names[0] in self.wrapper_topics
+            else self.topic_by_field
+        )
+        return next((topic for name, topic in topics.items() if name in names), "")
 
 
-def _test(node: Node) -> str:
-    """Why this is test traffic, or nothing: the order is marked, or all the money of a refund."""
+def _test_reason(node: Node) -> str:
+    """Return why this is test traffic, or "". A refund is a test if all transactions are."""
     if node.boolean("test"):
         return "test order (test: true)"
     transactions = node.items("transactions")

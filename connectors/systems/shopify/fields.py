@@ -1,79 +1,84 @@
-"""The fields Shopify's objects share: ids, quantities, lines, times; one event from them."""
+"""Fields shared by Shopify objects: ids, quantities, lines and times."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 
+from connectors.sdk.codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
-    Identifier,
-    Line,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
-    iso,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason
-from connectors.sdk.timestamps import Moment, instant
+from connectors.sdk.identifiers import clean_number
+from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 
-class Shop:
-    """What every reader knows: the settings, and whose numbers the shop's own are."""
+class ShopifyReader:
+    """Base class of the Shopify readers: settings and source slug."""
 
     def __init__(self, config: Mapping[str, str], source: str) -> None:
         self.config = config
         self.source = source
 
-    def named(self, node: Node, key: str, kind: ObjectKind = ObjectKind.ORDER) -> Ref:
-        """An object by the shop's own id."""
-        return Ref(kind, (Identifier(Scheme.SOURCE_ID, number(node, key), self.source),))
+    def reference(
+        self, node: Node, key: str, kind: ObjectKind = ObjectKind.ORDER
+    ) -> ObjectReference:
+        """Reference an object by its Shopify id."""
+        return ObjectReference(
+            kind,
+            (EventIdentifier(IdentifierScheme.SOURCE_ID, required_id(node, key), self.source),),
+        )
 
-    def when(self, node: Node, *keys: str) -> Moment | None:
-        """The first of these times that is there; Shopify writes an offset with every time."""
+    def first_time(self, node: Node, *keys: str) -> ParsedTime | None:
+        """Return the first of these times that is present. Shopify times have an offset."""
         zone = self.config.get("zone") or None
         for key in keys:
-            moment = instant(node.text(key), f"{node.path}.{key}".strip("."), zone)
-            if moment:
-                return moment
+            parsed = parse_timestamp(node.text(key), f"{node.path}.{key}".strip("."), zone)
+            if parsed:
+                return parsed
         return None
 
     def revision(self, node: Node) -> str:
-        """The version as sortable text: an instant in UTC, whatever offset was written."""
-        return stamp(self.when(node, "updated_at"))
+        """Return `updated_at` in UTC as sortable revision."""
+        return format_time(self.first_time(node, "updated_at"))
 
 
-def event(
-    kind: EventType,
+def build_event(
+    event_type: EventType,
     key: str,
-    moment: Moment | None,
-    *objects: Ref,
-    lines: tuple[Line, ...] = (),
-    part: str = "",
-    about: Mapping[Attribute, str] | None = None,
+    time: ParsedTime | None,
+    *objects: ObjectReference,
+    lines: tuple[EventLine, ...] = (),
+    scope: str = "",
+    attributes: Mapping[Attribute, str] | None = None,
     revision: str = "",
-    raw: str = "",
+    raw_type: str = "",
 ) -> CanonicalEvent:
-    """An event without the attributes that are blank."""
+    """Create an event; blank attributes are omitted."""
     return CanonicalEvent(
-        type=kind,
+        type=event_type,
         key=key,
-        occurred_at=moment.at if moment else None,
+        occurred_at=time.time if time else None,
         objects=objects,
         lines=lines,
-        part=part,
-        attributes={name: text for name, text in (about or {}).items() if text},
+        scope=scope,
+        attributes={name: text for name, text in (attributes or {}).items() if text},
         revision=revision,
-        raw_type=raw,
-        flags=moment.flags if moment else (),
+        raw_type=raw_type,
+        flags=time.flags if time else (),
     )
 
 
-def line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> Line:
-    """One figure of an order line, with what it is and its price."""
-    return Line(
+def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> EventLine:
+    """Create a line with one quantity, its item and its price."""
+    return EventLine(
         line_id=line_id,
         sku=item.text("sku"),
         description=item.text("title") or item.text("name"),
@@ -82,27 +87,27 @@ def line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> Line:
     )
 
 
-def quantity(item: Node) -> Decimal:
-    """The quantity of an item; it must be there and not below zero."""
+def required_quantity(item: Node) -> Decimal:
+    """Return the quantity of an item. Raises PayloadError if it is missing or negative."""
     path = f"{item.path}.quantity"
-    found = item.decimal("quantity")
-    if found is None:
-        raise PayloadError(Reason.SCHEMA, path, "expected a number, got nothing")
-    if found < 0:
-        raise PayloadError(Reason.QUANTITY, path, f"{found} is negative")
-    return found
+    value = item.decimal("quantity")
+    if value is None:
+        raise PayloadError(ParkReason.SCHEMA, path, "expected a number, got nothing")
+    if value < 0:
+        raise PayloadError(ParkReason.QUANTITY, path, f"{value} is negative")
+    return value
 
 
-def number(node: Node, key: str) -> str:
-    """An id; newer webhooks write gid://shopify/Order/1 where older ones write 1."""
-    text = node.need(key)
-    found = identifying(text.rsplit("/", 1)[-1] if text.startswith("gid://") else text)
-    if not found:
+def required_id(node: Node, key: str) -> str:
+    """Return an id. Newer webhooks write gid://shopify/Order/1, older ones 1."""
+    text = node.required_text(key)
+    value = clean_number(text.rsplit("/", 1)[-1] if text.startswith("gid://") else text)
+    if not value:
         path = f"{node.path}.{key}".strip(".")
-        raise PayloadError(Reason.REFERENCE, path, f"{text[:40]!r} is no number")
-    return found
+        raise PayloadError(ParkReason.REFERENCE, path, f"{text[:40]!r} is not a number")
+    return value
 
 
-def stamp(moment: Moment | None) -> str:
-    """A time inside a key or as a revision: sortable, empty where there is none."""
-    return iso(moment.at) if moment else ""
+def format_time(time: ParsedTime | None) -> str:
+    """Format a time for a key or revision; "" if there is none."""
+    return format_rfc3339(time.time) if time else ""

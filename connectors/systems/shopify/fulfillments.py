@@ -1,28 +1,35 @@
-"""Shopify's fulfilments: what left, in which parcels, and what the carrier says of them."""
+"""Shopify fulfillments: shipments, their packages and carrier status."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
+from connectors.sdk.codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
     EventType,
-    Identifier,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
-    iso,
+    ObjectReference,
 )
+from connectors.sdk.identifiers import clean_number
 from connectors.sdk.payload import Node
-from connectors.systems.shopify.fields import Shop, event, line, number, quantity, stamp
+from connectors.systems.shopify.fields import (
+    ShopifyReader,
+    build_event,
+    build_line,
+    format_time,
+    required_id,
+    required_quantity,
+)
 
 
-class Fulfilments(Shop):
-    """Shipments by the shop's fulfilment id; a fulfilment with two numbers is two parcels."""
+class FulfillmentReader(ShopifyReader):
+    """Reads fulfillments. A fulfillment with two tracking numbers has two packages."""
 
-    # None: nothing has left yet, or never will.
+    # None: not shipped (yet).
     statuses: ClassVar[Mapping[str, EventType | None]] = {
         "success": EventType.SHIPMENT_CONFIRMED,
         "cancelled": EventType.SHIPMENT_VOID,
@@ -31,8 +38,8 @@ class Fulfilments(Shop):
         "error": None,
         "failure": None,
     }
-    # `shipment_status` of a fulfilment and `status` of a fulfilment event.
-    carried: ClassVar[Mapping[str, EventType]] = {
+    # `shipment_status` of a fulfillment and `status` of a fulfillment event.
+    carrier_statuses: ClassVar[Mapping[str, EventType]] = {
         "label_printed": EventType.LABEL_CREATED,
         "label_purchased": EventType.LABEL_CREATED,
         "confirmed": EventType.LABEL_CREATED,
@@ -47,81 +54,86 @@ class Fulfilments(Shop):
         "failure": EventType.SHIPMENT_EXCEPTION,
     }
 
-    def fulfilment(self, node: Node, order: Ref) -> Iterator[CanonicalEvent]:
-        """A shipment and its carrier's last word. An order `fulfilled` or closed is no delivery."""
-        name, status = f"fulfillment {number(node, 'id')}", node.need("status")
+    def fulfillment_events(self, node: Node, order: ObjectReference) -> Iterator[CanonicalEvent]:
+        """Yield the shipment and its last carrier status. `fulfilled` does not mean delivered."""
+        name, status = f"fulfillment {required_id(node, 'id')}", node.required_text("status")
         kind = self.statuses.get(status, EventType.UNMAPPED)
         if kind is None:
             return
         objects = (order, self._shipment(node), *_packages(node))
         carrier = node.text("tracking_company")
-        about = {Attribute.CARRIER: carrier, Attribute.STATUS: status}
+        attributes = {Attribute.CARRIER: carrier, Attribute.STATUS: status}
         if kind is not EventType.SHIPMENT_CONFIRMED:
-            at = self.when(node, "updated_at", "created_at")
-            raw = status if kind is EventType.UNMAPPED else ""
-            key = f"{name} {status} {stamp(at)}".strip()
-            yield event(kind, key, at, *objects, part=name, about=about, raw=raw)
+            at = self.first_time(node, "updated_at", "created_at")
+            raw_type = status if kind is EventType.UNMAPPED else ""
+            key = f"{name} {status} {format_time(at)}".strip()
+            yield build_event(
+                kind, key, at, *objects, scope=name, attributes=attributes, raw_type=raw_type
+            )
             return
-        yield event(
+        yield build_event(
             kind,
             f"{name} confirmed",
-            self.when(node, "created_at"),
+            self.first_time(node, "created_at"),
             *objects,
             lines=tuple(
-                line(item, number(item, "id"), Measure.SHIPPED, quantity(item))
+                build_line(item, required_id(item, "id"), Measure.SHIPPED, required_quantity(item))
                 for item in node.items("line_items")
             ),
-            part=name,
-            about=about,
+            scope=name,
+            attributes=attributes,
             revision=self.revision(node),
         )
-        yield from self._carried(node, name, objects, carrier)
+        yield from self._carrier_status(node, name, objects, carrier)
 
-    def _carried(
-        self, node: Node, name: str, objects: tuple[Ref, ...], carrier: str
+    def _carrier_status(
+        self, node: Node, name: str, objects: tuple[ObjectReference, ...], carrier: str
     ) -> Iterator[CanonicalEvent]:
-        """`shipment_status` has no time of its own: it is that of the fulfilment's last change."""
-        word = node.text("shipment_status")
-        if word:
-            at = self.when(node, "updated_at", "created_at")
-            yield event(
-                self.carried.get(word, EventType.UNMAPPED),
-                f"{name} {word} {stamp(at)}".strip(),
+        """Yield the carrier status. It has no time of its own; the last update's is used."""
+        status = node.text("shipment_status")
+        if status:
+            at = self.first_time(node, "updated_at", "created_at")
+            yield build_event(
+                self.carrier_statuses.get(status, EventType.UNMAPPED),
+                f"{name} {status} {format_time(at)}".strip(),
                 at,
                 *objects,
-                about={Attribute.CARRIER: carrier, Attribute.STATUS: word},
-                raw=word,
+                attributes={Attribute.CARRIER: carrier, Attribute.STATUS: status},
+                raw_type=status,
             )
 
-    def scan(self, node: Node) -> Iterator[CanonicalEvent]:
-        """fulfillment_events/create: one word of the carrier."""
-        word, eta = node.need("status"), self.when(node, "estimated_delivery_at")
-        place = [node.text(key) for key in ("city", "province", "country")]
-        yield event(
-            self.carried.get(word, EventType.UNMAPPED),
-            f"fulfillment event {number(node, 'id')}",
-            self.when(node, "happened_at", "created_at"),
-            self.named(node, "order_id"),
-            self.named(node, "fulfillment_id", ObjectKind.SHIPMENT),
-            about={
-                Attribute.STATUS: word,
+    def scan_events(self, node: Node) -> Iterator[CanonicalEvent]:
+        """Yield the carrier scan of fulfillment_events/create."""
+        status, eta = node.required_text("status"), self.first_time(node, "estimated_delivery_at")
+        address = [node.text(key) for key in ("city", "province", "country")]
+        yield build_event(
+            self.carrier_statuses.get(status, EventType.UNMAPPED),
+            f"fulfillment event {required_id(node, 'id')}",
+            self.first_time(node, "happened_at", "created_at"),
+            self.reference(node, "order_id"),
+            self.reference(node, "fulfillment_id", ObjectKind.SHIPMENT),
+            attributes={
+                Attribute.STATUS: status,
                 Attribute.DETAIL: node.text("message"),
-                Attribute.LOCATION: ", ".join(part for part in place if part),
-                Attribute.ETA: iso(eta.at) if eta else "",
+                Attribute.LOCATION: ", ".join(field for field in address if field),
+                Attribute.ETA: format_rfc3339(eta.time) if eta else "",
             },
             revision=self.revision(node),
-            raw=word,
+            raw_type=status,
         )
 
-    def _shipment(self, node: Node) -> Ref:
-        own, name = self.named(node, "id", ObjectKind.SHIPMENT), identifying(node.text("name"))
-        numbers = (Identifier(Scheme.SHIPMENT, name, self.source),) if name else ()
-        return Ref(own.kind, (*own.identifiers, *numbers))
+    def _shipment(self, node: Node) -> ObjectReference:
+        ref, name = self.reference(node, "id", ObjectKind.SHIPMENT), clean_number(node.text("name"))
+        numbers = (EventIdentifier(IdentifierScheme.SHIPMENT, name, self.source),) if name else ()
+        return ObjectReference(ref.kind, (*ref.identifiers, *numbers))
 
 
-def _packages(node: Node) -> Iterator[Ref]:
-    """`tracking_number` is the first of `tracking_numbers`; old payloads have it alone."""
+def _packages(node: Node) -> Iterator[ObjectReference]:
+    """Yield the packages. Old payloads have only `tracking_number`, not `tracking_numbers`."""
     numbers = [item.as_text() for item in node.items("tracking_numbers")]
     for text in dict.fromkeys(numbers or [node.text("tracking_number")]):
-        if identifying(text):
-            yield Ref(ObjectKind.PACKAGE, (Identifier(Scheme.TRACKING, identifying(text)),))
+        if clean_number(text):
+            yield ObjectReference(
+                ObjectKind.PACKAGE,
+                (EventIdentifier(IdentifierScheme.TRACKING, clean_number(text)),),
+            )

@@ -1,4 +1,4 @@
-"""Shopify's orders: a snapshot holds facts, each with a key of its own."""
+"""Shopify orders. An order snapshot contains several facts, each with its own key."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -7,156 +7,176 @@ from typing import ClassVar
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
-    Identifier,
-    Line,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
+    ObjectReference,
 )
-from connectors.sdk.payload import Node, PayloadError, Reason
-from connectors.systems.shopify.fields import Shop, event, line, number, quantity, stamp
-from connectors.systems.shopify.fulfillments import Fulfilments
+from connectors.sdk.identifiers import clean_number
+from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.systems.shopify.fields import (
+    ShopifyReader,
+    build_event,
+    build_line,
+    format_time,
+    required_id,
+    required_quantity,
+)
+from connectors.systems.shopify.fulfillments import FulfillmentReader
 
 ZERO = Decimal(0)
 
 
-class Orders(Shop):
-    """Orders, their edits, their holds and their refunds.
+class OrderReader(ShopifyReader):
+    """Reads orders, edits, holds and refunds.
 
-    The facts inside an order name it by its id alone, as the webhooks of their own do: told twice,
-    they are one telling.
+    Facts inside an order refer to it by id only, exactly as in their own webhooks, so that both
+    reports have the same content hash.
     """
 
-    # A refund is of money that had been paid.
+    # A refunded order was paid before.
     paid: ClassVar[frozenset[str]] = frozenset({"paid", "partially_refunded", "refunded"})
 
-    def order(self, order: Node) -> Iterator[CanonicalEvent]:
-        """Received, accepted, changed, shipped, refunded, cancelled."""
-        own, name = self.named(order, "id"), f"order {number(order, 'id')}"
+    def order_events(self, order: Node) -> Iterator[CanonicalEvent]:
+        """Yield all facts of an order, its fulfillments and refunds included."""
+        order_ref, name = self.reference(order, "id"), f"order {required_id(order, 'id')}"
         revision = self.revision(order)
-        yield event(
+        yield build_event(
             EventType.ORDER_RECEIVED,
             f"{name} received",
-            self.when(order, "created_at", "processed_at"),
-            Ref(ObjectKind.ORDER, (*own.identifiers, *self._numbers(order))),
+            self.first_time(order, "created_at", "processed_at"),
+            ObjectReference(ObjectKind.ORDER, (*order_ref.identifiers, *self._numbers(order))),
             lines=tuple(
-                line(item, number(item, "id"), Measure.ORDERED, quantity(item))
+                build_line(item, required_id(item, "id"), Measure.ORDERED, required_quantity(item))
                 for item in order.items("line_items")
             ),
-            about=self._about(order),
+            attributes=self._attributes(order),
             revision=revision,
         )
-        word = order.text("financial_status")
-        if word in self.paid:
-            at = self.when(order, "processed_at", "created_at")
+        status = order.text("financial_status")
+        if status in self.paid:
+            at = self.first_time(order, "processed_at", "created_at")
             key = f"{name} accepted"
-            yield event(EventType.ORDER_ACCEPTED, key, at, own, revision=revision, raw=word)
-        yield from self._ended(order, own, name)
-        fulfilments = Fulfilments(self.config, self.source)
-        for fulfilment in order.items("fulfillments"):
-            yield from fulfilments.fulfilment(fulfilment, own)
+            yield build_event(
+                EventType.ORDER_ACCEPTED, key, at, order_ref, revision=revision, raw_type=status
+            )
+        yield from self._cancellations(order, order_ref, name)
+        fulfillments = FulfillmentReader(self.config, self.source)
+        for fulfillment in order.items("fulfillments"):
+            yield from fulfillments.fulfillment_events(fulfillment, order_ref)
         for refund in order.items("refunds"):
-            yield from self.refund(refund, own)
+            yield from self.refund_events(refund, order_ref)
 
-    def _ended(self, order: Node, own: Ref, name: str) -> Iterator[CanonicalEvent]:
-        """What will not be sent any more: a cancellation, or quantities that edits took away."""
-        gone = tuple(_taken_back(order))
+    def _cancellations(
+        self, order: Node, order_ref: ObjectReference, name: str
+    ) -> Iterator[CanonicalEvent]:
+        """Yield the cancellation of the order, or of quantities that edits removed."""
+        removed = tuple(_removed_quantities(order))
         if order.has("cancelled_at"):
-            yield event(
+            yield build_event(
                 EventType.ORDER_CANCELLED,
                 f"{name} cancelled",
-                self.when(order, "cancelled_at"),
-                own,
-                lines=gone,
-                about={Attribute.REASON: order.text("cancel_reason")},
+                self.first_time(order, "cancelled_at"),
+                order_ref,
+                lines=removed,
+                attributes={Attribute.REASON: order.text("cancel_reason")},
                 revision=self.revision(order),
             )
-        elif gone:
-            # Edits leave no time in the order: it is that of the snapshot which first shows them.
-            at = self.when(order, "updated_at")
-            key = f"{name} changed {stamp(at)}".strip()
-            yield event(EventType.ORDER_CHANGED, key, at, own, lines=gone)
+        elif removed:
+            # The order has no time of an edit, so the time of the snapshot is used.
+            at = self.first_time(order, "updated_at")
+            key = f"{name} changed {format_time(at)}".strip()
+            yield build_event(EventType.ORDER_CHANGED, key, at, order_ref, lines=removed)
 
-    def edit(self, edit: Node) -> Iterator[CanonicalEvent]:
-        """orders/edited tells only what was added and removed; the order's next snapshot counts."""
-        yield event(
+    def edit_events(self, edit: Node) -> Iterator[CanonicalEvent]:
+        """Yield orders/edited without lines: it has only deltas, the next snapshot has totals."""
+        yield build_event(
             EventType.ORDER_CHANGED,
-            f"order edit {number(edit, 'id')}",
-            self.when(edit, "created_at"),
-            self.named(edit, "order_id"),
+            f"order edit {required_id(edit, 'id')}",
+            self.first_time(edit, "created_at"),
+            self.reference(edit, "order_id"),
         )
 
-    def refund(self, refund: Node, order: Ref) -> Iterator[CanonicalEvent]:
-        """A credit and the lines it is for; some refunds are of an amount alone."""
-        name = f"refund {number(refund, 'id')}"
-        yield event(
+    def refund_events(self, refund: Node, order: ObjectReference) -> Iterator[CanonicalEvent]:
+        """Yield the credit with its lines. Refunds of an amount only have no lines."""
+        name = f"refund {required_id(refund, 'id')}"
+        yield build_event(
             EventType.CREDIT_ISSUED,
             name,
-            self.when(refund, "processed_at", "created_at"),
+            self.first_time(refund, "processed_at", "created_at"),
             order,
             lines=tuple(_credited(item) for item in refund.items("refund_line_items")),
-            part=name,
-            about={Attribute.REASON: refund.text("note")},
+            scope=name,
+            attributes={Attribute.REASON: refund.text("note")},
         )
 
-    def hold(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:
-        """A fulfilment order put on hold or let go; the webhooks of late name no order at all."""
+    def hold_events(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:
+        """Yield a hold or its release. Recent webhook versions send no order id."""
         if not node.has("order_id"):
             raise PayloadError(
-                Reason.REFERENCE, "order_id", "the notice names a fulfilment order, not its order"
+                ParkReason.REFERENCE,
+                "order_id",
+                "the webhook has a fulfillment order id but no order id",
             )
-        at = self.when(node, "updated_at", "created_at")
+        at = self.first_time(node, "updated_at", "created_at")
         reasons = [hold.text("reason") for hold in node.items("fulfillment_holds")]
-        word = kind.value.removeprefix("order.")
-        yield event(
+        action = kind.value.removeprefix("order.")
+        yield build_event(
             kind,
-            f"fulfillment order {number(node, 'id')} {word} {stamp(at)}".strip(),
+            f"fulfillment order {required_id(node, 'id')} {action} {format_time(at)}".strip(),
             at,
-            self.named(node, "order_id"),
-            about={
+            self.reference(node, "order_id"),
+            attributes={
                 Attribute.STATUS: node.text("status"),
                 Attribute.REASON: ", ".join(reason for reason in reasons if reason),
             },
         )
 
-    def unknown(self, node: Node, topic: str) -> Iterator[CanonicalEvent]:
-        """A topic nobody has mapped is kept on the order it names."""
-        inside = isinstance(node.at("order").value, dict)
-        named, key = (node.child("order"), "id") if inside else (node, "order_id")
-        if not named.has(key):
-            detail = f"{topic} is not read" if topic else "there is no topic, and no field tells it"
-            raise PayloadError(Reason.MAPPING, "topic", f"{detail}; no order is named")
-        at = self.when(node, "updated_at", "created_at")
-        parts = (topic, node.text("id"), stamp(at))
-        name = " ".join(part for part in parts if part)
-        yield event(EventType.UNMAPPED, name, at, self.named(named, key), raw=topic)
+    def unmapped_events(self, node: Node, topic: str) -> Iterator[CanonicalEvent]:
+        """Yield an unmapped event for an unknown topic. Raises PayloadError without an order."""
+        is_nested = isinstance(node.get("order").value, dict)
+        order_node, key = (node.required_object("order"), "id") if is_nested else (node, "order_id")
+        if not order_node.has(key):
+            detail = f"unknown topic {topic}" if topic else "the topic is missing"
+            raise PayloadError(ParkReason.MAPPING, "topic", f"{detail}, and there is no order id")
+        at = self.first_time(node, "updated_at", "created_at")
+        key_fields = (topic, node.text("id"), format_time(at))
+        name = " ".join(field for field in key_fields if field)
+        yield build_event(
+            EventType.UNMAPPED, name, at, self.reference(order_node, key), raw_type=topic
+        )
 
-    def _numbers(self, order: Node) -> Iterator[Identifier]:
-        name, counted = identifying(order.text("name")), identifying(order.text("order_number"))
-        po, customer = identifying(order.text("po_number")), self._customer(order)
+    def _numbers(self, order: Node) -> Iterator[EventIdentifier]:
+        name, order_number = (
+            clean_number(order.text("name")),
+            clean_number(order.text("order_number")),
+        )
+        po, customer = clean_number(order.text("po_number")), self._customer(order)
         if name:
-            yield Identifier(Scheme.WEB_ORDER, name, self.source)
-        if counted and counted != "".join(char for char in name if char.isdecimal()):
-            yield Identifier(Scheme.ORDER_NUMBER, counted, self.source, strong=False)
+            yield EventIdentifier(IdentifierScheme.WEB_ORDER, name, self.source)
+        if order_number and order_number != "".join(char for char in name if char.isdecimal()):
+            yield EventIdentifier(
+                IdentifierScheme.ORDER_NUMBER, order_number, self.source, strong=False
+            )
         if po:
-            yield Identifier(Scheme.CUSTOMER_PO, po, customer, strong=bool(customer))
+            yield EventIdentifier(IdentifierScheme.CUSTOMER_PO, po, customer, strong=bool(customer))
 
     def _customer(self, order: Node) -> str:
-        """The ERP's customer number, where the shop writes it into a note attribute."""
-        wanted = self.config.get("customer_attribute", "")
-        notes = order.items("note_attributes") if wanted else []
-        found = (note.text("value") for note in notes if note.text("name") == wanted)
-        return identifying(next(found, ""))
+        """Return the customer number of the ERP, if the shop writes it into a note attribute."""
+        attribute_name = self.config.get("customer_attribute", "")
+        notes = order.items("note_attributes") if attribute_name else []
+        values = (note.text("value") for note in notes if note.text("name") == attribute_name)
+        return clean_number(next(values, ""))
 
-    def _about(self, order: Node) -> dict[Attribute, str]:
+    def _attributes(self, order: Node) -> dict[Attribute, str]:
         company = person = ""
         if order.has("shipping_address"):
-            company = order.child("shipping_address").text("company")
+            company = order.required_object("shipping_address").text("company")
         if order.has("customer"):
-            customer = order.child("customer")
+            customer = order.required_object("customer")
             person = f"{customer.text('first_name')} {customer.text('last_name')}".strip()
         return {
             Attribute.CHANNEL: self.config.get("channel", "") or "web",
@@ -168,38 +188,42 @@ class Orders(Shop):
         }
 
 
-def _credited(item: Node) -> Line:
-    about = item.child("line_item") if item.has("line_item") else item
-    return line(about, number(item, "line_item_id"), Measure.CREDITED, quantity(item))
+def _credited(item: Node) -> EventLine:
+    line_node = item.required_object("line_item") if item.has("line_item") else item
+    return build_line(
+        line_node, required_id(item, "line_item_id"), Measure.CREDITED, required_quantity(item)
+    )
 
 
-def _taken_back(order: Node) -> Iterator[Line]:
-    """Quantities that fell without goods coming back.
+def _removed_quantities(order: Node) -> Iterator[EventLine]:
+    """Yield quantities removed from the order without a return.
 
-    `current_quantity` is `quantity` without everything removed, cancelled or returned. A refund
-    with `no_restock` may be of goods sent or of goods never sent: what was sent decides.
+    `current_quantity` is `quantity` minus everything removed, cancelled or returned. A `no_restock`
+    refund may be for shipped or for unshipped goods; it counts as returned up to what was shipped.
     """
-    sent: dict[str, Decimal] = {}
-    for fulfilment in order.items("fulfillments"):
-        if fulfilment.text("status") == "success":
-            _add(sent, fulfilment.items("line_items"), "id")
+    shipped: dict[str, Decimal] = {}
+    for fulfillment in order.items("fulfillments"):
+        if fulfillment.text("status") == "success":
+            _add_quantities(shipped, fulfillment.items("line_items"), "id")
     returned: dict[str, Decimal] = {}
-    unsure: dict[str, Decimal] = {}
+    no_restock: dict[str, Decimal] = {}
     for refund in order.items("refunds"):
         for item in refund.items("refund_line_items"):
             kind = item.text("restock_type")
             if kind != "cancel":
-                _add(returned if kind == "return" else unsure, [item], "line_item_id")
+                _add_quantities(
+                    returned if kind == "return" else no_restock, [item], "line_item_id"
+                )
     for item in order.items("line_items"):
-        line_id, current = number(item, "id"), item.decimal("current_quantity")
-        back = returned.get(line_id, ZERO)
-        back += min(unsure.get(line_id, ZERO), sent.get(line_id, ZERO))
-        gone = ZERO if current is None else quantity(item) - current - back
-        if gone > 0:
-            yield line(item, line_id, Measure.CANCELLED, gone)
+        line_id, current = required_id(item, "id"), item.decimal("current_quantity")
+        returned_quantity = returned.get(line_id, ZERO)
+        returned_quantity += min(no_restock.get(line_id, ZERO), shipped.get(line_id, ZERO))
+        removed = ZERO if current is None else required_quantity(item) - current - returned_quantity
+        if removed > 0:
+            yield build_line(item, line_id, Measure.CANCELLED, removed)
 
 
-def _add(totals: dict[str, Decimal], items: Iterable[Node], key: str) -> None:
+def _add_quantities(totals: dict[str, Decimal], items: Iterable[Node], key: str) -> None:
     for item in items:
-        line_id = number(item, key)
-        totals[line_id] = totals.get(line_id, ZERO) + quantity(item)
+        line_id = required_id(item, key)
+        totals[line_id] = totals.get(line_id, ZERO) + required_quantity(item)

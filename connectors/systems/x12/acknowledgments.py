@@ -1,14 +1,14 @@
-"""What a receiver says of the documents it was sent: 997 and 999."""
+"""Functional and implementation acknowledgments: 997 and 999."""
 
 from collections.abc import Iterator
 
-from connectors.systems.x12.document import Document
+from connectors.systems.x12.document import X12Document
 
-# AK501, AK901: whatever else is written there is a refusal.
-WORDS = {
+# AK501 and AK901. All other codes are rejections.
+STATUS_TEXTS = {
     "A": "accepted",
     "E": "accepted with errors",
-    "P": "accepted in part",
+    "P": "partially accepted",
     "M": "rejected (message authentication)",
     "R": "rejected",
     "W": "rejected (assurance)",
@@ -16,26 +16,28 @@ WORDS = {
 }
 
 
-def acknowledged(doc: Document) -> str:
-    """The sentence a person reads: which group, what of it, and each set that was not accepted.
+def summarize_acknowledgment(doc: X12Document) -> str:
+    """Summarize an acknowledgment: group, status, and each set that was not accepted.
 
-    A control number names a document of ours, not an order, so there is no event to make.
+    There is no event, because a control number identifies a document and not an order.
     """
     group = doc.first("AK1")
     name = " ".join(filter(None, (group[1], group[2]))) or "without a number"
-    answer = _word(doc.first("AK9")[1]) or "no answer for the group"
-    return "; ".join((f"{doc.set.code} of group {name}: {answer}", *_refused(doc)))
+    status = _status_text(doc.first("AK9")[1]) or "no group status"
+    return "; ".join(
+        (f"{doc.transaction_set.code} of group {name}: {status}", *_rejected_sets(doc))
+    )
 
 
-def _refused(doc: Document) -> Iterator[str]:
-    named = ""
-    for segment in doc.set.segments:
+def _rejected_sets(doc: X12Document) -> Iterator[str]:
+    set_name = ""
+    for segment in doc.transaction_set.segments:
         if segment.tag == "AK2":
-            named = f"set {segment[1]} {segment[2]}".strip()
-        # 999 closes a set by IK5.
+            set_name = f"set {segment[1]} {segment[2]}".strip()
+        # A 999 ends a set with IK5, a 997 with AK5.
         elif segment.tag in {"AK5", "IK5"} and segment[1] != "A":
-            yield f"{named} {_word(segment[1])}".strip()
+            yield f"{set_name} {_status_text(segment[1])}".strip()
 
 
-def _word(code: str) -> str:
-    return WORDS.get(code, code[:20])
+def _status_text(code: str) -> str:
+    return STATUS_TEXTS.get(code, code[:20])

@@ -1,4 +1,4 @@
-"""Dates, numbers, marks and texts as X12 writes them."""
+"""Conversion of X12 elements: dates, times, line numbers, package numbers and texts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,40 +6,40 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from connectors.sdk.events import Identifier, Line, Measure, Scheme
-from connectors.sdk.payload import PayloadError, Reason
+from connectors.sdk.events import EventIdentifier, EventLine, IdentifierScheme, Measure
+from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.x12 import Segment
 
-# MAN01 of a serial shipping container code, and of the carrier's or the shipper's parcel number.
-SSCC_MARKS = frozenset({"GM", "AA"})
-PARCEL_MARKS = frozenset({"CP", "CA", "SM"})
-TRACKING = re.compile(r"(?=(?:\D*\d){6})[A-Za-z0-9][A-Za-z0-9 -]{7,39}")
+# MAN01 of an SSCC, and of a carrier's or shipper's package number.
+SSCC_QUALIFIERS = frozenset({"GM", "AA"})
+TRACKING_QUALIFIERS = frozenset({"CP", "CA", "SM"})
+TRACKING_PATTERN = re.compile(r"(?=(?:\D*\d){6})[A-Za-z0-9][A-Za-z0-9 -]{7,39}")
 
 
-def day(text: str, path: str) -> str:
-    """`20260304`, or `260304` of the older versions, as `2026-03-04`; a year from 80 on is 19xx."""
+def parse_date(text: str, path: str) -> str:
+    """Convert `20260304` or `260304` to `2026-03-04`. Two-digit years from 80 on are 19xx."""
     digits = ("19" if text[:2] >= "80" else "20") + text if len(text) == 6 else text
     if len(digits) == 8 and digits.isascii() and digits.isdigit():
-        written = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+        formatted = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
         try:
-            date.fromisoformat(written)
+            date.fromisoformat(formatted)
         except ValueError:
             pass
         else:
-            return written
-    raise PayloadError(Reason.TIMESTAMP, path, f"{text[:40]!r} is not a date")
+            return formatted
+    raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} is not a valid date")
 
 
-def readable(text: str) -> str:
-    """The day as `day` writes it, empty where the text is none."""
+def try_date(text: str) -> str:
+    """Convert a date like `parse_date`, but return "" if it is invalid."""
     try:
-        return day(text, "")
+        return parse_date(text, "")
     except PayloadError:
         return ""
 
 
-def clock(text: str) -> str:
-    """`1406`, `140605` or `14060512` as `14:06:05`; empty for anything else."""
+def parse_time(text: str) -> str:
+    """Convert `1406`, `140605` or `14060512` to `14:06:05`; "" for anything else."""
     if len(text) not in {4, 6, 7, 8} or not (text.isascii() and text.isdigit()):
         return ""
     hour, minute, second = text[:2], text[2:4], text[4:6] or "00"
@@ -49,23 +49,23 @@ def clock(text: str) -> str:
 
 
 def line_number(text: str) -> str:
-    """A line number without its padding: the one document says `00001`, the next one `1`."""
+    """Strip leading zeros: one document has line `00001`, the next one `1`."""
     return (text.lstrip("0") or text) if text.isdigit() else text
 
 
-def mark(qualifier: str, value: str) -> Identifier | None:
-    """The number of a package, if it is one."""
-    if qualifier in SSCC_MARKS and value.isdigit() and len(value) in {18, 20}:
-        # Twenty digits are the application identifier (00) and the number.
-        return Identifier(Scheme.SSCC, value[-18:])
-    # A carton counter (CA 0001) is no tracking number: it would tie strangers' parcels together.
-    if qualifier in PARCEL_MARKS and TRACKING.fullmatch(value):
-        return Identifier(Scheme.TRACKING, value)
+def package_identifier(qualifier: str, value: str) -> EventIdentifier | None:
+    """Return the SSCC or tracking number of a MAN element, or None."""
+    if qualifier in SSCC_QUALIFIERS and value.isdigit() and len(value) in {18, 20}:
+        # 20 digits are the application identifier (00) plus the SSCC.
+        return EventIdentifier(IdentifierScheme.SSCC, value[-18:])
+    # A carton counter (CA 0001) is not a tracking number; it would merge unrelated packages.
+    if qualifier in TRACKING_QUALIFIERS and TRACKING_PATTERN.fullmatch(value):
+        return EventIdentifier(IdentifierScheme.TRACKING, value)
     return None
 
 
-def text_of(segments: Iterable[Segment]) -> str:
-    """The description of an item: PID05, or G6901 of the warehouse sets."""
+def item_description(segments: Iterable[Segment]) -> str:
+    """Return the item description: PID05, or G6901 in warehouse sets."""
     for segment in segments:
         if segment.tag == "PID" and segment[5]:
             return segment[5]
@@ -74,15 +74,15 @@ def text_of(segments: Iterable[Segment]) -> str:
     return ""
 
 
-def summed(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """One line for each item of an order: an item in five cartons is told five times."""
-    found: dict[tuple[int, str, str, str], Line] = {}
+def merge_lines(lines: Sequence[EventLine]) -> tuple[EventLine, ...]:
+    """Sum lines of the same item: an item in five cartons has five lines."""
+    merged: dict[tuple[int, str, str, str], EventLine] = {}
     for line in lines:
-        key = (line.order, line.line_id, line.sku, line.unit)
-        was = found.setdefault(key, line)
-        if was is not line:
-            both: dict[Measure, Decimal] = {**was.quantities}
+        key = (line.order_index, line.line_id, line.sku, line.unit)
+        first = merged.setdefault(key, line)
+        if first is not line:
+            totals: dict[Measure, Decimal] = {**first.quantities}
             for measure, quantity in line.quantities.items():
-                both[measure] = both.get(measure, Decimal(0)) + quantity
-            found[key] = replace(was, quantities=both)
-    return tuple(found.values())
+                totals[measure] = totals.get(measure, Decimal(0)) + quantity
+            merged[key] = replace(first, quantities=totals)
+    return tuple(merged.values())

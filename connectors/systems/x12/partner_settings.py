@@ -1,43 +1,46 @@
-"""The settings of an X12 source, read once for a file."""
+"""Settings of an X12 source, parsed once per file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.sdk.events import Scheme, issued
-from connectors.sdk.payload import PayloadError, Reason
+from connectors.sdk.events import IdentifierScheme
+from connectors.sdk.identifiers import parse_issuer_setting
+from connectors.sdk.payload import ParkReason, PayloadError
 
 SKU_QUALIFIERS = "VN,VP,BP,CB,SK,UP,UA,EN,UK,IN"
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """The settings of the source, as the sets need them."""
+class PartnerSettings:
+    """Parsed settings of an X12 source."""
 
     source: str
     zone: str
     partner: str
-    own: frozenset[str]
+    own_ids: frozenset[str]
     customers: Mapping[str, str]
     sku_qualifiers: tuple[str, ...]
-    depositor_order: tuple[Scheme, str]
-    seller_order: tuple[Scheme, str] | None
-    invoice_number: tuple[Scheme, str] | None
+    depositor_order: tuple[IdentifierScheme, str]
+    seller_order: tuple[IdentifierScheme, str] | None
+    invoice_number: tuple[IdentifierScheme, str] | None
 
     @classmethod
-    def of(cls, config: Mapping[str, str], source: str) -> "Profile":
-        """The settings as they stand. Raises PayloadError where one makes no sense."""
-        own_number = (Scheme.ORDER_NUMBER, source)
+    def parse(cls, config: Mapping[str, str], source: str) -> "PartnerSettings":
+        """Parse the settings. Raises PayloadError if one is invalid."""
+        own_number = (IdentifierScheme.ORDER_NUMBER, source)
         try:
-            depositor = issued(config.get("depositor_order", ""), own_number)
-            seller = issued(config.get("seller_order", ""), own_number)
-            invoice = issued(config.get("invoice_number", ""), (Scheme.INVOICE, source))
+            depositor = parse_issuer_setting(config.get("depositor_order", ""), own_number)
+            seller = parse_issuer_setting(config.get("seller_order", ""), own_number)
+            invoice = parse_issuer_setting(
+                config.get("invoice_number", ""), (IdentifierScheme.INVOICE, source)
+            )
         except ValueError as error:
-            raise PayloadError(Reason.MAPPING, "settings", str(error)) from None
+            raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
         return cls(
             source=source,
             zone=config.get("zone") or "UTC",
             partner=config.get("partner", "").strip(),
-            own=frozenset(filter(None, (i.strip() for i in config.get("own", "").split(",")))),
+            own_ids=frozenset(filter(None, (i.strip() for i in config.get("own", "").split(",")))),
             customers={
                 name.removeprefix("customer."): text.strip()
                 for name, text in config.items()

@@ -1,4 +1,4 @@
-"""What was shipped in which package for which order: 856."""
+"""Ship notices: 856."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
+    EventLine,
     EventType,
-    Identifier,
-    Line,
+    IdentifierScheme,
     Measure,
     ObjectKind,
-    Ref,
-    Scheme,
-    identifying,
+    ObjectReference,
 )
-from connectors.sdk.payload import PayloadError, Reason
-from connectors.sdk.timestamps import Moment
+from connectors.sdk.identifiers import clean_number
+from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.timestamps import ParsedTime
 from connectors.sdk.x12 import Segment
-from connectors.systems.x12.document import Document
-from connectors.systems.x12.elements import line_number, readable, summed, text_of
+from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.elements import item_description, line_number, merge_lines, try_date
 
 # BSN01: 00 original, 05 replacement, 06 confirmation, 14 advance notification.
-NOTICES = {
+PURPOSE_TYPES = {
     "": EventType.SHIPMENT_CONFIRMED,
     "00": EventType.SHIPMENT_CONFIRMED,
     "01": EventType.SHIPMENT_VOID,
@@ -32,137 +32,161 @@ NOTICES = {
     "06": EventType.SHIPMENT_CONFIRMED,
     "14": EventType.SHIPMENT_CONFIRMED,
 }
-EXPECTED = {"017": Attribute.ETA, "067": Attribute.PROMISED_AT}
+DATE_ATTRIBUTES = {"017": Attribute.ETA, "067": Attribute.PROMISED_AT}
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One HL loop: what it is (shipment, order, tare, pack, item) and what it stands in."""
+class HierarchyLevel:
+    """One HL loop (shipment, order, tare, pack or item) and the number of its parent."""
 
     number: str
     parent: str
     segments: tuple[Segment, ...]
 
-    def all(self, tag: str) -> list[Segment]:
-        """The segments of this level alone."""
+    def with_tag(self, tag: str) -> list[Segment]:
+        """Return the segments of this level with this tag, without child levels."""
         return [s for s in self.segments if s.tag == tag]
 
 
-def ship_notice(doc: Document) -> list[CanonicalEvent]:
-    """856: one event for each shipment, with all its orders, packages and items."""
-    levels = [Level(loop[0][1], loop[0][2], loop) for loop in doc.loops("HL")]
+def read_ship_notice(doc: X12Document) -> list[CanonicalEvent]:
+    """Convert an 856 to one event per shipment, with its orders, packages and items."""
+    levels = [HierarchyLevel(loop[0][1], loop[0][2], loop) for loop in doc.loops("HL")]
     if not levels:
-        raise PayloadError(Reason.EDI_ENVELOPE, doc.path("HL"), "the ship notice has no levels")
-    tree = {level.number: level for level in levels}
-    if len(tree) != len(levels):
-        raise PayloadError(Reason.EDI_ENVELOPE, doc.path("HL01"), "a level number stands twice")
+        raise PayloadError(
+            ParkReason.EDI_ENVELOPE, doc.path("HL"), "the ship notice has no HL segment"
+        )
+    level_by_number = {level.number: level for level in levels}
+    if len(level_by_number) != len(levels):
+        raise PayloadError(ParkReason.EDI_ENVELOPE, doc.path("HL01"), "duplicate HL number")
     shipments = [level for level in levels if level.segments[0][3] == "S"] or levels[:1]
-    several = len(shipments) > 1
+    has_several = len(shipments) > 1
     return [
-        _shipment(doc, top, [x for x in levels if top in _up(tree, x)], tree, f"/{n}" * several)
+        _shipment(
+            doc,
+            top,
+            [x for x in levels if top in _with_ancestors(level_by_number, x)],
+            level_by_number,
+            f"/{n}" * has_several,
+        )
         for n, top in enumerate(shipments, 1)
     ]
 
 
-def _up(tree: Mapping[str, Level], level: Level) -> Iterator[Level]:
-    """A level and all it stands in, by HL02: the levels come in several orders."""
+def _with_ancestors(
+    tree: Mapping[str, HierarchyLevel], level: HierarchyLevel
+) -> Iterator[HierarchyLevel]:
+    """Yield a level and its ancestors by HL02, as the nesting differs between senders."""
     seen: set[str] = set()
-    here: Level | None = level
-    while here is not None and here.number not in seen:
-        yield here
-        seen.add(here.number)
-        here = tree.get(here.parent)
+    current: HierarchyLevel | None = level
+    while current is not None and current.number not in seen:
+        yield current
+        seen.add(current.number)
+        current = tree.get(current.parent)
 
 
 def _shipment(
-    doc: Document, top: Level, members: Sequence[Level], tree: Mapping[str, Level], suffix: str
+    doc: X12Document,
+    top: HierarchyLevel,
+    members: Sequence[HierarchyLevel],
+    tree: Mapping[str, HierarchyLevel],
+    suffix: str,
 ) -> CanonicalEvent:
     bsn = doc.first("BSN")
-    if not identifying(bsn[2]):
-        raise PayloadError(Reason.REFERENCE, doc.path("BSN02"), "the shipment has no number")
-    name = identifying(bsn[2]) + suffix
-    event_type = NOTICES.get(bsn[1], EventType.UNMAPPED)
-    void = event_type is EventType.SHIPMENT_VOID
+    if not clean_number(bsn[2]):
+        raise PayloadError(ParkReason.REFERENCE, doc.path("BSN02"), "the shipment has no number")
+    name = clean_number(bsn[2]) + suffix
+    event_type = PURPOSE_TYPES.get(bsn[1], EventType.UNMAPPED)
+    is_void = event_type is EventType.SHIPMENT_VOID
     orders = _orders(doc, members)
-    packages = [doc.packages(x.segments) for x in members if x is not top]
-    lines = [] if void else list(_items(doc, members, tree, list(orders)))
-    return doc.event(
+    packages = [doc.package(x.segments) for x in members if x is not top]
+    lines = [] if is_void else list(_item_lines(doc, members, tree, list(orders)))
+    return doc.build_event(
         event_type,
-        f"{name} {'void' if void else 'shipped'}",
-        at=_moment(doc, top),
-        objects=(*orders.values(), *_goods(doc, top, name), *dict.fromkeys(packages)),
-        lines=summed(lines),
-        part=f"shipment {name}",
-        attributes=_about(doc, top),
-        raw_type="" if bsn[1] in NOTICES else f"856 purpose {bsn[1]}",
+        f"{name} {'void' if is_void else 'shipped'}",
+        time=_ship_time(doc, top),
+        objects=(*orders.values(), *_shipped_objects(doc, top, name), *dict.fromkeys(packages)),
+        lines=merge_lines(lines),
+        scope=f"shipment {name}",
+        attributes=_attributes(doc, top),
+        raw_type="" if bsn[1] in PURPOSE_TYPES else f"856 purpose {bsn[1]}",
     )
 
 
-def _shipped_on(top: Level) -> str:
-    return next((s[2] for s in top.all("DTM") if s[1] == "011"), "")
+def _ship_date(top: HierarchyLevel) -> str:
+    return next((s[2] for s in top.with_tag("DTM") if s[1] == "011"), "")
 
 
-def _moment(doc: Document, top: Level) -> Moment | None:
-    """When the notice was made, unless it says that the goods left on another day (DTM*011)."""
-    bsn, shipped = doc.first("BSN"), readable(_shipped_on(top))
-    if shipped and shipped != readable(bsn[3]):
-        return doc.moment(_shipped_on(top), "DTM*011")
-    return doc.moment(bsn[3], "BSN03", bsn[4])
+def _ship_time(doc: X12Document, top: HierarchyLevel) -> ParsedTime | None:
+    """Return the time of the notice, or the ship date (DTM*011) if it is another day."""
+    bsn, shipped = doc.first("BSN"), try_date(_ship_date(top))
+    if shipped and shipped != try_date(bsn[3]):
+        return doc.event_time(_ship_date(top), "DTM*011")
+    return doc.event_time(bsn[3], "BSN03", bsn[4])
 
 
-def _about(doc: Document, top: Level) -> dict[Attribute, str]:
-    carrier = next(iter(top.all("TD5")), Segment("", ()))
-    shipped = _shipped_on(top)
-    told = {Attribute.CARRIER: carrier[3] or carrier[5], **doc.dated(top.segments, EXPECTED)}
-    if shipped and not readable(shipped):
-        told[Attribute.DETAIL] = f"DTM*011*{shipped[:40]} is not a date"
-    return told
+def _attributes(doc: X12Document, top: HierarchyLevel) -> dict[Attribute, str]:
+    carrier = next(iter(top.with_tag("TD5")), Segment("", ()))
+    shipped = _ship_date(top)
+    attributes = {
+        Attribute.CARRIER: carrier[3] or carrier[5],
+        **doc.dates(top.segments, DATE_ATTRIBUTES),
+    }
+    if shipped and not try_date(shipped):
+        attributes[Attribute.DETAIL] = f"DTM*011*{shipped[:40]} is not a valid date"
+    return attributes
 
 
-def _orders(doc: Document, members: Sequence[Level]) -> dict[str, Ref]:
-    """The orders by their PO (PRF01), each once; REF*VN is the seller's number of it."""
-    found: dict[str, Ref] = {}
+def _orders(doc: X12Document, members: Sequence[HierarchyLevel]) -> dict[str, ObjectReference]:
+    """Return the orders by PO (PRF01), with the seller's number (REF*VN)."""
+    refs: dict[str, ObjectReference] = {}
     for level in members:
-        po = next((identifying(s[1]) for s in level.all("PRF")), "")
-        seller = next((identifying(s[2]) for s in level.all("REF") if s[1] == "VN"), "")
-        ref = doc.order(po, *doc.seller(seller)) if po else None
+        po = next((clean_number(s[1]) for s in level.with_tag("PRF")), "")
+        seller = next((clean_number(s[2]) for s in level.with_tag("REF") if s[1] == "VN"), "")
+        ref = doc.order_ref(po, *doc.seller_numbers(seller)) if po else None
         if ref is not None:
-            found.setdefault(po, ref)
-    return found
+            refs.setdefault(po, ref)
+    return refs
 
 
-def _goods(doc: Document, top: Level, name: str) -> Iterator[Ref]:
-    """The shipment, and the parcel that its own level names by a tracking number."""
-    found = [Identifier(Scheme.SHIPMENT, name, doc.issuer)]
-    carrier = next((s[3] for s in top.all("TD5")), "")
-    for ref in top.all("REF"):
-        if ref[1] == "BM" and identifying(ref[2]):
-            # One truck, one bill of lading, many notices: a hint, it must not join them.
-            found.append(Identifier(Scheme.BOL, ref[2], strong=False))
-        elif ref[1] == "CN" and identifying(ref[2]):
-            found.append(Identifier(Scheme.PRO, ref[2], carrier, strong=False))
-    yield Ref(ObjectKind.SHIPMENT, tuple(dict.fromkeys(found)))
-    marked = [s for s in top.segments if s.tag == "MAN" or (s.tag == "REF" and s[1] == "2I")]
-    package = doc.packages(marked)
+def _shipped_objects(doc: X12Document, top: HierarchyLevel, name: str) -> Iterator[ObjectReference]:
+    """Yield the shipment, and the package if the shipment level has a tracking number."""
+    identifiers = [EventIdentifier(IdentifierScheme.SHIPMENT, name, doc.issuer)]
+    carrier = next((s[3] for s in top.with_tag("TD5")), "")
+    for ref in top.with_tag("REF"):
+        if ref[1] == "BM" and clean_number(ref[2]):
+            # All shipments of a truck share a bill of lading; it must not merge them.
+            identifiers.append(EventIdentifier(IdentifierScheme.BOL, ref[2], strong=False))
+        elif ref[1] == "CN" and clean_number(ref[2]):
+            identifiers.append(EventIdentifier(IdentifierScheme.PRO, ref[2], carrier, strong=False))
+    yield ObjectReference(ObjectKind.SHIPMENT, tuple(dict.fromkeys(identifiers)))
+    marked_segments = [
+        s for s in top.segments if s.tag == "MAN" or (s.tag == "REF" and s[1] == "2I")
+    ]
+    package = doc.package(marked_segments)
     if package is not None:
         yield package
 
 
-def _items(
-    doc: Document, members: Sequence[Level], tree: Mapping[str, Level], orders: Sequence[str]
-) -> Iterator[Line]:
-    """What was shipped of each item; its order is the nearest one that it stands in."""
+def _item_lines(
+    doc: X12Document,
+    members: Sequence[HierarchyLevel],
+    tree: Mapping[str, HierarchyLevel],
+    orders: Sequence[str],
+) -> Iterator[EventLine]:
+    """Yield the shipped items. The order of an item is its nearest ancestor with a PO."""
     for level in members:
-        for sn1 in level.all("SN1"):
-            lin = next(iter(level.all("LIN")), Segment("", ()))
+        for sn1 in level.with_tag("SN1"):
+            lin = next(iter(level.with_tag("LIN")), Segment("", ()))
             shipped = doc.quantity(sn1[2], "SN102")
             sku = doc.sku(lin, 2)
-            po = next((s[1] for x in _up(tree, level) for s in x.all("PRF") if s[1]), "")
-            yield Line(
+            po = next(
+                (s[1] for x in _with_ancestors(tree, level) for s in x.with_tag("PRF") if s[1]), ""
+            )
+            yield EventLine(
                 line_id=line_number(lin[1] or sn1[1]) or sku,
                 sku=sku,
-                description=text_of(level.segments),
+                description=item_description(level.segments),
                 unit=sn1[3] or "EA",
                 quantities={} if shipped is None else {Measure.SHIPPED: shipped},
-                order=orders.index(po) if po in orders else -1,
+                order_index=orders.index(po) if po in orders else -1,
             )

@@ -1,6 +1,6 @@
-"""The plain way: what everyone writes first, written honestly.
+"""The plain implementation: the baseline that the product is compared with.
 
-A DRF view that checks the signature, stores a row and calls `.delay()`; a task for each event that
-looks its order up, writes its milestone and its status. No more than that: no lines, no clocks, no
-numbers, no change feed.
+It is a straightforward Django application. A DRF view checks the signature, stores a row and calls
+`.delay()`. A Celery task per event looks up the order and writes its milestone and status. There
+are no order lines, SLA clocks, KPIs or change feed.
 """

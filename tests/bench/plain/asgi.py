@@ -1,4 +1,4 @@
-"""The plain way's web application."""
+"""The ASGI application of the plain implementation."""
 
 from django.core.asgi import get_asgi_application
 

@@ -1,4 +1,4 @@
-"""The Celery application of the plain way; it waits to be told to consume."""
+"""The Celery application of the plain implementation."""
 
 import os
 

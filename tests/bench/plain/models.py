@@ -1,4 +1,4 @@
-"""Events, orders, their numbers and milestones."""
+"""Events, orders, identifiers and milestones."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Event(models.Model):
-    """One message, stored as it came."""
+    """One received message."""
 
     source = models.CharField(max_length=60)
     external_id = models.CharField(max_length=200)
@@ -42,7 +42,7 @@ class Order(models.Model):
 
 
 class Identifier(models.Model):
-    """A number that leads to an order."""
+    """An identifier of an order."""
 
     scheme = models.CharField(max_length=40)
     value = models.CharField(max_length=200)
@@ -58,7 +58,7 @@ class Identifier(models.Model):
 
 
 class Milestone(models.Model):
-    """A step an order has reached."""
+    """A milestone that an order has reached."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE)
     code = models.CharField(max_length=40)

@@ -1,16 +1,16 @@
-"""Settings of the plain way: the same server, pool and broker as the product has."""
+"""Settings of the plain implementation: same server, connection pool and broker as the product."""
 
 import os
 
-from visibility.environment import text
-from visibility.settings import database
+from visibility.environment import env_text
+from visibility.settings import database_settings
 
-SECRET_KEY = text("SECRET_KEY", default="")
+SECRET_KEY = env_text("SECRET_KEY", default="")
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATABASES = {"default": database(os.environ["DATABASE_URL"])}
+DATABASES = {"default": database_settings(os.environ["DATABASE_URL"])}
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,11 +1,11 @@
-"""One task an event: look up, write the milestone, write the status."""
+"""One task per event: look up the order, write the milestone, write the status."""
 
 from celery import shared_task
 from django.db import transaction
 
 from tests.bench.plain.models import Event, Identifier, Milestone, Order
 
-# In the order of the trade: the furthest one reached is the status.
+# In the usual order of events: the last one reached is the status.
 CODES = {
     "order.received": "received",
     "order.released": "released",
@@ -17,31 +17,31 @@ CODES = {
 RANK = {code: rank for rank, code in enumerate(CODES.values())}
 
 
-class Unknown(RuntimeError):
-    """The parcel's order has not been told yet: try again later."""
+class UnknownOrder(RuntimeError):
+    """The order of this package is not known yet; the task is retried later."""
 
 
-@shared_task(name="plain.process", autoretry_for=(Unknown,), retry_backoff=1, max_retries=10)
+@shared_task(name="plain.process", autoretry_for=(UnknownOrder,), retry_backoff=1, max_retries=10)
 def process(event_id: int) -> None:
-    """Take one event on."""
+    """Process one event."""
     with transaction.atomic():
         event = Event.objects.get(pk=event_id)
         if event.processed:
             return
-        order = find(event)
+        order = find_or_create_order(event)
         code = CODES[event.type]
         Milestone.objects.update_or_create(
             order=order, code=code, defaults={"reached_at": event.occurred_at}
         )
         reached = Milestone.objects.filter(order=order).values_list("code", flat=True)
-        order.status = max(reached, key=lambda found: RANK[found])
+        order.status = max(reached, key=lambda milestone: RANK[milestone])
         order.save(update_fields=["status", "updated_at"])
         event.processed = True
         event.save(update_fields=["processed"])
 
 
-def find(event: Event) -> Order:
-    """The event's order by any of its numbers, made if it is new; all its numbers are kept."""
+def find_or_create_order(event: Event) -> Order:
+    """Find the order by any identifier of the event, or create it; store all identifiers."""
     data = event.payload["data"]
     numbers = [
         (scheme, value)
@@ -64,18 +64,18 @@ def find(event: Event) -> Order:
             break
     if order is None:
         if "order" not in data:
-            raise Unknown(numbers)
-        order = _new(data)
+            raise UnknownOrder(numbers)
+        order = _create_order(data)
     for scheme, value in numbers:
         Identifier.objects.get_or_create(scheme=scheme, value=value, defaults={"order": order})
     return order
 
 
-def _new(data: dict[str, dict[str, str]]) -> Order:
-    about, attributes = data["order"], data.get("attributes", {})
+def _create_order(data: dict[str, dict[str, str]]) -> Order:
+    fields, attributes = data["order"], data.get("attributes", {})
     return Order.objects.create(
-        number=about["number"],
-        customer=about.get("customer", ""),
-        channel=about.get("channel", ""),
+        number=fields["number"],
+        customer=fields.get("customer", ""),
+        channel=fields.get("channel", ""),
         warehouse=attributes.get("warehouse", ""),
     )

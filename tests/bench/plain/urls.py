@@ -1,10 +1,10 @@
-"""The two addresses."""
+"""URLs of the plain implementation."""
 
 from django.urls import path
 
-from tests.bench.plain.views import Batch, Hook
+from tests.bench.plain.views import PlainBatchView, PlainWebhookView
 
 urlpatterns = [
-    path("hooks/<slug:source>", Hook.as_view()),
-    path("api/v1/events", Batch.as_view()),
+    path("hooks/<slug:source>", PlainWebhookView.as_view()),
+    path("api/v1/events", PlainBatchView.as_view()),
 ]

@@ -1,4 +1,4 @@
-"""The webhook and the batch, as DRF views."""
+"""The webhook and batch endpoints as DRF views."""
 
 import json
 import time
@@ -11,22 +11,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.auth import Malformed, Unauthentic, check_token
-from tests.bench.course import SECRET
+from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_token
 from tests.bench.plain.models import Event
 from tests.bench.plain.tasks import process
+from tests.bench.workload import SECRET
 
 
-class Hook(APIView):
-    """POST /hooks/<source>: check, store, enqueue, answer."""
+class PlainWebhookView(APIView):
+    """POST /hooks/<source>: verify the signature, store the event, enqueue its task."""
 
     def post(self, request: Request, source: str) -> Response:
-        """One event."""
+        """Receive one event."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = datetime.fromtimestamp(time.time(), UTC)
         try:
-            standard_webhooks.check(headers, request.body, [SECRET.encode()], now)
-        except (Unauthentic, Malformed):
+            standard_webhooks.verify_signature(headers, request.body, [SECRET.encode()], now)
+        except (InvalidSignature, MalformedHeader):
             return Response({"detail": "bad signature"}, status=401)
         document = cast("dict[str, Any]", request.data)
         try:
@@ -43,24 +43,24 @@ class Hook(APIView):
         return Response({"message_id": event.pk, "status": "accepted"}, status=202)
 
 
-class Batch(APIView):
-    """POST /api/v1/events: one event on each line."""
+class PlainBatchView(APIView):
+    """POST /api/v1/events: one event per line."""
 
     def post(self, request: Request) -> Response:
-        """All of them in one transaction."""
+        """Receive all events in one transaction."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         try:
             check_token(token, [SECRET.encode()])
-        except Unauthentic:
+        except InvalidSignature:
             return Response({"detail": "bad token"}, status=401)
         documents = [json.loads(line) for line in request.body.splitlines() if line.strip()]
         with transaction.atomic():
-            events = [self._keep(document) for document in documents]
+            events = [self._store(document) for document in documents]
         for event in events:
             process.delay(event.pk)
         return Response({"results": [{"message_id": event.pk} for event in events]}, status=202)
 
-    def _keep(self, document: dict[str, Any]) -> Event:
+    def _store(self, document: dict[str, Any]) -> Event:
         event, _ = Event.objects.get_or_create(
             source=document["source"],
             external_id=document["id"],

@@ -1,1 +1,1 @@
-"""The shelf of tiles."""
+"""Board tiles, one module for each."""

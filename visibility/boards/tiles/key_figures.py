@@ -1,4 +1,4 @@
-"""The day in six numbers."""
+"""Key figures of orders and alerts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from django.db import connection
 from django.db.models import Count, Q
 
 from visibility.boards.tile import Tile
-from visibility.models import STANDING, Alert, Order
-from visibility.screens.alerts.inbox import View, in_view
+from visibility.formatting import format_number, pluralize
+from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
+from visibility.screens.alerts.inbox import InboxView, view_condition
 
-# One order may have several alerts: its money counts once.
+# An order may have several alerts: its value counts once.
 MONEY = """
 SELECT currency, sum(money) FROM (
     SELECT DISTINCT ON (order_id) currency, money FROM visibility_alert
@@ -24,8 +25,8 @@ SELECT currency, sum(money) FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A number, what it means, how it moved, and the list behind it."""
+class KeyFigure:
+    """A number with its label, a note about its change, and a link to its list."""
 
     code: str
     label: str
@@ -36,16 +37,16 @@ class Figure:
     icon: str
 
 
-class NowStrip(Tile):
-    """Open and late orders, unknown ones (their feed is silent), open and unowned alerts, money."""
+class KeyFigures(Tile):
+    """Open and late orders, suppressed alerts, open and unassigned alerts, and value at risk."""
 
     code = "key_figures"
-    title = "Now"
+    title = "Key figures"
     kinds = ("order", "alert")
     width = 4
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """Three statements."""
+        """Load all figures with three SQL statements."""
         hour = now - timedelta(hours=1)
         orders = Order.objects.filter(is_open=True, last_event_at__isnull=False).aggregate(
             open=Count("pk"),
@@ -53,91 +54,90 @@ class NowStrip(Tile):
             newly_late=Count("pk", filter=Q(promised_at__range=(hour, now), delivered_at=None)),
             came=Count("pk", filter=Q(ordered_at__gte=hour)),
         )
-        alerts = Alert.objects.filter(state__in=STANDING).aggregate(
-            open=Count("pk", filter=in_view(View.OPEN, person=0, now=now)),
+        alerts = Alert.objects.filter(state__in=ACTIVE_ALERT_STATES).aggregate(
+            open=Count("pk", filter=view_condition(InboxView.OPEN, user_id=0, now=now)),
             opened=Count("pk", filter=Q(opened_at__gte=hour)),
-            unowned=Count("pk", filter=in_view(View.TEAM, person=0, now=now)),
+            unowned=Count("pk", filter=view_condition(InboxView.UNASSIGNED, user_id=0, now=now)),
             critical=Count("pk", filter=Q(owner=None, state="open", severity="critical")),
-            held=Count("pk", filter=in_view(View.HELD, person=0, now=now)),
+            suppressed=Count("pk", filter=view_condition(InboxView.SUPPRESSED, user_id=0, now=now)),
         )
         with connection.cursor() as cursor:
             cursor.execute(MONEY)
             money: list[tuple[str, Decimal]] = cursor.fetchall()
         return {
-            "sentence": sentence(orders, alerts),
-            "figures": figures(orders, alerts),
+            "sentence": summarize_orders_and_alerts(orders, alerts),
+            "figures": build_key_figures(orders, alerts),
             "money": money,
         }
 
 
-def sentence(orders: Mapping[str, int], alerts: Mapping[str, int]) -> str:
-    """Whether today goes well, in one sentence."""
+def summarize_orders_and_alerts(orders: Mapping[str, int], alerts: Mapping[str, int]) -> str:
+    """Summarize orders and alerts in one sentence."""
     late, still_open = orders["late"], orders["open"]
     verb = "is" if late == 1 else "are"
-    parts = [f"{late or 'None'} of {still_open} open orders {verb} past the promise"]
+    number = format_number(late) if late else "None"
+    dates = "its promise date" if late == 1 else "their promise date"
+    clauses = [f"{number} of {format_number(still_open)} open orders {verb} past {dates}"]
     if not still_open:
-        parts = ["No order is open"]
+        clauses = ["No open orders"]
     if alerts["unowned"]:
-        parts.append(f"{alerts['unowned']} alert{_s(alerts['unowned'])} without an owner")
+        clauses.append(pluralize(alerts["unowned"], "unassigned alert"))
     elif alerts["open"]:
-        parts.append("every open alert has an owner")
+        clauses.append("all open alerts are assigned")
     else:
-        parts.append("no alert is open")
-    if alerts["held"]:
-        parts.append(
-            f"{alerts['held']} promise{_s(alerts['held'])} cannot be judged: a feed is silent"
-        )
-    return "; ".join(parts) + "."
+        clauses.append("no open alerts")
+    if alerts["suppressed"]:
+        on_hold = pluralize(alerts["suppressed"], "alert")
+        clauses.append(f"{on_hold} on hold because a source sends no data")
+    return "; ".join(clauses) + "."
 
 
-def _s(many: int) -> str:
-    return "" if many == 1 else "s"
-
-
-def figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> list[Figure]:
-    """The numbers in the order they are read."""
+def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> list[KeyFigure]:
+    """The figures in display order."""
     return [
-        Figure(
+        KeyFigure(
             "open",
             "Open orders",
             orders["open"],
-            f"{orders['came']} came in the last hour",
+            f"{format_number(orders['came'])} new in the last hour",
             "/orders?open=1",
             "running",
             "package",
         ),
-        Figure(
+        KeyFigure(
             "late",
-            "Late",
+            "Past promise date",
             orders["late"],
-            f"{orders['newly_late']} passed their promise in the last hour",
+            f"{format_number(orders['newly_late'])} new in the last hour",
             "/orders?late=1",
             "late" if orders["late"] else "ok",
             "clock",
         ),
-        Figure(
+        KeyFigure(
             "unknown",
-            "Unknown",
-            alerts["held"],
-            "a feed is silent" if alerts["held"] else "every feed speaks",
-            "/alerts?view=held",
-            "unknown" if alerts["held"] else "ok",
+            "Alerts on hold",
+            alerts["suppressed"],
+            "no data from a source" if alerts["suppressed"] else "all sources reporting",
+            "/alerts?view=suppressed",
+            "unknown" if alerts["suppressed"] else "ok",
             "zoom-question",
         ),
-        Figure(
+        KeyFigure(
             "alerts",
             "Open alerts",
             alerts["open"],
-            f"{alerts['opened']} opened in the last hour",
+            f"{format_number(alerts['opened'])} new in the last hour",
             "/alerts?view=open",
             "risk" if alerts["open"] else "ok",
             "bell",
         ),
-        Figure(
+        KeyFigure(
             "unowned",
-            "Unowned alerts",
+            "Unassigned alerts",
             alerts["unowned"],
-            f"{alerts['critical']} critical" if alerts["unowned"] else "somebody is on each",
+            f"{format_number(alerts['critical'])} critical"
+            if alerts["unowned"]
+            else "all assigned",
             "/alerts?view=team",
             "late" if alerts["critical"] else "risk" if alerts["unowned"] else "ok",
             "user",

@@ -1,4 +1,4 @@
-"""Messages a minute: now, the last hour, and the usual."""
+"""Messages per minute over the last hour, and the typical rate."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,59 +12,59 @@ from visibility.boards.tile import Tile
 MINUTES = 60
 WEEKS = 4
 HEIGHT, STEP = 56, 5
-# By source, because that is what the index knows.
+# Query by source, so that the index on (source, received_at) is used.
 COUNTS = """
-SELECT date_trunc('minute', heard.received_at) AS minute, count(*)
+SELECT date_trunc('minute', message.received_at) AS minute, count(*)
 FROM visibility_source source CROSS JOIN LATERAL (
     SELECT received_at FROM visibility_inbound_message
     WHERE source_id = source.id AND received_at >= %s AND received_at < %s
-) AS heard
+) AS message
 GROUP BY minute
 """
 
 
-def counted(start: datetime, end: datetime) -> dict[datetime, int]:
-    """Messages by minute."""
+def count_per_minute(start: datetime, end: datetime) -> dict[datetime, int]:
+    """Message counts by minute."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, [start, end])
         return dict(cursor.fetchall())
 
 
 @lru_cache(maxsize=2)
-def past(minute: datetime) -> tuple[int, ...]:
-    """The hour before a minute: it does not change any more, so one reading serves all."""
-    found = counted(minute - timedelta(minutes=MINUTES), minute)
-    return tuple(found.get(minute - timedelta(minutes=back), 0) for back in range(MINUTES, 0, -1))
+def hour_counts(minute: datetime) -> tuple[int, ...]:
+    """Counts of the hour before a minute. They no longer change, so the result is cached."""
+    counts = count_per_minute(minute - timedelta(minutes=MINUTES), minute)
+    return tuple(counts.get(minute - timedelta(minutes=back), 0) for back in range(MINUTES, 0, -1))
 
 
 @lru_cache(maxsize=2)
-def usual(hour: datetime) -> float | None:
-    """Messages a minute in this hour of this weekday, by the last four weeks; None: no history."""
+def typical_rate(hour: datetime) -> float | None:
+    """Typical messages per minute for this hour and weekday, from the last four weeks, or None."""
     totals = []
     for week in range(1, WEEKS + 1):
         start = hour - timedelta(weeks=week)
-        totals.append(sum(counted(start, start + timedelta(hours=1)).values()))
-    heard = [total for total in totals if total]
-    return sum(heard) / len(heard) / 60 if heard else None
+        totals.append(sum(count_per_minute(start, start + timedelta(hours=1)).values()))
+    nonzero_totals = [total for total in totals if total]
+    return sum(nonzero_totals) / len(nonzero_totals) / 60 if nonzero_totals else None
 
 
-class Pulse(Tile):
-    """Messages heard a minute over the last hour, beside the usual for this hour and weekday."""
+class MessageRate(Tile):
+    """Messages per minute over the last hour, with the typical rate for this hour and weekday."""
 
     code = "message_rate"
-    title = "Pulse"
+    title = "Message volume"
     kinds = ("source", "order")
     href = "/sources"
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """The bars of the drawing, the last full minute, and the usual."""
+        """The bars of the chart, the last full minute, and the typical rate."""
         minute = now.replace(second=0, microsecond=0)
-        counts = past(minute)
-        expected = usual(minute.replace(minute=0))
+        counts = hour_counts(minute)
+        expected = typical_rate(minute.replace(minute=0))
         top = max(*counts, expected or 0, 1)
         bars = [
-            {"x": place * STEP, "y": HEIGHT - round(HEIGHT * many / top, 1), "many": many}
-            for place, many in enumerate(counts)
+            {"x": index * STEP, "y": HEIGHT - round(HEIGHT * count / top, 1), "many": count}
+            for index, count in enumerate(counts)
         ]
         for bar in bars:
             bar["height"] = HEIGHT - bar["y"]

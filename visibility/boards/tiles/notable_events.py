@@ -1,4 +1,4 @@
-"""The last notable things that happened."""
+"""Recent notable events of orders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,91 +11,105 @@ from connectors.sdk.events import EventType, Flag
 from visibility.boards.tile import Tile
 
 SHOWN = 10
-# How far back, in events of the last day, a quiet time is searched.
-SEARCHED = 2_000
-# type: what is said of the order, and its tone.
+# At most so many events of the last day are searched.
+MAX_SEARCHED = 2_000
+# type: (sentence about the order, tone).
 NOTABLE = {
     EventType.ORDER_REJECTED: ("was rejected", "late"),
     EventType.ORDER_CANCELLED: ("was cancelled", "late"),
     EventType.ORDER_HELD: ("was put on hold", "waiting"),
-    EventType.LINE_SHORTED: ("is short of goods", "risk"),
-    EventType.LINE_BACKORDERED: ("waits for stock", "waiting"),
-    EventType.SHIPMENT_VOID: ("had its shipment voided", "risk"),
-    EventType.ATTEMPTED: ("could not be delivered: nobody took it", "risk"),
-    EventType.DELAYED: ("is delayed on the way", "risk"),
-    EventType.SHIPMENT_EXCEPTION: ("has trouble on the way", "late"),
-    EventType.SHIPMENT_RETURNED: ("goes back to the sender", "late"),
-    EventType.RETURN_AUTHORISED: ("comes back: return authorised", "waiting"),
-    EventType.RETURN_RECEIVED: ("came back to the warehouse", "waiting"),
-    EventType.DOCUMENT_REJECTED: ("had a document refused", "late"),
-    EventType.INVOICE_VOID: ("had its invoice voided", "risk"),
+    EventType.LINE_SHORTED: ("has a short-shipped line", "risk"),
+    EventType.LINE_BACKORDERED: ("has a back-ordered line", "waiting"),
+    EventType.SHIPMENT_VOID: ("had a shipment voided", "risk"),
+    EventType.ATTEMPTED: ("had a failed delivery attempt", "risk"),
+    EventType.DELAYED: ("is delayed in transit", "risk"),
+    EventType.SHIPMENT_EXCEPTION: ("has a delivery exception", "late"),
+    EventType.SHIPMENT_RETURNED: ("is being returned to the sender", "late"),
+    EventType.RETURN_AUTHORIZED: ("had a return authorized", "waiting"),
+    EventType.RETURN_RECEIVED: ("was returned to the warehouse", "waiting"),
+    EventType.DOCUMENT_REJECTED: ("had a document rejected", "late"),
+    EventType.INVOICE_VOID: ("had an invoice voided", "risk"),
 }
-# Where a source tells no time, that of its message stands in: a week of returns told at once would
-# all have happened just now. They come after those of which the time is known.
-LAST = """
-WITH RECURSIVE heard AS (
+# Without an event time, `occurred_at` is the time received: a week of returns sent at once would
+# all appear as new. Such events are sorted after those with a known time.
+RECENT_EVENTS = """
+WITH RECURSIVE notable AS (
     SELECT recent.* FROM (
         SELECT id, type, occurred_at, source_id, data -> 'attributes' ->> 'reason' AS reason,
-            coalesce(data -> 'flags' ? %s, false) AS untold
-        FROM visibility_event WHERE NOT withdrawn AND occurred_at <= clock_timestamp()
+            coalesce(data -> 'flags' ? %s, false) AS is_time_unknown
+        FROM visibility_event WHERE NOT superseded AND occurred_at <= clock_timestamp()
             AND occurred_at > clock_timestamp() - interval '1 day'
         ORDER BY occurred_at DESC LIMIT %s
     ) AS recent
-    WHERE recent.type = ANY(%s) ORDER BY recent.untold, recent.occurred_at DESC LIMIT %s
+    WHERE recent.type = ANY(%s) ORDER BY recent.is_time_unknown, recent.occurred_at DESC LIMIT %s
 ), reach (event_id, object_id, depth) AS (
-    SELECT heard.id, link.object_id, 0
-    FROM heard JOIN visibility_eventobject link ON link.event_id = heard.id
+    SELECT notable.id, link.object_id, 0
+    FROM notable JOIN visibility_eventobjectlink link ON link.event_id = notable.id
     UNION
     SELECT reach.event_id, relation.parent_id, reach.depth + 1
     FROM reach JOIN visibility_objectrelation relation ON relation.child_id = reach.object_id
     WHERE reach.depth < 3
 )
-SELECT DISTINCT ON (heard.untold, heard.occurred_at, heard.id)
-    heard.id, heard.type, heard.occurred_at, heard.untold, heard.reason, source.title,
-    o.object_id, o.number, o.customer_name, o.customer_no
-FROM heard
-JOIN visibility_source source ON source.id = heard.source_id
-JOIN reach ON reach.event_id = heard.id
+SELECT DISTINCT ON (notable.is_time_unknown, notable.occurred_at, notable.id)
+    notable.id, notable.type, notable.occurred_at, notable.is_time_unknown, notable.reason,
+    source.title, o.object_id, o.number, o.customer_name, o.customer_no
+FROM notable
+JOIN visibility_source source ON source.id = notable.source_id
+JOIN reach ON reach.event_id = notable.id
 JOIN visibility_order o ON o.object_id = reach.object_id
-ORDER BY heard.untold, heard.occurred_at DESC, heard.id DESC, o.object_id
+ORDER BY notable.is_time_unknown, notable.occurred_at DESC, notable.id DESC, o.object_id
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One line of the stream."""
+class NotableEvent:
+    """One event in the list."""
 
     id: int
     at: datetime
-    # The source gave no time: `at` is when we heard of it.
-    untold: bool
+    # The source sent no event time: `at` is the time received.
+    is_time_unknown: bool
     order: int
     number: str
     customer_name: str
     customer_no: str
-    words: str
+    sentence: str
     reason: str
     source: str
     tone: str
 
 
-class Stream(Tile):
-    """What happened last that somebody should know: holds, shortages, trouble, returns."""
+class NotableEvents(Tile):
+    """Recent holds, shortages, cancellations, delivery exceptions and returns."""
 
     code = "notable_events"
-    title = "Just happened"
+    title = "Recent events"
     kinds = ("order",)
     href = "/orders"
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """The newest first, those without a time of their own last; one statement."""
+        """The newest events first, those without an event time last. One SQL statement."""
         with connection.cursor() as cursor:
             kinds = [kind.value for kind in NOTABLE]
-            cursor.execute(LAST, [Flag.TIME_RECEIVED.value, SEARCHED, kinds, SHOWN])
+            cursor.execute(RECENT_EVENTS, [Flag.TIME_RECEIVED.value, MAX_SEARCHED, kinds, SHOWN])
             rows = cursor.fetchall()
-        heard = []
-        for number, kind, at, untold, reason, source, order, order_no, name, no in rows:
-            words, tone = NOTABLE[EventType(kind)]
-            said = (words, reason or "", source, tone)
-            heard.append(Heard(number, at, untold, order, order_no, name, no, *said))
-        return {"heard": heard, "now": now}
+        events = []
+        for event_id, kind, at, is_time_unknown, reason, source, *order_fields in rows:
+            sentence, tone = NOTABLE[EventType(kind)]
+            order, number, customer_name, customer_no = order_fields
+            events.append(
+                NotableEvent(
+                    id=event_id,
+                    at=at,
+                    is_time_unknown=is_time_unknown,
+                    order=order,
+                    number=number,
+                    customer_name=customer_name,
+                    customer_no=customer_no,
+                    sentence=sentence,
+                    reason=reason or "",
+                    source=source,
+                    tone=tone,
+                )
+            )
+        return {"events": events, "now": now}

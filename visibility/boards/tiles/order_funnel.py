@@ -1,33 +1,34 @@
-"""Where the open orders are on their way."""
+"""Open orders by stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from visibility.boards.tile import Tile
-from visibility.formatting import midnight
+from visibility.formatting import start_of_day
 from visibility.timeline.model import Status
 
-# The way of the goods, and beside it the pockets where they wait.
+# The stages of the main flow, then the exceptions.
 STAGES: tuple[tuple[str, tuple[Status, ...]], ...] = (
     ("Received", (Status.RECEIVED, Status.ACCEPTED)),
     ("Released", (Status.RELEASED,)),
     ("Picking", (Status.ALLOCATED, Status.PICKED)),
     ("Packed", (Status.PACKED,)),
-    ("On the way", (Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED)),
+    ("In transit", (Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED)),
     ("Delivered", (Status.DELIVERED,)),
 )
-POCKETS: tuple[tuple[str, tuple[Status, ...]], ...] = (
-    ("On hold", (Status.HELD,)),
-    ("Waiting for stock", (Status.BACKORDERED,)),
-    ("Came back, not credited", (Status.RETURNED,)),
-    ("Order not seen yet", (Status.UNKNOWN,)),
+EXCEPTIONS: tuple[tuple[str, tuple[Status, ...]], ...] = (
+    ("On hold", (Status.ON_HOLD,)),
+    ("Back-ordered", (Status.BACKORDERED,)),
+    ("Returned, not credited", (Status.RETURNED,)),
+    ("Unmatched shipments and invoices", (Status.UNKNOWN,)),
 )
-# Over target: a promise of the order is broken, by an alert that still stands.
-OPEN = """
+# Overdue: the order has an active SLA alert.
+OPEN_ORDERS = """
 SELECT o.status, count(*), min(o.status_since), count(*) FILTER (WHERE over.order_id IS NOT NULL)
 FROM visibility_order o
 LEFT JOIN (
@@ -36,75 +37,88 @@ LEFT JOIN (
 ) AS over ON over.order_id = o.object_id
 WHERE o.is_open AND o.last_event_at IS NOT NULL GROUP BY o.status
 """
-DONE = """
+COMPLETED_TODAY = """
 SELECT count(*) FROM visibility_order WHERE status = 'completed' AND status_since >= %s
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One stage. `share`: of its orders, how many percent are over their target."""
+class FunnelStage:
+    """One stage. `overdue_percent` is the percentage of its orders that are overdue."""
 
     title: str
     href: str
-    many: int
+    order_count: int
     oldest_at: datetime | None
-    over: int
-    share: int
-    weight: float
+    overdue: int
+    overdue_percent: int
+    bar_width: float
 
     @property
-    def weight_over(self) -> float:
-        """The part of the bar that is over target."""
-        return round(self.weight * self.over / self.many, 1) if self.many else 0
+    def overdue_bar_width(self) -> float:
+        """The width of the overdue section of the bar."""
+        return round(self.bar_width * self.overdue / self.order_count, 1) if self.order_count else 0
 
     @property
     def tone(self) -> str:
-        """By the share over target."""
-        return "late" if self.share >= 20 else "risk" if self.over else "ok"
+        """The status tone, by the percentage of overdue orders."""
+        return "late" if self.overdue_percent >= 20 else "risk" if self.overdue else "ok"
 
 
-class Flow(Tile):
-    """Open orders by stage: how many, the oldest of them, how many are over target."""
+class OrderFunnel(Tile):
+    """Open orders by stage, with the oldest and the number of overdue ones."""
 
     code = "order_funnel"
-    title = "Flow"
+    title = "Open orders by stage"
     kinds = ("order", "alert")
     width = 4
     href = "/orders"
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """Two statements."""
+        """Load all stages with two SQL statements."""
         with connection.cursor() as cursor:
-            cursor.execute(OPEN)
-            found = {row[0]: row[1:] for row in cursor.fetchall()}
-            cursor.execute(DONE, [midnight(now)])
+            cursor.execute(OPEN_ORDERS)
+            counts_by_status = {row[0]: row[1:] for row in cursor.fetchall()}
+            cursor.execute(COMPLETED_TODAY, [start_of_day(now, settings.TIME_ZONE)])
             done = cursor.fetchone()[0]
-        places = (*STAGES, *POCKETS)
-        top = max(sum(found[s][0] for s in statuses if s in found) for _, statuses in places)
+        groups = (*STAGES, *EXCEPTIONS)
+        top = max(
+            sum(counts_by_status[s][0] for s in statuses if s in counts_by_status)
+            for _, statuses in groups
+        )
         return {
-            "stages": [stage(title, statuses, found, top) for title, statuses in STAGES],
-            "pockets": [stage(title, statuses, found, top) for title, statuses in POCKETS],
+            "stages": [
+                build_stage(title, statuses, counts_by_status, top) for title, statuses in STAGES
+            ],
+            "exceptions": [
+                build_stage(title, statuses, counts_by_status, top)
+                for title, statuses in EXCEPTIONS
+            ],
             "done": done,
             "now": now,
         }
 
 
-def stage(
+def build_stage(
     title: str,
     statuses: tuple[Status, ...],
-    found: Mapping[str, tuple[int, datetime | None, int]],
+    counts_by_status: Mapping[str, tuple[int, datetime | None, int]],
     top: int,
-) -> Stage:
-    """Several statuses as one stage; `weight` is its part (0..100) of the fullest one."""
-    rows = [found[status.value] for status in statuses if status.value in found]
-    many, over = sum(row[0] for row in rows), sum(row[2] for row in rows)
-    return Stage(
+) -> FunnelStage:
+    """Merge statuses into one stage.
+
+    `bar_width` is its size as a percentage of the largest stage.
+    """
+    rows = [
+        counts_by_status[status.value] for status in statuses if status.value in counts_by_status
+    ]
+    orders, over = sum(row[0] for row in rows), sum(row[2] for row in rows)
+    return FunnelStage(
         title=title,
         href="/orders?" + "&".join(f"status={status.value}" for status in statuses),
-        many=many,
+        order_count=orders,
         oldest_at=min((row[1] for row in rows if row[1]), default=None),
-        over=over,
-        share=round(100 * over / many) if many else 0,
-        weight=round(100 * many / top, 1) if top else 0,
+        overdue=over,
+        overdue_percent=round(100 * over / orders) if orders else 0,
+        bar_width=round(100 * orders / top, 1) if top else 0,
     )

@@ -1,4 +1,4 @@
-"""Whether every feed speaks."""
+"""The health of each source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from django.db import connection
 
 from visibility.boards.tile import Tile
-from visibility.models import Refusal, Source, silent_since
-from visibility.screens.sources.labels import TONES, State
+from visibility.models import RejectedRequestCount, Source, overdue_since
+from visibility.screens.sources.labels import STATE_TONES, SourceState
 
 SHOWN = 40
 MANY_PARKED = 1_000
-LAST = """
+LATEST_MESSAGES = """
 SELECT source.id, last.received_at, parked.many
 FROM visibility_source source
 LEFT JOIN LATERAL (
@@ -30,23 +30,23 @@ LEFT JOIN LATERAL (
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """One source: its state, its last word, how many of its messages are parked."""
+class SourceChip:
+    """One source with its state, its last message, and its number of parked messages."""
 
     title: str
     slug: str
-    state: State
+    state: SourceState
     last_at: datetime | None
     parked: int
 
     @property
     def tone(self) -> str:
         """The status tone of its state."""
-        return TONES[self.state]
+        return STATE_TONES[self.state]
 
 
-class SourcesStrip(Tile):
-    """One chip a source, the worst first, in the words of the page of the sources."""
+class SourceHealthTile(Tile):
+    """One chip for each source, the worst first, with the states of the sources page."""
 
     code = "source_health"
     title = "Sources"
@@ -54,37 +54,39 @@ class SourcesStrip(Tile):
     href = "/sources"
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """Three statements."""
+        """Load all sources with three SQL statements."""
         with connection.cursor() as cursor:
-            cursor.execute(LAST, [MANY_PARKED])
-            heard = {number: (last, parked) for number, last, parked in cursor.fetchall()}
-        refused = dict(
-            Refusal.objects.filter(last_at__gte=now - timedelta(hours=1)).values_list(
+            cursor.execute(LATEST_MESSAGES, [MANY_PARKED])
+            latest = {number: (last, parked) for number, last, parked in cursor.fetchall()}
+        rejected = dict(
+            RejectedRequestCount.objects.filter(last_at__gte=now - timedelta(hours=1)).values_list(
                 "slug", "last_at"
             )
         )
         feeds = []
         for source in Source.objects.order_by("title", "slug")[:SHOWN]:
-            last, parked = heard.get(source.pk, (None, 0))
-            word = state(source, last=last, refused=refused.get(source.slug), now=now)
-            feeds.append(Feed(source.title, source.slug, word, last, parked))
-        worst = list(State)
+            last, parked = latest.get(source.pk, (None, 0))
+            chip_state = source_state(
+                source, last=last, rejected_at=rejected.get(source.slug), now=now
+            )
+            feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
+        worst = list(SourceState)
         return {
             "feeds": sorted(feeds, key=lambda feed: (worst.index(feed.state), feed.title.lower())),
-            "speaking": sum(feed.state is State.LIVE for feed in feeds),
+            "reporting": sum(feed.state is SourceState.LIVE for feed in feeds),
             "many_parked": MANY_PARKED,
             "now": now,
         }
 
 
-def state(
-    source: Source, *, last: datetime | None, refused: datetime | None, now: datetime
-) -> State:
-    """A feed's state in one word, judged as the page of the sources does."""
+def source_state(
+    source: Source, *, last: datetime | None, rejected_at: datetime | None, now: datetime
+) -> SourceState:
+    """The state of a source, by the same rules as `screens.sources.health`."""
     if not source.enabled:
-        return State.PAUSED
-    if source.poll_error or (refused and (last is None or refused > last)):
-        return State.FAILING
+        return SourceState.PAUSED
+    if source.poll_error or (rejected_at and (last is None or rejected_at > last)):
+        return SourceState.FAILING
     if last is None:
-        return State.WAITING
-    return State.SILENT if silent_since(source, last, now) else State.LIVE
+        return SourceState.WAITING
+    return SourceState.SILENT if overdue_since(source, last, now) else SourceState.LIVE

@@ -1,17 +1,17 @@
-"""The open alerts with most at stake."""
+"""The open alerts with the highest value at risk."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from visibility.boards.tile import Tile
-from visibility.screens.alerts.inbox import Sort, View, Wanted, page
+from visibility.screens.alerts.inbox import AlertSort, InboxQuery, InboxView, list_alerts
 
 SHOWN = 5
 
 
 class TopAlerts(Tile):
-    """The five open alerts with most money at risk, longest overdue first among equals."""
+    """The five open alerts with the highest value at risk, then the longest overdue."""
 
     code = "top_alerts"
     title = "Top alerts"
@@ -19,6 +19,6 @@ class TopAlerts(Tile):
     href = "/alerts?view=open&sort=money"
 
     def data(self, now: datetime) -> Mapping[str, Any]:
-        """The first rows of the inbox in that order."""
-        wanted = Wanted(person=0, view=View.OPEN, sort=Sort.MONEY)
-        return {"alerts": page(wanted, now=now, limit=SHOWN).alerts, "now": now}
+        """The first rows of the inbox in the same order."""
+        wanted = InboxQuery(user_id=0, view=InboxView.OPEN, sort=AlertSort.VALUE)
+        return {"alerts": list_alerts(wanted, now=now, limit=SHOWN).alerts, "now": now}

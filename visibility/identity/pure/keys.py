@@ -1,65 +1,72 @@
-"""The numbers of references in normal form, and for how long each kind of number is silent."""
+"""Identifier keys: the normal form of the numbers in references, and when numbers are reused."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from connectors.sdk.events import Identifier, ObjectKind, Ref, Scheme
-from connectors.sdk.normalization import names_something, normalise, sound
+from connectors.sdk.events import EventIdentifier, IdentifierScheme, ObjectKind, ObjectReference
+from connectors.sdk.normalization import has_valid_check_digit, is_number, normalize
 
-# (kind, scheme, issuer, normal value): what a strong identifier is compared by.
-Number = tuple[str, str, str, str]
-# Carriers and packers use their numbers again; a longer silence than this ends a use of one.
-# GS1 forbids an SSCC's second use within a year of shipping, postal services a number's within 120
-# days of the label: both less what the goods may have been under way.
-RECYCLED: Mapping[Scheme, timedelta] = {
-    Scheme.TRACKING: timedelta(days=90),
-    Scheme.PRO: timedelta(days=180),
-    Scheme.BOL: timedelta(days=180),
-    Scheme.SSCC: timedelta(days=270),
+# (object kind, scheme, issuer, normalized value). Two identifiers are equal if their keys are.
+IdentifierKey = tuple[str, str, str, str]
+# Carriers and packers reuse their numbers: after this long without an event, a number names a new
+# object. GS1 forbids reuse of an SSCC within a year of shipping; postal services forbid reuse of a
+# number within 120 days of the label. Both periods are reduced here by the possible transit time.
+DEFAULT_WINDOWS: Mapping[IdentifierScheme, timedelta] = {
+    IdentifierScheme.TRACKING: timedelta(days=90),
+    IdentifierScheme.PRO: timedelta(days=180),
+    IdentifierScheme.BOL: timedelta(days=180),
+    IdentifierScheme.SSCC: timedelta(days=270),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Periods:
-    """How long a number must be silent until its next use names something else."""
+class ReuseWindows:
+    """How long a number must be without events until it names a new object."""
 
-    of_source: Mapping[tuple[str, str], timedelta]
+    by_source: Mapping[tuple[str, str], timedelta]
 
-    def of(self, number: Number) -> timedelta | None:
-        """The silence that ends a use of this number; None: it is never used again."""
-        _, scheme, issuer, _ = number
-        return self.of_source.get((issuer.rstrip("?"), scheme)) or RECYCLED.get(Scheme(scheme))
+    def window_of(self, key: IdentifierKey) -> timedelta | None:
+        """Return the reuse window of this number; None: the number is never reused."""
+        _, scheme, issuer, _ = key
+        return self.by_source.get((issuer.rstrip("?"), scheme)) or DEFAULT_WINDOWS.get(
+            IdentifierScheme(scheme)
+        )
 
 
-def numbers_of(ref: Ref, slug: str) -> tuple[tuple[Number, ...], tuple[Number, ...]]:
-    """The strong and the weak numbers of one reference; a value that names nothing is none."""
-    usable = [_sure(i) for i in ref.identifiers if names_something(i.value)]
+def identifier_keys(
+    ref: ObjectReference, slug: str
+) -> tuple[tuple[IdentifierKey, ...], tuple[IdentifierKey, ...]]:
+    """Return the identities and the other identifiers of one reference, without placeholders.
+
+    An identity (a strong identifier) names exactly one object.
+    """
+    usable = [_demote_if_invalid(i) for i in ref.identifiers if is_number(i.value)]
     if usable and not any(i.strong for i in usable):
-        # Nothing but weak numbers: within its own source such a number is one object's.
+        # Without an identity, the identifiers are identities within their own source.
         usable = [replace(i, issuer=f"{slug}?", strong=True) for i in usable]
     return (
-        tuple(dict.fromkeys(number_of(ref.kind, i) for i in usable if i.strong)),
-        tuple(dict.fromkeys(number_of(ref.kind, i) for i in usable if not i.strong)),
+        tuple(dict.fromkeys(identifier_key(ref.kind, i) for i in usable if i.strong)),
+        tuple(dict.fromkeys(identifier_key(ref.kind, i) for i in usable if not i.strong)),
     )
 
 
-def _sure(identifier: Identifier) -> Identifier:
-    """A number whose check digit is wrong was misread: it may suggest, never join."""
-    if identifier.strong and not sound(identifier.scheme, identifier.value):
+def _demote_if_invalid(identifier: EventIdentifier) -> EventIdentifier:
+    """Treat a number with a wrong check digit as misread: it is no identity."""
+    if identifier.strong and not has_valid_check_digit(identifier.scheme, identifier.value):
         return replace(identifier, strong=False)
     return identifier
 
 
-def number_of(kind: ObjectKind, identifier: Identifier) -> Number:
-    """One identifier in normal form."""
-    value = normalise(identifier.scheme, identifier.value)
+def identifier_key(kind: ObjectKind, identifier: EventIdentifier) -> IdentifierKey:
+    """Return the key of one identifier."""
+    value = normalize(identifier.scheme, identifier.value)
     return (kind.value, identifier.scheme.value, identifier.issuer, value)
 
 
-def written(ref: Ref, slug: str) -> Iterable[tuple[Number, str]]:
-    """Each number of a reference beside the way it was written."""
+def spellings_of(ref: ObjectReference, slug: str) -> Iterable[tuple[IdentifierKey, str]]:
+    """Yield (key, original spelling) for each identifier of a reference."""
     for identifier in ref.identifiers:
-        number = number_of(ref.kind, identifier)
-        yield number, identifier.value[:250]
-        yield (number[0], number[1], f"{slug}?", number[3]), identifier.value[:250]
+        key = identifier_key(ref.kind, identifier)
+        yield key, identifier.value[:250]
+        yield (key[0], key[1], f"{slug}?", key[3]), identifier.value[:250]

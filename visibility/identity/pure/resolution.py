@@ -1,7 +1,7 @@
-"""Who is who, as a function of everything that was said and of what people decided. Plain Python.
+"""Entity resolution: which references name the same object. Plain Python.
 
-The answer depends on the set of mentions and on the standing acts, never on the order in which
-either came to us.
+The result depends on the set of mentions and active decisions only, never on the order in which
+they arrived.
 """
 
 from bisect import bisect_right
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from visibility.identity.pure.keys import Number, Periods
+from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
 
-# One use of a number: the number, and which of its uses, the earliest being 0.
-Use = tuple[Number, int]
-# (event id, reference): where a mention stands.
-Place = tuple[int, int]
+# One generation of a reused number: the key, and the index of the generation, from 0.
+Generation = tuple[IdentifierKey, int]
+# (event id, index of the reference in the event).
+RefKey = tuple[int, int]
 
 
-class Verdict(StrEnum):
-    """What people decide: these two are one, belong together, or are not the same."""
+class DecisionKind(StrEnum):
+    """The kinds of decisions that people make about two objects."""
 
     JOIN = "join"
     BELONGS = "belongs"
@@ -27,172 +27,181 @@ class Verdict(StrEnum):
     DISTINCT = "distinct"
 
 
-APART = frozenset({Verdict.SPLIT, Verdict.DISTINCT})
+SEPARATING = frozenset({DecisionKind.SPLIT, DecisionKind.DISTINCT})
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One reference of one event: its strong numbers name the same thing."""
+    """One reference of one event. All its identity keys name the same object."""
 
-    place: Place
-    # (occurred at, source, key, content hash, reference): nothing of arrival.
-    rank: tuple[datetime, str, str, str, int]
-    numbers: tuple[Number, ...]
-    weak: tuple[Number, ...] = ()
+    ref_key: RefKey
+    # (occurred at, source, key, content hash, reference): independent of the order of arrival.
+    sort_key: tuple[datetime, str, str, str, int]
+    identity_keys: tuple[IdentifierKey, ...]
+    other_keys: tuple[IdentifierKey, ...] = ()
 
     @property
     def at(self) -> datetime:
-        """When it happened."""
-        return self.rank[0]
+        """When the event occurred."""
+        return self.sort_key[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two things an act is about: its numbers, each with a moment it was in use."""
+class DecisionSide:
+    """One of the two sides of a decision: its keys, each with a time at which it was in use."""
 
-    numbers: tuple[tuple[Number, datetime], ...]
+    keys: tuple[tuple[IdentifierKey, datetime], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A person's standing decision. Of a split, the first side keeps what names both."""
+class Decision:
+    """An active decision of a person. In a split, events that name both sides stay on the first."""
 
     id: int
-    verdict: Verdict
-    sides: tuple[Side, Side]
+    kind: DecisionKind
+    sides: tuple[DecisionSide, DecisionSide]
 
 
 @dataclass(slots=True)
-class Group:
-    """One object: the uses of numbers that name it, and where it is mentioned."""
+class ResolvedObject:
+    """One resolved object: its generations of identity keys, and its mentions."""
 
-    uses: list[Use] = field(default_factory=list)
+    generations: list[Generation] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
-    refused: set[Number] = field(default_factory=set)
-    moved: bool = False
-    # Where two uses were first said to be one thing.
-    evidence: dict[Use, Mention] = field(default_factory=dict)
+    rejected_keys: set[IdentifierKey] = field(default_factory=set)
+    is_separated: bool = False
+    # The first mention that connected each generation with the others.
+    evidence: dict[Generation, Mention] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
-    """The objects, and how often and when each number was in use."""
+class Resolution:
+    """The resolved objects, and the generations of each key."""
 
-    groups: tuple[Group, ...]
-    uses: Mapping[Number, "Uses"]
+    objects: tuple[ResolvedObject, ...]
+    generations: Mapping[IdentifierKey, "KeyGenerations"]
 
 
-class Uses:
-    """The uses of one number: parted where it was silent for longer than its period."""
+class KeyGenerations:
+    """The generations of one key: a new one after each gap longer than its reuse window."""
 
-    def __init__(self, number: Number, times: Iterable[datetime], periods: Periods) -> None:
-        """From every moment at which it was said."""
-        gap, last = periods.of(number), None
-        self.spans: list[tuple[datetime, datetime]] = []
+    def __init__(
+        self, key: IdentifierKey, times: Iterable[datetime], windows: ReuseWindows
+    ) -> None:
+        gap, last = windows.window_of(key), None
+        self.intervals: list[tuple[datetime, datetime]] = []
         for at in sorted(times):
             if last is None or (gap is not None and at - last > gap):
-                self.spans.append((at, at))
+                self.intervals.append((at, at))
             else:
-                self.spans[-1] = (self.spans[-1][0], at)
+                self.intervals[-1] = (self.intervals[-1][0], at)
             last = at
 
-    def at(self, moment: datetime) -> int:
-        """Which use was current at a moment: the last that had begun, else the first."""
-        return max(bisect_right([span[0] for span in self.spans], moment) - 1, 0)
+    def index_at(self, moment: datetime) -> int:
+        """Return the index of the generation at a time: the last one that had begun, else 0."""
+        return max(bisect_right([span[0] for span in self.intervals], moment) - 1, 0)
 
 
-def solve(mentions: Sequence[Mention], acts: Sequence[Act], periods: Periods) -> Solution:
-    """Group the mentions into objects."""
-    times: dict[Number, list[datetime]] = {}
+def resolve_mentions(
+    mentions: Sequence[Mention], decisions: Sequence[Decision], windows: ReuseWindows
+) -> Resolution:
+    """Group the mentions into objects, subject to the decisions."""
+    times: dict[IdentifierKey, list[datetime]] = {}
     for mention in mentions:
-        for number in mention.numbers:
-            times.setdefault(number, []).append(mention.at)
-    uses = {number: Uses(number, found, periods) for number, found in times.items()}
-    forest = _Forest()
-    for act in sorted(acts, key=lambda a: a.id):
-        sides = [_known(side, uses) for side in act.sides]
-        if act.verdict in APART and all(sides):
-            for place, side in enumerate(sides):
-                for use in side:
-                    forest.label(use, (act.id, place))
-    for act in sorted(acts, key=lambda a: a.id):
-        sides = [_known(side, uses) for side in act.sides]
-        if act.verdict is Verdict.JOIN and all(sides):
-            forest.join(sides[0][0], sides[1][0])
-    return Solution(_groups(mentions, uses, forest), uses)
+        for key in mention.identity_keys:
+            times.setdefault(key, []).append(mention.at)
+    generations = {key: KeyGenerations(key, key_times, windows) for key, key_times in times.items()}
+    sets = _ConstrainedUnionFind()
+    for decision in sorted(decisions, key=lambda a: a.id):
+        sides = [_known_generations(side, generations) for side in decision.sides]
+        if decision.kind in SEPARATING and all(sides):
+            for side_index, side in enumerate(sides):
+                for generation in side:
+                    sets.add_label(generation, (decision.id, side_index))
+    for decision in sorted(decisions, key=lambda a: a.id):
+        sides = [_known_generations(side, generations) for side in decision.sides]
+        if decision.kind is DecisionKind.JOIN and all(sides):
+            sets.join(sides[0][0], sides[1][0])
+    return Resolution(_build_objects(mentions, generations, sets), generations)
 
 
-def _known(side: Side, uses: Mapping[Number, Uses]) -> list[Use]:
-    return [(number, uses[number].at(at)) for number, at in side.numbers if number in uses]
+def _known_generations(
+    side: DecisionSide, generations: Mapping[IdentifierKey, KeyGenerations]
+) -> list[Generation]:
+    return [(key, generations[key].index_at(at)) for key, at in side.keys if key in generations]
 
 
-def _groups(
-    mentions: Sequence[Mention], uses: Mapping[Number, Uses], forest: "_Forest"
-) -> tuple[Group, ...]:
-    homes: dict[Place, Use] = {}
-    refused: list[tuple[Mention, Number]] = []
-    evidence: dict[Use, Mention] = {}
-    for mention in sorted(mentions, key=lambda m: (m.rank, m.place)):
-        named = [(number, uses[number].at(mention.at)) for number in mention.numbers]
-        named.sort(key=lambda use: (forest.moved(use), use))
-        homes[mention.place] = named[0]
-        for use in named[1:]:
-            if not forest.join(named[0], use):
-                refused.append((mention, use[0]))
+def _build_objects(
+    mentions: Sequence[Mention],
+    generations: Mapping[IdentifierKey, KeyGenerations],
+    sets: "_ConstrainedUnionFind",
+) -> tuple[ResolvedObject, ...]:
+    first_generation: dict[RefKey, Generation] = {}
+    rejected: list[tuple[Mention, IdentifierKey]] = []
+    evidence: dict[Generation, Mention] = {}
+    for mention in sorted(mentions, key=lambda m: (m.sort_key, m.ref_key)):
+        ordered = [(key, generations[key].index_at(mention.at)) for key in mention.identity_keys]
+        ordered.sort(key=lambda generation: (sets.is_separated(generation), generation))
+        first_generation[mention.ref_key] = ordered[0]
+        for generation in ordered[1:]:
+            if not sets.join(ordered[0], generation):
+                rejected.append((mention, generation[0]))
             else:
-                evidence.setdefault(use, mention)
-    groups: dict[Use, Group] = {}
+                evidence.setdefault(generation, mention)
+    by_root: dict[Generation, ResolvedObject] = {}
     for mention in mentions:
-        groups.setdefault(forest.root(homes[mention.place]), Group()).mentions.append(mention)
-    for number, found in uses.items():
-        for place in range(len(found.spans)):
-            use = (number, place)
-            group = groups.get(forest.root(use))
+        by_root.setdefault(
+            sets.root(first_generation[mention.ref_key]), ResolvedObject()
+        ).mentions.append(mention)
+    for key, history in generations.items():
+        for index in range(len(history.intervals)):
+            generation = (key, index)
+            group = by_root.get(sets.root(generation))
             if group is not None:
-                group.uses.append(use)
-                group.moved = group.moved or forest.moved(use)
-                if use in evidence:
-                    group.evidence[use] = evidence[use]
-    for mention, number in refused:
-        groups[forest.root(homes[mention.place])].refused.add(number)
-    for group in groups.values():
-        group.uses.sort()
-        group.mentions.sort(key=lambda m: (m.rank, m.place))
-    return tuple(group for _, group in sorted(groups.items()))
+                group.generations.append(generation)
+                group.is_separated = group.is_separated or sets.is_separated(generation)
+                if generation in evidence:
+                    group.evidence[generation] = evidence[generation]
+    for mention, key in rejected:
+        by_root[sets.root(first_generation[mention.ref_key])].rejected_keys.add(key)
+    for group in by_root.values():
+        group.generations.sort()
+        group.mentions.sort(key=lambda m: (m.sort_key, m.ref_key))
+    return tuple(group for _, group in sorted(by_root.items()))
 
 
-class _Forest:
-    """Union-find over uses of numbers; what an act keeps apart is not joined."""
+class _ConstrainedUnionFind:
+    """Union-find over generations; it does not join what a decision separates."""
 
     def __init__(self) -> None:
-        self._parent: dict[Use, Use] = {}
-        self._labels: dict[Use, set[tuple[int, int]]] = {}
+        self._parent: dict[Generation, Generation] = {}
+        self._labels: dict[Generation, set[tuple[int, int]]] = {}
 
-    def root(self, use: Use) -> Use:
-        top = use
-        while (above := self._parent.get(top, top)) != top:
-            top = above
-        while (above := self._parent.get(use, use)) != top:
-            self._parent[use] = top
-            use = above
+    def root(self, generation: Generation) -> Generation:
+        top = generation
+        while (parent := self._parent.get(top, top)) != top:
+            top = parent
+        while (parent := self._parent.get(generation, generation)) != top:
+            self._parent[generation] = top
+            generation = parent
         return top
 
-    def label(self, use: Use, label: tuple[int, int]) -> None:
-        self._labels.setdefault(self.root(use), set()).add(label)
+    def add_label(self, generation: Generation, label: tuple[int, int]) -> None:
+        self._labels.setdefault(self.root(generation), set()).add(label)
 
-    def moved(self, use: Use) -> bool:
-        """Whether an act moved it away from what it had been part of."""
-        return any(side for _, side in self._labels.get(self.root(use), ()))
+    def is_separated(self, generation: Generation) -> bool:
+        """Whether a decision separated it from its former object."""
+        return any(side for _, side in self._labels.get(self.root(generation), ()))
 
-    def join(self, one: Use, other: Use) -> bool:
-        """Make them one, unless an act keeps them apart; whether they are."""
-        a, b = sorted((self.root(one), self.root(other)))
+    def join(self, left: Generation, right: Generation) -> bool:
+        """Join the two unless a decision separates them. Return whether they are joined."""
+        a, b = sorted((self.root(left), self.root(right)))
         if a == b:
             return True
-        mine, theirs = self._labels.get(a, set()), self._labels.get(b, set())
-        if any((act, 1 - side) in theirs for act, side in mine):
+        labels, other_labels = self._labels.get(a, set()), self._labels.get(b, set())
+        if any((decision, 1 - side) in other_labels for decision, side in labels):
             return False
         self._parent[b] = a
-        if theirs:
-            self._labels[a] = mine | theirs
+        if other_labels:
+            self._labels[a] = labels | other_labels
         return True

@@ -1,26 +1,26 @@
-"""Union-find over object ids: those named together are one."""
+"""Union-find over object ids: objects that are named together form one set."""
 
 from collections.abc import Sequence
 
 
-class Clusters:
-    """Ids below zero stand for objects that do not exist yet."""
+class DisjointSets:
+    """Disjoint sets of object ids. A negative id represents an object that does not exist yet."""
 
     def __init__(self) -> None:
         self._parent: dict[int, int] = {}
 
     def root(self, member: int) -> int:
-        """The id that stands for all that were joined."""
-        while (above := self._parent.setdefault(member, member)) != member:
-            member = above
+        """Return the representative of the set of this id."""
+        while (parent := self._parent.setdefault(member, member)) != member:
+            member = parent
         return member
 
     def join(self, members: Sequence[int]) -> None:
-        """They are one; real objects stand for new ones."""
+        """Join the sets of these ids. Existing objects become representatives before new ones."""
         roots = sorted({self.root(m) for m in members}, key=lambda m: (m < 0, abs(m)))
         for other in roots[1:]:
             self._parent[other] = roots[0]
 
     def members(self) -> list[int]:
-        """Everything that was named."""
+        """Return all ids, sorted."""
         return sorted(self._parent)

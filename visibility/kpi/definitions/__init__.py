@@ -1,1 +1,1 @@
-"""The shelf of KPIs: one file a number."""
+"""KPI definitions, one module for each."""

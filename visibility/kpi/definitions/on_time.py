@@ -1,49 +1,50 @@
-"""On time, orders, against the current promise."""
+"""On-time delivery of orders against the current promise date."""
 
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, Measured, Unit
+from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Status, Timeline
-from visibility.timeline.fulfillment import last_delivery, promise
+from visibility.timeline.fulfillment import last_delivery, promise_deadline
 
 
 class OnTime(Kpi):
-    """The share of orders delivered whole by the promised day."""
+    """The fraction of orders fully delivered by the promise date."""
 
     code = "on_time"
     title = "On-time delivery"
-    unit = Unit.PERCENT
+    unit = KpiUnit.PERCENT
     version = 1
     definition = (
-        "Orders whose last line was delivered on or before the promised day, of all orders whose "
-        "promise has passed or which were delivered. The promise is the current one; the day is "
-        "the promised day, in the organisation's time zone; early is on time. An order not "
-        "delivered when its promise passes counts as late at once. Cancelled and rejected orders "
-        "and orders without a promise are left out and counted."
+        "Orders whose last line was delivered on or before the promise date, divided by all orders "
+        "that were delivered or whose promise date has passed. The current promise date applies, "
+        "and the order counts on that day, in the organization's time zone. Early delivery is on "
+        "time. An order that is not delivered when its promise date passes counts as late at once. "
+        "Cancelled orders, rejected orders and orders without a promise date are excluded; their "
+        "number is shown."
     )
     counted = "orders"
     target = Decimal("0.95")
     higher_is_better = True
     reasons = {
         "cancelled": "cancelled or rejected",
-        "no_promise": "delivered without a promised date",
+        "no_promise": "delivered without a promise date",
     }
 
-    def measure(self, timeline: Timeline, zone: str) -> Measured | None:
-        """1 of 1 when the last delivery fell on or before the promised day."""
-        info = ZoneInfo(zone)
+    def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
+        """Count 1 of 1 if the last delivery was on or before the promise date, else 0 of 1."""
+        time_zone = ZoneInfo(zone)
         if timeline.status in {Status.CANCELLED, Status.REJECTED}:
             since = timeline.status_since or timeline.as_of
-            return Measured(since.astimezone(info).date(), None, None, "cancelled")
+            return KpiMeasurement(since.astimezone(time_zone).date(), None, None, "cancelled")
         delivered = last_delivery(timeline)
-        promised = promise(timeline, zone)
+        promised = promise_deadline(timeline, zone)
         if promised is None:
             if delivered is None:
                 return None
-            return Measured(delivered.astimezone(info).date(), None, None, "no_promise")
+            return KpiMeasurement(delivered.astimezone(time_zone).date(), None, None, "no_promise")
         moment, day = promised
         if delivered is None and timeline.as_of < moment:
             return None
-        kept = delivered is not None and delivered.astimezone(info).date() <= day
-        return Measured(day, Decimal(int(kept)), Decimal(1))
+        is_on_time = delivered is not None and delivered.astimezone(time_zone).date() <= day
+        return KpiMeasurement(day, Decimal(int(is_on_time)), Decimal(1))

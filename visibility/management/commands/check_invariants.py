@@ -1,4 +1,4 @@
-"""manage.py check_invariants: prove on the live system what must always hold."""
+"""`manage.py check_invariants`: check the invariants of the stored data."""
 
 import json
 from typing import Any
@@ -9,13 +9,13 @@ from visibility.operations.invariants import CHECKS
 
 
 class Command(BaseCommand):
-    """Prints what each check found as JSON; exits non-zero if anything is broken."""
+    """Print the number of violations per check as JSON; fail if there are any."""
 
-    help = "Check what must always hold on the running system."
+    help = "Check the invariants of the stored data. Safe on a running system."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = {name: check() for name, check in CHECKS.items()}
-        self.stdout.write(json.dumps({name: len(broken) for name, broken in found.items()}))
-        broken = [sentence for sentences in found.values() for sentence in sentences]
+        violations = {name: check() for name, check in CHECKS.items()}
+        self.stdout.write(json.dumps({name: len(broken) for name, broken in violations.items()}))
+        broken = [sentence for sentences in violations.values() for sentence in sentences]
         if broken:
             raise CommandError("\n".join(broken[:50]))

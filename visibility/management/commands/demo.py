@@ -1,4 +1,4 @@
-"""manage.py demo: the people, sources and rules of the simulated distributor."""
+"""`manage.py demo`: create the users, sources and rules of the simulated distributor."""
 
 import json
 import os
@@ -15,39 +15,39 @@ from django.db.models.functions import Now
 
 from visibility.db.clock import database_now
 from visibility.ingest.source_secrets import unseal
-from visibility.ingest.source_setup import add
+from visibility.ingest.source_setup import add_source
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar
 from visibility.models.sla import Severity
 from visibility.simulator.catalog import EDI_CUSTOMERS
-from visibility.web.permissions import Role
+from visibility.web.permissions import UserRole
 
-PEOPLE = {
-    "clerk": (Role.CUSTOMER_SERVICE, "Clara", "Reyes"),
-    "operations": (Role.OPERATIONS, "Owen", "Marsh"),
-    "executive": (Role.EXECUTIVE, "Elena", "Voss"),
-    "integrator": (Role.INTEGRATOR, "Ivan", "Petrov"),
-    "admin": (Role.ADMIN, "Ada", "Lindqvist"),
+DEMO_USERS = {
+    "clerk": (UserRole.CUSTOMER_SERVICE, "Clara", "Reyes"),
+    "operations": (UserRole.OPERATIONS, "Owen", "Marsh"),
+    "executive": (UserRole.EXECUTIVE, "Elena", "Voss"),
+    "integrator": (UserRole.INTEGRATOR, "Ivan", "Petrov"),
+    "admin": (UserRole.ADMIN, "Ada", "Lindqvist"),
 }
-CUSTOMERS = {f"customer.{c.isa}": c.number for c in EDI_CUSTOMERS}
-ERP_NUMBER = {"order_number": "sales_order@erp"}
-EDI = {
+CUSTOMER_SETTINGS = {f"customer.{c.isa}": c.number for c in EDI_CUSTOMERS}
+ERP_ORDER_NUMBER = {"order_number": "sales_order@erp"}
+EDI_SETTINGS = {
     "own": "THROUGHLINE",
     "seller_order": "sales_order@erp",
     "invoice_number": "invoice@erp",
-    **CUSTOMERS,
+    **CUSTOMER_SETTINGS,
 }
-ERP = {
+ERP_SETTINGS = {
     "web_orders": "shop",
     "channel.WEB": "web",
     "channel.EDI": "edi",
     "channel.INSIDE": "inside",
 }
-# slug: connector, title, role, settings, how long it may be silent
+# slug: connector, title, role, settings, longest expected time without a message
 SOURCES: dict[str, tuple[str, str, str, dict[str, str], timedelta | None]] = {
     "shop": ("shopify", "B2B shop", "shop", {}, timedelta(hours=2)),
-    "edi": ("x12", "EDI gateway", "edi", EDI, timedelta(hours=4)),
-    "erp": ("business_central", "ERP", "erp", ERP, timedelta(minutes=30)),
-    "wms": ("shiphero", "Dallas warehouse", "wms", ERP_NUMBER, timedelta(hours=1)),
+    "edi": ("x12", "EDI gateway", "edi", EDI_SETTINGS, timedelta(hours=4)),
+    "erp": ("business_central", "ERP", "erp", ERP_SETTINGS, timedelta(minutes=30)),
+    "wms": ("shiphero", "Dallas warehouse", "wms", ERP_ORDER_NUMBER, timedelta(hours=1)),
     "3pl": (
         "x12",
         "3PL North",
@@ -56,7 +56,7 @@ SOURCES: dict[str, tuple[str, str, str, dict[str, str], timedelta | None]] = {
         timedelta(minutes=4),
     ),
     "carrier": ("easypost", "Carriers", "carrier", {}, timedelta(hours=1)),
-    "finance": ("standard_webhooks", "Finance", "finance", ERP_NUMBER, timedelta(hours=4)),
+    "finance": ("standard_webhooks", "Finance", "finance", ERP_ORDER_NUMBER, timedelta(hours=4)),
 }
 ROUND_THE_CLOCK = {
     day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -64,31 +64,35 @@ ROUND_THE_CLOCK = {
 
 
 class Command(BaseCommand):
-    """Safe to run again: what is there stays."""
+    """Create the demo setup. Safe to run twice: existing users and rules stay unchanged."""
 
-    help = "Make the demonstration's people, sources and rules."
+    help = "Create the users, sources and rules of the demo."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
-            raise CommandError("Only with DEMO=1: this makes people without passwords.")
-        self._people()
-        self._rules()
-        setup = self._sources()
+            raise CommandError(
+                "This command requires DEMO=1, because it creates users without passwords."
+            )
+        self._create_users()
+        self._create_rules()
+        setup = self._create_sources()
         path = Path(settings.DATA_DIR) / "run" / "demo.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(setup, file, indent=1)
-        for name, (role, first, last) in PEOPLE.items():
-            words = role.value.replace("_", " ")
-            self.stdout.write(f"login {name:<11} {words} ({first} {last}), one click, no password")
+        for name, (role, first, last) in DEMO_USERS.items():
+            role_name = role.value.replace("_", " ")
+            self.stdout.write(
+                f"login {name:<11} {role_name} ({first} {last}), one click, no password"
+            )
 
-    def _people(self) -> None:
-        for name, (role, first, last) in PEOPLE.items():
-            user, made = User.objects.get_or_create(
+    def _create_users(self) -> None:
+        for name, (role, first, last) in DEMO_USERS.items():
+            user, is_new = User.objects.get_or_create(
                 username=name,
                 defaults={"first_name": first, "last_name": last, "email": f"{name}@demo.invalid"},
             )
-            if made:
+            if is_new:
                 user.set_unusable_password()
                 user.save(update_fields=["password"])
             user.groups.add(Group.objects.get_or_create(name=role.value)[0])
@@ -97,8 +101,8 @@ class Command(BaseCommand):
             user=operations, channel="email", defaults={"address": operations.email}
         )
 
-    def _rules(self) -> None:
-        dallas, _ = WorkCalendar.objects.get_or_create(
+    def _create_rules(self) -> None:
+        calendar, _ = WorkCalendar.objects.get_or_create(
             code="warehouses",
             defaults={
                 "title": "Warehouses, around the clock",
@@ -114,9 +118,9 @@ class Command(BaseCommand):
                 "params": {"within": 4},
                 "severity": Severity.HIGH,
                 "team": "Warehouse",
-                "calendar": dallas,
-                "response": "Call the shift lead: is it waved? If stock is short, re-promise.",
-                "consequence": "Misses today's carrier cut-off and the promised date.",
+                "calendar": calendar,
+                "response": "Call the shift lead: is it in a wave? If stock is short, re-promise.",
+                "consequence": "Misses today's carrier cutoff and the promise date.",
             },
         )
         SlaRule.objects.get_or_create(
@@ -127,27 +131,31 @@ class Command(BaseCommand):
                 "params": {"within": 24},
                 "severity": Severity.MEDIUM,
                 "team": "Carrier desk",
-                "calendar": dallas,
-                "response": "Ask the carrier to trace the parcel; check the dock for leftovers.",
-                "consequence": "A parcel that never left, or a claim the carrier will refuse.",
+                "calendar": calendar,
+                "response": "Ask the carrier to trace the package, and check the dock for it.",
+                "consequence": "The package may not have left, or the carrier may reject a claim.",
             },
         )
 
-    def _sources(self) -> dict[str, Any]:
-        port = _free_port(_known_port())
+    def _create_sources(self) -> dict[str, Any]:
+        port = _free_port(_previous_port())
         result: dict[str, Any] = {"url": settings.PUBLIC_URL, "erp_port": port, "sources": {}}
-        for slug, (connector, title, role, config, every) in SOURCES.items():
-            wanted = {**config, "role": role}
+        for slug, (connector, title, role, config, expected_interval) in SOURCES.items():
+            config_with_role = {**config, "role": role}
             if slug == "erp":
-                wanted["base_url"] = f"http://127.0.0.1:{port}/api/v2.0/companies(demo)"
+                config_with_role["base_url"] = f"http://127.0.0.1:{port}/api/v2.0/companies(demo)"
             source = Source.objects.filter(slug=slug).first()
             if source is None:
-                source = add(
-                    slug, connector=connector, config=wanted, title=title, now=database_now()
+                source = add_source(
+                    slug,
+                    connector=connector,
+                    config=config_with_role,
+                    title=title,
+                    now=database_now(),
                 ).source
             Source.objects.filter(pk=source.pk).update(
-                config=wanted,
-                expect_every=every,
+                config=config_with_role,
+                expect_every=expected_interval,
                 poll_every=timedelta(seconds=5),
                 changed_at=Now(),
                 owner="Integration",
@@ -157,13 +165,13 @@ class Command(BaseCommand):
         return result
 
 
-def _known_port() -> int:
+def _previous_port() -> int:
     path = Path(settings.DATA_DIR) / "run" / "demo.json"
     return int(json.loads(path.read_text())["erp_port"]) if path.is_file() else 8123
 
 
 def _free_port(wanted: int) -> int:
-    """The wanted port of this machine if it is free, else any other; never the web's own."""
+    """The wanted port if it is free, or else any free port, but not the web server's port."""
     taken = urlsplit(settings.PUBLIC_URL).port
     for port in (wanted, 0):
         if port and port == taken:
@@ -175,4 +183,4 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise CommandError("No free port for the simulated ERP.")
+    raise CommandError("No port is free for the simulated ERP.")

@@ -1,4 +1,4 @@
-"""manage.py export: the event log as a file for other tools."""
+"""`manage.py export`: write the event log of orders to a file for other tools."""
 
 import os
 from argparse import ArgumentParser
@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.clock import database_now
-from visibility.export.formats import Format, export
-from visibility.export.redaction import EVERYTHING
-from visibility.export.snapshot import Busy, Selection
+from visibility.export.formats import Format, export_orders
+from visibility.export.redaction import NO_REDACTION
+from visibility.export.snapshot import OrderSelection, TooManyExports
 from visibility.screens.orders import search
-from visibility.screens.orders.order_list import Filters
+from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
 
 FORMATS = {
@@ -24,7 +24,7 @@ FORMATS = {
 
 
 class Command(BaseCommand):
-    """OCEL 2.0 (JSON, SQLite) or EPCIS 2.0 of all orders, or of those that match."""
+    """Export OCEL 2.0 (JSON, SQLite) or EPCIS 2.0 (JSON) of all or selected orders."""
 
     help = "Write the event log of orders to a file."
 
@@ -36,62 +36,66 @@ class Command(BaseCommand):
         parser.add_argument("--status", action="append", default=[], choices=list(Status))
         for name in ("channel", "warehouse", "customer"):
             parser.add_argument(f"--{name}", default="")
-        parser.add_argument("--since", default="", metavar="T", help="latest event then or later")
-        parser.add_argument("--until", default="", metavar="T", help="latest event before")
+        parser.add_argument(
+            "--since", default="", metavar="T", help="orders whose latest event is at or after T"
+        )
+        parser.add_argument(
+            "--until", default="", metavar="T", help="orders whose latest event is before T"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         format = FORMATS.get((options["standard"], options["format"]))
         if format is None:
-            raise CommandError("EPCIS is JSON.")
+            raise CommandError("EPCIS is exported as JSON only.")
         target = Path(options["file"])
-        # Beside the target, so that an export that fails leaves the last one as it was.
-        part = target.with_name(f".{target.name}.part")
-        part.unlink(missing_ok=True)
+        # Write to a temporary file first, so that a failed export leaves the previous file intact.
+        temporary = target.with_name(f".{target.name}.part")
+        temporary.unlink(missing_ok=True)
         try:
-            count = export(
+            count = export_orders(
                 _selection(options),
                 format=format,
-                path=part,
-                sight=EVERYTHING,
+                path=temporary,
+                redaction=NO_REDACTION,
                 now=database_now(),
-                most=None,
+                max_orders=None,
             )
-            os.replace(part, target)
-        except (OSError, Busy) as error:
+            os.replace(temporary, target)
+        except (OSError, TooManyExports) as error:
             raise CommandError(f"{target}: {error}") from error
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         self.stdout.write(f"{count} orders in {target}")
 
 
-def _selection(options: dict[str, Any]) -> Selection:
-    filters = Filters(
+def _selection(options: dict[str, Any]) -> OrderSelection:
+    filters = OrderFilters(
         statuses=tuple(options["status"]),
         channel=options["channel"],
         warehouse=options["warehouse"],
         customer=options["customer"],
     )
-    ids = [hit.order_id for number in options["order"] for hit in _found(number)]
-    return Selection(
+    ids = [hit.order_id for number in options["order"] for hit in _orders_by_number(number)]
+    return OrderSelection(
         filters=filters,
         order_ids=tuple(ids) if options["order"] else None,
-        since=_moment("since", options["since"]),
-        until=_moment("until", options["until"]),
+        since=_parse_timestamp("since", options["since"]),
+        until=_parse_timestamp("until", options["until"]),
     )
 
 
-def _found(number: str) -> list[search.Hit]:
-    hits = search.exact(number)
+def _orders_by_number(number: str) -> list[search.SearchHit]:
+    hits = search.find_orders_by_exact_number(number)
     if not hits:
-        raise CommandError(f"No order goes by {number!r}.")
+        raise CommandError(f"No order found for {number!r}.")
     return hits
 
 
-def _moment(name: str, text: str) -> datetime | None:
+def _parse_timestamp(name: str, text: str) -> datetime | None:
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError as error:
         raise CommandError(f"--{name}: {error}") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)

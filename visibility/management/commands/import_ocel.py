@@ -1,4 +1,4 @@
-"""manage.py import_ocel: an event log of another tool, kept as messages of a source."""
+"""`manage.py import_ocel`: store an OCEL 2.0 event log as messages of a source."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from visibility.ingest.ocel_import import BadLog, take
+from visibility.ingest.ocel_import import InvalidOcelLog, import_log
 from visibility.models import Source
 from visibility.pipeline import stages
 
 
 class Command(BaseCommand):
-    """OCEL 2.0, JSON or SQLite. The same log again changes nothing."""
+    """Import OCEL 2.0 as JSON or SQLite. Importing the same log twice changes nothing."""
 
-    help = "Keep an OCEL 2.0 log as messages of a source and read them."
+    help = "Store an OCEL 2.0 log as messages of a source and process them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE")
@@ -24,12 +24,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         source = Source.objects.filter(slug=options["source"]).first()
         if source is None or source.connector != "ocel":
-            raise CommandError(f"{options['source']!r} is no source of the connector ocel.")
+            raise CommandError(f"{options['source']!r} is not a source with the connector ocel.")
         try:
             with transaction.atomic():
-                kept = take(Path(options["file"]), source)
-        except BadLog as error:
+                results = import_log(Path(options["file"]), source)
+        except InvalidOcelLog as error:
             raise CommandError(str(error)) from error
         stages.advance()
-        new = sum(one.new for one in kept)
-        self.stdout.write(f"{new} messages new, {len(kept) - new} known already")
+        new = sum(result.is_new for result in results)
+        self.stdout.write(f"{new} new messages, {len(results) - new} already stored")

@@ -1,4 +1,4 @@
-"""manage.py master: take a table in from a file, or write it out."""
+"""`manage.py master`: import or export a table of master data."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -9,93 +9,95 @@ from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.clock import database_now
 from visibility.master_data import export, imports
-from visibility.master_data.export import TooMany
-from visibility.master_data.files import FORMATS
+from visibility.master_data.export import TooManyRows
+from visibility.master_data.files import FILE_FORMATS
 from visibility.master_data.tables import TABLES
-from visibility.master_data.xlsx import BadFile
+from visibility.master_data.xlsx import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.pipeline.stages import tend_master
+from visibility.pipeline.stages import run_imports
 
-SHOWN = 20
-PIECE = 1_048_576
+MAX_ROWS_SHOWN = 20
+CHUNK_BYTES = 1_048_576
 
 
 class Command(BaseCommand):
-    """Master data from the command line."""
+    """Import or export master data. An import that takes long continues in the worker."""
 
-    help = "Import or export a table of master data (CSV or XLSX, by the file's name)."
+    help = "Import or export a table of master data (CSV or XLSX, by file extension)."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        for act in ("import", "export"):
-            one = acts.add_parser(act, help=f"{act} a table")
-            one.add_argument("table", choices=sorted(TABLES))
-            one.add_argument("file", type=Path)
-            if act == "import":
-                one.add_argument(
-                    "--dry-run", action="store_true", help="only tell what would happen"
+        subcommands = parser.add_subparsers(dest="action", required=True)
+        for name in ("import", "export"):
+            subparser = subcommands.add_parser(name, help=f"{name} a table")
+            subparser.add_argument("table", choices=sorted(TABLES))
+            subparser.add_argument("file", type=Path)
+            if name == "import":
+                subparser.add_argument(
+                    "--dry-run", action="store_true", help="validate the file without saving"
                 )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
-        form = path.suffix.lower().lstrip(".")
-        if form not in FORMATS:
-            raise CommandError(f"{path.name}: a file ends in .csv or .xlsx")
+        format = path.suffix.lower().lstrip(".")
+        if format not in FILE_FORMATS:
+            raise CommandError(f"{path.name}: the file name must end in .csv or .xlsx")
         try:
-            if options["act"] == "export":
-                self._export(options["table"], path, form)
+            if options["action"] == "export":
+                self._export(options["table"], path, format)
             else:
-                self._import(options["table"], path, form, apply=not options["dry_run"])
+                self._import(options["table"], path, format, apply=not options["dry_run"])
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
-        except (BadFile, TooMany) as error:
+        except (InvalidFile, TooManyRows) as error:
             raise CommandError(str(error)) from error
 
-    def _export(self, code: str, path: Path, form: str) -> None:
+    def _export(self, code: str, path: Path, format: str) -> None:
         table = TABLES[code]
         with path.open("wb") as file:
-            if form == "csv":
-                file.writelines(export.csv_lines(table))
+            if format == "csv":
+                file.writelines(export.csv_chunks(table))
             else:
-                with export.xlsx_file(table) as book:
-                    file.write(book.read())
+                with export.xlsx_file(table) as workbook:
+                    file.write(workbook.read())
 
-    def _import(self, code: str, path: Path, form: str, *, apply: bool) -> None:
-        found = imports.keep(
+    def _import(self, code: str, path: Path, format: str, *, apply: bool) -> None:
+        master_import = imports.store_file(
             TABLES[code],
-            _pieces(path),
+            _chunks(path),
             name=path.name,
-            format=form,
-            apply=apply,
-            who=None,
+            format=format,
+            auto_apply=apply,
+            user=None,
             now=database_now(),
         )
-        tend_master(imports.Pace())
-        found.refresh_from_db()
+        run_imports(imports.Throttle())
+        master_import.refresh_from_db()
         self.stdout.write(
-            f"added {found.added}  changed {found.changed}  "
-            f"unchanged {found.unchanged}  invalid {found.invalid}"
+            f"added {master_import.added}  changed {master_import.changed}  "
+            f"unchanged {master_import.unchanged}  invalid {master_import.invalid}"
         )
-        if found.state in {ImportState.WAITING, ImportState.READING, ImportState.WRITING}:
-            self.stdout.write(f"import {found.pk} goes on in the worker")
+        if master_import.state in {ImportState.WAITING, ImportState.READING, ImportState.WRITING}:
+            self.stdout.write(f"import {master_import.pk} continues in the worker")
             return
-        self._refused(found)
-        if found.state == ImportState.JUDGED:
-            imports.discard(found.pk)
-            self.stdout.write("nothing was written (dry run)")
+        self._raise_if_rejected(master_import)
+        if master_import.state == ImportState.VALIDATED:
+            imports.discard_import(master_import.pk)
+            self.stdout.write("nothing was saved (dry run)")
 
-    def _refused(self, found: MasterImport) -> None:
-        if found.state != ImportState.REFUSED:
+    def _raise_if_rejected(self, master_import: MasterImport) -> None:
+        if master_import.state != ImportState.REJECTED:
             return
-        bad = ImportRow.objects.filter(of=found, verdict="invalid").order_by("number")
-        for row in bad[:SHOWN]:
+        invalid_rows = ImportRow.objects.filter(
+            master_import=master_import, verdict="invalid"
+        ).order_by("number")
+        for row in invalid_rows[:MAX_ROWS_SHOWN]:
             self.stderr.write(f"row {row.number}: {row.reason}")
-        imports.discard(found.pk)
-        raise CommandError(found.detail or "Nothing was written: some rows can't be taken.")
+        imports.discard_import(master_import.pk)
+        raise CommandError(master_import.detail or "Nothing was saved: some rows are invalid.")
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

@@ -1,37 +1,40 @@
-"""manage.py rebuild: who is who and every order, again from the kept rows; changes nothing."""
+"""`manage.py rebuild`: derive identities and orders again from the stored events.
+
+Derived rows never change by it, unless a bug left them wrong.
+"""
 
 import json
-import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
+from structlog.stdlib import get_logger
 
 from visibility.identity import component, merge, resolve
 from visibility.kpi import aggregate
 from visibility.models import BusinessObject
-from visibility.pipeline.stages import fold_orders
+from visibility.pipeline.refold import fold_orders
 from visibility.storage import refold_queue
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 CHUNK = 200
-TRIES = 4
+MAX_ATTEMPTS = 4
 
 
 class Command(BaseCommand):
-    """Runs beside live intake, order by order under their locks; safe to kill and to run twice."""
+    """Rebuild in small locked batches. Safe during live intake, to kill, and to run twice."""
 
-    help = "Weigh again who is who and fold every order, from the kept events and acts."
+    help = "Resolve identities and fold all orders again, from stored events and decisions."
 
     def handle(self, *args: Any, **options: Any) -> None:
         objects = BusinessObject.objects.filter(merged_into__isnull=True)
         for ids in _chunks(list(objects.order_by("pk").values_list("pk", flat=True))):
-            _weigh(ids)
+            _resolve(ids)
         orders = objects.filter(kind="order").order_by("pk")
         done, ids = 0, list(orders.values_list("pk", flat=True))
         for chunk in _chunks(ids):
             with transaction.atomic():
-                locked = refold_queue.lock(chunk)
+                locked = refold_queue.lock_orders(chunk)
                 fold_orders(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
@@ -44,20 +47,23 @@ def _chunks(ids: list[int]) -> list[list[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _weigh(ids: list[int]) -> None:
-    """Some objects; what hangs together with too many others stays as it is, and is told."""
-    for _ in range(TRIES):
+def _resolve(ids: list[int]) -> None:
+    """Resolve the identities of some objects.
+
+    An object that is connected to too many others stays unchanged and is logged.
+    """
+    for _ in range(MAX_ATTEMPTS):
         try:
             with transaction.atomic():
-                resolve.resolve(ids)
-        except component.Moved:
+                resolve.resolve_identities(ids)
+        except component.ConcurrentChange:
             continue
-        except merge.JoinTooLarge as error:
+        except merge.MergeTooLarge as error:
             if len(ids) == 1:
-                log.warning("object=%s left as it is: %s", ids[0], error)
+                log.warning("object_not_rebuilt", object=ids[0], error=str(error))
                 return
             break
         else:
             return
-    for one in ids if len(ids) > 1 else ():
-        _weigh([one])
+    for object_id in ids if len(ids) > 1 else ():
+        _resolve([object_id])

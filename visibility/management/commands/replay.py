@@ -1,4 +1,4 @@
-"""manage.py replay: set parked messages waiting again."""
+"""`manage.py replay`: queue parked messages for reprocessing."""
 
 import json
 from argparse import ArgumentParser
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.clock import database_now
-from visibility.ingest.parse import replay
+from visibility.ingest.parse import requeue_parked_messages
 from visibility.models import InboundMessage, MessageState
 from visibility.pipeline.stages import nudge
 
@@ -15,9 +15,9 @@ CHUNK = 1000
 
 
 class Command(BaseCommand):
-    """Safe to run twice: what has been applied stays applied."""
+    """Queue parked messages. Safe to run twice: only parked messages are selected."""
 
-    help = "Replay parked messages, by reason, by source or by number."
+    help = "Queue parked messages for reprocessing, selected by reason, source or ID."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reason", default="")
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (options["reason"] or options["source"] or options["id"]):
-            raise CommandError("Say which: --reason, --source or --id.")
+            raise CommandError("Select messages with --reason, --source or --id.")
         parked = InboundMessage.objects.filter(state=MessageState.PARKED)
         if options["reason"]:
             parked = parked.filter(reason=options["reason"])
@@ -37,6 +37,8 @@ class Command(BaseCommand):
         ids = list(parked.order_by("pk").values_list("pk", flat=True))
         count = 0
         for start in range(0, len(ids), CHUNK):
-            count += replay(ids[start : start + CHUNK], by=None, now=database_now())
-        nudge("advance")
+            count += requeue_parked_messages(
+                ids[start : start + CHUNK], by=None, now=database_now()
+            )
+        nudge("process")
         self.stdout.write(json.dumps({"replayed": count}))

@@ -1,4 +1,4 @@
-"""manage.py shots: the documents' pictures, taken of the running demonstration."""
+"""`manage.py screenshots`: take the documentation's screenshots of the running demo."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -11,84 +11,95 @@ from django.db.models import Count
 
 from visibility.launcher import browser
 from visibility.launcher.instance import CHECKOUT
-from visibility.models import EventObject, Order
+from visibility.models import EventObjectLink, Order
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FOLDER = CHECKOUT / "docs" / "pictures"
-SIZE = (1440, 900)
-LIMIT = 300_000
-# Such an order has many to tell of it, and is not over yet.
-PARTLY = ("partially_shipped", "partially_delivered")
-DRAWN = "[...document.querySelectorAll('[data-chart]')].every(c => c.querySelector('.main-svg'))"
+VIEWPORT = (1440, 900)
+MAX_BYTES = 300_000
+# Such an order has many events and is still open.
+PARTIAL_STATUSES = ("partially_shipped", "partially_delivered")
+CHARTS_ARE_DRAWN = (
+    "[...document.querySelectorAll('[data-chart]')].every(c => c.querySelector('.main-svg'))"
+)
 
 
 class Command(BaseCommand):
-    """Signs in with one click; nothing is changed."""
+    """Sign in to the demo and save a screenshot of each page. Changes nothing in the demo."""
 
-    help = "Take the pictures of the documents from the running demonstration (needs Chromium)."
+    help = "Take the documentation's screenshots of the running demo (needs Chromium)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path = _browser()
+        path = _browser_path()
         pages = {
-            "timeline": f"/orders/{_order()}",
+            "timeline": f"/orders/{_order_id()}",
             "board": "/boards/operations",
             "alerts": "/alerts",
             "numbers": "/numbers",
         }
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for name, size in _take(path, pages).items():
+        for name, size in _take_screenshots(path, pages).items():
             self.stdout.write(f"{name}.png {size // 1000} kB")
-            if size > LIMIT:
-                raise CommandError(f"{name}.png has {size} bytes; {LIMIT} are the most.")
+            if size > MAX_BYTES:
+                raise CommandError(
+                    f"{name}.png has {size} bytes, more than the limit of {MAX_BYTES}."
+                )
 
 
-def _browser() -> str:
+def _browser_path() -> str:
     if not settings.DEMO:
-        raise CommandError("Only of a demonstration: start one with `manage.py up --demo`.")
+        raise CommandError("Screenshots need a demo: start one with `manage.py up --demo`.")
     if find_spec("playwright") is None:
         raise CommandError(
-            "Playwright is missing: it comes with requirements-dev.lock, which `manage.py shots` "
-            "installs into .venv unless another virtual environment is active."
+            "Playwright is not installed. It is part of requirements-dev.lock, which "
+            "`manage.py screenshots` installs into .venv unless another virtual environment is "
+            "active."
         )
-    path = browser.find()
+    path = browser.find_browser()
     if path is None:
-        raise CommandError(f"There is no browser on the PATH: {', '.join(browser.NAMES)}.")
+        raise CommandError(f"No browser found on the PATH ({', '.join(browser.BROWSER_NAMES)}).")
     return path
 
 
-def _order() -> int:
-    """The order under way of which most has been told."""
-    under_way = Order.objects.filter(status__in=PARTLY).values("pk")
-    told = EventObject.objects.filter(object_id__in=under_way).values("object_id")
-    found = told.annotate(many=Count("event_id")).order_by("-many", "object_id").first()
-    if found is None:
-        raise CommandError("No order is partly shipped yet: wait until the history is read.")
-    return int(found["object_id"])
+def _order_id() -> int:
+    """The partially shipped order with the most events."""
+    orders = Order.objects.filter(status__in=PARTIAL_STATUSES).values("pk")
+    links = EventObjectLink.objects.filter(object_id__in=orders).values("object_id")
+    busiest = links.annotate(many=Count("event_id")).order_by("-many", "object_id").first()
+    if busiest is None:
+        raise CommandError(
+            "No order is partially shipped yet. Wait until the demo history is loaded."
+        )
+    return int(busiest["object_id"])
 
 
-def _take(path: str, pages: Mapping[str, str]) -> dict[str, int]:
-    """Open each page and keep what is seen of it; the files' sizes."""
+def _take_screenshots(path: str, pages: Mapping[str, str]) -> dict[str, int]:
+    """Save a screenshot of each page; return the file sizes in bytes."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as player:
-        chromium = player.chromium.launch(executable_path=path, args=list(browser.FLAGS))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=list(browser.BROWSER_FLAGS)
+        )
         page = chromium.new_page(
             base_url=settings.PUBLIC_URL,
-            viewport={"width": SIZE[0], "height": SIZE[1]},
+            viewport={"width": VIEWPORT[0], "height": VIEWPORT[1]},
             color_scheme="light",
             reduced_motion="reduce",
         )
         page.goto("/signin")
         page.click("button[value=admin]")
         page.wait_for_selector("nav.rail")
-        sizes = {name: _shoot(page, url, FOLDER / f"{name}.png") for name, url in pages.items()}
+        sizes = {
+            name: _take_screenshot(page, url, FOLDER / f"{name}.png") for name, url in pages.items()
+        }
         chromium.close()
     return sizes
 
 
-def _shoot(page: "Page", url: str, path: Path) -> int:
+def _take_screenshot(page: "Page", url: str, path: Path) -> int:
     page.goto(url)
-    page.wait_for_function(DRAWN)
+    page.wait_for_function(CHARTS_ARE_DRAWN)
     return len(page.screenshot(path=path))

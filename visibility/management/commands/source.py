@@ -1,4 +1,4 @@
-"""manage.py source: add one, try a payload, rotate a secret, list them."""
+"""`manage.py source`: add and list sources, rotate a secret, test a payload."""
 
 import json
 from argparse import ArgumentParser
@@ -8,50 +8,56 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.catalog import systems
+from connectors.sdk.codec import event_to_dict
 from connectors.sdk.connector import Connector, Message
-from connectors.sdk.events import as_dict
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.validation import checked
+from connectors.sdk.validation import validate_event
 from visibility.db.clock import database_now
 from visibility.ingest.source_secrets import WeakSecret
-from visibility.ingest.source_setup import BadSource, add, rotate
+from visibility.ingest.source_setup import InvalidSource, add_source, rotate_secret
 from visibility.models import Source
 
 
 class Command(BaseCommand):
-    """Sources from the command line."""
+    """Manage sources from the command line. `try` works without a database."""
 
-    help = "Add a source, try what a payload would become, rotate a secret, list the sources."
+    help = "Add a source, test how a payload is parsed, rotate a secret, or list the sources."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        new = acts.add_parser("add", help="connect a system")
-        new.add_argument("slug")
-        new.add_argument("--connector", required=True)
-        new.add_argument("--secret", default="")
-        new.add_argument("--title", default="")
-        new.add_argument("--config", nargs="*", action="extend", default=[], metavar="KEY=VALUE")
-        attempt = acts.add_parser("try", help="what would a payload become? stores nothing")
-        attempt.add_argument("connector")
-        attempt.add_argument("files", nargs="+", metavar="FILE")
-        attempt.add_argument("--header", action="append", default=[], metavar="K=V")
-        attempt.add_argument(
+        subcommands = parser.add_subparsers(dest="action", required=True)
+        add_parser = subcommands.add_parser("add", help="add a source")
+        add_parser.add_argument("slug")
+        add_parser.add_argument("--connector", required=True)
+        add_parser.add_argument("--secret", default="")
+        add_parser.add_argument("--title", default="")
+        add_parser.add_argument(
             "--config", nargs="*", action="extend", default=[], metavar="KEY=VALUE"
         )
-        turn = acts.add_parser("rotate", help="a new secret; the old one counts for a day")
-        turn.add_argument("slug")
-        acts.add_parser("list", help="every source")
+        try_parser = subcommands.add_parser(
+            "try", help="show the events of a payload without storing them"
+        )
+        try_parser.add_argument("connector")
+        try_parser.add_argument("files", nargs="+", metavar="FILE")
+        try_parser.add_argument("--header", action="append", default=[], metavar="K=V")
+        try_parser.add_argument(
+            "--config", nargs="*", action="extend", default=[], metavar="KEY=VALUE"
+        )
+        rotate_parser = subcommands.add_parser(
+            "rotate", help="create a new secret; the old one stays valid for a day"
+        )
+        rotate_parser.add_argument("slug")
+        subcommands.add_parser("list", help="list all sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        act = {"add": self._add, "try": self._try, "rotate": self._rotate, "list": self._list}
-        act[options["act"]](options)
+        handlers = {"add": self._add, "try": self._try, "rotate": self._rotate, "list": self._list}
+        handlers[options["action"]](options)
 
     def _add(self, options: dict[str, Any]) -> None:
-        config = _pairs(options["config"])
+        config = _parse_pairs(options["config"])
         now = database_now()
         try:
-            made = add(
+            created = add_source(
                 options["slug"],
                 connector=options["connector"],
                 config=config,
@@ -59,43 +65,45 @@ class Command(BaseCommand):
                 title=options["title"],
                 now=now,
             )
-        except (BadSource, WeakSecret) as error:
+        except (InvalidSource, WeakSecret) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"hook    {made.hook}")
-        self.stdout.write(f"secret  {made.secret}")
-        self.stdout.write("        (shown this once)")
-        connector = made.source.system()
-        if made.source.next_poll_at:
+        self.stdout.write(f"hook    {created.webhook_url}")
+        self.stdout.write(f"secret  {created.secret}")
+        self.stdout.write("        (shown only once)")
+        connector = created.source.system()
+        if created.source.next_poll_at:
             self.stdout.write(f"polls   {config['base_url']}")
-        body = EXAMPLES.get(made.source.connector, b"{}")
-        headers = connector.sign(body, made.secret.encode(), now)
+        body = EXAMPLE_PAYLOADS.get(created.source.connector, b"{}")
+        headers = connector.sign(body, created.secret.encode(), now)
         fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
         text = body.decode().replace("'", "'\\''")
-        self.stdout.write("try     (signatures with a timestamp hold for five minutes)")
-        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {made.hook}")
+        self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
+        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {created.webhook_url}")
 
     def _try(self, options: dict[str, Any]) -> None:
         code = options["connector"]
         if code not in systems():
-            raise CommandError(f"There is no connector {code!r}: {', '.join(sorted(systems()))}.")
-        connector = systems()[code]({"source": code, **_pairs(options["config"])})
+            raise CommandError(
+                f"Unknown connector {code!r}. Choose one of: {', '.join(sorted(systems()))}."
+            )
+        connector = systems()[code]({"source": code, **_parse_pairs(options["config"])})
         for name in options["files"]:
             try:
                 body = Path(name).read_bytes()
             except OSError as error:
                 raise CommandError(f"{name}: {error.strerror}") from error
-            said = {k.lower(): v for k, v in _pairs(options["header"]).items()}
-            headers = {**connector.infer_headers(body), **said}
-            self._say(_tried(connector, Message(body, headers, _now())))
+            given_headers = {k.lower(): v for k, v in _parse_pairs(options["header"]).items()}
+            headers = {**connector.guess_headers(body), **given_headers}
+            self._print_json(_parse_message(connector, Message(body, headers, _now())))
 
-    def _say(self, result: dict[str, Any]) -> None:
+    def _print_json(self, result: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(result, ensure_ascii=False))
 
     def _rotate(self, options: dict[str, Any]) -> None:
         source = Source.objects.filter(slug=options["slug"]).first()
         if source is None:
-            raise CommandError(f"There is no source {options['slug']!r}.")
-        self.stdout.write(f"secret  {rotate(source, now=database_now())}")
+            raise CommandError(f"Unknown source {options['slug']!r}.")
+        self.stdout.write(f"secret  {rotate_secret(source, now=database_now())}")
 
     def _list(self, options: dict[str, Any]) -> None:
         for source in Source.objects.order_by("slug"):
@@ -103,25 +111,25 @@ class Command(BaseCommand):
             self.stdout.write(f"{source.slug}\t{source.connector}\t{source.role}\t{state}")
 
 
-def _tried(connector: Connector, message: Message) -> dict[str, Any]:
-    """What the pipeline would make of a message: its events, or why none."""
+def _parse_message(connector: Connector, message: Message) -> dict[str, Any]:
+    """Parse a message as the pipeline would: its events, or why it is ignored or parked."""
     try:
         parsed = connector.parse(message)
     except PayloadError as error:
         return {"parked": str(error)}
     if parsed.ignored:
         return {"ignored": parsed.ignored}
-    problems, events = list(parsed.problems), []
+    problems, events = list(parsed.errors), []
     for event in parsed.events:
         try:
-            events.append(as_dict(checked(event, message.received_at)))
+            events.append(event_to_dict(validate_event(event, message.received_at)))
         except PayloadError as error:
             problems.append(error)
     parked = {"parked": "; ".join(str(p) for p in problems)} if problems else {}
     return {**parked, **({"events": events} if events or not problems else {})}
 
 
-EXAMPLES = {
+EXAMPLE_PAYLOADS = {
     "shopify": b'{"id": 1001, "name": "#1001", "created_at": "2026-01-05T10:00:00Z", '
     b'"updated_at": "2026-01-05T10:00:00Z", "currency": "USD", "line_items": '
     b'[{"id": 1, "sku": "DEMO-1", "quantity": 2, "price": "9.90"}]}',
@@ -144,15 +152,15 @@ EXAMPLES = {
 }
 
 
-def _pairs(texts: list[str]) -> dict[str, str]:
+def _parse_pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         if "=" not in text:
-            raise CommandError(f"{text!r} is not of the form KEY=VALUE.")
+            raise CommandError(f"{text!r} does not have the form KEY=VALUE.")
     return dict(text.split("=", 1) for text in texts)
 
 
 def _now() -> Any:
-    """Trying a payload needs no database; the machine's clock does for a receive time."""
+    """The receive time by this machine's clock: `source try` must work without a database."""
     from datetime import UTC, datetime
 
     return datetime.now(UTC)  # noqa: TID251  # nothing is stored

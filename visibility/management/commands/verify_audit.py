@@ -1,4 +1,4 @@
-"""manage.py verify_audit: is the audit's chain whole?"""
+"""`manage.py verify_audit`: verify the hash chain of the audit log."""
 
 import json
 from typing import Any
@@ -9,14 +9,16 @@ from visibility.models import AuditEntry, audit
 
 
 class Command(BaseCommand):
-    """Exits non-zero if an entry was altered or is missing."""
+    """Print the number of entries and of breaks as JSON; fail if the chain is broken."""
 
-    help = "Verify the hash chain of the audit."
+    help = "Verify that no entry of the audit log was changed or deleted."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        broken = audit.broken()
+        broken = audit.broken_entries()
         self.stdout.write(
             json.dumps({"entries": AuditEntry.objects.count(), "broken": len(broken)})
         )
         if broken:
-            raise CommandError(f"altered or missing before entries {broken[:20]}")
+            raise CommandError(
+                f"An entry was changed or deleted before these entries: {broken[:20]}"
+            )

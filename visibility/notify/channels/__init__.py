@@ -1,1 +1,1 @@
-"""One file per alert channel."""
+"""Notification channels, one module each."""

@@ -1,81 +1,84 @@
-"""One alert in full: why it fired, what would close it, what was done and who was told."""
+"""Load one alert with its explanation, its history and its notifications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count
 
-from visibility.formatting import clock as words
-from visibility.formatting import span
+from visibility.formatting import format_duration, format_timestamp
 from visibility.models import (
-    STANDING,
+    ACTIVE_ALERT_STATES,
     Alert,
     AlertEntry,
     Event,
-    EventObject,
+    EventObjectLink,
     FailedClock,
     Notification,
     Order,
     SlaClock,
     Source,
 )
-from visibility.models.alerts import WORD
-from visibility.screens.alerts.inbox import OVER, visible
+from visibility.models.alerts import AlertKind
+from visibility.screens.alerts.inbox import CLOSED, visible_alerts
 
-HISTORY = 200
-SIMILAR = timedelta(days=90)
+MAX_HISTORY = 200
+SIMILAR_PERIOD = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """The clock as a bar: `due` and `rest` are shares (0..100) before and after the due time."""
+class ClockBar:
+    """The timer as a bar.
 
-    due: float
-    rest: float
-    started: str
-    due_words: str
-    end_words: str
+    `due_percent` and `overdue_percent`: the shares before and after the due time.
+    """
+
+    due_percent: float
+    overdue_percent: float
+    started_text: str
+    due_text: str
+    end_text: str
     end_label: str
-    over: str
+    overdue_text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Similar:
-    """How the same rule's other alerts of the last 90 days ended."""
+class SimilarAlerts:
+    """How the other alerts of the same rule in the last 90 days ended."""
 
     total: int
-    standing: int
+    active: int
     resolved: int
     withdrawn: int
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """Everything the page shows."""
+class AlertDetail:
+    """Everything the alert page shows."""
 
     alert: Alert
     order: Order | None
     clock: SlaClock | None
-    why: str
-    closes: str
-    picture: Picture
+    explanation: str
+    closing_condition: str
+    clock_bar: ClockBar
     history: Sequence[AlertEntry]
-    told: Sequence[Notification]
+    notifications: Sequence[Notification]
     last_events: Sequence[Event]
-    similar: Similar | None
+    similar: SimilarAlerts | None
 
     @property
-    def word(self) -> str:
-        """The word of a source that nobody has mapped, where the alert is about one."""
-        about = self.alert.obligation
-        return about.removeprefix(WORD) if self.alert.source_id and about.startswith(WORD) else ""
+    def unmapped_status(self) -> str:
+        """The status text of an "unmapped status" alert, else ""."""
+        unmapped = self.alert.kind == AlertKind.UNMAPPED_STATUS
+        return self.alert.subject_key if unmapped else ""
 
 
-def detail(alert_id: int, *, now: datetime, sources_only: bool) -> Detail | None:
-    """The alert, or None where it does not exist for these eyes; nine statements at most."""
+def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> AlertDetail | None:
+    """The alert, or None if the user may not see it. At most nine SQL statements."""
     alert = (
-        visible(sources_only=sources_only)
+        visible_alerts(sources_only=sources_only)
         .select_related("rule__calendar", "source", "owner", "acknowledged_by", "order__order")
         .filter(pk=alert_id)
         .first()
@@ -85,127 +88,141 @@ def detail(alert_id: int, *, now: datetime, sources_only: bool) -> Detail | None
     clock = None
     if alert.order_id and alert.rule_id:
         clock = SlaClock.objects.filter(
-            order=alert.order_id, rule=alert.rule_id, obligation=alert.obligation
+            order=alert.order_id, rule=alert.rule_id, subject_key=alert.subject_key
         ).first()
-    awaited = _awaited(clock)
-    failed = _failed(alert) if clock is None else ""
-    return Detail(
+    expected_from = _expected_source_titles(clock)
+    failed = _rule_failure(alert) if clock is None else ""
+    return AlertDetail(
         alert=alert,
         order=getattr(alert.order, "order", None),
         clock=clock,
-        why=failed or _why(alert, clock, awaited, now),
-        closes=_closes(alert, "" if failed else awaited),
-        picture=_picture(alert, clock, now),
-        history=list(alert.entries.select_related("who").order_by("-at", "-pk")[:HISTORY]),
-        told=list(
+        explanation=failed or _explain_opening(alert, clock, expected_from, now),
+        closing_condition=_closing_condition(alert, "" if failed else expected_from),
+        clock_bar=_clock_bar(alert, clock, now),
+        history=list(alert.entries.select_related("user").order_by("-at", "-pk")[:MAX_HISTORY]),
+        notifications=list(
             Notification.objects.filter(alert=alert)
             .select_related("subscription__user")
-            .order_by("-pk")[:HISTORY]
+            .order_by("-pk")[:MAX_HISTORY]
         ),
         last_events=_last_events(alert),
-        similar=_similar(alert, now),
+        similar=_count_similar_alerts(alert, now),
     )
 
 
-def _awaited(clock: SlaClock | None) -> str:
-    """Whose word would stop the clock."""
-    slugs = clock.waits_for.split() if clock else []
+def _format_time(moment: datetime) -> str:
+    return format_timestamp(moment, settings.TIME_ZONE)
+
+
+def _expected_source_titles(clock: SlaClock | None) -> str:
+    """The titles of the sources whose report would stop the timer."""
+    slugs = clock.expected_sources if clock else []
     titles = list(Source.objects.filter(slug__in=slugs).values_list("title", flat=True)[:5])
     return " or ".join(sorted(titles))
 
 
-def _failed(alert: Alert) -> str:
-    """Why nobody knows how it stands, where the rule cannot be worked out any more."""
-    found = FailedClock.objects.filter(order=alert.order_id, rule=alert.rule_id).first()
-    if found is None or alert.state not in STANDING:
+def _rule_failure(alert: Alert) -> str:
+    """The explanation for an alert whose rule cannot be evaluated any more, else ""."""
+    failure = FailedClock.objects.filter(order=alert.order_id, rule=alert.rule_id).first()
+    if failure is None or alert.state not in ACTIVE_ALERT_STATES:
         return ""
     return (
-        f"It was due {words(alert.due_at)}. How it stands now is not known, as the rule fails: "
-        f"{found.error} The alert stays as it is until that is corrected."
+        f"It was due {_format_time(alert.due_at)}. "
+        f"The current status is unknown because the rule fails: {failure.error} "
+        "The alert does not change until the rule is corrected."
     )
 
 
-def _why(alert: Alert, clock: SlaClock | None, awaited: str, now: datetime) -> str:
-    """The rule's sentence with this case's values."""
-    if alert.source and alert.obligation.startswith(WORD):
+def _explain_opening(
+    alert: Alert, clock: SlaClock | None, expected_from: str, now: datetime
+) -> str:
+    """Explain why the alert opened, with its times."""
+    if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
         return (
-            f"“{alert.obligation.removeprefix(WORD)}” is none of our words for what happens, first "
-            f"heard from {alert.source.title} {words(alert.started_at)}. What it says is kept and "
-            "stands on its orders' timelines, and counts for nothing until somebody maps it."
+            f"The status “{alert.subject_key}” is not mapped. {alert.source.title} first sent it "
+            f"{_format_time(alert.started_at)}. Its messages are stored and shown on the timelines "
+            "of their orders, but they do not change any order until the status is mapped."
         )
     if alert.source:
         return (
-            f"Nothing has come from {alert.source.title} since {words(alert.started_at)}. By its "
-            f"own rhythm it should have spoken by {words(alert.due_at)}."
+            f"No data has been received from {alert.source.title} since "
+            f"{_format_time(alert.started_at)}. "
+            f"The next message was expected by {_format_time(alert.due_at)}."
         )
-    opening = f"The clock started {words(alert.started_at)}"
+    opening = f"The timer started {_format_time(alert.started_at)}"
     if alert.rule:
-        opening += f" and counts the hours of “{alert.rule.calendar.title}”"
-    due = f"{f'word from {awaited}' if awaited else 'the next step'} was due {words(alert.due_at)}"
-    came = clock.stopped_at if clock else None
-    if came and came <= alert.due_at:
-        return f"{opening}; {due} and came in time, {words(came)}: it was only heard of late."
-    if came:
-        return f"{opening}; {due} and came {words(came)}, {span(came - alert.due_at)} late."
-    return f"{opening}; {due} and has not come: {span(now - alert.due_at)} over."
+        opening += f" and counts the working hours of “{alert.rule.calendar.title}”"
+    due = f"the next step was due {_format_time(alert.due_at)}"
+    if expected_from:
+        due += f" from {expected_from}"
+    stopped_at = clock.stopped_at if clock else None
+    if stopped_at and stopped_at <= alert.due_at:
+        happened = f"It happened on time, {_format_time(stopped_at)}, but was reported late."
+        return f"{opening}; {due}. {happened}"
+    if stopped_at:
+        late_by = format_duration(stopped_at - alert.due_at)
+        return f"{opening}; {due}. It happened {_format_time(stopped_at)}, {late_by} late."
+    return f"{opening}; {due}. It is {format_duration(now - alert.due_at)} overdue."
 
 
-def _closes(alert: Alert, awaited: str) -> str:
-    if alert.state not in STANDING:
+def _closing_condition(alert: Alert, expected_from: str) -> str:
+    if alert.state not in ACTIVE_ALERT_STATES:
         return ""
-    if alert.source and alert.obligation.startswith(WORD):
-        return "It closes by itself once the word is mapped, or set aside, on the Mappings page."
+    if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
+        return "Closes automatically when the status is mapped or ignored on the Mappings page."
     if alert.source:
-        return f"It closes by itself with the next message from {alert.source.title}."
+        return f"Closes automatically with the next message from {alert.source.title}."
     return (
-        f"It closes by itself when {awaited or 'the system concerned'} reports the step: as "
-        f"withdrawn if it happened by {words(alert.due_at)}, as resolved if it happened later."
+        f"Closes automatically when {expected_from or 'the responsible system'} reports the step "
+        f"(withdrawn if it happened by {_format_time(alert.due_at)}, resolved if later)."
     )
 
 
-def _picture(alert: Alert, clock: SlaClock | None, now: datetime) -> Picture:
+def _clock_bar(alert: Alert, clock: SlaClock | None, now: datetime) -> ClockBar:
     stopped = (clock.stopped_at if clock else None) or alert.resolved_at
     end = max(stopped or now, alert.started_at)
-    whole = max((max(end, alert.due_at) - alert.started_at).total_seconds(), 1.0)
-    due = round(100 * max((alert.due_at - alert.started_at).total_seconds(), 0) / whole, 2)
-    return Picture(
-        due=due,
-        rest=round(100 - due, 2) if end > alert.due_at else 0,
-        started=words(alert.started_at),
-        due_words=words(alert.due_at),
-        end_words=words(end),
+    total = max((max(end, alert.due_at) - alert.started_at).total_seconds(), 1.0)
+    due = round(100 * max((alert.due_at - alert.started_at).total_seconds(), 0) / total, 2)
+    return ClockBar(
+        due_percent=due,
+        overdue_percent=round(100 - due, 2) if end > alert.due_at else 0,
+        started_text=_format_time(alert.started_at),
+        due_text=_format_time(alert.due_at),
+        end_text=_format_time(end),
         end_label="Stopped" if stopped else "Now",
-        over=span(end - alert.due_at) if end > alert.due_at else "",
+        overdue_text=format_duration(end - alert.due_at) if end > alert.due_at else "",
     )
 
 
 def _last_events(alert: Alert) -> list[Event]:
-    """The last three things heard of the order itself."""
+    """The last three events that name the order itself."""
     if not alert.order_id:
         return []
-    links = EventObject.objects.filter(object=alert.order_id).order_by("-occurred_at", "-event_id")
-    some = list(links.values_list("event_id", "occurred_at")[:3])
-    if not some:
+    links = EventObjectLink.objects.filter(object=alert.order_id).order_by(
+        "-occurred_at", "-event_id"
+    )
+    latest = list(links.values_list("event_id", "occurred_at")[:3])
+    if not latest:
         return []
     return list(
         Event.objects.filter(
-            pk__in=[number for number, _ in some], occurred_at__in=[at for _, at in some]
+            pk__in=[number for number, _ in latest], occurred_at__in=[at for _, at in latest]
         )
         .select_related("source")
         .order_by("-occurred_at", "-pk")
     )
 
 
-def _similar(alert: Alert, now: datetime) -> Similar | None:
+def _count_similar_alerts(alert: Alert, now: datetime) -> SimilarAlerts | None:
     if alert.rule_id is None:
         return None
     states = dict(
-        Alert.objects.filter(rule=alert.rule_id, opened_at__gte=now - SIMILAR)
+        Alert.objects.filter(rule=alert.rule_id, opened_at__gte=now - SIMILAR_PERIOD)
         .exclude(pk=alert.pk)
         .values_list("state")
         .annotate(many=Count("pk"))
     )
-    standing = sum(many for state, many in states.items() if state not in OVER)
-    resolved, withdrawn = (states.get(state, 0) for state in OVER)
-    total = standing + resolved + withdrawn
-    return Similar(total, standing, resolved, withdrawn) if total else None
+    active = sum(many for state, many in states.items() if state not in CLOSED)
+    resolved, withdrawn = (states.get(state, 0) for state in CLOSED)
+    total = active + resolved + withdrawn
+    return SimilarAlerts(total, active, resolved, withdrawn) if total else None

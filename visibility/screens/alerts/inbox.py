@@ -1,4 +1,4 @@
-"""The alert inbox: its views, their counts, one page of rows, one alert in full."""
+"""Query the alert inbox: views, their counts, and pages of alerts with keyset cursors."""
 
 import base64
 import json
@@ -9,94 +9,95 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from visibility.formatting import midnight
-from visibility.models import STANDING, Alert, AlertState, Severity, SlaClock, SlaRule
+from visibility.formatting import start_of_day
+from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
 
-PAGE = 50
-RANK = {severity.value: rank for rank, severity in enumerate(reversed(list(Severity)))}
-IN_HAND = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
-OVER = (AlertState.RESOLVED, AlertState.WITHDRAWN)
+PAGE_SIZE = 50
+SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(reversed(list(Severity)))}
+NEEDS_ATTENTION = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
+CLOSED = (AlertState.RESOLVED, AlertState.WITHDRAWN)
 
 
-class View(StrEnum):
-    """The inbox's views; each alert that stands is in at least one of them."""
+class InboxView(StrEnum):
+    """The views of the inbox. Each active alert is in at least one of them."""
 
     MINE = "mine"
-    TEAM = "team"
+    UNASSIGNED = "team"
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
-    HELD = "held"
+    SUPPRESSED = "suppressed"
     RESOLVED = "resolved"
 
 
 VIEW_TITLES = {
-    View.MINE: "Mine",
-    View.TEAM: "Unowned",
-    View.OPEN: "All open",
-    View.ACKNOWLEDGED: "Acknowledged",
-    View.SNOOZED: "Snoozed",
-    View.HELD: "Held, feed silent",
-    View.RESOLVED: "Resolved today",
+    InboxView.MINE: "Mine",
+    InboxView.UNASSIGNED: "Unassigned",
+    InboxView.OPEN: "All open",
+    InboxView.ACKNOWLEDGED: "Acknowledged",
+    InboxView.SNOOZED: "Snoozed",
+    InboxView.SUPPRESSED: "On hold: no data from source",
+    InboxView.RESOLVED: "Resolved today",
 }
 
 
-class Sort(StrEnum):
-    """What stands on top."""
+class AlertSort(StrEnum):
+    """The order of the alerts in a view."""
 
-    WORST = "worst"
-    MONEY = "money"
+    SEVERITY = "worst"
+    VALUE = "money"
     NEWEST = "newest"
 
 
 SORT_TITLES = {
-    Sort.WORST: "Worst first",
-    Sort.MONEY: "Most money first",
-    Sort.NEWEST: "Newest first",
+    AlertSort.SEVERITY: "Most severe",
+    AlertSort.VALUE: "Highest value",
+    AlertSort.NEWEST: "Newest",
 }
-# The last key is the id: no two rows share a place. "-" means descending.
-KEYS = {
-    Sort.WORST: ("rank", "due_at", "id"),
-    Sort.MONEY: ("-worth", "due_at", "id"),
-    Sort.NEWEST: ("-opened_at", "-id"),
+# The last key is the id, so that no two rows have equal keys. "-" means descending.
+SORT_KEYS = {
+    AlertSort.SEVERITY: ("rank", "due_at", "id"),
+    AlertSort.VALUE: ("-worth", "due_at", "id"),
+    AlertSort.NEWEST: ("-opened_at", "-id"),
 }
-ROW = ("rule", "source", "owner", "acknowledged_by", "order__order")
-RESOLVED_KEYS = ("-resolved_at", "-id")
+RELATED_FIELDS = ("rule", "source", "owner", "acknowledged_by", "order__order")
+RESOLVED_SORT_KEYS = ("-resolved_at", "-id")
 
 
-class BadCursor(ValueError):
-    """The place in the list is not one this list gave out."""
+class InvalidCursor(ValueError):
+    """The cursor was not issued by this list."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which alerts: the view, the filters, and whose eyes look."""
+class InboxQuery:
+    """Which alerts to list: view, filters, sort order, and the id of the user."""
 
-    person: int
-    view: View = View.OPEN
+    user_id: int
+    view: InboxView = InboxView.OPEN
     severity: str = ""
     rule: str = ""
     team: str = ""
-    sort: Sort = Sort.WORST
-    # Integrators see the alerts of sources only; the others do not exist for them.
+    sort: AlertSort = AlertSort.SEVERITY
+    # Integrators see source alerts only. They get 404 for all others.
     sources_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page, and where the next begins ("" on the last)."""
+class AlertPage:
+    """One page of alerts. `next` is the cursor of the next page, "" on the last page."""
 
     alerts: Sequence[Alert]
     next: str
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """What an empty inbox says: the last breach, the clocks that run, the next one due."""
+class EmptyInboxSummary:
+    """What an empty inbox shows: the last breach, the running timers, and the next one due."""
 
     last_breach_at: datetime | None = None
     running: int = 0
@@ -105,78 +106,84 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the filters offer."""
+class FilterChoices:
+    """The options of the filters."""
 
     rules: Sequence[SlaRule] = field(default_factory=list)
     teams: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may own an alert, and how many they own now."""
+class Assignee:
+    """A user who can be assigned alerts. `load` is how many active alerts they have."""
 
     id: int
     name: str
     load: int
 
 
-def visible(*, sources_only: bool) -> QuerySet[Alert]:
-    """The alerts that exist for these eyes."""
+def visible_alerts(*, sources_only: bool) -> QuerySet[Alert]:
+    """The alerts that a user may see; `sources_only` for integrators."""
     alerts = Alert.objects.all()
     return alerts.filter(source__isnull=False) if sources_only else alerts
 
 
-def in_view(view: View, *, person: int, now: datetime) -> Q:
-    """What belongs to a view."""
+def view_condition(view: InboxView, *, user_id: int, now: datetime) -> Q:
+    """The condition of a view."""
     return {
-        View.MINE: Q(owner=person, state__in=IN_HAND),
-        View.TEAM: Q(owner=None, state=AlertState.OPEN),
-        View.OPEN: Q(state=AlertState.OPEN),
-        View.ACKNOWLEDGED: Q(state=AlertState.ACKNOWLEDGED),
-        View.SNOOZED: Q(state=AlertState.SNOOZED),
-        View.HELD: Q(state=AlertState.HELD),
-        View.RESOLVED: Q(state__in=OVER, resolved_at__gte=midnight(now)),
+        InboxView.MINE: Q(owner=user_id, state__in=NEEDS_ATTENTION),
+        InboxView.UNASSIGNED: Q(owner=None, state=AlertState.OPEN),
+        InboxView.OPEN: Q(state=AlertState.OPEN),
+        InboxView.ACKNOWLEDGED: Q(state=AlertState.ACKNOWLEDGED),
+        InboxView.SNOOZED: Q(state=AlertState.SNOOZED),
+        InboxView.SUPPRESSED: Q(state=AlertState.SUPPRESSED),
+        InboxView.RESOLVED: Q(
+            state__in=CLOSED, resolved_at__gte=start_of_day(now, settings.TIME_ZONE)
+        ),
     }[view]
 
 
-def filtered(wanted: Wanted) -> QuerySet[Alert]:
-    """The filters without the view."""
-    alerts = visible(sources_only=wanted.sources_only)
-    if wanted.severity:
-        alerts = alerts.filter(severity=wanted.severity)
-    if wanted.rule:
-        alerts = alerts.filter(rule__code=wanted.rule)
-    if wanted.team:
-        alerts = alerts.filter(team=wanted.team)
+def filtered_alerts(query: InboxQuery) -> QuerySet[Alert]:
+    """The alerts that match the filters, in any view."""
+    alerts = visible_alerts(sources_only=query.sources_only)
+    if query.severity:
+        alerts = alerts.filter(severity=query.severity)
+    if query.rule:
+        alerts = alerts.filter(rule__code=query.rule)
+    if query.team:
+        alerts = alerts.filter(team=query.team)
     return alerts
 
 
-def counts(wanted: Wanted, now: datetime) -> dict[View, int]:
-    """How many alerts each view holds under the same filters; two statements."""
-    alerts = filtered(wanted)
-    views = [view for view in View if view is not View.RESOLVED]
-    found = alerts.filter(state__in=STANDING).aggregate(
+def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxView, int]:
+    """The number of alerts in each view, with the same filters. Two SQL statements."""
+    alerts = filtered_alerts(query)
+    views = [view for view in InboxView if view is not InboxView.RESOLVED]
+    totals = alerts.filter(state__in=ACTIVE_ALERT_STATES).aggregate(
         **{
-            view.value: Count("pk", filter=in_view(view, person=wanted.person, now=now))
+            view.value: Count("pk", filter=view_condition(view, user_id=query.user_id, now=now))
             for view in views
         }
     )
-    resolved = alerts.filter(in_view(View.RESOLVED, person=wanted.person, now=now)).count()
-    return {view: found.get(view.value, resolved) for view in View}
+    resolved = alerts.filter(
+        view_condition(InboxView.RESOLVED, user_id=query.user_id, now=now)
+    ).count()
+    return {view: totals.get(view.value, resolved) for view in InboxView}
 
 
-def page(wanted: Wanted, *, now: datetime, after: str = "", limit: int = PAGE) -> Page:
-    """One page of the view, best first, with what a row shows; one statement. Raises BadCursor."""
-    keys = RESOLVED_KEYS if wanted.view is View.RESOLVED else KEYS[wanted.sort]
+def list_alerts(
+    query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
+) -> AlertPage:
+    """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
+    keys = RESOLVED_SORT_KEYS if query.view is InboxView.RESOLVED else SORT_KEYS[query.sort]
     alerts = (
-        filtered(wanted)
-        .filter(in_view(wanted.view, person=wanted.person, now=now))
-        .select_related(*ROW)
+        filtered_alerts(query)
+        .filter(view_condition(query.view, user_id=query.user_id, now=now))
+        .select_related(*RELATED_FIELDS)
         .annotate(
             rank=Case(
-                *(When(severity=name, then=Value(rank)) for name, rank in RANK.items()),
-                default=Value(len(RANK)),
+                *(When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items()),
+                default=Value(len(SEVERITY_RANK)),
                 output_field=IntegerField(),
             ),
             worth=Coalesce(F("money"), Value(Decimal(0))),
@@ -184,26 +191,28 @@ def page(wanted: Wanted, *, now: datetime, after: str = "", limit: int = PAGE) -
         .order_by(*keys)
     )
     if after:
-        alerts = alerts.filter(_beyond(keys, _read(after, keys)))
+        alerts = alerts.filter(_keyset_condition(keys, _decode_cursor(after, keys)))
     rows = list(alerts[: limit + 1])
     more = len(rows) > limit
-    return Page(rows[:limit], _place(rows[limit - 1], keys) if more else "")
+    return AlertPage(rows[:limit], _encode_cursor(rows[limit - 1], keys) if more else "")
 
 
-def rows(wanted: Wanted, ids: Sequence[int]) -> list[Alert]:
-    """These alerts, whatever view they are in now: what a page shows may have moved on."""
-    alerts = visible(sources_only=wanted.sources_only).select_related(*ROW)
+def alerts_by_id(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
+    """These alerts, whatever view they are in now: an open page shows alerts that have left it."""
+    alerts = visible_alerts(sources_only=query.sources_only).select_related(*RELATED_FIELDS)
     return list(alerts.filter(pk__in=ids).order_by("pk")[:100])
 
 
-def matching(wanted: Wanted, *, now: datetime, limit: int) -> list[int]:
-    """The ids of all that match, up to a limit, the longest overdue first."""
-    alerts = filtered(wanted).filter(in_view(wanted.view, person=wanted.person, now=now))
+def matching_ids(query: InboxQuery, *, now: datetime, limit: int) -> list[int]:
+    """The ids of the matching alerts, up to `limit`, the longest overdue first."""
+    alerts = filtered_alerts(query).filter(
+        view_condition(query.view, user_id=query.user_id, now=now)
+    )
     return list(alerts.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
 
 
-def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows that come after a place, keys compared one after the other."""
+def _keyset_condition(keys: Sequence[str], values: Sequence[Any]) -> Q:
+    """The condition for rows after these key values: keyset pagination."""
     beyond, same = Q(), Q()
     for key, value in zip(keys, values, strict=True):
         name, operator = key.removeprefix("-"), "lt" if key.startswith("-") else "gt"
@@ -212,46 +221,49 @@ def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
     return beyond
 
 
-def _place(alert: Alert, keys: Sequence[str]) -> str:
+def _encode_cursor(alert: Alert, keys: Sequence[str]) -> str:
     values = [getattr(alert, key.removeprefix("-")) for key in keys]
     texts = [v.isoformat() if isinstance(v, datetime) else str(v) for v in values]
     return base64.urlsafe_b64encode(json.dumps(texts).encode()).decode().rstrip("=")
 
 
-def _read(place: str, keys: Sequence[str]) -> list[Any]:
+def _decode_cursor(cursor: str, keys: Sequence[str]) -> list[Any]:
     try:
-        texts = json.loads(base64.urlsafe_b64decode(place + "=" * (-len(place) % 4)))
+        texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(texts, list) or len(texts) != len(keys):
-            raise BadCursor
-        return [_value(key.removeprefix("-"), text) for key, text in zip(keys, texts, strict=True)]
+            raise InvalidCursor
+        return [
+            _parse_sort_key_value(key.removeprefix("-"), text)
+            for key, text in zip(keys, texts, strict=True)
+        ]
     except (ValueError, TypeError, AttributeError, InvalidOperation) as error:
-        raise BadCursor(place) from error
+        raise InvalidCursor(cursor) from error
 
 
-def _value(name: str, text: str) -> Any:
+def _parse_sort_key_value(name: str, text: str) -> Any:
     if name.endswith("_at"):
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise BadCursor
+            raise InvalidCursor
         return moment
     if name == "worth":
         number = Decimal(text)
         if not number.is_finite() or abs(number.adjusted()) > 24:
-            raise BadCursor
+            raise InvalidCursor
         return number
-    whole = int(text)
-    if abs(whole) >= 2**63:
-        raise BadCursor
-    return whole
+    integer = int(text)
+    if abs(integer) >= 2**63:
+        raise InvalidCursor
+    return integer
 
 
-def quiet(now: datetime, *, sources_only: bool) -> Quiet:
-    """What to say while nothing is open; three statements."""
-    last = visible(sources_only=sources_only).order_by("-opened_at").first()
+def summarize_empty_inbox(now: datetime, *, sources_only: bool) -> EmptyInboxSummary:
+    """Summarize the timers while no alert is open. Three SQL statements."""
+    last = visible_alerts(sources_only=sources_only).order_by("-opened_at").first()
     running = SlaClock.objects.filter(state="running", stopped_at=None, due_at__gt=now)
     many = running.aggregate(many=Count("pk"), due=Min("due_at"))
     following = running.select_related("rule").order_by("due_at").first() if many["many"] else None
-    return Quiet(
+    return EmptyInboxSummary(
         last_breach_at=last.opened_at if last else None,
         running=many["many"],
         next_due_at=many["due"],
@@ -259,27 +271,27 @@ def quiet(now: datetime, *, sources_only: bool) -> Quiet:
     )
 
 
-def choices() -> Choices:
-    """The rules and teams there are; one statement."""
+def filter_choices() -> FilterChoices:
+    """All rules and their teams. One SQL statement."""
     rules = list(SlaRule.objects.order_by("title")[:200])
-    return Choices(rules, sorted({rule.team for rule in rules if rule.team}))
+    return FilterChoices(rules, sorted({rule.team for rule in rules if rule.team}))
 
 
-def people(roles: Sequence[str]) -> list[Person]:
-    """Whom an alert may be given to, with how many they have; two statements."""
-    found = (
+def assignable_users(roles: Sequence[str]) -> list[Assignee]:
+    """The users an alert can be assigned to, with their load. Two SQL statements."""
+    users = (
         User.objects.filter(Q(groups__name__in=roles) | Q(is_superuser=True), is_active=True)
         .distinct()
         .order_by("first_name", "username")[:200]
     )
     loads = dict(
-        Alert.objects.filter(owner__isnull=False, state__in=IN_HAND)
+        Alert.objects.filter(owner__isnull=False, state__in=NEEDS_ATTENTION)
         .values_list("owner")
         .annotate(many=Count("pk"))
     )
-    return [Person(user.pk, name(user), loads.get(user.pk, 0)) for user in found]
+    return [Assignee(user.pk, display_name(user), loads.get(user.pk, 0)) for user in users]
 
 
-def name(user: User) -> str:
-    """How a person is called on the screens."""
+def display_name(user: User) -> str:
+    """The display name of a user."""
     return user.get_full_name() or user.get_username()

@@ -1,1 +1,1 @@
-"""The matching workbench."""
+"""Queries of the section *Matching*: which records belong to which order."""

@@ -1,4 +1,4 @@
-"""Who may be who: orphans, orders that look like one, and what was joined or parted, by whom."""
+"""Queries of the section *Matching*: unmatched records, comparisons, previews and identifiers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,81 +7,74 @@ from datetime import datetime
 import orjson
 from django.db import connection
 
-from connectors.sdk.normalization import visible
+from connectors.sdk.normalization import escape_invisible
+from visibility.formatting import pluralize
 from visibility.models import (
-    STANDING,
+    ACTIVE_ALERT_STATES,
     Alert,
     BusinessObject,
     Identifier,
-    JoinAct,
-    Merge,
     Order,
 )
-from visibility.screens.orders.search import SCHEMES
-from visibility.storage.events import PREFERRED
+from visibility.screens.orders.search import SCHEME_LABELS
+from visibility.storage.events import SCHEME_PREFERENCE
 
-PAGE = 25
-DONE = 50
-# Counting further would tell nobody more.
-MOST_COUNTED = 1_000
-ORPHANS = """
-SELECT o.object_id, b.kind, b.created_at, said.events, said.first_at, said.sources
-FROM visibility_orphan o JOIN visibility_businessobject b ON b.id = o.object_id
+PAGE_SIZE = 25
+# Counts stop at this number.
+MAX_COUNTED = 1_000
+UNMATCHED_RECORDS = """
+SELECT o.object_id, b.kind, b.created_at, reported.events, reported.first_at, reported.sources
+FROM visibility_unmatchedobject o JOIN visibility_businessobject b ON b.id = o.object_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS events, min(link.occurred_at) AS first_at,
         array_agg(DISTINCT source.title) AS sources
-    FROM (SELECT event_id, occurred_at FROM visibility_eventobject
+    FROM (SELECT event_id, occurred_at FROM visibility_eventobjectlink
         WHERE object_id = o.object_id LIMIT 500) link
     JOIN visibility_event event ON event.id = link.event_id
-        AND event.occurred_at = link.occurred_at AND NOT event.withdrawn
+        AND event.occurred_at = link.occurred_at AND NOT event.superseded
     JOIN visibility_source source ON source.id = event.source_id
-) said
+) reported
 WHERE o.object_id > %s ORDER BY o.object_id LIMIT %s
 """
-COUNTED = "SELECT count(*) FROM (SELECT FROM visibility_orphan LIMIT %s) counted"
-# An order that goes by a number which the orphan mentions under whatever name.
-OWNERS = """
+COUNT_UNMATCHED = "SELECT count(*) FROM (SELECT FROM visibility_unmatchedobject LIMIT %s) counted"
+# Orders with a number that the unmatched record has, too, whatever its scheme.
+LIKELY_ORDERS = """
 SELECT DISTINCT ON (mine.object_id) mine.object_id, theirs.object_id, mine.scheme, theirs.scheme,
     mine.raw
 FROM visibility_identifier mine
 CROSS JOIN LATERAL (
     (SELECT object_id, scheme FROM visibility_identifier i
-        WHERE i.strong AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
+        WHERE i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
     UNION ALL
     (SELECT object_id, scheme FROM visibility_identifier i
-        WHERE NOT i.strong AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
+        WHERE NOT i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
 ) theirs
 WHERE mine.object_id = ANY(%s) AND mine.scheme <> 'source_id' AND length(mine.value) > 3
 ORDER BY mine.object_id, mine.scheme, theirs.object_id
 """
-ON_IT = """
+COUNT_EVENTS = """
 WITH RECURSIVE reach (root, id) AS (
     SELECT id, id FROM unnest(%s::bigint[]) AS wanted (id)
     UNION SELECT reach.root, r.child_id FROM reach
     JOIN visibility_objectrelation r ON r.parent_id = reach.id
 )
 SELECT count(DISTINCT link.event_id) FROM reach
-JOIN visibility_eventobject link ON link.object_id = reach.id
+JOIN visibility_eventobjectlink link ON link.object_id = reach.id
 """
-NAMING = """
+IDENTIFIER_MENTIONS = """
 SELECT (event.data->'objects'->(link.ref::int)->'identifiers')::text, source.title, event.type,
     event.occurred_at, event.message_id
-FROM visibility_eventobject link
+FROM visibility_eventobjectlink link
 JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = link.occurred_at
-    AND NOT event.withdrawn
+    AND NOT event.superseded
 JOIN visibility_source source ON source.id = event.source_id
 WHERE link.object_id = %s ORDER BY link.occurred_at LIMIT 500
-"""
-EVIDENCE = """
-SELECT event.id, event.type, event.occurred_at, event.message_id, source.title
-FROM visibility_event event JOIN visibility_source source ON source.id = event.source_id
-WHERE event.id = ANY(%s)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
-    """Something that belongs to no order we know; `since` is when we first heard of it."""
+class UnmatchedRecord:
+    """A shipment, package, invoice or return without an order; `since` is when we received it."""
 
     id: int
     kind: str
@@ -90,13 +83,13 @@ class Orphan:
     first_at: datetime | None
     sources: tuple[str, ...]
     names: tuple[str, ...]
-    owner: Order | None = None
-    why: str = ""
+    likely_order: Order | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """One side of a comparison."""
+class ComparedObject:
+    """One side of a comparison: an order or an unmatched record."""
 
     id: int
     kind: str
@@ -107,8 +100,8 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """What an act would do, in numbers."""
+class DecisionPreview:
+    """The effect of a decision: orders before and after, events and alerts affected."""
 
     before: int
     after: int
@@ -119,228 +112,177 @@ class Effect:
     @property
     def sentence(self) -> str:
         """`2 orders become 1: 14 events, 2 alerts.`"""
-        told = f"{_many(self.events, 'event')}, {_many(self.alerts, 'alert')}"
+        affected = f"{pluralize(self.events, 'event')}, {pluralize(self.alerts, 'alert')}"
         if self.before == self.after:
-            return f"{_many(self.after, 'order')} affected: {told}."
+            return f"{pluralize(self.after, 'order')} affected: {affected}."
         verb = "becomes" if self.before == 1 else "become"
-        return f"{_many(self.before, 'order')} {verb} {self.after}: {told}."
+        return f"{pluralize(self.before, 'order')} {verb} {self.after}: {affected}."
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """Two that were found to be one by an event, and the event."""
-
-    order: Order
-    gone: int
-    at: datetime
-    number: str
-    event: str
-    source: str
-    occurred_at: datetime | None
-    message_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """One number of an order: how often it is named, by whom, and what else is named with it."""
+class IdentifierUsage:
+    """One identifier of an order, with the number of events and the sources that report it."""
 
     scheme: str
     issuer: str
     value: str
-    words: str
-    written: str
+    label: str
+    spelling: str
     events: int
     sources: tuple[str, ...] = field(default=())
 
     @property
     def code(self) -> str:
-        """As a form sends it."""
+        """The value of the form field."""
         return "|".join((self.scheme, self.issuer, self.value))
 
 
-def orphans(*, after: int = 0, limit: int = PAGE) -> list[Orphan]:
-    """The oldest first, each with the order it probably belongs to; four statements."""
+def unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
+    """Unmatched records, oldest first, each with its likely order; runs four statements."""
     with connection.cursor() as cursor:
-        cursor.execute(ORPHANS, [after, limit])
+        cursor.execute(UNMATCHED_RECORDS, [after, limit])
         rows = cursor.fetchall()
         ids = [row[0] for row in rows]
-        cursor.execute(OWNERS, [ids])
-        owners = {row[0]: row[1:] for row in cursor.fetchall()}
-    names, orders = names_of(ids), Order.objects.in_bulk({row[0] for row in owners.values()})
-    found = []
+        cursor.execute(LIKELY_ORDERS, [ids])
+        likely_orders = {row[0]: row[1:] for row in cursor.fetchall()}
+    names, orders = (
+        names_by_object(ids),
+        Order.objects.in_bulk({row[0] for row in likely_orders.values()}),
+    )
+    records = []
     for object_id, kind, since, events, first_at, sources in rows:
-        owner, mine, theirs, raw = owners.get(object_id, (0, "", "", ""))
-        found.append(
-            Orphan(
+        order_id, own_scheme, order_scheme, raw = likely_orders.get(object_id, (0, "", "", ""))
+        records.append(
+            UnmatchedRecord(
                 id=object_id,
                 kind=kind,
                 since=since,
                 events=events,
                 first_at=first_at,
                 sources=tuple(sources or ()),
-                names=_spoken(names[object_id]),
-                owner=orders.get(owner),
-                why=f"its {SCHEMES[mine]} {visible(raw)} is the order's {SCHEMES[theirs]}"
-                if owner in orders
-                else "",
+                names=_readable_names(names[object_id]),
+                likely_order=orders.get(order_id),
+                reason=_match_reason(own_scheme, order_scheme, raw) if order_id in orders else "",
             )
         )
-    return found
+    return records
 
 
-def _spoken(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
-    """A system's own id says nothing to people, unless it is all there is."""
-    others = [name for name in names if name[0] != SCHEMES["source_id"]]
-    return tuple(f"{words} {written}" for words, _, written in others or names)
+def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
+    """`invoice SO-1 is the sales order of this order`."""
+    label, order_label = SCHEME_LABELS[scheme], SCHEME_LABELS[order_scheme]
+    return f"{label} {escape_invisible(number)} is the {order_label} of this order"
 
 
-def orphan_count() -> int:
-    """How many there are; 1,000 stands for more."""
+def _readable_names(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """The identifiers as text; internal IDs of systems only if there are no others."""
+    others = [name for name in names if name[0] != SCHEME_LABELS["source_id"]]
+    return tuple(f"{label} {number}" for label, _, number in others or names)
+
+
+def count_unmatched() -> int:
+    """The number of unmatched records, at most 1,000."""
     with connection.cursor() as cursor:
-        cursor.execute(COUNTED, [MOST_COUNTED])
+        cursor.execute(COUNT_UNMATCHED, [MAX_COUNTED])
         return int(cursor.fetchone()[0])
 
 
-def names_of(object_ids: Collection[int]) -> dict[int, tuple[tuple[str, str, str], ...]]:
-    """Each object's own numbers: what kind, whose, and as written; the one people say first."""
-    rank = {scheme.value: place for scheme, place in PREFERRED.items()}
-    rows = Identifier.objects.filter(object_id__in=object_ids, refused=False)
+def names_by_object(object_ids: Collection[int]) -> dict[int, tuple[tuple[str, str, str], ...]]:
+    """(scheme label, issuer, number) of each identifier by object, the best known first."""
+    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
+    rows = Identifier.objects.filter(object_id__in=object_ids, rejected=False)
     ordered = sorted(
-        rows.values_list("object_id", "scheme", "issuer", "value", "raw")[:MOST_COUNTED],
+        rows.values_list("object_id", "scheme", "issuer", "value", "raw")[:MAX_COUNTED],
         key=lambda row: (rank.get(row[1], len(rank)), row[1:]),
     )
-    found: dict[int, list[tuple[str, str, str]]] = {object_id: [] for object_id in object_ids}
+    by_object: dict[int, list[tuple[str, str, str]]] = {object_id: [] for object_id in object_ids}
     for object_id, scheme, issuer, _, raw in ordered:
-        found[object_id].append((SCHEMES.get(scheme, scheme), issuer.rstrip("?"), visible(raw)))
-    return {object_id: tuple(names) for object_id, names in found.items()}
+        by_object[object_id].append(
+            (SCHEME_LABELS.get(scheme, scheme), issuer.rstrip("?"), escape_invisible(raw))
+        )
+    return {object_id: tuple(names) for object_id, names in by_object.items()}
 
 
-def things(object_ids: Sequence[int]) -> list[Thing]:
-    """Both sides of a comparison, in this order; those that do not exist are left out."""
+def compared_objects(object_ids: Sequence[int]) -> list[ComparedObject]:
+    """The sides of a comparison in the given order; IDs that do not exist are skipped."""
     objects = BusinessObject.objects.in_bulk(object_ids)
-    orders, names = Order.objects.in_bulk(object_ids), names_of(object_ids)
+    orders, names = Order.objects.in_bulk(object_ids), names_by_object(object_ids)
     return [
-        Thing(
+        ComparedObject(
             id=object_id,
             kind=objects[object_id].kind,
             order=orders.get(object_id),
             names=names[object_id],
-            events=events_on([object_id]),
-            alerts=alerts_on([object_id]),
+            events=count_events([object_id]),
+            alerts=count_alerts([object_id]),
         )
         for object_id in object_ids
         if object_id in objects
     ]
 
 
-def events_on(object_ids: Collection[int]) -> int:
-    """How many events speak of these, and of what belongs to them."""
+def count_events(object_ids: Collection[int]) -> int:
+    """The number of events about these objects and everything below them."""
     with connection.cursor() as cursor:
-        cursor.execute(ON_IT, [sorted(object_ids)])
+        cursor.execute(COUNT_EVENTS, [sorted(object_ids)])
         return int(cursor.fetchone()[0])
 
 
-def alerts_on(object_ids: Collection[int]) -> int:
-    """How many alerts stand on these orders."""
-    return Alert.objects.filter(order_id__in=object_ids, state__in=STANDING).count()
+def count_alerts(object_ids: Collection[int]) -> int:
+    """The number of active alerts of these orders."""
+    return Alert.objects.filter(order_id__in=object_ids, state__in=ACTIVE_ALERT_STATES).count()
 
 
-def orders_among(object_ids: Collection[int]) -> dict[int, str]:
-    """The orders that stand, with what they are called."""
+def surviving_orders(object_ids: Collection[int]) -> dict[int, str]:
+    """{ID: number} of those orders that were not merged into another."""
     rows = Order.objects.filter(pk__in=object_ids, object__merged_into=None)
     return dict(rows.values_list("pk", "number"))
 
 
-def effect(before: Collection[int], after: Collection[int]) -> Effect:
-    """From the orders before and after; call it where the act has been done."""
-    left = orders_among(after)
-    return Effect(
+def preview_effect(before: Collection[int], after: Collection[int]) -> DecisionPreview:
+    """Compare the orders before and after. Call it after the decision was applied."""
+    remaining = surviving_orders(after)
+    return DecisionPreview(
         before=len(before),
-        after=len(left),
-        events=events_on(left),
-        alerts=alerts_on(left),
-        numbers=tuple(sorted(left.values())),
+        after=len(remaining),
+        events=count_events(remaining),
+        alerts=count_alerts(remaining),
+        numbers=tuple(sorted(remaining.values())),
     )
 
 
-def acts(*, before: int | None = None, limit: int = DONE) -> list[JoinAct]:
-    """What people decided, the newest first."""
-    rows = JoinAct.objects.select_related("made_by", "undone_by").order_by("-pk")
-    return list((rows.filter(pk__lt=before) if before else rows)[:limit])
-
-
-def numbers_of(act: JoinAct, side: int) -> list[tuple[str, str, str]]:
-    """One side's numbers: what kind, whose, and the number."""
-    return [
-        (SCHEMES.get(n.scheme, n.scheme), n.issuer.rstrip("?"), visible(n.value))
-        for n in act.numbers.all()
-        if n.side == side
-    ]
-
-
-def found_to_be_one(*, limit: int = DONE) -> list[Done]:
-    """Joins that events made and that stand, the newest first, with the evidence."""
-    merges = list(
-        Merge.objects.filter(act=None, winner__kind="order", loser__merged_into__isnull=False)
-        .select_related("loser")
-        .order_by("-pk")[:limit]
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(EVIDENCE, [[m.event_id for m in merges]])
-        told = {row[0]: row[1:] for row in cursor.fetchall()}
-    orders = Order.objects.in_bulk({m.loser.merged_into_id for m in merges})
-    seen: set[int] = set()
-    found = []
-    for m in merges:
-        order = orders.get(m.loser.merged_into_id or 0)
-        if order is None or m.loser_id in seen:
-            continue
-        seen.add(m.loser_id)
-        kind, at, message_id, source = told.get(m.event_id, ("", None, None, ""))
-        scheme, _, value = m.number.partition(":")[2].partition(":")
-        words = f"{SCHEMES.get(scheme, scheme)} {value.partition(':')[2]}".strip()
-        found.append(
-            Done(order, m.loser_id, m.merged_at, visible(words), kind, source, at, message_id)
-        )
-    return found
-
-
-def named(order_id: int) -> list[Name]:
-    """An order's numbers with how often each is said, and by whom: what a split is chosen from."""
-    rows = Identifier.objects.filter(object_id=order_id, strong=True)
-    said = _said(order_id)
-    rank = {scheme.value: place for scheme, place in PREFERRED.items()}
-    found = [
-        Name(
+def identifier_usage(order_id: int) -> list[IdentifierUsage]:
+    """The identifiers of an order and who reports them, to choose those to split off."""
+    rows = Identifier.objects.filter(object_id=order_id, is_identity=True)
+    usage = _usage_by_identifier(order_id)
+    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
+    identifiers = [
+        IdentifierUsage(
             scheme=i.scheme,
             issuer=i.issuer,
             value=i.value,
-            words=SCHEMES.get(i.scheme, i.scheme),
-            written=visible(i.raw),
-            events=said.get((i.scheme, i.raw), (0, frozenset()))[0],
-            sources=tuple(sorted(said.get((i.scheme, i.raw), (0, frozenset()))[1])),
+            label=SCHEME_LABELS.get(i.scheme, i.scheme),
+            spelling=escape_invisible(i.raw),
+            events=usage.get((i.scheme, i.raw), (0, frozenset()))[0],
+            sources=tuple(sorted(usage.get((i.scheme, i.raw), (0, frozenset()))[1])),
         )
-        for i in rows[:MOST_COUNTED]
+        for i in rows[:MAX_COUNTED]
     ]
-    return sorted(found, key=lambda n: (rank.get(n.scheme, len(rank)), n.scheme, n.value))
+    return sorted(identifiers, key=lambda n: (rank.get(n.scheme, len(rank)), n.scheme, n.value))
 
 
-def _said(order_id: int) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:
-    said: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
+def _usage_by_identifier(order_id: int) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:
+    usage: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(NAMING, [order_id])
+        cursor.execute(IDENTIFIER_MENTIONS, [order_id])
         for identifiers, source, *_ in cursor.fetchall():
-            for one in orjson.loads(identifiers):
-                key = (one["scheme"], one["value"])
-                many, who = said.get(key, (0, frozenset()))
-                said[key] = (many + 1, who | {source})
-    return said
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+            for identifier in orjson.loads(identifiers):
+                key = (identifier["scheme"], identifier["value"])
+                count, reporters = usage.get(key, (0, frozenset()))
+                usage[key] = (count + 1, reporters | {source})
+    return usage
 
 
 def is_order(object_id: int) -> bool:
-    """Whether there is or was such an order."""
+    """Whether the object is, or was before a merge, an order."""
     return BusinessObject.objects.filter(pk=object_id, kind="order").exists()

@@ -1,60 +1,66 @@
-"""The charts of a number: by day, by channel, how it spreads; each with its sentence and table."""
+"""The charts of a KPI: by day, by channel, and distribution, each with a sentence and a table."""
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from visibility.formatting import many
+from visibility.formatting import format_date, format_number
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi, Unit
-from visibility.kpi.query import Filters, Span, Summary
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
 from visibility.screens import charts
 from visibility.screens.charts import Axis, Chart, Series
 from visibility.screens.kpis import labels
-from visibility.screens.kpis.labels import figure
+from visibility.screens.kpis.labels import format_value
 
-DAY = 86_400
-# Channels beyond this many stand in the table only.
-SHOWN = 5
+SECONDS_PER_DAY = 86_400
+# Further channels appear in the table only.
+MAX_SERIES = 5
 
 
-def trend(kpi: Kpi, daily: Sequence[tuple[date, Summary]], total: Summary) -> Chart | None:
-    """The number day by day against its target."""
+def build_daily_trend_chart(
+    kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: KpiSummary
+) -> Chart | None:
+    """The KPI by day, with its target."""
     if not total.orders:
         return None
     days = [day for day, _ in daily]
-    orders = [found.orders for _, found in daily]
-    axis, scale = _axis(kpi, total)
+    orders = [summary.orders for _, summary in daily]
+    axis, scale = _choose_axis_and_divisor(kpi, total)
     target = float(kpi.target) / scale if kpi.target is not None else None
-    if kpi.unit is Unit.DURATION:
-        typical = Series("Median", days, [_scaled(f.median, scale) for _, f in daily], orders)
-        slow = Series("P90", days, [_scaled(f.p90, scale) for _, f in daily], orders)
-        drawn = charts.band(typical, slow, axis, target=target)
+    if kpi.unit is KpiUnit.DURATION:
+        typical = Series(
+            "Median", days, [_convert_to_axis_unit(f.median, scale) for _, f in daily], orders
+        )
+        slow = Series("P90", days, [_convert_to_axis_unit(f.p90, scale) for _, f in daily], orders)
+        drawn = charts.build_percentile_band_figure(typical, slow, axis, target=target)
         head = ["Day", "Median", "P90", "Orders"]
         rows = [
             [
-                f"{d:%a %d %b}",
-                figure(kpi, f.median),
-                figure(kpi, f.p90),
-                many(f.orders),
+                format_date(d),
+                format_value(kpi, f.median),
+                format_value(kpi, f.p90),
+                format_number(f.orders),
             ]
             for d, f in daily
         ]
         sentence = (
-            f"Half of the orders took at most {figure(kpi, total.median)}, nine in ten at most "
-            f"{figure(kpi, total.p90)}."
+            f"Half of the orders took at most {format_value(kpi, total.median)}, and 90% took at "
+            f"most {format_value(kpi, total.p90)}."
         )
     else:
-        values = [_scaled(found.headline(kpi), 1) for _, found in daily]
-        drawn = charts.lines([Series(kpi.title, days, values, orders)], axis, target=target)
+        values = [_convert_to_axis_unit(summary.main_value(kpi), 1) for _, summary in daily]
+        drawn = charts.build_line_figure(
+            [Series(kpi.title, days, values, orders)], axis, target=target
+        )
         head = ["Day", kpi.title, f"Of {kpi.counted}", "Orders"]
         rows = [
             [
-                f"{d:%a %d %b}",
-                figure(kpi, f.value),
-                f"{many(f.numerator)} of {many(f.denominator)}",
-                many(f.orders),
+                format_date(d),
+                format_value(kpi, f.value),
+                f"{format_number(f.numerator)} of {format_number(f.denominator)}",
+                format_number(f.orders),
             ]
             for d, f in daily
         ]
@@ -62,8 +68,8 @@ def trend(kpi: Kpi, daily: Sequence[tuple[date, Summary]], total: Summary) -> Ch
     return Chart(f"{kpi.code}-by-day", f"{kpi.title} by day", sentence, drawn, head, rows)
 
 
-def by_channel(kpi: Kpi, span: Span, filters: Filters) -> Chart | None:
-    """The number by channel and week, the largest channels drawn."""
+def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> Chart | None:
+    """The KPI by channel and week. The chart shows the largest channels only."""
     weeks = query.by_week(kpi, span, "channel", filters)
     grouped = {key: list(rows) for key, rows in groupby(weeks, key=lambda row: row[0])}
     if not grouped:
@@ -71,12 +77,15 @@ def by_channel(kpi: Kpi, span: Span, filters: Filters) -> Chart | None:
     order = sorted(grouped, key=lambda key: -sum(s.orders for _, _, s in grouped[key]))
     series = [
         Series(
-            labels.name(channel),
+            labels.dimension_label(channel),
             [week for _, week, _ in grouped[channel]],
-            [_scaled(found.headline(kpi), 1) for _, _, found in grouped[channel]],
-            [found.orders for _, _, found in grouped[channel]],
+            [
+                _convert_to_axis_unit(summary.main_value(kpi), 1)
+                for _, _, summary in grouped[channel]
+            ],
+            [summary.orders for _, _, summary in grouped[channel]],
         )
-        for channel in order[:SHOWN]
+        for channel in order[:MAX_SERIES]
     ]
     totals = {
         channel: (
@@ -85,25 +94,36 @@ def by_channel(kpi: Kpi, span: Span, filters: Filters) -> Chart | None:
         )
         for channel, rows in grouped.items()
     }
-    solid = {
+    reliable = {
         channel
         for channel, rows in grouped.items()
-        if sum(found.orders for _, _, found in rows) >= query.THIN
+        if sum(summary.orders for _, _, summary in rows) >= query.SMALL_SAMPLE
     }
-    shares = {c: up / down for c, (up, down) in totals.items() if down and c in solid}
-    sentence = f"No channel has {query.THIN} orders: too few to compare."
+    shares = {
+        c: numerator / denominator
+        for c, (numerator, denominator) in totals.items()
+        if denominator and c in reliable
+    }
+    sentence = f"Each channel has fewer than {query.SMALL_SAMPLE} orders, too few to compare."
     if shares:
         low, high = min(shares, key=lambda c: shares[c]), max(shares, key=lambda c: shares[c])
         sentence = (
-            f"{labels.name(high)} is best with {figure(kpi, shares[high])}, "
-            f"{labels.name(low)} last with {figure(kpi, shares[low])}."
+            f"{labels.dimension_label(high)} is highest at {format_value(kpi, shares[high])}, "
+            f"{labels.dimension_label(low)} is lowest at {format_value(kpi, shares[low])}."
             if high != low
-            else f"{labels.name(high)}: {figure(kpi, shares[high])}."
+            else f"{labels.dimension_label(high)}: {format_value(kpi, shares[high])}."
         )
     target = float(kpi.target) if kpi.target is not None else None
-    drawn = charts.lines(series, _axis(kpi, query.NOTHING)[0], target=target)
+    drawn = charts.build_line_figure(
+        series, _choose_axis_and_divisor(kpi, query.NO_ORDERS)[0], target=target
+    )
     rows = [
-        [labels.name(c), f"{w:%a %d %b}", figure(kpi, s.value), many(s.orders)]
+        [
+            labels.dimension_label(c),
+            format_date(w),
+            format_value(kpi, s.value),
+            format_number(s.orders),
+        ]
         for c in order
         for _, w, s in grouped[c]
     ]
@@ -112,61 +132,71 @@ def by_channel(kpi: Kpi, span: Span, filters: Filters) -> Chart | None:
     return Chart(f"{kpi.code}-by-channel", title, sentence, drawn, head, rows)
 
 
-def distribution(kpi: Kpi, span: Span, filters: Filters, total: Summary) -> Chart | None:
-    """How the orders spread over the lengths of time; the slowest share the last class."""
+def build_duration_histogram_chart(
+    kpi: Kpi, span: DaySpan, filters: KpiFilters, total: KpiSummary
+) -> Chart | None:
+    """A histogram of the orders by duration. The last class includes all slower orders."""
     if not total.orders or not total.p90:
         return None
-    axis, scale = _axis(kpi, total)
+    axis, scale = _choose_axis_and_divisor(kpi, total)
     classes = 20
     width = max(total.p90 * 1.6 / classes, 60.0)
-    counts = query.classes(kpi, span, filters, width=width, count=classes)
-    starts = [place * width / scale for place in range(classes)]
+    counts = query.duration_histogram(kpi, span, filters, width=width, count=classes)
+    starts = [index * width / scale for index in range(classes)]
     rows = [
         [
-            f"{figure(kpi, place * width)} to {figure(kpi, (place + 1) * width)}"
-            if place < classes - 1
-            else f"{figure(kpi, place * width)} and more",
-            many(count),
+            f"{format_value(kpi, index * width)} to {format_value(kpi, (index + 1) * width)}"
+            if index < classes - 1
+            else f"{format_value(kpi, index * width)} or more",
+            format_number(count),
         ]
-        for place, count in enumerate(counts)
+        for index, count in enumerate(counts)
     ]
     sentence = (
-        f"Most orders lie around {figure(kpi, total.median)}; the slowest tenth take more than "
-        f"{figure(kpi, total.p90)}."
+        f"Half of the orders took at most {format_value(kpi, total.median)}, and the slowest 10% "
+        f"took more than {format_value(kpi, total.p90)}."
     )
-    drawn = charts.columns(starts, [row[0] for row in rows], counts, Axis(".1f", axis.suffix))
+    drawn = charts.build_histogram_figure(
+        starts, [row[0] for row in rows], counts, Axis(".1f", axis.suffix)
+    )
     head = [kpi.title, "Orders"]
     return Chart(
-        f"{kpi.code}-spread", f"How {kpi.title.lower()} spreads", sentence, drawn, head, rows
+        f"{kpi.code}-distribution", f"{kpi.title} distribution", sentence, drawn, head, rows
     )
 
 
-def _axis(kpi: Kpi, total: Summary) -> tuple[Axis, float]:
-    """The scale, and what a value is divided by for it."""
-    if kpi.unit is Unit.PERCENT:
-        return Axis(".1%", most=1.0005), 1
-    if (total.p90 or DAY * 2) >= DAY * 2:
-        return Axis(".1f", " d"), DAY
+def _choose_axis_and_divisor(kpi: Kpi, total: KpiSummary) -> tuple[Axis, float]:
+    """The axis, and the divisor that converts values to its unit."""
+    if kpi.unit is KpiUnit.PERCENT:
+        return Axis(".1%", maximum=1.0005), 1
+    if (total.p90 or SECONDS_PER_DAY * 2) >= SECONDS_PER_DAY * 2:
+        return Axis(".1f", " d"), SECONDS_PER_DAY
     return Axis(".1f", " h"), 3_600
 
 
-def _scaled(value: float | None, scale: float) -> float | None:
+def _convert_to_axis_unit(value: float | None, scale: float) -> float | None:
     return None if value is None else round(value / scale, 4)
 
 
-def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, Summary]], total: Summary) -> str:
-    """From the first third to the last third: days alone jump too much to be compared."""
+def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: KpiSummary) -> str:
+    """Compare the first third of the days with the last third: single days vary too much."""
     third = max(len(daily) // 3, 1)
-    first, last = _share(daily[:third]), _share(daily[-third:])
+    first, last = _value_of_days(daily[:third]), _value_of_days(daily[-third:])
     if first is None or last is None or len(daily) < 3:
-        return f"{kpi.title} is {figure(kpi, total.value)}."
+        return f"{kpi.title} is {format_value(kpi, total.value)}."
     verb = "rose" if last > first else "fell"
     if abs(last - first) < Decimal("0.001"):
-        return f"{kpi.title} held at {figure(kpi, last)}."
-    target = f"; target {labels.plain_target(kpi)}" if kpi.target is not None else ""
-    return f"{kpi.title} {verb} from {figure(kpi, first)} to {figure(kpi, last)}{target}."
+        return f"{kpi.title} stayed at {format_value(kpi, last)}."
+    target = f"; target {labels.format_target(kpi)}" if kpi.target is not None else ""
+    return (
+        f"{kpi.title} {verb} from {format_value(kpi, first)} to {format_value(kpi, last)}{target}."
+    )
 
 
-def _share(days: Sequence[tuple[date, Summary]]) -> Decimal | None:
-    down = sum((found.denominator for _, found in days), Decimal(0))
-    return sum((found.numerator for _, found in days), Decimal(0)) / down if down else None
+def _value_of_days(days: Sequence[tuple[date, KpiSummary]]) -> Decimal | None:
+    denominator = sum((summary.denominator for _, summary in days), Decimal(0))
+    return (
+        sum((summary.numerator for _, summary in days), Decimal(0)) / denominator
+        if denominator
+        else None
+    )

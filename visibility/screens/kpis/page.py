@@ -1,25 +1,25 @@
-"""What the pages of numbers say: sentences, tiles, charts and the matrix, from the cells."""
+"""Build the KPI pages: headline, tiles, charts and the matrix, from the KPI cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from visibility.formatting import many
+from visibility.formatting import pluralize
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi, Unit
-from visibility.kpi.open_order_age import open_age
-from visibility.kpi.query import DIMENSIONS, Dimension, Filters, Slice, Span, Summary
-from visibility.kpi.registry import shelf
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.open_order_age import backlog_age
+from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSlice, KpiSummary
+from visibility.kpi.registry import kpi_registry
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
 from visibility.screens.kpis import labels
-from visibility.screens.kpis.labels import Said, figure
+from visibility.screens.kpis.labels import KpiComparison, format_value
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why orders are left out, and how many."""
+class ExclusionCount:
+    """Why orders or lines are excluded, and how many."""
 
     code: str
     text: str
@@ -27,193 +27,214 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """One number with everything it needs to be believed."""
+class KpiTile:
+    """One KPI value with its target, change, population and exclusions."""
 
     kpi: Kpi
     value: str
-    beside: str
-    none: str
+    p90_text: str
+    no_value_reason: str
     population: str
-    thin: bool
-    target: Said
-    change: Said
-    left_out: int
-    reasons: Sequence[Reason]
-    aside: int
-    asides: Sequence[Reason]
+    is_small_sample: bool
+    target: KpiComparison
+    change: KpiComparison
+    excluded_count: int
+    reasons: Sequence[ExclusionCount]
+    uncountable: int
+    uncountable_reasons: Sequence[ExclusionCount]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """One cell of the matrix, or one bar of a breakdown."""
 
     row: str
     column: str
     value: str
     orders: int
-    thin: bool
+    is_small_sample: bool
     tone: str
-    word: str
-    width: int
+    tone_label: str
+    bar_width: int
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """Rows by columns, the ones with the most behind them first; None: nothing there."""
+class KpiMatrix:
+    """Rows by columns, those with the most orders first. None is a cell without orders."""
 
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+    rows: Sequence[tuple[str, Sequence[MatrixCell | None]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many orders are not yet delivered, in words too: what a cycle time does not see."""
+    """The number of undelivered orders, and a sentence: cycle time does not include them."""
 
     orders: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything on the page of all numbers."""
+class KpiOverview:
+    """Everything on the overview page."""
 
     headline: Sequence[str]
     backlog: Backlog
-    tiles: Sequence[Tile]
+    tiles: Sequence[KpiTile]
     charts: Sequence[Chart]
-    matrix: Matrix
+    matrix: KpiMatrix
     matrix_kpi: Kpi
     choices: Mapping[Dimension, Sequence[str]]
     empty: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Everything on the page of one number."""
+class KpiPage:
+    """Everything on the page of one KPI."""
 
     headline: Sequence[str]
-    # Beside a length of time alone.
+    # Only for durations.
     backlog: Backlog | None
-    tile: Tile
+    tile: KpiTile
     charts: Sequence[Chart]
-    tables: Sequence[tuple[Dimension, str, Sequence[Cell]]]
+    tables: Sequence[tuple[Dimension, str, Sequence[MatrixCell]]]
     choices: Mapping[Dimension, Sequence[str]]
 
 
-def overview(*, span: Span, filters: Filters, matrix: Kpi, now: datetime, said: str) -> Overview:
-    """The page of all numbers. `said`: the span in words."""
-    kpis = list(shelf().values())
+def build_overview(
+    *, span: DaySpan, filters: KpiFilters, matrix: Kpi, now: datetime, range_label: str
+) -> KpiOverview:
+    """Build the overview page. `range_label` is the label of the date range."""
+    kpis = list(kpi_registry().values())
     current = query.summaries(kpis, span, filters)
-    before = query.summaries(kpis, span.before(), filters)
-    daily = query.daily(kpis, span, filters)
+    before = query.summaries(kpis, span.previous(), filters)
+    daily = query.daily_summaries(kpis, span, filters)
     slices = query.breakdown(matrix, span, ("channel", "warehouse"), filters)
-    tiles = [tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
-    fill, cycle = shelf()["fill_rate"], shelf()["order_cycle_time"]
-    worst = slices if matrix is fill else []
+    tiles = [build_tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
+    fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
+    fill_slices = slices if matrix is fill else []
     charts = [
-        number_charts.trend(fill, daily[fill.code], current[fill.code]),
-        number_charts.by_channel(fill, span, filters),
-        number_charts.trend(cycle, daily[cycle.code], current[cycle.code]),
+        number_charts.build_daily_trend_chart(fill, daily[fill.code], current[fill.code]),
+        number_charts.build_weekly_channel_chart(fill, span, filters),
+        number_charts.build_daily_trend_chart(cycle, daily[cycle.code], current[cycle.code]),
     ]
-    return Overview(
-        headline=_headline(current, before, span=span, said=said, slices=worst),
-        backlog=_backlog(now, filters),
+    return KpiOverview(
+        headline=_headline(current, before, span=span, range_label=range_label, slices=fill_slices),
+        backlog=_undelivered_backlog(now, filters),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
-        matrix=_matrix(matrix, slices),
+        matrix=_build_kpi_matrix(matrix, slices),
         matrix_kpi=matrix,
-        choices=query.choices(span),
-        empty=not any(s.orders or s.left_out for s in current.values()),
+        choices=query.dimension_values(span),
+        empty=not any(s.orders or s.excluded_count for s in current.values()),
     )
 
 
-def one(kpi: Kpi, *, span: Span, filters: Filters, now: datetime, said: str) -> Page:
-    """The page of one number."""
+def build_kpi_page(
+    kpi: Kpi, *, span: DaySpan, filters: KpiFilters, now: datetime, range_label: str
+) -> KpiPage:
+    """Build the page of one KPI. `range_label` is the label of the date range."""
     current = query.summary(kpi, span, filters)
-    before = query.summary(kpi, span.before(), filters)
-    made = tile(kpi, current, before, span)
-    charts = [number_charts.trend(kpi, query.daily([kpi], span, filters)[kpi.code], current)]
-    if kpi.unit is Unit.DURATION:
-        charts.append(number_charts.distribution(kpi, span, filters, current))
+    before = query.summary(kpi, span.previous(), filters)
+    kpi_tile = build_tile(kpi, current, before, span)
+    charts = [
+        number_charts.build_daily_trend_chart(
+            kpi, query.daily_summaries([kpi], span, filters)[kpi.code], current
+        )
+    ]
+    if kpi.unit is KpiUnit.DURATION:
+        charts.append(number_charts.build_duration_histogram_chart(kpi, span, filters, current))
     else:
-        charts.append(number_charts.by_channel(kpi, span, filters))
-    sentence = f"{said}: {kpi.title.lower()} {made.value}"
+        charts.append(number_charts.build_weekly_channel_chart(kpi, span, filters))
+    sentence = f"{range_label}: {kpi.title.lower()} {kpi_tile.value}"
     if not current.orders:
-        sentence = f"{said}: no value, {made.none}"
-    parts = [made.population, made.target.text, made.change.text]
-    headline = [sentence, *(part for part in parts if part and current.orders)]
-    if kpi.unit is Unit.DURATION:
-        headline[0] += f" (median), {made.beside}" if current.orders else ""
-    return Page(
+        sentence = f"{range_label}: no value, {kpi_tile.no_value_reason}"
+    clauses = [kpi_tile.population, kpi_tile.target.text, kpi_tile.change.text]
+    headline = [sentence, *(clause for clause in clauses if clause and current.orders)]
+    if kpi.unit is KpiUnit.DURATION:
+        headline[0] += f" (median), {kpi_tile.p90_text}" if current.orders else ""
+    return KpiPage(
         headline=headline,
-        backlog=_backlog(now, filters) if kpi.unit is Unit.DURATION else None,
-        tile=made,
+        backlog=_undelivered_backlog(now, filters) if kpi.unit is KpiUnit.DURATION else None,
+        tile=kpi_tile,
         charts=[chart for chart in charts if chart],
         tables=[
-            (dimension, title, _ranked(kpi, query.breakdown(kpi, span, (dimension,), filters)))
+            (
+                dimension,
+                title,
+                _cells_worst_first(kpi, query.breakdown(kpi, span, (dimension,), filters)),
+            )
             for dimension, title in DIMENSIONS.items()
         ],
-        choices=query.choices(span),
+        choices=query.dimension_values(span),
     )
 
 
-def tile(kpi: Kpi, current: Summary, before: Summary, span: Span) -> Tile:
-    """One number with its target, its change, what stands behind it and what is left out."""
-    value = current.headline(kpi)
-    slow = f"P90 {figure(kpi, current.p90)}" if kpi.unit is Unit.DURATION and current.p90 else ""
-    return Tile(
+def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan) -> KpiTile:
+    """One KPI value with its target, change, population and exclusions."""
+    value = current.main_value(kpi)
+    p90 = (
+        f"P90 {format_value(kpi, current.p90)}"
+        if kpi.unit is KpiUnit.DURATION and current.p90
+        else ""
+    )
+    return KpiTile(
         kpi=kpi,
-        value=figure(kpi, value),
-        beside=slow,
-        none=labels.why_none(kpi, current) if value is None else "",
-        population=labels.population(kpi, current),
-        thin=current.orders > 0 and current.thin,
-        target=labels.distance(kpi, value),
-        change=labels.change(kpi, current, before, days=span.days),
-        left_out=current.left_out,
+        value=format_value(kpi, value),
+        p90_text=p90,
+        no_value_reason=labels.no_value_reason(kpi, current) if value is None else "",
+        population=labels.describe_population(kpi, current),
+        is_small_sample=current.orders > 0 and current.is_small_sample,
+        target=labels.compare_to_target(kpi, value),
+        change=labels.compare_to_previous(kpi, current, before, days=span.days),
+        excluded_count=current.excluded_count,
         reasons=[
-            Reason(code, labels.reason(kpi, code), count)
+            ExclusionCount(code, labels.exclusion_reason(kpi, code), count)
             for code, count in current.excluded.items()
         ],
-        aside=sum(current.aside.values()),
-        asides=[Reason(code, text, count) for code, count, text in labels.set_aside(current.aside)],
+        uncountable=sum(current.uncountable.values()),
+        uncountable_reasons=[
+            ExclusionCount(code, text, count)
+            for code, count, text in labels.describe_uncountable(current.uncountable)
+        ],
     )
 
 
 def _headline(
-    current: Mapping[str, Summary],
-    before: Mapping[str, Summary],
+    current: Mapping[str, KpiSummary],
+    before: Mapping[str, KpiSummary],
     *,
-    span: Span,
-    said: str,
-    slices: Sequence[Slice],
+    span: DaySpan,
+    range_label: str,
+    slices: Sequence[KpiSlice],
 ) -> list[str]:
-    """The answer in sentences: fill, where it is missed, cycle time, promises kept."""
-    kpis = shelf()
-    fill, cycle, kept = kpis["fill_rate"], kpis["order_cycle_time"], kpis["on_time"]
-    found = current[fill.code]
-    if found.value is None:
-        said_fill = f"{said}: no fill rate, {labels.why_none(fill, found)}"
+    """The headline sentences: fill rate and where it is missed, cycle time, on-time delivery."""
+    kpis = kpi_registry()
+    fill, cycle, on_time = kpis["fill_rate"], kpis["order_cycle_time"], kpis["on_time"]
+    fill_summary = current[fill.code]
+    if fill_summary.value is None:
+        fill_sentence = f"{range_label}: no fill rate, {labels.no_value_reason(fill, fill_summary)}"
     else:
-        moved = labels.change(fill, found, before[fill.code], days=span.days)
-        said_fill = f"{said}: line fill {figure(fill, found.value)}"
-        said_fill += f" (target {labels.plain_target(fill)})"
-        said_fill += f", {moved.text}" if moved.text else ""
-        said_fill += _mostly(found, slices)
-    sentences = [said_fill]
+        fill_change = labels.compare_to_previous(
+            fill, fill_summary, before[fill.code], days=span.days
+        )
+        fill_sentence = f"{range_label}: line fill {format_value(fill, fill_summary.value)}"
+        fill_sentence += f" (target {labels.format_target(fill)})"
+        fill_sentence += f", {fill_change.text}" if fill_change.text else ""
+        fill_sentence += _worst_slice_phrase(fill_summary, slices)
+    sentences = [fill_sentence]
     if current[cycle.code].median is not None:
         sentences.append(
-            f"Median cycle {figure(cycle, current[cycle.code].median)}, "
-            f"P90 {figure(cycle, current[cycle.code].p90)}"
+            f"Median cycle time {format_value(cycle, current[cycle.code].median)}, "
+            f"P90 {format_value(cycle, current[cycle.code].p90)}"
         )
-    if current[kept.code].value is not None:
-        sentences.append(f"{figure(kept, current[kept.code].value)} delivered on time")
+    if current[on_time.code].value is not None:
+        sentences.append(f"{format_value(on_time, current[on_time.code].value)} delivered on time")
     return sentences
 
 
-def _mostly(total: Summary, slices: Sequence[Slice]) -> str:
-    """Where most of the misses are, if one place stands out."""
+def _worst_slice_phrase(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
+    """The slice with at least a quarter of the missed lines, as a phrase, else ""."""
     missed = total.denominator - total.numerator
     if not missed or len(slices) < 2:
         return ""
@@ -221,64 +242,70 @@ def _mostly(total: Summary, slices: Sequence[Slice]) -> str:
     share = (worst.summary.denominator - worst.summary.numerator) / missed
     if share < Decimal("0.25"):
         return ""
-    channel, warehouse = map(labels.name, worst.names)
-    return f"; {share * 100:.0f}\u00a0% of the misses are {warehouse} \u00d7 {channel}"
+    channel, warehouse = map(labels.dimension_label, worst.names)
+    return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
 
 
-def _backlog(now: datetime, filters: Filters) -> Backlog:
-    age = open_age(now, filters)
+def _undelivered_backlog(now: datetime, filters: KpiFilters) -> Backlog:
+    age = backlog_age(now, filters)
     if not age.orders or age.median is None or age.oldest is None:
-        return Backlog(0, "No order waits for its delivery")
+        return Backlog(0, "No undelivered orders")
     return Backlog(
         age.orders,
-        f"{many(age.orders)} order{'s' if age.orders > 1 else ''} not yet delivered, "
-        f"median age {labels.length(age.median.total_seconds())}, "
-        f"oldest {labels.length(age.oldest.total_seconds())}",
+        f"{pluralize(age.orders, 'undelivered order')}, "
+        f"median age {labels.format_kpi_duration(age.median.total_seconds())}, "
+        f"oldest {labels.format_kpi_duration(age.oldest.total_seconds())}",
     )
 
 
-def _matrix(kpi: Kpi, slices: Sequence[Slice]) -> Matrix:
+def _build_kpi_matrix(kpi: Kpi, slices: Sequence[KpiSlice]) -> KpiMatrix:
     weight: dict[tuple[int, str], int] = {}
-    for one_slice in slices:
-        for place in (0, 1):
-            key = (place, one_slice.names[place])
-            weight[key] = weight.get(key, 0) + one_slice.summary.orders
+    for kpi_slice in slices:
+        for axis in (0, 1):
+            key = (axis, kpi_slice.names[axis])
+            weight[key] = weight.get(key, 0) + kpi_slice.summary.orders
     rows, columns = (
-        sorted((n for p, n in weight if p == place), key=lambda n: (-weight[(place, n)], n))
-        for place in (0, 1)
+        sorted((n for p, n in weight if p == axis), key=lambda n: (-weight[(axis, n)], n))
+        for axis in (0, 1)
     )
-    known = {one_slice.names: one_slice for one_slice in slices}
-    return Matrix(
+    known = {kpi_slice.names: kpi_slice for kpi_slice in slices}
+    return KpiMatrix(
         columns,
         [
-            (row, [_cell(kpi, known[(row, c)]) if (row, c) in known else None for c in columns])
+            (
+                row,
+                [
+                    _build_matrix_cell(kpi, known[(row, c)]) if (row, c) in known else None
+                    for c in columns
+                ],
+            )
             for row in rows
         ],
     )
 
 
-def _ranked(kpi: Kpi, slices: Sequence[Slice]) -> list[Cell]:
-    """Worst first: by what is missed of a share, by the median of a length of time."""
+def _cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[MatrixCell]:
+    """Cells, worst first: by missed amount, or by median for a duration."""
 
-    def weight(found: Slice) -> float:
-        if kpi.unit is Unit.DURATION:
-            return -(found.summary.median or 0)
-        return -float(found.summary.denominator - found.summary.numerator)
+    def weight(kpi_slice: KpiSlice) -> float:
+        if kpi.unit is KpiUnit.DURATION:
+            return -(kpi_slice.summary.median or 0)
+        return -float(kpi_slice.summary.denominator - kpi_slice.summary.numerator)
 
-    return [_cell(kpi, one_slice) for one_slice in sorted(slices, key=weight)]
+    return [_build_matrix_cell(kpi, kpi_slice) for kpi_slice in sorted(slices, key=weight)]
 
 
-def _cell(kpi: Kpi, found: Slice) -> Cell:
-    value = found.summary.headline(kpi)
-    full = float(kpi.target or 1) * 2 if kpi.unit is Unit.DURATION else 1.0
-    tone = labels.tone(kpi, value)
-    return Cell(
-        row=found.names[0],
-        column=found.names[-1],
-        value=figure(kpi, value),
-        orders=found.summary.orders,
-        thin=found.summary.thin,
+def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
+    value = kpi_slice.summary.main_value(kpi)
+    full = float(kpi.target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
+    tone = labels.target_tone(kpi, value)
+    return MatrixCell(
+        row=kpi_slice.names[0],
+        column=kpi_slice.names[-1],
+        value=format_value(kpi, value),
+        orders=kpi_slice.summary.orders,
+        is_small_sample=kpi_slice.summary.is_small_sample,
         tone=tone,
-        word=labels.TONE_WORDS[tone],
-        width=round(min((value or 0) / full, 1) * 100),
+        tone_label=labels.TONE_LABELS[tone],
+        bar_width=round(min((value or 0) / full, 1) * 100),
     )

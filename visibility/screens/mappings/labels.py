@@ -1,85 +1,85 @@
-"""Master data in sentences."""
+"""Labels and sentences for the mapping pages."""
 
 from datetime import datetime
 
-from visibility.formatting import local, many
+from django.conf import settings
+
+from visibility.formatting import format_date, format_number, in_zone, pluralize
 from visibility.models.imports import ImportState, MasterImport
 
-KINDS = {
-    "item": ("Items", "article"),
+KIND_LABELS = {
+    "item": ("Items", "item"),
     "unit": ("Units", "unit"),
-    "location": ("Places", "place"),
+    "location": ("Locations", "location"),
     "customer": ("Customers", "customer"),
-    "status": ("Status words", "status word"),
+    "status": ("Status codes", "status code"),
     "tax": ("Tax jurisdictions", "jurisdiction"),
 }
-WHAT = {"added": "Added", "changed": "Changed", "ended": "Ended", "removed": "Taken away"}
-STATES = {
-    ImportState.WAITING: ("Waiting", "waiting"),
-    ImportState.READING: ("Reading", "running"),
-    ImportState.JUDGED: ("Waits for your yes", "risk"),
-    ImportState.WRITING: ("Writing", "running"),
-    ImportState.DONE: ("Done", "ok"),
-    ImportState.REFUSED: ("Refused", "late"),
+ACTION_LABELS = {"added": "Added", "changed": "Changed", "ended": "Ended", "removed": "Deleted"}
+IMPORT_STATE_LABELS = {
+    ImportState.WAITING: ("Queued", "waiting"),
+    ImportState.READING: ("Validating", "running"),
+    ImportState.VALIDATED: ("Awaiting approval", "risk"),
+    ImportState.WRITING: ("Importing", "running"),
+    ImportState.DONE: ("Imported", "ok"),
+    ImportState.REJECTED: ("Rejected", "late"),
     ImportState.DISCARDED: ("Discarded", "unknown"),
 }
 
 
-def counted(number: int, one: str) -> str:
-    """`1 order`, `2 orders`."""
-    return f"{many(number)} {one}{'' if number == 1 else 's'}"
-
-
-def unmapped_sentence(words: int, orders: int) -> str:
-    """The answer at the top of the page."""
-    if not words:
-        return "Every word of the sources that must be mapped is known."
-    verb = "is" if words == 1 else "are"
-    hurt = "hurts" if words == 1 else "hurt"
-    return f"{counted(words, 'word')} {verb} unmapped and {hurt} {counted(orders, 'order')}."
+def unmapped_sentence(terms: int, orders: int) -> str:
+    """Summarize the unmapped source values."""
+    if not terms:
+        return "Nothing to map."
+    verb, effect = ("is", "affects") if terms == 1 else ("are", "affect")
+    values = pluralize(terms, "source value")
+    return f"{values} {verb} unmapped and {effect} {pluralize(orders, 'order')}."
 
 
 def effect_sentence(
     orders: int, messages: int, first_at: datetime | None, last_at: datetime | None
 ) -> str:
-    """What a change reads again."""
+    """Summarize the messages that a change reprocesses."""
     if not orders or first_at is None or last_at is None:
-        return "No order that is known concerns this."
-    days = _days(first_at, last_at)
-    return f"Reads {counted(messages, 'message')} of {counted(orders, 'order')} again, told {days}."
+        return "No orders are affected."
+    days = _date_range(first_at, last_at)
+    messages_and_orders = f"{pluralize(messages, 'message')} of {pluralize(orders, 'order')}"
+    return f"Reprocesses {messages_and_orders} dated {days}."
 
 
-def read_again(orders: int) -> str:
-    """What a change did."""
-    return f" {counted(orders, 'order')} read again." if orders else ""
+def reprocessed_suffix(orders: int) -> str:
+    """The end of a success message: how many orders are reprocessed."""
+    return f" {pluralize(orders, 'order')} queued for reprocessing." if orders else ""
 
 
-def import_sentence(found: MasterImport) -> str:
-    """What a file would do, or did."""
+def import_sentence(master_import: MasterImport) -> str:
+    """Summarize what the import of a file would do, or did."""
     counts = (
-        f"{many(found.added)} added, {many(found.changed)} changed, "
-        f"{many(found.unchanged)} unchanged, {many(found.invalid)} invalid"
+        f"{format_number(master_import.added)} added, "
+        f"{format_number(master_import.changed)} changed, "
+        f"{format_number(master_import.unchanged)} unchanged, "
+        f"{format_number(master_import.invalid)} invalid"
     )
     return {
-        ImportState.WAITING: "The file is kept and will be read in a moment.",
-        ImportState.READING: "The file is being read; nothing is written yet.",
-        ImportState.JUDGED: f"Would be: {counts}. Nothing is written yet.",
-        ImportState.WRITING: f"Being written: {counts}.",
-        ImportState.DONE: f"Written: {counts}.",
-        ImportState.REFUSED: _refused(found),
-        ImportState.DISCARDED: "Discarded; nothing was written.",
-    }[ImportState(found.state)]
+        ImportState.WAITING: "The file is queued for validation.",
+        ImportState.READING: "The file is being validated. Nothing has been imported.",
+        ImportState.VALIDATED: f"Preview: {counts}. Nothing has been imported.",
+        ImportState.WRITING: f"Importing: {counts}.",
+        ImportState.DONE: f"Imported: {counts}.",
+        ImportState.REJECTED: _rejected_sentence(master_import),
+        ImportState.DISCARDED: "Discarded. Nothing was imported.",
+    }[ImportState(master_import.state)]
 
 
-def _refused(found: MasterImport) -> str:
-    if not found.invalid:
-        return "Nothing was written."
-    of = f" of {many(found.total)}" if found.total else ""
-    return f"Nothing was written: {many(found.invalid)}{of} rows can't be taken."
+def _rejected_sentence(master_import: MasterImport) -> str:
+    if not master_import.invalid:
+        return "Nothing was imported."
+    of = f" of {format_number(master_import.total)}" if master_import.total else ""
+    return f"Nothing was imported: {format_number(master_import.invalid)}{of} rows are invalid."
 
 
-def _days(first: datetime, last: datetime) -> str:
-    one, other = local(first).date(), local(last).date()
-    if one == other:
-        return f"on {one:%d %b %Y}"
-    return f"between {one:%d %b %Y} and {other:%d %b %Y}"
+def _date_range(first: datetime, last: datetime) -> str:
+    first_day, last_day = (in_zone(at, settings.TIME_ZONE).date() for at in (first, last))
+    if first_day == last_day:
+        return format_date(first_day, weekday=False, year=True)
+    return " to ".join(format_date(day, weekday=False, year=True) for day in (first_day, last_day))

@@ -1,4 +1,4 @@
-"""The master data as a page shows it: what is unmapped, the tables, the history of a row."""
+"""Queries of the mapping pages: unmapped terms, affected orders, table rows, row history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,73 +8,73 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from visibility.master_data.tables import Table
+from visibility.master_data.tables import MasterTable
 from visibility.models import MasterChange
-from visibility.models.master import Dated, same
-from visibility.timeline.answer import TITLES
+from visibility.models.master import Versioned, normalize_term
+from visibility.timeline.answer import STATUS_LABELS
 from visibility.timeline.model import Status
 
-PAGE = 50
-COUNTED = 10_000
+PAGE_SIZE = 50
+MAX_COUNT = 10_000
 USED_WITHIN = timedelta(days=30)
-# What was mapped a moment ago is gone from the list before its orders have been folded again.
-OPEN = """
-FROM visibility_worduse use
+# A term that was just mapped disappears from the list before its orders are refolded.
+OPEN_TERMS = """
+FROM visibility_termusage use
 WHERE use.unmapped AND NOT EXISTS (
-    SELECT 1 FROM visibility_nevermap never WHERE never."table" = use."table"
-        AND never.source = use.source AND never.word = use.word
+    SELECT 1 FROM visibility_ignoredterm never WHERE never.kind = use.kind
+        AND never.source = use.source AND never.term = use.term
 ) AND NOT EXISTS (
-    SELECT 1 FROM visibility_wordmapping m
+    SELECT 1 FROM visibility_termmapping m
     WHERE m.key IN (
-            upper(use."table") || chr(31) || upper(use.source) || chr(31) || use.word,
-            upper(use."table") || chr(31) || chr(31) || use.word)
+            upper(use.kind) || chr(31) || upper(use.source) || chr(31) || use.term,
+            upper(use.kind) || chr(31) || chr(31) || use.term)
         AND tstzrange(m.valid_from, m.valid_to) @> tstzrange(use.first_at, use.last_at, '[]')
 )
 """
 UNMAPPED = f"""
-SELECT use."table", use.source, use.word, min(use.raw), max(use.about), min(use.first_at),
+SELECT use.kind, use.source, use.term, min(use.raw), max(use.description), min(use.first_at),
     max(use.last_at), count(DISTINCT use.order_id), min(use.order_id)
-{OPEN} AND (%(table)s = '' OR use."table" = %(table)s)
-GROUP BY use."table", use.source, use.word
-ORDER BY count(DISTINCT use.order_id) DESC, use."table", use.source, use.word LIMIT %(most)s
+{OPEN_TERMS} AND (%(kind)s = '' OR use.kind = %(kind)s)
+GROUP BY use.kind, use.source, use.term
+ORDER BY count(DISTINCT use.order_id) DESC, use.kind, use.source, use.term LIMIT %(most)s
 """
-NUMBERS = "SELECT object_id, number FROM visibility_order WHERE object_id = ANY(%s)"
-HURT = f"""
-SELECT count(DISTINCT (use."table", use.source, use.word)), count(DISTINCT use.order_id)
-{OPEN}
+ORDER_NUMBERS = "SELECT object_id, number FROM visibility_order WHERE object_id = ANY(%s)"
+AFFECTED_COUNTS = f"""
+SELECT count(DISTINCT (use.kind, use.source, use.term)), count(DISTINCT use.order_id)
+{OPEN_TERMS}
 """
-USED = """
+USAGE_COUNTS = """
 WITH names AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])
-        WITH ORDINALITY AS w ("table", source, word, n)
+        WITH ORDINALITY AS w (kind, source, term, n)
 )
 SELECT n, count(*) FROM (
-    SELECT w.n, use.order_id FROM names w JOIN visibility_worduse use
-        ON use."table" = w."table" AND use.word = w.word AND use.last_at >= %s
+    SELECT w.n, use.order_id FROM names w JOIN visibility_termusage use
+        ON use.kind = w.kind AND use.term = w.term AND use.last_at >= %s
         AND (w.source = '' OR use.source = w.source)
     UNION
-    SELECT w.n, use.order_id FROM names w JOIN visibility_worduse use
-        ON use."table" = w."table" AND use.ours = w.word AND use.last_at >= %s
+    SELECT w.n, use.order_id FROM names w JOIN visibility_termusage use
+        ON use.kind = w.kind AND use.canonical = w.term AND use.last_at >= %s
         AND (w.source = '' OR use.source = w.source)
 ) AS found GROUP BY n
 """
-ORDERS = """
+AFFECTED_ORDERS = """
 SELECT o.object_id, o.number, o.customer_name, o.customer_no, o.status, max(use.last_at)
-FROM visibility_worduse use JOIN visibility_order o ON o.object_id = use.order_id
-WHERE use.unmapped AND use."table" = %s AND use.source = %s AND use.word = %s
+FROM visibility_termusage use JOIN visibility_order o ON o.object_id = use.order_id
+WHERE use.unmapped AND use.kind = %s AND use.source = %s AND use.term = %s
 GROUP BY o.object_id ORDER BY max(use.last_at) DESC, o.object_id LIMIT %s
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Unmapped:
-    """A word that a governed source used and nobody has mapped; `orders` are hurt by it."""
+class UnmappedTerm:
+    """An unmapped term of a governed source. `orders` is the number of affected orders."""
 
-    table: str
+    kind: str
     source: str
-    word: str
+    term: str
     raw: str
-    about: str
+    description: str
     first_at: datetime
     last_at: datetime
     orders: int
@@ -83,8 +83,8 @@ class Unmapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Hurt:
-    """One order that used an unmapped word."""
+class AffectedOrder:
+    """One order that uses an unmapped term."""
 
     order_id: int
     number: str
@@ -95,68 +95,72 @@ class Hurt:
 
     @property
     def title(self) -> str:
-        """Where it stands, in words."""
-        return TITLES[Status(self.status)]
+        """The label of its status."""
+        return STATUS_LABELS[Status(self.status)]
 
 
-def unmapped(table: str = "", *, most: int = PAGE) -> list[Unmapped]:
-    """The words nobody has mapped, those that hurt most orders first."""
+def unmapped_terms(kind: str = "", *, limit: int = PAGE_SIZE) -> list[UnmappedTerm]:
+    """Unmapped terms, those with the most affected orders first."""
     with connection.cursor() as cursor:
-        cursor.execute(UNMAPPED, {"table": table, "most": most})
+        cursor.execute(UNMAPPED, {"kind": kind, "most": limit})
         rows = cursor.fetchall()
-        cursor.execute(NUMBERS, [sorted({row[8] for row in rows})])
+        cursor.execute(ORDER_NUMBERS, [sorted({row[8] for row in rows})])
         numbers = dict(cursor.fetchall())
-    found: list[list[Any]] = [[*row, numbers.get(row[8], "")] for row in rows]
-    return [Unmapped(*one) for one in found]
+    complete_rows: list[list[Any]] = [[*row, numbers.get(row[8], "")] for row in rows]
+    return [UnmappedTerm(*values) for values in complete_rows]
 
 
-def hurt_by(table: str, source: str, word: str, *, most: int = PAGE) -> list[Hurt]:
-    """The orders that used an unmapped word, the latest first."""
+def affected_orders(
+    kind: str, source: str, term: str, *, limit: int = PAGE_SIZE
+) -> list[AffectedOrder]:
+    """The orders that use an unmapped term, the latest first."""
     with connection.cursor() as cursor:
-        cursor.execute(ORDERS, [table, source, same(word), most])
-        return [Hurt(*row) for row in cursor.fetchall()]
+        cursor.execute(AFFECTED_ORDERS, [kind, source, normalize_term(term), limit])
+        return [AffectedOrder(*row) for row in cursor.fetchall()]
 
 
-def open_words() -> tuple[int, int]:
-    """How many words are unmapped, and how many orders they hurt."""
+def unmapped_counts() -> tuple[int, int]:
+    """(number of unmapped terms, number of affected orders)."""
     with connection.cursor() as cursor:
-        cursor.execute(HURT)
-        words, orders = cursor.fetchone()
-    return int(words), int(orders)
+        cursor.execute(AFFECTED_COUNTS)
+        terms, orders = cursor.fetchone()
+    return int(terms), int(orders)
 
 
-def listed(
-    table: Table,
+def list_rows(
+    table: MasterTable,
     *,
     q: str = "",
     after: int = 0,
-    most: int = PAGE,
+    limit: int = PAGE_SIZE,
     filters: Mapping[str, str] | None = None,
-) -> list[Dated]:
-    """Rows of a table in the order in which they were made; one more than `most` if there are."""
-    rows: QuerySet[Dated] = table.model._base_manager.filter(pk__gt=after, **(filters or {}))
-    if wanted := same(q):
-        found = Q(key__contains=wanted)
-        for column in table.own:
-            if column.name in {"title", "name", "ours"}:
-                found |= Q(**{f"{column.name}__icontains": q.strip()})
-        rows = rows.filter(found)
-    return list(rows.select_related("changed_by").order_by("pk")[: most + 1])
+) -> list[Versioned]:
+    """Rows of a table in order of creation; one more than `limit` if there is a next page."""
+    rows: QuerySet[Versioned] = table.model._base_manager.filter(pk__gt=after, **(filters or {}))
+    if term := normalize_term(q):
+        condition = Q(key__contains=term)
+        for column in table.own_columns:
+            if column.name in {"title", "name", "canonical"}:
+                condition |= Q(**{f"{column.name}__icontains": q.strip()})
+        rows = rows.filter(condition)
+    return list(rows.select_related("changed_by").order_by("pk")[: limit + 1])
 
 
-def counted(table: Table, filters: Mapping[str, str]) -> tuple[int, bool]:
-    """How many rows there are; whether it is that or more."""
+def count_rows(table: MasterTable, filters: Mapping[str, str]) -> tuple[int, bool]:
+    """(row count up to `MAX_COUNT`, whether there are more)."""
     rows = table.model._base_manager.filter(**filters)
-    count = rows[: COUNTED + 1].count()
-    return min(count, COUNTED), count > COUNTED
+    count = rows[: MAX_COUNT + 1].count()
+    return min(count, MAX_COUNT), count > MAX_COUNT
 
 
-def used(table: Table, rows: Sequence[Dated], *, now: datetime) -> Mapping[int, int]:
-    """How many orders used each of these rows within 30 days, by the row's id."""
-    names = [_name(table, row) for row in rows]
+def usage_counts(
+    table: MasterTable, rows: Sequence[Versioned], *, now: datetime
+) -> Mapping[int, int]:
+    """By row id, the number of orders that used the row within `USED_WITHIN`."""
+    names = [_usage_key(table, row) for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(
-            USED,
+            USAGE_COUNTS,
             [
                 [name[0] for name in names],
                 [name[1] for name in names],
@@ -168,16 +172,16 @@ def used(table: Table, rows: Sequence[Dated], *, now: datetime) -> Mapping[int, 
         return {rows[int(n) - 1].pk: int(count) for n, count in cursor.fetchall()}
 
 
-def _name(table: Table, row: Any) -> tuple[str, str, str]:
-    """The words whose use is the row's use."""
+def _usage_key(table: MasterTable, row: Any) -> tuple[str, str, str]:
+    """The (kind, source, term) whose usage counts as usage of the row."""
     if table.code == "mapping":
-        return row.table, row.source, row.word
+        return row.kind, row.source, row.term
     if table.code == "unit":
         return ("item", "", row.item_key) if row.item_key else ("unit", "", row.unit)
     return table.code, "", row.key
 
 
-def history(table: Table, row_id: int) -> list[MasterChange]:
-    """What was done to a row, the newest first."""
-    kept = MasterChange.objects.filter(table=table.code, row=row_id).select_related("who")
-    return list(kept.order_by("-pk")[:PAGE])
+def list_row_changes(table: MasterTable, row_id: int) -> list[MasterChange]:
+    """The changes of a row, the newest first."""
+    changes = MasterChange.objects.filter(table=table.code, row=row_id).select_related("user")
+    return list(changes.order_by("-pk")[:PAGE_SIZE])

@@ -1,4 +1,4 @@
-"""Messages one by one: found by any number, with what they said and whom they touched."""
+"""Queries of the message pages: the list, the search, and one message with its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from django.db import connection
 
 from visibility.models.intake import InboundMessage
 from visibility.models.orders import Order
-from visibility.timeline.model import AHEAD
+from visibility.timeline.model import CLOCK_SKEW
 
-PAGE = 50
-# A number may be in very many messages; so many are looked through.
-FOUND = 500
-# Beyond this much a body is cut on the screen (it is kept whole).
-SHOWN = 65_536
-# Parts of names of headers and settings whose values stay hidden.
-HIDDEN = (
+PAGE_SIZE = 50
+# Maximum number of messages that a search considers.
+MAX_MATCHES = 500
+# Bytes of a payload that the page shows; the stored payload is complete.
+MAX_SHOWN_BYTES = 65_536
+# Headers and settings whose names contain one of these are hidden.
+SECRET_NAMES = (
     "auth",
     "cookie",
     "credential",
@@ -31,8 +31,8 @@ HIDDEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One message in a list. `place` goes into `after` for the next page."""
+class MessageRow:
+    """One message of a list. `cursor` is the `after` parameter of the next page."""
 
     id: int
     slug: str
@@ -47,19 +47,19 @@ class Row:
     types: Sequence[str]
 
     @property
-    def place(self) -> str:
-        """Where the page after this row begins."""
+    def cursor(self) -> str:
+        """The cursor of the page after this row."""
         return f"{self.received_at.isoformat()}~{self.id}"
 
     @property
-    def took(self) -> timedelta | None:
-        """From its receipt until it was settled."""
+    def processing_time(self) -> timedelta | None:
+        """The time from receipt to the end of processing; None while it waits."""
         return self.processed_at - self.received_at if self.processed_at else None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One event a message gave rise to."""
+class MessageEvent:
+    """One event created from a message."""
 
     id: int
     type: str
@@ -67,37 +67,37 @@ class Said:
     received_at: datetime
     key: str
     raw_type: str
-    withdrawn: bool
+    superseded: bool
 
     @property
-    def late(self) -> timedelta:
-        """How long after it happened we heard of it."""
+    def delay(self) -> timedelta:
+        """The time from the event to its receipt."""
         return self.received_at - self.occurred_at
 
     @property
-    def ahead(self) -> bool:
-        """Whether it was told before it happens, by more than clocks differ."""
-        return self.late < -AHEAD
+    def is_in_future(self) -> bool:
+        """Whether the event is in the future by more than the tolerated clock skew."""
+        return self.delay < -CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """One message and everything that followed from it."""
+class MessageDetail:
+    """One message with its events, the orders affected and its other versions."""
 
     message: InboundMessage
-    events: Sequence[Said]
+    events: Sequence[MessageEvent]
     orders: Sequence[Order]
-    repeats: int
-    versions: Sequence[Row]
+    duplicate_count: int
+    versions: Sequence[MessageRow]
 
 
-def listed(
+def list_messages(
     *,
     source_id: int | None = None,
     state: str = "",
     ids: Sequence[int] | None = None,
     after: str = "",
-) -> list[Row]:
+) -> list[MessageRow]:
     """One page of messages, newest first, and one more if there is a next page."""
     conditions = ["true"]
     values: list[Any] = []
@@ -111,13 +111,13 @@ def listed(
     if ids is not None:
         conditions.append("m.id = ANY(%s)")
         values.append(list(ids))
-    moment, last = _place(after)
-    if last is not None and source_id is not None:
+    received_at, last_id = _decode_cursor(after)
+    if last_id is not None and source_id is not None:
         conditions.append("(m.received_at, m.id) < (%s, %s)")
-        values += [moment, last]
-    elif last is not None:
+        values += [received_at, last_id]
+    elif last_id is not None:
         conditions.append("m.id < %s")
-        values.append(last)
+        values.append(last_id)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -125,7 +125,7 @@ def listed(
                 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.state, m.reason, m.detail,
                     m.attempts, m.processed_at
                 FROM visibility_inbound_message m
-                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT {PAGE + 1}
+                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT {PAGE_SIZE + 1}
             )
             SELECT m.id, source.slug, source.title, m.received_at, left(m.dedupe_key, 200), m.state,
                 m.reason, m.detail, m.attempts, m.processed_at,
@@ -134,15 +134,15 @@ def listed(
                     WHERE message_id = m.id
                 ), '{{}}')
             FROM page m JOIN visibility_source source ON source.id = m.source_id ORDER BY {order}
-            """,  # noqa: S608  # conditions are our own words
+            """,  # noqa: S608  # conditions are constants
             values,
         )
-        return [Row(*row) for row in cursor.fetchall()]
+        return [MessageRow(*row) for row in cursor.fetchall()]
 
 
-def found(text: str, spellings: Sequence[str]) -> list[int]:
-    """Messages that a number leads to: its own id, its vendor's id, or any object it names."""
-    own = int(text) if text.isdecimal() and len(text) < 18 else 0
+def find_messages(text: str, spellings: Sequence[str]) -> list[int]:
+    """IDs of messages with this ID, this sender's ID, or events about this number."""
+    message_id = int(text) if text.isdecimal() and len(text) < 18 else 0
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -151,21 +151,21 @@ def found(text: str, spellings: Sequence[str]) -> list[int]:
             UNION SELECT %(own)s WHERE %(own)s > 0
             UNION SELECT message_id FROM (
                 SELECT event.message_id FROM visibility_identifier name
-                JOIN visibility_eventobject link ON link.object_id = name.object_id
+                JOIN visibility_eventobjectlink link ON link.object_id = name.object_id
                 JOIN visibility_event event ON event.id = link.event_id
                     AND event.occurred_at = link.occurred_at
                 WHERE name.value = ANY(%(spellings)s)
                 ORDER BY event.id DESC LIMIT %(limit)s
-            ) spoken
+            ) by_number
             LIMIT %(limit)s
             """,
-            {"text": text, "own": own, "spellings": list(spellings), "limit": FOUND},
+            {"text": text, "own": message_id, "spellings": list(spellings), "limit": MAX_MATCHES},
         )
         return [row[0] for row in cursor.fetchall()]
 
 
-def detail(message_id: int) -> Detail | None:
-    """One message with its events, the orders it touched, its repeats and other versions."""
+def message_detail(message_id: int) -> MessageDetail | None:
+    """One message with its details; None if it is not stored."""
     message = (
         InboundMessage.objects.select_related("source").defer("body").filter(id=message_id).first()
     )
@@ -175,52 +175,55 @@ def detail(message_id: int) -> Detail | None:
         cursor.execute(
             """
             SELECT id, type, occurred_at, received_at, key,
-                coalesce(data->>'raw_type', ''), withdrawn
+                coalesce(data->>'raw_type', ''), superseded
             FROM visibility_event WHERE message_id = %s ORDER BY occurred_at, id LIMIT 200
             """,
             [message_id],
         )
-        events = [Said(*row) for row in cursor.fetchall()]
+        events = [MessageEvent(*row) for row in cursor.fetchall()]
         cursor.execute(
             """
-            SELECT message_id, content_hash, repeats FROM visibility_messagekey
+            SELECT message_id, content_hash, duplicate_count FROM visibility_messagekey
             WHERE source_id = %s AND dedupe_key = %s ORDER BY message_id LIMIT 20
             """,
             [message.source_id, message.dedupe_key],
         )
         keys = cursor.fetchall()
     others = [key[0] for key in keys if key[0] != message_id]
-    return Detail(
+    return MessageDetail(
         message=message,
         events=events,
-        orders=_orders(message_id),
-        repeats=sum(key[2] for key in keys if key[0] == message_id),
-        versions=listed(ids=others) if others else [],
+        orders=_affected_orders(message_id),
+        duplicate_count=sum(key[2] for key in keys if key[0] == message_id),
+        versions=list_messages(ids=others) if others else [],
     )
 
 
-def body(message_id: int) -> tuple[bytes, dict[str, str]] | None:
-    """The bytes as they came, with the headers their reading needs."""
+def message_body(message_id: int) -> tuple[bytes, dict[str, str]] | None:
+    """The payload as received and the headers needed to decode it."""
     row = InboundMessage.objects.filter(id=message_id).values_list("body", "headers").first()
     return (bytes(row[0]), row[1]) if row else None
 
 
-def redacted(named: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Headers or settings for a screen: secrets only as present."""
+def redact_secrets(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Headers or settings for display; values of secrets are replaced by `(hidden)`."""
     return [
-        (name, "(hidden)" if any(part in name.lower() for part in HIDDEN) else str(value)[:500])
-        for name, value in sorted(named.items())
+        (
+            name,
+            "(hidden)" if any(text in name.lower() for text in SECRET_NAMES) else str(value)[:500],
+        )
+        for name, value in sorted(values.items())
     ]
 
 
-def _orders(message_id: int) -> list[Order]:
-    """The orders a message's events speak of, directly or through a shipment or an invoice."""
+def _affected_orders(message_id: int) -> list[Order]:
+    """The orders that the message's events reach, directly or through a shipment or an invoice."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH RECURSIVE up (id) AS (
                 SELECT link.object_id FROM visibility_event event
-                JOIN visibility_eventobject link ON link.event_id = event.id
+                JOIN visibility_eventobjectlink link ON link.event_id = event.id
                 WHERE event.message_id = %s
                 UNION
                 SELECT next.id FROM up, LATERAL (
@@ -238,11 +241,15 @@ def _orders(message_id: int) -> list[Order]:
     return list(Order.objects.filter(object_id__in=objects).order_by("-last_event_at")[:50])
 
 
-def _place(after: str) -> tuple[datetime | None, int | None]:
-    """What a page address says; anything unreadable is the first page."""
-    moment, _, last = after.partition("~")
+def _decode_cursor(after: str) -> tuple[datetime | None, int | None]:
+    """Decode a cursor; an invalid one means the first page."""
+    received_text, _, last_id = after.partition("~")
     try:
-        found_at = datetime.fromisoformat(moment)
-        return (found_at, int(last)) if found_at.tzinfo and len(last) < 19 else (None, None)
+        received_at = datetime.fromisoformat(received_text)
+        return (
+            (received_at, int(last_id))
+            if received_at.tzinfo and len(last_id) < 19
+            else (None, None)
+        )
     except ValueError:
         return None, None

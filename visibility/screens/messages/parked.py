@@ -1,109 +1,89 @@
-"""Parked messages: why in words, what to do, and how many lie there for the same cause."""
+"""Parked messages: the reason, what to do about it, and groups with the same cause."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
-from connectors.sdk.payload import Reason
+from connectors.sdk.payload import ParkReason
 
-GROUPS = 100
+MAX_GROUPS = 100
 # (what happened, what to do about it)
-WORDS = {
-    Reason.EMPTY: (
-        "The message has no content",
-        "Ask the sender whether it meant to send one; there is nothing to replay",
+EXPLANATIONS = {
+    ParkReason.EMPTY: (
+        "The message is empty",
+        "Ask the sender what it intended to send; there is nothing to replay",
     ),
-    Reason.ENCODING: (
-        "The text is not in an encoding we can read",
-        "Ask the sender for UTF-8, or correct the encoding in the source's settings, then replay",
+    ParkReason.ENCODING: (
+        "Unsupported text encoding",
+        "Ask the sender to use UTF-8, or correct the encoding in the source settings, then replay",
     ),
-    Reason.SYNTAX: (
-        "The message is not well formed",
-        "It was probably cut short or built by hand: ask the sender to send it again",
+    ParkReason.SYNTAX: (
+        "Invalid syntax (the message may be truncated)",
+        "Ask the sender to resend it",
     ),
-    Reason.DEPTH: (
-        "The message is nested deeper than any order is",
-        "Look at it: it is a mistake of the sender, or an attack",
+    ParkReason.DEPTH: (
+        "The message is nested too deeply",
+        "Check the payload: it is a mistake of the sender or an attack",
     ),
-    Reason.SIZE: (
-        "The message is larger than we read",
-        "Ask the sender for smaller batches",
+    ParkReason.SIZE: (
+        "The message is too large",
+        "Ask the sender to use smaller batches",
     ),
-    Reason.NUMBER: (
-        "A number can't be read exactly",
-        "Correct it at the sender; the path names the field",
+    ParkReason.NUMBER: (
+        "Invalid number",
+        "Ask the sender to correct the field that the path names, then to resend",
     ),
-    Reason.TIMESTAMP: (
-        "A time can't be right",
-        "Check the sender's clock and time zone setting, then replay",
+    ParkReason.TIMESTAMP: (
+        "Invalid time",
+        "Check the clock and time zone of the sender, then replay",
     ),
-    Reason.SCHEMA: (
-        "A field is missing or of another kind than agreed",
+    ParkReason.SCHEMA: (
+        "A field is missing or has the wrong type",
         "The sender changed its format: update the connector, then replay",
     ),
-    Reason.MAPPING: (
-        "A word of theirs is unknown to us",
-        "Add the word to the source's mapping, then replay",
+    ParkReason.MAPPING: (
+        "A value is not mapped",
+        "Add the value to the mappings of the source, then replay",
     ),
-    Reason.IDENTIFIER: (
-        "A number that names the order can't be one",
-        "Correct it at the sender; the path names the field",
+    ParkReason.IDENTIFIER: (
+        "Invalid order number or other identifier",
+        "Ask the sender to correct the field that the path names, then to resend",
     ),
-    Reason.REFERENCE: (
-        "It speaks of something it does not name",
-        "Replay once the message it refers to has come; otherwise ask the sender",
+    ParkReason.REFERENCE: (
+        "The message refers to a record it does not contain",
+        "Replay after the message it refers to has arrived; otherwise ask the sender",
     ),
-    Reason.QUANTITY: (
-        "A quantity can't be right",
-        "Compare it with the order at the sender, then have it sent again",
+    ParkReason.QUANTITY: (
+        "Implausible quantity",
+        "Compare it with the order in the sending system, then ask the sender to resend it",
     ),
-    Reason.UNIT: (
-        "A unit of measure is unknown to us",
-        "Add the unit and its factor to the source's mapping, then replay",
+    ParkReason.MEDIA: (
+        "Unexpected content type for this source",
+        "Check that the sender uses the URL of this source",
     ),
-    Reason.CURRENCY: (
-        "A currency is missing or contradicts the order",
-        "Correct it at the sender, then replay",
+    ParkReason.EDI_ENVELOPE: (
+        "EDI envelope counts or control numbers do not match",
+        "The transmission was truncated or altered: ask the trading partner to resend it",
     ),
-    Reason.MEDIA: (
-        "The message is of a kind this source does not send",
-        "Check that the sender uses the address meant for it",
+    ParkReason.CONFLICT: (
+        "The message was received before with other content",
+        "The newer version is used; compare both and ask the sender which one is correct",
     ),
-    Reason.XML_FORBIDDEN: (
-        "The XML carries declarations that are not safe to read",
-        "Ask the sender to leave out document types and entities",
+    ParkReason.JOIN_TOO_LARGE: (
+        "The message would merge too many orders",
+        "A number is used for different orders: correct it in the sending system, then replay",
     ),
-    Reason.EDI_ENVELOPE: (
-        "The EDI envelope's numbers do not agree",
-        "The transmission was cut or altered: ask the partner to send it again",
-    ),
-    Reason.CONFLICT: (
-        "The same message came with other content",
-        "The newer version counts; look at both and ask the sender which one is right",
-    ),
-    Reason.JOIN_TOO_LARGE: (
-        "It would join more orders into one than can be true",
-        "A number is used twice: correct it at the sender before replaying",
-    ),
-    Reason.RULE_ERROR: (
-        "A promise could not be judged with it",
-        "Look at the rule named here; replay after it is corrected",
-    ),
-    Reason.TIMEOUT: (
-        "It took too long to read",
-        "Replay once; if it happens again, report it with the message's id",
-    ),
-    Reason.CRASH: (
-        "Reading it stopped the reader several times",
-        "It is kept apart so that others go on: report it with the message's id",
+    ParkReason.CRASH: (
+        "Processing crashed several times",
+        "The message is isolated so that others are processed: report a bug with the message ID",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Messages parked for one cause."""
+class ParkedGroup:
+    """Parked messages of one source with the same cause. `sample` is the newest message ID."""
 
     slug: str
     title: str
@@ -115,20 +95,23 @@ class Group:
     sample: int
 
     @property
-    def words(self) -> tuple[str, str]:
-        """What happened, and what to do."""
-        return words(self.reason)
+    def explanation(self) -> tuple[str, str]:
+        """(what happened, what to do about it)."""
+        return explain_park_reason(self.reason)
 
 
-def words(reason: str) -> tuple[str, str]:
-    """What a reason means, and what to do about it."""
-    known = next((WORDS[code] for code in Reason if code.value == reason), None)
-    return known or ("It could not be read", "Look at the message and its detail")
+def explain_park_reason(reason: str) -> tuple[str, str]:
+    """(what happened, what to do about it) for a reason code."""
+    explanation = next((EXPLANATIONS[code] for code in ParkReason if code.value == reason), None)
+    return explanation or (
+        "The message could not be processed",
+        "Check the message and the error detail",
+    )
 
 
-def groups(source_id: int | None = None) -> list[Group]:
-    """The causes with the most messages first, of one source or of all."""
-    # Where a body breaks off is different each time: the cause is one.
+def parked_groups(source_id: int | None = None) -> list[ParkedGroup]:
+    """The groups of one source or of all, the largest first."""
+    # Syntax errors at different positions count as one cause.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -140,13 +123,15 @@ def groups(source_id: int | None = None) -> list[Group]:
             WHERE m.state = 'parked' AND (%s::bigint IS NULL OR m.source_id = %s)
             GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 7 DESC LIMIT %s
             """,
-            [source_id, source_id, GROUPS],
+            [source_id, source_id, MAX_GROUPS],
         )
-        return [Group(*row) for row in cursor.fetchall()]
+        return [ParkedGroup(*row) for row in cursor.fetchall()]
 
 
-def ids(source_id: int, *, reason: str, detail: str | None, limit: int = 10_000) -> list[int]:
-    """The parked messages of one cause, oldest first; no `detail`: whatever it is."""
+def parked_message_ids(
+    source_id: int, *, reason: str, detail: str | None, limit: int = 10_000
+) -> list[int]:
+    """IDs of parked messages with a cause, oldest first; without `detail`, any detail matches."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

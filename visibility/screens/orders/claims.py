@@ -1,232 +1,260 @@
-"""What each system claims of an order, field by field, and where they contradict each other."""
+"""Compare what each system reports about an order, field by field, and list the discrepancies."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, plain
-from visibility.screens.orders.suppressed_conflicts import Held
-from visibility.timeline import Claim, Conflict, Line, Promise, Timeline, days
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.events import Attribute
+from visibility.formatting import format_date
+from visibility.screens.orders.suppressed_conflicts import SuppressedConflict
+from visibility.timeline import Claim, Promise, Timeline, TimelineConflict, TimelineLine
 from visibility.timeline.authority import RANKS
-from visibility.timeline.claims import Contender, Said
-from visibility.timeline.enums import Field
-from visibility.timeline.lines import rounded
+from visibility.timeline.claims import ConflictClaim, QuantityClaim
+from visibility.timeline.enums import ComparedField
+from visibility.timeline.lines import round_quantity
 
-Names = Mapping[str, tuple[str, datetime]]
-TITLES: Mapping[Field, str] = {
-    Field.STATUS: "Stands at",
-    Field.PROMISED_AT: "Promised date",
-    Field.PRICE: "Price",
-    Field.BACKORDERED: "Back-ordered",
+SourceTitles = Mapping[str, tuple[str, datetime]]
+FIELD_LABELS: Mapping[ComparedField, str] = {
+    ComparedField.STATUS: "Status",
+    ComparedField.PROMISED_AT: "Promised date",
+    ComparedField.PRICE: "Price",
+    ComparedField.BACKORDERED: "Back-ordered",
 }
-# Rows of the matrix that are shown at once; those in conflict come first.
-ROWS = 200
+# Maximum number of rows of the comparison; rows with a discrepancy come first.
+MAX_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One system's claim. `counts`: it is believed; `differs`: it is part of a conflict."""
+class ComparisonCell:
+    """The value one system reports for one field.
+
+    `is_authoritative`: the system is the system of record for the field. `differs`: the value is
+    part of a discrepancy.
+    """
 
     system: str
     value: str
     at: datetime | None
-    counts: bool = False
+    is_authoritative: bool = False
     differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One field of the order, or of one of its lines, and a cell for each system."""
+class ComparisonRow:
+    """One field of the order or of one of its lines, with one cell per system."""
 
     title: str
     line: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparisonCell, ...]
     differs: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """Field x system."""
+class SystemComparison:
+    """The comparison of fields (rows) by system (columns).
+
+    A system is (title, role, status text, time of its last update). `hidden_rows` is the number of
+    rows that are not shown.
+    """
 
     systems: tuple[tuple[str, str, str, datetime], ...]
-    rows: tuple[Row, ...]
-    more: int
+    rows: tuple[ComparisonRow, ...]
+    hidden_rows: int
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A conflict as the page tells it."""
+class Discrepancy:
+    """An open discrepancy as the page shows it."""
 
     sentence: str
-    about: str
+    sku: str
     opened_at: datetime
     age: timedelta
-    money: Decimal | None
+    value_at_risk: Decimal | None
     currency: str
     owner: str
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One line of the promise ledger."""
+class PromiseChange:
+    """One entry of the promise date history. `days` is the change in days."""
 
     kind: str
     source: str
     promise: Promise
-    days: int
+    days_later: int
 
 
-def title(field: Field) -> str:
-    """A field as people say it."""
-    return TITLES.get(field, field.value.capitalize())
+def field_label(field: ComparedField) -> str:
+    """The label of a field."""
+    return FIELD_LABELS.get(field, field.value.capitalize())
 
 
-def matrix(timeline: Timeline, names: Names, *, prices: bool) -> Matrix:
-    """Who claims what, the fields in conflict first."""
+def system_comparison(timeline: Timeline, names: SourceTitles, *, prices: bool) -> SystemComparison:
+    """Compare the claims of all systems, fields with a discrepancy first."""
     claims = timeline.claims
     contested = {(c.field, c.line_key) for c in timeline.conflicts}
-    rows = [*_of_order(timeline, names, contested)]
+    rows = [*_order_rows(timeline, names, contested)]
     currency = timeline.attributes.get(Attribute.CURRENCY, "")
     for line in timeline.lines:
-        rows += _of_line(line, claims, names, contested, prices=prices, currency=currency)
+        rows += _line_rows(line, claims, names, contested, prices=prices, currency=currency)
     rows.sort(key=lambda row: not row.differs)
     systems = tuple(
-        (_name(c.source, names), c.role.value.replace("_", " "), c.word, c.at) for c in claims
+        (_source_title(c.source, names), c.role.value.replace("_", " "), c.status_text, c.at)
+        for c in claims
     )
-    return Matrix(systems, tuple(rows[:ROWS]), max(len(rows) - ROWS, 0))
+    return SystemComparison(systems, tuple(rows[:MAX_ROWS]), max(len(rows) - MAX_ROWS, 0))
 
 
-def _name(source: str, names: Names) -> str:
+def _source_title(source: str, names: SourceTitles) -> str:
     return names[source][0] if source in names else source
 
 
-def _of_order(
-    timeline: Timeline, names: Names, contested: Collection[tuple[Field, str]]
-) -> Iterator[Row]:
-    told: tuple[tuple[Field, Mapping[str, str]], ...] = (
-        (Field.STATUS, {c.source: c.stands for c in timeline.claims if c.stands}),
-        (Field.PROMISED_AT, {c.source: _day(c.promised) for c in timeline.claims if c.promised}),
+def _order_rows(
+    timeline: Timeline, names: SourceTitles, contested: Collection[tuple[ComparedField, str]]
+) -> Iterator[ComparisonRow]:
+    fields: tuple[tuple[ComparedField, Mapping[str, str]], ...] = (
+        (ComparedField.STATUS, {c.source: c.order_state for c in timeline.claims if c.order_state}),
+        (
+            ComparedField.PROMISED_AT,
+            {c.source: _format_day(c.promised) for c in timeline.claims if c.promised},
+        ),
     )
-    for field, words in told:
-        ranked = {c.source: RANKS[field][c.role] for c in timeline.claims if c.source in words}
-        best = min(ranked.values(), default=0)
+    for field, values in fields:
+        ranks = {c.source: RANKS[field][c.role] for c in timeline.claims if c.source in values}
+        best_rank = min(ranks.values(), default=0)
         differs = (field, "") in contested
         cells = tuple(
-            Cell(
-                system=_name(claim.source, names),
-                value=words.get(claim.source, ""),
-                at=claim.at if claim.source in words else None,
-                counts=ranked.get(claim.source) == best,
-                differs=differs and claim.source in words,
+            ComparisonCell(
+                system=_source_title(claim.source, names),
+                value=values.get(claim.source, ""),
+                at=claim.at if claim.source in values else None,
+                is_authoritative=ranks.get(claim.source) == best_rank,
+                differs=differs and claim.source in values,
             )
             for claim in timeline.claims
         )
-        if words:
-            yield Row(title(field), "", cells, differs)
+        if values:
+            yield ComparisonRow(field_label(field), "", cells, differs)
 
 
-def _of_line(
-    line: Line,
+def _line_rows(
+    line: TimelineLine,
     claims: Collection[Claim],
-    names: Names,
-    contested: Collection[tuple[Field, str]],
+    names: SourceTitles,
+    contested: Collection[tuple[ComparedField, str]],
     *,
     prices: bool,
     currency: str,
-) -> Iterator[Row]:
-    by_field: dict[Field, dict[str, Said]] = {}
-    for said in line.said:
-        if prices or said.field is not Field.PRICE:
-            by_field.setdefault(said.field, {})[said.source] = said
-    for field in Field:
-        told = by_field.get(field)
-        if told:
+) -> Iterator[ComparisonRow]:
+    by_field: dict[ComparedField, dict[str, QuantityClaim]] = {}
+    for claim in line.claims:
+        if prices or claim.field is not ComparedField.PRICE:
+            by_field.setdefault(claim.field, {})[claim.source] = claim
+    for field in ComparedField:
+        reported = by_field.get(field)
+        if reported:
             differs = (field, line.key) in contested
             cells = tuple(
-                _cell(_name(c.source, names), told.get(c.source), differs=differs) for c in claims
+                _build_comparison_cell(
+                    _source_title(c.source, names), reported.get(c.source), differs=differs
+                )
+                for c in claims
             )
-            of = f", {currency}" if field is Field.PRICE and currency else ""
-            yield Row(title(field) + of, line.sku or line.key, cells, differs)
+            suffix = f", {currency}" if field is ComparedField.PRICE and currency else ""
+            yield ComparisonRow(field_label(field) + suffix, line.sku or line.key, cells, differs)
 
 
-def _cell(system: str, said: Said | None, *, differs: bool) -> Cell:
-    if said is None:
-        return Cell(system, "", None)
-    return Cell(system, figure(said), said.at, said.counts, differs)
+def _build_comparison_cell(
+    system: str, claim: QuantityClaim | None, *, differs: bool
+) -> ComparisonCell:
+    if claim is None:
+        return ComparisonCell(system, "", None)
+    return ComparisonCell(system, format_claim(claim), claim.at, claim.authoritative, differs)
 
 
-def figure(said: Said) -> str:
-    """`52.9`, `52.9 (52900 EA)` where the source counts in another unit, `1 PAL` alone."""
-    if said.value is None:
-        return f"{plain(said.own)} {said.unit}"
-    if said.value == said.own:
-        return plain(said.value)
-    per = " per " if said.field is Field.PRICE else " "
-    return f"{plain(rounded(said.value))} ({plain(said.own)}{per}{said.unit})"
+def format_claim(claim: QuantityClaim) -> str:
+    """Format a reported quantity or price.
+
+    `52.9`; `52.9 (52900 EA)` if the source uses another unit; `1 PAL` if the unit is unknown.
+    """
+    if claim.value is None:
+        return f"{format_decimal(claim.reported_value)} {claim.unit}"
+    if claim.value == claim.reported_value:
+        return format_decimal(claim.value)
+    separator = " per " if claim.field is ComparedField.PRICE else " "
+    converted = format_decimal(round_quantity(claim.value))
+    return f"{converted} ({format_decimal(claim.reported_value)}{separator}{claim.unit})"
 
 
-def differences(timeline: Timeline, names: Names, *, prices: bool) -> tuple[Difference, ...]:
-    """The open conflicts, the oldest first; those about prices for those who may see them."""
+def discrepancies(
+    timeline: Timeline, names: SourceTitles, *, prices: bool
+) -> tuple[Discrepancy, ...]:
+    """The open discrepancies, oldest first; prices only if `prices` is true."""
     skus = {line.key: line.sku or line.key for line in timeline.lines}
-    found = [
-        Difference(
-            sentence=sentence(conflict, names),
-            about=skus.get(conflict.line_key, ""),
+    visible_conflicts = [
+        Discrepancy(
+            sentence=conflict_sentence(conflict, names),
+            sku=skus.get(conflict.line_key, ""),
             opened_at=conflict.opened_at,
             age=timeline.as_of - conflict.opened_at,
-            money=conflict.money,
+            value_at_risk=conflict.money,
             currency=conflict.currency,
             owner=conflict.owner,
         )
         for conflict in timeline.conflicts
-        if prices or conflict.field is not Field.PRICE
+        if prices or conflict.field is not ComparedField.PRICE
     ]
-    return tuple(sorted(found, key=lambda d: (d.opened_at, d.about, d.sentence)))
+    return tuple(sorted(visible_conflicts, key=lambda d: (d.opened_at, d.sku, d.sentence)))
 
 
-def waiting(held: Collection[Held], names: Names, *, prices: bool) -> tuple[tuple[str, str], ...]:
-    """Those that wait for a feed: what differs, and for whom."""
+def suppressed_sentences(
+    suppressed: Collection[SuppressedConflict], names: SourceTitles, *, prices: bool
+) -> tuple[tuple[str, str], ...]:
+    """(sentence, sources waited for) of each discrepancy suppressed until a source catches up."""
     return tuple(
-        (sentence(h.conflict, names), " and ".join(gap.words for gap in h.gaps))
-        for h in held
-        if prices or h.conflict.field is not Field.PRICE
+        (conflict_sentence(h.conflict, names), " and ".join(gap.text for gap in h.gaps))
+        for h in suppressed
+        if prices or h.conflict.field is not ComparedField.PRICE
     )
 
 
-def sentence(conflict: Conflict, names: Names) -> str:
-    """`Shipped: 3PL North says 8, ERP says 0`."""
+def conflict_sentence(conflict: TimelineConflict, names: SourceTitles) -> str:
+    """`Shipped: 3PL North reports 8, ERP reports 0`."""
     sides = ", ".join(
-        f"{_name(c.source, names)} says {_said(c, conflict)}" for c in conflict.claims
+        f"{_source_title(c.source, names)} reports {_claimed_value(c, conflict)}"
+        for c in conflict.claims
     )
-    return f"{title(conflict.field)}: {sides}"
+    return f"{field_label(conflict.field)}: {sides}"
 
 
-def _said(side: Contender, conflict: Conflict) -> str:
-    if conflict.field is Field.PROMISED_AT:
-        return _day(side.value)
-    if conflict.field is Field.PRICE:
-        return f"{side.value} {conflict.currency}".rstrip()
-    return side.value
+def _claimed_value(claim: ConflictClaim, conflict: TimelineConflict) -> str:
+    if conflict.field is ComparedField.PROMISED_AT:
+        return _format_day(claim.value)
+    if conflict.field is ComparedField.PRICE:
+        return f"{claim.value} {conflict.currency}".rstrip()
+    return claim.value
 
 
-def _day(text: str) -> str:
-    """A date as the promise ledger writes it; what is none stays as it was told."""
+def _format_day(text: str) -> str:
+    """A date such as `Thu, Mar 5`; text that is not a date is returned unchanged."""
     try:
-        return days.said(date.fromisoformat(text[:10]))
+        return format_date(date.fromisoformat(text[:10]))
     except ValueError:
         return text
 
 
-def ledger(timeline: Timeline, names: Names) -> tuple[Word, ...]:
-    """The promise ledger."""
-    kinds = {"requested": "Asked for", "first": "Promised", "moved": "Moved"}
+def promise_history(timeline: Timeline, names: SourceTitles) -> tuple[PromiseChange, ...]:
+    """The promise date history, in the order the dates were reported."""
+    kinds = {"requested": "Requested", "first": "Promised", "moved": "Changed"}
     return tuple(
-        Word(
+        PromiseChange(
             kind=kinds[promise.kind],
-            source=_name(promise.source, names),
+            source=_source_title(promise.source, names),
             promise=promise,
-            days=(promise.date.date() - promise.old.date()).days if promise.old else 0,
+            days_later=(promise.date.date() - promise.old.date()).days if promise.old else 0,
         )
         for promise in timeline.promises
     )

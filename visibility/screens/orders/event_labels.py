@@ -1,13 +1,16 @@
-"""An event in the trade's words."""
+"""Labels and details of events as people read them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, EventType, Flag, Measure, ObjectKind, Scheme, plain
-from visibility.timeline import Spoken
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme, Measure, ObjectKind
+from visibility.formatting import format_date, pluralize
+from visibility.timeline import RecordedEvent
 
-TITLES: Mapping[EventType, str] = {
+EVENT_LABELS: Mapping[EventType, str] = {
     EventType.ORDER_RECEIVED: "Order received",
     EventType.ORDER_ACCEPTED: "Order accepted",
     EventType.ORDER_REJECTED: "Order rejected",
@@ -17,8 +20,8 @@ TITLES: Mapping[EventType, str] = {
     EventType.ORDER_HOLD_RELEASED: "Hold released",
     EventType.ORDER_RELEASED: "Released to the warehouse",
     EventType.LINE_ALLOCATED: "Stock allocated",
-    EventType.LINE_DEALLOCATED: "Allocation taken back",
-    EventType.LINE_SHORTED: "Line came up short",
+    EventType.LINE_DEALLOCATED: "Deallocated",
+    EventType.LINE_SHORTED: "Line short-shipped",
     EventType.LINE_BACKORDERED: "Line back-ordered",
     EventType.LINE_SUBSTITUTED: "Line substituted",
     EventType.PICK_STARTED: "Picking started",
@@ -27,113 +30,131 @@ TITLES: Mapping[EventType, str] = {
     EventType.LABEL_CREATED: "Label created",
     EventType.SHIPMENT_CONFIRMED: "Shipment confirmed",
     EventType.SHIPMENT_VOID: "Shipment voided",
-    EventType.PICKED_UP: "Picked up by the carrier",
+    EventType.PICKED_UP: "Carrier pickup",
     EventType.IN_TRANSIT: "In transit",
     EventType.OUT_FOR_DELIVERY: "Out for delivery",
     EventType.ATTEMPTED: "Delivery attempted",
-    EventType.AVAILABLE_FOR_PICKUP: "Waiting for pick-up",
+    EventType.AVAILABLE_FOR_PICKUP: "Ready for pickup",
     EventType.DELIVERED: "Delivered",
     EventType.DELAYED: "Delayed",
-    EventType.SHIPMENT_EXCEPTION: "Trouble on the way",
+    EventType.SHIPMENT_EXCEPTION: "Delivery exception",
     EventType.SHIPMENT_RETURNED: "Returned to sender",
-    EventType.ETA_UPDATED: "Arrival expected",
-    EventType.INVENTORY_SNAPSHOT: "Stock reported",
+    EventType.ETA_UPDATED: "Estimated delivery",
+    EventType.INVENTORY_SNAPSHOT: "Inventory snapshot",
     EventType.INVOICE_ISSUED: "Invoice issued",
     EventType.INVOICE_PAID: "Invoice paid",
     EventType.INVOICE_VOID: "Invoice voided",
     EventType.CREDIT_ISSUED: "Credit issued",
-    EventType.RETURN_AUTHORISED: "Return authorised",
+    EventType.RETURN_AUTHORIZED: "Return authorized",
     EventType.RETURN_RECEIVED: "Return received",
     EventType.RETURN_CREDITED: "Return credited",
     EventType.DOCUMENT_ACKNOWLEDGED: "Document acknowledged",
     EventType.DOCUMENT_REJECTED: "Document rejected",
-    EventType.UNMAPPED: "Not yet mapped",
+    EventType.UNMAPPED: "Unmapped status",
 }
-FLAGS: Mapping[Flag, str] = {
-    Flag.DATE_ONLY: "told as a day without a time",
-    Flag.TIME_RECEIVED: "told without a time: when we heard it stands in",
-    Flag.ZONE_ASSUMED: "told without a time zone: the source's is taken",
-    Flag.LOCAL_REPEATED: "an hour that the clocks show twice: the earlier is taken",
-    Flag.LOCAL_SKIPPED: "an hour that the clocks leave out: moved on by it",
-    Flag.FUTURE: "told ahead of its time",
-    Flag.SANITISED: "characters that can't be kept were taken out",
-    Flag.UNKNOWN_SKU: "an article that is not mapped",
-    Flag.UNIT: "a unit that nobody has related to the line's",
-    Flag.CURRENCY: "a currency that is unknown, or differs",
-    Flag.OVERSHIP: "more than was ordered",
-    Flag.CONFUSABLE: "a number that could be read as another one",
-    Flag.ENVELOPE: "counts or control numbers of the file do not agree",
+FLAG_LABELS: Mapping[Flag, str] = {
+    Flag.DATE_ONLY: "Date sent without a time",
+    Flag.TIME_RECEIVED: "No event time sent; time received is shown",
+    Flag.ZONE_ASSUMED: "No time zone sent; the time zone of the source is used",
+    Flag.LOCAL_REPEATED: "Ambiguous local time when clocks go back; the earlier time is used",
+    Flag.LOCAL_SKIPPED: "Local time skipped when clocks go forward; moved one hour later",
+    Flag.FUTURE: "Event time is in the future",
+    Flag.SANITIZED: "Unsupported characters were removed",
+    Flag.CONFUSABLE: "Number contains look-alike characters",
+    Flag.ENVELOPE: "Counts or control numbers of the file do not match",
 }
-BAD = {
+FAILURE_EVENTS = {
     EventType.ORDER_REJECTED,
     EventType.LINE_SHORTED,
     EventType.SHIPMENT_EXCEPTION,
     EventType.SHIPMENT_RETURNED,
     EventType.DOCUMENT_REJECTED,
 }
-WAITING = {EventType.ORDER_HELD, EventType.LINE_BACKORDERED, EventType.DELAYED, EventType.ATTEMPTED}
-GOOD = {EventType.DELIVERED, EventType.INVOICE_PAID, EventType.RETURN_CREDITED}
-NEUTRAL = {EventType.UNMAPPED, EventType.ORDER_CANCELLED, EventType.SHIPMENT_VOID}
+DELAY_EVENTS = {
+    EventType.ORDER_HELD,
+    EventType.LINE_BACKORDERED,
+    EventType.DELAYED,
+    EventType.ATTEMPTED,
+}
+SUCCESS_EVENTS = {EventType.DELIVERED, EventType.INVOICE_PAID, EventType.RETURN_CREDITED}
+NEUTRAL_EVENTS = {EventType.UNMAPPED, EventType.ORDER_CANCELLED, EventType.SHIPMENT_VOID}
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """`title`: our word; `detail`: how much of what; `theirs`: the source's own word."""
+class EventLabel:
+    """`title`: our label; `detail`: quantities, numbers, reasons.
+
+    `source_status`: the source's status.
+    """
 
     title: str
     detail: str
-    theirs: str
+    source_status: str
 
 
-def tone(kind: EventType) -> str:
-    """The status tone of a kind of event."""
-    if kind in BAD:
+def event_tone(kind: EventType) -> str:
+    """The tone (CSS class suffix) of an event type."""
+    if kind in FAILURE_EVENTS:
         return "late"
-    if kind in WAITING:
+    if kind in DELAY_EVENTS:
         return "waiting"
-    if kind in GOOD:
+    if kind in SUCCESS_EVENTS:
         return "ok"
-    return "unknown" if kind in NEUTRAL else "running"
+    return "unknown" if kind in NEUTRAL_EVENTS else "running"
 
 
-def words(spoken: Spoken, *, again: bool = False, contacts: bool = True) -> Words:
-    """An event in words; every part of them is outside text and must be escaped.
+def event_label(
+    recorded: RecordedEvent, *, is_update: bool = False, contacts: bool = True
+) -> EventLabel:
+    """The label and details of an event. All of it is untrusted text and must be escaped.
 
-    `again`: the state was told before; now only its figures differ. `contacts`: whoever reads it
-    may see people's names, which free text may tell.
+    `is_update`: the source had already reported this state; only its figures changed. `contacts`:
+    the reader may see personal names, which free text can contain.
     """
-    event = spoken.event
-    parts = [_quantities(spoken), *_numbers(spoken)]
-    told = [Attribute.CARRIER, Attribute.LOCATION, Attribute.REASON]
-    told += [Attribute.DETAIL] if contacts else []
-    parts += [event.attributes.get(name, "") for name in told]
+    event = recorded.event
+    details = [_format_quantities(recorded), *_related_numbers(recorded)]
+    attribute_names = [Attribute.CARRIER, Attribute.LOCATION, Attribute.REASON]
+    attribute_names += [Attribute.DETAIL] if contacts else []
+    details += [event.attributes.get(name, "") for name in attribute_names]
     if event.type is EventType.ETA_UPDATED and event.attributes.get(Attribute.ETA):
-        parts.append(event.attributes[Attribute.ETA][:10])
-    theirs = event.raw_type or event.attributes.get(Attribute.STATUS, "")
-    title = f"Updated, still: {TITLES[event.type].lower()}" if again else TITLES[event.type]
-    return Words(title, " · ".join(p for p in parts if p), theirs)
+        details.append(_format_day(event.attributes[Attribute.ETA]))
+    source_status = event.raw_type or event.attributes.get(Attribute.STATUS, "")
+    title = (
+        f"Update (status unchanged): {EVENT_LABELS[event.type].lower()}"
+        if is_update
+        else EVENT_LABELS[event.type]
+    )
+    return EventLabel(title, " · ".join(p for p in details if p), source_status)
 
 
-def _quantities(spoken: Spoken) -> str:
-    sums: dict[Measure, Decimal] = {}
-    for line in spoken.event.lines:
-        if line.order in (-1, spoken.order):
+def _format_day(text: str) -> str:
+    """A date such as `Tue, Dec 1`; text that is not a date is returned unchanged."""
+    try:
+        return format_date(date.fromisoformat(text[:10]))
+    except ValueError:
+        return text
+
+
+def _format_quantities(recorded: RecordedEvent) -> str:
+    totals: dict[Measure, Decimal] = {}
+    for line in recorded.event.lines:
+        if line.order_index in (-1, recorded.order_index):
             for measure, quantity in line.quantities.items():
-                sums[measure] = sums.get(measure, Decimal(0)) + quantity
-    # A zero says nothing beside figures that do; "allocation 0" alone is the news.
-    sums = {m: q for m, q in sums.items() if q} or sums
-    count = len(spoken.event.lines)
-    lines = f" in {count} line{'s' if count != 1 else ''}" if sums else ""
-    return ", ".join(f"{plain(q)} {m.value}" for m, q in sums.items()) + lines
+                totals[measure] = totals.get(measure, Decimal(0)) + quantity
+    # A zero is only worth showing if it is all that the event reports, such as "0 allocated".
+    totals = {m: q for m, q in totals.items() if q} or totals
+    count = len(recorded.event.lines)
+    lines = f" in {pluralize(count, 'line')}" if totals else ""
+    return ", ".join(f"{format_decimal(q)} {m.value}" for m, q in totals.items()) + lines
 
 
-def _numbers(spoken: Spoken) -> list[str]:
-    found = []
-    for ref in spoken.event.objects:
+def _related_numbers(recorded: RecordedEvent) -> list[str]:
+    numbers = []
+    for ref in recorded.event.objects:
         if ref.kind is ObjectKind.ORDER:
             continue
         for identifier in ref.identifiers:
-            if identifier.scheme is not Scheme.SOURCE_ID:
-                found.append(identifier.value)
+            if identifier.scheme is not IdentifierScheme.SOURCE_ID:
+                numbers.append(identifier.value)
                 break
-    return found[:4]
+    return numbers[:4]

@@ -1,46 +1,47 @@
-"""An order's lines and its money as tables: figures, flags, and what has left without a bill."""
+"""The lines of an order and their invoicing: quantities, flags, and what is not invoiced yet."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind, plain
-from visibility.screens.orders.claims import figure
-from visibility.timeline import Line, Timeline
-from visibility.timeline.enums import Field, LineFlag, LineState
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from visibility.screens.orders.claims import format_claim
+from visibility.timeline import Timeline, TimelineLine
+from visibility.timeline.enums import ComparedField, LineFlag, LineState
 
-Names = Mapping[str, tuple[str, datetime]]
-# Nobody has said anything.
-NOBODY = "\N{EN DASH}"
+SourceTitles = Mapping[str, tuple[str, datetime]]
+# No system has reported a value.
+NO_VALUE = "\N{EN DASH}"
 ZERO = Decimal(0)
-STATES: Mapping[LineState, tuple[str, str]] = {
-    LineState.UNKNOWN: ("Not known", "unknown"),
-    LineState.ASIDE: ("Set aside", "unknown"),
+LINE_STATE_LABELS: Mapping[LineState, tuple[str, str]] = {
+    LineState.UNKNOWN: ("Unknown", "unknown"),
+    LineState.UNCOUNTABLE: ("Excluded", "unknown"),
     LineState.ORDERED: ("Ordered", "running"),
-    LineState.BACKORDERED: ("Waits for stock", "waiting"),
+    LineState.BACKORDERED: ("Back-ordered", "waiting"),
     LineState.ALLOCATED: ("Allocated", "running"),
     LineState.PICKED: ("Picked", "running"),
     LineState.PACKED: ("Packed", "running"),
-    LineState.PARTIALLY_SHIPPED: ("Partly shipped", "risk"),
+    LineState.PARTIALLY_SHIPPED: ("Partially shipped", "risk"),
     LineState.SHIPPED: ("Shipped", "running"),
-    LineState.PARTIALLY_DELIVERED: ("Partly delivered", "risk"),
+    LineState.PARTIALLY_DELIVERED: ("Partially delivered", "risk"),
     LineState.DELIVERED: ("Delivered", "ok"),
     LineState.RETURNED: ("Returned", "waiting"),
     LineState.CANCELLED: ("Cancelled", "unknown"),
 }
-FLAGS: Mapping[LineFlag, str] = {
-    LineFlag.UNIT: "units that nobody has related: not counted",
-    LineFlag.UNKNOWN_SKU: "article not mapped yet: not counted",
-    LineFlag.OVERSHIP: "more left than was ordered",
-    LineFlag.CONTRADICTION: "more left than is still wanted",
-    LineFlag.SHORT_CANCELLED: "cancelled for want of stock",
-    LineFlag.SUBSTITUTED: "filled by another article",
-    LineFlag.SUBSTITUTE: "sent in place of another line",
-    LineFlag.KIT: "kit, counted by its components",
-    LineFlag.COMPONENT: "component of a kit",
+LINE_FLAG_LABELS: Mapping[LineFlag, str] = {
+    LineFlag.UNIT: "no unit conversion: not counted",
+    LineFlag.UNKNOWN_SKU: "item not mapped yet: not counted",
+    LineFlag.OVERSHIP: "shipped more than ordered",
+    LineFlag.CONTRADICTION: "shipped although cancelled",
+    LineFlag.SHORT_CANCELLED: "cancelled: out of stock",
+    LineFlag.SUBSTITUTED: "filled by a substitute item",
+    LineFlag.SUBSTITUTE: "substitute for another line",
+    LineFlag.KIT: "kit, counted by component",
+    LineFlag.COMPONENT: "kit component",
 }
-COLUMNS = (
+MEASURES = (
     Measure.ORDERED,
     Measure.ALLOCATED,
     Measure.BACKORDERED,
@@ -57,42 +58,42 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """One line: a cell for each measure somebody spoke of, and what each source says."""
+    """One line: a cell for each measure that was reported, and the figures of each source."""
 
-    line: Line
+    line: TimelineLine
     title: str
     tone: str
     flags: tuple[str, ...]
     cells: tuple[tuple[str, str], ...]
-    # Of what is due, in percent; None where nobody said how much that is.
-    share: int | None
+    # Percent shipped of the quantity to ship; None if that quantity is unknown.
+    percent_shipped: int | None
     sources: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Lines x measures."""
+class LineTable:
+    """Lines (rows) by measure (columns)."""
 
-    heads: tuple[str, ...]
+    headers: tuple[str, ...]
     rows: tuple[LineRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """How one line's shipped and invoiced quantities match, and the money between them."""
+class InvoiceMatch:
+    """Shipped against invoiced quantity of one line, and the value of the difference."""
 
-    line: Line
+    line: TimelineLine
     shipped: str
     invoiced: str
     credited: str
-    words: str
+    label: str
     tone: str
-    money: Decimal | None
+    value_at_risk: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
-    """One invoice or credit as it was told."""
+class InvoiceEvent:
+    """One invoice or credit event."""
 
     title: str
     number: str
@@ -101,37 +102,43 @@ class Bill:
     event_id: int
 
 
-def head(measure: Measure) -> str:
-    """A measure as people say it."""
+def measure_label(measure: Measure) -> str:
+    """The label of a measure."""
     return measure.value.replace("backordered", "back-ordered").capitalize()
 
 
-def table(timeline: Timeline, names: Names) -> Table:
-    """Lines with the measures anybody spoke of."""
-    told = [m for m in COLUMNS if any(m in line.quantities for line in timeline.lines)]
-    return Table(
-        tuple(head(m) for m in told),
-        tuple(_row(line, told, names) for line in timeline.lines),
+def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
+    """All lines, with the measures that at least one system reported."""
+    measures = [m for m in MEASURES if any(m in line.quantities for line in timeline.lines)]
+    return LineTable(
+        tuple(measure_label(m) for m in measures),
+        tuple(_line_row(line, measures, names) for line in timeline.lines),
     )
 
 
-def _row(line: Line, told: list[Measure], names: Names) -> LineRow:
-    shipped = line.get(Measure.SHIPPED)
+def _line_row(line: TimelineLine, measures: list[Measure], names: SourceTitles) -> LineRow:
+    shipped = line.quantity(Measure.SHIPPED)
     by_source: dict[str, list[str]] = {}
-    for said in line.said:
-        if said.field is not Field.PRICE:
-            by_source.setdefault(said.source, []).append(f"{said.field.value} {figure(said)}")
-    title, tone = STATES[line.state]
+    for claim in line.claims:
+        if claim.field is not ComparedField.PRICE:
+            by_source.setdefault(claim.source, []).append(
+                f"{claim.field.value} {format_claim(claim)}"
+            )
+    title, tone = LINE_STATE_LABELS[line.state]
     return LineRow(
         line=line,
         title=title,
         tone=tone,
-        flags=tuple(_flags(line)),
+        flags=tuple(_flag_labels(line)),
         cells=tuple(
-            (head(m), plain(line.quantities[m]) if m in line.quantities else NOBODY) for m in told
+            (
+                measure_label(m),
+                format_decimal(line.quantities[m]) if m in line.quantities else NO_VALUE,
+            )
+            for m in measures
         ),
-        share=int(min(max(shipped, ZERO) / line.due, Decimal(1)) * 100)
-        if line.due and not line.aside
+        percent_shipped=int(min(max(shipped, ZERO) / line.open_quantity, Decimal(1)) * 100)
+        if line.open_quantity and not line.uncountable
         else None,
         sources=tuple(
             (names[source][0] if source in names else source, ", ".join(figures))
@@ -140,51 +147,53 @@ def _row(line: Line, told: list[Measure], names: Names) -> LineRow:
     )
 
 
-def _flags(line: Line) -> Iterator[str]:
-    """Each flag in words; what it was filled by; whether the order itself has it."""
+def _flag_labels(line: TimelineLine) -> Iterator[str]:
+    """The label of each flag, the substitutes shipped, and whether the line was ordered at all."""
     for flag in line.flags:
-        yield FLAGS[flag]
-    if line.filled:
-        yield "sent: " + ", ".join(f"{plain(q)} of {sku}" for sku, q in line.filled)
-    if line.extra and not {LineFlag.SUBSTITUTE, LineFlag.COMPONENT} & set(line.flags):
-        yield "not on the order as its source has it"
+        yield LINE_FLAG_LABELS[flag]
+    if line.substituted_by:
+        yield "substitute: " + ", ".join(
+            f"{format_decimal(q)} of {sku}" for sku, q in line.substituted_by
+        )
+    if line.unexpected and not {LineFlag.SUBSTITUTE, LineFlag.COMPONENT} & set(line.flags):
+        yield "not on the original order"
 
 
-def matches(timeline: Timeline) -> tuple[Match, ...]:
-    """Shipped against invoiced, line by line; returned against credited where goods came back."""
-    return tuple(_match(line) for line in timeline.lines if not line.extra)
+def invoice_matches(timeline: Timeline) -> tuple[InvoiceMatch, ...]:
+    """Compare shipped with invoiced, and returned with credited quantities, line by line."""
+    return tuple(_invoice_match(line) for line in timeline.lines if not line.unexpected)
 
 
-def _match(line: Line) -> Match:
-    shipped, invoiced = line.get(Measure.SHIPPED), line.get(Measure.INVOICED)
-    returned, credited = line.get(Measure.RETURNED), line.get(Measure.CREDITED)
-    gap, words, tone = ZERO, "matches", "ok"
-    if line.aside:
-        words, tone = "can't be counted", "unknown"
+def _invoice_match(line: TimelineLine) -> InvoiceMatch:
+    shipped, invoiced = line.quantity(Measure.SHIPPED), line.quantity(Measure.INVOICED)
+    returned, credited = line.quantity(Measure.RETURNED), line.quantity(Measure.CREDITED)
+    gap, label, tone = ZERO, "In agreement", "ok"
+    if line.uncountable:
+        label, tone = "Cannot be counted", "unknown"
     elif shipped > invoiced:
-        gap, words, tone = shipped - invoiced, "shipped, not invoiced", "risk"
+        gap, label, tone = shipped - invoiced, "shipped, not invoiced", "risk"
     elif invoiced > shipped:
-        gap, words, tone = invoiced - shipped, "invoiced, not shipped", "late"
+        gap, label, tone = invoiced - shipped, "invoiced, not shipped", "late"
     elif returned > credited:
-        gap, words, tone = returned - credited, "returned, not credited", "risk"
+        gap, label, tone = returned - credited, "returned, not credited", "risk"
     elif not shipped:
-        words, tone = "nothing yet", "unknown"
-    return Match(
+        label, tone = "Nothing shipped or invoiced yet", "unknown"
+    return InvoiceMatch(
         line=line,
-        shipped=_figure(line, Measure.SHIPPED),
-        invoiced=_figure(line, Measure.INVOICED),
-        credited=_figure(line, Measure.CREDITED),
-        words=f"{plain(gap)} {words}" if gap else words,
+        shipped=_format_quantity(line, Measure.SHIPPED),
+        invoiced=_format_quantity(line, Measure.INVOICED),
+        credited=_format_quantity(line, Measure.CREDITED),
+        label=f"{format_decimal(gap)} {label}" if gap else label,
         tone=tone,
-        money=gap * line.price if gap and line.price is not None else None,
+        value_at_risk=gap * line.price if gap and line.price is not None else None,
     )
 
 
-def _figure(line: Line, measure: Measure) -> str:
-    return plain(line.quantities[measure]) if measure in line.quantities else NOBODY
+def _format_quantity(line: TimelineLine, measure: Measure) -> str:
+    return format_decimal(line.quantities[measure]) if measure in line.quantities else NO_VALUE
 
 
-BILLS = {
+INVOICE_EVENT_LABELS = {
     EventType.INVOICE_ISSUED: "Invoice issued",
     EventType.INVOICE_PAID: "Invoice paid",
     EventType.INVOICE_VOID: "Invoice voided",
@@ -193,28 +202,28 @@ BILLS = {
 }
 
 
-def bills(timeline: Timeline, names: Names) -> tuple[Bill, ...]:
+def invoice_events(timeline: Timeline, names: SourceTitles) -> tuple[InvoiceEvent, ...]:
     """Invoices and credits, newest first."""
     return tuple(
-        Bill(
-            title=BILLS[entry.spoken.event.type],
+        InvoiceEvent(
+            title=INVOICE_EVENT_LABELS[entry.recorded.event.type],
             number=next(
                 (
                     ref.identifiers[0].value
-                    for ref in entry.spoken.event.objects
+                    for ref in entry.recorded.event.objects
                     if ref.kind in {ObjectKind.INVOICE, ObjectKind.RETURN}
                 ),
-                entry.spoken.event.part,
+                entry.recorded.event.scope,
             ),
-            at=entry.spoken.occurred_at,
-            source=names.get(entry.spoken.source, (entry.spoken.source,))[0],
-            event_id=entry.spoken.event_id,
+            at=entry.recorded.occurred_at,
+            source=names.get(entry.recorded.source, (entry.recorded.source,))[0],
+            event_id=entry.recorded.event_id,
         )
         for entry in reversed(timeline.entries)
-        if not entry.superseded and entry.spoken.event.type in BILLS
+        if not entry.superseded and entry.recorded.event.type in INVOICE_EVENT_LABELS
     )
 
 
-def currency(timeline: Timeline) -> str:
-    """What the order's amounts are in."""
+def order_currency(timeline: Timeline) -> str:
+    """The ISO 4217 code of the order's amounts, empty if unknown."""
     return timeline.attributes.get(Attribute.CURRENCY, "")

@@ -1,24 +1,24 @@
-"""The list of orders: filters, one page, the words of its rows."""
+"""The list of orders: filters, pages and rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
-from visibility.models import STANDING, Alert, Order
-from visibility.screens.orders.suppressed_conflicts import contradicting
-from visibility.timeline.answer import STATES, TITLES
-from visibility.timeline.enums import State
+from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, Source
+from visibility.screens.orders.suppressed_conflicts import unsuppressed_conflict_condition
+from visibility.timeline.answer import STATE_LABELS, STATUS_LABELS
+from visibility.timeline.enums import OrderState
 from visibility.timeline.model import Status
 
-PAGE = 50
-TONES: Mapping[str, str] = {
+PAGE_SIZE = 50
+STATUS_TONES: Mapping[str, str] = {
     Status.UNKNOWN: "unknown",
     Status.RECEIVED: "running",
     Status.ACCEPTED: "running",
     Status.REJECTED: "late",
-    Status.HELD: "waiting",
+    Status.ON_HOLD: "waiting",
     Status.RELEASED: "running",
     Status.ALLOCATED: "running",
     Status.BACKORDERED: "waiting",
@@ -35,41 +35,41 @@ TONES: Mapping[str, str] = {
 }
 
 
-# One click each: the address and the words.
-QUICK = (
-    ("late=1", "Late against the promise"),
+# Quick views: query string and label.
+QUICK_VIEWS = (
+    ("late=1", "Past promise date"),
     ("undelivered=1", "Not yet delivered, oldest first"),
     ("status=released", "Released, not shipped"),
-    ("status=held&status=backordered", "Waiting"),
-    ("state=credit_review", "Waiting on credit"),
-    ("state=stock_shortage", "Delayed by stock shortage"),
+    ("status=on_hold&status=backordered", "On hold or back-ordered"),
+    ("state=credit_review", "On credit hold"),
+    ("state=stock_shortage", "Short on stock"),
     ("status=delivered", "Delivered, not invoiced"),
     ("state=returned&state=partially_returned&without=credited", "Returned, not credited"),
-    ("state=conflict", "Conflicting claims"),
+    ("state=conflict", "Systems disagree"),
 )
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What the address asks for; anything else is not looked at."""
+class OrderFilters:
+    """The filters of the order list; unknown query parameters are ignored."""
 
     statuses: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
+    excluded_states: tuple[str, ...] = ()
     channel: str = ""
     warehouse: str = ""
     customer: str = ""
     customer_group: str = ""
     late: bool = False
-    # Not yet delivered; these are listed by age, as the numbers tell it.
+    # Not yet delivered; the list is sorted by age, like the KPI on undelivered orders.
     undelivered: bool = False
     open_only: bool = False
-    # Whether a customer may be asked for by name, or by number alone.
+    # Whether `customer` may match names; otherwise only customer numbers.
     by_name: bool = True
     chips: tuple[tuple[str, str], ...] = field(default=())
 
     @classmethod
-    def of(
+    def from_query(
         cls,
         query: Mapping[str, str],
         statuses: Sequence[str],
@@ -77,14 +77,14 @@ class Filters:
         states: Sequence[str] = (),
         without: Sequence[str] = (),
         by_name: bool = True,
-    ) -> "Filters":
-        """From an address; unknown words are left out."""
-        known = tuple(s for s in statuses if s in set(Status))
+    ) -> "OrderFilters":
+        """Build the filters from a query string; unknown values are ignored."""
+        valid_statuses = tuple(s for s in statuses if s in set(Status))
         states, without = (
-            tuple(s for s in names if s in set(State)) for names in (states, without)
+            tuple(s for s in names if s in set(OrderState)) for names in (states, without)
         )
-        made = cls(
-            known,
+        filters = cls(
+            valid_statuses,
             states,
             without,
             query.get("channel", ""),
@@ -96,27 +96,27 @@ class Filters:
             query.get("open") == "1",
             by_name,
         )
-        chips = [(f"status={s}", TITLES[Status(s)]) for s in known]
-        chips += [(f"state={s}", STATES[State(s)]) for s in states]
-        chips += [(f"without={s}", f"Not {STATES[State(s)].lower()}") for s in without]
+        chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
+        chips += [(f"state={s}", STATE_LABELS[OrderState(s)]) for s in states]
+        chips += [(f"without={s}", f"Not {STATE_LABELS[OrderState(s)].lower()}") for s in without]
         chips += [
             (f"{name}={text}", f"{name.capitalize()}: {text}")
             for name, text in (
-                ("channel", made.channel),
-                ("warehouse", made.warehouse),
-                ("customer", made.customer),
-                ("group", made.customer_group),
+                ("channel", filters.channel),
+                ("warehouse", filters.warehouse),
+                ("customer", filters.customer),
+                ("group", filters.customer_group),
             )
             if text
         ]
-        chips += [("late=1", "Late against the promise")] if made.late else []
-        chips += [("undelivered=1", "Not yet delivered")] if made.undelivered else []
-        chips += [("open=1", "Still open")] if made.open_only else []
-        return replace(made, chips=tuple(chips))
+        chips += [("late=1", "Past promise date")] if filters.late else []
+        chips += [("undelivered=1", "Not yet delivered")] if filters.undelivered else []
+        chips += [("open=1", "Open")] if filters.open_only else []
+        return replace(filters, chips=tuple(chips))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OrderRow:
     """One order of the list."""
 
     order: Order
@@ -124,48 +124,64 @@ class Row:
     tone: str
     alerts: int
     late_days: int
+    # The title of the source that reported the last event.
+    source: str
 
 
-def rows(
-    filters: Filters, *, now: datetime, after: tuple[datetime, int] | None = None
-) -> tuple[list[Row], tuple[datetime, int] | None]:
-    """One page, the last word (or the oldest) first, and where the next begins; two statements."""
-    found = Order.objects.filter(conditions(filters, now))
-    sort, way, sign = (
+def list_orders(
+    filters: OrderFilters, *, now: datetime, after: tuple[datetime, int] | None = None
+) -> tuple[list[OrderRow], tuple[datetime, int] | None]:
+    """One page of orders and the cursor of the next page; runs two statements.
+
+    Most recently updated first; with the filter `undelivered`, oldest first.
+    """
+    orders = Order.objects.filter(filter_conditions(filters, now))
+    sort, comparison, direction = (
         ("ordered_at", "gt", "") if filters.undelivered else ("last_event_at", "lt", "-")
     )
     if after:
         at, pk = after
-        found = found.filter(Q(**{f"{sort}__{way}": at}) | Q(**{sort: at, f"object_id__{way}": pk}))
-    page = list(found.order_by(f"{sign}{sort}", f"{sign}object_id")[: PAGE + 1])
-    more = page[PAGE - 1] if len(page) > PAGE else None
-    page = page[:PAGE]
+        orders = orders.filter(
+            Q(**{f"{sort}__{comparison}": at}) | Q(**{sort: at, f"object_id__{comparison}": pk})
+        )
+    titles = Source.objects.filter(slug=OuterRef("last_source")).values("title")
+    annotated = orders.annotate(source_title=Subquery(titles))
+    page = list(annotated.order_by(f"{direction}{sort}", f"{direction}object_id")[: PAGE_SIZE + 1])
+    last_row = page[PAGE_SIZE - 1] if len(page) > PAGE_SIZE else None
+    page = page[:PAGE_SIZE]
     alerts: dict[int, int] = {}
     for order_id in Alert.objects.filter(
-        order_id__in=[o.pk for o in page], state__in=STANDING
+        order_id__in=[o.pk for o in page], state__in=ACTIVE_ALERT_STATES
     ).values_list("order_id", flat=True):
         alerts[order_id or 0] = alerts.get(order_id or 0, 0) + 1
-    made = [
-        Row(o, TITLES[Status(o.status)], TONES[o.status], alerts.get(o.pk, 0), _late(o, now))
+    rows = [
+        OrderRow(
+            order=o,
+            title=STATUS_LABELS[Status(o.status)],
+            tone=STATUS_TONES[o.status],
+            alerts=alerts.get(o.pk, 0),
+            late_days=_days_late(o, now),
+            source=o.source_title or o.last_source,
+        )
         for o in page
     ]
-    return made, (getattr(more, sort), more.pk) if more else None
+    return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
 
 
-def conflicting(now: datetime) -> int:
-    """How many orders have claims that contradict each other."""
-    return Order.objects.filter(contradicting(now=now)).count()
+def count_conflicting(now: datetime) -> int:
+    """The number of orders with an open discrepancy."""
+    return Order.objects.filter(unsuppressed_conflict_condition(now=now)).count()
 
 
-def conditions(filters: Filters, now: datetime) -> Q:
-    """The orders that a person's filters leave."""
+def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
+    """The filters as a database condition."""
     conditions = Q(last_event_at__isnull=False)
     if filters.statuses:
         conditions &= Q(status__in=filters.statuses)
     if filters.states:
-        conditions &= _any_of(filters.states, now)
-    if filters.without:
-        conditions &= ~_any_of(filters.without, now)
+        conditions &= _any_state_condition(filters.states, now)
+    if filters.excluded_states:
+        conditions &= ~_any_state_condition(filters.excluded_states, now)
     for name in ("channel", "warehouse", "customer_group"):
         if getattr(filters, name):
             conditions &= Q(**{name: getattr(filters, name)})
@@ -181,12 +197,16 @@ def conditions(filters: Filters, now: datetime) -> Q:
     return conditions
 
 
-def _any_of(states: Sequence[str], now: datetime) -> Q:
-    others = Q(states__overlap=[s for s in states if s != State.CONFLICT])
-    return others | contradicting(now=now) if State.CONFLICT in states else others
+def _any_state_condition(states: Sequence[str], now: datetime) -> Q:
+    others = Q(states__overlap=[s for s in states if s != OrderState.CONFLICT])
+    return (
+        others | unsuppressed_conflict_condition(now=now)
+        if OrderState.CONFLICT in states
+        else others
+    )
 
 
-def _late(order: Order, now: datetime) -> int:
+def _days_late(order: Order, now: datetime) -> int:
     if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
         return 0
     return max(((order.delivered_at or now) - order.promised_at).days, 0)

@@ -1,4 +1,4 @@
-"""Any number, or a customer's name, to the orders it leads to; and why each was found."""
+"""Find orders by any number or by customer name, and say which number matched."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,16 +8,16 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from connectors.sdk.normalization import spellings, visible
-from visibility.db.planner import DIRECT, STEPWISE, planned
+from connectors.sdk.normalization import escape_invisible, search_forms
+from visibility.db.planner import PREFER_INDEXES, PREFER_INDEXES_NO_BITMAP, apply_planner_settings
 
-MOST = 50
-SCHEMES = {
+MAX_HITS = 50
+SCHEME_LABELS = {
     "sales_order": "sales order",
     "web_order": "web order",
     "order_number": "order number",
     "customer_po": "customer PO",
-    "source_id": "system id",
+    "source_id": "system ID",
     "shipment": "shipment",
     "delivery": "delivery",
     "bol": "bill of lading",
@@ -31,10 +31,10 @@ SCHEMES = {
     "sku": "item",
     "reference": "reference",
 }
-# A number's row and what belongs to what always name the object that stands, never one that was
-# merged into another (`proving.numbers_lead_on`): so no object is read on the way.
-# The statements below are put together from our own words; what people type is a parameter.
-UPWARDS = """
+# Identifiers and relations always refer to the surviving object, never to one that was merged into
+# another (an invariant that `invariants.py` checks). So the statements need not join the objects.
+# The statements below are built from constants; what people type is always a parameter.
+ORDERS_OF_IDENTIFIERS = """
 , up (identifier_id, object_id) AS (
     SELECT id, object_id FROM named
     UNION
@@ -46,51 +46,52 @@ UPWARDS = """
     FROM up
     JOIN visibility_order o ON o.object_id = up.object_id
     JOIN named i ON i.id = up.identifier_id
-    ORDER BY o.object_id, i.kind <> 'order', NOT i.strong, i.scheme = 'source_id', i.id
+    ORDER BY o.object_id, i.kind <> 'order', NOT i.is_identity, i.scheme = 'source_id', i.id
 )
 SELECT object_id, number, customer_name, customer_no, status, answer, kind, scheme, raw
 FROM found ORDER BY last_event_at DESC, object_id DESC LIMIT %(limit)s
 """
-NAMED = "WITH RECURSIVE named AS (\n{}\n)" + UPWARDS
-NAME = "id, object_id, kind, scheme, raw, strong"
-EXACT = NAMED.format(
+HIT_QUERY = "WITH RECURSIVE named AS (\n{}\n)" + ORDERS_OF_IDENTIFIERS
+IDENTIFIER_COLUMNS = "id, object_id, kind, scheme, raw, is_identity"
+EXACT_QUERY = HIT_QUERY.format(
     f"""
-    (SELECT {NAME} FROM visibility_identifier
-        WHERE strong AND value = ANY(%(values)s) LIMIT 500)
+    (SELECT {IDENTIFIER_COLUMNS} FROM visibility_identifier
+        WHERE is_identity AND value = ANY(%(values)s) LIMIT 500)
     UNION ALL
-    (SELECT {NAME} FROM visibility_identifier
-        WHERE NOT strong AND value = ANY(%(values)s) LIMIT 500)
-    """  # noqa: S608  # our own column names
+    (SELECT {IDENTIFIER_COLUMNS} FROM visibility_identifier
+        WHERE NOT is_identity AND value = ANY(%(values)s) LIMIT 500)
+    """  # noqa: S608  # constant column names
 )
-# What is as common as `1Z` has more matches than anybody reads: where finding all of them takes too
-# long, a sample is enough. It is drawn of each piece of the index by itself, so it is no way to
-# find what is rare.
-PATIENCE_MS, LAST_MS = 300, 2_000
-SAMPLED = 4_000
-# The index knows words of letters and digits; one so long is rarer than what stands around it.
-WORD = re.compile(r"[^\W_]+")
-RARE = 5
-PARTLY = NAMED.format(
+# A text as common as `1Z` has more matches than anybody reads. If finding all of them takes too
+# long, a sample is enough. PostgreSQL draws it from each index entry separately
+# (gin_fuzzy_search_limit), so sampling is useless for rare texts.
+TIMEOUT_MS, SAMPLE_TIMEOUT_MS = 300, 2_000
+SAMPLE_SIZE = 4_000
+# pg_trgm indexes runs of letters and digits. A run of this length is selective on its own.
+TOKEN = re.compile(r"[^\W_]+")
+SELECTIVE_LENGTH = 5
+CONTAINS_QUERY = HIT_QUERY.format(
     f"""
-    SELECT {NAME} FROM (
-        SELECT {NAME}, value FROM visibility_identifier
+    SELECT {IDENTIFIER_COLUMNS} FROM (
+        SELECT {IDENTIFIER_COLUMNS}, value FROM visibility_identifier
         WHERE value LIKE %(like)s AND position(%(part)s IN value) > 0 LIMIT 1000
     ) sample ORDER BY length(value), value LIMIT 100
-    """  # noqa: S608  # our own column names
+    """  # noqa: S608  # constant column names
 )
-# Two slips or more: a piece of the number is right, and the whole is much like it. Letters alone
-# stand before half of all numbers: they are looked for last.
-PIECE = f"""
-    (SELECT {NAME}, value FROM visibility_identifier WHERE value LIKE %(piece{{0}})s LIMIT 500)
-"""  # noqa: S608  # our own column names
-LIKE = NAMED.format(
+# For two or more typing errors: one piece of the number is correct and the number as a whole is
+# similar. Pieces with letters only are common prefixes, so they are searched last.
+PIECE_QUERY = f"""
+    (SELECT {IDENTIFIER_COLUMNS}, value FROM visibility_identifier
+        WHERE value LIKE %(piece{{0}})s LIMIT 500)
+"""  # noqa: S608  # constant column names
+SIMILAR_QUERY = HIT_QUERY.format(
     f"""
-    SELECT {NAME} FROM ({{}}) sample
+    SELECT {IDENTIFIER_COLUMNS} FROM ({{}}) sample
     WHERE similarity(value, %(text)s) > 0.3
     ORDER BY similarity(value, %(text)s) DESC, value LIMIT 20
-    """  # noqa: S608  # our own column names
+    """  # noqa: S608  # constant column names
 )
-CUSTOMERS = """
+CUSTOMERS_QUERY = """
 SELECT c.name, c.number, n.orders
 FROM (
     SELECT name, number FROM (
@@ -105,15 +106,15 @@ CROSS JOIN LATERAL (
 ) n
 ORDER BY n.orders DESC, c.name, c.number
 """
-MOST_COUNTED = 100
-LONGEST_SLIP = 40
+MAX_COUNTED = 100
+MAX_TYPO_LENGTH = 40
 DIGITS = "0123456789"
-PIECES = 3
+PIECE_COUNT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One order and what led to it."""
+class SearchHit:
+    """One order and the number that matched (`matched_by`)."""
 
     order_id: int
     number: str
@@ -121,105 +122,123 @@ class Hit:
     customer_no: str
     status: str
     answer: str
-    why: str
+    matched_by: str
 
 
-def exact(text: str, *, limit: int = MOST) -> list[Hit]:
-    """Orders that go by this number themselves, or by a parcel, shipment or invoice of theirs."""
-    values = spellings(text)
-    return _hits(values, limit=limit) if values else []
+def find_orders_by_exact_number(text: str, *, limit: int = MAX_HITS) -> list[SearchHit]:
+    """Orders with exactly this number, or with a package, shipment or invoice that has it."""
+    values = search_forms(text)
+    return _exact_hits(values, limit=limit) if values else []
 
 
-def partly(text: str, *, limit: int = 10) -> list[Hit]:
-    """Orders with a number that contains the text; at least three characters."""
-    plain = max(spellings(text), key=len, default="")
-    if len(plain) < 3:
+def find_orders_by_number_fragment(text: str, *, limit: int = 10) -> list[SearchHit]:
+    """Orders with a number that contains the text (three characters or more)."""
+    number = max(search_forms(text), key=len, default="")
+    if len(number) < 3:
         return []
-    word = max(WORD.findall(plain), key=len, default="")
-    sought = word if len(word) >= RARE else plain
-    values = {"like": f"%{_escaped(sought)}%", "part": plain, "limit": limit}
-    return _named(_bounded(PARTLY, values))
+    token = max(TOKEN.findall(number), key=len, default="")
+    pattern = token if len(token) >= SELECTIVE_LENGTH else number
+    values = {"like": f"%{_escape_like(pattern)}%", "part": number, "limit": limit}
+    return _to_hits(_fetch_with_time_limit(CONTAINS_QUERY, values))
 
 
-def close(text: str, *, limit: int = 5) -> list[Hit]:
-    """Orders with a number much like this one: a wrong digit, two changed places, and the like."""
-    plain = max(spellings(text), key=len, default="")
-    if len(plain) < 4:
+def find_orders_by_similar_number(text: str, *, limit: int = 5) -> list[SearchHit]:
+    """Orders with a similar number: a wrong digit, two digits swapped, and the like."""
+    number = max(search_forms(text), key=len, default="")
+    if len(number) < 4:
         return []
-    size = max(len(plain) // PIECES, 3)
-    pieces = [plain[n : n + size] for n in range(0, len(plain) - size + 1, size)]
-    telling = [piece for piece in pieces if any(map(str.isdecimal, piece))]
+    size = max(len(number) // PIECE_COUNT, 3)
+    pieces = [number[n : n + size] for n in range(0, len(number) - size + 1, size)]
+    distinctive = [piece for piece in pieces if any(map(str.isdecimal, piece))]
     return (
-        _hits(slips(plain), limit=limit)
-        or _alike(plain, telling, limit=limit)
-        or _alike(plain, [piece for piece in pieces if piece not in telling], limit=limit)
+        _exact_hits(typo_variants(number), limit=limit)
+        or _find_hits_by_pieces(number, distinctive, limit=limit)
+        or _find_hits_by_pieces(
+            number, [piece for piece in pieces if piece not in distinctive], limit=limit
+        )
     )
 
 
-def slips(number: str) -> list[str]:
-    """What was meant if a digit is wrong, missing or too many, or two neighbours changed places."""
-    if len(number) > LONGEST_SLIP:
+def typo_variants(number: str) -> list[str]:
+    """All numbers that differ by one wrong, missing or extra digit, or by two adjacent swapped."""
+    if len(number) > MAX_TYPO_LENGTH:
         return []
-    places = range(len(number))
-    found = {
+    positions = range(len(number))
+    variants = {
         number[:n] + digit + number[n + 1 :]
-        for n in places
+        for n in positions
         if number[n].isdecimal()
         for digit in DIGITS
     }
-    found |= {number[:n] + digit + number[n:] for n in (*places, len(number)) for digit in DIGITS}
-    found |= {number[:n] + number[n + 1 :] for n in places}
-    found |= {number[:n] + number[n + 1] + number[n] + number[n + 2 :] for n in places[:-1]}
-    return sorted(found - {number})
+    variants |= {
+        number[:n] + digit + number[n:] for n in (*positions, len(number)) for digit in DIGITS
+    }
+    variants |= {number[:n] + number[n + 1 :] for n in positions}
+    variants |= {number[:n] + number[n + 1] + number[n] + number[n + 2 :] for n in positions[:-1]}
+    return sorted(variants - {number})
 
 
-def _alike(number: str, pieces: Sequence[str], *, limit: int) -> list[Hit]:
+def _find_hits_by_pieces(number: str, pieces: Sequence[str], *, limit: int) -> list[SearchHit]:
     if not pieces:
         return []
-    statement = LIKE.replace("{}", " UNION ALL ".join(map(PIECE.format, range(len(pieces)))))
+    statement = SIMILAR_QUERY.replace(
+        "{}", " UNION ALL ".join(map(PIECE_QUERY.format, range(len(pieces))))
+    )
     values = {
         "text": number,
         "limit": limit,
-        **{f"piece{n}": f"%{_escaped(piece)}%" for n, piece in enumerate(pieces)},
+        **{f"piece{n}": f"%{_escape_like(piece)}%" for n, piece in enumerate(pieces)},
     }
-    return _named(_bounded(statement, values, whole=len(pieces[0]) >= RARE))
+    return _to_hits(
+        _fetch_with_time_limit(statement, values, complete_first=len(pieces[0]) >= SELECTIVE_LENGTH)
+    )
 
 
-def customers(text: str) -> list[tuple[str, str, int]]:
-    """Customers whose name contains the text: name, number, orders (100 stands for more)."""
+def find_customers_by_name(text: str) -> list[tuple[str, str, int]]:
+    """Customers whose name contains the text: name, number, order count (at most 100)."""
     if len(text) < 3:
         return []
-    return _bounded(CUSTOMERS, [f"%{_escaped(text)}%", MOST_COUNTED])
+    return _fetch_with_time_limit(CUSTOMERS_QUERY, [f"%{_escape_like(text)}%", MAX_COUNTED])
 
 
-def counted(orders: int) -> str:
-    """How many orders a customer has, as people read it."""
-    return str(orders) if orders < MOST_COUNTED else f"{MOST_COUNTED}+"
+def format_order_count(orders: int) -> str:
+    """The order count of a customer as text: `7`, `100+`."""
+    return str(orders) if orders < MAX_COUNTED else f"{MAX_COUNTED}+"
 
 
-def _escaped(text: str) -> str:
+def _escape_like(text: str) -> str:
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
-def several(numbers: Sequence[str]) -> list[tuple[str, list[Hit]]]:
-    """A pasted column: each number and what it leads to, nothing included."""
-    return [(number, exact(number, limit=5)) for number in numbers]
+def find_orders_for_numbers(numbers: Sequence[str]) -> list[tuple[str, list[SearchHit]]]:
+    """Look up a pasted column of numbers; numbers without a match are included."""
+    return [(number, find_orders_by_exact_number(number, limit=5)) for number in numbers]
 
 
-def _hits(values: list[str], *, limit: int) -> list[Hit]:
+def _exact_hits(values: list[str], *, limit: int) -> list[SearchHit]:
     with transaction.atomic(), connection.cursor() as cursor:
-        planned(cursor, DIRECT)
-        cursor.execute(EXACT, {"values": values, "limit": limit})
-        return _named(cursor.fetchall())
+        apply_planner_settings(cursor, PREFER_INDEXES_NO_BITMAP)
+        cursor.execute(EXACT_QUERY, {"values": values, "limit": limit})
+        return _to_hits(cursor.fetchall())
 
 
-def _bounded(statement: str, parameters: Any, *, whole: bool = True) -> list[Any]:
-    """All there is, where that is wanted and soon found; else what a sample soon shows of it."""
-    for patience, sampled in ((PATIENCE_MS, 0), (LAST_MS, SAMPLED))[not whole :]:
-        bounds = {"statement_timeout": str(patience), "gin_fuzzy_search_limit": str(sampled)}
+def _fetch_with_time_limit(
+    statement: str, parameters: Any, *, complete_first: bool = True
+) -> list[Any]:
+    """Run a search with a time limit; if it runs out, run it again on a sample.
+
+    With `whole=False` only the sample is searched. Returns nothing if that times out, too.
+    """
+    for timeout_ms, sample_size in ((TIMEOUT_MS, 0), (SAMPLE_TIMEOUT_MS, SAMPLE_SIZE))[
+        not complete_first :
+    ]:
+        query_settings = {
+            "statement_timeout": str(timeout_ms),
+            "gin_fuzzy_search_limit": str(sample_size),
+        }
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                planned(cursor, STEPWISE | bounds)
+                apply_planner_settings(cursor, PREFER_INDEXES | query_settings)
                 cursor.execute(statement, parameters)
                 return list(cursor.fetchall())
         except OperationalError as error:
@@ -228,13 +247,17 @@ def _bounded(statement: str, parameters: Any, *, whole: bool = True) -> list[Any
     return []
 
 
-def _named(rows: Iterable[Any]) -> list[Hit]:
+def _to_hits(rows: Iterable[Any]) -> list[SearchHit]:
     return [
-        Hit(order_id, number, name, no, status, answer, _why(kind, scheme, raw))
+        SearchHit(
+            order_id, number, name, no, status, answer, _describe_matched_number(kind, scheme, raw)
+        )
         for order_id, number, name, no, status, answer, kind, scheme, raw in rows
     ]
 
 
-def _why(kind: str, scheme: str, raw: str) -> str:
-    words = f"{SCHEMES.get(scheme, scheme)} {visible(raw)}"
-    return words if kind == "order" or SCHEMES.get(scheme) == kind else f"{words} of its {kind}"
+def _describe_matched_number(kind: str, scheme: str, raw: str) -> str:
+    label = SCHEME_LABELS.get(scheme, scheme)
+    if scheme == "source_id" and kind != "order":
+        label = f"{kind} ID"
+    return f"{label} {escape_invisible(raw)}"

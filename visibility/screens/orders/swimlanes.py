@@ -1,4 +1,4 @@
-"""The swimlanes: one lane per source, time from left to right, quiet stretches drawn short."""
+"""Lay out the swimlane chart: one lane per source, time along x, idle time compressed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,24 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from visibility.formatting import span
-from visibility.screens.orders.event_labels import tone, words
-from visibility.timeline import Entry, Timeline
-from visibility.timeline.days import said
+from visibility.formatting import format_date, format_duration
+from visibility.screens.orders.event_labels import event_label, event_tone
+from visibility.timeline import Timeline, TimelineEntry
 from visibility.timeline.model import MilestoneCode
 
-# Half a date, or the word "promised", has room to the right of the last point.
-LEFT, WIDTH, RIGHT = 168, 1120, 48
-TOP, LANE, FOOT = 46, 52, 26
-# Words need so much room: a date, "promised", the length of a quiet stretch.
-DATE, WORD, LENGTH = 88, 64, 104
-# Marks closer than this are drawn as one with a count: each stays large enough to hit.
-APART = 27
-QUIET = timedelta(hours=20)
+# All sizes are SVG user units. RIGHT leaves room for half a date label after the last point.
+LEFT_MARGIN, CHART_WIDTH, RIGHT_MARGIN = 168, 1120, 48
+TOP_MARGIN, LANE_HEIGHT, FOOTER_HEIGHT = 46, 52, 26
+# Minimum widths of labels: a date, "promised", "No activity for 46 d".
+DATE_LABEL_WIDTH, LABEL_WIDTH, IDLE_LABEL_WIDTH = 88, 64, 132
+# Events closer than this share one marker with a count, so that each can be clicked.
+MIN_DISTANCE = 27
+MIN_IDLE_TIME = timedelta(hours=20)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """One event, or several of the same minute."""
+class EventMarker:
+    """One event, or several that are too close together to be drawn apart."""
 
     x: float
     y: float
@@ -38,17 +37,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One source."""
+    """The events of one source."""
 
     title: str
     role: str
     y: float
-    marks: tuple[Mark, ...]
+    markers: tuple[EventMarker, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A place on the time axis; `anchor` is the side of it that the word stands on."""
+    """A line across all lanes with a label; `anchor` is the SVG text-anchor of the label."""
 
     x: float
     label: str
@@ -57,8 +56,8 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """A stretch of time without a word; `x` is its middle."""
+class IdleSpan:
+    """A time span without events; `x` is its middle."""
 
     left: float
     width: float
@@ -67,21 +66,21 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
-    """Everything the drawing needs."""
+class Swimlanes:
+    """The chart as the template draws it."""
 
     width: int
     height: int
-    # Where the lanes end; what stands below belongs to "now" and "promised".
-    foot: int
+    # The y of the end of the lanes; the labels "now" and "promised" are below it.
+    lanes_bottom: int
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
-    quiet: tuple[Quiet, ...]
+    idle_spans: tuple[IdleSpan, ...]
     summary: str
 
 
-class Axis:
-    """Time to x: a gap takes room by its logarithm, so that nothing crowds and nothing is lost."""
+class TimeAxis:
+    """Map times to x. The width of a gap grows with the logarithm of its hours."""
 
     def __init__(self, moments: Sequence[datetime]) -> None:
         self.points = sorted(set(moments))
@@ -90,125 +89,158 @@ class Axis:
             hours = (after - before).total_seconds() / 3600
             weights.append(weights[-1] + 0.35 + math.log1p(hours))
         total = weights[-1] or 1.0
-        self.places = [LEFT + 24 + w / total * (WIDTH - LEFT - RIGHT - 24) for w in weights]
+        self.positions = [
+            LEFT_MARGIN + 24 + w / total * (CHART_WIDTH - LEFT_MARGIN - RIGHT_MARGIN - 24)
+            for w in weights
+        ]
 
-    def x(self, moment: datetime) -> float:
-        """Where a moment lies, between its neighbours in proportion."""
+    def x_position(self, moment: datetime) -> float:
+        """The x of a moment, interpolated between the neighboring points."""
         if moment <= self.points[0]:
-            return self.places[0]
+            return self.positions[0]
         for i in range(1, len(self.points)):
             if moment <= self.points[i]:
-                span = (self.points[i] - self.points[i - 1]).total_seconds()
-                part = (moment - self.points[i - 1]).total_seconds() / span
-                return self.places[i - 1] + part * (self.places[i] - self.places[i - 1])
-        return self.places[-1]
+                seconds = (self.points[i] - self.points[i - 1]).total_seconds()
+                fraction = (moment - self.points[i - 1]).total_seconds() / seconds
+                return self.positions[i - 1] + fraction * (
+                    self.positions[i] - self.positions[i - 1]
+                )
+        return self.positions[-1]
 
 
-def lanes(
+def layout_swimlanes(
     timeline: Timeline, *, titles: Mapping[str, tuple[str, datetime]], now: datetime, zone: str
-) -> Lanes | None:
-    """The drawing of a timeline; None where nothing happened."""
+) -> Swimlanes | None:
+    """Lay out the chart of a timeline; None if it has no events."""
     if not timeline.entries:
         return None
     promised = timeline.milestones.get(MilestoneCode.DELIVERED)
-    plan = promised.planned_at if promised else None
-    moments = [e.spoken.occurred_at for e in timeline.entries]
-    axis = Axis([*moments, *([now] if timeline.is_open else []), *([plan] if plan else [])])
-    made = tuple(
+    promised_at = promised.planned_at if promised else None
+    moments = [e.recorded.occurred_at for e in timeline.entries]
+    axis = TimeAxis(
+        [*moments, *([now] if timeline.is_open else []), *([promised_at] if promised_at else [])]
+    )
+    drawn_lanes = tuple(
         Lane(
             titles.get(claim.source, (claim.source, now))[0],
             claim.role.value,
-            TOP + LANE * row + LANE / 2,
-            _marks([e for e in timeline.entries if e.spoken.source == claim.source], row, axis),
+            TOP_MARGIN + LANE_HEIGHT * row + LANE_HEIGHT / 2,
+            _layout_event_markers(
+                [e for e in timeline.entries if e.recorded.source == claim.source], row, axis
+            ),
         )
         for row, claim in enumerate(
-            sorted(timeline.claims, key=lambda c: _first(timeline, c.source))
+            sorted(timeline.claims, key=lambda c: _first_event(timeline, c.source))
         )
     )
-    foot = TOP + LANE * len(made)
-    ends = [*([(now, "now", "now")] if timeline.is_open else [])]
-    ends += [(plan, "promised", "promise")] if plan else []
-    return Lanes(
-        WIDTH,
-        foot + FOOT,
-        foot,
-        made,
-        (*_days(axis, ZoneInfo(zone)), *_words(axis, ends)),
-        tuple(_quiet(axis, sorted({*moments, *([now] if timeline.is_open else [])}))),
-        f"{len(timeline.entries)} events from {len(made)} systems, "
-        f"{min(moments):%d %b %Y} to {max(moments):%d %b %Y}. The list tells the same.",
+    lanes_bottom = TOP_MARGIN + LANE_HEIGHT * len(drawn_lanes)
+    labels = [*([(now, "now", "now")] if timeline.is_open else [])]
+    labels += [(promised_at, "promised", "promise")] if promised_at else []
+    return Swimlanes(
+        CHART_WIDTH,
+        lanes_bottom + FOOTER_HEIGHT,
+        lanes_bottom,
+        drawn_lanes,
+        (*_day_ticks(axis, ZoneInfo(zone)), *_now_and_promise_ticks(axis, labels)),
+        tuple(_idle_spans(axis, sorted({*moments, *([now] if timeline.is_open else [])}))),
+        f"{len(timeline.entries)} events from {len(drawn_lanes)} systems, "
+        f"{_format_date(min(moments))} to {_format_date(max(moments))}. "
+        "The list shows the same events.",
     )
 
 
-def _first(timeline: Timeline, source: str) -> tuple[datetime, str]:
+def _format_date(moment: datetime) -> str:
+    return format_date(moment.date(), weekday=False, year=True)
+
+
+def _first_event(timeline: Timeline, source: str) -> tuple[datetime, str]:
     return (
-        min(e.spoken.occurred_at for e in timeline.entries if e.spoken.source == source),
+        min(e.recorded.occurred_at for e in timeline.entries if e.recorded.source == source),
         source,
     )
 
 
-def _marks(entries: Sequence[Entry], row: int, axis: Axis) -> tuple[Mark, ...]:
-    groups: list[list[Entry]] = []
-    places: list[float] = []
+def _layout_event_markers(
+    entries: Sequence[TimelineEntry], row: int, axis: TimeAxis
+) -> tuple[EventMarker, ...]:
+    groups: list[list[TimelineEntry]] = []
+    positions: list[float] = []
     for entry in entries:
-        x = axis.x(entry.spoken.occurred_at)
-        if groups and x - places[-1] < APART:
+        x = axis.x_position(entry.recorded.occurred_at)
+        if groups and x - positions[-1] < MIN_DISTANCE:
             groups[-1].append(entry)
         else:
             groups.append([entry])
-            places.append(x)
-    y = TOP + LANE * row + LANE / 2
+            positions.append(x)
+    y = TOP_MARGIN + LANE_HEIGHT * row + LANE_HEIGHT / 2
     return tuple(
-        Mark(
+        EventMarker(
             round(x, 1),
             y,
-            group[0].spoken.event_id,
-            "; ".join(dict.fromkeys(words(e.spoken, again=e.again).title for e in group)),
-            tone(group[-1].spoken.event.type),
+            group[0].recorded.event_id,
+            "; ".join(
+                dict.fromkeys(event_label(e.recorded, is_update=e.is_update).title for e in group)
+            ),
+            event_tone(group[-1].recorded.event.type),
             len(group),
             all(e.superseded for e in group),
         )
-        for x, group in zip(places, groups, strict=True)
+        for x, group in zip(positions, groups, strict=True)
     )
 
 
-def _days(axis: Axis, zone: ZoneInfo) -> list[Tick]:
-    """The first day, then midnights, as many as have room."""
+def _day_ticks(axis: TimeAxis, zone: ZoneInfo) -> list[Tick]:
+    """Ticks for the first day and for as many midnights as there is room for."""
     first, last = axis.points[0].astimezone(zone), axis.points[-1].astimezone(zone)
-    ticks = [_day(axis.places[0], first)]
+    ticks = [_day_tick(axis.positions[0], first)]
     day = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     while day <= last:
-        x = axis.x(day)
-        if x - ticks[-1].x > DATE:
-            ticks.append(_day(x, day))
+        x = axis.x_position(day)
+        if x - ticks[-1].x > DATE_LABEL_WIDTH:
+            ticks.append(_day_tick(x, day))
         day += timedelta(days=1)
     return ticks
 
 
-def _day(x: float, day: datetime) -> Tick:
-    return Tick(round(x, 1), said(day), "day")
+def _day_tick(x: float, day: datetime) -> Tick:
+    return Tick(round(x, 1), format_date(day.date()), "day")
 
 
-def _words(axis: Axis, ends: Sequence[tuple[datetime, str, str]]) -> list[Tick]:
-    """Now and the promise, each on its own side where they are close together."""
-    ticks = sorted((Tick(round(axis.x(at), 1), label, kind) for at, label, kind in ends), key=_x)
-    if len(ticks) == 2 and ticks[1].x - ticks[0].x < WORD:
+def _now_and_promise_ticks(
+    axis: TimeAxis, labels: Sequence[tuple[datetime, str, str]]
+) -> list[Tick]:
+    """Ticks for now and the promise date, with labels on opposite sides if they are close."""
+    ticks = sorted(
+        (Tick(round(axis.x_position(at), 1), label, kind) for at, label, kind in labels),
+        key=_tick_position,
+    )
+    if len(ticks) == 2 and ticks[1].x - ticks[0].x < LABEL_WIDTH:
         return [replace(ticks[0], anchor="end"), replace(ticks[1], anchor="start")]
     return ticks
 
 
-def _x(tick: Tick) -> float:
+def _tick_position(tick: Tick) -> float:
     return tick.x
 
 
-def _quiet(axis: Axis, moments: Sequence[datetime]) -> list[Quiet]:
-    """Long stretches without a word; what is still to come is not one."""
-    found = []
+def _idle_label(length: timedelta) -> str:
+    """`No activity for 46 d`; hours only if it is less than a day."""
+    return f"No activity for {f'{length.days} d' if length.days else format_duration(length)}"
+
+
+def _idle_spans(axis: TimeAxis, moments: Sequence[datetime]) -> list[IdleSpan]:
+    """Long time spans without events. Time in the future does not count."""
+    spans = []
     for before, after in pairwise(moments):
-        left, right = axis.x(before) + APART / 2, axis.x(after) - APART / 2
-        if after - before > QUIET and right - left > LENGTH:
-            label = f"{span(after - before)} quiet"
-            found.append(
-                Quiet(round(left, 1), round(right - left, 1), round((left + right) / 2, 1), label)
+        left, right = (
+            axis.x_position(before) + MIN_DISTANCE / 2,
+            axis.x_position(after) - MIN_DISTANCE / 2,
+        )
+        if after - before > MIN_IDLE_TIME and right - left > IDLE_LABEL_WIDTH:
+            label = _idle_label(after - before)
+            spans.append(
+                IdleSpan(
+                    round(left, 1), round(right - left, 1), round((left + right) / 2, 1), label
+                )
             )
-    return found
+    return spans

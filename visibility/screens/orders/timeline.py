@@ -1,4 +1,4 @@
-"""An order's page, put together from its timeline: the rail and the list of what happened."""
+"""The milestones, the activity list, alerts and identifiers of the order page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.formatting import local, span
-from visibility.models import Alert, FailedClock, Identifier, Source
-from visibility.models.alerts import STANDING
-from visibility.screens.orders.event_labels import Words, tone, words
-from visibility.storage.timelines import folded
-from visibility.timeline import Entry, MilestoneCode, Timeline
+from django.conf import settings
 
-RAIL = (
+from visibility.formatting import format_date, format_duration, in_zone
+from visibility.models import Alert, FailedClock, Identifier, Source
+from visibility.models.alerts import ACTIVE_ALERT_STATES
+from visibility.screens.orders.event_labels import EventLabel, event_label, event_tone
+from visibility.storage.timelines import load_timelines
+from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
+
+MILESTONES = (
     MilestoneCode.RECEIVED,
     MilestoneCode.RELEASED,
     MilestoneCode.ALLOCATED,
@@ -23,150 +25,155 @@ RAIL = (
     MilestoneCode.DELIVERED,
     MilestoneCode.INVOICED,
 )
-WHEN_THERE = (MilestoneCode.RETURNED, MilestoneCode.CREDITED, MilestoneCode.CANCELLED)
-Names = Mapping[str, tuple[str, datetime]]
-# Heard this much after it happened is worth saying.
-LATE_WORD = timedelta(hours=1)
-ENTRIES = 400
+OPTIONAL_MILESTONES = (MilestoneCode.RETURNED, MilestoneCode.CREDITED, MilestoneCode.CANCELLED)
+SourceTitles = Mapping[str, tuple[str, datetime]]
+# Delays between an event and its receipt are shown from this length on.
+LATE_AFTER = timedelta(hours=1)
+MAX_ENTRIES = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the rail. `state`: done, part, planned, passed (nobody said), none."""
+class MilestoneStep:
+    """One milestone. `state`: done, part, planned, passed (not reported), none.
+
+    `share` is the percentage completed.
+    """
 
     title: str
     state: str
     at: datetime | None
-    share: int
-    words: str
+    percent: int
+    note: str
     tone: str
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One entry of the list."""
+class ActivityItem:
+    """One entry of the activity list."""
 
     event_id: int
     message_id: int
     at: datetime
     source: str
     role: str
-    words: Words
+    label: EventLabel
     tone: str
-    late: str
+    delay: str
     superseded: bool
     repeats: int
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The entries of one day of the organisation's zone."""
+class ActivityDay:
+    """The entries of one day in the organization's time zone."""
 
     day: date
-    items: tuple[Item, ...]
+    items: tuple[ActivityItem, ...]
 
 
-def timeline_of(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
-    """The order folded afresh."""
-    return folded([order_id], as_of=as_of, known_at=known_at)[order_id]
+def load_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
+    """Fold the order from its events, as of a time and optionally as known at a time."""
+    return load_timelines([order_id], as_of=as_of, known_at=known_at)[order_id]
 
 
-def sources() -> Names:
-    """What the sources are called, and since when we listen to them."""
+def source_titles() -> SourceTitles:
+    """{slug: (title, time of connection)} of all sources."""
     rows = Source.objects.values_list("slug", "title", "created_at")
     return {slug: (title, since) for slug, title, since in rows}
 
 
-def rail(timeline: Timeline) -> tuple[Step, ...]:
-    """The steps, those of returns and credits only where they exist."""
-    codes = [*RAIL, *(c for c in WHEN_THERE if c in timeline.milestones)]
-    reached = [place for place, code in enumerate(RAIL) if timeline.when(code)]
+def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
+    """The milestones; returns, credits and cancellations only if there are any."""
+    codes = [*MILESTONES, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]
+    reached = [index for index, code in enumerate(MILESTONES) if timeline.reached_at(code)]
     furthest = max(reached, default=-1)
-    steps = [_step(timeline, code) for code in codes]
+    steps = [_milestone_step(timeline, code) for code in codes]
     return tuple(
-        replace(step, state="passed", words="not reported")
-        if step.state == "none" and place < furthest
+        replace(step, state="passed", note="not reported")
+        if step.state == "none" and index < furthest
         else step
-        for place, step in enumerate(steps)
+        for index, step in enumerate(steps)
     )
 
 
-def _step(timeline: Timeline, code: MilestoneCode) -> Step:
+def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
     title = code.value.capitalize()
     milestone = timeline.milestones.get(code)
     if milestone is None or milestone.reached_at is None:
         planned = milestone.planned_at if milestone else None
         late = bool(planned and planned < timeline.as_of and timeline.is_open)
-        said = f"due {_day(planned)}" if planned else ""
-        return Step(
-            title, "planned" if planned else "none", planned, 0, said, "late" if late else ""
+        note = f"due {_format_day(planned)}" if planned else ""
+        return MilestoneStep(
+            title, "planned" if planned else "none", planned, 0, note, "late" if late else ""
         )
     if milestone.share is None and milestone.completed_at is None:
-        return Step(title, "part", milestone.reached_at, 50, "nobody knows how much", "risk")
-    share = round((milestone.share if milestone.share is not None else Decimal(1)) * 100)
+        return MilestoneStep(title, "part", milestone.reached_at, 50, "quantity unknown", "risk")
+    percent = round((milestone.share if milestone.share is not None else Decimal(1)) * 100)
     at = milestone.completed_at or milestone.reached_at
-    said = f"{share} % so far" if share < 100 else ""
-    tone_word = "ok" if share >= 100 else "risk"
+    note = f"{percent}% so far" if percent < 100 else ""
+    step_tone = "ok" if percent >= 100 else "risk"
     if milestone.planned_at and milestone.completed_at:
         gap = milestone.completed_at - milestone.planned_at
         if gap > timedelta(days=1):
-            said, tone_word = f"{span(gap)} late", "late"
-    return Step(title, "done" if share >= 100 else "part", at, int(share), said, tone_word)
+            note, step_tone = f"{format_duration(gap)} late", "late"
+    return MilestoneStep(
+        title, "done" if percent >= 100 else "part", at, int(percent), note, step_tone
+    )
 
 
-def _day(moment: datetime) -> str:
-    """`1 Dec`, in the organisation's zone, as every date of the page."""
-    at = local(moment)
-    return f"{at.day} {at:%b}"
+def _format_day(moment: datetime) -> str:
+    """`Dec 1` in the organization's time zone."""
+    return format_date(in_zone(moment, settings.TIME_ZONE).date(), weekday=False)
 
 
-def days(timeline: Timeline, names: Names, *, zone: str, contacts: bool) -> tuple[Day, ...]:
-    """The list, newest first, by day."""
+def activity_days(
+    timeline: Timeline, names: SourceTitles, *, zone: str, contacts: bool
+) -> tuple[ActivityDay, ...]:
+    """The activity list by day, newest first."""
     info = ZoneInfo(zone)
-    found: dict[date, list[Item]] = {}
-    for entry in reversed(timeline.entries[-ENTRIES:]):
-        day = entry.spoken.occurred_at.astimezone(info).date()
-        found.setdefault(day, []).append(item(entry, names, contacts=contacts))
-    return tuple(Day(day, tuple(items)) for day, items in found.items())
+    items_by_day: dict[date, list[ActivityItem]] = {}
+    for entry in reversed(timeline.entries[-MAX_ENTRIES:]):
+        day = entry.recorded.occurred_at.astimezone(info).date()
+        items_by_day.setdefault(day, []).append(activity_item(entry, names, contacts=contacts))
+    return tuple(ActivityDay(day, tuple(items)) for day, items in items_by_day.items())
 
 
-def item(entry: Entry, names: Names, *, contacts: bool) -> Item:
-    """One entry as the list shows it; what was before we listened to a source is not late."""
-    spoken = entry.spoken
-    title, since = names.get(spoken.source, (spoken.source, spoken.occurred_at))
-    heard = spoken.received_at - spoken.occurred_at
-    return Item(
-        event_id=spoken.event_id,
-        message_id=spoken.message_id,
-        at=spoken.occurred_at,
+def activity_item(entry: TimelineEntry, names: SourceTitles, *, contacts: bool) -> ActivityItem:
+    """One entry of the list. Events from before the source was connected are never late."""
+    recorded = entry.recorded
+    title, since = names.get(recorded.source, (recorded.source, recorded.occurred_at))
+    delay = recorded.received_at - recorded.occurred_at
+    return ActivityItem(
+        event_id=recorded.event_id,
+        message_id=recorded.message_id,
+        at=recorded.occurred_at,
         source=title,
-        role=spoken.role.value,
-        words=words(spoken, again=entry.again, contacts=contacts),
-        tone=tone(spoken.event.type),
-        late=span(heard) if heard > LATE_WORD and spoken.occurred_at > since else "",
+        role=recorded.role.value,
+        label=event_label(recorded, is_update=entry.is_update, contacts=contacts),
+        tone=event_tone(recorded.event.type),
+        delay=format_duration(delay) if delay > LATE_AFTER and recorded.occurred_at > since else "",
         superseded=entry.superseded,
         repeats=entry.repeats,
     )
 
 
-def entry_of(timeline: Timeline, event_id: int) -> Entry | None:
-    """The entry of an event."""
-    return next((e for e in timeline.entries if e.spoken.event_id == event_id), None)
+def find_entry(timeline: Timeline, event_id: int) -> TimelineEntry | None:
+    return next((e for e in timeline.entries if e.recorded.event_id == event_id), None)
 
 
-def alerts_of(order_id: int) -> Sequence[Alert]:
-    """The order's standing alerts."""
-    rows = Alert.objects.filter(order_id=order_id, state__in=STANDING)
+def active_alerts(order_id: int) -> Sequence[Alert]:
+    """The active alerts of the order, at most 20."""
+    rows = Alert.objects.filter(order_id=order_id, state__in=ACTIVE_ALERT_STATES)
     return list(rows.select_related("owner").order_by("due_at")[:20])
 
 
-def unwatched_of(order_id: int) -> Sequence[FailedClock]:
-    """The promises to this order whose rules fail."""
+def failed_clocks(order_id: int) -> Sequence[FailedClock]:
+    """The SLA timers of the order that cannot be computed because their rule fails."""
     rows = FailedClock.objects.filter(order_id=order_id).select_related("rule")
-    return list(rows.order_by("rule__title", "obligation")[:20])
+    return list(rows.order_by("rule__title", "subject_key")[:20])
 
 
-def identifiers_of(order_id: int) -> Sequence[Identifier]:
-    """The order's own numbers."""
+def visible_identifiers(order_id: int) -> Sequence[Identifier]:
+    """The identifiers of the order without the internal IDs of systems, at most 40."""
     rows = Identifier.objects.filter(object_id=order_id).exclude(scheme="source_id")
     return list(rows.order_by("scheme", "issuer", "value")[:40])

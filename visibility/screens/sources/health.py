@@ -1,4 +1,4 @@
-"""Sources as pages read them: is each feed alive, what came, how late, what waits or is parked."""
+"""Source health: state, message counts, delay, queued, parked and rejected messages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,16 +8,21 @@ from typing import Any
 from django.db import connection
 
 from connectors.catalog import systems
-from connectors.sdk.connector import Role
-from visibility.models.intake import Source, silent_since
-from visibility.operations.message_counts import Balance, balances
-from visibility.screens.sources.labels import REFUSED_WORDS, ROLES, TONES, State
+from connectors.sdk.connector import SourceRole
+from visibility.models.intake import Source, overdue_since
+from visibility.operations.message_counts import MessageCounts, count_messages
+from visibility.screens.sources.labels import (
+    REJECTION_LABELS,
+    ROLE_LABELS,
+    STATE_TONES,
+    SourceState,
+)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-# The delay is that of the newest messages, so that it costs the same however much comes.
-SAMPLE = 300
-MESSAGES = """
+# The delay is measured on the newest messages only, so its cost does not grow with the volume.
+DELAY_SAMPLE = 300
+MESSAGE_COUNTS = """
 SELECT source.id, newest.received_at, counted.hour, counted.day, delay.p50
 FROM visibility_source source
 LEFT JOIN LATERAL (
@@ -35,38 +40,38 @@ LEFT JOIN LATERAL (
         WHERE m.source_id = source.id AND m.received_at > %(day)s
         ORDER BY m.received_at DESC LIMIT %(sample)s
     ) sampled JOIN visibility_event event ON event.message_id = sampled.id
-        AND event.occurred_at >= source.created_at  -- what was before we listened is history
+        AND event.occurred_at >= source.created_at  -- older events are imported history
 ) delay ON true
 WHERE source.id = ANY(%(sources)s)
 """
-HOURS = """
+HOURLY_COUNTS = """
 SELECT m.source_id, floor(extract(epoch FROM %(now)s - m.received_at) / 3600)::int AS back, count(*)
 FROM visibility_inbound_message m
 WHERE m.source_id = ANY(%(sources)s) AND m.received_at > %(day)s AND m.received_at <= %(now)s
 GROUP BY 1, 2
 """
-STANDING = """
+QUEUED_AND_PARKED = """
 SELECT source_id, state, count(*), min(received_at) FROM visibility_inbound_message
 WHERE state IN ('waiting', 'parked') AND source_id = ANY(%s) GROUP BY 1, 2
 """
-REPEATS = """
-SELECT source_id, sum(repeats) FROM visibility_messagekey
-WHERE repeats > 0 AND source_id = ANY(%s) GROUP BY 1
+DUPLICATES = """
+SELECT source_id, sum(duplicate_count) FROM visibility_messagekey
+WHERE duplicate_count > 0 AND source_id = ANY(%s) GROUP BY 1
 """
-REFUSED = """
+REJECTED = """
 SELECT slug, sum(count), max(last_at), mode() WITHIN GROUP (ORDER BY status)
-FROM visibility_refusal WHERE hour > %s AND slug = ANY(%s) GROUP BY slug
+FROM visibility_rejectedrequestcount WHERE hour > %s AND slug = ANY(%s) GROUP BY slug
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """One source and how it is."""
+class HealthReport:
+    """The health of one source. `why` explains the state."""
 
     source: Source
     system: str
-    state: State
-    why: str
+    state: SourceState
+    explanation: str
     last_at: datetime | None
     expected_at: datetime | None
     last_hour: int
@@ -77,35 +82,35 @@ class Health:
     parked_since: datetime | None
     waiting: int
     duplicates: int
-    refused: int
+    rejected: int
 
     @property
     def tone(self) -> str:
         """The status tone of its state."""
-        return TONES[self.state]
+        return STATE_TONES[self.state]
 
     @property
-    def spark(self) -> str:
-        """Points of the 24 h line in a box of 96 by 24, oldest left."""
+    def sparkline_points(self) -> str:
+        """SVG polyline points of the 24-hour sparkline, 96 by 24 units, oldest hour on the left."""
         top = max(self.hours, default=0) or 1
         return " ".join(
-            f"{place * 96 / 23:.1f},{23 - count / top * 21:.1f}"
-            for place, count in enumerate(self.hours)
+            f"{index * 96 / 23:.1f},{23 - count / top * 21:.1f}"
+            for index, count in enumerate(self.hours)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
-    """What the stages have before them."""
+class PipelineStatus:
+    """The state of the processing pipeline."""
 
-    waiting: int
-    oldest: datetime | None
+    queued: int
+    oldest_at: datetime | None
     parked: int
-    applied: int
+    applied_last_minute: int
 
 
 @dataclass(slots=True)
-class _Counts:
+class _SourceCounts:
     last_at: datetime | None = None
     hour: int = 0
     day: int = 0
@@ -114,30 +119,30 @@ class _Counts:
     parked: int = 0
     parked_since: datetime | None = None
     waiting: int = 0
-    repeats: int = 0
-    refused: int = 0
-    refused_at: datetime | None = None
-    refused_status: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    rejected_at: datetime | None = None
+    rejected_status: int = 0
 
 
-def health(now: datetime, sources: Iterable[Source] | None = None) -> list[Health]:
-    """Every source (or these) and how it is, the worst first: six queries."""
+def source_health(now: datetime, sources: Iterable[Source] | None = None) -> list[HealthReport]:
+    """The health of all (or these) sources, the worst first. Six queries."""
     wanted = list(Source.objects.order_by("title", "slug")[:500] if sources is None else sources)
-    counts = _counts(wanted, now)
-    found = [_health(source, counts[source.id], now) for source in wanted]
-    order = list(State)
+    counts = _fetch_counts_by_source(wanted, now)
+    rows = [_build_report(source, counts[source.id], now) for source in wanted]
+    order = list(SourceState)
     return sorted(
-        found, key=lambda h: (order.index(h.state), -h.parked, h.source.title.lower(), h.source.id)
+        rows, key=lambda h: (order.index(h.state), -h.parked, h.source.title.lower(), h.source.id)
     )
 
 
-def balance(source: Source) -> Balance:
-    """The fates of everything accepted from a source."""
-    return balances([source.id])[source.id]
+def message_outcomes(source: Source) -> MessageCounts:
+    """The outcomes of all accepted messages of a source."""
+    return count_messages([source.id])[source.id]
 
 
-def pipeline(now: datetime) -> Pipeline:
-    """What waits and what was done in the last minute (of the newest 20 000 messages)."""
+def pipeline_status(now: datetime) -> PipelineStatus:
+    """Queued and parked messages, and those applied in the last minute (of the newest 20,000)."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -151,55 +156,65 @@ def pipeline(now: datetime) -> Pipeline:
             """,
             [now - timedelta(minutes=1)],
         )
-        return Pipeline(*cursor.fetchone())
+        return PipelineStatus(*cursor.fetchone())
 
 
-def _counts(sources: Sequence[Source], now: datetime) -> dict[int, _Counts]:
+def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[int, _SourceCounts]:
     ids = [source.id for source in sources]
-    found = {source_id: _Counts() for source_id in ids}
-    named = {source.slug: found[source.id] for source in sources}
-    asked: dict[str, Any] = {
+    by_source = {source_id: _SourceCounts() for source_id in ids}
+    by_slug = {source.slug: by_source[source.id] for source in sources}
+    params: dict[str, Any] = {
         "sources": ids,
         "now": now,
         "hour": now - HOUR,
         "day": now - DAY,
-        "sample": SAMPLE,
+        "sample": DELAY_SAMPLE,
     }
     with connection.cursor() as cursor:
-        cursor.execute(MESSAGES, asked)
+        cursor.execute(MESSAGE_COUNTS, params)
         for source_id, last_at, hour, day, delay in cursor.fetchall():
-            one = found[source_id]
-            one.last_at, one.hour, one.day, one.delay = last_at, hour or 0, day or 0, delay
-        cursor.execute(HOURS, asked)
+            source_counts = by_source[source_id]
+            source_counts.last_at, source_counts.hour, source_counts.day, source_counts.delay = (
+                last_at,
+                hour or 0,
+                day or 0,
+                delay,
+            )
+        cursor.execute(HOURLY_COUNTS, params)
         for source_id, back, count in cursor.fetchall():
-            found[source_id].hours[23 - min(back, 23)] += count
-        cursor.execute(STANDING, [ids])
+            by_source[source_id].hours[23 - min(back, 23)] += count
+        cursor.execute(QUEUED_AND_PARKED, [ids])
         for source_id, state, count, oldest in cursor.fetchall():
             if state == "waiting":
-                found[source_id].waiting = count
+                by_source[source_id].waiting = count
             else:
-                found[source_id].parked, found[source_id].parked_since = count, oldest
-        cursor.execute(REPEATS, [ids])
-        for source_id, repeats in cursor.fetchall():
-            found[source_id].repeats = int(repeats)
-        cursor.execute(REFUSED, [now - DAY - HOUR, list(named)])
+                by_source[source_id].parked, by_source[source_id].parked_since = count, oldest
+        cursor.execute(DUPLICATES, [ids])
+        for source_id, duplicates in cursor.fetchall():
+            by_source[source_id].duplicates = int(duplicates)
+        cursor.execute(REJECTED, [now - DAY - HOUR, list(by_slug)])
         for slug, count, last_at, status in cursor.fetchall():
-            one = named[slug]
-            one.refused, one.refused_at, one.refused_status = int(count), last_at, status
-    return found
+            source_counts = by_slug[slug]
+            source_counts.rejected, source_counts.rejected_at, source_counts.rejected_status = (
+                int(count),
+                last_at,
+                status,
+            )
+    return by_source
 
 
-def _health(source: Source, counts: _Counts, now: datetime) -> Health:
+def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
     connector = systems().get(source.connector)
-    state, why = _state(source, counts, now)
+    title = connector.title if connector else source.connector
+    state, why = _determine_source_state(source, counts, now)
     expected = None
     if source.expect_every is not None and source.enabled:
         expected = (counts.last_at or source.created_at) + source.expect_every
-    return Health(
+    return HealthReport(
         source=source,
-        system=f"{connector.title if connector else source.connector}, {ROLES[Role(source.role)]}",
+        system=f"{title}, {ROLE_LABELS[SourceRole(source.role)]}",
         state=state,
-        why=why,
+        explanation=why,
         last_at=counts.last_at,
         expected_at=expected,
         last_hour=counts.hour,
@@ -209,22 +224,28 @@ def _health(source: Source, counts: _Counts, now: datetime) -> Health:
         parked=counts.parked,
         parked_since=counts.parked_since,
         waiting=counts.waiting,
-        duplicates=counts.repeats,
-        refused=counts.refused,
+        duplicates=counts.duplicates,
+        rejected=counts.rejected,
     )
 
 
-def _state(source: Source, counts: _Counts, now: datetime) -> tuple[State, str]:
+def _determine_source_state(
+    source: Source, counts: _SourceCounts, now: datetime
+) -> tuple[SourceState, str]:
     if not source.enabled:
-        return State.PAUSED, "switched off: what it sends is refused"
+        return SourceState.PAUSED, "disabled: its messages are rejected"
     if source.poll_error:
-        return State.FAILING, f"asking it fails: {source.poll_error}"
-    refused = counts.refused_at
-    if refused and now - refused <= HOUR and (counts.last_at is None or refused > counts.last_at):
-        words = REFUSED_WORDS.get(counts.refused_status, f"with status {counts.refused_status}")
-        return State.FAILING, f"what it sends is refused: {words}"
+        return SourceState.FAILING, f"polling fails: {source.poll_error}"
+    rejected_at = counts.rejected_at
+    if (
+        rejected_at
+        and now - rejected_at <= HOUR
+        and (counts.last_at is None or rejected_at > counts.last_at)
+    ):
+        cause = REJECTION_LABELS.get(counts.rejected_status, f"status {counts.rejected_status}")
+        return SourceState.FAILING, f"its requests are rejected: {cause}"
     if counts.last_at is None:
-        return State.WAITING, "nothing has come yet"
-    if silent_since(source, counts.last_at, now):
-        return State.SILENT, "longer without a word than it is used to"
-    return State.LIVE, "speaks in its usual rhythm"
+        return SourceState.WAITING, "no message received yet"
+    if overdue_since(source, counts.last_at, now):
+        return SourceState.SILENT, "no data for longer than expected"
+    return SourceState.LIVE, "reporting normally"

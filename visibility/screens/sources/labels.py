@@ -1,45 +1,45 @@
-"""Words for what sources are and how they are."""
+"""Labels for source roles and states."""
 
 from enum import StrEnum
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
 
 
-class State(StrEnum):
-    """A feed's state in one word, the worst first."""
+class SourceState(StrEnum):
+    """The state of a source, the worst first. Values are labels; the API uses the names."""
 
     FAILING = "Failing"
-    SILENT = "Silent"
+    SILENT = "No data"
     WAITING = "Waiting for first message"
     LIVE = "Live"
     PAUSED = "Paused"
 
 
-TONES = {
-    State.FAILING: "late",
-    State.SILENT: "unknown",
-    State.WAITING: "waiting",
-    State.LIVE: "ok",
-    State.PAUSED: "waiting",
+STATE_TONES = {
+    SourceState.FAILING: "late",
+    SourceState.SILENT: "unknown",
+    SourceState.WAITING: "waiting",
+    SourceState.LIVE: "ok",
+    SourceState.PAUSED: "waiting",
 }
-ROLES = {
-    Role.SHOP: "shop",
-    Role.EDI: "EDI",
-    Role.CRM: "CRM",
-    Role.ERP: "ERP",
-    Role.WMS: "WMS",
-    Role.THIRD_PARTY_LOGISTICS: "3PL",
-    Role.CARRIER: "carrier",
-    Role.FINANCE: "finance",
-    Role.OTHER: "other",
+ROLE_LABELS = {
+    SourceRole.SHOP: "shop",
+    SourceRole.EDI: "EDI",
+    SourceRole.CRM: "CRM",
+    SourceRole.ERP: "ERP",
+    SourceRole.WMS: "WMS",
+    SourceRole.THIRD_PARTY_LOGISTICS: "3PL",
+    SourceRole.CARRIER: "carrier",
+    SourceRole.FINANCE: "finance",
+    SourceRole.OTHER: "other",
 }
-REFUSED_WORDS = {
-    400: "with headers that can't be read",
-    401: "with a signature that does not fit",
-    404: "at an address that does not exist",
-    405: "with the wrong method",
-    413: "too large",
-    415: "in an encoding we don't take",
-    429: "over the rate it may send",
-    503: "while the database was away",
+REJECTION_LABELS = {
+    400: "invalid headers",
+    401: "invalid signature",
+    404: "unknown URL",
+    405: "wrong HTTP method",
+    413: "message too large",
+    415: "unsupported content encoding",
+    429: "rate limit exceeded",
+    503: "database unavailable",
 }

@@ -1,49 +1,54 @@
-"""Each outside system in its own words: body, headers and signature."""
+"""Messages of each external system: body, headers and signature."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from visibility.simulator.model import Kind, Order, Step
+from visibility.simulator.model import SimulatedOrder, SimulatedStep, StepKind
 from visibility.simulator.vendors import easypost, finance, shiphero, shopify, x12
-from visibility.simulator.vendors.message import Message
+from visibility.simulator.vendors.message import SimulatedMessage
 
 
-class Vendor(NamedTuple):
-    """How a system writes and signs."""
+class SimulatedVendor(NamedTuple):
+    """How a system writes and signs its messages."""
 
-    write: Callable[[Order, Step], Message]
-    sign: Callable[[Message, str, float], Mapping[str, str]]
+    build_message: Callable[[SimulatedOrder, SimulatedStep], SimulatedMessage]
+    sign: Callable[[SimulatedMessage, str, float], Mapping[str, str]]
 
 
-VENDORS: Mapping[str, Vendor] = {
-    "shop": Vendor(shopify.write, shopify.sign),
-    "edi": Vendor(x12.write, x12.sign),
-    "wms": Vendor(shiphero.write, shiphero.sign),
-    "3pl": Vendor(x12.write, x12.sign),
-    "carrier": Vendor(easypost.write, easypost.sign),
-    "finance": Vendor(finance.write, finance.sign),
+VENDORS: Mapping[str, SimulatedVendor] = {
+    "shop": SimulatedVendor(shopify.build_message, shopify.sign),
+    "edi": SimulatedVendor(x12.build_message, x12.sign),
+    "wms": SimulatedVendor(shiphero.build_message, shiphero.sign),
+    "3pl": SimulatedVendor(x12.build_message, x12.sign),
+    "carrier": SimulatedVendor(easypost.build_message, easypost.sign),
+    "finance": SimulatedVendor(finance.build_message, finance.sign),
 }
 
 
-def write(order: Order, step: Step) -> Message:
-    """The message of a step; a copy is the same bytes under the same id, a torn one is cut off."""
-    whole = VENDORS[step.kind.source].write(order, step)
-    if not step.torn:
-        return whole
+def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
+    """The message of a step. A duplicate has the same bytes and ID; a truncated one is cut off."""
+    complete = VENDORS[step.kind.source].build_message(order, step)
+    if not step.truncated:
+        return complete
     headers = {
-        name: f"{text}-torn" if name in {"x-shopify-webhook-id", "x-shiphero-message-id"} else text
-        for name, text in whole.headers.items()
+        name: f"{text}-truncated"
+        if name in {"x-shopify-webhook-id", "x-shiphero-message-id"}
+        else text
+        for name, text in complete.headers.items()
     }
-    return Message(
-        whole.source, whole.body[: len(whole.body) * 3 // 5], headers, f"{whole.identity}-torn"
+    return SimulatedMessage(
+        complete.source,
+        complete.body[: len(complete.body) * 3 // 5],
+        headers,
+        f"{complete.identity}-truncated",
     )
 
 
-def pulse(index: int, at: float) -> Message:
-    """The 3PL's acknowledgement number `index`: it is there, even when nothing ships."""
-    return x12.pulse(Step(at, at, Kind.NORTH_PULSE), index)
+def build_heartbeat_message(index: int, at: float) -> SimulatedMessage:
+    """The 3PL's functional acknowledgment with this index; sent even when nothing ships."""
+    return x12.functional_acknowledgment(SimulatedStep(at, at, StepKind.NORTH_HEARTBEAT), index)
 
 
-def signed(message: Message, secret: str, now: float) -> dict[str, str]:
-    """All headers of the message, with the vendor's signature over the exact bytes."""
+def signed_headers(message: SimulatedMessage, secret: str, now: float) -> dict[str, str]:
+    """All headers of the message, including the vendor's signature of the body."""
     return {**message.headers, **VENDORS[message.source].sign(message, secret, now)}

@@ -1,47 +1,55 @@
-"""The ERP: rows of Business Central's API v2.0, each as it was at one moment."""
+"""The ERP: rows of the Business Central API v2.0, each as of one moment."""
 
 from typing import Any
 
 from visibility.simulator import document_numbers
 from visibility.simulator.catalog import CURRENCY
-from visibility.simulator.model import Kind, Order, Shipment, Step, when
+from visibility.simulator.model import (
+    SimulatedOrder,
+    SimulatedShipment,
+    SimulatedStep,
+    StepKind,
+    to_datetime,
+)
 
 COLLECTIONS = {
-    Kind.ERP_DRAFT: "salesOrders",
-    Kind.ERP_REVIEW: "salesOrders",
-    Kind.ERP_OPEN: "salesOrders",
-    Kind.ERP_SHIPPED: "salesOrders",
-    Kind.ERP_INVOICED: "salesOrders",
-    Kind.ERP_SHIPMENT: "salesShipments",
-    Kind.ERP_INVOICE: "salesInvoices",
+    StepKind.ERP_DRAFT: "salesOrders",
+    StepKind.ERP_REVIEW: "salesOrders",
+    StepKind.ERP_OPEN: "salesOrders",
+    StepKind.ERP_SHIPPED: "salesOrders",
+    StepKind.ERP_INVOICED: "salesOrders",
+    StepKind.ERP_SHIPMENT: "salesShipments",
+    StepKind.ERP_INVOICE: "salesInvoices",
 }
-NONE = "00000000-0000-0000-0000-000000000000"
-STATUSES = {Kind.ERP_DRAFT: "Draft", Kind.ERP_REVIEW: "In Review"}
+EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
+STATUSES = {StepKind.ERP_DRAFT: "Draft", StepKind.ERP_REVIEW: "In Review"}
 CHANNELS = {"web": "WEB", "edi": "EDI", "inside": "INSIDE"}
 
 
-def row(order: Order, step: Step) -> dict[str, Any]:
-    """The entity with its lines as the step left it."""
-    if step.kind is Kind.ERP_SHIPMENT:
+def build_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    """The entity with its lines, as of the step."""
+    if step.kind is StepKind.ERP_SHIPMENT:
         return _shipment(order, step)
-    if step.kind is Kind.ERP_INVOICE:
+    if step.kind is StepKind.ERP_INVOICE:
         return _invoice(order, step)
     return _order(order, step)
 
 
 def _modified(at: float) -> str:
-    """`2026-03-04T05:06:07.089Z`, exact to the millisecond."""
+    """`2026-03-04T05:06:07.089Z`, in milliseconds."""
     thousandths = round(at * 1000)
-    return f"{when(thousandths // 1000):%Y-%m-%dT%H:%M:%S}.{thousandths % 1000:03}Z"
+    return f"{to_datetime(thousandths // 1000):%Y-%m-%dT%H:%M:%S}.{thousandths % 1000:03}Z"
 
 
-def _named(order: Order, step: Step, identity: str) -> dict[str, Any]:
+def _common_entity_fields(
+    order: SimulatedOrder, step: SimulatedStep, identity: str
+) -> dict[str, Any]:
     customer, modified = order.customer, _modified(step.at)
     tag = document_numbers.token("etag", identity, modified)[:16]
     return {
         "@odata.etag": f'W/"{tag}"',
         "id": identity,
-        "externalDocumentNumber": order.po or document_numbers.web_order(order.n),
+        "externalDocumentNumber": order.po or document_numbers.web_order_number(order.n),
         "customerId": document_numbers.guid("customer", customer.number),
         "customerNumber": customer.number,
         "customerName": customer.name,
@@ -53,45 +61,47 @@ def _named(order: Order, step: Step, identity: str) -> dict[str, Any]:
         "shipToPostCode": customer.postcode,
         "shipToCountry": "US",
         "shortcutDimension1Code": CHANNELS[order.channel],
-        "currencyId": NONE,
+        "currencyId": EMPTY_GUID,
         "currencyCode": CURRENCY,
         "shippingAgentCode": order.carrier.name,
         "lastModifiedDateTime": modified,
     }
 
 
-def _posted(order: Order, step: Step, kind: Kind) -> list[Shipment]:
-    """The shipments that were shipped, or invoiced, by then."""
+def _posted_shipments(
+    order: SimulatedOrder, step: SimulatedStep, kind: StepKind
+) -> list[SimulatedShipment]:
+    """The shipments that the ERP posted as shipped or invoiced by the time of the step."""
     done = {s.shipment for s in order.steps if s.kind is kind and s.at <= step.at}
     return [shipment for shipment in order.shipments if shipment.index in done]
 
 
-def _order(order: Order, step: Step) -> dict[str, Any]:
+def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     identity = document_numbers.guid("erp order", order.n)
-    shipped = _posted(order, step, Kind.ERP_SHIPPED)
-    invoiced = _posted(order, step, Kind.ERP_INVOICED)
+    shipped = _posted_shipments(order, step, StepKind.ERP_SHIPPED)
+    invoiced = _posted_shipments(order, step, StepKind.ERP_INVOICED)
     dropped = dict([order.dropped]) if shipped and order.dropped else {}
     promised = (shipped and order.repromised) or order.promised
     lines, total = [], 0
-    for place, line in enumerate(order.lines):
-        quantity = line.quantity - dropped.get(place, 0)
-        done = sum(s.quantities[place] for s in shipped)
-        total += quantity * order.price(place)
+    for index, line in enumerate(order.lines):
+        quantity = line.quantity - dropped.get(index, 0)
+        done = sum(s.quantities[index] for s in shipped)
+        total += quantity * order.erp_unit_price(index)
         lines.append(
-            _line(order, place, quantity, identity, f"order {line.number}")
+            _line(order, index, quantity, identity, f"order {line.number}")
             | {
                 "shippedQuantity": done,
-                "invoicedQuantity": sum(s.quantities[place] for s in invoiced),
+                "invoicedQuantity": sum(s.quantities[index] for s in invoiced),
                 "shipQuantity": quantity - done,
                 "locationCode": order.warehouse,
                 "shipmentDate": _ship_by(order),
             }
         )
     return {
-        **_named(order, step, identity),
-        "number": document_numbers.sales_order(order.n),
-        "orderDate": when(order.created_at).date().isoformat(),
-        "postingDate": when(step.at).date().isoformat(),
+        **_common_entity_fields(order, step, identity),
+        "number": document_numbers.sales_order_number(order.n),
+        "orderDate": to_datetime(order.created_at).date().isoformat(),
+        "postingDate": to_datetime(step.at).date().isoformat(),
         "requestedDeliveryDate": order.requested.isoformat(),
         "promisedDeliveryDate": promised.isoformat(),
         "status": STATUSES.get(step.kind, "Open"),
@@ -104,13 +114,15 @@ def _order(order: Order, step: Step) -> dict[str, Any]:
     }
 
 
-def _ship_by(order: Order) -> str:
+def _ship_by(order: SimulatedOrder) -> str:
     """The day after the order."""
-    return when(order.created_at + 86400).date().isoformat()
+    return to_datetime(order.created_at + 86400).date().isoformat()
 
 
-def _line(order: Order, place: int, quantity: int, document: str, kind: str) -> dict[str, Any]:
-    line, price = order.lines[place], order.price(place)
+def _line(
+    order: SimulatedOrder, index: int, quantity: int, document: str, kind: str
+) -> dict[str, Any]:
+    line, price = order.lines[index], order.erp_unit_price(index)
     amount = quantity * price / 100
     return {
         "id": document_numbers.guid("erp line", order.n, kind),
@@ -129,47 +141,49 @@ def _line(order: Order, place: int, quantity: int, document: str, kind: str) -> 
     }
 
 
-def _goods(order: Order, step: Step, document: str, kind: str) -> list[dict[str, Any]]:
+def _shipment_lines(
+    order: SimulatedOrder, step: SimulatedStep, document: str, kind: str
+) -> list[dict[str, Any]]:
     shipment = order.shipments[step.shipment]
     return [
-        _line(order, place, quantity, document, f"{kind} {step.shipment}.{place + 1}")
-        for place, quantity in enumerate(shipment.quantities)
+        _line(order, index, quantity, document, f"{kind} {step.shipment}.{index + 1}")
+        for index, quantity in enumerate(shipment.quantities)
         if quantity
     ]
 
 
-def _shipment(order: Order, step: Step) -> dict[str, Any]:
+def _shipment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     identity = document_numbers.guid("erp shipment", order.n, step.shipment)
     shipment = order.shipments[step.shipment]
     return {
-        **_named(order, step, identity),
+        **_common_entity_fields(order, step, identity),
         "number": f"SHP-{300000 + order.n * 2 + step.shipment}",
-        "orderNumber": document_numbers.sales_order(order.n),
-        "postingDate": when(step.at).date().isoformat(),
-        "shipmentDate": when(shipment.at).date().isoformat(),
-        # The distributor's own extension of the page: the standard one has no tracking.
+        "orderNumber": document_numbers.sales_order_number(order.n),
+        "postingDate": to_datetime(step.at).date().isoformat(),
+        "shipmentDate": to_datetime(shipment.at).date().isoformat(),
+        # A custom field of the distributor: the standard API page has no tracking numbers.
         "packageTrackingNo": ",".join(package.tracking for package in shipment.packages),
-        "salesShipmentLines": _goods(order, step, identity, "shipment"),
+        "salesShipmentLines": _shipment_lines(order, step, identity, "shipment"),
     }
 
 
-def _invoice(order: Order, step: Step) -> dict[str, Any]:
+def _invoice(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     identity = document_numbers.guid("erp invoice", order.n, step.shipment)
-    amount = order.billed(order.shipments[step.shipment]) / 100
-    day = when(step.at).date().isoformat()
+    amount = order.invoice_total(order.shipments[step.shipment]) / 100
+    day = to_datetime(step.at).date().isoformat()
     return {
-        **_named(order, step, identity),
-        "number": document_numbers.invoice(order.n, step.shipment),
+        **_common_entity_fields(order, step, identity),
+        "number": document_numbers.invoice_number(order.n, step.shipment),
         "invoiceDate": day,
         "postingDate": day,
-        "dueDate": when(step.at + 30 * 86400).date().isoformat(),
+        "dueDate": to_datetime(step.at + 30 * 86400).date().isoformat(),
         "orderId": document_numbers.guid("erp order", order.n),
-        "orderNumber": document_numbers.sales_order(order.n),
+        "orderNumber": document_numbers.sales_order_number(order.n),
         "pricesIncludeTax": False,
         "remainingAmount": amount,
         "totalAmountExcludingTax": amount,
         "totalTaxAmount": 0,
         "totalAmountIncludingTax": amount,
         "status": "Open",
-        "salesInvoiceLines": _goods(order, step, identity, "invoice"),
+        "salesInvoiceLines": _shipment_lines(order, step, identity, "invoice"),
     }

@@ -1,4 +1,4 @@
-"""All carriers through one tracker: EasyPost webhooks."""
+"""Carrier tracking of all carriers as EasyPost webhooks."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -8,11 +8,17 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.catalog import HUBS, ORIGINS
-from visibility.simulator.model import Order, Scan, Step, rfc3339, when
-from visibility.simulator.vendors.message import Message, digest
+from visibility.simulator.model import (
+    CarrierScan,
+    SimulatedOrder,
+    SimulatedStep,
+    format_rfc3339,
+    to_datetime,
+)
+from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
-# Our word: status, status_detail, message, the carrier's code.
-WORDS = {
+# Scan -> status, status_detail, message, carrier code.
+SCAN_DETAILS = {
     "label": ("pre_transit", "label_created", "Shipment information sent to {}", "OC"),
     "picked_up": ("in_transit", "arrived_at_facility", "Picked up", "PU"),
     "in_transit": ("in_transit", "departed_facility", "Departed {} location", "DP"),
@@ -22,42 +28,44 @@ WORDS = {
 }
 
 
-def write(order: Order, step: Step) -> Message:
-    """The tracker with everything scanned so far; the list is repeated in full every time."""
-    package, place = divmod(step.item, 8)
+def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
+    """The tracker with all scans so far: EasyPost repeats the whole list in every webhook."""
+    package, scan_index = divmod(step.scan_index, 8)
     shipment = order.shipments[step.shipment]
     code = shipment.packages[package].tracking
-    scans = shipment.scans[: place + 1]
-    identity = f"evt_{document_numbers.token('carrier', order.n, step.shipment, step.item)}"
+    scans = shipment.scans[: scan_index + 1]
+    identity = f"evt_{document_numbers.token('carrier', order.n, step.shipment, step.scan_index)}"
     event: dict[str, Any] = {
         "id": identity,
         "object": "Event",
-        "description": "tracker.updated" if place else "tracker.created",
+        "description": "tracker.updated" if scan_index else "tracker.created",
         "mode": "production",
-        "previous_attributes": {"status": WORDS[scans[-2].word][0]} if place else {},
-        "created_at": rfc3339(step.at),
-        "updated_at": rfc3339(step.at),
+        "previous_attributes": {"status": SCAN_DETAILS[scans[-2].status][0]} if scan_index else {},
+        "created_at": format_rfc3339(step.at),
+        "updated_at": format_rfc3339(step.at),
         "pending_urls": [],
         "completed_urls": [],
         "status": "pending",
         "user_id": "user_5f2c9b60",
-        "result": _tracker(order, code, scans, _expected(shipment.scans)),
+        "result": _tracker(order, code, scans, _estimated_delivery(shipment.scans)),
     }
-    return Message("carrier", orjson.dumps(event), {"content-type": "application/json"}, identity)
+    return SimulatedMessage(
+        "carrier", orjson.dumps(event), {"content-type": "application/json"}, identity
+    )
 
 
-def sign(message: Message, secret: str, _now: float) -> Mapping[str, str]:
-    """`X-Hmac-Signature`; the secret is NFKD normalised."""
+def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
+    """`X-Hmac-Signature`; EasyPost normalizes the secret with NFKD."""
     key = unicodedata.normalize("NFKD", secret).encode()
-    return {"x-hmac-signature": f"hmac-sha256-hex={digest(key, message.body).hex()}"}
+    return {"x-hmac-signature": f"hmac-sha256-hex={hmac_sha256(key, message.body).hex()}"}
 
 
-def _expected(scans: tuple[Scan, ...]) -> str:
-    """The carrier's estimate at the label: three days, whatever comes of it."""
-    return rfc3339(scans[0].at - scans[0].at % 86400 + 3 * 86400)
+def _estimated_delivery(scans: tuple[CarrierScan, ...]) -> str:
+    """The carrier's delivery estimate when the label is created: always three days."""
+    return format_rfc3339(scans[0].at - scans[0].at % 86400 + 3 * 86400)
 
 
-def _place(city: str | None, state: str | None, code: str | None) -> dict[str, Any]:
+def _tracking_location(city: str | None, state: str | None, code: str | None) -> dict[str, Any]:
     return {
         "object": "TrackingLocation",
         "city": city.upper() if city else None,
@@ -67,33 +75,35 @@ def _place(city: str | None, state: str | None, code: str | None) -> dict[str, A
     }
 
 
-def _detail(order: Order, scan: Scan) -> dict[str, Any]:
-    status, detail, text, code = WORDS[scan.word]
+def _detail(order: SimulatedOrder, scan: CarrierScan) -> dict[str, Any]:
+    status, detail, text, code = SCAN_DETAILS[scan.status]
     customer, carrier = order.customer, order.carrier.name
-    where: tuple[str | None, str | None, str | None]
-    if scan.word == "label":
-        where = (None, None, ORIGINS[order.warehouse][2])
-    elif scan.word == "picked_up":
-        where = ORIGINS[order.warehouse]
-    elif scan.word in {"in_transit", "delayed"}:
-        where = HUBS[order.n % len(HUBS)]
+    location: tuple[str | None, str | None, str | None]
+    if scan.status == "label":
+        location = (None, None, ORIGINS[order.warehouse][2])
+    elif scan.status == "picked_up":
+        location = ORIGINS[order.warehouse]
+    elif scan.status in {"in_transit", "delayed"}:
+        location = HUBS[order.n % len(HUBS)]
     else:
-        where = (customer.city, customer.state, customer.postcode)
+        location = (customer.city, customer.state, customer.postcode)
     return {
         "object": "TrackingDetail",
         "message": text.format(carrier),
         "description": text.format(carrier),
         "status": status,
         "status_detail": detail,
-        "datetime": rfc3339(scan.at),
+        "datetime": format_rfc3339(scan.at),
         "source": carrier,
         "carrier_code": code,
-        "tracking_location": _place(*where),
+        "tracking_location": _tracking_location(*location),
     }
 
 
-def _tracker(order: Order, code: str, scans: tuple[Scan, ...], expected: str) -> dict[str, Any]:
-    status, detail, _, _ = WORDS[scans[-1].word]
+def _tracker(
+    order: SimulatedOrder, code: str, scans: tuple[CarrierScan, ...], expected: str
+) -> dict[str, Any]:
+    status, detail, _, _ = SCAN_DETAILS[scans[-1].status]
     origin = ORIGINS[order.warehouse]
     customer = order.customer
     return {
@@ -103,8 +113,8 @@ def _tracker(order: Order, code: str, scans: tuple[Scan, ...], expected: str) ->
         "tracking_code": code,
         "status": status,
         "status_detail": detail,
-        "created_at": rfc3339(scans[0].at),
-        "updated_at": rfc3339(scans[-1].at),
+        "created_at": format_rfc3339(scans[0].at),
+        "updated_at": format_rfc3339(scans[-1].at),
         "signed_by": "RECEIVING" if status == "delivered" else None,
         "weight": 104.0,
         "est_delivery_date": expected,
@@ -115,10 +125,10 @@ def _tracker(order: Order, code: str, scans: tuple[Scan, ...], expected: str) ->
             "object": "CarrierDetail",
             "service": order.carrier.service,
             "container_type": None,
-            "est_delivery_date_local": when(scans[0].at + 3 * 86400).date().isoformat(),
+            "est_delivery_date_local": to_datetime(scans[0].at + 3 * 86400).date().isoformat(),
             "est_delivery_time_local": None,
             "origin_location": f"{origin[0]} {origin[1]} US".upper(),
-            "origin_tracking_location": _place(*origin),
+            "origin_tracking_location": _tracking_location(*origin),
             "destination_location": f"{customer.city} {customer.state} US".upper(),
             "destination_tracking_location": None,
             "guaranteed_delivery_date": None,

@@ -1,4 +1,4 @@
-"""Finance: invoices, payments and credits by Standard Webhooks."""
+"""The finance system: invoices, payments and credits as Standard Webhooks."""
 
 import base64
 from collections.abc import Mapping
@@ -8,24 +8,36 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.catalog import CURRENCY
-from visibility.simulator.model import Kind, Order, Step, money, rfc3339
-from visibility.simulator.vendors.message import Message, digest
+from visibility.simulator.model import (
+    SimulatedOrder,
+    SimulatedStep,
+    StepKind,
+    format_cents,
+    format_rfc3339,
+)
+from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
 
-def write(order: Order, step: Step) -> Message:
-    """One fact of the ledger."""
+def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
+    """The webhook of an invoice, payment or credit."""
     writers = {
-        Kind.INVOICED: ("invoice.issued", _invoiced),
-        Kind.PAID: ("invoice.paid", _paid),
-        Kind.CREDITED: ("credit.issued", _credited),
+        StepKind.INVOICED: ("invoice.issued", _invoiced),
+        StepKind.PAID: ("invoice.paid", _paid),
+        StepKind.CREDITED: ("credit.issued", _credited),
     }
-    word, about = writers[step.kind]
+    event_type, write_data = writers[step.kind]
     identity = f"msg_{document_numbers.token('finance', order.n, step.kind, step.shipment)[:27]}"
-    body = {"type": word, "timestamp": rfc3339(step.at), "data": about(order, step)}
-    return Message("finance", orjson.dumps(body), {"content-type": "application/json"}, identity)
+    body = {
+        "type": event_type,
+        "timestamp": format_rfc3339(step.at),
+        "data": write_data(order, step),
+    }
+    return SimulatedMessage(
+        "finance", orjson.dumps(body), {"content-type": "application/json"}, identity
+    )
 
 
-def sign(message: Message, secret: str, now: float) -> Mapping[str, str]:
+def sign(message: SimulatedMessage, secret: str, now: float) -> Mapping[str, str]:
     """`webhook-id`, `-timestamp` (of the sending) and `-signature` (v1)."""
     key = secret.encode()
     if secret.startswith("whsec_"):
@@ -36,48 +48,48 @@ def sign(message: Message, secret: str, now: float) -> Mapping[str, str]:
     return {
         "webhook-id": message.identity,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest(key, signed)).decode()}",
+        "webhook-signature": f"v1,{base64.b64encode(hmac_sha256(key, signed)).decode()}",
     }
 
 
-def _named(order: Order, step: Step) -> dict[str, Any]:
+def _references(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     return {
-        "order": {"number": document_numbers.sales_order(order.n)},
-        "invoice": {"number": document_numbers.invoice(order.n, step.shipment)},
+        "order": {"number": document_numbers.sales_order_number(order.n)},
+        "invoice": {"number": document_numbers.invoice_number(order.n, step.shipment)},
     }
 
 
-def _invoiced(order: Order, step: Step) -> dict[str, Any]:
+def _invoiced(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
-    number = document_numbers.invoice(order.n, step.shipment)
+    number = document_numbers.invoice_number(order.n, step.shipment)
     return {
-        **_named(order, step),
+        **_references(order, step),
         "part": f"invoice {number}",
         "lines": [
             {
                 "line_id": str(line.sequence),
                 "sku": line.item.sku,
                 "invoiced": quantity,
-                "price": money(line.item.price),
+                "price": format_cents(line.item.price),
                 "unit": "EA",
             }
             for line, quantity in zip(order.lines, shipment.quantities, strict=True)
             if quantity
         ],
-        "attributes": {"total": money(order.billed(shipment)), "currency": CURRENCY},
+        "attributes": {"total": format_cents(order.invoice_total(shipment)), "currency": CURRENCY},
     }
 
 
-def _paid(order: Order, step: Step) -> dict[str, Any]:
-    total = money(order.billed(order.shipments[step.shipment]))
-    return {**_named(order, step), "attributes": {"total": total, "currency": CURRENCY}}
+def _paid(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    total = format_cents(order.invoice_total(order.shipments[step.shipment]))
+    return {**_references(order, step), "attributes": {"total": total, "currency": CURRENCY}}
 
 
-def _credited(order: Order, _step: Step) -> dict[str, Any]:
-    place, quantity = order.returned or (0, 0)
-    line, number = order.lines[place], f"CM-{700000 + order.n}"
+def _credited(order: SimulatedOrder, _step: SimulatedStep) -> dict[str, Any]:
+    index, quantity = order.returned or (0, 0)
+    line, number = order.lines[index], f"CM-{700000 + order.n}"
     return {
-        "order": {"number": document_numbers.sales_order(order.n)},
+        "order": {"number": document_numbers.sales_order_number(order.n)},
         "invoice": {"number": number},
         "return": {"number": f"RMA-{order.n + 40000}"},
         "part": f"credit {number}",
@@ -86,9 +98,9 @@ def _credited(order: Order, _step: Step) -> dict[str, Any]:
                 "line_id": str(line.sequence),
                 "sku": line.item.sku,
                 "credited": quantity,
-                "price": money(line.item.price),
+                "price": format_cents(line.item.price),
                 "unit": "EA",
             }
         ],
-        "attributes": {"total": money(line.item.price * quantity), "currency": CURRENCY},
+        "attributes": {"total": format_cents(line.item.price * quantity), "currency": CURRENCY},
     }

@@ -1,4 +1,4 @@
-"""A message before it is signed."""
+"""A message of a simulated system, before it is signed."""
 
 import hashlib
 import hmac
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Message(NamedTuple):
-    """What goes to the hook of `source`; `identity` is the sender's id of the delivery."""
+class SimulatedMessage(NamedTuple):
+    """A request to the webhook of `source`; `identity` is the sender's ID of the delivery."""
 
     source: str
     body: bytes
@@ -15,6 +15,6 @@ class Message(NamedTuple):
     identity: str
 
 
-def digest(secret: bytes, body: bytes) -> bytes:
+def hmac_sha256(secret: bytes, body: bytes) -> bytes:
     """HMAC-SHA256."""
     return hmac.digest(secret, body, hashlib.sha256)

@@ -1,4 +1,4 @@
-"""The Dallas warehouse: ShipHero webhooks. Their times have no zone and are UTC."""
+"""The Dallas warehouse: ShipHero webhooks. Their timestamps have no time zone and are UTC."""
 
 import base64
 from collections.abc import Mapping
@@ -7,8 +7,15 @@ from typing import Any
 import orjson
 
 from visibility.simulator import document_numbers
-from visibility.simulator.model import Kind, Line, Order, Shipment, Step, when
-from visibility.simulator.vendors.message import Message, digest
+from visibility.simulator.model import (
+    SimulatedLine,
+    SimulatedOrder,
+    SimulatedShipment,
+    SimulatedStep,
+    StepKind,
+    to_datetime,
+)
+from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
 WAREHOUSE = {
     "warehouse": "Dallas",
@@ -17,38 +24,38 @@ WAREHOUSE = {
 }
 
 
-def write(order: Order, step: Step) -> Message:
+def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of one step."""
     writers = {
-        Kind.WMS_ALLOCATED: _allocated,
-        Kind.WMS_PICKED: _picked,
-        Kind.WMS_PACKED: _packed,
-        Kind.WMS_SHIPPED: _shipped,
-        Kind.WMS_CANCELLED: _cancelled,
-        Kind.WMS_UNKNOWN: _unknown,
-        Kind.WMS_RETURN: _returned,
+        StepKind.WMS_ALLOCATED: _allocated,
+        StepKind.WMS_PICKED: _picked,
+        StepKind.WMS_PACKED: _packed,
+        StepKind.WMS_SHIPPED: _shipped,
+        StepKind.WMS_CANCELLED: _cancelled,
+        StepKind.WMS_UNKNOWN: _unknown,
+        StepKind.WMS_RETURN: _returned,
     }
     identity = document_numbers.guid("wms", order.n, step.kind, step.shipment)
     headers = {"content-type": "application/json", "x-shiphero-message-id": identity}
-    return Message("wms", orjson.dumps(writers[step.kind](order, step)), headers, identity)
+    return SimulatedMessage("wms", orjson.dumps(writers[step.kind](order, step)), headers, identity)
 
 
-def sign(message: Message, secret: str, _now: float) -> Mapping[str, str]:
+def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
     """`x-shiphero-hmac-sha256` over the body."""
-    made = base64.b64encode(digest(secret.encode(), message.body)).decode()
-    return {"x-shiphero-hmac-sha256": made}
+    signature = base64.b64encode(hmac_sha256(secret.encode(), message.body)).decode()
+    return {"x-shiphero-hmac-sha256": signature}
 
 
-def _at(at: float) -> str:
-    return when(at).strftime("%Y-%m-%d %H:%M:%S")
+def _timestamp(at: float) -> str:
+    return to_datetime(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _uuid(kind: str, number: int) -> str:
     return base64.b64encode(f"{kind}:{number}".encode()).decode()
 
 
-def _named(order: Order) -> dict[str, Any]:
-    name, number = 204_000_000 + order.n, document_numbers.sales_order(order.n)
+def _order_references(order: SimulatedOrder) -> dict[str, Any]:
+    name, number = 204_000_000 + order.n, document_numbers.sales_order_number(order.n)
     return {
         "order_number": number,
         "order_id": name,
@@ -57,21 +64,21 @@ def _named(order: Order) -> dict[str, Any]:
     }
 
 
-def _line_id(order: Order, line: Line) -> int:
+def _line_id(order: SimulatedOrder, line: SimulatedLine) -> int:
     return 550_000_000 + order.n * 10 + line.number
 
 
-def _partner_line(order: Order, line: Line) -> str:
-    return f"{document_numbers.sales_order(order.n)}-{line.sequence}"
+def _partner_line(order: SimulatedOrder, line: SimulatedLine) -> str:
+    return f"{document_numbers.sales_order_number(order.n)}-{line.sequence}"
 
 
-def _goods(order: Order, step: Step) -> list[tuple[Line, int]]:
+def _shipped_lines(order: SimulatedOrder, step: SimulatedStep) -> list[tuple[SimulatedLine, int]]:
     quantities = order.shipments[step.shipment].quantities
     return [(line, q) for line, q in zip(order.lines, quantities, strict=True) if q]
 
 
-def _allocated(order: Order, step: Step) -> dict[str, Any]:
-    at = when(step.at).strftime("%Y-%m-%dT%H:%M:%S")
+def _allocated(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    at = to_datetime(step.at).strftime("%Y-%m-%dT%H:%M:%S")
     return {
         "webhook_type": "Order Allocated",
         "allocation_reference": 362_000_000 + order.n * 2 + step.shipment,
@@ -79,7 +86,7 @@ def _allocated(order: Order, step: Step) -> dict[str, Any]:
         "account_uuid": "QWNjb3VudDo2MzM0",
         **WAREHOUSE,
         "allocated_at": at,
-        **_named(order),
+        **_order_references(order),
         "line_items": [
             {
                 "id": _line_id(order, line),
@@ -90,21 +97,21 @@ def _allocated(order: Order, step: Step) -> dict[str, Any]:
                 "is_kit_component": False,
                 "created_at": at,
             }
-            for line, quantity in _goods(order, step)
+            for line, quantity in _shipped_lines(order, step)
         ],
         "ready_to_ship": 1,
     }
 
 
-def _tote(order: Order, step: Step) -> int:
+def _tote(order: SimulatedOrder, step: SimulatedStep) -> int:
     return 14_000_000 + order.n * 2 + step.shipment
 
 
-def _picked(order: Order, step: Step) -> dict[str, Any]:
+def _picked(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     tote = _tote(order, step)
     return {
         "webhook_type": "Tote Complete",
-        "completed_at": _at(step.at),
+        "completed_at": _timestamp(step.at),
         "totes": [
             {
                 "tote_id": str(tote),
@@ -113,7 +120,7 @@ def _picked(order: Order, step: Step) -> dict[str, Any]:
                 "tote_barcode": str(tote),
                 "orders": [
                     {
-                        **_named(order),
+                        **_order_references(order),
                         "gift_note": "",
                         "items": [
                             {
@@ -125,7 +132,7 @@ def _picked(order: Order, step: Step) -> dict[str, Any]:
                                 "width": "6.00 in",
                                 "length": "8.00 in",
                             }
-                            for line, quantity in _goods(order, step)
+                            for line, quantity in _shipped_lines(order, step)
                         ],
                     }
                 ],
@@ -134,16 +141,16 @@ def _picked(order: Order, step: Step) -> dict[str, Any]:
     }
 
 
-def _packed(order: Order, step: Step) -> dict[str, Any]:
-    tote, named = _tote(order, step), _named(order)
+def _packed(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    tote, named = _tote(order, step), _order_references(order)
     return {
         "webhook_type": "Order Packed Out",
         "tote_id": str(tote),
         "tote_uuid": _uuid("Tote", tote),
         "tote_name": f"Tote-{tote}",
         **named,
-        "packed_at": _at(step.at),
-        "created_at": _at(step.at),
+        "packed_at": _timestamp(step.at),
+        "created_at": _timestamp(step.at),
         "items": [
             {
                 "order_id": named["order_id"],
@@ -153,25 +160,27 @@ def _packed(order: Order, step: Step) -> dict[str, Any]:
                 "quantity": quantity,
                 "sku": line.item.sku,
             }
-            for line, quantity in _goods(order, step)
+            for line, quantity in _shipped_lines(order, step)
         ],
     }
 
 
-def _shared(order: Order, shipment: Shipment) -> list[list[tuple[Line, int]]]:
-    """What is in each parcel: every second line in the second one."""
+def _lines_by_package(
+    order: SimulatedOrder, shipment: SimulatedShipment
+) -> list[list[tuple[SimulatedLine, int]]]:
+    """The lines in each package, dealt round-robin."""
     pairs = zip(order.lines, shipment.quantities, strict=True)
     goods = [(line, q) for line, q in pairs if q]
     count = len(shipment.packages)
-    return [goods[place::count] for place in range(count)]
+    return [goods[index::count] for index in range(count)]
 
 
-def _shipped(order: Order, step: Step) -> dict[str, Any]:
+def _shipped(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     name = 263_000_000 + order.n * 2 + step.shipment
-    named = _named(order)
+    named = _order_references(order)
 
-    def item(line: Line, quantity: int, place: int) -> dict[str, Any]:
+    def item(line: SimulatedLine, quantity: int, index: int) -> dict[str, Any]:
         return {
             "id": _partner_line(order, line),
             "shiphero_id": _line_id(order, line),
@@ -179,30 +188,30 @@ def _shipped(order: Order, step: Step) -> dict[str, Any]:
             "quantity": quantity,
             "sku": line.item.sku,
             "serial_numbers": [],
-            "package": f"Package #{place + 1}",
+            "package": f"Package #{index + 1}",
             "lot_id": None,
         }
 
     boxes = [
-        [item(line, quantity, place) for line, quantity in goods]
-        for place, goods in enumerate(_shared(order, shipment))
+        [item(line, quantity, index) for line, quantity in goods]
+        for index, goods in enumerate(_lines_by_package(order, shipment))
     ]
     carrier, method = order.carrier.name, order.carrier.method
     size = {"length": 12, "width": 10, "height": 8, "weight": 6.5}
     packages = [
         {
-            "name": f"Package #{place + 1}",
+            "name": f"Package #{index + 1}",
             **size,
-            "line_items": boxes[place],
+            "line_items": boxes[index],
             "shipping_label": {
                 "tracking_number": package.tracking,
                 "carrier": carrier,
                 "shipping_method": method,
-                "created_at": _at(shipment.scans[0].at),
+                "created_at": _timestamp(shipment.scans[0].at),
                 "status": "valid",
             },
         }
-        for place, package in enumerate(shipment.packages)
+        for index, package in enumerate(shipment.packages)
     ]
     customer = order.customer
     return {
@@ -229,37 +238,37 @@ def _shipped(order: Order, step: Step) -> dict[str, Any]:
             },
             "package": size,
             "completed": step.shipment == len(order.shipments) - 1,
-            "created_at": _at(step.at),
+            "created_at": _timestamp(step.at),
             "order_gift_note": "",
         },
     }
 
 
-def _cancelled(order: Order, step: Step) -> dict[str, Any]:
+def _cancelled(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     return {
         "webhook_type": "Order Canceled",
-        **_named(order),
+        **_order_references(order),
         "fulfillment-status": "canceled",
         "shop_name": "public-api",
-        "shop_order_number": document_numbers.sales_order(order.n),
-        "updated_at": _at(step.at),
+        "shop_order_number": document_numbers.sales_order_number(order.n),
+        "updated_at": _timestamp(step.at),
     }
 
 
-def _unknown(order: Order, step: Step) -> dict[str, Any]:
-    """A word that no document knows."""
+def _unknown(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    """A webhook type that ShipHero does not document."""
     return {
         "webhook_type": "Order Quarantined",
-        **_named(order),
+        **_order_references(order),
         **WAREHOUSE,
         "reason": "awaiting inspection",
-        "created_at": _at(step.at),
+        "created_at": _timestamp(step.at),
     }
 
 
-def _returned(order: Order, step: Step) -> dict[str, Any]:
-    place, quantity = order.returned or (0, 0)
-    line, name = order.lines[place], 3_300_000 + order.n
+def _returned(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    index, quantity = order.returned or (0, 0)
+    line, name = order.lines[index], 3_300_000 + order.n
     return {
         "test": "0",
         "webhook_type": "Return Update",
@@ -280,9 +289,9 @@ def _returned(order: Order, step: Step) -> dict[str, Any]:
                 "warehouse_id": WAREHOUSE["warehouse_id"],
             }
         ],
-        **_named(order),
+        **_order_references(order),
         "shop_name": "public-api",
-        "created_at": _at(step.at),
+        "created_at": _timestamp(step.at),
         "label_type": "Self Return",
         "label_cost": "0.00",
         "picked_up": True,

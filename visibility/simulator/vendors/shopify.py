@@ -8,16 +8,23 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.catalog import CURRENCY, SHOP_DOMAIN
-from visibility.simulator.model import Kind, Line, Order, Step, money, rfc3339
-from visibility.simulator.vendors.message import Message, digest
+from visibility.simulator.model import (
+    SimulatedLine,
+    SimulatedOrder,
+    SimulatedStep,
+    StepKind,
+    format_cents,
+    format_rfc3339,
+)
+from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
 VERSION = "2026-07"
 TOPICS = {
-    Kind.SHOP_CREATED: "orders/create",
-    Kind.SHOP_FULFILLED: "fulfillments/create",
-    Kind.SHOP_EDITED: "orders/updated",
-    Kind.SHOP_CANCELLED: "orders/cancelled",
-    Kind.SHOP_REFUNDED: "refunds/create",
+    StepKind.SHOP_CREATED: "orders/create",
+    StepKind.SHOP_FULFILLED: "fulfillments/create",
+    StepKind.SHOP_EDITED: "orders/updated",
+    StepKind.SHOP_CANCELLED: "orders/cancelled",
+    StepKind.SHOP_REFUNDED: "refunds/create",
 }
 LOCATIONS = {"Dallas": 71_200_001, "3PL North": 71_200_002}
 URLS = {
@@ -27,11 +34,11 @@ URLS = {
 }
 
 
-def write(order: Order, step: Step) -> Message:
+def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of one step."""
-    if step.kind is Kind.SHOP_FULFILLED:
-        body = _fulfilment(order, step)
-    elif step.kind is Kind.SHOP_REFUNDED:
+    if step.kind is StepKind.SHOP_FULFILLED:
+        body = _fulfillment(order, step)
+    elif step.kind is StepKind.SHOP_REFUNDED:
         body = _refund(order, step)
     else:
         body = _order(order, step)
@@ -45,27 +52,27 @@ def write(order: Order, step: Step) -> Message:
         ),
         "x-shopify-shop-domain": SHOP_DOMAIN,
         "x-shopify-api-version": VERSION,
-        "x-shopify-triggered-at": rfc3339(step.at),
+        "x-shopify-triggered-at": format_rfc3339(step.at),
     }
-    return Message("shop", orjson.dumps(body), headers, identity)
+    return SimulatedMessage("shop", orjson.dumps(body), headers, identity)
 
 
-def sign(message: Message, secret: str, _now: float) -> Mapping[str, str]:
+def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
     """`X-Shopify-Hmac-SHA256` over the body."""
-    made = base64.b64encode(digest(secret.encode(), message.body)).decode()
-    return {"x-shopify-hmac-sha256": made}
+    signature = base64.b64encode(hmac_sha256(secret.encode(), message.body)).decode()
+    return {"x-shopify-hmac-sha256": signature}
 
 
-def order_id(order: Order) -> int:
-    """The shop's technical id."""
+def order_id(order: SimulatedOrder) -> int:
+    """The shop's internal order ID."""
     return 5_600_000_000_000 + order.n * 37
 
 
-def _line_id(order: Order, line: Line) -> int:
+def _line_id(order: SimulatedOrder, line: SimulatedLine) -> int:
     return 14_300_000_000_000 + order.n * 100 + line.number
 
 
-def _line(order: Order, line: Line, quantity: int) -> dict[str, Any]:
+def _line(order: SimulatedOrder, line: SimulatedLine, quantity: int) -> dict[str, Any]:
     name = _line_id(order, line)
     return {
         "id": name,
@@ -74,7 +81,7 @@ def _line(order: Order, line: Line, quantity: int) -> dict[str, Any]:
         "gift_card": False,
         "grams": 400,
         "name": line.item.title,
-        "price": money(line.item.price),
+        "price": format_cents(line.item.price),
         "product_exists": True,
         "properties": [],
         "quantity": quantity,
@@ -88,15 +95,19 @@ def _line(order: Order, line: Line, quantity: int) -> dict[str, Any]:
     }
 
 
-def _order(order: Order, step: Step) -> dict[str, Any]:
-    cancelled = step.kind is Kind.SHOP_CANCELLED
-    edited = step.kind is Kind.SHOP_EDITED
+def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    cancelled = step.kind is StepKind.SHOP_CANCELLED
+    edited = step.kind is StepKind.SHOP_EDITED
     dropped = dict([order.dropped]) if edited and order.dropped else {}
-    at, name, total = rfc3339(step.at), document_numbers.web_order(order.n), order.total
+    at, name, total = (
+        format_rfc3339(step.at),
+        document_numbers.web_order_number(order.n),
+        order.total,
+    )
     lines = []
-    for place, line in enumerate(order.lines):
-        current = 0 if cancelled else line.quantity - dropped.get(place, 0)
-        sent = sum(s.quantities[place] for s in order.shipments) if edited else 0
+    for index, line in enumerate(order.lines):
+        current = 0 if cancelled else line.quantity - dropped.get(index, 0)
+        sent = sum(s.quantities[index] for s in order.shipments) if edited else 0
         total -= (line.quantity - current) * line.item.price
         lines.append(
             _line(order, line, line.quantity)
@@ -121,9 +132,9 @@ def _order(order: Order, step: Step) -> dict[str, Any]:
         "cancelled_at": at if cancelled else None,
         "closed_at": None,
         "confirmed": True,
-        "created_at": rfc3339(order.created_at),
+        "created_at": format_rfc3339(order.created_at),
         "currency": CURRENCY,
-        "current_total_price": money(total),
+        "current_total_price": format_cents(total),
         "financial_status": "voided" if cancelled else "pending",
         "fulfillment_status": "fulfilled" if edited else None,
         "fulfillments": [],
@@ -134,17 +145,17 @@ def _order(order: Order, step: Step) -> dict[str, Any]:
         "order_number": int(name[1:]),
         "payment_gateway_names": ["Net 30"],
         "po_number": None,
-        "processed_at": rfc3339(order.created_at),
+        "processed_at": format_rfc3339(order.created_at),
         "refunds": [],
         "source_name": "web",
-        "subtotal_price": money(order.total),
+        "subtotal_price": format_cents(order.total),
         "tags": "b2b",
         "tax_lines": [],
         "taxes_included": False,
         "test": False,
         "total_discounts": "0.00",
-        "total_line_items_price": money(order.total),
-        "total_price": money(order.total),
+        "total_line_items_price": format_cents(order.total),
+        "total_price": format_cents(order.total),
         "total_tax": "0.00",
         "updated_at": at,
         "customer": {
@@ -167,7 +178,7 @@ def _order(order: Order, step: Step) -> dict[str, Any]:
     }
 
 
-def _fulfilment(order: Order, step: Step) -> dict[str, Any]:
+def _fulfillment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     name = 5_100_000_000_000 + order.n * 10 + step.shipment
     codes = [package.tracking for package in shipment.packages]
@@ -177,13 +188,13 @@ def _fulfilment(order: Order, step: Step) -> dict[str, Any]:
         "id": name,
         "admin_graphql_api_id": f"gid://shopify/Fulfillment/{name}",
         "order_id": order_id(order),
-        "name": f"{document_numbers.web_order(order.n)}.{step.shipment + 1}",
+        "name": f"{document_numbers.web_order_number(order.n)}.{step.shipment + 1}",
         "status": "success",
         "service": "manual",
         "shipment_status": None,
         "location_id": LOCATIONS[order.warehouse],
-        "created_at": rfc3339(step.at),
-        "updated_at": rfc3339(step.at),
+        "created_at": format_rfc3339(step.at),
+        "updated_at": format_rfc3339(step.at),
         "tracking_company": order.carrier.name,
         "tracking_number": codes[0],
         "tracking_numbers": codes,
@@ -194,15 +205,15 @@ def _fulfilment(order: Order, step: Step) -> dict[str, Any]:
     }
 
 
-def _refund(order: Order, step: Step) -> dict[str, Any]:
-    place, quantity = order.returned or (0, 0)
-    line, name = order.lines[place], 930_000_000_000 + order.n
-    amount = money(line.item.price * quantity)
+def _refund(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    index, quantity = order.returned or (0, 0)
+    line, name = order.lines[index], 930_000_000_000 + order.n
+    amount = format_cents(line.item.price * quantity)
     return {
         "id": name,
         "order_id": order_id(order),
-        "created_at": rfc3339(step.at),
-        "processed_at": rfc3339(step.at),
+        "created_at": format_rfc3339(step.at),
+        "processed_at": format_rfc3339(step.at),
         "note": "Returned by the customer",
         "restock": True,
         "user_id": 119_976_004,
@@ -228,7 +239,7 @@ def _refund(order: Order, step: Step) -> dict[str, Any]:
                 "gateway": "Net 30",
                 "kind": "refund",
                 "status": "success",
-                "created_at": rfc3339(step.at),
+                "created_at": format_rfc3339(step.at),
                 "test": False,
             }
         ],

@@ -1,1 +1,1 @@
-"""One file per kind of rule."""
+"""SLA rules, one module each."""

@@ -1,28 +1,29 @@
-"""Shipped, and no carrier has scanned it in time."""
+"""Alert on shipments that no carrier has scanned in time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
+from visibility.formatting import format_duration
 from visibility.sla.calendar import Calendar
-from visibility.sla.rule import Clock, Rule, in_words
+from visibility.sla.rule import Clock, Rule
 from visibility.timeline.model import Timeline
 
 
 @dataclass(frozen=True)
 class Params:
-    """`within`: working time from the ship confirmation to the first scan of the carrier."""
+    """`within`: working time from the ship confirmation to the first carrier scan."""
 
     within: timedelta = timedelta(hours=24)
 
 
 class NoTrackingScan(Rule):
-    """A confirmed shipment must be scanned by its carrier within the time.
+    """The carrier must scan a confirmed shipment within a time limit.
 
-    A label is no scan. One clock per shipment; a voided shipment promises nothing. A shipment that
-    has no parcel number at all waits for its scan just the same.
+    Creating a label is not a scan. There is one clock per shipment, also for a shipment without a
+    tracking number. A voided shipment has none.
     """
 
     code: ClassVar[str] = "no_tracking_scan"
@@ -30,7 +31,7 @@ class NoTrackingScan(Rule):
     params_type: ClassVar[type[Any]] = Params
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
-        """One clock per confirmed shipment."""
+        """Return one clock per confirmed shipment."""
         for shipment in timeline.shipments:
             if shipment.shipped_at is None or shipment.voided_at:
                 continue
@@ -40,11 +41,11 @@ class NoTrackingScan(Rule):
                 started_at=shipment.shipped_at,
                 due_at=calendar.add(shipment.shipped_at, params.within),
                 stopped_at=max(scanned, shipment.shipped_at) if scanned else None,
-                obligation=shipment.key,
+                subject_key=shipment.key,
                 subject=", ".join(numbers[:3]) or f"shipment {shipment.number}",
-                waits_for=(Role.CARRIER,),
+                expected_from=(SourceRole.CARRIER,),
             )
 
-    def sentence(self, params: Params, subject: str) -> str:
-        """The alert's title."""
-        return f"No carrier scan {in_words(params.within)} after shipping: {subject}"
+    def alert_title(self, params: Params, subject: str) -> str:
+        """Return the title of the alert."""
+        return f"No carrier scan {format_duration(params.within)} after shipping: {subject}"

@@ -1,13 +1,14 @@
-"""Released to the warehouse, and no ship confirmation came in time."""
+"""Alert on orders that were released to the warehouse and not shipped in time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.sdk.connector import Role
+from connectors.sdk.connector import SourceRole
+from visibility.formatting import format_duration
 from visibility.sla.calendar import Calendar
-from visibility.sla.rule import Clock, Rule, in_words
+from visibility.sla.rule import Clock, Rule
 from visibility.timeline.model import MilestoneCode, Timeline
 
 
@@ -19,10 +20,10 @@ class Params:
 
 
 class StuckInReleased(Rule):
-    """An order released to the warehouse must be shipped, at least in part, within the time.
+    """An order released to the warehouse must be shipped, at least partially, within a time limit.
 
-    The clock starts with the first release and stops with the first ship confirmation or the
-    cancellation; nothing in between moves it, however many updates arrive.
+    The clock starts at the first release and stops at the first ship confirmation, the delivery or
+    the cancellation. Other updates do not change it.
     """
 
     code: ClassVar[str] = "stuck_in_released"
@@ -30,22 +31,22 @@ class StuckInReleased(Rule):
     params_type: ClassVar[type[Any]] = Params
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
-        """One clock per released order."""
-        released = timeline.when(MilestoneCode.RELEASED)
+        """Return one clock per released order."""
+        released = timeline.reached_at(MilestoneCode.RELEASED)
         if released is None:
             return
         stops = [
             moment
             for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED, MilestoneCode.CANCELLED)
-            if (moment := timeline.when(code))
+            if (moment := timeline.reached_at(code))
         ]
         yield Clock(
             started_at=released,
             due_at=calendar.add(released, params.within),
             stopped_at=max(min(stops), released) if stops else None,
-            waits_for=(Role.WMS, Role.THIRD_PARTY_LOGISTICS),
+            expected_from=(SourceRole.WMS, SourceRole.THIRD_PARTY_LOGISTICS),
         )
 
-    def sentence(self, params: Params, subject: str) -> str:
-        """The alert's title."""
-        return f"Released {in_words(params.within)} ago and no ship confirmation"
+    def alert_title(self, params: Params, subject: str) -> str:
+        """Return the title of the alert."""
+        return f"Released {format_duration(params.within)} ago and no ship confirmation"

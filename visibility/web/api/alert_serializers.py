@@ -1,27 +1,32 @@
-"""The shapes of the answers about alerts that are made of others."""
+"""Serializers of alert details and of bulk action results."""
 
 from rest_framework import serializers
 
 from visibility.models import AlertState
-from visibility.web.api.serializers import AlertShape, HistoryShape, Shape, Word
+from visibility.web.api.common_serializers import (
+    AlertHistorySerializer,
+    AlertSerializer,
+    ApiSerializer,
+    EnumField,
+)
 
 
-class OneAlertShape(AlertShape):
-    """One alert in full."""
+class AlertDetailSerializer(AlertSerializer):
+    """An alert with its history."""
 
-    history = HistoryShape(many=True)
+    history = AlertHistorySerializer(many=True)
 
 
-class ResultShape(Shape):
-    """What became of one alert of a bulk act: its new state, or why not."""
+class BulkResultSerializer(ApiSerializer):
+    """The result of a bulk action for one alert: its new state, or the reason for the failure."""
 
     id = serializers.IntegerField()
-    status = serializers.IntegerField(help_text="200, 404 or 409.")
-    state = Word(AlertState, required=False)
+    status = serializers.IntegerField(help_text="The HTTP status of this item: 200, 404 or 409.")
+    state = EnumField(AlertState, required=False)
     detail = serializers.CharField(required=False)
 
 
-class BulkShape(Shape):
-    """A result for each id, in the order given."""
+class BulkResponseSerializer(ApiSerializer):
+    """One result per id, in the order of the request."""
 
-    results = ResultShape(many=True)
+    results = BulkResultSerializer(many=True)

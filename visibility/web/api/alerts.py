@@ -1,4 +1,4 @@
-"""The alert inbox: what stands, and what people do about it."""
+"""Endpoints of the alert inbox: list, detail, actions and bulk actions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -12,224 +12,269 @@ from rest_framework.response import Response
 
 from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, Severity
-from visibility.notify.broadcast import announce
-from visibility.screens.alerts.inbox import visible
-from visibility.web.api.alert_actions import RIGHTS, only, perform
-from visibility.web.api.alert_serializers import BulkShape, OneAlertShape
-from visibility.web.api.base import Call, allowed, person, sources_only
-from visibility.web.api.idempotency import once
-from visibility.web.api.pagination import PAGING, Pages, at, paged
-from visibility.web.api.problems import Answer, Conflict, answer_of
-from visibility.web.api.query_params import Parameter, asked, chosen, documented
-from visibility.web.api.requests import (
-    BIGGEST_ID,
-    AssignBody,
-    Body,
-    BulkBody,
-    NoteBody,
-    ReasonBody,
-    SnoozeBody,
-    raw,
-    read,
+from visibility.notify.broadcast import publish_change
+from visibility.screens.alerts.inbox import visible_alerts
+from visibility.web.api.alert_actions import (
+    ACTION_PERMISSIONS,
+    apply_api_action,
+    validate_action_fields,
 )
-from visibility.web.api.serializers import AlertShape, HistoryShape, write, write_all
-from visibility.web.permissions import Right
+from visibility.web.api.alert_serializers import AlertDetailSerializer, BulkResponseSerializer
+from visibility.web.api.base import ApiView, current_user, sees_only_sources, user_permissions
+from visibility.web.api.common_serializers import (
+    AlertHistorySerializer,
+    AlertSerializer,
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer, parse_cursor_time
+from visibility.web.api.problems import ApiResponse, ConflictError, problem_response
+from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.requests import (
+    MAX_ID,
+    AssignBody,
+    BulkActionBody,
+    NoteBody,
+    RequestBody,
+    RequiredNoteBody,
+    SnoozeBody,
+    parse_body,
+    read_body,
+)
+from visibility.web.permissions import Permission
 
-HISTORY = 200
-LIST = (
-    chosen("state", "Its state.", AlertState),
-    chosen("severity", "How bad it is.", Severity),
-    Parameter("rule", "The code of the promise."),
-    Parameter("team", "The team whose it is."),
+MAX_HISTORY = 200
+LIST_PARAMETERS = (
+    enum_param("state", "Alert state.", AlertState),
+    enum_param("severity", "Alert severity.", Severity),
+    QueryParameter("rule", "Code of the SLA rule."),
+    QueryParameter("team", "Team that owns the alert."),
     *PAGING,
 )
-FILTERS = {"state": "state", "severity": "severity", "rule": "rule__code", "team": "team"}
+FILTER_FIELDS = {"state": "state", "severity": "severity", "rule": "rule__code", "team": "team"}
 
 
-class Alerts(Call):
+class AlertListView(ApiView):
     """`GET /alerts`."""
 
-    rights = (Right.ALERTS_SEE,)
+    required_permissions = (Permission.ALERTS_SEE,)
 
     @extend_schema(
         operation_id="alerts",
-        parameters=documented(LIST),
-        responses=paged("Alerts", AlertShape(many=True)),
+        parameters=openapi_params(LIST_PARAMETERS),
+        responses=page_serializer("Alerts", AlertSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """Alerts, the latest deadline first."""
-        given = asked(request, LIST)
-        pages = Pages("alerts", given)
-        alerts = visible(sources_only=sources_only(request)).select_related(*AlertShape.needs)
-        alerts = alerts.filter(**{FILTERS[name]: given[name] for name in FILTERS if name in given})
-        if after := pages.place:
-            due = at(after[0])
+        """List alerts, latest due time first."""
+        params = parse_query(request, LIST_PARAMETERS)
+        page = KeysetPage("alerts", params)
+        alerts = visible_alerts(sources_only=sees_only_sources(request)).select_related(
+            *AlertSerializer.related_fields
+        )
+        alerts = alerts.filter(
+            **{FILTER_FIELDS[name]: params[name] for name in FILTER_FIELDS if name in params}
+        )
+        if after := page.cursor_values:
+            due = parse_cursor_time(after[0])
             alerts = alerts.filter(Q(due_at__lt=due) | Q(pk__lt=after[1]), due_at__lte=due)
-        rows = list(alerts.order_by("-due_at", "-pk")[: pages.size + 1])
-        shown = rows[: pages.size]
-        following = None
-        if len(rows) > pages.size:
-            following = pages.after(shown[-1].due_at.isoformat(), shown[-1].pk)
-        written = write_all(AlertShape, shown, rights=allowed(request))
-        return Response(pages.page(written, following))
+        rows = list(alerts.order_by("-due_at", "-pk")[: page.size + 1])
+        shown = rows[: page.size]
+        next_cursor = None
+        if len(rows) > page.size:
+            next_cursor = page.encode_cursor(shown[-1].due_at.isoformat(), shown[-1].pk)
+        items = serialize_all(AlertSerializer, shown, permissions=user_permissions(request))
+        return Response(page.content(items, next_cursor))
 
 
-class OneAlert(Call):
+class AlertDetailView(ApiView):
     """`GET /alerts/<id>`."""
 
-    rights = (Right.ALERTS_SEE,)
+    required_permissions = (Permission.ALERTS_SEE,)
 
-    @extend_schema(operation_id="alert", responses=OneAlertShape)
+    @extend_schema(operation_id="alert", responses=AlertDetailSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
-        """One alert with its history, the latest first."""
-        asked(request, ())
-        alert = _alert(request, alert_id)
-        entries = alert.entries.select_related("who").order_by("-at", "-pk")[:HISTORY]
+        """Retrieve an alert with its history, newest entry first."""
+        parse_query(request, ())
+        alert = _alert_or_404(request, alert_id)
+        entries = alert.entries.select_related("user").order_by("-at", "-pk")[:MAX_HISTORY]
         return Response(
-            write(AlertShape, alert, rights=allowed(request))
-            | {"history": write_all(HistoryShape, entries)}
+            serialize(AlertSerializer, alert, permissions=user_permissions(request))
+            | {"history": serialize_all(AlertHistorySerializer, entries)}
         )
 
 
-class Act(Call):
-    """`POST /alerts/<id>/<act>`."""
+class AlertActionView(ApiView):
+    """Base of the `POST /alerts/<id>/<action>` endpoints."""
 
-    what: ClassVar[str]
-    body: ClassVar[type[Body]]
+    action: ClassVar[str]
+    body_type: ClassVar[type[RequestBody]]
 
-    def answer(self, request: Request, alert_id: int) -> HttpResponse:
-        """Do it once, and say how the alert stands now."""
-        asked(request, ())
-        body = raw(request)
+    def run_alert_action(self, request: Request, alert_id: int) -> HttpResponse:
+        """Run the action once per Idempotency-Key and return the updated alert."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            fields = read(self.body, body)
-            _alert(request, alert_id)
+        def do() -> ApiResponse:
+            fields = parse_body(self.body_type, body)
+            _alert_or_404(request, alert_id)
             with transaction.atomic():
-                perform(self.what, alert_id, by=person(request), fields=fields, now=database_now())
-                _tell()
-            alert = _alert(request, alert_id)
-            return Answer.of(write(AlertShape, alert, rights=allowed(request)))
+                apply_api_action(
+                    self.action,
+                    alert_id,
+                    by=current_user(request),
+                    fields=fields,
+                    now=database_now(),
+                )
+                _broadcast_after_commit()
+            alert = _alert_or_404(request, alert_id)
+            return ApiResponse.from_json(
+                serialize(AlertSerializer, alert, permissions=user_permissions(request))
+            )
 
-        return once(request, body, do)
+        return run_idempotently(request, body, do)
 
 
-class Acknowledge(Act):
-    """I am on it."""
+class AcknowledgeAlertView(AlertActionView):
+    """`POST /alerts/<id>/acknowledge`."""
 
-    what, body, rights = "acknowledge", NoteBody, (RIGHTS["acknowledge"],)
+    action, body_type, required_permissions = (
+        "acknowledge",
+        NoteBody,
+        (ACTION_PERMISSIONS["acknowledge"],),
+    )
 
-    @extend_schema(operation_id="alert_acknowledge", request=NoteBody, responses=AlertShape)
+    @extend_schema(operation_id="alert_acknowledge", request=NoteBody, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Take notice of an alert; it becomes yours unless it is somebody's."""
-        return self.answer(request, alert_id)
+        """Acknowledge an alert. An unassigned alert is assigned to you."""
+        return self.run_alert_action(request, alert_id)
 
 
-class Assign(Act):
-    """It is theirs."""
+class AssignAlertView(AlertActionView):
+    """`POST /alerts/<id>/assign`."""
 
-    what, body, rights = "assign", AssignBody, (RIGHTS["assign"],)
+    action, body_type, required_permissions = "assign", AssignBody, (ACTION_PERMISSIONS["assign"],)
 
-    @extend_schema(operation_id="alert_assign", request=AssignBody, responses=AlertShape)
+    @extend_schema(operation_id="alert_assign", request=AssignBody, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Give an alert to somebody who may act on it, or to nobody."""
-        return self.answer(request, alert_id)
+        """Assign an alert to a user who may act on it, or unassign it."""
+        return self.run_alert_action(request, alert_id)
 
 
-class Snooze(Act):
-    """Not now."""
+class SnoozeAlertView(AlertActionView):
+    """`POST /alerts/<id>/snooze`."""
 
-    what, body, rights = "snooze", SnoozeBody, (RIGHTS["snooze"],)
+    action, body_type, required_permissions = "snooze", SnoozeBody, (ACTION_PERMISSIONS["snooze"],)
 
-    @extend_schema(operation_id="alert_snooze", request=SnoozeBody, responses=AlertShape)
+    @extend_schema(operation_id="alert_snooze", request=SnoozeBody, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Put an alert out of sight until a moment at most 90 days ahead."""
-        return self.answer(request, alert_id)
+        """Snooze an alert until a time at most 90 days ahead."""
+        return self.run_alert_action(request, alert_id)
 
 
-class Resolve(Act):
-    """It is over."""
+class ResolveAlertView(AlertActionView):
+    """`POST /alerts/<id>/resolve`."""
 
-    what, body, rights = "resolve", ReasonBody, (RIGHTS["resolve"],)
-
-    @extend_schema(operation_id="alert_resolve", request=ReasonBody, responses=AlertShape)
-    def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Close an alert with its cause; while the promise is still broken it opens again."""
-        return self.answer(request, alert_id)
-
-
-class Note(Act):
-    """A word about it."""
-
-    what, body, rights = "note", ReasonBody, (RIGHTS["note"],)
-
-    @extend_schema(operation_id="alert_note", request=ReasonBody, responses=AlertShape)
-    def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Write something down in an alert's history."""
-        return self.answer(request, alert_id)
-
-
-class Bulk(Call):
-    """`POST /alerts/bulk`."""
-
-    rights = (Right.ALERTS_NOTE,)
+    action, body_type, required_permissions = (
+        "resolve",
+        RequiredNoteBody,
+        (ACTION_PERMISSIONS["resolve"],),
+    )
 
     @extend_schema(
-        operation_id="alerts_bulk", request=BulkBody, responses={200: BulkShape, 207: BulkShape}
+        operation_id="alert_resolve", request=RequiredNoteBody, responses=AlertSerializer
+    )
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Resolve an alert with its cause. It reopens while the SLA is still breached."""
+        return self.run_alert_action(request, alert_id)
+
+
+class AddAlertNoteView(AlertActionView):
+    """`POST /alerts/<id>/note`."""
+
+    action, body_type, required_permissions = (
+        "note",
+        RequiredNoteBody,
+        (ACTION_PERMISSIONS["note"],),
+    )
+
+    @extend_schema(operation_id="alert_note", request=RequiredNoteBody, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Add a note to an alert's history."""
+        return self.run_alert_action(request, alert_id)
+
+
+class BulkAlertView(ApiView):
+    """`POST /alerts/bulk`."""
+
+    required_permissions = (Permission.ALERTS_NOTE,)
+
+    @extend_schema(
+        operation_id="alerts_bulk",
+        request=BulkActionBody,
+        responses={200: BulkResponseSerializer, 207: BulkResponseSerializer},
     )
     def post(self, request: Request) -> HttpResponse:
-        """One act on up to 200 alerts; 207 and a result for each where some were refused."""
-        asked(request, ())
-        body = raw(request)
+        """Apply one action to up to 200 alerts. Returns 207 if some of them were rejected."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            fields = read(BulkBody, body)
-            what = fields.pop("act")
-            self.rights = (RIGHTS[what],)
+        def do() -> ApiResponse:
+            fields = parse_body(BulkActionBody, body)
+            what = fields.pop("action")
+            self.required_permissions = (ACTION_PERMISSIONS[what],)
             self.check_permissions(request)
             ids = list(dict.fromkeys(fields.pop("ids")))
-            results = _each(what, ids, request, only(what, fields))
-            status = 200 if all(one["status"] == 200 for one in results) else 207
-            return Answer.of({"results": results}, status=status)
+            results = _apply_to_each(what, ids, request, validate_action_fields(what, fields))
+            status = 200 if all(result["status"] == 200 for result in results) else 207
+            return ApiResponse.from_json({"results": results}, status=status)
 
-        return once(request, body, do)
+        return run_idempotently(request, body, do)
 
 
-def _each(
-    what: str, ids: Sequence[int], request: Request, fields: Mapping[str, Any]
+def _apply_to_each(
+    action: str, ids: Sequence[int], request: Request, fields: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     now, results = database_now(), []
     with transaction.atomic():
-        # All rows first and in one order: two such requests never wait for each other's.
-        seen = visible(sources_only=sources_only(request)).filter(pk__in=ids).order_by("pk")
-        known = {alert.pk for alert in seen.select_for_update(of=("self",))}
-        for number in ids:
+        # Lock all rows first, in id order, so that concurrent bulk requests cannot deadlock.
+        alerts = (
+            visible_alerts(sources_only=sees_only_sources(request))
+            .filter(pk__in=ids)
+            .order_by("pk")
+        )
+        visible_ids = {alert.pk for alert in alerts.select_for_update(of=("self",))}
+        for alert_id in ids:
             try:
-                if number not in known:
+                if alert_id not in visible_ids:
                     raise Http404
                 with transaction.atomic():
-                    alert = perform(what, number, by=person(request), fields=fields, now=now)
-            except (Http404, Conflict) as refused:
-                problem = answer_of(refused)
+                    alert = apply_api_action(
+                        action, alert_id, by=current_user(request), fields=fields, now=now
+                    )
+            except (Http404, ConflictError) as refused:
+                problem = problem_response(refused)
                 detail = "This alert does not exist."
                 detail = detail if problem.status == 404 else str(refused)
-                results.append({"id": number, "status": problem.status, "detail": detail})
+                results.append({"id": alert_id, "status": problem.status, "detail": detail})
             else:
-                results.append({"id": number, "status": 200, "state": str(alert.state)})
-        if any(one["status"] == 200 for one in results):
-            _tell()
+                results.append({"id": alert_id, "status": 200, "state": str(alert.state)})
+        if any(result["status"] == 200 for result in results):
+            _broadcast_after_commit()
     return results
 
 
-def _tell() -> None:
-    """Ring for the open pages once it is committed; a lost ring costs them two seconds."""
-    transaction.on_commit(lambda: announce(0, ["alert"]), robust=True)
+def _broadcast_after_commit() -> None:
+    """Notify open pages after the commit. A lost notification delays them by two seconds."""
+    transaction.on_commit(lambda: publish_change(0, ["alert"]), robust=True)
 
 
-def _alert(request: Request, alert_id: int) -> Alert:
-    """The alert, if it exists for these eyes."""
-    alerts = visible(sources_only=sources_only(request)).select_related(*AlertShape.needs)
-    alert = alerts.filter(pk=alert_id).first() if alert_id <= BIGGEST_ID else None
+def _alert_or_404(request: Request, alert_id: int) -> Alert:
+    """The alert, if this user may see it. Raises Http404."""
+    alerts = visible_alerts(sources_only=sees_only_sources(request)).select_related(
+        *AlertSerializer.related_fields
+    )
+    alert = alerts.filter(pk=alert_id).first() if alert_id <= MAX_ID else None
     if alert is None:
         raise Http404
     return alert

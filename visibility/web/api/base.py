@@ -1,4 +1,4 @@
-"""What every call has in common: who is asking, whether they may, and what is said if not."""
+"""The base view of the API: authentication, permissions and JSON-only content negotiation."""
 
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -12,79 +12,83 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from visibility.db.clock import database_now
-from visibility.models.audit import record
-from visibility.web.permissions import Right, Role, may, roles
+from visibility.models.audit import append_audit_entry
+from visibility.web.permissions import Permission, UserRole, has_permission, roles
 
 
-class Session(SessionAuthentication):
-    """The session of the pages; writes need its CSRF token in `X-CSRFToken`."""
+class PageSessionAuthentication(SessionAuthentication):
+    """Session authentication shared with the pages; writes need a CSRF token in `X-CSRFToken`."""
 
     def authenticate_header(self, request: Request) -> str:
-        """With it, an unknown caller is told 401 rather than 403."""
+        """The `WWW-Authenticate` value. Without it DRF answers 403 instead of 401."""
         return 'Session realm="throughline"'
 
 
-class Always(BaseContentNegotiation):
-    """JSON, whatever the request says it would like: there is nothing else."""
+class JsonOnlyNegotiation(BaseContentNegotiation):
+    """Always JSON: the `Accept` header is ignored, because there is no other format."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
-        """The only one."""
         return next(iter(parsers), None)
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The only one."""
         renderer = next(iter(renderers))
         return renderer, renderer.media_type
 
 
-class Entitled(BasePermission):
-    """Signed in, with each of the rights of the call."""
+class HasPermissions(BasePermission):
+    """Requires a signed-in user with every permission of the view."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Asked before anything else of the call happens."""
-        rights = view.rights if isinstance(view, Call) else ()
-        return bool(request.user.is_authenticated) and all(may(request.user, r) for r in rights)
+        permissions = view.required_permissions if isinstance(view, ApiView) else ()
+        return bool(request.user.is_authenticated) and all(
+            has_permission(request.user, r) for r in permissions
+        )
 
 
-class Call(APIView):
-    """One call. `rights`: what the person must have."""
+class ApiView(APIView):
+    """Base class of all API views; the user must have all `required_permissions`."""
 
-    rights: tuple[Right, ...] = ()
-    authentication_classes = [Session]
-    permission_classes = [Entitled]
-    content_negotiation_class = Always
+    required_permissions: tuple[Permission, ...] = ()
+    authentication_classes = [PageSessionAuthentication]
+    permission_classes = [HasPermissions]
+    content_negotiation_class = JsonOnlyNegotiation
     metadata_class = None
     http_method_names = ["get", "head", "post"]
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> NoReturn:
-        """Refuse, and write down who asked for what."""
+        """Record the attempt in the audit log and raise the DRF exception."""
         if request.user.is_authenticated:
-            record(
+            append_audit_entry(
                 "denied",
-                who=person(request),
+                user=current_user(request),
                 object=request.path[:200],
-                detail={"method": request.method, "rights": [r.value for r in self.rights]},
+                detail={
+                    "method": request.method,
+                    "permissions": [r.value for r in self.required_permissions],
+                },
                 now=database_now(),
             )
-        super().permission_denied(request, message="You do not have the right to do this.")
-        raise AssertionError  # pragma: no cover  # the line above raises
+        super().permission_denied(request, message="You do not have permission to do this.")
+        raise AssertionError  # pragma: no cover  # super() always raises
 
 
-def person(request: Request) -> User:
-    """Who is asking."""
+def current_user(request: Request) -> User:
+    """The signed-in user, typed."""
     assert isinstance(request.user, User)
     return request.user
 
 
-def allowed(request: Request) -> frozenset[Right]:
-    """Every right of the person: what is shown depends on some of them."""
-    return frozenset(right for right in Right if may(request.user, right))
+def user_permissions(request: Request) -> frozenset[Permission]:
+    """All permissions of the user; some fields are shown only with the matching permission."""
+    return frozenset(
+        permission for permission in Permission if has_permission(request.user, permission)
+    )
 
 
-def sources_only(request: Request) -> bool:
-    """Integrators see the alerts of sources and find orders by number."""
-    return roles(request.user) == {Role.INTEGRATOR}
+def sees_only_sources(request: Request) -> bool:
+    """Whether the user sees only source alerts, as integrators do."""
+    return roles(request.user) == {UserRole.INTEGRATOR}

@@ -1,4 +1,4 @@
-"""`GET /orders/export`: the event log of orders as a file for other tools."""
+"""`GET /orders/export`: the event log of the selected orders as a file."""
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -7,79 +7,106 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from visibility.db.clock import database_now
-from visibility.export.formats import KINDS, Format
-from visibility.export.snapshot import MOST, Busy, Selection, TooMany
-from visibility.screens.orders.order_list import Filters
+from visibility.export.formats import FORMAT_INFO, Format
+from visibility.export.snapshot import MAX_ORDERS, OrderSelection, TooManyExports, TooManyOrders
+from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
-from visibility.web.api.base import Call, person
-from visibility.web.api.problems import Invalid
-from visibility.web.api.query_params import Parameter, Wrong, asked, chosen, documented, moment
-from visibility.web.downloads import download
-from visibility.web.permissions import Right, may
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.problems import InvalidInput
+from visibility.web.api.query_params import (
+    InvalidValue,
+    QueryParameter,
+    enum_param,
+    openapi_params,
+    parse_query,
+    parse_time,
+)
+from visibility.web.downloads import export_response
+from visibility.web.permissions import Permission, has_permission
 
-MOST_NAMED = 100
+MAX_ORDER_IDS = 100
 
 
-class Later(exceptions.APIException):
-    """As many exports as may run are running."""
+class RetryLater(exceptions.APIException):
+    """Too many exports are running."""
 
     status_code = 503
-    default_detail = "Other exports are being made: come again in a moment."
+    default_detail = "Too many exports are running. Try again in a few seconds."
     wait = 5
 
 
-def _ids(value: str) -> tuple[int, ...]:
-    parts = value.split(",")
-    if len(parts) > MOST_NAMED or not all(p.isascii() and p.isdecimal() for p in parts):
-        raise Wrong(f"ids of orders, separated by commas, at most {MOST_NAMED}")
-    return tuple(int(p) for p in parts if len(p) < 19)
+def _parse_ids(value: str) -> tuple[int, ...]:
+    ids = value.split(",")
+    if len(ids) > MAX_ORDER_IDS or not all(p.isascii() and p.isdecimal() for p in ids):
+        raise InvalidValue(f"order ids separated by commas, at most {MAX_ORDER_IDS}")
+    return tuple(int(p) for p in ids if len(p) < 19)
 
 
-ASKED = (
-    chosen("format", f"{Format.OCEL_JSON.value} unless given.", Format),
-    Parameter("order", "Only these: ids, separated by commas.", _ids),
-    chosen("status", "Where they stand.", Status),
-    Parameter("channel", "The channel they came by."),
-    Parameter("warehouse", "The warehouse they leave."),
-    Parameter("customer", "The customer's number, or name with the right to contacts."),
-    Parameter("since", "Whose latest event happened then or later.", moment, kind="date-time"),
-    Parameter("until", "Whose latest event happened before.", moment, kind="date-time"),
+EXPORT_PARAMETERS = (
+    enum_param("format", f"File format. Default: `{Format.OCEL_JSON.value}`.", Format),
+    QueryParameter("order", "Order ids, separated by commas.", _parse_ids),
+    enum_param("status", "Order status.", Status),
+    QueryParameter("channel", "Sales channel."),
+    QueryParameter("warehouse", "Shipping warehouse."),
+    QueryParameter("customer", "Customer number. With permission to see contacts, also the name."),
+    QueryParameter(
+        "since",
+        "Orders whose latest event occurred at or after this time.",
+        parse_time,
+        openapi_format="date-time",
+    ),
+    QueryParameter(
+        "until",
+        "Orders whose latest event occurred before this time.",
+        parse_time,
+        openapi_format="date-time",
+    ),
 )
-FILES = {
-    (200, kind.media): OpenApiTypes.BINARY if format is Format.OCEL_SQLITE else OpenApiTypes.OBJECT
-    for format, kind in KINDS.items()
+FILE_RESPONSES = {
+    (200, kind.media_type): OpenApiTypes.BINARY
+    if format is Format.OCEL_SQLITE
+    else OpenApiTypes.OBJECT
+    for format, kind in FORMAT_INFO.items()
 }
 
 
-class OrdersExport(Call):
+class OrderExportView(ApiView):
     """`GET /orders/export`."""
 
-    rights = (Right.ORDERS, Right.EXPORT)
+    required_permissions = (Permission.ORDERS, Permission.EXPORT)
 
-    @extend_schema(operation_id="orders_export", parameters=documented(ASKED), responses=FILES)
+    @extend_schema(
+        operation_id="orders_export",
+        parameters=openapi_params(EXPORT_PARAMETERS),
+        responses=FILE_RESPONSES,
+    )
     def get(self, request: Request) -> HttpResponseBase:
-        """The event log of orders: OCEL 2.0 as JSON or SQLite, or EPCIS 2.0.
+        """Export the event log of orders as OCEL 2.0 (JSON or SQLite) or EPCIS 2.0.
 
-        Without prices and words about people for those who may not see them.
+        Prices and personal data are left out unless the user has permission to see them.
         """
-        given = asked(request, ASKED)
-        filters = Filters(
-            statuses=tuple(given[name] for name in ("status",) if name in given),
-            channel=given.get("channel", ""),
-            warehouse=given.get("warehouse", ""),
-            customer=given.get("customer", ""),
-            by_name=may(request.user, Right.CONTACTS),
+        params = parse_query(request, EXPORT_PARAMETERS)
+        filters = OrderFilters(
+            statuses=tuple(params[name] for name in ("status",) if name in params),
+            channel=params.get("channel", ""),
+            warehouse=params.get("warehouse", ""),
+            customer=params.get("customer", ""),
+            by_name=has_permission(request.user, Permission.CONTACTS),
         )
-        wanted = Selection(filters, given.get("order"), given.get("since"), given.get("until"))
+        selection = OrderSelection(
+            filters, params.get("order"), params.get("since"), params.get("until")
+        )
         try:
-            return download(
-                wanted,
-                format=Format(given.get("format", Format.OCEL_JSON)),
-                by=person(request),
-                asked={name: str(value) for name, value in given.items()},
+            return export_response(
+                selection,
+                format=Format(params.get("format", Format.OCEL_JSON)),
+                by=current_user(request),
+                parameters={name: str(value) for name, value in params.items()},
                 now=database_now(),
             )
-        except TooMany:
-            raise Invalid("", f"more than {MOST} orders: narrow the filters") from None
-        except Busy:
-            raise Later from None
+        except TooManyOrders:
+            raise InvalidInput(
+                "", f"more than {MAX_ORDERS:,} orders match; narrow the filters"
+            ) from None
+        except TooManyExports:
+            raise RetryLater from None

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a write that is asked for again is answered again and not done again."""
+"""Support for the Idempotency-Key header: a repeated write returns the first response."""
 
 import hashlib
 import re
@@ -10,64 +10,79 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from visibility.db.clock import database_now
-from visibility.models.people import IdempotencyKey
-from visibility.web.api.base import person
-from visibility.web.api.problems import Answer, Conflict, Invalid, Unprocessable, answer_of
+from visibility.db.lock_keys import LockKey
+from visibility.models.idempotency import IdempotencyKey
+from visibility.web.api.base import current_user
+from visibility.web.api.problems import (
+    ApiResponse,
+    ConflictError,
+    InvalidInput,
+    UnprocessableError,
+    problem_response,
+)
 
 HEADER = "Idempotency-Key"
-KEY = re.compile(r"[\x21-\x7e]{1,200}")
-KEPT = timedelta(days=7)
-LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 4713))"
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,200}")
+RETENTION = timedelta(days=7)
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))"
 
 
-def once(request: Request, body: bytes, do: Callable[[], Answer]) -> HttpResponse:
-    """Do it, or with a key seen before give the answer of the first time.
+def run_idempotently(
+    request: Request, body: bytes, handler: Callable[[], ApiResponse]
+) -> HttpResponse:
+    """Run `handler`, or replay the stored response if this key was used before.
 
-    The key is kept in the transaction of the write: a process killed between them leaves neither.
-    A failure of ours (5xx) is not kept: the same key may try again.
+    The key is stored in the same transaction as the write, so a crash leaves neither.
+    Server errors (5xx) are not stored: the client can retry with the same key.
     """
     key = request.headers.get(HEADER)
     if key is None:
-        return do().response()
-    if not KEY.fullmatch(key):
-        raise Invalid(HEADER, "1 to 200 visible ASCII characters")
+        return handler().to_http_response()
+    if not KEY_PATTERN.fullmatch(key):
+        raise InvalidInput(HEADER, "must be 1 to 200 visible ASCII characters")
     method = str(request.method)
-    told = hashlib.sha256(b"\0".join((method.encode(), request.path.encode(), body))).hexdigest()
+    fingerprint = hashlib.sha256(
+        b"\0".join((method.encode(), request.path.encode(), body))
+    ).hexdigest()
     with transaction.atomic():
-        _alone(person(request).pk, key)
-        known = IdempotencyKey.objects.filter(user=person(request), key=key).first()
-        if known:
-            return _again(known, told)
+        _lock_key(current_user(request).pk, key)
+        stored = IdempotencyKey.objects.filter(user=current_user(request), key=key).first()
+        if stored:
+            return _replay_stored_response(stored, fingerprint)
         try:
-            answer = do()
-        except Exception as error:  # kept if it is the caller's, else everything is taken back
-            answer = answer_of(error)
-            if answer.status >= 500:
+            response = handler()
+        except Exception as error:  # 4xx responses are stored; 5xx roll back
+            response = problem_response(error)
+            if response.status >= 500:
                 raise
         now = database_now()
-        IdempotencyKey.objects.filter(user=person(request), created_at__lt=now - KEPT).delete()
+        IdempotencyKey.objects.filter(
+            user=current_user(request), created_at__lt=now - RETENTION
+        ).delete()
         IdempotencyKey.objects.create(
-            user=person(request),
+            user=current_user(request),
             key=key,
-            fingerprint=told,
-            status=answer.status,
-            media=answer.media,
-            answer=answer.body.decode(),
+            fingerprint=fingerprint,
+            status=response.status,
+            content_type=response.content_type,
+            response_body=response.body.decode(),
             created_at=now,
         )
-    return answer.response()
+    return response.to_http_response()
 
 
-def _alone(user_id: int, key: str) -> None:
+def _lock_key(user_id: int, key: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [f"{user_id} {key}"])
+        cursor.execute(TRY_LOCK, [f"{user_id} {key}", LockKey.IDEMPOTENCY_KEY])
         row = cursor.fetchone()
     if not row[0]:
-        raise Conflict("A request with this Idempotency-Key is still running.")
+        raise ConflictError("A request with this Idempotency-Key is still running.")
 
 
-def _again(known: IdempotencyKey, told: str) -> HttpResponse:
-    if known.fingerprint != told:
-        raise Unprocessable("This Idempotency-Key was used with another request.")
+def _replay_stored_response(stored: IdempotencyKey, fingerprint: str) -> HttpResponse:
+    if stored.fingerprint != fingerprint:
+        raise UnprocessableError("This Idempotency-Key was already used with a different request.")
     headers = {"Idempotency-Replayed": "true"}
-    return Answer(known.status, known.answer.encode(), known.media, headers).response()
+    return ApiResponse(
+        stored.status, stored.response_body.encode(), stored.content_type, headers
+    ).to_http_response()

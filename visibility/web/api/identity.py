@@ -1,4 +1,4 @@
-"""Who is who: what people decided, orphans, likely joins; join, split, tell apart, undo."""
+"""Endpoints of record matching: manual decisions, unmatched records and suggested duplicates."""
 
 from collections.abc import Callable
 
@@ -9,96 +9,51 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.events import ObjectKind, Scheme
 from visibility.db.clock import database_now
 from visibility.identity import decisions, suggestions
-from visibility.identity.merge import JoinTooLarge
-from visibility.models import JoinAct
-from visibility.notify.broadcast import announce
-from visibility.pipeline import stages
-from visibility.screens.identity import workbench
-from visibility.web.api.base import Call, person
-from visibility.web.api.idempotency import once
-from visibility.web.api.pagination import PAGING, Pages, paged
-from visibility.web.api.problems import Answer, Conflict
-from visibility.web.api.query_params import asked, documented
-from visibility.web.api.requests import BIGGEST_ID, Body, NoteBody, Nothing, raw, read
-from visibility.web.api.serializers import Moment, PersonShape, Shape, Word, write, write_all
-from visibility.web.permissions import Right
+from visibility.identity.merge import MergeTooLarge
+from visibility.models import IdentityDecision
+from visibility.notify.broadcast import publish_change
+from visibility.pipeline import refold
+from visibility.screens.identity import decision_history, workbench
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.identity_serializers import (
+    DecisionIdentifierSerializer,
+    DuplicateSuggestionListSerializer,
+    DuplicateSuggestionSerializer,
+    MatchingDecisionDetailSerializer,
+    MatchingDecisionSerializer,
+    UnmatchedRecordSerializer,
+)
+from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer
+from visibility.web.api.problems import ApiResponse, ConflictError
+from visibility.web.api.query_params import openapi_params, parse_query
+from visibility.web.api.requests import (
+    MAX_ID,
+    EmptyBody,
+    NoteBody,
+    RequestBody,
+    parse_body,
+    read_body,
+)
+from visibility.web.permissions import Permission
 
-MOST_NUMBERS = 500
-
-
-class SideShape(Shape):
-    """One number of one side of a decision."""
-
-    side = serializers.IntegerField(help_text="0: the left or the kept one, 1: the other.")
-    kind = Word(ObjectKind)
-    scheme = Word(Scheme)
-    issuer = serializers.CharField()
-    value = serializers.CharField()
-
-
-class JoinShape(Shape):
-    """A decision of a person about who is who."""
-
-    id = serializers.IntegerField()
-    verdict = Word(JoinAct.Verdict)
-    left = serializers.CharField()
-    right = serializers.CharField()
-    note = serializers.CharField(source="why")
-    made_at = Moment()
-    made_by = PersonShape()
-    undone_at = Moment(allow_null=True)
-    undone_by = PersonShape(allow_null=True)
+MAX_IDENTIFIERS = 500
 
 
-class OneJoinShape(JoinShape):
-    """A decision with its numbers and the objects they name now."""
+class OtherRecordBody(NoteBody):
+    """The other record: an order, or for `join` also a shipment, package, invoice or return."""
 
-    numbers = SideShape(many=True)
-    objects = serializers.ListField(child=serializers.IntegerField())
-
-
-class OrphanShape(Shape):
-    """Something that belongs to no order we know."""
-
-    id = serializers.IntegerField()
-    kind = Word(ObjectKind)
-    since = Moment()
-    events = serializers.IntegerField()
-    sources = serializers.ListField(child=serializers.CharField())
-    numbers = serializers.ListField(child=serializers.CharField(), source="names")
-    probable_order = serializers.IntegerField(source="owner.pk", default=None, allow_null=True)
-    why = serializers.CharField()
+    other = serializers.IntegerField(min_value=1, max_value=MAX_ID)
 
 
-class SuggestionShape(Shape):
-    """Two orders that may be one."""
-
-    left = serializers.IntegerField(source="left.pk")
-    right = serializers.IntegerField(source="right.pk")
-    left_number = serializers.CharField(source="left.number")
-    right_number = serializers.CharField(source="right.number")
-    rule = serializers.CharField()
-    evidence = serializers.CharField()
-    confidence = serializers.FloatField(help_text="From 0 to 1.")
-
-
-class SuggestionsShape(Shape):
-    """The surest first."""
-
-    items = SuggestionShape(many=True)
-
-
-class PairBody(NoteBody):
-    """The other of the two: an order, or for `join` something that belongs to the order."""
-
-    other = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID)
-
-
-class NumberBody(Body):
-    """A number as `identifiers` of the order tells it."""
+class IdentifierBody(RequestBody):
+    """An identifier, as in the `identifiers` list of the order."""
 
     scheme = serializers.CharField(max_length=20)
     issuer = serializers.CharField(max_length=100, allow_blank=True)
@@ -106,162 +61,194 @@ class NumberBody(Body):
 
 
 class SplitBody(NoteBody):
-    """The numbers that were never this order's."""
+    """The identifiers to move to a new order."""
 
-    numbers = serializers.ListField(child=NumberBody(), min_length=1, max_length=MOST_NUMBERS)
+    identifiers = serializers.ListField(
+        child=IdentifierBody(), min_length=1, max_length=MAX_IDENTIFIERS
+    )
 
 
-class Joins(Call):
-    """`GET /joins`."""
+class MatchingDecisionListView(ApiView):
+    """`GET /matching/decisions`."""
 
-    rights = (Right.JOINS_SEE,)
+    required_permissions = (Permission.MATCHING_SEE,)
 
     @extend_schema(
-        operation_id="joins",
-        parameters=documented(PAGING),
-        responses=paged("Joins", JoinShape(many=True)),
+        operation_id="matching_decisions",
+        parameters=openapi_params(PAGING),
+        responses=page_serializer("MatchingDecisions", MatchingDecisionSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """What people decided about who is who, the newest first."""
-        pages = Pages("joins", asked(request, PAGING))
-        after = pages.place
-        rows = workbench.acts(before=after[0] if after else None, limit=pages.size + 1)
-        shown = rows[: pages.size]
-        following = pages.after(shown[-1].pk) if len(rows) > pages.size else None
-        return Response(pages.page(write_all(JoinShape, shown), following))
+        """List manual matching decisions, newest first."""
+        page = KeysetPage("matching_decisions", parse_query(request, PAGING))
+        after = page.cursor_values
+        rows = decision_history.list_decisions(
+            before=after[0] if after else None, limit=page.size + 1
+        )
+        shown = rows[: page.size]
+        next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
+        return Response(page.content(serialize_all(MatchingDecisionSerializer, shown), next_cursor))
 
 
-class Orphans(Call):
-    """`GET /joins/orphans`."""
+class UnmatchedRecordListView(ApiView):
+    """`GET /matching/unmatched`."""
 
-    rights = (Right.JOINS_SEE,)
+    required_permissions = (Permission.MATCHING_SEE,)
 
     @extend_schema(
-        operation_id="joins_orphans",
-        parameters=documented(PAGING),
-        responses=paged("Orphans", OrphanShape(many=True)),
+        operation_id="matching_unmatched",
+        parameters=openapi_params(PAGING),
+        responses=page_serializer("UnmatchedRecords", UnmatchedRecordSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """Shipments, packages, invoices and returns that no order claims, the oldest first."""
-        pages = Pages("orphans", asked(request, PAGING))
-        after = pages.place
-        rows = workbench.orphans(after=after[0] if after else 0, limit=pages.size + 1)
-        shown = rows[: pages.size]
-        following = pages.after(shown[-1].id) if len(rows) > pages.size else None
-        return Response(pages.page(write_all(OrphanShape, shown), following))
+        """List shipments, packages, invoices and returns without an order, oldest first."""
+        page = KeysetPage("matching_unmatched", parse_query(request, PAGING))
+        after = page.cursor_values
+        rows = workbench.unmatched_records(after=after[0] if after else 0, limit=page.size + 1)
+        shown = rows[: page.size]
+        next_cursor = page.encode_cursor(shown[-1].id) if len(rows) > page.size else None
+        return Response(page.content(serialize_all(UnmatchedRecordSerializer, shown), next_cursor))
 
 
-class Suggestions(Call):
-    """`GET /joins/suggestions`."""
+class DuplicateSuggestionListView(ApiView):
+    """`GET /matching/suggestions`."""
 
-    rights = (Right.JOINS_SEE,)
+    required_permissions = (Permission.MATCHING_SEE,)
 
-    @extend_schema(operation_id="joins_suggestions", responses=SuggestionsShape)
+    @extend_schema(operation_id="matching_suggestions", responses=DuplicateSuggestionListSerializer)
     def get(self, request: Request) -> Response:
-        """Orders that look like one, with the rule, the evidence and how sure it is."""
-        asked(request, ())
-        return Response({"items": write_all(SuggestionShape, suggestions.suggestions())})
+        """List probable duplicate orders with the rule, the evidence and the confidence."""
+        parse_query(request, ())
+        return Response(
+            {"items": serialize_all(DuplicateSuggestionSerializer, suggestions.find_suggestions())}
+        )
 
 
-class Deciding(Call):
-    """A write: done once, answered with the decision."""
+class MatchingDecisionView(ApiView):
+    """Base of the endpoints that record a matching decision and return it."""
 
-    rights = (Right.JOINS,)
+    required_permissions = (Permission.MATCHING_EDIT,)
 
     def decide(
-        self, request: Request, deciding: Callable[[bytes], Callable[[], JoinAct]]
+        self, request: Request, prepare: Callable[[bytes], Callable[[], IdentityDecision]]
     ) -> HttpResponse:
-        """`deciding` reads the body and gives the act."""
-        asked(request, ())
-        body = raw(request)
+        """Apply the decision. `deciding` parses the body and returns the function to run."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            act = deciding(body)
+        def do() -> ApiResponse:
+            decision_function = prepare(body)
             try:
                 with transaction.atomic():
-                    made = stages.decide(act)
-                    transaction.on_commit(lambda: announce(0, ["order", "alert"]), robust=True)
-            except decisions.Refused as refused:
-                raise Conflict(str(refused)) from refused
-            except JoinTooLarge:
-                raise Conflict("More than 50 orders would become one.") from None
-            shown = {"numbers": write_all(SideShape, made.numbers.order_by("pk"))}
-            return Answer.of(write(JoinShape, made) | shown | {"objects": decisions.touched(made)})
+                    decision = refold.apply_decision(decision_function)
+                    transaction.on_commit(
+                        lambda: publish_change(0, ["order", "alert"]), robust=True
+                    )
+            except decisions.DecisionRejected as refused:
+                raise ConflictError(str(refused)) from refused
+            except MergeTooLarge:
+                raise ConflictError("This would merge more than 50 orders.") from None
+            shown = {
+                "identifiers": serialize_all(
+                    DecisionIdentifierSerializer, decision.identifiers.order_by("pk")
+                )
+            }
+            return ApiResponse.from_json(
+                serialize(MatchingDecisionSerializer, decision)
+                | shown
+                | {"objects": decisions.affected_objects(decision)}
+            )
 
-        return once(request, body, do)
+        return run_idempotently(request, body, do)
 
 
-class Join(Deciding):
+class JoinRecordsView(MatchingDecisionView):
     """`POST /orders/<id>/join`."""
 
-    @extend_schema(operation_id="order_join", request=PairBody, responses=OneJoinShape)
+    @extend_schema(
+        operation_id="order_join",
+        request=OtherRecordBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
     def post(self, request: Request, order_id: int) -> HttpResponse:
-        """Say that two orders are one, or that something belongs to an order."""
+        """Merge two orders, or attach a shipment, package, invoice or return to an order."""
 
-        def deciding(body: bytes) -> Callable[[], JoinAct]:
-            fields = read(PairBody, body)
-            known(order_id)
-            by, now = person(request), database_now()
-            return lambda: decisions.join(
-                order_id, fields["other"], by=by, why=fields["note"], now=now
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(OtherRecordBody, body)
+            require_order(order_id)
+            by, now = current_user(request), database_now()
+            return lambda: decisions.join_objects(
+                order_id, fields["other"], by=by, reason=fields["note"], now=now
             )
 
         return self.decide(request, deciding)
 
 
-class Distinct(Deciding):
+class MarkOrdersDistinctView(MatchingDecisionView):
     """`POST /orders/<id>/distinct`."""
 
-    @extend_schema(operation_id="order_distinct", request=PairBody, responses=OneJoinShape)
+    @extend_schema(
+        operation_id="order_distinct",
+        request=OtherRecordBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
     def post(self, request: Request, order_id: int) -> HttpResponse:
-        """Say that two orders are not the same, however alike they look."""
+        """Mark two orders as different, so that they are never merged."""
 
-        def deciding(body: bytes) -> Callable[[], JoinAct]:
-            fields = read(PairBody, body)
-            known(order_id)
-            by, now = person(request), database_now()
-            return lambda: decisions.tell_apart(
-                order_id, fields["other"], by=by, why=fields["note"], now=now
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(OtherRecordBody, body)
+            require_order(order_id)
+            by, now = current_user(request), database_now()
+            return lambda: decisions.mark_distinct(
+                order_id, fields["other"], by=by, reason=fields["note"], now=now
             )
 
         return self.decide(request, deciding)
 
 
-class Split(Deciding):
+class SplitOrderView(MatchingDecisionView):
     """`POST /orders/<id>/split`."""
 
-    @extend_schema(operation_id="order_split", request=SplitBody, responses=OneJoinShape)
+    @extend_schema(
+        operation_id="order_split", request=SplitBody, responses=MatchingDecisionDetailSerializer
+    )
     def post(self, request: Request, order_id: int) -> HttpResponse:
-        """Give numbers that were never this order's to an order of their own."""
+        """Move identifiers that do not belong to this order to a new order."""
 
-        def deciding(body: bytes) -> Callable[[], JoinAct]:
-            fields = read(SplitBody, body)
-            known(order_id)
-            numbers = [(n["scheme"], n["issuer"], n["value"]) for n in fields["numbers"]]
-            by, now = person(request), database_now()
-            return lambda: decisions.split(order_id, numbers, by=by, why=fields["note"], now=now)
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(SplitBody, body)
+            require_order(order_id)
+            identifiers = [(n["scheme"], n["issuer"], n["value"]) for n in fields["identifiers"]]
+            by, now = current_user(request), database_now()
+            return lambda: decisions.split_order(
+                order_id, identifiers, by=by, reason=fields["note"], now=now
+            )
 
         return self.decide(request, deciding)
 
 
-class Undo(Deciding):
-    """`POST /joins/<id>/undo`."""
+class UndoDecisionView(MatchingDecisionView):
+    """`POST /matching/decisions/<id>/undo`."""
 
-    @extend_schema(operation_id="join_undo", request=Nothing, responses=OneJoinShape)
-    def post(self, request: Request, join_id: int) -> HttpResponse:
-        """Take a decision back, as if it had never been."""
+    @extend_schema(
+        operation_id="matching_decision_undo",
+        request=EmptyBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
+    def post(self, request: Request, decision_id: int) -> HttpResponse:
+        """Undo a decision and restore the records as if it had never been made."""
 
-        def deciding(body: bytes) -> Callable[[], JoinAct]:
-            read(Nothing, body)
-            if join_id > BIGGEST_ID or not JoinAct.objects.filter(pk=join_id).exists():
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            parse_body(EmptyBody, body)
+            if decision_id > MAX_ID or not IdentityDecision.objects.filter(pk=decision_id).exists():
                 raise Http404
-            by, now = person(request), database_now()
-            return lambda: decisions.undo(join_id, by=by, now=now)
+            by, now = current_user(request), database_now()
+            return lambda: decisions.undo_decision(decision_id, by=by, now=now)
 
         return self.decide(request, deciding)
 
 
-def known(order_id: int) -> None:
-    """Raises Http404 where there is no such order."""
-    if order_id > BIGGEST_ID or not workbench.is_order(order_id):
+def require_order(order_id: int) -> None:
+    """Raises Http404 if there is no such order."""
+    if order_id > MAX_ID or not workbench.is_order(order_id):
         raise Http404

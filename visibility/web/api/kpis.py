@@ -1,4 +1,4 @@
-"""The numbers: what each means, how it stands, and the orders behind it."""
+"""Endpoints of the KPIs: definitions, values and the orders behind a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,249 +6,281 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.events import plain
+from connectors.sdk.codec import format_decimal
 from visibility.db.clock import database_now
-from visibility.formatting import local
+from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
-from visibility.kpi.kpi import Kpi, Unit
-from visibility.kpi.query import DIMENSIONS, Dimension, Filters, Span, Summary
-from visibility.kpi.registry import shelf
-from visibility.web.api.base import Call, allowed
-from visibility.web.api.pagination import PAGING, Pages, gathered, paged
-from visibility.web.api.problems import Invalid
-from visibility.web.api.query_params import Parameter, asked, day, documented
-from visibility.web.api.serializers import Exact, Shape, Word, write_all
-from visibility.web.permissions import Right
-
-USUAL = timedelta(days=29)
-LONGEST = timedelta(days=400)
-# Slices of a breakdown that are told; the rest is counted.
-MOST = 1_000
-SPAN = (
-    Parameter("from", "The first day; 30 days up to `to` unless given.", day, kind="date"),
-    Parameter("to", "The last day; today unless given.", day, kind="date"),
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSummary
+from visibility.kpi.registry import kpi_registry
+from visibility.web.api.base import ApiView, user_permissions
+from visibility.web.api.common_serializers import (
+    ApiSerializer,
+    DecimalTextField,
+    EnumField,
+    serialize_all,
 )
-FILTERS = tuple(
-    Parameter(name, f"Only this {title.lower()}.") for name, title in DIMENSIONS.items()
+from visibility.web.api.pagination import PAGING, KeysetPage, collect_page, page_serializer
+from visibility.web.api.problems import InvalidInput
+from visibility.web.api.query_params import QueryParameter, openapi_params, parse_day, parse_query
+from visibility.web.permissions import Permission
+
+DEFAULT_RANGE = timedelta(days=29)
+MAX_RANGE = timedelta(days=400)
+# A breakdown returns at most this many slices and counts the others.
+MAX_SLICES = 1_000
+RANGE_PARAMETERS = (
+    QueryParameter(
+        "from", "First day. Default: 29 days before `to`.", parse_day, openapi_format="date"
+    ),
+    QueryParameter("to", "Last day. Default: today.", parse_day, openapi_format="date"),
 )
-BY = Parameter("by", "Also for each of these.", choices=(*DIMENSIONS, "day"))
-PART = Parameter(
-    "part",
-    "Which orders; the missed ones unless given.",
-    choices=(*drilldown.PARTS, drilldown.ASIDE),
+FILTER_PARAMETERS = tuple(
+    QueryParameter(name, f"Filter by {title.lower()}.") for name, title in DIMENSIONS.items()
 )
-REASON = Parameter("reason", "Only those excluded, or with lines set aside, for this reason.")
-NUMBER = (*SPAN, BY, *FILTERS)
-ORDERS = (*SPAN, PART, REASON, *FILTERS, *PAGING)
+BY_PARAMETER = QueryParameter(
+    "by", "Also return the value for each of these.", choices=(*DIMENSIONS, "day")
+)
+OUTCOME_PARAMETER = QueryParameter(
+    "outcome",
+    "Which orders. Default: `missed`.",
+    choices=(*drilldown.ORDER_GROUPS, drilldown.UNCOUNTABLE),
+)
+REASON_PARAMETER = QueryParameter(
+    "reason", "Only orders excluded, or with uncountable lines, for this reason."
+)
+KPI_PARAMETERS = (*RANGE_PARAMETERS, BY_PARAMETER, *FILTER_PARAMETERS)
+ORDER_PARAMETERS = (
+    *RANGE_PARAMETERS,
+    OUTCOME_PARAMETER,
+    REASON_PARAMETER,
+    *FILTER_PARAMETERS,
+    *PAGING,
+)
 
 
-class KpiShape(Shape):
-    """What a number means. `target` is a share of 0..1, or seconds."""
+class KpiSerializer(ApiSerializer):
+    """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
 
     code = serializers.CharField()
     title = serializers.CharField()
-    unit = Word(Unit)
+    unit = EnumField(KpiUnit)
     version = serializers.IntegerField()
     definition = serializers.CharField()
-    counted = serializers.CharField(help_text="What numerator and denominator count.")
-    target = Exact(allow_null=True)
+    counted = serializers.CharField(help_text="What the numerator and denominator count.")
+    target = DecimalTextField(allow_null=True)
     higher_is_better = serializers.BooleanField()
     reasons = serializers.DictField(
-        child=serializers.CharField(), help_text="Why an order may be excluded: code and phrase."
+        child=serializers.CharField(), help_text="Reasons to exclude an order: code and text."
     )
 
 
-class KpisShape(Shape):
-    """Every number there is."""
+class KpiListSerializer(ApiSerializer):
+    """All KPI definitions."""
 
-    items = KpiShape(many=True)
+    items = KpiSerializer(many=True)
 
 
-class SummaryShape(Shape):
-    """A number and what it stands on; `value` is null where nothing counts."""
+class KpiSummarySerializer(ApiSerializer):
+    """A KPI value with its numerator and denominator; `value` is null if nothing counts."""
 
-    value = Exact(allow_null=True, help_text="Numerator / denominator: a share, or mean seconds.")
-    numerator = Exact()
-    denominator = Exact()
+    value = DecimalTextField(
+        allow_null=True, help_text="Numerator / denominator: a ratio, or a mean in seconds."
+    )
+    numerator = DecimalTextField()
+    denominator = DecimalTextField()
     orders = serializers.IntegerField()
     median_seconds = serializers.FloatField(allow_null=True)
     p90_seconds = serializers.FloatField(allow_null=True)
 
 
-class CountedShape(SummaryShape):
-    """The whole number, with what is not in it."""
+class KpiTotalSerializer(KpiSummarySerializer):
+    """A KPI value with the excluded orders and the uncountable lines."""
 
     excluded = serializers.DictField(child=serializers.IntegerField())
-    aside = serializers.DictField(
+    uncountable = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text="Lines of the counted orders that could not be counted, by the reason.",
+        help_text="Lines of counted orders that could not be counted, by reason.",
     )
 
 
-class SliceShape(SummaryShape):
-    """The number of one slice."""
+class KpiSliceSerializer(KpiSummarySerializer):
+    """The KPI value of one slice."""
 
     name = serializers.CharField()
 
 
-class NumberShape(Shape):
-    """A number over a span of days."""
+class KpiValueSerializer(ApiSerializer):
+    """A KPI value over a date range."""
 
     kpi = serializers.CharField()
     version = serializers.IntegerField()
-    unit = Word(Unit)
+    unit = EnumField(KpiUnit)
     since = serializers.DateField(source="from")
-    number = CountedShape()
-    by = Word(list(BY.choices), allow_null=True)
-    slices = SliceShape(many=True)
-    slices_left_out = serializers.IntegerField()
+    total = KpiTotalSerializer()
+    by = EnumField(list(BY_PARAMETER.choices), allow_null=True)
+    slices = KpiSliceSerializer(many=True)
+    slices_omitted = serializers.IntegerField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """`from` is no name that Python lets a class have."""
+        """Add `from`, which is a Python keyword and cannot be a class attribute."""
         fields = super().get_fields()
         fields.pop("since")
         return {"from": serializers.DateField(), "to": serializers.DateField()} | fields
 
 
-class BehindShape(Shape):
-    """An order and how it counts."""
+class KpiOrderSerializer(ApiSerializer):
+    """An order with its contribution to a KPI."""
 
-    hidden = {"customer_name": Right.CONTACTS}
+    restricted_fields = {"customer_name": Permission.CONTACTS}
 
     id = serializers.IntegerField(source="order_id")
     number = serializers.CharField()
     customer_no = serializers.CharField()
-    customer_name = serializers.CharField(required=False, help_text="With the right to contacts.")
+    customer_name = serializers.CharField(
+        required=False, help_text="Only with permission to see contacts."
+    )
     status = serializers.CharField()
-    answer = serializers.CharField()
+    status_answer = serializers.CharField(source="answer")
     day = serializers.DateField()
     channel = serializers.CharField()
     warehouse = serializers.CharField()
-    numerator = Exact(allow_null=True)
-    denominator = Exact(allow_null=True)
-    excluded = serializers.CharField(help_text="The reason's code; empty where it counts.")
-    aside = serializers.DictField(
+    numerator = DecimalTextField(allow_null=True)
+    denominator = DecimalTextField(allow_null=True)
+    excluded = serializers.CharField(help_text="Reason code; empty if the order counts.")
+    uncountable = serializers.DictField(
         child=serializers.IntegerField(), help_text="Lines that could not be counted, by reason."
     )
 
 
-class Kpis(Call):
+class KpiListView(ApiView):
     """`GET /kpis`."""
 
-    rights = (Right.NUMBERS,)
+    required_permissions = (Permission.KPIS,)
 
-    @extend_schema(operation_id="kpis", responses=KpisShape)
+    @extend_schema(operation_id="kpis", responses=KpiListSerializer)
     def get(self, request: Request) -> Response:
-        """The numbers and their definitions."""
-        asked(request, ())
-        return Response({"items": write_all(KpiShape, shelf().values())})
+        """List the KPI definitions."""
+        parse_query(request, ())
+        return Response({"items": serialize_all(KpiSerializer, kpi_registry().values())})
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A KPI over days, narrowed."""
+class KpiQuery:
+    """A KPI with a date range and filters."""
 
     kpi: Kpi
-    span: Span
-    filters: Filters
+    span: DaySpan
+    filters: KpiFilters
 
 
-class OneKpi(Call):
+class KpiValueView(ApiView):
     """`GET /kpis/<code>`."""
 
-    rights = (Right.NUMBERS,)
+    required_permissions = (Permission.KPIS,)
 
-    @extend_schema(operation_id="kpi", parameters=documented(NUMBER), responses=NumberShape)
+    @extend_schema(
+        operation_id="kpi", parameters=openapi_params(KPI_PARAMETERS), responses=KpiValueSerializer
+    )
     def get(self, request: Request, code: str) -> Response:
-        """A number with its numerator, its denominator, and what was excluded and why."""
-        given = asked(request, NUMBER)
-        question, by = _question(code, given), given.get(BY.name)
-        whole = query.summary(question.kpi, question.span, question.filters)
-        slices = _slices(question, by) if by else []
+        """Retrieve a KPI value with its numerator, denominator and exclusions by reason."""
+        params = parse_query(request, KPI_PARAMETERS)
+        kpi_query, by = _parse_kpi_query(code, params), params.get(BY_PARAMETER.name)
+        total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters)
+        slices = _query_slices(kpi_query, by) if by else []
         return Response(
             {
                 "kpi": code,
-                "version": question.kpi.version,
-                "unit": question.kpi.unit.value,
-                "from": question.span.start.isoformat(),
-                "to": question.span.end.isoformat(),
-                "number": _figures(whole)
-                | {"excluded": dict(whole.excluded), "aside": dict(whole.aside)},
+                "version": kpi_query.kpi.version,
+                "unit": kpi_query.kpi.unit.value,
+                "from": kpi_query.span.start.isoformat(),
+                "to": kpi_query.span.end.isoformat(),
+                "total": _summary_values(total)
+                | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
                 "by": by,
-                "slices": [{"name": name} | _figures(one) for name, one in slices[:MOST]],
-                "slices_left_out": max(len(slices) - MOST, 0),
+                "slices": [
+                    {"name": name} | _summary_values(summary)
+                    for name, summary in slices[:MAX_SLICES]
+                ],
+                "slices_omitted": max(len(slices) - MAX_SLICES, 0),
             }
         )
 
 
-class KpiOrders(Call):
+class KpiOrderListView(ApiView):
     """`GET /kpis/<code>/orders`."""
 
-    rights = (Right.NUMBERS, Right.ORDERS)
+    required_permissions = (Permission.KPIS, Permission.ORDERS)
 
     @extend_schema(
         operation_id="kpi_orders",
-        parameters=documented(ORDERS),
-        responses=paged("OrdersBehind", BehindShape(many=True)),
+        parameters=openapi_params(ORDER_PARAMETERS),
+        responses=page_serializer("KpiOrders", KpiOrderSerializer(many=True)),
     )
     def get(self, request: Request, code: str) -> Response:
-        """The orders behind a number, the latest day first."""
-        given = asked(request, ORDERS)
-        question, pages = _question(code, given), Pages(f"kpi {code}", given)
-        place = pages.place
+        """List the orders behind a KPI value, latest day first."""
+        params = parse_query(request, ORDER_PARAMETERS)
+        kpi_query, page = _parse_kpi_query(code, params), KeysetPage(f"kpi {code}", params)
+        cursor_values = page.cursor_values
 
-        def fetch(after: str) -> list[drilldown.Behind]:
-            return drilldown.orders(
-                question.kpi,
-                question.span,
-                question.filters,
-                part=given.get(PART.name, "missed"),
-                reason=given.get(REASON.name, ""),
+        def fetch(after: str) -> list[drilldown.KpiOrder]:
+            return drilldown.load_order_page(
+                kpi_query.kpi,
+                kpi_query.span,
+                kpi_query.filters,
+                group=params.get(OUTCOME_PARAMETER.name, "missed"),
+                reason=params.get(REASON_PARAMETER.name, ""),
                 after=after,
             )
 
-        shown, following = gathered(
-            fetch, chunk=drilldown.PAGE, after=place[0] if place else "", size=pages.size
+        shown, next_cursor = collect_page(
+            fetch,
+            chunk=drilldown.PAGE_SIZE,
+            after=cursor_values[0] if cursor_values else "",
+            size=page.size,
         )
-        written = write_all(BehindShape, shown, rights=allowed(request))
-        return Response(pages.page(written, pages.after(following) if following else None))
+        items = serialize_all(KpiOrderSerializer, shown, permissions=user_permissions(request))
+        return Response(
+            page.content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+        )
 
 
-def _question(code: str, given: Mapping[str, Any]) -> Question:
-    """What is asked. Raises Http404, Invalid."""
-    kpi = shelf().get(code)
+def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
+    """Parse the KPI, the date range and the filters. Raises Http404, InvalidInput."""
+    kpi = kpi_registry().get(code)
     if kpi is None:
         raise Http404
-    end = given.get("to") or local(database_now()).date()
-    start = given.get("from") or end - USUAL
+    end = params.get("to") or in_zone(database_now(), settings.TIME_ZONE).date()
+    start = params.get("from") or end - DEFAULT_RANGE
     if start > end:
-        raise Invalid("from", "not after `to`")
-    if end - start >= LONGEST:
-        raise Invalid("from", f"at most {LONGEST.days} days up to `to`")
-    return Question(kpi, Span(start, end), Filters(**{f: given.get(f) for f in DIMENSIONS}))
+        raise InvalidInput("from", "must not be after `to`")
+    if end - start >= MAX_RANGE:
+        raise InvalidInput("from", f"the range must be at most {MAX_RANGE.days} days")
+    return KpiQuery(kpi, DaySpan(start, end), KpiFilters(**{f: params.get(f) for f in DIMENSIONS}))
 
 
-def _slices(question: Question, by: str) -> list[tuple[str, Summary]]:
-    kpi, span, filters = question.kpi, question.span, question.filters
+def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
+    kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
     if by == "day":
-        days = query.daily([kpi], span, filters)[kpi.code]
-        return [(one.isoformat(), summary) for one, summary in days]
+        days = query.daily_summaries([kpi], span, filters)[kpi.code]
+        return [(date.isoformat(), summary) for date, summary in days]
     dimension: Dimension = next(name for name in DIMENSIONS if name == by)
-    return [(one.names[0], one.summary) for one in query.breakdown(kpi, span, [dimension], filters)]
+    return [(row.names[0], row.summary) for row in query.breakdown(kpi, span, [dimension], filters)]
 
 
-def _figures(summary: Summary) -> dict[str, Any]:
+def _summary_values(summary: KpiSummary) -> dict[str, Any]:
     value = summary.value
     return {
-        "value": None if value is None else plain(round(value, 6)),
-        "numerator": plain(Decimal(summary.numerator)),
-        "denominator": plain(Decimal(summary.denominator)),
+        "value": None if value is None else format_decimal(round(value, 6)),
+        "numerator": format_decimal(Decimal(summary.numerator)),
+        "denominator": format_decimal(Decimal(summary.denominator)),
         "orders": summary.orders,
         "median_seconds": summary.median,
         "p90_seconds": summary.p90,

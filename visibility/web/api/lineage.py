@@ -1,4 +1,4 @@
-"""Where each fact came from, and what followed from each message."""
+"""Endpoints that trace an order to its messages, and a message to its effects."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,78 +14,87 @@ from connectors.sdk.events import EventType, ObjectKind
 from visibility.models import Alert, AlertState, ClockState, MessageState
 from visibility.screens.messages import lineage
 from visibility.timeline.model import Status
-from visibility.web.api.base import Call, allowed, sources_only
+from visibility.web.api.base import ApiView, sees_only_sources, user_permissions
+from visibility.web.api.common_serializers import (
+    AlertSerializer,
+    ApiSerializer,
+    DecimalTextField,
+    EnumField,
+    Rfc3339Field,
+    serialize_all,
+)
 from visibility.web.api.orders import order_or_404
-from visibility.web.api.pagination import PAGING, Pages, paged
-from visibility.web.api.query_params import asked, documented
-from visibility.web.api.requests import BIGGEST_ID
-from visibility.web.api.serializers import AlertShape, Exact, Moment, Shape, Word, write_all
-from visibility.web.permissions import Right, may
+from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer
+from visibility.web.api.query_params import openapi_params, parse_query
+from visibility.web.api.requests import MAX_ID
+from visibility.web.permissions import Permission, has_permission
 
-MOST_ALERTS = 500
+MAX_ALERTS = 500
 
 
-class TraceShape(Shape):
-    """A W3C trace that the message is part of."""
+class TraceSerializer(ApiSerializer):
+    """A W3C trace that the message belongs to."""
 
     trace_id = serializers.CharField()
-    url = serializers.CharField(help_text="Where it can be looked at; empty if none is set up.")
+    url = serializers.CharField(
+        help_text="URL of the trace in the tracing tool; empty if none is configured."
+    )
 
 
-class ToldMessageShape(Shape):
-    """The message an event came in; `state` is null once retention has removed it."""
+class EventMessageSerializer(ApiSerializer):
+    """The message of an event; `state` is null once retention has deleted the message."""
 
     id = serializers.CharField(source="message_id")
-    state = Word(MessageState, allow_null=True)
+    state = EnumField(MessageState, allow_null=True)
     reason = serializers.CharField(allow_null=True)
     attempts = serializers.IntegerField(allow_null=True)
-    processed_at = Moment(allow_null=True)
-    traces = TraceShape(many=True)
+    processed_at = Rfc3339Field(allow_null=True)
+    traces = TraceSerializer(many=True)
 
 
-class NamedObjectShape(Shape):
-    """An object that an event names."""
+class EventObjectSerializer(ApiSerializer):
+    """A business object that an event refers to."""
 
     id = serializers.IntegerField()
-    kind = Word(ObjectKind)
-    name = serializers.CharField(help_text="The strongest number it goes by.")
+    kind = EnumField(ObjectKind)
+    name = serializers.CharField(help_text="The canonical key of the object.")
 
 
-class EffectShape(Shape):
-    """A clock that an event started or stopped, and the alert that came of it."""
+class ClockEffectSerializer(ApiSerializer):
+    """An SLA clock that an event started or stopped, and the alert of that clock."""
 
-    did = Word(("started", "stopped"))
+    clock_action = EnumField(("started", "stopped"))
     rule = serializers.CharField()
-    obligation = serializers.CharField()
-    due_at = Moment()
-    state = Word(ClockState)
+    subject_key = serializers.CharField()
+    due_at = Rfc3339Field()
+    state = EnumField(ClockState)
     alert = serializers.IntegerField(source="alert_id", allow_null=True)
-    alert_state = Word(AlertState, allow_null=True)
-    alert_did = Word(("", "opened", "closed"))
+    alert_state = EnumField(AlertState, allow_null=True)
+    alert_action = EnumField(("", "opened", "closed"))
 
 
-class ToldShape(Shape):
-    """One event: where it came from, what it names, what it did."""
+class EventLineageSerializer(ApiSerializer):
+    """An event with its message, the objects it refers to, and its effects."""
 
-    id = serializers.IntegerField(source="told.id")
-    type = Word(EventType, source="told.type")
-    key = serializers.CharField(source="told.key")
-    source = serializers.CharField(source="told.source")  # type: ignore[assignment]  # not DRF's `source`
-    occurred_at = Moment(source="told.occurred_at")
-    received_at = Moment(source="told.received_at")
-    recorded_at = Moment(source="told.recorded_at")
-    withdrawn = serializers.BooleanField(
-        source="told.withdrawn", help_text="Another version of its message counts."
+    id = serializers.IntegerField(source="event.id")
+    type = EnumField(EventType, source="event.type")
+    key = serializers.CharField(source="event.key")
+    source = serializers.CharField(source="event.source")  # type: ignore[assignment]  # not DRF's `source`
+    occurred_at = Rfc3339Field(source="event.occurred_at")
+    received_at = Rfc3339Field(source="event.received_at")
+    recorded_at = Rfc3339Field(source="event.recorded_at")
+    superseded = serializers.BooleanField(
+        source="event.superseded", help_text="A newer version of its message replaced this event."
     )
-    message = ToldMessageShape(source="told")
-    objects = NamedObjectShape(many=True)
-    effects = EffectShape(
-        many=True, help_text="For those who see the alerts of orders; empty for others."
+    message = EventMessageSerializer(source="event")
+    objects = EventObjectSerializer(many=True)
+    effects = ClockEffectSerializer(
+        many=True, help_text="Empty without permission to see the alerts of orders."
     )
 
 
-class FactShape(Shape):
-    """How an order counts in a number."""
+class KpiFactSerializer(ApiSerializer):
+    """The contribution of an order to a KPI."""
 
     kpi = serializers.CharField()
     version = serializers.IntegerField()
@@ -94,85 +103,87 @@ class FactShape(Shape):
     channel = serializers.CharField()
     warehouse = serializers.CharField()
     customer_group = serializers.CharField()
-    numerator = Exact(allow_null=True)
-    denominator = Exact(allow_null=True)
-    excluded = serializers.CharField(help_text="Why it does not count; empty if it does.")
+    numerator = DecimalTextField(allow_null=True)
+    denominator = DecimalTextField(allow_null=True)
+    excluded = serializers.CharField(help_text="Why the order does not count; empty if it counts.")
 
 
-class LineageShape(Shape):
-    """Message, event, alert, number."""
+class OrderLineageSerializer(ApiSerializer):
+    """The events of an order with their messages, and the order's alerts and KPI facts."""
 
     order = serializers.IntegerField()
     number = serializers.CharField()
-    events = paged("LineageEvents", ToldShape(many=True))
-    alerts = AlertShape(many=True)
-    kpis = FactShape(many=True, help_text="For those who see numbers; empty for others.")
+    events = page_serializer("LineageEvents", EventLineageSerializer(many=True))
+    alerts = AlertSerializer(many=True)
+    kpis = KpiFactSerializer(many=True, help_text="Empty without permission to see KPIs.")
 
 
-class FedOrderShape(Shape):
-    """An order that a message told of."""
+class AffectedOrderSerializer(ApiSerializer):
+    """An order that a message changed."""
 
     id = serializers.IntegerField(source="object_id")
     number = serializers.CharField()
-    status = Word(Status)
+    status = EnumField(Status)
 
 
-class MessageLineageShape(Shape):
-    """What a message fed."""
+class MessageLineageSerializer(ApiSerializer):
+    """Everything that resulted from a message."""
 
     id = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
-    received_at = Moment()
-    state = Word(MessageState)
+    received_at = Rfc3339Field()
+    state = EnumField(MessageState)
     reason = serializers.CharField()
-    traces = TraceShape(many=True)
-    events = ToldShape(many=True)
-    orders = FedOrderShape(many=True)
-    alerts = AlertShape(many=True)
-    kpis = FactShape(many=True)
+    traces = TraceSerializer(many=True)
+    events = EventLineageSerializer(many=True)
+    orders = AffectedOrderSerializer(many=True)
+    alerts = AlertSerializer(many=True)
+    kpis = KpiFactSerializer(many=True)
 
 
-class OrderLineage(Call):
+class OrderLineageView(ApiView):
     """`GET /orders/<id>/lineage`."""
 
-    rights = (Right.ORDERS,)
+    required_permissions = (Permission.ORDERS,)
 
     @extend_schema(
-        operation_id="order_lineage", parameters=documented(PAGING), responses=LineageShape
+        operation_id="order_lineage",
+        parameters=openapi_params(PAGING),
+        responses=OrderLineageSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
-        """Where each fact came from, and the clocks, alerts and numbers that followed."""
-        pages = Pages(f"lineage {order_id}", asked(request, PAGING))
-        order, after = order_or_404(order_id), pages.place
-        rows = lineage.of_order(
-            order.object_id, after=(after[0], after[1]) if after else None, limit=pages.size + 1
+        """Trace an order to its events and messages, and to its clocks, alerts and KPIs."""
+        page = KeysetPage(f"lineage {order_id}", parse_query(request, PAGING))
+        order, after = order_or_404(order_id), page.cursor_values
+        rows = lineage.load_order_event_page(
+            order.object_id, after=(after[0], after[1]) if after else None, limit=page.size + 1
         )
-        shown = rows[: pages.size]
-        following = None
-        if len(rows) > pages.size:
-            following = pages.after(shown[-1].occurred_at.isoformat(), shown[-1].id)
-        threads = lineage.threads(shown, order_id=order.object_id)
+        shown = rows[: page.size]
+        next_cursor = None
+        if len(rows) > page.size:
+            next_cursor = page.encode_cursor(shown[-1].occurred_at.isoformat(), shown[-1].id)
+        threads = lineage.event_lineages(shown, order_id=order.object_id)
         return Response(
             {
                 "order": order.object_id,
                 "number": order.number,
-                "events": pages.page(_threads(request, threads), following),
-                "alerts": _alerts(request, Q(order=order.object_id)),
-                "kpis": _facts(request, [order.object_id]),
+                "events": page.content(_event_lineages(request, threads), next_cursor),
+                "alerts": _serialize_visible_alerts(request, Q(order=order.object_id)),
+                "kpis": _kpi_facts(request, [order.object_id]),
             }
         )
 
 
-class MessageLineage(Call):
+class MessageLineageView(ApiView):
     """`GET /messages/<id>/lineage`."""
 
-    rights = (Right.PARKED_SEE,)
+    required_permissions = (Permission.PARKED_SEE,)
 
-    @extend_schema(operation_id="message_lineage", responses=MessageLineageShape)
+    @extend_schema(operation_id="message_lineage", responses=MessageLineageSerializer)
     def get(self, request: Request, message_id: int) -> Response:
-        """What a message fed: events, objects, orders, alerts, and the days of numbers."""
-        asked(request, ())
-        fed = lineage.of_message(message_id) if message_id <= BIGGEST_ID else None
+        """Trace a message to its events, objects, orders, alerts and KPI facts."""
+        parse_query(request, ())
+        fed = lineage.message_lineage(message_id) if message_id <= MAX_ID else None
         if fed is None:
             raise Http404
         message, ids = fed.message, [order.object_id for order in fed.orders]
@@ -180,37 +191,39 @@ class MessageLineage(Call):
             {
                 "id": str(message.id),
                 "source": message.source.slug,
-                "received_at": Moment().to_representation(message.received_at),
+                "received_at": Rfc3339Field().to_representation(message.received_at),
                 "state": message.state,
                 "reason": message.reason,
-                "traces": write_all(TraceShape, fed.traces),
-                "events": _threads(request, fed.threads),
-                "orders": write_all(FedOrderShape, fed.orders),
-                "alerts": _alerts(request, Q(order__in=ids)),
-                "kpis": _facts(request, ids),
+                "traces": serialize_all(TraceSerializer, fed.traces),
+                "events": _event_lineages(request, fed.events),
+                "orders": serialize_all(AffectedOrderSerializer, fed.orders),
+                "alerts": _serialize_visible_alerts(request, Q(order__in=ids)),
+                "kpis": _kpi_facts(request, ids),
             }
         )
 
 
-def _sees_alerts(request: Request) -> bool:
-    return may(request.user, Right.ALERTS_SEE) and not sources_only(request)
+def _may_see_alerts(request: Request) -> bool:
+    return has_permission(request.user, Permission.ALERTS_SEE) and not sees_only_sources(request)
 
 
-def _threads(request: Request, threads: Iterable[lineage.Thread]) -> list[dict[str, Any]]:
-    written = write_all(ToldShape, threads)
-    return written if _sees_alerts(request) else [{**one, "effects": []} for one in written]
+def _event_lineages(
+    request: Request, threads: Iterable[lineage.EventLineage]
+) -> list[dict[str, Any]]:
+    events = serialize_all(EventLineageSerializer, threads)
+    return events if _may_see_alerts(request) else [{**event, "effects": []} for event in events]
 
 
-def _alerts(request: Request, about: Q) -> list[dict[str, Any]]:
-    """Those that exist for these eyes."""
-    if not _sees_alerts(request):
+def _serialize_visible_alerts(request: Request, condition: Q) -> list[dict[str, Any]]:
+    """The newest matching alerts, or none without permission to see them."""
+    if not _may_see_alerts(request):
         return []
-    alerts = Alert.objects.filter(about).select_related(*AlertShape.needs)
-    newest = alerts.order_by("-opened_at", "-pk")[:MOST_ALERTS]
-    return write_all(AlertShape, newest, rights=allowed(request))
+    alerts = Alert.objects.filter(condition).select_related(*AlertSerializer.related_fields)
+    newest = alerts.order_by("-opened_at", "-pk")[:MAX_ALERTS]
+    return serialize_all(AlertSerializer, newest, permissions=user_permissions(request))
 
 
-def _facts(request: Request, order_ids: list[int]) -> list[dict[str, Any]]:
-    if not may(request.user, Right.NUMBERS):
+def _kpi_facts(request: Request, order_ids: list[int]) -> list[dict[str, Any]]:
+    if not has_permission(request.user, Permission.KPIS):
         return []
-    return write_all(FactShape, lineage.facts(order_ids))
+    return serialize_all(KpiFactSerializer, lineage.kpi_facts(order_ids))

@@ -1,4 +1,4 @@
-"""Master data as files: taken in through the background, given out in a stream."""
+"""Endpoints that import master data files in the background and export tables as files."""
 
 import hashlib
 import tempfile
@@ -14,43 +14,63 @@ from rest_framework.response import Response
 
 from visibility.db.clock import database_now
 from visibility.master_data import imports
-from visibility.master_data.export import TooMany
-from visibility.master_data.files import FORMATS, LARGEST
-from visibility.master_data.tables import Table
-from visibility.master_data.xlsx import BadFile
+from visibility.master_data.export import TooManyRows
+from visibility.master_data.files import FILE_FORMATS, MAX_FILE_SIZES
+from visibility.master_data.tables import MasterTable
+from visibility.master_data.xlsx import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
 from visibility.pipeline import stages
-from visibility.web.api.base import Call, person
-from visibility.web.api.idempotency import once
-from visibility.web.api.master_data import Edits, answered, known
-from visibility.web.api.problems import Answer, Conflict, Invalid, TooLarge, Unprocessable
-from visibility.web.api.query_params import Parameter, asked, documented
-from visibility.web.api.requests import BIGGEST_ID, Nothing, UnsupportedMedia, raw, read
-from visibility.web.api.serializers import Moment, Shape, Word, write, write_all
-from visibility.web.permissions import Right
-from visibility.web.table_downloads import MEDIA, exported
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    ApiSerializer,
+    EnumField,
+    Rfc3339Field,
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.master_data import MasterDataView, table_or_404, without_caching
+from visibility.web.api.problems import (
+    ApiResponse,
+    BodyTooLarge,
+    ConflictError,
+    InvalidInput,
+    UnprocessableError,
+)
+from visibility.web.api.query_params import QueryParameter, openapi_params, parse_query
+from visibility.web.api.requests import (
+    MAX_ID,
+    EmptyBody,
+    UnsupportedMediaType,
+    parse_body,
+    read_body,
+)
+from visibility.web.permissions import Permission
+from visibility.web.table_downloads import MEDIA_TYPES, table_response
 
-FORMAT = Parameter("format", "CSV unless given.", choices=FORMATS)
-DRY_RUN = Parameter("dry_run", "Only judge the file; write nothing.", choices=("true", "false"))
-NAME = Parameter("name", "What the file is called.")
-PROBLEMS = 100
-PIECE = 65_536
+FORMAT_PARAMETER = QueryParameter("format", "File format. Default: `csv`.", choices=FILE_FORMATS)
+DRY_RUN_PARAMETER = QueryParameter(
+    "dry_run", "Validate the file without writing any rows.", choices=("true", "false")
+)
+NAME_PARAMETER = QueryParameter("name", "File name, shown in the import history.")
+MAX_PROBLEMS = 100
+CHUNK_SIZE = 65_536
 
 
-class ProblemRowShape(Shape):
-    """A row that can't be taken."""
+class InvalidRowSerializer(ApiSerializer):
+    """An invalid row of an imported file."""
 
     row = serializers.IntegerField(source="number")
     reason = serializers.CharField()
 
 
-class ImportShape(Shape):
-    """A file and how far it has come; `problems` are the first hundred."""
+class MasterImportSerializer(ApiSerializer):
+    """An import and its progress in rows."""
 
     id = serializers.CharField(source="pk")
     table = serializers.CharField()
     name = serializers.CharField()
-    state = Word(ImportState)
+    state = EnumField(ImportState)
     detail = serializers.CharField()
     done = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True)
@@ -58,169 +78,190 @@ class ImportShape(Shape):
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     invalid = serializers.IntegerField()
-    created_at = Moment()
-    finished_at = Moment(allow_null=True)
+    created_at = Rfc3339Field()
+    finished_at = Rfc3339Field(allow_null=True)
 
 
-class ImportedShape(ImportShape):
-    """With the rows that can't be taken."""
+class MasterImportDetailSerializer(MasterImportSerializer):
+    """An import with its first 100 invalid rows."""
 
-    problems = ProblemRowShape(many=True)
+    problems = InvalidRowSerializer(many=True)
 
 
-class Import(Edits):
+class UploadImportView(MasterDataView):
     """`POST /master/<table>/import`."""
 
     http_method_names = ["post"]
 
     @extend_schema(
         operation_id="master_import",
-        parameters=documented((FORMAT, DRY_RUN, NAME)),
-        request={media.split(";")[0]: OpenApiTypes.BINARY for media in MEDIA.values()},
-        responses={202: ImportShape},
+        parameters=openapi_params((FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER)),
+        request={media.split(";")[0]: OpenApiTypes.BINARY for media in MEDIA_TYPES.values()},
+        responses={202: MasterImportSerializer},
     )
     def post(self, request: Request, table: str) -> HttpResponse:
-        """Keep a file; it is read, judged and written in the background, all rows or none."""
-        given = asked(request, (FORMAT, DRY_RUN, NAME))
-        found = known(table)
+        """Upload a file. It is validated and written in the background, all rows or none."""
+        params = parse_query(request, (FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER))
+        master_table = table_or_404(table)
         media = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if media not in {
             "",
             "application/octet-stream",
-            *(m.split(";")[0] for m in MEDIA.values()),
+            *(m.split(";")[0] for m in MEDIA_TYPES.values()),
         }:
-            raise UnsupportedMedia("Content-Type", "send text/csv or an XLSX")
-        form = given.get("format") or ("xlsx" if media.endswith(".sheet") else "csv")
+            raise UnsupportedMediaType("Content-Type", "must be text/csv or the media type of XLSX")
+        file_format = params.get("format") or ("xlsx" if media.endswith(".sheet") else "csv")
         with tempfile.TemporaryFile() as file:
-            digest = _spooled(request, file, most=LARGEST[form])
+            digest = _spool_body(request, file, max_bytes=MAX_FILE_SIZES[file_format])
 
-            def do() -> Answer:
-                kept = _kept(request, found, file, form=form, given=given)
-                return Answer.of(write(ImportShape, kept), status=202)
+            def do() -> ApiResponse:
+                stored = _store_import(
+                    request, master_table, file, file_format=file_format, params=params
+                )
+                return ApiResponse.from_json(serialize(MasterImportSerializer, stored), status=202)
 
-            answer = once(request, digest, do)
-        stages.nudge("master")
-        return answer
+            response = run_idempotently(request, digest, do)
+        stages.nudge("import_master_data")
+        return response
 
 
-class OneImport(Call):
+class MasterImportView(ApiView):
     """`GET /master/imports/<id>`."""
 
-    rights = (Right.MAPPINGS_SEE,)
+    required_permissions = (Permission.MAPPINGS_SEE,)
 
-    @extend_schema(operation_id="master_import_state", responses=ImportedShape)
+    @extend_schema(operation_id="master_import_state", responses=MasterImportDetailSerializer)
     def get(self, request: Request, import_id: int) -> Response:
-        """How far a file has come, what it would do or did, which rows can't be taken."""
-        asked(request, ())
-        found = _import(import_id)
-        bad = ImportRow.objects.filter(of=found, verdict="invalid").order_by("number")
-        problems = write_all(ProblemRowShape, bad[:PROBLEMS])
-        return Response(write(ImportShape, found) | {"problems": problems})
+        """Retrieve an import with its progress, its counts and its invalid rows."""
+        parse_query(request, ())
+        master_import = _import_or_404(import_id)
+        invalid_rows = ImportRow.objects.filter(
+            master_import=master_import, verdict="invalid"
+        ).order_by("number")
+        problems = serialize_all(InvalidRowSerializer, invalid_rows[:MAX_PROBLEMS])
+        return Response(serialize(MasterImportSerializer, master_import) | {"problems": problems})
 
 
-class Apply(Edits):
+class ApplyImportView(MasterDataView):
     """`POST /master/imports/<id>/apply`."""
 
     http_method_names = ["post"]
 
     @extend_schema(
-        operation_id="master_import_apply", request=Nothing, responses={202: ImportShape}
+        operation_id="master_import_apply",
+        request=EmptyBody,
+        responses={202: MasterImportSerializer},
     )
     def post(self, request: Request, import_id: int) -> HttpResponse:
-        """Write a file that was judged and has no row that can't be taken."""
-        asked(request, ())
-        body = raw(request)
+        """Write the rows of a validated import. All rows must be valid."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            read(Nothing, body)
-            found = _import(import_id)
-            if not imports.confirm(found.pk, who=person(request), now=database_now()):
-                raise Conflict("It does not wait for a yes.")
-            return Answer.of(write(ImportShape, _import(import_id)), status=202)
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            master_import = _import_or_404(import_id)
+            if not imports.confirm_import(
+                master_import.pk, user=current_user(request), now=database_now()
+            ):
+                raise ConflictError("This import is not waiting for confirmation.")
+            return ApiResponse.from_json(
+                serialize(MasterImportSerializer, _import_or_404(import_id)), status=202
+            )
 
-        answer = once(request, body, do)
-        stages.nudge("master")
-        return answer
+        response = run_idempotently(request, body, do)
+        stages.nudge("import_master_data")
+        return response
 
 
-class Discard(Edits):
+class DiscardImportView(MasterDataView):
     """`POST /master/imports/<id>/discard`."""
 
     http_method_names = ["post"]
 
-    @extend_schema(operation_id="master_import_discard", request=Nothing, responses=ImportShape)
+    @extend_schema(
+        operation_id="master_import_discard", request=EmptyBody, responses=MasterImportSerializer
+    )
     def post(self, request: Request, import_id: int) -> HttpResponse:
-        """Forget a file that was judged or refused."""
-        asked(request, ())
-        body = raw(request)
+        """Discard an import that was validated or rejected."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            read(Nothing, body)
-            if not imports.discard(_import(import_id).pk):
-                raise Conflict("It can't be discarded any more, or not yet.")
-            return Answer.of(write(ImportShape, _import(import_id)))
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            if not imports.discard_import(_import_or_404(import_id).pk):
+                raise ConflictError("Only a validated or rejected import can be discarded.")
+            return ApiResponse.from_json(
+                serialize(MasterImportSerializer, _import_or_404(import_id))
+            )
 
-        return once(request, body, do)
+        return run_idempotently(request, body, do)
 
 
-class Export(Call):
+class MasterExportView(ApiView):
     """`GET /master/<table>/export`."""
 
-    rights = (Right.MAPPINGS_SEE,)
+    required_permissions = (Permission.MAPPINGS_SEE,)
 
     @extend_schema(
         operation_id="master_export",
-        parameters=documented((FORMAT,)),
-        responses={(200, MEDIA[form]): OpenApiTypes.BINARY for form in FORMATS},
+        parameters=openapi_params((FORMAT_PARAMETER,)),
+        responses={
+            (200, MEDIA_TYPES[file_format]): OpenApiTypes.BINARY for file_format in FILE_FORMATS
+        },
     )
     def get(self, request: Request, table: str) -> HttpResponseBase:
-        """A whole table as a file that can be taken in again. Texts stay texts."""
-        form = asked(request, (FORMAT,)).get("format", "csv")
+        """Export a table as a file that can be imported again. Formulas are escaped."""
+        form = parse_query(request, (FORMAT_PARAMETER,)).get("format", "csv")
         try:
-            return answered(exported(request._request, known(table), form))
-        except TooMany as error:
-            raise Unprocessable(str(error)) from error
+            return without_caching(table_response(request._request, table_or_404(table), form))
+        except TooManyRows as error:
+            raise UnprocessableError(str(error)) from error
 
 
-def _spooled(request: Request, file: IO[bytes], *, most: int) -> bytes:
-    """Put the body beside, as it may be large; its digest stands for it. Raises TooLarge."""
+def _spool_body(request: Request, file: IO[bytes], *, max_bytes: int) -> bytes:
+    """Copy the request body to a file and return its SHA-256 digest. Raises BodyTooLarge."""
     digest, size = hashlib.sha256(), 0
-    while piece := request._request.read(PIECE):
-        size += len(piece)
-        if size > most:
-            raise TooLarge(f"at most {most} bytes")
-        digest.update(piece)
-        file.write(piece)
+    while chunk := request._request.read(CHUNK_SIZE):
+        size += len(chunk)
+        if size > max_bytes:
+            raise BodyTooLarge(f"at most {max_bytes} bytes")
+        digest.update(chunk)
+        file.write(chunk)
     file.seek(0)
     return digest.digest()
 
 
-def _kept(
-    request: Request, table: Table, file: IO[bytes], *, form: str, given: dict[str, str]
+def _store_import(
+    request: Request,
+    table: MasterTable,
+    file: IO[bytes],
+    *,
+    file_format: str,
+    params: dict[str, str],
 ) -> MasterImport:
     try:
-        return imports.keep(
+        return imports.store_file(
             table,
-            _pieces(file),
-            name=given.get("name", f"{table.code}.{form}"),
-            format=form,
-            apply=given.get("dry_run") != "true",
-            who=person(request),
+            _file_chunks(file),
+            name=params.get("name", f"{table.code}.{file_format}"),
+            format=file_format,
+            auto_apply=params.get("dry_run") != "true",
+            user=current_user(request),
             now=database_now(),
         )
-    except BadFile as error:
-        raise Invalid("", str(error)) from error
+    except InvalidFile as error:
+        raise InvalidInput("", str(error)) from error
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+def _file_chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_SIZE):
+        yield chunk
 
 
-def _import(import_id: int) -> MasterImport:
-    found = MasterImport.objects.filter(pk=min(import_id, BIGGEST_ID)).first()
-    if found is None:
+def _import_or_404(import_id: int) -> MasterImport:
+    master_import = MasterImport.objects.filter(pk=min(import_id, MAX_ID)).first()
+    if master_import is None:
         raise Http404
-    if found.state == ImportState.WRITING:
-        found.done = imports.written_rows(found)
-    return found
+    if master_import.state == ImportState.WRITING:
+        master_import.done = imports.written_rows(master_import)
+    return master_import

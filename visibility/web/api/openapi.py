@@ -1,22 +1,23 @@
-"""What the OpenAPI document says beside the calls of this package."""
+"""The parts of the OpenAPI document that are not generated from the API views."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-from connectors.sdk.event_json import SCHEMA
-from visibility.web.intake.problems import MEDIA
+from connectors.sdk.event_schema import SCHEMA
+from visibility.web.api.base import PageSessionAuthentication
+from visibility.web.intake.problems import PROBLEM_TYPE
 
 Document = dict[str, Any]
-PROBLEM: Document = {
+PROBLEM_SCHEMA: Document = {
     "type": "object",
-    "description": "RFC 9457.",
+    "description": "Problem details (RFC 9457).",
     "required": ["type", "title", "status", "instance"],
     "properties": {
         "type": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "instance": {"type": "string", "description": "Quote it when you ask for help."},
+        "instance": {"type": "string", "description": "Quote this id when you ask for support."},
         "detail": {"type": "string"},
         "errors": {
             "type": "array",
@@ -28,26 +29,26 @@ PROBLEM: Document = {
         },
     },
 }
-WORDS = {
-    "400": "A parameter or a field is wrong; `errors` names it.",
-    "401": "Nobody is signed in.",
-    "403": "The right is missing, or the CSRF token.",
-    "404": "It does not exist.",
-    "405": "Not with this method.",
-    "409": "As things stand it can't be done, or the same Idempotency-Key is still running.",
+STATUS_DESCRIPTIONS = {
+    "400": "A parameter or field is invalid; see `errors`.",
+    "401": "Not signed in.",
+    "403": "The user lacks permission, or the CSRF token is missing.",
+    "404": "Not found.",
+    "405": "Method not allowed.",
+    "409": "The current state does not allow this, or a request with this key is running.",
     "413": "The body is too large.",
-    "415": "The media type or the content coding is not read here.",
-    "422": "The Idempotency-Key was used with another request.",
-    "429": "Too fast: come again after `Retry-After` seconds.",
-    "503": "Not now: come again after `Retry-After` seconds.",
+    "415": "Unsupported media type or content encoding.",
+    "422": "The Idempotency-Key was used with a different request.",
+    "429": "Rate limit exceeded: retry after `Retry-After` seconds.",
+    "503": "Temporarily unavailable: retry after `Retry-After` seconds.",
 }
-KEY: Document = {
+IDEMPOTENCY_KEY_PARAMETER: Document = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "maxLength": 200},
-    "description": "The same key again gets the same answer and does nothing again.",
+    "description": "Makes a retry safe: the same key returns the first response.",
 }
-EVENT: Document = {
+CLOUD_EVENT_SCHEMA: Document = {
     "type": "object",
     "description": "A CloudEvent 1.0.",
     "required": ["specversion", "id", "source", "type", "data"],
@@ -60,7 +61,7 @@ EVENT: Document = {
         "data": {"$ref": "#/components/schemas/EventData"},
     },
 }
-KEPT: Document = {
+ACCEPTED_SCHEMA: Document = {
     "type": "object",
     "required": ["message_id", "status"],
     "properties": {
@@ -69,7 +70,7 @@ KEPT: Document = {
         "effective_at": {"type": "string", "format": "date-time"},
     },
 }
-RESULTS: Document = {
+BATCH_RESULTS_SCHEMA: Document = {
     "type": "object",
     "required": ["results"],
     "properties": {
@@ -77,7 +78,7 @@ RESULTS: Document = {
             "type": "array",
             "items": {
                 "anyOf": [
-                    {"$ref": "#/components/schemas/Kept"},
+                    {"$ref": "#/components/schemas/Accepted"},
                     {
                         "type": "object",
                         "properties": {
@@ -94,66 +95,70 @@ RESULTS: Document = {
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
-    """The cookie of the pages."""
+    """Describes the session cookie as an OpenAPI security scheme."""
 
-    target_class = "visibility.web.api.base.Session"
+    target_class = PageSessionAuthentication
     name = "session"
 
     def get_security_definition(self, auto_schema: Any) -> Document:
-        """As OpenAPI has it."""
+        """The security scheme object."""
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
-def _ref(name: str) -> Document:
+def _schema_reference(name: str) -> Document:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _problems(*codes: str) -> Document:
+def _problem_response_references(*codes: str) -> Document:
     return {code: {"$ref": f"#/components/responses/Problem{code}"} for code in codes}
 
 
-def _json(schema: Document, description: str) -> Document:
+def _json_response(schema: Document, description: str) -> Document:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def events() -> Document:
-    """`POST /api/v1/events`, which is answered beside Django."""
-    batch = {"type": "array", "maxItems": 1000, "items": _ref("CloudEvent")}
+def events_operation() -> Document:
+    """The operation of `POST /api/v1/events`, which is served outside Django."""
+    batch = {"type": "array", "maxItems": 1000, "items": _schema_reference("CloudEvent")}
     return {
         "operationId": "events",
-        "summary": "Tell what happened",
+        "summary": "Send events",
         "description": (
-            "Canonical CloudEvents, structured, binary, as a batch or as NDJSON, with the bearer "
-            "token of a source. 202 means durably kept. A batch is answered with a result for "
-            "each event, 207 where some were refused."
+            "Send canonical CloudEvents in structured or binary mode, as a batch or as NDJSON, "
+            "with the bearer token of a source. 202 means durably stored. A batch returns one "
+            "result per event, with status 207 if some events were rejected."
         ),
         "tags": ["events"],
         "security": [{"sourceToken": []}],
         "requestBody": {
             "required": True,
             "content": {
-                "application/cloudevents+json": {"schema": _ref("CloudEvent")},
+                "application/cloudevents+json": {"schema": _schema_reference("CloudEvent")},
                 "application/cloudevents-batch+json": {"schema": batch},
                 "application/x-ndjson": {"schema": {"type": "string"}},
-                "application/json": {"schema": _ref("EventData")},
+                "application/json": {"schema": _schema_reference("EventData")},
             },
         },
         "responses": {
-            "202": _json({"anyOf": [_ref("Kept"), _ref("KeptResults")]}, "Durably kept."),
-            "207": _json(_ref("KeptResults"), "A result for each event."),
-            **_problems("400", "401", "409", "413", "415", "422", "429", "503"),
+            "202": _json_response(
+                {"anyOf": [_schema_reference("Accepted"), _schema_reference("BatchResults")]},
+                "Durably stored.",
+            ),
+            "207": _json_response(_schema_reference("BatchResults"), "One result per event."),
+            **_problem_response_references("400", "401", "409", "413", "415", "422", "429", "503"),
         },
     }
 
 
-def hooks() -> Document:
-    """`POST /hooks/{source}`, which is answered beside Django."""
+def webhook_operation() -> Document:
+    """The operation of `POST /hooks/{source}`, which is served outside Django."""
     return {
         "operationId": "hooks",
-        "summary": "A vendor's webhook, as it comes",
+        "summary": "Receive a vendor webhook",
         "description": (
-            "Signed as the vendor signs. Whatever is authentic and fits is kept and answered 202, "
-            "readable or not; some vendors' handshakes and answers differ."
+            "Receives webhooks with the vendor's own signature. Every authentic request within "
+            "the size limit is stored and answered with 202, even if its body cannot be parsed. "
+            "Some vendors require a different handshake or response."
         ),
         "tags": ["hooks"],
         "security": [],
@@ -162,46 +167,48 @@ def hooks() -> Document:
         ],
         "requestBody": {"content": {"*/*": {"schema": {}}}},
         "responses": {
-            "202": _json(_ref("Kept"), "Durably kept, now or before."),
-            **_problems("400", "401", "404", "405", "413", "415", "429", "503"),
+            "202": _json_response(_schema_reference("Accepted"), "Durably stored, now or earlier."),
+            **_problem_response_references("400", "401", "404", "405", "413", "415", "429", "503"),
         },
     }
 
 
-def complete(document: Document) -> Document:
-    """Add what is answered beside Django, and what every call may answer."""
+def extend_document(document: Document) -> Document:
+    """Add the intake operations and the problem responses; return the changed document."""
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(
         {
-            "Problem": PROBLEM,
-            "CloudEvent": EVENT,
-            "EventData": {name: part for name, part in SCHEMA.items() if name != "$schema"},
-            "Kept": KEPT,
-            "KeptResults": RESULTS,
+            "Problem": PROBLEM_SCHEMA,
+            "CloudEvent": CLOUD_EVENT_SCHEMA,
+            "EventData": {
+                name: subschema for name, subschema in SCHEMA.items() if name != "$schema"
+            },
+            "Accepted": ACCEPTED_SCHEMA,
+            "BatchResults": BATCH_RESULTS_SCHEMA,
         }
     )
     components["responses"] = {
         f"Problem{code}": {
-            "description": words,
-            "content": {MEDIA: {"schema": _ref("Problem")}},
+            "description": description,
+            "content": {PROBLEM_TYPE: {"schema": _schema_reference("Problem")}},
         }
-        for code, words in WORDS.items()
+        for code, description in STATUS_DESCRIPTIONS.items()
     }
     components.setdefault("securitySchemes", {})["sourceToken"] = {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of a source.",
+        "description": "The bearer token of a source.",
     }
     for path, item in document["paths"].items():
-        for method, call in item.items():
+        for method, operation in item.items():
             codes = ["400", "401", "403", "503", *(["404"] if "{" in path else [])]
             if method in {"post", "put", "delete"}:
                 codes += ["409", "413", "415", "422"]
-                call.setdefault("parameters", []).append(KEY)
-            call["summary"] = call["description"].partition(".")[0].partition("\n")[0]
-            call["responses"] |= _problems(*sorted(codes))
+                operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY_PARAMETER)
+            operation["summary"] = operation["description"].partition(".")[0].partition("\n")[0]
+            operation["responses"] |= _problem_response_references(*sorted(codes))
     document["paths"] |= {
-        "/api/v1/events": {"post": events()},
-        "/hooks/{source}": {"post": hooks()},
+        "/api/v1/events": {"post": events_operation()},
+        "/hooks/{source}": {"post": webhook_operation()},
     }
     return document

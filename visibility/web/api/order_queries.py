@@ -1,4 +1,4 @@
-"""What the calls about orders read: each a fixed number of statements, each list bounded."""
+"""Queries of the order endpoints. Each runs a fixed number of statements with a limit."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,23 +7,23 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q
 
-from connectors.sdk.normalization import spellings
+from connectors.sdk.normalization import search_forms
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
-from visibility.screens.messages.lineage import REACH
-from visibility.storage.timelines import folded
+from visibility.screens.messages.lineage import REACHABLE_OBJECTS
+from visibility.storage.timelines import load_timelines
 from visibility.timeline import Timeline
 
-# A number that more objects go by finds nothing in particular.
-COMMON = 1_000
-# Numbers, shipments and alerts of one order that are told at once.
-MOST = 500
-FOUND = """
+# A number shared by more objects than this is rejected as too common.
+MAX_OBJECTS = 1_000
+# At most this many identifiers or shipments of one order are returned.
+MAX_DETAILS = 500
+SELECT_BY_NUMBER = """
 WITH RECURSIVE named (id) AS (
     (SELECT object_id FROM visibility_identifier
-    WHERE strong AND value = ANY(%(values)s) LIMIT %(limit)s)
+    WHERE is_identity AND value = ANY(%(values)s) LIMIT %(limit)s)
     UNION
     (SELECT object_id FROM visibility_identifier
-    WHERE NOT strong AND value = ANY(%(values)s) LIMIT %(limit)s)
+    WHERE NOT is_identity AND value = ANY(%(values)s) LIMIT %(limit)s)
 ), up (id) AS (
     SELECT id FROM named
     UNION
@@ -33,21 +33,21 @@ SELECT id FROM up LIMIT %(limit)s
 """
 
 
-class TooCommon(ValueError):
-    """The number is shared by too many objects."""
+class NumberTooCommon(ValueError):
+    """The number is shared by too many objects to be a useful search."""
 
 
-def found(number: str) -> list[int]:
-    """The objects that a number leads to, upwards to the orders. Raises TooCommon."""
+def find_by_number(number: str) -> list[int]:
+    """Ids of the objects with this number and of their ancestors. Raises NumberTooCommon."""
     with connection.cursor() as cursor:
-        cursor.execute(FOUND, {"values": spellings(number), "limit": COMMON + 1})
+        cursor.execute(SELECT_BY_NUMBER, {"values": search_forms(number), "limit": MAX_OBJECTS + 1})
         ids = [row[0] for row in cursor.fetchall()]
-    if len(ids) > COMMON:
-        raise TooCommon(number)
+    if len(ids) > MAX_OBJECTS:
+        raise NumberTooCommon(number)
     return ids
 
 
-def page(
+def order_page(
     filters: Mapping[str, Any],
     *,
     since: datetime | None,
@@ -55,51 +55,54 @@ def page(
     after: tuple[datetime | None, int] | None,
     limit: int,
 ) -> list[Order]:
-    """One page of orders, the latest event first; one statement."""
+    """One page of orders, latest event first."""
     orders = Order.objects.filter(**filters)
     if ids is not None:
         orders = orders.filter(object_id__in=ids)
     if since:
         orders = orders.filter(last_event_at__gte=since)
     if after:
-        orders = orders.filter(_beyond(*after))
+        orders = orders.filter(_after_cursor(*after))
     return list(orders.order_by("-last_event_at", "-object_id")[:limit])
 
 
-def _beyond(at: datetime | None, order_id: int) -> Q:
-    """Rows after a place; orders without any event yet stand first."""
+def _after_cursor(at: datetime | None, order_id: int) -> Q:
+    """The condition for rows after a cursor. Orders without events sort first."""
     if at is None:
         return Q(last_event_at=None, object_id__lt=order_id) | Q(last_event_at__isnull=False)
     return Q(last_event_at__lte=at) & (Q(last_event_at__lt=at) | Q(object_id__lt=order_id))
 
 
-def one(order_id: int) -> Order | None:
-    """The order, or the one it was merged into; two statements at most."""
+def find_order(order_id: int) -> Order | None:
+    """The order, or the order it was merged into."""
     order = Order.objects.filter(pk=order_id).first()
     if order:
         return order
-    winner = BusinessObject.objects.filter(pk=order_id).values_list("merged_into_id", flat=True)
-    return Order.objects.filter(pk__in=winner).first()
+    surviving_id = BusinessObject.objects.filter(pk=order_id).values_list(
+        "merged_into_id", flat=True
+    )
+    return Order.objects.filter(pk__in=surviving_id).first()
 
 
-def lines(order: Order, *, after: int, limit: int) -> list[OrderLine]:
-    """One page of an order's lines, in their order."""
+def line_page(order: Order, *, after: int, limit: int) -> list[OrderLine]:
+    """One page of an order's lines by position, annotated with the currency."""
     rows = OrderLine.objects.filter(order=order, position__gt=after)
     return list(rows.annotate(currency=F("order__currency")).order_by("position")[:limit])
 
 
-def identifiers(order_id: int) -> list[Identifier]:
-    """The numbers of the order and of what belongs to it."""
+def order_identifiers(order_id: int) -> list[Identifier]:
+    """Identifiers of the order and of its shipments, packages, invoices and returns."""
     rows = Identifier.objects.raw(
         f"""
-        {REACH} SELECT i.* FROM visibility_identifier i JOIN reach ON reach.id = i.object_id
-        ORDER BY i.object_id <> %(order)s, i.kind, i.scheme, i.issuer, i.value LIMIT {MOST}
-        """,  # noqa: S608  # made of our own words
+        {REACHABLE_OBJECTS}
+        SELECT i.* FROM visibility_identifier i JOIN reach ON reach.id = i.object_id
+        ORDER BY i.object_id <> %(order)s, i.kind, i.scheme, i.issuer, i.value LIMIT {MAX_DETAILS}
+        """,  # noqa: S608  # only constants are interpolated
         {"order": order_id},
     )
     return list(rows)
 
 
-def timeline(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
-    """Everything said of the order, folded."""
-    return folded([order_id], as_of=as_of, known_at=known_at)[order_id]
+def order_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
+    """The timeline of the order, folded from its events."""
+    return load_timelines([order_id], as_of=as_of, known_at=known_at)[order_id]

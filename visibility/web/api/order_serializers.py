@@ -1,4 +1,4 @@
-"""The shapes of the answers about orders."""
+"""Serializers of orders and their lines, claims, conflicts, promises and shipments."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,201 +6,211 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.sdk.connector import Role
-from connectors.sdk.events import (
-    Measure,
-    ObjectKind,
-    Scheme,
-    plain,
-)
-from visibility.timeline.enums import Field, LineFlag, LineState, State
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import IdentifierScheme, Measure, ObjectKind
+from visibility.timeline.enums import ComparedField, LineFlag, LineState, OrderState
 from visibility.timeline.model import MilestoneCode, Status, Timeline
-from visibility.web.api.pagination import paged
-from visibility.web.api.serializers import (
-    EXACT,
-    Exact,
-    Moment,
-    Money,
-    Shape,
-    Word,
-    write_all,
+from visibility.web.api.common_serializers import (
+    DECIMAL_SCHEMA,
+    ApiSerializer,
+    DecimalTextField,
+    EnumField,
+    MoneyField,
+    Rfc3339Field,
+    serialize_all,
 )
-from visibility.web.permissions import Right
+from visibility.web.api.pagination import page_serializer
+from visibility.web.permissions import Permission
 
-QUANTITIES = {
+QUANTITIES_SCHEMA = {
     "type": "object",
-    "properties": {measure.value: EXACT for measure in Measure},
-    "description": "By measure; what nobody told of is absent.",
+    "properties": {measure.value: DECIMAL_SCHEMA for measure in Measure},
+    "description": "Quantities by measure; unreported measures are absent.",
 }
 
 
-@extend_schema_field(QUANTITIES)
-class Quantities(serializers.Field[Any, Any, Any, Any]):
-    """Quantities by measure, of a mapping or of an order line's columns."""
+@extend_schema_field(QUANTITIES_SCHEMA)
+class QuantitiesField(serializers.Field[Any, Any, Any, Any]):
+    """Quantities by measure, from a mapping or from the columns of an order line."""
 
     def to_representation(self, value: Any) -> dict[str, str]:
-        """Those that somebody told of."""
+        """The reported quantities."""
         if not isinstance(value, Mapping):
             value = {measure: getattr(value, measure.value) for measure in Measure}
         return {
-            measure.value: plain(quantity)
+            measure.value: format_decimal(quantity)
             for measure, quantity in value.items()
             if quantity is not None
         }
 
 
-class OrderShape(Shape):
+class OrderSerializer(ApiSerializer):
     """An order in a list."""
 
-    hidden = {"total": Right.PRICES, "customer_name": Right.CONTACTS}
+    restricted_fields = {"total": Permission.PRICES, "customer_name": Permission.CONTACTS}
 
     id = serializers.IntegerField(source="object_id")
     number = serializers.CharField()
     customer_po = serializers.CharField()
     customer_no = serializers.CharField()
-    customer_name = serializers.CharField(required=False, help_text="With the right to contacts.")
+    customer_name = serializers.CharField(
+        required=False, help_text="Only with permission to see contacts."
+    )
     customer_group = serializers.CharField()
     channel = serializers.CharField()
     warehouse = serializers.CharField()
     carrier = serializers.CharField()
-    status = Word(Status)
-    status_since = Moment(allow_null=True)
-    states = serializers.ListField(child=Word(State), help_text="Everything it may be called.")
-    conflict_count = serializers.IntegerField(help_text="Claims that contradict each other.")
-    answer = serializers.CharField(help_text="Where it stands, in a sentence.")
-    awaited = serializers.CharField(help_text="What comes next, and from whom.")
+    status = EnumField(Status)
+    status_since = Rfc3339Field(allow_null=True)
+    states = serializers.ListField(
+        child=EnumField(OrderState), help_text="All states that apply, such as `conflict`."
+    )
+    conflict_count = serializers.IntegerField(
+        help_text="Number of open discrepancies between sources."
+    )
+    status_answer = serializers.CharField(
+        source="answer", help_text="The status of the order in a sentence."
+    )
+    next_step = serializers.CharField(
+        help_text="The next expected step and who is expected to report it."
+    )
     is_open = serializers.BooleanField()
-    total = Money("total", required=False, allow_null=True, help_text="With the right to prices.")
+    total = MoneyField(
+        "total", required=False, allow_null=True, help_text="Only with permission to see prices."
+    )
     line_count = serializers.IntegerField()
     lines_shipped = serializers.IntegerField()
-    ordered_at = Moment(allow_null=True)
-    requested_at = Moment(allow_null=True)
-    promised_at = Moment(allow_null=True)
-    first_promised_at = Moment(allow_null=True)
-    released_at = Moment(allow_null=True)
-    shipped_at = Moment(allow_null=True)
-    delivered_at = Moment(allow_null=True)
-    last_event_at = Moment(allow_null=True)
+    ordered_at = Rfc3339Field(allow_null=True)
+    requested_at = Rfc3339Field(allow_null=True)
+    promised_at = Rfc3339Field(allow_null=True)
+    first_promised_at = Rfc3339Field(allow_null=True)
+    released_at = Rfc3339Field(allow_null=True)
+    shipped_at = Rfc3339Field(allow_null=True)
+    delivered_at = Rfc3339Field(allow_null=True)
+    last_event_at = Rfc3339Field(allow_null=True)
     last_source = serializers.CharField()
     event_count = serializers.IntegerField()
 
 
-class LineShape(Shape):
-    """An order line with the quantities that count."""
+class OrderLineSerializer(ApiSerializer):
+    """An order line with its reconciled quantities."""
 
-    hidden = {"price": Right.PRICES}
+    restricted_fields = {"price": Permission.PRICES}
 
     position = serializers.IntegerField()
     key = serializers.CharField()
     sku = serializers.CharField()
     description = serializers.CharField()
     unit = serializers.CharField()
-    state = Word(LineState)
-    flags = serializers.ListField(child=Word(LineFlag))
-    price = Money("price", "currency", required=False, allow_null=True)
-    quantities = Quantities(source="*")
+    state = EnumField(LineState)
+    flags = serializers.ListField(child=EnumField(LineFlag))
+    price = MoneyField("price", "currency", required=False, allow_null=True)
+    quantities = QuantitiesField(source="*")
 
 
-class ShipmentShape(Shape):
+class ShipmentSerializer(ApiSerializer):
     """A shipment of the order."""
 
     key = serializers.CharField()
     carrier = serializers.CharField()
     tracking = serializers.ListField(child=serializers.CharField())
     status = serializers.CharField()
-    shipped_at = Moment(allow_null=True)
-    first_scan_at = Moment(allow_null=True)
-    last_scan_at = Moment(allow_null=True)
-    delivered_at = Moment(allow_null=True)
-    eta = Moment(allow_null=True)
+    shipped_at = Rfc3339Field(allow_null=True)
+    first_scan_at = Rfc3339Field(allow_null=True)
+    last_scan_at = Rfc3339Field(allow_null=True)
+    delivered_at = Rfc3339Field(allow_null=True)
+    eta = Rfc3339Field(allow_null=True)
 
 
-class MilestoneShape(Shape):
-    """A step: planned, first reached, completed, and the share of the quantity (0..1)."""
+class MilestoneSerializer(ApiSerializer):
+    """A milestone: planned, first reached, completed, and the completed share from 0 to 1."""
 
-    code = Word(MilestoneCode)
-    planned_at = Moment(allow_null=True)
-    reached_at = Moment(allow_null=True)
-    completed_at = Moment(allow_null=True)
-    share = Exact(allow_null=True)
+    code = EnumField(MilestoneCode)
+    planned_at = Rfc3339Field(allow_null=True)
+    reached_at = Rfc3339Field(allow_null=True)
+    completed_at = Rfc3339Field(allow_null=True)
+    share = DecimalTextField(allow_null=True)
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
 
 
-class ClaimShape(Shape):
-    """What one system says of the whole order."""
+class ClaimSerializer(ApiSerializer):
+    """What one source reports about the whole order."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
     role = serializers.CharField()
-    word = serializers.CharField()
-    at = Moment()
-    stands = serializers.CharField(help_text="`open`, `shipped`, `cancelled`, or empty.")
-    promised = serializers.CharField(help_text="The date it promises, as it wrote it.")
-    quantities = Quantities()
-    last_received_at = Moment()
+    status_text = serializers.CharField()
+    at = Rfc3339Field()
+    order_state = serializers.CharField(help_text="`open`, `shipped`, `cancelled`, or empty.")
+    promised = serializers.CharField(help_text="The promised date as the source wrote it.")
+    quantities = QuantitiesField()
+    last_received_at = Rfc3339Field()
 
 
-class ContenderShape(Shape):
-    """One side of a conflict."""
+class ConflictClaimSerializer(ApiSerializer):
+    """One source's value in a conflict."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
-    role = Word(Role)
+    role = EnumField(SourceRole)
     value = serializers.CharField()
-    at = Moment()
+    at = Rfc3339Field()
     authoritative = serializers.BooleanField()
 
 
-class ConflictShape(Shape):
-    """Systems that contradict each other about a field for longer than a word may take."""
+class ConflictSerializer(ApiSerializer):
+    """Sources that disagree about a field for longer than the allowed delay."""
 
-    hidden = {"money": Right.PRICES}
+    restricted_fields = {"money_at_risk": Permission.PRICES}
 
-    field = Word(Field)
+    field = EnumField(ComparedField)
     line = serializers.CharField(source="line_key", help_text="Empty for the whole order.")
-    since = Moment(help_text="When they began to differ.")
-    opened_at = Moment()
-    money = Money("money", required=False, allow_null=True, help_text="With the right to prices.")
-    owner = serializers.CharField(help_text="The team that settles it.")
-    claims = ContenderShape(many=True)
+    since = Rfc3339Field(help_text="When the values began to differ.")
+    opened_at = Rfc3339Field()
+    money_at_risk = MoneyField(
+        "money", required=False, allow_null=True, help_text="Only with permission to see prices."
+    )
+    owner = serializers.CharField(help_text="The team that resolves the conflict.")
+    claims = ConflictClaimSerializer(many=True)
 
     @staticmethod
-    def seen(timeline: Timeline, rights: Collection[Right]) -> list[Any]:
-        """The conflicts of an order; those about prices for those who may see them."""
-        found = [
+    def serialize_visible(timeline: Timeline, permissions: Collection[Permission]) -> list[Any]:
+        """The visible conflicts of an order: price conflicts need permission to see prices."""
+        conflicts = [
             conflict
             for conflict in timeline.conflicts
-            if conflict.field is not Field.PRICE or Right.PRICES in rights
+            if conflict.field is not ComparedField.PRICE or Permission.PRICES in permissions
         ]
-        return write_all(ConflictShape, found, rights=rights)
+        return serialize_all(ConflictSerializer, conflicts, permissions=permissions)
 
 
-class PromiseShape(Shape):
-    """One word about when the goods are to arrive."""
+class PromiseSerializer(ApiSerializer):
+    """A requested or promised delivery date, as reported by a source."""
 
     kind = serializers.ChoiceField(choices=["requested", "first", "moved"])
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
-    role = Word(Role)
-    said_at = Moment()
-    date = Moment()
-    old = Moment(allow_null=True)
+    role = EnumField(SourceRole)
+    reported_at = Rfc3339Field()
+    date = Rfc3339Field()
+    previous_date = Rfc3339Field(source="old", allow_null=True)
     reason = serializers.CharField()
 
 
-class IdentifierShape(Shape):
-    """A number of the order, or of something that belongs to it."""
+class IdentifierSerializer(ApiSerializer):
+    """An identifier of the order or of one of its shipments, packages, invoices or returns."""
 
-    kind = Word(ObjectKind)
-    scheme = Word(Scheme)
+    kind = EnumField(ObjectKind)
+    scheme = EnumField(IdentifierScheme)
     issuer = serializers.CharField()
     value = serializers.CharField()
 
 
-class OneOrderShape(OrderShape):
-    """One order in full."""
+class OrderDetailSerializer(OrderSerializer):
+    """An order with all its details."""
 
-    lines = paged("OrderLines", LineShape(many=True))
-    claims = ClaimShape(many=True)
-    conflicts = ConflictShape(many=True)
-    promises = PromiseShape(many=True)
-    shipments = ShipmentShape(many=True)
-    identifiers = IdentifierShape(many=True)
-    milestones = MilestoneShape(many=True)
+    lines = page_serializer("OrderLines", OrderLineSerializer(many=True))
+    claims = ClaimSerializer(many=True)
+    conflicts = ConflictSerializer(many=True)
+    promises = PromiseSerializer(many=True)
+    shipments = ShipmentSerializer(many=True)
+    identifiers = IdentifierSerializer(many=True)
+    milestones = MilestoneSerializer(many=True)

@@ -1,4 +1,4 @@
-"""Orders: found by any number, one in full, its timeline."""
+"""Endpoints of orders: search and list, detail, timeline."""
 
 from datetime import datetime
 
@@ -9,212 +9,254 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.events import iso
+from connectors.sdk.codec import format_rfc3339
 from visibility.db.clock import database_now
 from visibility.models import Milestone, Order, Shipment
-from visibility.screens.orders.suppressed_conflicts import hold
+from visibility.screens.orders.suppressed_conflicts import split_suppressed_conflicts
 from visibility.timeline import Timeline
-from visibility.timeline.answer import answer
-from visibility.timeline.enums import State
+from visibility.timeline.answer import status_answer
+from visibility.timeline.enums import OrderState
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.web.api import order_queries as queries
-from visibility.web.api.base import Call, allowed, sources_only
+from visibility.web.api.base import ApiView, sees_only_sources, user_permissions
+from visibility.web.api.common_serializers import serialize, serialize_all
 from visibility.web.api.order_serializers import (
-    ClaimShape,
-    ConflictShape,
-    IdentifierShape,
-    LineShape,
-    MilestoneShape,
-    OneOrderShape,
-    OrderShape,
-    PromiseShape,
-    ShipmentShape,
+    ClaimSerializer,
+    ConflictSerializer,
+    IdentifierSerializer,
+    MilestoneSerializer,
+    OrderDetailSerializer,
+    OrderLineSerializer,
+    OrderSerializer,
+    PromiseSerializer,
+    ShipmentSerializer,
 )
-from visibility.web.api.pagination import PAGING, Pages, at, paged
-from visibility.web.api.problems import Invalid
-from visibility.web.api.query_params import Parameter, asked, chosen, documented, moment
-from visibility.web.api.requests import BIGGEST_ID
-from visibility.web.api.serializers import write, write_all
-from visibility.web.api.timeline_serializers import EventShape, TimelineShape
-from visibility.web.permissions import Right
+from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer, parse_cursor_time
+from visibility.web.api.problems import InvalidInput
+from visibility.web.api.query_params import (
+    QueryParameter,
+    enum_param,
+    openapi_params,
+    parse_query,
+    parse_time,
+)
+from visibility.web.api.requests import MAX_ID
+from visibility.web.api.timeline_serializers import TimelineEventSerializer, TimelineSerializer
+from visibility.web.permissions import Permission
 
-FILTERS = {
+FILTER_FIELDS = {
     "status": "status",
     "state": "states__contains",
     "channel": "channel",
     "warehouse": "warehouse",
     "customer": "customer_no",
 }
-LIST = (
-    Parameter("q", "Any number of the order, of its shipments, packages, invoices or returns."),
-    chosen("status", "Where it stands.", Status),
-    chosen("state", "What it may be called, such as `conflict`.", State),
-    Parameter("channel", "The channel it came by."),
-    Parameter("warehouse", "The warehouse it leaves."),
-    Parameter("customer", "The customer's number."),
-    Parameter("since", "Whose latest event happened then or later.", moment, kind="date-time"),
+LIST_PARAMETERS = (
+    QueryParameter(
+        "q", "Any number of the order or of its shipments, packages, invoices or returns."
+    ),
+    enum_param("status", "Order status.", Status),
+    enum_param("state", "State that applies to the order, such as `conflict`.", OrderState),
+    QueryParameter("channel", "Sales channel."),
+    QueryParameter("warehouse", "Shipping warehouse."),
+    QueryParameter("customer", "Customer number."),
+    QueryParameter(
+        "since",
+        "Orders whose latest event occurred at or after this time.",
+        parse_time,
+        openapi_format="date-time",
+    ),
     *PAGING,
 )
-KNOWN_AT = Parameter(
-    "as_known_at", "Only what had been received by then.", moment, kind="date-time"
+KNOWN_AT = QueryParameter(
+    "as_known_at",
+    "Show the timeline as it was known at this time.",
+    parse_time,
+    openapi_format="date-time",
 )
-STEPS = list(MilestoneCode)
+MILESTONE_ORDER = list(MilestoneCode)
 
 
-class Orders(Call):
+class OrderListView(ApiView):
     """`GET /orders`."""
 
-    rights = (Right.ORDERS,)
+    required_permissions = (Permission.ORDERS,)
 
     @extend_schema(
         operation_id="orders",
-        parameters=documented(LIST),
-        responses=paged("Orders", OrderShape(many=True)),
+        parameters=openapi_params(LIST_PARAMETERS),
+        responses=page_serializer("Orders", OrderSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """Find orders, the latest event first."""
-        given = asked(request, LIST)
-        if "q" not in given and sources_only(request):
-            raise exceptions.PermissionDenied("Your role finds orders by number: give q.")
-        pages = Pages("orders", given)
-        after = pages.place
-        rows = queries.page(
+        """Search or list orders, latest event first."""
+        params = parse_query(request, LIST_PARAMETERS)
+        if "q" not in params and sees_only_sources(request):
+            raise exceptions.PermissionDenied(
+                "Your role can only search orders by number: `q` is required."
+            )
+        page = KeysetPage("orders", params)
+        after = page.cursor_values
+        rows = queries.order_page(
             {
-                field: [given[name]] if name == "state" else given[name]
-                for name, field in FILTERS.items()
-                if name in given
+                field: [params[name]] if name == "state" else params[name]
+                for name, field in FILTER_FIELDS.items()
+                if name in params
             },
-            since=given.get("since"),
-            ids=_found(given["q"]) if "q" in given else None,
-            after=(at(after[0]), after[1]) if after else None,
-            limit=pages.size + 1,
+            since=params.get("since"),
+            ids=_objects_by_number(params["q"]) if "q" in params else None,
+            after=(parse_cursor_time(after[0]), after[1]) if after else None,
+            limit=page.size + 1,
         )
-        shown = rows[: pages.size]
-        following = None
-        if len(rows) > pages.size:
+        shown = rows[: page.size]
+        next_cursor = None
+        if len(rows) > page.size:
             last = shown[-1]
-            following = pages.after(
+            next_cursor = page.encode_cursor(
                 last.last_event_at.isoformat() if last.last_event_at else None, last.object_id
             )
-        written = write_all(OrderShape, shown, rights=allowed(request))
-        return Response(pages.page(written, following))
+        items = serialize_all(OrderSerializer, shown, permissions=user_permissions(request))
+        return Response(page.content(items, next_cursor))
 
 
-class OneOrder(Call):
+class OrderDetailView(ApiView):
     """`GET /orders/<id>`."""
 
-    rights = (Right.ORDERS,)
+    required_permissions = (Permission.ORDERS,)
 
-    @extend_schema(operation_id="order", parameters=documented(PAGING), responses=OneOrderShape)
+    @extend_schema(
+        operation_id="order", parameters=openapi_params(PAGING), responses=OrderDetailSerializer
+    )
     def get(self, request: Request, order_id: int) -> Response:
-        """One order: lines, what each system claims, shipments, numbers and milestones.
+        """Retrieve an order with its lines, claims, shipments, identifiers and milestones.
 
-        `cursor` and `page_size` page its lines. An id that was merged answers with the order that
-        it became.
+        `cursor` and `page_size` paginate the lines. The id of a merged order returns the order it
+        was merged into.
         """
-        pages = Pages(f"order {order_id}", asked(request, PAGING))
-        order, rights = order_or_404(order_id), allowed(request)
-        after = pages.place
-        rows = queries.lines(order, after=after[0] if after else 0, limit=pages.size + 1)
-        shown = rows[: pages.size]
+        page = KeysetPage(f"order {order_id}", parse_query(request, PAGING))
+        order, permissions = order_or_404(order_id), user_permissions(request)
+        after = page.cursor_values
+        rows = queries.line_page(order, after=after[0] if after else 0, limit=page.size + 1)
+        shown = rows[: page.size]
         now = database_now()
-        folded, held = hold(queries.timeline(order.object_id, as_of=now), now=now)
+        order_timeline, has_suppressed = split_suppressed_conflicts(
+            queries.order_timeline(order.object_id, as_of=now), now=now
+        )
         shipments = Shipment.objects.filter(order=order).order_by("shipped_at", "key")
         milestones = sorted(
-            Milestone.objects.filter(order=order), key=lambda m: STEPS.index(MilestoneCode(m.code))
+            Milestone.objects.filter(order=order),
+            key=lambda m: MILESTONE_ORDER.index(MilestoneCode(m.code)),
         )
-        lines = write_all(LineShape, shown, rights=rights)
+        lines = serialize_all(OrderLineSerializer, shown, permissions=permissions)
         return Response(
-            write(OrderShape, order, rights=rights)
-            | (_without_held(folded) if held else {})
+            serialize(OrderSerializer, order, permissions=permissions)
+            | (_without_suppressed(order_timeline) if has_suppressed else {})
             | {
-                "lines": pages.page(
-                    lines, pages.after(shown[-1].position) if len(rows) > pages.size else None
+                "lines": page.content(
+                    lines, page.encode_cursor(shown[-1].position) if len(rows) > page.size else None
                 ),
-                "claims": write_all(ClaimShape, folded.claims),
-                "conflicts": ConflictShape.seen(folded, rights),
-                "promises": write_all(PromiseShape, folded.promises),
-                "shipments": write_all(ShipmentShape, shipments[: queries.MOST]),
-                "identifiers": write_all(IdentifierShape, queries.identifiers(order.object_id)),
-                "milestones": write_all(MilestoneShape, milestones),
+                "claims": serialize_all(ClaimSerializer, order_timeline.claims),
+                "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
+                "promises": serialize_all(PromiseSerializer, order_timeline.promises),
+                "shipments": serialize_all(ShipmentSerializer, shipments[: queries.MAX_DETAILS]),
+                "identifiers": serialize_all(
+                    IdentifierSerializer, queries.order_identifiers(order.object_id)
+                ),
+                "milestones": serialize_all(MilestoneSerializer, milestones),
             }
         )
 
 
-class OrderTimeline(Call):
+class OrderTimelineView(ApiView):
     """`GET /orders/<id>/timeline`."""
 
-    rights = (Right.ORDERS,)
+    required_permissions = (Permission.ORDERS,)
 
     @extend_schema(
         operation_id="order_timeline",
-        parameters=documented((KNOWN_AT, *PAGING)),
-        responses=TimelineShape,
+        parameters=openapi_params((KNOWN_AT, *PAGING)),
+        responses=TimelineSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
-        """What happened to an order, the earliest first; with `as_known_at` as it looked then."""
-        given = asked(request, (KNOWN_AT, *PAGING))
-        pages, now = Pages(f"timeline {order_id}", given), database_now()
-        known_at: datetime | None = given.get(KNOWN_AT.name)
+        """List the events of an order, earliest first, optionally as known at an earlier time."""
+        params = parse_query(request, (KNOWN_AT, *PAGING))
+        page, now = KeysetPage(f"timeline {order_id}", params), database_now()
+        known_at: datetime | None = params.get(KNOWN_AT.name)
         if known_at and known_at > now:
-            raise Invalid(KNOWN_AT.name, "a time that has passed")
-        order, rights, after = order_or_404(order_id), allowed(request), pages.place
-        # Later pages show what the first one saw.
-        seen = at(after[1]) if after else None
-        moment_ = known_at or seen or now
-        folded = queries.timeline(order.object_id, as_of=moment_, known_at=moment_)
+            raise InvalidInput(KNOWN_AT.name, "must not be in the future")
+        order, permissions, after = (
+            order_or_404(order_id),
+            user_permissions(request),
+            page.cursor_values,
+        )
+        # Later pages use the instant of the first page, so that a walk is consistent.
+        first_instant = parse_cursor_time(after[1]) if after else None
+        instant = known_at or first_instant or now
+        order_timeline = queries.order_timeline(order.object_id, as_of=instant, known_at=instant)
         if known_at is None:
-            folded, _ = hold(folded, now=now)
-        first = after[0] if after else 0
-        entries = folded.entries[first : first + pages.size]
-        more = first + pages.size < len(folded.entries)
-        said = answer(folded, zone=settings.TIME_ZONE)
-        milestones = sorted(folded.milestones.values(), key=lambda m: STEPS.index(m.code))
+            order_timeline, _ = split_suppressed_conflicts(order_timeline, now=now)
+        start = after[0] if after else 0
+        entries = order_timeline.entries[start : start + page.size]
+        has_more = start + page.size < len(order_timeline.entries)
+        current_answer = status_answer(order_timeline, zone=settings.TIME_ZONE)
+        milestones = sorted(
+            order_timeline.milestones.values(), key=lambda m: MILESTONE_ORDER.index(m.code)
+        )
         return Response(
             {
                 "order": order.object_id,
                 "number": order.number,
-                "as_known_at": iso(moment_),
-                "status": folded.status.value,
-                "status_since": iso(folded.status_since) if folded.status_since else None,
-                "answer": said.text,
-                "awaited": said.awaited,
-                "awaited_since": iso(said.since) if said.since else None,
-                "awaited_due": iso(said.due) if said.due else None,
-                "answer_for_customer": said.customer,
-                "states": [state.value for state in folded.states],
-                "conflicts": ConflictShape.seen(folded, rights),
-                "promises": write_all(PromiseShape, folded.promises),
-                "milestones": write_all(MilestoneShape, milestones),
-                "entries": pages.page(
-                    [EventShape.of(entry, folded, rights) for entry in entries],
-                    pages.after(first + pages.size, moment_.isoformat()) if more else None,
+                "as_known_at": format_rfc3339(instant),
+                "status": order_timeline.status.value,
+                "status_since": format_rfc3339(order_timeline.status_since)
+                if order_timeline.status_since
+                else None,
+                "status_answer": current_answer.text,
+                "next_step": current_answer.next_step,
+                "waiting_since": format_rfc3339(current_answer.since)
+                if current_answer.since
+                else None,
+                "next_step_due_at": format_rfc3339(current_answer.due)
+                if current_answer.due
+                else None,
+                "customer_answer": current_answer.customer,
+                "states": [state.value for state in order_timeline.states],
+                "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
+                "promises": serialize_all(PromiseSerializer, order_timeline.promises),
+                "milestones": serialize_all(MilestoneSerializer, milestones),
+                "entries": page.content(
+                    [
+                        TimelineEventSerializer.serialize_entry(entry, order_timeline, permissions)
+                        for entry in entries
+                    ],
+                    page.encode_cursor(start + page.size, instant.isoformat())
+                    if has_more
+                    else None,
                 ),
             }
         )
 
 
-def _without_held(folded: Timeline) -> dict[str, object]:
-    """What the row says otherwise while contradictions wait for a feed."""
+def _without_suppressed(folded: Timeline) -> dict[str, object]:
+    """Values that replace those of the row while a silent feed suppresses conflicts."""
     return {
         "conflict_count": len(folded.conflicts),
         "states": [state.value for state in folded.states],
-        "answer": answer(folded, zone=settings.TIME_ZONE).text,
+        "status_answer": status_answer(folded, zone=settings.TIME_ZONE).text,
     }
 
 
-def _found(number: str) -> list[int]:
+def _objects_by_number(number: str) -> list[int]:
     try:
-        return queries.found(number)
-    except queries.TooCommon:
-        raise Invalid(
-            "q", f"more than {queries.COMMON} things go by this number: give a longer one"
+        return queries.find_by_number(number)
+    except queries.NumberTooCommon:
+        raise InvalidInput(
+            "q", f"more than {queries.MAX_OBJECTS:,} records match; use a longer number"
         ) from None
 
 
 def order_or_404(order_id: int) -> Order:
-    """The order, or the one it was merged into. Raises Http404."""
-    order = queries.one(order_id) if order_id <= BIGGEST_ID else None
+    """The order, or the order it was merged into. Raises Http404."""
+    order = queries.find_order(order_id) if order_id <= MAX_ID else None
     if order is None:
         raise Http404
     return order

@@ -1,4 +1,4 @@
-"""Pages of a list: a signed, opaque cursor says where the next one begins."""
+"""Keyset pagination with signed, opaque cursors."""
 
 import hashlib
 import json
@@ -11,109 +11,117 @@ from django.core import signing
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from visibility.web.api.problems import Invalid
-from visibility.web.api.query_params import Parameter, Wrong
+from visibility.web.api.problems import InvalidInput
+from visibility.web.api.query_params import InvalidValue, QueryParameter
 
-PAGE = 50
-MOST = 200
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
 
 
-def _size(value: str) -> int:
+def _parse_page_size(value: str) -> int:
     if not value.isascii() or not value.isdecimal() or int(value[:9]) < 1:
-        raise Wrong("a whole number from 1")
-    return MOST if len(value) > 9 else min(int(value), MOST)
+        raise InvalidValue("must be an integer of at least 1")
+    return MAX_PAGE_SIZE if len(value) > 9 else min(int(value), MAX_PAGE_SIZE)
 
 
-def _cursor(value: str) -> str:
+def _check_cursor(value: str) -> str:
     if len(value) > 1000:
-        raise Wrong("not a cursor of this list")
+        raise InvalidValue("is not a valid cursor")
     return value
 
 
-CURSOR = Parameter("cursor", "Where the page begins: `next` of the page before.", _cursor)
-SIZE = Parameter(
-    "page_size", f"How many at most: {PAGE}, up to {MOST}; more is {MOST}.", _size, kind="integer"
+CURSOR = QueryParameter("cursor", "The `next` value of the previous page.", _check_cursor)
+PAGE_SIZE = QueryParameter(
+    "page_size",
+    f"Items per page. Default: {DEFAULT_PAGE_SIZE}. Maximum: {MAX_PAGE_SIZE}.",
+    _parse_page_size,
+    openapi_format="integer",
 )
-PAGING = (CURSOR, SIZE)
+PAGING = (CURSOR, PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
-    """One list as asked for: its name, and the filters that a cursor of it belongs to."""
+class KeysetPage:
+    """A page request: the name of the list and its query parameters."""
 
     name: str
-    asked: Mapping[str, Any]
+    params: Mapping[str, Any]
 
     @property
     def size(self) -> int:
-        """How many to a page."""
-        return int(self.asked.get(SIZE.name, PAGE))
+        """Items per page."""
+        return int(self.params.get(PAGE_SIZE.name, DEFAULT_PAGE_SIZE))
 
     @property
-    def place(self) -> list[Any] | None:
-        """Where to begin, None at the beginning. Raises Invalid."""
-        given = self.asked.get(CURSOR.name)
-        if given is None:
+    def cursor_values(self) -> list[Any] | None:
+        """The decoded cursor, or None for the first page. Raises InvalidInput."""
+        cursor = self.params.get(CURSOR.name)
+        if cursor is None:
             return None
         try:
-            found = signing.Signer(salt=self._salt()).unsign_object(given)
+            values = signing.Signer(salt=self._salt()).unsign_object(cursor)
         except (signing.BadSignature, ValueError, UnicodeError):
-            raise Invalid(CURSOR.name, "not a cursor of this list with these filters") from None
-        assert isinstance(found, list)
-        return found
+            raise InvalidInput(
+                CURSOR.name, "is not a valid cursor for this list and these filters"
+            ) from None
+        assert isinstance(values, list)
+        return values
 
-    def after(self, *place: str | int | None) -> str:
-        """The cursor of the page after a place."""
-        return signing.Signer(salt=self._salt()).sign_object(list(place), compress=True)
+    def encode_cursor(self, *sort_key: str | int | None) -> str:
+        """Encode the sort key of the last row as a cursor."""
+        return signing.Signer(salt=self._salt()).sign_object(list(sort_key), compress=True)
 
-    def page(self, items: Sequence[Any], following: str | None) -> dict[str, Any]:
-        """The answer."""
-        return {"items": items, "next": following}
+    def content(self, items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:
+        return {"items": items, "next": next_cursor}
 
     def _salt(self) -> str:
-        """A cursor fits only the list and the filters it was made for."""
+        """The signing salt. It binds a cursor to its list and filters."""
         filters = {
             name: value.isoformat() if hasattr(value, "isoformat") else value
-            for name, value in self.asked.items()
-            if name not in {CURSOR.name, SIZE.name}
+            for name, value in self.params.items()
+            if name not in {CURSOR.name, PAGE_SIZE.name}
         }
         digest = hashlib.sha256(json.dumps([self.name, filters], sort_keys=True).encode())
         return f"visibility.web.api.{digest.hexdigest()}"
 
 
-def at(text: str | None) -> datetime | None:
-    """A moment of a cursor's place."""
+def parse_cursor_time(text: str | None) -> datetime | None:
+    """Parse a timestamp from a decoded cursor."""
     return datetime.fromisoformat(text) if text else None
 
 
-class Placed(Protocol):
-    """A row that says where the page after it begins."""
+class HasCursor(Protocol):
+    """A row that can produce its own cursor."""
 
     @property
-    def place(self) -> str:
-        """A word for `after`."""
+    def cursor(self) -> str:
+        """The `after` value for the page that follows this row."""
 
 
-Row = TypeVar("Row", bound=Placed)
+Row = TypeVar("Row", bound=HasCursor)
 
 
-def gathered(
+def collect_page(
     fetch: Callable[[str], Sequence[Row]], *, chunk: int, after: str, size: int
 ) -> tuple[list[Row], str | None]:
-    """A page of a list that is read `chunk` at a time, and the place of the one after it."""
+    """Collect one page from chunks of at most `chunk` rows.
+
+    `fetch(after)` returns one row more than `chunk` if there are more. The second result is the
+    cursor of the next page, or None on the last page.
+    """
     rows: list[Row] = []
-    more = True
-    while more and len(rows) <= size:
-        some = fetch(after)
-        more = len(some) > chunk
-        rows += some[:chunk]
-        after = rows[-1].place if rows else ""
+    has_more = True
+    while has_more and len(rows) <= size:
+        chunk_rows = fetch(after)
+        has_more = len(chunk_rows) > chunk
+        rows += chunk_rows[:chunk]
+        after = rows[-1].cursor if rows else ""
     shown = rows[:size]
-    return shown, shown[-1].place if shown and (more or len(rows) > size) else None
+    return shown, shown[-1].cursor if shown and (has_more or len(rows) > size) else None
 
 
-def paged(name: str, item: serializers.Serializer[Any]) -> serializers.Serializer[Any]:
-    """The shape of a page, for the OpenAPI document."""
+def page_serializer(name: str, item: serializers.Serializer[Any]) -> serializers.Serializer[Any]:
+    """The serializer of a page, for the OpenAPI document."""
     return inline_serializer(
         name,
         {

@@ -1,6 +1,5 @@
-"""What went wrong, as RFC 9457 problem details: a sentence for the caller, nothing internal."""
+"""API errors as RFC 9457 problem details, without internal information."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,87 +15,88 @@ from django.core.exceptions import (
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
+from structlog.stdlib import get_logger
 
 from connectors.sdk.payload import PayloadError
-from visibility.web.intake.problems import MEDIA, problem
+from visibility.web.intake.problems import PROBLEM_TYPE, problem_body
 
-log = logging.getLogger(__name__)
-RETRY_SECONDS = "5"
+log = get_logger(__name__)
+RETRY_AFTER = "5"
 
 
-class Invalid(exceptions.APIException):
-    """A parameter or a field of the body is wrong: its name, and what was expected."""
+class InvalidInput(exceptions.APIException):
+    """A query parameter or body field is invalid: its name and what was expected."""
 
     status_code = HTTPStatus.BAD_REQUEST
 
-    def __init__(self, name: str, sentence: str) -> None:
-        super().__init__(f"{name}: {sentence}" if name else sentence)
-        self.errors = [{"path": name, "detail": sentence}]
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}" if name else message)
+        self.errors = [{"path": name, "detail": message}]
 
 
-class Conflict(exceptions.APIException):
-    """As things stand it can't be done."""
+class ConflictError(exceptions.APIException):
+    """The current state does not allow the action."""
 
     status_code = HTTPStatus.CONFLICT
 
 
-class Unprocessable(exceptions.APIException):
-    """It is well formed and still can't be taken."""
+class UnprocessableError(exceptions.APIException):
+    """The request is well formed but cannot be processed."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class TooLarge(exceptions.APIException):
-    """More than anybody needs to send."""
+class BodyTooLarge(exceptions.APIException):
+    """The request body is too large."""
 
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer before it is sent, so that it can also be kept and given again."""
+class ApiResponse:
+    """A response that can be stored and replayed."""
 
     status: int
     body: bytes
-    media: str = "application/json"
+    content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, content: object, *, status: int = 200) -> "Answer":
-        """From plain JSON values."""
+    def from_json(cls, content: object, *, status: int = 200) -> "ApiResponse":
+        """Serialize plain JSON values."""
         return cls(status, orjson.dumps(content))
 
-    def response(self) -> HttpResponse:
-        """The answer on its way."""
+    def to_http_response(self) -> HttpResponse:
+        """The Django response."""
         return HttpResponse(
-            self.body, status=self.status, content_type=self.media, headers=self.headers
+            self.body, status=self.status, content_type=self.content_type, headers=self.headers
         )
 
 
-def handler(error: Exception, _: Mapping[str, Any]) -> HttpResponse:
-    """Every failure of a call (settings name this function); none shows a page or a trace."""
-    return answer_of(error).response()
+def exception_handler(error: Exception, _: Mapping[str, Any]) -> HttpResponse:
+    """DRF exception handler: every error becomes a problem response without a stack trace."""
+    return problem_response(error).to_http_response()
 
 
-def answer_of(error: Exception) -> Answer:
-    """The problem that an error is, for the caller."""
+def problem_response(error: Exception) -> ApiResponse:
+    """The problem response for an exception. Unexpected exceptions are logged."""
     if isinstance(error, exceptions.APIException):
-        return _of_call(error)
-    for kind, status in KNOWN:
+        return _api_exception_response(error)
+    for kind, status in STATUS_BY_EXCEPTION:
         if isinstance(error, kind):
-            headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
+            headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
             if status == 503:
-                log.warning("event=api_unavailable error=%s", type(error).__name__)
-            return _answer(status, SENTENCES.get(status, ""), headers=headers)
+                log.warning("api_unavailable", error=type(error).__name__)
+            return _problem_response(status, DETAIL_BY_STATUS.get(status, ""), headers=headers)
     if isinstance(error, PayloadError):
         errors = [{"path": error.path, "detail": error.detail}]
-        return _answer(400, f"body: {error.detail}", errors=errors)
-    answer = _answer(500, "")
-    log.error("event=api_failed instance=%s", instance(answer), exc_info=error)
-    return answer
+        return _problem_response(400, f"body: {error.detail}", errors=errors)
+    response = _problem_response(500, "")
+    log.error("api_failed", instance=instance_id(response), exc_info=error)
+    return response
 
 
-KNOWN: Sequence[tuple[type[Exception], int]] = (
+STATUS_BY_EXCEPTION: Sequence[tuple[type[Exception], int]] = (
     (Http404, 404),
     (PermissionDenied, 403),
     (RequestDataTooBig, 413),
@@ -106,15 +106,15 @@ KNOWN: Sequence[tuple[type[Exception], int]] = (
     (OperationalError, 503),
     (InterfaceError, 503),
 )
-SENTENCES = {
-    400: "The request can't be read.",
-    403: "You do not have the right to do this.",
-    404: "There is nothing here.",
-    503: "Not now: try again in a few seconds.",
+DETAIL_BY_STATUS = {
+    400: "The request cannot be read.",
+    403: "You do not have permission to do this.",
+    404: "Not found.",
+    503: "Temporarily unavailable. Try again in a few seconds.",
 }
 
 
-def _of_call(error: exceptions.APIException) -> Answer:
+def _api_exception_response(error: exceptions.APIException) -> ApiResponse:
     headers = {}
     if challenge := getattr(error, "auth_header", ""):
         headers["WWW-Authenticate"] = challenge
@@ -122,41 +122,41 @@ def _of_call(error: exceptions.APIException) -> Answer:
         headers["Retry-After"] = str(wait)
     errors = getattr(error, "errors", None)
     if isinstance(error, exceptions.ValidationError):
-        errors = list(_flat(error.detail, ""))
+        errors = list(_flatten_errors(error.detail, ""))
         first = errors[0]
         detail = f"{first['path']}: {first['detail']}" if first["path"] else first["detail"]
-        return _answer(400, detail, errors=errors, headers=headers)
+        return _problem_response(400, detail, errors=errors, headers=headers)
     detail = str(error.detail)
     if isinstance(error, exceptions.NotFound):
-        detail = SENTENCES[404]
-    return _answer(error.status_code, detail, errors=errors, headers=headers)
+        detail = DETAIL_BY_STATUS[404]
+    return _problem_response(error.status_code, detail, errors=errors, headers=headers)
 
 
-def _flat(detail: Any, path: str) -> list[dict[str, str]]:
-    """Nested validation errors as a list of paths and sentences."""
+def _flatten_errors(detail: Any, path: str) -> list[dict[str, str]]:
+    """Flatten nested validation errors to paths and messages."""
     if isinstance(detail, Mapping):
         return [
-            one
+            error
             for key, value in detail.items()
-            for one in _flat(value, f"{path}.{key}" if path else str(key))
+            for error in _flatten_errors(value, f"{path}.{key}" if path else str(key))
         ]
     if isinstance(detail, Sequence) and not isinstance(detail, str):
-        return [one for value in detail for one in _flat(value, path)]
+        return [error for value in detail for error in _flatten_errors(value, path)]
     return [{"path": path.removesuffix(".non_field_errors"), "detail": str(detail)}]
 
 
-def _answer(
+def _problem_response(
     status: int,
     detail: str,
     *,
     errors: Sequence[Mapping[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    more = {"errors": list(errors)} if errors else {}
-    body = problem(status, HTTPStatus(status).phrase, detail=detail[:1000], **more)
-    return Answer(status, body, MEDIA, headers or {})
+) -> ApiResponse:
+    extra = {"errors": list(errors)} if errors else {}
+    body = problem_body(status, HTTPStatus(status).phrase, detail=detail[:1000], **extra)
+    return ApiResponse(status, body, PROBLEM_TYPE, headers or {})
 
 
-def instance(answer: Answer) -> str:
-    """The correlation id of a problem."""
-    return str(orjson.loads(answer.body)["instance"])
+def instance_id(response: ApiResponse) -> str:
+    """The `instance` id of a problem response, for the log."""
+    return str(orjson.loads(response.body)["instance"])

@@ -1,4 +1,4 @@
-"""The query: each call lists its parameters, and any other is refused by name."""
+"""Query parameters: each endpoint declares its own, and unknown parameters are rejected."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,108 +11,117 @@ from django.db.models import TextChoices
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from visibility.web.api.problems import Invalid
+from visibility.web.api.problems import InvalidInput
 
-LONGEST = 200
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-class Wrong(ValueError):
-    """The value is none of those expected; the text says what is."""
+MAX_LENGTH = 200
+TIME_PATTERN = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def text(value: str) -> str:
-    """Any text, short and printable."""
-    if len(value) > LONGEST:
-        raise Wrong(f"at most {LONGEST} characters")
+class InvalidValue(ValueError):
+    """The value is invalid; the message says what is expected."""
+
+
+def parse_text(value: str) -> str:
+    """Parse short printable text."""
+    if len(value) > MAX_LENGTH:
+        raise InvalidValue(f"must have at most {MAX_LENGTH} characters")
     if any(char < " " or char == "\x7f" for char in value):
-        raise Wrong("no control characters")
+        raise InvalidValue("must not contain control characters")
     return value
 
 
-def moment(value: str) -> datetime:
-    """RFC 3339 with an offset, in UTC."""
+def parse_time(value: str) -> datetime:
+    """Parse an RFC 3339 time with an offset; return it in UTC."""
     try:
-        if not MOMENT.fullmatch(value):
+        if not TIME_PATTERN.fullmatch(value):
             raise ValueError
-        found = datetime.fromisoformat(value).astimezone(UTC)
+        time = datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Wrong("a time such as 2026-03-04T05:06:07Z") from None
-    if not 2000 <= found.year <= 2200:
-        raise Wrong("a time between the years 2000 and 2200")
-    return found
+        raise InvalidValue("must be a time such as 2026-03-04T05:06:07Z") from None
+    if not 2000 <= time.year <= 2200:
+        raise InvalidValue("must be between the years 2000 and 2200")
+    return time
 
 
-def day(value: str) -> date:
-    """A calendar day."""
+def parse_day(value: str) -> date:
+    """Parse an ISO 8601 date."""
     try:
-        if not DAY.fullmatch(value):
+        if not DATE_PATTERN.fullmatch(value):
             raise ValueError
-        found = date.fromisoformat(value)
+        date_value = date.fromisoformat(value)
     except ValueError:
-        raise Wrong("a day such as 2026-03-04") from None
-    if not 2000 <= found.year <= 2200:
-        raise Wrong("a day between the years 2000 and 2200")
-    return found
+        raise InvalidValue("must be a date such as 2026-03-04") from None
+    if not 2000 <= date_value.year <= 2200:
+        raise InvalidValue("must be between the years 2000 and 2200")
+    return date_value
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter: its name, what it means, how it is read."""
+class QueryParameter:
+    """A query parameter: its name, description and parser."""
 
     name: str
-    about: str
-    read: Callable[[str], Any] = text
+    description: str
+    parse: Callable[[str], Any] = parse_text
     choices: tuple[str, ...] = ()
-    # The format of OpenAPI, or "integer".
-    kind: str = ""
+    # An OpenAPI string format, or "integer".
+    openapi_format: str = ""
 
-    def value(self, given: str) -> Any:
-        """The value. Raises Invalid."""
+    def parse_value(self, raw: str) -> Any:
+        """Parse the value. Raises InvalidInput."""
         try:
-            if self.choices and given not in self.choices:
-                raise Wrong(f"one of {', '.join(self.choices)}")
-            return self.read(given)
-        except Wrong as error:
-            raise Invalid(self.name, str(error)) from None
+            if self.choices and raw not in self.choices:
+                raise InvalidValue(f"must be one of {', '.join(self.choices)}")
+            return self.parse(raw)
+        except InvalidValue as error:
+            raise InvalidInput(self.name, str(error)) from None
 
-    def documented(self) -> OpenApiParameter:
-        """For the OpenAPI document."""
+    def to_openapi(self) -> OpenApiParameter:
+        """The parameter in the OpenAPI document."""
         schema: dict[str, Any] = {"type": "string"}
-        if self.kind == "integer":
+        if self.openapi_format == "integer":
             schema = {"type": "integer", "minimum": 1}
-        elif self.kind:
-            schema["format"] = self.kind
+        elif self.openapi_format:
+            schema["format"] = self.openapi_format
         if self.choices:
             schema["enum"] = list(self.choices)
-        return OpenApiParameter(self.name, schema, OpenApiParameter.QUERY, description=self.about)
+        return OpenApiParameter(
+            self.name, schema, OpenApiParameter.QUERY, description=self.description
+        )
 
 
-def chosen(name: str, about: str, kind: type[StrEnum] | type[TextChoices]) -> Parameter:
-    """A parameter that takes one of the words of an enumeration."""
-    return Parameter(name, about, choices=tuple(str(one.value) for one in kind))
+def enum_param(
+    name: str, description: str, enum: type[StrEnum] | type[TextChoices]
+) -> QueryParameter:
+    """A parameter that takes a value of an enumeration."""
+    return QueryParameter(name, description, choices=tuple(str(member.value) for member in enum))
 
 
-def documented(parameters: Sequence[Parameter]) -> list[OpenApiParameter | Any]:
-    """All of a call's parameters for the OpenAPI document."""
-    return [one.documented() for one in parameters]
+def openapi_params(parameters: Sequence[QueryParameter]) -> list[OpenApiParameter | Any]:
+    """The parameters of an endpoint in the OpenAPI document."""
+    return [parameter.to_openapi() for parameter in parameters]
 
 
-def asked(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """The values of those given; blank ones count as absent. Raises Invalid."""
-    known = {one.name: one for one in parameters}
-    found = {}
+def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[str, Any]:
+    """Parse the query string; blank values count as absent. Raises InvalidInput."""
+    known = {parameter.name: parameter for parameter in parameters}
+    parsed = {}
     for name, values in request.query_params.lists():
         if name not in known:
-            raise Invalid(text_of(name), f"no such parameter; known are {', '.join(known) or '-'}")
+            raise InvalidInput(
+                printable(name),
+                f"unknown parameter; the parameters are: {', '.join(known) or 'none'}",
+            )
         if len(values) > 1:
-            raise Invalid(name, "given twice")
+            raise InvalidInput(name, "must be given only once")
         if values[0].strip():
-            found[name] = known[name].value(values[0].strip())
-    return found
+            parsed[name] = known[name].parse_value(values[0].strip())
+    return parsed
 
 
-def text_of(name: str) -> str:
-    """A stranger's word, short enough to be repeated to them."""
+def printable(name: str) -> str:
+    """A client's text, shortened and printable, so that an error can quote it."""
     return "".join(char for char in name[:60] if char.isprintable())

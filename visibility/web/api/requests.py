@@ -1,4 +1,4 @@
-"""The body of a write: strict JSON, and no field that the call does not know."""
+"""Request bodies: strict JSON, and unknown fields are rejected."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,135 +10,139 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from connectors.sdk.payload import load_json
-from visibility.web.api.problems import Invalid, TooLarge
-from visibility.web.api.query_params import Wrong, moment, text_of
+from visibility.web.api.problems import BodyTooLarge, InvalidInput
+from visibility.web.api.query_params import InvalidValue, parse_time, printable
 
-LARGEST = 65_536
-NOTE = 4_000
-MOST_IDS = 200
-BIGGEST_ID = 2**63 - 1
+MAX_BODY = 65_536
+MAX_NOTE = 4_000
+MAX_IDS = 200
+MAX_ID = 2**63 - 1
 
 
-class UnsupportedMedia(Invalid):
-    """Only JSON is read."""
+class UnsupportedMediaType(InvalidInput):
+    """The media type is not supported."""
 
     status_code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-class Body(serializers.Serializer[Any]):
-    """The fields of a body; any other is refused by name."""
+class RequestBody(serializers.Serializer[Any]):
+    """Base of the request bodies. Unknown fields are rejected."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """As the fields read it, once all are known."""
+        """Validate after rejecting unknown fields."""
         if isinstance(data, Mapping):
-            unknown = [text_of(str(name)) for name in data if name not in self.fields]
+            unknown = [printable(str(name)) for name in data if name not in self.fields]
             if unknown:
                 known = ", ".join(self.fields) or "none"
-                raise serializers.ValidationError({unknown[0]: f"no such field; known: {known}"})
+                raise serializers.ValidationError(
+                    {unknown[0]: f"unknown field; the fields are: {known}"}
+                )
         return super().to_internal_value(data)
 
 
-class NoteBody(Body):
-    """A word about it."""
+class NoteBody(RequestBody):
+    """A body with an optional note."""
 
-    note = serializers.CharField(max_length=NOTE, required=False, allow_blank=True, default="")
+    note = serializers.CharField(max_length=MAX_NOTE, required=False, allow_blank=True, default="")
 
 
-class ReasonBody(Body):
-    """Words that must not be missing."""
+class RequiredNoteBody(RequestBody):
+    """A body with a required note."""
 
-    note = serializers.CharField(max_length=NOTE)
+    note = serializers.CharField(max_length=MAX_NOTE)
 
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"const": "me"}]})
-class Somebody(serializers.Field[Any, Any, Any, Any]):
-    """A person's id, `me`, or null for nobody."""
+class UserOrMeField(serializers.Field[Any, Any, Any, Any]):
+    """A user id, `me`, or null to unassign."""
 
     def to_internal_value(self, data: Any) -> int | str:
-        """The id or the word."""
+        """The user id or `me`."""
         if data == "me":
             return "me"
         try:
             number = int(data)
-            if isinstance(data, str | bool) or number != data or not 0 < number <= BIGGEST_ID:
+            if isinstance(data, str | bool) or number != data or not 0 < number <= MAX_ID:
                 raise ValueError
         except (TypeError, ValueError, ArithmeticError):
-            raise serializers.ValidationError("a person's id, `me`, or null for nobody") from None
+            raise serializers.ValidationError(
+                "must be a user id, `me`, or null to unassign"
+            ) from None
         return number
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
-class Instant(serializers.Field[Any, Any, Any, Any]):
-    """RFC 3339 with an offset."""
+class TimeField(serializers.Field[Any, Any, Any, Any]):
+    """An RFC 3339 time with an offset."""
 
     def to_internal_value(self, data: Any) -> datetime:
-        """Aware, in UTC."""
+        """The time in UTC."""
         try:
-            return moment(data if isinstance(data, str) else "")
-        except Wrong as error:
+            return parse_time(data if isinstance(data, str) else "")
+        except InvalidValue as error:
             raise serializers.ValidationError(str(error)) from None
 
 
 class AssignBody(NoteBody):
-    """Whose it is from now on."""
+    """The new owner of the alert."""
 
-    to = Somebody(allow_null=True)
+    to = UserOrMeField(allow_null=True)
 
 
 class SnoozeBody(NoteBody):
-    """Out of sight until then."""
+    """The end of the snooze."""
 
-    until = Instant()
-
-
-ACTS = ("acknowledge", "assign", "snooze", "resolve", "note")
+    until = TimeField()
 
 
-@extend_schema_field({"type": "string", "enum": list(ACTS)})
-class Act(serializers.ChoiceField):
-    """What people do with alerts."""
+ALERT_ACTIONS = ("acknowledge", "assign", "snooze", "resolve", "note")
+
+
+@extend_schema_field({"type": "string", "enum": list(ALERT_ACTIONS)})
+class AlertActionField(serializers.ChoiceField):
+    """An alert action."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(ACTS, **kwargs)
+        super().__init__(ALERT_ACTIONS, **kwargs)
 
 
-class BulkBody(NoteBody):
-    """One act on many alerts. `to` is for `assign`, `until` for `snooze`."""
+class BulkActionBody(NoteBody):
+    """One action on many alerts. `to` is for `assign`, `until` is for `snooze`."""
 
     ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=BIGGEST_ID),
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID),
         min_length=1,
-        max_length=MOST_IDS,
+        max_length=MAX_IDS,
     )
-    act = Act()
-    to = Somebody(allow_null=True, required=False)
-    until = Instant(required=False)
+    action = AlertActionField()
+    to = UserOrMeField(allow_null=True, required=False)
+    until = TimeField(required=False)
 
 
-class Nothing(Body):
+class EmptyBody(RequestBody):
     """An empty body, or `{}`."""
 
 
-def raw(request: Request) -> bytes:
-    """The bytes of the body. Read by ourselves: a chunked one has no length to go by."""
+def read_body(request: Request) -> bytes:
+    """The bytes of the body, up to the limit. A chunked body has no Content-Length to check."""
     length = request.headers.get("Content-Length", "0")
-    if length.isdecimal() and int(length[:12]) > LARGEST:
-        raise TooLarge(f"at most {LARGEST} bytes")
+    if length.isdecimal() and int(length[:12]) > MAX_BODY:
+        raise BodyTooLarge(f"The body must be at most {MAX_BODY:,} bytes.")
     media = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media and media != "application/json":
-        raise UnsupportedMedia("Content-Type", "send application/json")
+        raise UnsupportedMediaType("Content-Type", "must be application/json")
     body: bytes = request._request.body
-    if len(body) > LARGEST:
-        raise TooLarge(f"at most {LARGEST} bytes")
+    if len(body) > MAX_BODY:
+        raise BodyTooLarge(f"The body must be at most {MAX_BODY:,} bytes.")
     return body
 
 
-def read(kind: type[Body], body: bytes) -> dict[str, Any]:
-    """The fields of a body. Raises what the handler tells the caller."""
-    given = load_json(body).value if body.strip() else {}
-    if not isinstance(given, dict):
-        raise Invalid("", "the body is a JSON object")
-    fields = kind(data=given)
+def parse_body(body_type: type[RequestBody], body: bytes) -> dict[str, Any]:
+    """Parse and validate a body. Raises PayloadError, InvalidInput, ValidationError."""
+    content = load_json(body).value if body.strip() else {}
+    if not isinstance(content, dict):
+        raise InvalidInput("", "The body must be a JSON object.")
+    fields = body_type(data=content)
     fields.is_valid(raise_exception=True)
-    found: dict[str, Any] = fields.validated_data
-    return found
+    values: dict[str, Any] = fields.validated_data
+    return values

@@ -1,4 +1,4 @@
-"""The contracts: the OpenAPI document, a page that shows it, and the schema of event data."""
+"""The OpenAPI document, its documentation page, and the JSON Schemas of event data."""
 
 from functools import cache
 from typing import Any
@@ -15,50 +15,54 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 
-from connectors.sdk.event_json import SCHEMA
+from connectors.sdk.event_schema import SCHEMA
 from connectors.sdk.events import EventType
-from visibility.web.api.base import Call
-from visibility.web.api.openapi import complete
-from visibility.web.api.problems import answer_of
-from visibility.web.api.query_params import Parameter, asked
-from visibility.web.intake.problems import MEDIA, problem
+from visibility.web.api.base import ApiView
+from visibility.web.api.openapi import extend_document
+from visibility.web.api.problems import problem_response
+from visibility.web.api.query_params import QueryParameter, parse_query
+from visibility.web.intake.problems import PROBLEM_TYPE, problem_body
 
 VERSION = "1"
-FORMAT = Parameter("format", "JSON unless given.", choices=("json", "yaml"))
+FORMAT_PARAMETER = QueryParameter(
+    "format", "Document format. Default: `json`.", choices=("json", "yaml")
+)
 
 
 @cache
-def document() -> dict[str, Any]:
-    """The OpenAPI document: the same for everybody, so made once a process."""
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document. It is the same for all users, so it is built once per process."""
     generator = SchemaGenerator(urlconf="visibility.urls")  # type: ignore[no-untyped-call]  # untyped
-    found = build_root_object(
+    root = build_root_object(
         paths=generator.parse(None, True),  # type: ignore[no-untyped-call]  # untyped
         components=generator.registry.build({}),
         webhooks={},
         version=None,
     )
-    # Without the hook that names each list of words after the field it stands in.
-    return complete(normalize_result_object(found))  # type: ignore[no-untyped-call]  # untyped
+    # Skips drf-spectacular's enum hook, which would name each enum after its field.
+    return extend_document(normalize_result_object(root))  # type: ignore[no-untyped-call]  # untyped
 
 
-class Schema(Call):
+class OpenApiView(ApiView):
     """`GET /schema`."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """OpenAPI 3.1, as JSON or YAML."""
-        wish = asked(request, (FORMAT,)).get(FORMAT.name)
-        yaml_ = wish == "yaml" or (not wish and "yaml" in request.headers.get("Accept", ""))
-        if yaml_:
-            plain = orjson.loads(orjson.dumps(document()))
+        """The OpenAPI 3.1 document, as JSON or YAML."""
+        chosen_format = parse_query(request, (FORMAT_PARAMETER,)).get(FORMAT_PARAMETER.name)
+        as_yaml = chosen_format == "yaml" or (
+            not chosen_format and "yaml" in request.headers.get("Accept", "")
+        )
+        if as_yaml:
+            plain = orjson.loads(orjson.dumps(openapi_document()))
             text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
             return HttpResponse(text, content_type="application/yaml; charset=utf-8")
         return HttpResponse(
-            orjson.dumps(document()), content_type="application/vnd.oai.openapi+json"
+            orjson.dumps(openapi_document()), content_type="application/vnd.oai.openapi+json"
         )
 
 
-class EventSchema(Call):
+class EventSchemaView(ApiView):
     """`GET /event-schemas/<type>/<version>`."""
 
     @extend_schema(
@@ -73,35 +77,35 @@ class EventSchema(Call):
         responses={(200, "application/schema+json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, kind: str, version: str) -> HttpResponse:
-        """The JSON Schema of the data of one type of event."""
-        asked(request, ())
+        """Retrieve the JSON Schema of the data of an event type."""
+        parse_query(request, ())
         if kind not in set(EventType) or kind == EventType.UNMAPPED or version != VERSION:
             raise Http404
-        found = {
+        schema = {
             **SCHEMA,
             "$id": request.build_absolute_uri(request.path),
             "title": f"{SCHEMA['title']}: {kind}",
         }
-        return HttpResponse(orjson.dumps(found), content_type="application/schema+json")
+        return HttpResponse(orjson.dumps(schema), content_type="application/schema+json")
 
 
-class Page(TemplateHTMLRenderer):
-    """The ready-made template does not say its language, and some of its colours are too faint."""
+class DocsPageRenderer(TemplateHTMLRenderer):
+    """Renders the documentation page with a `lang` attribute and readable color contrast."""
 
     def render(self, *args: Any, **kwargs: Any) -> str:
-        """The page, in English, with a style sheet of ours after its own."""
+        """The page with `lang="en"` and our style sheet after its own."""
         page = str(super().render(*args, **kwargs)).replace("<html>", '<html lang="en">', 1)
-        ours = f'<link rel="stylesheet" href="{static("css/api.css")}">'
-        return page.replace("</head>", f"{ours}</head>", 1)
+        stylesheet = f'<link rel="stylesheet" href="{static("css/api.css")}">'
+        return page.replace("</head>", f"{stylesheet}</head>", 1)
 
 
-class Docs(SpectacularSwaggerSplitView):
-    """`GET /docs`: the document as a page. Its script is an address of its own, not inline."""
+class ApiDocsView(SpectacularSwaggerSplitView):
+    """`GET /docs`: the documentation page. Its script has its own URL: the CSP forbids inline."""
 
-    authentication_classes = Call.authentication_classes
-    permission_classes = Call.permission_classes
-    content_negotiation_class = Call.content_negotiation_class
-    renderer_classes = [Page]
+    authentication_classes = ApiView.authentication_classes
+    permission_classes = ApiView.permission_classes
+    content_negotiation_class = ApiView.content_negotiation_class
+    renderer_classes = [DocsPageRenderer]
     http_method_names = ["get", "head"]
     title = "Throughline API"
     url = "/api/v1/schema"
@@ -109,18 +113,21 @@ class Docs(SpectacularSwaggerSplitView):
 
     @staticmethod
     def _swagger_ui_favicon() -> str:
-        """Ours; without it the page would ask another host for one."""
+        """Our favicon; the default would be loaded from another host."""
         return static("favicon.svg")
 
 
-def events(_: HttpRequest) -> HttpResponse:
-    """`/events` takes only POST, and that is answered beside Django."""
+def events_method_not_allowed(_: HttpRequest) -> HttpResponse:
+    """405 for other methods on `/events`; POST is served by the intake outside Django."""
     allow = {"Allow": "POST"}
     return HttpResponse(
-        problem(405, "Method Not Allowed"), status=405, content_type=MEDIA, headers=allow
+        problem_body(405, "Method Not Allowed"),
+        status=405,
+        content_type=PROBLEM_TYPE,
+        headers=allow,
     )
 
 
-def nothing(_: HttpRequest) -> HttpResponse:
-    """Every other address."""
-    return answer_of(Http404()).response()
+def not_found(_: HttpRequest) -> HttpResponse:
+    """404 for all other URLs."""
+    return problem_response(Http404()).to_http_response()

@@ -1,4 +1,4 @@
-"""Integration health: the sources, their messages, and setting parked ones going again."""
+"""Endpoints of integration health: sources, messages and the replay of parked messages."""
 
 from typing import Any
 
@@ -14,38 +14,38 @@ from visibility.models import InboundMessage, MessageState, Source
 from visibility.pipeline import stages
 from visibility.screens.messages import message_list
 from visibility.screens.sources import health as sources
-from visibility.web.api.base import Call, person
-from visibility.web.api.idempotency import once
-from visibility.web.api.pagination import PAGING, Pages, gathered, paged
-from visibility.web.api.problems import Answer, Conflict, Invalid
-from visibility.web.api.query_params import Parameter, asked, chosen, documented
-from visibility.web.api.requests import BIGGEST_ID, Nothing, raw, read
-from visibility.web.api.serializers import (
-    MessageShape,
-    Moment,
-    Shape,
-    SourceShape,
-    Word,
-    write,
-    write_all,
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    ApiSerializer,
+    EnumField,
+    MessageSerializer,
+    Rfc3339Field,
+    SourceSerializer,
+    serialize,
+    serialize_all,
 )
-from visibility.web.permissions import Right
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, KeysetPage, collect_page, page_serializer
+from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.requests import MAX_ID, EmptyBody, parse_body, read_body
+from visibility.web.permissions import Permission
 
-LIST = (
-    chosen("state", "Its fate so far.", MessageState),
-    Parameter("source", "The slug of the source it came from."),
+LIST_PARAMETERS = (
+    enum_param("state", "Message state.", MessageState),
+    QueryParameter("source", "Slug of the source."),
     *PAGING,
 )
 
 
-class SourcesShape(Shape):
-    """Every source, the worst first."""
+class SourceListSerializer(ApiSerializer):
+    """All sources, worst health first."""
 
-    items = SourceShape(many=True)
+    items = SourceSerializer(many=True)
 
 
-class BalanceShape(Shape):
-    """Every message's one fate: accepted = applied + duplicate + parked + waiting."""
+class MessageCountsSerializer(ApiSerializer):
+    """Messages by outcome: accepted = applied + duplicate + parked + waiting."""
 
     accepted = serializers.IntegerField()
     applied = serializers.IntegerField()
@@ -54,114 +54,125 @@ class BalanceShape(Shape):
     waiting = serializers.IntegerField()
 
 
-class HealthShape(SourceShape):
-    """One source in full."""
+class SourceHealthSerializer(SourceSerializer):
+    """A source with its message volume and outcomes."""
 
     hours = serializers.ListField(
-        child=serializers.IntegerField(), help_text="Messages in each of 24 hours, oldest first."
+        child=serializers.IntegerField(),
+        help_text="Messages per hour for the last 24 hours, oldest first.",
     )
-    next_poll_at = Moment(source="source.next_poll_at", allow_null=True)
-    balance = BalanceShape()
+    next_poll_at = Rfc3339Field(source="source.next_poll_at", allow_null=True)
+    message_counts = MessageCountsSerializer()
 
 
-class ReplayShape(Shape):
-    """The message on its way again."""
+class ReplayedMessageSerializer(ApiSerializer):
+    """A message queued for reprocessing."""
 
     id = serializers.CharField()
-    state = Word([MessageState.WAITING])
+    state = EnumField([MessageState.WAITING])
 
 
-class Sources(Call):
+class SourceListView(ApiView):
     """`GET /sources`."""
 
-    rights = (Right.SOURCES_SEE,)
+    required_permissions = (Permission.SOURCES_SEE,)
 
-    @extend_schema(operation_id="sources", responses=SourcesShape)
+    @extend_schema(operation_id="sources", responses=SourceListSerializer)
     def get(self, request: Request) -> Response:
-        """The sources and how their feeds are, the worst first."""
-        asked(request, ())
-        return Response({"items": write_all(SourceShape, sources.health(database_now()))})
+        """List the sources with the health of their feeds, worst first."""
+        parse_query(request, ())
+        return Response(
+            {"items": serialize_all(SourceSerializer, sources.source_health(database_now()))}
+        )
 
 
-class SourceHealth(Call):
+class SourceHealthView(ApiView):
     """`GET /sources/<slug>/health`."""
 
-    rights = (Right.SOURCES_SEE,)
+    required_permissions = (Permission.SOURCES_SEE,)
 
-    @extend_schema(operation_id="source_health", responses=HealthShape)
+    @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """How one feed is, and what became of everything accepted from it."""
-        asked(request, ())
+        """Retrieve the health of a source and the outcomes of its messages."""
+        parse_query(request, ())
         source = Source.objects.filter(slug=slug).first()
         if source is None:
             raise Http404
-        health = sources.health(database_now(), [source])[0]
-        written: dict[str, Any] = write(SourceShape, health)
+        health = sources.source_health(database_now(), [source])[0]
+        values: dict[str, Any] = serialize(SourceSerializer, health)
         return Response(
-            written
+            values
             | {
                 "hours": list(health.hours),
-                "next_poll_at": Moment(allow_null=True).to_representation(source.next_poll_at)
+                "next_poll_at": Rfc3339Field(allow_null=True).to_representation(source.next_poll_at)
                 if source.next_poll_at
                 else None,
-                "balance": write(BalanceShape, sources.balance(source)),
+                "message_counts": serialize(
+                    MessageCountsSerializer, sources.message_outcomes(source)
+                ),
             }
         )
 
 
-class Messages(Call):
+class MessageListView(ApiView):
     """`GET /messages`."""
 
-    rights = (Right.PARKED_SEE,)
+    required_permissions = (Permission.PARKED_SEE,)
 
     @extend_schema(
         operation_id="messages",
-        parameters=documented(LIST),
-        responses=paged("Messages", MessageShape(many=True)),
+        parameters=openapi_params(LIST_PARAMETERS),
+        responses=page_serializer("Messages", MessageSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """Messages and their fates, the newest first. Their content is not in the API."""
-        given = asked(request, LIST)
-        pages = Pages("messages", given)
+        """List messages and their outcomes, newest first. Message bodies are not in the API."""
+        params = parse_query(request, LIST_PARAMETERS)
+        page = KeysetPage("messages", params)
         source_id = None
-        if slug := given.get("source"):
+        if slug := params.get("source"):
             source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
             if source_id is None:
-                raise Invalid("source", "no source has this slug")
-        place = pages.place
-        shown, following = gathered(
-            lambda after: message_list.listed(
-                source_id=source_id, state=given.get("state", ""), after=after
+                raise InvalidInput("source", "no source has this slug")
+        cursor_values = page.cursor_values
+        shown, next_cursor = collect_page(
+            lambda after: message_list.list_messages(
+                source_id=source_id, state=params.get("state", ""), after=after
             ),
-            chunk=message_list.PAGE,
-            after=place[0] if place else "",
-            size=pages.size,
+            chunk=message_list.PAGE_SIZE,
+            after=cursor_values[0] if cursor_values else "",
+            size=page.size,
         )
-        written = write_all(MessageShape, shown)
-        return Response(pages.page(written, pages.after(following) if following else None))
+        items = serialize_all(MessageSerializer, shown)
+        return Response(
+            page.content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+        )
 
 
-class Replay(Call):
+class ReplayMessageView(ApiView):
     """`POST /messages/<id>/replay`."""
 
-    rights = (Right.PARKED_REPLAY,)
+    required_permissions = (Permission.PARKED_REPLAY,)
 
-    @extend_schema(operation_id="message_replay", request=Nothing, responses={202: ReplayShape})
+    @extend_schema(
+        operation_id="message_replay", request=EmptyBody, responses={202: ReplayedMessageSerializer}
+    )
     def post(self, request: Request, message_id: int) -> HttpResponse:
-        """Set a parked message going again; 409 where it is not parked."""
-        asked(request, ())
-        body = raw(request)
+        """Reprocess a parked message. Returns 409 if it is not parked."""
+        parse_query(request, ())
+        body = read_body(request)
 
-        def do() -> Answer:
-            read(Nothing, body)
-            known = message_id <= BIGGEST_ID
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            known = message_id <= MAX_ID
             if not (known and InboundMessage.objects.filter(id=message_id).exists()):
                 raise Http404
-            if not parse.replay([message_id], by=person(request), now=database_now()):
-                raise Conflict("It is not parked.")
-            return Answer.of({"id": str(message_id), "state": "waiting"}, status=202)
+            if not parse.requeue_parked_messages(
+                [message_id], by=current_user(request), now=database_now()
+            ):
+                raise ConflictError("This message is not parked.")
+            return ApiResponse.from_json({"id": str(message_id), "state": "waiting"}, status=202)
 
-        answer = once(request, body, do)
-        if answer.status_code == 202:
-            stages.nudge("advance")
-        return answer
+        response = run_idempotently(request, body, do)
+        if response.status_code == 202:
+            stages.nudge("process")
+        return response

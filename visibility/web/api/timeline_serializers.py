@@ -1,4 +1,4 @@
-"""The shapes of what happened to an order: its timeline."""
+"""Serializers of the timeline of an order."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,107 +6,104 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.sdk.connector import Role
-from connectors.sdk.events import (
-    Attribute,
-    EventType,
-    Flag,
-    Line,
-    ObjectKind,
-    iso,
-    plain,
-)
-from visibility.timeline.enums import State
-from visibility.timeline.model import Entry, Status, Timeline
+from connectors.sdk.codec import format_decimal, format_rfc3339
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute, EventLine, EventType, Flag, ObjectKind
+from visibility.timeline.enums import OrderState
+from visibility.timeline.model import Status, Timeline, TimelineEntry
+from visibility.web.api.common_serializers import ApiSerializer, EnumField, MoneyField, Rfc3339Field
 from visibility.web.api.order_serializers import (
-    ConflictShape,
-    IdentifierShape,
-    MilestoneShape,
-    PromiseShape,
-    Quantities,
+    ConflictSerializer,
+    IdentifierSerializer,
+    MilestoneSerializer,
+    PromiseSerializer,
+    QuantitiesField,
 )
-from visibility.web.api.pagination import paged
-from visibility.web.api.serializers import Moment, Money, Shape, Word
-from visibility.web.permissions import Right
+from visibility.web.api.pagination import page_serializer
+from visibility.web.permissions import Permission
 
-ATTRIBUTES: dict[str, Any] = {
+ATTRIBUTES_SCHEMA: dict[str, Any] = {
     "type": "object",
     "propertyNames": {"enum": [name.value for name in Attribute]},
     "additionalProperties": {"type": "string"},
 }
-# What an event says that not everybody may read; free text may name a person.
-GUARDED = {
-    Attribute.TOTAL: Right.PRICES,
-    Attribute.CUSTOMER_NAME: Right.CONTACTS,
-    Attribute.DETAIL: Right.CONTACTS,
+# Attributes that need a permission. The free text `detail` may contain personal data.
+RESTRICTED_ATTRIBUTES = {
+    Attribute.TOTAL: Permission.PRICES,
+    Attribute.CUSTOMER_NAME: Permission.CONTACTS,
+    Attribute.DETAIL: Permission.CONTACTS,
 }
 
 
-@extend_schema_field(ATTRIBUTES)
-class Attributes(serializers.DictField):
-    """Facts beside the event."""
+@extend_schema_field(ATTRIBUTES_SCHEMA)
+class AttributesField(serializers.DictField):
+    """Attributes of an event by name."""
 
 
-class ObjectShape(Shape):
-    """An object that an event names."""
+class TimelineObjectSerializer(ApiSerializer):
+    """A business object that an event refers to."""
 
-    kind = Word(ObjectKind)
-    identifiers = IdentifierShape(many=True)
+    kind = EnumField(ObjectKind)
+    identifiers = IdentifierSerializer(many=True)
 
 
-class EventLineShape(Shape):
-    """What an event says of one line, in the words of its source."""
+class TimelineLineSerializer(ApiSerializer):
+    """An order line of an event, as reported by the source."""
 
     line_id = serializers.CharField()
     sku = serializers.CharField()
     unit = serializers.CharField()
-    price = Money("price", required=False, allow_null=True)
-    quantities = Quantities()
+    price = MoneyField("price", required=False, allow_null=True)
+    quantities = QuantitiesField()
 
 
-class EventShape(Shape):
-    """One line of the timeline."""
+class TimelineEventSerializer(ApiSerializer):
+    """An event of the timeline."""
 
     event_id = serializers.IntegerField()
     message_id = serializers.CharField()
-    type = Word(EventType)
+    type = EnumField(EventType)
     raw_type = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
-    role = Word(Role)
-    occurred_at = Moment()
-    received_at = Moment()
-    superseded = serializers.BooleanField(help_text="Taken back or replaced by a later telling.")
-    repeats = serializers.IntegerField(help_text="How often the same was said again.")
-    part = serializers.CharField()
-    flags = serializers.ListField(child=Word(Flag))
-    attributes = Attributes()
-    objects = ObjectShape(many=True)
-    lines = EventLineShape(many=True)
+    role = EnumField(SourceRole)
+    occurred_at = Rfc3339Field()
+    received_at = Rfc3339Field()
+    superseded = serializers.BooleanField(help_text="Corrected or replaced by a later event.")
+    repeats = serializers.IntegerField(help_text="How often the source repeated this event.")
+    scope = serializers.CharField(
+        help_text="What the line quantities refer to, such as one shipment; empty for the order."
+    )
+    flags = serializers.ListField(child=EnumField(Flag))
+    attributes = AttributesField()
+    objects = TimelineObjectSerializer(many=True)
+    lines = TimelineLineSerializer(many=True)
 
     @staticmethod
-    def of(entry: Entry, timeline: Timeline, rights: Collection[Right]) -> dict[str, Any]:
-        """The entry as plain values, without what the rights do not cover."""
-        spoken, event = entry.spoken, entry.spoken.event
+    def serialize_entry(
+        entry: TimelineEntry, timeline: Timeline, permissions: Collection[Permission]
+    ) -> dict[str, Any]:
+        """Serialize a timeline entry without the values that need a missing permission."""
+        recorded, event = entry.recorded, entry.recorded.event
         currency = event.attributes.get(Attribute.CURRENCY) or timeline.attributes.get(
             Attribute.CURRENCY, ""
         )
         return {
-            "event_id": spoken.event_id,
-            "message_id": str(spoken.message_id),
+            "event_id": recorded.event_id,
+            "message_id": str(recorded.message_id),
             "type": event.type.value,
             "raw_type": event.raw_type,
-            "source": spoken.source,
-            "role": spoken.role.value,
-            "occurred_at": iso(spoken.occurred_at),
-            "received_at": iso(spoken.received_at),
+            "source": recorded.source,
+            "role": recorded.role.value,
+            "occurred_at": format_rfc3339(recorded.occurred_at),
+            "received_at": format_rfc3339(recorded.received_at),
             "superseded": entry.superseded,
             "repeats": entry.repeats,
-            "part": event.part,
-            "flags": sorted(flag.value for flag in spoken.flags),
+            "scope": event.scope,
+            "flags": sorted(flag.value for flag in recorded.flags),
             "attributes": {
                 name.value: text
                 for name, text in sorted(event.attributes.items())
-                if name not in GUARDED or GUARDED[name] in rights
+                if name not in RESTRICTED_ATTRIBUTES or RESTRICTED_ATTRIBUTES[name] in permissions
             },
             "objects": [
                 {
@@ -123,38 +120,42 @@ class EventShape(Shape):
                 }
                 for ref in event.objects
             ],
-            "lines": [_line(line, currency, rights) for line in event.lines],
+            "lines": [_line_values(line, currency, permissions) for line in event.lines],
         }
 
 
-def _line(line: Line, currency: str, rights: Collection[Right]) -> dict[str, Any]:
+def _line_values(
+    line: EventLine, currency: str, permissions: Collection[Permission]
+) -> dict[str, Any]:
     price = None
     if line.price is not None:
-        price = {"amount": plain(line.price), "currency": currency}
+        price = {"amount": format_decimal(line.price), "currency": currency}
     return {
         "line_id": line.line_id,
         "sku": line.sku,
         "unit": line.unit,
-        **({"price": price} if Right.PRICES in rights else {}),
-        "quantities": {m.value: plain(q) for m, q in sorted(line.quantities.items())},
+        **({"price": price} if Permission.PRICES in permissions else {}),
+        "quantities": {m.value: format_decimal(q) for m, q in sorted(line.quantities.items())},
     }
 
 
-class TimelineShape(Shape):
-    """The timeline of an order, as it was known at a moment."""
+class TimelineSerializer(ApiSerializer):
+    """The timeline of an order as known at a point in time."""
 
     order = serializers.IntegerField()
     number = serializers.CharField()
-    as_known_at = Moment()
-    status = Word(Status)
-    status_since = Moment(allow_null=True)
-    answer = serializers.CharField()
-    awaited = serializers.CharField()
-    awaited_since = Moment(allow_null=True)
-    awaited_due = Moment(allow_null=True)
-    answer_for_customer = serializers.CharField(help_text="Without our own words and prices.")
-    states = serializers.ListField(child=Word(State))
-    conflicts = ConflictShape(many=True)
-    promises = PromiseShape(many=True)
-    milestones = MilestoneShape(many=True)
-    entries = paged("TimelineEntries", EventShape(many=True))
+    as_known_at = Rfc3339Field()
+    status = EnumField(Status)
+    status_since = Rfc3339Field(allow_null=True)
+    status_answer = serializers.CharField()
+    next_step = serializers.CharField()
+    waiting_since = Rfc3339Field(allow_null=True)
+    next_step_due_at = Rfc3339Field(allow_null=True)
+    customer_answer = serializers.CharField(
+        help_text="The status in a sentence that can be sent to the customer."
+    )
+    states = serializers.ListField(child=EnumField(OrderState))
+    conflicts = ConflictSerializer(many=True)
+    promises = PromiseSerializer(many=True)
+    milestones = MilestoneSerializer(many=True)
+    entries = page_serializer("TimelineEntries", TimelineEventSerializer(many=True))

@@ -1,1 +1,1 @@
-"""The webhook and event intake: plain ASGI beside Django."""
+"""The webhook and event intake: raw ASGI applications outside Django."""

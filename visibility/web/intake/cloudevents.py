@@ -1,4 +1,4 @@
-"""POST /api/v1/events: canonical CloudEvents, and the caller is told what is wrong with each."""
+"""POST /api/v1/events: store canonical CloudEvents and report the result of each."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,35 +10,36 @@ import orjson
 from django.conf import settings
 
 from connectors.sdk import trace_context
-from connectors.sdk.auth import Malformed, Unauthentic
-from connectors.sdk.connector import Message, Request
-from connectors.sdk.events import iso
+from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.connector import Message
+from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import PayloadError
-from visibility.ingest.inbox import Arrival, Kept, Unavailable
-from visibility.ingest.source_secrets import current
+from visibility.ingest.inbox import InboxUnavailable, IncomingMessage, StoreResult
+from visibility.ingest.source_secrets import valid_secrets
 from visibility.web.intake.http import (
-    Gone,
+    ClientDisconnected,
+    HttpError,
     Receive,
-    Refused,
     Scope,
     Send,
-    answer,
-    check_coding,
     header_map,
+    is_gzip,
     read_body,
-    refuse,
-    request_of,
+    send_problem,
+    send_response,
+    webhook_request,
 )
-from visibility.web.intake.sources import Door, Gate
-from visibility.web.intake.webhooks import arrival, busy
+from visibility.web.intake.sources import IntakeSource, SourceCache
+from visibility.web.intake.webhooks import incoming_message, retry_later
 
 EVENTS_PATH = "/api/v1/events"
-MOST = 1_000
-# So many events of a batch are read before other requests get their turn.
-PACE = 25
-BATCHES = ("application/cloudevents-batch+json", "application/x-ndjson")
-SINGLE = "application/cloudevents+json"
-USED = """
+MAX_BATCH = 1_000
+# Events of a batch to parse before yielding to other requests.
+EVENTS_PER_SLICE = 25
+BATCH_TYPES = ("application/cloudevents-batch+json", "application/x-ndjson")
+EVENT_TYPE = "application/cloudevents+json"
+SELECT_REUSED_KEYS = """
 SELECT t.message_id FROM unnest(%b::bigint[], %b::text[]) AS t (message_id, dedupe_key)
 WHERE EXISTS (SELECT 1 FROM visibility_messagekey k WHERE k.source_id = %b
     AND k.dedupe_key = t.dedupe_key AND k.message_id <> t.message_id)
@@ -46,169 +47,195 @@ WHERE EXISTS (SELECT 1 FROM visibility_messagekey k WHERE k.source_id = %b
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of one event of the request."""
+class EventResult:
+    """The response for one event: HTTP status and JSON content."""
 
     status: int
-    said: dict[str, Any]
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Read:
-    """An event that can be kept."""
+class ParsedEvent:
+    """A valid event to be stored."""
 
-    arrival: Arrival
+    message: IncomingMessage
     key: str
-    late: datetime | None
+    latest_at: datetime | None
 
 
 @dataclass(frozen=True)
-class Taken:
-    """An event that is kept: under which key, and when it happened."""
+class StoredEvent:
+    """A stored event with its dedupe key and occurrence time."""
 
-    kept: Kept
+    stored: StoreResult
     key: str
-    late: datetime | None
+    latest_at: datetime | None
 
 
-class Events:
-    """Authenticated by a source's bearer token; each event is kept as a message of its own."""
+class CloudEventsEndpoint:
+    """ASGI app. Authenticates by bearer token and stores each event as its own message."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+    def __init__(self, sources: SourceCache) -> None:
+        self.sources = sources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = ""
         try:
             headers = header_map(scope)
-            if check_coding(headers):
-                raise Refused(415, "Unsupported Media Type", detail="send events uncompressed")
+            if is_gzip(headers):
+                raise HttpError(
+                    415, "Unsupported Media Type", detail="events must be sent uncompressed"
+                )
             body = await read_body(
                 receive, headers, limit=settings.MAX_FILE_BODY, seconds=settings.BODY_TIMEOUT
             )
-            request = request_of(scope, headers, body)
-            door = await self._authentic(request)
-            slug = door.slug
-            if not door.admit():
-                raise busy(429, "Too Many Requests")
-            await self._take(door, request, send)
-        except Refused as error:
-            self.gate.refused(slug, error.status)
-            await refuse(send, error)
-        except Unavailable:
-            self.gate.refused(slug, 503)
-            await refuse(send, busy(503, "Service Unavailable"))
-        except Gone:
-            self.gate.refused(slug, 499)
+            request = webhook_request(scope, headers, body)
+            source = await self._authenticate(request)
+            slug = source.slug
+            if not source.take_token():
+                raise retry_later(429, "Too Many Requests")
+            await self._handle(source, request, send)
+        except HttpError as error:
+            self.sources.count_rejection(slug, error.status)
+            await send_problem(send, error)
+        except InboxUnavailable:
+            self.sources.count_rejection(slug, 503)
+            await send_problem(send, retry_later(503, "Service Unavailable"))
+        except ClientDisconnected:
+            self.sources.count_rejection(slug, 499)
 
-    async def _authentic(self, request: Request) -> Door:
-        now = self.gate.now()
-        for door in await self.gate.doors("cloudevents"):
+    async def _authenticate(self, request: WebhookRequest) -> IntakeSource:
+        now = self.sources.database_time()
+        for source in await self.sources.sources_of("cloudevents"):
             try:
-                door.connector.verify(request, current(door.held, now), now)
-            except (Unauthentic, Malformed):
+                source.connector.verify(request, valid_secrets(source.secrets, now), now)
+            except (InvalidSignature, MalformedHeader):
                 continue
-            return door
-        raise Refused(401, "Unauthorized", detail="no source has this token")
+            return source
+        raise HttpError(401, "Unauthorized", detail="unknown bearer token")
 
-    async def _take(self, door: Door, request: Request, send: Send) -> None:
+    async def _handle(self, source: IntakeSource, request: WebhookRequest, send: Send) -> None:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if media in BATCHES:
-            pieces = _pieces(media, request.body)
-            headers = {"content-type": SINGLE, **trace_context.valid(request.headers)}
-            kept = await self._keep(door, [(piece, headers) for piece in pieces])
-            results = await self._told(door, kept)
+        if media in BATCH_TYPES:
+            documents = _split_batch(media, request.body)
+            headers = {
+                "content-type": EVENT_TYPE,
+                **trace_context.valid_trace_headers(request.headers),
+            }
+            stored = await self._store(source, [(piece, headers) for piece in documents])
+            results = await self._build_event_results(source, stored)
             status = 202 if all(r.status == 202 for r in results) else 207
-            await answer(send, status, orjson.dumps({"results": [r.said for r in results]}))
+            await send_response(
+                send, status, orjson.dumps({"results": [r.content for r in results]})
+            )
             return
-        binary = "ce-type" in request.headers
-        if not binary and media not in {SINGLE, "application/json"}:
-            raise Refused(415, "Unsupported Media Type", detail=f"send {SINGLE}")
-        kept = await self._keep(door, [(request.body, dict(request.headers))])
-        (result,) = await self._told(door, kept)
+        is_binary = "ce-type" in request.headers
+        if not is_binary and media not in {EVENT_TYPE, "application/json"}:
+            raise HttpError(
+                415, "Unsupported Media Type", detail=f"the content type must be {EVENT_TYPE}"
+            )
+        stored = await self._store(source, [(request.body, dict(request.headers))])
+        (result,) = await self._build_event_results(source, stored)
         if result.status != 202:
-            raise Refused(result.status, result.said["title"], detail=result.said["detail"])
-        await answer(send, 202, orjson.dumps(result.said))
+            raise HttpError(result.status, result.content["title"], detail=result.content["detail"])
+        await send_response(send, 202, orjson.dumps(result.content))
 
-    async def _keep(
-        self, door: Door, told: Sequence[tuple[bytes, dict[str, str]]]
-    ) -> list[Result | Taken]:
-        """Keep these events; what can't be read is told and not kept."""
-        read: list[Result | Read] = []
-        for place, (body, headers) in enumerate(told):
-            read.append(self._read(door, body, headers))
-            if place % PACE == PACE - 1:
-                await asyncio.sleep(0)  # others get their turn
-        kept = iter(
-            await self.gate.writer.keep_all([r.arrival for r in read if isinstance(r, Read)])
+    async def _store(
+        self, source: IntakeSource, documents: Sequence[tuple[bytes, dict[str, str]]]
+    ) -> list[EventResult | StoredEvent]:
+        """Store the valid events in order; invalid ones get an error result instead."""
+        parsed: list[EventResult | ParsedEvent] = []
+        for index, (body, headers) in enumerate(documents):
+            parsed.append(self._parse_event(source, body, headers))
+            if index % EVENTS_PER_SLICE == EVENTS_PER_SLICE - 1:
+                await asyncio.sleep(0)  # let other requests run
+        stored = iter(
+            await self.sources.writer.store_all(
+                [r.message for r in parsed if isinstance(r, ParsedEvent)]
+            )
         )
-        self.gate.ring()
-        return [r if isinstance(r, Result) else Taken(next(kept), r.key, r.late) for r in read]
-
-    def _read(self, door: Door, body: bytes, headers: dict[str, str]) -> Result | Read:
-        request = Request("POST", EVENTS_PATH, {}, headers, body)
-        try:
-            parsed = door.connector.parse(Message(body, headers, self.gate.now()))
-        except PayloadError as error:
-            return _wrong(error)
-        if parsed.problems:
-            return _wrong(parsed.problems[0])
-        late = max((e.occurred_at for e in parsed.events if e.occurred_at), default=None)
-        key = door.connector.dedupe_key(request)
-        return Read(arrival(door, key, request), key, late)
-
-    async def _told(self, door: Door, kept: Sequence[Result | Taken]) -> list[Result]:
-        """The answers, in order."""
-        taken = [one for one in kept if isinstance(one, Taken)]
-        used = await self._used(door, [one for one in taken if one.kept.new and one.key])
+        self.sources.nudge_workers()
         return [
-            one if isinstance(one, Result) else self._result(one, used=one.kept.message_id in used)
-            for one in kept
+            r if isinstance(r, EventResult) else StoredEvent(next(stored), r.key, r.latest_at)
+            for r in parsed
         ]
 
-    def _result(self, taken: Taken, *, used: bool) -> Result:
-        if taken.kept.new and used:
-            detail = "this source and id were used with another body; both are kept"
-            return Result(409, {"status": 409, "title": "Conflict", "detail": detail})
-        said: dict[str, Any] = {
-            "message_id": str(taken.kept.message_id),
-            "status": "accepted" if taken.kept.new else "duplicate",
-        }
-        if taken.late and taken.late > self.gate.now():
-            said["effective_at"] = iso(taken.late)
-        return Result(202, said)
+    def _parse_event(
+        self, source: IntakeSource, body: bytes, headers: dict[str, str]
+    ) -> EventResult | ParsedEvent:
+        request = WebhookRequest("POST", EVENTS_PATH, {}, headers, body)
+        try:
+            parsed = source.connector.parse(Message(body, headers, self.sources.database_time()))
+        except PayloadError as error:
+            return _error_result(error)
+        if parsed.errors:
+            return _error_result(parsed.errors[0])
+        latest_at = max((e.occurred_at for e in parsed.events if e.occurred_at), default=None)
+        key = source.connector.dedupe_key(request)
+        return ParsedEvent(incoming_message(source, key, request), key, latest_at)
 
-    async def _used(self, door: Door, taken: Sequence[Taken]) -> set[int]:
-        """Which of these messages have a key that another message has too: one query for all."""
-        if not taken:
+    async def _build_event_results(
+        self, source: IntakeSource, stored: Sequence[EventResult | StoredEvent]
+    ) -> list[EventResult]:
+        """The results, in the order of the request."""
+        new_events = [event for event in stored if isinstance(event, StoredEvent)]
+        reused = await self._reused_ids(
+            source, [event for event in new_events if event.stored.is_new and event.key]
+        )
+        return [
+            event
+            if isinstance(event, EventResult)
+            else self._build_event_result(event, is_reused=event.stored.message_id in reused)
+            for event in stored
+        ]
+
+    def _build_event_result(self, event: StoredEvent, *, is_reused: bool) -> EventResult:
+        if event.stored.is_new and is_reused:
+            detail = "this source and id were already used with a different body; both are stored"
+            return EventResult(409, {"status": 409, "title": "Conflict", "detail": detail})
+        content: dict[str, Any] = {
+            "message_id": str(event.stored.message_id),
+            "status": "accepted" if event.stored.is_new else "duplicate",
+        }
+        if event.latest_at and event.latest_at > self.sources.database_time():
+            content["effective_at"] = format_rfc3339(event.latest_at)
+        return EventResult(202, content)
+
+    async def _reused_ids(self, source: IntakeSource, events: Sequence[StoredEvent]) -> set[int]:
+        """Ids of these messages whose dedupe key another message also has, in one query."""
+        if not events:
             return set()
-        conn = await self.gate.writer.connected()
-        keys = [one.key for one in taken]
+        conn = await self.sources.writer.open_connection()
+        keys = [event.key for event in events]
         cursor = await conn.execute(
-            USED, [[t.kept.message_id for t in taken], keys, door.source_id]
+            SELECT_REUSED_KEYS, [[t.stored.message_id for t in events], keys, source.source_id]
         )
         return {row[0] for row in await cursor.fetchall()}
 
 
-def _wrong(error: PayloadError) -> Result:
+def _error_result(error: PayloadError) -> EventResult:
     status = 400 if error.reason.value in {"empty", "encoding", "syntax", "depth"} else 422
     title = "Bad Request" if status == 400 else "Unprocessable Content"
     detail = f"{error.path}: {error.detail}" if error.path else error.detail
-    return Result(status, {"status": status, "title": title, "detail": detail})
+    return EventResult(status, {"status": status, "title": title, "detail": detail})
 
 
-def _pieces(media: str, body: bytes) -> list[bytes]:
-    """The events of a batch, each as the bytes of one document."""
+def _split_batch(media: str, body: bytes) -> list[bytes]:
+    """Split a batch into the bytes of one document per event. Raises HttpError."""
     try:
-        if media == BATCHES[0]:
+        if media == BATCH_TYPES[0]:
             batch = orjson.loads(body)
             if not isinstance(batch, list):
-                raise Refused(400, "Bad Request", detail="a batch is a JSON array")
-            pieces = [orjson.dumps(item) for item in batch]
+                raise HttpError(400, "Bad Request", detail="a batch must be a JSON array")
+            documents = [orjson.dumps(item) for item in batch]
         else:
-            pieces = [line for line in body.split(b"\n") if line.strip()]
+            documents = [line for line in body.split(b"\n") if line.strip()]
     except orjson.JSONDecodeError as error:
-        raise Refused(400, "Bad Request", detail=f"the batch is not JSON: {error}") from None
-    if len(pieces) > MOST:
-        raise Refused(413, "Content Too Large", detail=f"at most {MOST} events a batch")
-    return pieces
+        raise HttpError(
+            400, "Bad Request", detail=f"the batch is not valid JSON: {error}"
+        ) from None
+    if len(documents) > MAX_BATCH:
+        raise HttpError(
+            413, "Content Too Large", detail=f"a batch must have at most {MAX_BATCH:,} events"
+        )
+    return documents

@@ -1,4 +1,4 @@
-"""Reading a request and writing an answer in plain ASGI, with every limit in place."""
+"""Read requests and send responses in raw ASGI, with limits on headers, body and time."""
 
 import asyncio
 import zlib
@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connectors.sdk.connector import Request
-from visibility.web.intake.problems import MEDIA, NO_STORE, problem
+from connectors.sdk.http import WebhookRequest
+from visibility.web.intake.problems import NO_STORE, PROBLEM_TYPE, problem_body
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -15,12 +15,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
-RATIO = 100
+MAX_RATIO = 100
 MAX_MEMBERS = 16
 
 
-class Refused(Exception):
-    """The request gets this answer and nothing is kept."""
+class HttpError(Exception):
+    """Reject the request with this status; nothing is stored."""
 
     def __init__(
         self, status: int, title: str, *, detail: str = "", headers: Mapping[str, str] | None = None
@@ -32,45 +32,45 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-class Gone(Exception):
-    """The client went away before its request was whole."""
+class ClientDisconnected(Exception):
+    """The client disconnected before the request was complete."""
 
 
 def header_map(scope: Scope) -> dict[str, str]:
-    """Headers by lower-case name, the last one counts; Refused 431 or 400."""
+    """Headers by lower-case name; the last duplicate wins. Raises HttpError (431 or 400)."""
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     if len(raw) > MAX_HEADERS or sum(len(k) + len(v) for k, v in raw) > MAX_HEADER_BYTES:
-        raise Refused(431, "Request Header Fields Too Large")
-    found: dict[str, str] = {}
+        raise HttpError(431, "Request Header Fields Too Large")
+    headers: dict[str, str] = {}
     for name, value in raw:
         text = value.decode("latin-1")
         if any(c in text for c in "\r\n\0"):
-            raise Refused(400, "Bad Request", detail="a header has control characters")
-        found[name.decode("latin-1").lower()] = text
-    return found
+            raise HttpError(400, "Bad Request", detail="a header contains control characters")
+        headers[name.decode("latin-1").lower()] = text
+    return headers
 
 
-def request_of(scope: Scope, headers: Mapping[str, str], body: bytes) -> Request:
-    """The request as connectors see it."""
+def webhook_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> WebhookRequest:
+    """The request in the form that connectors take."""
     query = dict(
         parse_qsl(
             scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=50
         )
     )
-    return Request(scope["method"], scope["path"], query, headers, body)
+    return WebhookRequest(scope["method"], scope["path"], query, headers, body)
 
 
-def check_coding(headers: Mapping[str, str]) -> bool:
-    """Whether the body is gzip; Refused 415 for a coding we do not inflate."""
+def is_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether the body is gzip. Raises HttpError (415) for other content encodings."""
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding in {"", "identity"}:
         return False
     if coding in {"gzip", "x-gzip"}:
         return True
-    raise Refused(
+    raise HttpError(
         415,
         "Unsupported Media Type",
-        detail="only gzip and identity codings are read",
+        detail="the content encoding must be gzip or identity",
         headers={"accept-encoding": "gzip, identity"},
     )
 
@@ -78,45 +78,50 @@ def check_coding(headers: Mapping[str, str]) -> bool:
 async def read_body(
     receive: Receive, headers: Mapping[str, str], *, limit: int, seconds: int
 ) -> bytes:
-    """The raw body whatever its framing; Refused 413 or 408, Gone when the client left."""
+    """The raw body, with any framing. Raises HttpError (413 or 408) and ClientDisconnected."""
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
-        raise Refused(413, "Content Too Large", detail=f"the limit is {limit} bytes")
+        raise HttpError(413, "Content Too Large", detail=f"the limit is {limit} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientDisconnected
                 body += message.get("body", b"")
                 if len(body) > limit:
-                    raise Refused(413, "Content Too Large", detail=f"the limit is {limit} bytes")
+                    raise HttpError(413, "Content Too Large", detail=f"the limit is {limit} bytes")
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:
-        raise Refused(408, "Request Timeout", headers={"connection": "close"}) from None
+        raise HttpError(408, "Request Timeout", headers={"connection": "close"}) from None
 
 
-def check_inflated(body: bytes, *, limit: int) -> None:
-    """Refuse 413 what would inflate beyond the limit or a ratio of 100; memory stays flat."""
+def check_inflated_size(body: bytes, *, limit: int) -> None:
+    """Raise HttpError (413) if the body inflates beyond the limit or 100 times its size.
+
+    Inflates in blocks, so memory use is constant.
+    """
     inflater = zlib.decompressobj(wbits=31)
-    total, rest, members = 0, body, 1
-    ceiling = min(limit, max(len(body) * RATIO, 65_536))
+    total, remaining, members = 0, body, 1
+    ceiling = min(limit, max(len(body) * MAX_RATIO, 65_536))
     try:
-        while rest and members <= MAX_MEMBERS:
-            total += len(inflater.decompress(rest, 65_536))
-            rest = inflater.unconsumed_tail
+        while remaining and members <= MAX_MEMBERS:
+            total += len(inflater.decompress(remaining, 65_536))
+            remaining = inflater.unconsumed_tail
             if inflater.eof:  # another member may follow
-                rest, inflater = inflater.unused_data, zlib.decompressobj(wbits=31)
+                remaining, inflater = inflater.unused_data, zlib.decompressobj(wbits=31)
                 members += 1
             if total > ceiling:
-                raise Refused(413, "Content Too Large", detail=f"it inflates beyond {limit} bytes")
+                raise HttpError(
+                    413, "Content Too Large", detail=f"the body inflates beyond {limit} bytes"
+                )
     except zlib.error:
-        return  # unreadable is kept and parked like any other unreadable body
+        return  # invalid gzip is stored and parked, like any other body that cannot be parsed
 
 
-async def answer(
+async def send_response(
     send: Send,
     status: int,
     body: bytes,
@@ -124,7 +129,7 @@ async def answer(
     content_type: str = "application/json",
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Send one answer."""
+    """Send a complete response."""
     fields = {
         "content-type": content_type,
         "content-length": str(len(body)),
@@ -141,12 +146,12 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(send: Send, error: Refused) -> None:
-    """Send a refusal as problem details."""
-    await answer(
+async def send_problem(send: Send, error: HttpError) -> None:
+    """Send an error response as problem details."""
+    await send_response(
         send,
         error.status,
-        problem(error.status, error.title, detail=error.detail),
-        content_type=MEDIA,
+        problem_body(error.status, error.title, detail=error.detail),
+        content_type=PROBLEM_TYPE,
         headers=error.headers,
     )

@@ -1,4 +1,4 @@
-"""RFC 9457 answers for senders: the kind of problem, and nothing internal."""
+"""RFC 9457 problem details for senders, without internal information."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 
-def problem(status: int, title: str, *, detail: str = "", **more: Any) -> bytes:
-    """The body of an `application/problem+json` answer, with a correlation id of its own."""
+def problem_body(status: int, title: str, *, detail: str = "", **more: Any) -> bytes:
+    """The body of an `application/problem+json` response, with a new correlation id."""
     content = {
         "type": "about:blank",
         "title": title or HTTPStatus(status).phrase,
@@ -21,5 +21,5 @@ def problem(status: int, title: str, *, detail: str = "", **more: Any) -> bytes:
     return orjson.dumps(content)
 
 
-MEDIA = "application/problem+json"
+PROBLEM_TYPE = "application/problem+json"
 NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

@@ -1,8 +1,7 @@
-"""What the intake remembers of the sources: secrets, rates, and how often it had to refuse."""
+"""The intake's cache of sources, their rate limits, and the counts of rejected requests."""
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,23 +11,24 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from structlog.stdlib import get_logger
 
 from connectors.catalog import systems
 from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
-from visibility.ingest.inbox import Unavailable, Writer
+from visibility.ingest.inbox import InboxUnavailable, InboxWriter
 from visibility.pipeline.stages import nudge
 
-log = logging.getLogger(__name__)
-REFRESH = 2.0
-# How long a request waits for a reading of the sources that it could do without.
-PATIENCE = 0.5
-SOURCES = """
+log = get_logger(__name__)
+REFRESH_SECONDS = 2.0
+# How long a request waits for a cache refresh when a stale copy is available, in seconds.
+REFRESH_TIMEOUT = 0.5
+SELECT_SOURCES = """
 SELECT id, slug, connector, config, sealed_secrets, clock_timestamp() FROM visibility_source
 WHERE enabled
 """
-REFUSE = """
-INSERT INTO visibility_refusal AS known (slug, status, hour, count, last_at)
+COUNT_REJECTIONS = """
+INSERT INTO visibility_rejectedrequestcount AS known (slug, status, hour, count, last_at)
 SELECT slug, status, date_trunc('hour', now()), count, now()
 FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS t (slug, status, count)
 ORDER BY slug, status
@@ -38,140 +38,148 @@ ON CONFLICT (slug, status, hour)
 
 
 @dataclass
-class Door:
-    """One source as the intake sees it."""
+class IntakeSource:
+    """A source with its connector, secrets and token bucket."""
 
     source_id: int
     slug: str
     connector: Connector
-    held: Sequence[source_secrets.Secret]
+    secrets: Sequence[source_secrets.SourceSecret]
     tokens: float = field(default_factory=lambda: float(2 * settings.SOURCE_RATE))
-    filled: float = field(default_factory=time.monotonic)
+    refilled_at: float = field(default_factory=time.monotonic)
 
-    def admit(self) -> bool:
-        """Take one from the source's bucket."""
+    def take_token(self) -> bool:
+        """Take a token from the rate limit bucket; False if it is empty."""
         now = time.monotonic()
         rate = settings.SOURCE_RATE
-        self.tokens = min(2.0 * rate, self.tokens + (now - self.filled) * rate)
-        self.filled = now
+        self.tokens = min(2.0 * rate, self.tokens + (now - self.refilled_at) * rate)
+        self.refilled_at = now
         if self.tokens < 1:
             return False
         self.tokens -= 1
         return True
 
 
-class Gate:
-    """The sources, read again every two seconds, and the writer. One per process."""
+class SourceCache:
+    """The sources, reloaded every two seconds, and the inbox writer. One per process."""
 
     def __init__(self) -> None:
-        self.writer = Writer(conninfo())
-        self._doors: dict[str, Door] = {}
-        self._read_at = -REFRESH
-        # The database's time at a moment of the monotonic clock: this host's own may jump.
-        self._now_at: tuple[datetime, float] = (datetime.fromtimestamp(time.time(), UTC), 0.0)
-        self._reading: asyncio.Task[None] | None = None
-        self._known = False
-        self._refused: Counter[tuple[str, int]] = Counter()
-        self._bell: asyncio.Task[None] | None = None
-        self._rung = False
+        self.writer = InboxWriter(conninfo())
+        self._sources: dict[str, IntakeSource] = {}
+        self._refreshed_at = -REFRESH_SECONDS
+        # The database's time at an instant of the monotonic clock: the host's clock may jump.
+        self._database_time: tuple[datetime, float] = (
+            datetime.fromtimestamp(time.time(), UTC),
+            0.0,
+        )
+        self._refresh_task: asyncio.Task[None] | None = None
+        self._is_loaded = False
+        self._rejections: Counter[tuple[str, int]] = Counter()
+        self._nudge_task: asyncio.Task[None] | None = None
+        self._nudge_pending = False
 
-    def now(self) -> datetime:
-        """The database's time, as of the last reading plus what has passed since."""
-        moment, at = self._now_at
+    def database_time(self) -> datetime:
+        """The database's time at the last refresh plus the time that has passed since."""
+        moment, at = self._database_time
         return moment + timedelta(seconds=time.monotonic() - at)
 
-    async def door(self, slug: str) -> Door | None:
-        """The enabled source of that slug. Raises Unavailable if none could ever be read."""
+    async def find_source(self, slug: str) -> IntakeSource | None:
+        """The enabled source with this slug. Raises InboxUnavailable before the first refresh."""
         await self.refresh()
-        return self._doors.get(slug)
+        return self._sources.get(slug)
 
-    async def doors(self, connector: str) -> list[Door]:
-        """The enabled sources of one connector."""
+    async def sources_of(self, connector: str) -> list[IntakeSource]:
+        """The enabled sources that use this connector."""
         await self.refresh()
-        return [d for d in self._doors.values() if d.connector.slug == connector]
+        return [d for d in self._sources.values() if d.connector.slug == connector]
 
     async def refresh(self) -> None:
-        """Read the sources again if the last reading is older than two seconds."""
-        if time.monotonic() - self._read_at >= REFRESH:
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._try_reading())
-            await asyncio.wait({self._reading}, timeout=PATIENCE if self._known else None)
-        if not self._known:
-            raise Unavailable("the sources were never read")
+        """Reload the sources if the last refresh is older than two seconds."""
+        if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS:
+            if self._refresh_task is None or self._refresh_task.done():
+                self._refresh_task = asyncio.create_task(self._try_refresh())
+            await asyncio.wait(
+                {self._refresh_task}, timeout=REFRESH_TIMEOUT if self._is_loaded else None
+            )
+        if not self._is_loaded:
+            raise InboxUnavailable("the sources have not been loaded yet")
 
-    async def _try_reading(self) -> None:
+    async def _try_refresh(self) -> None:
         try:
             async with asyncio.timeout(3):
-                await self._read()
-            self._known = True
+                await self._reload()
+            self._is_loaded = True
         except (psycopg.Error, OSError, TimeoutError) as error:
-            log.warning("sources not read error=%s", type(error).__name__)
-        self._read_at = time.monotonic()
+            log.warning("sources_not_loaded", error=type(error).__name__)
+        self._refreshed_at = time.monotonic()
 
-    async def _read(self) -> None:
+    async def _reload(self) -> None:
         conn = await psycopg.AsyncConnection.connect(conninfo(), autocommit=True, connect_timeout=3)
         async with conn:
-            rows = await (await conn.execute(SOURCES)).fetchall()
-            await self._write_refusals(conn)
-        found: dict[str, Door] = {}
+            rows = await (await conn.execute(SELECT_SOURCES)).fetchall()
+            await self._store_rejections(conn)
+        sources: dict[str, IntakeSource] = {}
         for source_id, slug, code, config, sealed, db_now in rows:
-            self._now_at = (db_now, time.monotonic())
-            door = _make(source_id, slug, code, config, sealed)
-            if door is None:
+            self._database_time = (db_now, time.monotonic())
+            source = _intake_source(source_id, slug, code, config, sealed)
+            if source is None:
                 continue
-            before = self._doors.get(slug)
-            if before:
-                door.tokens, door.filled = before.tokens, before.filled
-            found[slug] = door
-        self._doors = found
+            previous = self._sources.get(slug)
+            if previous:
+                source.tokens, source.refilled_at = previous.tokens, previous.refilled_at
+            sources[slug] = source
+        self._sources = sources
 
-    def refused(self, slug: str, status: int) -> None:
-        """Count a refusal; the counts are written with the next reading of the sources."""
-        known = slug if slug in self._doors else ""
-        self._refused[(known, status)] += 1
+    def count_rejection(self, slug: str, status: int) -> None:
+        """Count a rejected request; the counts are written at the next refresh."""
+        known_slug = slug if slug in self._sources else ""
+        self._rejections[(known_slug, status)] += 1
 
-    async def _write_refusals(self, conn: psycopg.AsyncConnection[Any]) -> None:
-        counts, self._refused = self._refused, Counter()
+    async def _store_rejections(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        counts, self._rejections = self._rejections, Counter()
         if counts:
             keys = list(counts)
             await conn.execute(
-                REFUSE, [[k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys]]
+                COUNT_REJECTIONS,
+                [[k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys]],
             )
 
-    def ring(self) -> None:
-        """Tell the workers there is something, at most a few times a second, never raising."""
-        self._rung = True
-        if self._bell is None or self._bell.done():
-            self._bell = asyncio.create_task(self._ring())
+    def nudge_workers(self) -> None:
+        """Wake up the workers, at most 20 times a second. Never raises."""
+        self._nudge_pending = True
+        if self._nudge_task is None or self._nudge_task.done():
+            self._nudge_task = asyncio.create_task(self._nudge_repeatedly())
 
-    async def _ring(self) -> None:
-        while self._rung:
-            self._rung = False
+    async def _nudge_repeatedly(self) -> None:
+        while self._nudge_pending:
+            self._nudge_pending = False
             await asyncio.sleep(0.05)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.to_thread(nudge, "advance"), 3)
+                await asyncio.wait_for(asyncio.to_thread(nudge, "process"), 3)
 
 
-def _make(source_id: int, slug: str, code: str, config: dict[str, str], sealed: str) -> Door | None:
+def _intake_source(
+    source_id: int, slug: str, code: str, config: dict[str, str], sealed: str
+) -> IntakeSource | None:
     if code not in systems():
-        log.error("source without its connector source=%s connector=%s", slug, code)
+        log.error("connector_missing", source=slug, connector=code)
         return None
     try:
-        held = source_secrets.unseal(sealed)
-    except source_secrets.Unreadable as error:
-        log.error("source=%s error=%s", slug, error)
+        secrets = source_secrets.unseal(sealed)
+    except source_secrets.UnreadableSecrets as error:
+        log.error("source_secrets_unreadable", source=slug, error=str(error))
         return None
-    return Door(source_id, slug, systems()[code]({**config, "source": slug}), held)
+    return IntakeSource(source_id, slug, systems()[code]({**config, "source": slug}), secrets)
 
 
 def conninfo() -> str:
-    """The database of the settings, for a connection of our own."""
+    """The libpq connection string of the default database."""
     database = settings.DATABASES["default"]
-    parts = {
+    fields = {
         "dbname": database["NAME"],
         "user": database["USER"],
         "password": database["PASSWORD"],
         "host": database["HOST"],
         "port": database["PORT"],
     }
-    return psycopg.conninfo.make_conninfo("", **{k: v for k, v in parts.items() if v})
+    return psycopg.conninfo.make_conninfo("", **{k: v for k, v in fields.items() if v})

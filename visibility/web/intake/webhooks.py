@@ -1,4 +1,4 @@
-"""The webhook intake: raw ASGI beside Django. A 202 means committed in PostgreSQL."""
+"""The webhook intake, a raw ASGI app. 202 means that the message is committed in PostgreSQL."""
 
 import random
 
@@ -6,64 +6,64 @@ import orjson
 from django.conf import settings
 
 from connectors.sdk import trace_context
-from connectors.sdk.auth import Malformed, Unauthentic
-from connectors.sdk.connector import Request
-from visibility.ingest.inbox import Arrival, Unavailable
-from visibility.ingest.source_secrets import current
+from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.http import WebhookRequest
+from visibility.ingest.inbox import InboxUnavailable, IncomingMessage
+from visibility.ingest.source_secrets import valid_secrets
 from visibility.web.intake.http import (
-    Gone,
+    ClientDisconnected,
+    HttpError,
     Receive,
-    Refused,
     Scope,
     Send,
-    answer,
-    check_coding,
-    check_inflated,
+    check_inflated_size,
     header_map,
+    is_gzip,
     read_body,
-    refuse,
-    request_of,
+    send_problem,
+    send_response,
+    webhook_request,
 )
-from visibility.web.intake.sources import Door, Gate
+from visibility.web.intake.sources import IntakeSource, SourceCache
 
 PREFIX = "/hooks/"
-# Kept with every message, whatever the connector keeps besides.
-ALWAYS_KEPT = frozenset({"content-type", "content-encoding"})
-AGAIN = 5
+# Headers stored with every message, in addition to those of the connector.
+STORED_HEADERS = frozenset({"content-type", "content-encoding"})
+RETRY_SECONDS = 5
 
 
-class Hooks:
+class WebhookEndpoint:
     """POST /hooks/<source>."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+    def __init__(self, sources: SourceCache) -> None:
+        self.sources = sources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = scope["path"].removeprefix(PREFIX).rstrip("/")
         try:
-            await self._take(slug, scope, receive, send)
-        except Refused as error:
-            self.gate.refused(slug, error.status)
-            await refuse(send, error)
-        except Unavailable:
-            self.gate.refused(slug, 503)
-            await refuse(send, busy(503, "Service Unavailable"))
-        except Gone:
-            self.gate.refused(slug, 499)
+            await self._handle(slug, scope, receive, send)
+        except HttpError as error:
+            self.sources.count_rejection(slug, error.status)
+            await send_problem(send, error)
+        except InboxUnavailable:
+            self.sources.count_rejection(slug, 503)
+            await send_problem(send, retry_later(503, "Service Unavailable"))
+        except ClientDisconnected:
+            self.sources.count_rejection(slug, 499)
 
-    async def _take(self, slug: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, slug: str, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_map(scope)
-        door = await self.gate.door(slug)
-        if door is None:
-            raise Refused(404, "Not Found")
-        gzipped = check_coding(headers)
-        limit = settings.MAX_FILE_BODY if door.connector.files else settings.MAX_BODY
+        source = await self.sources.find_source(slug)
+        if source is None:
+            raise HttpError(404, "Not Found")
+        gzipped = is_gzip(headers)
+        limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
-        request = request_of(scope, headers, body)
-        secrets = current(door.held, self.gate.now())
-        reply = door.connector.handshake(request, secrets)
+        request = webhook_request(scope, headers, body)
+        secrets = valid_secrets(source.secrets, self.sources.database_time())
+        reply = source.connector.handshake(request, secrets)
         if reply is not None:
-            await answer(
+            await send_response(
                 send,
                 reply.status,
                 reply.body,
@@ -72,46 +72,55 @@ class Hooks:
             )
             return
         if request.method != "POST":
-            raise Refused(405, "Method Not Allowed", headers={"allow": "POST"})
+            raise HttpError(405, "Method Not Allowed", headers={"allow": "POST"})
         if gzipped:
-            check_inflated(body, limit=settings.MAX_INFLATED)
+            check_inflated_size(body, limit=settings.MAX_INFLATED)
         try:
-            door.connector.verify(request, secrets, self.gate.now())
-        except Unauthentic:
-            raise Refused(401, "Unauthorized", detail="the signature does not fit") from None
-        except Malformed as error:
-            raise Refused(400, "Bad Request", detail=str(error)) from None
-        if not door.admit():
-            raise busy(429, "Too Many Requests")
-        kept = await self.gate.writer.keep(
-            arrival(door, door.connector.dedupe_key(request), request)
+            source.connector.verify(request, secrets, self.sources.database_time())
+        except InvalidSignature:
+            raise HttpError(401, "Unauthorized", detail="the signature is invalid") from None
+        except MalformedHeader as error:
+            raise HttpError(400, "Bad Request", detail=str(error)) from None
+        if not source.take_token():
+            raise retry_later(429, "Too Many Requests")
+        stored = await self.sources.writer.store(
+            incoming_message(source, source.connector.dedupe_key(request), request)
         )
-        self.gate.ring()
-        own = door.connector.acknowledge()
-        if own is not None:
-            await answer(send, own.status, own.body, content_type=own.content_type)
+        self.sources.nudge_workers()
+        vendor_response = source.connector.success_response()
+        if vendor_response is not None:
+            await send_response(
+                send,
+                vendor_response.status,
+                vendor_response.body,
+                content_type=vendor_response.content_type,
+            )
             return
-        status = "accepted" if kept.new else "duplicate"
-        await answer(
-            send, 202, orjson.dumps({"message_id": str(kept.message_id), "status": status})
+        status = "accepted" if stored.is_new else "duplicate"
+        await send_response(
+            send, 202, orjson.dumps({"message_id": str(stored.message_id), "status": status})
         )
 
 
-def arrival(door: Door, key: str, request: Request) -> Arrival:
-    """The message to keep, with the headers its reading will need, its trace, and no others."""
-    kept = {
+def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) -> IncomingMessage:
+    """The message to store, with only the headers that parsing needs and the trace context."""
+    headers = {
         name: value
         for name, value in request.headers.items()
-        if name in ALWAYS_KEPT or name in door.connector.kept_headers
+        if name in STORED_HEADERS or name in source.connector.stored_headers
     }
-    kept |= trace_context.valid({**request.headers, **door.connector.trace(request)})
-    made = Arrival(door.source_id, key, kept, request.body)
+    headers |= trace_context.valid_trace_headers(
+        {**request.headers, **source.connector.trace_headers(request)}
+    )
+    message = IncomingMessage(source.source_id, key, headers, request.body)
     if key:
-        return made
-    return Arrival(door.source_id, f"sha256 {made.content_hash}", kept, request.body)
+        return message
+    return IncomingMessage(
+        source.source_id, f"sha256 {message.content_hash}", headers, request.body
+    )
 
 
-def busy(status: int, title: str) -> Refused:
-    """Come again, not all at once."""
-    pause = AGAIN + random.randint(0, AGAIN)  # noqa: S311  # jitter, not a secret
-    return Refused(status, title, headers={"retry-after": str(pause)})
+def retry_later(status: int, title: str) -> HttpError:
+    """An error that asks the client to retry after a random delay, to spread the retries."""
+    pause = RETRY_SECONDS + random.randint(0, RETRY_SECONDS)  # noqa: S311  # jitter, not a secret
+    return HttpError(status, title, headers={"retry-after": str(pause)})

@@ -1,1 +1,1 @@
-"""Live updates over WebSockets."""
+"""The live socket of open pages: its routing, its consumer and the hub that feeds it."""

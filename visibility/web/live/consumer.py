@@ -1,109 +1,110 @@
-"""The live socket: who may listen, what a page hears, what a page may say (nothing)."""
+"""The consumer of `/ws/live`: connect, authentication, rate limit and close of one socket."""
 
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
-from channels.auth import AuthMiddlewareStack  # type: ignore[import-untyped]  # no stubs
-from channels.db import database_sync_to_async  # type: ignore[import-untyped]  # no stubs
-from django.conf import settings
-from django.http.request import validate_host
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
 
-from visibility.web.live.hub import Ear, hub
-from visibility.web.permissions import Right, may
+from visibility.web.live.hub import Subscriber, process_hub
+from visibility.web.permissions import Permission, has_permission
 
-MAX_FRAME = 65_536
-MAX_FRAMES_A_SECOND = 20
-SIGNED_OUT, TOO_MANY, TOO_BIG = 4401, 1008, 1009
-PORTS = {"http": 80, "https": 443}
+MAX_FRAME_BYTES = 65_536
+MAX_FRAMES_PER_SECOND = 20
+# Close codes. 4401 is ours: the session or its rights ended. The others are from RFC 6455.
+UNAUTHORIZED, POLICY_VIOLATION, MESSAGE_TOO_BIG = 4401, 1008, 1009
 
 
-async def socket(scope: Any, receive: Any, send: Any) -> None:
-    """The ASGI application of `/ws/live`: our own pages only, then signed-in people only."""
-    if scope["type"] != "websocket":
-        raise ValueError("the live socket speaks WebSocket only")
-    if not own_page(dict(scope["headers"])):
-        await _refuse(receive, send)
-        return
-    await signed_in(scope, receive, send)
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no stubs
+    """One page's socket. It forwards the hub's messages; it ignores what the page sends."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscriber: Subscriber | None = None
+        self.sender: asyncio.Task[None] | None = None
+        self.received_at: deque[float] = deque(maxlen=MAX_FRAMES_PER_SECOND)
 
-def own_page(headers: dict[bytes, bytes]) -> bool:
-    """Whether the browser says that a page of this very host asks; absent and `null` do not."""
-    try:
-        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1").lower())
-        host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1").lower())
-        port = PORTS.get(origin.scheme)
-        if port is None or not origin.hostname:
-            return False
-        if (origin.hostname, origin.port or port) != (host.hostname, host.port or port):
-            return False
-    except ValueError:
-        return False
-    name = f"[{origin.hostname}]" if ":" in origin.hostname else origin.hostname
-    return validate_host(name, settings.ALLOWED_HOSTS)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Run until the socket closes; unsubscribe however that happens.
 
+        Channels calls `disconnect()` a thread switch after the disconnect message, and not at all
+        if the task is canceled. uvicorn raises on each send in between.
+        """
 
-async def _refuse(receive: Any, send: Any) -> None:
-    await receive()
-    await send({"type": "websocket.close", "code": 1008})
+        async def receive_until_disconnect() -> Any:
+            frame = await receive()
+            if frame["type"] == "websocket.disconnect":
+                self._unsubscribe()
+            return frame
 
+        try:
+            await super().__call__(scope, receive_until_disconnect, send)
+        finally:
+            self._unsubscribe()
+            if self.sender is not None:
+                await asyncio.wait([self.sender])
+                if not self.sender.cancelled():
+                    self.sender.result()  # raises what ended it
 
-async def _listen(scope: Any, receive: Any, send: Any) -> None:
-    """One page's socket, from its hello to its close."""
-    await receive()
-    ear = await database_sync_to_async(_ear)(scope)
-    if ear is None or not hub().has_room(ear):
-        await send({"type": "websocket.close", "code": SIGNED_OUT})
-        return
-    await send({"type": "websocket.accept"})
-    tasks = [asyncio.create_task(_tell(ear, send)), asyncio.create_task(_hear(receive))]
-    try:
-        await hub().join(ear)
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        code = next((task.result() for task in done if not task.exception()), None)
-        if code:
-            await send({"type": "websocket.close", "code": code})
-    finally:
-        hub().leave(ear)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def connect(self) -> None:
+        """Accept a user who may see boards; refuse others with HTTP 403."""
+        subscriber = await database_sync_to_async(authenticated_subscriber)(self.scope)
+        if subscriber is None or not process_hub().has_capacity(subscriber):
+            await self.close(UNAUTHORIZED)
+            return
+        await self.accept()
+        self.subscriber = subscriber
+        self.sender = asyncio.create_task(self._forward(subscriber))
+        await process_hub().subscribe(subscriber)
 
-
-signed_in = AuthMiddlewareStack(_listen)
-
-
-def _ear(scope: Any) -> Ear | None:
-    """Who listens, with what is needed to ask later whether they still may."""
-    user = scope["user"]
-    if not may(user, Right.BOARDS):
-        return None
-    return Ear(user.pk, scope["session"].session_key, user.get_session_auth_hash())
-
-
-async def _tell(ear: Ear, send: Any) -> int:
-    """Pass on what the hub says; answers the code to close with."""
-    while True:
-        text = await ear.queue.get()
-        if text is None:
-            return SIGNED_OUT
-        await send({"type": "websocket.send", "text": text})
-
-
-async def _hear(receive: Any) -> int | None:
-    """Pages have nothing to say: what they send is counted and dropped."""
-    times: deque[float] = deque(maxlen=MAX_FRAMES_A_SECOND)
-    while True:
-        frame = await receive()
-        if frame["type"] == "websocket.disconnect":
-            return None
-        body = frame.get("bytes") or (frame.get("text") or "").encode("utf-8", "surrogatepass")
-        if len(body) > MAX_FRAME:
-            return TOO_BIG
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Close the socket of a page that sends too much; drop the frame otherwise."""
+        if self.subscriber is None:
+            return
+        # A lone surrogate is valid in a Python string but not in UTF-8.
+        frame = bytes_data or (text_data or "").encode("utf-8", "surrogatepass")
+        if len(frame) > MAX_FRAME_BYTES:
+            await self._unsubscribe_and_close(MESSAGE_TOO_BIG)
+            return
         now = time.monotonic()
-        if len(times) == MAX_FRAMES_A_SECOND and now - times[0] < 1:
-            return TOO_MANY
-        times.append(now)
+        received_at = self.received_at
+        if len(received_at) == MAX_FRAMES_PER_SECOND and now - received_at[0] < 1:
+            await self._unsubscribe_and_close(POLICY_VIOLATION)
+            return
+        received_at.append(now)
+
+    async def _forward(self, subscriber: Subscriber) -> None:
+        """Send the hub's messages until it says that the user is no longer authorized.
+
+        This is a task of its own because Channels' `dispatch()` switches threads for each message.
+        """
+        # uvicorn raises an OSError if the client is gone. The disconnect message follows.
+        with suppress(OSError):
+            while (text := await subscriber.queue.get()) is not None:
+                await self.send(text_data=text)
+            process_hub().unsubscribe(subscriber)
+            self.subscriber = None
+            await self.close(UNAUTHORIZED)
+
+    async def _unsubscribe_and_close(self, code: int) -> None:
+        self._unsubscribe()
+        await self.close(code)
+
+    def _unsubscribe(self) -> None:
+        """Stop sending. Safe to call twice."""
+        if self.subscriber is not None:
+            process_hub().unsubscribe(self.subscriber)
+            self.subscriber = None
+        if self.sender is not None:
+            self.sender.cancel()
+
+
+def authenticated_subscriber(scope: Any) -> Subscriber | None:
+    """The subscriber of this handshake; None if its user is not signed in or has no role."""
+    user = scope["user"]
+    if not has_permission(user, Permission.BOARDS):
+        return None
+    return Subscriber(user.pk, scope["session"].session_key, user.get_session_auth_hash())

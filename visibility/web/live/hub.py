@@ -1,8 +1,7 @@
-"""One hub a process: it learns once of a change and tells every open socket."""
+"""Fan-out of changes to the live sockets: one hub per process reads each change once."""
 
 import asyncio
 import json
-import logging
 import random
 import time
 from collections.abc import Sequence
@@ -12,214 +11,234 @@ from functools import lru_cache
 from typing import Any
 
 import redis.asyncio
-from channels.db import database_sync_to_async  # type: ignore[import-untyped]  # no stubs
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import Error as DatabaseTrouble
+from django.db import Error as DatabaseError
 from django.db.models import Q
 from django.db.models.functions import Now
 from redis.exceptions import RedisError
+from structlog.stdlib import get_logger
 
-from visibility.db.change_feed import head
+from visibility.db.change_feed import latest_change_number
 from visibility.models import Change
-from visibility.notify.broadcast import channel
-from visibility.web.permissions import MATRIX, Right
+from visibility.notify.broadcast import channel_name
+from visibility.web.permissions import ROLE_PERMISSIONS, Permission
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
-# Between two tellings, at least and at most: twice as long as telling all took, so that it costs a
-# third of the process however many listen and however much changes.
-PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.05, 0.25
-POLL_SECONDS = 1.0  # the hub looks by itself: the doorbell may be broken
-BEAT_SECONDS = 10.0
-CHECK_SECONDS = 5.0
+# Pause after a broadcast: twice its duration, clamped to these bounds, so that broadcasting uses at
+# most a third of the process.
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.25
+POLL_SECONDS = 1.0  # without Redis, changes are found by polling
+HEARTBEAT_SECONDS = 10.0
+AUTHORIZATION_SECONDS = 5.0
 MAX_CHANGES = 500
-MAX_IDS = 50  # of a kind in one message; more: the page takes it as "any"
-MAX_WAITING = 8  # messages of one slow socket
-MAX_SOCKETS = 50  # of one session
+MAX_IDS = 50  # per kind and message; beyond that the page reloads everything of the kind
+MAX_QUEUED = 8  # messages per socket
+MAX_SOCKETS = 50  # per session
 KINDS = ("alert", "order", "source")
-WITH_IDS = ("alert", "order")
+KINDS_WITH_IDS = ("alert", "order")
 
 
 @dataclass(eq=False, slots=True)
-class Ear:
-    """One listening socket: who it is, and the messages it has not taken yet."""
+class Subscriber:
+    """One open socket: its user and session, and the messages it has not sent yet."""
 
-    user: int
-    session: str
+    user_id: int
+    session_key: str
     auth_hash: str
-    # None: close, signed out.
+    # None means: close, the user is no longer authorized.
     queue: asyncio.Queue[str | None] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=MAX_WAITING)
+        default_factory=lambda: asyncio.Queue(maxsize=MAX_QUEUED)
     )
 
-    def tell(self, text: str | None, head: int) -> None:
-        """Hand over a message; a full queue becomes one message: everything may have changed."""
+    def enqueue_message(self, text: str | None, head: int) -> None:
+        """Queue a message. A full queue is replaced by one message: everything may have changed."""
         if self.queue.full() or text is None:
             while not self.queue.empty():
                 self.queue.get_nowait()
-            text = text and message("change", head, kinds=KINDS)
+            text = text and encode_message("change", head, kinds=KINDS)
         self.queue.put_nowait(text)
 
 
-def message(
-    what: str, head: int, *, kinds: Sequence[str] = (), ids: dict[str, list[int]] | None = None
+def encode_message(
+    message_type: str,
+    head: int,
+    *,
+    kinds: Sequence[str] = (),
+    ids: dict[str, list[int]] | None = None,
 ) -> str:
-    """What a page reads."""
-    said: dict[str, Any] = {"type": what, "head": head}
-    if what == "change":
-        said |= {"kinds": list(kinds), "ids": ids or {}}
-    return json.dumps(said, separators=(",", ":"))
+    """A message as JSON; `head` is the latest change number."""
+    message: dict[str, Any] = {"type": message_type, "head": head}
+    if message_type == "change":
+        message |= {"kinds": list(kinds), "ids": ids or {}}
+    return json.dumps(message, separators=(",", ":"))
 
 
-def news(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
-    """The head, and what changed since `last`: kinds, and the ids of those that are few.
+def changes_since(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
+    """Return the latest change number, the kinds changed since `last`, and their ids if few.
 
-    A head below `last` means that the database was restored: then everything may have changed.
+    A number below `last` means that the database was restored: everything may have changed.
     """
-    newest = head()
+    newest = latest_change_number()
     if newest == last:
         return newest, set(), {}
     if newest < last or newest - last > MAX_CHANGES:
         return newest, set(KINDS), {}
     ids: dict[str, set[int]] = {}
     rows = Change.objects.filter(number__gt=last, number__lte=newest).values_list("kind", "ids")
-    for kind, some in rows:
-        ids.setdefault(kind, set()).update(some)
-    few = {k: sorted(v) for k, v in ids.items() if k in WITH_IDS and len(v) <= MAX_IDS}
-    return newest, set(ids) or set(KINDS), few
+    for kind, changed in rows:
+        ids.setdefault(kind, set()).update(changed)
+    listed = {k: sorted(v) for k, v in ids.items() if k in KINDS_WITH_IDS and len(v) <= MAX_IDS}
+    return newest, set(ids) or set(KINDS), listed
 
 
-def still_welcome(ears: Sequence[Ear]) -> set[tuple[int, str, str]]:
-    """Of the listeners, those whose session lives and whose account is active and has a role."""
+def authorized_subscribers(subscribers: Sequence[Subscriber]) -> set[tuple[int, str, str]]:
+    """Return (user, session, auth hash) of those whose session and role are still valid."""
     sessions = set(
         Session.objects.filter(
-            session_key__in={ear.session for ear in ears}, expire_date__gt=Now()
+            session_key__in={subscriber.session_key for subscriber in subscribers},
+            expire_date__gt=Now(),
         ).values_list("session_key", flat=True)
     )
-    people = User.objects.filter(
-        Q(is_superuser=True) | Q(groups__name__in=MATRIX[Right.BOARDS]),
-        pk__in={ear.user for ear in ears},
+    users = User.objects.filter(
+        Q(is_superuser=True) | Q(groups__name__in=ROLE_PERMISSIONS[Permission.BOARDS]),
+        pk__in={subscriber.user_id for subscriber in subscribers},
         is_active=True,
     ).distinct()
-    hashes = {user.pk: user.get_session_auth_hash() for user in people}
+    hashes = {user.pk: user.get_session_auth_hash() for user in users}
     return {
-        (ear.user, ear.session, ear.auth_hash)
-        for ear in ears
-        if ear.session in sessions and hashes.get(ear.user) == ear.auth_hash
+        (subscriber.user_id, subscriber.session_key, subscriber.auth_hash)
+        for subscriber in subscribers
+        if subscriber.session_key in sessions
+        and hashes.get(subscriber.user_id) == subscriber.auth_hash
     }
 
 
-def pause(took: float) -> float:
-    """How long to rest after a telling."""
-    return min(max(2 * took, PAUSE_SECONDS), MOST_PAUSE_SECONDS)
+def pause_after(duration: float) -> float:
+    """Seconds to pause after a broadcast that took `duration` seconds."""
+    return min(max(2 * duration, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
 
 class Hub:
-    """Runs while somebody listens: a doorbell, a look at the change number, a telling."""
+    """Polls the change number and broadcasts to all sockets of this process.
+
+    It runs while there are subscribers. Redis only makes it poll sooner.
+    """
 
     def __init__(self) -> None:
-        self.ears: set[Ear] = set()
+        self.subscribers: set[Subscriber] = set()
         self.head = 0
-        self.bell = asyncio.Event()
+        self.wake_up = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
-    def has_room(self, ear: Ear) -> bool:
+    def has_capacity(self, subscriber: Subscriber) -> bool:
         """Whether this session may open one more socket."""
-        return sum(other.session == ear.session for other in self.ears) < MAX_SOCKETS
+        same_session = sum(s.session_key == subscriber.session_key for s in self.subscribers)
+        return same_session < MAX_SOCKETS
 
-    async def join(self, ear: Ear) -> None:
-        """Add a listener and greet it with the head as it is now."""
-        self.ears.add(ear)
-        with suppress(DatabaseTrouble):
-            newest = await database_sync_to_async(head)()
-            ear.tell(message("hello", newest), newest)
+    async def subscribe(self, subscriber: Subscriber) -> None:
+        """Add a socket and send it the latest change number; the first one starts the hub."""
+        self.subscribers.add(subscriber)
+        with suppress(DatabaseError):
+            newest = await database_sync_to_async(latest_change_number)()
+            subscriber.enqueue_message(encode_message("hello", newest), newest)
             if not self.tasks:
                 self.head = newest
-        if not self.tasks and self.ears:
-            self.bell = asyncio.Event()
+        if not self.tasks and self.subscribers:
+            self.wake_up = asyncio.Event()
             self.tasks = [
-                asyncio.create_task(work)
-                for work in (self.watch(), self.wait_for_bell(), self.check())
+                asyncio.create_task(loop)
+                for loop in (
+                    self.run_poll_loop(),
+                    self.follow_redis(),
+                    self.close_unauthorized_sockets(),
+                )
             ]
 
-    def leave(self, ear: Ear) -> None:
-        """Remove a listener; the last one puts the hub to rest."""
-        self.ears.discard(ear)
-        if not self.ears:
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Remove a socket; the last one stops the hub."""
+        self.subscribers.discard(subscriber)
+        if not self.subscribers:
             for task in self.tasks:
                 task.cancel()
             self.tasks = []
 
-    async def watch(self) -> None:
-        """Look when the bell rings or a second has passed; tell; rest a little."""
-        told_at = time.monotonic()
+    async def run_poll_loop(self) -> None:
+        """Poll when Redis announces a change or `POLL_SECONDS` have passed; broadcast; pause."""
+        sent_at = time.monotonic()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.bell.wait(), POLL_SECONDS)
-            self.bell.clear()
+                await asyncio.wait_for(self.wake_up.wait(), POLL_SECONDS)
+            self.wake_up.clear()
             began = time.monotonic()
             try:
-                told_at = await self.look(told_at)
-            except DatabaseTrouble as error:
-                # No heartbeat without a head: after 30 s the pages say that they are not live.
-                log.warning("event=live_look_failed error=%s", type(error).__name__)
-            # The messages lie in their queues: two turns of the loop, and they are on their way.
+                sent_at = await self.broadcast_changes(sent_at)
+            except DatabaseError as error:
+                # No heartbeat without a change number: after 30 s the pages show that they are
+                # not live.
+                log.warning("live_poll_failed", error=type(error).__name__)
+            # The messages are queued. After two turns of the event loop they have been sent.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            await asyncio.sleep(pause(time.monotonic() - began))
+            await asyncio.sleep(pause_after(time.monotonic() - began))
 
-    async def look(self, told_at: float) -> float:
-        """One look: tell what changed, or the heartbeat if it is time; answers the last telling."""
+    async def broadcast_changes(self, sent_at: float) -> float:
+        """Broadcast what changed, or a heartbeat if it is due; return the last broadcast's time."""
         last = self.head
-        self.head, kinds, ids = await database_sync_to_async(news)(last)
+        self.head, kinds, ids = await database_sync_to_async(changes_since)(last)
         if self.head != last:
-            self.tell(message("change", self.head, kinds=sorted(kinds), ids=ids))
-        elif time.monotonic() - told_at >= BEAT_SECONDS:
-            self.tell(message("beat", self.head))
+            self.broadcast(encode_message("change", self.head, kinds=sorted(kinds), ids=ids))
+        elif time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
+            self.broadcast(encode_message("heartbeat", self.head))
         else:
-            return told_at
+            return sent_at
         return time.monotonic()
 
-    def tell(self, text: str) -> None:
-        """One text for all."""
-        for ear in self.ears:
-            ear.tell(text, self.head)
+    def broadcast(self, text: str) -> None:
+        """Queue one message for every socket."""
+        for subscriber in self.subscribers:
+            subscriber.enqueue_message(text, self.head)
 
-    async def wait_for_bell(self) -> None:
-        """Follow the doorbell; while Redis is away, try again, ever more rarely, up to 5 s."""
-        pause = 0.2
+    async def follow_redis(self) -> None:
+        """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""
+        delay = 0.2
         while True:
             client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None)
             try:
-                async with client, client.pubsub(ignore_subscribe_messages=True) as bell:
-                    await bell.subscribe(channel())
+                async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
+                    await subscription.subscribe(channel_name())
                     while True:
-                        if await bell.get_message(timeout=POLL_SECONDS):
-                            self.bell.set()
-                        pause = 0.2
+                        if await subscription.get_message(timeout=POLL_SECONDS):
+                            self.wake_up.set()
+                        delay = 0.2
             except (RedisError, OSError) as error:
-                log.warning("event=doorbell_lost error=%s", type(error).__name__)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
-            pause = min(pause * 2, 5.0)
+                log.warning("live_redis_lost", error=type(error).__name__)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+            delay = min(delay * 2, 5.0)
 
-    async def check(self) -> None:
-        """Every five seconds: close the sockets of people who may no longer listen."""
+    async def close_unauthorized_sockets(self) -> None:
+        """Close the sockets of users who signed out or lost their role."""
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            ears = list(self.ears)
+            await asyncio.sleep(AUTHORIZATION_SECONDS)
+            subscribers = list(self.subscribers)
             try:
-                welcome = await database_sync_to_async(still_welcome)(ears)
-            except DatabaseTrouble as error:
-                log.warning("event=live_check_failed error=%s", type(error).__name__)
+                authorized = await database_sync_to_async(authorized_subscribers)(subscribers)
+            except DatabaseError as error:
+                log.warning("live_authorization_failed", error=type(error).__name__)
                 continue
-            for ear in ears:
-                if (ear.user, ear.session, ear.auth_hash) not in welcome:
-                    ear.tell(None, 0)
+            for subscriber in subscribers:
+                if (
+                    subscriber.user_id,
+                    subscriber.session_key,
+                    subscriber.auth_hash,
+                ) not in authorized:
+                    subscriber.enqueue_message(None, 0)
 
 
 @lru_cache(maxsize=1)
-def hub() -> Hub:
+def process_hub() -> Hub:
     """This process's hub."""
     return Hub()

@@ -1,1 +1,1 @@
-"""The pages, one module a page."""
+"""Django views of the pages, one module per section."""

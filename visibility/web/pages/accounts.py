@@ -1,4 +1,4 @@
-"""Signing in and out, and the page each role starts on."""
+"""Sign-in, sign-out, and the redirect to the home page of each role."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility.web.permissions import START, Role, roles
+from visibility.web.permissions import HOME_PAGES, UserRole, roles
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-MOST_FIRST = (
-    Role.ADMIN,
-    Role.OPERATIONS,
-    Role.CUSTOMER_SERVICE,
-    Role.EXECUTIVE,
-    Role.INTEGRATOR,
+ROLES_BY_PRIVILEGE = (
+    UserRole.ADMIN,
+    UserRole.OPERATIONS,
+    UserRole.CUSTOMER_SERVICE,
+    UserRole.EXECUTIVE,
+    UserRole.INTEGRATOR,
 )
-# The people of the demonstration: name, what they do, icon.
+# Demo users: username: (role title, description, icon).
 DEMO_PEOPLE = {
     "clerk": ("Customer service", "Where is this order, and when will it arrive?", "phone"),
-    "operations": ("Operations", "What is late, and who is on it?", "building-warehouse"),
-    "executive": ("Executive", "Are promises kept, and where not?", "chart-line"),
+    "operations": ("Operations", "What is late, and who is working on it?", "building-warehouse"),
+    "executive": ("Executive", "Are we on time, and where not?", "chart-line"),
     "integrator": (
         "Integrator",
-        "Does every system speak, and is it understood?",
+        "Are all integrations healthy?",
         "plug-connected",
     ),
     "admin": ("Administrator", "Everything", "settings"),
@@ -40,43 +40,43 @@ DEMO_PEOPLE = {
 
 @require_GET
 @login_required
-def start(request: HttpRequest) -> HttpResponse:
-    """To the first page of the person's role; with several roles, of the one that may most."""
-    held = roles(request.user)
-    for role in MOST_FIRST:
-        if role in held:
-            return redirect(START[role])
+def landing_page(request: HttpRequest) -> HttpResponse:
+    """Redirect to the home page of the user's role; of several roles, the most privileged one."""
+    user_roles = roles(request.user)
+    for role in ROLES_BY_PRIVILEGE:
+        if role in user_roles:
+            return redirect(HOME_PAGES[role])
     raise PermissionDenied("no role")
 
 
-def own_path(wanted: str) -> str:
-    """An address of this site, or nothing."""
-    inside = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if inside else ""
+def local_path(url: str) -> str:
+    """The path if it is on this site, else ""."""
+    inside = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+    return url if inside else ""
 
 
-class SignIn(LoginView):
-    """Name and password; in the demonstration also one click per role."""
+class SignInView(LoginView):
+    """Username and password; in the demo also one click per role."""
 
     template_name = "accounts/signin.html"
     redirect_authenticated_user = True
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Where the person wanted to go, never to another site."""
+        """The `next` parameter, only if it is a path of this site."""
         asked = request or self.request
-        return own_path(asked.POST.get("next", asked.GET.get("next", "")))
+        return local_path(asked.POST.get("next", asked.GET.get("next", "")))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The form, and the people of the demonstration."""
+        """Add the demo users."""
         return super().get_context_data(**kwargs) | {"demo_people": demo_people()}
 
 
 def demo_people() -> list[dict[str, str]]:
-    """Who can be entered with one click: nobody, except in the demonstration."""
+    """The users that can sign in with one click; empty outside the demo."""
     if not settings.DEMO:
         return []
-    found = User.objects.filter(username__in=DEMO_PEOPLE, is_active=True)
-    names = {user.get_username(): user.get_full_name() for user in found}
+    users = User.objects.filter(username__in=DEMO_PEOPLE, is_active=True)
+    names = {user.get_username(): user.get_full_name() for user in users}
     return [
         {"who": who, "name": names[who], "title": title, "asks": asks, "icon": icon}
         for who, (title, asks, icon) in DEMO_PEOPLE.items()
@@ -86,7 +86,7 @@ def demo_people() -> list[dict[str, str]]:
 
 @require_POST
 def sign_in_demo(request: HttpRequest) -> HttpResponse:
-    """One click; outside the demonstration this address does not exist."""
+    """Sign in as a demo user. Raises Http404 outside the demo."""
     who = request.POST.get("who", "")
     if not settings.DEMO or who not in DEMO_PEOPLE:
         raise Http404
@@ -94,12 +94,12 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
     if user is None:
         raise Http404
     login(request, user, backend=BACKEND)
-    return HttpResponseRedirect(own_path(request.POST.get("next", "")) or "/")
+    return HttpResponseRedirect(local_path(request.POST.get("next", "")) or "/")
 
 
 urlpatterns = [
-    path("", start, name="start"),
-    path("signin", SignIn.as_view(), name="signin"),
+    path("", landing_page, name="start"),
+    path("signin", SignInView.as_view(), name="signin"),
     path("signin/demo", sign_in_demo, name="signin_demo"),
     path("signout", LogoutView.as_view(next_page="/signin"), name="signout"),
 ]

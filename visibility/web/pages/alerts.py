@@ -1,4 +1,4 @@
-"""The alert inbox, one alert, and what people do with them."""
+"""Pages of the alert inbox and of one alert, and the actions on alerts."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -12,69 +12,89 @@ from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility.db.change_feed import head
+from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
+from visibility.formatting import pluralize
 from visibility.models import Alert, AlertState, Severity
-from visibility.notify.broadcast import announce
-from visibility.operations.problems import troubles
-from visibility.screens.alerts import detail as one
-from visibility.screens.alerts import inbox as inbox
-from visibility.screens.alerts.inbox import SORT_TITLES, VIEW_TITLES, BadCursor, Sort, View, Wanted
-from visibility.web.alert_actions import ACTS, PRESETS, BadAct, perform
-from visibility.web.permissions import MATRIX, Right, Role, may, needs, roles
+from visibility.notify.broadcast import publish_change
+from visibility.operations.problems import current_problems
+from visibility.screens.alerts import detail as alert_detail
+from visibility.screens.alerts import inbox
+from visibility.screens.alerts.inbox import (
+    SORT_TITLES,
+    VIEW_TITLES,
+    AlertSort,
+    InboxQuery,
+    InboxView,
+    InvalidCursor,
+)
+from visibility.web.alert_actions import (
+    FORM_ACTIONS,
+    SNOOZE_PRESETS,
+    FormRejected,
+    apply_form_action,
+)
+from visibility.web.permissions import (
+    ROLE_PERMISSIONS,
+    Permission,
+    UserRole,
+    has_permission,
+    require_permission,
+    roles,
+)
 
 MAX_BULK = 500
-# Titles of refused ones that are listed; the rest is counted.
-LISTED = 3
-STILL_TRUE = "Still true: the promise is broken"
-ACT_ROLES = [role.value for role in sorted(MATRIX[Right.ALERTS_ACT])]
+# So many rejected alerts are listed; the others are only counted.
+MAX_LISTED = 3
+REOPENED_HINT = "the condition still holds. Snooze instead?"
+ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS_MANAGE])]
 
 
-def sources_only(request: HttpRequest) -> bool:
-    """Whether this person is shown the alerts of sources only."""
-    return roles(request.user) == {Role.INTEGRATOR}
+def sees_sources_only(request: HttpRequest) -> bool:
+    """Whether the user sees source alerts only."""
+    return roles(request.user) == {UserRole.INTEGRATOR}
 
 
-def wanted(request: HttpRequest) -> Wanted:
-    """The inbox's address as a question; what it does not know it leaves out."""
+def parse_query(request: HttpRequest) -> InboxQuery:
+    """Parse the query string of the inbox; unknown values fall back to the defaults."""
     asked = request.GET
     view, sort, severity = asked.get("view", ""), asked.get("sort", ""), asked.get("severity", "")
-    return Wanted(
-        person=request.user.pk or 0,
-        view=View(view) if view in set(View) else View.OPEN,
+    return InboxQuery(
+        user_id=request.user.pk or 0,
+        view=InboxView(view) if view in set(InboxView) else InboxView.OPEN,
         severity=severity if severity in set(Severity) else "",
         rule=asked.get("rule", "")[:50],
         team=asked.get("team", "")[:80],
-        sort=Sort(sort) if sort in set(Sort) else Sort.WORST,
-        sources_only=sources_only(request),
+        sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
+        sources_only=sees_sources_only(request),
     )
 
 
-def query(asked: Wanted, **other: str) -> str:
-    """The address of this question, with some of it changed."""
-    parts = {
-        "view": asked.view.value,
-        "severity": asked.severity,
-        "rule": asked.rule,
-        "team": asked.team,
-        "sort": asked.sort.value if asked.sort is not Sort.WORST else "",
+def query_string(inbox_query: InboxQuery, **other: str) -> str:
+    """The query string of the inbox with some parameters changed."""
+    params = {
+        "view": inbox_query.view.value,
+        "severity": inbox_query.severity,
+        "rule": inbox_query.rule,
+        "team": inbox_query.team,
+        "sort": inbox_query.sort.value if inbox_query.sort is not AlertSort.SEVERITY else "",
     } | other
-    return urlencode({name: value for name, value in parts.items() if value})
+    return urlencode({name: value for name, value in params.items() if value})
 
 
 @require_GET
-@needs(Right.ALERTS_SEE)
+@require_permission(Permission.ALERTS_SEE)
 def inbox_page(request: HttpRequest) -> HttpResponse:
-    """`/alerts`: what needs a person now."""
-    newest = head()
-    now, asked = database_now(), wanted(request)
+    """`/alerts`: the alerts of one view."""
+    newest = latest_change_number()
+    now, asked = database_now(), parse_query(request)
     try:
-        page = inbox.page(asked, now=now, after=request.GET.get("after", "")[:400])
-    except BadCursor:
-        return HttpResponseRedirect(f"/alerts?{query(asked)}")
+        page = inbox.list_alerts(asked, now=now, after=request.GET.get("after", "")[:400])
+    except InvalidCursor:
+        return HttpResponseRedirect(f"/alerts?{query_string(asked)}")
     also = [int(n) for n in request.GET.get("also", "").split(",")[:100] if n.isdecimal()]
-    counts = inbox.counts(asked, now)
-    choices = inbox.choices()
+    counts = inbox.count_by_view(asked, now)
+    choices = inbox.filter_choices()
     return render(
         request,
         "alerts/inbox.html",
@@ -84,67 +104,75 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "asked": asked,
             "title": VIEW_TITLES[asked.view],
             "page": page,
-            "also": inbox.rows(asked, also) if also else [],
+            "also": inbox.alerts_by_id(asked, also) if also else [],
             "total": counts[asked.view],
             "first": "after" not in request.GET,
             "views": [
-                (view, VIEW_TITLES[view], counts[view], query(asked, view=view.value))
-                for view in View
+                (view, VIEW_TITLES[view], counts[view], query_string(asked, view=view.value))
+                for view in InboxView
             ],
-            "troubles": troubles(now) if may(request.user, Right.SOURCES_SEE) else [],
-            "standing": counts[View.OPEN] + counts[View.ACKNOWLEDGED],
+            "problems": current_problems(now)
+            if has_permission(request.user, Permission.SOURCES_SEE)
+            else [],
+            "active": counts[InboxView.OPEN] + counts[InboxView.ACKNOWLEDGED],
             "counts": counts,
             "sorts": SORT_TITLES.items(),
             "severities": Severity.choices,
             "choices": choices,
             "chips": _chips(asked, choices),
-            "query": query(asked),
-            "next": query(asked, after=page.next) if page.next else "",
-            "quiet": inbox.quiet(now, sources_only=asked.sources_only)
-            if not page.alerts and not _narrow(asked)
+            "query": query_string(asked),
+            "next": query_string(asked, after=page.next) if page.next else "",
+            "summary": inbox.summarize_empty_inbox(now, sources_only=asked.sources_only)
+            if not page.alerts and not _has_filters(asked)
             else None,
-            **_abilities(request),
+            **_permissions_context(request),
         },
     )
 
 
-def _narrow(asked: Wanted) -> bool:
-    return bool(asked.severity or asked.rule or asked.team)
+def _has_filters(inbox_query: InboxQuery) -> bool:
+    return bool(inbox_query.severity or inbox_query.rule or inbox_query.team)
 
 
-def _chips(asked: Wanted, choices: inbox.Choices) -> list[tuple[str, str, str]]:
-    """The filters that are set: their name, their value, and the address without them."""
+def _chips(inbox_query: InboxQuery, choices: inbox.FilterChoices) -> list[tuple[str, str, str]]:
+    """(name, value, query string without it) of each active filter."""
     titles = {rule.code: rule.title for rule in choices.rules}
     chips = [
-        ("Severity", asked.severity, query(asked, severity="")),
-        ("Rule", titles.get(asked.rule, asked.rule), query(asked, rule="")),
-        ("Team", asked.team, query(asked, team="")),
+        ("Severity", inbox_query.severity, query_string(inbox_query, severity="")),
+        (
+            "Rule",
+            titles.get(inbox_query.rule, inbox_query.rule),
+            query_string(inbox_query, rule=""),
+        ),
+        ("Team", inbox_query.team, query_string(inbox_query, team="")),
     ]
     return [chip for chip in chips if chip[1]]
 
 
-def _abilities(request: HttpRequest) -> dict[str, object]:
-    """What the person may see and do, and what the forms offer."""
-    can_act = may(request.user, Right.ALERTS_ACT)
+def _permissions_context(request: HttpRequest) -> dict[str, object]:
+    """The permissions of the user, and the options of the forms."""
+    can_handle = has_permission(request.user, Permission.ALERTS_MANAGE)
     return {
-        "prices": may(request.user, Right.PRICES),
-        "contacts": may(request.user, Right.CONTACTS),
-        "can_act": can_act,
-        "can_note": may(request.user, Right.ALERTS_NOTE),
-        "can_resolve": may(request.user, Right.ALERTS_RESOLVE),
-        "people": inbox.people(ACT_ROLES) if can_act else [],
-        "presets": PRESETS.items(),
+        "prices": has_permission(request.user, Permission.PRICES),
+        "contacts": has_permission(request.user, Permission.CONTACTS),
+        "can_manage": can_handle,
+        "can_note": has_permission(request.user, Permission.ALERTS_NOTE),
+        "can_resolve": has_permission(request.user, Permission.ALERTS_RESOLVE),
+        "people": inbox.assignable_users(ACTION_ROLES) if can_handle else [],
+        "presets": SNOOZE_PRESETS.items(),
     }
 
 
 @require_GET
-@needs(Right.ALERTS_SEE)
+@require_permission(Permission.ALERTS_SEE)
 def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
-    """`/alerts/<id>`: why it fired, what to do, what was done."""
-    newest = head()
+    """`/alerts/<id>`: one alert with its explanation, response and history."""
+    newest = latest_change_number()
     now = database_now()
-    found = one.detail(alert_id, now=now, sources_only=sources_only(request))
-    if found is None:
+    detail = alert_detail.load_alert_detail(
+        alert_id, now=now, sources_only=sees_sources_only(request)
+    )
+    if detail is None:
         raise Http404
     return render(
         request,
@@ -152,44 +180,50 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
         {
             "live_head": newest,
             "now": now,
-            "detail": found,
-            "alert": found.alert,
-            "standing": found.alert.state not in inbox.OVER,
-            **_abilities(request),
+            "detail": detail,
+            "alert": detail.alert,
+            "active": detail.alert.state not in inbox.CLOSED,
+            **_permissions_context(request),
         },
     )
 
 
 @require_POST
-@needs(Right.ALERTS_SEE)
-def act(request: HttpRequest, alert_id: int, what: str) -> HttpResponse:
-    """`POST /alerts/<id>/<act>`: one act on one alert, then back."""
-    now = _allowed(request, what)
-    if not inbox.visible(sources_only=sources_only(request)).filter(pk=alert_id).exists():
+@require_permission(Permission.ALERTS_SEE)
+def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpResponse:
+    """`POST /alerts/<id>/<action>`: run an action on one alert and redirect back."""
+    now = _check_permission(request, action)
+    if (
+        not inbox.visible_alerts(sources_only=sees_sources_only(request))
+        .filter(pk=alert_id)
+        .exists()
+    ):
         raise Http404
     try:
-        alert = perform(what, alert_id, by=_person(request), data=request.POST.dict(), now=now)
-    except BadAct as refused:
-        messages.error(request, str(refused))
+        alert = apply_form_action(
+            action, alert_id, by=_user(request), form=request.POST.dict(), now=now
+        )
+    except FormRejected as rejected:
+        messages.error(request, str(rejected))
     else:
-        announce(head(), ["alert"])
-        if _still_true(what, alert):
-            messages.warning(request, f"{STILL_TRUE}, so it opened again. Snooze it instead?")
+        publish_change(latest_change_number(), ["alert"])
+        if _was_reopened(action, alert):
+            messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
         else:
-            messages.success(request, ACTS[what].done + ".")
-    return HttpResponseRedirect(_back(request, f"/alerts/{alert_id}"))
+            messages.success(request, FORM_ACTIONS[action].success_message + ".")
+    return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
 
 
 @require_POST
-@needs(Right.ALERTS_SEE)
-def bulk(request: HttpRequest) -> HttpResponse:
-    """`POST /alerts/bulk`: one act on a selection, or on all that match; says what happened."""
-    asked = wanted(request)
-    what, data = _chosen(request)
-    now = _allowed(request, what)
-    seen = inbox.visible(sources_only=asked.sources_only)
+@require_permission(Permission.ALERTS_SEE)
+def run_bulk_action(request: HttpRequest) -> HttpResponse:
+    """`POST /alerts/bulk`: run an action on the selected or on all matching alerts."""
+    asked = parse_query(request)
+    action, data = _pressed_action(request)
+    now = _check_permission(request, action)
+    seen = inbox.visible_alerts(sources_only=asked.sources_only)
     if request.POST.get("all"):
-        ids = inbox.matching(asked, now=now, limit=MAX_BULK)
+        ids = inbox.matching_ids(asked, now=now, limit=MAX_BULK)
     else:
         chosen = [int(n) for n in request.POST.getlist("ids")[:MAX_BULK] if n.isdecimal()]
         ids = list(
@@ -198,22 +232,22 @@ def bulk(request: HttpRequest) -> HttpResponse:
             .values_list("pk", flat=True)
         )
     if not ids:
-        messages.error(request, "Nothing was selected.")
-        return HttpResponseRedirect(_back(request, f"/alerts?{query(asked)}"))
+        messages.error(request, "No alerts selected.")
+        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
     done: list[Alert] = []
-    refused: list[tuple[int, str]] = []
+    rejected: list[tuple[int, str]] = []
     for number in ids:
         try:
-            done.append(perform(what, number, by=_person(request), data=data, now=now))
-        except BadAct as error:
-            refused.append((number, str(error)))
-    announce(head(), ["alert"])
-    _report(request, what, done=done, refused=refused)
-    return HttpResponseRedirect(_back(request, f"/alerts?{query(asked)}"))
+            done.append(apply_form_action(action, number, by=_user(request), form=data, now=now))
+        except FormRejected as error:
+            rejected.append((number, str(error)))
+    publish_change(latest_change_number(), ["alert"])
+    _add_result_messages(request, action, done=done, refused=rejected)
+    return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
 
 
-def _chosen(request: HttpRequest) -> tuple[str, dict[str, str]]:
-    """The button that was pressed (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
+def _pressed_action(request: HttpRequest) -> tuple[str, dict[str, str]]:
+    """The action of the pressed button (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
     what, _, choice = request.POST.get("act", "").partition(":")
     data = request.POST.dict()
     data["note"] = data.get(f"note_{what}", data.get("note", ""))
@@ -222,47 +256,50 @@ def _chosen(request: HttpRequest) -> tuple[str, dict[str, str]]:
     return what, data
 
 
-def _report(
-    request: HttpRequest, what: str, *, done: list[Alert], refused: list[tuple[int, str]]
+def _add_result_messages(
+    request: HttpRequest, action: str, *, done: list[Alert], refused: list[tuple[int, str]]
 ) -> None:
-    again = sum(_still_true(what, alert) for alert in done)
-    if len(done) > again:
-        messages.success(request, f"{ACTS[what].done}: {len(done) - again}.")
-    if again:
-        messages.warning(request, f"{STILL_TRUE} for {again}, so they opened again.")
+    reopened = sum(_was_reopened(action, alert) for alert in done)
+    if len(done) > reopened:
+        count = pluralize(len(done) - reopened, "alert")
+        done_text = FORM_ACTIONS[action].success_message.lower()
+        sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
+        messages.success(request, sentence)
+    if reopened:
+        messages.warning(request, f"{pluralize(reopened, 'alert')} reopened: {REOPENED_HINT}")
     if refused:
-        listed = " ".join(f"No. {number}: {why}" for number, why in refused[:LISTED])
-        more = f" And {len(refused) - LISTED} more." if len(refused) > LISTED else ""
-        messages.error(request, f"{len(refused)} refused. {listed}{more}")
+        listed = " ".join(f"Alert #{number}: {why}" for number, why in refused[:MAX_LISTED])
+        more = f" And {len(refused) - MAX_LISTED} more." if len(refused) > MAX_LISTED else ""
+        messages.error(request, f"{pluralize(len(refused), 'alert')} not changed. {listed}{more}")
 
 
-def _still_true(what: str, alert: Alert) -> bool:
-    return what == "resolve" and alert.state == AlertState.OPEN
+def _was_reopened(action: str, alert: Alert) -> bool:
+    return action == "resolve" and alert.state == AlertState.OPEN
 
 
-def _allowed(request: HttpRequest, what: str) -> datetime:
-    """Now, if there is such an act and the person may do it."""
-    if what not in ACTS:
+def _check_permission(request: HttpRequest, action: str) -> datetime:
+    """Check the permission and return the current time. Raises Http404 or PermissionDenied."""
+    if action not in FORM_ACTIONS:
         raise Http404
-    if not may(request.user, ACTS[what].right):
-        raise PermissionDenied(ACTS[what].right.value)
+    if not has_permission(request.user, FORM_ACTIONS[action].permission):
+        raise PermissionDenied(FORM_ACTIONS[action].permission.value)
     return database_now()
 
 
-def _person(request: HttpRequest) -> User:
+def _user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
 
 
-def _back(request: HttpRequest, usual: str) -> str:
-    """Where the form was; own paths only."""
-    wish = request.POST.get("next", "")
-    return wish if wish and url_has_allowed_host_and_scheme(wish, None) else usual
+def _return_url(request: HttpRequest, default: str) -> str:
+    """The page of the form, or `default`; only paths of this site."""
+    requested = request.POST.get("next", "")
+    return requested if requested and url_has_allowed_host_and_scheme(requested, None) else default
 
 
 urlpatterns = [
     path("alerts", inbox_page, name="alerts"),
-    path("alerts/bulk", bulk, name="alerts_bulk"),
+    path("alerts/bulk", run_bulk_action, name="alerts_bulk"),
     path("alerts/<int:alert_id>", alert_page, name="alert"),
-    path("alerts/<int:alert_id>/<slug:what>", act, name="alert_act"),
+    path("alerts/<int:alert_id>/<slug:action>", alert_action, name="alert_act"),
 ]

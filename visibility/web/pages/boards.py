@@ -1,4 +1,4 @@
-"""The boards: what goes well, where it is stuck."""
+"""Board pages, including kiosk mode for wall screens."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -6,25 +6,25 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.boards import board
-from visibility.db.change_feed import head
+from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
-from visibility.web.permissions import Right, may, needs
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-# A kiosk that rotates stays on a board for so many seconds.
-SHORTEST, USUAL, LONGEST = 10, 30, 3600
+# Seconds per board in a kiosk rotation: minimum, default, maximum.
+MIN_SECONDS, DEFAULT_SECONDS, MAX_SECONDS = 10, 30, 3600
 
 
 @require_GET
-@needs(Right.BOARDS)
+@require_permission(Permission.BOARDS)
 def board_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/boards/<slug>`; `?kiosk=1` for a screen on the wall, `&boards=a,b&every=30` rotates."""
-    newest = head()
+    """`/boards/<slug>`; `?kiosk=1` for a wall screen, `&boards=a,b&every=30` to rotate."""
+    newest = latest_change_number()
     now = database_now()
-    shown = board.board(slug, now=now)
+    shown = board.load_board(slug, now=now)
     if shown is None:
         raise Http404
     kiosk = request.GET.get("kiosk") == "1"
-    titles = board.titles()
+    titles = board.board_titles()
     return render(
         request,
         "boards/kiosk.html" if kiosk else "boards/board.html",
@@ -33,30 +33,34 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
             "now": now,
             "board": shown,
             "titles": titles.items(),
-            "prices": may(request.user, Right.PRICES) and not kiosk,
-            # Whoever passes by reads the wall.
-            "contacts": may(request.user, Right.CONTACTS) and not kiosk,
-            "alerts": may(request.user, Right.ALERTS_SEE),
+            "prices": has_permission(request.user, Permission.PRICES) and not kiosk,
+            # Anyone can read a wall screen.
+            "contacts": has_permission(request.user, Permission.CONTACTS) and not kiosk,
+            "alerts": has_permission(request.user, Permission.ALERTS_SEE),
             "kiosk": kiosk,
-            "following": _following(request, slug, set(titles)) if kiosk else "",
-            "every": _every(request.GET.get("every", "")),
+            "following": _next_board_url(request, slug, set(titles)) if kiosk else "",
+            "every": _rotation_seconds(request.GET.get("every", "")),
         },
     )
 
 
-def _following(request: HttpRequest, slug: str, known: set[str]) -> str:
-    """The address of the next board of the rotation, or nothing."""
-    wished = request.GET.get("boards", "")[:1000]
-    listed = [name for name in wished.split(",") if name in known]
-    if len(listed) < 2:
+def _next_board_url(request: HttpRequest, slug: str, known_slugs: set[str]) -> str:
+    """The URL of the next board in the rotation, or ""."""
+    requested = request.GET.get("boards", "")[:1000]
+    rotation = [name for name in requested.split(",") if name in known_slugs]
+    if len(rotation) < 2:
         return ""
-    place = listed.index(slug) if slug in listed else -1
+    index = rotation.index(slug) if slug in rotation else -1
     query = request.GET.urlencode()
-    return f"/boards/{listed[(place + 1) % len(listed)]}?{query}"
+    return f"/boards/{rotation[(index + 1) % len(rotation)]}?{query}"
 
 
-def _every(wish: str) -> int:
-    return min(max(int(wish), SHORTEST), LONGEST) if wish.isdecimal() and len(wish) < 6 else USUAL
+def _rotation_seconds(value: str) -> int:
+    return (
+        min(max(int(value), MIN_SECONDS), MAX_SECONDS)
+        if value.isdecimal() and len(value) < 6
+        else DEFAULT_SECONDS
+    )
 
 
 urlpatterns = [path("boards/<slug:slug>", board_page, name="board")]

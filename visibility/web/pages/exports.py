@@ -1,4 +1,4 @@
-"""`/orders/export`: what the list shows, or one order, as an event log for other tools."""
+"""GET /orders/export: the filtered orders, or one order, as an event log for other tools."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,58 +12,75 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.clock import database_now
-from visibility.export.formats import KINDS, Format
-from visibility.export.snapshot import AT_ONCE, MOST, Busy, Selection, TooMany
-from visibility.formatting import many
-from visibility.screens.orders.order_list import Filters
-from visibility.web.downloads import download
-from visibility.web.permissions import Right, may, needs
+from visibility.export.formats import FORMAT_INFO, Format
+from visibility.export.snapshot import (
+    MAX_CONCURRENT,
+    MAX_ORDERS,
+    OrderSelection,
+    TooManyExports,
+    TooManyOrders,
+)
+from visibility.formatting import format_number
+from visibility.screens.orders.order_list import OrderFilters
+from visibility.web.downloads import export_response
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-MOST_NAMED = 1_000
+MAX_ORDER_IDS = 1_000
 
 
-def links(request: HttpRequest, **named: object) -> Sequence[tuple[str, str]]:
-    """Title and address of each format, for those who may; by default of what is filtered."""
-    if not may(request.user, Right.EXPORT):
+def export_links(request: HttpRequest, **order_filter: object) -> Sequence[tuple[str, str]]:
+    """(title, URL) of each format, by default for the current filters; empty without permission."""
+    if not has_permission(request.user, Permission.EXPORT):
         return ()
-    query = QueryDict(mutable=True) if named else request.GET.copy()
+    query = QueryDict(mutable=True) if order_filter else request.GET.copy()
     for name in ("after", "format"):
         query.pop(name, None)
-    kept = query.urlencode() or urlencode(named)
+    query_text = query.urlencode() or urlencode(order_filter)
     return [
-        (kind.title, f"/orders/export?format={format.value}" + (f"&{kept}" if kept else ""))
-        for format, kind in KINDS.items()
+        (
+            kind.title,
+            f"/orders/export?format={format.value}" + (f"&{query_text}" if query_text else ""),
+        )
+        for format, kind in FORMAT_INFO.items()
     ]
 
 
 @require_GET
-@needs(Right.EXPORT)
-def orders(request: HttpRequest) -> HttpResponseBase:
-    """The filters of `/orders`, `order` (ids), `since` and `until`, in one of the formats."""
+@require_permission(Permission.EXPORT)
+def export_view(request: HttpRequest) -> HttpResponseBase:
+    """Accepts the filters of /orders, `order` (IDs), `since` and `until`, and a `format`."""
     assert isinstance(request.user, User)  # needs() let nobody else in
-    wanted = request.GET.get("format", "")
-    if wanted not in set(Format):
-        return HttpResponse(f"format is one of {', '.join(Format)}", status=400)
+    format_code = request.GET.get("format", "")
+    if format_code not in set(Format):
+        return HttpResponse(f"format must be one of {', '.join(Format)}", status=400)
     try:
-        return download(
-            selection(request.GET, by_name=may(request.user, Right.CONTACTS)),
-            format=Format(wanted),
+        return export_response(
+            parse_order_selection(
+                request.GET, by_name=has_permission(request.user, Permission.CONTACTS)
+            ),
+            format=Format(format_code),
             by=request.user,
-            asked={name: values[:20] for name, values in request.GET.lists()},
+            parameters={name: values[:20] for name, values in request.GET.lists()},
             now=database_now(),
         )
-    except TooMany:
-        notes.warning(request, f"More than {many(MOST)} orders: narrow the filters.")
-    except Busy:
-        notes.warning(request, f"{AT_ONCE} exports are being made already: try again soon.")
-    return redirect(f"/orders?{_filters(request.GET)}")
+    except TooManyOrders:
+        notes.warning(
+            request,
+            f"More than {format_number(MAX_ORDERS)} orders match. "
+            "Add filters to export fewer orders.",
+        )
+    except TooManyExports:
+        notes.warning(
+            request, f"{MAX_CONCURRENT} exports are already running. Try again in a few minutes."
+        )
+    return redirect(f"/orders?{_filter_query(request.GET)}")
 
 
-def selection(query: QueryDict, *, by_name: bool) -> Selection:
-    """What an address asks for; a time that is none is not looked at."""
-    ids = [int(text) for text in query.getlist("order")[:MOST_NAMED] if _is_id(text)]
-    return Selection(
-        filters=Filters.of(
+def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
+    """The selection of a query string; invalid times are ignored."""
+    ids = [int(text) for text in query.getlist("order")[:MAX_ORDER_IDS] if _is_object_id(text)]
+    return OrderSelection(
+        filters=OrderFilters.from_query(
             query.dict(),  # type: ignore[arg-type]  # stubs
             query.getlist("status"),
             states=query.getlist("state"),
@@ -71,27 +88,27 @@ def selection(query: QueryDict, *, by_name: bool) -> Selection:
             by_name=by_name,
         ),
         order_ids=tuple(ids) if "order" in query else None,
-        since=_moment(query.get("since", "")),
-        until=_moment(query.get("until", "")),
+        since=_parse_time(query.get("since", "")),
+        until=_parse_time(query.get("until", "")),
     )
 
 
-def _is_id(text: str) -> bool:
+def _is_object_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return moment if moment.tzinfo else None
 
 
-def _filters(query: QueryDict) -> str:
-    kept = query.copy()
-    kept.pop("format", None)
-    return kept.urlencode()
+def _filter_query(query: QueryDict) -> str:
+    filters = query.copy()
+    filters.pop("format", None)
+    return filters.urlencode()
 
 
-urlpatterns = [path("orders/export", orders, name="orders-export")]
+urlpatterns = [path("orders/export", export_view, name="orders-export")]

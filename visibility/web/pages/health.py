@@ -1,4 +1,4 @@
-"""For machines that watch us: alive, able to accept, and in numbers. Nobody signs in here."""
+"""Health checks and metrics for monitoring. These URLs need no sign-in."""
 
 import hmac
 import ipaddress
@@ -10,47 +10,49 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.clock import database_now
-from visibility.environment import text
-from visibility.operations.metrics import CONTENT_TYPE, exposition
+from visibility.environment import env_text
+from visibility.operations.metrics import CONTENT_TYPE, render_metrics
 
-METRICS_TOKEN = text("METRICS_TOKEN", default="")
-AGAIN = "5"
+METRICS_TOKEN = env_text("METRICS_TOKEN", default="")
+RETRY_AFTER_SECONDS = "5"
 
 
 @require_GET
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """This process answers."""
+    """Liveness: the process handles requests."""
     return JsonResponse({"status": "ok"})
 
 
 @require_GET
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """The database can be written and has the tables this release needs."""
+    """Readiness: the database is writable and all migrations are applied."""
     try:
-        problem = _problem()
+        problem = _readiness_problem()
     except DatabaseError:
         problem = "the database does not answer"
     if problem:
         return JsonResponse(
-            {"status": "unready", "problem": problem}, status=503, headers={"Retry-After": AGAIN}
+            {"status": "unready", "problem": problem},
+            status=503,
+            headers={"Retry-After": RETRY_AFTER_SECONDS},
         )
     return JsonResponse({"status": "ready"})
 
 
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text, for this machine itself or with the token."""
-    if not _trusted(request):
+    """Prometheus metrics, for requests from localhost or with the token."""
+    if not _is_trusted(request):
         return HttpResponse(
-            "metrics are given to this machine, or with the bearer METRICS_TOKEN\n",
+            "metrics require a request from localhost or the bearer token METRICS_TOKEN\n",
             status=401,
             content_type="text/plain; charset=utf-8",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    return HttpResponse(exposition(database_now()), content_type=CONTENT_TYPE)
+    return HttpResponse(render_metrics(database_now()), content_type=CONTENT_TYPE)
 
 
-def _problem() -> str:
+def _readiness_problem() -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
@@ -63,11 +65,11 @@ def _problem() -> str:
     return ""
 
 
-def _trusted(request: HttpRequest) -> bool:
+def _is_trusted(request: HttpRequest) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if METRICS_TOKEN and scheme.lower() == "bearer":
         return hmac.compare_digest(given.strip().encode(), METRICS_TOKEN.encode())
-    # Behind a proxy everybody seems to be this machine.
+    # Behind a proxy every request comes from localhost.
     forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return (

@@ -1,4 +1,4 @@
-"""The workbench of who is who: orphans, likely joins, what was joined; join, part, take back."""
+"""Views of the section *Matching*: unmatched records, suggestions, merge, split and undo."""
 
 from collections.abc import Callable
 
@@ -9,244 +9,274 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility.db.change_feed import head
+from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
 from visibility.identity import decisions, suggestions
-from visibility.identity.merge import JoinTooLarge
-from visibility.models import JoinAct, Order
-from visibility.notify.broadcast import announce
-from visibility.pipeline import stages
-from visibility.screens.identity import workbench as joins
+from visibility.identity.merge import MergeTooLarge
+from visibility.models import IdentityDecision, Order
+from visibility.notify.broadcast import publish_change
+from visibility.pipeline import refold
+from visibility.screens.identity import decision_history
+from visibility.screens.identity import workbench as matching
 from visibility.screens.orders import search
-from visibility.web.permissions import Right, may, needs
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-LONGEST = 2_000
-DONE = {
-    "join": "Joined: the two are one order now",
-    "belongs": "It belongs to the order now",
-    "split": "Parted: they are two orders now",
-    "distinct": "Noted: they are not the same",
-    "undo": "Taken back",
+MAX_REASON_LENGTH = 2_000
+SUCCESS_MESSAGES = {
+    "join": "Merged: the two are now one order",
+    "belongs": "Attached to the order",
+    "split": "Split: they are now two orders",
+    "distinct": "Marked as different orders",
+    "undo": "Decision undone",
 }
-TOO_MANY = "More than 50 orders would become one: that is not done."
+TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 
 
 @require_GET
-@needs(Right.JOINS_SEE)
-def workbench(request: HttpRequest) -> HttpResponse:
-    """`/joins`."""
-    after = _number(request.GET.get("after", ""))
-    orphans = joins.orphans(after=after, limit=joins.PAGE + 1)
+@require_permission(Permission.MATCHING_SEE)
+def workbench_view(request: HttpRequest) -> HttpResponse:
+    """GET /matching."""
+    after = _parse_number(request.GET.get("after", ""))
+    records = matching.unmatched_records(after=after, limit=matching.PAGE_SIZE + 1)
     context = {
         "now": database_now(),
-        "orphans": orphans[: joins.PAGE],
-        "orphan_count": joins.orphan_count(),
-        "most": joins.MOST_COUNTED,
-        "next": orphans[joins.PAGE - 1].id if len(orphans) > joins.PAGE else 0,
+        "records": records[: matching.PAGE_SIZE],
+        "unmatched_count": matching.count_unmatched(),
+        "most": matching.MAX_COUNTED,
+        "next": records[matching.PAGE_SIZE - 1].id if len(records) > matching.PAGE_SIZE else 0,
         "first": not after,
-        "likely": suggestions.suggestions(),
-        "found": joins.found_to_be_one(),
-        "acts": joins.acts(),
-        "can_act": may(request.user, Right.JOINS),
+        "likely": suggestions.find_suggestions(),
+        "automatic_merges": decision_history.automatic_merges(),
+        "decisions": decision_history.list_decisions(),
+        "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)
 
 
 @require_GET
-@needs(Right.JOINS_SEE)
-def pair(request: HttpRequest) -> HttpResponse:
-    """`/joins/pair?left=&right=`: two things side by side, and what a join of them would do."""
+@require_permission(Permission.MATCHING_SEE)
+def compare_view(request: HttpRequest) -> HttpResponse:
+    """GET /joins/pair?left=&right=: compare two records and preview a merge."""
     if number := request.GET.get("number", "").strip()[:200]:
-        return _found(request, number, right=_id(request.GET.get("right", "")))
-    left, right = (_id(request.GET.get(name, "")) for name in ("left", "right"))
-    sides = joins.things([left, right])
+        return _compare_by_number(
+            request, number, right=_parse_object_id_or_404(request.GET.get("right", ""))
+        )
+    left, right = (_parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
+    sides = matching.compared_objects([left, right])
     if len(sides) < 2 or left == right:
         raise Http404
-    can_act = may(request.user, Right.JOINS)
+    can_decide = has_permission(request.user, Permission.MATCHING_EDIT)
     context = {
         "now": database_now(),
         "sides": sides,
         "same_kind": sides[0].kind == sides[1].kind,
         "evidence": [
-            s for s in suggestions.suggestions() if {s.left.pk, s.right.pk} == {left, right}
+            s for s in suggestions.find_suggestions() if {s.left.pk, s.right.pk} == {left, right}
         ],
-        "can_act": can_act,
-        "prices": may(request.user, Right.PRICES),
-        "contacts": may(request.user, Right.CONTACTS),
+        "can_decide": can_decide,
+        "prices": has_permission(request.user, Permission.PRICES),
+        "contacts": has_permission(request.user, Permission.CONTACTS),
         "effect": None,
-        "refused": "",
+        "rejection": "",
     }
-    if can_act:
-        act = _joining(request, left, right)
-        context |= _imagined(act, joins.orders_among([left, right]))
+    if can_decide:
+        decision = _merge_action(request, left, right)
+        context |= _preview(decision, matching.surviving_orders([left, right]))
     return render(request, "identity/pair.html", context)
 
 
-def _found(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
-    """The comparison with the one order that goes by a number."""
-    hits = search.exact(number, limit=2)
+def _compare_by_number(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
+    """Redirect to the comparison with the order that has this number."""
+    hits = search.find_orders_by_exact_number(number, limit=2)
     if len(hits) == 1:
         return HttpResponseRedirect(f"/joins/pair?left={hits[0].order_id}&right={right}")
-    many = "More than one order goes" if hits else "No order goes"
-    messages.error(request, f"{many} by {number}.")
+    count_text = "More than one order" if hits else "No order"
+    messages.error(request, f"{count_text} found for {number}.")
     return HttpResponseRedirect("/joins")
 
 
 @require_GET
-@needs(Right.JOINS_SEE)
-def part(request: HttpRequest, order_id: int) -> HttpResponse:
-    """`/joins/split/<order>?number=`: choose the numbers that were never this order's."""
+@require_permission(Permission.MATCHING_SEE)
+def split_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
+    """GET /joins/split/<order>?number=: choose identifiers to split off and preview the result."""
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         raise Http404
-    chosen = set(request.GET.getlist("number")[: joins.MOST_COUNTED])
+    chosen = set(request.GET.getlist("number")[: matching.MAX_COUNTED])
     context = {
         "order": order,
-        "names": [(name, name.code in chosen) for name in joins.named(order_id)],
+        "names": [(name, name.code in chosen) for name in matching.identifier_usage(order_id)],
         "chosen": bool(chosen),
-        "can_act": may(request.user, Right.JOINS),
+        "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
         "effect": None,
-        "refused": "",
+        "rejection": "",
     }
-    if chosen and context["can_act"]:
-        context |= _imagined(_parting(request, order_id, chosen), {order_id: order.number})
+    if chosen and context["can_decide"]:
+        context |= _preview(_split_action(request, order_id, chosen), {order_id: order.number})
     return render(request, "identity/split.html", context)
 
 
 @require_GET
-@needs(Right.JOINS_SEE)
-def one(request: HttpRequest, act_id: int) -> HttpResponse:
-    """`/joins/<id>`: one act, its numbers, and what taking it back would do."""
-    rows = JoinAct.objects.select_related("made_by", "undone_by").prefetch_related("numbers")
-    act = rows.filter(pk=act_id).first()
-    if act is None:
+@require_permission(Permission.MATCHING_SEE)
+def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
+    """GET /joins/<id>: one decision with its identifiers, and a preview of undoing it."""
+    queryset = IdentityDecision.objects.select_related("decided_by", "undone_by").prefetch_related(
+        "identifiers"
+    )
+    decision = queryset.filter(pk=decision_id).first()
+    if decision is None:
         raise Http404
     context = {
         "now": database_now(),
-        "act": act,
-        "sides": [joins.numbers_of(act, side) for side in (0, 1)],
-        "orders": joins.orders_among(decisions.touched(act)),
-        "can_act": may(request.user, Right.JOINS) and act.undone_at is None,
+        "decision": decision,
+        "sides": [decision_history.decision_numbers(decision, side) for side in (0, 1)],
+        "orders": matching.surviving_orders(decisions.affected_objects(decision)),
+        "can_decide": has_permission(request.user, Permission.MATCHING_EDIT)
+        and decision.undone_at is None,
         "effect": None,
-        "refused": "",
+        "rejection": "",
     }
-    if context["can_act"]:
-        context |= _imagined(_undoing(request, act_id), joins.orders_among(decisions.touched(act)))
-    return render(request, "identity/act.html", context)
+    if context["can_decide"]:
+        context |= _preview(
+            _undo_action(request, decision_id),
+            matching.surviving_orders(decisions.affected_objects(decision)),
+        )
+    return render(request, "identity/decision.html", context)
 
 
 @require_POST
-@needs(Right.JOINS)
-def join(request: HttpRequest) -> HttpResponse:
-    """`POST /joins/join`: the two are one, or the second belongs to the first."""
-    left, right = (_id(request.POST.get(name, "")) for name in ("left", "right"))
-    return _do(request, _joining(request, left, right), f"/joins/pair?left={left}&right={right}")
-
-
-@require_POST
-@needs(Right.JOINS)
-def distinct(request: HttpRequest) -> HttpResponse:
-    """`POST /joins/distinct`: the two are not the same."""
-    left, right = (_id(request.POST.get(name, "")) for name in ("left", "right"))
-    by, why, now = _person(request), _why(request), database_now()
-    return _do(
-        request, lambda: decisions.tell_apart(left, right, by=by, why=why, now=now), "/joins"
+@require_permission(Permission.MATCHING_EDIT)
+def apply_merge_view(request: HttpRequest) -> HttpResponse:
+    """POST /joins/join: merge two orders, or attach a record to an order."""
+    left, right = (
+        _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
+    )
+    return _apply_and_redirect(
+        request, _merge_action(request, left, right), f"/joins/pair?left={left}&right={right}"
     )
 
 
 @require_POST
-@needs(Right.JOINS)
-def split(request: HttpRequest, order_id: int) -> HttpResponse:
-    """`POST /joins/split/<order>/do`: the chosen numbers become an order of their own."""
-    chosen = set(request.POST.getlist("number")[: joins.MOST_COUNTED])
-    return _do(request, _parting(request, order_id, chosen), f"/joins/split/{order_id}")
+@require_permission(Permission.MATCHING_EDIT)
+def apply_distinct_view(request: HttpRequest) -> HttpResponse:
+    """POST /joins/distinct: mark two orders as different."""
+    left, right = (
+        _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
+    )
+    by, reason, now = _user(request), _read_reason(request), database_now()
+    return _apply_and_redirect(
+        request,
+        lambda: decisions.mark_distinct(left, right, by=by, reason=reason, now=now),
+        "/joins",
+    )
 
 
 @require_POST
-@needs(Right.JOINS)
-def undo(request: HttpRequest, act_id: int) -> HttpResponse:
-    """`POST /joins/<id>/undo`: as if it had never been decided."""
-    return _do(request, _undoing(request, act_id), f"/joins/{act_id}", what="undo")
+@require_permission(Permission.MATCHING_EDIT)
+def apply_split_view(request: HttpRequest, order_id: int) -> HttpResponse:
+    """POST /joins/split/<order>/do: move the chosen identifiers to a new order."""
+    chosen = set(request.POST.getlist("number")[: matching.MAX_COUNTED])
+    return _apply_and_redirect(
+        request, _split_action(request, order_id, chosen), f"/joins/split/{order_id}"
+    )
 
 
-def _joining(request: HttpRequest, left: int, right: int) -> Callable[[], JoinAct]:
-    by, why, now = _person(request), _why(request), database_now()
-    return lambda: decisions.join(left, right, by=by, why=why, now=now)
+@require_POST
+@require_permission(Permission.MATCHING_EDIT)
+def apply_undo_view(request: HttpRequest, decision_id: int) -> HttpResponse:
+    """POST /joins/<id>/undo: undo a decision."""
+    return _apply_and_redirect(
+        request, _undo_action(request, decision_id), f"/joins/{decision_id}", label_key="undo"
+    )
 
 
-def _parting(request: HttpRequest, order_id: int, chosen: set[str]) -> Callable[[], JoinAct]:
-    by, why, now = _person(request), _why(request), database_now()
-    numbers = [(a, b, c) for a, b, c in (_parts(code) for code in sorted(chosen))]
-    return lambda: decisions.split(order_id, numbers, by=by, why=why, now=now)
+def _merge_action(request: HttpRequest, left: int, right: int) -> Callable[[], IdentityDecision]:
+    by, reason, now = _user(request), _read_reason(request), database_now()
+    return lambda: decisions.join_objects(left, right, by=by, reason=reason, now=now)
 
 
-def _undoing(request: HttpRequest, act_id: int) -> Callable[[], JoinAct]:
-    by, now = _person(request), database_now()
-    return lambda: decisions.undo(act_id, by=by, now=now)
+def _split_action(
+    request: HttpRequest, order_id: int, chosen: set[str]
+) -> Callable[[], IdentityDecision]:
+    by, reason, now = _user(request), _read_reason(request), database_now()
+    numbers = [(a, b, c) for a, b, c in (_parse_identifier(code) for code in sorted(chosen))]
+    return lambda: decisions.split_order(order_id, numbers, by=by, reason=reason, now=now)
 
 
-def _parts(code: str) -> tuple[str, str, str]:
-    scheme, _, rest = code.partition("|")
-    issuer, _, value = rest.partition("|")
+def _undo_action(request: HttpRequest, decision_id: int) -> Callable[[], IdentityDecision]:
+    by, now = _user(request), database_now()
+    return lambda: decisions.undo_decision(decision_id, by=by, now=now)
+
+
+def _parse_identifier(code: str) -> tuple[str, str, str]:
+    scheme, _, remainder = code.partition("|")
+    issuer, _, value = remainder.partition("|")
     return scheme, issuer, value
 
 
-def _imagined(act: Callable[[], JoinAct], before: dict[int, str]) -> dict[str, object]:
-    """What an act would do, or why it can't be done."""
+def _preview(decide: Callable[[], IdentityDecision], before: dict[int, str]) -> dict[str, object]:
+    """Preview a decision: its effect, or why it is rejected."""
     try:
-        found = stages.imagine(act, lambda made: joins.effect(before, decisions.touched(made)))
-    except decisions.Refused as refused:
-        return {"refused": str(refused)}
-    except JoinTooLarge:
-        return {"refused": TOO_MANY}
-    return {"effect": found}
+        effect = refold.preview(
+            decide,
+            lambda decision: matching.preview_effect(before, decisions.affected_objects(decision)),
+        )
+    except decisions.DecisionRejected as error:
+        return {"rejection": str(error)}
+    except MergeTooLarge:
+        return {"rejection": TOO_MANY}
+    return {"effect": effect}
 
 
-def _do(
-    request: HttpRequest, act: Callable[[], JoinAct], usual: str, *, what: str = ""
+def _apply_and_redirect(
+    request: HttpRequest,
+    decide: Callable[[], IdentityDecision],
+    error_url: str,
+    *,
+    label_key: str = "",
 ) -> HttpResponse:
-    """Do it and say so, or say why not."""
+    """Apply a decision and redirect with a message about the result."""
     try:
-        made = stages.decide(act)
-    except decisions.Refused as refused:
-        messages.error(request, str(refused))
-        return HttpResponseRedirect(usual)
-    except JoinTooLarge:
+        decision = refold.apply_decision(decide)
+    except decisions.DecisionRejected as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(error_url)
+    except MergeTooLarge:
         messages.error(request, TOO_MANY)
-        return HttpResponseRedirect(usual)
-    announce(head(), ["order", "alert"])
-    messages.success(request, f"{DONE[what or made.verdict]}.")
+        return HttpResponseRedirect(error_url)
+    publish_change(latest_change_number(), ["order", "alert"])
+    messages.success(request, f"{SUCCESS_MESSAGES[label_key or decision.verdict]}.")
     return HttpResponseRedirect("/joins")
 
 
-def _why(request: HttpRequest) -> str:
-    return request.POST.get("why", "").strip()[:LONGEST]
+def _read_reason(request: HttpRequest) -> str:
+    return request.POST.get("why", "").strip()[:MAX_REASON_LENGTH]
 
 
-def _id(text: str) -> int:
-    """The number of an object. Raises Http404 for anything that can't be one."""
-    number = _number(text)
+def _parse_object_id_or_404(text: str) -> int:
+    """Parse an object ID. Raises Http404 if the text is not one."""
+    number = _parse_number(text)
     if not number:
         raise Http404
     return number
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
-def _person(request: HttpRequest) -> User:
+def _user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
 
 
 urlpatterns = [
-    path("joins", workbench, name="joins"),
-    path("joins/pair", pair, name="joins_pair"),
-    path("joins/join", join, name="joins_join"),
-    path("joins/distinct", distinct, name="joins_distinct"),
-    path("joins/split/<int:order_id>", part, name="joins_part"),
-    path("joins/split/<int:order_id>/do", split, name="joins_split"),
-    path("joins/<int:act_id>", one, name="joins_one"),
-    path("joins/<int:act_id>/undo", undo, name="joins_undo"),
+    path("joins", workbench_view, name="joins"),
+    path("joins/pair", compare_view, name="joins_pair"),
+    path("joins/join", apply_merge_view, name="joins_join"),
+    path("joins/distinct", apply_distinct_view, name="joins_distinct"),
+    path("joins/split/<int:order_id>", split_preview_view, name="joins_part"),
+    path("joins/split/<int:order_id>/do", apply_split_view, name="joins_split"),
+    path("joins/<int:decision_id>", decision_view, name="joins_one"),
+    path("joins/<int:decision_id>/undo", apply_undo_view, name="joins_undo"),
 ]

@@ -1,4 +1,4 @@
-"""The parts of the pages that say where a fact came from and what it fed, for these eyes."""
+"""Template context of the data trail of orders and messages, limited by permission."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -6,80 +6,95 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from connectors.sdk.events import EventType, plain
-from visibility.formatting import span
-from visibility.kpi.kpi import Unit
-from visibility.kpi.registry import shelf
+from connectors.sdk.codec import format_decimal
+from connectors.sdk.events import EventType
+from visibility.formatting import format_duration
+from visibility.kpi.kpi import KpiUnit
+from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiFact
-from visibility.screens.kpis.labels import reason
+from visibility.screens.kpis.labels import exclusion_reason
 from visibility.screens.messages import lineage
-from visibility.screens.orders.event_labels import TITLES
-from visibility.screens.orders.search import SCHEMES
-from visibility.web.permissions import Right, Role, may, roles
+from visibility.screens.orders.event_labels import EVENT_LABELS
+from visibility.screens.orders.search import SCHEME_LABELS
+from visibility.web.permissions import Permission, UserRole, has_permission, roles
 
 
-def of_order(
+def order_lineage_context(
     request: HttpRequest, order_id: int, names: Mapping[str, tuple[str, datetime]]
 ) -> dict[str, Any]:
-    """The tab of an order."""
-    told = lineage.of_order(order_id, limit=lineage.MOST + 1)
-    threads = lineage.threads(told[: lineage.MOST], order_id=order_id)
+    """The context of the tab *Data trail* of an order."""
+    events = lineage.load_order_event_page(order_id, limit=lineage.MAX_ROWS + 1)
+    threads = lineage.event_lineages(events[: lineage.MAX_ROWS], order_id=order_id)
     return {
         "threads": [
             (
-                _seen(request, thread),
-                TITLES[EventType(thread.told.type)],
-                names.get(thread.told.source, (thread.told.source,))[0],
-                [_named(one) for one in thread.objects],
+                _visible_lineage(request, thread),
+                EVENT_LABELS[EventType(thread.event.type)],
+                names.get(thread.event.source, (thread.event.source,))[0],
+                [_object_label(object_) for object_ in thread.objects],
             )
             for thread in threads
         ],
-        "more": len(told) > lineage.MOST,
-        "facts": _facts(request, [order_id]),
-        "may_messages": may(request.user, Right.SOURCES_SEE),
+        "more": len(events) > lineage.MAX_ROWS,
+        "facts": _kpi_facts(request, [order_id]),
+        "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
     }
 
 
-def of_message(request: HttpRequest, message_id: int) -> dict[str, Any]:
-    """The part of a message's page."""
-    fed = lineage.of_message(message_id)
-    if fed is None:
+def message_lineage_context(request: HttpRequest, message_id: int) -> dict[str, Any]:
+    """The context of the results of a message; empty if it is not stored."""
+    message_lineage = lineage.message_lineage(message_id)
+    if message_lineage is None:
         return {}
     return {
-        "traces": fed.traces,
-        "effects": [effect for t in fed.threads for effect in _seen(request, t).effects],
-        "facts": _facts(request, [order.object_id for order in fed.orders]),
+        "traces": message_lineage.traces,
+        "effects": [
+            effect
+            for t in message_lineage.events
+            for effect in _visible_lineage(request, t).effects
+        ],
+        "facts": _kpi_facts(request, [order.object_id for order in message_lineage.orders]),
     }
 
 
-def _named(found: lineage.Object) -> tuple[str, str, str]:
-    """An object's canonical key in words: the kind of number, the number, and whose it is."""
-    scheme, _, rest = found.name.partition(":")
-    issuer, _, number = rest.partition(":")
+def _object_label(named_object: lineage.NamedObject) -> tuple[str, str, str]:
+    """Split the canonical key of an object into (scheme label, number, issuer)."""
+    scheme, _, remainder = named_object.name.partition(":")
+    issuer, _, number = remainder.partition(":")
     if not number:
-        return found.kind, found.name, ""
-    return SCHEMES.get(scheme, scheme.replace("_", " ")), number, issuer
+        return named_object.kind, named_object.name, ""
+    return SCHEME_LABELS.get(scheme, scheme.replace("_", " ")), number, issuer
 
 
-def _seen(request: HttpRequest, thread: lineage.Thread) -> lineage.Thread:
-    """Alerts of orders are not for those who look after sources alone."""
-    sees = may(request.user, Right.ALERTS_SEE) and roles(request.user) != {Role.INTEGRATOR}
-    return thread if sees else lineage.Thread(thread.told, thread.objects, ())
+def _visible_lineage(
+    request: HttpRequest, event_lineage: lineage.EventLineage
+) -> lineage.EventLineage:
+    """Remove effects and alerts if the user may not see the alerts of orders."""
+    may_see_alerts = has_permission(request.user, Permission.ALERTS_SEE) and roles(
+        request.user
+    ) != {UserRole.INTEGRATOR}
+    return (
+        event_lineage
+        if may_see_alerts
+        else lineage.EventLineage(event_lineage.event, event_lineage.objects, ())
+    )
 
 
-def _facts(request: HttpRequest, order_ids: Collection[int]) -> list[tuple[KpiFact, str, str]]:
-    """Each number with its title and how the order counts in it."""
-    if not may(request.user, Right.NUMBERS):
+def _kpi_facts(request: HttpRequest, order_ids: Collection[int]) -> list[tuple[KpiFact, str, str]]:
+    """(fact, KPI title, how the order counts) for users who may see KPIs."""
+    if not has_permission(request.user, Permission.KPIS):
         return []
-    kpis = shelf()
-    return [(f, kpis[f.kpi].title, _counts(f)) for f in lineage.facts(order_ids) if f.kpi in kpis]
+    kpis = kpi_registry()
+    return [
+        (f, kpis[f.kpi].title, _counts_as(f)) for f in lineage.kpi_facts(order_ids) if f.kpi in kpis
+    ]
 
 
-def _counts(fact: KpiFact) -> str:
+def _counts_as(fact: KpiFact) -> str:
     if fact.excluded:
-        return f"not counted: {reason(shelf()[fact.kpi], fact.excluded)}"
+        return f"excluded: {exclusion_reason(kpi_registry()[fact.kpi], fact.excluded)}"
     if fact.numerator is None or not fact.denominator:
         return ""
-    if shelf()[fact.kpi].unit is Unit.DURATION:
-        return span(timedelta(seconds=float(fact.numerator / fact.denominator)))
-    return f"{plain(fact.numerator)} of {plain(fact.denominator)}"
+    if kpi_registry()[fact.kpi].unit is KpiUnit.DURATION:
+        return format_duration(timedelta(seconds=float(fact.numerator / fact.denominator)))
+    return f"{format_decimal(fact.numerator)} of {format_decimal(fact.denominator)}"

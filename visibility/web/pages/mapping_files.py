@@ -1,4 +1,4 @@
-"""Files of master data on pages: sent, judged, confirmed; and given out."""
+"""Master data files: upload, validation, approval and export."""
 
 from datetime import datetime
 from typing import Any
@@ -12,64 +12,66 @@ from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.clock import database_now
 from visibility.master_data import imports
-from visibility.master_data.export import TooMany
-from visibility.master_data.files import FORMATS
-from visibility.master_data.xlsx import BadFile
+from visibility.master_data.export import TooManyRows
+from visibility.master_data.files import FILE_FORMATS
+from visibility.master_data.xlsx import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.models.imports import MOVING
-from visibility.models.master import WordTable
+from visibility.models.imports import IN_PROGRESS
+from visibility.models.master import TermKind
 from visibility.pipeline import stages
-from visibility.screens.mappings import labels as words
-from visibility.screens.relative_time import when
-from visibility.web.pages.mapping_rows import BIGGEST, known
-from visibility.web.permissions import Right, may, needs
-from visibility.web.table_downloads import exported
+from visibility.screens.mappings import labels
+from visibility.screens.relative_time import displayed_time
+from visibility.web.pages.mapping_rows import MAX_ID, get_table
+from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.table_downloads import table_response
 
-PROBLEMS = 100
+MAX_PROBLEMS = 100
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def send(request: HttpRequest, code: str) -> HttpResponse:
-    """Keep a file; what it would do is told before anything is written."""
-    table = known(code)
+@require_permission(Permission.MAPPINGS_EDIT)
+def upload_file(request: HttpRequest, code: str) -> HttpResponse:
+    """Store an uploaded file for validation. Nothing is imported before approval."""
+    table = get_table(code)
     file = request.FILES.get("file")
     if file is None:
         notes.error(request, "Choose a file first.")
-        return HttpResponseRedirect(f"/mappings/{_kind(code)}")
+        return HttpResponseRedirect(f"/mappings/{_page_kind(code)}")
     assert isinstance(request.user, User)
     name = str(file.name or "file")
-    form = name.rpartition(".")[2].lower()
+    file_format = name.rpartition(".")[2].lower()
     try:
-        kept = imports.keep(
+        master_import = imports.store_file(
             table,
             file.chunks(),
             name=name,
-            format=form,
-            apply=False,
-            who=request.user,
+            format=file_format,
+            auto_apply=False,
+            user=request.user,
             now=database_now(),
         )
-    except BadFile as error:
+    except InvalidFile as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_kind(code)}")
-    stages.nudge("master")
-    return HttpResponseRedirect(f"/mappings/files/{kept.pk}")
+        return HttpResponseRedirect(f"/mappings/{_page_kind(code)}")
+    stages.nudge("import_master_data")
+    return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
 
 
 @require_GET
-@needs(Right.MAPPINGS_SEE)
-def file(request: HttpRequest, import_id: int) -> HttpResponse:
-    """How far a file has come, what it would do, which rows can't be taken."""
-    found = _import(import_id)
-    bad = ImportRow.objects.filter(of=found, verdict="invalid").order_by("number")
+@require_permission(Permission.MAPPINGS_SEE)
+def import_page(request: HttpRequest, import_id: int) -> HttpResponse:
+    """The progress of an import, its preview, and its invalid rows."""
+    master_import = _get_import(import_id)
+    bad = ImportRow.objects.filter(master_import=master_import, verdict="invalid").order_by(
+        "number"
+    )
     context = {
-        **shown(found, database_now()),
-        "kind": _kind(found.table),
-        "problems": bad[:PROBLEMS],
-        "more": max(0, found.invalid - PROBLEMS),
-        "moving": found.state in MOVING,
-        "may_edit": may(request.user, Right.MAPPINGS_EDIT),
+        **import_context(master_import, database_now()),
+        "kind": _page_kind(master_import.table),
+        "problems": bad[:MAX_PROBLEMS],
+        "more": max(0, master_import.invalid - MAX_PROBLEMS),
+        "moving": master_import.state in IN_PROGRESS,
+        "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
     }
     answer = render(request, "mappings/file.html", context)
     if context["moving"]:
@@ -78,73 +80,73 @@ def file(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def apply(request: HttpRequest, import_id: int) -> HttpResponse:
-    """Write what was judged."""
-    found = _import(import_id)
+@require_permission(Permission.MAPPINGS_EDIT)
+def approve_import(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Approve a validated import."""
+    master_import = _get_import(import_id)
     assert isinstance(request.user, User)
-    if imports.confirm(found.pk, who=request.user, now=database_now()):
-        stages.nudge("master")
+    if imports.confirm_import(master_import.pk, user=request.user, now=database_now()):
+        stages.nudge("import_master_data")
     else:
-        notes.error(request, "It does not wait for a yes.")
-    return HttpResponseRedirect(f"/mappings/files/{found.pk}")
+        notes.error(request, "This file is not awaiting approval.")
+    return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def discard(request: HttpRequest, import_id: int) -> HttpResponse:
-    """Forget a file."""
-    found = _import(import_id)
-    if not imports.discard(found.pk):
-        notes.error(request, "It can't be discarded any more, or not yet.")
-    return HttpResponseRedirect(f"/mappings/{_kind(found.table)}")
+@require_permission(Permission.MAPPINGS_EDIT)
+def discard_import(request: HttpRequest, import_id: int) -> HttpResponse:
+    """Discard an import."""
+    master_import = _get_import(import_id)
+    if not imports.discard_import(master_import.pk):
+        notes.error(request, "This file cannot be discarded now.")
+    return HttpResponseRedirect(f"/mappings/{_page_kind(master_import.table)}")
 
 
 @require_GET
-@needs(Right.MAPPINGS_SEE)
-def export(request: HttpRequest, code: str, form: str) -> HttpResponseBase:
-    """A table as a file; of the words only those of one kind, if asked."""
-    table = known(code)
-    if form not in FORMATS:
+@require_permission(Permission.MAPPINGS_SEE)
+def export_table(request: HttpRequest, code: str, form: str) -> HttpResponseBase:
+    """Download a table as CSV or XLSX; `?kind=` limits mappings to one kind."""
+    table = get_table(code)
+    if form not in FILE_FORMATS:
         raise Http404(form)
     kind = request.GET.get("kind", "")
-    mapped = code == "mapping" and kind in set(WordTable.values)
+    mapped = code == "mapping" and kind in set(TermKind.values)
     try:
-        return exported(request, table, form, filters={"table": kind} if mapped else {})
-    except TooMany as error:
+        return table_response(request, table, form, filters={"kind": kind} if mapped else {})
+    except TooManyRows as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_kind(code)}?tab=rows")
+        return HttpResponseRedirect(f"/mappings/{_page_kind(code)}?tab=rows")
 
 
-def shown(found: MasterImport, now: datetime) -> dict[str, Any]:
-    """A file in words."""
-    word, tone = words.STATES[ImportState(found.state)]
+def import_context(master_import: MasterImport, now: datetime) -> dict[str, Any]:
+    """The template context of an import."""
+    label, tone = labels.IMPORT_STATE_LABELS[ImportState(master_import.state)]
     return {
-        "file": found,
-        "word": word,
+        "file": master_import,
+        "label": label,
         "tone": tone,
-        "sentence": words.import_sentence(found),
-        "at": when(found.created_at, now),
+        "sentence": labels.import_sentence(master_import),
+        "at": displayed_time(master_import.created_at, now),
     }
 
 
-def _kind(code: str) -> str:
+def _page_kind(code: str) -> str:
     return "item" if code == "mapping" else code
 
 
-def _import(import_id: int) -> MasterImport:
-    found = MasterImport.objects.filter(pk=min(import_id, BIGGEST)).first()
-    if found is None:
+def _get_import(import_id: int) -> MasterImport:
+    master_import = MasterImport.objects.filter(pk=min(import_id, MAX_ID)).first()
+    if master_import is None:
         raise Http404
-    if found.state == ImportState.WRITING:
-        found.done = imports.written_rows(found)
-    return found
+    if master_import.state == ImportState.WRITING:
+        master_import.done = imports.written_rows(master_import)
+    return master_import
 
 
 urlpatterns = [
-    path("mappings/files/<int:import_id>", file, name="mapping-file"),
-    path("mappings/files/<int:import_id>/apply", apply, name="mapping-file-apply"),
-    path("mappings/files/<int:import_id>/discard", discard, name="mapping-file-discard"),
-    path("mappings/<slug:code>/file", send, name="mapping-send"),
-    path("mappings/<slug:code>/export.<slug:form>", export, name="mapping-export"),
+    path("mappings/files/<int:import_id>", import_page, name="mapping-file"),
+    path("mappings/files/<int:import_id>/apply", approve_import, name="mapping-file-apply"),
+    path("mappings/files/<int:import_id>/discard", discard_import, name="mapping-file-discard"),
+    path("mappings/<slug:code>/file", upload_file, name="mapping-send"),
+    path("mappings/<slug:code>/export.<slug:form>", export_table, name="mapping-export"),
 ]

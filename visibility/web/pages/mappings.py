@@ -1,4 +1,4 @@
-"""Mappings: what is unmapped and what it could mean; the tables; decisions about words."""
+"""Mapping pages: unmapped terms with suggestions, the tables, and decisions about terms."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -10,235 +10,271 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.clock import database_now
+from visibility.formatting import pluralize
 from visibility.master_data import store
-from visibility.master_data.cells import BadCell
-from visibility.master_data.store import Overlap
-from visibility.master_data.tables import TABLES, Table
-from visibility.models import MasterImport, NeverMap, Source
-from visibility.models.master import WordTable
+from visibility.master_data.cells import InvalidCell
+from visibility.master_data.store import OverlappingRows
+from visibility.master_data.tables import TABLES, MasterTable
+from visibility.models import IgnoredTerm, MasterImport, Source
+from visibility.models.master import TermKind
 from visibility.pipeline import stages
-from visibility.screens.mappings import labels as words
-from visibility.screens.mappings import queries, suggestions
-from visibility.screens.relative_time import when
+from visibility.screens.mappings import labels, queries, suggestions
+from visibility.screens.relative_time import displayed_time
 from visibility.web.pages import mapping_files, mapping_rows
-from visibility.web.pages.mapping_rows import author, text_of
-from visibility.web.permissions import Right, may, needs
+from visibility.web.pages.mapping_rows import clean_text, page_change_context
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-SHOWN = 30
-ACCEPTED = 500
-CERTAIN = (100, 95, 90, 80, 70)
+MAX_SHOWN = 30
+MAX_ACCEPTED = 500
+CERTAINTY_CHOICES = (100, 95, 90, 80, 70)
 MAPPING = TABLES["mapping"]
 
 
 @require_GET
-@needs(Right.MAPPINGS_SEE)
-def overview(request: HttpRequest) -> HttpResponse:
-    """Unmapped words by the orders they hurt, with suggestions; the tables; the latest files."""
+@require_permission(Permission.MAPPINGS_SEE)
+def mapping_overview(request: HttpRequest) -> HttpResponse:
+    """`/mappings`: unmapped terms with suggestions, the tables, and the latest imports."""
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
     context = {
-        "sentence": words.unmapped_sentence(*queries.open_words()),
-        "unmapped": _unmapped(""),
-        "certain": CERTAIN,
-        "tables": [_card(code) for code in words.KINDS],
-        "never": NeverMap.objects.select_related("decided_by").order_by("-decided_at")[:50],
-        "imports": [mapping_files.shown(found, now) for found in recent],
-        "may_edit": may(request.user, Right.MAPPINGS_EDIT),
+        "sentence": labels.unmapped_sentence(*queries.unmapped_counts()),
+        "unmapped_terms": _unmapped_entries(""),
+        "certain": CERTAINTY_CHOICES,
+        "tables": [_table_card(code) for code in labels.KIND_LABELS],
+        "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
+        "imports": [mapping_files.import_context(master_import, now) for master_import in recent],
+        "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
         "governed": Source.objects.filter(config__has_key="governed").exists(),
     }
     return render(request, "mappings/list.html", context)
 
 
 @require_GET
-@needs(Right.MAPPINGS_SEE)
-def table(request: HttpRequest, kind: str) -> HttpResponse:
-    """One kind: its words and what they mean, or its rows."""
-    if kind not in words.KINDS:
+@require_permission(Permission.MAPPINGS_SEE)
+def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
+    """`/mappings/<kind>`: the mappings of one kind, or its master data rows."""
+    if kind not in labels.KIND_LABELS:
         raise Http404(kind)
     now = database_now()
-    tab = _tab(kind, text_of(request.GET.get("tab", "")))
-    found = MAPPING if tab == "words" else TABLES[kind]
-    source = text_of(request.GET.get("source", ""))
-    filters = {"table": kind} if tab == "words" else {}
+    tab = _selected_tab_code(kind, clean_text(request.GET.get("tab", "")))
+    master_table = MAPPING if tab == "words" else TABLES[kind]
+    source = clean_text(request.GET.get("source", ""))
+    filters = {"kind": kind} if tab == "words" else {}
     if tab == "words" and source:
         filters["source"] = source
-    q = text_of(request.GET.get("q", ""))
+    q = clean_text(request.GET.get("q", ""))
     after = request.GET.get("after", "0")
-    rows = queries.listed(found, q=q, after=int(after) if after.isdecimal() else 0, filters=filters)
-    shown = rows[: queries.PAGE]
-    used = queries.used(found, shown, now=now)
-    kept = {"tab": tab, "q": q, "source": source}
+    rows = queries.list_rows(
+        master_table, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
+    )
+    shown = rows[: queries.PAGE_SIZE]
+    used = queries.usage_counts(master_table, shown, now=now)
+    params = {"tab": tab, "q": q, "source": source}
     context = {
         "kind": kind,
-        "title": words.KINDS[kind][0],
+        "title": labels.KIND_LABELS[kind][0],
         "tab": tab,
         "tabs": [(code, name, code == tab) for code, name in _tabs(kind)],
-        "table": found,
-        "columns": [c for c in found.own if tab != "words" or c.name != "table"],
-        "rows": [_row(found, row, used.get(row.pk, 0), now, tab) for row in shown],
-        "unmapped": _unmapped(kind) if tab == "words" else [],
-        "certain": CERTAIN,
-        "asked": kept,
+        "table": master_table,
+        "columns": [c for c in master_table.own_columns if tab != "words" or c.name != "kind"],
+        "rows": [
+            _table_row_context(master_table, row, used.get(row.pk, 0), now, tab) for row in shown
+        ],
+        "unmapped_terms": _unmapped_entries(kind) if tab == "words" else [],
+        "certain": CERTAINTY_CHOICES,
+        "asked": params,
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
-        "next": urlencode({**kept, "after": shown[-1].pk}) if len(rows) > len(shown) else "",
-        "first": urlencode(kept) if after not in {"", "0"} else "",
-        "may_edit": may(request.user, Right.MAPPINGS_EDIT),
+        "next": urlencode({**params, "after": shown[-1].pk}) if len(rows) > len(shown) else "",
+        "first": urlencode(params) if after not in {"", "0"} else "",
+        "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
     }
     return render(request, "mappings/table.html", context)
 
 
 @require_GET
-@needs(Right.MAPPINGS_SEE)
-def hurt(request: HttpRequest) -> HttpResponse:
-    """The orders that an unmapped word hurts."""
+@require_permission(Permission.MAPPINGS_SEE)
+def affected_orders(request: HttpRequest) -> HttpResponse:
+    """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
-    name = _name(request.GET)
-    found = queries.hurt_by(name["table"], name["source"], name["word"])
+    name = _requested_term(request.GET)
+    orders = queries.affected_orders(name["kind"], name["source"], name["term"])
     context = {
         **name,
-        "orders": [(one, when(one.last_at, now)) for one in found],
-        "title": words.KINDS[name["table"]][1],
-        "contacts": may(request.user, Right.CONTACTS),
+        "orders": [(order, displayed_time(order.last_at, now)) for order in orders],
+        "title": labels.KIND_LABELS[name["kind"]][1],
+        "contacts": has_permission(request.user, Permission.CONTACTS),
     }
     return render(request, "mappings/affected.html", context)
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def accept(request: HttpRequest) -> HttpResponse:
-    """A word means this of ours."""
-    name = _name(request.POST)
-    _map(request, [{**_cells(name), "ours": text_of(request.POST.get("ours", ""))}])
-    return _back(request, name["table"])
+@require_permission(Permission.MAPPINGS_EDIT)
+def accept_mapping(request: HttpRequest) -> HttpResponse:
+    """Map a term to a canonical value."""
+    name = _requested_term(request.POST)
+    _save_mappings(
+        request,
+        [{**_mapping_row_cells(name), "canonical": clean_text(request.POST.get("canonical", ""))}],
+    )
+    return _redirect_back(request, name["kind"])
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def accept_all(request: HttpRequest) -> HttpResponse:
-    """Every word whose best suggestion is certain enough means it."""
-    kind = text_of(request.POST.get("table", ""))
+@require_permission(Permission.MAPPINGS_EDIT)
+def accept_all_mappings(request: HttpRequest) -> HttpResponse:
+    """Map every term whose best suggestion has at least the given certainty."""
+    kind = clean_text(request.POST.get("kind", ""))
     least = request.POST.get("certainty", "")
     least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
-    found = queries.unmapped(kind if kind in words.KINDS else "", most=ACCEPTED)
+    unmapped = queries.unmapped_terms(
+        kind if kind in labels.KIND_LABELS else "", limit=MAX_ACCEPTED
+    )
     rows = [
-        {"table": word.table, "source": word.source, "theirs": word.raw, "ours": some[0].ours}
-        for word, some in zip(found, suggestions.suggested(found), strict=True)
-        if some and some[0].certainty >= least_certain and _alone(some)
+        {
+            "kind": term.kind,
+            "source": term.source,
+            "external": term.raw,
+            "canonical": candidates[0].canonical,
+        }
+        for term, candidates in zip(
+            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
+        )
+        if candidates and candidates[0].certainty >= least_certain and _is_unambiguous(candidates)
     ]
     if rows:
-        _map(request, rows)
+        _save_mappings(request, rows)
     else:
-        notes.info(request, f"No suggestion is {least_certain} % certain.")
-    return _back(request, kind)
+        notes.info(request, f"No suggestion is at least {least_certain}% certain.")
+    return _redirect_back(request, kind)
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def never(request: HttpRequest) -> HttpResponse:
-    """A word shall stay unknown."""
-    name = _name(request.POST)
-    why = text_of(request.POST.get("why", ""))
-    store.never(name["table"], name["source"], name["word"], why=why, by=author(request))
-    notes.success(request, f"“{name['word']}” stays unknown: its lines stay set aside.")
-    return _back(request, name["table"])
+@require_permission(Permission.MAPPINGS_EDIT)
+def ignore_term(request: HttpRequest) -> HttpResponse:
+    """Ignore a term."""
+    name = _requested_term(request.POST)
+    reason = clean_text(request.POST.get("reason", ""))
+    store.ignore_term(
+        name["kind"],
+        name["source"],
+        name["term"],
+        reason=reason,
+        context=page_change_context(request),
+    )
+    notes.success(request, f"“{name['term']}” is ignored. Its lines remain excluded.")
+    return _redirect_back(request, name["kind"])
 
 
 @require_POST
-@needs(Right.MAPPINGS_EDIT)
-def again(request: HttpRequest) -> HttpResponse:
-    """List a word again."""
-    name = _name(request.POST)
-    store.list_again(name["table"], name["source"], name["word"], by=author(request))
-    notes.success(request, f"“{name['word']}” is listed again where orders use it.")
-    return _back(request, name["table"])
+@require_permission(Permission.MAPPINGS_EDIT)
+def unignore_term(request: HttpRequest) -> HttpResponse:
+    """Stop ignoring a term."""
+    name = _requested_term(request.POST)
+    store.unignore_term(
+        name["kind"], name["source"], name["term"], context=page_change_context(request)
+    )
+    notes.success(request, f"“{name['term']}” is no longer ignored.")
+    return _redirect_back(request, name["kind"])
 
 
-def _map(request: HttpRequest, rows: list[dict[str, str]]) -> None:
+def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     try:
-        done = store.write(MAPPING, [MAPPING.read(row) for row in rows], by=author(request))
-    except (BadCell, Overlap) as error:
+        done = store.write_rows(
+            MAPPING, [MAPPING.parse_row(row) for row in rows], context=page_change_context(request)
+        )
+    except (InvalidCell, OverlappingRows) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return
-    stages.nudge("fold")
-    stages.nudge("master")
-    said = words.counted(done.added + done.changed, "word")
-    notes.success(request, f"{said} mapped.{words.read_again(done.orders)}")
+    stages.nudge("refold")
+    stages.nudge("import_master_data")
+    mapped = pluralize(done.added + done.changed, "value")
+    notes.success(request, f"{mapped} mapped.{labels.reprocessed_suffix(done.orders)}")
 
 
-def _alone(some: list[suggestions.Suggestion]) -> bool:
-    """Two that are equally certain are a question, no answer."""
-    return len(some) == 1 or some[0].certainty > some[1].certainty
+def _is_unambiguous(candidates: list[suggestions.TermSuggestion]) -> bool:
+    """Whether no other suggestion is equally certain."""
+    return len(candidates) == 1 or candidates[0].certainty > candidates[1].certainty
 
 
-def _unmapped(kind: str) -> list[dict[str, Any]]:
-    found = queries.unmapped(kind, most=SHOWN)
+def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
+    unmapped = queries.unmapped_terms(kind, limit=MAX_SHOWN)
     return [
         {
-            "word": word,
-            "title": words.KINDS[word.table][1],
-            "suggestions": some,
-            "query": urlencode({"table": word.table, "source": word.source, "word": word.raw}),
-            "spans": word.first_at != word.last_at,
+            "unmapped": term,
+            "title": labels.KIND_LABELS[term.kind][1],
+            "suggestions": candidates,
+            "query": urlencode({"kind": term.kind, "source": term.source, "term": term.raw}),
+            "spans": term.first_at != term.last_at,
         }
-        for word, some in zip(found, suggestions.suggested(found), strict=True)
+        for term, candidates in zip(
+            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
+        )
     ]
 
 
-def _card(kind: str) -> dict[str, Any]:
+def _table_card(kind: str) -> dict[str, Any]:
     tabs = []
     for code, name in _tabs(kind):
-        found = MAPPING if code == "words" else TABLES[kind]
-        count, more = queries.counted(found, {"table": kind} if code == "words" else {})
+        master_table = MAPPING if code == "words" else TABLES[kind]
+        count, more = queries.count_rows(master_table, {"kind": kind} if code == "words" else {})
         tabs.append((code, name, count, more))
-    return {"kind": kind, "title": words.KINDS[kind][0], "tabs": tabs}
+    return {"kind": kind, "title": labels.KIND_LABELS[kind][0], "tabs": tabs}
 
 
 def _tabs(kind: str) -> list[tuple[str, str]]:
-    tabs = [("words", "Their words")] if kind in set(WordTable.values) else []
+    tabs = [("words", "Source values")] if kind in set(TermKind.values) else []
     return [*tabs, *([("rows", TABLES[kind].title)] if kind in TABLES else [])]
 
 
-def _tab(kind: str, wish: str) -> str:
+def _selected_tab_code(kind: str, requested: str) -> str:
     codes = [code for code, _ in _tabs(kind)]
-    return wish if wish in codes else codes[0]
+    return requested if requested in codes else codes[0]
 
 
-def _row(found: Table, row: Any, used: int, now: Any, tab: str) -> dict[str, Any]:
-    cells = found.cells(row)
+def _table_row_context(
+    master_table: MasterTable, row: Any, used: int, now: Any, tab: str
+) -> dict[str, Any]:
+    cells = master_table.format_cells(row)
     own = [
         (column.title, cells[column.name])
-        for column in found.own
-        if tab != "words" or column.name != "table"
+        for column in master_table.own_columns
+        if tab != "words" or column.name != "kind"
     ]
-    return {"row": row, "cells": own, "dated": cells, "used": used, "at": when(row.changed_at, now)}
+    return {
+        "row": row,
+        "cells": own,
+        "dated": cells,
+        "used": used,
+        "at": displayed_time(row.changed_at, now),
+    }
 
 
-def _name(given: Any) -> dict[str, str]:
-    """Which word is meant. Raises Http404."""
-    name = {key: text_of(given.get(key, "")) for key in ("table", "source", "word")}
-    if name["table"] not in set(WordTable.values) or not name["word"]:
+def _requested_term(params: Any) -> dict[str, str]:
+    """The kind, source and term of a request. Raises Http404."""
+    name = {key: clean_text(params.get(key, "")) for key in ("kind", "source", "term")}
+    if name["kind"] not in set(TermKind.values) or not name["term"]:
         raise Http404
     return name
 
 
-def _cells(name: dict[str, str]) -> dict[str, str]:
-    return {"table": name["table"], "source": name["source"], "theirs": name["word"]}
+def _mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
+    return {"kind": name["kind"], "source": name["source"], "external": name["term"]}
 
 
-def _back(request: HttpRequest, kind: str) -> HttpResponse:
-    """To the page the form stood on."""
-    there = kind if request.POST.get("on") == "table" and kind in words.KINDS else ""
+def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
+    """Redirect to the page of the form."""
+    there = kind if request.POST.get("on") == "table" and kind in labels.KIND_LABELS else ""
     return HttpResponseRedirect(f"/mappings/{there}" if there else "/mappings")
 
 
 urlpatterns = [
-    path("mappings", overview, name="mappings"),
-    path("mappings/hurt", hurt, name="mapping-hurt"),
-    path("mappings/accept", accept, name="mapping-accept"),
-    path("mappings/accept-all", accept_all, name="mapping-accept-all"),
-    path("mappings/never", never, name="mapping-never"),
-    path("mappings/again", again, name="mapping-again"),
+    path("mappings", mapping_overview, name="mappings"),
+    path("mappings/affected", affected_orders, name="mapping-affected"),
+    path("mappings/accept", accept_mapping, name="mapping-accept"),
+    path("mappings/accept-all", accept_all_mappings, name="mapping-accept-all"),
+    path("mappings/ignore", ignore_term, name="mapping-ignore"),
+    path("mappings/unignore", unignore_term, name="mapping-unignore"),
     *mapping_files.urlpatterns,
-    path("mappings/<slug:kind>", table, name="mapping-table"),
+    path("mappings/<slug:kind>", mapping_table, name="mapping-table"),
     *mapping_rows.urlpatterns,
 ]

@@ -1,4 +1,4 @@
-"""Messages: found by any number, read one by one, set going again."""
+"""Views of the message pages: list, search, one message, replay."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages as notes
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -15,173 +16,191 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.sdk.normalization import spellings
+from connectors.sdk.normalization import search_forms
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
-from visibility.formatting import clock, many, span
+from visibility.formatting import format_duration, format_number, format_timestamp, pluralize
 from visibility.ingest import parse
+from visibility.ingest.decompress import decompress
 from visibility.models import InboundMessage, MessageState, Source
-from visibility.models.audit import record
+from visibility.models.audit import append_audit_entry
 from visibility.pipeline import stages
 from visibility.screens.messages import message_list, parked
-from visibility.screens.relative_time import took, when
-from visibility.timeline.answer import TITLES
+from visibility.screens.relative_time import displayed_time, elapsed_time
+from visibility.timeline.answer import STATUS_LABELS
 from visibility.timeline.model import Status
 from visibility.web.pages import lineage
-from visibility.web.permissions import Right, may, needs
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-STATES = {
-    MessageState.APPLIED: ("Applied", "ok"),
+STATE_LABELS = {
+    MessageState.APPLIED: ("Processed", "ok"),
     MessageState.PARKED: ("Parked", "late"),
-    MessageState.WAITING: ("Waiting", "waiting"),
+    MessageState.WAITING: ("Queued", "waiting"),
 }
 
 
 @require_GET
-@needs(Right.SOURCES_SEE)
-def listed(request: HttpRequest) -> HttpResponse:
-    """Messages of all sources, by source, state, or any number."""
+@require_permission(Permission.SOURCES_SEE)
+def message_list_view(request: HttpRequest) -> HttpResponse:
+    """GET /messages: messages of all sources, filtered by source, state or number."""
     now = database_now()
     slug = request.GET.get("source", "").replace("\0", "")
-    chosen = Source.objects.filter(slug=slug).first() if slug else None
+    source = Source.objects.filter(slug=slug).first() if slug else None
     state = request.GET.get("state", "")
     state = state if state in set(MessageState) else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    kept = {"source": chosen.slug if chosen else "", "state": state, "q": text}
-    ids = message_list.found(text, spellings(text)) if text else None
-    context = page(
-        request, now, source_id=chosen.id if chosen else None, state=state, ids=ids, kept=kept
+    filters = {"source": source.slug if source else "", "state": state, "q": text}
+    ids = message_list.find_messages(text, search_forms(text)) if text else None
+    context = message_page(
+        request, now, source_id=source.id if source else None, state=state, ids=ids, filters=filters
     )
     context |= {
         "now": now,
         "sources": Source.objects.order_by("title").values_list("slug", "title")[:500],
-        "states": [(code, words[0]) for code, words in STATES.items()],
-        "asked": kept,
+        "states": [(code, label) for code, (label, _) in STATE_LABELS.items()],
+        "filters": filters,
     }
     return render(request, "sources/messages.html", context)
 
 
 @require_GET
-@needs(Right.SOURCES_SEE)
-def one(request: HttpRequest, message_id: int) -> HttpResponse:
-    """One message: its verdict, its events, the orders it touched; its body by right, audited."""
-    found = message_list.detail(message_id) if message_id < 2**63 else None
-    if found is None:
+@require_permission(Permission.SOURCES_SEE)
+def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
+    """GET /messages/<id>: one message with its results; `?body=1` shows the payload, audited."""
+    detail = message_list.message_detail(message_id) if message_id < 2**63 else None
+    if detail is None:
         raise Http404(str(message_id))
     now = database_now()
-    context = _verdict(found.message) | {
+    context = _state_context(detail.message) | {
         "now": now,
-        "found": found,
-        "received": when(found.message.received_at, now),
-        "processed": when(found.message.processed_at, now),
-        "took": took(found.message.processed_at, found.message.received_at),
-        "headers": message_list.redacted(found.message.headers),
+        "detail": detail,
+        "received": displayed_time(detail.message.received_at, now),
+        "processed": displayed_time(detail.message.processed_at, now),
+        "took": elapsed_time(detail.message.processed_at, detail.message.received_at),
+        "headers": message_list.redact_secrets(detail.message.headers),
         "events": [
             (
-                said,
-                clock(said.occurred_at),
-                span(said.late) if said.late.total_seconds() > 0 else "",
+                event,
+                format_timestamp(event.occurred_at, settings.TIME_ZONE),
+                format_duration(event.delay) if event.delay.total_seconds() > 0 else "",
             )
-            for said in found.events
+            for event in detail.events
         ],
-        "orders": [(order, TITLES[Status(order.status)]) for order in found.orders],
-        "versions": [shown_message(row, now) for row in found.versions],
-        "fed": lineage.of_message(request, found.message.id),
-        "may_read": may(request.user, Right.RAW),
-        "may_replay": may(request.user, Right.PARKED_REPLAY),
+        "orders": [(order, STATUS_LABELS[Status(order.status)]) for order in detail.orders],
+        "versions": [displayed_message(row, now) for row in detail.versions],
+        "lineage": lineage.message_lineage_context(request, detail.message.id),
+        "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
+        "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     if request.GET.get("body"):
-        context["raw"] = _raw(request, found.message, now)
+        context["raw"] = _payload_context(request, detail.message, now)
     return render(request, "sources/message.html", context)
 
 
 @require_POST
-@needs(Right.PARKED_REPLAY)
-def replay_one(request: HttpRequest, message_id: int) -> HttpResponse:
-    """Set one parked message going again."""
+@require_permission(Permission.PARKED_REPLAY)
+def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
+    """POST /messages/<id>/replay: queue a parked message for reprocessing."""
     if not InboundMessage.objects.filter(id=min(message_id, 2**63 - 1)).exists():
         raise Http404(str(message_id))
-    replay(request, [message_id])
+    replay_messages(request, [message_id])
     return HttpResponseRedirect(f"/messages/{message_id}")
 
 
-def replay(request: HttpRequest, ids: Sequence[int]) -> None:
+def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
     assert isinstance(request.user, User)  # needs() let nobody else in
-    count = parse.replay(ids, by=request.user, now=database_now()) if ids else 0
-    stages.nudge("advance")
+    count = parse.requeue_parked_messages(ids, by=request.user, now=database_now()) if ids else 0
+    stages.nudge("process")
     if count:
-        notes.success(request, f"{many(count)} message{'s' if count > 1 else ''} set going again.")
+        notes.success(request, f"{pluralize(count, 'message')} queued for reprocessing.")
     else:
-        notes.info(request, "Nothing to replay: no such message is parked any more.")
+        notes.info(request, "Nothing to replay: the message is no longer parked.")
 
 
-def page(
+def message_page(
     request: HttpRequest,
     now: datetime,
     *,
     source_id: int | None,
-    kept: dict[str, str],
+    filters: dict[str, str],
     state: str = "",
     ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     after = request.GET.get("after", "")
-    rows = message_list.listed(source_id=source_id, state=state, ids=ids, after=after)
-    shown = rows[: message_list.PAGE]
-    asked = {name: value for name, value in kept.items() if value}
-    more = len(rows) > message_list.PAGE
+    rows = message_list.list_messages(source_id=source_id, state=state, ids=ids, after=after)
+    shown = rows[: message_list.PAGE_SIZE]
+    query = {name: value for name, value in filters.items() if value}
+    has_next = len(rows) > message_list.PAGE_SIZE
     return {
-        "message_rows": [shown_message(row, now) for row in shown],
-        "next": urlencode({**asked, "after": shown[-1].place}) if more else "",
-        "first": urlencode(asked) if after else "",
+        "message_rows": [displayed_message(row, now) for row in shown],
+        "next": urlencode({**query, "after": shown[-1].cursor}) if has_next else "",
+        "first": urlencode(query) if after else "",
         "is_first": not after,
     }
 
 
-def shown_message(row: message_list.Row, now: datetime) -> dict[str, Any]:
-    word, tone = STATES[MessageState(row.state)]
-    what = parked.words(row.reason)[0] if row.state == MessageState.PARKED else row.detail
+def displayed_message(row: message_list.MessageRow, now: datetime) -> dict[str, Any]:
+    label, tone = STATE_LABELS[MessageState(row.state)]
+    problem = (
+        parked.explain_park_reason(row.reason)[0]
+        if row.state == MessageState.PARKED
+        else row.detail
+    )
     return {
         "row": row,
-        "word": word,
+        "label": label,
         "tone": tone,
-        "what": what,
-        "received": when(row.received_at, now),
-        "took": took(row.processed_at, row.received_at),
+        "problem": problem,
+        "received": displayed_time(row.received_at, now),
+        "took": elapsed_time(row.processed_at, row.received_at),
     }
 
 
-def _verdict(kept: InboundMessage) -> dict[str, Any]:
-    word, tone = STATES[MessageState(kept.state)]
-    what, then = parked.words(kept.reason) if kept.state == MessageState.PARKED else ("", "")
-    return {"word": word, "tone": tone, "what": what, "then": then}
+def _state_context(message: InboundMessage) -> dict[str, Any]:
+    label, tone = STATE_LABELS[MessageState(message.state)]
+    problem, remedy = (
+        parked.explain_park_reason(message.reason)
+        if message.state == MessageState.PARKED
+        else ("", "")
+    )
+    return {"label": label, "tone": tone, "problem": problem, "remedy": remedy}
 
 
-def _raw(request: HttpRequest, kept: InboundMessage, now: datetime) -> dict[str, Any]:
-    """The message as it came. Whoever reads it is written down first."""
-    if not may(request.user, Right.RAW):
-        raise PermissionDenied(Right.RAW.value)
+def _payload_context(
+    request: HttpRequest, message: InboundMessage, now: datetime
+) -> dict[str, Any]:
+    """The payload for display. Records the access in the audit log first."""
+    if not has_permission(request.user, Permission.MESSAGE_BODIES):
+        raise PermissionDenied(Permission.MESSAGE_BODIES.value)
     assert isinstance(request.user, User)  # may() let nobody else in
-    detail = {"source": kept.source.slug}
-    record("message.read", who=request.user, object=f"message {kept.id}", detail=detail, now=now)
-    found = message_list.body(kept.id)
-    if found is None:
-        raise Http404(str(kept.id))
-    raw, headers = found
+    detail = {"source": message.source.slug}
+    append_audit_entry(
+        "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now
+    )
+    stored = message_list.message_body(message.id)
+    if stored is None:
+        raise Http404(str(message.id))
+    raw, headers = stored
     try:
-        plain = parse.inflate(raw, headers)
+        payload = decompress(raw, headers)
     except PayloadError:
-        plain = raw
-    exact = plain[: message_list.SHOWN].decode("utf-8", "replace")
-    laid_out = ""
-    if len(plain) <= message_list.SHOWN:
+        payload = raw
+    text = payload[: message_list.MAX_SHOWN_BYTES].decode("utf-8", "replace")
+    formatted = ""
+    if len(payload) <= message_list.MAX_SHOWN_BYTES:
         with suppress(ValueError, RecursionError):  # not JSON: shown as it is
-            laid_out = json.dumps(json.loads(plain), indent=2, ensure_ascii=False)
-    cut = len(plain) > message_list.SHOWN
-    return {"exact": exact, "laid_out": laid_out, "size": many(len(raw)), "cut": cut}
+            formatted = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    is_truncated = len(payload) > message_list.MAX_SHOWN_BYTES
+    return {
+        "exact": text,
+        "formatted": formatted,
+        "size": format_number(len(raw)),
+        "cut": is_truncated,
+    }
 
 
 urlpatterns = [
-    path("messages", listed, name="messages"),
-    path("messages/<int:message_id>", one, name="message"),
-    path("messages/<int:message_id>/replay", replay_one, name="message-replay"),
+    path("messages", message_list_view, name="messages"),
+    path("messages/<int:message_id>", message_view, name="message"),
+    path("messages/<int:message_id>/replay", replay_view, name="message-replay"),
 ]

@@ -1,4 +1,4 @@
-"""Orders: found by any number, listed, and the page of one."""
+"""Views of the order list and the order page."""
 
 import base64
 from datetime import datetime
@@ -6,15 +6,15 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
 
-from connectors.sdk.events import Attribute
+from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.clock import database_now
-from visibility.export.redaction import Sight
-from visibility.models import BusinessObject, Order
+from visibility.export.redaction import Redaction
+from visibility.models import BusinessObject, Identifier, Order
 from visibility.screens.orders import (
     claims,
     event_labels,
@@ -26,130 +26,69 @@ from visibility.screens.orders import (
 )
 from visibility.screens.orders import timeline as timeline_page
 from visibility.timeline import Timeline
-from visibility.timeline.answer import STATES, TITLES, answer
+from visibility.timeline.answer import STATE_LABELS, STATUS_LABELS, status_answer
 from visibility.timeline.model import Status
 from visibility.web.pages import exports, lineage
-from visibility.web.permissions import Right, may, needs
+from visibility.web.permissions import Permission, has_permission, require_permission
 
-PASTED = 200
-KEPT = ("state", "without", "late", "undelivered", "open", "group")
+# Issuers that are not the slug of a source but a role from the setting of its number ranges.
+ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
+HIDDEN_FILTERS = ("state", "without", "late", "undelivered", "open", "group")
 TABS = (
     ("timeline", "Timeline"),
     ("lines", "Lines"),
     ("shipments", "Shipments"),
-    ("money", "Money"),
-    ("truths", "Truths"),
-    ("lineage", "Lineage"),
+    ("money", "Billing"),
+    ("discrepancies", "Discrepancies"),
+    ("lineage", "Data trail"),
 )
-# What an event says that not everybody may read; free text may name a person.
-GUARDED = {
-    Attribute.TOTAL: Right.PRICES,
-    Attribute.CUSTOMER_NAME: Right.CONTACTS,
-    Attribute.DETAIL: Right.CONTACTS,
+# Event attributes that need a permission; free text can name a person.
+ATTRIBUTE_PERMISSIONS = {
+    Attribute.TOTAL: Permission.PRICES,
+    Attribute.CUSTOMER_NAME: Permission.CONTACTS,
+    Attribute.DETAIL: Permission.CONTACTS,
 }
 
 
-@needs(Right.ORDERS)
-def listing(request: HttpRequest) -> HttpResponse:
-    """`/orders`."""
-    asked = request.GET
-    contacts = may(request.user, Right.CONTACTS)
-    filters = order_list.Filters.of(
-        asked.dict(),
-        asked.getlist("status"),
-        states=asked.getlist("state"),
-        without=asked.getlist("without"),
+@require_permission(Permission.ORDERS)
+def order_list_view(request: HttpRequest) -> HttpResponse:
+    """GET /orders."""
+    query = request.GET
+    contacts = has_permission(request.user, Permission.CONTACTS)
+    filters = order_list.OrderFilters.from_query(
+        query.dict(),
+        query.getlist("status"),
+        states=query.getlist("state"),
+        without=query.getlist("without"),
         by_name=contacts,
     )
     now = database_now()
-    rows, place = order_list.rows(filters, now=now, after=_place(request.GET.get("after", "")))
-    chips = [(label, _without(request, pair)) for pair, label in filters.chips]
+    rows, cursor = order_list.list_orders(
+        filters, now=now, after=_decode_cursor(request.GET.get("after", ""))
+    )
+    chips = [(label, _without_param(request, pair)) for pair, label in filters.chips]
     context = {
         "rows": rows,
         "chips": chips,
         "now": now,
-        "next": _with(request, after=_mark(place)) if place else "",
+        "next": _with_params(request, after=_encode_cursor(cursor)) if cursor else "",
         "first": "after" not in request.GET,
-        "quick": order_list.QUICK,
-        "conflicting": order_list.conflicting(now),
-        "statuses": [(s.value, TITLES[s], s.value in filters.statuses) for s in Status],
-        "prices": may(request.user, Right.PRICES),
+        "quick": order_list.QUICK_VIEWS,
+        "conflicting": order_list.count_conflicting(now),
+        "statuses": [(s.value, STATUS_LABELS[s], s.value in filters.statuses) for s in Status],
+        "prices": has_permission(request.user, Permission.PRICES),
         "contacts": contacts,
         "filters": filters,
-        # What the form has no field for stays.
-        "kept": [(name, text) for name in KEPT for text in asked.getlist(name)],
-        "exports": exports.links(request),
+        # Filters without a form field are passed on as hidden fields.
+        "hidden_filters": [(name, text) for name in HIDDEN_FILTERS for text in query.getlist(name)],
+        "exports": exports.export_links(request),
     }
     return render(request, "orders/list.html", context)
 
 
-@needs(Right.ORDERS)
-def find(request: HttpRequest) -> HttpResponseBase:
-    """`/search?q=`: one hit opens, several are listed, a pasted column gives a row a number."""
-    text = request.GET.get("q", "").strip()
-    numbers = [part.strip() for part in text.replace("\r", "\n").split("\n") if part.strip()]
-    if len(numbers) > 1:
-        pasted = search.several(numbers[:PASTED])
-        missing = sum(not hits for _, hits in pasted)
-        context = {"pasted": pasted, "missing": missing, "cut": len(numbers) > PASTED}
-        return render(request, "orders/pasted.html", context)
-    hits = search.exact(text) if text else []
-    if len(hits) == 1:
-        return redirect("order", order_id=hits[0].order_id)
-    contacts = may(request.user, Right.CONTACTS)
-    context = {
-        "text": text,
-        "contacts": contacts,
-        "hits": hits,
-        "near": [] if hits else search.partly(text) or search.close(text),
-        "customers": search.customers(text) if contacts and not hits else [],
-        "titles": TITLES,
-    }
-    return render(request, "orders/found.html", context)
-
-
-@needs(Right.ORDERS)
-def suggest(request: HttpRequest) -> JsonResponse:
-    """`/search/suggest?q=`: groups for the search box."""
-    text = request.GET.get("q", "").strip()[:200]
-    contacts = may(request.user, Right.CONTACTS)
-    if len(text) < 2:
-        return JsonResponse({"groups": []})
-    hits = search.exact(text, limit=5)
-    seen = {hit.order_id for hit in hits}
-    near = [hit for hit in search.partly(text, limit=6) if hit.order_id not in seen]
-    close = [] if hits or near else search.close(text)
-    groups = [
-        {"title": title, "items": [_suggestion(hit, contacts=contacts) for hit in found]}
-        for title, found in (
-            ("Exactly this number", hits),
-            ("Numbers with this in them", near),
-            ("Numbers much like it", close),
-        )
-        if found
-    ]
-    people = [
-        {
-            "url": f"/orders?{urlencode({'customer': name})}",
-            "label": name,
-            "why": f"{search.counted(n)} orders",
-        }
-        for name, _, n in (search.customers(text) if contacts else ())
-    ]
-    if people:
-        groups.append({"title": "Customers", "items": people})
-    return JsonResponse({"groups": groups})
-
-
-def _suggestion(hit: search.Hit, *, contacts: bool) -> dict[str, str]:
-    who = (hit.customer_name if contacts else "") or hit.customer_no
-    label = f"{hit.number} · {who}" if who else hit.number
-    return {"url": f"/orders/{hit.order_id}", "label": label, "why": hit.why}
-
-
-@needs(Right.ORDERS)
-def one(request: HttpRequest, order_id: int) -> HttpResponseBase:
-    """`/orders/<id>`: the answer first, then the evidence."""
+@require_permission(Permission.ORDERS)
+def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
+    """GET /orders/<id>: the order page with one tab. A merged order redirects."""
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         winner = BusinessObject.objects.filter(pk=order_id, kind="order").first()
@@ -158,112 +97,136 @@ def one(request: HttpRequest, order_id: int) -> HttpResponseBase:
             return redirect(f"/orders/{winner.merged_into_id}{query}")
         raise Http404
     now = database_now()
-    known_at = _moment(request.GET.get("as_known_at", "") or request.GET.get("at", ""))
-    timeline = timeline_page.timeline_of(order.pk, as_of=known_at or now, known_at=known_at)
-    timeline, held = (timeline, ()) if known_at else suppressed_conflicts.hold(timeline, now=now)
-    names = timeline_page.sources()
+    known_at = _parse_time(request.GET.get("as_known_at", "") or request.GET.get("at", ""))
+    timeline = timeline_page.load_timeline(order.pk, as_of=known_at or now, known_at=known_at)
+    timeline, suppressed = (
+        (timeline, ())
+        if known_at
+        else suppressed_conflicts.split_suppressed_conflicts(timeline, now=now)
+    )
+    names = timeline_page.source_titles()
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
-    prices = may(request.user, Right.PRICES)
-    contacts = may(request.user, Right.CONTACTS)
-    conflicts = claims.differences(timeline, names, prices=prices)
+    prices = has_permission(request.user, Permission.PRICES)
+    contacts = has_permission(request.user, Permission.CONTACTS)
+    conflicts = claims.discrepancies(timeline, names, prices=prices)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
-        "said": answer(timeline, zone=settings.TIME_ZONE),
-        "title": TITLES[timeline.status],
-        "tone": order_list.TONES[timeline.status],
-        "states": [STATES[s] for s in timeline.states if s.value != timeline.status.value],
+        "answer": status_answer(timeline, zone=settings.TIME_ZONE),
+        "title": STATUS_LABELS[timeline.status],
+        "tone": order_list.STATUS_TONES[timeline.status],
+        "states": [STATE_LABELS[s] for s in timeline.states if s.value != timeline.status.value],
         "now": now,
         "known_at": known_at,
-        "back": _back(known_at),
-        "rail": timeline_page.rail(timeline),
-        "alerts": timeline_page.alerts_of(order.pk),
-        "unwatched": timeline_page.unwatched_of(order.pk),
+        "back": _as_known_query(known_at),
+        "rail": timeline_page.milestone_steps(timeline),
+        "alerts": timeline_page.active_alerts(order.pk),
+        "failed_clocks": timeline_page.failed_clocks(order.pk),
         "conflicts": conflicts,
-        "held": claims.waiting(held, names, prices=prices),
-        "promises": claims.ledger(timeline, names),
+        "suppressed": claims.suppressed_sentences(suppressed, names, prices=prices),
+        "promises": claims.promise_history(timeline, names),
         "identifiers": [
-            (search.SCHEMES.get(i.scheme, i.scheme), i.issuer.rstrip("?"), i.raw)
-            for i in timeline_page.identifiers_of(order.pk)
+            (search.SCHEME_LABELS.get(i.scheme, i.scheme), _issuer_label(i, names), i.raw)
+            for i in timeline_page.visible_identifiers(order.pk)
         ],
         "prices": prices,
         "contacts": contacts,
-        "may_raw": may(request.user, Right.RAW),
+        "may_see_raw": has_permission(request.user, Permission.MESSAGE_BODIES),
         "tab": tab,
         "tabs": _tabs(timeline, known_at, conflicts=len(conflicts)),
-        "event": _event(request, timeline, names),
-        **_part(tab, timeline, names, sight=Sight(prices, contacts), now=known_at or now),
-        "exports": exports.links(request, order=order.pk),
-        "lineage": lineage.of_order(request, order.pk, names) if tab == "lineage" else None,
+        "event": _event_context(request, timeline, names),
+        **_tab_context(
+            tab, timeline, names, allowed=Redaction(prices, contacts), now=known_at or now
+        ),
+        "exports": exports.export_links(request, order=order.pk),
+        "lineage": lineage.order_lineage_context(request, order.pk, names)
+        if tab == "lineage"
+        else None,
     }
     return render(request, "orders/order.html", context)
 
 
-def _part(
-    tab: str, timeline: Timeline, names: timeline_page.Names, *, sight: Sight, now: datetime
+def _tab_context(
+    tab: str,
+    timeline: Timeline,
+    names: timeline_page.SourceTitles,
+    *,
+    allowed: Redaction,
+    now: datetime,
 ) -> dict[str, Any]:
-    """What one tab shows."""
+    """The template context of one tab."""
     zone = settings.TIME_ZONE
     if tab == "lines":
-        return {"table": lines.table(timeline, names)}
+        return {"table": lines.line_table(timeline, names)}
     if tab == "money":
         return {
-            "matches": lines.matches(timeline),
-            "bills": lines.bills(timeline, names),
-            "currency": lines.currency(timeline),
+            "matches": lines.invoice_matches(timeline),
+            "invoices": lines.invoice_events(timeline, names),
+            "currency": lines.order_currency(timeline),
         }
-    if tab == "truths":
-        return {"matrix": claims.matrix(timeline, names, prices=sight.prices)}
+    if tab == "discrepancies":
+        return {"matrix": claims.system_comparison(timeline, names, prices=allowed.prices)}
     if tab == "shipments":
-        return {"titles": {slug: title for slug, (title, _) in names.items()}}
+        return {"source_titles": {slug: title for slug, (title, _) in names.items()}}
     if tab == "lineage":
         return {}
     return {
-        "days": timeline_page.days(timeline, names, zone=zone, contacts=sight.contacts),
-        "lanes": swimlanes.lanes(timeline, titles=names, now=now, zone=zone),
+        "days": timeline_page.activity_days(timeline, names, zone=zone, contacts=allowed.contacts),
+        "lanes": swimlanes.layout_swimlanes(timeline, titles=names, now=now, zone=zone),
     }
+
+
+def _issuer_label(identifier: Identifier, names: timeline_page.SourceTitles) -> str:
+    """The system that issued a number; empty for customer POs, whose issuer is the customer."""
+    issuer = identifier.issuer.rstrip("?")
+    if identifier.scheme == IdentifierScheme.CUSTOMER_PO:
+        return ""
+    return names[issuer][0] if issuer in names else ISSUER_LABELS.get(issuer, issuer)
 
 
 def _tabs(
     timeline: Timeline, known_at: datetime | None, *, conflicts: int
 ) -> list[tuple[str, str, str, int]]:
-    """(code, address, title, count); a look back stays one from tab to tab."""
+    """(code, URL, title, count) of each tab; links keep the parameter `as_known_at`."""
     counts = (
         len(timeline.entries),
         len(timeline.lines),
         len(timeline.shipments),
-        sum(e.spoken.event.type in lines.BILLS for e in timeline.entries),
+        sum(e.recorded.event.type in lines.INVOICE_EVENT_LABELS for e in timeline.entries),
         conflicts,
-        len({entry.spoken.message_id for entry in timeline.entries}),
+        len({entry.recorded.message_id for entry in timeline.entries}),
     )
     return [
-        (code, f"?tab={code}{_back(known_at)}", title, count)
+        (code, f"?tab={code}{_as_known_query(known_at)}", title, count)
         for (code, title), count in zip(TABS, counts, strict=True)
     ]
 
 
-def _back(known_at: datetime | None) -> str:
-    """What every link of the page carries on while one looks back."""
+def _as_known_query(known_at: datetime | None) -> str:
+    """The query string that links carry while the page shows an earlier point in time."""
     return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
 
 
-def _event(
-    request: HttpRequest, timeline: Timeline, names: timeline_page.Names
+def _event_context(
+    request: HttpRequest, timeline: Timeline, names: timeline_page.SourceTitles
 ) -> dict[str, Any] | None:
     text = request.GET.get("event", "")
-    entry = timeline_page.entry_of(timeline, int(text)) if text.isdecimal() else None
+    entry = timeline_page.find_entry(timeline, int(text)) if text.isdecimal() else None
     if entry is None:
         return None
-    event = entry.spoken.event
+    event = entry.recorded.event
     return {
-        "item": timeline_page.item(entry, names, contacts=may(request.user, Right.CONTACTS)),
-        "spoken": entry.spoken,
-        "flags": [event_labels.FLAGS[flag] for flag in entry.spoken.flags],
+        "item": timeline_page.activity_item(
+            entry, names, contacts=has_permission(request.user, Permission.CONTACTS)
+        ),
+        "recorded": entry.recorded,
+        "flags": [event_labels.FLAG_LABELS[flag] for flag in entry.recorded.flags],
         "attributes": [
             (name.value.replace("_", " "), value)
             for name, value in event.attributes.items()
-            if name not in GUARDED or may(request.user, GUARDED[name])
+            if name not in ATTRIBUTE_PERMISSIONS
+            or has_permission(request.user, ATTRIBUTE_PERMISSIONS[name])
         ],
         "objects": [
             (ref.kind.value, ", ".join(i.value for i in ref.identifiers)) for ref in event.objects
@@ -271,40 +234,40 @@ def _event(
     }
 
 
-def _moment(text: str) -> datetime | None:
-    """`?as_known_at=` (or `at=`): an instant, or nothing if it is none."""
+def _parse_time(text: str) -> datetime | None:
+    """Parse `?as_known_at=` or `?at=`; None if it is not a time with a time zone."""
     try:
-        found = datetime.fromisoformat(text) if text else None
+        moment = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    return found if found and found.tzinfo else None
+    return moment if moment and moment.tzinfo else None
 
 
-def _mark(place: tuple[datetime, int] | None) -> str:
-    if place is None:
+def _encode_cursor(cursor: tuple[datetime, int] | None) -> str:
+    if cursor is None:
         return ""
-    text = orjson.dumps([place[0].isoformat(), place[1]])
+    text = orjson.dumps([cursor[0].isoformat(), cursor[1]])
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def _place(mark: str) -> tuple[datetime, int] | None:
-    """Where a page begins; a mark that is none begins at the top."""
+def _decode_cursor(text: str) -> tuple[datetime, int] | None:
+    """Decode a page cursor; None (the first page) if it is invalid."""
     try:
-        at, pk = orjson.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+        at, pk = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return datetime.fromisoformat(at), int(pk)
     except (ValueError, TypeError):
         return None
 
 
-def _with(request: HttpRequest, **more: str) -> str:
+def _with_params(request: HttpRequest, **params: str) -> str:
     query = request.GET.copy()
-    for name, value in more.items():
+    for name, value in params.items():
         query[name] = value
     return f"?{query.urlencode()}"
 
 
-def _without(request: HttpRequest, pair: str) -> str:
-    """The address without one filter."""
+def _without_param(request: HttpRequest, pair: str) -> str:
+    """The current URL without one filter."""
     name, value = pair.split("=", 1)
     query = request.GET.copy()
     query.setlist(name, [v for v in query.getlist(name) if v != value])
@@ -313,8 +276,6 @@ def _without(request: HttpRequest, pair: str) -> str:
 
 
 urlpatterns = [
-    path("orders", listing, name="orders"),
-    path("orders/<int:order_id>", one, name="order"),
-    path("search", find, name="search"),
-    path("search/suggest", suggest, name="suggest"),
+    path("orders", order_list_view, name="orders"),
+    path("orders/<int:order_id>", order_view, name="order"),
 ]

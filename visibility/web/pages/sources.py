@@ -1,4 +1,4 @@
-"""Sources, their messages, what is parked and how it is set going again."""
+"""Pages of sources, and replay of their parked messages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,150 +13,151 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connectors.catalog import systems
 from visibility.db.clock import database_now
-from visibility.formatting import many, span
+from visibility.formatting import format_duration, pluralize
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_list, parked
-from visibility.screens.relative_time import when
+from visibility.screens.relative_time import displayed_time
 from visibility.screens.sources import health as sources
-from visibility.screens.sources.labels import State
+from visibility.screens.sources.labels import SourceState
 from visibility.web.pages import messages as message_pages
-from visibility.web.pages.messages import page, replay, shown_message
-from visibility.web.permissions import Right, may, needs
+from visibility.web.pages.messages import displayed_message, message_page, replay_messages
+from visibility.web.permissions import Permission, has_permission, require_permission
 
 TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
 SETTINGS_TAB = ("settings", "Settings")
 
 
 @require_GET
-@needs(Right.SOURCES_SEE)
-def listed(request: HttpRequest) -> HttpResponse:
-    """Every feed and how it is, the worst first; the pipeline above them."""
+@require_permission(Permission.SOURCES_SEE)
+def source_list(request: HttpRequest) -> HttpResponse:
+    """`/sources`: the health of all sources, the pipeline, and parked messages."""
     now = database_now()
-    found = sources.health(now)
-    causes = parked.groups() if may(request.user, Right.PARKED_SEE) else []
+    health_rows = sources.source_health(now)
+    causes = parked.parked_groups() if has_permission(request.user, Permission.PARKED_SEE) else []
     context = {
         "now": now,
-        "rows": [_row(health, now) for health in found],
-        "sentence": _sentence(found),
-        "troubles": problems.troubles(now),
-        "pipeline": _pipeline(now),
-        "groups": [_group(group, now) for group in causes[:20]],
-        "may_replay": may(request.user, Right.PARKED_REPLAY),
+        "rows": [_health_row(health, now) for health in health_rows],
+        "sentence": _summary_sentence(health_rows),
+        "problems": problems.current_problems(now),
+        "pipeline": _pipeline_context(now),
+        "groups": [_parked_group(group, now) for group in causes[:20]],
+        "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     return render(request, "sources/list.html", context)
 
 
 @require_GET
-@needs(Right.SOURCES_SEE)
-def one(request: HttpRequest, slug: str) -> HttpResponse:
-    """One source: overview, messages, parked, settings."""
-    source = _source(slug)
+@require_permission(Permission.SOURCES_SEE)
+def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/sources/<slug>`: the tabs overview, messages, parked and settings."""
+    source = _get_source(slug)
     now = database_now()
-    edits = may(request.user, Right.SOURCES_EDIT)
+    edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
     tab = request.GET.get("tab", "overview")
     if tab == "settings" and not edits:
-        raise PermissionDenied(Right.SOURCES_EDIT.value)
+        raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
-    health = sources.health(now, [source])[0]
+    health = sources.source_health(now, [source])[0]
     context: dict[str, Any] = {
         "now": now,
         "source": source,
         "health": health,
-        "row": _row(health, now),
+        "row": _health_row(health, now),
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
-        "may_replay": may(request.user, Right.PARKED_REPLAY),
+        "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     if tab == "overview":
-        context["balance"] = sources.balance(source)
-        rows = message_list.listed(source_id=source.id)
-        context["message_rows"] = [shown_message(row, now) for row in rows[:10]]
+        context["balance"] = sources.message_outcomes(source)
+        rows = message_list.list_messages(source_id=source.id)
+        context["message_rows"] = [displayed_message(row, now) for row in rows[:10]]
     elif tab == "messages":
-        context |= page(request, now, source_id=source.id, kept={"tab": "messages"})
+        context |= message_page(request, now, source_id=source.id, filters={"tab": "messages"})
     elif tab == "parked":
-        context["groups"] = [_group(group, now) for group in parked.groups(source.id)]
+        context["groups"] = [_parked_group(group, now) for group in parked.parked_groups(source.id)]
     else:
-        context |= _settings(source, now)
-    return render(request, "sources/one.html", context)
+        context |= _settings_context(source, now)
+    return render(request, "sources/detail.html", context)
 
 
 @require_POST
-@needs(Right.PARKED_REPLAY)
+@require_permission(Permission.PARKED_REPLAY)
 def replay_source(request: HttpRequest, slug: str) -> HttpResponse:
-    """Set a source's parked messages going again: all of them, or those of one cause."""
-    source = _source(slug)
+    """Replay the parked messages of a source: all of them, or those of one cause."""
+    source = _get_source(slug)
     reason = request.GET.get("reason", "").replace("\0", "")
     detail = request.POST.get("detail")
-    ids = parked.ids(
+    ids = parked.parked_message_ids(
         source.id, reason=reason, detail=None if detail is None else detail.replace("\0", "")
     )
-    replay(request, ids)
+    replay_messages(request, ids)
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=parked")
 
 
-def _source(slug: str) -> Source:
+def _get_source(slug: str) -> Source:
     source = Source.objects.filter(slug=slug).first()
     if source is None:
         raise Http404(slug)
     return source
 
 
-def _settings(source: Source, now: datetime) -> dict[str, Any]:
+def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
     connector = systems().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     return {
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_list.redacted(source.config),
-        "secret": when(source.changed_at, now) if source.sealed_secrets else None,
-        "expect": span(source.expect_every) if source.expect_every else "",
+        "config": message_list.redact_secrets(source.config),
+        "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
+        "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
-        "poll": span(source.poll_every),
+        "poll": format_duration(source.poll_every),
     }
 
 
-def _row(health: sources.Health, now: datetime) -> dict[str, Any]:
+def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     return {
         "health": health,
-        "last": when(health.last_at, now),
-        "expected": when(health.expected_at, now),
+        "last": displayed_time(health.last_at, now),
+        "expected": displayed_time(health.expected_at, now),
         "overdue": health.expected_at is not None and health.expected_at < now,
-        "delay": span(health.delay) if health.delay is not None else "",
-        "parked_since": when(health.parked_since, now),
+        "delay": format_duration(health.delay) if health.delay is not None else "",
+        "parked_since": displayed_time(health.parked_since, now),
     }
 
 
-def _group(group: parked.Group, now: datetime) -> dict[str, Any]:
-    what, then = group.words
-    first, last = when(group.first_at, now), when(group.last_at, now)
+def _parked_group(group: parked.ParkedGroup, now: datetime) -> dict[str, Any]:
+    what, then = group.explanation
+    first, last = displayed_time(group.first_at, now), displayed_time(group.last_at, now)
     return {"group": group, "what": what, "then": then, "first": first, "last": last}
 
 
-def _pipeline(now: datetime) -> dict[str, Any]:
-    found = sources.pipeline(now)
-    return {"found": found, "oldest": when(found.oldest, now)}
+def _pipeline_context(now: datetime) -> dict[str, Any]:
+    state = sources.pipeline_status(now)
+    return {"status": state, "oldest": displayed_time(state.oldest_at, now)}
 
 
-def _sentence(found: Sequence[sources.Health]) -> str:
-    """The answer: is every feed alive, and if not, which."""
-    if not found:
-        return "No source is connected yet."
-    bad = [h for h in found if h.state in {State.FAILING, State.SILENT}]
-    lying = sum(h.parked for h in found)
-    tail = f" {many(lying)} message{'s are' if lying != 1 else ' is'} parked." if lying else ""
-    if not bad:
-        live = sum(h.state is State.LIVE for h in found)
-        return f"{live} of {len(found)} sources live, none silent or failing.{tail}"
-    named = ", ".join(f"{h.source.title} ({h.state.value.lower()})" for h in bad[:3])
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return f"{len(bad)} of {len(found)} sources need a look: {named}{more}.{tail}"
+def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
+    """Summarize the health of all sources."""
+    if not health_rows:
+        return "No sources connected yet."
+    unhealthy = [h for h in health_rows if h.state in {SourceState.FAILING, SourceState.SILENT}]
+    parked_count = sum(h.parked for h in health_rows)
+    tail = f" {pluralize(parked_count, 'message')} parked." if parked_count else ""
+    if not unhealthy:
+        live = sum(h.state is SourceState.LIVE for h in health_rows)
+        return f"{live} of {len(health_rows)} sources reporting, none failing.{tail}"
+    named = ", ".join(f"{h.source.title} ({h.state.value.lower()})" for h in unhealthy[:3])
+    more = f" and {len(unhealthy) - 3} more" if len(unhealthy) > 3 else ""
+    verb = "needs" if len(unhealthy) == 1 else "need"
+    return f"{len(unhealthy)} of {len(health_rows)} sources {verb} attention: {named}{more}.{tail}"
 
 
 urlpatterns = [
-    path("sources", listed, name="sources"),
-    path("sources/<slug:slug>", one, name="source"),
+    path("sources", source_list, name="sources"),
+    path("sources/<slug:slug>", source_detail, name="source"),
     path("sources/<slug:slug>/replay", replay_source, name="source-replay"),
     *message_pages.urlpatterns,
 ]

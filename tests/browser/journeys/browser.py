@@ -1,0 +1,121 @@
+"""Chromium for the browser tests, with checks of the console, requests, layout, accessibility."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped] # has no stubs
+    Axe,
+)
+from django.db import connections
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
+
+from visibility.launcher import browser
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+DESKTOP_WIDTH, PHONE_WIDTH, NARROW_WIDTH = 1440, 390, 320
+KIOSK_SIZE = (1920, 1080)
+EXTRA_HEIGHT = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
+EXTRA_WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Chromium cancels the pending requests of a page when it navigates away.
+CANCELED_BY_NAVIGATION = "net::ERR_ABORTED"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the browser on the PATH. Without one, the test fails in CI and is skipped elsewhere."""
+    path = browser.find_browser()
+    if path is None:
+        reason = f"no browser found on the PATH ({', '.join(browser.BROWSER_NAMES)})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(f"not run: {reason}")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright runs an event loop in this thread, so Django would reject all database calls.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        # Long, because the product, the browser and other tests may share two cores.
+        expect.set_options(timeout=15_000)
+        chromium_browser = playwright.chromium.launch(
+            executable_path=path, args=list(browser.BROWSER_FLAGS)
+        )
+        yield chromium_browser
+        chromium_browser.close()
+        # Close Django's connections of this thread, or the test database cannot be dropped.
+        connections.close_all()
+
+
+@dataclass
+class PageWatch:
+    """Collects console errors, failed requests, and requests to other hosts."""
+
+    host: str
+    problems: list[str] = field(default_factory=list)
+
+    def watch_page(self, page: Page) -> None:
+        """Watch this page."""
+        page.on("console", self._record_console)
+        page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+        page.on("requestfailed", self._record_failure)
+        page.on("request", self._check_host)
+        page.on("response", self._check_status)
+
+    def _record_console(self, message: ConsoleMessage) -> None:
+        # `_check_status` reports failed loads together with their URL.
+        loading = message.text.startswith("Failed to load resource")
+        if message.type in {"error", "warning"} and not loading:
+            self.problems.append(f"console: {message.text}")
+
+    def _record_failure(self, request: Request) -> None:
+        if request.failure != CANCELED_BY_NAVIGATION:
+            self.problems.append(f"{request.url} failed: {request.failure}")
+
+    def _check_host(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in {"data", "blob"} and url.netloc != self.host:
+            self.problems.append(f"{request.url} is on another host")
+
+    def _check_status(self, response: Response) -> None:
+        if response.status >= 400:
+            self.problems.append(f"{urlsplit(response.url).path} returned {response.status}")
+
+
+def horizontal_overflow(page: Page) -> list[str]:
+    """Report a page that scrolls horizontally."""
+    excess, size = page.evaluate(EXTRA_WIDTH), page.viewport_size
+    return [f"{excess} px too wide at {size}"] if excess > 0 else []
+
+
+def vertical_overflow(page: Page) -> list[str]:
+    """Report a page that scrolls vertically, which a kiosk screen cannot do."""
+    excess, size = page.evaluate(EXTRA_HEIGHT), page.viewport_size
+    return [f"{excess} px too tall at {size}"] if excess > 0 else []
+
+
+def accessibility_violations(page: Page, *, vendored: bool = False) -> list[str]:
+    """Accessibility violations found by axe.
+
+    `vendored`: the markup is from Swagger UI, which puts links into buttons.
+    """
+    options: dict[str, Any] = {
+        "resultTypes": ["violations"],
+        "runOnly": {"type": "tag", "values": AXE_TAGS},
+        "rules": {"nested-interactive": {"enabled": not vendored}},
+    }
+    axe_violations = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{rule['id']}: {' '.join(map(str, node['target']))}: {node.get('failureSummary', '')}"
+        for rule in axe_violations
+        for node in rule["nodes"][:3]
+    ]

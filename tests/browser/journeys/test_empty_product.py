@@ -1,0 +1,77 @@
+"""Pages of a new product without sources explain themselves and name the next step."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Group, User
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.browser.journeys.browser import PageWatch, chromium
+from tests.browser.journeys.page_checks import page_problems
+from tests.product import Product, empty_tables
+from visibility.web.permissions import UserRole
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct-horse-battery"
+EXPECTED_TEXTS = {
+    "/orders": ("No orders yet", "manage.py source add"),
+    "/sources": ("No sources yet", "manage.py source add"),
+    "/alerts": ("No open alerts", "No SLA has been breached yet"),
+    "/boards/operations": ("No sources yet", "Connect a source"),
+    "/numbers": ("No orders in this date range yet", "check which sources are connected"),
+    "/messages": ("No message",),
+    "/search?q=4711": ("No order found for", "Check for a missing digit"),
+}
+
+
+@pytest.fixture(scope="module")
+def product(
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Product]:
+    """Only the web server, with one administrator."""
+    running = Product(tmp_path_factory.mktemp("empty"), DEMO="0")
+    with django_db_blocker.unblock():
+        try:
+            running.manage("collectstatic", "--noinput")
+            user = User.objects.create_user("ada", password=PASSWORD)
+            user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
+            running.start("web")
+            yield running
+        finally:
+            running.stop()
+            empty_tables()
+
+
+@pytest.fixture(scope="module")
+def browser(product: Product) -> Iterator[Browser]:
+    """A browser for this module."""
+    with chromium() as chromium_browser:
+        yield chromium_browser
+
+
+def test_empty_pages_explain_themselves_and_name_the_next_step(
+    browser: Browser, product: Product
+) -> None:
+    watch = PageWatch(product.url.removeprefix("http://"))
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce")
+    page = context.new_page()
+    watch.watch_page(page)
+    problems = page_problems(page, "/signin")
+    _sign_in(page)
+    for url, texts in EXPECTED_TEXTS.items():
+        problems += page_problems(page, url)
+        for text in texts:
+            expect(page.locator("main")).to_contain_text(text)
+    context.close()
+    assert problems == []
+    assert watch.problems == []
+
+
+def _sign_in(page: Page) -> None:
+    page.fill("#username", "ada")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("nav.rail")).to_be_visible()

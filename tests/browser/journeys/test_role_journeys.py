@@ -1,0 +1,182 @@
+"""Tasks of four roles in a real browser on the complete running product."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.browser.journeys.browser import DESKTOP_WIDTH, PageWatch, chromium
+from tests.browser.journeys.page_checks import EXPECTED_PROBLEMS, PAGES, page_problems
+from tests.browser.journeys.running_demo import TRUNCATED_PAYLOAD, RunningDemo, run_demo
+
+pytestmark = pytest.mark.django_db
+Enter = Callable[[str], Page]
+# Milliseconds. Worker and scheduler run every two seconds; a busy machine takes longer.
+SOON_MILLISECONDS = 30_000
+
+
+@pytest.fixture(scope="module")
+def distributor(
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[RunningDemo]:
+    """The running demo; its database is emptied afterwards."""
+    with django_db_blocker.unblock(), run_demo(tmp_path_factory.mktemp("demo")) as running_demo:
+        yield running_demo
+
+
+@pytest.fixture(scope="module")
+def browser(distributor: RunningDemo) -> Iterator[Browser]:
+    """One browser for the module; each user has their own context."""
+    with chromium() as chromium_browser:
+        yield chromium_browser
+
+
+@pytest.fixture
+def enter(browser: Browser, distributor: RunningDemo) -> Iterator[Enter]:
+    """Sign in as a demo user in a new browser context; fail if a page reported a problem."""
+    watch = PageWatch(distributor.product.url.removeprefix("http://"))
+    with ExitStack() as contexts:
+
+        def open_as(who: str) -> Page:
+            context = browser.new_context(
+                base_url=distributor.product.url,
+                viewport={"width": DESKTOP_WIDTH, "height": 900},
+                reduced_motion="reduce",
+            )
+            contexts.callback(context.close)
+            page = context.new_page()
+            watch.watch_page(page)
+            sign_in(page, who)
+            return page
+
+        yield open_as
+        assert watch.problems == []
+
+
+def sign_in(page: Page, who: str) -> None:
+    """Sign in as a demo user with one click."""
+    page.goto("/signin")
+    page.click(f"button[value={who}]")
+    expect(page.locator("nav.rail")).to_be_visible()
+    page.wait_for_load_state("load")
+
+
+@pytest.mark.parametrize("kind", ["po", "tracking", "invoice"])
+def test_clerk_finds_an_order_by_any_number_and_reads_its_status(
+    kind: str, enter: Enter, distributor: RunningDemo
+) -> None:
+    page = enter("clerk")
+    page.keyboard.press("/")
+    page.keyboard.type(getattr(distributor.records, kind))
+    first = page.locator("#search-list [role=option]").first
+    expect(first).to_contain_text(distributor.records.number)
+    page.keyboard.press("ArrowDown")
+    expect(first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/orders/{distributor.records.order}")
+    assert page.inner_text("h1") == distributor.records.number
+    answer = page.inner_text("#answer")
+    assert answer.startswith(("Delivered", "Shipped", "Invoiced", "Completed"))
+    assert answer.endswith(".")
+
+
+def test_new_alert_and_its_acknowledgement_appear_on_open_pages(
+    enter: Enter, distributor: RunningDemo
+) -> None:
+    alerts = enter("operations")
+    alerts.goto("/alerts?view=open&sort=new")
+    board = alerts.context.new_page()
+    board.goto("/boards/operations")
+    expect(board.locator(".top-alerts")).not_to_contain_text("SO-STUCK")
+    for page in (alerts, board):
+        page.evaluate("window.sameDocument = true")
+    distributor.report_stuck_order("SO-STUCK", hours=5)
+    expect(alerts.locator("#alerts-new")).to_contain_text(
+        "1 new. Show now", timeout=SOON_MILLISECONDS
+    )
+    expect(board.locator(".top-alerts")).to_contain_text("SO-STUCK", timeout=SOON_MILLISECONDS)
+    for page in (alerts, board):
+        assert page.evaluate("window.sameDocument") is True
+
+    alerts.click("#alerts-new a")
+    row = alerts.locator("tr[data-id]", has_text="SO-STUCK")
+    second = enter("admin")
+    second.goto("/alerts?view=open&sort=new")
+    seen = second.locator("tr[data-id]", has_text="SO-STUCK").locator(".cell-state")
+    expect(seen).to_have_text("Open")
+    second.evaluate("window.sameDocument = true")
+    acknowledge = alerts.locator("button[value=acknowledge]")
+    expect(acknowledge).to_be_disabled()
+    row.locator(".row-link").focus()
+    expect(acknowledge).to_be_enabled()
+    alerts.keyboard.press("a")
+    expect(row.locator(".cell-state")).to_contain_text("Acknowledged")
+    expect(seen).to_contain_text("Acknowledged", timeout=SOON_MILLISECONDS)
+    assert second.evaluate("window.sameDocument") is True
+
+
+def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) -> None:
+    page = enter("executive")
+    page.wait_for_url("**/numbers")
+    order_count_link = page.locator(".kpi-tile", has_text="Line fill rate").locator(".kpi-of a")
+    stated = int(order_count_link.inner_text().split(",")[1].removesuffix(" orders"))
+    assert stated > 10
+    order_count_link.click()
+    listed: list[str] = []
+    for tab in ("Missed", "Filled complete"):
+        page.locator(".tabs a", has_text=tab).click()
+        count_on_tab = int(page.inner_text(".tabs [aria-current] .tab-count"))
+        numbers = [*_orders_of_all_pages(page)]
+        assert len(numbers) == count_on_tab
+        listed += numbers
+    assert len(listed) == len(set(listed)) == stated
+    page.locator(".kpi-orders th a").first.click()
+    assert page.inner_text("h1") in listed
+    expect(page.locator("#answer")).not_to_be_empty()
+
+
+def _orders_of_all_pages(page: Page) -> Iterator[str]:
+    while True:
+        yield from page.locator(".kpi-orders th a").all_inner_texts()
+        following = page.get_by_role("link", name="Next page")
+        if not following.count():
+            return
+        following.click()
+
+
+def test_integrator_sees_a_parked_message_with_its_reason_and_raw_body(
+    enter: Enter, distributor: RunningDemo
+) -> None:
+    page = enter("integrator")
+    page.wait_for_url("**/sources")
+    group = page.locator(".parked-group", has_text="Order desk")
+    expect(group).to_contain_text("Invalid syntax (the message may be truncated)")
+    group.get_by_text("View newest message").click()
+    page.wait_for_url(f"**/messages/{distributor.records.parked}")
+    expect(page.locator(".answer")).to_contain_text("Parked")
+    expect(page.locator(".answer")).to_contain_text("Invalid syntax")
+    expect(page.locator(".message-problem")).to_contain_text("Ask the sender to resend it")
+    assert page.locator("pre.raw").count() == 0
+    page.get_by_text("Show payload").click()
+    assert page.inner_text("pre.raw") == TRUNCATED_PAYLOAD.decode()
+
+
+@pytest.mark.parametrize("who", PAGES)
+def test_pages_fit_the_screen_are_accessible_and_load_only_local_files(
+    who: str, browser: Browser, distributor: RunningDemo
+) -> None:
+    watch = PageWatch(distributor.product.url.removeprefix("http://"))
+    context = browser.new_context(base_url=distributor.product.url, reduced_motion="reduce")
+    page = context.new_page()
+    watch.watch_page(page)
+    problems = page_problems(page, "/signin") if who == "clerk" else []
+    sign_in(page, who)
+    for path in PAGES[who]:
+        problems += page_problems(page, path.format(**vars(distributor.records)))
+    context.close()
+    assert problems == []
+    assert sorted(set(watch.problems)) == EXPECTED_PROBLEMS.get(who, [])

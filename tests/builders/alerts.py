@@ -1,0 +1,134 @@
+"""Builders of alerts, orders, rules, sources and users for page tests."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from visibility.db.clock import database_now
+from visibility.models import (
+    Alert,
+    AlertState,
+    BusinessObject,
+    ClockState,
+    Order,
+    Severity,
+    SlaClock,
+    SlaRule,
+    Source,
+    WorkCalendar,
+)
+from visibility.web.permissions import UserRole
+
+HOUR = timedelta(hours=1)
+
+
+def person(role: UserRole, name: str = "", **fields: Any) -> User:
+    """Create a user with a role."""
+    user = User.objects.create_user(name or role.value, password="not-used", **fields)
+    user.groups.add(Group.objects.get_or_create(name=role.value)[0])
+    return user
+
+
+def signed_in(role: UserRole, name: str = "") -> Client:
+    """A test client signed in as a new user with a role."""
+    client = Client()
+    client.force_login(person(role, name))
+    return client
+
+
+def rule(code: str = "stuck", **fields: Any) -> SlaRule:
+    """Create an SLA rule."""
+    calendar, _ = WorkCalendar.objects.get_or_create(
+        code="dallas", defaults={"title": "Dallas, Mon to Fri"}
+    )
+    wanted: dict[str, Any] = {
+        "kind": "stuck_in_released",
+        "title": "Released orders ship within 4 h",
+        "severity": Severity.HIGH,
+        "team": "Warehouse",
+        "calendar": calendar,
+        "response": "Call the shift lead in Dallas.",
+        "consequence": "The truck leaves at 17:00 without it.",
+    } | fields
+    return SlaRule.objects.get_or_create(code=code, defaults=wanted)[0]
+
+
+def order(number: str, **fields: Any) -> Order:
+    """Create an open order."""
+    wanted: dict[str, Any] = {
+        "object": BusinessObject.objects.create(kind="order"),
+        "key": number,
+        "number": number,
+        "customer_name": "Acme Tools",
+        "status": "released",
+        "status_since": database_now() - 5 * HOUR,
+        "ordered_at": database_now() - 9 * HOUR,
+        "last_event_at": database_now() - HOUR,
+        "answer": "Released to the warehouse.",
+    } | fields
+    return Order.objects.create(**wanted)
+
+
+def alert(number: str = "SO-1", *, broken: bool = False, **fields: Any) -> Alert:
+    """Create an alert of an order; `broken` adds its breached clock."""
+    now = database_now()
+    of = fields.pop("of", None) or order(number)
+    wanted: dict[str, Any] = {
+        "rule": rule(),
+        "order": of.object,
+        "severity": Severity.HIGH,
+        "title": "Released 4 h ago and no ship confirmation",
+        "team": "Warehouse",
+        "money": Decimal("1200.5"),
+        "currency": "USD",
+        "started_at": now - 6 * HOUR,
+        "due_at": now - 2 * HOUR,
+        "opened_at": now - 2 * HOUR,
+    } | fields
+    created = Alert.objects.create(**wanted)
+    if broken:
+        SlaClock.objects.create(
+            rule_id=created.rule_id or 0,
+            order=of.object,
+            subject_key=created.subject_key,
+            started_at=created.started_at,
+            due_at=created.due_at,
+            state=ClockState.BREACHED,
+        )
+    return created
+
+
+def source(slug: str = "wms", **fields: Any) -> Source:
+    """Create a source."""
+    return Source.objects.create(
+        **({"slug": slug, "title": slug.upper(), "connector": "x", "role": "wms"} | fields)
+    )
+
+
+def source_alert(of: Source, **fields: Any) -> Alert:
+    """Create an alert of a silent source."""
+    now = database_now()
+    wanted: dict[str, Any] = {
+        "source": of,
+        "kind": "source_silent",
+        "severity": Severity.HIGH,
+        "title": f"No data from {of.title}",
+        "team": "Integration",
+        "started_at": now - 3 * HOUR,
+        "due_at": now - 2 * HOUR,
+        "opened_at": now - 2 * HOUR,
+        "state": AlertState.OPEN,
+    } | fields
+    return Alert.objects.create(**wanted)
+
+
+def statements(client: Client, address: str) -> int:
+    """The number of SQL statements of a page."""
+    with CaptureQueriesContext(connection) as counted:
+        assert client.get(address).status_code == 200
+    return len(counted)

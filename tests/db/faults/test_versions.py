@@ -1,0 +1,67 @@
+"""Two workers apply two versions of one message at the same time: the higher revision wins."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import orjson
+import pytest
+from django.db import connection, connections
+
+from visibility.db import change_feed
+from visibility.ingest import inbox
+from visibility.models import InboundMessage, Source
+from visibility.pipeline import batches
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def version(source: Source, revision: int) -> inbox.IncomingMessage:
+    """The same message with another revision."""
+    data = {"order": {"number": "SO-1"}, "revision": str(revision)}
+    body = {"type": "order.released", "timestamp": "2026-03-02T10:00:00Z", "data": data}
+    return inbox.IncomingMessage(source.pk, "m1", {"webhook-id": "m1"}, orjson.dumps(body))
+
+
+def test_version_that_arrives_while_the_other_is_applied_wins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Source.objects.create(slug="erp", title="ERP", connector="standard_webhooks")
+    started, go_on = threading.Event(), threading.Event()
+    thread = threading.local()
+    change = change_feed.publish_changes
+
+    def slow(touched: Mapping[str, Sequence[int]]) -> int:
+        if getattr(thread, "is_first", False):
+            started.set()
+            go_on.wait(10)
+        return change(touched)
+
+    monkeypatch.setattr(batches, "publish_changes", slow)
+
+    def apply_first() -> None:
+        thread.is_first = True
+        batches.process_batch()
+        connections.close_all()
+
+    def apply_second() -> None:
+        batches.process_batch()
+        connections.close_all()
+
+    inbox.store_messages([version(source, 1)])
+    first_worker = threading.Thread(target=apply_first)
+    first_worker.start()
+    assert started.wait(10)
+    inbox.store_messages([version(source, 2)])
+    second_worker = threading.Thread(target=apply_second)
+    second_worker.start()
+    second_worker.join(0.5)
+    go_on.set()
+    first_worker.join(10)
+    second_worker.join(10)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data->>'revision' FROM visibility_event WHERE NOT superseded ORDER BY 1"
+        )
+        assert cursor.fetchall() == [("2",)]
+    states = InboundMessage.objects.order_by("pk").values_list("state", "reason")
+    assert list(states) == [("parked", "conflict"), ("applied", "")]

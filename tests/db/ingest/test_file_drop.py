@@ -1,0 +1,77 @@
+"""Drop folders: files are stored once, moved after the commit, ignored while incomplete."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from visibility.ingest import file_drop, source_setup
+from visibility.models import InboundMessage, MessageKey, Order, Source
+from visibility.pipeline import stages
+
+pytestmark = pytest.mark.django_db
+ORDER = b"ST*850*0001~BEG*00*SA*PO-77**20260302~PO1*1*5*EA*9.90**VN*A-1~SE*4*0001~"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Source.objects.create(
+        slug="edi", title="EDI", connector="x12", role="edi", config={"drop": str(tmp_path)}
+    )
+    return tmp_path
+
+
+def put_file(folder: Path, name: str, body: bytes, *, age: int, now: datetime) -> Path:
+    path = folder / name
+    path.write_bytes(body)
+    at = (now - timedelta(seconds=age)).timestamp()
+    os.utime(path, (at, at))
+    return path
+
+
+def test_complete_file_becomes_an_order_and_is_archived(folder: Path, now: datetime) -> None:
+    path = put_file(folder, "po.edi", ORDER, age=10, now=now)
+    assert file_drop.collect_files(now=now) == 1
+    stages.advance()
+    assert Order.objects.get().number == "PO-77"
+    assert not path.exists()
+    assert (folder / "archive" / "po.edi").read_bytes() == ORDER
+
+
+def test_file_being_written_is_ignored(folder: Path, now: datetime) -> None:
+    put_file(folder, "young.edi", ORDER, age=0, now=now)
+    put_file(folder, "po.edi.part", ORDER, age=99, now=now)
+    (folder / "link.edi").symlink_to("/etc/hostname")
+    assert file_drop.collect_files(now=now) == 0
+    assert not InboundMessage.objects.exists()
+
+
+def test_identical_file_is_a_duplicate(folder: Path, now: datetime) -> None:
+    for name in ("one.edi", "two.edi"):
+        put_file(folder, name, ORDER, age=10, now=now)
+    assert file_drop.collect_files(now=now) == 1
+    put_file(folder, "one.edi", ORDER, age=10, now=now)
+    assert file_drop.collect_files(now=now) == 0
+    assert MessageKey.objects.get().duplicate_count == 2
+    assert sorted(p.name for p in (folder / "archive").iterdir()) == [
+        "one.edi",
+        "one.edi.1",
+        "two.edi",
+    ]
+
+
+def test_too_large_file_is_rejected_and_reported(
+    folder: Path, now: datetime, settings: Settings
+) -> None:
+    settings.MAX_FILE_BODY = 10
+    put_file(folder, "big.edi", ORDER, age=10, now=now)
+    assert file_drop.collect_files(now=now) == 0
+    assert (folder / "rejected" / "big.edi").exists()
+    assert "larger than 10 bytes" in Source.objects.get().poll_error
+
+
+def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> None:
+    with pytest.raises(source_setup.InvalidSource, match="does not accept files"):
+        source_setup.add_source("shop", connector="shopify", config={"drop": "/tmp"}, now=now)

@@ -1,0 +1,57 @@
+"""Setting up a source: validation, rotation and encryption of secrets."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from visibility.ingest import source_secrets, source_setup
+from visibility.models import Source
+
+pytestmark = pytest.mark.django_db
+LONG = "a-secret-of-at-least-24-bytes"
+
+
+def test_unknown_connector_or_setting_is_named_in_the_error(now: datetime) -> None:
+    with pytest.raises(source_setup.InvalidSource, match="no connector 'nonsense'"):
+        source_setup.add_source("a", connector="nonsense", config={}, now=now)
+    with pytest.raises(source_setup.InvalidSource, match="no setting 'color'"):
+        source_setup.add_source("a", connector="shopify", config={"color": "red"}, now=now)
+
+
+def test_short_secret_is_rejected(now: datetime) -> None:
+    with pytest.raises(source_secrets.WeakSecret):
+        source_setup.add_source("a", connector="shopify", config={}, secret="short", now=now)
+    assert not Source.objects.exists()
+
+
+def test_duplicate_slug_is_rejected(now: datetime) -> None:
+    source_setup.add_source("a", connector="shopify", config={}, now=now)
+    with pytest.raises(source_setup.InvalidSource, match="already"):
+        source_setup.add_source("a", connector="easypost", config={}, now=now)
+
+
+def test_secrets_are_encrypted_and_readable_only_with_their_key(
+    now: datetime, settings: Settings
+) -> None:
+    created = source_setup.add_source("a", connector="shopify", config={}, secret=LONG, now=now)
+    assert LONG not in created.source.sealed_secrets
+    assert source_secrets.unseal(created.source.sealed_secrets) == [
+        source_secrets.SourceSecret(LONG)
+    ]
+    settings.SECRET_KEY = "another key of more than thirty-two characters"
+    with pytest.raises(source_secrets.UnreadableSecrets):
+        source_secrets.unseal(created.source.sealed_secrets)
+
+
+def test_old_secret_is_valid_for_a_day_after_rotation(now: datetime) -> None:
+    source = source_setup.add_source(
+        "a", connector="shopify", config={}, secret=LONG, now=now
+    ).source
+    fresh = source_setup.rotate_secret(source, now=now)
+    source.refresh_from_db()
+    secrets = source_secrets.unseal(source.sealed_secrets)
+    assert source_secrets.valid_secrets(secrets, now) == [fresh.encode(), LONG.encode()]
+    assert source_secrets.valid_secrets(secrets, now + timedelta(hours=24, seconds=1)) == [
+        fresh.encode()
+    ]

@@ -1,0 +1,106 @@
+"""Fixtures and builders: a shop, an ERP, orders and master data rows."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.master_data import imports
+from visibility.master_data.store import ChangeContext, WriteResult, write_rows
+from visibility.master_data.tables import TABLES
+from visibility.models import Order, Source
+from visibility.pipeline import stages
+
+ReceiveOrder = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+
+
+@pytest.fixture
+def shop(db: None) -> Source:
+    """A source whose items, locations and customers require a mapping."""
+    return Source.objects.create(
+        slug="shop",
+        title="Shop",
+        connector="cloudevents",
+        role="shop",
+        config={"governed": "item,location,customer", "order_number": "sales_order@erp"},
+    )
+
+
+@pytest.fixture
+def erp(db: None) -> Source:
+    """A source that requires no mapping."""
+    return Source.objects.create(
+        slug="erp",
+        title="ERP",
+        connector="cloudevents",
+        role="erp",
+        config={"order_number": "sales_order@erp"},
+    )
+
+
+def receive_order(
+    source: Source,
+    number: str,
+    *skus: str,
+    at: str = "2026-03-02T15:00:00Z",
+    unit: str = "",
+    ordered: str = "5",
+    event_type: str = "order.received",
+    **attributes: str,
+) -> Order:
+    """Receive and process an order event with these items; return the order."""
+    lines = [
+        {
+            "line_id": str(n),
+            "sku": sku,
+            "description": f"about {sku}",
+            "ordered": ordered,
+            "unit": unit,
+        }
+        for n, sku in enumerate(skus, 1)
+    ]
+    attributes = {"channel": "b2b", **attributes}
+    data = {"order": {"number": number}, "lines": lines, "attributes": attributes}
+    event = {
+        "specversion": "1.0",
+        "id": f"{number} {at}",
+        "source": source.slug,
+        "type": event_type,
+        "time": at,
+        "data": data,
+    }
+    headers = {"content-type": "application/cloudevents+json"}
+    store_messages(
+        [IncomingMessage(source.pk, f"{source.slug} {number} {at}", headers, orjson.dumps(event))]
+    )
+    stages.advance()
+    return Order.objects.get(number=number)
+
+
+def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> WriteResult:
+    """Write master rows."""
+    table = TABLES[code]
+    parsed_rows = [
+        table.parse_row({name: str(value) for name, value in row.items()}) for row in rows
+    ]
+    return write_rows(table, parsed_rows, context=ChangeContext(None, "test", now))
+
+
+def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> WriteResult:
+    """Map an item number of the shop to one of our items."""
+    row = {"kind": "item", "source": "shop", "external": external, "canonical": canonical, **more}
+    return put_rows("mapping", row, now=now)
+
+
+def process_all() -> None:
+    """Run pending imports, backfills and refolds to completion."""
+    stages.run_imports(imports.Throttle())
+    stages.refold_pending()

@@ -1,0 +1,110 @@
+"""Alerts of unmapped statuses: opened once, closed by a mapping."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from tests.db.master_data.conftest import process_all, put_rows, receive_order
+from visibility.alerts import actions, unmapped_statuses
+from visibility.alerts.sweep import sweep
+from visibility.models import Alert, Event, IgnoredTerm, Source
+from visibility.models.master import TermKind
+
+pytestmark = pytest.mark.django_db
+STATUS = "PRT_SHP"
+
+
+def alert_states() -> list[tuple[str, str]]:
+    alerts = Alert.objects.filter(source__isnull=False).order_by("pk")
+    return [(alert.subject_key, alert.state) for alert in alerts]
+
+
+def map_status(now: datetime) -> None:
+    row = {"kind": "status", "source": "erp", "external": STATUS, "canonical": "order.released"}
+    put_rows("mapping", row, now=now)
+    process_all()
+
+
+def test_unmapped_status_opens_one_alert(erp: Source, now: datetime) -> None:
+    for number in range(3):
+        receive_order(erp, f"SO-{number}", "A-1", event_type=STATUS)
+    receive_order(erp, "SO-9", "A-1")
+    process_all()
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 1
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    assert alert_states() == [(STATUS, "open")]
+    assert Alert.objects.get().title == f"Unmapped status “{STATUS}” from {erp.title}"
+
+
+def test_alert_closes_when_the_status_is_mapped(erp: Source, now: datetime) -> None:
+    receive_order(erp, "SO-1", "A-1", event_type=STATUS)
+    process_all()
+    sweep(now=now)
+    map_status(now)
+    sweep(now=now)
+    assert alert_states() == [(STATUS, "resolved")]
+    assert Alert.objects.get().resolution == unmapped_statuses.MAPPED
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+
+
+def test_alert_closes_when_the_status_is_ignored(erp: Source, now: datetime) -> None:
+    receive_order(erp, "SO-1", "A-1", event_type=STATUS)
+    process_all()
+    sweep(now=now)
+    IgnoredTerm.objects.create(kind=TermKind.STATUS, source="erp", term=STATUS, decided_at=now)
+    sweep(now=now)
+    assert alert_states() == [(STATUS, "resolved")]
+
+
+def test_manually_resolved_alert_does_not_reopen(erp: Source, now: datetime) -> None:
+    receive_order(erp, "SO-1", "A-1", event_type=STATUS)
+    process_all()
+    sweep(now=now)
+    somebody = User.objects.create(username="ivan")
+    actions.resolve(Alert.objects.get().pk, by=somebody, now=now, note="Known to be noise.")
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    assert alert_states() == [(STATUS, "resolved")]
+
+
+def test_number_of_new_alerts_per_run_is_limited(
+    erp: Source,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unmapped_statuses, "MAX_ACTIVE_ALERTS", 2)
+    for number in range(4):
+        receive_order(erp, f"SO-{number}", "A-1", event_type=f"W-{number}")
+    receive_order(erp, "SO-8", "A-1", event_type="x" * 300)
+    receive_order(erp, "SO-9", "A-1", event_type="x" * 301)
+    process_all()
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 2
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    monkeypatch.setattr(unmapped_statuses, "MAX_ACTIVE_ALERTS", 20)
+    assert unmapped_statuses.update_unmapped_alerts(now=now) == 3
+    assert Event.objects.filter(type="unmapped").count() == 6
+
+
+def test_alert_page_explains_the_status_and_links_to_the_mapping_form(
+    erp: Source,
+    now: datetime,
+) -> None:
+    receive_order(erp, "SO-1", "A-1", event_type="<b>&")
+    process_all()
+    sweep(now=now + timedelta(seconds=1))
+    integrator = User.objects.create(username="ivan")
+    integrator.groups.add(Group.objects.get_or_create(name="integrator")[0])
+    client = Client()
+    client.force_login(integrator)
+    page = client.get(f"/alerts/{Alert.objects.get().pk}").content.decode()
+    assert "is not mapped." in page
+    assert "when the status is mapped" in page
+    assert "Open for" in page
+    assert "Overdue by" not in page
+    assert "sends no data" not in page.split("<main")[1]
+    link = page.split('href="/mappings/mapping/new?')[1].split('"')[0]
+    assert link == "kind=status&amp;source=erp&amp;external=%3Cb%3E%26"
+    assert "<b>&" not in page
+    form = client.get(f"/mappings/mapping/new?{link.replace('&amp;', '&')}").content.decode()
+    assert "&lt;b&gt;&amp;" in form

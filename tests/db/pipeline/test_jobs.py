@@ -1,0 +1,79 @@
+"""The table of jobs: each can run, and everything that names a job names one of it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from django.utils.module_loading import import_string
+
+from visibility import celery
+from visibility.launcher import plan
+from visibility.pipeline import stages, tasks
+from visibility.pipeline.jobs import BY_NAME, JOBS
+
+PACKAGE = Path(stages.__file__).parent.parent
+COMPOSE = PACKAGE.parent / "docker-compose.yml"
+
+
+def nudged_names() -> set[str]:
+    """The name of every job that the product nudges, also through `to_thread(nudge, name)`."""
+    names = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            function, *arguments = [node.func, *node.args]
+            if ast.unparse(function).endswith("to_thread") and arguments:
+                function, *arguments = arguments
+            if ast.unparse(function).rpartition(".")[2] == "nudge":
+                names |= {
+                    argument.value
+                    for argument in arguments
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                }
+    return names
+
+
+def test_every_job_names_a_function_that_takes_no_arguments() -> None:
+    for job in JOBS:
+        assert callable(import_string(job.function)), job.name
+
+
+def test_every_job_is_a_registered_celery_task() -> None:
+    assert {job.task_name for job in JOBS} <= set(celery.app.tasks)
+
+
+def test_every_scheduled_task_is_a_registered_celery_task() -> None:
+    scheduled = {entry["task"] for entry in celery.CONFIGURATION["beat_schedule"].values()}
+    assert scheduled == {job.task_name for job in JOBS if job.every is not None}
+
+
+def test_every_nudge_names_a_job() -> None:
+    names = nudged_names()
+    assert {"process", "refold", "deliver", "import_master_data"} <= names
+    assert names <= set(BY_NAME)
+
+
+def test_a_nudge_without_a_job_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        stages.nudge("no_such_job")
+
+
+def test_the_workers_listen_to_every_queue() -> None:
+    queues = {job.queue for job in JOBS}
+    worker = yaml.safe_load(COMPOSE.read_text())["services"]["worker"]["command"]
+    assert set(worker[worker.index("--queues") + 1].split(",")) == queues
+    assert any(set(argument.split(",")) == queues for argument in plan.WORKER_COMMAND)
+
+
+def test_a_job_that_is_running_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+
+    def collect() -> None:
+        runs.append("started")
+        tasks.run_job(BY_NAME["collect_files"])
+
+    monkeypatch.setattr(stages, "collect_files", collect)
+    tasks.run_job(BY_NAME["collect_files"])
+    assert runs == ["started"]

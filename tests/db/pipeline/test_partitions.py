@@ -1,0 +1,39 @@
+"""Monthly partitions are made ahead of time, whatever day it is."""
+
+from datetime import date, datetime
+
+import pytest
+from django.db import connection
+
+from visibility.pipeline import stages
+
+pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
+TABLES = ("visibility_inbound_message", "visibility_event")
+
+
+def months_ahead(now: datetime) -> list[date]:
+    """This month in UTC and the next three."""
+    months = [now.year * 12 + now.month - 1 + ahead for ahead in range(4)]
+    return [date(month // 12, month % 12 + 1, 1) for month in months]
+
+
+def bounds(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = %s::regclass", [name]
+        )
+        return str(cursor.fetchone()[0])
+
+
+def test_this_month_and_the_next_three_have_a_partition_each(now: datetime) -> None:
+    stages.make_partitions()
+    stages.make_partitions()
+    for table in TABLES:
+        for month in months_ahead(now):
+            first, following = (
+                month,
+                months_ahead(datetime(month.year, month.month, 1, tzinfo=now.tzinfo))[1],
+            )
+            assert bounds(f"{table}_{month:%Y_%m}") == (
+                f"FOR VALUES FROM ('{first} 00:00:00+00') TO ('{following} 00:00:00+00')"
+            )

@@ -1,0 +1,203 @@
+"""Fixtures: one order reported by all sources, two alerts, and a user per role."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from tests.builders import sla_rules
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.models import Alert, Order, SlaRule, Source, WorkCalendar
+from visibility.pipeline import stages
+from visibility.web.permissions import UserRole
+
+HOUR = timedelta(hours=1)
+ROLES = {"shop": "shop", "erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
+LINES = [
+    {"line_id": "1", "sku": "A-1", "description": "Cable gland", "ordered": 5, "price": "12.30"},
+    {"line_id": "2", "sku": "B-2", "description": "Contactor", "ordered": "3.5", "price": "40"},
+]
+ORDER = {"number": "SO-104711", "po": "PO 4711", "customer": "C1", "customer_name": "Quist"}
+STORY: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "erp",
+        "order.received",
+        "2026-03-02T15:00:00Z",
+        {
+            "order": ORDER,
+            "lines": LINES,
+            "attributes": {
+                "total": "201.5",
+                "currency": "USD",
+                "warehouse": "Dallas",
+                "channel": "b2b",
+                "detail": "Ask for Nora",
+                "promised_at": "2026-03-05",
+            },
+        },
+    ),
+    ("erp", "order.released", "2026-03-02T16:00:00Z", {"order": "SO-104711"}),
+    (
+        "wms",
+        "shipment.confirmed",
+        "2026-03-03T15:00:00Z",
+        {
+            "order": "SO-104711",
+            "shipment": "9001",
+            "tracking": "1ZA0000000000000A1",
+            "part": "shipment 9001",
+            "lines": [
+                {"line_id": "1", "sku": "A-1", "shipped": 5},
+                {"line_id": "2", "sku": "B-2", "shipped": "3.5"},
+            ],
+        },
+    ),
+    (
+        "carrier",
+        "shipment.in_transit",
+        "2026-03-03T20:00:00Z",
+        {"tracking": "1ZA0000000000000A1", "attributes": {"location": "Dallas"}},
+    ),
+    (
+        "carrier",
+        "shipment.delivered",
+        "2026-03-04T18:00:00Z",
+        {"tracking": "1ZA0000000000000A1"},
+    ),
+    (
+        "finance",
+        "invoice.issued",
+        "2026-03-06T18:00:00Z",
+        {
+            "order": "SO-104711",
+            "invoice": "INV-9001",
+            "lines": [{"line_id": "1", "sku": "A-1", "invoiced": 5}],
+        },
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The data set of the API tests."""
+
+    order: Order
+    rule: SlaRule
+    sources: dict[str, Source]
+    alert: Alert
+    silent: Alert
+
+
+@pytest.fixture
+def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """The order SO-104711 with events from all sources and two alerts."""
+    monkeypatch.setattr("visibility.web.api.alerts.publish_change", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    sources = {
+        slug: Source.objects.create(
+            slug=slug,
+            title=slug.title(),
+            connector="cloudevents",
+            role=role,
+            config={"order_number": "sales_order@erp"},
+        )
+        for slug, role in ROLES.items()
+    }
+    for index, (slug, event_type, at, data) in enumerate(STORY):
+        receive_event(sources[slug], event_type, at, data, event_id=str(index))
+    stages.advance()
+    order = Order.objects.get()
+    rule = create_rule()
+    return Installation(
+        order=order,
+        rule=rule,
+        sources=sources,
+        alert=create_alert(order, rule, money="12000.5000", currency="USD"),
+        silent=create_silence_alert(sources["carrier"]),
+    )
+
+
+def receive_event(
+    source: Source, event_type: str, at: str, data: dict[str, Any], *, event_id: str
+) -> None:
+    """Store one CloudEvent as the intake does."""
+    event = {"specversion": "1.0", "id": event_id, "source": source.slug, "type": event_type}
+    body = orjson.dumps({**event, "time": at, "data": data})
+    headers = {"content-type": "application/cloudevents+json"}
+    store_messages([IncomingMessage(source.pk, f"{source.slug} {event_id}", headers, body)])
+
+
+def create_rule() -> SlaRule:
+    calendar = WorkCalendar.objects.create(code="always", title="Always")
+    return sla_rules.create_rule(calendar, enabled=False)
+
+
+def create_alert(order: Order, rule: SlaRule, number: int = 1, **more: Any) -> Alert:
+    """Create an open alert of the order; a higher number is due later."""
+    due = database_now() - HOUR + timedelta(seconds=number)
+    alert: Alert = Alert.objects.create(
+        **{
+            "rule": rule,
+            "order_id": order.object_id,
+            "subject_key": f"o{number}",
+            "severity": "high",
+            "title": f"Released and not shipped {number}",
+            "team": "Warehouse",
+            "started_at": due - HOUR,
+            "due_at": due,
+            "opened_at": due,
+            **more,
+        }
+    )
+    return alert
+
+
+def create_silence_alert(source: Source) -> Alert:
+    """Create an open alert of a silent source."""
+    due = database_now() - 2 * HOUR
+    return Alert.objects.create(
+        source=source,
+        kind="source_silent",
+        severity="medium",
+        title=f"No data from {source.title}",
+        started_at=due - HOUR,
+        due_at=due,
+        opened_at=due,
+    )
+
+
+@pytest.fixture
+def person(db: None) -> Callable[[UserRole], User]:
+    """A function that returns the user of a role."""
+
+    def make(role: UserRole) -> User:
+        user, new = User.objects.get_or_create(username=f"{role.value}_person")
+        if new:
+            user.groups.add(Group.objects.get_or_create(name=role.value)[0])
+        return user
+
+    return make
+
+
+@pytest.fixture
+def signed_in(person: Callable[[UserRole], User]) -> Callable[[UserRole], Client]:
+    """A function that returns a client signed in as the user of a role."""
+
+    def make(role: UserRole) -> Client:
+        client = Client()
+        client.force_login(person(role))
+        return client
+
+    return make
+
+
+@pytest.fixture
+def operations(signed_in: Callable[[UserRole], Client]) -> Client:
+    """A client signed in as the operations user."""
+    return signed_in(UserRole.OPERATIONS)

@@ -1,0 +1,238 @@
+"""Contract tests of every endpoint: permissions, status codes, and the OpenAPI document."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+
+from connectors.sdk.codec import format_rfc3339
+from tests.db.web.api.conftest import Installation, receive_event
+from visibility.db.clock import database_now
+from visibility.identity import decisions
+from visibility.models import AuditEntry, InboundMessage, MessageState, Order
+from visibility.pipeline import refold, stages
+from visibility.web.api.schemas import openapi_document
+from visibility.web.permissions import UserRole
+
+CS, EX, OP, IN, AD = (
+    UserRole.CUSTOMER_SERVICE,
+    UserRole.EXECUTIVE,
+    UserRole.OPERATIONS,
+    UserRole.INTEGRATOR,
+    UserRole.ADMIN,
+)
+ALL = {CS, EX, OP, IN, AD}
+# URL -> (path in the OpenAPI document, allowed roles, body or None for GET)
+CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
+    "orders?q=SO-104711": ("orders", ALL, None),
+    "orders/{order}": ("orders/{order_id}", ALL, None),
+    "orders/{order}/timeline": ("orders/{order_id}/timeline", ALL, None),
+    "orders/export?format=ocel-json": ("orders/export", {OP, IN, AD}, None),
+    "orders/export?format=epcis": ("orders/export", {OP, IN, AD}, None),
+    "messages/{message}/lineage": ("messages/{message_id}/lineage", {OP, IN, AD}, None),
+    "orders/{order}/lineage": ("orders/{order_id}/lineage", ALL, None),
+    "orders/{order}/join": ("orders/{order_id}/join", {OP, IN, AD}, {"other": "{other}"}),
+    "orders/{order}/distinct": ("orders/{order_id}/distinct", {OP, IN, AD}, {"other": "{other}"}),
+    "orders/{other}/split": (
+        "orders/{order_id}/split",
+        {OP, IN, AD},
+        {"identifiers": [{"scheme": "source_id", "issuer": "erp", "value": "72"}], "note": "two"},
+    ),
+    "matching/decisions": ("matching/decisions", {CS, OP, IN, AD}, None),
+    "matching/unmatched": ("matching/unmatched", {CS, OP, IN, AD}, None),
+    "matching/suggestions": ("matching/suggestions", {CS, OP, IN, AD}, None),
+    "matching/decisions/{decision}/undo": (
+        "matching/decisions/{decision_id}/undo",
+        {OP, IN, AD},
+        {},
+    ),
+    "alerts": ("alerts", ALL, None),
+    "alerts/{silent}": ("alerts/{alert_id}", ALL, None),
+    "alerts/{alert}/acknowledge": ("alerts/{alert_id}/acknowledge", {OP, AD}, {}),
+    "alerts/{alert}/assign": ("alerts/{alert_id}/assign", {OP, AD}, {"to": "me"}),
+    "alerts/{alert}/snooze": ("alerts/{alert_id}/snooze", {OP, AD}, {"until": "{soon}"}),
+    "alerts/{alert}/resolve": ("alerts/{alert_id}/resolve", {OP, AD}, {"note": "done"}),
+    "alerts/{silent}/note": ("alerts/{alert_id}/note", {CS, OP, IN, AD}, {"note": "seen"}),
+    "alerts/bulk": (
+        "alerts/bulk",
+        {OP, AD},
+        {"ids": ["{alert}", "{silent}"], "action": "acknowledge"},
+    ),
+    "kpis": ("kpis", {EX, OP, AD}, None),
+    "kpis/fill_rate?by=channel&from=2026-01-01&to=2026-12-31": ("kpis/{code}", {EX, OP, AD}, None),
+    "kpis/fill_rate/orders?outcome=counted&from=2026-01-01&to=2026-12-31": (
+        "kpis/{code}/orders",
+        {EX, OP, AD},
+        None,
+    ),
+    "sources": ("sources", {OP, IN, AD}, None),
+    "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
+    "messages": ("messages", {OP, IN, AD}, None),
+    "messages/{message}/replay": ("messages/{message_id}/replay", {IN, AD}, {}),
+    "event-schemas/order.released/1": ("event-schemas/{kind}/{version}", ALL, None),
+}
+
+
+@pytest.fixture
+def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> dict[str, Any]:
+    """The ids for the placeholders in the URLs."""
+    other, decision = create_more_records(installation, by=person(UserRole.ADMIN))
+    message = InboundMessage.objects.order_by("id").first()
+    assert message
+    InboundMessage.objects.filter(id=message.id).update(state=MessageState.PARKED)
+    return {
+        "order": installation.order.object_id,
+        "alert": installation.alert.pk,
+        "silent": installation.silent.pk,
+        "message": message.id,
+        "other": other,
+        "decision": decision,
+    }
+
+
+def create_more_records(installation: Installation, *, by: User) -> tuple[int, int]:
+    """Create two more orders, an unmatched package and a decision; return order and decision id."""
+    erp, day = installation.sources["erp"], "2026-03-08T09:00:00Z"
+    receive_event(
+        erp, "order.received", day, {"order": {"number": "SO-2", "id": "72"}}, event_id="a"
+    )
+    receive_event(erp, "order.released", day, {"order": {"id": "72"}}, event_id="b")
+    receive_event(erp, "order.received", day, {"order": "SO-3"}, event_id="c")
+    receive_event(
+        installation.sources["carrier"],
+        "shipment.delivered",
+        day,
+        {"tracking": "1Z9"},
+        event_id="d",
+    )
+    stages.advance()
+    ids = dict(Order.objects.values_list("number", "pk"))
+    decision = refold.apply_decision(
+        lambda: decisions.mark_distinct(
+            ids["SO-2"], ids["SO-3"], by=by, reason="", now=database_now()
+        )
+    )
+    return ids["SO-2"], decision.pk
+
+
+def send_request(client: Client, address: str, body: Any, url_ids: dict[str, Any]) -> Any:
+    """Send the request: GET without a body, otherwise POST."""
+    address = address.format(**url_ids)
+    if body is None:
+        return client.get(f"/api/v1/{address}")
+    return client.post(f"/api/v1/{address}", fill_placeholders(body, url_ids), "application/json")
+
+
+def fill_placeholders(value: Any, url_ids: dict[str, Any]) -> Any:
+    """The body with its placeholders replaced by ids."""
+    if isinstance(value, dict):
+        return {name: fill_placeholders(item, url_ids) for name, item in value.items()}
+    if isinstance(value, list):
+        return [fill_placeholders(item, url_ids) for item in value]
+    if value == "{soon}":
+        return an_hour_from_now()
+    return url_ids[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
+
+
+def an_hour_from_now() -> str:
+    """An hour from now, as RFC 3339."""
+    return format_rfc3339(database_now() + timedelta(hours=1))
+
+
+def response_body(answer: Any) -> bytes:
+    """The complete content of a plain or streaming response."""
+    return b"".join(answer)
+
+
+def schema_violations(path: str, method: str, answer: Any) -> list[str]:
+    """Violations of the OpenAPI document by the response."""
+    openapi = openapi_document()
+    responses = openapi["paths"][f"/api/v1/{path}"][method]["responses"]
+    response = responses[str(answer.status_code)]
+    response = openapi["components"]["responses"].get(
+        response.get("$ref", "").split("/")[-1], response
+    )
+    media = answer["Content-Type"]
+    assert media in response["content"], f"{media} is not one of {list(response['content'])}"
+    schema = {**response["content"][media]["schema"], "components": openapi["components"]}
+    return [
+        f"{error.json_path}: {error.message}"
+        for error in Draft202012Validator(schema).iter_errors(json.loads(response_body(answer)))
+    ]
+
+
+@pytest.mark.parametrize("address", CALLS)
+@pytest.mark.parametrize("role", list(UserRole))
+def test_each_role_has_exactly_its_permissions(
+    address: str,
+    role: UserRole,
+    url_ids: dict[str, Any],
+    signed_in: Callable[[UserRole], Client],
+) -> None:
+    path, allowed, body = CALLS[address]
+    answer = send_request(signed_in(role), address, body, url_ids)
+    method = "get" if body is None else "post"
+    assert answer["Cache-Control"] == "no-store"
+    assert schema_violations(path, method, answer) == []
+    if role in allowed:
+        assert answer.status_code in {200, 202}
+    else:
+        assert answer.status_code == 403
+        assert answer["Content-Type"] == "application/problem+json"
+        assert AuditEntry.objects.filter(action="denied", user__username=f"{role}_person").exists()
+
+
+@pytest.mark.parametrize("address", CALLS)
+def test_requests_without_sign_in_are_401(address: str, url_ids: dict[str, Any]) -> None:
+    path, _, body = CALLS[address]
+    answer = send_request(Client(), address, body, url_ids)
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Session")
+    assert schema_violations(path, "get" if body is None else "post", answer) == []
+    assert set(answer.json()) == {"type", "title", "status", "instance", "detail"}
+
+
+@pytest.mark.slow
+def test_openapi_document_is_valid_and_complete() -> None:
+    validate_schema(openapi_document())  # type: ignore[no-untyped-call]  # untyped
+    assert openapi_document()["openapi"] == "3.1.1"
+    paths = {path.removeprefix("/api/v1/") for path in openapi_document()["paths"]}
+    paths = {path for path in paths if not path.startswith("master")}  # test_master.py
+    assert paths == {path for path, _, _ in CALLS.values()} | {"events", "/hooks/{source}"}
+
+
+def test_operations_have_unique_ids_and_descriptions() -> None:
+    operations = [o for item in openapi_document()["paths"].values() for o in item.values()]
+    assert len({o["operationId"] for o in operations}) == len(operations)
+    assert all(o["summary"] and o["description"] for o in operations)
+
+
+def test_no_component_has_a_generated_enum_name() -> None:
+    assert not [name for name in openapi_document()["components"]["schemas"] if "Enum" in name]
+
+
+def references(value: Any) -> Iterator[str]:
+    """All `$ref` values in the document."""
+    if isinstance(value, dict):
+        for name, child in value.items():
+            if name == "$ref":
+                yield child
+            else:
+                yield from references(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from references(child)
+
+
+def test_every_reference_resolves() -> None:
+    for ref in set(references(openapi_document())):
+        node = openapi_document()
+        for step in ref.removeprefix("#/").split("/"):
+            node = node[step]
+        assert node

@@ -1,0 +1,317 @@
+"""The operations board: figures, tiles and kiosk mode."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError
+from django.http import QueryDict
+from django.test import Client
+
+from tests.builders.alerts import HOUR, alert, order, signed_in, source, source_alert, statements
+from visibility.boards import board
+from visibility.boards.registry import tile_registry
+from visibility.boards.tiles import message_rate
+from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
+from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, OrderFunnel
+from visibility.db.clock import database_now
+from visibility.models import AlertState, Board, Event, EventObjectLink, InboundMessage, Source
+from visibility.screens.orders import order_list
+from visibility.timeline.model import CLOSED, Status
+from visibility.web.permissions import UserRole
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<script>alert(1)</script>"
+BOARD = "/boards/operations"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    message_rate.hour_counts.cache_clear()
+    message_rate.typical_rate.cache_clear()
+
+
+@pytest.fixture
+def ops() -> Client:
+    return signed_in(UserRole.OPERATIONS)
+
+
+def text(client: Client, address: str = BOARD) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def figure(code: str) -> int:
+    figures: list[KeyFigure] = KeyFigures().data(database_now())["figures"]
+    return next(candidate.value for candidate in figures if candidate.code == code)
+
+
+def message(of: Source, *, number: int, minutes_ago: int = 1, state: str = "applied") -> None:
+    InboundMessage.objects.create(
+        id=number,
+        source=of,
+        received_at=database_now() - timedelta(minutes=minutes_ago),
+        dedupe_key=str(number),
+        content_hash="0" * 64,
+        body=b"",
+        state=state,
+        reason="",
+    )
+
+
+def create_event(
+    number: int, kind: str, *, of: Source, about: Any, ago: timedelta = timedelta(0), **data: Any
+) -> None:
+    now = database_now() - ago
+    Event.objects.create(
+        id=number,
+        source=of,
+        key=str(number),
+        content_hash="0" * 64,
+        type=kind,
+        occurred_at=now,
+        received_at=now,
+        message_id=number,
+        data=data,
+    )
+    EventObjectLink.objects.create(object=about, event_id=number, occurred_at=now, ref=0)
+
+
+@pytest.mark.parametrize("role", list(UserRole))
+def test_every_role_can_open_board(role: UserRole) -> None:
+    assert signed_in(role).get(BOARD).status_code == 200
+
+
+def test_anonymous_is_redirected_and_user_without_role_gets_403() -> None:
+    assert Client().get(BOARD).status_code == 302
+    client = Client()
+    client.force_login(User.objects.create_user("new"))
+    assert client.get(BOARD).status_code == 403
+
+
+def test_unknown_board_is_404(ops: Client) -> None:
+    assert ops.get("/boards/nowhere").status_code == 404
+
+
+def test_empty_board_shows_empty_states(ops: Client) -> None:
+    page = text(ops)
+    for expected in (
+        "No sources yet.",
+        "No open alerts",
+        "No messages in the last hour.",
+        "no orders",
+    ):
+        assert expected in page
+
+
+def test_every_open_status_belongs_to_one_stage() -> None:
+    placed = [status for _, statuses in (*STAGES, *EXCEPTIONS) for status in statuses]
+    assert sorted(placed) == sorted(set(Status) - CLOSED)
+
+
+def test_funnel_counts_each_open_order_once_with_oldest_and_overdue() -> None:
+    now = database_now()
+    order("SO-1", status="received")
+    order("SO-2", status="accepted", status_since=now - 30 * HOUR)
+    order("SO-3", status="on_hold")
+    order("SO-4", status="completed", is_open=False, status_since=now)
+    late = order("SO-5", status="released")
+    alert(of=late)
+    alert(of=late, subject_key="again")
+    data = OrderFunnel().data(now)
+    stages = {stage.title: stage for stage in (*data["stages"], *data["exceptions"])}
+    assert {title: stage.order_count for title, stage in stages.items() if stage.order_count} == {
+        "Received": 2,
+        "Released": 1,
+        "On hold": 1,
+    }
+    assert stages["Received"].oldest_at == now - 30 * HOUR
+    assert (stages["Released"].overdue, stages["Released"].overdue_percent) == (1, 100)
+    assert data["done"] == 1
+
+
+@pytest.mark.calendar
+def test_key_figures_count_open_late_suppressed_and_unassigned() -> None:
+    now = database_now()
+    order("SO-1", promised_at=now - HOUR)
+    order("SO-2", promised_at=now - HOUR, delivered_at=now)
+    order("SO-3", promised_at=now + HOUR)
+    order("SO-4", promised_at=now - HOUR, is_open=False, status="completed")
+    alert("SO-5")
+    alert("SO-6", state=AlertState.SUPPRESSED)
+    alert("SO-7", state=AlertState.RESOLVED, resolved_at=now)
+    assert {code: figure(code) for code in ("open", "late", "unknown", "alerts", "unowned")} == {
+        "open": 6,
+        "late": 1,
+        "unknown": 1,
+        "alerts": 1,
+        "unowned": 1,
+    }
+
+
+@pytest.mark.calendar
+def test_alert_figures_equal_linked_lists(ops: Client) -> None:
+    for n in range(3):
+        alert(f"SO-{n}")
+    alert("SO-9", state=AlertState.SUPPRESSED)
+    for shown in KeyFigures().data(database_now())["figures"]:
+        if shown.href.startswith("/alerts"):
+            view = shown.href.partition("view=")[2]
+            assert f'data-mark="{view}">{shown.value}<' in text(ops, shown.href)
+
+
+@pytest.mark.calendar
+def test_order_figures_equal_linked_lists() -> None:
+    now = database_now()
+    for n, status in enumerate([*Status, *Status]):
+        order(f"SO-{n}", status=status, is_open=status not in CLOSED, promised_at=now - HOUR)
+    order("SO-X", promised_at=now - HOUR, delivered_at=now)
+    flow = OrderFunnel().data(now)
+    links = [(stage.href, stage.order_count) for stage in (*flow["stages"], *flow["exceptions"])]
+    links += [(f.href, f.value) for f in KeyFigures().data(now)["figures"]]
+    for href, many in links:
+        if href.startswith("/orders"):
+            asked = QueryDict(href.partition("?")[2])
+            listed, _ = order_list.list_orders(
+                order_list.OrderFilters.from_query(asked.dict(), asked.getlist("status")), now=now
+            )
+            assert len(listed) == many, href
+
+
+def test_value_at_risk_counts_each_order_once_per_currency(ops: Client) -> None:
+    placed = order("SO-1")
+    alert(of=placed, money=100)
+    alert(of=placed, money=100, subject_key="again")
+    alert("SO-2", money=50, currency="EUR")
+    assert KeyFigures().data(database_now())["money"] == [("USD", 100), ("EUR", 50)]
+    assert "Value at risk" in text(ops)
+
+
+def test_prices_are_hidden_without_permission_and_in_kiosk(ops: Client) -> None:
+    source_alert(source(), money=77123, currency="USD")
+    assert "77,123" in text(ops)
+    assert "77,123" not in text(signed_in(UserRole.INTEGRATOR))
+    assert "77,123" not in text(ops, f"{BOARD}?kiosk=1")
+
+
+@pytest.mark.calendar
+def test_message_rate_shows_last_hour_and_typical_rate() -> None:
+    feed, now = source(), database_now()
+    for n in range(5):
+        message(feed, number=n + 1, minutes_ago=2)
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(weeks=1)
+    for n in range(120):
+        message(feed, number=100 + n)
+    InboundMessage.objects.filter(id__gte=100).update(received_at=start + timedelta(minutes=5))
+    data = message_rate.MessageRate().data(now)
+    assert (data["hour"], data["usual"]) == (5, 2.0)
+    assert sum(bar["many"] for bar in data["bars"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "last", "expected"),
+    [
+        ({}, 1, "Live"),
+        ({}, 90, "No data"),
+        ({"expect_every": None}, 5000, "Live"),
+        ({"enabled": False}, 1, "Paused"),
+        ({"poll_error": "401"}, 1, "Failing"),
+        ({}, None, "Waiting for first message"),
+    ],
+)
+def test_each_source_shows_its_state(
+    ops: Client, fields: dict[str, Any], last: int | None, expected: str
+) -> None:
+    feed = source(**fields)
+    if last is not None:
+        message(feed, number=1, minutes_ago=last)
+    page = text(ops).partition('class="feeds"')[2]
+    assert expected in page
+    assert expected in text(ops).partition('class="feeds"')[2].partition("</ul>")[0]
+
+
+def test_recent_events_lists_notable_events_only(ops: Client) -> None:
+    feed, placed = source(), order("SO-77")
+    create_event(1, "order.held", of=feed, about=placed.object, attributes={"reason": "credit"})
+    create_event(2, "order.received", of=feed, about=placed.object)
+    page = text(ops)
+    assert "was put on hold (reason: credit)" in page
+    assert page.count("SO-77") == 1
+
+
+def test_recent_events_without_event_time_come_last(ops: Client) -> None:
+    feed, old, back = source(), order("SO-OLD"), order("SO-BACK")
+    create_event(1, "return.received", of=feed, about=back.object, flags=["time_received"])
+    create_event(2, "order.held", of=feed, about=old.object, ago=HOUR, flags=["zone_assumed"])
+    create_event(3, "order.held", of=feed, about=order("SO-WEEK").object, ago=30 * HOUR)
+    page = text(ops).partition('class="stream"')[2].partition("</ol>")[0]
+    assert page.index("SO-OLD") < page.index("SO-BACK")
+    assert "time of the event unknown" in page.partition("SO-BACK")[2]
+    assert "time of the event unknown" not in page.partition("SO-BACK")[0]
+    assert "SO-WEEK" not in page
+
+
+def test_failing_tile_does_not_affect_others(ops: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: OrderFunnel, now: object) -> None:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(OrderFunnel, "data", broken)
+    page = text(ops)
+    assert "This tile could not be loaded." in page
+    assert "Open orders" in page
+
+
+def test_stored_board_shows_its_tiles_and_reports_missing_ones(ops: Client) -> None:
+    entries = [
+        {"tile": "message_rate", "width": 9},
+        {"tile": "removed"},
+        {"tile": "notable_events", "width": "x"},
+    ]
+    Board.objects.create(slug="dock", title=HOSTILE, tiles=entries)
+    page = text(ops, "/boards/dock")
+    assert "tile-message_rate tile-w4" in page
+    assert "This tile no longer exists." in page
+    assert "tile-order_funnel" not in page
+    assert "<script>alert" not in page
+
+
+def test_kiosk_has_no_navigation_and_rotates_boards(ops: Client) -> None:
+    Board.objects.create(slug="dock", title="Dock", tiles=[])
+    page = text(ops, f"{BOARD}?kiosk=1&boards=operations,dock,nowhere&every=1")
+    assert 'data-following="/boards/dock?kiosk=1&amp;boards=' in page
+    assert 'data-every="10"' in page
+    assert 'id="kiosk-clock"' in page
+    assert "data-following" in text(ops, f"{BOARD}?kiosk=1&boards=//evil&every=x")
+
+
+def test_board_statement_count_does_not_grow(ops: Client) -> None:
+    alert("SO-FIRST")
+    few = statements(ops, BOARD)
+    for n in range(25):
+        alert(f"SO-{n}")
+        source(f"feed-{n}")
+    # Page frame; change number, clock, board, titles; key figures 3, funnel 2, alerts 1, events 1,
+    # sources 3. The message rate is cached for the minute.
+    assert statements(ops, BOARD) <= few <= 26
+
+
+def test_html_in_data_is_escaped(ops: Client) -> None:
+    feed = source(title=HOSTILE)
+    placed = order(HOSTILE, customer_name=HOSTILE)
+    alert(of=placed, title=HOSTILE, currency="<b>x</b>")
+    create_event(1, "order.held", of=feed, about=placed.object, attributes={"reason": HOSTILE})
+    for address in (BOARD, f"{BOARD}?kiosk=1&boards={HOSTILE}&every={HOSTILE}"):
+        page = text(ops, address)
+        assert "<script>alert" not in page
+        assert "<b>x</b>" not in page
+
+
+def test_every_registered_tile_loads() -> None:
+    now = database_now()
+    for code, kind in tile_registry().items():
+        tile = kind()
+        assert tile.title
+        assert set(tile.kinds) <= {"order", "alert", "source"}
+        assert not board.render_tile({"tile": code}, now=now).failed

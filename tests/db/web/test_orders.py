@@ -1,0 +1,300 @@
+"""The orders section: search, list, filters and the order page."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from connectors.sdk.events import Flag
+from tests.builders.web_order import SOURCES, web_order_messages
+from visibility.db.clock import database_now
+from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.models import BusinessObject, Event, Order, Source
+from visibility.pipeline import stages
+from visibility.screens.orders import event_labels
+from visibility.storage.timelines import load_timelines
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<script>alert(1)</script>"
+NUMBERS = "SO-104711|so-104711 |#4711|4711|1ZA0000000000000A1|1za0 0000 0000 0000 a2|INV-9001"
+NUMBERS += "|33001|820982911946154500"
+
+
+@pytest.fixture
+def order() -> Order:
+    """SO-104711 with the messages of five systems."""
+    sources = {
+        slug: Source.objects.create(
+            slug=slug, title=slug.upper(), connector=connector, role=role, config=config
+        )
+        for slug, (connector, role, config) in SOURCES.items()
+    }
+    store_messages(
+        [
+            IncomingMessage(sources[m.source].pk, f"{n}", m.headers, m.body)
+            for n, m in enumerate(web_order_messages())
+        ]
+    )
+    stages.advance()
+    return Order.objects.get()
+
+
+def signed_in(role: str) -> Client:
+    user = User.objects.create(username=role)
+    user.groups.add(Group.objects.get_or_create(name=role)[0])
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def clerk() -> Client:
+    return signed_in("customer_service")
+
+
+def send(source: Source, kind: str, number: str, **attributes: str) -> None:
+    """Store and process one CloudEvent of the source about an order."""
+    event = {"specversion": "1.0", "id": kind, "source": "/test", "type": kind, **attributes}
+    body = orjson.dumps({**event, "data": {"order": {"number": number}}})
+    store_messages(
+        [IncomingMessage(source.pk, kind, {"content-type": "application/cloudevents+json"}, body)]
+    )
+    stages.advance()
+
+
+def fetch(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200, (address, response.status_code)
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("number", NUMBERS.split("|"))
+def test_search_by_any_number_opens_the_order(clerk: Client, order: Order, number: str) -> None:
+    response = clerk.get("/search", {"q": number})
+    assert (response.status_code, response.headers.get("location")) == (302, f"/orders/{order.pk}")
+
+
+def test_search_with_a_wrong_digit_suggests_the_order(clerk: Client, order: Order) -> None:
+    page = fetch(clerk, "/search?q=SO-104717")
+    assert "No order found for" in page
+    assert f"/orders/{order.pk}" in page
+
+
+def test_bulk_search_lists_numbers_without_an_order(clerk: Client, order: Order) -> None:
+    page = fetch(clerk, "/search?q=SO-104711%0AXX-1%0AINV-9001")
+    assert page.count(">not found<") == 1
+    assert "1 not found." in page
+
+
+def test_suggestions_name_the_matching_number(clerk: Client, order: Order) -> None:
+    suggestions: Any = clerk.get("/search/suggest", {"q": "1ZA0000000000000A1"}).json()
+    item = suggestions["groups"][0]["items"][0]
+    assert item["url"] == f"/orders/{order.pk}"
+    assert item["why"] == "Tracking number 1ZA0000000000000A1"
+    assert clerk.get("/search/suggest", {"q": "1"}).json() == {"groups": []}
+
+
+def test_order_page_starts_with_the_answer(clerk: Client, order: Order) -> None:
+    page = fetch(clerk, f"/orders/{order.pk}")
+    assert "Delivered and invoiced Fri, Mar 6." in page
+    assert page.index("Delivered and invoiced Fri, Mar 6.") < page.index("Timeline by system")
+    for tab, expected in (("lines", "Contactor 24V"), ("shipments", "1ZA0000000000000A2")):
+        assert expected in fetch(clerk, f"/orders/{order.pk}?tab={tab}")
+    assert "FINANCE" in fetch(clerk, f"/orders/{order.pk}?tab=discrepancies")
+
+
+def test_events_link_to_their_message_with_the_raw_permission(clerk: Client, order: Order) -> None:
+    integrator = signed_in("integrator")
+    page = fetch(integrator, f"/orders/{order.pk}")
+    event = page.split("?tab=timeline&amp;event=")[1].split("#")[0]
+    panel = fetch(integrator, f"/orders/{order.pk}?event={event}")
+    assert "/messages/" in panel.split('id="event"')[1].split("</section>")[0]
+    denied = fetch(clerk, f"/orders/{order.pk}?event={event}")
+    assert "You do not have permission to view messages" in denied
+    assert "/messages/" not in denied
+
+
+def test_as_known_at_shows_data_of_that_time(clerk: Client, order: Order) -> None:
+    page = fetch(clerk, f"/orders/{order.pk}?at=2026-01-01T00:00:00%2B00:00")
+    assert "This page shows the data known on" in page
+    assert "No data was known at this time." in page
+
+
+@pytest.mark.parametrize("tab", ["timeline", "money", "lineage"])
+def test_event_links_pass_on_as_known_at(clerk: Client, order: Order, tab: str) -> None:
+    back = "as_known_at=2099-03-20T00%3A00%3A00%2B00%3A00"
+    page = fetch(clerk, f"/orders/{order.pk}?tab={tab}&{back}")
+    links = re.findall(r'href="(\?[^"]*event=[^"]*)"', page)
+    assert links
+    assert all(f"&amp;{back}#event" in link for link in links)
+    panel = fetch(clerk, f"/orders/{order.pk}{links[0].replace('&amp;', '&').split('#')[0]}")
+    closing = panel.split('id="event"')[1].split("Close")[0].rsplit("href=", 1)[1]
+    assert back in closing
+
+
+def store(*events: tuple[str, dict[str, Any]]) -> Order:
+    """SO-1 with the events of one system, one hour apart."""
+    config = {"order_number": "sales_order@erp"}
+    source = Source.objects.create(
+        slug="desk", title="Order desk", connector="cloudevents", role="erp", config=config
+    )
+    headers = {"content-type": "application/cloudevents+json"}
+    for hour, (event_type, data) in enumerate(events):
+        event = {"specversion": "1.0", "id": f"{hour}", "source": "desk", "type": event_type}
+        data = {"order": "SO-1", **data}
+        body = orjson.dumps({**event, "time": f"2026-03-02T{15 + hour}:00:00Z", "data": data})
+        store_messages([IncomingMessage(source.pk, f"{hour}", headers, body)])
+    stages.advance()
+    return Order.objects.get()
+
+
+def test_shipments_show_readable_statuses_and_source_titles(clerk: Client) -> None:
+    data = {"shipment": "S1", "tracking": "1Z1"}
+    order = store(("shipment.confirmed", data), ("shipment.picked_up", data))
+    page = fetch(clerk, f"/orders/{order.pk}?tab=shipments")
+    assert "picked up" in page
+    assert "<dd>Order desk</dd>" in page
+
+
+def test_planned_milestone_shows_the_date_in_the_local_time_zone(
+    clerk: Client, settings: Any
+) -> None:
+    settings.TIME_ZONE = "America/Chicago"
+    promised = {"promised_at": "2099-12-02T03:00:00Z"}
+    order = store(("order.received", {"attributes": promised}))
+    assert "due Dec 1<" in fetch(clerk, f"/orders/{order.pk}")
+
+
+def test_line_without_ordered_quantity_has_no_progress_bar(clerk: Client) -> None:
+    shipped = {"line_id": "1", "sku": "A-1", "shipped": 3, "price": "12.5"}
+    order = store(("shipment.confirmed", {"lines": [shipped], "attributes": {"currency": "USD"}}))
+    page = fetch(clerk, f"/orders/{order.pk}?tab=lines")
+    assert "ordered quantity unknown" in page
+    assert 'class="bar"' not in page
+    assert "12.50 USD" in page
+
+
+def test_merged_order_redirects_to_the_surviving_order(clerk: Client, order: Order) -> None:
+    merged = BusinessObject.objects.create(kind="order", merged_into_id=order.pk)
+    assert clerk.get(f"/orders/{merged.pk}").headers["location"] == f"/orders/{order.pk}"
+    tab = clerk.get(f"/orders/{merged.pk}?tab=discrepancies").headers["location"]
+    assert tab == f"/orders/{order.pk}?tab=discrepancies"
+    assert clerk.get("/orders/999999").status_code == 404
+
+
+def test_prices_need_a_permission(order: Order) -> None:
+    Order.objects.update(total="181.50", currency="USD")
+    assert "181.50" in fetch(signed_in("executive"), "/orders")
+    integrator = signed_in("integrator")
+    assert "181.50" not in fetch(integrator, "/orders")
+    assert "181.50" not in fetch(integrator, f"/orders/{order.pk}")
+
+
+@pytest.mark.parametrize("role", ["executive", "integrator"])
+def test_customer_names_need_the_contacts_permission(role: str) -> None:
+    names = {"customer_name": "Nora Quist", "customer_no": "C100", "detail": "Ask for Nora Quist"}
+    order = store(("order.received", {"attributes": names}), ("order.held", {"attributes": names}))
+    clerk, other = signed_in("customer_service"), signed_in(role)
+    pages = ["/orders", f"/orders/{order.pk}", "/search?q=SO-l", "/search/suggest?q=SO-1"]
+    for address in pages:
+        assert "Nora Quist" in fetch(clerk, address), address
+        assert "Nora Quist" not in fetch(other, address), address
+    for address in ("/orders", f"/orders/{order.pk}", "/search/suggest?q=SO-1"):
+        assert "C100" in fetch(other, address)
+    for address in ("/search?q=Nora+Qui", "/search/suggest?q=Nora+Qui"):
+        assert "Nora Quist" in fetch(clerk, address)
+        assert "Nora Quist" not in fetch(other, address)
+
+
+def test_filter_by_customer_name_needs_the_contacts_permission(order: Order) -> None:
+    Order.objects.update(customer_name="Nora Quist", customer_no="C100")
+    row = f'href="/orders/{order.pk}"'
+    for role, named in (("customer_service", True), ("executive", False)):
+        client = signed_in(role)
+        assert (row in fetch(client, "/orders?customer=Nora+Quist")) is named
+        assert row in fetch(client, "/orders?customer=C100")
+
+
+def test_row_without_a_channel_starts_with_the_warehouse(clerk: Client, order: Order) -> None:
+    Order.objects.update(channel="", warehouse="Dallas")
+    assert '<span class="sub">Dallas</span>' in fetch(clerk, "/orders")
+
+
+def test_event_details_hide_amounts_without_the_prices_permission(order: Order) -> None:
+    executive, integrator = signed_in("executive"), signed_in("integrator")
+    page = fetch(executive, f"/orders/{order.pk}")
+    events = {link.split("#")[0] for link in page.split("?tab=timeline&amp;event=")[1:]}
+    panels = [fetch(executive, f"/orders/{order.pk}?event={event}") for event in sorted(events)]
+    assert any("181.5" in panel for panel in panels)
+    for event in events:
+        assert "181.5" not in fetch(integrator, f"/orders/{order.pk}?event={event}")
+
+
+def test_event_in_the_future_is_flagged_and_has_no_effect_yet(order: Order) -> None:
+    integrator, soon = signed_in("integrator"), database_now() + timedelta(hours=1)
+    source = Source.objects.get(slug="generic")
+    send(source, "order.held", "SO-104711", time=soon.isoformat())
+    event = Event.objects.get(source=source)
+    page = fetch(integrator, f"/messages/{event.message_id}")
+    assert "event time is in the future: no effect until then" in page
+    timeline = load_timelines([order.pk], as_of=soon)[order.pk]
+    (recorded,) = [e.recorded for e in timeline.entries if e.recorded.event_id == event.pk]
+    assert recorded.flags == (Flag.FUTURE,)
+    others = [e.recorded for e in timeline.entries if e.recorded.event_id != event.pk]
+    assert not any(Flag.FUTURE in other.flags for other in others)
+    assert set(event_labels.FLAG_LABELS) == set(Flag)
+
+
+def test_event_details_explain_its_flags(clerk: Client) -> None:
+    source = Source.objects.create(slug="desk", connector="cloudevents", role="other")
+    send(source, "order.received", "SO-1")
+    page = fetch(clerk, f"/orders/{Order.objects.get().pk}?event={Event.objects.get().pk}")
+    assert "No event time sent; time received is shown" in page
+
+
+def test_filters_apply_and_ignore_invalid_values(clerk: Client, order: Order) -> None:
+    assert "SO-104711" in fetch(clerk, "/orders?status=completed&channel=web")
+    page = fetch(clerk, "/orders?status=on_hold")
+    assert "No orders match these filters." in page
+    assert "SO-104711" not in page
+    assert fetch(clerk, "/orders?status=nonsense&after=%00%ff&page_size=9999999")
+
+
+def test_filter_form_passes_on_filters_without_a_field(clerk: Client, order: Order) -> None:
+    page = clerk.get("/orders?undelivered=1&group=Retail&channel=web").content.decode()
+    form = page[page.index('<form class="toolbar"') :]
+    form = form[: form.index("</form>")]
+    assert '<input type="hidden" name="undelivered" value="1">' in form
+    assert '<input type="hidden" name="group" value="Retail">' in form
+    assert form.count('name="channel"') == 1
+
+
+def test_external_text_is_escaped(clerk: Client, order: Order) -> None:
+    Order.objects.update(customer_name=HOSTILE, answer=HOSTILE, number=HOSTILE, channel=HOSTILE)
+    for address in ("/orders", f"/orders/{order.pk}", "/search?q=" + HOSTILE):
+        assert HOSTILE not in fetch(clerk, address)
+
+
+def test_orders_require_sign_in_and_a_role(client: Client, order: Order) -> None:
+    assert client.get("/orders").status_code == 302
+    assert client.get(f"/orders/{order.pk}").headers["location"].startswith("/signin")
+    user_without_role = Client()
+    user_without_role.force_login(User.objects.create(username="nobody"))
+    assert user_without_role.get("/orders").status_code == 403
+
+
+def test_pages_run_a_limited_number_of_queries(
+    clerk: Client, order: Order, django_assert_max_num_queries: Any
+) -> None:
+    for path, queries in (("/orders", 10), (f"/orders/{order.pk}", 19)):
+        with django_assert_max_num_queries(queries):
+            clerk.get(path)
+
+
+def test_empty_installation_explains_the_next_step(clerk: Client) -> None:
+    assert "No orders yet." in fetch(clerk, "/orders")
+    assert "No order found for" in fetch(clerk, "/search?q=4711")

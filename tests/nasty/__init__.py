@@ -1,1 +1,0 @@
-"""Whatever a sender can get wrong, over real HTTP, in between good messages."""

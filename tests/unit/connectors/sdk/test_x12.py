@@ -1,0 +1,151 @@
+"""The X12 envelope reader accepts interchanges as real senders write them."""
+
+import pytest
+
+from connectors.sdk import x12
+from connectors.sdk.payload import ParkReason, PayloadError
+
+ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260304*0915*U*00401"
+
+
+def interchange(*, end: str = "~", after: str = "\n", tail: str = "*000000007*0*P*>") -> str:
+    body = ["GS*PO*SENDER*RECEIVER*20260304*0915*7*X*004010"]
+    body += ["ST*850*0001", "BEG*00*SA*4711**20260304", "CTT*0", "SE*4*0001"]
+    body += ["GE*1*7", "IEA*1*000000007"]
+    return ISA + tail + end + after + "".join(segment + end + after for segment in body)
+
+
+def read_single_set(text: str) -> x12.TransactionSet:
+    interchanges = x12.read_interchanges(text)
+    assert [i.errors for i in interchanges] == [()]
+    ((transaction_set,),) = [i.sets for i in interchanges]
+    assert [s.tag for s in transaction_set.segments] == ["BEG", "CTT"]
+    assert transaction_set.segments[0][3] == "4711"
+    assert transaction_set.segments[0][99] == ""
+    return transaction_set
+
+
+@pytest.mark.parametrize(
+    ("end", "after"),
+    [
+        ("~", ""),
+        ("~", "\r\n"),
+        ("~", "\n\t\t"),
+        ("!", "\n"),
+        ("$", ""),
+        ("'", ""),
+        ("\u2026", ""),
+        ("\n", ""),
+        ("\r\n", ""),
+        ("\x1c", ""),
+        ("\x85", "\n"),
+    ],
+)
+def test_any_segment_terminator_is_accepted(end: str, after: str) -> None:
+    assert read_single_set(interchange(end=end, after=after)).findings == ()
+
+
+def test_a_bom_before_the_isa_is_skipped() -> None:
+    read_single_set(x12.decode_text(b"\xef\xbb\xbf" + interchange().encode()))
+
+
+def test_an_isa_without_padding_is_read() -> None:
+    short = interchange().replace("          ", " ").replace("SENDER         ", "SENDER ")
+    transaction_set = read_single_set(short)
+    assert transaction_set.header is not None
+    assert (transaction_set.header[6], transaction_set.header[8], transaction_set.header[13]) == (
+        "SENDER",
+        "RECEIVER",
+        "000000007",
+    )
+
+
+def test_an_isa_with_a_line_break_is_read() -> None:
+    transaction_set = read_single_set(interchange().replace("*260304*0915", "\r\n*260304*0915"))
+    assert transaction_set.header is not None
+    assert transaction_set.header[9] == "260304"
+
+
+@pytest.mark.parametrize("after", ["", "\n", "\r\n"])
+def test_a_missing_component_separator_is_accepted(after: str) -> None:
+    read_single_set(interchange(tail="*000000007*0*P*", after=after))
+
+
+def test_separators_are_taken_from_the_isa() -> None:
+    assert read_single_set(interchange().replace("*", "|").replace(">", ":")).code == "850"
+
+
+def test_a_file_may_begin_with_gs_or_st() -> None:
+    text = interchange()
+    from_group = x12.read_interchanges(text[text.index("GS*") : text.index("IEA*")])
+    assert from_group[0].sets[0].group is not None
+    from_set = x12.read_interchanges(text[text.index("ST*") : text.index("GE*")])
+    assert from_set[0].sets[0].segments[0][3] == "4711"
+    assert from_set[0].errors == ()
+
+
+def test_each_interchange_may_have_its_own_separators() -> None:
+    interchanges = x12.read_interchanges(
+        interchange() + interchange(end="\n", after="").replace("*", "|")
+    )
+    assert [len(i.sets) for i in interchanges] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "finding"),
+    [
+        ("SE*4*", "SE*9*", "SE01 is '9', expected '4'"),
+        ("SE*4*0001", "SE*4*0002", "SE02 is '0002', expected '0001'"),
+        ("GE*1*7", "GE*2*7", "GE01 is '2', expected '1'"),
+        ("GE*1*7", "GE*1*8", "GE02 is '8', expected '7'"),
+        ("IEA*1*000000007", "IEA*1*000000008", "IEA02 is '000000008', expected '000000007'"),
+        ("IEA*1*", "IEA*3*", "IEA01 is '3', expected '1'"),
+        ("GE*1*7~\n", "", "the group has no GE before IEA"),
+    ],
+)
+def test_mismatched_counts_are_findings(was: str, becomes: str, finding: str) -> None:
+    assert read_single_set(interchange().replace(was, becomes)).findings == (finding,)
+
+
+def test_padded_counts_match() -> None:
+    padded = interchange().replace("SE*4*", "SE*0004*").replace("IEA*1*", "IEA*00001*")
+    assert read_single_set(padded).findings == ()
+
+
+def test_a_truncated_file_returns_its_complete_sets_and_errors() -> None:
+    text = interchange()
+    second = text[text.index("ST*") : text.index("SE*")].replace("0001", "0002")
+    (result,) = x12.read_interchanges(text[: text.index("GE*")] + second)
+    assert [s.control_number for s in result.sets] == ["0001"]
+    assert [(p.reason, p.path) for p in result.errors] == [
+        (ParkReason.EDI_ENVELOPE, "ST 850 0002"),
+        (ParkReason.EDI_ENVELOPE, "ISA"),
+    ]
+
+
+def test_text_after_the_last_interchange_is_an_error() -> None:
+    (result,) = x12.read_interchanges(interchange() + "and some more")
+    assert len(result.sets) == 1
+    assert result.errors[0].reason is ParkReason.EDI_ENVELOPE
+
+
+@pytest.mark.parametrize(
+    "text", ["ISA", "ISA*00*1~GS*PO~", "ISAX", "hello", "ISA~" * 50, "GS*", "ST"]
+)
+def test_anything_but_an_interchange_is_rejected(text: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        x12.read_interchanges(text)
+    assert caught.value.reason is ParkReason.EDI_ENVELOPE
+
+
+def test_empty_file_and_wrong_charset_have_their_own_reasons() -> None:
+    for body, reason in ((b" \n", ParkReason.EMPTY), (b"ISA\xff", ParkReason.ENCODING)):
+        with pytest.raises(PayloadError) as caught:
+            x12.decode_text(body)
+        assert caught.value.reason is reason
+    assert x12.decode_text(b"M\xdcLLER", "cp1252") == "MÜLLER"
+
+
+def test_a_million_blanks_are_rejected_quickly() -> None:
+    with pytest.raises(PayloadError):
+        x12.read_interchanges("GS*" + " " * 1_000_000 + "*" * 1_000_000)

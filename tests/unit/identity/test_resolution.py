@@ -1,0 +1,212 @@
+"""Entity resolution depends on the set of mentions and decisions, never on the order of arrival."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.effort import examples
+from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
+from visibility.identity.pure.resolution import (
+    Decision,
+    DecisionKind,
+    DecisionSide,
+    Mention,
+    resolve_mentions,
+)
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+WINDOWS = ReuseWindows({("wms", "order_number"): 60 * DAY})
+
+
+def permanent_key(value: str) -> IdentifierKey:
+    """Return a key that is never reused."""
+    return ("order", "sales_order", "erp", value)
+
+
+def reused_key(value: str) -> IdentifierKey:
+    """Return a key that the warehouse reuses after 60 days."""
+    return ("order", "order_number", "wms", value)
+
+
+def make_mention(day: int, *numbers: IdentifierKey, name: int = 0) -> Mention:
+    """Return one reference of a new event."""
+    at = START + day * DAY
+    return Mention((hash((day, numbers, name)), 0), (at, "s", str(numbers), "h", name), numbers)
+
+
+def make_decision(
+    decision_id: int,
+    kind: DecisionKind,
+    left: Sequence[IdentifierKey],
+    right: Sequence[IdentifierKey],
+) -> Decision:
+    """Return an active decision."""
+    sides = [DecisionSide(tuple((n, START) for n in side)) for side in (left, right)]
+    return Decision(decision_id, kind, (sides[0], sides[1]))
+
+
+def resolved_values(
+    mentions: Sequence[Mention], decisions: Sequence[Decision] = ()
+) -> set[frozenset[str]]:
+    """Return each object as a set of "<value><generation>"; generation 0 is left out."""
+    return {
+        frozenset(f"{number[3]}{generation or ''}" for number, generation in group.generations)
+        for group in resolve_mentions(mentions, decisions, WINDOWS).objects
+    }
+
+
+def test_numbers_named_together_identify_the_same_object() -> None:
+    assert resolved_values(
+        [
+            make_mention(1, permanent_key("A")),
+            make_mention(2, permanent_key("B")),
+            make_mention(3, permanent_key("A"), permanent_key("B")),
+        ]
+    ) == {frozenset({"A", "B"})}
+
+
+def test_long_gap_starts_a_new_generation_of_a_reused_number_only() -> None:
+    mentions = [
+        make_mention(1, reused_key("4711")),
+        make_mention(100, reused_key("4711")),
+        make_mention(1, permanent_key("A")),
+        make_mention(300, permanent_key("A")),
+    ]
+    assert resolved_values(mentions) == {
+        frozenset({"4711"}),
+        frozenset({"47111"}),
+        frozenset({"A"}),
+    }
+
+
+def test_gap_equal_to_the_reuse_window_starts_no_generation() -> None:
+    assert resolved_values(
+        [make_mention(0, reused_key("4711")), make_mention(60, reused_key("4711"))]
+    ) == {frozenset({"4711"})}
+    assert (
+        len(
+            resolved_values(
+                [make_mention(0, reused_key("4711")), make_mention(61, reused_key("4711"))]
+            )
+        )
+        == 2
+    )
+
+
+def test_late_event_joins_two_generations() -> None:
+    mentions = [make_mention(1, reused_key("4711")), make_mention(100, reused_key("4711"))]
+    assert resolved_values([*mentions, make_mention(50, reused_key("4711"))]) == {
+        frozenset({"4711"})
+    }
+
+
+def test_permanent_number_joins_two_generations_of_a_reused_number() -> None:
+    mentions = [
+        make_mention(1, reused_key("4711"), permanent_key("A")),
+        make_mention(100, reused_key("4711"), permanent_key("A")),
+    ]
+    assert resolved_values(mentions) == {frozenset({"4711", "47111", "A"})}
+
+
+def test_split_separates_numbers_and_the_shared_event_stays() -> None:
+    mentions = [
+        make_mention(1, permanent_key("A")),
+        make_mention(2, permanent_key("B")),
+        make_mention(3, permanent_key("A"), permanent_key("B")),
+    ]
+    split = make_decision(1, DecisionKind.SPLIT, [permanent_key("A")], [permanent_key("B")])
+    groups = {
+        group.generations[0][0][3]: group
+        for group in resolve_mentions(mentions, [split], WINDOWS).objects
+    }
+    assert [len(groups[name].mentions) for name in ("A", "B")] == [2, 1]
+    assert groups["A"].rejected_keys == {permanent_key("B")}
+
+
+def test_split_numbers_are_not_joined_by_a_third_number() -> None:
+    split = make_decision(1, DecisionKind.SPLIT, [permanent_key("A")], [permanent_key("B")])
+    mentions = [
+        make_mention(1, permanent_key("A")),
+        make_mention(2, permanent_key("B")),
+        make_mention(3, permanent_key("B"), permanent_key("C")),
+    ]
+    mentions.append(make_mention(4, permanent_key("A"), permanent_key("C")))
+    assert resolved_values(mentions, [split]) == {frozenset({"A"}), frozenset({"B", "C"})}
+
+
+def test_person_joins_numbers_that_no_event_names_together() -> None:
+    join = make_decision(1, DecisionKind.JOIN, [permanent_key("A")], [permanent_key("B")])
+    assert resolved_values(
+        [make_mention(1, permanent_key("A")), make_mention(2, permanent_key("B"))], [join]
+    ) == {frozenset({"A", "B"})}
+
+
+NUMBERS = [
+    permanent_key("A"),
+    permanent_key("B"),
+    permanent_key("C"),
+    reused_key("4711"),
+    reused_key("4712"),
+]
+MENTIONS = st.lists(
+    st.builds(
+        lambda day, numbers, name: make_mention(day, *numbers, name=name),
+        st.integers(0, 240),
+        st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3, unique=True),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda mention: mention.sort_key,
+)
+DECISIONS = st.lists(
+    st.builds(
+        lambda verdict, pair: (verdict, pair),
+        st.sampled_from([DecisionKind.JOIN, DecisionKind.SPLIT, DecisionKind.DISTINCT]),
+        st.lists(st.sampled_from(NUMBERS), min_size=2, max_size=2, unique=True),
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=examples(300))
+@given(MENTIONS, DECISIONS, st.randoms())
+def test_order_of_arrival_does_not_change_the_objects(
+    mentions: list[Mention], pairs: list[tuple[DecisionKind, list[IdentifierKey]]], random: object
+) -> None:
+    decisions = [make_decision(n, verdict, [a], [b]) for n, (verdict, (a, b)) in enumerate(pairs)]
+    shuffled = list(mentions)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a Random
+    first, second = (
+        resolve_mentions(sequence, decisions, WINDOWS).objects for sequence in (mentions, shuffled)
+    )
+    assert [(g.generations, g.mentions, g.rejected_keys) for g in first] == [
+        (g.generations, g.mentions, g.rejected_keys) for g in second
+    ]
+
+
+@settings(max_examples=examples(300))
+@given(MENTIONS, DECISIONS)
+def test_each_mention_has_a_single_object_and_no_decision_is_violated(
+    mentions: list[Mention], pairs: list[tuple[DecisionKind, list[IdentifierKey]]]
+) -> None:
+    decisions = [make_decision(n, verdict, [a], [b]) for n, (verdict, (a, b)) in enumerate(pairs)]
+    solution = resolve_mentions(mentions, decisions, WINDOWS)
+    resolved = [mention.ref_key for group in solution.objects for mention in group.mentions]
+    assert sorted(resolved) == sorted(mention.ref_key for mention in mentions)
+    for decision in decisions:
+        if decision.kind is DecisionKind.JOIN:
+            continue
+        sides = [
+            {
+                (n, solution.generations[n].index_at(at))
+                for n, at in side.keys
+                if n in solution.generations
+            }
+            for side in decision.sides
+        ]
+        for group in solution.objects:
+            assert not (sides[0] & set(group.generations) and sides[1] & set(group.generations))

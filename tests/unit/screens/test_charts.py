@@ -1,0 +1,80 @@
+"""Chart figures and KPI labels."""
+
+import json
+from datetime import date
+
+import pytest
+from plotly.graph_objects import Figure  # type: ignore[import-untyped]  # it ships no types
+
+from visibility.kpi.registry import kpi_registry
+from visibility.screens.charts import (
+    Axis,
+    Series,
+    build_bar_figure,
+    build_histogram_figure,
+    build_line_figure,
+    build_percentile_band_figure,
+)
+from visibility.screens.kpis import labels
+
+FILL, CYCLE = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
+DAY = date(2026, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        (77.3, "0.2\u00a0d above the 3\u00a0d target"),
+        (66, "0.2\u00a0d below the 3\u00a0d target"),
+        (72.5, "under 0.1\u00a0d above the 3\u00a0d target"),
+        (72, "on target (3\u00a0d)"),
+    ],
+)
+def test_distance_uses_unit_of_target(hours: float, expected: str) -> None:
+    assert labels.compare_to_target(CYCLE, hours * 3600).text == expected
+
+
+def test_every_exclusion_reason_has_a_phrase() -> None:
+    for kpi in kpi_registry().values():
+        assert kpi.definition
+        assert all(kpi.reasons.values())
+        assert labels.exclusion_reason(kpi, "some_reason") == "some reason"
+
+
+def test_names_in_figures_are_escaped() -> None:
+    hostile = "<a href='javascript:alert(1)'>x</a>"
+    series = [Series(hostile, [DAY], [0.5], [3]), Series("b", [DAY], [0.6], [40])]
+    for figure in (
+        build_line_figure(series, Axis(".1%")),
+        build_bar_figure([hostile], [0.5], [3], Axis(".1%")),
+    ):
+        assert "<a href" not in str(figure)
+
+
+def test_line_at_axis_maximum_is_not_clipped_and_labels_stay_below() -> None:
+    series = [
+        Series(name, [DAY], [end], [40]) for name, end in (("a", 0.0), ("b", 0.99), ("c", 1.0))
+    ]
+    drawn = build_line_figure(series, Axis(".1%", maximum=1.005))
+    assert [trace["cliponaxis"] for trace in drawn["data"]] == [False] * 3
+    ends = {a["text"]: a["y"] for a in drawn["layout"]["annotations"] if a.get("name") == "end"}
+    assert ends == pytest.approx({"a": 0.0, "b": 0.91, "c": 1.0})
+
+
+def test_plotly_accepts_every_kind_of_figure() -> None:
+    first, second = (Series(name, [DAY, DAY], [0.5, None], [3, 40]) for name in ("a", "b"))
+    for figure in (
+        build_line_figure([first], Axis(".1%", "%"), target=0.9),
+        build_line_figure([first, second], Axis(".1%", maximum=1.005)),
+        build_percentile_band_figure(first, second, Axis(",.1f", " h"), target=4.0),
+        build_bar_figure(["a", "b"], [0.5, 0.6], [3, 40], Axis(".1%"), target=0.9),
+        build_histogram_figure([0, 4, 8], ["0-4 h", "4-8 h", "above"], [1, 2, 3], Axis(",d")),
+    ):
+        read = json.loads(Figure(figure).to_json())  # raises for an unknown property
+        assert read["data"] == figure["data"]
+        assert read["layout"] == figure["layout"]
+
+
+def test_points_of_few_orders_are_hollow() -> None:
+    drawn = build_line_figure([Series("x", [DAY, DAY], [0.5, 0.5], [3, 300])], Axis(".1%"))
+    assert drawn["data"][0]["marker"]["symbol"] == ["circle-open", "circle"]

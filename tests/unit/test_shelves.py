@@ -1,0 +1,61 @@
+"""Every shelf holds the expected plugins, and the contract tests visit each of them.
+
+Contract tests find their subjects by walking folders. A folder that moves would make them visit
+nothing and still pass, so the expected names are written here.
+"""
+
+from pathlib import Path
+
+from connectors.catalog import systems
+from tests.unit.connectors import test_contract
+from visibility.boards import registry as tile_shelf
+from visibility.kpi import registry
+from visibility.notify.outbox import channels
+from visibility.sla.registry import rule_kinds
+
+TESTS = Path(__file__).parent
+CONNECTORS = {
+    "business_central",
+    "cloudevents",
+    "easypost",
+    "ocel",
+    "shiphero",
+    "shopify",
+    "standard_webhooks",
+    "x12",
+}
+RULES = {"no_tracking_scan", "stuck_in_released"}
+KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
+TILES = {
+    "order_funnel",
+    "key_figures",
+    "message_rate",
+    "source_health",
+    "notable_events",
+    "top_alerts",
+}
+CHANNELS = {"email"}
+
+
+def test_the_loaders_find_exactly_the_expected_plugins() -> None:
+    assert set(systems()) == CONNECTORS
+    assert set(rule_kinds()) == RULES
+    assert set(registry.kpi_registry()) == KPIS
+    assert set(tile_shelf.tile_registry()) == TILES
+    assert set(channels()) == CHANNELS
+
+
+def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
+    assert test_contract.FILES == CONNECTORS
+    assert {test_contract.slug_of(path) for path in test_contract.CASES} == CONNECTORS
+    assert len(test_contract.CASES) >= 43
+    assert len(test_contract.JSON_CASES) >= 33
+
+
+def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:
+    assert names_of_tests(TESTS / "sla" / "rules") == RULES
+    assert names_of_tests(TESTS / "kpi" / "definitions") == KPIS
+
+
+def names_of_tests(folder: Path) -> set[str]:
+    return {path.stem.removeprefix("test_") for path in folder.glob("test_*.py")}

@@ -1,0 +1,63 @@
+"""The date range of a URL: its days and its label."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from visibility.web.date_range import DEFAULT, PRESETS, default_range, parse_range, single_day
+
+pytestmark = pytest.mark.calendar
+DAYS = [
+    date(2026, 2, 28),
+    date(2026, 11, 28),
+    date(2026, 12, 31),
+    date(2027, 1, 1),
+    date(2027, 1, 7),
+    date(2027, 3, 14),
+    date(2027, 11, 7),
+    date(2028, 2, 28),
+    date(2028, 2, 29),
+    date(2028, 3, 1),
+]
+LABELS = {
+    "now-7d": "Last 7 days",
+    "now-28d": "Last 28 days",
+    "now-90d": "Last 90 days",
+    "month": "This month",
+}
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_preset_label_does_not_depend_on_the_day(today: date) -> None:
+    ranges = {code: parse_range(code, "now", today) for code in PRESETS}
+    assert {code: selected.label for code, selected in ranges.items()} == LABELS
+    assert {code: selected.preset for code, selected in ranges.items()} == {c: c for c in LABELS}
+    assert [ranges[f"now-{days}d"].span.days for days in (7, 28, 90)] == [7, 28, 90]
+    assert {selected.span.end for selected in ranges.values()} == {today}
+    assert ranges["month"].span.start == date(today.year, today.month, 1)
+    assert default_range(today) == ranges[DEFAULT.code]
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_dates_are_labeled_as_dates_even_where_a_preset_has_the_same_days(today: date) -> None:
+    start = today - timedelta(days=27)
+    selected = parse_range(start.isoformat(), today.isoformat(), today)
+    assert selected.span == default_range(today).span
+    assert selected.preset == ""
+    assert selected.label.startswith(f"{start:%a, %b} {start.day}, {start.year}")
+    assert " to " in selected.label
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_other_numbers_of_days_are_relative_to_today(today: date) -> None:
+    assert parse_range("now-1d", "now", today).label == "Today so far"
+    selected = parse_range("now-30d", "now", today)
+    assert (selected.label, selected.span.days, selected.preset) == ("Last 30 days", 30, "")
+    longest = parse_range("now-99999999999d", "now", today)
+    assert longest.span.days == 731
+
+
+def test_one_day_is_named_by_its_date() -> None:
+    today = date(2026, 11, 28)
+    assert single_day("2026-11-27", today).label == "On Fri, Nov 27, 2026"
+    assert single_day("2026-11-28", today).label == "Today so far"

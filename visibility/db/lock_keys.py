@@ -1,0 +1,21 @@
+"""The registry of PostgreSQL advisory lock keys.
+
+PostgreSQL has two key spaces that never collide: one `bigint`, and a pair of `int`. A key that is
+used as the seed of `hashtextextended` names a family of `bigint` locks, one for each hashed text.
+"""
+
+from enum import IntEnum, unique
+
+
+@unique
+class LockKey(IntEnum):
+    """Every advisory lock of the application. The values must not change between releases."""
+
+    POLLER = 4_711  # pair: this key and the source id
+    WORKER_INDEX = 4_712  # pair: this key and the index of the worker
+    IDEMPOTENCY_KEY = 4_713  # hash seed: user id and key
+    KPI_CELLS = 4_714  # hash seed: KPI and day
+    AUDIT_CHAIN = 4_711_001
+    MASTER_IMPORT = 4_711_007
+    EXPORT_SLOT = 4_711_008  # pair: this key and the slot
+    UNMAPPED_STATUS_ALERTS = 4_711_009

@@ -1,0 +1,252 @@
+"""PostgreSQL and Valkey as child processes, on sockets that only their own account can reach."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from visibility.launcher import obsolete_database
+from visibility.launcher.binaries import StartError
+from visibility.launcher.instance import write_private
+from visibility.launcher.layout import ServerLayout, assign_owner
+from visibility.launcher.process import ChildProcess
+
+DATABASE_NAME = "throughline"
+POSTGRES_PARAMETERS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "64MB",
+    "jit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "60",
+}
+# For disposable test servers: twice as fast, but a crash may lose everything. More connections,
+# because several test processes and their child processes share one server.
+DISPOSABLE_PARAMETERS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+}
+
+
+def initdb_step(servers: ServerLayout, *, disposable: bool = False) -> ChildProcess | None:
+    """The setup step that creates PostgreSQL's data folder, or None if it exists.
+
+    It writes to `pg.new`, so that a killed initdb leaves no incomplete `pg` behind.
+    """
+    if servers.postgres_data.is_dir():
+        _check_version(servers)
+        return None
+    new_folder = servers.state_folder / "pg.new"
+    shutil.rmtree(new_folder, ignore_errors=True)
+    new_folder.mkdir(mode=0o700)
+    assign_owner(new_folder, servers.account)
+    _create_password(servers)
+    arguments = ["--pgdata", str(new_folder), "--username", DATABASE_NAME, "--encoding", "UTF8"]
+    arguments += ["--pwfile", str(_password_file(servers)), "--auth", "scram-sha-256"]
+    arguments += [
+        "--no-instructions",
+        *_locale_arguments(servers),
+        *(["--no-sync"] if disposable else []),
+    ]
+    return ChildProcess(
+        "initdb",
+        (str(servers.programs.postgres_folder / "initdb"), *arguments),
+        account=servers.account,
+        folder=servers.state_folder,
+        is_setup_step=True,
+    )
+
+
+def activate_data_folder(servers: ServerLayout) -> None:
+    """Rename `pg.new` to `pg` after a successful initdb."""
+    (servers.state_folder / "pg.new").rename(servers.postgres_data)
+
+
+def _locale_arguments(servers: ServerLayout) -> list[str]:
+    if servers.programs.postgres_major_version < 17:
+        return ["--locale", "C.UTF-8"]
+    # The server's built-in locale sorts the same everywhere, whatever the system's C library does.
+    return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+
+
+def _check_version(servers: ServerLayout) -> None:
+    version = (servers.postgres_data / "PG_VERSION").read_text().strip()
+    major = servers.programs.postgres_major_version
+    if version != str(major):
+        raise StartError(
+            f"{servers.postgres_data} was created by PostgreSQL {version}, but this is {major}. "
+            "Move the data with pg_dump and pg_restore, or delete it with `up --fresh`."
+        )
+    if not _password_file(servers).is_file():
+        raise StartError(
+            f"{_password_file(servers)} is missing. Restore it, or delete all data with --fresh."
+        )
+
+
+def _password_file(servers: ServerLayout) -> Path:
+    return servers.state_folder / "pg.password"
+
+
+def _create_password(servers: ServerLayout) -> None:
+    path = _password_file(servers)
+    if not path.is_file():
+        write_private(path, secrets.token_urlsafe(24) + "\n")
+    assign_owner(path, servers.account)
+
+
+def postgres_server(servers: ServerLayout, *, disposable: bool = False) -> ChildProcess:
+    """The database server as a foreground process."""
+    settings = POSTGRES_PARAMETERS | {"unix_socket_directories": str(servers.socket_folder)}
+    if servers.programs.postgres_major_version >= 18:
+        settings["io_method"] = "sync"
+    if disposable:
+        settings |= DISPOSABLE_PARAMETERS
+    arguments = [
+        argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")
+    ]
+    return ChildProcess(
+        "postgres",
+        (
+            str(servers.programs.postgres_folder / "postgres"),
+            "-D",
+            str(servers.postgres_data),
+            *arguments,
+        ),
+        stop_signal=signal.SIGINT,
+        stop_timeout=timedelta(seconds=30),
+        account=servers.account,
+        folder=servers.state_folder,
+    )
+
+
+def valkey_server(servers: ServerLayout) -> ChildProcess:
+    """The broker as a foreground process. It writes nothing to disk."""
+    arguments = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(servers.valkey_socket),
+        "--unixsocketperm",
+        "700",
+    ]
+    arguments += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    return ChildProcess(
+        "valkey",
+        (str(servers.programs.valkey_program), *arguments),
+        account=servers.account,
+        folder=servers.socket_folder,
+    )
+
+
+def database_url(servers: ServerLayout, *, name: str = DATABASE_NAME) -> str:
+    """The URL of a database on the embedded server."""
+    password = _password_file(servers).read_text().strip()
+    host = quote(str(servers.socket_folder), safe="/")
+    return f"postgresql://{DATABASE_NAME}:{password}@/{name}?host={host}"
+
+
+def redis_url(servers: ServerLayout) -> str:
+    """The URL of the embedded broker."""
+    return f"unix://{quote(str(servers.valkey_socket), safe='/')}"
+
+
+def database_answers(url: str) -> bool:
+    """Return whether the database accepts connections."""
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def has_obsolete_layout(url: str) -> bool:
+    """Return whether a version before 0.2 created the database. Psycopg errors are not caught."""
+    with psycopg.connect(url, connect_timeout=3) as connection, connection.cursor() as cursor:
+        return obsolete_database.has_obsolete_layout(cursor)
+
+
+def valkey_answers(servers: ServerLayout) -> bool:
+    """Return whether Valkey answers a PING."""
+    return _send_command(servers.valkey_socket, b"PING\r\n").startswith(b"+PONG")
+
+
+def create_database(servers: ServerLayout) -> None:
+    """Create the product's database and its extensions if they do not exist."""
+    with psycopg.connect(database_url(servers, name="postgres"), autocommit=True) as connection:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if connection.execute(query, [DATABASE_NAME]).fetchone() is None:
+            connection.execute(f'CREATE DATABASE "{DATABASE_NAME}"')
+    with psycopg.connect(database_url(servers), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+
+
+def stop_leftover_servers(servers: ServerLayout) -> None:
+    """Stop servers that survived a killed supervisor. The caller must hold the folder's lock."""
+    pid = _leftover_postmaster(servers)
+    if pid is not None:
+        _terminate(servers, pid)
+    if _send_command(servers.valkey_socket, b"PING\r\n"):
+        _send_command(servers.valkey_socket, b"SHUTDOWN NOSAVE\r\n")
+        _wait_until(lambda: not _send_command(servers.valkey_socket, b"PING\r\n"))
+    servers.valkey_socket.unlink(missing_ok=True)
+
+
+def _leftover_postmaster(servers: ServerLayout) -> int | None:
+    """The process ID of a leftover server. Checks its command line, because IDs are reused."""
+    try:
+        pid = int((servers.postgres_data / "postmaster.pid").read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    command_line = _command_line(pid)
+    return (
+        pid if "postgres" in command_line and str(servers.postgres_data) in command_line else None
+    )
+
+
+def _command_line(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    result = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True)
+    return result.stdout.decode(errors="replace")
+
+
+def _terminate(servers: ServerLayout, pid: int) -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if _wait_until(lambda: _leftover_postmaster(servers) is None):
+            return
+    raise StartError(f"PostgreSQL from an earlier start (process {pid}) does not stop.")
+
+
+def _wait_until(condition: Callable[[], bool]) -> bool:
+    for _ in range(100):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _send_command(path: Path, command: bytes) -> bytes:
+    """Send one command to the socket and return the response, or nothing if no server listens."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(path))
+            connection.sendall(command)
+            return connection.recv(64)
+    except OSError:
+        return b""

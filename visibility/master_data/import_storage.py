@@ -1,0 +1,49 @@
+"""Stored bytes of an import, the lock that runs imports one at a time, and their progress."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from visibility.db.lock_keys import LockKey
+from visibility.models.imports import ImportPart, MasterImport
+
+MEBIBYTE = 1_048_576
+CHUNK_SIZE = MEBIBYTE
+
+
+@contextmanager
+def import_lock() -> Iterator[bool]:
+    """Take the installation-wide import lock; the value says whether it was acquired."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockKey.MASTER_IMPORT])
+        acquired = bool(cursor.fetchone()[0])
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LockKey.MASTER_IMPORT])
+
+
+def publish_progress(number: int) -> None:
+    """Publish progress through a sequence: unlike rows, it is visible before the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('visibility_import_progress', %s)", [number])
+
+
+def stored_chunks(master_import: MasterImport) -> Iterator[bytes]:
+    stored = ImportPart.objects.filter(master_import=master_import)
+    for number in stored.order_by("number").values_list("number", flat=True):
+        yield bytes(stored.values_list("data", flat=True).get(number=number))
+
+
+def split_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= CHUNK_SIZE:
+            yield bytes(buffer[:CHUNK_SIZE])
+            del buffer[:CHUNK_SIZE]
+    if buffer:
+        yield bytes(buffer)

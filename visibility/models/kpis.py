@@ -1,0 +1,69 @@
+"""KPI results: what each order contributes, and the aggregated cells that pages read."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from visibility.models.graph import BusinessObject
+
+
+class KpiFact(models.Model):
+    """How one order counts in one KPI. Drill-downs list these rows; cells are their sums."""
+
+    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
+    kpi = models.CharField(max_length=60)
+    version = models.IntegerField()
+    day = models.DateField()
+    channel = models.CharField(max_length=60)
+    warehouse = models.CharField(max_length=100)
+    customer_group = models.CharField(max_length=100)
+    numerator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    denominator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    excluded = models.CharField(max_length=40, default="")
+    # Number of lines that cannot be counted, by reason; the order counts without them.
+    uncountable = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "kpi"], name="kpi_fact_unique")
+        ]
+        indexes: ClassVar = [models.Index(fields=["kpi", "day"], name="kpi_fact_day")]
+
+
+class KpiCell(models.Model):
+    """One KPI on one day for one channel, warehouse and customer group, or for all of one.
+
+    `grouping`: a bit mask of the dimensions that the cell sums over, as GROUPING() returns it:
+    4 channels, 2 warehouses, 1 customer groups. Those dimensions are then empty.
+    """
+
+    grouping = models.SmallIntegerField()
+    kpi = models.CharField(max_length=60)
+    day = models.DateField()
+    channel = models.CharField(max_length=60)
+    warehouse = models.CharField(max_length=100)
+    customer_group = models.CharField(max_length=100)
+    orders = models.IntegerField()
+    numerator = models.DecimalField(max_digits=32, decimal_places=6)
+    denominator = models.DecimalField(max_digits=32, decimal_places=6)
+    # A histogram of the orders' values, for percentiles: see `visibility.kpi.histogram`.
+    buckets = ArrayField(models.IntegerField(), default=list)
+    counts = ArrayField(models.IntegerField(), default=list)
+    excluded = models.JSONField(default=dict)
+    uncountable = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["grouping", "kpi", "day", "channel", "warehouse", "customer_group"],
+                name="kpi_cell_unique",
+            )
+        ]
+
+
+class KpiRecomputeRequest(models.Model):
+    """A request to recompute the cells of one KPI for one day."""
+
+    kpi = models.CharField(max_length=60)
+    day = models.DateField()

@@ -1,0 +1,53 @@
+"""Every background job in one table.
+
+Celery's schedule and routes (`celery.py`), its tasks and the worker's fallback loop (`tasks.py`)
+are made from this table. It imports nothing of the application: the scheduler reads it too.
+"""
+
+from dataclasses import dataclass
+
+DEFAULT_QUEUE = "throughline"
+IMPORT_QUEUE = "master"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function without arguments that looks for due work in PostgreSQL.
+
+    A process runs a job once at a time. `function`: its dotted path. `every`: seconds between
+    runs by the scheduler; None leaves it to the fallback loop. `then`: the job that follows it
+    in the same task. `fallback`: the worker runs it by itself while no task arrives.
+    """
+
+    name: str
+    function: str
+    every: float | None
+    queue: str = DEFAULT_QUEUE
+    then: str = ""
+    fallback: bool = True
+
+    @property
+    def task_name(self) -> str:
+        """The name of its Celery task."""
+        return f"visibility.{self.name}"
+
+
+_STAGES = "visibility.pipeline.stages"
+JOBS: tuple[Job, ...] = (
+    Job("process", f"{_STAGES}.process_messages", every=2, then="refold"),
+    Job("refold", f"{_STAGES}.refold_pending", every=2),
+    Job("sweep", f"{_STAGES}.sweep", every=2),
+    Job("poll", f"{_STAGES}.poll_sources", every=3),
+    Job("collect_files", f"{_STAGES}.collect_files", every=3),
+    Job("deliver", f"{_STAGES}.deliver_notifications", every=3),
+    Job("end_stuck_sessions", f"{_STAGES}.terminate_stuck_sessions", every=None),
+    # A file takes minutes: it has a queue and a thread of its own, so that orders never wait.
+    Job(
+        "import_master_data",
+        "visibility.pipeline.tasks.import_master_data",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
+    Job("make_partitions", f"{_STAGES}.make_partitions", every=3600, fallback=False),
+)
+BY_NAME = {job.name: job for job in JOBS}

@@ -1,0 +1,109 @@
+"""The date range of a page: its presets, its URL parameters and its label.
+
+The label follows the selected preset and never the dates: on the 28th of a month, "Last 28 days"
+and "This month" cover the same days.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from visibility.formatting import format_date
+from visibility.kpi.query import DaySpan
+
+MAX_DAYS = 731
+
+
+@dataclass(frozen=True, slots=True)
+class DateRangePreset:
+    """A range relative to today. `code` is the value of the URL parameter `from`."""
+
+    code: str
+    label: str
+    start: Callable[[date], date]
+
+
+def _last_days_preset(days: int) -> DateRangePreset:
+    label = "Today so far" if days == 1 else f"Last {days} days"
+    return DateRangePreset(f"now-{days}d", label, lambda today: today - timedelta(days=days - 1))
+
+
+PRESETS: Mapping[str, DateRangePreset] = {
+    preset.code: preset
+    for preset in (
+        _last_days_preset(7),
+        _last_days_preset(28),
+        _last_days_preset(90),
+        DateRangePreset("month", "This month", lambda today: today.replace(day=1)),
+    )
+}
+DEFAULT = PRESETS["now-28d"]
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """The selected days, both ends included. `preset` is empty for a range given by dates."""
+
+    span: DaySpan
+    label: str
+    preset: str = ""
+
+
+def default_range(today: date) -> DateRange:
+    """Return the range of a URL that selects none."""
+    return _from_preset(DEFAULT, today)
+
+
+def parse_range(start: str, end: str, today: date) -> DateRange:
+    """Parse `from` and `to` of a URL: a preset, `now-<days>d`, or ISO dates.
+
+    Raises ValueError with a message for the page.
+    """
+    preset = PRESETS.get(start)
+    if preset is not None and (end == "now" or preset.code == "month"):
+        return _from_preset(preset, today)
+    last = today if end == "now" else _parse_date(end)
+    if start.startswith("now-") and start.endswith("d") and start[4:-1].isdecimal():
+        days = int(start[4:-1]) if len(start) < 10 else MAX_DAYS
+        relative = _last_days_preset(max(min(days, MAX_DAYS), 1))
+        if end == "now":
+            return DateRange(DaySpan(relative.start(today), today), relative.label)
+        return _build_date_range(relative.start(last), last, today)
+    first = _parse_date(start)
+    if first > last:
+        raise ValueError("The start date is after the end date")
+    if (last - first).days >= MAX_DAYS:
+        raise ValueError("The date range is longer than two years")
+    return _build_date_range(first, last, today)
+
+
+def single_day(text: str, today: date) -> DateRange:
+    """Return a range of one day. Raises ValueError if the text is not an ISO date."""
+    day = date.fromisoformat(text)
+    return _build_date_range(day, day, today)
+
+
+def _from_preset(preset: DateRangePreset, today: date) -> DateRange:
+    return DateRange(DaySpan(preset.start(today), today), preset.label, preset.code)
+
+
+def _build_date_range(first: date, last: date, today: date) -> DateRange:
+    if first == last:
+        label = "Today so far" if last == today else f"On {_format_day(last)}"
+    else:
+        label = f"{_format_day(first)} to {_format_day(last)}"
+    return DateRange(DaySpan(first, last), label)
+
+
+def _parse_date(text: str) -> date:
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        raise ValueError("Invalid date") from None
+    if not 2000 <= day.year <= 2200:
+        raise ValueError("Invalid date")
+    return day
+
+
+def _format_day(day: date) -> str:
+    return format_date(day, year=True)

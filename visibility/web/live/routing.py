@@ -1,0 +1,19 @@
+"""Routes WebSocket connections: same origin first, then the path, then the session."""
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import WebsocketDenier
+from django.urls import path, re_path
+
+from visibility.web.live.consumer import LiveConsumer
+from visibility.web.live.origin import SameOriginMiddleware
+
+websocket_application = SameOriginMiddleware(
+    URLRouter(
+        [
+            path("ws/live", AuthMiddlewareStack(LiveConsumer.as_asgi())),
+            # Without this route URLRouter raises, and each stray request logs a traceback.
+            re_path("", WebsocketDenier.as_asgi()),
+        ]
+    )
+)

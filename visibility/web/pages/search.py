@@ -1,0 +1,90 @@
+"""Views of the search: results, bulk lookup and suggestions while typing."""
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.http import urlencode
+from django.utils.text import capfirst
+
+from visibility.screens.orders import search
+from visibility.timeline.answer import STATUS_LABELS
+from visibility.web.permissions import Permission, has_permission, require_permission
+
+MAX_NUMBERS = 200
+
+
+@require_permission(Permission.ORDERS)
+def search_view(request: HttpRequest) -> HttpResponseBase:
+    """GET /search?q=: open a single match, list several, or look up a pasted column of numbers."""
+    text = request.GET.get("q", "").strip()
+    numbers = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    if len(numbers) > 1:
+        pasted = search.find_orders_for_numbers(numbers[:MAX_NUMBERS])
+        missing = sum(not hits for _, hits in pasted)
+        context = {"pasted": pasted, "missing": missing, "cut": len(numbers) > MAX_NUMBERS}
+        return render(request, "orders/bulk_search.html", context)
+    hits = search.find_orders_by_exact_number(text) if text else []
+    if len(hits) == 1:
+        return redirect("order", order_id=hits[0].order_id)
+    contacts = has_permission(request.user, Permission.CONTACTS)
+    context = {
+        "text": text,
+        "contacts": contacts,
+        "hits": hits,
+        "suggestions": []
+        if hits
+        else search.find_orders_by_number_fragment(text)
+        or search.find_orders_by_similar_number(text),
+        "customers": search.find_customers_by_name(text) if contacts and not hits else [],
+        "titles": STATUS_LABELS,
+    }
+    return render(request, "orders/search_results.html", context)
+
+
+@require_permission(Permission.ORDERS)
+def suggestions_view(request: HttpRequest) -> JsonResponse:
+    """GET /search/suggest?q=: grouped suggestions as JSON for the search box."""
+    text = request.GET.get("q", "").strip()[:200]
+    contacts = has_permission(request.user, Permission.CONTACTS)
+    if len(text) < 2:
+        return JsonResponse({"groups": []})
+    hits = search.find_orders_by_exact_number(text, limit=5)
+    seen = {hit.order_id for hit in hits}
+    partial = [
+        hit
+        for hit in search.find_orders_by_number_fragment(text, limit=6)
+        if hit.order_id not in seen
+    ]
+    similar = [] if hits or partial else search.find_orders_by_similar_number(text)
+    groups = [
+        {"title": title, "items": [_suggestion(hit, contacts=contacts) for hit in group_hits]}
+        for title, group_hits in (
+            ("Exact match", hits),
+            ("Contains", partial),
+            ("Similar", similar),
+        )
+        if group_hits
+    ]
+    customers = [
+        {
+            "url": f"/orders?{urlencode({'customer': name})}",
+            "label": name,
+            "why": f"{search.format_order_count(n)} orders",
+        }
+        for name, _, n in (search.find_customers_by_name(text) if contacts else ())
+    ]
+    if customers:
+        groups.append({"title": "Customers", "items": customers})
+    return JsonResponse({"groups": groups})
+
+
+def _suggestion(hit: search.SearchHit, *, contacts: bool) -> dict[str, str]:
+    who = (hit.customer_name if contacts else "") or hit.customer_no
+    label = f"{hit.number} · {who}" if who else hit.number
+    return {"url": f"/orders/{hit.order_id}", "label": label, "why": capfirst(hit.matched_by)}
+
+
+urlpatterns = [
+    path("search", search_view, name="search"),
+    path("search/suggest", suggestions_view, name="suggest"),
+]
