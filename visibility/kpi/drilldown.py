@@ -9,6 +9,7 @@ from typing import Any, Literal
 import orjson
 from django.db import connection
 
+from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import DaySpan, KpiFilters
 
@@ -51,7 +52,7 @@ class KpiOrder:
     @property
     def cursor(self) -> str:
         """The cursor of the page after this row."""
-        return f"{self.day}~{self.order_id}"
+        return encode_cursor([self.day, self.order_id])
 
 
 def group_totals(
@@ -146,10 +147,9 @@ def _group_expression(kpi: Kpi) -> str:
 
 def _decode_cursor(after: str) -> list[Any]:
     """Parse a cursor. An invalid one means the first page."""
-    day, _, order = after.partition("~")
     try:
-        return [date.fromisoformat(day), int(order)] if order else []
-    except ValueError:
+        return decode_cursor(after, (date, int)) if after else []
+    except InvalidCursor:
         return []
 
 

@@ -1,17 +1,18 @@
-"""Apply an alert action from a submitted form."""
+"""The actions on alerts that pages and the API offer, with their permissions and checks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from visibility.alerts import actions as stage
+from visibility.alerts.actions import ActionRejected
 from visibility.formatting import in_zone
 from visibility.models import Alert
-from visibility.web.permissions import ROLE_PERMISSIONS, Permission
+from visibility.web.permissions import Permission, has_permission
 
 MAX_NOTE = 4_000
 MAX_SNOOZE = timedelta(days=90)
@@ -23,102 +24,134 @@ SNOOZE_PRESETS = {
 }
 
 
-class FormRejected(ValueError):
-    """The action is not possible; the message is shown to the user."""
+class InvalidActionField(ActionRejected):
+    """A value of the request is not possible; the message is a sentence for the user."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
-class FormAction:
-    """An alert action: its permission, its success message and its handler."""
+class ActionFields:
+    """The values that an action can take. `owner` is None for nobody."""
+
+    note: str = ""
+    owner: User | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAction:
+    """An alert action: its permission, its success message, its field and its handler."""
 
     permission: Permission
     success_message: str
-    handler: Callable[[int, User, Mapping[str, str], datetime], Alert]
+    handler: Callable[[int, User, ActionFields, datetime], Alert]
+    own_field: str | None = None
+    note_prompt: str | None = None  # what to say if the note is missing; None: it is optional
 
 
-def apply_form_action(
-    action: str, alert_id: int, *, by: User, form: Mapping[str, str], now: datetime
+def apply_alert_action(
+    name: str, alert_id: int, *, by: User, fields: ActionFields, now: datetime
 ) -> Alert:
-    """Run the action. Raises FormRejected."""
-    try:
-        return FORM_ACTIONS[action].handler(alert_id, by, form, now)
-    except stage.ActionRejected as refused:
-        raise FormRejected(str(refused)) from refused
+    """Run an action of ALERT_ACTIONS. Raises ActionRejected, InvalidActionField."""
+    require_note(name, fields.note)
+    return ALERT_ACTIONS[name].handler(alert_id, by, fields, now)
 
 
-def _read_note(data: Mapping[str, str]) -> str:
-    return data.get("note", "").strip()[:MAX_NOTE]
+def require_note(action: str, note: str) -> None:
+    """Raises InvalidActionField if the action needs a note and there is none."""
+    prompt = ALERT_ACTIONS[action].note_prompt
+    if prompt and not note.strip():
+        raise InvalidActionField("note", prompt)
 
 
-def _acknowledge(alert_id: int, by: User, data: Mapping[str, str], now: datetime) -> Alert:
-    return stage.acknowledge(alert_id, by=by, now=now, note=_read_note(data))
+def require_assignable(user: User | None) -> User:
+    """The user, if active and allowed to act on alerts. Raises InvalidActionField."""
+    if user is None or not user.is_active or not has_permission(user, Permission.ALERTS_MANAGE):
+        raise InvalidActionField(
+            "to", "Choose an owner. It must be an active user who may act on alerts."
+        )
+    return user
 
 
-def _assign(alert_id: int, by: User, data: Mapping[str, str], now: datetime) -> Alert:
-    return stage.assign(
-        alert_id,
-        by=by,
-        to=_parse_owner_choice(data.get("to", ""), by),
-        now=now,
-        note=_read_note(data),
+def read_form(form: Mapping[str, str], *, by: User, now: datetime, action: str) -> ActionFields:
+    """The fields of an action from a submitted form. Raises InvalidActionField."""
+    own_field = ALERT_ACTIONS[action].own_field
+    return ActionFields(
+        note=form.get("note", "").strip()[:MAX_NOTE],
+        owner=_parse_owner_choice(form.get("to", ""), by) if own_field == "to" else None,
+        until=snooze_end(form.get("until", ""), form.get("at", ""), now=now)
+        if own_field == "until"
+        else None,
     )
 
 
 def _parse_owner_choice(choice: str, by: User) -> User | None:
-    """The user for `me`, `nobody` or the id of a user who may act on alerts.
-
-    Raises FormRejected.
-    """
-    if choice == "me":
-        return by
+    """The user for `me`, `nobody` or the id of a user who may act on alerts."""
     if choice == "nobody":
         return None
-    active_users = User.objects.filter(is_active=True, pk=int(choice) if choice.isdecimal() else 0)
-    users = active_users.filter(is_superuser=True) | active_users.filter(
-        groups__name__in=ROLE_PERMISSIONS[Permission.ALERTS_MANAGE]
-    )
-    person = users.distinct().first()
-    if person is None:
-        raise FormRejected("Choose an owner.")
-    return person
-
-
-def _snooze(alert_id: int, by: User, data: Mapping[str, str], now: datetime) -> Alert:
-    until = snooze_end(data.get("until", ""), data.get("at", ""), now=now)
-    return stage.snooze(alert_id, by=by, until=until, now=now, note=_read_note(data))
+    key = int(choice) if choice.isdecimal() and len(choice) < 19 else 0
+    return by if choice == "me" else require_assignable(User.objects.filter(pk=key).first())
 
 
 def snooze_end(preset: str, at: str, *, now: datetime) -> datetime:
-    """When a snooze ends; `at` is a local time of the organization. Raises FormRejected."""
+    """When a snooze ends; `at` is a local time of the organization. Raises InvalidActionField."""
     if preset in {"1h", "4h"}:
         return now + timedelta(hours=int(preset[0]))
     if preset == "tomorrow":
         day = in_zone(now, settings.TIME_ZONE) + timedelta(days=1)
         return day.replace(hour=8, minute=0, second=0, microsecond=0)
     try:
-        end = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
-        length = end - now
+        end = (
+            datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
+        )
     except (ValueError, OverflowError):
-        raise FormRejected("Choose when the snooze ends.") from None
-    if length > MAX_SNOOZE:
-        raise FormRejected("A snooze can last at most 90 days.")
-    return end
+        raise InvalidActionField("until", "Choose when the snooze ends.") from None
+    return require_valid_snooze(end, now=now)
 
 
-def _add_note(alert_id: int, by: User, data: Mapping[str, str], now: datetime) -> Alert:
-    return stage.add_note(alert_id, by=by, now=now, note=_read_note(data))
+def require_valid_snooze(until: datetime, *, now: datetime) -> datetime:
+    """The end of a snooze, if in the future and near enough. Raises InvalidActionField."""
+    if until <= now:
+        raise InvalidActionField("until", "A snooze must end in the future.")
+    if until - now > MAX_SNOOZE:
+        raise InvalidActionField("until", "A snooze can last at most 90 days.")
+    return until
 
 
-def _resolve(alert_id: int, by: User, data: Mapping[str, str], now: datetime) -> Alert:
-    if not _read_note(data):
-        raise FormRejected("Enter the cause. Resolving an alert requires a note.")
-    return stage.resolve(alert_id, by=by, now=now, note=_read_note(data))
+def _snooze(alert_id: int, by: User, fields: ActionFields, now: datetime) -> Alert:
+    assert fields.until is not None
+    until = require_valid_snooze(fields.until, now=now)
+    return stage.snooze(alert_id, by=by, until=until, now=now, note=fields.note)
 
 
-FORM_ACTIONS: Mapping[str, FormAction] = {
-    "acknowledge": FormAction(Permission.ALERTS_MANAGE, "Acknowledged", _acknowledge),
-    "assign": FormAction(Permission.ALERTS_MANAGE, "Assigned", _assign),
-    "snooze": FormAction(Permission.ALERTS_MANAGE, "Snoozed", _snooze),
-    "note": FormAction(Permission.ALERTS_NOTE, "Note added", _add_note),
-    "resolve": FormAction(Permission.ALERTS_RESOLVE, "Resolved", _resolve),
+ALERT_ACTIONS: Mapping[str, AlertAction] = {
+    "acknowledge": AlertAction(
+        Permission.ALERTS_MANAGE,
+        "Acknowledged",
+        lambda alert, by, fields, now: stage.acknowledge(alert, by=by, now=now, note=fields.note),
+    ),
+    "assign": AlertAction(
+        Permission.ALERTS_MANAGE,
+        "Assigned",
+        lambda alert, by, fields, now: stage.assign(
+            alert, by=by, to=fields.owner, now=now, note=fields.note
+        ),
+        own_field="to",
+    ),
+    "snooze": AlertAction(Permission.ALERTS_MANAGE, "Snoozed", _snooze, own_field="until"),
+    "note": AlertAction(
+        Permission.ALERTS_NOTE,
+        "Note added",
+        lambda alert, by, fields, now: stage.add_note(alert, by=by, now=now, note=fields.note),
+        note_prompt="Enter a note.",
+    ),
+    "resolve": AlertAction(
+        Permission.ALERTS_RESOLVE,
+        "Resolved",
+        lambda alert, by, fields, now: stage.resolve(alert, by=by, now=now, note=fields.note),
+        note_prompt="Enter the cause. Resolving an alert requires a note.",
+    ),
 }

@@ -8,6 +8,7 @@ PAGES = (
     "orders",
     "search",
     "alerts",
+    "alert_actions",
     "boards",
     "kpis",
     "sources",

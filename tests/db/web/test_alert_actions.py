@@ -12,8 +12,8 @@ from tests.builders.alerts import HOUR, alert, person, signed_in, source, source
 from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, AuditEntry
 from visibility.screens.alerts.inbox import PAGE_SIZE
-from visibility.web.alert_actions import FormRejected, snooze_end
-from visibility.web.pages import alerts as pages
+from visibility.web.alert_actions import InvalidActionField, snooze_end
+from visibility.web.pages import alert_actions as pages
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +83,7 @@ def test_snooze_without_valid_end_is_rejected(ops: Client, at: str) -> None:
     target.refresh_from_db()
     assert target.state == AlertState.OPEN
     if at != "0001-01-01T00:00":
-        with pytest.raises(FormRejected):
+        with pytest.raises(InvalidActionField):
             snooze_end("custom", at, now=database_now())
 
 

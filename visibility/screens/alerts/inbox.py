@@ -1,11 +1,9 @@
 """Query the alert inbox: views, their counts, and pages of alerts with keyset cursors."""
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
+from visibility.db.keyset import decode_cursor, encode_cursor
 from visibility.formatting import start_of_day
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
 
@@ -67,10 +66,6 @@ SORT_KEYS = {
 }
 RELATED_FIELDS = ("rule", "source", "owner", "acknowledged_by", "order__order")
 RESOLVED_SORT_KEYS = ("-resolved_at", "-id")
-
-
-class InvalidCursor(ValueError):
-    """The cursor was not issued by this list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +186,10 @@ def list_alerts(
         .order_by(*keys)
     )
     if after:
-        alerts = alerts.filter(_keyset_condition(keys, _decode_cursor(after, keys)))
+        alerts = alerts.filter(_keyset_condition(keys, decode_cursor(after, _sort_key_types(keys))))
     rows = list(alerts[: limit + 1])
     more = len(rows) > limit
-    return AlertPage(rows[:limit], _encode_cursor(rows[limit - 1], keys) if more else "")
+    return AlertPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
 
 
 def alerts_by_id(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
@@ -221,40 +216,13 @@ def _keyset_condition(keys: Sequence[str], values: Sequence[Any]) -> Q:
     return beyond
 
 
-def _encode_cursor(alert: Alert, keys: Sequence[str]) -> str:
-    values = [getattr(alert, key.removeprefix("-")) for key in keys]
-    texts = [v.isoformat() if isinstance(v, datetime) else str(v) for v in values]
-    return base64.urlsafe_b64encode(json.dumps(texts).encode()).decode().rstrip("=")
+def _cursor_of(alert: Alert, keys: Sequence[str]) -> str:
+    return encode_cursor([getattr(alert, key.removeprefix("-")) for key in keys])
 
 
-def _decode_cursor(cursor: str, keys: Sequence[str]) -> list[Any]:
-    try:
-        texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(texts, list) or len(texts) != len(keys):
-            raise InvalidCursor
-        return [
-            _parse_sort_key_value(key.removeprefix("-"), text)
-            for key, text in zip(keys, texts, strict=True)
-        ]
-    except (ValueError, TypeError, AttributeError, InvalidOperation) as error:
-        raise InvalidCursor(cursor) from error
-
-
-def _parse_sort_key_value(name: str, text: str) -> Any:
-    if name.endswith("_at"):
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise InvalidCursor
-        return moment
-    if name == "worth":
-        number = Decimal(text)
-        if not number.is_finite() or abs(number.adjusted()) > 24:
-            raise InvalidCursor
-        return number
-    integer = int(text)
-    if abs(integer) >= 2**63:
-        raise InvalidCursor
-    return integer
+def _sort_key_types(keys: Sequence[str]) -> list[type]:
+    names = [key.removeprefix("-") for key in keys]
+    return [datetime if n.endswith("_at") else Decimal if n == "worth" else int for n in names]
 
 
 def summarize_empty_inbox(now: datetime, *, sources_only: bool) -> EmptyInboxSummary:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.models.intake import InboundMessage
 from visibility.models.orders import Order
 from visibility.timeline.model import CLOCK_SKEW
@@ -49,7 +50,7 @@ class MessageRow:
     @property
     def cursor(self) -> str:
         """The cursor of the page after this row."""
-        return f"{self.received_at.isoformat()}~{self.id}"
+        return encode_cursor([self.received_at, self.id])
 
     @property
     def processing_time(self) -> timedelta | None:
@@ -243,13 +244,8 @@ def _affected_orders(message_id: int) -> list[Order]:
 
 def _decode_cursor(after: str) -> tuple[datetime | None, int | None]:
     """Decode a cursor; an invalid one means the first page."""
-    received_text, _, last_id = after.partition("~")
     try:
-        received_at = datetime.fromisoformat(received_text)
-        return (
-            (received_at, int(last_id))
-            if received_at.tzinfo and len(last_id) < 19
-            else (None, None)
-        )
-    except ValueError:
+        received_at, last_id = decode_cursor(after, (datetime, int))
+    except InvalidCursor:
         return None, None
+    return received_at, last_id

@@ -1,79 +1,238 @@
-"""Apply an alert action from the validated fields of an API request body."""
+"""Endpoints that act on alerts, one alert or many at a time."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 
-from visibility.alerts import actions as stage
+from visibility.alerts.actions import ActionRejected
+from visibility.db.clock import database_now
 from visibility.models import Alert
-from visibility.web.api.problems import ConflictError, InvalidInput
-from visibility.web.permissions import Permission, has_permission
+from visibility.notify.broadcast import publish_change
+from visibility.screens.alerts.inbox import visible_alerts
+from visibility.web.alert_actions import (
+    ALERT_ACTIONS,
+    ActionFields,
+    InvalidActionField,
+    apply_alert_action,
+    require_assignable,
+    require_note,
+)
+from visibility.web.api.alert_serializers import BulkResponseSerializer
+from visibility.web.api.alerts import visible_alert_or_404
+from visibility.web.api.base import ApiView, current_user, sees_only_sources, user_permissions
+from visibility.web.api.common_serializers import (
+    AlertSerializer,
+    serialize,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.problems import (
+    ApiResponse,
+    ConflictError,
+    InvalidInput,
+    problem_response,
+)
+from visibility.web.api.query_params import parse_query
+from visibility.web.api.requests import (
+    AssignBody,
+    BulkActionBody,
+    NoteBody,
+    RequestBody,
+    RequiredNoteBody,
+    SnoozeBody,
+    parse_body,
+    read_body,
+)
+from visibility.web.permissions import Permission
 
-MAX_SNOOZE = timedelta(days=90)
-ACTION_PERMISSIONS: Mapping[str, Permission] = {
-    "acknowledge": Permission.ALERTS_MANAGE,
-    "assign": Permission.ALERTS_MANAGE,
-    "snooze": Permission.ALERTS_MANAGE,
-    "resolve": Permission.ALERTS_RESOLVE,
-    "note": Permission.ALERTS_NOTE,
-}
+
+class AlertActionView(ApiView):
+    """Base of the `POST /alerts/<id>/<action>` endpoints."""
+
+    action: ClassVar[str]
+    body_type: ClassVar[type[RequestBody]]
+
+    def run_alert_action(self, request: Request, alert_id: int) -> HttpResponse:
+        """Run the action once per Idempotency-Key and return the updated alert."""
+        parse_query(request, ())
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            fields = _read_fields(self.action, parse_body(self.body_type, body), request)
+            visible_alert_or_404(request, alert_id)
+            with transaction.atomic():
+                _apply(self.action, alert_id, request, fields=fields, now=database_now())
+                _broadcast_after_commit()
+            alert = visible_alert_or_404(request, alert_id)
+            return ApiResponse.from_json(
+                serialize(AlertSerializer, alert, permissions=user_permissions(request))
+            )
+
+        return run_idempotently(request, body, do)
 
 
-def validate_action_fields(action: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Check that the fields belong to the action.
+class AcknowledgeAlertView(AlertActionView):
+    """`POST /alerts/<id>/acknowledge`."""
 
-    Raises InvalidInput for extra or missing fields.
-    """
-    own_field = {"assign": "to", "snooze": "until"}.get(action)
+    action, body_type = "acknowledge", NoteBody
+    required_permissions = (ALERT_ACTIONS["acknowledge"].permission,)
+
+    @extend_schema(operation_id="alert_acknowledge", request=NoteBody, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Acknowledge an alert. An unassigned alert is assigned to you."""
+        return self.run_alert_action(request, alert_id)
+
+
+class AssignAlertView(AlertActionView):
+    """`POST /alerts/<id>/assign`."""
+
+    action, body_type = "assign", AssignBody
+    required_permissions = (ALERT_ACTIONS["assign"].permission,)
+
+    @extend_schema(operation_id="alert_assign", request=AssignBody, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Assign an alert to a user who may act on it, or unassign it."""
+        return self.run_alert_action(request, alert_id)
+
+
+class SnoozeAlertView(AlertActionView):
+    """`POST /alerts/<id>/snooze`."""
+
+    action, body_type = "snooze", SnoozeBody
+    required_permissions = (ALERT_ACTIONS["snooze"].permission,)
+
+    @extend_schema(operation_id="alert_snooze", request=SnoozeBody, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Snooze an alert until a time at most 90 days ahead."""
+        return self.run_alert_action(request, alert_id)
+
+
+class ResolveAlertView(AlertActionView):
+    """`POST /alerts/<id>/resolve`."""
+
+    action, body_type = "resolve", RequiredNoteBody
+    required_permissions = (ALERT_ACTIONS["resolve"].permission,)
+
+    @extend_schema(
+        operation_id="alert_resolve", request=RequiredNoteBody, responses=AlertSerializer
+    )
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Resolve an alert with its cause. It reopens while the SLA is still breached."""
+        return self.run_alert_action(request, alert_id)
+
+
+class AddAlertNoteView(AlertActionView):
+    """`POST /alerts/<id>/note`."""
+
+    action, body_type = "note", RequiredNoteBody
+    required_permissions = (ALERT_ACTIONS["note"].permission,)
+
+    @extend_schema(operation_id="alert_note", request=RequiredNoteBody, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Add a note to an alert's history."""
+        return self.run_alert_action(request, alert_id)
+
+
+class BulkAlertView(ApiView):
+    """`POST /alerts/bulk`."""
+
+    required_permissions = (Permission.ALERTS_NOTE,)
+
+    @extend_schema(
+        operation_id="alerts_bulk",
+        request=BulkActionBody,
+        responses={200: BulkResponseSerializer, 207: BulkResponseSerializer},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Apply one action to up to 200 alerts. Returns 207 if some of them were rejected."""
+        parse_query(request, ())
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            fields = parse_body(BulkActionBody, body)
+            what = fields.pop("action")
+            self.required_permissions = (ALERT_ACTIONS[what].permission,)
+            self.check_permissions(request)
+            ids = list(dict.fromkeys(fields.pop("ids")))
+            results = _apply_to_each(what, ids, request, _read_fields(what, fields, request))
+            status = 200 if all(result["status"] == 200 for result in results) else 207
+            return ApiResponse.from_json({"results": results}, status=status)
+
+        return run_idempotently(request, body, do)
+
+
+def _read_fields(action: str, body: Mapping[str, Any], request: Request) -> ActionFields:
+    """The fields of an action from a validated body. Raises InvalidInput."""
+    own_field = ALERT_ACTIONS[action].own_field
     for name in ("to", "until"):
-        if name in fields and name != own_field:
+        if name in body and name != own_field:
             raise InvalidInput(name, f"`{action}` does not take this field")
-    if own_field and own_field not in fields:
+    if own_field and own_field not in body:
         raise InvalidInput(own_field, "This field is required.")
-    if action in {"resolve", "note"} and not fields["note"].strip():
-        raise InvalidInput("note", f"`{action}` requires a note")
-    return fields
-
-
-def apply_api_action(
-    action: str, alert_id: int, *, by: User, fields: Mapping[str, Any], now: datetime
-) -> Alert:
-    """Run the action. Raises Conflict if the alert's state forbids it, Invalid for wrong fields."""
     try:
-        return ACTION_HANDLERS[action](alert_id, by, fields, now)
-    except stage.ActionRejected as refused:
-        raise ConflictError(str(refused)) from refused
+        require_note(action, body["note"])
+        owner = _find_owner(body.get("to"), request)
+    except InvalidActionField as error:
+        raise InvalidInput(error.field, str(error)) from error
+    return ActionFields(note=body["note"], owner=owner, until=body.get("until"))
 
 
-def _assign(alert_id: int, by: User, fields: Mapping[str, Any], now: datetime) -> Alert:
-    target = fields["to"]
-    assignee = by if target == "me" else None
-    if assignee is None and target is not None:
-        assignee = User.objects.filter(pk=target, is_active=True).first()
-        if assignee is None or not has_permission(assignee, Permission.ALERTS_MANAGE):
-            raise InvalidInput("to", "no active user with this id may act on alerts")
-    return stage.assign(alert_id, by=by, to=assignee, now=now, note=fields["note"])
+def _find_owner(target: int | str | None, request: Request) -> User | None:
+    """The user for `me`, an id, or None for nobody. Raises InvalidActionField."""
+    if target is None or target == "me":
+        return None if target is None else current_user(request)
+    return require_assignable(User.objects.filter(pk=target).first())
 
 
-def _snooze(alert_id: int, by: User, fields: Mapping[str, Any], now: datetime) -> Alert:
-    until = fields["until"]
-    if not now < until <= now + MAX_SNOOZE:
-        raise InvalidInput("until", "must be in the future and at most 90 days ahead")
-    return stage.snooze(alert_id, by=by, until=until, now=now, note=fields["note"])
+def _apply(
+    action: str, alert_id: int, request: Request, *, fields: ActionFields, now: datetime
+) -> Alert:
+    """Run the action. Raises ConflictError if the alert's state forbids it, and InvalidInput."""
+    try:
+        return apply_alert_action(
+            action, alert_id, by=current_user(request), fields=fields, now=now
+        )
+    except InvalidActionField as error:
+        raise InvalidInput(error.field, str(error)) from error
+    except ActionRejected as rejected:
+        raise ConflictError(str(rejected)) from rejected
 
 
-ACTION_HANDLERS: Mapping[str, Callable[[int, User, Mapping[str, Any], datetime], Alert]] = {
-    "acknowledge": lambda alert, by, fields, now: stage.acknowledge(
-        alert, by=by, now=now, note=fields["note"]
-    ),
-    "assign": _assign,
-    "snooze": _snooze,
-    "resolve": lambda alert, by, fields, now: stage.resolve(
-        alert, by=by, now=now, note=fields["note"]
-    ),
-    "note": lambda alert, by, fields, now: stage.add_note(
-        alert, by=by, now=now, note=fields["note"]
-    ),
-}
+def _apply_to_each(
+    action: str, ids: Sequence[int], request: Request, fields: ActionFields
+) -> list[dict[str, Any]]:
+    now, results = database_now(), []
+    with transaction.atomic():
+        # Lock all rows first, in id order, so that concurrent bulk requests cannot deadlock.
+        alerts = (
+            visible_alerts(sources_only=sees_only_sources(request))
+            .filter(pk__in=ids)
+            .order_by("pk")
+        )
+        visible_ids = {alert.pk for alert in alerts.select_for_update(of=("self",))}
+        for alert_id in ids:
+            try:
+                if alert_id not in visible_ids:
+                    raise Http404
+                with transaction.atomic():
+                    alert = _apply(action, alert_id, request, fields=fields, now=now)
+            except (Http404, ConflictError) as refused:
+                problem = problem_response(refused)
+                detail = "This alert does not exist."
+                detail = detail if problem.status == 404 else str(refused)
+                results.append({"id": alert_id, "status": problem.status, "detail": detail})
+            else:
+                results.append({"id": alert_id, "status": 200, "state": str(alert.state)})
+        if any(result["status"] == 200 for result in results):
+            _broadcast_after_commit()
+    return results
+
+
+def _broadcast_after_commit() -> None:
+    """Notify open pages after the commit. A lost notification delays them by two seconds."""
+    transaction.on_commit(lambda: publish_change(0, ["alert"]), robust=True)

@@ -10,11 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from connectors.sdk.payload import load_json
+from visibility.web.alert_actions import ALERT_ACTIONS, MAX_NOTE
 from visibility.web.api.problems import BodyTooLarge, InvalidInput
 from visibility.web.api.query_params import InvalidValue, parse_time, printable
 
 MAX_BODY = 65_536
-MAX_NOTE = 4_000
 MAX_IDS = 200
 MAX_ID = 2**63 - 1
 
@@ -95,15 +95,12 @@ class SnoozeBody(NoteBody):
     until = TimeField()
 
 
-ALERT_ACTIONS = ("acknowledge", "assign", "snooze", "resolve", "note")
-
-
-@extend_schema_field({"type": "string", "enum": list(ALERT_ACTIONS)})
+@extend_schema_field({"type": "string", "enum": sorted(ALERT_ACTIONS)})
 class AlertActionField(serializers.ChoiceField):
     """An alert action."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(ALERT_ACTIONS, **kwargs)
+        super().__init__(sorted(ALERT_ACTIONS), **kwargs)
 
 
 class BulkActionBody(NoteBody):

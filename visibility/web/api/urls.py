@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from visibility.web.api import (
+    alert_actions,
     alerts,
     exports,
     identity,
@@ -29,13 +30,13 @@ urlpatterns = [
     path("matching/suggestions", identity.DuplicateSuggestionListView.as_view()),
     path("matching/decisions/<int:decision_id>/undo", identity.UndoDecisionView.as_view()),
     path("alerts", alerts.AlertListView.as_view()),
-    path("alerts/bulk", alerts.BulkAlertView.as_view()),
+    path("alerts/bulk", alert_actions.BulkAlertView.as_view()),
     path("alerts/<int:alert_id>", alerts.AlertDetailView.as_view()),
-    path("alerts/<int:alert_id>/acknowledge", alerts.AcknowledgeAlertView.as_view()),
-    path("alerts/<int:alert_id>/assign", alerts.AssignAlertView.as_view()),
-    path("alerts/<int:alert_id>/snooze", alerts.SnoozeAlertView.as_view()),
-    path("alerts/<int:alert_id>/resolve", alerts.ResolveAlertView.as_view()),
-    path("alerts/<int:alert_id>/note", alerts.AddAlertNoteView.as_view()),
+    path("alerts/<int:alert_id>/acknowledge", alert_actions.AcknowledgeAlertView.as_view()),
+    path("alerts/<int:alert_id>/assign", alert_actions.AssignAlertView.as_view()),
+    path("alerts/<int:alert_id>/snooze", alert_actions.SnoozeAlertView.as_view()),
+    path("alerts/<int:alert_id>/resolve", alert_actions.ResolveAlertView.as_view()),
+    path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("kpis", kpis.KpiListView.as_view()),
     path("kpis/<slug:code>", kpis.KpiValueView.as_view()),
     path("kpis/<slug:code>/orders", kpis.KpiOrderListView.as_view()),

@@ -1,22 +1,16 @@
 """Pages of the alert inbox and of one alert, and the actions on alerts."""
 
-from datetime import datetime
 from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
-from visibility.formatting import pluralize
-from visibility.models import Alert, AlertState, Severity
-from visibility.notify.broadcast import publish_change
+from visibility.db.keyset import InvalidCursor
+from visibility.models import Severity
 from visibility.operations.problems import current_problems
 from visibility.screens.alerts import detail as alert_detail
 from visibility.screens.alerts import inbox
@@ -26,13 +20,9 @@ from visibility.screens.alerts.inbox import (
     AlertSort,
     InboxQuery,
     InboxView,
-    InvalidCursor,
 )
 from visibility.web.alert_actions import (
-    FORM_ACTIONS,
     SNOOZE_PRESETS,
-    FormRejected,
-    apply_form_action,
 )
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
@@ -43,10 +33,6 @@ from visibility.web.permissions import (
     roles,
 )
 
-MAX_BULK = 500
-# So many rejected alerts are listed; the others are only counted.
-MAX_LISTED = 3
-REOPENED_HINT = "the condition still holds. Snooze instead?"
 ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS_MANAGE])]
 
 
@@ -188,118 +174,7 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     )
 
 
-@require_POST
-@require_permission(Permission.ALERTS_SEE)
-def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpResponse:
-    """`POST /alerts/<id>/<action>`: run an action on one alert and redirect back."""
-    now = _check_permission(request, action)
-    if (
-        not inbox.visible_alerts(sources_only=sees_sources_only(request))
-        .filter(pk=alert_id)
-        .exists()
-    ):
-        raise Http404
-    try:
-        alert = apply_form_action(
-            action, alert_id, by=_user(request), form=request.POST.dict(), now=now
-        )
-    except FormRejected as rejected:
-        messages.error(request, str(rejected))
-    else:
-        publish_change(latest_change_number(), ["alert"])
-        if _was_reopened(action, alert):
-            messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
-        else:
-            messages.success(request, FORM_ACTIONS[action].success_message + ".")
-    return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
-
-
-@require_POST
-@require_permission(Permission.ALERTS_SEE)
-def run_bulk_action(request: HttpRequest) -> HttpResponse:
-    """`POST /alerts/bulk`: run an action on the selected or on all matching alerts."""
-    asked = parse_query(request)
-    action, data = _pressed_action(request)
-    now = _check_permission(request, action)
-    seen = inbox.visible_alerts(sources_only=asked.sources_only)
-    if request.POST.get("all"):
-        ids = inbox.matching_ids(asked, now=now, limit=MAX_BULK)
-    else:
-        chosen = [int(n) for n in request.POST.getlist("ids")[:MAX_BULK] if n.isdecimal()]
-        ids = list(
-            seen.filter(pk__in=[n for n in chosen if n < 2**63])
-            .order_by("due_at", "pk")
-            .values_list("pk", flat=True)
-        )
-    if not ids:
-        messages.error(request, "No alerts selected.")
-        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
-    done: list[Alert] = []
-    rejected: list[tuple[int, str]] = []
-    for number in ids:
-        try:
-            done.append(apply_form_action(action, number, by=_user(request), form=data, now=now))
-        except FormRejected as error:
-            rejected.append((number, str(error)))
-    publish_change(latest_change_number(), ["alert"])
-    _add_result_messages(request, action, done=done, refused=rejected)
-    return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
-
-
-def _pressed_action(request: HttpRequest) -> tuple[str, dict[str, str]]:
-    """The action of the pressed button (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
-    what, _, choice = request.POST.get("act", "").partition(":")
-    data = request.POST.dict()
-    data["note"] = data.get(f"note_{what}", data.get("note", ""))
-    if choice:
-        data["to"] = data["until"] = choice
-    return what, data
-
-
-def _add_result_messages(
-    request: HttpRequest, action: str, *, done: list[Alert], refused: list[tuple[int, str]]
-) -> None:
-    reopened = sum(_was_reopened(action, alert) for alert in done)
-    if len(done) > reopened:
-        count = pluralize(len(done) - reopened, "alert")
-        done_text = FORM_ACTIONS[action].success_message.lower()
-        sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
-        messages.success(request, sentence)
-    if reopened:
-        messages.warning(request, f"{pluralize(reopened, 'alert')} reopened: {REOPENED_HINT}")
-    if refused:
-        listed = " ".join(f"Alert #{number}: {why}" for number, why in refused[:MAX_LISTED])
-        more = f" And {len(refused) - MAX_LISTED} more." if len(refused) > MAX_LISTED else ""
-        messages.error(request, f"{pluralize(len(refused), 'alert')} not changed. {listed}{more}")
-
-
-def _was_reopened(action: str, alert: Alert) -> bool:
-    return action == "resolve" and alert.state == AlertState.OPEN
-
-
-def _check_permission(request: HttpRequest, action: str) -> datetime:
-    """Check the permission and return the current time. Raises Http404 or PermissionDenied."""
-    if action not in FORM_ACTIONS:
-        raise Http404
-    if not has_permission(request.user, FORM_ACTIONS[action].permission):
-        raise PermissionDenied(FORM_ACTIONS[action].permission.value)
-    return database_now()
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _return_url(request: HttpRequest, default: str) -> str:
-    """The page of the form, or `default`; only paths of this site."""
-    requested = request.POST.get("next", "")
-    return requested if requested and url_has_allowed_host_and_scheme(requested, None) else default
-
-
 urlpatterns = [
     path("alerts", inbox_page, name="alerts"),
-    path("alerts/bulk", run_bulk_action, name="alerts_bulk"),
     path("alerts/<int:alert_id>", alert_page, name="alert"),
-    path("alerts/<int:alert_id>/<slug:action>", alert_action, name="alert_act"),
 ]

@@ -1,10 +1,8 @@
 """Views of the order list and the order page."""
 
-import base64
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,6 +11,7 @@ from django.utils.http import urlencode
 
 from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.clock import database_now
+from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
 from visibility.screens.orders import (
@@ -71,7 +70,7 @@ def order_list_view(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "chips": chips,
         "now": now,
-        "next": _with_params(request, after=_encode_cursor(cursor)) if cursor else "",
+        "next": _with_params(request, after=encode_cursor(cursor)) if cursor else "",
         "first": "after" not in request.GET,
         "quick": order_list.QUICK_VIEWS,
         "conflicting": order_list.count_conflicting(now),
@@ -243,20 +242,13 @@ def _parse_time(text: str) -> datetime | None:
     return moment if moment and moment.tzinfo else None
 
 
-def _encode_cursor(cursor: tuple[datetime, int] | None) -> str:
-    if cursor is None:
-        return ""
-    text = orjson.dumps([cursor[0].isoformat(), cursor[1]])
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
 def _decode_cursor(text: str) -> tuple[datetime, int] | None:
     """Decode a page cursor; None (the first page) if it is invalid."""
     try:
-        at, pk = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return datetime.fromisoformat(at), int(pk)
-    except (ValueError, TypeError):
+        last_event_at, order_id = decode_cursor(text, (datetime, int))
+    except InvalidCursor:
         return None
+    return last_event_at, order_id
 
 
 def _with_params(request: HttpRequest, **params: str) -> str:

@@ -97,7 +97,7 @@ class Installation:
 @pytest.fixture
 def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
-    monkeypatch.setattr("visibility.web.api.alerts.publish_change", lambda *_: None)
+    monkeypatch.setattr("visibility.web.api.alert_actions.publish_change", lambda *_: None)
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     sources = {
         slug: Source.objects.create(

@@ -15,7 +15,7 @@ from tests.db.web.api.conftest import HOUR, Installation, create_alert
 from visibility.db.clock import database_now
 from visibility.db.lock_keys import LockKey
 from visibility.models import Alert, AlertEntry, AuditEntry, IdempotencyKey
-from visibility.web.api import alerts
+from visibility.web.api import alert_actions
 from visibility.web.permissions import UserRole
 
 
@@ -74,7 +74,7 @@ def test_each_action_is_applied_recorded_and_broadcast(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     published: list[list[str]] = []
-    monkeypatch.setattr(alerts, "publish_change", lambda _, kinds: published.append(kinds))
+    monkeypatch.setattr(alert_actions, "publish_change", lambda _, kinds: published.append(kinds))
     path, until = f"alerts/{installation.alert.pk}", format_rfc3339(database_now() + HOUR)
     steps = [
         ("acknowledge", {"note": "mine"}, "acknowledged"),
@@ -266,7 +266,7 @@ def test_server_errors_are_not_stored_for_replay(
         raise RuntimeError("secret detail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(alerts, "serialize", broken)
+        patch.setattr(alert_actions, "serialize", broken)
         answer = post(operations, path, {"note": "x"}, key="k")
     assert answer.status_code == 500
     assert "secret" not in answer.content.decode()

@@ -1,0 +1,53 @@
+"""Cursors of keyset pagination: the sort key of a page's last row as opaque text."""
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MAX_DECIMAL_EXPONENT = 24
+
+
+class InvalidCursor(ValueError):
+    """The text is not a cursor of this list."""
+
+
+def encode_cursor(sort_key: Sequence[datetime | date | Decimal | int]) -> str:
+    """URL-safe text for the values of a sort key."""
+    texts = [v.isoformat() if isinstance(v, date) else str(v) for v in sort_key]
+    return base64.urlsafe_b64encode(json.dumps(texts).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
+    """The values of a sort key, one for each of `types`, safe to compare in PostgreSQL.
+
+    Types: `datetime` (with a time zone), `date`, `Decimal`, `int`. Raises InvalidCursor.
+    """
+    try:
+        texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(texts, list) or len(texts) != len(types):
+            raise InvalidCursor(cursor)
+        return [_parse_value(text, kind) for text, kind in zip(texts, types, strict=True)]
+    except (ValueError, TypeError, AttributeError, InvalidOperation, RecursionError) as error:
+        raise InvalidCursor(cursor) from error
+
+
+def _parse_value(text: str, kind: type) -> datetime | date | Decimal | int:
+    if kind is datetime:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise InvalidCursor(text)
+        return moment
+    if kind is date:
+        return date.fromisoformat(text)
+    if kind is Decimal:
+        number = Decimal(text)
+        if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_EXPONENT:
+            raise InvalidCursor(text)
+        return number
+    integer = int(text)
+    if abs(integer) >= 2**63:
+        raise InvalidCursor(text)
+    return integer

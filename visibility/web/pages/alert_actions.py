@@ -1,0 +1,157 @@
+"""The forms that act on alerts: one alert, or many at a time."""
+
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from visibility.alerts.actions import ActionRejected
+from visibility.db.change_feed import latest_change_number
+from visibility.db.clock import database_now
+from visibility.formatting import pluralize
+from visibility.models import Alert, AlertState
+from visibility.notify.broadcast import publish_change
+from visibility.screens.alerts import inbox
+from visibility.web.alert_actions import (
+    ALERT_ACTIONS,
+    apply_alert_action,
+    read_form,
+    require_note,
+)
+from visibility.web.pages.alerts import parse_query, query_string, sees_sources_only
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+)
+
+MAX_BULK = 500
+# So many rejected alerts are listed; the others are only counted.
+MAX_LISTED = 3
+REOPENED_HINT = "the condition still holds. Snooze instead?"
+
+
+@require_POST
+@require_permission(Permission.ALERTS_SEE)
+def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpResponse:
+    """`POST /alerts/<id>/<action>`: run an action on one alert and redirect back."""
+    now = _check_permission(request, action)
+    if (
+        not inbox.visible_alerts(sources_only=sees_sources_only(request))
+        .filter(pk=alert_id)
+        .exists()
+    ):
+        raise Http404
+    try:
+        fields = read_form(request.POST.dict(), by=_user(request), now=now, action=action)
+        alert = apply_alert_action(action, alert_id, by=_user(request), fields=fields, now=now)
+    except ActionRejected as rejected:
+        messages.error(request, str(rejected))
+    else:
+        publish_change(latest_change_number(), ["alert"])
+        if _was_reopened(action, alert):
+            messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
+        else:
+            messages.success(request, ALERT_ACTIONS[action].success_message + ".")
+    return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
+
+
+@require_POST
+@require_permission(Permission.ALERTS_SEE)
+def run_bulk_action(request: HttpRequest) -> HttpResponse:
+    """`POST /alerts/bulk`: run an action on the selected or on all matching alerts."""
+    asked = parse_query(request)
+    action, data = _pressed_action(request)
+    now = _check_permission(request, action)
+    seen = inbox.visible_alerts(sources_only=asked.sources_only)
+    if request.POST.get("all"):
+        ids = inbox.matching_ids(asked, now=now, limit=MAX_BULK)
+    else:
+        chosen = [int(n) for n in request.POST.getlist("ids")[:MAX_BULK] if n.isdecimal()]
+        ids = list(
+            seen.filter(pk__in=[n for n in chosen if n < 2**63])
+            .order_by("due_at", "pk")
+            .values_list("pk", flat=True)
+        )
+    if not ids:
+        messages.error(request, "No alerts selected.")
+        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+    done: list[Alert] = []
+    rejected: list[tuple[int, str]] = []
+    user = _user(request)
+    try:
+        fields = read_form(data, by=user, now=now, action=action)
+        require_note(action, fields.note)
+    except ActionRejected as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+    for number in ids:
+        try:
+            done.append(apply_alert_action(action, number, by=user, fields=fields, now=now))
+        except ActionRejected as error:
+            rejected.append((number, str(error)))
+    publish_change(latest_change_number(), ["alert"])
+    _add_result_messages(request, action, done=done, refused=rejected)
+    return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+
+
+def _pressed_action(request: HttpRequest) -> tuple[str, dict[str, str]]:
+    """The action of the pressed button (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
+    what, _, choice = request.POST.get("act", "").partition(":")
+    data = request.POST.dict()
+    data["note"] = data.get(f"note_{what}", data.get("note", ""))
+    if choice:
+        data["to"] = data["until"] = choice
+    return what, data
+
+
+def _add_result_messages(
+    request: HttpRequest, action: str, *, done: list[Alert], refused: list[tuple[int, str]]
+) -> None:
+    reopened = sum(_was_reopened(action, alert) for alert in done)
+    if len(done) > reopened:
+        count = pluralize(len(done) - reopened, "alert")
+        done_text = ALERT_ACTIONS[action].success_message.lower()
+        sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
+        messages.success(request, sentence)
+    if reopened:
+        messages.warning(request, f"{pluralize(reopened, 'alert')} reopened: {REOPENED_HINT}")
+    if refused:
+        listed = " ".join(f"Alert #{number}: {why}" for number, why in refused[:MAX_LISTED])
+        more = f" And {len(refused) - MAX_LISTED} more." if len(refused) > MAX_LISTED else ""
+        messages.error(request, f"{pluralize(len(refused), 'alert')} not changed. {listed}{more}")
+
+
+def _was_reopened(action: str, alert: Alert) -> bool:
+    return action == "resolve" and alert.state == AlertState.OPEN
+
+
+def _check_permission(request: HttpRequest, action: str) -> datetime:
+    """Check the permission and return the current time. Raises Http404 or PermissionDenied."""
+    if action not in ALERT_ACTIONS:
+        raise Http404
+    if not has_permission(request.user, ALERT_ACTIONS[action].permission):
+        raise PermissionDenied(ALERT_ACTIONS[action].permission.value)
+    return database_now()
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _return_url(request: HttpRequest, default: str) -> str:
+    """The page of the form, or `default`; only paths of this site."""
+    requested = request.POST.get("next", "")
+    return requested if requested and url_has_allowed_host_and_scheme(requested, None) else default
+
+
+urlpatterns = [
+    path("alerts/bulk", run_bulk_action, name="alerts_bulk"),
+    path("alerts/<int:alert_id>/<slug:action>", alert_action, name="alert_act"),
+]
