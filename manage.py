@@ -18,21 +18,21 @@ def main() -> int:
     from visibility.launcher import bootstrap
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
-    bootstrap.ensure_environment(
+    bootstrap.ensure_running_in_venv(
         here, development=command in {"test", "screenshots", "bench", "soak"}
     )
     if command == "up":
-        from visibility.launcher import up
+        from visibility.launcher import up_command
 
-        return up.main(sys.argv[2:])
+        return up_command.main(sys.argv[2:])
     if command == "test":
-        from visibility.launcher import test
+        from visibility.launcher import pytest_command
 
-        return test.main(sys.argv[2:])
+        return pytest_command.main(sys.argv[2:])
     if command == "bench":
-        from visibility.launcher import bench
+        from visibility.launcher import bench_command
 
-        return bench.main(sys.argv[2:])
+        return bench_command.main(sys.argv[2:])
     if command == "soak":
         from tests.processes.faults import soak
 
@@ -41,7 +41,7 @@ def main() -> int:
 
     # Accept `import-ocel` for the module import_ocel.
     sys.argv[1:2] = [command if command.startswith("-") else command.replace("-", "_")]
-    sys.argv = instance.connect_to_instance(sys.argv)
+    sys.argv = instance.apply_instance_environment(sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -5,10 +5,10 @@ from functools import cache
 
 import connectors.systems
 from connectors.sdk.connector import Connector
-from connectors.sdk.registry import load_plugins
+from connectors.sdk.plugin_loader import load_plugins
 
 
 @cache
-def systems() -> Mapping[str, type[Connector]]:
+def connectors_by_slug() -> Mapping[str, type[Connector]]:
     """Return every connector class by its slug."""
     return load_plugins(connectors.systems, Connector, entry="connector")

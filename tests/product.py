@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from visibility.launcher import plan
+from visibility.launcher import process_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,9 +68,9 @@ class Product:
     def start(self, *names: str) -> None:
         """Start some of `web worker beat`; wait until the web server responds."""
         commands = {
-            "web": plan.web_command("127.0.0.1", self.port),
-            "worker": plan.WORKER_COMMAND,
-            "beat": plan.scheduler_command(str(self.folder / "beat")),
+            "web": process_plan.web_command("127.0.0.1", self.port),
+            "worker": process_plan.WORKER_COMMAND,
+            "beat": process_plan.scheduler_command(str(self.folder / "beat")),
         }
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")

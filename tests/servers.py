@@ -19,8 +19,8 @@ import pytest
 
 from tests.lanes import needs_servers
 from visibility.launcher import embedded_servers
-from visibility.launcher.layout import ServerLayout, prepare_layout
-from visibility.launcher.process import ChildProcess, last_lines, start_process
+from visibility.launcher.process import ProcessDefinition, last_lines, start_process
+from visibility.launcher.server_layout import ServerLayout, prepare_layout
 
 PREFIX = "throughline-test-"
 LIMIT_SECONDS = 60
@@ -97,24 +97,24 @@ def _alive(number: int) -> bool:
 
 
 def _start_postgres(layout: ServerLayout, pipe: int) -> str:
-    initdb = embedded_servers.initdb_step(layout, disposable=True)
+    initdb = embedded_servers.define_initdb_if_needed(layout, disposable=True)
     if initdb is not None:
         _spawn(initdb, layout, pipe).wait()
-        embedded_servers.activate_data_folder(layout)
+        embedded_servers.rename_initialized_data_folder(layout)
     url = embedded_servers.database_url(layout, name="postgres")
     _serve(
-        embedded_servers.postgres_server(layout, disposable=True),
+        embedded_servers.define_postgres_process(layout, disposable=True),
         layout,
         pipe,
         lambda: embedded_servers.database_answers(url),
     )
-    embedded_servers.create_database(layout)
+    embedded_servers.ensure_database_and_extensions(layout)
     return embedded_servers.database_url(layout)
 
 
 def _start_valkey(layout: ServerLayout, pipe: int) -> str:
     _serve(
-        embedded_servers.valkey_server(layout),
+        embedded_servers.define_valkey_process(layout),
         layout,
         pipe,
         lambda: embedded_servers.valkey_answers(layout),
@@ -122,16 +122,16 @@ def _start_valkey(layout: ServerLayout, pipe: int) -> str:
     return embedded_servers.redis_url(layout)
 
 
-def _spawn(child: ChildProcess, layout: ServerLayout, pipe: int) -> "subprocess.Popen[bytes]":
+def _spawn(child: ProcessDefinition, layout: ServerLayout, pipe: int) -> "subprocess.Popen[bytes]":
     return start_process(child, log=_log(child, layout), pipe=pipe)
 
 
-def _log(child: ChildProcess, layout: ServerLayout) -> Path:
+def _log(child: ProcessDefinition, layout: ServerLayout) -> Path:
     return layout.state_folder / f"{child.name}.log"
 
 
 def _serve(
-    child: ChildProcess, layout: ServerLayout, pipe: int, answers: Callable[[], bool]
+    child: ProcessDefinition, layout: ServerLayout, pipe: int, answers: Callable[[], bool]
 ) -> None:
     process = _spawn(child, layout, pipe)
     # pytest's own hooks do not run after a usage error.
@@ -143,7 +143,7 @@ def _serve(
         time.sleep(0.02)
 
 
-def _stop(process: "subprocess.Popen[bytes]", child: ChildProcess, owner: int) -> None:
+def _stop(process: "subprocess.Popen[bytes]", child: ProcessDefinition, owner: int) -> None:
     if os.getpid() != owner:
         return
     with suppress(ProcessLookupError):

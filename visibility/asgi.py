@@ -15,7 +15,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from visibility import gc_tuning  # noqa: E402
 from visibility.web.intake.cloudevents import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
-from visibility.web.intake.sources import SourceCache  # noqa: E402
+from visibility.web.intake.source_cache import SourceCache  # noqa: E402
 from visibility.web.intake.webhooks import PREFIX, WebhookEndpoint  # noqa: E402
 from visibility.web.live.routing import websocket_application  # noqa: E402
 

@@ -78,7 +78,7 @@ def format_number(number: int | Decimal) -> str:
     return f"{int(number):,}"
 
 
-def pluralize(number: int, noun: str, plural: str = "") -> str:
+def count_with_noun(number: int, noun: str, plural: str = "") -> str:
     """`1 line`, `1,329 lines`; `plural` is needed where it is not the noun with an `s`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
@@ -91,6 +91,6 @@ def format_percent(fraction: float | Decimal) -> str:
 CHANNEL_LABELS = {"edi": "EDI", "inside": "Inside sales", "web": "Web"}
 
 
-def channel_label(code: str) -> str:
+def sales_channel_label(code: str) -> str:
     """A sales channel as people read it; a code without a label is returned unchanged."""
     return CHANNEL_LABELS.get(code.lower(), code)

@@ -56,7 +56,7 @@ def make_formatter(*, log_format: str) -> structlog.stdlib.ProcessorFormatter:
     """The formatter of every handler; `log_format` is one of FORMATS."""
     renderers: list[Any]
     if log_format == "json":
-        renderers = [order_keys, structlog.processors.JSONRenderer(default=str)]
+        renderers = [move_standard_keys_first, structlog.processors.JSONRenderer(default=str)]
     else:
         renderers = [
             escape_control_characters,
@@ -93,7 +93,7 @@ def escape_control_characters(_logger: object, _method: str, event_dict: EventDi
     return event_dict
 
 
-def order_keys(_logger: object, _method: str, event_dict: EventDict) -> EventDict:
+def move_standard_keys_first(_logger: object, _method: str, event_dict: EventDict) -> EventDict:
     """Put the keys of every line first, as logfmt has them."""
     first = {key: event_dict[key] for key in FIRST_KEYS if key in event_dict}
     return first | {key: value for key, value in event_dict.items() if key not in first}

@@ -23,25 +23,25 @@ def hmac_sha256(secret: bytes, body: bytes) -> bytes:
     return hmac.new(secret, body, hashlib.sha256).digest()
 
 
-def check_base64(signature: str, secrets: Sequence[bytes], body: bytes) -> None:
+def check_base64_signature(signature: str, secrets: Sequence[bytes], body: bytes) -> None:
     """Check a base64 HMAC-SHA256 of the body by any secret. Raises InvalidSignature."""
     try:
         given = base64.b64decode(signature.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):
         raise InvalidSignature("the signature is not valid base64") from None
-    check_digest(given, secrets, body)
+    check_hmac_digest(given, secrets, body)
 
 
-def check_hex(signature: str, secrets: Sequence[bytes], body: bytes) -> None:
+def check_hex_signature(signature: str, secrets: Sequence[bytes], body: bytes) -> None:
     """Check a hexadecimal HMAC-SHA256 of the body by any secret. Raises InvalidSignature."""
     try:
         given = bytes.fromhex(signature)
     except ValueError:
         raise InvalidSignature("the signature is not valid hexadecimal") from None
-    check_digest(given, secrets, body)
+    check_hmac_digest(given, secrets, body)
 
 
-def check_digest(given: bytes, secrets: Sequence[bytes], body: bytes) -> None:
+def check_hmac_digest(given: bytes, secrets: Sequence[bytes], body: bytes) -> None:
     """Compare with all secrets, even after a match, to keep the time constant."""
     matches = [hmac.compare_digest(given, hmac_sha256(secret, body)) for secret in secrets]
     if not any(matches):

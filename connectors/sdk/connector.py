@@ -92,7 +92,7 @@ class Connector(ABC):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the vendor's delivery id, equal on retries; empty: a content hash is used."""
 
-    def trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
+    def event_trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
         """Return the trace context inside the event as `ce-traceparent` and `ce-tracestate`."""
         return {}
 
@@ -108,6 +108,6 @@ class Connector(ABC):
         """Guess headers, such as a topic, from a body. Used to try a payload without a request."""
         return {}
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the headers (lower case) this vendor sends with `body`; for examples and tests."""
         return {}

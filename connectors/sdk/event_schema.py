@@ -10,7 +10,7 @@ _NUMBER = {"type": ["string", "number"], "description": "exact decimal, as text 
 _TEXT = {"type": ["string", "number"], "maxLength": 200}
 
 
-def _object(description: str, **properties: Any) -> dict[str, Any]:
+def _object_or_text_schema(description: str, **properties: Any) -> dict[str, Any]:
     """A schema of an object, or of text that is just its number."""
     return {
         "description": description,
@@ -28,7 +28,7 @@ SCHEMA: Mapping[str, Any] = {
     ],
     "properties": {
         "key": {**_TEXT, "description": "identifies the fact; a repeated report has the same key"},
-        "order": _object(
+        "order": _object_or_text_schema(
             "the order; plain text is its number",
             number={
                 **_TEXT,
@@ -40,12 +40,12 @@ SCHEMA: Mapping[str, Any] = {
             id={**_TEXT, "description": "the sender's technical id"},
             channel=_TEXT,
         ),
-        "shipment": _object(
+        "shipment": _object_or_text_schema(
             "the shipment; plain text is its number", number=_TEXT, id=_TEXT, bol=_TEXT, pro=_TEXT
         ),
         "packages": {
             "type": "array",
-            "items": _object(
+            "items": _object_or_text_schema(
                 "a package; plain text is its tracking number", tracking=_TEXT, sscc=_TEXT
             ),
         },
@@ -53,10 +53,12 @@ SCHEMA: Mapping[str, Any] = {
             "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
             "description": "tracking numbers, one per package",
         },
-        "invoice": _object(
+        "invoice": _object_or_text_schema(
             "the invoice; for credit.issued, the credit memo", number=_TEXT, id=_TEXT
         ),
-        "return": _object("the return; plain text is the RMA number", number=_TEXT, id=_TEXT),
+        "return": _object_or_text_schema(
+            "the return; plain text is the RMA number", number=_TEXT, id=_TEXT
+        ),
         "lines": {
             "type": "array",
             "items": {

@@ -48,15 +48,15 @@ class ODataSession:
 
     def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> HttpResponse:
         """Return the 200 response to a GET. Raises PollError."""
-        response = self._request(url, params, headers)
+        response = self._send_authorized_get(url, params, headers)
         if response.status == 401:
             self._token, self._secret_index = "", self._secret_index + 1
-            response = self._request(url, params, headers)
+            response = self._send_authorized_get(url, params, headers)
         if response.status != 200:
-            _raise_status("the collection request", response)
+            _raise_http_error("the collection request", response)
         return response
 
-    def _request(
+    def _send_authorized_get(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> HttpResponse:
         if urlsplit(url)[:2] != self.host:
@@ -70,11 +70,11 @@ class ODataSession:
     def _get_token(self) -> str:
         if not self._token:
             self._token = (
-                self._fetch_token() if self.token_url else self._secret(self._secret_index)
+                self._fetch_token() if self.token_url else self._secret_text_at(self._secret_index)
             )
         return self._token
 
-    def _secret(self, index: int) -> str:
+    def _secret_text_at(self, index: int) -> str:
         if not self.secrets:
             raise PollError("this source has no secret")
         return self.secrets[index % len(self.secrets)].decode("utf-8", "replace")
@@ -84,15 +84,15 @@ class ODataSession:
         for index in range(max(len(self.secrets), 1)):
             try:
                 response = self.http.post_form(
-                    self.token_url, data={**self.form, "client_secret": self._secret(index)}
+                    self.token_url, data={**self.form, "client_secret": self._secret_text_at(index)}
                 )
             except ConnectionError as error:
                 raise PollError(f"no response from the token URL: {error}") from error
             if response.status == 200:
-                return _parse_response(response).text("access_token") or _raise_status(
+                return _parse_response(response).text_at("access_token") or _raise_http_error(
                     "the token request", response
                 )
-        return _raise_status("the token request", response)
+        return _raise_http_error("the token request", response)
 
 
 def poll(
@@ -110,13 +110,15 @@ def poll(
     """
     cursors = _parse_cursor(cursor)
     for stream in streams:
-        for records, newest in _pages(session, base_url, stream, cursors.get(stream.name), options):
+        for records, newest in _read_collection_pages(
+            session, base_url, stream, cursors.get(stream.name), options
+        ):
             if newest:
                 cursors[stream.name] = newest
             yield PolledPage(records, json.dumps(cursors, sort_keys=True))
 
 
-def _pages(
+def _read_collection_pages(
     session: ODataSession,
     base_url: str,
     stream: ODataCollection,
@@ -126,9 +128,9 @@ def _pages(
     params = {"$orderby": f"{MODIFIED_FIELD},id"}
     if modified_since or options.since:
         start = (
-            _parse_modified(modified_since) - options.overlap
+            _parse_modification_time(modified_since) - options.overlap
             if modified_since
-            else _parse_modified(options.since)
+            else _parse_modification_time(options.since)
         )
         params["$filter"] = (
             f"{MODIFIED_FIELD} ge {start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03}Z"
@@ -145,8 +147,8 @@ def _pages(
         if rows and [row.value for row in rows] == [row.value for row in previous_rows]:
             raise PollError("the next page repeats the previous page")
         newest = _newest_modification_time(previous_rows[-1:], rows, newest)
-        yield tuple(_record(row, stream, options) for row in rows), newest
-        url, params = document.text("@odata.nextLink"), {}
+        yield tuple(_row_to_record(row, stream, options) for row in rows), newest
+        url, params = document.text_at("@odata.nextLink"), {}
         if url in visited:
             raise PollError("the next link points to a page that was read already")
 
@@ -157,13 +159,13 @@ def _parse_cursor(cursor: str) -> dict[str, str]:
     try:
         cursors = json.loads(cursor)
         for at in cursors.values():
-            _parse_modified(at)
+            _parse_modification_time(at)
     except (ValueError, AttributeError):
         raise PollError("the stored cursor is invalid") from None
     return {str(name): str(at) for name, at in cursors.items()}
 
 
-def _parse_modified(text: str) -> datetime:
+def _parse_modification_time(text: str) -> datetime:
     try:
         parsed = parse_timestamp(text, MODIFIED_FIELD)
     except PayloadError as error:
@@ -186,9 +188,9 @@ def _parse_response(response: HttpResponse) -> Node:
 
 def _response_rows(document: Node, stream: ODataCollection) -> list[Node]:
     try:
-        if not document.has("value"):
+        if not document.has_value("value"):
             raise PollError(f"the response has no list of {stream.name}")
-        rows = document.items("value")
+        rows = document.list_at("value")
         for row in rows:
             row.required_text("id")
     except PayloadError as error:
@@ -199,12 +201,12 @@ def _response_rows(document: Node, stream: ODataCollection) -> list[Node]:
 def _newest_modification_time(last: Sequence[Node], rows: Sequence[Node], newest: str) -> str:
     """Return the newest modification time. Raises PollError if rows are out of order."""
     previous: datetime | None = None
-    newest_time = _parse_modified(newest) if newest else None
+    newest_time = _parse_modification_time(newest) if newest else None
     for row in (*last, *rows):
-        text = row.text(MODIFIED_FIELD)
+        text = row.text_at(MODIFIED_FIELD)
         if not text or text.startswith("0001-01-01"):
             continue  # 0001-01-01 means never modified
-        at = _parse_modified(text)
+        at = _parse_modification_time(text)
         if previous is not None and at < previous:
             raise PollError(f"the rows are not ordered by {MODIFIED_FIELD}")
         previous = at
@@ -213,8 +215,13 @@ def _newest_modification_time(last: Sequence[Node], rows: Sequence[Node], newest
     return newest
 
 
-def _record(row: Node, stream: ODataCollection, options: ODataOptions) -> PolledRecord:
-    key_fields = (stream.name, row.text("id"), row.text(MODIFIED_FIELD), row.text("@odata.etag"))
+def _row_to_record(row: Node, stream: ODataCollection, options: ODataOptions) -> PolledRecord:
+    key_fields = (
+        stream.name,
+        row.text_at("id"),
+        row.text_at(MODIFIED_FIELD),
+        row.text_at("@odata.etag"),
+    )
     return PolledRecord(
         " ".join(filter(None, key_fields)), _encode_row(row.value), {options.header: stream.name}
     )
@@ -225,7 +232,7 @@ def _encode_row(value: Any) -> bytes:
     return orjson.dumps(value, default=lambda number: orjson.Fragment(format(number, "f")))
 
 
-def _raise_status(request: str, response: HttpResponse) -> NoReturn:
+def _raise_http_error(request: str, response: HttpResponse) -> NoReturn:
     """Raise PollError for an HTTP error, with Retry-After if it is a number of seconds."""
     headers = {name.lower(): text for name, text in response.headers.items()}
     try:

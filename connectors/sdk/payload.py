@@ -143,7 +143,7 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
-def _is_clean(text: str) -> bool:
+def _is_storable_ascii(text: str) -> bool:
     """Fast path: whether a text needs neither cleaning nor a length error."""
     return text.isascii() and "\0" not in text and len(text) <= MAX_STRING
 
@@ -175,7 +175,7 @@ class Node:
         """Whether characters were replaced in any text of the document read so far."""
         return self._sanitized[0]
 
-    def _fail(self, expected: str) -> NoReturn:
+    def _raise_type_mismatch(self, expected: str) -> NoReturn:
         got = "nothing" if self.value is None else type(self.value).__name__
         names = {"dict": "an object", "list": "a list", "str": "text", "Decimal": "a number"}
         raise PayloadError(
@@ -185,10 +185,10 @@ class Node:
     def get(self, key: str) -> "Node":
         """Return the member `key`. Its value is None if the key is absent."""
         if not isinstance(self.value, dict):
-            self._fail("an object")
+            self._raise_type_mismatch("an object")
         return Node(self.value.get(key), (self, key), self._sanitized)
 
-    def has(self, key: str) -> bool:
+    def has_value(self, key: str) -> bool:
         """Whether `key` is present and not null."""
         return isinstance(self.value, dict) and self.value.get(key) is not None
 
@@ -196,36 +196,36 @@ class Node:
         """Return the object at `key`. Raises PayloadError if there is none."""
         node = self.get(key)
         if not isinstance(node.value, dict):
-            node._fail("an object")
+            node._raise_type_mismatch("an object")
         return node
 
-    def items(self, key: str) -> "list[Node]":
+    def list_at(self, key: str) -> "list[Node]":
         """Return the list at `key`; empty if absent or null."""
         if isinstance(self.value, dict) and self.value.get(key) is None:
             return []
-        return self.get(key).elements()
+        return self.get(key).as_list()
 
-    def elements(self) -> "list[Node]":
+    def as_list(self) -> "list[Node]":
         """Return this value as a list; empty for null."""
         if self.value is None:
             return []
         if not isinstance(self.value, list):
-            self._fail("a list")
+            self._raise_type_mismatch("a list")
         return [Node(item, (self, index), self._sanitized) for index, item in enumerate(self.value)]
 
     def keys(self) -> Iterator[str]:
         """Return the keys of this object."""
         if not isinstance(self.value, dict):
-            self._fail("an object")
+            self._raise_type_mismatch("an object")
         return iter(self.value)
 
-    def text(self, key: str, default: str = "") -> str:
+    def text_at(self, key: str, default: str = "") -> str:
         """Return trimmed text at `key`, or `default` if absent. A number keeps its exact digits."""
         if isinstance(self.value, dict):
             value = self.value.get(key)
             if value is None:
                 return default
-            if isinstance(value, str) and _is_clean(value):
+            if isinstance(value, str) and _is_storable_ascii(value):
                 return value.strip()
         return self.get(key).as_text(default)
 
@@ -234,7 +234,7 @@ class Node:
         node = self.get(key)
         text = node.as_text("")
         if not text:
-            node._fail("text")
+            node._raise_type_mismatch("text")
         return text
 
     def as_text(self, default: str = "") -> str:
@@ -245,22 +245,22 @@ class Node:
         if isinstance(value, Decimal):
             return format(value, "f")
         if not isinstance(value, str):
-            self._fail("text")
-        if _is_clean(value):
+            self._raise_type_mismatch("text")
+        if _is_storable_ascii(value):
             return value.strip()
         if len(value) > MAX_STRING:
             raise PayloadError(
                 ParkReason.SIZE, self.path, f"text longer than {MAX_STRING} characters"
             )
-        return self._clean(value).strip()
+        return self._replace_unstorable(value).strip()
 
-    def _clean(self, value: str) -> str:
+    def _replace_unstorable(self, value: str) -> str:
         cleaned, count = UNSTORABLE_CHARACTERS.subn("�", value)
         if count:
             self._sanitized[0] = True
         return cleaned
 
-    def decimal(self, key: str) -> Decimal | None:
+    def decimal_at(self, key: str) -> Decimal | None:
         """Return the exact number at `key` (JSON number or text); None if absent or blank."""
         if isinstance(self.value, dict):
             value = self.value.get(key)
@@ -270,13 +270,13 @@ class Node:
                 return value  # already checked by load_json
         node = self.get(key)
         if not isinstance(node.value, str):
-            node._fail("a number")
+            node._raise_type_mismatch("a number")
         try:
             return parse_decimal(node.value, "")
         except PayloadError as error:
             raise PayloadError(error.reason, node.path, error.detail) from None
 
-    def boolean(self, key: str) -> bool:
+    def boolean_at(self, key: str) -> bool:
         """Return True for true, 1, "1", "true"; False for false, 0, "", "0", "false" or absent."""
         node = self.get(key)
         text = str(node.value).strip().lower()
@@ -284,4 +284,4 @@ class Node:
             return True
         if text in {"false", "0", "none", ""}:
             return False
-        return node._fail("true or false")
+        return node._raise_type_mismatch("true or false")

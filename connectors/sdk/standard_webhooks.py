@@ -21,7 +21,7 @@ ID_PATTERN = re.compile(r"[!-~]{1,200}")
 SECONDS_PATTERN = re.compile(r"[0-9]{1,12}")
 
 
-def get_header(headers: Mapping[str, str], name: str) -> str:
+def webhook_or_svix_header(headers: Mapping[str, str], name: str) -> str:
     """Return the `webhook-<name>` header, else `svix-<name>`, else ""."""
     return headers.get(f"webhook-{name}") or headers.get(f"svix-{name}", "")
 
@@ -30,8 +30,11 @@ def verify_signature(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime
 ) -> None:
     """Check that a signature matches a secret. Raises InvalidSignature or MalformedHeader."""
-    message_id, timestamp = get_header(headers, "id"), get_header(headers, "timestamp")
-    signatures = get_header(headers, "signature")
+    message_id, timestamp = (
+        webhook_or_svix_header(headers, "id"),
+        webhook_or_svix_header(headers, "timestamp"),
+    )
+    signatures = webhook_or_svix_header(headers, "signature")
     if not (message_id and timestamp and signatures):
         raise InvalidSignature("webhook-id, webhook-timestamp or webhook-signature is missing")
     if not ID_PATTERN.fullmatch(message_id):
@@ -41,7 +44,7 @@ def verify_signature(
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     candidates = [_parse_signature(entry) for entry in signatures.split()[:20]]
     matches = [
-        _matches(secret, version, signature, signed)
+        _signature_matches(secret, version, signature, signed)
         for secret in secrets
         for version, signature in candidates
     ]
@@ -53,7 +56,9 @@ def verify_signature(
         raise InvalidSignature("the timestamp is more than five minutes from now") from None
 
 
-def sign(body: bytes, secret: bytes, now: datetime, message_id: str) -> Mapping[str, str]:
+def signature_headers(
+    body: bytes, secret: bytes, now: datetime, message_id: str
+) -> Mapping[str, str]:
     """Return the three headers with an HMAC signature."""
     timestamp = str(int(now.timestamp()))
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
@@ -73,7 +78,7 @@ def _parse_signature(entry: str) -> tuple[str, bytes]:
         return "", b""
 
 
-def _matches(secret: bytes, version: str, given: bytes, signed: bytes) -> bool:
+def _signature_matches(secret: bytes, version: str, given: bytes, signed: bytes) -> bool:
     if version == "v1a" and secret.startswith(b"whpk_"):
         try:
             key = Ed25519PublicKey.from_public_bytes(_decode_base64(secret[5:]))

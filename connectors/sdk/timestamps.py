@@ -34,7 +34,7 @@ def parse_timestamp(text: str, path: str, zone: str | None = None) -> ParsedTime
     if not text or text in UNSET_TIMESTAMPS:
         return None
     if len(text) == 10:
-        return parse_date(text, path, zone)
+        return parse_date_as_midnight(text, path, zone)
     carry = timedelta()
     body = text
     if body[11:19] == "24:00:00":
@@ -52,24 +52,24 @@ def parse_timestamp(text: str, path: str, zone: str | None = None) -> ParsedTime
     if parsed.tzinfo is None:
         if zone is None:
             raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} has no time zone")
-        local = localize(parsed, zone, path)
+        local = local_to_utc(parsed, zone, path)
         return ParsedTime(
             to_plausible_utc(local.time + carry, path), (Flag.ZONE_ASSUMED, *local.flags)
         )
     return ParsedTime(to_plausible_utc(parsed + carry, path))
 
 
-def parse_date(text: str, path: str, zone: str | None = None) -> ParsedTime:
+def parse_date_as_midnight(text: str, path: str, zone: str | None = None) -> ParsedTime:
     """Parse `2026-03-04` or `20260304` as midnight in the zone, flagged `date_only`."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} is not a date") from None
-    local = localize(datetime.combine(day, time()), zone or "UTC", path)
+    local = local_to_utc(datetime.combine(day, time()), zone or "UTC", path)
     return ParsedTime(to_plausible_utc(local.time, path), (Flag.DATE_ONLY, *local.flags))
 
 
-def localize(local_time: datetime, zone: str, path: str) -> ParsedTime:
+def local_to_utc(local_time: datetime, zone: str, path: str) -> ParsedTime:
     """Convert a local time to UTC. A repeated time is the earlier one, a skipped time moves on."""
     try:
         info = ZoneInfo(zone)

@@ -107,7 +107,7 @@ def read_isa(text: str) -> Segment | None:
     """Return the ISA segment at the start of a file, or None."""
     if not text.startswith("ISA"):
         return None
-    return next(_segments(text, 0, _from_isa(text, 0)))[0]
+    return next(_read_segments(text, 0, _delimiters_from_isa(text, 0)))[0]
 
 
 def _skip_whitespace(text: str, at: int) -> int:
@@ -116,9 +116,9 @@ def _skip_whitespace(text: str, at: int) -> int:
     return at
 
 
-def _delimiters(text: str, at: int) -> Delimiters:
+def _detect_delimiters(text: str, at: int) -> Delimiters:
     if text.startswith("ISA", at):
-        return _from_isa(text, at)
+        return _delimiters_from_isa(text, at)
     for pattern in (
         r"GS(?P<e>[^\w\s])(?:(?:(?!(?P=e))[^\r\n]){0,40}(?P=e)){7}\w{1,12}(?P<s>[^\w])",
         r"ST(?P<e>[^\w\s])\d{3}(?P=e)\w{1,9}(?:(?P=e)\w*)?(?P<s>[^\w])",
@@ -129,7 +129,7 @@ def _delimiters(text: str, at: int) -> Delimiters:
     raise _envelope_error("the file does not begin with ISA, GS or ST", text[at : at + 3])
 
 
-def _from_isa(text: str, at: int) -> Delimiters:
+def _delimiters_from_isa(text: str, at: int) -> Delimiters:
     """Walk 16 elements: senders do not always pad the ISA to its standard 106 bytes."""
     element = text[at + 3 : at + 4]
     if not element or element.isalnum() or element in WHITESPACE:
@@ -155,7 +155,7 @@ def _from_isa(text: str, at: int) -> Delimiters:
     return Delimiters(element, "\n" if terminator == "\r" and "\n" in text else terminator)
 
 
-def _segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[Segment, int]]:
+def _read_segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[Segment, int]]:
     """Yield the segments from offset `at`, each with the offset of its end."""
     count = 0
     while (at := _skip_whitespace(text, at)) < len(text):
@@ -175,11 +175,11 @@ def _segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[Segm
 
 def _read_interchange(text: str, start: int) -> tuple[Interchange, int]:
     reader, end = _InterchangeReader(), start
-    for segment, after in _segments(text, start, _delimiters(text, start)):
+    for segment, after in _read_segments(text, start, _detect_delimiters(text, start)):
         if segment.tag == "ISA" and end > start:
             break
         end = after
-        reader.process(segment)
+        reader.process_segment(segment)
         if segment.tag == "IEA":
             break
     return reader.finish(), end
@@ -207,7 +207,7 @@ class _InterchangeReader:
     group_count: int = 0
     is_closed: bool = False
 
-    def process(self, segment: Segment) -> None:
+    def process_segment(self, segment: Segment) -> None:
         """Process one segment."""
         if segment.tag == "ISA":
             self.header = segment
@@ -215,8 +215,10 @@ class _InterchangeReader:
             self._reject_open_set("IEA")
             self._close_open_group("IEA")
             self.is_closed = True
-            self._compare(0, "IEA01", segment[1], str(self.group_count))
-            self._compare(0, "IEA02", segment[2], self.header[13] if self.header else segment[2])
+            self._add_finding_if_different(0, "IEA01", segment[1], str(self.group_count))
+            self._add_finding_if_different(
+                0, "IEA02", segment[2], self.header[13] if self.header else segment[2]
+            )
         elif segment.tag == "GS":
             self._reject_open_set("GS")
             self._close_open_group("GS")
@@ -224,8 +226,10 @@ class _InterchangeReader:
             self.group_count += 1
         elif segment.tag == "GE":
             self._reject_open_set("GE")
-            self._compare(self.first_set_index, "GE01", segment[1], str(self.set_count))
-            self._compare(
+            self._add_finding_if_different(
+                self.first_set_index, "GE01", segment[1], str(self.set_count)
+            )
+            self._add_finding_if_different(
                 self.first_set_index,
                 "GE02",
                 segment[2],
@@ -260,8 +264,10 @@ class _InterchangeReader:
             )
             return
         self.sets.append(transaction_set)
-        self._compare(len(self.sets) - 1, "SE01", end[1], str(len(self.open_segments) + 2))
-        self._compare(len(self.sets) - 1, "SE02", end[2], start[2])
+        self._add_finding_if_different(
+            len(self.sets) - 1, "SE01", end[1], str(len(self.open_segments) + 2)
+        )
+        self._add_finding_if_different(len(self.sets) - 1, "SE02", end[2], start[2])
 
     def _reject_open_set(self, next_tag: str) -> None:
         """Reject an unterminated set: it may lack lines."""
@@ -275,15 +281,21 @@ class _InterchangeReader:
     def _close_open_group(self, next_tag: str) -> None:
         """Close an unterminated group. Its number of sets cannot be checked."""
         if self.group is not None:
-            self._add_finding(self.first_set_index, f"the group has no GE before {next_tag}")
+            self._add_finding_to_sets(
+                self.first_set_index, f"the group has no GE before {next_tag}"
+            )
             self.group = None
 
-    def _compare(self, first: int, name: str, reported: str, expected: str) -> None:
+    def _add_finding_if_different(
+        self, first: int, name: str, reported: str, expected: str
+    ) -> None:
         """Add a finding to the sets from index `first` on if a count or control number differs."""
         if not _numbers_match(reported, expected):
-            self._add_finding(first, f"{name} is {reported[:20]!r}, expected {expected[:20]!r}")
+            self._add_finding_to_sets(
+                first, f"{name} is {reported[:20]!r}, expected {expected[:20]!r}"
+            )
 
-    def _add_finding(self, first: int, finding: str) -> None:
+    def _add_finding_to_sets(self, first: int, finding: str) -> None:
         for index in range(first, len(self.sets)):
             old_set = self.sets[index]
             self.sets[index] = replace(old_set, findings=(*old_set.findings, finding))

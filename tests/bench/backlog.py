@@ -8,7 +8,7 @@ from itertools import islice
 from celery import current_app
 from django.db import connection, transaction
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from tests.bench import workload
 from tests.bench.environment import BenchEnvironment, Measurement, rows, wait_until
 from tests.bench.intake import cpu_by_process, cpu_each, rates

@@ -13,8 +13,8 @@ from tests.bench import workload
 from tests.bench.backlog import store_workload
 from visibility.alerts.sweep import sweep
 from visibility.db.clock import database_now
-from visibility.kpi import aggregate
-from visibility.pipeline.stages import advance
+from visibility.kpi import facts_and_cells
+from visibility.pipeline.stages import process_messages_and_refold
 
 DAYS = 90
 MAX_ORDERS = 1_000_000
@@ -97,10 +97,10 @@ class OrderDataset:
                 f"T{index:06}", index, at, steps=_past_steps(index, at, now)
             )
         store_workload(messages)
-        advance()
+        process_messages_and_refold()
         while sweep(now=database_now()):
             pass
-        advance()
+        process_messages_and_refold()
 
     def grow(self, orders: int) -> int:
         """Copy the templates until there are `orders` orders; return their number."""
@@ -123,7 +123,7 @@ class OrderDataset:
                     "SELECT DISTINCT kpi, day FROM visibility_kpifact"
                 )
             self.copies = last
-            while aggregate.recompute():
+            while facts_and_cells.recompute_requested_cells():
                 pass
         return self.templates * (self.copies + 1)
 

@@ -16,7 +16,7 @@ import redis
 from tests.bench import workload
 from tests.bench.processes import CpuMeter, ProcessGroup
 from tests.bench.servers import BenchServers, servers
-from visibility.launcher.plan import (
+from visibility.launcher.process_plan import (
     PROCESS_ENVIRONMENT,
     WORKER_COMMAND,
     scheduler_command,

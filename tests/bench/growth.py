@@ -15,7 +15,7 @@ from tests.bench.backlog import four_days_ago, process_backlog
 from tests.bench.environment import BenchEnvironment
 from tests.bench.report import GrowthValue, Sample, percentile
 from tests.bench.sizes import BenchSize
-from visibility.alerts.sweep import open_due_alerts
+from visibility.alerts.sweep import open_alerts_of_due_clocks
 from visibility.db.clock import database_now
 from visibility.kpi import query
 from visibility.kpi.query import DaySpan
@@ -129,6 +129,6 @@ def _burst(above: int, limit: int) -> float:
     if not count:
         raise RuntimeError("no SLA clock is running")
     started = time.perf_counter()
-    while open_due_alerts(now=database_now()):
+    while open_alerts_of_due_clocks(now=database_now()):
         pass
     return 1000 * (time.perf_counter() - started) / count

@@ -13,9 +13,9 @@ from tests.bench import setup
 from tests.bench.environment import BenchEnvironment
 from tests.bench.report import ReportLine, Sample, percentile
 from tests.bench.sizes import BenchSize
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.launcher.instance import CHECKOUT
-from visibility.notify.broadcast import publish_change
+from visibility.notify.broadcast import broadcast_change_number
 
 CHANGES_PER_SECOND = 5
 # The hub accepts 50 per session.
@@ -67,9 +67,9 @@ def _publish_changes(times: int) -> dict[int, float]:
     for index in range(times):
         time.sleep(max(began + index / CHANGES_PER_SECOND - time.perf_counter(), 0))
         with transaction.atomic():
-            head = publish_changes({"order": [index + 1]})
+            head = append_changes({"order": [index + 1]})
         committed_at[head] = time.perf_counter()
-        publish_change(head, ["order"])
+        broadcast_change_number(head, ["order"])
     time.sleep(1)
     return committed_at
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from visibility.launcher import embedded_servers
-from visibility.launcher.layout import ServerLayout, prepare_layout
-from visibility.launcher.process import ChildProcess, last_lines, start_process
+from visibility.launcher.process import ProcessDefinition, last_lines, start_process
+from visibility.launcher.server_layout import ServerLayout, prepare_layout
 
 LIMIT_SECONDS = 60
 NAMES = ("bench", "bench_plain", "bench_raw")
@@ -67,20 +67,20 @@ def _start_servers(folder: Path) -> Iterator[tuple[str, str, int]]:
     layout = prepare_layout(folder)
     pipe, write_end = os.pipe()
     try:
-        initdb = embedded_servers.initdb_step(layout)
+        initdb = embedded_servers.define_initdb_if_needed(layout)
         if initdb is not None:
             start_process(initdb, log=folder / "initdb.log", pipe=pipe).wait()
-            embedded_servers.activate_data_folder(layout)
+            embedded_servers.rename_initialized_data_folder(layout)
         url = embedded_servers.database_url(layout, name="postgres")
         with (
             _run_server(
-                embedded_servers.postgres_server(layout),
+                embedded_servers.define_postgres_process(layout),
                 folder,
                 pipe,
                 lambda: embedded_servers.database_answers(url),
             ),
             _run_server(
-                embedded_servers.valkey_server(layout),
+                embedded_servers.define_valkey_process(layout),
                 folder,
                 pipe,
                 lambda: embedded_servers.valkey_answers(layout),
@@ -101,7 +101,7 @@ def _remove_state(layout: ServerLayout) -> None:
 
 @contextmanager
 def _run_server(
-    child: ChildProcess, folder: Path, pipe: int, answers: Callable[[], bool]
+    child: ProcessDefinition, folder: Path, pipe: int, answers: Callable[[], bool]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     log = folder / f"{child.name}.log"
     process = start_process(child, log=log, pipe=pipe)

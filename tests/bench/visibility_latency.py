@@ -136,7 +136,7 @@ def _load_items(rows: int) -> MasterImport:
     """Start the import of a file with `rows` items and wait until it is being read."""
     header = b"number,title,unit\n"
     lines = (f"ITEM-{n:07},Cable gland {n},EA\n".encode() for n in range(rows))
-    master_import = imports.store_file(
+    master_import = imports.store_import_file(
         TABLES["item"],
         (header, *lines),
         name="items.csv",

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 
 SECRET = "the-bench-signs-with-this-secret"
 # Source slug -> role.
@@ -142,7 +142,7 @@ def messages(prefix: str, first: int, orders: int, at: datetime) -> Iterator[Wor
 
 def signed_headers(message: WorkloadMessage, now: datetime) -> Mapping[str, str]:
     """The headers of a delivery at `now`."""
-    return standard_webhooks.sign(message.body, SECRET.encode(), now, message.key)
+    return standard_webhooks.signature_headers(message.body, SECRET.encode(), now, message.key)
 
 
 def truncate_to_second(now: datetime) -> datetime:

@@ -76,7 +76,7 @@ def process_messages(source_messages: Iterable[SourceMessage], *, fold: bool = T
         messages.append(IncomingMessage(source.pk, name[:250], kind, body))
     store_messages(messages)
     if fold:
-        stages.advance()
+        stages.process_messages_and_refold()
         assert not InboundMessage.objects.exclude(state="applied").exists()
 
 

@@ -158,5 +158,5 @@ def receive_story() -> dict[str, Source]:
         body = orjson.dumps({**event, "time": at, "data": data})
         arrivals.append(IncomingMessage(sources[slug].pk, f"{slug} {index}", headers, body))
     store_messages(arrivals)
-    stages.advance()
+    stages.process_messages_and_refold()
     return sources

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.sdk.codec import content_hash
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import event_content_hash
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -84,7 +84,7 @@ def build_event(
         ROLES[source],
         occurred_at,
         occurred_at,
-        content_hash(event),
+        event_content_hash(event),
         tuple(keys),
         order_index=0,
     )

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from connectors.sdk.codec import content_hash
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import event_content_hash
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -21,7 +21,7 @@ from connectors.sdk.events import (
 )
 from visibility.timeline import RecordedEvent, Timeline, fold
 from visibility.timeline import TimelineLine as FoldedLine
-from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
+from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
 ROLES = {
     "shop": SourceRole.SHOP,
@@ -123,7 +123,7 @@ def reported(
         role=ROLES[source],
         occurred_at=when,
         received_at=received or when,
-        content_hash=content_hash(event),
+        content_hash=event_content_hash(event),
         object_keys=tuple(f"{s.value}:{issuer}:{value}" for _, s, issuer, value in named),
         order_index=list(orders).index(of) if of in orders else -1,
     )

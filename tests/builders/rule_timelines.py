@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from connectors.sdk.codec import content_hash
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import event_content_hash
 from connectors.sdk.events import (
     CanonicalEvent,
     EventIdentifier,
@@ -43,7 +43,7 @@ def recorded_event(kind: EventType, at: datetime, *, tracking: str) -> RecordedE
         role=SourceRole.CARRIER if scan else SourceRole.WMS,
         occurred_at=at,
         received_at=at,
-        content_hash=content_hash(event),
+        content_hash=event_content_hash(event),
         object_keys=tuple(f"{r.kind.value}:{r.identifiers[0].value}" for r in objects),
         order_index=-1 if scan else 0,
     )

@@ -15,7 +15,7 @@ def send_and_process(
     source: Source, kind: str, at: datetime, order: str = "SO-1", **more: object
 ) -> None:
     store_message(source, kind, at, order, **more)
-    stages.advance()
+    stages.process_messages_and_refold()
     sweep(now=database_now())
 
 

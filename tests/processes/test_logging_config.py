@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from visibility.launcher.instance import CHECKOUT
-from visibility.launcher.plan import scheduler_command, web_command
+from visibility.launcher.process_plan import scheduler_command, web_command
 
 WRITES = r"""
 import logging

@@ -6,15 +6,15 @@ from functools import cache
 
 import orjson
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, Message
+from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.validation import validate_event
 from visibility.management.commands.demo import SOURCES
 from visibility.simulator.generator import SimulatedWorld, WorldSetting
 from visibility.simulator.model import ERP_KINDS, SimulatedOrder, SimulatedStep, to_datetime
-from visibility.simulator.stream import orders_until
+from visibility.simulator.stream import order_indexes_until
 from visibility.simulator.vendors import build_message, business_central
 
 # Tuesday, 2026-03-31 15:00 UTC.
@@ -45,7 +45,7 @@ def world() -> SimulatedWorld:
 
 def indices() -> list[int]:
     """The indexes of the orders of the ninety days."""
-    return list(orders_until(world(), STARTED))
+    return list(order_indexes_until(world(), STARTED))
 
 
 def messages(n: int) -> list[ReceivedMessage]:
@@ -72,7 +72,7 @@ def _message(order: SimulatedOrder, step: SimulatedStep, index: int) -> Received
 @cache
 def _connector(source: str) -> Connector:
     code, _, role, config, _ = SOURCES[source]
-    connector: Connector = systems()[code]({**config, "role": role, "source": source})
+    connector: Connector = connectors_by_slug()[code]({**config, "role": role, "source": source})
     return connector
 
 
@@ -84,4 +84,4 @@ def events(message: ReceivedMessage) -> list[CanonicalEvent]:
         )
     except PayloadError:
         return []
-    return [validate_event(event, message.at) for event in parsed.events]
+    return [validate_and_flag_event(event, message.at) for event in parsed.events]

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from connectors.sdk.codec import content_hash
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import event_content_hash
 from connectors.sdk.events import CanonicalEvent, ObjectKind, ObjectReference
-from connectors.sdk.normalization import normalize
+from connectors.sdk.identifier_normalization import normalize_identifier
 from tests.reference.history import ReceivedMessage, events
 from visibility.management.commands.demo import SOURCES
 from visibility.timeline import RecordedEvent
@@ -24,7 +24,7 @@ OWNERS = {
 def strong_identifiers(ref: ObjectReference) -> list[Number]:
     """The normalized strong identifiers of one object."""
     return [
-        (ref.kind.value, i.scheme.value, i.issuer, normalize(i.scheme, i.value))
+        (ref.kind.value, i.scheme.value, i.issuer, normalize_identifier(i.scheme, i.value))
         for i in ref.identifiers
         if i.strong
     ]
@@ -91,7 +91,7 @@ def _recorded(
         role=SourceRole(SOURCES[message.source][2]),
         occurred_at=event.occurred_at or message.at,
         received_at=message.at,
-        content_hash=content_hash(event),
+        content_hash=event_content_hash(event),
         object_keys=names,
         order_index=names.index(order) if order in names else -1,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from visibility.launcher import plan
+from visibility.launcher import process_plan
 from visibility.launcher.instance import CHECKOUT
 
 
@@ -33,9 +33,9 @@ def test_compose_file_follows_the_compose_specification() -> None:
 @pytest.mark.parametrize(
     ("service", "arguments"),
     [
-        ("web", plan.web_command("0.0.0.0", 8000)),  # noqa: S104 - inside a container
-        ("worker", plan.WORKER_COMMAND),
-        ("scheduler", plan.scheduler_command("/tmp/beat")),
+        ("web", process_plan.web_command("0.0.0.0", 8000)),  # noqa: S104 - inside a container
+        ("worker", process_plan.WORKER_COMMAND),
+        ("scheduler", process_plan.scheduler_command("/tmp/beat")),
     ],
 )
 def test_service_runs_the_same_command_as_the_supervisor(
@@ -47,7 +47,7 @@ def test_service_runs_the_same_command_as_the_supervisor(
 def test_image_starts_the_web_server_by_default() -> None:
     text = (CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
     command = json.loads(text.rpartition("CMD ")[2])
-    assert command == ["python", "-m", *plan.web_command("0.0.0.0", 8000)]  # noqa: S104 - as above
+    assert command == ["python", "-m", *process_plan.web_command("0.0.0.0", 8000)]  # noqa: S104 - as above
 
 
 def test_services_start_after_the_migrations(compose: Any) -> None:

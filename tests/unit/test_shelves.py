@@ -6,11 +6,11 @@ nothing and still pass, so the expected names are written here.
 
 from pathlib import Path
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from tests.unit.connectors import test_contract
 from visibility.boards import registry as tile_shelf
 from visibility.kpi import registry
-from visibility.notify.outbox import channels
+from visibility.notify.outbox import channel_registry
 from visibility.sla.registry import rule_kinds
 
 TESTS = Path(__file__).parent
@@ -38,11 +38,11 @@ CHANNELS = {"email"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:
-    assert set(systems()) == CONNECTORS
+    assert set(connectors_by_slug()) == CONNECTORS
     assert set(rule_kinds()) == RULES
     assert set(registry.kpi_registry()) == KPIS
     assert set(tile_shelf.tile_registry()) == TILES
-    assert set(channels()) == CHANNELS
+    assert set(channel_registry()) == CHANNELS
 
 
 def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.alerts.reconcile import reopen_alert
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
 from visibility.models.audit import append_audit_entry
 from visibility.models.sla import ClockState, SlaClock
@@ -33,7 +33,7 @@ def _change_and_log_alert(
         append_audit_entry(
             f"alert.{action}", user=by, object=f"alert {alert_id}", detail={"note": note}, now=now
         )
-        publish_changes({"alert": [alert_id]})
+        append_changes({"alert": [alert_id]})
 
 
 def _require_active(alert: Alert) -> None:

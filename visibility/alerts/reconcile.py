@@ -40,12 +40,12 @@ def reconcile_alerts(
         alert = alerts.pop((clock.order_id, clock.rule_id, clock.subject_key), None)
         if alert is None:
             if clock.state == ClockState.BREACHED:
-                new.append(_new_alert(clock, totals, silent, now))
-        elif _reconcile(clock, alert, now):
+                new.append(_build_alert_for_breach(clock, totals, silent, now))
+        elif _reconcile_alert_with_clock(clock, alert, now):
             changed.append(alert.pk)
     changed += create_alerts(new, now)
     unclaimed = [alert for alert in alerts.values() if alert.state in ACTIVE_ALERT_STATES]
-    failed = rule_failures.failed_pairs(order_ids) if unclaimed else set()
+    failed = rule_failures.failed_order_rule_pairs(order_ids) if unclaimed else set()
     for alert in unclaimed:
         if (alert.order_id, alert.rule_id) not in failed:
             close_alert(
@@ -55,7 +55,7 @@ def reconcile_alerts(
     return changed
 
 
-def _reconcile(clock: SlaClock, alert: Alert, now: datetime) -> bool:
+def _reconcile_alert_with_clock(clock: SlaClock, alert: Alert, now: datetime) -> bool:
     """Reconcile one clock with its alert; return whether the alert changed."""
     if clock.state == ClockState.BREACHED and clock.stopped_at is not None:
         if alert.state == AlertState.RESOLVED:
@@ -93,7 +93,9 @@ class NewAlert:
     text: str = ""
 
 
-def _new_alert(clock: SlaClock, totals: Totals, silent: SilentSources, now: datetime) -> NewAlert:
+def _build_alert_for_breach(
+    clock: SlaClock, totals: Totals, silent: SilentSources, now: datetime
+) -> NewAlert:
     """Return the alert for a breached clock that has none yet."""
     rule = clock.rule
     total, currency = totals.get(clock.order_id, (None, ""))
@@ -152,7 +154,7 @@ def close_alert(alert: Alert, state: AlertState, at: datetime, now: datetime, re
     alert.state, alert.resolved_at, alert.resolution = state, at, reason
     alert.snoozed_until, alert.changed_at = None, now
     alert.save(update_fields=["state", "resolved_at", "resolution", "snoozed_until", "changed_at"])
-    _log_entry(alert, state.value, now, reason)
+    _create_alert_entry(alert, state.value, now, reason)
 
 
 def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
@@ -171,12 +173,12 @@ def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
             "acknowledged_by",
         ]
     )
-    _log_entry(alert, "reopened", now, reason)
+    _create_alert_entry(alert, "reopened", now, reason)
     queue_notifications_of_alert(alert, "reopened")
     return alert.pk
 
 
-def _log_entry(alert: Alert, action: str, now: datetime, text: str) -> None:
+def _create_alert_entry(alert: Alert, action: str, now: datetime, text: str) -> None:
     AlertEntry.objects.create(alert=alert, at=now, action=action, text=text)
 
 
@@ -203,13 +205,13 @@ def silent_sources(now: datetime) -> dict[str, datetime]:
     """Return the enabled sources that are overdue, by slug, and since when."""
     silent = {}
     for source in Source.objects.filter(enabled=True, expect_every__isnull=False):
-        since = overdue_since(source, last_received_at(source.pk), now)
+        since = overdue_since(source, last_message_received_at(source.pk), now)
         if since:
             silent[source.slug] = since
     return silent
 
 
-def last_received_at(source_id: int) -> datetime | None:
+def last_message_received_at(source_id: int) -> datetime | None:
     """Return when the last message of a source was received, within 31 days."""
     with connection.cursor() as cursor:
         cursor.execute(

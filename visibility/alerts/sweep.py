@@ -10,14 +10,14 @@ from visibility.alerts.reconcile import (
     NewAlert,
     close_alert,
     create_alerts,
-    last_received_at,
+    last_message_received_at,
     queue_notifications_of_alert,
     reconcile_alerts,
     reopen_alert,
     silent_sources,
 )
 from visibility.alerts.unmapped_statuses import update_unmapped_alerts
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertKind, AlertState
 from visibility.models.intake import Source
 from visibility.models.orders import COOLDOWN_MIN_EVENTS, MAX_COOLDOWN, Order
@@ -32,9 +32,9 @@ BATCH_SIZE = 500
 def sweep(*, now: datetime) -> int:
     """Evaluate everything that is due; return how many alerts changed."""
     return (
-        open_due_alerts(now=now)
-        + wake_snoozed(now=now)
-        + update_silence_alerts(now=now)
+        open_alerts_of_due_clocks(now=now)
+        + end_expired_snoozes(now=now)
+        + update_silent_source_alerts(now=now)
         + open_suppressed_alerts(now=now)
         + update_unmapped_alerts(now=now)
     )
@@ -53,7 +53,7 @@ def has_backlog() -> bool:
     return bool(row[0])
 
 
-def open_due_alerts(*, now: datetime) -> int:
+def open_alerts_of_due_clocks(*, now: datetime) -> int:
     """Open the alerts of clocks past their due time. Each clock is handled by one worker.
 
     A deadline that was known before it passed is evaluated at once. One that was already past when
@@ -65,18 +65,18 @@ def open_due_alerts(*, now: datetime) -> int:
     )
     is_due = Q(~Exists(failed), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
     known_before = Q(due_at__gte=F("known_since"))
-    is_due &= known_before if has_backlog() else known_before | ~_cooldown_condition(now)
+    is_due &= known_before if has_backlog() else known_before | ~_order_cooldown_condition(now)
     try:
-        return _open_batch(is_due, now=now)
+        return _breach_clocks_and_open_alerts(is_due, now=now)
     except (OperationalError, InterfaceError):
         raise  # the database failed: the next sweep retries
     except Exception:  # the clocks are evaluated one by one
         log.info("sweep_one_by_one")
     clocks = SlaClock.objects.filter(is_due).select_related("rule").order_by("due_at")[:BATCH_SIZE]
-    return sum(_open_single(clock, is_due, now=now) for clock in clocks)
+    return sum(_open_alert_or_record_failure(clock, is_due, now=now) for clock in clocks)
 
 
-def _cooldown_condition(now: datetime) -> Q:
+def _order_cooldown_condition(now: datetime) -> Q:
     """Whether the order is large and in cooldown: a pending refold may bring the evidence."""
     request = RefoldRequest.objects.filter(
         object=OuterRef("order"), due_at__gt=now, due_at__lte=now + MAX_COOLDOWN
@@ -85,9 +85,9 @@ def _cooldown_condition(now: datetime) -> Q:
     return Q(Exists(large)) & Q(Exists(request))
 
 
-def _open_single(clock: SlaClock, is_due: Q, *, now: datetime) -> int:
+def _open_alert_or_record_failure(clock: SlaClock, is_due: Q, *, now: datetime) -> int:
     try:
-        return _open_batch(is_due & Q(pk=clock.pk), now=now)
+        return _breach_clocks_and_open_alerts(is_due & Q(pk=clock.pk), now=now)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # recorded on the clock, and retried later
@@ -95,7 +95,7 @@ def _open_single(clock: SlaClock, is_due: Q, *, now: datetime) -> int:
         return 0
 
 
-def _open_batch(is_due: Q, *, now: datetime) -> int:
+def _breach_clocks_and_open_alerts(is_due: Q, *, now: datetime) -> int:
     with transaction.atomic():
         clocks = list(
             SlaClock.objects.select_for_update(of=("self",), skip_locked=True)
@@ -110,12 +110,12 @@ def _open_batch(is_due: Q, *, now: datetime) -> int:
         SlaClock.objects.bulk_update(clocks, ["state"])
         orders = Order.objects.filter(object_id__in={c.order_id for c in clocks})
         totals = {o.pk: (str(o.total) if o.total is not None else None, o.currency) for o in orders}
-        changed = reconcile_due(clocks, totals, now)
-        publish_changes({"alert": changed})
+        changed = reconcile_alerts_of_due_clocks(clocks, totals, now)
+        append_changes({"alert": changed})
         return len(changed)
 
 
-def reconcile_due(
+def reconcile_alerts_of_due_clocks(
     clocks: list[SlaClock], totals: dict[int, tuple[str | None, str]], now: datetime
 ) -> list[int]:
     """Reconcile these clocks, together with the other clocks of their orders."""
@@ -135,7 +135,7 @@ def reconcile_due(
     )
 
 
-def wake_snoozed(*, now: datetime) -> int:
+def end_expired_snoozes(*, now: datetime) -> int:
     """Reopen snoozed alerts whose snooze has ended; return how many."""
     with transaction.atomic():
         rows = list(
@@ -148,11 +148,11 @@ def wake_snoozed(*, now: datetime) -> int:
             alert.save(update_fields=["state", "snoozed_until", "changed_at"])
             AlertEntry.objects.create(alert=alert, at=now, action="woke", text="The snooze ended.")
             queue_notifications_of_alert(alert, "woke")
-        publish_changes({"alert": [a.pk for a in rows]})
+        append_changes({"alert": [a.pk for a in rows]})
         return len(rows)
 
 
-def update_silence_alerts(*, now: datetime) -> int:
+def update_silent_source_alerts(*, now: datetime) -> int:
     """Open one alert per silent source; resolve it at the next message of the source."""
     with transaction.atomic():
         silent = silent_sources(now)
@@ -182,12 +182,12 @@ def update_silence_alerts(*, now: datetime) -> int:
                 alert.save(update_fields=["started_at", "due_at"])
                 changed.append(reopen_alert(alert, now, "No data again."))
             elif not since and alert and alert.state in ACTIVE_ALERT_STATES:
-                at = last_received_at(source.pk) or now
+                at = last_message_received_at(source.pk) or now
                 close_alert(
                     alert, AlertState.RESOLVED, at, now, "The source is sending data again."
                 )
                 changed.append(alert.pk)
-        publish_changes({"alert": changed, "source": [1] if changed else []})
+        append_changes({"alert": changed, "source": [1] if changed else []})
         return len(changed)
 
 
@@ -224,5 +224,5 @@ def open_suppressed_alerts(*, now: datetime) -> int:
             )
             queue_notifications_of_alert(alert, "opened")
             changed.append(alert.pk)
-        publish_changes({"alert": changed})
+        append_changes({"alert": changed})
         return len(changed)

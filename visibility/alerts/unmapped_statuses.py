@@ -8,7 +8,7 @@ from django.db import transaction
 
 from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, reopen_alert
 from visibility.db import bulk
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind, AlertState
 from visibility.models.intake import Source
@@ -87,7 +87,7 @@ def update_unmapped_alerts(*, now: datetime) -> int:
                 continue
             active_count[status.source.pk] += 1
         changed += create_alerts(new, now)
-        publish_changes({"alert": changed})
+        append_changes({"alert": changed})
         return len(changed)
 
 

@@ -27,7 +27,7 @@ DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedTile:
+class LoadedTile:
     """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist."""
 
     code: str
@@ -41,24 +41,24 @@ class RenderedTile:
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedBoard:
+class LoadedBoard:
     """A board with its loaded tiles."""
 
     slug: str
     title: str
-    tiles: Sequence[RenderedTile]
+    tiles: Sequence[LoadedTile]
 
 
-def load_board(slug: str, *, now: datetime) -> RenderedBoard | None:
+def load_board(slug: str, *, now: datetime) -> LoadedBoard | None:
     """The board with the data of all its tiles, or None if it does not exist."""
     stored = Board.objects.filter(slug=slug).first()
     if stored is None and slug != OPERATIONS:
         return None
     wanted = stored.tiles if stored else DEFAULT_TILES
-    return RenderedBoard(
+    return LoadedBoard(
         slug=slug,
         title=stored.title if stored else "Operations",
-        tiles=[render_tile(entry, now=now) for entry in wanted],
+        tiles=[load_tile(entry, now=now) for entry in wanted],
     )
 
 
@@ -68,14 +68,14 @@ def board_titles() -> dict[str, str]:
     return {OPERATIONS: "Operations"} | stored
 
 
-def render_tile(entry: Mapping[str, Any], *, now: datetime) -> RenderedTile:
+def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
     """Load one tile. An unknown or failing tile is returned with `failed` set."""
     code = str(entry.get("tile", ""))
     kind = tile_registry().get(code)
     if kind is None:
-        return RenderedTile(code=code, title=code, width=1, failed=True)
+        return LoadedTile(code=code, title=code, width=1, failed=True)
     tile: Tile = kind()
-    shown = RenderedTile(
+    shown = LoadedTile(
         code=code,
         title=tile.title,
         width=_clamp_tile_width(entry.get("width"), tile.width),
@@ -83,7 +83,7 @@ def render_tile(entry: Mapping[str, Any], *, now: datetime) -> RenderedTile:
         href=tile.href,
     )
     try:
-        return replace(shown, template=tile.template, data=tile.data(now))
+        return replace(shown, template=tile.template_path, data=tile.load_context(now))
     except DatabaseFailure:
         log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from connectors.sdk.registry import load_plugins
+from connectors.sdk.plugin_loader import load_plugins
 from visibility.boards import tiles
 from visibility.boards.tile import Tile
 

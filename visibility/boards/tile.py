@@ -24,10 +24,10 @@ class Tile(ABC):
     href: ClassVar[str] = ""
 
     @property
-    def template(self) -> str:
+    def template_path(self) -> str:
         """The template path."""
         return f"tiles/{self.code}.html"
 
     @abstractmethod
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The template context."""

@@ -38,7 +38,7 @@ def server_bound_cursor() -> Iterator[ServerBoundCursor]:
         yield bound_cursor
 
 
-def insert_rows(
+def insert_or_update_rows(
     model: type[models.Model], rows: Sequence[Row], *, conflict_columns: Sequence[str] = ()
 ) -> None:
     """Insert rows, given as {column: value}, in one statement. All rows need the same columns.
@@ -54,12 +54,16 @@ def insert_rows(
     statement = sql.SQL(
         "INSERT INTO {table} ({names}) "
         "SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json) {on_conflict}"
-    ).format(table=table, names=names, on_conflict=_on_conflict(columns, conflict_columns))
+    ).format(
+        table=table, names=names, on_conflict=_on_conflict_update_clause(columns, conflict_columns)
+    )
     with server_bound_cursor() as bound_cursor:
         bound_cursor.execute(statement, [orjson.dumps(rows, default=_json_default).decode()])
 
 
-def _on_conflict(columns: Sequence[str], conflict_columns: Sequence[str]) -> sql.Composable:
+def _on_conflict_update_clause(
+    columns: Sequence[str], conflict_columns: Sequence[str]
+) -> sql.Composable:
     if not conflict_columns:
         return sql.SQL("")
     return sql.SQL("ON CONFLICT ({target}) DO UPDATE SET {changes}").format(

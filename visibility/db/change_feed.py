@@ -8,7 +8,7 @@ from django.db import connection
 MAX_LISTED_IDS = 200
 
 
-def publish_changes(ids_by_kind: Mapping[str, Sequence[int]]) -> int:
+def append_changes(ids_by_kind: Mapping[str, Sequence[int]]) -> int:
     """Add one change per kind ("order", "alert", "source") and return the latest change number.
 
     Call it last in a transaction. It locks the row of the latest number until the commit, so that

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure, ObjectKind
 from visibility.export.epcis_vocabulary import (
     EPCIS_MAPPINGS,
@@ -21,8 +21,8 @@ from visibility.export.epcis_vocabulary import (
     EpcisAction,
     EpcisEventType,
 )
-from visibility.export.reader import ExportedEvent, ExportedObject, exported_events
 from visibility.export.redaction import Redaction
+from visibility.export.snapshot_reader import ExportedEvent, ExportedObject, exported_events
 from visibility.export.uris import event_uri, identifier_uri, object_uri, private_urn
 
 CONTEXT = [
@@ -78,7 +78,7 @@ def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
     mapping = EPCIS_MAPPINGS[event.event.type]
     transactions, packages = (
         _business_transactions(event),
-        [object_uri(p) for p in event.objects_of(ObjectKind.PACKAGE)],
+        [object_uri(p) for p in event.objects_of_kind(ObjectKind.PACKAGE)],
     )
     form = EpcisEventType.OBJECT if not transactions else mapping.event_type
     fields = _common_fields(event, form.value) | {"action": mapping.action.value}
@@ -118,7 +118,7 @@ def _business_transactions(event: ExportedEvent) -> list[dict[str, str]]:
     """The distinct business transactions of an event."""
     types: dict[str, str] = {}
     for kind, type_code in TRANSACTION_TYPES.items():
-        for obj in event.objects_of(kind):
+        for obj in event.objects_of_kind(kind):
             types.setdefault(object_uri(obj), type_code)
             if kind is ObjectKind.ORDER:
                 types |= {
@@ -126,7 +126,9 @@ def _business_transactions(event: ExportedEvent) -> list[dict[str, str]]:
                     for n in obj.identifiers
                     if n.scheme is IdentifierScheme.CUSTOMER_PO
                 }
-            if kind is ObjectKind.SHIPMENT and (bol := obj.identifier(IdentifierScheme.BOL)):
+            if kind is ObjectKind.SHIPMENT and (
+                bol := obj.identifier_with_scheme(IdentifierScheme.BOL)
+            ):
                 types[identifier_uri(bol)] = "bol"
     return [
         {"type": kind, "bizTransaction": transaction_uri} for transaction_uri, kind in types.items()
@@ -135,7 +137,9 @@ def _business_transactions(event: ExportedEvent) -> list[dict[str, str]]:
 
 def _disposition(event: ExportedEvent, default: str) -> str:
     """The disposition; a delivery with reported quantities is `completeness_verified`."""
-    has_quantities = any(Measure.DELIVERED in line.quantities for line in event.lines)
+    has_quantities = any(
+        Measure.DELIVERED in line.quantities for line in event.lines_of_exported_orders
+    )
     return (
         "completeness_verified"
         if event.event.type is EventType.DELIVERED and has_quantities
@@ -147,7 +151,7 @@ def _quantity_elements(event: ExportedEvent) -> list[Fields]:
     """Items with their quantities; an unknown unit exports the item without a quantity."""
     measure = MEASURE_BY_EVENT.get(event.event.type, Measure.ORDERED)
     totals: dict[tuple[str, str], Decimal | None] = defaultdict(lambda: None)
-    for line in event.lines:
+    for line in event.lines_of_exported_orders:
         if line.sku and (quantity := line.quantities.get(measure)) is not None:
             item = (line.sku, line.unit.upper())
             totals[item] = (totals[item] or Decimal(0)) + quantity
@@ -180,7 +184,10 @@ def _extension_fields(event: ExportedEvent, sight: Redaction) -> Fields:
         "source": event.source,
         "receivedAt": format_rfc3339(event.received_at),
         "messageId": str(event.message_id),
-        **{name.value: text for name, text in sight.apply(event.event.attributes).items()},
+        **{
+            name.value: text
+            for name, text in sight.redact_attributes(event.event.attributes).items()
+        },
     }
     return {f"throughline:{name}": text for name, text in values.items() if text}
 
@@ -189,7 +196,7 @@ def _aggregation_events(
     event: ExportedEvent, transactions: Sequence[dict[str, str]], packages: Sequence[str]
 ) -> Iterator[Fields]:
     """Packages in their shipment. With several shipments the assignment is unknown: none."""
-    shipments: list[ExportedObject] = event.objects_of(ObjectKind.SHIPMENT)
+    shipments: list[ExportedObject] = event.objects_of_kind(ObjectKind.SHIPMENT)
     action = AGGREGATION_ACTIONS.get(event.event.type)
     if action is None or len(shipments) != 1 or not packages:
         return

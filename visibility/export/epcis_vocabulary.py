@@ -32,55 +32,57 @@ class EpcisMapping:
     disposition: str = ""
 
 
-def _transaction_event(action: EpcisAction = EpcisAction.OBSERVE, step: str = "") -> EpcisMapping:
+def _transaction_event_mapping(
+    action: EpcisAction = EpcisAction.OBSERVE, step: str = ""
+) -> EpcisMapping:
     return EpcisMapping(EpcisEventType.TRANSACTION, action, step)
 
 
-def _object_event(step: str, disposition: str = "") -> EpcisMapping:
+def _object_event_mapping(step: str, disposition: str = "") -> EpcisMapping:
     return EpcisMapping(EpcisEventType.OBJECT, EpcisAction.OBSERVE, step, disposition)
 
 
 EPCIS_MAPPINGS: Mapping[EventType, EpcisMapping] = {
-    EventType.ORDER_RECEIVED: _transaction_event(EpcisAction.ADD),
-    EventType.ORDER_ACCEPTED: _transaction_event(),
-    EventType.ORDER_REJECTED: _transaction_event(EpcisAction.DELETE),
-    EventType.ORDER_CHANGED: _transaction_event(),
-    EventType.ORDER_CANCELLED: _transaction_event(EpcisAction.DELETE),
-    EventType.ORDER_HELD: _transaction_event(step="holding"),
-    EventType.ORDER_HOLD_RELEASED: _transaction_event(),
-    EventType.ORDER_RELEASED: _transaction_event(),
-    EventType.LINE_ALLOCATED: _object_event("reserving", "reserved"),
-    EventType.LINE_DEALLOCATED: _object_event("reserving", "available"),
-    EventType.LINE_SHORTED: _object_event("reserving", "unavailable"),
-    EventType.LINE_BACKORDERED: _object_event("reserving", "unavailable"),
-    EventType.LINE_SUBSTITUTED: _object_event("replacing"),
-    EventType.PICK_STARTED: _object_event("picking", "in_progress"),
-    EventType.PICK_COMPLETED: _object_event("picking"),
-    EventType.PACK_COMPLETED: _object_event("packing", "container_closed"),
-    EventType.LABEL_CREATED: _object_event(""),
-    EventType.SHIPMENT_CONFIRMED: _object_event("shipping", "in_transit"),
-    EventType.SHIPMENT_VOID: _object_event("void_shipping"),
-    EventType.PICKED_UP: _object_event("departing", "in_transit"),
-    EventType.IN_TRANSIT: _object_event("transporting", "in_transit"),
-    EventType.OUT_FOR_DELIVERY: _object_event("transporting", "in_transit"),
-    EventType.ATTEMPTED: _object_event("transporting", "in_transit"),
-    EventType.AVAILABLE_FOR_PICKUP: _object_event("arriving", "in_transit"),
-    EventType.DELIVERED: _object_event("accepting"),
-    EventType.DELAYED: _object_event("transporting", "in_transit"),
-    EventType.SHIPMENT_EXCEPTION: _object_event("transporting", "unknown"),
-    EventType.SHIPMENT_RETURNED: _object_event("transporting", "returned"),
-    EventType.ETA_UPDATED: _object_event(""),
-    EventType.INVENTORY_SNAPSHOT: _object_event("stock_taking"),
-    EventType.INVOICE_ISSUED: _transaction_event(EpcisAction.ADD),
-    EventType.INVOICE_PAID: _transaction_event(),
-    EventType.INVOICE_VOID: _transaction_event(EpcisAction.DELETE),
-    EventType.CREDIT_ISSUED: _transaction_event(EpcisAction.ADD),
-    EventType.RETURN_AUTHORIZED: _transaction_event(EpcisAction.ADD),
-    EventType.RETURN_RECEIVED: _object_event("receiving", "returned"),
-    EventType.RETURN_CREDITED: _transaction_event(),
-    EventType.DOCUMENT_ACKNOWLEDGED: _transaction_event(),
-    EventType.DOCUMENT_REJECTED: _transaction_event(),
-    EventType.UNMAPPED: _object_event(""),
+    EventType.ORDER_RECEIVED: _transaction_event_mapping(EpcisAction.ADD),
+    EventType.ORDER_ACCEPTED: _transaction_event_mapping(),
+    EventType.ORDER_REJECTED: _transaction_event_mapping(EpcisAction.DELETE),
+    EventType.ORDER_CHANGED: _transaction_event_mapping(),
+    EventType.ORDER_CANCELLED: _transaction_event_mapping(EpcisAction.DELETE),
+    EventType.ORDER_HELD: _transaction_event_mapping(step="holding"),
+    EventType.ORDER_HOLD_RELEASED: _transaction_event_mapping(),
+    EventType.ORDER_RELEASED: _transaction_event_mapping(),
+    EventType.LINE_ALLOCATED: _object_event_mapping("reserving", "reserved"),
+    EventType.LINE_DEALLOCATED: _object_event_mapping("reserving", "available"),
+    EventType.LINE_SHORTED: _object_event_mapping("reserving", "unavailable"),
+    EventType.LINE_BACKORDERED: _object_event_mapping("reserving", "unavailable"),
+    EventType.LINE_SUBSTITUTED: _object_event_mapping("replacing"),
+    EventType.PICK_STARTED: _object_event_mapping("picking", "in_progress"),
+    EventType.PICK_COMPLETED: _object_event_mapping("picking"),
+    EventType.PACK_COMPLETED: _object_event_mapping("packing", "container_closed"),
+    EventType.LABEL_CREATED: _object_event_mapping(""),
+    EventType.SHIPMENT_CONFIRMED: _object_event_mapping("shipping", "in_transit"),
+    EventType.SHIPMENT_VOID: _object_event_mapping("void_shipping"),
+    EventType.PICKED_UP: _object_event_mapping("departing", "in_transit"),
+    EventType.IN_TRANSIT: _object_event_mapping("transporting", "in_transit"),
+    EventType.OUT_FOR_DELIVERY: _object_event_mapping("transporting", "in_transit"),
+    EventType.ATTEMPTED: _object_event_mapping("transporting", "in_transit"),
+    EventType.AVAILABLE_FOR_PICKUP: _object_event_mapping("arriving", "in_transit"),
+    EventType.DELIVERED: _object_event_mapping("accepting"),
+    EventType.DELAYED: _object_event_mapping("transporting", "in_transit"),
+    EventType.SHIPMENT_EXCEPTION: _object_event_mapping("transporting", "unknown"),
+    EventType.SHIPMENT_RETURNED: _object_event_mapping("transporting", "returned"),
+    EventType.ETA_UPDATED: _object_event_mapping(""),
+    EventType.INVENTORY_SNAPSHOT: _object_event_mapping("stock_taking"),
+    EventType.INVOICE_ISSUED: _transaction_event_mapping(EpcisAction.ADD),
+    EventType.INVOICE_PAID: _transaction_event_mapping(),
+    EventType.INVOICE_VOID: _transaction_event_mapping(EpcisAction.DELETE),
+    EventType.CREDIT_ISSUED: _transaction_event_mapping(EpcisAction.ADD),
+    EventType.RETURN_AUTHORIZED: _transaction_event_mapping(EpcisAction.ADD),
+    EventType.RETURN_RECEIVED: _object_event_mapping("receiving", "returned"),
+    EventType.RETURN_CREDITED: _transaction_event_mapping(),
+    EventType.DOCUMENT_ACKNOWLEDGED: _transaction_event_mapping(),
+    EventType.DOCUMENT_REJECTED: _transaction_event_mapping(),
+    EventType.UNMAPPED: _object_event_mapping(""),
 }
 # Unit codes of UN/CEFACT Recommendation 20. Empty: pieces, which EPCIS counts without a unit.
 UNIT_CODES: Mapping[str, str] = {

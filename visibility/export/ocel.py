@@ -14,18 +14,18 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Attribute, Measure, ObjectKind
-from visibility.export.reader import (
+from visibility.export.redaction import Redaction
+from visibility.export.snapshot_reader import (
     ExportedEvent,
     exported_events,
     fetch_row_chunks,
     load_objects,
 )
-from visibility.export.reader import (
+from visibility.export.snapshot_reader import (
     object_kinds as snapshot_kinds,
 )
-from visibility.export.redaction import Redaction
 from visibility.models import Milestone, Order
 
 Scalar = str | float
@@ -138,14 +138,14 @@ def item_id(sku: str) -> str:
     return f"{ITEM_KIND}:sku::{sku}"
 
 
-def object_attributes(kind: str, redaction: Redaction) -> dict[str, str]:
+def object_attribute_types(kind: str, redaction: Redaction) -> dict[str, str]:
     """The attributes of an object kind with their OCEL types."""
     attributes: Sequence[Attribute] = (
         ATTRIBUTE_SOURCES[ObjectKind(kind)][1] if kind in ATTRIBUTE_SOURCES else ()
     )
     names = [*FIXED_ATTRIBUTES.get(kind, ()), *VARYING_ATTRIBUTES.get(kind, ())]
-    names += [name.value for name in attributes if name in redaction.attributes]
-    return {name: _ocel_type(name) for name in names}
+    names += [name.value for name in attributes if name in redaction.allowed_attributes]
+    return {name: _ocel_attribute_type(name) for name in names}
 
 
 def object_kinds() -> list[str]:
@@ -153,7 +153,7 @@ def object_kinds() -> list[str]:
     return list(dict.fromkeys((*snapshot_kinds(), ITEM_KIND)))
 
 
-def event_attributes(redaction: Redaction) -> dict[str, str]:
+def event_attribute_types(redaction: Redaction) -> dict[str, str]:
     """The attributes of all event types with their OCEL types."""
     common = (
         "source",
@@ -165,18 +165,21 @@ def event_attributes(redaction: Redaction) -> dict[str, str]:
         "received_at",
         "recorded_at",
     )
-    attributes = sorted(name.value for name in redaction.attributes)
-    return {name: _ocel_type(name) for name in (*common, *attributes, *(m.value for m in Measure))}
+    attributes = sorted(name.value for name in redaction.allowed_attributes)
+    return {
+        name: _ocel_attribute_type(name)
+        for name in (*common, *attributes, *(m.value for m in Measure))
+    }
 
 
-def _ocel_type(name: str) -> str:
+def _ocel_attribute_type(name: str) -> str:
     return "float" if name in FLOAT_ATTRIBUTES else "time" if name in TIME_ATTRIBUTES else "string"
 
 
 def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
     """All objects of the snapshot, then the items of its lines."""
     for rows in fetch_row_chunks(SELECT_OBJECTS):
-        yield from _business_objects([row[0] for row in rows], redaction)
+        yield from _ocel_business_objects([row[0] for row in rows], redaction)
     for rows in fetch_row_chunks(SELECT_ITEMS):
         for sku, description in rows:
             values = [AttributeValue("sku", None, sku)]
@@ -184,7 +187,7 @@ def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
             yield OcelObject(item_id(sku), ITEM_KIND, tuple(values), ())
 
 
-def _business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[OcelObject]:
+def _ocel_business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[OcelObject]:
     related = _fetch_rows(SELECT_RELATIONS, ids)
     objects = load_objects({*ids, *(child for _, child in related)})
     relations: dict[int, list[tuple[str, str]]] = defaultdict(list)
@@ -193,8 +196,8 @@ def _business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[Ocel
             relations[parent].append((objects[child].id, objects[child].kind.value))
     for order_id, sku in _fetch_rows(SELECT_ORDER_ITEMS, ids):
         relations[order_id].append((item_id(sku), ITEM_KIND))
-    values = _order_values(ids)
-    for object_id, changes in _event_attribute_values(ids, redaction).items():
+    values = _attribute_values_from_orders(ids)
+    for object_id, changes in _attribute_values_from_events(ids, redaction).items():
         values[object_id] += changes
     for object_id in ids:
         if obj := objects.get(object_id):
@@ -203,7 +206,7 @@ def _business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[Ocel
             )
 
 
-def _order_values(ids: Collection[int]) -> dict[int, list[AttributeValue]]:
+def _attribute_values_from_orders(ids: Collection[int]) -> dict[int, list[AttributeValue]]:
     """Attribute values of orders from their rows: numbers and reached milestones."""
     values: dict[int, list[AttributeValue]] = defaultdict(list)
     orders = Order.objects.filter(object_id__in=ids)
@@ -218,7 +221,7 @@ def _order_values(ids: Collection[int]) -> dict[int, list[AttributeValue]]:
     return values
 
 
-def _event_attribute_values(
+def _attribute_values_from_events(
     ids: Sequence[int], redaction: Redaction
 ) -> dict[int, list[AttributeValue]]:
     """Attribute values of objects from their events, one per change."""
@@ -229,7 +232,7 @@ def _event_attribute_values(
         prefixes, names = ATTRIBUTE_SOURCES[ObjectKind(kinds[object_id])]
         if not event_type.startswith(prefixes):
             continue
-        attributes_by_name = redaction.apply(
+        attributes_by_name = redaction.redact_attributes(
             {Attribute(k): text for k, text in _decode_json_object(attributes).items()}
         )
         for name in names:
@@ -251,7 +254,7 @@ def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
             id=event_id(event.source, event.event.key, event.content_hash),
             type=event.event.type.value,
             at=event.occurred_at,
-            values=_event_values(event, redaction),
+            values=_ocel_event_attributes(event, redaction),
             related=(*related, *items),
         )
 
@@ -264,7 +267,7 @@ def event_id(source: str, key: str, content_hash: str) -> str:
 def _measures_by_sku(event: ExportedEvent) -> dict[str, str]:
     """The items of an event's lines with the reported measures, joined by `+`."""
     measures_by_sku: dict[str, set[str]] = defaultdict(set)
-    for line in event.lines:
+    for line in event.lines_of_exported_orders:
         if line.sku:
             measures_by_sku[line.sku] |= {m.value for m in line.quantities}
     return {
@@ -272,10 +275,10 @@ def _measures_by_sku(event: ExportedEvent) -> dict[str, str]:
     }
 
 
-def _event_values(recorded: ExportedEvent, redaction: Redaction) -> dict[str, Scalar]:
+def _ocel_event_attributes(recorded: ExportedEvent, redaction: Redaction) -> dict[str, Scalar]:
     event = recorded.event
     totals: dict[Measure, Decimal] = defaultdict(Decimal)
-    for line in recorded.lines:
+    for line in recorded.lines_of_exported_orders:
         for measure, quantity in line.quantities.items():
             totals[measure] += quantity
     values: dict[str, Scalar] = {
@@ -290,7 +293,7 @@ def _event_values(recorded: ExportedEvent, redaction: Redaction) -> dict[str, Sc
     }
     values |= {
         name.value: _convert_attribute(name.value, text)
-        for name, text in redaction.apply(event.attributes).items()
+        for name, text in redaction.redact_attributes(event.attributes).items()
     }
     values |= {measure.value: float(quantity) for measure, quantity in sorted(totals.items())}
     return {name: value for name, value in values.items() if value != ""}

@@ -5,18 +5,18 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from visibility.export.ocel import (
     OcelEvent,
     OcelObject,
-    event_attributes,
-    object_attributes,
+    event_attribute_types,
+    object_attribute_types,
     object_kinds,
     ocel_events,
     ocel_objects,
 )
-from visibility.export.reader import event_types
 from visibility.export.redaction import Redaction
+from visibility.export.snapshot_reader import event_types
 
 EPOCH_TIME = "1970-01-01T00:00:00.000000Z"
 
@@ -25,12 +25,15 @@ def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
     """Stream the snapshot as one JSON document."""
     out.write(b'{"objectTypes":')
     out.write(
-        orjson.dumps([_type_json(k, object_attributes(k, redaction)) for k in object_kinds()])
+        orjson.dumps([_type_json(k, object_attribute_types(k, redaction)) for k in object_kinds()])
     )
     out.write(b',"eventTypes":')
     out.write(
         orjson.dumps(
-            [_type_json(event_type, event_attributes(redaction)) for event_type in event_types()]
+            [
+                _type_json(event_type, event_attribute_types(redaction))
+                for event_type in event_types()
+            ]
         )
     )
     _write_array(out, b'"objects"', ocel_objects(redaction), _object_json)

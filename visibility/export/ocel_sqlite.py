@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from visibility.export.ocel import (
     OcelEvent,
     OcelObject,
-    event_attributes,
-    object_attributes,
+    event_attribute_types,
+    object_attribute_types,
     object_kinds,
     ocel_events,
     ocel_objects,
 )
 from visibility.export.ocel_json import EPOCH_TIME
-from visibility.export.reader import event_types
 from visibility.export.redaction import Redaction
+from visibility.export.snapshot_reader import event_types
 
 COLUMN_TYPES = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
 CREATE_TABLES = """
@@ -58,9 +58,9 @@ def write_ocel_sqlite(path: Path, redaction: Redaction) -> None:
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(CREATE_TABLES)
         for kind in object_kinds():
-            _create_object_table(database, kind, object_attributes(kind, redaction))
+            _create_object_table(database, kind, object_attribute_types(kind, redaction))
         for event_type in event_types():
-            _create_event_table(database, event_type, event_attributes(redaction))
+            _create_event_table(database, event_type, event_attribute_types(redaction))
         for obj in ocel_objects(redaction):
             _insert_object(database, obj)
         for event in ocel_events(redaction):

@@ -18,16 +18,16 @@ class Redaction:
     contacts: bool
 
     @property
-    def attributes(self) -> frozenset[Attribute]:
+    def allowed_attributes(self) -> frozenset[Attribute]:
         """The attributes that may be exported."""
         hidden = (frozenset() if self.prices else PRICE_ATTRIBUTES) | (
             frozenset() if self.contacts else PERSONAL_ATTRIBUTES
         )
         return frozenset(Attribute) - hidden
 
-    def apply(self, attributes: Mapping[Attribute, str]) -> dict[Attribute, str]:
+    def redact_attributes(self, attributes: Mapping[Attribute, str]) -> dict[Attribute, str]:
         """The exportable attributes of these, sorted by name."""
-        allowed = self.attributes
+        allowed = self.allowed_attributes
         return {name: text for name, text in sorted(attributes.items()) if name in allowed}
 
 

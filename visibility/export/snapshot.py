@@ -74,7 +74,7 @@ class OrderSelection:
     since: datetime | None = None
     until: datetime | None = None
 
-    def conditions(self, now: datetime) -> Q:
+    def order_condition(self, now: datetime) -> Q:
         """The conjunction of all criteria as a filter on Order."""
         condition = filter_conditions(self.filters, now)
         if self.order_ids is not None:
@@ -118,7 +118,7 @@ def export_snapshot(
 
 def _insert_orders(selection: OrderSelection, *, now: datetime, max_orders: int | None) -> int:
     """Insert up to `max_orders` + 1 orders; return the number inserted."""
-    selected = Order.objects.filter(selection.conditions(now)).values("object_id")
+    selected = Order.objects.filter(selection.order_condition(now)).values("object_id")
     limited = selected[: max_orders + 1] if max_orders is not None else selected
     try:
         statement, values = limited.query.sql_with_params()

@@ -4,7 +4,7 @@ from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 from connectors.sdk.events import EventIdentifier, IdentifierScheme
-from visibility.export.reader import ExportedObject
+from visibility.export.snapshot_reader import ExportedObject
 
 # Schemes in order of preference for the URI of an object.
 PREFERRED_SCHEMES = (
@@ -27,7 +27,7 @@ PREFERRED_SCHEMES = (
 
 def identifier_uri(identifier: EventIdentifier) -> str:
     """A GS1 Digital Link for an SSCC with a valid check digit, else `urn:throughline:...`."""
-    if identifier.scheme is IdentifierScheme.SSCC and is_sscc(identifier.value):
+    if identifier.scheme is IdentifierScheme.SSCC and is_valid_sscc(identifier.value):
         return f"https://id.gs1.org/00/{identifier.value}"
     return private_urn(identifier.scheme.value, identifier.value, issuer=identifier.issuer)
 
@@ -55,7 +55,7 @@ def event_uri(source: str, key: str, content_hash: str, *, suffix: str = "") -> 
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'throughline {source} {key} {content_hash} {suffix}')}"
 
 
-def is_sscc(value: str) -> bool:
+def is_valid_sscc(value: str) -> bool:
     """Whether the value is 18 digits with a valid GS1 check digit."""
     if len(value) != 18 or not (value.isascii() and value.isdecimal()):
         return False

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from visibility.db.clock import database_now
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 from visibility.models.identity import MovedAlert, MovedAlertEntry
 
 
@@ -126,7 +126,7 @@ def undo_moves(object_ids: Collection[int]) -> None:
                 _restore_alert(move, only_if_untouched=True)
         elif move.previous_state:
             if move.alert_id in separated_ids:
-                _return_entries(move.alert)
+                _move_entries_back(move.alert)
                 _restore_alert(move, only_if_untouched=False)
         elif move.alert.order_id != survivors[move.original_order_id]:
             move.alert.order_id = survivors[move.original_order_id]
@@ -146,7 +146,7 @@ def _restore_alert(move: MovedAlert, *, only_if_untouched: bool) -> None:
     move.delete()
 
 
-def _return_entries(alert: Alert) -> None:
+def _move_entries_back(alert: Alert) -> None:
     moved = MovedAlertEntry.objects.filter(original_alert=alert)
     AlertEntry.objects.filter(pk__in=moved.values_list("entry_id", flat=True)).update(alert=alert)
     moved.delete()

@@ -13,7 +13,7 @@ from visibility.identity import relations, resolve
 from visibility.identity.pure.keys import IdentifierKey
 from visibility.identity.pure.resolution import DecisionKind
 from visibility.models.audit import append_audit_entry
-from visibility.models.graph import BusinessObject, Identifier
+from visibility.models.business_objects import BusinessObject, Identifier
 from visibility.models.identity import DecisionIdentifier, IdentityDecision
 from visibility.storage.events import SCHEME_PREFERENCE
 
@@ -27,23 +27,23 @@ class DecisionRejected(ValueError):
     """The decision is not possible now; the message is a sentence for the user."""
 
 
-def join_objects(
+def merge_or_attach_objects(
     left_id: int, right_id: int, *, by: User, reason: str, now: datetime
 ) -> IdentityDecision:
     """Merge two orders, or attach a shipment, package, invoice or return to the first order.
 
     Raises DecisionRejected.
     """
-    left, right = _load_object(left_id), _load_object(right_id)
+    left, right = _load_surviving_object(left_id), _load_surviving_object(right_id)
     if left.pk == right.pk:
         raise DecisionRejected("These are already the same order.")
     if left.kind != "order" or right.kind not in {"order", *CHILD_KINDS}:
         raise DecisionRejected(
             "Only an order, shipment, package, invoice or return can be added to an order."
         )
-    identities = [_identities(left), _identities(right)]
+    identities = [_load_identity_identifiers(left), _load_identity_identifiers(right)]
     is_merge = left.kind == right.kind
-    decision = _store_and_resolve(
+    decision = _store_decision_and_resolve(
         DecisionKind.JOIN if is_merge else DecisionKind.BELONGS,
         [side[:1] for side in identities],
         by=by,
@@ -69,15 +69,15 @@ def split_order(
 
     An event that names both stays with the original order. Raises DecisionRejected.
     """
-    order = _load_object(order_id)
-    identities = _identities(order)
+    order = _load_surviving_object(order_id)
+    identities = _load_identity_identifiers(order)
     moved = [i for i in identities if (i.scheme, i.issuer, i.value) in set(identifiers)]
     remaining = [i for i in identities if i not in moved]
     if not moved or len(moved) < len(set(identifiers)):
         raise DecisionRejected("Some of these numbers do not belong to this order.")
     if not remaining:
         raise DecisionRejected("The order must keep at least one of its numbers.")
-    decision = _store_and_resolve(
+    decision = _store_decision_and_resolve(
         DecisionKind.SPLIT, [remaining, moved], by=by, reason=reason, now=now
     )
     target_ids = _objects_named_by(moved)
@@ -96,11 +96,11 @@ def mark_distinct(
 
     Raises DecisionRejected.
     """
-    left, right = _load_object(left_id), _load_object(right_id)
+    left, right = _load_surviving_object(left_id), _load_surviving_object(right_id)
     if left.pk == right.pk or left.kind != right.kind:
         raise DecisionRejected("Select two different records of the same kind.")
-    sides = [_identities(left), _identities(right)]
-    return _store_and_resolve(DecisionKind.DISTINCT, sides, by=by, reason=reason, now=now)
+    sides = [_load_identity_identifiers(left), _load_identity_identifiers(right)]
+    return _store_decision_and_resolve(DecisionKind.DISTINCT, sides, by=by, reason=reason, now=now)
 
 
 def undo_decision(decision_id: int, *, by: User, now: datetime) -> IdentityDecision:
@@ -133,7 +133,7 @@ def affected_objects(decision: IdentityDecision) -> list[int]:
     return sorted(set(identifiers.values_list("object_id", flat=True)))
 
 
-def _load_object(object_id: int) -> BusinessObject:
+def _load_surviving_object(object_id: int) -> BusinessObject:
     business_object = (
         BusinessObject.objects.filter(pk=object_id).select_related("merged_into").first()
     )
@@ -142,7 +142,7 @@ def _load_object(object_id: int) -> BusinessObject:
     return business_object.merged_into or business_object
 
 
-def _identities(business_object: BusinessObject) -> list[Identifier]:
+def _load_identity_identifiers(business_object: BusinessObject) -> list[Identifier]:
     """Return the identities of an object, in the order of preference for display."""
     identifiers = list(
         Identifier.objects.filter(object=business_object, is_identity=True)[: MAX_IDENTIFIERS + 1]
@@ -158,7 +158,7 @@ def _identities(business_object: BusinessObject) -> list[Identifier]:
     )
 
 
-def _store_and_resolve(
+def _store_decision_and_resolve(
     kind: DecisionKind,
     sides: Sequence[Sequence[Identifier]],
     *,

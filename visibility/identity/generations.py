@@ -49,23 +49,23 @@ class StoredGeneration:
     has_manual_decisions: bool
 
     @staticmethod
-    def at_time(
+    def find_certain_at_time(
         generations: Sequence["StoredGeneration"], at: datetime, gap: timedelta | None
     ) -> "StoredGeneration | None":
         """Return the generation at a time, or None if only the full history can decide."""
         if gap is None:
             return generations[0] if len(generations) == 1 else None
-        near = [generation for generation in generations if generation._may_reach(at, gap)]
-        if len(near) != 1 or not near[0]._surely_reaches(at, gap):
+        near = [generation for generation in generations if generation._may_include_time(at, gap)]
+        if len(near) != 1 or not near[0]._surely_includes_time(at, gap):
             return None
         return near[0]
 
-    def _may_reach(self, at: datetime, gap: timedelta) -> bool:
+    def _may_include_time(self, at: datetime, gap: timedelta) -> bool:
         if self.first_at is None or self.last_at is None:
             return True
         return self.first_at - gap <= at <= self.last_at + gap * 1.5
 
-    def _surely_reaches(self, at: datetime, gap: timedelta) -> bool:
+    def _surely_includes_time(self, at: datetime, gap: timedelta) -> bool:
         if self.first_at is None or self.last_at is None or at > self.last_at + gap:
             return False
         # The start of a later generation is part of its key: moving it needs a full resolution.
@@ -83,7 +83,7 @@ def load_generations(keys: Sequence[IdentifierKey]) -> dict[IdentifierKey, list[
     by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
     if keys:
         with bulk.server_bound_cursor() as cursor:
-            cursor.execute(LOAD_GENERATIONS, key_columns(keys))
+            cursor.execute(LOAD_GENERATIONS, transpose_keys_to_columns(keys))
             for k, s, i, v, *values in cursor.fetchall():
                 by_key.setdefault((k, s, i, v), []).append(StoredGeneration(*values))
     return by_key
@@ -92,7 +92,7 @@ def load_generations(keys: Sequence[IdentifierKey]) -> dict[IdentifierKey, list[
 def keys_with_decisions(keys: Sequence[IdentifierKey]) -> frozenset[IdentifierKey]:
     """Return the keys that an active decision names."""
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(KEYS_WITH_DECISIONS, key_columns(keys))
+        cursor.execute(KEYS_WITH_DECISIONS, transpose_keys_to_columns(keys))
         return frozenset((k, s, i, v) for k, s, i, v in cursor.fetchall())
 
 
@@ -106,7 +106,7 @@ def extend_generations(
             cursor.execute(
                 EXTEND_GENERATIONS,
                 [
-                    *key_columns([number for number, _ in ordered]),
+                    *transpose_keys_to_columns([number for number, _ in ordered]),
                     [generation for _, generation in ordered],
                     [intervals[key][0] for key in ordered],
                     [intervals[key][1] for key in ordered],
@@ -114,6 +114,6 @@ def extend_generations(
             )
 
 
-def key_columns(keys: Sequence[IdentifierKey]) -> list[list[str]]:
+def transpose_keys_to_columns(keys: Sequence[IdentifierKey]) -> list[list[str]]:
     """Return the keys as four columns, for `unnest`."""
     return [list(column) for column in zip(*keys, strict=True)] or [[], [], [], []]

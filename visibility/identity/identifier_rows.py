@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from visibility.db import bulk
-from visibility.identity.component import ConcurrentChange
-from visibility.identity.generations import key_columns
+from visibility.identity.connected_component import ConcurrentChange
+from visibility.identity.generations import transpose_keys_to_columns
 from visibility.identity.pure.keys import IdentifierKey
 
 LOAD_ROWS = """
@@ -79,7 +79,7 @@ def write_differences(
                 ON CONFLICT DO NOTHING
                 """,
                 [
-                    *key_columns([row.key for row in new]),
+                    *transpose_keys_to_columns([row.key for row in new]),
                     [row.spelling for row in new],
                     [row.is_identity for row in new],
                     [row.object_id for row in new],

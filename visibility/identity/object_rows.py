@@ -21,7 +21,7 @@ def create_objects(kinds: Sequence[str]) -> list[int]:
     return [ids_by_kind[kind].pop() for kind in kinds]
 
 
-def delete_unreferenced(object_ids: Collection[int]) -> set[int]:
+def delete_without_identifiers(object_ids: Collection[int]) -> set[int]:
     """Delete the objects without identifiers, and return their ids.
 
     An object stays without identifiers if another worker inserted them first.

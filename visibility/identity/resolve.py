@@ -10,7 +10,11 @@ from datetime import UTC
 from visibility.db import bulk
 from visibility.identity import identifier_rows, merge, object_rows, relations
 from visibility.identity.alert_transfer import undo_moves
-from visibility.identity.component import ConnectedComponent, load_component, lock_exclusive
+from visibility.identity.connected_component import (
+    ConnectedComponent,
+    lock_and_load_component,
+    lock_objects_exclusive,
+)
 from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
 from visibility.identity.pure.resolution import (
     DecisionKind,
@@ -40,7 +44,7 @@ def resolve_identities(
     Runs in the caller's transaction and requests a refold of everything that changed. Raises
     MergeTooLarge or ConcurrentChange.
     """
-    component = load_component(seeds, new_mentions, set(keys))
+    component = lock_and_load_component(seeds, new_mentions, set(keys))
     for key, spelling in (spellings or {}).items():
         component.spellings.setdefault(key, ((), spelling))
     windows = load_reuse_windows()
@@ -114,7 +118,7 @@ class _ResolutionWriter:
         outside = {
             object_id for ids in originals.values() for object_id in ids
         } - self._component.objects
-        self._component.merged_into |= lock_exclusive(outside)
+        self._component.merged_into |= lock_objects_exclusive(outside)
         # An object that was merged into an object outside the component must not be moved.
         foreign = {
             o for o in outside if self._component.merged_into.get(o) not in self._component.objects
@@ -132,12 +136,12 @@ class _ResolutionWriter:
         """Write everything that differs."""
         merges = self._new_merges()
         freed = [o for o in self.object_ids if self._component.merged_into.get(o) is not None]
-        self._write_objects()
-        self._write_links()
+        self._write_merge_redirects()
+        self._write_event_links()
         identifier_rows.write_differences(self._stored, self._identifier_rows())
         touched = {*self._component.objects, *self.object_ids}
         relations.rebuild_relations(touched, self.object_by_ref, self._component.decisions)
-        merge.apply_merges(merges)
+        merge.record_merges_and_move_alerts(merges)
         if freed:
             undo_moves({*self._component.objects, *self.object_ids, *self._merged_into})
         update_unmatched_objects(touched, claimed=touched)
@@ -161,7 +165,7 @@ class _ResolutionWriter:
             )
         return merges
 
-    def _write_objects(self) -> None:
+    def _write_merge_redirects(self) -> None:
         has_decisions = any(a.kind is not DecisionKind.BELONGS for a in self._component.decisions)
         targets: dict[int, int | None] = {**self._merged_into, **dict.fromkeys(self.object_ids)}
         ordered = sorted(targets)
@@ -186,7 +190,7 @@ class _ResolutionWriter:
                 [sorted(self._merged_into)],
             )
 
-    def _write_links(self) -> None:
+    def _write_event_links(self) -> None:
         object_by_ref, component = self.object_by_ref, self._component
         moved = {p: o for p, o in object_by_ref.items() if component.object_by_ref.get(p, o) != o}
         moved |= {

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from structlog.stdlib import get_logger
 
-from connectors.sdk.normalization import REUSE_SETTING, parse_reuse_setting
+from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
 from visibility.db import bulk
 from visibility.identity.pure.keys import ReuseWindows
 

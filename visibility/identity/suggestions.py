@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from connectors.sdk.normalization import escape_invisible
-from visibility.db.planner import PREFER_INDEXES, apply_planner_settings
+from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
+from visibility.db.planner_settings import PREFER_INDEXES, apply_planner_settings
 from visibility.models import Order
 
 # One order of a pair is among this many latest orders; the other may be older.
@@ -83,7 +83,7 @@ class Suggestion:
     confidence: float
 
     @property
-    def percent(self) -> int:
+    def confidence_percent(self) -> int:
         """The confidence in percent."""
         return round(self.confidence * 100)
 
@@ -128,7 +128,7 @@ def _suggest_by_customer_po(
         if left is None or right is None:
             continue
         same_customer = _same_customer(left, right)
-        shared = f"Both have customer PO {escape_invisible(po)}"
+        shared = f"Both have customer PO {escape_invisible_and_lookalike(po)}"
         if (
             same_customer
             and _same_total(left, right)
@@ -170,7 +170,8 @@ def _suggest_by_digits(
                 left,
                 right,
                 "Similar number",
-                f"{escape_invisible(left_number)} and {escape_invisible(right_number)} "
+                f"{escape_invisible_and_lookalike(left_number)} and "
+                f"{escape_invisible_and_lookalike(right_number)} "
                 "have the same digits"
                 + (", for the same customer." if same_customer else ", ordered within 7 days."),
                 0.5 if same_customer else 0.4,

@@ -30,16 +30,16 @@ def collect_files(*, now: datetime) -> int:
     for source in Source.objects.filter(enabled=True, config__has_key=DROP_SETTING).order_by("pk"):
         folder = Path(source.config[DROP_SETTING])
         if not folder.is_dir():
-            _report_failure(source, f"{folder}{NOT_A_FOLDER}")
+            _record_source_error(source, f"{folder}{NOT_A_FOLDER}")
             continue
         if source.poll_error.endswith(NOT_A_FOLDER):
             Source.objects.filter(pk=source.pk).update(poll_error="")
-        for path in complete_files(folder, now=now):
-            new_count += _store_file(source, path)
+        for path in list_complete_files(folder, now=now):
+            new_count += _store_and_move_file(source, path)
     return new_count
 
 
-def complete_files(folder: Path, *, now: datetime) -> list[Path]:
+def list_complete_files(folder: Path, *, now: datetime) -> list[Path]:
     """List the files of a folder that are no longer being written, oldest first."""
     files = []
     for path in folder.iterdir():
@@ -51,21 +51,21 @@ def complete_files(folder: Path, *, now: datetime) -> list[Path]:
     return [path for at, _, path in sorted(files)[:MAX_FILES] if at <= newest]
 
 
-def _store_file(source: Source, path: Path) -> int:
+def _store_and_move_file(source: Source, path: Path) -> int:
     if path.stat().st_size > settings.MAX_FILE_BODY:
-        _report_failure(source, f"{path.name} is larger than {settings.MAX_FILE_BODY} bytes")
-        _move(path, "rejected")
+        _record_source_error(source, f"{path.name} is larger than {settings.MAX_FILE_BODY} bytes")
+        _move_to_subfolder(path, "rejected")
         return 0
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
     result = store_messages(
         [IncomingMessage(source.pk, key, {"x-file-name": path.name[:200]}, body)]
     )
-    _move(path, "archive")
+    _move_to_subfolder(path, "archive")
     return sum(k.is_new for k in result)
 
 
-def _move(path: Path, subfolder: str) -> None:
+def _move_to_subfolder(path: Path, subfolder: str) -> None:
     """Move a file into a subfolder of the drop folder, under a unique name."""
     target = path.parent / subfolder
     target.mkdir(exist_ok=True)
@@ -77,6 +77,6 @@ def _move(path: Path, subfolder: str) -> None:
     path.rename(target_path)
 
 
-def _report_failure(source: Source, error: str) -> None:
+def _record_source_error(source: Source, error: str) -> None:
     log.warning("file_drop_failed", source=source.slug, error=error)
     Source.objects.filter(pk=source.pk).update(poll_error=error[:500])

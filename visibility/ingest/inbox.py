@@ -166,7 +166,7 @@ class InboxWriter:
             return []
         self._pending += waiting
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
+            self._task = asyncio.create_task(self._write_pending_batches())
         futures = [future for _, future in waiting]
         # The batches before it may use up the whole timeout.
         _, unfinished = await asyncio.wait(futures, timeout=self.TIMEOUT)
@@ -179,7 +179,7 @@ class InboxWriter:
             raise error
         return [future.result() for future in futures]
 
-    async def _drain(self) -> None:
+    async def _write_pending_batches(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[: self.BATCH], self._pending[self.BATCH :]
             try:

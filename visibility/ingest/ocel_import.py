@@ -35,7 +35,7 @@ def import_log(path: Path, source: Source) -> list[StoreResult]:
     kinds = {o["id"]: object_kind(o["type"], terms) for o in log.get("objects", ())}
     items = {object_id for object_id, kind in kinds.items() if kind is ObjectKind.ITEM}
     messages = []
-    for content in split_log(log, items):
+    for content in split_log_into_messages(log, items):
         body = orjson.dumps(content)
         unkeyed = IncomingMessage(source.pk, "", {"content-type": "application/json"}, body)
         key = f"sha256 {unkeyed.content_hash}"
@@ -79,7 +79,7 @@ def _is_log(document: Any) -> bool:
     return True
 
 
-def split_log(log: Log, items: Collection[str]) -> Iterator[Log]:
+def split_log_into_messages(log: Log, items: Collection[str]) -> Iterator[Log]:
     """Split the log into messages: some events, the objects they name, and related objects.
 
     A relation between two objects is omitted if an event of the log names both, because the event
@@ -87,36 +87,37 @@ def split_log(log: Log, items: Collection[str]) -> Iterator[Log]:
     are never omitted.
     """
     objects = {o["id"]: o for o in log.get("objects", ())}
-    related = _related_objects(objects.values())
-    shown = _pairs_named_together(log["events"], related, items)
+    related = _related_ids_by_object(objects.values())
+    shown = _related_pairs_in_same_event(log["events"], related, items)
     for start in range(0, len(log["events"]), EVENTS_PER_MESSAGE):
         events = log["events"][start : start + EVENTS_PER_MESSAGE]
-        named_ids = {i for event in events for i in _named_objects(event)}
+        named_ids = {i for event in events for i in _object_ids_of_event(event)}
         included = named_ids.union(*(related[i] for i in named_ids)) & objects.keys()
         yield {
             "events": events,
             "objects": [
-                _with_relations(objects[i], included, named_ids, shown) for i in sorted(included)
+                _omit_unneeded_relations(objects[i], included, named_ids, shown)
+                for i in sorted(included)
             ],
         }
 
 
-def _named_objects(event: Log) -> set[str]:
+def _object_ids_of_event(event: Log) -> set[str]:
     return {r["objectId"] for r in event.get("relationships") or ()}
 
 
-def _pairs_named_together(
+def _related_pairs_in_same_event(
     events: Iterable[Log], related: Mapping[str, set[str]], items: Collection[str]
 ) -> set[tuple[str, str]]:
     """Return the related pairs of objects that an event names together."""
     pairs: set[tuple[str, str]] = set()
     for event in events:
-        named = _named_objects(event).difference(items)
+        named = _object_ids_of_event(event).difference(items)
         pairs |= {(left, right) for left in named for right in related[left] & named}
     return pairs
 
 
-def _related_objects(objects: Iterable[Log]) -> Mapping[str, set[str]]:
+def _related_ids_by_object(objects: Iterable[Log]) -> Mapping[str, set[str]]:
     """Return the related objects of each object, in both directions."""
     related: dict[str, set[str]] = defaultdict(set)
     for log_object in objects:
@@ -126,7 +127,7 @@ def _related_objects(objects: Iterable[Log]) -> Mapping[str, set[str]]:
     return related
 
 
-def _with_relations(
+def _omit_unneeded_relations(
     log_object: Log, inside: set[str], named: set[str], shown: set[tuple[str, str]]
 ) -> Log:
     """Return the object with the relations that one message needs."""
@@ -169,11 +170,11 @@ def _load_sqlite_entities(
         name = f"{entity}_{table}".replace('"', '""')
         rows = database.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608  # quoted
         first = [row for row in map(dict, rows) if not row.get(CHANGED_FIELD)]
-        result += [_to_json_form(row, kind, related.get(row["ocel_id"], [])) for row in first]
+        result += [_sqlite_row_to_json(row, kind, related.get(row["ocel_id"], [])) for row in first]
     return result
 
 
-def _to_json_form(
+def _sqlite_row_to_json(
     row: Mapping[str, Any], kind: str, related: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
     """Convert a SQLite row to an object or event of the JSON format."""

@@ -9,11 +9,11 @@ import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from connectors.sdk.codec import sha256_hex, to_canonical_json
 from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
+from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.validation import validate_event
 from visibility.db import bulk
 from visibility.ingest.decompress import decompress
 from visibility.models.audit import append_audit_entry
@@ -57,9 +57,9 @@ def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     """Parse the message with its connector. A failure is returned as a reason, never raised."""
     try:
         body = decompress(message.body, message.headers)
-        parsed = source.system().parse(Message(body, message.headers, message.received_at))
+        parsed = source.build_connector().parse(Message(body, message.headers, message.received_at))
     except PayloadError as error:
-        if error.reason in SYNTAX_REASONS and _looks_like_form(message.headers):
+        if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
             return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
         return ParseOutcome(message.id, reason=error.reason, detail=_error_text(error))
     except RecursionError:
@@ -74,7 +74,7 @@ def _validate_events(message: StoredMessage, parsed: ParseResult) -> ParseOutcom
     valid, errors = [], list(parsed.errors)
     for event in parsed.events:
         try:
-            valid.append(_new_event(message, event))
+            valid.append(_build_event_to_store(message, event))
         except PayloadError as error:
             errors.append(error)
     new_events = tuple(valid)
@@ -87,8 +87,8 @@ def _validate_events(message: StoredMessage, parsed: ParseResult) -> ParseOutcom
     )
 
 
-def _new_event(message: StoredMessage, reported: CanonicalEvent) -> EventToStore:
-    event = validate_event(reported, message.received_at)
+def _build_event_to_store(message: StoredMessage, reported: CanonicalEvent) -> EventToStore:
+    event = validate_and_flag_event(reported, message.received_at)
     occurred = event.occurred_at or message.received_at
     text = to_canonical_json(event)
     return EventToStore(
@@ -107,7 +107,7 @@ def _error_text(error: PayloadError) -> str:
     return text[:500]
 
 
-def _looks_like_form(headers: dict[str, str]) -> bool:
+def _has_form_content_type(headers: dict[str, str]) -> bool:
     """Whether the content type is a form. Only a hint: some senders label documents so."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -129,7 +129,7 @@ GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2
 """
 
 
-def lock_other_versions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
+def lock_other_message_versions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
     """Lock and return the processed versions of these messages: same key, other content.
 
     An advisory lock serializes workers that process versions of one message until the commit. A
@@ -163,7 +163,7 @@ def lock_other_versions(messages: Sequence[StoredMessage]) -> list[StoredMessage
         ]
 
 
-def pick_effective_versions(
+def pick_effective_message_versions(
     messages: Sequence[StoredMessage], outcomes: Sequence[ParseOutcome]
 ) -> tuple[list[ParseOutcome], list[int]]:
     """Choose one version of each message. Return its outcome, and the ids of the other versions.

@@ -33,7 +33,7 @@ def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
     After a failure the cursor is at the last page that was stored completely. The error is recorded
     on the source, and the next poll follows after the pause that the system asked for, or 1 minute.
     """
-    with _poll_lock(source_id) as acquired:
+    with _try_poll_lock(source_id) as acquired:
         if not acquired:
             return 0
         source = Source.objects.get(pk=source_id)
@@ -41,7 +41,7 @@ def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
         new_count = 0
         try:
             for page in _poll_pages(source, http, now):
-                new_count += _store_page(source, page)
+                new_count += _store_page_and_cursor(source, page)
         except (PollError, ConnectionError) as error:
             # The first failure may be a restart, so retry soon; later failures retry every minute.
             first = min(source.poll_every.total_seconds(), 60.0)
@@ -55,12 +55,14 @@ def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
 
 
 def _poll_pages(source: Source, http: HttpClient, now: datetime) -> Iterator[PolledPage]:
-    secrets = source_secrets.valid_secrets(source_secrets.unseal(source.sealed_secrets), now)
+    secrets = source_secrets.valid_secrets(
+        source_secrets.decrypt_secrets(source.sealed_secrets), now
+    )
     cursor, _ = Cursor.objects.get_or_create(source=source)
-    return source.system().poll(http, cursor.value, secrets)
+    return source.build_connector().poll(http, cursor.value, secrets)
 
 
-def _store_page(source: Source, page: PolledPage) -> int:
+def _store_page_and_cursor(source: Source, page: PolledPage) -> int:
     with transaction.atomic():
         results = store_messages(
             [IncomingMessage(source.id, r.dedupe_key, r.headers, r.body) for r in page.records]
@@ -74,7 +76,7 @@ def _schedule_next_poll(source: Source, at: datetime, error: str) -> None:
 
 
 @contextmanager
-def _poll_lock(source_id: int) -> Iterator[bool]:
+def _try_poll_lock(source_id: int) -> Iterator[bool]:
     """Try to take the poll lock of the source. PostgreSQL releases it if the process dies."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LockKey.POLLER, source_id])

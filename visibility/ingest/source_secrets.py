@@ -35,7 +35,7 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def seal(all_secrets: Sequence[SourceSecret]) -> str:
+def encrypt_secrets(all_secrets: Sequence[SourceSecret]) -> str:
     """Encrypt the secrets into one text. Raises WeakSecret."""
     for secret in all_secrets:
         if len(secret.value.encode()) < MIN_SECRET_BYTES:
@@ -46,8 +46,8 @@ def seal(all_secrets: Sequence[SourceSecret]) -> str:
     return _fernet().encrypt(orjson.dumps(rows)).decode()
 
 
-def unseal(sealed: str) -> list[SourceSecret]:
-    """Decrypt the result of `seal`. Raises UnreadableSecrets."""
+def decrypt_secrets(sealed: str) -> list[SourceSecret]:
+    """Decrypt the result of `encrypt_secrets`. Raises UnreadableSecrets."""
     if not sealed:
         return []
     try:

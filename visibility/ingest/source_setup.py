@@ -8,10 +8,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from connectors.catalog import systems
-from connectors.sdk.normalization import REUSE_SETTING, parse_reuse_setting
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
 from visibility.ingest.file_drop import DROP_SETTING
-from visibility.ingest.source_secrets import SourceSecret, new_secret, seal, unseal
+from visibility.ingest.source_secrets import (
+    SourceSecret,
+    decrypt_secrets,
+    encrypt_secrets,
+    new_secret,
+)
 from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
 
@@ -44,10 +49,10 @@ def add_source(
 
     Raises InvalidSource for an unknown connector or setting, and WeakSecret for a short secret.
     """
-    if connector not in systems():
-        known = ", ".join(sorted(systems()))
+    if connector not in connectors_by_slug():
+        known = ", ".join(sorted(connectors_by_slug()))
         raise InvalidSource(f"There is no connector {connector!r}. Available connectors: {known}.")
-    kind = systems()[connector]
+    kind = connectors_by_slug()[connector]
     _check_settings(config, kind.settings)
     if DROP_SETTING in config and not kind.accepts_files:
         raise InvalidSource(f"{kind.title} does not accept files, so it cannot have a drop folder.")
@@ -61,7 +66,7 @@ def add_source(
             connector=connector,
             role=config.get("role", kind.role.value),
             config=dict(config),
-            sealed_secrets=seal([SourceSecret(chosen)]),
+            sealed_secrets=encrypt_secrets([SourceSecret(chosen)]),
             next_poll_at=now if kind.polls and config.get("base_url") else None,
         )
         append_audit_entry(
@@ -76,12 +81,12 @@ def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:
     ends = now + ROTATION_OVERLAP
     old = [
         SourceSecret(s.value, min(s.until or ends, ends))
-        for s in unseal(source.sealed_secrets)
+        for s in decrypt_secrets(source.sealed_secrets)
         if s.until is None or s.until > now
     ]
     with transaction.atomic():
         Source.objects.filter(pk=source.pk).update(
-            sealed_secrets=seal([SourceSecret(chosen), *old]), changed_at=Now()
+            sealed_secrets=encrypt_secrets([SourceSecret(chosen), *old]), changed_at=Now()
         )
         append_audit_entry("source.rotate", user=None, object=source.slug, detail={}, now=now)
     return chosen

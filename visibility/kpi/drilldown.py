@@ -55,7 +55,7 @@ class KpiOrder:
         return encode_cursor([self.day, self.order_id])
 
 
-def group_totals(
+def group_totals_and_exclusions(
     kpi: Kpi, span: DaySpan, filters: KpiFilters
 ) -> tuple[dict[OrderGroup, GroupTotals], dict[str, int]]:
     """Totals of the missed, counted and excluded orders, and the excluded ones by reason."""
@@ -63,7 +63,7 @@ def group_totals(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_group_expression(kpi)} AS part, excluded, count(*),
+            SELECT {_order_group_sql(kpi)} AS part, excluded, count(*),
                 coalesce(sum(numerator), 0), coalesce(sum(denominator), 0)
             FROM visibility_kpifact WHERE kpi = %s AND day BETWEEN %s AND %s {condition}
             GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
@@ -80,7 +80,7 @@ def group_totals(
     return groups, {reason: n for group, reason, n, _, _ in rows if group == "excluded"}
 
 
-def count_uncountable_orders(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> int:
+def count_orders_with_uncountable_lines(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> int:
     """The number of orders that count without some of their lines."""
     condition, values = filters.where()
     with connection.cursor() as cursor:
@@ -105,7 +105,7 @@ def load_order_page(
 ) -> list[KpiOrder]:
     """One page of orders, newest day first, plus one more row if there is a next page."""
     condition, values = filters.where("fact.")
-    group_condition, group_values = f"{_group_expression(kpi)} = %s", [group]
+    group_condition, group_values = f"{_order_group_sql(kpi)} = %s", [group]
     if group == UNCOUNTABLE:
         group_condition, group_values = HAS_UNCOUNTABLE, []
     if reason:
@@ -135,7 +135,7 @@ def load_order_page(
     return [KpiOrder(*row) for row in rows]
 
 
-def _group_expression(kpi: Kpi) -> str:
+def _order_group_sql(kpi: Kpi) -> str:
     """The SQL expression for the group of a fact."""
     if kpi.unit is KpiUnit.DURATION:
         limit = kpi.target

@@ -18,6 +18,6 @@ def bucket_midpoint(bucket: int) -> float:
     return 2 * GAMMA**bucket / (GAMMA + 1)
 
 
-def duration_kpis() -> Collection[str]:
+def duration_kpi_codes() -> Collection[str]:
     """The codes of the KPIs that have percentiles: durations only."""
     return {code for code, kpi in kpi_registry().items() if kpi.unit is KpiUnit.DURATION}

@@ -43,10 +43,10 @@ class KpiFilters:
         """The SQL condition for the cells of the grouping by these dimensions."""
         condition, values = self.where()
         dimensions = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
-        return f" AND grouping = %s{condition}", [_grouping(dimensions), *values]
+        return f" AND grouping = %s{condition}", [_grouping_bitmask(dimensions), *values]
 
 
-def _grouping(dimensions: Collection[str]) -> int:
+def _grouping_bitmask(dimensions: Collection[str]) -> int:
     """The `grouping` bitmask of cells that keep these dimensions and sum over the others."""
     return sum(
         2**bit for bit, name in enumerate(reversed(list(DIMENSIONS))) if name not in dimensions
@@ -148,7 +148,7 @@ def daily_summaries(
     return by_code
 
 
-def by_week(
+def weekly_summaries_by_dimension(
     kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiFilters = NO_FILTERS
 ) -> list[tuple[str, date, KpiSummary]]:
     """The value of each dimension value and week (its Monday), in order."""
@@ -190,7 +190,7 @@ def dimension_values(span: DaySpan) -> dict[Dimension, list[str]]:
         cursor.execute(
             " UNION ".join(
                 f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
-                f"WHERE grouping = {_grouping({name})} AND day BETWEEN %s AND %s"
+                f"WHERE grouping = {_grouping_bitmask({name})} AND day BETWEEN %s AND %s"
                 for name in DIMENSIONS
             ),
             [span.start, span.end] * len(DIMENSIONS),
@@ -236,10 +236,10 @@ def _aggregate_cells(
             [list(codes), span.start, span.end, *values],
         )
         rows = cursor.fetchall()
-    return [KpiSlice(tuple(row[: len(by)]), _summary(*row[len(by) :])) for row in rows]
+    return [KpiSlice(tuple(row[: len(by)]), _build_summary(*row[len(by) :])) for row in rows]
 
 
-def _summary(
+def _build_summary(
     orders: int,
     numerator: Decimal,
     denominator: Decimal,

@@ -51,7 +51,7 @@ class ServerPrograms:
         return int(match[1])
 
 
-def server_account() -> ServerAccount | None:
+def unprivileged_server_account() -> ServerAccount | None:
     """The account to switch to, or None when the launcher does not run as root."""
     if os.geteuid() != 0:
         return None

@@ -18,7 +18,7 @@ RUNTIME_LOCK = "requirements.lock"
 DEVELOPMENT_LOCK = "requirements-dev.lock"
 
 
-def ensure_environment(checkout: str, *, development: bool) -> None:
+def ensure_running_in_venv(checkout: str, *, development: bool) -> None:
     """Make sure that this process runs in an interpreter with the locked packages.
 
     Installs them if necessary and re-executes the command inside `.venv`. Exits with a message
@@ -35,9 +35,9 @@ def ensure_environment(checkout: str, *, development: bool) -> None:
     with (checkout_folder / RUNTIME_LOCK).open() as lock_file:
         # When two first starts run at once, the second one waits and then has nothing to install.
         fcntl.flock(lock_file, fcntl.LOCK_EX)
-        lock = _lock_to_install(checkout_folder, development=development)
+        lock = _lock_file_to_install(checkout_folder, development=development)
         if lock is not None:
-            _install(checkout_folder, lock)
+            _install_locked_packages(checkout_folder, lock)
     if not in_venv:
         python = str(venv / "bin" / "python")
         os.execv(python, [python, *sys.argv])  # noqa: S606 - our own interpreter, no shell
@@ -51,37 +51,37 @@ def _require_django() -> None:
         )
 
 
-def _lock_to_install(root: Path, *, development: bool) -> Path | None:
+def _lock_file_to_install(root: Path, *, development: bool) -> Path | None:
     """The lock file to install, or None. The development lock includes the runtime lock."""
-    stamp = _read_stamp(root)
+    stamp = _read_venv_stamp(root)
     lock = root / (
         DEVELOPMENT_LOCK if development or stamp[:1] == [DEVELOPMENT_LOCK] else RUNTIME_LOCK
     )
-    return None if stamp == _stamp(root, lock) else lock
+    return None if stamp == _expected_venv_stamp(root, lock) else lock
 
 
-def _read_stamp(root: Path) -> list[str]:
+def _read_venv_stamp(root: Path) -> list[str]:
     try:
         return (root / ".venv" / ".lock-sha256").read_text().splitlines()
     except OSError:
         return []
 
 
-def _stamp(root: Path, lock: Path) -> list[str]:
+def _expected_venv_stamp(root: Path, lock: Path) -> list[str]:
     """Lock name, lock hash and interpreter: an upgraded Python needs a new `.venv`."""
     interpreter = os.path.realpath(root / ".venv" / "bin" / "python")
     return [lock.name, hashlib.sha256(lock.read_bytes()).hexdigest(), interpreter]
 
 
-def _install(root: Path, lock: Path) -> None:
+def _install_locked_packages(root: Path, lock: Path) -> None:
     started_at = time.monotonic()
     package_count = sum(1 for line in lock.read_text().splitlines() if line[:1].isalnum())
     print(f"installing {package_count} packages into .venv (once)", flush=True)
     uv = _working_uv()
-    _make_venv(root, uv)
+    _ensure_current_venv(root, uv)
     if uv is None or not _install_with_uv(root, lock, uv):
         _install_with_pip(root, lock, package_count)
-    (root / ".venv" / ".lock-sha256").write_text("\n".join(_stamp(root, lock)) + "\n")
+    (root / ".venv" / ".lock-sha256").write_text("\n".join(_expected_venv_stamp(root, lock)) + "\n")
     print(f"installed in {time.monotonic() - started_at:.0f} s", flush=True)
 
 
@@ -93,9 +93,9 @@ def _working_uv() -> str | None:
     return uv
 
 
-def _make_venv(root: Path, uv: str | None) -> None:
+def _ensure_current_venv(root: Path, uv: str | None) -> None:
     python = root / ".venv" / "bin" / "python"
-    stamp = _read_stamp(root)
+    stamp = _read_venv_stamp(root)
     if python.exists() and (not stamp or stamp[-1] == os.path.realpath(python)):
         return
     base = getattr(sys, "_base_executable", sys.executable)
@@ -141,12 +141,12 @@ def _install_with_pip(root: Path, lock: Path, package_count: int) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    last_output = _report_progress(process, package_count)
+    last_output = _print_pip_progress(process, package_count)
     if process.wait() != 0:
         sys.exit("pip could not install the lock:\n" + "".join(last_output))
 
 
-def _report_progress(process: "subprocess.Popen[str]", package_count: int) -> deque[str]:
+def _print_pip_progress(process: "subprocess.Popen[str]", package_count: int) -> deque[str]:
     """Print a line per twenty packages; return the last lines of output for an error message."""
     last_output: deque[str] = deque(maxlen=15)
     collected = 0

@@ -18,8 +18,8 @@ import psycopg
 from visibility.launcher import obsolete_database
 from visibility.launcher.binaries import StartError
 from visibility.launcher.instance import write_private
-from visibility.launcher.layout import ServerLayout, assign_owner
-from visibility.launcher.process import ChildProcess
+from visibility.launcher.process import ProcessDefinition
+from visibility.launcher.server_layout import ServerLayout, assign_owner
 
 DATABASE_NAME = "throughline"
 POSTGRES_PARAMETERS = {
@@ -41,19 +41,21 @@ DISPOSABLE_PARAMETERS = {
 }
 
 
-def initdb_step(servers: ServerLayout, *, disposable: bool = False) -> ChildProcess | None:
+def define_initdb_if_needed(
+    servers: ServerLayout, *, disposable: bool = False
+) -> ProcessDefinition | None:
     """The setup step that creates PostgreSQL's data folder, or None if it exists.
 
     It writes to `pg.new`, so that a killed initdb leaves no incomplete `pg` behind.
     """
     if servers.postgres_data.is_dir():
-        _check_version(servers)
+        _check_existing_data_folder(servers)
         return None
     new_folder = servers.state_folder / "pg.new"
     shutil.rmtree(new_folder, ignore_errors=True)
     new_folder.mkdir(mode=0o700)
     assign_owner(new_folder, servers.account)
-    _create_password(servers)
+    _ensure_password_file(servers)
     arguments = ["--pgdata", str(new_folder), "--username", DATABASE_NAME, "--encoding", "UTF8"]
     arguments += ["--pwfile", str(_password_file(servers)), "--auth", "scram-sha-256"]
     arguments += [
@@ -61,7 +63,7 @@ def initdb_step(servers: ServerLayout, *, disposable: bool = False) -> ChildProc
         *_locale_arguments(servers),
         *(["--no-sync"] if disposable else []),
     ]
-    return ChildProcess(
+    return ProcessDefinition(
         "initdb",
         (str(servers.programs.postgres_folder / "initdb"), *arguments),
         account=servers.account,
@@ -70,7 +72,7 @@ def initdb_step(servers: ServerLayout, *, disposable: bool = False) -> ChildProc
     )
 
 
-def activate_data_folder(servers: ServerLayout) -> None:
+def rename_initialized_data_folder(servers: ServerLayout) -> None:
     """Rename `pg.new` to `pg` after a successful initdb."""
     (servers.state_folder / "pg.new").rename(servers.postgres_data)
 
@@ -82,7 +84,7 @@ def _locale_arguments(servers: ServerLayout) -> list[str]:
     return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
 
 
-def _check_version(servers: ServerLayout) -> None:
+def _check_existing_data_folder(servers: ServerLayout) -> None:
     version = (servers.postgres_data / "PG_VERSION").read_text().strip()
     major = servers.programs.postgres_major_version
     if version != str(major):
@@ -100,14 +102,16 @@ def _password_file(servers: ServerLayout) -> Path:
     return servers.state_folder / "pg.password"
 
 
-def _create_password(servers: ServerLayout) -> None:
+def _ensure_password_file(servers: ServerLayout) -> None:
     path = _password_file(servers)
     if not path.is_file():
         write_private(path, secrets.token_urlsafe(24) + "\n")
     assign_owner(path, servers.account)
 
 
-def postgres_server(servers: ServerLayout, *, disposable: bool = False) -> ChildProcess:
+def define_postgres_process(
+    servers: ServerLayout, *, disposable: bool = False
+) -> ProcessDefinition:
     """The database server as a foreground process."""
     settings = POSTGRES_PARAMETERS | {"unix_socket_directories": str(servers.socket_folder)}
     if servers.programs.postgres_major_version >= 18:
@@ -117,7 +121,7 @@ def postgres_server(servers: ServerLayout, *, disposable: bool = False) -> Child
     arguments = [
         argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")
     ]
-    return ChildProcess(
+    return ProcessDefinition(
         "postgres",
         (
             str(servers.programs.postgres_folder / "postgres"),
@@ -132,7 +136,7 @@ def postgres_server(servers: ServerLayout, *, disposable: bool = False) -> Child
     )
 
 
-def valkey_server(servers: ServerLayout) -> ChildProcess:
+def define_valkey_process(servers: ServerLayout) -> ProcessDefinition:
     """The broker as a foreground process. It writes nothing to disk."""
     arguments = [
         "--port",
@@ -143,7 +147,7 @@ def valkey_server(servers: ServerLayout) -> ChildProcess:
         "700",
     ]
     arguments += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
-    return ChildProcess(
+    return ProcessDefinition(
         "valkey",
         (str(servers.programs.valkey_program), *arguments),
         account=servers.account,
@@ -172,7 +176,7 @@ def database_answers(url: str) -> bool:
     return True
 
 
-def has_obsolete_layout(url: str) -> bool:
+def database_has_obsolete_layout(url: str) -> bool:
     """Return whether a version before 0.2 created the database. Psycopg errors are not caught."""
     with psycopg.connect(url, connect_timeout=3) as connection, connection.cursor() as cursor:
         return obsolete_database.has_obsolete_layout(cursor)
@@ -180,10 +184,10 @@ def has_obsolete_layout(url: str) -> bool:
 
 def valkey_answers(servers: ServerLayout) -> bool:
     """Return whether Valkey answers a PING."""
-    return _send_command(servers.valkey_socket, b"PING\r\n").startswith(b"+PONG")
+    return _send_valkey_command(servers.valkey_socket, b"PING\r\n").startswith(b"+PONG")
 
 
-def create_database(servers: ServerLayout) -> None:
+def ensure_database_and_extensions(servers: ServerLayout) -> None:
     """Create the product's database and its extensions if they do not exist."""
     with psycopg.connect(database_url(servers, name="postgres"), autocommit=True) as connection:
         query = "SELECT 1 FROM pg_database WHERE datname = %s"
@@ -195,39 +199,39 @@ def create_database(servers: ServerLayout) -> None:
 
 def stop_leftover_servers(servers: ServerLayout) -> None:
     """Stop servers that survived a killed supervisor. The caller must hold the folder's lock."""
-    pid = _leftover_postmaster(servers)
+    pid = _leftover_postmaster_pid(servers)
     if pid is not None:
-        _terminate(servers, pid)
-    if _send_command(servers.valkey_socket, b"PING\r\n"):
-        _send_command(servers.valkey_socket, b"SHUTDOWN NOSAVE\r\n")
-        _wait_until(lambda: not _send_command(servers.valkey_socket, b"PING\r\n"))
+        _terminate_postmaster(servers, pid)
+    if _send_valkey_command(servers.valkey_socket, b"PING\r\n"):
+        _send_valkey_command(servers.valkey_socket, b"SHUTDOWN NOSAVE\r\n")
+        _wait_until(lambda: not _send_valkey_command(servers.valkey_socket, b"PING\r\n"))
     servers.valkey_socket.unlink(missing_ok=True)
 
 
-def _leftover_postmaster(servers: ServerLayout) -> int | None:
+def _leftover_postmaster_pid(servers: ServerLayout) -> int | None:
     """The process ID of a leftover server. Checks its command line, because IDs are reused."""
     try:
         pid = int((servers.postgres_data / "postmaster.pid").read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return None
-    command_line = _command_line(pid)
+    command_line = _read_process_command_line(pid)
     return (
         pid if "postgres" in command_line and str(servers.postgres_data) in command_line else None
     )
 
 
-def _command_line(pid: int) -> str:
+def _read_process_command_line(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     result = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True)
     return result.stdout.decode(errors="replace")
 
 
-def _terminate(servers: ServerLayout, pid: int) -> None:
+def _terminate_postmaster(servers: ServerLayout, pid: int) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _wait_until(lambda: _leftover_postmaster(servers) is None):
+        if _wait_until(lambda: _leftover_postmaster_pid(servers) is None):
             return
     raise StartError(f"PostgreSQL from an earlier start (process {pid}) does not stop.")
 
@@ -240,7 +244,7 @@ def _wait_until(condition: Callable[[], bool]) -> bool:
     return False
 
 
-def _send_command(path: Path, command: bytes) -> bytes:
+def _send_valkey_command(path: Path, command: bytes) -> bytes:
     """Send one command to the socket and return the response, or nothing if no server listens."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:

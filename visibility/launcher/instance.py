@@ -82,7 +82,7 @@ def write_private(path: Path, content: str) -> None:
     temporary.replace(path)
 
 
-def secret_key_file(data: Path) -> Path:
+def ensure_secret_key_file(data: Path) -> Path:
     """The file with the data folder's secret key; created on the first start."""
     path = data / "secret.key"
     if not path.is_file():
@@ -90,18 +90,18 @@ def secret_key_file(data: Path) -> Path:
     return path
 
 
-def publish(data: Path, environment: dict[str, str]) -> None:
+def write_instance_file(data: Path, environment: dict[str, str]) -> None:
     """Write the environment of this instance to a file where other commands find it."""
     content = {**environment, "pid": os.getpid()}
     write_private(data / "run" / "instance.json", json.dumps(content, indent=1))
 
 
-def unpublish(data: Path) -> None:
+def delete_instance_file(data: Path) -> None:
     """Delete the file that `publish` wrote."""
     (data / "run" / "instance.json").unlink(missing_ok=True)
 
 
-def find_running(data: Path) -> dict[str, str] | None:
+def running_instance_environment(data: Path) -> dict[str, str] | None:
     """The environment of the instance that runs on `data`, or None."""
     path = data / "run" / "instance.json"
     try:
@@ -116,7 +116,7 @@ def find_running(data: Path) -> dict[str, str] | None:
     return {str(name): str(value) for name, value in environment.items()}
 
 
-def connect_to_instance(argv: list[str]) -> list[str]:
+def apply_instance_environment(argv: list[str]) -> list[str]:
     """Set the environment of the running instance; return `argv` without the option `--data`.
 
     Raises:
@@ -127,11 +127,11 @@ def connect_to_instance(argv: list[str]) -> list[str]:
     command = arguments[1] if len(arguments) > 1 else "help"
     if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
         return arguments
-    environment = find_running(data)
+    environment = running_instance_environment(data)
     if environment is not None:
-        os.environ.update({**environment, **_caller_overrides()})
+        os.environ.update({**environment, **_caller_environment_overrides()})
     elif _works_offline(command, arguments):
-        _use_offline_addresses(data)
+        _set_unreachable_addresses(data)
     else:
         raise SystemExit(
             f"`{command}` needs the database, but no instance runs on {data}. Start one with "
@@ -140,7 +140,7 @@ def connect_to_instance(argv: list[str]) -> list[str]:
     return arguments
 
 
-def _caller_overrides() -> dict[str, str]:
+def _caller_environment_overrides() -> dict[str, str]:
     """Variables of the caller that override those of the instance."""
     return {name: os.environ[name] for name in ("PUBLIC_URL", "DEMO") if name in os.environ}
 
@@ -169,7 +169,7 @@ def _works_offline(command: str, arguments: list[str]) -> bool:
     )
 
 
-def _use_offline_addresses(data: Path) -> None:
+def _set_unreachable_addresses(data: Path) -> None:
     """Set server addresses that do not exist, so that the command cannot reach other servers."""
     os.environ["DATABASE_URL"] = "postgresql://nobody@/none?host=/nonexistent"
     os.environ.setdefault("REDIS_URL", "unix:///nonexistent/valkey.sock")

@@ -18,7 +18,7 @@ MAX_LOG_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
-class ChildProcess:
+class ProcessDefinition:
     """One process: what to run, how to stop it, and where its output goes."""
 
     name: str
@@ -36,7 +36,7 @@ class ChildProcess:
     is_setup_step: bool = False
 
 
-def python_command(*arguments: str) -> tuple[str, ...]:
+def python_child_command(*arguments: str) -> tuple[str, ...]:
     """The command line of a Python module that exits together with the supervisor."""
     return (sys.executable, "-m", "visibility.launcher.child_main", *arguments)
 
@@ -59,7 +59,7 @@ def parent_death_signal_hook(signal_number: signal.Signals) -> Callable[[], None
     return ask
 
 
-def start_process(child: ChildProcess, *, log: Path, pipe: int) -> "subprocess.Popen[bytes]":
+def start_process(child: ProcessDefinition, *, log: Path, pipe: int) -> "subprocess.Popen[bytes]":
     """Start the child in its own session, so that Ctrl-C reaches only the supervisor."""
     account = child.account
     with log.open("ab") as out:

@@ -16,7 +16,7 @@ from types import FrameType
 from visibility.launcher.binaries import StartError
 from visibility.launcher.process import (
     MAX_LOG_BYTES,
-    ChildProcess,
+    ProcessDefinition,
     last_lines,
     rotate_log,
     start_process,
@@ -45,7 +45,7 @@ def print_line(line: str) -> None:
 class SupervisedChild:
     """A child with its current process and its crash times (monotonic seconds)."""
 
-    child: ChildProcess
+    child: ProcessDefinition
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     crashes: list[float] = field(default_factory=list)
@@ -82,24 +82,24 @@ class Supervisor:
     def _count_stop_request(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_requests += 1
 
-    def start(self, child: ChildProcess) -> None:
+    def start_child(self, child: ProcessDefinition) -> None:
         """Start the child and keep it running."""
         log = self._logs / f"{child.name}.log"
         rotate_log(log)
-        self._spawn(self._add(child, log))
+        self._spawn(self._add_child(child, log))
 
-    def run(self, *children: ChildProcess) -> None:
+    def run_to_completion(self, *children: ProcessDefinition) -> None:
         """Start the children at the same time and wait until all have succeeded."""
-        runs = [self._add(child, self._logs / f"{child.name}.log") for child in children]
+        runs = [self._add_child(child, self._logs / f"{child.name}.log") for child in children]
         for run in runs:
             rotate_log(run.log)
             self._spawn(run)
         while any(run.process for run in runs):
-            self.tick()
+            self.wait_and_handle_events()
         for run in runs:
             self._children.remove(run)
 
-    def wait_for(self, probe: Callable[[], bool], *, name: str, timeout: timedelta) -> None:
+    def wait_until_ready(self, probe: Callable[[], bool], *, name: str, timeout: timedelta) -> None:
         """Supervise until `probe()` is true.
 
         Raises:
@@ -113,18 +113,18 @@ class Supervisor:
                     {run.child.name for run in self._children if not run.child.is_setup_step}
                 )
                 logs = "\n".join(
-                    self._log_tail(run) for run in self._children if _has_output(run.log)
+                    self._log_tail(run) for run in self._children if _log_has_content(run.log)
                 )
                 raise StartError(f"{name} did not respond (running: {', '.join(names)}).\n{logs}")
-            self.tick(pause)
+            self.wait_and_handle_events(pause)
             pause = min(pause * 1.5, 0.25)
 
     def run_forever(self) -> None:
         """Supervise until a stop signal arrives."""
         while True:
-            self.tick()
+            self.wait_and_handle_events()
 
-    def tick(self, max_seconds: float = 1.0) -> None:
+    def wait_and_handle_events(self, max_seconds: float = 1.0) -> None:
         """Wait up to `max_seconds` for an event and handle it."""
         self._raise_if_stop_requested()
         for key, _ in self._selector.select(self._seconds_until_restart(max_seconds)):
@@ -146,7 +146,7 @@ class Supervisor:
         due = [run.restart_at - now for run in self._children if run.restart_at is not None]
         return max(0.0, min([max_seconds, *due]))
 
-    def _add(self, child: ChildProcess, log: Path) -> SupervisedChild:
+    def _add_child(self, child: ProcessDefinition, log: Path) -> SupervisedChild:
         run = SupervisedChild(child, log)
         self._children.append(run)
         return run
@@ -172,7 +172,7 @@ class Supervisor:
             self._selector.unregister(out)
         return bool(chunk)
 
-    def _close_output(self, run: SupervisedChild) -> None:
+    def _drain_and_close_output(self, run: SupervisedChild) -> None:
         """Print the remaining output, without waiting for end of file: a grandchild may keep it."""
         if run.process is None or run.process.stdout is None:
             return
@@ -188,7 +188,7 @@ class Supervisor:
         run.process.stdout.close()
 
     def _handle_exit(self, run: SupervisedChild, code: int) -> None:
-        self._close_output(run)
+        self._drain_and_close_output(run)
         run.process = None
         if code == 0 and (run.child.may_exit or run.child.is_setup_step):
             return
@@ -235,10 +235,10 @@ class Supervisor:
                 break
             for key, _ in self._selector.select(0.1):
                 key.data()
-        self._close_output(run)
+        self._drain_and_close_output(run)
 
 
-def _has_output(log: Path) -> bool:
+def _log_has_content(log: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
 
 

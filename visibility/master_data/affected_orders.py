@@ -113,7 +113,7 @@ def predict_effect(
     images = [dict(row.values) for row in (*rows, *before)]
     if table.code not in TERMS or not images:
         return ChangeEffect(0, 0, None, None, includes_backfill=False)
-    pairs = {table.vocabulary(image) for image in images}
+    pairs = {table.vocabulary_of_row(image) for image in images}
     backfilled = set(
         WatchedVocabulary.objects.filter(backfilled=True).values_list("kind", "source")
     )
@@ -133,7 +133,7 @@ def _affected_usage_sql(table: MasterTable, images: str) -> str:
     return AFFECTED_USAGE.format(images=images, terms=TERMS[table.code], holds=VALIDITY_CONDITION)
 
 
-def start_backfill() -> bool:
+def enqueue_vocabulary_backfill() -> bool:
     """Enqueue the earlier orders of one newly watched vocabulary; False if there is none."""
     vocabulary = (
         WatchedVocabulary.objects.select_for_update(skip_locked=True)
@@ -151,7 +151,7 @@ def start_backfill() -> bool:
     return True
 
 
-def enqueue_backfill(*, limit: int = DIRECT_LIMIT) -> int:
+def move_backfill_to_refold_queue(*, limit: int = DIRECT_LIMIT) -> int:
     """Move up to `most` backfill requests to the refold queue unless it is busy; the count."""
     with connection.cursor() as cursor:
         cursor.execute(

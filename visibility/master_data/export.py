@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO
 
-from visibility.master_data.files import escape_formula
+from visibility.master_data.file_reader import escape_formula
 from visibility.master_data.tables import MasterTable
 from visibility.models.master import Versioned
 

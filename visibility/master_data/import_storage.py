@@ -13,7 +13,7 @@ CHUNK_SIZE = MEBIBYTE
 
 
 @contextmanager
-def import_lock() -> Iterator[bool]:
+def try_import_lock() -> Iterator[bool]:
     """Take the installation-wide import lock; the value says whether it was acquired."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockKey.MASTER_IMPORT])
@@ -26,7 +26,7 @@ def import_lock() -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LockKey.MASTER_IMPORT])
 
 
-def publish_progress(number: int) -> None:
+def set_progress_sequence(number: int) -> None:
     """Publish progress through a sequence: unlike rows, it is visible before the commit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('visibility_import_progress', %s)", [number])
@@ -38,7 +38,7 @@ def stored_chunks(master_import: MasterImport) -> Iterator[bytes]:
         yield bytes(stored.values_list("data", flat=True).get(number=number))
 
 
-def split_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def resize_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk

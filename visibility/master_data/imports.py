@@ -16,25 +16,25 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from visibility.db.clock import database_now
-from visibility.master_data import affected_orders, files, validation
-from visibility.master_data.cells import InvalidCell
-from visibility.master_data.files import FILE_FORMATS, MAX_FILE_SIZES
+from visibility.master_data import affected_orders, file_reader, import_validation
+from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
 from visibility.master_data.import_storage import (
     MEBIBYTE,
-    import_lock,
-    publish_progress,
-    split_chunks,
+    resize_chunks,
+    set_progress_sequence,
     stored_chunks,
+    try_import_lock,
 )
 from visibility.master_data.store import (
     ChangeContext,
     OverlappingRows,
-    checked_transaction,
+    overlap_checked_transaction,
     watch_vocabularies,
-    write_selected,
+    write_rows_from_select,
 )
 from visibility.master_data.tables import TABLES, MasterTable
-from visibility.master_data.xlsx import InvalidFile
+from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models.audit import append_audit_entry
 from visibility.models.imports import (
     IN_PROGRESS,
@@ -70,7 +70,7 @@ class Throttle:
     sleep: Callable[[float], object] = time.sleep
     should_stop: Callable[[], bool] = lambda: False
 
-    def run(self, chunks: Iterator[None]) -> None:
+    def run_with_pauses(self, chunks: Iterator[None]) -> None:
         """Run all chunks with pauses. Raises ImportStopped between two chunks."""
         started = time.monotonic()
         for _ in chunks:
@@ -81,7 +81,7 @@ class Throttle:
             started = time.monotonic()
 
 
-def store_file(
+def store_import_file(
     table: MasterTable,
     chunks: Iterable[bytes],
     *,
@@ -108,7 +108,7 @@ def store_file(
             created_at=now,
             created_by=user,
         )
-        for number, data in enumerate(split_chunks(chunks)):
+        for number, data in enumerate(resize_chunks(chunks)):
             master_import.size += len(data)
             if master_import.size > MAX_FILE_SIZES[format]:
                 max_mib = MAX_FILE_SIZES[format] // MEBIBYTE
@@ -137,14 +137,14 @@ def discard_import(import_id: int) -> bool:
     imports = MasterImport.objects.filter(pk=import_id, state__in=settled)
     if not imports.update(state=ImportState.DISCARDED):
         return False
-    _delete_staged(import_id)
+    _delete_file_and_rows(import_id)
     return True
 
 
 def run_pending_imports(throttle: Throttle = Throttle()) -> int:  # immutable default
     """Process all pending imports as far as possible; return the number processed."""
     count = 0
-    with import_lock() as has_lock:
+    with try_import_lock() as has_lock:
         while has_lock and (
             master_import := MasterImport.objects.filter(state__in=IN_PROGRESS)
             .order_by("pk")
@@ -167,31 +167,33 @@ def process_import(master_import: MasterImport, throttle: Throttle) -> None:
     row = MasterImport.objects.filter(pk=master_import.pk)
     row.update(attempts=F("attempts") + 1)
     if master_import.attempts >= MAX_ATTEMPTS:
-        _finish(
+        _set_final_state(
             master_import,
             ImportState.REJECTED,
             f"The import failed {MAX_ATTEMPTS} times. Contact your administrator.",
         )
         return
     if master_import.state == ImportState.WRITING:
-        _write_rows(master_import, throttle)
+        _write_and_finish_import(master_import, throttle)
         return
     try:
-        throttle.run(_stage_rows(master_import))
-        throttle.run(validation.validate_rows(master_import, rows=2 * READ_CHUNK))
+        throttle.run_with_pauses(_stage_rows(master_import))
+        throttle.run_with_pauses(
+            import_validation.classify_import_rows(master_import, rows=2 * READ_CHUNK)
+        )
     except InvalidFile as error:
-        _finish(master_import, ImportState.REJECTED, str(error))
+        _set_final_state(master_import, ImportState.REJECTED, str(error))
         return
     master_import.refresh_from_db()
     if master_import.invalid:
-        _finish(master_import, ImportState.REJECTED, "")
+        _set_final_state(master_import, ImportState.REJECTED, "")
     elif master_import.auto_apply:
         row.update(state=ImportState.WRITING, done=0, attempts=0)
     else:
         row.update(state=ImportState.VALIDATED, attempts=0)
 
 
-def written_rows(master_import: MasterImport) -> int:
+def written_row_count(master_import: MasterImport) -> int:
     """Number of rows written so far, which are not visible before the commit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT last_value FROM visibility_import_progress")
@@ -205,20 +207,22 @@ def _stage_rows(master_import: MasterImport) -> Iterator[None]:
     MasterImport.objects.filter(pk=master_import.pk).update(
         state=ImportState.READING, done=0, total=None
     )
-    rows = files.read_rows(table, master_import.format, stored_chunks(master_import))
+    rows = file_reader.read_rows(table, master_import.format, stored_chunks(master_import))
     done = 0
     while chunk := list(islice(rows, READ_CHUNK)):
         done += len(chunk)
         with transaction.atomic(), connection.cursor() as cursor:
             with cursor.copy(COPY_ROWS) as copy:
                 for number, cells in chunk:
-                    copy.write_row((master_import.pk, number, *_staged_row(table, cells)))
+                    copy.write_row((master_import.pk, number, *_parse_staged_row(table, cells)))
             MasterImport.objects.filter(pk=master_import.pk).update(done=done)
         yield
     MasterImport.objects.filter(pk=master_import.pk).update(total=done)
 
 
-def _staged_row(table: MasterTable, cells: "files.ParsedRow | object") -> tuple[str, str, str, str]:
+def _parse_staged_row(
+    table: MasterTable, cells: "file_reader.ParsedRow | object"
+) -> tuple[str, str, str, str]:
     """Key, values as JSON, verdict and reason of one row."""
     if isinstance(cells, str):
         return "", "{}", "invalid", cells[:500]
@@ -230,15 +234,15 @@ def _staged_row(table: MasterTable, cells: "files.ParsedRow | object") -> tuple[
     return row.key, orjson.dumps(row.values).decode(), "", ""
 
 
-def _write_rows(master_import: MasterImport, throttle: Throttle) -> None:
+def _write_and_finish_import(master_import: MasterImport, throttle: Throttle) -> None:
     """Write all rows in one transaction, in chunks. An overlap rejects the import."""
     table = TABLES[master_import.table]
     now = database_now()
     by = ChangeContext(master_import.created_by, f"import {master_import.pk}", now)
     try:
-        with checked_transaction(table):
-            publish_progress(1)
-            throttle.run(_write_chunks(master_import, table, by))
+        with overlap_checked_transaction(table):
+            set_progress_sequence(1)
+            throttle.run_with_pauses(_write_chunks_and_enqueue_orders(master_import, table, by))
             append_audit_entry(
                 f"master.{table.code}",
                 user=master_import.created_by,
@@ -251,17 +255,17 @@ def _write_rows(master_import: MasterImport, throttle: Throttle) -> None:
                 now=now,
             )
             MasterImport.objects.filter(pk=master_import.pk).update(done=master_import.total or 0)
-            _finish(master_import, ImportState.DONE, "")
-            _delete_staged(master_import.pk)
+            _set_final_state(master_import, ImportState.DONE, "")
+            _delete_file_and_rows(master_import.pk)
     except OverlappingRows as error:
-        _finish(
+        _set_final_state(
             master_import,
             ImportState.REJECTED,
             f"{error} The table was changed after validation: import the file again.",
         )
 
 
-def _write_chunks(
+def _write_chunks_and_enqueue_orders(
     master_import: MasterImport, table: MasterTable, by: ChangeContext
 ) -> Iterator[None]:
     last = (
@@ -271,7 +275,7 @@ def _write_chunks(
     )
     for first in range(1, (last.first() or 0) + 1, WRITE_CHUNK):
         span = {"of": master_import.pk, "first": first, "last": first + WRITE_CHUNK - 1}
-        result = write_selected(table, SELECT_STAGED, span, context=by, count=0)
+        result = write_rows_from_select(table, SELECT_STAGED, span, context=by, count=0)
         if result.changes:
             if first == 1 or table.code == "mapping":
                 history = MasterChange.objects.filter(pk__in=result.changes)
@@ -279,17 +283,17 @@ def _write_chunks(
                     table, [image for image in history.values_list("after", flat=True) if image]
                 )
             affected_orders.enqueue_affected_orders(table, result.changes)
-        publish_progress(span["last"])
+        set_progress_sequence(span["last"])
         yield
 
 
-def _finish(master_import: MasterImport, state: ImportState, detail: str) -> None:
+def _set_final_state(master_import: MasterImport, state: ImportState, detail: str) -> None:
     MasterImport.objects.filter(pk=master_import.pk).update(
         state=state, detail=detail[:500], finished_at=database_now()
     )
 
 
-def _delete_staged(import_id: int) -> None:
+def _delete_file_and_rows(import_id: int) -> None:
     """Delete the stored file and its parsed rows."""
     ImportPart.objects.filter(master_import_id=import_id)._raw_delete("default")
     ImportRow.objects.filter(master_import_id=import_id)._raw_delete("default")

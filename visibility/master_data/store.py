@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.errors import ExclusionViolation
 
 from visibility.master_data import affected_orders
-from visibility.master_data.cells import InvalidCell
+from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.tables import MasterRow, MasterTable
 from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
@@ -118,12 +118,12 @@ def write_rows(
         return WriteResult()
     check_references(table, rows)
     given = [{"n": n, "values": row.values} for n, row in enumerate(rows)]
-    with checked_transaction(table):
-        result = write_selected(
+    with overlap_checked_transaction(table):
+        result = write_rows_from_select(
             table, GIVEN_ROWS, {"rows": _to_json(given)}, context=context, count=len(rows)
         )
         counts = {"added": result.added, "changed": result.changed}
-        orders = _finish_changes(table, result.changes, context, counts)
+        orders = _propagate_and_audit_changes(table, result.changes, context, counts)
     return dataclasses.replace(result, orders=orders)
 
 
@@ -136,29 +136,33 @@ def replace_row(
     """
     check_references(table, [row])
     given = _to_json([{"n": 0, "values": {**row.values, "id": row_id}}])
-    with checked_transaction(table):
+    with overlap_checked_transaction(table):
         locked = table.model._base_manager.select_for_update().filter(pk=row_id)
         current_version = locked.values_list("version", flat=True).first()
         if current_version is None or version not in (None, current_version):
             raise StaleVersion("This row was changed by someone else. Reload it and try again.")
-        changes = _run_statement(
+        changes = _write_with_history(
             UPDATE_ROWS, table, GIVEN_ROWS, {"rows": given}, context=context, match="t.id = f.id"
         )
-        orders = _finish_changes(table, changes, context, {"row": row_id, "changed": len(changes)})
+        orders = _propagate_and_audit_changes(
+            table, changes, context, {"row": row_id, "changed": len(changes)}
+        )
     changed = len(changes)
     return WriteResult(changed=changed, unchanged=1 - changed, changes=changes, orders=orders)
 
 
 def delete_row(table: MasterTable, row_id: int, *, context: ChangeContext) -> bool:
     """Delete a row and retain its history. False if there is none."""
-    with checked_transaction(table):
-        changes = _run_statement(DELETE_ROW, table, "", {"id": row_id}, context=context)
+    with overlap_checked_transaction(table):
+        changes = _write_with_history(DELETE_ROW, table, "", {"id": row_id}, context=context)
         if changes:
-            _finish_changes(table, changes, context, {"row": row_id, "removed": 1})
+            _propagate_and_audit_changes(table, changes, context, {"row": row_id, "removed": 1})
     return bool(changes)
 
 
-def roll_back(table: MasterTable, change: MasterChange, *, context: ChangeContext) -> WriteResult:
+def restore_row_version(
+    table: MasterTable, change: MasterChange, *, context: ChangeContext
+) -> WriteResult:
     """Restore the row as it was after this change, or before it if it was a deletion.
 
     Raises OverlappingRows if another row is valid at that time now.
@@ -183,7 +187,7 @@ def ignore_term(kind: str, source: str, term: str, *, reason: str, context: Chan
                 "decided_by": context.user,
             },
         )
-        _record_decision("never", kind, source, term, context)
+        _audit_term_decision("never", kind, source, term, context)
 
 
 def unignore_term(kind: str, source: str, term: str, *, context: ChangeContext) -> None:
@@ -191,10 +195,10 @@ def unignore_term(kind: str, source: str, term: str, *, context: ChangeContext) 
     with transaction.atomic():
         ignored = IgnoredTerm.objects.filter(kind=kind, source=source, term=normalize_term(term))
         if ignored.delete()[0]:
-            _record_decision("again", kind, source, term, context)
+            _audit_term_decision("again", kind, source, term, context)
 
 
-def _record_decision(
+def _audit_term_decision(
     action: str, kind: str, source: str, term: str, context: ChangeContext
 ) -> None:
     detail = {"source": source, "term": term[:250]}
@@ -203,7 +207,7 @@ def _record_decision(
     )
 
 
-def write_selected(
+def write_rows_from_select(
     table: MasterTable,
     source: str,
     parameters: dict[str, Any],
@@ -212,9 +216,9 @@ def write_selected(
     count: int,
 ) -> WriteResult:
     """Write the (n, values) rows of a statement in the caller's transaction, without checks."""
-    ended = _run_statement(END_ROWS, table, source, parameters, context=context)
-    changed = _run_statement(UPDATE_ROWS, table, source, parameters, context=context)
-    added = _run_statement(INSERT_ROWS, table, source, parameters, context=context)
+    ended = _write_with_history(END_ROWS, table, source, parameters, context=context)
+    changed = _write_with_history(UPDATE_ROWS, table, source, parameters, context=context)
+    added = _write_with_history(INSERT_ROWS, table, source, parameters, context=context)
     unchanged = count - len(changed) - len(added)
     return WriteResult(len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added])
 
@@ -234,14 +238,14 @@ def check_references(table: MasterTable, rows: Sequence[MasterRow]) -> None:
 
 def watch_vocabularies(table: MasterTable, rows: Sequence[dict[str, Any]]) -> None:
     """Watch the vocabularies that these rows translate."""
-    pairs = {table.vocabulary(row) for row in rows}
+    pairs = {table.vocabulary_of_row(row) for row in rows}
     if table.code == "unit":
         pairs.add(("item", ""))
     vocabularies = [WatchedVocabulary(kind=k, source=s) for k, s in pairs if k != "tax"]
     WatchedVocabulary.objects.bulk_create(vocabularies, ignore_conflicts=True)
 
 
-def _finish_changes(
+def _propagate_and_audit_changes(
     table: MasterTable, changes: Sequence[int], context: ChangeContext, detail: dict[str, Any]
 ) -> int:
     """After changes: watch vocabularies, enqueue orders, write the audit log; the order count."""
@@ -261,7 +265,7 @@ def _finish_changes(
     return orders
 
 
-def _run_statement(
+def _write_with_history(
     statement: str,
     table: MasterTable,
     source: str,
@@ -294,7 +298,7 @@ def _run_statement(
 
 
 @contextmanager
-def checked_transaction(table: MasterTable) -> Iterator[None]:
+def overlap_checked_transaction(table: MasterTable) -> Iterator[None]:
     """A transaction that checks at its end that validities do not overlap.
 
     Raises OverlappingRows.

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Model
 
-from visibility.master_data import cells
-from visibility.master_data.cells import CellValue, InvalidCell, MasterColumn
+from visibility.master_data import cell_conversion
+from visibility.master_data.cell_conversion import CellValue, InvalidCell, MasterColumn
 from visibility.models.master import (
     KEY_SEPARATOR,
     Customer,
@@ -30,16 +30,16 @@ COMMON_COLUMNS = (
     MasterColumn(
         "valid_from",
         "Valid from",
-        cells.parse_time,
-        cells.format_time,
+        cell_conversion.parse_date_or_time,
+        cell_conversion.format_date_or_time,
         default=None,
         description="A date, or a time with an offset. Blank: always.",
     ),
     MasterColumn(
         "valid_to",
         "Valid to",
-        cells.parse_time,
-        cells.format_time,
+        cell_conversion.parse_date_or_time,
+        cell_conversion.format_date_or_time,
         default=None,
         description="The row is valid before this date or time. Blank: until replaced.",
     ),
@@ -127,7 +127,7 @@ class MasterTable:
             return {c.name: c.format_cell(getattr(row, c.name)) for c in self.columns}
         return {c.name: c.format_cell(row.get(c.name)) for c in self.columns}
 
-    def vocabulary(self, row: Mapping[str, Any]) -> tuple[str, str]:
+    def vocabulary_of_row(self, row: Mapping[str, Any]) -> tuple[str, str]:
         """The vocabulary (kind, source) that a row of this table translates."""
         if self.code == "mapping":
             return str(row["kind"]), str(row["source"])
@@ -139,7 +139,7 @@ def parse_row_time(text: CellValue) -> datetime:
     return datetime.fromisoformat(str(text))
 
 
-def _table(
+def _define_table(
     code: str,
     title: str,
     singular: str,
@@ -156,7 +156,7 @@ def _table(
 TABLES: Mapping[str, MasterTable] = {
     table.code: table
     for table in (
-        _table(
+        _define_table(
             "mapping",
             "Mappings",
             "mapping",
@@ -174,21 +174,23 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="kind source external",
             description="Translates values of a source to our values.",
         ),
-        _table(
+        _define_table(
             "item",
             "Items",
             "item",
             Item,
             MasterColumn("number", "Number", str, required=True),
             MasterColumn("title", "Title", str, max_length=300),
-            MasterColumn("unit", "Base unit", cells.parse_code, max_length=20, default="EA"),
+            MasterColumn(
+                "unit", "Base unit", cell_conversion.normalize_code, max_length=20, default="EA"
+            ),
             MasterColumn("ean", "EAN", str, max_length=20),
             MasterColumn("item_class", "Class", str, max_length=60),
             MasterColumn(
                 "components",
                 "Components",
-                cells.parse_components,
-                cells.format_components,
+                cell_conversion.parse_kit_components,
+                cell_conversion.format_kit_components,
                 max_length=20_000,
                 default={},
                 description="For a kit: A-1: 2, B-2: 1/2.",
@@ -196,18 +198,22 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="number",
             description="Items with their base unit and the components of kits.",
         ),
-        _table(
+        _define_table(
             "unit",
             "Units",
             "unit factor",
             UnitFactor,
             MasterColumn("item", "Item", str, description="Blank: all items with this base unit."),
-            MasterColumn("unit", "Unit", cells.parse_code, max_length=20, required=True),
-            MasterColumn("base", "Base unit", cells.parse_code, max_length=20, required=True),
+            MasterColumn(
+                "unit", "Unit", cell_conversion.normalize_code, max_length=20, required=True
+            ),
+            MasterColumn(
+                "base", "Base unit", cell_conversion.normalize_code, max_length=20, required=True
+            ),
             MasterColumn(
                 "numerator",
                 "Numerator",
-                cells.parse_positive_int,
+                cell_conversion.parse_positive_int,
                 required=True,
                 is_number=True,
                 max_length=19,
@@ -216,7 +222,7 @@ TABLES: Mapping[str, MasterTable] = {
             MasterColumn(
                 "denominator",
                 "Denominator",
-                cells.parse_positive_int,
+                cell_conversion.parse_positive_int,
                 default=1,
                 is_number=True,
                 max_length=19,
@@ -224,21 +230,23 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="item unit base",
             description="Exact conversion factors from a unit to the base unit.",
         ),
-        _table(
+        _define_table(
             "location",
             "Locations",
             "location",
             Location,
             MasterColumn("code", "Code", str, max_length=100, required=True),
             MasterColumn("title", "Title", str, max_length=200),
-            MasterColumn("zone", "Time zone", cells.parse_time_zone, max_length=60, default="UTC"),
+            MasterColumn(
+                "zone", "Time zone", cell_conversion.parse_time_zone, max_length=60, default="UTC"
+            ),
             MasterColumn(
                 "calendar", "Calendar", str, max_length=50, description="Code of a work calendar."
             ),
             key_columns="code",
             description="Warehouses, branches and 3PL sites.",
         ),
-        _table(
+        _define_table(
             "customer",
             "Customers",
             "customer",
@@ -256,15 +264,15 @@ TABLES: Mapping[str, MasterTable] = {
             MasterColumn(
                 "roles",
                 "Roles",
-                cells.parse_roles,
-                cells.format_roles,
+                cell_conversion.parse_customer_roles,
+                cell_conversion.format_customer_roles,
                 default=[],
                 description="sold_to ship_to bill_to",
             ),
             key_columns="number",
             description="Customers with their group and parent.",
         ),
-        _table(
+        _define_table(
             "tax",
             "Tax jurisdictions",
             "jurisdiction",

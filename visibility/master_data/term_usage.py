@@ -8,9 +8,9 @@ from django.db import connection
 
 from connectors.sdk.events import EventType
 from visibility.models.master import TermUsage, normalize_term
-from visibility.storage import dictionary as meanings
+from visibility.storage import master_data_loader as meanings
 from visibility.timeline import RecordedEvent, Timeline
-from visibility.timeline.dictionary import MasterDataDictionary
+from visibility.timeline.master_data_dictionary import MasterDataDictionary
 
 # (kind, source, term, canonical, unmapped)
 UsageKey = tuple[str, str, str, str, bool]
@@ -33,7 +33,7 @@ def update_term_usage(timelines: Mapping[int, Timeline]) -> None:
     if not state or not timelines:
         return
     rows = [
-        _row(order_id, key, use)
+        _term_usage_row(order_id, key, use)
         for order_id, timeline in timelines.items()
         for key, use in terms_used(timeline, state).items()
     ]
@@ -55,7 +55,7 @@ def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey
         for kind, term, description in meanings.external_terms(event):
             if not term.strip() or not state.is_looked_up(kind, event.source):
                 continue
-            if kind == "status" and not _is_relevant_status(event, term, dictionary):
+            if kind == "status" and not _is_unknown_or_mapped_status(event, term, dictionary):
                 continue
             at = event.occurred_at
             canonical = dictionary.canonical_term(kind, event.source, term, at=at)
@@ -73,13 +73,15 @@ def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey
     return uses
 
 
-def _is_relevant_status(event: RecordedEvent, term: str, dictionary: MasterDataDictionary) -> bool:
+def _is_unknown_or_mapped_status(
+    event: RecordedEvent, term: str, dictionary: MasterDataDictionary
+) -> bool:
     """Whether to record a status: the connector did not know it, or it has a mapping."""
     names = {("status", event.source, term), ("status", "", term)}
     return event.event.type is EventType.UNMAPPED or not names.isdisjoint(dictionary.mappings)
 
 
-def _row(order_id: int, key: UsageKey, use: TermUse) -> TermUsage:
+def _term_usage_row(order_id: int, key: UsageKey, use: TermUse) -> TermUsage:
     kind, source, term, canonical, unmapped = key
     return TermUsage(
         order_id=order_id,

@@ -12,16 +12,16 @@ from visibility.models.alerts import (
 )
 from visibility.models.audit import AuditEntry
 from visibility.models.boards import Board
-from visibility.models.change_feed import Change, ChangeHead
-from visibility.models.claims import Conflict
-from visibility.models.events import Event, EventObjectLink
-from visibility.models.graph import (
+from visibility.models.business_objects import (
     BusinessObject,
     CustomerName,
     Identifier,
     ObjectRelation,
     UnmatchedObject,
 )
+from visibility.models.change_feed import Change, ChangeHead
+from visibility.models.conflicts import Conflict
+from visibility.models.events import Event, EventObjectLink
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.identity import (
     DecisionIdentifier,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.lock_keys import LockKey
 
 
@@ -67,7 +67,7 @@ def entry_digest(entry: AuditEntry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def broken_entries() -> list[int]:
+def broken_entry_ids() -> list[int]:
     """Ids of entries that do not fit the chain."""
     ids, previous = [], ""
     for entry in AuditEntry.objects.order_by("id").iterator(chunk_size=1000):

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from connectors.sdk.events import CanonicalEvent
 from visibility.models import choices
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 from visibility.models.intake import Source
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from visibility.models import choices
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 
 
 class IdentityDecision(models.Model):

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from visibility.models import choices
 
@@ -43,9 +43,9 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.slug
 
-    def system(self) -> Connector:
+    def build_connector(self) -> Connector:
         """The connector, with this source's settings."""
-        return systems()[self.connector]({**self.config, "source": self.slug})
+        return connectors_by_slug()[self.connector]({**self.config, "source": self.slug})
 
 
 class Cursor(models.Model):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 
 
 class KpiFact(models.Model):

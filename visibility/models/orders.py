@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from visibility.models import choices
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 
 # An order with more events has a cooldown between two folds, at most this long.
 COOLDOWN_MIN_EVENTS = 1_000

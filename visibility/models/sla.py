@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 
 
 class Severity(models.TextChoices):

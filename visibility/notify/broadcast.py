@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 0.3
 PAUSE_SECONDS = 2.0
 
 
-def channel_name() -> str:
+def redis_channel_name() -> str:
     """The pub/sub channel; installations that share a Redis differ by their prefix."""
     return f"{settings.REDIS_PREFIX}:live"
 
@@ -43,7 +43,7 @@ class Broadcaster:
         if time.monotonic() < self.paused_until:
             return
         try:
-            self.client.publish(channel_name(), text)
+            self.client.publish(redis_channel_name(), text)
         except (redis.RedisError, OSError) as error:
             self.paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("live_publish_failed", error=type(error).__name__)
@@ -55,6 +55,6 @@ def broadcaster() -> Broadcaster:
     return Broadcaster()
 
 
-def publish_change(head: int, kinds: list[str]) -> None:
+def broadcast_change_number(head: int, kinds: list[str]) -> None:
     """Publish, after the commit, that the latest change number is `head`. Never raises."""
     broadcaster().publish(json.dumps({"head": head, "kinds": kinds}))

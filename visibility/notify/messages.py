@@ -17,13 +17,13 @@ def compose(rows: Sequence[Notification], *, message_id: str) -> OutgoingMessage
     """Return the message for these notifications of one subscription."""
     alerts = list({row.alert_id: row.alert for row in rows}.values())
     return (
-        _single_alert(alerts[0], message_id)
+        _compose_single_alert(alerts[0], message_id)
         if len(alerts) == 1
-        else _several_alerts(alerts, message_id)
+        else _compose_several_alerts(alerts, message_id)
     )
 
 
-def _single_alert(alert: Alert, message_id: str) -> OutgoingMessage:
+def _compose_single_alert(alert: Alert, message_id: str) -> OutgoingMessage:
     rule = alert.rule
     return OutgoingMessage(
         id=message_id,
@@ -41,7 +41,7 @@ def _single_alert(alert: Alert, message_id: str) -> OutgoingMessage:
     )
 
 
-def _several_alerts(alerts: Sequence[Alert], message_id: str) -> OutgoingMessage:
+def _compose_several_alerts(alerts: Sequence[Alert], message_id: str) -> OutgoingMessage:
     """List up to 50 alerts: the most severe first, then the longest overdue."""
     ranked = sorted(
         alerts, key=lambda a: (SEVERITIES_WORST_FIRST.index(a.severity), a.due_at, a.pk)

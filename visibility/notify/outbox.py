@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
 from structlog.stdlib import get_logger
 
 import visibility.notify.channels
-from connectors.sdk.registry import load_plugins
+from connectors.sdk.plugin_loader import load_plugins
 from visibility.models.alerts import Notification, NotificationState, Subscription
 from visibility.notify.channel import Channel, DeliveryFailed
 from visibility.notify.messages import compose
@@ -26,14 +26,14 @@ MAX_PER_MESSAGE = 5_000
 
 
 @cache
-def channels() -> dict[str, Channel]:
+def channel_registry() -> dict[str, Channel]:
     """Return every channel by its code."""
     classes = load_plugins(visibility.notify.channels, Channel, "code")
     return {code: kind() for code, kind in classes.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class MessageBatch:
+class NotificationBatch:
     """Notifications sent in one message. `attempts`: notification id -> number of this attempt."""
 
     id: UUID
@@ -46,13 +46,13 @@ def send_due_notifications(*, now: datetime, limit: int = 50) -> int:
     All that is due for one subscription goes in one message. If the process is killed while it
     sends, the message is sent again with the same id.
     """
-    return sum(_send(batch, now) for batch in _claim(now, limit))
+    return sum(_send_batch(batch, now) for batch in _claim_due_notifications(now, limit))
 
 
-def _claim(now: datetime, limit: int) -> list[MessageBatch]:
+def _claim_due_notifications(now: datetime, limit: int) -> list[NotificationBatch]:
     """Claim due notifications. The attempt is counted first, so that a fatal one backs off."""
     due = Notification.objects.filter(state=NotificationState.PENDING, next_attempt_at__lte=now)
-    batches: list[MessageBatch] = []
+    batches: list[NotificationBatch] = []
     with transaction.atomic():
         subscriptions = list(
             Subscription.objects.select_for_update(skip_locked=True, no_key=True)
@@ -65,7 +65,7 @@ def _claim(now: datetime, limit: int) -> list[MessageBatch]:
             groups = _group_by_message(
                 list(rows.order_by("next_attempt_at", "pk")[:MAX_PER_MESSAGE])
             )
-            batches += [_claim_group(group, now) for group in groups]
+            batches += [_claim_notifications_as_batch(group, now) for group in groups]
         Subscription.objects.filter(pk__in=[s.pk for s in subscriptions]).update(last_sent_at=now)
     return batches
 
@@ -82,7 +82,7 @@ def _group_by_message(rows: Sequence[Notification]) -> list[list[Notification]]:
     return [group for group in (fresh, *list(resent.values())[:1]) if group]
 
 
-def _claim_group(rows: Sequence[Notification], now: datetime) -> MessageBatch:
+def _claim_notifications_as_batch(rows: Sequence[Notification], now: datetime) -> NotificationBatch:
     first = rows[0]
     batch_id = first.batch or (first.message_id if len(rows) == 1 else uuid4())
     retry_at = now + _retry_delay(max(row.attempts for row in rows) + 1)
@@ -92,7 +92,7 @@ def _claim_group(rows: Sequence[Notification], now: datetime) -> MessageBatch:
         error="",
         batch=batch_id if first.batch or len(rows) > 1 else None,
     )
-    return MessageBatch(batch_id, {row.pk: row.attempts + 1 for row in rows})
+    return NotificationBatch(batch_id, {row.pk: row.attempts + 1 for row in rows})
 
 
 def _retry_delay(attempts: int) -> timedelta:
@@ -101,7 +101,7 @@ def _retry_delay(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
 
 
-def _send(batch: MessageBatch, now: datetime) -> int:
+def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     """Send one message. A worker that was suspended must not send what another has re-claimed."""
     rows = [
         row
@@ -113,7 +113,7 @@ def _send(batch: MessageBatch, now: datetime) -> int:
     if len(rows) < len(batch.attempts):
         return 0
     subscription = rows[0].subscription
-    channel = channels().get(subscription.channel)
+    channel = channel_registry().get(subscription.channel)
     try:
         if channel is None:
             raise DeliveryFailed(f"unknown channel {subscription.channel!r}")

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from connectors.sdk.codec import format_decimal, format_rfc3339
+from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
 from visibility.kpi.registry import kpi_registry
-from visibility.models.graph import BusinessObject
-from visibility.sla.clocks import LoadedRule, clock_state_at, clocks_for, load_rules
+from visibility.models.business_objects import BusinessObject
+from visibility.sla.clocks import LoadedRule, clock_state_at, clocks_for, load_enabled_rules
 from visibility.sla.rule import Clock
 from visibility.sla.rule_failures import RuleFailure
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import Timeline, TimelineConflict
 
 CHUNK_SIZE = 500
@@ -35,18 +35,20 @@ def dump_lines(
 
     `order_key`: only the order with this canonical key or number, and no KPIs.
     """
-    rules = load_rules()
+    rules = load_enabled_rules()
     lines: list[tuple[str, str, bytes]] = []
     cells: dict[KpiCellKey, dict[str, Any]] = {}
     for timeline in all_timelines(as_of=as_of, known_at=known_at):
         if order_key and order_key not in {timeline.key, *timeline.numbers.values()}:
             continue
-        lines.append(("order", timeline.key, _dump(order_values(timeline, rules))))
+        lines.append(("order", timeline.key, _dump_sorted_json(order_to_json(timeline, rules))))
         if not order_key:
-            _add_to_cells(timeline, cells)
+            _add_order_to_kpi_cells(timeline, cells)
     for cell, values in cells.items():
         key = "/".join(cell)
-        lines.append(("kpi", key, _dump({"kind": "kpi", "key": key, **_cell_values(values)})))
+        lines.append(
+            ("kpi", key, _dump_sorted_json({"kind": "kpi", "key": key, **_cell_to_json(values)}))
+        )
     for _, _, line in sorted(lines):
         yield line
 
@@ -56,13 +58,13 @@ def all_timelines(*, as_of: datetime, known_at: datetime | None = None) -> Itera
     orders = BusinessObject.objects.filter(kind="order", merged_into__isnull=True)
     ids = list(orders.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), CHUNK_SIZE):
-        folded_timelines = load_timelines(
+        folded_timelines = load_and_fold_orders(
             ids[start : start + CHUNK_SIZE], as_of=as_of, known_at=known_at
         )
         yield from (timeline for timeline in folded_timelines.values() if timeline.entries)
 
 
-def order_values(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, Any]:
+def order_to_json(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, Any]:
     """One order as JSON values."""
     return {
         "kind": "order",
@@ -86,14 +88,14 @@ def order_values(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, A
                 "quantities": {m.value: format_decimal(q) for m, q in line.quantities.items()},
                 "by_source": {
                     source: {name.value: format_decimal(q) for name, q in own.items()}
-                    for source, own in line.by_source.items()
+                    for source, own in line.quantities_by_source.items()
                 },
             }
             for line in sorted(timeline.lines, key=lambda line: line.key)
         ],
-        "conflicts": [_conflict_values(conflict) for conflict in timeline.conflicts],
+        "conflicts": [_conflict_to_json(conflict) for conflict in timeline.conflicts],
         "pending_conflicts": [
-            _conflict_values(conflict) for conflict in timeline.pending_conflicts
+            _conflict_to_json(conflict) for conflict in timeline.pending_conflicts
         ],
         "promises": [
             {
@@ -139,13 +141,13 @@ def order_values(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, A
             for e in timeline.entries
         ],
         "clocks": [
-            {"rule": promise.rule.code, **_clock_values(clock, timeline.as_of)}
+            {"rule": promise.rule.code, **_clock_to_json(clock, timeline.as_of)}
             for promise, clock in clocks_for(timeline, rules)
         ],
     }
 
 
-def _clock_values(clock: Clock | RuleFailure, at: datetime) -> dict[str, Any]:
+def _clock_to_json(clock: Clock | RuleFailure, at: datetime) -> dict[str, Any]:
     if isinstance(clock, RuleFailure):
         return {"verdict": "failed", "error": clock.message}
     return {
@@ -157,7 +159,7 @@ def _clock_values(clock: Clock | RuleFailure, at: datetime) -> dict[str, Any]:
     }
 
 
-def _conflict_values(conflict: TimelineConflict) -> dict[str, Any]:
+def _conflict_to_json(conflict: TimelineConflict) -> dict[str, Any]:
     return {
         "field": conflict.field.value,
         "line": conflict.line_key,
@@ -178,7 +180,7 @@ def _conflict_values(conflict: TimelineConflict) -> dict[str, Any]:
     }
 
 
-def _add_to_cells(timeline: Timeline, cells: dict[KpiCellKey, dict[str, Any]]) -> None:
+def _add_order_to_kpi_cells(timeline: Timeline, cells: dict[KpiCellKey, dict[str, Any]]) -> None:
     texts = timeline.attributes
     dimensions = tuple(
         texts.get(name, "")
@@ -210,7 +212,7 @@ def _add_to_cells(timeline: Timeline, cells: dict[KpiCellKey, dict[str, Any]]) -
         values["denominator"] += measured.denominator or 0
 
 
-def _cell_values(values: dict[str, Any]) -> dict[str, Any]:
+def _cell_to_json(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "orders": values["orders"],
         "numerator": format_decimal(values["numerator"]),
@@ -224,5 +226,5 @@ def _format_time(moment: datetime | None) -> str | None:
     return format_rfc3339(moment) if moment else None
 
 
-def _dump(value: dict[str, Any]) -> bytes:
+def _dump_sorted_json(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -28,7 +28,7 @@ class _DatabaseCollector(Collector):
         yield from _message_metrics()
         yield _oldest_waiting_metric(self._now)
         yield _rejection_metric()
-        yield _state_metric(
+        yield _state_count_metric(
             "throughline_clocks",
             "SLA clocks: running on time, overdue, breached, or failed because their rule fails",
             "SELECT CASE WHEN state = 'running' AND due_at < %s THEN 'overdue' ELSE state END, "
@@ -37,7 +37,7 @@ class _DatabaseCollector(Collector):
             [self._now],
             ("running", "overdue", "breached", "failed"),
         )
-        yield _state_metric(
+        yield _state_count_metric(
             "throughline_notifications",
             "Notifications not sent",
             "SELECT state, count(*) FROM visibility_notification "
@@ -121,7 +121,7 @@ def _rejection_metric() -> Metric:
     return family
 
 
-def _state_metric(
+def _state_count_metric(
     name: str, description: str, sql: str, values: list[datetime], states: tuple[str, ...]
 ) -> Metric:
     family = GaugeMetricFamily(name, description, labels=["state"])

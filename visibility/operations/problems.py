@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from visibility.formatting import format_duration, pluralize
+from visibility.formatting import count_with_noun, format_duration
 
 # A refold request older than this means that pages show stale data.
 MAX_LAG = timedelta(minutes=1)
@@ -60,7 +60,11 @@ class OpenTransaction:
 
 def current_problems(now: datetime) -> Sequence[Problem]:
     """All current problems, most severe first. Runs three statements, four if changes lag."""
-    return [*_processing_lag(now), *_long_transactions(now), *_failing_rules()]
+    return [
+        *_processing_lag_problems(now),
+        *_long_transaction_problems(now),
+        *_failing_rule_problems(),
+    ]
 
 
 def oldest_due_refold_at(now: datetime) -> datetime | None:
@@ -79,7 +83,7 @@ def longest_transaction(now: datetime) -> OpenTransaction | None:
     return OpenTransaction(_session_name(row[0], row[1]), row[2]) if row else None
 
 
-def _processing_lag(now: datetime) -> list[Problem]:
+def _processing_lag_problems(now: datetime) -> list[Problem]:
     since = oldest_due_refold_at(now)
     if since is None or now - since < MAX_LAG:
         return []
@@ -94,7 +98,7 @@ def _processing_lag(now: datetime) -> list[Problem]:
     return [Problem(title, f"Data received since then is stored but not visible yet. {cause}")]
 
 
-def _long_transactions(now: datetime) -> list[Problem]:
+def _long_transaction_problems(now: datetime) -> list[Problem]:
     transaction = longest_transaction(now)
     if transaction is None or now - transaction.since < MAX_TRANSACTION_AGE:
         return []
@@ -108,13 +112,13 @@ def _long_transactions(now: datetime) -> list[Problem]:
     ]
 
 
-def _failing_rules() -> list[Problem]:
+def _failing_rule_problems() -> list[Problem]:
     with connection.cursor() as cursor:
         cursor.execute(SELECT_FAILED_RULES, [MAX_SHOWN])
         rows = cursor.fetchall()
     return [
         Problem(
-            f"Rule “{title}” fails for {pluralize(orders, 'order')}",
+            f"Rule “{title}” fails for {count_with_noun(orders, 'order')}",
             f"{error} After the rule is corrected, its clocks are recomputed automatically.",
             f"/orders/{order_id}",
         )

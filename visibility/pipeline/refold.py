@@ -9,14 +9,14 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
 
-from visibility.alerts import clocks
-from visibility.db.change_feed import latest_change_number, publish_changes
+from visibility.alerts import write_clocks
+from visibility.db.change_feed import append_changes, latest_change_number
 from visibility.db.clock import database_now
-from visibility.identity import assign, decisions
-from visibility.kpi import aggregate
+from visibility.identity import decisions, event_assignment
+from visibility.kpi import facts_and_cells
 from visibility.master_data import term_usage
 from visibility.models.identity import IdentityDecision
-from visibility.notify.broadcast import publish_change
+from visibility.notify.broadcast import broadcast_change_number
 from visibility.projection import write
 from visibility.storage import refold_queue
 
@@ -36,9 +36,9 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
             with transaction.atomic():
                 claimed = refold_queue.claim_batch(limit, due_by=due_by)
                 if claimed.orders:
-                    fold_orders(claimed.orders)
+                    refold_orders(claimed.orders)
             if claimed.orders:
-                publish_change(latest_change_number(), ["order", "alert"])
+                broadcast_change_number(latest_change_number(), ["order", "alert"])
             return len(claimed.request_ids)
         except (OperationalError, InterfaceError) as error:
             if not connection.is_usable():
@@ -55,14 +55,14 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
     return 0
 
 
-def fold_orders(order_ids: Sequence[int]) -> None:
+def refold_orders(order_ids: Sequence[int]) -> None:
     """Write every derived row of these orders. The caller holds their locks and a transaction."""
     now = database_now()
     timelines = write.fold_and_write_orders(order_ids, now=now)
     term_usage.update_term_usage(timelines)
-    alerts = clocks.set_clocks(timelines, now=now)
-    aggregate.record_facts(timelines)
-    publish_changes({"order": list(order_ids), "alert": alerts})
+    alerts = write_clocks.write_clocks_and_reconcile_alerts(timelines, now=now)
+    facts_and_cells.record_facts(timelines)
+    append_changes({"order": list(order_ids), "alert": alerts})
 
 
 Summary = TypeVar("Summary")
@@ -72,27 +72,27 @@ class _Rollback(RuntimeError):
     """Ends the transaction of a preview."""
 
 
-def preview(
+def preview_decision(
     decision: Callable[[], IdentityDecision], summarize: Callable[[IdentityDecision], Summary]
 ) -> Summary:
     """Apply a decision, summarize its effect, and roll back. Raises what `decision` raises."""
     summaries: list[Summary] = []
     with suppress(_Rollback), transaction.atomic():
         stored = decision()
-        fold_orders(refold_queue.lock_orders(decisions.affected_objects(stored)))
+        refold_orders(refold_queue.lock_orders_of_objects(decisions.affected_objects(stored)))
         summaries.append(summarize(stored))
         raise _Rollback
     return summaries[0]
 
 
-def apply_decision(decision: Callable[[], IdentityDecision]) -> IdentityDecision:
+def apply_decision_and_refold(decision: Callable[[], IdentityDecision]) -> IdentityDecision:
     """Apply a person's decision on identity, and refold the affected orders at once.
 
     `decision` runs in the transaction. Raises what it raises.
     """
     for _ in range(3):
-        with suppress(assign.ConcurrentChange), transaction.atomic():
+        with suppress(event_assignment.ConcurrentChange), transaction.atomic():
             stored = decision()
-            fold_orders(refold_queue.lock_orders(decisions.affected_objects(stored)))
+            refold_orders(refold_queue.lock_orders_of_objects(decisions.affected_objects(stored)))
             return stored
-    raise assign.ConcurrentChange
+    raise event_assignment.ConcurrentChange

@@ -11,18 +11,18 @@ from visibility.alerts.sweep import sweep as sweep_due
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
 from visibility.ingest import file_drop, polling
-from visibility.kpi import aggregate
+from visibility.kpi import facts_and_cells
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
-from visibility.notify.broadcast import publish_change
-from visibility.outbound.client import OutgoingHttpClient
-from visibility.pipeline.batches import (
-    BATCH_SIZE,
-    backlog_offset,
-    process_batch,
-    retry_failed,
-)
+from visibility.notify.broadcast import broadcast_change_number
+from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.pipeline.jobs import BY_NAME
+from visibility.pipeline.message_batches import (
+    BATCH_SIZE,
+    process_batch,
+    retry_failed_messages,
+    worker_backlog_offset,
+)
 from visibility.pipeline.refold import refold_batch
 from visibility.pipeline.shutdown import stopping
 from visibility.sla import rule_failures
@@ -49,7 +49,7 @@ NUDGE_COOLDOWN_SECONDS = 3.0
 _nudges = {"resume_at": 0.0}
 
 
-def advance() -> int:
+def process_messages_and_refold() -> int:
     """Process all waiting messages, then refold what they touched; return how many messages."""
     total = process_messages()
     refold_pending()
@@ -61,11 +61,11 @@ def process_messages(*, batches: int = 100) -> int:
 
     Another thread refolds the orders they touch meanwhile.
     """
-    with backlog_offset() as offset:
-        return _process_from(offset, batches=batches)
+    with worker_backlog_offset() as offset:
+        return _process_batches_from_offset(offset, batches=batches)
 
 
-def _process_from(offset: float, *, batches: int) -> int:
+def _process_batches_from_offset(offset: float, *, batches: int) -> int:
     total = 0
     for turn in range(batches):
         if stopping.is_set():
@@ -76,7 +76,7 @@ def _process_from(offset: float, *, batches: int) -> int:
         settled = process_batch(fresh=True, offset=start) if turn % 2 else 0
         settled = settled or process_batch(offset=start)
         if not turn % 10:
-            settled += retry_failed()
+            settled += retry_failed_messages()
         total += settled
         if not settled:
             break
@@ -99,12 +99,12 @@ def refold_pending() -> int:
         while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
-                aggregate.recompute()
+                facts_and_cells.recompute_requested_cells()
                 summed_at = time.monotonic()
         total += settled
         if not settled:
             break
-    while not stopping.is_set() and aggregate.recompute():
+    while not stopping.is_set() and facts_and_cells.recompute_requested_cells():
         pass
     return total
 
@@ -152,13 +152,13 @@ def deliver_notifications() -> int:
     return outbox.send_due_notifications(now=database_now())
 
 
-def run_imports(throttle: imports.Throttle) -> int:
+def run_imports_and_backfills(throttle: imports.Throttle) -> int:
     """Continue master data imports, and request a refold of the orders they affect."""
     changed = imports.run_pending_imports(throttle)
     with transaction.atomic():
-        while affected_orders.start_backfill():
+        while affected_orders.enqueue_vocabulary_backfill():
             pass
-    requested = affected_orders.enqueue_backfill()
+    requested = affected_orders.move_backfill_to_refold_queue()
     if requested:
         nudge("refold")
     return changed + requested
@@ -169,10 +169,10 @@ def sweep() -> int:
     now = database_now()
     refold_queue.enqueue_expired_promises(now)
     with transaction.atomic():
-        refold_queue.enqueue_refolds(rule_failures.take_due_for_retry(now=now))
+        refold_queue.enqueue_refolds(rule_failures.take_orders_due_for_retry(now=now))
     changed = sweep_due(now=now)
     if changed:
-        publish_change(latest_change_number(), ["alert"])
+        broadcast_change_number(latest_change_number(), ["alert"])
         nudge("deliver")
     return changed
 

@@ -45,19 +45,19 @@ def run_job(job: Job) -> None:
         run_job(BY_NAME[job.then])
 
 
-def _register(job: Job) -> None:
+def _register_celery_task(job: Job) -> None:
     @shared_task(name=job.task_name)
     def task(**_: object) -> None:
         run_job(job)
 
 
 for _job in JOBS:
-    _register(_job)
+    _register_celery_task(_job)
 
 
 def import_master_data() -> int:
     """Import master data at a pace that leaves orders their priority."""
-    return stages.run_imports(
+    return stages.run_imports_and_backfills(
         imports.Throttle(
             share=IMPORT_PAUSE, sleep=_yield_to_order_processing, should_stop=stopping.is_set
         )

@@ -18,7 +18,7 @@ def enable() -> None:
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def exit_process_on_timeout(seconds: float) -> Iterator[None]:
     """If the block exceeds `seconds`, dump all thread stacks and exit the process.
 
     No-op unless enable() was called. One block at a time in a process.

@@ -6,17 +6,17 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Model
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Attribute, Measure
 from visibility.db import bulk
-from visibility.models.claims import Conflict
+from visibility.models.conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
-from visibility.timeline.answer import status_answer
-from visibility.timeline.fulfillment import promise_deadline
+from visibility.timeline.kpi_inputs import promise_deadline
 from visibility.timeline.model import parse_timestamp
 from visibility.timeline.promises import FIRST
+from visibility.timeline.status_answer import status_answer
 
 # Each order has at most one future refold request: the fold decides when the next one is due.
 SCHEDULE_REFOLD = """
@@ -38,17 +38,17 @@ ON CONFLICT DO NOTHING
 
 def fold_and_write_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Timeline]:
     """Fold the orders as of `now` and write their rows. Return {object id: timeline}."""
-    timelines = load_timelines(order_ids, as_of=now)
-    write_orders(timelines, now=now)
+    timelines = load_and_fold_orders(order_ids, as_of=now)
+    replace_derived_rows(timelines, now=now)
     return timelines
 
 
-def write_orders(timelines: Mapping[int, Timeline], *, now: datetime) -> None:
+def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) -> None:
     """Replace the derived rows of these orders."""
     if not timelines:
         return
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
-    bulk.insert_rows(Order, rows, conflict_columns=["object_id"])
+    bulk.insert_or_update_rows(Order, rows, conflict_columns=["object_id"])
     _store_customer_names(rows)
     ids = list(timelines)
     row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
@@ -59,7 +59,9 @@ def write_orders(timelines: Mapping[int, Timeline], *, now: datetime) -> None:
     }
     for model, rows_of in row_builders.items():
         model._base_manager.filter(order_id__in=ids)._raw_delete("default")
-        bulk.insert_rows(model, [row for o, t in timelines.items() for row in rows_of(o, t)])
+        bulk.insert_or_update_rows(
+            model, [row for o, t in timelines.items() for row in rows_of(o, t)]
+        )
     _schedule_refolds(timelines)
 
 
@@ -117,7 +119,8 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "lines_shipped": sum(
             1
             for line in counted
-            if line.open_quantity and line.quantity(Measure.SHIPPED) >= line.open_quantity
+            if line.net_ordered_quantity
+            and line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity
         ),
         "ordered_at": timeline.reached_at(MilestoneCode.RECEIVED),
         "requested_at": requested,
@@ -130,11 +133,11 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
         "folded_at": now,
-        "promise_ends_at": _promise_ends(timeline),
+        "promise_ends_at": _future_promise_end(timeline),
     }
 
 
-def _promise_ends(timeline: Timeline) -> datetime | None:
+def _future_promise_end(timeline: Timeline) -> datetime | None:
     """Return the end of the promised date if it is in the future and goods are still due."""
     promised = promise_deadline(timeline, settings.TIME_ZONE)
     if promised is None or timeline.completed_at(MilestoneCode.DELIVERED):

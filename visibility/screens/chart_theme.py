@@ -68,7 +68,7 @@ def cached_figure(draw: Callable[..., dict[str, Any]], *values: Any) -> dict[str
 
 
 @lru_cache(maxsize=1)
-def _import_graph_objects() -> Any:
+def _import_plotly_with_template() -> Any:
     """Import `plotly.graph_objects` and register the shared template, once per process."""
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # it ships no types
     import plotly.io as pio  # type: ignore[import-untyped]  # it ships no types
@@ -82,6 +82,8 @@ def build_figure_json(
 ) -> dict[str, Any]:
     """The figure as plotly.js draws it; plotly raises ValueError for an unknown property."""
     # Traces are dicts with a `type`: a `Scatter` would be validated here a second time.
-    figure = _import_graph_objects().Figure(data=traces, layout={"template": TEMPLATE, **layout})
+    figure = _import_plotly_with_template().Figure(
+        data=traces, layout={"template": TEMPLATE, **layout}
+    )
     document: dict[str, Any] = figure.to_plotly_json()
     return document

@@ -106,7 +106,7 @@ def _draw_lines(series: Sequence[Series], axis: Axis, target: float | None) -> d
         )
         for index, single in enumerate(series[: len(SERIES)])
     ]
-    layout = _layout_over_days(axis, target)
+    layout = _build_daily_chart_layout(axis, target)
     if many:
         days = sorted({day.isoformat() for single in series for day in single.x})
         if len(days) <= 14:
@@ -127,7 +127,7 @@ def _draw_band(series: Sequence[Series], axis: Axis, target: float | None) -> di
         )
         for index, (single, fill) in enumerate(zip(series, (None, "tonexty"), strict=True))
     ]
-    layout = _layout_over_days(axis, target)
+    layout = _build_daily_chart_layout(axis, target)
     _label_line_ends(layout, series)
     return build_figure_json(traces, layout)
 
@@ -214,7 +214,7 @@ def _build_line_trace(series: Series, axis: Axis, index: int, **properties: Any)
     )
 
 
-def _layout_over_days(axis: Axis, target: float | None) -> dict[str, Any]:
+def _build_daily_chart_layout(axis: Axis, target: float | None) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "xaxis": {"type": "date", "tickformat": "%-d %b", "hoverformat": "%a %-d %b %Y"},
         "yaxis": {
@@ -265,7 +265,7 @@ def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
             {
                 "x": last,
                 "y": at,
-                "text": _shorten_series_name(series[index].name),
+                "text": _shorten_and_escape_name(series[index].name),
                 "xanchor": "left",
                 "xshift": 10,
                 "font": {"color": SERIES[index]},
@@ -273,7 +273,7 @@ def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
             }
         )
     layout["margin"] = {
-        "r": 16 + 7 * max(len(_shorten_series_name(single.name)) for single in series)
+        "r": 16 + 7 * max(len(_shorten_and_escape_name(single.name)) for single in series)
     }
 
 
@@ -288,7 +288,7 @@ def _space_label_positions(ends: Sequence[float], gap: float, maximum: float) ->
     return positions
 
 
-def _shorten_series_name(name: str) -> str:
+def _shorten_and_escape_name(name: str) -> str:
     """A series name short enough for the margin."""
     return _escape_series_name(name if len(name) <= 18 else f"{name[:17]}…")
 

@@ -25,7 +25,7 @@ def format_timestamp(at: float | None) -> str | None:
     return to_datetime(round(at, 3)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def order_entries(order: SimulatedOrder) -> list[dict[str, Any]]:
+def order_fault_entries(order: SimulatedOrder) -> list[dict[str, Any]]:
     """The answer key entries for the faults of one order."""
     order_numbers = [document_numbers.sales_order_number(order.n)]
     order_numbers.append(order.po or document_numbers.web_order_number(order.n))
@@ -85,7 +85,7 @@ class AnswerKey:
             set(map(hash, path.read_bytes().splitlines())) if path.is_file() else set()
         )
 
-    def append(self, new_entries: Iterable[dict[str, Any]]) -> None:
+    def append_new_entries(self, new_entries: Iterable[dict[str, Any]]) -> None:
         """Append the entries that the file does not contain yet."""
         lines = [orjson.dumps(entry) for entry in new_entries]
         new_lines = [line for line in lines if hash(line) not in self._line_hashes]

@@ -29,7 +29,7 @@ class Checkpoint:
     live_until: float
 
     @classmethod
-    def load(cls, path: Path, options: dict[str, Any], now: float) -> "Checkpoint":
+    def load_or_create(cls, path: Path, options: dict[str, Any], now: float) -> "Checkpoint":
         """Load the checkpoint, or create one for a run that starts now.
 
         Raises CheckpointMismatch if the file belongs to a run with other options.
@@ -73,16 +73,16 @@ class Watermark:
         self._next = 0
 
     @property
-    def done(self) -> float:
+    def finished_before(self) -> float:
         """Every smaller value has finished."""
         return next(iter(self._open.values()), self._latest)
 
-    def begin(self, value: float) -> int:
+    def begin_value(self, value: float) -> int:
         """Register a value and return a ticket for `end()`."""
         ticket, self._next = self._next, self._next + 1
         self._open[ticket] = self._latest = value
         return ticket
 
-    def end(self, ticket: int) -> None:
+    def finish_value(self, ticket: int) -> None:
         """Mark the value of this ticket as finished."""
         del self._open[ticket]

@@ -4,18 +4,18 @@ import hashlib
 import uuid
 
 
-def token(*values: object) -> str:
+def deterministic_hex_token(*values: object) -> str:
     """32 hexadecimal digits, the same for the same parts."""
     text = ":".join(map(str, values))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def guid(*values: object) -> str:
+def deterministic_guid(*values: object) -> str:
     """The digits of `token()` as a GUID."""
-    return str(uuid.UUID(hex=token(*values)))
+    return str(uuid.UUID(hex=deterministic_hex_token(*values)))
 
 
-def check_digit(digits: str) -> str:
+def gs1_check_digit(digits: str) -> str:
     """The modulo 10 check digit of GS1 and USPS (weights 3 and 1 from the right)."""
     total = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(reversed(digits)))
     return str(-total % 10)
@@ -24,7 +24,7 @@ def check_digit(digits: str) -> str:
 def sscc(serial: int) -> str:
     """A serial shipping container code."""
     digits = f"00850012{serial:09d}"
-    return digits + check_digit(digits)
+    return digits + gs1_check_digit(digits)
 
 
 def tracking_number(carrier: str, serial: int) -> str:
@@ -38,7 +38,7 @@ def tracking_number(carrier: str, serial: int) -> str:
         total = sum(int(d) * w for d, w in zip(body, weights, strict=True))
         return f"{body}{total % 11 % 10}"
     body = f"9405511899{serial:011d}"
-    return body + check_digit(body)
+    return body + gs1_check_digit(body)
 
 
 def _ups_check_digit(body: str) -> str:

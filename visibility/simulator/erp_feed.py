@@ -26,7 +26,7 @@ class ErpCollection:
         self.dropped = 0  # rows dropped at the beginning
         self.read_to = 0  # rows served so far
 
-    def add(self, at: float, code: int) -> None:
+    def append_newest_row(self, at: float, code: int) -> None:
         """Append a row that is newer than all others."""
         self.times.append(at)
         self.codes.append(code)
@@ -45,18 +45,20 @@ class ErpFeed:
         self._lock = threading.Lock()
         self._collections = {name: ErpCollection() for name in COLLECTIONS.values()}
 
-    def fill(self, entries: Iterable[tuple[float, int, int, StepKind]]) -> None:
+    def add_rows(self, entries: Iterable[tuple[float, int, int, StepKind]]) -> None:
         """Add rows of the past: (time, order, index of the step, kind)."""
         with self._lock:
             for at, n, index, kind in sorted(entries):
-                self._collections[COLLECTIONS[kind]].add(at, n * MAX_STEPS + index)
+                self._collections[COLLECTIONS[kind]].append_newest_row(at, n * MAX_STEPS + index)
 
-    def add(self, step: SimulatedStep, n: int, index: int) -> None:
+    def add_row(self, step: SimulatedStep, n: int, index: int) -> None:
         """Add one row that was just created or changed."""
         with self._lock:
-            self._collections[COLLECTIONS[step.kind]].add(step.at, n * MAX_STEPS + index)
+            self._collections[COLLECTIONS[step.kind]].append_newest_row(
+                step.at, n * MAX_STEPS + index
+            )
 
-    def page(
+    def read_page(
         self, name: str, *, since: float, start: int | None, size: int
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Return the rows from `start` (or from `since`), and the start of the next page."""

@@ -34,11 +34,11 @@ class ErpServer(ThreadingHTTPServer):
         """The port it listens on."""
         return int(self.server_address[1])
 
-    def throttle(self, times: int, *, wait: int) -> None:
+    def throttle_next_requests(self, times: int, *, wait: int) -> None:
         """Answer the next `times` requests with 429 and `Retry-After: wait` (seconds)."""
         self._throttled_requests, self._retry_after = times, wait
 
-    def count_request(self) -> int:
+    def count_and_check_throttle(self) -> int:
         """Count a request; return the seconds to wait if it is throttled, else 0."""
         self.request_count += 1
         if self._throttled_requests <= 0:
@@ -70,7 +70,7 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
         if not compare_digest(authorization.encode(), f"Bearer {self.server.token}".encode()):
             self._send_error(401, "Authentication_InvalidCredentials")
             return
-        if wait := self.server.count_request():
+        if wait := self.server.count_and_check_throttle():
             self._send_error(429, "Application_TooManyRequests", wait=wait)
             return
         address = urlsplit(self.path)
@@ -81,7 +81,7 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
             return
         query = {key: values[0] for key, values in parse_qs(address.query).items()}
         try:
-            since = _parse_since(query.get("$filter", ""))
+            since = _parse_modified_since_filter(query.get("$filter", ""))
             start = int(query["$skiptoken"]) if "$skiptoken" in query else None
         except ValueError as error:
             self._send_error(400, f"BadRequest: {error}")
@@ -91,7 +91,7 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
     def _send_page(
         self, name: str, query: dict[str, str], *, since: float, start: int | None
     ) -> None:
-        rows, next_start = self.server.feed.page(
+        rows, next_start = self.server.feed.read_page(
             name, since=since, start=start, size=self._page_size()
         )
         expand = query.get("$expand", "")
@@ -128,7 +128,7 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
         """Do not log requests: the poller sends one every few seconds."""
 
 
-def _parse_since(text: str) -> float:
+def _parse_modified_since_filter(text: str) -> float:
     """The timestamp of `lastModifiedDateTime ge ...`, the only supported filter."""
     if not text:
         return 0.0

@@ -75,7 +75,7 @@ class SilentPeriods:
         self._starts = [start for start, _ in self.past]
         self._first = started + FIRST_SILENCE
 
-    def window(self, at: float) -> tuple[float, float] | None:
+    def period_at(self, at: float) -> tuple[float, float] | None:
         """The silent period that contains this moment, or None."""
         if at >= self._first:
             start = at - (at - self._first) % LIVE_SILENCE_INTERVAL
@@ -85,7 +85,7 @@ class SilentPeriods:
             return self.past[index]
         return None
 
-    def live_window(self, index: int) -> tuple[float, float]:
+    def live_period(self, index: int) -> tuple[float, float]:
         """The live silent period with this index."""
         start = self._first + index * LIVE_SILENCE_INTERVAL
         return start, start + LIVE_SILENCE
@@ -104,25 +104,27 @@ def inject_faults(
         if step.kind in ERP_KINDS:
             arriving.append(step)
             continue
-        moved, name = _delay_or_reorder(random, rates, steps, index)
+        moved, name = _randomly_delay_or_reorder(random, rates, steps, index)
         window = (
-            silent_periods.window(moved.send_at) if silent_periods and _is_from_3pl(step) else None
+            silent_periods.period_at(moved.send_at)
+            if silent_periods and _is_from_3pl(step)
+            else None
         )
         if window:
             moved = moved._replace(send_at=window[1] + random.uniform(1, 45))
         if name:
-            faults.append(_message_fault(name, moved))
+            faults.append(_build_injected_fault(name, moved))
         arriving.append(moved)
         if random.random() < rates.duplicate:
             duplicate = moved._replace(
                 send_at=moved.send_at + random.uniform(1, 90), is_duplicate=True
             )
             arriving.append(duplicate)
-            faults.append(_message_fault("duplicate", duplicate))
+            faults.append(_build_injected_fault("duplicate", duplicate))
         if step.kind.source in JSON_SOURCES and random.random() < rates.bad_payload:
             cut = moved._replace(send_at=moved.send_at + random.uniform(1, 9), truncated=True)
             arriving.append(cut)
-            faults.append(_message_fault("bad_payload", cut))
+            faults.append(_build_injected_fault("bad_payload", cut))
     return sorted(arriving), faults
 
 
@@ -130,7 +132,7 @@ def _is_from_3pl(step: SimulatedStep) -> bool:
     return step.kind.source == "3pl"
 
 
-def _delay_or_reorder(
+def _randomly_delay_or_reorder(
     random: Random, rates: FaultRates, steps: list[SimulatedStep], index: int
 ) -> tuple[SimulatedStep, str]:
     step = steps[index]
@@ -147,7 +149,7 @@ def _delay_or_reorder(
     return step, ""
 
 
-def _message_fault(name: str, step: SimulatedStep) -> InjectedFault:
+def _build_injected_fault(name: str, step: SimulatedStep) -> InjectedFault:
     return InjectedFault(
         name, step.send_at, detail=f"{step.kind} {step.shipment}.{step.scan_index}"
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from random import Random
 
-from visibility.simulator import catalog, lifecycle, order_steps
+from visibility.simulator import lifecycle, master_data, order_steps
 from visibility.simulator.faults import FaultRates, SilentPeriods, inject_faults
 from visibility.simulator.model import (
     InjectedFault,
@@ -57,7 +57,7 @@ class SimulatedWorld:
 
     def __init__(self, setting: WorldSetting) -> None:
         self.setting = setting
-        self.past_created_at = self._past_times()
+        self.past_created_at = self._past_creation_times()
         self.first_live_index = 1000 * ceil((len(self.past_created_at) + 1) / 1000)
         self.live_interval = DAY / (setting.per_day * setting.speed)
         self.live_start = setting.started - WARM_UP
@@ -71,7 +71,7 @@ class SimulatedWorld:
             )
         self._cache: OrderedDict[int, SimulatedOrder] = OrderedDict()
 
-    def _past_times(self) -> list[float]:
+    def _past_creation_times(self) -> list[float]:
         """When the orders of the past and of the first day were created, oldest first."""
         setting, random, created = self.setting, Random(f"{self.setting.seed} days"), list[float]()
         for day in range(setting.days, -1, -1):
@@ -81,7 +81,7 @@ class SimulatedWorld:
             created += sorted(start + random.triangular(6, 21, 13) * HOUR for _ in range(count))
         return created
 
-    def live_index(self, k: int) -> int:
+    def live_order_index(self, k: int) -> int:
         """The order index of live order `k`; skips the indexes of staged orders."""
         n = self.first_live_index + k
         return n if n < FIRST_STAGED else n + 10_000
@@ -91,7 +91,7 @@ class SimulatedWorld:
         jitter = (k * 0.6180339887 + self.setting.seed * 0.37) % 1
         return self.live_start + (k + jitter * 0.9) * self.live_interval
 
-    def staged_index(self, i: int) -> int:
+    def staged_order_index(self, i: int) -> int:
         """The order index of staged order `i`."""
         return FIRST_STAGED + i if i < 10_000 else FIRST_STAGED_OVERFLOW + i
 
@@ -115,45 +115,47 @@ class SimulatedWorld:
         """Return order `n` with all its past and future steps."""
         order = self._cache.get(n)
         if order is None:
-            order = self._cache[n] = self._generate(n)
+            order = self._cache[n] = self._generate_order(n)
             if len(self._cache) > MAX_CACHED_ORDERS:
                 self._cache.popitem(last=False)
         return order
 
-    def _generate(self, n: int) -> SimulatedOrder:
+    def _generate_order(self, n: int) -> SimulatedOrder:
         rates, random = self.setting.rates, Random(f"{self.setting.seed} {n}")
         if FIRST_STAGED <= n < FIRST_STAGED + 10_000 or n >= FIRST_STAGED_OVERFLOW:
-            return self._generate_staged(random, n)
+            return self._generate_staged_order(random, n)
         if n < len(self.past_created_at):
             created = self.past_created_at[n]
         else:
             created = self.live_created_at(
                 n - self.first_live_index - (10_000 if n >= FIRST_STAGED else 0)
             )
-        order = _place_order(random, n, created)
+        order = _generate_placed_order(random, n, created)
         stuck = random.random() < rates.stuck_order
         unscanned = random.random() < rates.no_scan
-        order = lifecycle.add_fulfillment(random, order, stuck=stuck, unscanned=unscanned)
-        return self._with_steps(random, self._with_erp_conflicts(random, order))
+        order = lifecycle.add_shipments_or_cancellation(
+            random, order, stuck=stuck, unscanned=unscanned
+        )
+        return self._with_steps_and_faults(random, self._with_erp_conflicts(random, order))
 
     def _with_erp_conflicts(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
         """Let the ERP contradict the other systems for a fraction of the orders."""
         rates = self.setting.rates
         if len(order.shipments) > 1 and random.random() < rates.erp_blind:
-            order = lifecycle.add_missing_erp_shipment(order)
+            order = lifecycle.omit_second_erp_shipment(order)
         if order.channel is not SalesChannel.INSIDE and random.random() < rates.price_drift:
-            order = lifecycle.add_price_difference(random, order)
+            order = lifecycle.add_erp_price_difference(random, order)
         return order
 
-    def _generate_staged(self, random: Random, n: int) -> SimulatedOrder:
+    def _generate_staged_order(self, random: Random, n: int) -> SimulatedOrder:
         i = n - FIRST_STAGED if n < FIRST_STAGED_OVERFLOW else n - FIRST_STAGED_OVERFLOW
         due = self.staged_due_at(i)
         channel = (
             SalesChannel.EDI if i == 0 else random.choice((SalesChannel.WEB, SalesChannel.EDI))
         )
         order = replace(
-            _place_order(random, n, self.staged_created_at(i), channel),
-            warehouse=catalog.DALLAS,  # the 3PL feed may be silent at that time
+            _generate_placed_order(random, n, self.staged_created_at(i), channel),
+            warehouse=master_data.DALLAS,  # the 3PL feed may be silent at that time
             entered_at=round(due - lifecycle.STUCK_AFTER - 5.5 * MINUTE, 3),
             released_at=round(due - lifecycle.STUCK_AFTER, 3),
             credit_hold_at=None,
@@ -163,11 +165,14 @@ class SimulatedWorld:
             end = due + 66 * HOUR
         else:
             end = due + random.uniform(6, 12) * MINUTE
-        return self._with_steps(
-            random, lifecycle.add_fulfillment(random, order, stuck=True, unscanned=False, at=end)
+        return self._with_steps_and_faults(
+            random,
+            lifecycle.add_shipments_or_cancellation(
+                random, order, stuck=True, unscanned=False, at=end
+            ),
         )
 
-    def _with_steps(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
+    def _with_steps_and_faults(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
         steps = order_steps.all_steps(random, order)
         faults: list[InjectedFault] = list(order.faults)
         packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
@@ -179,22 +184,22 @@ class SimulatedWorld:
         return replace(order, steps=tuple(steps), faults=(*faults, *injected))
 
 
-def _place_order(
+def _generate_placed_order(
     random: Random, n: int, created: float, channel: SalesChannel | None = None
 ) -> SimulatedOrder:
     """The order as the customer places it."""
     created = round(created, 3)
     channel = channel or random.choices(tuple(SalesChannel), (45, 35, 20))[0]
     customers = {
-        SalesChannel.WEB: catalog.WEB_CUSTOMERS,
-        SalesChannel.EDI: catalog.EDI_CUSTOMERS,
-        SalesChannel.INSIDE: catalog.INSIDE_CUSTOMERS,
+        SalesChannel.WEB: master_data.WEB_CUSTOMERS,
+        SalesChannel.EDI: master_data.EDI_CUSTOMERS,
+        SalesChannel.INSIDE: master_data.INSIDE_CUSTOMERS,
     }[channel]
     # Some customers buy far more than others.
     customer = customers[int(len(customers) * random.random() ** 1.7)]
     count = random.choices(range(1, 10), (24, 20, 16, 12, 9, 7, 5, 4, 3))[0]
     quantities = random.choices((1, 2, 3, 4, 5, 6, 10, 12, 20, 24, 50), k=count)
-    items = random.sample(catalog.ITEMS, count)
+    items = random.sample(master_data.ITEMS, count)
     entered = created if channel is SalesChannel.INSIDE else created + random.uniform(10, 60)
     released = entered + random.uniform(60, 300)
     hold_at = released - 20 if random.random() < CREDIT_HOLD_RATE else None
@@ -206,8 +211,8 @@ def _place_order(
         channel=channel,
         customer=customer,
         po=_customer_po(customer, n, channel),
-        warehouse=random.choices((catalog.DALLAS, catalog.NORTH), (70, 30))[0],
-        carrier=random.choices(catalog.CARRIERS, catalog.CARRIER_WEIGHTS)[0],
+        warehouse=random.choices((master_data.DALLAS, master_data.NORTH), (70, 30))[0],
+        carrier=random.choices(master_data.CARRIERS, master_data.CARRIER_WEIGHTS)[0],
         lines=tuple(
             SimulatedLine(number, item, quantity)
             for number, (item, quantity) in enumerate(zip(items, quantities, strict=True), 1)
@@ -222,7 +227,7 @@ def _place_order(
     )
 
 
-def _customer_po(customer: catalog.SimulatedCustomer, n: int, channel: SalesChannel) -> str:
+def _customer_po(customer: master_data.SimulatedCustomer, n: int, channel: SalesChannel) -> str:
     """The customer's purchase order number; each customer has its own format."""
     if channel is SalesChannel.WEB:
         return ""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 from visibility.simulator import document_numbers
-from visibility.simulator.catalog import NORTH
+from visibility.simulator.master_data import NORTH
 from visibility.simulator.model import (
     CarrierScan,
     InjectedFault,
@@ -52,12 +52,12 @@ def create_shipment(
         round(at, 3),
         quantities,
         packages,
-        _scans(random, order, at, scanned),
+        _generate_carrier_scans(random, order, at, scanned),
         at + random.uniform(0.1, 24) * HOUR,
     )
 
 
-def _scans(
+def _generate_carrier_scans(
     random: Random, order: SimulatedOrder, at: float, scanned: str
 ) -> tuple[CarrierScan, ...]:
     label = CarrierScan(at - random.uniform(1, 4) * MINUTE, "label")
@@ -68,10 +68,12 @@ def _scans(
         first = at + NO_SCAN_AFTER + random.uniform(1, 20) * HOUR
     transit = first + random.uniform(6, 14) * HOUR
     scans = [label, CarrierScan(first, "picked_up"), CarrierScan(transit, "in_transit")]
-    delivered = _delivery_time(random, max(at + random.uniform(1.2, 3.6) * DAY, transit + 8 * HOUR))
+    delivered = _next_delivery_time(
+        random, max(at + random.uniform(1.2, 3.6) * DAY, transit + 8 * HOUR)
+    )
     if scanned == "delayed":
         promise = datetime.combine(order.promised, time(), UTC).timestamp()
-        delivered = _delivery_time(random, promise + random.uniform(1, 3) * DAY)
+        delivered = _next_delivery_time(random, promise + random.uniform(1, 3) * DAY)
         scans.append(CarrierScan(transit + random.uniform(8, 20) * HOUR, "delayed"))
         delivered = max(delivered, scans[-1].at + 12 * HOUR)
     scans.append(CarrierScan(delivered - random.uniform(2, 6) * HOUR, "out_for_delivery"))
@@ -79,7 +81,7 @@ def _scans(
     return tuple(scans)
 
 
-def _delivery_time(random: Random, at: float) -> float:
+def _next_delivery_time(random: Random, at: float) -> float:
     """The next time between 14:00 and 23:00 UTC (daytime in the US) that is not a Sunday."""
     result = at - at % DAY + random.uniform(14, 23) * HOUR
     if result < at:
@@ -87,7 +89,7 @@ def _delivery_time(random: Random, at: float) -> float:
     return result + DAY if to_datetime(result).weekday() == SUNDAY else result
 
 
-def add_fulfillment(
+def add_shipments_or_cancellation(
     random: Random, order: SimulatedOrder, *, stuck: bool, unscanned: bool, at: float | None = None
 ) -> SimulatedOrder:
     """Return the order with its shipments, cancellation and returns.
@@ -98,10 +100,10 @@ def add_fulfillment(
     if stuck:
         return _ship_late_or_cancel(random, order, full, at)
     if unscanned:
-        return _ship_unscanned(random, order, full)
+        return _ship_scanned_late_or_never(random, order, full)
     draw = random.random()
     if draw < 0.02:
-        return _cancel(random, order)
+        return _cancel_order(random, order)
     scanned = "delayed" if random.random() < 0.05 else "normal"
     first = random_ship_time(random, order, order.released_at)
     if draw < 0.10 and sum(full) > 1:
@@ -117,7 +119,9 @@ def add_fulfillment(
     return order
 
 
-def _ship_unscanned(random: Random, order: SimulatedOrder, full: tuple[int, ...]) -> SimulatedOrder:
+def _ship_scanned_late_or_never(
+    random: Random, order: SimulatedOrder, full: tuple[int, ...]
+) -> SimulatedOrder:
     """Labeled and confirmed, but the carrier scans it a day late or never."""
     at = random_ship_time(random, order, order.released_at)
     shipment = create_shipment(
@@ -130,7 +134,7 @@ def _ship_unscanned(random: Random, order: SimulatedOrder, full: tuple[int, ...]
     return replace(order, shipments=(shipment,), faults=(fault,))
 
 
-def _cancel(random: Random, order: SimulatedOrder) -> SimulatedOrder:
+def _cancel_order(random: Random, order: SimulatedOrder) -> SimulatedOrder:
     """Canceled before or soon after the release; inside sales orders only after it."""
     start = order.released_at + random.uniform(2, 45) * MINUTE
     if order.channel is not SalesChannel.INSIDE and random.random() < 0.3:
@@ -175,14 +179,14 @@ def _ship_short(random: Random, order: SimulatedOrder, at: float, scanned: str) 
     return replace(order, shipments=(*order.shipments, second), repromised=promised)
 
 
-def add_missing_erp_shipment(order: SimulatedOrder) -> SimulatedOrder:
+def omit_second_erp_shipment(order: SimulatedOrder) -> SimulatedOrder:
     """The ERP never posts the second shipment and keeps its quantity open."""
     second = order.shipments[1]
     fault = InjectedFault("erp_blind", second.at, detail="shipped")
     return replace(order, blind_from=1, faults=(*order.faults, fault))
 
 
-def add_price_difference(random: Random, order: SimulatedOrder) -> SimulatedOrder:
+def add_erp_price_difference(random: Random, order: SimulatedOrder) -> SimulatedOrder:
     """The ERP has a different price for one line than the customer was shown."""
     index = random.randrange(len(order.lines))
     cents = max(round(order.lines[index].item.price * random.uniform(0.05, 0.2)), 1)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from visibility.simulator.catalog import CatalogCarrier, CatalogItem, SimulatedCustomer
+from visibility.simulator.master_data import SimulatedCarrier, SimulatedCustomer, SimulatedItem
 
 
 class SalesChannel(StrEnum):
@@ -85,11 +85,11 @@ class SimulatedLine(NamedTuple):
     """One order line, numbered from 1."""
 
     number: int
-    item: CatalogItem
+    item: SimulatedItem
     quantity: int
 
     @property
-    def sequence(self) -> int:
+    def erp_line_number(self) -> int:
         """The ERP's line number."""
         return self.number * 10000
 
@@ -139,7 +139,7 @@ class SimulatedOrder:
     customer: SimulatedCustomer
     po: str
     warehouse: str
-    carrier: CatalogCarrier
+    carrier: SimulatedCarrier
     lines: tuple[SimulatedLine, ...]
     created_at: float
     entered_at: float
@@ -165,7 +165,7 @@ class SimulatedOrder:
     faults: tuple[InjectedFault, ...] = field(default=())
 
     @property
-    def total(self) -> int:
+    def total_price(self) -> int:
         """The order value in cents."""
         return sum(line.item.price * line.quantity for line in self.lines)
 

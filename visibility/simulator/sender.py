@@ -34,7 +34,7 @@ class MessageRejected(Exception):
         self.status, self.retry_after = status, wait
 
 
-class SimulatorConnection:
+class PersistentHttpConnection:
     """One persistent HTTP/1.1 connection."""
 
     def __init__(self, url: str) -> None:
@@ -52,24 +52,24 @@ class SimulatorConnection:
         """
         reused = self._streams is not None
         try:
-            await self._post(path, headers, body)
+            await self._post_once(path, headers, body)
         except (OSError, EOFError):
             self.close()
             if not reused:
                 raise
             # The server closes idle connections; that alone is not a failure.
-            await self._post(path, headers, body)
+            await self._post_once(path, headers, body)
 
-    async def _post(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def _post_once(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         reader, writer = self._streams
         lines = [f"POST {path} HTTP/1.1", f"host: {self._name}", f"content-length: {len(body)}"]
         lines += [f"{name}: {text}" for name, text in headers.items()]
         writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-        status, response_headers = await _read_head(reader)
+        status, response_headers = await _read_response_head(reader)
         while 100 <= status < 200:
-            status, response_headers = await _read_head(reader)
+            status, response_headers = await _read_response_head(reader)
         await _discard_body(reader, response_headers)
         if response_headers.get("connection", "").lower() == "close":
             self.close()
@@ -85,7 +85,7 @@ class SimulatorConnection:
             self._streams = None
 
 
-async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+async def _read_response_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status_line, *lines = head.split("\r\n")
     headers: dict[str, str] = {}
@@ -141,7 +141,7 @@ class MessageSender:
             asyncio.create_task(self._deliver_queued_messages()) for _ in range(self._count)
         ]
 
-    async def put(self, message: SimulatedMessage, done: Callable[[], None]) -> None:
+    async def enqueue(self, message: SimulatedMessage, done: Callable[[], None]) -> None:
         """Queue a message; `done` is called once it was accepted or given up."""
         await self._queue.put((message, done))
 
@@ -149,24 +149,26 @@ class MessageSender:
         """Wait until every queued message was accepted or given up."""
         await self._queue.join()
 
-    async def stop(self) -> None:
+    async def stop_and_drop_unsent(self) -> None:
         """Cancel the workers and drop unsent messages."""
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     async def _deliver_queued_messages(self) -> None:
-        connection = SimulatorConnection(self._url)
+        connection = PersistentHttpConnection(self._url)
         try:
             while True:
                 message, done = await self._queue.get()
-                await self._deliver(connection, message)
+                await self._deliver_with_retries(connection, message)
                 done()
                 self._queue.task_done()
         finally:
             connection.close()
 
-    async def _deliver(self, connection: SimulatorConnection, message: SimulatedMessage) -> None:
+    async def _deliver_with_retries(
+        self, connection: PersistentHttpConnection, message: SimulatedMessage
+    ) -> None:
         """Retry until the message is accepted; give up an invalid one after a few attempts."""
         hook, wait, tries = self._hooks[message.source], MIN_RETRY_DELAY, 0
         while True:

@@ -31,7 +31,7 @@ class PastStream:
         self.rows: list[tuple[float, int, int, StepKind]] = []
         self.pending: list[ScheduledStep] = []
         self.total = 0
-        for n in orders_until(world, setting.started):
+        for n in order_indexes_until(world, setting.started):
             order = world.order(n)
             self._days.setdefault(int(order.created_at // DAY), []).append(n)
             for index, step in enumerate(order.steps):
@@ -42,7 +42,7 @@ class PastStream:
                 else:
                     self.total += 1
 
-    def messages(self) -> Iterator[tuple[int, SimulatedStep]]:
+    def steps_in_sending_order(self) -> Iterator[tuple[int, SimulatedStep]]:
         """Yield (order, step) in the same sequence in every run of this world."""
         started = self._world.setting.started
         for day in sorted(self._days, reverse=True):
@@ -56,17 +56,17 @@ class PastStream:
                 yield entry.n, self._world.order(entry.n).steps[entry.step_index]
 
 
-def orders_until(world: SimulatedWorld, moment: float) -> Iterator[int]:
+def order_indexes_until(world: SimulatedWorld, moment: float) -> Iterator[int]:
     """The index of every past, live and staged order that was created until then."""
     yield from (n for n, at in enumerate(world.past_created_at) if at <= moment)
     k = 0
     while world.live_created_at(k) <= moment:
-        yield world.live_index(k)
+        yield world.live_order_index(k)
         k += 1
     if world.setting.rates.staged > 0:
         i = 0
         while world.staged_created_at(i) <= moment:
-            yield world.staged_index(i)
+            yield world.staged_order_index(i)
             i += 1
 
 
@@ -88,14 +88,14 @@ class LiveStream:
             self._heap, ScheduledStep(setting.started + HEARTBEAT_INTERVAL, HEARTBEAT, 0)
         )
 
-    def skip(self, until: float) -> list[tuple[float, int, int, StepKind]]:
+    def skip_and_collect_erp_rows(self, until: float) -> list[tuple[float, int, int, StepKind]]:
         """Skip everything before `until` and return the ERP rows of that time."""
         rows: list[tuple[float, int, int, StepKind]] = []
         began: list[int] = []
         self._skip_orders(until - MAX_ORDER_AGE)
         self._skip_heartbeats(until)
-        while entry := self.pop(math.nextafter(until, 0), began):
-            step = self.step(entry)
+        while entry := self.pop_due_step(math.nextafter(until, 0), began):
+            step = self.step_of_entry(entry)
             if step.kind in ERP_KINDS:
                 rows.append((step.at, entry.n, entry.step_index, step.kind))
         return rows
@@ -119,9 +119,9 @@ class LiveStream:
         ]
         heapq.heapify(self._heap)
 
-    def pop(self, now: float, began: list[int]) -> ScheduledStep | None:
+    def pop_due_step(self, now: float, began: list[int]) -> ScheduledStep | None:
         """Remove and return the next due entry; append orders created since to `began`."""
-        self._start_orders(now, began)
+        self._schedule_new_orders(now, began)
         if not self._heap or self._heap[0].at > now:
             return None
         entry = heapq.heappop(self._heap)
@@ -132,7 +132,7 @@ class LiveStream:
             heapq.heappush(self._heap, following)
         return entry
 
-    def next_at(self) -> float:
+    def next_due_at(self) -> float:
         """When the next entry is due, or the next order is created."""
         world = self._world
         times = [world.live_created_at(self._k), self._heap[0].at if self._heap else float("inf")]
@@ -142,13 +142,13 @@ class LiveStream:
             times.append(world.past_created_at[self._n])
         return min(times)
 
-    def step(self, entry: ScheduledStep) -> SimulatedStep:
+    def step_of_entry(self, entry: ScheduledStep) -> SimulatedStep:
         """The step of an entry."""
         if entry.n == HEARTBEAT:
             return SimulatedStep(entry.at, entry.at, StepKind.NORTH_HEARTBEAT)
         return self._world.order(entry.n).steps[entry.step_index]
 
-    def _start_orders(self, now: float, began: list[int]) -> None:
+    def _schedule_new_orders(self, now: float, began: list[int]) -> None:
         """Generate the orders that are created before the next entry."""
         world = self._world
         while True:
@@ -156,9 +156,9 @@ class LiveStream:
             if self._n < len(world.past_created_at) and world.past_created_at[self._n] <= limit:
                 n, self._n = self._n, self._n + 1
             elif world.live_created_at(self._k) <= limit:
-                n, self._k = world.live_index(self._k), self._k + 1
+                n, self._k = world.live_order_index(self._k), self._k + 1
             elif world.setting.rates.staged > 0 and world.staged_created_at(self._i) <= limit:
-                n, self._i = world.staged_index(self._i), self._i + 1
+                n, self._i = world.staged_order_index(self._i), self._i + 1
             else:
                 return
             began.append(n)
@@ -166,6 +166,6 @@ class LiveStream:
                 heapq.heappush(self._heap, ScheduledStep(step.send_at, n, index))
 
 
-def is_silent(silent_periods: SilentPeriods | None, at: float) -> bool:
+def is_3pl_silent(silent_periods: SilentPeriods | None, at: float) -> bool:
     """Whether the 3PL feed is silent at this moment."""
-    return silent_periods is not None and silent_periods.window(at) is not None
+    return silent_periods is not None and silent_periods.period_at(at) is not None

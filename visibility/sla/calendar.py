@@ -51,8 +51,8 @@ class Calendar:
             try:
                 for opens, closes in self.hours.get(day, ()):
                     (
-                        _local_instant(SAMPLE_DATE, opens, info),
-                        _local_instant(SAMPLE_DATE, closes, info),
+                        _local_time_to_utc(SAMPLE_DATE, opens, info),
+                        _local_time_to_utc(SAMPLE_DATE, closes, info),
                     )
             except (ValueError, TypeError, AttributeError):
                 raise InvalidCalendar(f"the hours of {day!r} must be pairs of times") from None
@@ -61,7 +61,7 @@ class Calendar:
         except (NotImplementedError, TypeError):
             raise InvalidCalendar(f"no public holidays are known for {self.country!r}") from None
 
-    def add(self, start: datetime, working: timedelta) -> datetime:
+    def add_working_time(self, start: datetime, working: timedelta) -> datetime:
         """Return the UTC instant at which `working` time has passed since `start`.
 
         Raises NeverOpen.
@@ -89,7 +89,10 @@ class Calendar:
         for _ in range(MAX_CLOSED_DAYS):
             if not self._is_holiday(day):
                 for opens, closes in self.hours.get(DAYS[day.weekday()], ()):
-                    yield _local_instant(day, opens, info), _local_instant(day, closes, info)
+                    yield (
+                        _local_time_to_utc(day, opens, info),
+                        _local_time_to_utc(day, closes, info),
+                    )
             day += timedelta(days=1)
 
     def _is_holiday(self, day: date) -> bool:
@@ -101,7 +104,7 @@ def _holidays(country: str, year: int) -> frozenset[date]:
     return frozenset(public_holidays.country_holidays(country, years=year))
 
 
-def _local_instant(day: date, text: str, info: ZoneInfo) -> datetime:
+def _local_time_to_utc(day: date, text: str, info: ZoneInfo) -> datetime:
     if text == "24:00":
         day, text = day + timedelta(days=1), "00:00"
     hour, minute = text.split(":")

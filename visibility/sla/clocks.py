@@ -47,7 +47,7 @@ class LoadedRule:
             return RuleFailure(error)
 
 
-def load_rules() -> list[LoadedRule]:
+def load_enabled_rules() -> list[LoadedRule]:
     """Load the enabled rules, the most specific scope first."""
     rules = SlaRule.objects.filter(enabled=True).select_related("calendar")
     return sorted(map(_load_rule, rules), key=lambda p: (-len(p.scope or ()), p.rule.code))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import visibility.sla.rules
-from connectors.sdk.registry import load_plugins
+from connectors.sdk.plugin_loader import load_plugins
 from visibility.sla.rule import Rule
 
 

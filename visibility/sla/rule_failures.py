@@ -70,9 +70,9 @@ def replace_failures(
     changed = {
         k: r
         for k, r in wanted.items()
-        if k not in old or _failure_values(old[k]) != _failure_values(r)
+        if k not in old or _error_and_fingerprint(old[k]) != _error_and_fingerprint(r)
     }
-    _upsert(list(changed.values()))
+    _upsert_failed_clocks(list(changed.values()))
     logged: set[tuple[int, str]] = set()
     for (rule, order_id), failure in failures.items():
         if (order_id, rule.pk, "") in changed and (rule.pk, failure.message) not in logged:
@@ -87,18 +87,18 @@ def record_failure(clock: SlaClock, error: Exception, *, now: datetime) -> None:
     already_recorded = FailedClock.objects.filter(
         order=row.order_id, rule=row.rule_id, subject_key=row.subject_key, error=row.error
     ).exists()
-    _upsert([row])
+    _upsert_failed_clocks([row])
     if not already_recorded:
         _log_failure(clock.rule, clock.order_id, RuleFailure(error))
 
 
-def failed_pairs(order_ids: Collection[int]) -> set[tuple[int, int]]:
+def failed_order_rule_pairs(order_ids: Collection[int]) -> set[tuple[int, int]]:
     """Return (order id, rule id) pairs whose rule failed."""
     rows = FailedClock.objects.filter(order_id__in=order_ids)
     return set(rows.values_list("order_id", "rule_id"))
 
 
-def take_due_for_retry(*, now: datetime) -> list[int]:
+def take_orders_due_for_retry(*, now: datetime) -> list[int]:
     """Return the orders whose failed clocks are due for a retry, and mark them as retried.
 
     A retry is due when the rule was changed or after an hour. Call it in the transaction that
@@ -134,7 +134,7 @@ def _build_failed_clock(
     )
 
 
-def _upsert(rows: list[FailedClock]) -> None:
+def _upsert_failed_clocks(rows: list[FailedClock]) -> None:
     FailedClock.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -147,7 +147,7 @@ def _clock_key(row: FailedClock) -> ClockKey:
     return row.order_id, row.rule_id, row.subject_key
 
 
-def _failure_values(row: FailedClock) -> tuple[str, str]:
+def _error_and_fingerprint(row: FailedClock) -> tuple[str, str]:
     return row.error, row.rule_fingerprint
 
 

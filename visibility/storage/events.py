@@ -7,10 +7,10 @@ from datetime import date, datetime
 
 import orjson
 
-from connectors.sdk.codec import event_from_dict
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, EventIdentifier, IdentifierScheme
-from connectors.sdk.normalization import normalize
+from connectors.sdk.identifier_normalization import normalize_identifier
 from visibility.db import bulk
 from visibility.timeline.model import RecordedEvent
 
@@ -63,7 +63,7 @@ WHERE object_id = ANY(%s) AND (is_identity OR rejected)
 def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[RecordedEvent]]]:
     """Return {object id of the order: (canonical key, its events, unsorted)}."""
     sorted_ids = sorted(order_ids)
-    orders_by_event, times = _event_owners(sorted_ids)
+    orders_by_event, times = _orders_and_times_by_event(sorted_ids)
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOAD_EVENTS, [list(times), list(times.values())])
         events = cursor.fetchall()
@@ -81,7 +81,9 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
     }
     for event_id, message_id, slug, role, occurred, received, digest, data in events:
         event, object_by_ref = event_from_dict(orjson.loads(data)), objects[event_id]
-        cleaned = _without_rejected(event, object_by_ref, rejected) if rejected else event
+        cleaned = (
+            _without_rejected_identifiers(event, object_by_ref, rejected) if rejected else event
+        )
         object_keys = tuple(
             keys.get(object_by_ref.get(ref, 0), "") for ref in range(len(event.objects))
         )
@@ -106,7 +108,9 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
     return result
 
 
-def _event_owners(order_ids: Sequence[int]) -> tuple[dict[int, set[int]], dict[int, datetime]]:
+def _orders_and_times_by_event(
+    order_ids: Sequence[int],
+) -> tuple[dict[int, set[int]], dict[int, datetime]]:
     """Return {event id: order ids} and {event id: time} for the orders and their descendants."""
     owners = {order_id: {order_id} for order_id in order_ids}
     orders_by_event: dict[int, set[int]] = defaultdict(set)
@@ -128,7 +132,7 @@ def _event_owners(order_ids: Sequence[int]) -> tuple[dict[int, set[int]], dict[i
     return orders_by_event, times
 
 
-def _without_rejected(
+def _without_rejected_identifiers(
     event: CanonicalEvent,
     object_by_ref: Mapping[int, int],
     rejected: Collection[tuple[int, str, str, str]],
@@ -136,7 +140,7 @@ def _without_rejected(
     """Return the event without the identifiers that a person split from its objects."""
 
     def belongs(index: int, i: EventIdentifier) -> bool:
-        value = normalize(i.scheme, i.value)
+        value = normalize_identifier(i.scheme, i.value)
         return (object_by_ref.get(index, 0), i.scheme.value, i.issuer, value) not in rejected
 
     return replace(

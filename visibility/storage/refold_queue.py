@@ -116,10 +116,10 @@ def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:
         batch_limit = max(limit, len(next(filter(None, ready), ())))
         cursor.execute(LOCK_AVAILABLE, [[o for o in candidates if o not in cooling], batch_limit])
         locked = {row[0] for row in cursor.fetchall()}
-        batch = _limit_by_events(
+        batch = _limit_orders_by_event_count(
             ready, locked, {order: count for order, (count, _) in cooldowns.items()}
         )
-        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_descendants(batch)})])
+        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_with_descendants(batch)})])
         requests: list[tuple[int, int]] = cursor.fetchall()
         orders_of |= _orders_of({object_id for _, object_id in requests} - orders_of.keys())
         deletable = {
@@ -136,7 +136,7 @@ def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:
     return RefoldBatch(deleted, sorted(seen - cooling.keys()))
 
 
-def _limit_by_events(
+def _limit_orders_by_event_count(
     groups: Iterable[Sequence[int]], locked: set[int], events: Mapping[int, int]
 ) -> set[int]:
     """Collect the orders of request after request up to MAX_BATCH_EVENTS events; at least one."""
@@ -153,7 +153,7 @@ def _limit_by_events(
     return chosen
 
 
-def _descendants(orders: Collection[int]) -> set[int]:
+def _with_descendants(orders: Collection[int]) -> set[int]:
     """Return these objects and everything that belongs to them."""
     result, level = set(orders), set(orders)
     with bulk.server_bound_cursor() as cursor:
@@ -203,7 +203,7 @@ def postpone_requests(request_ids: Sequence[int]) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def lock_orders(object_ids: Collection[int]) -> list[int]:
+def lock_orders_of_objects(object_ids: Collection[int]) -> list[int]:
     """Lock the orders of these objects, in id order. Return their ids."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_ORDERS, [sorted(object_ids)])
@@ -227,7 +227,7 @@ def enqueue_expired_promises(now: datetime, *, limit: int = 1000) -> int:
         return cursor.rowcount
 
 
-def enqueue_future_events(events: Sequence[tuple[int, datetime, datetime]]) -> None:
+def enqueue_refolds_for_future_events(events: Sequence[tuple[int, datetime, datetime]]) -> None:
     """Request a refold at the time of each event that is dated in the future.
 
     Each tuple is (object id, occurred at, received at). A future event has no effect before its

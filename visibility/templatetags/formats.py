@@ -31,7 +31,7 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 @register.filter
-def when(at: datetime | None, now: datetime) -> SafeString | str:
+def relative_and_absolute_time(at: datetime | None, now: datetime) -> SafeString | str:
     """`<time>2 h ago · Mon, Nov 3, 14:03</time>`, in the organization's time zone."""
     if at is None:
         return NO_VALUE
@@ -44,7 +44,7 @@ def when(at: datetime | None, now: datetime) -> SafeString | str:
 
 
 @register.filter
-def day(at: datetime) -> date:
+def local_day(at: datetime) -> date:
     """The day of a promise in the organization's zone; a bare date stays that date.
 
     `|date` alone converts a bare date, which is stored as midnight UTC, to the day before in any
@@ -66,7 +66,7 @@ def money(amount: Number | None, currency: str = "") -> str:
 
 
 @register.filter
-def customer(order: HasCustomer, contacts: object) -> str:
+def customer_name_or_number(order: HasCustomer, contacts: object) -> str:
     """The customer's name if the user may see contacts, otherwise the customer number."""
     return (order.customer_name if contacts else "") or order.customer_no
 
@@ -74,11 +74,11 @@ def customer(order: HasCustomer, contacts: object) -> str:
 @register.filter
 def channel_label(code: str) -> str:
     """A sales channel as people read it; codes without a label are returned unchanged."""
-    return formatting.channel_label(code)
+    return formatting.sales_channel_label(code)
 
 
 @register.filter
-def spaced(code: object) -> str:
+def underscores_to_spaces(code: object) -> str:
     """`picked_up` as `picked up`."""
     return str(code or "").replace("_", " ")
 

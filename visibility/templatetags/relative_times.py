@@ -13,7 +13,7 @@ register = template.Library()
 
 
 @register.simple_tag
-def moment(at: datetime | None, now: datetime, format_code: str = "ago") -> SafeString | str:
+def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> SafeString | str:
     """A `<time>` element.
 
     `format_code` is "ago" (`2 h 5 min ago`), "span" (`2 h 5 min`) or "clock" (`Mon, Nov 3,

@@ -62,14 +62,14 @@ OWNING_TEAMS: Mapping[ComparedField, str] = {
 }
 
 
-def ranks(field: ComparedField) -> dict[SourceRole, int]:
+def ranks_by_role(field: ComparedField) -> dict[SourceRole, int]:
     """The rank of each role for a field: the index of its first tier, 0 is the highest."""
     tiers = reversed(list(enumerate(AUTHORITY[field])))
     return {role: rank for rank, tier in tiers for role in tier}
 
 
 RANKS: Mapping[ComparedField, Mapping[SourceRole, int]] = {
-    field: ranks(field) for field in AUTHORITY
+    field: ranks_by_role(field) for field in AUTHORITY
 }
 MEASURE_RANKS: Mapping[Measure, Mapping[SourceRole, int]] = {
     m: RANKS[ComparedField(m.value)] for m in Measure

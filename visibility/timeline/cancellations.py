@@ -14,7 +14,7 @@ WAREHOUSE_WORK = frozenset(
 )
 
 
-def is_shortage(recorded: RecordedEvent) -> bool:
+def is_caused_by_shortage(recorded: RecordedEvent) -> bool:
     """Whether an event names missing stock as its cause."""
     reason = recorded.event.attributes.get(Attribute.REASON, "").lower()
     is_short = recorded.event.type is EventType.LINE_SHORTED
@@ -23,7 +23,7 @@ def is_shortage(recorded: RecordedEvent) -> bool:
 
 def is_seller_cancellation(recorded: RecordedEvent) -> bool:
     """Whether a cancellation is the seller's: for a shortage, or reported by a warehouse."""
-    return recorded.role in WAREHOUSES or is_shortage(recorded)
+    return recorded.role in WAREHOUSES or is_caused_by_shortage(recorded)
 
 
 def active_cancellations(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
@@ -42,13 +42,13 @@ def active_cancellations(events: Sequence[RecordedEvent]) -> list[RecordedEvent]
     return cancellations
 
 
-def is_cancelled(events: Sequence[RecordedEvent], ledger: QuantityLedger) -> bool:
+def is_order_cancelled(events: Sequence[RecordedEvent], ledger: QuantityLedger) -> bool:
     """Whether nothing of the order is wanted anymore."""
     if any(s.event.type is EventType.ORDER_CANCELLED for s in events):
         return bool(active_cancellations(events))
     keys = [
         key
-        for key in ledger.main_lines()
-        if not ledger.is_uncountable(key) and ledger.value(key, Measure.ORDERED)
+        for key in ledger.authoritative_line_keys()
+        if not ledger.is_uncountable(key) and ledger.authoritative_quantity(key, Measure.ORDERED)
     ]
-    return bool(keys) and all(ledger.open_demand(key) == 0 for key in keys)
+    return bool(keys) and all(ledger.net_ordered_quantity(key) == 0 for key in keys)

@@ -74,7 +74,7 @@ class TimelineLine:
         return self.quantities.get(measure, Decimal(0))
 
     @property
-    def open_quantity(self) -> Decimal:
+    def net_ordered_quantity(self) -> Decimal:
         """The quantity ordered and not cancelled."""
         return max(self.quantity(Measure.ORDERED) - self.quantity(Measure.CANCELLED), Decimal(0))
 
@@ -84,7 +84,7 @@ class TimelineLine:
         return not self.unexpected and not self.uncountable
 
     @property
-    def by_source(self) -> dict[str, dict[ComparedField, Decimal]]:
+    def quantities_by_source(self) -> dict[str, dict[ComparedField, Decimal]]:
         """The figures of each source, in that source's unit."""
         figures: dict[str, dict[ComparedField, Decimal]] = {}
         for claim in self.claims:

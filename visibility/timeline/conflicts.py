@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.codec import format_decimal
+from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, Measure
 from visibility.timeline.authority import CARRIERS, GRACE_PERIODS, OWNING_TEAMS, RANKS, WAREHOUSES
 from visibility.timeline.claims import ConflictClaim, TimelineConflict, TimelineLine
 from visibility.timeline.enums import ComparedField
-from visibility.timeline.lines import round_quantity
+from visibility.timeline.line_builder import round_quantity
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.quantity_ledger import QuantityLedger
@@ -42,7 +42,7 @@ class ConflictSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
+class SourceDifference:
     """The sides of a contradiction; `gap` is their largest difference if it can be measured."""
 
     sides: tuple[ConflictSide, ...]
@@ -70,7 +70,7 @@ class ConflictTracker:
         if self.source_states.apply(recorded, self.ledger):
             touched.add((ComparedField.STATUS, ""))
         for conflict_key in touched:
-            if self._find_dispute(conflict_key, recorded.occurred_at):
+            if self._find_difference(conflict_key, recorded.occurred_at):
                 self.since.setdefault(conflict_key, recorded.occurred_at)
             else:
                 self.since.pop(conflict_key, None)
@@ -80,14 +80,14 @@ class ConflictTracker:
     ) -> Iterator[TimelineConflict]:
         """The conflicts at `as_of`. Promise dates do not conflict once the order is `over`."""
         for (name, key), since in sorted(self.since.items()):
-            dispute = self._find_dispute((name, key), as_of)
+            dispute = self._find_difference((name, key), as_of)
             is_moot = name is ComparedField.PROMISED_AT and over
             if dispute is None or is_moot or (key and self.ledger.is_uncountable(key)):
                 continue
             yield TimelineConflict(
                 field=name,
                 line_key=key,
-                claims=tuple(self._claim(side) for side in dispute.sides),
+                claims=tuple(self._build_conflict_claim(side) for side in dispute.sides),
                 since=since,
                 opened_at=since + GRACE_PERIODS[name],
                 money=_money_at_stake(name, key, dispute.gap, lines),
@@ -95,7 +95,7 @@ class ConflictTracker:
                 owner=OWNING_TEAMS[name],
             )
 
-    def _claim(self, side: ConflictSide) -> ConflictClaim:
+    def _build_conflict_claim(self, side: ConflictSide) -> ConflictClaim:
         role = self.ledger.interpretation.roles[side.source]
         return ConflictClaim(side.source, role, side.text, side.at, side.authoritative)
 
@@ -106,7 +106,7 @@ class ConflictTracker:
             yield from [spot for spot in self.sides if spot[0] is ComparedField.PRICE]
         if recorded.role in PARTIAL_VIEW:
             return
-        for line in self.ledger.interpretation.lines(recorded):
+        for line in self.ledger.interpretation.lines_of_event(recorded):
             if line.price is None or line.unit_factor is None:
                 continue
             price = line.price if line.unit_factor == 1 else round_quantity(line.price)
@@ -126,16 +126,20 @@ class ConflictTracker:
             self.sides.setdefault((ComparedField.PROMISED_AT, ""), {})[recorded.source] = side
             yield ComparedField.PROMISED_AT, ""
 
-    def _find_dispute(self, conflict_key: ConflictKey, at: datetime) -> Dispute | None:
+    def _find_difference(self, conflict_key: ConflictKey, at: datetime) -> SourceDifference | None:
         name, key = conflict_key
         if name is ComparedField.STATUS:
-            return self._build_ranked_dispute(
-                name, [ConflictSide(s, at_, w) for s, w, at_ in self.source_states.contradictions()]
+            return self._build_ranked_difference(
+                name,
+                [
+                    ConflictSide(s, at_, w)
+                    for s, w, at_ in self.source_states.contradicting_states()
+                ],
             )
         if name is ComparedField.PROMISED_AT:
             sides = self.sides[conflict_key].values()
             return (
-                self._build_ranked_dispute(name, sides)
+                self._build_ranked_difference(name, sides)
                 if len({side.text for side in sides}) > 1
                 else None
             )
@@ -145,9 +149,9 @@ class ConflictTracker:
             return self._compare_demand(key, name)
         return self._compare_progress(key, Measure(name.value), at)
 
-    def _build_ranked_dispute(
+    def _build_ranked_difference(
         self, name: ComparedField, sides: Iterable[ConflictSide], gap: Decimal | None = None
-    ) -> Dispute | None:
+    ) -> SourceDifference | None:
         """The sides by authority; the first one counts."""
         ranks, roles = RANKS[name], self.ledger.interpretation.roles
         ranked = sorted(sides, key=lambda side: (ranks[roles[side.source]], side.source))
@@ -155,10 +159,10 @@ class ConflictTracker:
             return None
         first = ranked[0]
         top = ConflictSide(first.source, first.at, first.text, first.amount, authoritative=True)
-        return Dispute((top, *ranked[1:]), gap)
+        return SourceDifference((top, *ranked[1:]), gap)
 
-    def _compare_price(self, key: str) -> Dispute | None:
-        ranked = self._build_ranked_dispute(
+    def _compare_price(self, key: str) -> SourceDifference | None:
+        ranked = self._build_ranked_difference(
             ComparedField.PRICE, self.sides[(ComparedField.PRICE, key)].values()
         )
         if ranked is None:
@@ -171,9 +175,11 @@ class ConflictTracker:
         different = [s for s in comparable if abs(s.amount - top.amount) >= TOLERANCE]
         if not different:
             return None
-        return Dispute((top, *different), max(abs(s.amount - top.amount) for s in different))
+        return SourceDifference(
+            (top, *different), max(abs(s.amount - top.amount) for s in different)
+        )
 
-    def _compare_demand(self, key: str, name: ComparedField) -> Dispute | None:
+    def _compare_demand(self, key: str, name: ComparedField) -> SourceDifference | None:
         """Compare ordered less cancelled: 5 ordered with 2 cancelled equals 3 ordered."""
         ledger, roles = self.ledger, self.ledger.interpretation.roles
         cell = ledger.columns[Measure.ORDERED].get(key)
@@ -186,7 +192,7 @@ class ConflictTracker:
         if len(nets) < 2 or differ_in_ordered is not (name is ComparedField.ORDERED):
             return None
         sides = [
-            self._side(
+            self._build_conflict_side(
                 key,
                 s,
                 cell.reported_at[s],
@@ -194,11 +200,13 @@ class ConflictTracker:
             )
             for s in sources
         ]
-        return self._build_ranked_dispute(
+        return self._build_ranked_difference(
             name, sides, self._convert_to_line_unit(key, max(nets) - min(nets))
         )
 
-    def _compare_progress(self, key: str, measure: Measure, at: datetime) -> Dispute | None:
+    def _compare_progress(
+        self, key: str, measure: Measure, at: datetime
+    ) -> SourceDifference | None:
         """Compare the sum of the authoritative sources with each other source."""
         ledger = self.ledger
         cell = ledger.columns[measure].get(key)
@@ -210,17 +218,20 @@ class ConflictTracker:
         if not others:
             return None
         authoritative = [
-            self._side(key, s, cell.reported_at[s], cell.figures[s], counts=True) for s in counting
+            self._build_conflict_side(key, s, cell.reported_at[s], cell.figures[s], counts=True)
+            for s in counting
         ]
-        sides = [self._side(key, s, cell.reported_at[s], cell.figures[s]) for s in others]
+        sides = [
+            self._build_conflict_side(key, s, cell.reported_at[s], cell.figures[s]) for s in others
+        ]
         gap = max(abs(cell.figures[s] - total) for s in others)
-        return Dispute((*authoritative, *sides), self._convert_to_line_unit(key, gap))
+        return SourceDifference((*authoritative, *sides), self._convert_to_line_unit(key, gap))
 
     def _convert_to_line_unit(self, key: str, amount: Decimal) -> Decimal:
         scale = self.ledger.interpretation.items[key].scale
         return amount if scale == 1 else round_quantity(amount / scale)
 
-    def _side(
+    def _build_conflict_side(
         self, key: str, source: str, at: datetime, amount: Decimal, *, counts: bool = False
     ) -> ConflictSide:
         shown = self._convert_to_line_unit(key, amount)
@@ -234,7 +245,7 @@ def _money_at_stake(
     if name is ComparedField.STATUS:
         priced = [line for line in lines.values() if line.is_counted and line.price is not None]
         return (
-            sum((line.open_quantity * (line.price or ZERO) for line in priced), ZERO)
+            sum((line.net_ordered_quantity * (line.price or ZERO) for line in priced), ZERO)
             if priced
             else None
         )
@@ -242,5 +253,5 @@ def _money_at_stake(
     if line is None or gap is None:
         return None
     if name is ComparedField.PRICE:
-        return gap * line.open_quantity
+        return gap * line.net_ordered_quantity
     return gap * line.price if line.price is not None else None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.sdk.events import Attribute, Measure
-from visibility.formatting import format_date_in_zone, pluralize
+from visibility.formatting import count_with_noun, format_date_in_zone
 from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
 
 BEING_PREPARED = "Your order is being prepared"
@@ -42,7 +42,7 @@ def customer_answer(
     if promised and timeline.status not in ENDED_STATUSES:
         is_past = days_late or timeline.completed_at(MilestoneCode.DELIVERED)
         verb = "was promised" if is_past else "is promised"
-        late = f", {pluralize(days_late, 'day')} late" if days_late else ""
+        late = f", {count_with_noun(days_late, 'day')} late" if days_late else ""
         sentences.append(f"Delivery {verb} for {format_date_in_zone(promised, zone)}{late}")
     packages = [
         f"{shipment.carrier} {package.tracking}".strip()
@@ -59,10 +59,12 @@ def customer_answer(
 
 def _status_sentence(timeline: Timeline, zone: str) -> str:
     title = CUSTOMER_LABELS[timeline.status]
-    lines = [line for line in timeline.lines if line.is_counted and line.open_quantity]
+    lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
     if timeline.status in SHIPPING_STATUSES and lines:
-        complete = sum(line.quantity(Measure.SHIPPED) >= line.open_quantity for line in lines)
-        title += f": {complete} of {pluralize(len(lines), 'line')}"
+        complete = sum(
+            line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity for line in lines
+        )
+        title += f": {complete} of {count_with_noun(len(lines), 'line')}"
         dates = [s.shipped_at for s in timeline.shipments if s.shipped_at and not s.voided_at]
         if not dates:
             return title

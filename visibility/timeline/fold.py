@@ -4,21 +4,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from connectors.sdk.events import Attribute
+from visibility.timeline import event_summaries, promises, status
 from visibility.timeline import milestones as steps
-from visibility.timeline import promises, reported_facts, status
 from visibility.timeline.cancellations import is_seller_cancellation
 from visibility.timeline.claims import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
-from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
-from visibility.timeline.effective import split_superseded_events
+from visibility.timeline.effective_events import split_superseded_events
 from visibility.timeline.interpretation import (
     CACHE_KEY,
     Interpretation,
     apply_status_mapping,
     belongs_to_other_orders,
-    translate,
+    translate_event_attributes,
 )
-from visibility.timeline.lines import LineBuilder
+from visibility.timeline.line_builder import LineBuilder
+from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
@@ -44,11 +44,11 @@ def fold(
     ]
     current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
     classified = [apply_status_mapping(s, dictionary) for s in current]
-    translated = [translate(s, dictionary) for s in classified]
+    translated = [translate_event_attributes(s, dictionary) for s in classified]
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments()
     reading = Interpretation(translated, dictionary)
-    ledger = QuantityLedger(reading, steps.arrivals(translated, grouping, shipments))
+    ledger = QuantityLedger(reading, steps.arrival_times_by_scope(translated, grouping, shipments))
     tracker, disputes, lines = (
         steps.MilestoneTracker(ledger),
         ConflictTracker(ledger),
@@ -58,13 +58,13 @@ def fold(
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
         tracker.apply(recorded, {measure for _, measure in changed})
         disputes.apply(recorded, changed)
-        lines.apply(recorded)
-    attributes = reported_facts.merge_order_attributes(translated)
-    milestones = steps.milestones(translated, tracker, attributes, at=as_of)
+        lines.record_descriptions_and_prices(recorded)
+    attributes = event_summaries.merge_order_attributes(translated)
+    milestones = steps.build_milestones(translated, tracker, attributes, at=as_of)
     on_hold_since, hold_reason = status.current_hold(translated)
     inputs = status.StatusInputs(translated, ledger, milestones, as_of, on_hold_since is not None)
     order_status, order_lines = status.compute_order_status(inputs), lines.build()
-    over = order_status is Status.CANCELLED or inputs.fraction(MilestoneCode.DELIVERED) == 1
+    over = order_status is Status.CANCELLED or inputs.fraction_reached(MilestoneCode.DELIVERED) == 1
     differences = tuple(
         disputes.conflicts(
             {line.key: line for line in order_lines},
@@ -80,15 +80,15 @@ def fold(
         as_of=as_of,
         status=order_status,
         status_since=status.status_since(order_status, milestones, on_hold_since, translated),
-        entries=reported_facts.build_timeline_entries(classified, superseded),
+        entries=event_summaries.build_timeline_entries(classified, superseded),
         lines=order_lines,
         shipments=shipments,
         milestones=milestones,
-        claims=reported_facts.build_source_claims(translated, ledger, disputes.source_states),
+        claims=event_summaries.build_source_claims(translated, ledger, disputes.source_states),
         attributes=attributes,
         on_hold_since=on_hold_since,
         hold_reason=hold_reason,
-        numbers=reported_facts.collect_order_numbers(translated),
+        numbers=event_summaries.collect_order_numbers(translated),
         states=tuple(
             status.compute_order_states(
                 inputs, order_status, order_lines, reason=hold_reason, conflict=bool(conflicts)
@@ -98,7 +98,9 @@ def fold(
         pending_conflicts=pending,
         promises=tuple(promises.iterate_promise_changes(translated)),
         next_change_at=_next_change_at(known, pending, as_of),
-        currencies=reported_facts.currencies(translated, attributes.get(Attribute.CURRENCY, "")),
+        currencies=event_summaries.other_currencies(
+            translated, attributes.get(Attribute.CURRENCY, "")
+        ),
         dictionary=dictionary,
     )
     timeline.cache[CACHE_KEY] = (translated, reading)

@@ -13,7 +13,11 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.events import EventLine as RecordedLine
 from visibility.timeline.authority import MEASURE_RANKS
-from visibility.timeline.dictionary import EMPTY_DICTIONARY, ItemDefinition, MasterDataDictionary
+from visibility.timeline.master_data_dictionary import (
+    EMPTY_DICTIONARY,
+    ItemDefinition,
+    MasterDataDictionary,
+)
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.substitutions import Substitution, find_kits, find_substitutes
 from visibility.timeline.units import canonical_unit, conversion_factor
@@ -50,7 +54,9 @@ class LineItem:
     scale: int = 1
 
 
-def translate(recorded: RecordedEvent, dictionary: MasterDataDictionary) -> RecordedEvent:
+def translate_event_attributes(
+    recorded: RecordedEvent, dictionary: MasterDataDictionary
+) -> RecordedEvent:
     """Return the event with canonical locations and customers.
 
     A term that must be mapped but is not becomes empty.
@@ -109,18 +115,20 @@ class Interpretation:
         own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
         for recorded, lines in own_lines:
             self.roles[recorded.source] = recorded.role
-            self._split_duplicate_lines(recorded, lines)
+            self._record_duplicate_line_ids(recorded, lines)
         keyed = [
-            (s, [(i, self._item_key(s, line), line) for i, line in lines]) for s, lines in own_lines
+            (s, [(i, self._line_key(s, line), line) for i, line in lines]) for s, lines in own_lines
         ]
-        self._choose_units(keyed)
+        self._add_items_and_choose_units(keyed)
         self.substitutions: Mapping[str, Substitution] = {
             **find_kits(self.items, {key: goods.item for key, goods in self.items.items()}),
             **find_substitutes(keyed),
         }
-        self._interpreted = {id(s): tuple(self._interpret(s, lines)) for s, lines in keyed if lines}
+        self._interpreted = {
+            id(s): tuple(self._interpret_lines(s, lines)) for s, lines in keyed if lines
+        }
 
-    def lines(self, recorded: RecordedEvent) -> tuple[InterpretedLine, ...]:
+    def lines_of_event(self, recorded: RecordedEvent) -> tuple[InterpretedLine, ...]:
         """The lines of an event that belong to this order."""
         return self._interpreted.get(id(recorded), ())
 
@@ -141,25 +149,25 @@ class Interpretation:
             or (line.order_index == -1 and is_only_order)
         ]
 
-    def _article(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+    def _canonical_item_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
         """The canonical item number in upper case; `?source:number` if it is not mapped."""
-        number = self._item_number(recorded, line)
+        number = self._canonical_item_number(recorded, line)
         return f"?{recorded.source}:{line.sku}" if number is None else number.strip().upper()
 
-    def _item_number(self, recorded: RecordedEvent, line: RecordedLine) -> str | None:
+    def _canonical_item_number(self, recorded: RecordedEvent, line: RecordedLine) -> str | None:
         if self.dictionary is EMPTY_DICTIONARY or not line.sku:
             return line.sku
         return self.dictionary.canonical_term(
             "item", recorded.source, line.sku, at=recorded.occurred_at
         )
 
-    def _split_duplicate_lines(
+    def _record_duplicate_line_ids(
         self, recorded: RecordedEvent, lines: Iterable[tuple[int, RecordedLine]]
     ) -> None:
         """Keep lines of one item apart if one event has them under several ids."""
         ids: dict[str, list[str]] = {}
         for _, line in lines:
-            article = self._article(recorded, line)
+            article = self._canonical_item_key(recorded, line)
             if article:
                 ids.setdefault(article, []).append(line.line_id)
                 self._articles.setdefault((recorded.source, line.line_id), article)
@@ -168,9 +176,9 @@ class Interpretation:
                 known_ids = self._line_ids.setdefault((recorded.source, article), [])
                 known_ids += [i for i in dict.fromkeys(line_ids) if i not in known_ids]
 
-    def _item_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+    def _line_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
         """The key of an order line: its item, numbered if on several lines, or else its line id."""
-        article = self._article(recorded, line) or self._articles.get(
+        article = self._canonical_item_key(recorded, line) or self._articles.get(
             (recorded.source, line.line_id), ""
         )
         if not article:
@@ -179,7 +187,7 @@ class Interpretation:
         index = ids.index(line.line_id) if line.line_id in ids else 0
         return f"{article} #{index + 1}" if index else article
 
-    def _choose_units(
+    def _add_items_and_choose_units(
         self, keyed: Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
     ) -> None:
         """Choose the unit of each line: the item's, or else the most authoritative source's."""
@@ -192,12 +200,12 @@ class Interpretation:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
                 if key not in best or rank <= best[key]:
-                    best[key], goods.unit = rank, self._unit(recorded, line)
+                    best[key], goods.unit = rank, self._canonical_line_unit(recorded, line)
 
     def _add_item(
         self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
     ) -> LineItem:
-        number = self._item_number(recorded, line)
+        number = self._canonical_item_number(recorded, line)
         # The version at its first event: later versions do not change quantities of the past.
         at = recorded.occurred_at
         article = self.dictionary.item(number.strip(), at=at) if number else None
@@ -209,17 +217,17 @@ class Interpretation:
         self.items[key] = goods
         return goods
 
-    def _unit(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+    def _canonical_line_unit(self, recorded: RecordedEvent, line: RecordedLine) -> str:
         unit = self.dictionary.canonical_term(
             "unit", recorded.source, line.unit, at=recorded.occurred_at
         )
         return f"?{line.unit}" if unit is None else unit
 
-    def _interpret(
+    def _interpret_lines(
         self, recorded: RecordedEvent, lines: Iterable[tuple[int, str, RecordedLine]]
     ) -> Iterator[InterpretedLine]:
         for index, key, line in lines:
-            goods, unit = self.items[key], self._unit(recorded, line)
+            goods, unit = self.items[key], self._canonical_line_unit(recorded, line)
             unit_factor = _unit_factor(goods, unit)
             quantities: Mapping[Measure, Decimal] = line.quantities
             if recorded.event.type is EventType.LINE_SUBSTITUTED:

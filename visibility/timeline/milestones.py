@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
-from visibility.timeline.effective import sort_key
+from visibility.timeline.effective_events import sort_key
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -83,7 +83,7 @@ class MilestoneTracker:
                 self.started_by.pop(code, None)
 
 
-def arrivals(
+def arrival_times_by_scope(
     events: Sequence[RecordedEvent],
     grouping: ShipmentGrouping,
     shipments: Sequence[TimelineShipment],
@@ -100,7 +100,7 @@ def arrivals(
     return arrived_at
 
 
-def milestones(
+def build_milestones(
     events: Sequence[RecordedEvent],
     tracker: MilestoneTracker,
     attributes: Mapping[Attribute, str],
@@ -115,13 +115,15 @@ def milestones(
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
-        share = ledger.fraction(measure, at) if measure else Decimal(1)
-        is_measured = measure is not None and (share is not None or ledger.has_uncountable(measure))
+        share = ledger.fraction_reached(measure, at) if measure else Decimal(1)
+        is_measured = measure is not None and (
+            share is not None or ledger.has_uncountable_figures(measure)
+        )
         done = tracker.completed_at.get(code) if is_measured else recorded.occurred_at
         by_code[code] = _build_milestone(code, recorded, done, share)
     for code, recorded in tracker.started_by.items():
         if code not in by_code:  # reported only by quantities
-            share = ledger.fraction(MEASURED[code], at)
+            share = ledger.fraction_reached(MEASURED[code], at)
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
     _reset_unknown_delivery_completion(by_code, ledger, at)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
@@ -168,8 +170,8 @@ def _reset_unknown_delivery_completion(
     milestone = by_code.get(MilestoneCode.DELIVERED)
     if milestone is None or not ledger.keys:
         return
-    is_unknown = ledger.fraction(Measure.DELIVERED, at) is None
-    if is_unknown and ledger.fraction(Measure.SHIPPED, at) is not None:
+    is_unknown = ledger.fraction_reached(Measure.DELIVERED, at) is None
+    if is_unknown and ledger.fraction_reached(Measure.SHIPPED, at) is not None:
         by_code[MilestoneCode.DELIVERED] = TimelineMilestone(
             MilestoneCode.DELIVERED,
             reached_at=milestone.reached_at,

@@ -10,8 +10,8 @@ from typing import Any
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, CanonicalEvent, Flag
 from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
-from visibility.timeline.dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.enums import OrderState
+from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
 # Clocks of two systems may differ by this much.
 CLOCK_SKEW = timedelta(minutes=1)

@@ -26,17 +26,17 @@ def iterate_promise_changes(events: Iterable[RecordedEvent]) -> Iterator[Promise
         if text and requested_by.get(recorded.source) != text:
             requested_by[recorded.source] = text
             if text[:10] != requested[:10]:
-                yield _promise(recorded, REQUESTED, text, requested)
+                yield _build_promise(recorded, REQUESTED, text, requested)
                 requested = text
         text = attributes.get(Attribute.PROMISED_AT, "")
         if text and promised_by.get(recorded.source) != text:
             promised_by[recorded.source] = text
             if text[:10] != promised[:10]:
-                yield _promise(recorded, CHANGED if promised else FIRST, text, promised)
+                yield _build_promise(recorded, CHANGED if promised else FIRST, text, promised)
                 promised = text
 
 
-def _promise(recorded: RecordedEvent, kind: str, text: str, old: str) -> Promise:
+def _build_promise(recorded: RecordedEvent, kind: str, text: str, old: str) -> Promise:
     return Promise(
         kind=kind,
         source=recorded.source,

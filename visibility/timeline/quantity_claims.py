@@ -51,12 +51,12 @@ class QuantityClaims:
             return False
         scopes[recorded.event.scope] = quantity
         if "" in scopes:
-            self.recompute(source)
+            self.recompute_total(source)
         else:
             self._set_figure(source, self.figures.get(source, ZERO) + quantity - (old or ZERO))
         return True
 
-    def void(self, source: str, scopes: Collection[str]) -> bool:
+    def void_scopes(self, source: str, scopes: Collection[str]) -> bool:
         """Set these parts of a source to zero. Return whether that changed anything."""
         has_changed = False
         for quantities in self.scopes.get(source, {}).values():
@@ -65,19 +65,21 @@ class QuantityClaims:
                     quantities[scope] = ZERO
                     has_changed = True
         if has_changed:
-            self.recompute(source)
+            self.recompute_total(source)
         return has_changed
 
-    def recompute(self, source: str) -> None:
+    def recompute_total(self, source: str) -> None:
         """Recompute the total of a source."""
-        self._set_figure(source, sum(map(_sum_scopes, self.scopes[source].values()), ZERO))
+        self._set_figure(
+            source, sum(map(_larger_of_total_and_sum, self.scopes[source].values()), ZERO)
+        )
 
     def _set_figure(self, source: str, figure: Decimal) -> None:
         self.figures[source] = figure
         self.total, self.authoritative_sources, self.arrivals = None, (), None
 
 
-def _sum_scopes(scopes: Mapping[str, Decimal]) -> Decimal:
+def _larger_of_total_and_sum(scopes: Mapping[str, Decimal]) -> Decimal:
     if len(scopes) == 1:
         (only,) = scopes.values()
         return only

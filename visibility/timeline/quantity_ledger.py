@@ -55,9 +55,9 @@ class QuantityLedger:
         """
         event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            return self._void(recorded)
+            return self._void_scopes_of_event(recorded)
         changed = set()
-        for line in self.interpretation.lines(recorded):
+        for line in self.interpretation.lines_of_event(recorded):
             self.keys.add(line.key)
             for measure, quantity in line.quantities.items():
                 if line.unit_factor is None:
@@ -87,7 +87,7 @@ class QuantityLedger:
             self._reached.clear()
         return changed
 
-    def _void(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
+    def _void_scopes_of_event(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
         """Void the scopes that the event names, or else those of its packages and invoices."""
         voided_keys = {
             key
@@ -106,7 +106,7 @@ class QuantityLedger:
         changed = set()
         for measure, column in self.columns.items():
             for key, cell in column.items():
-                if cell.void(recorded.source, scopes):
+                if cell.void_scopes(recorded.source, scopes):
                     changed.add((key, measure))
         self._due.clear()
         self._reached.clear()
@@ -123,12 +123,12 @@ class QuantityLedger:
         if cell is None:
             return ()
         if not cell.authoritative_sources:
-            cell.authoritative_sources = self._most_authoritative(
+            cell.authoritative_sources = self._most_authoritative_sources(
                 cell.figures, MEASURE_RANKS[measure]
             )
         return cell.authoritative_sources
 
-    def _most_authoritative(
+    def _most_authoritative_sources(
         self, figures: Mapping[str, Decimal], ranks: Mapping[SourceRole, int]
     ) -> tuple[str, ...]:
         if len(figures) == 1:
@@ -140,7 +140,7 @@ class QuantityLedger:
             return tuple(sources)
         return (max(sources, key=lambda s: (figures[s], s)),)
 
-    def value(self, key: str, measure: Measure) -> Decimal | None:
+    def authoritative_quantity(self, key: str, measure: Measure) -> Decimal | None:
         """The authoritative figure of a line, without substitutes and kit components."""
         cell = self.columns[measure].get(key)
         if cell is None:
@@ -150,9 +150,9 @@ class QuantityLedger:
             cell.total = sum((cell.figures[s] for s in sources), ZERO)
         return cell.total
 
-    def delivered(self, key: str, at: datetime) -> Decimal | None:
+    def delivered_quantity(self, key: str, at: datetime) -> Decimal | None:
         """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
-        claimed = self.value(key, Measure.DELIVERED)
+        claimed = self.authoritative_quantity(key, Measure.DELIVERED)
         if claimed is not None or self._first_arrival is None or self._first_arrival > at:
             return claimed
         cell = self.columns[Measure.SHIPPED].get(key)
@@ -178,10 +178,13 @@ class QuantityLedger:
         )
         return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
 
-    def open_demand(self, key: str) -> Decimal | None:
+    def net_ordered_quantity(self, key: str) -> Decimal | None:
         """The quantity ordered and not cancelled."""
         if key not in self._due:
-            ordered, cancelled = self.value(key, Measure.ORDERED), self.net_cancelled(key)
+            ordered, cancelled = (
+                self.authoritative_quantity(key, Measure.ORDERED),
+                self.net_cancelled(key),
+            )
             self._due[key] = None if ordered is None else max(ordered - (cancelled or ZERO), ZERO)
         return self._due[key]
 
@@ -191,7 +194,10 @@ class QuantityLedger:
         If the authoritative ordered figure is smaller than the one of the source that cancels, the
         cancellation is already in it and is not subtracted twice.
         """
-        cancelled, ordered = self.value(key, Measure.CANCELLED), self.value(key, Measure.ORDERED)
+        cancelled, ordered = (
+            self.authoritative_quantity(key, Measure.CANCELLED),
+            self.authoritative_quantity(key, Measure.ORDERED),
+        )
         if not cancelled or ordered is None:
             return cancelled
         sources = self.authoritative_sources(key, Measure.CANCELLED)
@@ -224,7 +230,11 @@ class QuantityLedger:
         """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
             return self.net_cancelled(key)
-        return self.delivered(key, at) if measure is Measure.DELIVERED else self.value(key, measure)
+        return (
+            self.delivered_quantity(key, at)
+            if measure is Measure.DELIVERED
+            else self.authoritative_quantity(key, measure)
+        )
 
     def _surplus(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
         """Base units of a line beyond its own demand, None if unknown."""
@@ -233,20 +243,24 @@ class QuantityLedger:
         quantity = self._own_quantity(key, measure, at)
         if quantity is None or key in self.unconvertible:
             return None
-        demand = (self.open_demand(key) or ZERO) if key in self.main_lines() else ZERO
+        demand = (
+            (self.net_ordered_quantity(key) or ZERO)
+            if key in self.authoritative_line_keys()
+            else ZERO
+        )
         return max(Fraction(quantity - demand), Fraction(0)) / self.interpretation.items[key].scale
 
     def is_uncountable(self, key: str) -> bool:
         """Whether a line cannot be counted: a unit or its item is unknown."""
         return key in self.unconvertible or not self.interpretation.items[key].known
 
-    def has_uncountable(self, measure: Measure) -> bool:
+    def has_uncountable_figures(self, measure: Measure) -> bool:
         """Whether some figures of a measure cannot be counted, so that progress is unknown."""
         return any(measure in cells for cells in self.unconvertible.values()) or any(
             not self.interpretation.items[key].known for key in self.columns[measure]
         )
 
-    def main_lines(self) -> frozenset[str]:
+    def authoritative_line_keys(self) -> frozenset[str]:
         """The order lines of the authoritative source."""
         if self._main is None:
             ranks = MEASURE_RANKS[Measure.ORDERED]
@@ -268,16 +282,16 @@ class QuantityLedger:
         """(done, due) summed over the counted lines, None if nothing is known or due."""
         key = (measure, at)
         if key not in self._reached:
-            self._reached[key] = self._sum_lines(measure, at)
+            self._reached[key] = self._compute_progress(measure, at)
         return self._reached[key]
 
-    def _sum_lines(self, measure: Measure, at: datetime) -> Progress | None:
+    def _compute_progress(self, measure: Measure, at: datetime) -> Progress | None:
         done: list[Decimal] = []
         due: list[Decimal] = []
         scales: list[int] = []
         is_known = False
-        for key in self.main_lines():
-            demand = self.open_demand(key)
+        for key in self.authoritative_line_keys():
+            demand = self.net_ordered_quantity(key)
             if demand is None or self.is_uncountable(key):
                 continue
             quantity = self.quantity_reached(key, measure, at)
@@ -293,7 +307,7 @@ class QuantityLedger:
         first, second = (sum((Fraction(q) / n for q, n in p), Fraction(0)) for p in pairs)
         return first, second
 
-    def fraction(self, measure: Measure, at: datetime) -> Decimal | None:
+    def fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
         """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""
         progress = self.progress(measure, at)
         if progress is None:

@@ -123,10 +123,12 @@ class ShipmentGrouping:
 
     def shipments(self) -> tuple[TimelineShipment, ...]:
         """Every shipment, oldest first."""
-        shipments = [self._shipment(key, group) for key, group in sorted(self._groups.items())]
+        shipments = [
+            self._build_shipment(key, group) for key, group in sorted(self._groups.items())
+        ]
         return tuple(sorted(shipments, key=lambda s: (s.shipped_at is None, s.shipped_at, s.key)))
 
-    def _shipment(self, key: str, group: _ShipmentState) -> TimelineShipment:
+    def _build_shipment(self, key: str, group: _ShipmentState) -> TimelineShipment:
         scanned = [group.own, *group.packages.values()]
         firsts = [p.first for p in scanned if p.first]
         lasts = [p.last for p in scanned if p.last]

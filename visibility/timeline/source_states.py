@@ -48,7 +48,7 @@ class SourceStates:
             return False
         shipped = [
             line.quantities[Measure.SHIPPED]
-            for line in ledger.interpretation.lines(recorded)
+            for line in ledger.interpretation.lines_of_event(recorded)
             if Measure.SHIPPED in line.quantities
         ]
         self.has_shipped_quantity = self.has_shipped_quantity or any(q > 0 for q in shipped)
@@ -91,7 +91,7 @@ class SourceStates:
         cells = ledger.columns[Measure.SHIPPED].values()
         return any(cell.figures.get(source, ZERO) > 0 for cell in cells)
 
-    def contradictions(self) -> Iterator[tuple[str, str, datetime]]:
+    def contradicting_states(self) -> Iterator[tuple[str, str, datetime]]:
         """(source, state, since) of each side of a contradiction.
 
         Cancelled contradicts shipped and any later work on the order. No report contradicts

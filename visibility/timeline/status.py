@@ -8,7 +8,7 @@ from decimal import Decimal
 from connectors.sdk.events import Attribute, EventType, Measure
 from visibility.timeline.cancellations import (
     active_cancellations,
-    is_cancelled,
+    is_order_cancelled,
     is_seller_cancellation,
 )
 from visibility.timeline.claims import TimelineLine
@@ -54,21 +54,23 @@ class StatusInputs:
     at: datetime
     is_on_hold: bool
 
-    def fraction(self, code: MilestoneCode) -> Decimal:
+    def fraction_reached(self, code: MilestoneCode) -> Decimal:
         """The fraction that reached a milestone: by quantities, or 1 if only an event is known."""
-        fraction = self.ledger.fraction(MEASURED[code], self.at) if code in MEASURED else None
+        fraction = (
+            self.ledger.fraction_reached(MEASURED[code], self.at) if code in MEASURED else None
+        )
         if fraction is not None:
             return fraction
         milestone = self.milestones.get(code)
         if milestone is None or milestone.reached_at is None or milestone.share == 0:
             return Decimal(0)
-        is_unknown = code in MEASURED and self.ledger.has_uncountable(MEASURED[code])
+        is_unknown = code in MEASURED and self.ledger.has_uncountable_figures(MEASURED[code])
         return UNKNOWN_FRACTION if is_unknown else Decimal(1)
 
-    def returned_fraction(self, measure: Measure) -> Decimal | None:
+    def returned_or_credited_fraction(self, measure: Measure) -> Decimal | None:
         """The fraction of the shipped quantity that was returned or credited, None if none was."""
         total = returned = ZERO
-        for key in self.ledger.main_lines():
+        for key in self.ledger.authoritative_line_keys():
             if self.ledger.is_uncountable(key):
                 continue
             shipped, delivered, line_returned = (
@@ -101,15 +103,17 @@ def is_credit_hold(reason: str) -> bool:
 def compute_order_status(inputs: StatusInputs) -> Status:
     """The status: the furthest step reached, by quantities first and events second."""
     shipped, delivered = (
-        inputs.fraction(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
+        inputs.fraction_reached(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
     )
-    if not shipped and not delivered and is_cancelled(inputs.events, inputs.ledger):
+    if not shipped and not delivered and is_order_cancelled(inputs.events, inputs.ledger):
         return Status.CANCELLED
-    if (shipped == 1 or delivered == 1) and inputs.returned_fraction(Measure.RETURNED) == 1:
-        credited = inputs.returned_fraction(Measure.CREDITED) == 1
+    if (shipped == 1 or delivered == 1) and inputs.returned_or_credited_fraction(
+        Measure.RETURNED
+    ) == 1:
+        credited = inputs.returned_or_credited_fraction(Measure.CREDITED) == 1
         return Status.CREDITED if credited else Status.RETURNED
     if delivered == 1:
-        is_invoiced = inputs.fraction(MilestoneCode.INVOICED) == 1
+        is_invoiced = inputs.fraction_reached(MilestoneCode.INVOICED) == 1
         return Status.COMPLETED if is_invoiced else Status.DELIVERED
     if delivered:
         return Status.PARTIALLY_DELIVERED
@@ -124,7 +128,7 @@ def _status_before_shipping(known: StatusInputs) -> Status:
     if _all_backordered(known.ledger):
         return Status.BACKORDERED
     for code in BEFORE_SHIPPING:
-        if code in known.milestones and known.fraction(code):
+        if code in known.milestones and known.fraction_reached(code):
             return Status(code.value)
     if any(s.event.type is EventType.ORDER_REJECTED for s in known.events):
         return Status.REJECTED
@@ -136,9 +140,9 @@ def _status_before_shipping(known: StatusInputs) -> Status:
 
 def _all_backordered(ledger: QuantityLedger) -> bool:
     open_lines = [
-        (due, ledger.value(key, Measure.BACKORDERED) or ZERO)
-        for key in ledger.main_lines()
-        if not ledger.is_uncountable(key) and (due := ledger.open_demand(key))
+        (due, ledger.authoritative_quantity(key, Measure.BACKORDERED) or ZERO)
+        for key in ledger.authoritative_line_keys()
+        if not ledger.is_uncountable(key) and (due := ledger.net_ordered_quantity(key))
     ]
     return bool(open_lines) and all(backordered >= due for due, backordered in open_lines)
 
@@ -183,15 +187,15 @@ def compute_order_states(
     """Every state that the order is in."""
     if inputs.is_on_hold:
         yield OrderState.CREDIT_REVIEW if is_credit_hold(reason) else OrderState.ON_HOLD
-    shipped = inputs.fraction(MilestoneCode.SHIPPED)
+    shipped = inputs.fraction_reached(MilestoneCode.SHIPPED)
     for measure, complete, partial in QUANTITY_STATES:
-        fraction = inputs.fraction(MilestoneCode(measure.value))
+        fraction = inputs.fraction_reached(MilestoneCode(measure.value))
         if fraction:
             yield complete if fraction == 1 else partial
     if not shipped and order_status not in {Status.CANCELLED, Status.REJECTED}:
-        if inputs.fraction(MilestoneCode.RELEASED):
+        if inputs.fraction_reached(MilestoneCode.RELEASED):
             yield OrderState.RELEASED
-        allocated = inputs.fraction(MilestoneCode.ALLOCATED)
+        allocated = inputs.fraction_reached(MilestoneCode.ALLOCATED)
         if allocated:
             yield OrderState.ALLOCATED if allocated == 1 else OrderState.PARTIALLY_ALLOCATED
     yield from _shortage_states(inputs, lines)
@@ -214,13 +218,18 @@ def _shortage_states(known: StatusInputs, lines: Collection[TimelineLine]) -> It
 def is_backordered(line: TimelineLine) -> bool:
     """Whether a line is back-ordered and not shipped since."""
     has_backorder = line.quantity(Measure.BACKORDERED) > 0
-    return line.is_counted and has_backorder and line.quantity(Measure.SHIPPED) < line.open_quantity
+    return (
+        line.is_counted
+        and has_backorder
+        and line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
+    )
 
 
 def has_open_shortage(events: Sequence[RecordedEvent], lines: Collection[TimelineLine]) -> bool:
     """Whether a shortage was reported and part of the order is still not shipped."""
     has_open_line = any(
-        line.is_counted and line.quantity(Measure.SHIPPED) < line.open_quantity for line in lines
+        line.is_counted and line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
+        for line in lines
     )
     return has_open_line and any(s.event.type is EventType.LINE_SHORTED for s in events)
 
@@ -240,7 +249,7 @@ def _return_states(known: StatusInputs) -> Iterator[OrderState]:
             OrderState.PARTIALLY_CREDITED,
         ),
     ):
-        fraction = known.returned_fraction(measure)
+        fraction = known.returned_or_credited_fraction(measure)
         if fraction is not None:
             yield complete if fraction == 1 else partial
         elif code in known.milestones:
@@ -257,7 +266,9 @@ def _cancellation_states(
         cancellations and all(is_seller_cancellation(s) for s in cancellations)
     ):
         yield OrderState.SHORT_CANCELLED
-    shipped = known.fraction(MilestoneCode.SHIPPED) or known.fraction(MilestoneCode.DELIVERED)
+    shipped = known.fraction_reached(MilestoneCode.SHIPPED) or known.fraction_reached(
+        MilestoneCode.DELIVERED
+    )
     order_cancellations = [
         s
         for s in cancellations

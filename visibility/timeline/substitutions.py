@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from connectors.sdk.events import EventLine as RecordedLine
 from connectors.sdk.events import EventType, Measure
-from visibility.timeline.dictionary import ItemDefinition
+from visibility.timeline.master_data_dictionary import ItemDefinition
 from visibility.timeline.model import RecordedEvent
 
 KeyedEvents = Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
@@ -44,7 +44,9 @@ def find_kits(
 
 def find_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
     """Substitutes that are reported, or seen: a source ships another item on an ordered line."""
-    pairs = [pair for recorded, lines in keyed for pair in _reported_pairs(recorded, lines)]
+    pairs = [
+        pair for recorded, lines in keyed for pair in _reported_substitute_pairs(recorded, lines)
+    ]
     ordered: dict[tuple[str, str], str] = {}
     ordered_keys: set[tuple[str, str]] = set()
     for recorded, lines in keyed:
@@ -75,7 +77,7 @@ def find_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
     }
 
 
-def _reported_pairs(
+def _reported_substitute_pairs(
     recorded: RecordedEvent, lines: Sequence[tuple[int, str, RecordedLine]]
 ) -> Iterable[tuple[str, str]]:
     """(replaced, substitute) pairs: lines with the same line id, or else all lines of the event."""

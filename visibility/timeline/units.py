@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from visibility.timeline.dictionary import ItemDefinition
+from visibility.timeline.master_data_dictionary import ItemDefinition
 
 # Codes for single pieces: UN/ECE Recommendation 20 and common spellings.
 EACH = frozenset({"EA", "EACH", "PC", "PCS", "PCE", "STK", "UN", "UNIT", "C62", "H87"})

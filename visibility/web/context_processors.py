@@ -60,12 +60,12 @@ class AlertBadge:
     url: str = "/alerts"
 
     @property
-    def display(self) -> str:
+    def badge_text(self) -> str:
         """The count as shown on the badge."""
         return str(self.count) if self.count <= MAX_SHOWN else f"{MAX_SHOWN}+"
 
     @property
-    def label(self) -> str:
+    def accessible_label(self) -> str:
         """The count as an accessible label."""
         if not self.count:
             return "Alerts: none assigned to you, none unassigned"

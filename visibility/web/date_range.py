@@ -77,7 +77,7 @@ def parse_range(start: str, end: str, today: date) -> DateRange:
     return _build_date_range(first, last, today)
 
 
-def single_day(text: str, today: date) -> DateRange:
+def parse_single_day_range(text: str, today: date) -> DateRange:
     """Return a range of one day. Raises ValueError if the text is not an ISO date."""
     day = date.fromisoformat(text)
     return _build_date_range(day, day, today)

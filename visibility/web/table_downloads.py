@@ -31,16 +31,16 @@ def table_response(
     lines = export.csv_chunks(table, filters)
     return StreamingHttpResponse(
         # Under ASGI, Django reads a synchronous iterator completely before sending.
-        _async_chunks(lines) if isinstance(request, ASGIRequest) else lines,
+        _to_async_iterator(lines) if isinstance(request, ASGIRequest) else lines,
         content_type=MEDIA_TYPES[file_format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _async_chunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await sync_to_async(_next_chunk)(chunks)) is not None:
+async def _to_async_iterator(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await sync_to_async(_next_chunk_or_none)(chunks)) is not None:
         yield chunk
 
 
-def _next_chunk(chunks: Iterator[bytes]) -> bytes | None:
+def _next_chunk_or_none(chunks: Iterator[bytes]) -> bytes | None:
     return next(chunks, None)

@@ -77,7 +77,7 @@ class BusinessCentral(Connector):
             return
         try:
             states = [
-                n.required_text("clientState") for n in load_json(request.body).items("value")
+                n.required_text("clientState") for n in load_json(request.body).list_at("value")
             ]
         except PayloadError as error:
             raise InvalidSignature(f"the notifications are invalid: {error}") from None
@@ -90,7 +90,7 @@ class BusinessCentral(Connector):
         """Return "": notifications have no id."""
         return ""
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign a pushed document. A notification contains its clientState."""
         return {"authorization": f"Bearer {secret.decode('utf-8', 'replace')}"}
 
@@ -131,11 +131,11 @@ class BusinessCentral(Connector):
         """Parse an entity, a list of entities, or a list of notifications."""
         root = load_json(message.body)
         is_list = isinstance(root.value, dict) and "value" in root.value
-        entities = root.items("value") if is_list else [root]
-        notifications = [n for n in entities if n.has("subscriptionId")]
+        entities = root.list_at("value") if is_list else [root]
+        notifications = [n for n in entities if n.has_value("subscriptionId")]
         if notifications and len(notifications) == len(entities):
             return ParseResult(ignored="notifications contain no data; changes are polled")
-        context = root.text("@odata.context").rpartition("/")[2].split("(")[0] if is_list else ""
+        context = root.text_at("@odata.context").rpartition("/")[2].split("(")[0] if is_list else ""
         name = message.headers.get(ENTITY, "") or context
         documents = SalesDocumentReader(self.config, self.source)
         events: list[CanonicalEvent] = []

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from connectors.sdk import auth, event_json, standard_webhooks
+from connectors.sdk import auth, event_parser, standard_webhooks
 from connectors.sdk import trace_context as trace
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
@@ -33,7 +33,7 @@ class CloudEvents(Connector):
     title = "CloudEvents"
     role = SourceRole.OTHER
     settings: ClassVar[Mapping[str, str]] = {
-        **event_json.SETTINGS,
+        **event_parser.SETTINGS,
         "origins": "Allowed WebHook-Request-Origin values, comma-separated (default any).",
         "rate": "Allowed requests per minute in the handshake (default *, no limit).",
     }
@@ -69,7 +69,7 @@ class CloudEvents(Connector):
         else:
             standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
         return {
             "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
@@ -87,7 +87,7 @@ class CloudEvents(Connector):
         except PayloadError:
             return ""
 
-    def trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
+    def event_trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
         """Return the distributed-tracing attributes from the headers or the event."""
         names = (trace.EVENT_TRACEPARENT_HEADER, trace.EVENT_TRACESTATE_HEADER)
         given = {n: unquote(request.headers[n]) for n in names if n in request.headers}
@@ -95,7 +95,7 @@ class CloudEvents(Connector):
             return given
         try:
             root = self._parse_cached_json(request.body)
-            return {n: root.text(n.removeprefix("ce-")) for n in names}
+            return {n: root.text_at(n.removeprefix("ce-")) for n in names}
         except PayloadError:
             return {}
 
@@ -109,7 +109,7 @@ class CloudEvents(Connector):
         """Parse each event separately, so that an invalid event does not affect the others."""
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
-        readers = list(self._readers(message))
+        readers = list(self._event_parsers(message))
         for reader in readers:
             try:
                 events.append(reader())
@@ -119,7 +119,7 @@ class CloudEvents(Connector):
             raise errors[0]
         return ParseResult(tuple(events), tuple(errors), "" if readers else "empty batch")
 
-    def _readers(self, message: Message) -> Iterator[Callable[[], CanonicalEvent]]:
+    def _event_parsers(self, message: Message) -> Iterator[Callable[[], CanonicalEvent]]:
         """Yield one callable per event, so that each can fail alone.
 
         A JSON array is a batch, whatever its content type.
@@ -133,7 +133,7 @@ class CloudEvents(Connector):
                     yield partial(self._parse_json_line, line, line_number)
             return
         root = self._parse_cached_json(message.body)
-        for node in root.elements() if isinstance(root.value, list) else [root]:
+        for node in root.as_list() if isinstance(root.value, list) else [root]:
             yield partial(self._parse_event, node, node)
 
     def _parse_cached_json(self, body: bytes) -> Node:
@@ -157,7 +157,7 @@ class CloudEvents(Connector):
         attributes = {n: unquote(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
         content = message.headers.get("content-type", "")
         envelope = Node({n: t for n, t in attributes.items() if t}, "", [False])
-        return self._parse_event(envelope, lambda: _parse_data(message.body, content))
+        return self._parse_event(envelope, lambda: _parse_json_data(message.body, content))
 
     def _parse_event(self, envelope: Node, data: Node | Callable[[], Node]) -> CanonicalEvent:
         if not isinstance(envelope.value, dict):
@@ -171,12 +171,12 @@ class CloudEvents(Connector):
             )
         time, path = envelope.get("time"), envelope.get("type").path
         try:
-            data_node = _structured_data(data) if isinstance(data, Node) else data()
+            data_node = _structured_mode_data(data) if isinstance(data, Node) else data()
         except PayloadError:
-            if event_json.event_type(type_name, self.config) is None:
-                raise event_json.unknown_type_error(type_name, path) from None
+            if event_parser.find_event_type(type_name, self.config) is None:
+                raise event_parser.unknown_type_error(type_name, path) from None
             raise
-        return event_json.parse_event(
+        return event_parser.parse_event(
             data_node,
             type_name=type_name,
             path=path,
@@ -188,23 +188,23 @@ class CloudEvents(Connector):
         )
 
 
-def _parse_data(data: bytes, content_type: str) -> Node:
+def _parse_json_data(data: bytes, content_type: str) -> Node:
     kind = content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise PayloadError(ParkReason.MEDIA, "data", f"data has type {kind[:80]}, expected JSON")
     return load_json(data)
 
 
-def _structured_data(event: Node) -> Node:
+def _structured_mode_data(event: Node) -> Node:
     """Return `data`, or decoded `data_base64`."""
-    content_type = event.text("datacontenttype")
-    if event.has("data_base64"):
+    content_type = event.text_at("datacontenttype")
+    if event.has_value("data_base64"):
         node = event.get("data_base64")
         try:
             raw = base64.b64decode(node.as_text().encode(), validate=True)
         except binascii.Error:
             raise PayloadError(ParkReason.ENCODING, node.path, "not valid base64") from None
-        return _parse_data(raw, content_type)
+        return _parse_json_data(raw, content_type)
     data = event.get("data")
     if isinstance(data.value, str):
         raise PayloadError(

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk.auth import InvalidSignature, check_hex, hmac_sha256
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.auth import InvalidSignature, check_hex_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -20,7 +20,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.http import WebhookRequest
-from connectors.sdk.identifiers import clean_number, parse_issuer_setting
+from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
@@ -79,11 +79,11 @@ class EasyPost(Connector):
         signature = request.headers.get(SIGNATURE, "")
         if not signature.startswith(PREFIX):
             raise InvalidSignature("the signature is missing")
-        check_hex(
+        check_hex_signature(
             signature.removeprefix(PREFIX), [_normalize_secret(s) for s in secrets], request.body
         )
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as EasyPost does."""
         return {SIGNATURE: PREFIX + hmac_sha256(_normalize_secret(secret), body).hex()}
 
@@ -91,7 +91,7 @@ class EasyPost(Connector):
         """Return the event id. Bare trackers and invalid bodies have none."""
         try:
             body = load_json(request.body)
-            return body.text("id") if body.text("object") == "Event" else ""
+            return body.text_at("id") if body.text_at("object") == "Event" else ""
         except PayloadError:
             return ""
 
@@ -101,15 +101,18 @@ class EasyPost(Connector):
         ignored = self._ignore_reason(body)
         if ignored:
             return ParseResult(ignored=ignored)
-        tracker = body.required_object("result") if body.text("object") == "Event" else body
-        if "test" in {body.text("mode"), tracker.text("mode")} and not self._accepts_tests():
+        tracker = body.required_object("result") if body.text_at("object") == "Event" else body
+        if (
+            "test" in {body.text_at("mode"), tracker.text_at("mode")}
+            and not self._accepts_test_trackers()
+        ):
             return ParseResult(ignored="test tracker (mode: test)")
-        if tracker.boolean("is_return"):
+        if tracker.boolean_at("is_return"):
             return ParseResult(ignored="return shipments are not tracked as deliveries")
-        if not clean_number(tracker.text("tracking_code")):
+        if not blank_if_placeholder(tracker.text_at("tracking_code")):
             path = f"{tracker.path}.tracking_code".strip(".")
             raise PayloadError(ParkReason.REFERENCE, path, "the tracker has no tracking number")
-        events = tuple(self._tracker(tracker))
+        events = tuple(self._tracker_events(tracker))
         if not events:
             return ParseResult(
                 ignored="the tracker has no scans and no estimated delivery date yet"
@@ -118,13 +121,13 @@ class EasyPost(Connector):
             events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
         return ParseResult(events=events)
 
-    def _accepts_tests(self) -> bool:
+    def _accepts_test_trackers(self) -> bool:
         return self.config.get("test_traffic") == "yes"
 
     def _ignore_reason(self, body: Node) -> str:
         """Return why a body without a tracker is ignored, or ""."""
-        kind = body.text("description")
-        if body.text("object") == "Event":
+        kind = body.text_at("description")
+        if body.text_at("object") == "Event":
             return (
                 ""
                 if kind.startswith("tracker.")
@@ -135,17 +138,20 @@ class EasyPost(Connector):
             return "lists of events do not include trackers"
         return ""
 
-    def _tracker(self, tracker: Node) -> Iterator[CanonicalEvent]:
-        objects, code = self._objects(tracker), clean_number(tracker.text("tracking_code"))
-        attributes = {Attribute.CARRIER: tracker.text("carrier")}
-        if tracker.has("carrier_detail"):
-            attributes[Attribute.SERVICE] = tracker.required_object("carrier_detail").text(
+    def _tracker_events(self, tracker: Node) -> Iterator[CanonicalEvent]:
+        objects, code = (
+            self._tracker_object_refs(tracker),
+            blank_if_placeholder(tracker.text_at("tracking_code")),
+        )
+        attributes = {Attribute.CARRIER: tracker.text_at("carrier")}
+        if tracker.has_value("carrier_detail"):
+            attributes[Attribute.SERVICE] = tracker.required_object("carrier_detail").text_at(
                 "service"
             )
         attributes = {name: text for name, text in attributes.items() if text}
-        for scan in tracker.items("tracking_details"):
+        for scan in tracker.list_at("tracking_details"):
             yield self._build_scan_event(scan, objects, code, attributes)
-        if tracker.text("status") not in self.final_statuses:
+        if tracker.text_at("status") not in self.final_statuses:
             yield from self._estimated_delivery_events(tracker, objects, code, attributes)
 
     def _estimated_delivery_events(
@@ -170,22 +176,22 @@ class EasyPost(Connector):
             flags=updated.flags if updated else (Flag.TIME_RECEIVED,),
         )
 
-    def _objects(self, tracker: Node) -> tuple[ObjectReference, ...]:
-        code = clean_number(tracker.text("tracking_code"))
+    def _tracker_object_refs(self, tracker: Node) -> tuple[ObjectReference, ...]:
+        code = blank_if_placeholder(tracker.text_at("tracking_code"))
         numbers = [EventIdentifier(IdentifierScheme.TRACKING, code)]
-        if clean_number(tracker.text("id")):
+        if blank_if_placeholder(tracker.text_at("id")):
             numbers.append(
-                EventIdentifier(IdentifierScheme.SOURCE_ID, tracker.text("id"), self.source)
+                EventIdentifier(IdentifierScheme.SOURCE_ID, tracker.text_at("id"), self.source)
             )
         objects = [ObjectReference(ObjectKind.PACKAGE, tuple(numbers))]
-        shipment = clean_number(tracker.text("shipment_id"))
+        shipment = blank_if_placeholder(tracker.text_at("shipment_id"))
         if shipment:
             identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source)
             objects.insert(0, ObjectReference(ObjectKind.SHIPMENT, (identifier,)))
-        reference = clean_number(tracker.text("reference"))
+        reference = blank_if_placeholder(tracker.text_at("reference"))
         setting = self.config.get("reference", "")
         if reference and setting:
-            scheme, issuer = parse_issuer_setting(
+            scheme, issuer = parse_scheme_and_issuer(
                 setting, (IdentifierScheme.REFERENCE, self.source)
             )
             objects.insert(
@@ -200,8 +206,8 @@ class EasyPost(Connector):
         code: str,
         attributes: Mapping[Attribute, str],
     ) -> CanonicalEvent:
-        status, detail = scan.text("status"), scan.text("status_detail")
-        carrier_code = scan.text("carrier_code")
+        status, detail = scan.text_at("status"), scan.text_at("status_detail")
+        carrier_code = scan.text_at("carrier_code")
         kind = self.statuses.get(status, EventType.UNMAPPED)
         if kind is EventType.IN_TRANSIT:
             kind = self.detail_statuses.get(detail, kind)
@@ -210,13 +216,13 @@ class EasyPost(Connector):
         time = self._parse_time(scan, "datetime")
         texts = {
             **attributes,
-            Attribute.LOCATION: _location(scan),
+            Attribute.LOCATION: _scan_location(scan),
             Attribute.STATUS: status,
-            Attribute.DETAIL: scan.text("message"),
+            Attribute.DETAIL: scan.text_at("message"),
         }
         return CanonicalEvent(
             type=kind,
-            key=" ".join(p for p in (code, status, scan.text("datetime"), carrier_code) if p),
+            key=" ".join(p for p in (code, status, scan.text_at("datetime"), carrier_code) if p),
             occurred_at=time.time if time else None,
             objects=objects,
             attributes={name: text for name, text in texts.items() if text},
@@ -226,7 +232,7 @@ class EasyPost(Connector):
 
     def _parse_time(self, node: Node, key: str) -> ParsedTime | None:
         path = f"{node.path}.{key}".strip(".")
-        return parse_timestamp(node.text(key), path, self.config.get("zone") or "UTC")
+        return parse_timestamp(node.text_at(key), path, self.config.get("zone") or "UTC")
 
 
 def _normalize_secret(secret: bytes) -> bytes:
@@ -237,9 +243,9 @@ def _normalize_secret(secret: bytes) -> bytes:
         return secret
 
 
-def _location(scan: Node) -> str:
-    if not scan.has("tracking_location"):
+def _scan_location(scan: Node) -> str:
+    if not scan.has_value("tracking_location"):
         return ""
     location = scan.required_object("tracking_location")
-    city, state, country = (location.text(key) for key in ("city", "state", "country"))
+    city, state, country = (location.text_at(key) for key in ("city", "state", "country"))
     return ", ".join(field for field in (city, state, country) if field) if city or state else ""

@@ -21,7 +21,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.http import WebhookRequest
-from connectors.sdk.identifiers import parse_issuer_setting
+from connectors.sdk.identifier_parsing import parse_scheme_and_issuer
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.systems.ocel.terms import MEASURES, event_type, object_kind, parse_custom_names
@@ -54,7 +54,7 @@ class _LogObject:
 
 
 @dataclass(frozen=True)
-class _EventLog:
+class _LogObjectIndex:
     """The objects of a log, and the orders related to each object."""
 
     objects: Mapping[str, _LogObject]
@@ -90,7 +90,7 @@ class Ocel(Connector):
         else:
             standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
         return {
             "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
@@ -104,13 +104,13 @@ class Ocel(Connector):
     def parse(self, message: Message) -> ParseResult:
         """Parse each event separately, so that an invalid event does not affect the others."""
         root = load_json(message.body)
-        log = self._read_log(root)
-        linked_pairs = self._linked_pairs(root, log)
+        log = self._index_log_objects(root)
+        linked_pairs = self._pairs_linked_by_events(root, log)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
-        for node in root.items("events"):
+        for node in root.list_at("events"):
             try:
-                if event := self._event(node, log, linked_pairs):
+                if event := self._parse_event(node, log, linked_pairs):
                     events.append(event)
             except PayloadError as error:
                 errors.append(error)
@@ -119,30 +119,34 @@ class Ocel(Connector):
         )
         return ParseResult(tuple(events), tuple(errors), ignored)
 
-    def _read_log(self, root: Node) -> _EventLog:
+    def _index_log_objects(self, root: Node) -> _LogObjectIndex:
         custom_names = parse_custom_names(self.config.get("objects", ""))
         objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
-        for node in root.items("objects"):
+        for node in root.list_at("objects"):
             object_id, kind = (
                 node.required_text("id"),
                 object_kind(node.required_text("type"), custom_names),
             )
-            pairs += [(object_id, r.required_text("objectId")) for r in node.items("relationships")]
+            pairs += [
+                (object_id, r.required_text("objectId")) for r in node.list_at("relationships")
+            ]
             if kind:
                 objects[object_id] = _LogObject(object_id, kind, _sku(node) or object_id)
         orders: dict[str, list[str]] = defaultdict(list)
         for first, second in (*pairs, *((b, a) for a, b in pairs)):
             if first in objects and second in objects and objects[second].kind is ObjectKind.ORDER:
                 orders[first].append(second)
-        return _EventLog(
+        return _LogObjectIndex(
             objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
         )
 
-    def _linked_pairs(self, root: Node, log: _EventLog) -> frozenset[tuple[str, str]]:
+    def _pairs_linked_by_events(
+        self, root: Node, log: _LogObjectIndex
+    ) -> frozenset[tuple[str, str]]:
         """Return the (object, order) pairs that occur together in any event."""
         linked: set[tuple[str, str]] = set()
-        for node in root.items("events"):
+        for node in root.list_at("events"):
             object_ids = [o.id for o in _event_objects(node, log)]
             linked |= {
                 (object_id, order)
@@ -152,8 +156,8 @@ class Ocel(Connector):
             }
         return frozenset(linked)
 
-    def _event(
-        self, node: Node, log: _EventLog, linked_pairs: frozenset[tuple[str, str]]
+    def _parse_event(
+        self, node: Node, log: _LogObjectIndex, linked_pairs: frozenset[tuple[str, str]]
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
@@ -162,7 +166,7 @@ class Ocel(Connector):
         items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
         orders = _event_orders(event_objects, items, log, linked_pairs)
         others = [o for o in event_objects if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER]
-        objects = tuple(self._ref(o) for o in (*orders, *others))
+        objects = tuple(self._build_object_ref(o) for o in (*orders, *others))
         if not objects:
             return None
         at = parse_timestamp(
@@ -174,14 +178,14 @@ class Ocel(Connector):
             key=f"ocel {event_id}",
             occurred_at=at.time if at else None,
             objects=objects,
-            lines=tuple(_lines(items, orders, kind, log)),
+            lines=tuple(_build_event_lines(items, orders, kind, log)),
             scope="" if kind in ORDER_SCOPE_TYPES else f"event {event_id}",
-            attributes=_attributes(node, event_objects),
+            attributes=_event_attributes(node, event_objects),
             raw_type=activity if kind is None or kind.value != activity else "",
             flags=(*((Flag.SANITIZED,) * node.was_sanitized),),
         )
 
-    def _ref(self, log_object: _LogObject) -> ObjectReference:
+    def _build_object_ref(self, log_object: _LogObject) -> ObjectReference:
         """Create a reference. Ids of our own export (kind:scheme:issuer:value) are decoded."""
         fields = log_object.id.split(":", 3)
         if (
@@ -197,7 +201,7 @@ class Ocel(Connector):
         scheme, issuer = SCHEMES[log_object.kind], self.source
         if log_object.kind is ObjectKind.ORDER:
             try:
-                scheme, issuer = parse_issuer_setting(
+                scheme, issuer = parse_scheme_and_issuer(
                     self.config.get("order_number", ""), (scheme, issuer)
                 )
             except ValueError as error:
@@ -207,22 +211,22 @@ class Ocel(Connector):
 
 def _sku(node: Node) -> str:
     """Return the SKU of an item if the log has one."""
-    for attribute in node.items("attributes"):
-        if attribute.text("name").lower() in {"sku", "product", "product_id", "material"}:
-            return attribute.text("value")
+    for attribute in node.list_at("attributes"):
+        if attribute.text_at("name").lower() in {"sku", "product", "product_id", "material"}:
+            return attribute.text_at("value")
     return ""
 
 
-def _event_objects(node: Node, log: _EventLog) -> list[_LogObject]:
+def _event_objects(node: Node, log: _LogObjectIndex) -> list[_LogObject]:
     """Return the distinct objects of an event."""
-    ids = dict.fromkeys(r.required_text("objectId") for r in node.items("relationships"))
+    ids = dict.fromkeys(r.required_text("objectId") for r in node.list_at("relationships"))
     return [log.objects[i] for i in ids if i in log.objects]
 
 
 def _event_orders(
     event_objects: Sequence[_LogObject],
     items: Sequence[_LogObject],
-    log: _EventLog,
+    log: _LogObjectIndex,
     linked_pairs: frozenset[tuple[str, str]],
 ) -> list[_LogObject]:
     """Return the orders of an event, else those of its items, plus those known by relation only."""
@@ -239,11 +243,11 @@ def _event_orders(
     return [log.objects[i] for i in dict.fromkeys(order_ids)]
 
 
-def _lines(
+def _build_event_lines(
     items: Sequence[_LogObject],
     orders: Sequence[_LogObject],
     kind: EventType | None,
-    log: _EventLog,
+    log: _LogObjectIndex,
 ) -> Iterator[EventLine]:
     """Yield quantity 1 for each item that belongs to exactly one order of the event."""
     measure = MEASURES.get(kind) if kind else None
@@ -256,8 +260,8 @@ def _lines(
             yield EventLine(item.id, sku=item.sku, quantities=quantities, order_index=candidates[0])
 
 
-def _attributes(node: Node, event_objects: Sequence[_LogObject]) -> dict[Attribute, str]:
-    values = {a.text("name").lower(): a.get("value") for a in node.items("attributes")}
+def _event_attributes(node: Node, event_objects: Sequence[_LogObject]) -> dict[Attribute, str]:
+    values = {a.text_at("name").lower(): a.get("value") for a in node.list_at("attributes")}
     attributes = {
         name: values[name.value].as_text() for name in TEXT_ATTRIBUTES if name.value in values
     }

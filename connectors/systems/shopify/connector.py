@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk.auth import InvalidSignature, check_base64, hmac_sha256
+from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent, EventType, Flag
 from connectors.sdk.http import WebhookRequest
@@ -85,9 +85,9 @@ class Shopify(Connector):
         signature = request.headers.get(SIGNATURE, "")
         if not signature:
             raise InvalidSignature("the signature is missing")
-        check_base64(signature, secrets, request.body)
+        check_base64_signature(signature, secrets, request.body)
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as Shopify does, with the topic header."""
         signature = base64.b64encode(hmac_sha256(secret, body)).decode()
         return {SIGNATURE: signature, **self.guess_headers(body)}
@@ -116,40 +116,42 @@ class Shopify(Connector):
         for key, wrapped_topic in self.wrapper_topics.items():
             if wrapped_topic.startswith(f"{family}/") and isinstance(document.get(key).value, dict):
                 node = document.required_object(key)
-        test_reason = _test_reason(node)
+        test_reason = _test_traffic_reason(node)
         if test_reason and self.config.get("test_traffic") != "yes":
             return ParseResult(ignored=test_reason)
         if topic == "orders/delete":
             return ParseResult(ignored="deleting an order in Shopify does not cancel it")
-        if family == "fulfillment_orders" and not self._hold_type(node, action):
+        if family == "fulfillment_orders" and not self._hold_event_type(node, action):
             return ParseResult(ignored=f"{topic}: packing assignments are not tracked")
-        events = tuple(self._events(topic, node))
+        events = tuple(self._read_topic_events(topic, node))
         if not events:
             return ParseResult(
-                ignored=f"not shipped: the fulfillment status is {node.text('status')}"
+                ignored=f"not shipped: the fulfillment status is {node.text_at('status')}"
             )
         if document.was_sanitized:
             events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
         return ParseResult(events=events)
 
-    def _events(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
+    def _read_topic_events(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
         orders = OrderReader(self.config, self.source)
         fulfillments = FulfillmentReader(self.config, self.source)
         family, _, action = topic.partition("/")
-        if node.has("order_edit"):
+        if node.has_value("order_edit"):
             return orders.edit_events(node.required_object("order_edit"))
         if family == "fulfillment_orders":
-            return orders.hold_events(self._hold_type(node, action) or EventType.UNMAPPED, node)
+            return orders.hold_events(
+                self._hold_event_type(node, action) or EventType.UNMAPPED, node
+            )
         if family == "fulfillments":
-            return fulfillments.fulfillment_events(node, orders.reference(node, "order_id"))
+            return fulfillments.fulfillment_events(node, orders.object_reference(node, "order_id"))
         if family == "refunds":
-            return orders.refund_events(node, orders.reference(node, "order_id"))
+            return orders.refund_events(node, orders.object_reference(node, "order_id"))
         readers = {"orders": orders.order_events, "fulfillment_events": fulfillments.scan_events}
         read = readers.get(family)
         return read(node) if read else orders.unmapped_events(node, topic)
 
-    def _hold_type(self, node: Node, action: str) -> EventType | None:
-        default = EventType.ORDER_HELD if node.text("status") == "on_hold" else None
+    def _hold_event_type(self, node: Node, action: str) -> EventType | None:
+        default = EventType.ORDER_HELD if node.text_at("status") == "on_hold" else None
         return self.hold_actions.get(action, default)
 
     def _guess_topic(self, document: Node) -> str:
@@ -163,11 +165,11 @@ class Shopify(Connector):
         return next((topic for name, topic in topics.items() if name in names), "")
 
 
-def _test_reason(node: Node) -> str:
+def _test_traffic_reason(node: Node) -> str:
     """Return why this is test traffic, or "". A refund is a test if all transactions are."""
-    if node.boolean("test"):
+    if node.boolean_at("test"):
         return "test order (test: true)"
-    transactions = node.items("transactions")
-    if transactions and all(transaction.boolean("test") for transaction in transactions):
+    transactions = node.list_at("transactions")
+    if transactions and all(transaction.boolean_at("test") for transaction in transactions):
         return "refund of a test order (its transactions have test: true)"
     return ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -15,7 +15,7 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifiers import clean_number
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
@@ -27,7 +27,7 @@ class ShopifyReader:
         self.config = config
         self.source = source
 
-    def reference(
+    def object_reference(
         self, node: Node, key: str, kind: ObjectKind = ObjectKind.ORDER
     ) -> ObjectReference:
         """Reference an object by its Shopify id."""
@@ -36,18 +36,18 @@ class ShopifyReader:
             (EventIdentifier(IdentifierScheme.SOURCE_ID, required_id(node, key), self.source),),
         )
 
-    def first_time(self, node: Node, *keys: str) -> ParsedTime | None:
+    def first_present_time(self, node: Node, *keys: str) -> ParsedTime | None:
         """Return the first of these times that is present. Shopify times have an offset."""
         zone = self.config.get("zone") or None
         for key in keys:
-            parsed = parse_timestamp(node.text(key), f"{node.path}.{key}".strip("."), zone)
+            parsed = parse_timestamp(node.text_at(key), f"{node.path}.{key}".strip("."), zone)
             if parsed:
                 return parsed
         return None
 
     def revision(self, node: Node) -> str:
         """Return `updated_at` in UTC as sortable revision."""
-        return format_time(self.first_time(node, "updated_at"))
+        return format_time(self.first_present_time(node, "updated_at"))
 
 
 def build_event(
@@ -80,9 +80,9 @@ def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> E
     """Create a line with one quantity, its item and its price."""
     return EventLine(
         line_id=line_id,
-        sku=item.text("sku"),
-        description=item.text("title") or item.text("name"),
-        price=item.decimal("price"),
+        sku=item.text_at("sku"),
+        description=item.text_at("title") or item.text_at("name"),
+        price=item.decimal_at("price"),
         quantities={measure: amount},
     )
 
@@ -90,7 +90,7 @@ def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> E
 def required_quantity(item: Node) -> Decimal:
     """Return the quantity of an item. Raises PayloadError if it is missing or negative."""
     path = f"{item.path}.quantity"
-    value = item.decimal("quantity")
+    value = item.decimal_at("quantity")
     if value is None:
         raise PayloadError(ParkReason.SCHEMA, path, "expected a number, got nothing")
     if value < 0:
@@ -101,7 +101,7 @@ def required_quantity(item: Node) -> Decimal:
 def required_id(node: Node, key: str) -> str:
     """Return an id. Newer webhooks write gid://shopify/Order/1, older ones 1."""
     text = node.required_text(key)
-    value = clean_number(text.rsplit("/", 1)[-1] if text.startswith("gid://") else text)
+    value = blank_if_placeholder(text.rsplit("/", 1)[-1] if text.startswith("gid://") else text)
     if not value:
         path = f"{node.path}.{key}".strip(".")
         raise PayloadError(ParkReason.REFERENCE, path, f"{text[:40]!r} is not a number")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -14,7 +14,7 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifiers import clean_number
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node
 from connectors.systems.shopify.fields import (
     ShopifyReader,
@@ -60,11 +60,11 @@ class FulfillmentReader(ShopifyReader):
         kind = self.statuses.get(status, EventType.UNMAPPED)
         if kind is None:
             return
-        objects = (order, self._shipment(node), *_packages(node))
-        carrier = node.text("tracking_company")
+        objects = (order, self._shipment_reference(node), *_package_references(node))
+        carrier = node.text_at("tracking_company")
         attributes = {Attribute.CARRIER: carrier, Attribute.STATUS: status}
         if kind is not EventType.SHIPMENT_CONFIRMED:
-            at = self.first_time(node, "updated_at", "created_at")
+            at = self.first_present_time(node, "updated_at", "created_at")
             raw_type = status if kind is EventType.UNMAPPED else ""
             key = f"{name} {status} {format_time(at)}".strip()
             yield build_event(
@@ -74,25 +74,25 @@ class FulfillmentReader(ShopifyReader):
         yield build_event(
             kind,
             f"{name} confirmed",
-            self.first_time(node, "created_at"),
+            self.first_present_time(node, "created_at"),
             *objects,
             lines=tuple(
                 build_line(item, required_id(item, "id"), Measure.SHIPPED, required_quantity(item))
-                for item in node.items("line_items")
+                for item in node.list_at("line_items")
             ),
             scope=name,
             attributes=attributes,
             revision=self.revision(node),
         )
-        yield from self._carrier_status(node, name, objects, carrier)
+        yield from self._carrier_status_events(node, name, objects, carrier)
 
-    def _carrier_status(
+    def _carrier_status_events(
         self, node: Node, name: str, objects: tuple[ObjectReference, ...], carrier: str
     ) -> Iterator[CanonicalEvent]:
         """Yield the carrier status. It has no time of its own; the last update's is used."""
-        status = node.text("shipment_status")
+        status = node.text_at("shipment_status")
         if status:
-            at = self.first_time(node, "updated_at", "created_at")
+            at = self.first_present_time(node, "updated_at", "created_at")
             yield build_event(
                 self.carrier_statuses.get(status, EventType.UNMAPPED),
                 f"{name} {status} {format_time(at)}".strip(),
@@ -104,17 +104,20 @@ class FulfillmentReader(ShopifyReader):
 
     def scan_events(self, node: Node) -> Iterator[CanonicalEvent]:
         """Yield the carrier scan of fulfillment_events/create."""
-        status, eta = node.required_text("status"), self.first_time(node, "estimated_delivery_at")
-        address = [node.text(key) for key in ("city", "province", "country")]
+        status, eta = (
+            node.required_text("status"),
+            self.first_present_time(node, "estimated_delivery_at"),
+        )
+        address = [node.text_at(key) for key in ("city", "province", "country")]
         yield build_event(
             self.carrier_statuses.get(status, EventType.UNMAPPED),
             f"fulfillment event {required_id(node, 'id')}",
-            self.first_time(node, "happened_at", "created_at"),
-            self.reference(node, "order_id"),
-            self.reference(node, "fulfillment_id", ObjectKind.SHIPMENT),
+            self.first_present_time(node, "happened_at", "created_at"),
+            self.object_reference(node, "order_id"),
+            self.object_reference(node, "fulfillment_id", ObjectKind.SHIPMENT),
             attributes={
                 Attribute.STATUS: status,
-                Attribute.DETAIL: node.text("message"),
+                Attribute.DETAIL: node.text_at("message"),
                 Attribute.LOCATION: ", ".join(field for field in address if field),
                 Attribute.ETA: format_rfc3339(eta.time) if eta else "",
             },
@@ -122,18 +125,21 @@ class FulfillmentReader(ShopifyReader):
             raw_type=status,
         )
 
-    def _shipment(self, node: Node) -> ObjectReference:
-        ref, name = self.reference(node, "id", ObjectKind.SHIPMENT), clean_number(node.text("name"))
+    def _shipment_reference(self, node: Node) -> ObjectReference:
+        ref, name = (
+            self.object_reference(node, "id", ObjectKind.SHIPMENT),
+            blank_if_placeholder(node.text_at("name")),
+        )
         numbers = (EventIdentifier(IdentifierScheme.SHIPMENT, name, self.source),) if name else ()
         return ObjectReference(ref.kind, (*ref.identifiers, *numbers))
 
 
-def _packages(node: Node) -> Iterator[ObjectReference]:
+def _package_references(node: Node) -> Iterator[ObjectReference]:
     """Yield the packages. Old payloads have only `tracking_number`, not `tracking_numbers`."""
-    numbers = [item.as_text() for item in node.items("tracking_numbers")]
-    for text in dict.fromkeys(numbers or [node.text("tracking_number")]):
-        if clean_number(text):
+    numbers = [item.as_text() for item in node.list_at("tracking_numbers")]
+    for text in dict.fromkeys(numbers or [node.text_at("tracking_number")]):
+        if blank_if_placeholder(text):
             yield ObjectReference(
                 ObjectKind.PACKAGE,
-                (EventIdentifier(IdentifierScheme.TRACKING, clean_number(text)),),
+                (EventIdentifier(IdentifierScheme.TRACKING, blank_if_placeholder(text)),),
             )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk import event_json, standard_webhooks
+from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import load_json
@@ -21,7 +21,7 @@ class StandardWebhooks(Connector):
     slug = "standard_webhooks"
     title = "Standard Webhooks"
     role = SourceRole.OTHER
-    settings: ClassVar[Mapping[str, str]] = event_json.SETTINGS
+    settings: ClassVar[Mapping[str, str]] = event_parser.SETTINGS
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
     )
@@ -30,28 +30,29 @@ class StandardWebhooks(Connector):
         """Check the signature headers; the timestamp must be within five minutes."""
         standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the three signature headers, with an id derived from the body."""
-        return standard_webhooks.sign(body, secret, now, _derived_id(body))
+        return standard_webhooks.signature_headers(body, secret, now, _id_from_body(body))
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the webhook-id. It is the same on every retry."""
-        return standard_webhooks.get_header(request.headers, "id")
+        return standard_webhooks.webhook_or_svix_header(request.headers, "id")
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Return an id derived from the body."""
-        return {"webhook-id": _derived_id(body)}
+        return {"webhook-id": _id_from_body(body)}
 
     def parse(self, message: Message) -> ParseResult:
         """Parse a single event."""
         root = load_json(message.body)
-        event = event_json.parse_event(
+        event = event_parser.parse_event(
             root.get("data"),
             type_name=root.required_text("type"),
             path="type",
-            key=standard_webhooks.get_header(message.headers, "id") or _derived_id(message.body),
+            key=standard_webhooks.webhook_or_svix_header(message.headers, "id")
+            or _id_from_body(message.body),
             at=parse_timestamp(
-                root.text("timestamp"), "timestamp", self.config.get("zone") or None
+                root.text_at("timestamp"), "timestamp", self.config.get("zone") or None
             ),
             config=self.config,
             source=self.source,
@@ -59,5 +60,5 @@ class StandardWebhooks(Connector):
         return ParseResult((event,))
 
 
-def _derived_id(body: bytes) -> str:
+def _id_from_body(body: bytes) -> str:
     return f"msg_{hashlib.sha256(body).hexdigest()[:24]}"

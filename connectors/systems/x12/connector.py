@@ -10,12 +10,16 @@ from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.systems.x12.acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.functional_acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.invoices import read_invoice
-from connectors.systems.x12.orders import read_acknowledgment, read_change, read_purchase_order
-from connectors.systems.x12.partner_settings import PartnerSettings
+from connectors.systems.x12.orders import (
+    read_order_acknowledgment,
+    read_order_change,
+    read_purchase_order,
+)
 from connectors.systems.x12.ship_notices import read_ship_notice
+from connectors.systems.x12.source_settings import X12Settings
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"
@@ -49,9 +53,9 @@ class X12(Connector):
     readers: ClassVar[Mapping[str, Callable[[X12Document], list[CanonicalEvent]]]] = {
         "810": read_invoice,
         "850": read_purchase_order,
-        "855": read_acknowledgment,
+        "855": read_order_acknowledgment,
         "856": read_ship_notice,
-        "860": read_change,
+        "860": read_order_change,
         "940": read_shipping_order,
         "945": read_shipping_advice,
     }
@@ -76,13 +80,13 @@ class X12(Connector):
         if signature:
             if not signature.startswith("sha256="):
                 raise auth.InvalidSignature("the signature does not start with sha256=")
-            auth.check_hex(signature.removeprefix("sha256="), secrets, request.body)
+            auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
         elif scheme.lower() == "bearer" and token.strip():
             auth.check_token(token.strip(), secrets)
         else:
             raise auth.InvalidSignature("the signature or bearer token is missing")
 
-    def sign(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the signature header."""
         return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
 
@@ -99,7 +103,7 @@ class X12(Connector):
 
     def parse(self, message: Message) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""
-        settings = PartnerSettings.parse(self.config, self.source)
+        settings = X12Settings.parse(self.config, self.source)
         interchanges = x12.read_interchanges(
             x12.decode_text(message.body, self.config.get("charset") or "utf-8")
         )
@@ -121,7 +125,7 @@ class X12(Connector):
                         X12Document(transaction_set, settings), ignored_reasons
                     )
                 except PayloadError as error:
-                    errors.append(_with_set_path(error, transaction_set.path))
+                    errors.append(_error_with_set_path(error, transaction_set.path))
         if not events and len(errors) == 1 and not ignored_reasons:
             raise errors[0]
         ignored = "" if events or errors else "; ".join(dict.fromkeys(ignored_reasons))
@@ -144,7 +148,7 @@ class X12(Connector):
         return self.readers[code](document)
 
 
-def _with_set_path(error: PayloadError, path: str) -> PayloadError:
+def _error_with_set_path(error: PayloadError, path: str) -> PayloadError:
     """Add the transaction set to the path of an error."""
     if path in error.path:
         return error

@@ -16,11 +16,16 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifiers import clean_number
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.x12 import Segment, TransactionSet
-from connectors.systems.x12.elements import package_identifier, parse_date, parse_time, try_date
-from connectors.systems.x12.partner_settings import PartnerSettings
+from connectors.systems.x12.elements import (
+    package_identifier,
+    to_iso_date,
+    to_iso_date_or_blank,
+    to_iso_time_or_blank,
+)
+from connectors.systems.x12.source_settings import X12Settings
 
 # Sets that a distributor sends. Without the setting `own`, the partner is the receiver.
 OUTBOUND_SETS = frozenset({"180", "810", "855", "856", "865", "940", "943"})
@@ -36,9 +41,9 @@ class X12Document:
     """A transaction set with the settings of its source."""
 
     transaction_set: TransactionSet
-    settings: PartnerSettings
+    settings: X12Settings
 
-    def first(self, tag: str) -> Segment:
+    def first_segment(self, tag: str) -> Segment:
         """Return the first segment with this tag, or an empty segment."""
         return next((s for s in self.transaction_set.segments if s.tag == tag), EMPTY_SEGMENT)
 
@@ -60,21 +65,21 @@ class X12Document:
                 loops[-1].append(segment)
         return [tuple(loop) for loop in loops]
 
-    def path(self, element: str) -> str:
+    def element_path(self, element: str) -> str:
         """Return the path of an element for error messages."""
         return f"{self.transaction_set.path} {element}"
 
     @property
-    def sender(self) -> str:
+    def sender_id(self) -> str:
         """The interchange id of the sender, or its application code (GS02) without ISA."""
-        return self._id(6, 2)
+        return self._interchange_or_group_id(6, 2)
 
     @property
-    def receiver(self) -> str:
+    def receiver_id(self) -> str:
         """The interchange id of the receiver, or its application code (GS03) without ISA."""
-        return self._id(8, 3)
+        return self._interchange_or_group_id(8, 3)
 
-    def _id(self, in_header: int, in_group: int) -> str:
+    def _interchange_or_group_id(self, in_header: int, in_group: int) -> str:
         if self.transaction_set.header is not None:
             return self.transaction_set.header[in_header]
         return (
@@ -84,24 +89,24 @@ class X12Document:
     @property
     def is_outbound(self) -> bool:
         """Whether this company sent the document to the partner."""
-        if (self.sender in self.settings.own_ids) != (self.receiver in self.settings.own_ids):
-            return self.sender in self.settings.own_ids
+        if (self.sender_id in self.settings.own_ids) != (self.receiver_id in self.settings.own_ids):
+            return self.sender_id in self.settings.own_ids
         return self.transaction_set.code in OUTBOUND_SETS
 
     @property
-    def partner(self) -> str:
+    def partner_id(self) -> str:
         """The interchange id of the other company."""
-        return (self.receiver if self.is_outbound else self.sender) or self.settings.partner
+        return (self.receiver_id if self.is_outbound else self.sender_id) or self.settings.partner
 
     @property
-    def customer(self) -> str:
+    def customer_number(self) -> str:
         """The customer number of the partner from the settings, or ""."""
-        return self.settings.customers.get(self.partner, "")
+        return self.settings.customers.get(self.partner_id, "")
 
     @property
     def issuer(self) -> str:
         """The issuer of the sender's own numbers: this source or the partner."""
-        return self.settings.source if self.is_outbound else self.partner or self.settings.source
+        return self.settings.source if self.is_outbound else self.partner_id or self.settings.source
 
     @property
     def revision(self) -> str:
@@ -110,15 +115,19 @@ class X12Document:
             self.transaction_set.group or EMPTY_SEGMENT,
             self.transaction_set.header or EMPTY_SEGMENT,
         )
-        created = f"{try_date(group[4]) or '0000-00-00'} {parse_time(group[5]) or '00:00:00'}"
+        day = to_iso_date_or_blank(group[4]) or "0000-00-00"
+        created = f"{day} {to_iso_time_or_blank(group[5]) or '00:00:00'}"
         return (
             f"{created} {header[13]:0>9}/{group[6]:0>9}/{self.transaction_set.control_number:0>9}"
         )
 
     @property
-    def findings(self) -> tuple[str, ...]:
+    def envelope_and_count_findings(self) -> tuple[str, ...]:
         """Mismatches of the envelope and of CTT01."""
-        counted, reported = COUNTED_SEGMENTS.get(self.transaction_set.code), self.first("CTT")[1]
+        counted, reported = (
+            COUNTED_SEGMENTS.get(self.transaction_set.code),
+            self.first_segment("CTT")[1],
+        )
         count = sum(s.tag == counted for s in self.transaction_set.segments)
         if not reported or counted is None or reported.lstrip("0") == str(count):
             return self.transaction_set.findings
@@ -139,17 +148,21 @@ class X12Document:
             if not group[4]:
                 return None
             text, element, time_text = group[4], "GS04", group[5]
-        path = self.path(element)
-        date = parse_date(text, path)
-        if not parse_time(time_text) and group[4] and try_date(group[4]) == date:
+        path = self.element_path(element)
+        date = to_iso_date(text, path)
+        if (
+            not to_iso_time_or_blank(time_text)
+            and group[4]
+            and to_iso_date_or_blank(group[4]) == date
+        ):
             time_text = group[5]
-        if parse_time(time_text):
+        if to_iso_time_or_blank(time_text):
             return timestamps.parse_timestamp(
-                f"{date}T{parse_time(time_text)}", path, self.settings.zone
+                f"{date}T{to_iso_time_or_blank(time_text)}", path, self.settings.zone
             )
-        return timestamps.parse_date(date, path, self.settings.zone)
+        return timestamps.parse_date_as_midnight(date, path, self.settings.zone)
 
-    def dates(
+    def date_attributes(
         self, segments: Iterable[Segment], attributes: Mapping[str, Attribute]
     ) -> dict[Attribute, str]:
         """Return DTM and G62 dates by qualifier. An invalid date is reported in the detail."""
@@ -158,7 +171,7 @@ class X12Document:
             name = attributes.get(segment[1]) if segment.tag in {"DTM", "G62"} else None
             if name is None or not segment[2] or name in dates:
                 continue
-            date = try_date(segment[2])
+            date = to_iso_date_or_blank(segment[2])
             # Some partners send 99991231 or 00010101 for "no date".
             if "1900" < date < "2100":
                 dates[name] = date
@@ -175,35 +188,42 @@ class X12Document:
             (s[at] for role, at in positions for s in parties if s[1] == role and s[at]), ""
         )
 
-    def order_ref(self, po: str, *more: EventIdentifier) -> ObjectReference | None:
+    def order_reference(self, po: str, *more: EventIdentifier) -> ObjectReference | None:
         """Reference the order by the customer PO, which is unique per partner."""
-        issuer = self.customer or self.partner
+        issuer = self.customer_number or self.partner_id
         identifiers = [*more]
-        if clean_number(po):
+        if blank_if_placeholder(po):
             identifiers.insert(
                 0,
                 EventIdentifier(
-                    IdentifierScheme.CUSTOMER_PO, clean_number(po), issuer, strong=bool(issuer)
+                    IdentifierScheme.CUSTOMER_PO,
+                    blank_if_placeholder(po),
+                    issuer,
+                    strong=bool(issuer),
                 ),
             )
         return ObjectReference(ObjectKind.ORDER, tuple(identifiers)) if identifiers else None
 
-    def required_order(self, po: str, element: str, *more: EventIdentifier) -> ObjectReference:
+    def required_order_reference(
+        self, po: str, element: str, *more: EventIdentifier
+    ) -> ObjectReference:
         """The order by the customer's number of it, or the set is parked."""
-        order = self.order_ref(po, *more)
+        order = self.order_reference(po, *more)
         if order is None:
-            raise PayloadError(ParkReason.REFERENCE, self.path(element), f"{po!r} names no order")
+            raise PayloadError(
+                ParkReason.REFERENCE, self.element_path(element), f"{po!r} names no order"
+            )
         return order
 
-    def seller_numbers(self, number: str) -> tuple[EventIdentifier, ...]:
+    def seller_order_identifiers(self, number: str) -> tuple[EventIdentifier, ...]:
         """Return the seller's order number (BAK08, REF*VN), strong if `seller_order` is set."""
-        if not clean_number(number):
+        if not blank_if_placeholder(number):
             return ()
         scheme, issuer = self.settings.seller_order or (IdentifierScheme.ORDER_NUMBER, self.issuer)
         strong = self.settings.seller_order is not None
-        return (EventIdentifier(scheme, clean_number(number), issuer, strong=strong),)
+        return (EventIdentifier(scheme, blank_if_placeholder(number), issuer, strong=strong),)
 
-    def package(self, segments: Iterable[Segment]) -> ObjectReference | None:
+    def package_reference(self, segments: Iterable[Segment]) -> ObjectReference | None:
         """Return the package marked by these segments: its SSCC and tracking number."""
         identifiers: list[EventIdentifier] = []
         for segment in segments:
@@ -220,7 +240,7 @@ class X12Document:
             ]
         return ObjectReference(ObjectKind.PACKAGE, tuple(identifiers)) if identifiers else None
 
-    def sku(self, segment: Segment, start: int, end: int = 99) -> str:
+    def preferred_sku(self, segment: Segment, start: int, end: int = 99) -> str:
         """Return the preferred item number of the (qualifier, number) pairs from `start` on."""
         at, pairs = start, dict[str, str]()
         while at < min(end, len(segment.elements)):
@@ -230,18 +250,20 @@ class X12Document:
         preferred = (pairs[q] for q in self.settings.sku_qualifiers if pairs.get(q))
         return next(preferred, next(iter(pairs.values()), ""))
 
-    def quantity(self, text: str, element: str) -> Decimal | None:
+    def parse_quantity(self, text: str, element: str) -> Decimal | None:
         """Return a quantity, or None if blank. Raises PayloadError if it is negative."""
         if not text:
             return None
-        value = parse_decimal(text, self.path(element))
+        value = parse_decimal(text, self.element_path(element))
         if value < 0:
-            raise PayloadError(ParkReason.QUANTITY, self.path(element), f"{value} is negative")
+            raise PayloadError(
+                ParkReason.QUANTITY, self.element_path(element), f"{value} is negative"
+            )
         return value
 
-    def money(self, text: str, element: str) -> Decimal | None:
+    def parse_amount(self, text: str, element: str) -> Decimal | None:
         """Return an exact amount or price, or None if blank."""
-        return parse_decimal(text, self.path(element)) if text else None
+        return parse_decimal(text, self.element_path(element)) if text else None
 
     def build_event(
         self,
@@ -258,9 +280,9 @@ class X12Document:
         """Create an event. Its key is set, partner and fact: resent documents have equal keys."""
         texts = {name: text for name, text in (attributes or {}).items() if text}
         flags = list(time.flags) if time else []
-        if self.findings:
+        if self.envelope_and_count_findings:
             flags.append(Flag.ENVELOPE)
-            details = (texts.get(Attribute.DETAIL, ""), *self.findings)
+            details = (texts.get(Attribute.DETAIL, ""), *self.envelope_and_count_findings)
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
         if any(
             "\ufffd" in element for s in self.transaction_set.segments for element in s.elements
@@ -268,7 +290,7 @@ class X12Document:
             flags.append(Flag.SANITIZED)
         return CanonicalEvent(
             type=event_type,
-            key=" ".join(filter(None, (self.transaction_set.code, self.partner, fact))),
+            key=" ".join(filter(None, (self.transaction_set.code, self.partner_id, fact))),
             occurred_at=time.time if time else None,
             objects=tuple(ref for ref in objects if ref is not None),
             lines=tuple(lines),

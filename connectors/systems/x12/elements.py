@@ -16,7 +16,7 @@ TRACKING_QUALIFIERS = frozenset({"CP", "CA", "SM"})
 TRACKING_PATTERN = re.compile(r"(?=(?:\D*\d){6})[A-Za-z0-9][A-Za-z0-9 -]{7,39}")
 
 
-def parse_date(text: str, path: str) -> str:
+def to_iso_date(text: str, path: str) -> str:
     """Convert `20260304` or `260304` to `2026-03-04`. Two-digit years from 80 on are 19xx."""
     digits = ("19" if text[:2] >= "80" else "20") + text if len(text) == 6 else text
     if len(digits) == 8 and digits.isascii() and digits.isdigit():
@@ -30,15 +30,15 @@ def parse_date(text: str, path: str) -> str:
     raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} is not a valid date")
 
 
-def try_date(text: str) -> str:
-    """Convert a date like `parse_date`, but return "" if it is invalid."""
+def to_iso_date_or_blank(text: str) -> str:
+    """Convert a date like `to_iso_date`, but return "" if it is invalid."""
     try:
-        return parse_date(text, "")
+        return to_iso_date(text, "")
     except PayloadError:
         return ""
 
 
-def parse_time(text: str) -> str:
+def to_iso_time_or_blank(text: str) -> str:
     """Convert `1406`, `140605` or `14060512` to `14:06:05`; "" for anything else."""
     if len(text) not in {4, 6, 7, 8} or not (text.isascii() and text.isdigit()):
         return ""
@@ -48,7 +48,7 @@ def parse_time(text: str) -> str:
     return f"{hour}:{minute}:{second}" if second <= "60" else ""
 
 
-def line_number(text: str) -> str:
+def strip_line_number_zeros(text: str) -> str:
     """Strip leading zeros: one document has line `00001`, the next one `1`."""
     return (text.lstrip("0") or text) if text.isdigit() else text
 

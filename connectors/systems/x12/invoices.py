@@ -13,10 +13,10 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifiers import clean_number
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.elements import item_description, line_number, merge_lines
+from connectors.systems.x12.elements import item_description, merge_lines, strip_line_number_zeros
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
 CREDIT_TYPES = frozenset({"CR", "CN"})
@@ -29,25 +29,27 @@ def read_invoice(doc: X12Document) -> list[CanonicalEvent]:
 
     Some senders repeat invoice numbers, even in one group, so date and PO are part of the key.
     """
-    big = doc.first("BIG")
-    number = clean_number(big[2])
+    big = doc.first_segment("BIG")
+    number = blank_if_placeholder(big[2])
     if not number:
-        raise PayloadError(ParkReason.REFERENCE, doc.path("BIG02"), "the invoice has no number")
+        raise PayloadError(
+            ParkReason.REFERENCE, doc.element_path("BIG02"), "the invoice has no number"
+        )
     is_credit, is_void = big[7] in CREDIT_TYPES, big[8] in VOID_PURPOSES
     event_type = EventType.CREDIT_ISSUED if is_credit else EventType.INVOICE_ISSUED
     event_type = EventType.INVOICE_VOID if is_void and not is_credit else event_type
-    orders = _orders(doc)
+    orders = _order_references_by_po(doc)
     return [
         doc.build_event(
             event_type,
             " ".join(filter(None, (number, big[1], big[4], "void" if is_void else ""))),
             time=doc.event_time(big[1], "BIG01"),
-            objects=(*orders.values(), _invoice_ref(doc, number, is_credit=is_credit)),
-            lines=() if is_void else _lines(doc, list(orders), is_credit=is_credit),
+            objects=(*orders.values(), _invoice_reference(doc, number, is_credit=is_credit)),
+            lines=() if is_void else _invoice_lines(doc, list(orders), is_credit=is_credit),
             scope=f"{'credit' if is_credit else 'invoice'} {number}",
             attributes={
-                Attribute.CUSTOMER_NO: doc.customer,
-                Attribute.CURRENCY: doc.first("CUR")[2],
+                Attribute.CUSTOMER_NO: doc.customer_number,
+                Attribute.CURRENCY: doc.first_segment("CUR")[2],
                 Attribute.TOTAL: _total(doc),
             },
         )
@@ -56,11 +58,11 @@ def read_invoice(doc: X12Document) -> list[CanonicalEvent]:
 
 def _total(doc: X12Document) -> str:
     """Return the total. TDS01 has two implied decimals: 5770 is 57.70."""
-    cents = doc.money(doc.first("TDS")[1], "TDS01")
+    cents = doc.parse_amount(doc.first_segment("TDS")[1], "TDS01")
     return "" if cents is None else format(cents.scaleb(-2), "f")
 
 
-def _invoice_ref(doc: X12Document, number: str, *, is_credit: bool) -> ObjectReference:
+def _invoice_reference(doc: X12Document, number: str, *, is_credit: bool) -> ObjectReference:
     scheme, issuer = (IdentifierScheme.INVOICE, doc.issuer)
     if doc.is_outbound and doc.settings.invoice_number:
         scheme, issuer = doc.settings.invoice_number
@@ -72,10 +74,10 @@ def _invoice_ref(doc: X12Document, number: str, *, is_credit: bool) -> ObjectRef
 def _header_po(doc: X12Document) -> str:
     """Return the PO from BIG04, else from REF*PO in the header."""
     heading = (s[2] for s in doc.header_segments("IT1") if s.tag == "REF" and s[1] == "PO")
-    return clean_number(doc.first("BIG")[4]) or next(heading, "")
+    return blank_if_placeholder(doc.first_segment("BIG")[4]) or next(heading, "")
 
 
-def _orders(doc: X12Document) -> dict[str, ObjectReference]:
+def _order_references_by_po(doc: X12Document) -> dict[str, ObjectReference]:
     """Return the orders by PO: the one in the header, then those in the lines."""
     seller = next((s[2] for s in doc.header_segments("IT1") if s.tag == "REF" and s[1] == "VN"), "")
     po_numbers = [_header_po(doc)]
@@ -83,32 +85,40 @@ def _orders(doc: X12Document) -> dict[str, ObjectReference]:
         s[2] for loop in doc.loops("IT1") for s in loop if s.tag == "REF" and s[1] == "PO"
     ]
     refs: dict[str, ObjectReference] = {}
-    for po in map(clean_number, po_numbers):
-        is_header_po = doc.settings.seller_order is not None and po == clean_number(_header_po(doc))
-        ref = doc.order_ref(po, *(doc.seller_numbers(seller) if is_header_po else ()))
+    for po in map(blank_if_placeholder, po_numbers):
+        is_header_po = doc.settings.seller_order is not None and po == blank_if_placeholder(
+            _header_po(doc)
+        )
+        ref = doc.order_reference(
+            po, *(doc.seller_order_identifiers(seller) if is_header_po else ())
+        )
         if po and ref is not None:
             refs.setdefault(po, ref)
     return refs
 
 
-def _lines(doc: X12Document, orders: list[str], *, is_credit: bool) -> tuple[EventLine, ...]:
+def _invoice_lines(
+    doc: X12Document, orders: list[str], *, is_credit: bool
+) -> tuple[EventLine, ...]:
     lines = []
-    heading = clean_number(_header_po(doc))
+    heading = blank_if_placeholder(_header_po(doc))
     for loop in doc.loops("IT1", ("TDS", "CTT")):
         it1 = loop[0]
-        quantity = doc.money(it1[2], "IT102")
-        sku = doc.sku(it1, 6)
+        quantity = doc.parse_amount(it1[2], "IT102")
+        sku = doc.preferred_sku(it1, 6)
         po = next((s[2] for s in loop if s.tag == "REF" and s[1] == "PO"), heading)
         measure = Measure.CREDITED if is_credit else Measure.INVOICED
         if quantity is not None and quantity < 0 and not is_credit:
-            raise PayloadError(ParkReason.QUANTITY, doc.path("IT102"), f"{quantity} is negative")
+            raise PayloadError(
+                ParkReason.QUANTITY, doc.element_path("IT102"), f"{quantity} is negative"
+            )
         lines.append(
             EventLine(
-                line_id=line_number(it1[1]) or sku,
+                line_id=strip_line_number_zeros(it1[1]) or sku,
                 sku=sku,
                 description=item_description(loop),
                 unit=it1[3] or "EA",
-                price=doc.money(it1[4], "IT104"),
+                price=doc.parse_amount(it1[4], "IT104"),
                 quantities={} if quantity is None else {measure: abs(Decimal(quantity))},
                 order_index=orders.index(po) if po in orders else -1,
             )

@@ -14,7 +14,12 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.x12 import Segment
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.elements import item_description, line_number, merge_lines, try_date
+from connectors.systems.x12.elements import (
+    item_description,
+    merge_lines,
+    strip_line_number_zeros,
+    to_iso_date_or_blank,
+)
 
 # BEG01: 00 original, 06 confirmation, 07 duplicate, 15 re-submission, 22 information copy.
 PURPOSE_TYPES = {
@@ -77,7 +82,7 @@ SHIP_DATE_QUALIFIERS = frozenset({"010", "011", "037", "038", "068", "069", "079
 
 def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
     """Convert an 850: a purchase order, or its cancellation or replacement."""
-    beg = doc.first("BEG")
+    beg = doc.first_segment("BEG")
     event_type = PURPOSE_TYPES.get(beg[1], EventType.UNMAPPED)
     fact_names = {EventType.ORDER_RECEIVED: "received", EventType.ORDER_CANCELLED: "cancelled"}
     fact = " ".join(filter(None, (beg[3], beg[4], fact_names.get(event_type, f"purpose {beg[1]}"))))
@@ -87,17 +92,17 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
             event_type,
             fact,
             time=doc.event_time(beg[5], "BEG05"),
-            objects=(doc.required_order(beg[3], "BEG03"),),
+            objects=(doc.required_order_reference(beg[3], "BEG03"),),
             lines=() if is_cancelled else _ordered_lines(doc),
-            attributes=_attributes(doc, doc.header_segments("PO1")),
+            attributes=_order_attributes(doc, doc.header_segments("PO1")),
             raw_type="" if event_type in fact_names else f"850 purpose {beg[1]}",
         )
     ]
 
 
-def read_change(doc: X12Document) -> list[CanonicalEvent]:
+def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
     """Convert an 860: a change or cancellation. Quantities are the new totals."""
-    bch = doc.first("BCH")
+    bch = doc.first_segment("BCH")
     is_cancelled = bch[1] in {"01", "03"}
     fact = " ".join(filter(None, (bch[3], bch[4], f"change {bch[5] or bch[6] or '1'}")))
     return [
@@ -106,23 +111,25 @@ def read_change(doc: X12Document) -> list[CanonicalEvent]:
             fact,
             # BCH06 is the date of the order, BCH11 the date of the change, if sent.
             time=doc.event_time(bch[11] or bch[6], "BCH11" if bch[11] else "BCH06"),
-            objects=(doc.required_order(bch[3], "BCH03"),),
+            objects=(doc.required_order_reference(bch[3], "BCH03"),),
             lines=() if is_cancelled else _changed_lines(doc),
-            attributes=_attributes(doc, doc.header_segments("POC")),
+            attributes=_order_attributes(doc, doc.header_segments("POC")),
             raw_type=f"860 purpose {bch[1]}",
         )
     ]
 
 
-def read_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
+def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     """Convert an 855: the acknowledgment of the order and of its lines."""
-    bak = doc.first("BAK")
-    order = doc.required_order(bak[3], "BAK03", *doc.seller_numbers(bak[8]))
+    bak = doc.first_segment("BAK")
+    order = doc.required_order_reference(bak[3], "BAK03", *doc.seller_order_identifiers(bak[8]))
     at = doc.event_time(bak[9] or bak[4], "BAK09" if bak[9] else "BAK04")
     loops = doc.loops("PO1")
-    lines = _lines(doc, loops)
+    lines = _po1_lines(doc, loops)
     order_type = ACKNOWLEDGMENT_TYPES.get(bak[2], EventType.UNMAPPED)
-    attributes = _attributes(doc, doc.header_segments("PO1")) | _promised_dates(loops)
+    attributes = _order_attributes(
+        doc, doc.header_segments("PO1")
+    ) | _latest_ship_and_promise_dates(loops)
     events = [
         doc.build_event(
             order_type,
@@ -136,7 +143,7 @@ def read_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     ]
     lines_by_type: dict[EventType, list[EventLine]] = {}
     for line, loop in zip(lines, loops, strict=True):
-        for event_type, changed_line in _line_events(doc, line, loop):
+        for event_type, changed_line in _acknowledged_line_changes(doc, line, loop):
             lines_by_type.setdefault(event_type, []).append(changed_line)
     return events + [
         doc.build_event(
@@ -151,39 +158,39 @@ def read_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     ]
 
 
-def _attributes(doc: X12Document, head: Sequence[Segment]) -> dict[Attribute, str]:
+def _order_attributes(doc: X12Document, head: Sequence[Segment]) -> dict[Attribute, str]:
     return {
         Attribute.CHANNEL: "edi",
-        Attribute.CUSTOMER_NO: doc.customer,
+        Attribute.CUSTOMER_NO: doc.customer_number,
         Attribute.CUSTOMER_NAME: doc.party_name(head, "BY", "BT", "ST"),
-        Attribute.CURRENCY: doc.first("CUR")[2],
-        **doc.dates(head, DATE_ATTRIBUTES),
+        Attribute.CURRENCY: doc.first_segment("CUR")[2],
+        **doc.date_attributes(head, DATE_ATTRIBUTES),
     }
 
 
-def _lines(
+def _po1_lines(
     doc: X12Document,
     loops: Sequence[Sequence[Segment]],
     quantities: Sequence[Mapping[Measure, Decimal]] = (),
 ) -> list[EventLine]:
     """Return the PO1 lines. If line numbers are missing or repeated, positions replace them."""
-    ids = [line_number(loop[0][1]) for loop in loops]
+    ids = [strip_line_number_zeros(loop[0][1]) for loop in loops]
     if "" in ids or len(set(ids)) != len(ids):
         ids = [str(position) for position in range(1, len(ids) + 1)]
     return [
         EventLine(
             line_id=line_id,
-            sku=doc.sku(loop[0], 6),
+            sku=doc.preferred_sku(loop[0], 6),
             description=item_description(loop),
             unit=loop[0][3] or "EA",
-            price=doc.money(loop[0][4] or _list_price(loop), f"PO1 {line_id} price"),
+            price=doc.parse_amount(loop[0][4] or _ctp_unit_price(loop), f"PO1 {line_id} price"),
             quantities=quantities[index] if quantities else {},
         )
         for index, (line_id, loop) in enumerate(zip(ids, loops, strict=True))
     ]
 
 
-def _list_price(loop: Sequence[Segment]) -> str:
+def _ctp_unit_price(loop: Sequence[Segment]) -> str:
     """Return CTP03, which some senders use instead of PO104."""
     return next((s[3] for s in loop if s.tag == "CTP" and s[3]), "")
 
@@ -191,18 +198,20 @@ def _list_price(loop: Sequence[Segment]) -> str:
 def _ordered_lines(doc: X12Document) -> list[EventLine]:
     loops = doc.loops("PO1", ("CTT", "AMT"))
     quantities = [_ordered_quantity(doc, loop) for loop in loops]
-    return _lines(doc, loops, [{Measure.ORDERED: q} if q is not None else {} for q in quantities])
+    return _po1_lines(
+        doc, loops, [{Measure.ORDERED: q} if q is not None else {} for q in quantities]
+    )
 
 
 def _ordered_quantity(doc: X12Document, loop: Sequence[Segment]) -> Decimal | None:
     """Return PO102, else the sum of the store quantities in SDQ."""
-    total = doc.quantity(loop[0][2], "PO102")
+    total = doc.parse_quantity(loop[0][2], "PO102")
     shares = [
         share
         for segment in loop
         if segment.tag == "SDQ"
         for at in range(4, len(segment.elements) + 1, 2)
-        if (share := doc.quantity(segment[at], "SDQ")) is not None
+        if (share := doc.parse_quantity(segment[at], "SDQ")) is not None
     ]
     return sum(shares, Decimal(0)) if total is None and shares else total
 
@@ -211,30 +220,30 @@ def _changed_lines(doc: X12Document) -> list[EventLine]:
     lines: dict[str, EventLine] = {}
     for loop in doc.loops("POC"):
         poc = loop[0]
-        line_id = line_number(poc[1])
+        line_id = strip_line_number_zeros(poc[1])
         if not line_id:
             raise PayloadError(
-                ParkReason.MAPPING, doc.path("POC01"), "the changed line has no number"
+                ParkReason.MAPPING, doc.element_path("POC01"), "the changed line has no number"
             )
-        quantity = Decimal(0) if poc[2] in DELETED_CODES else doc.quantity(poc[3], "POC03")
+        quantity = Decimal(0) if poc[2] in DELETED_CODES else doc.parse_quantity(poc[3], "POC03")
         lines[line_id] = EventLine(
             line_id=line_id,
-            sku=doc.sku(poc, 8),
+            sku=doc.preferred_sku(poc, 8),
             description=item_description(loop),
             unit=poc[5] or "EA",
-            price=doc.money(poc[6], "POC06"),
+            price=doc.parse_amount(poc[6], "POC06"),
             quantities={} if quantity is None else {Measure.ORDERED: quantity},
         )
     return list(lines.values())
 
 
-def _promised_dates(loops: Sequence[Sequence[Segment]]) -> dict[Attribute, str]:
+def _latest_ship_and_promise_dates(loops: Sequence[Sequence[Segment]]) -> dict[Attribute, str]:
     """Return the latest promised date of any line, as the date of the order."""
     dates: dict[Attribute, str] = {}
     for ack in (s for loop in loops for s in loop if s.tag == "ACK"):
         # ACK04 and ACK05. Some senders use ACK06 and ACK07 instead.
         for at in (4, 6):
-            date = try_date(ack[at + 1])
+            date = to_iso_date_or_blank(ack[at + 1])
             if len(ack[at]) == 3 and date:
                 name = (
                     Attribute.SHIP_BY if ack[at] in SHIP_DATE_QUALIFIERS else Attribute.PROMISED_AT
@@ -243,18 +252,18 @@ def _promised_dates(loops: Sequence[Sequence[Segment]]) -> dict[Attribute, str]:
     return dates
 
 
-def _line_events(
+def _acknowledged_line_changes(
     doc: X12Document, line: EventLine, loop: Sequence[Segment]
 ) -> Iterator[tuple[EventType, EventLine]]:
     """Yield (event type, line) for ACK segments other than plain acceptance."""
     acks = [s for s in loop if s.tag == "ACK" and s[1] in LINE_STATUS_TYPES]
     agreed_quantity = next((s[2] for s in acks if s[1] == "IQ" and s[2]), loop[0][2])
-    total = doc.quantity(agreed_quantity, "PO102")
+    total = doc.parse_quantity(agreed_quantity, "PO102")
     for ack in acks:
         if ack[1] == "BP" and any(s[1] == "IB" for s in acks):
             continue  # IB has the exact quantity
-        quantity = doc.quantity(ack[2], "ACK02")
-        substitute_sku = doc.sku(ack, 7) if ack[1] == "IS" else ""
+        quantity = doc.parse_quantity(ack[2], "ACK02")
+        substitute_sku = doc.preferred_sku(ack, 7) if ack[1] == "IS" else ""
         if ack[1] == "BP":  # ACK02 is what ships, the balance is backordered
             quantity = (
                 None if total is None or quantity is None else max(total - quantity, Decimal(0))

@@ -26,7 +26,7 @@ from visibility.models import (
     SlaRule,
     Source,
 )
-from visibility.models.audit import broken_entries
+from visibility.models.audit import broken_entry_ids
 from visibility.notify import outbox
 from visibility.pipeline import stages
 
@@ -58,23 +58,23 @@ def test_past_deadline_waits_until_the_backlog_is_processed(wms: Source, now: da
     send_and_process(wms, "order.released", now - timedelta(hours=10))
     assert states() == []
     InboundMessage.objects.filter(dedupe_key="unread").update(next_attempt_at=None)
-    stages.advance()
+    stages.process_messages_and_refold()
     sweep(now=database_now())
     assert states() == ["open"]
 
 
 def test_past_deadline_waits_for_the_refold_of_a_large_order(wms: Source, now: datetime) -> None:
     store_message(wms, "order.released", now - timedelta(hours=10))
-    stages.advance()
+    stages.process_messages_and_refold()
     order = Order.objects.get()
     Order.objects.update(event_count=5_000, folded_at=database_now())
     store_message(wms, "shipment.confirmed", now - timedelta(hours=9), shipment="S1")
-    stages.advance()
+    stages.process_messages_and_refold()
     assert sweep(now=database_now()) == 0
     # Its rest is over.
     Order.objects.update(folded_at=now - timedelta(hours=1))
     RefoldRequest.objects.filter(object_id=order.pk).update(due_at=now)
-    stages.advance()
+    stages.process_messages_and_refold()
     sweep(now=database_now())
     assert states() == []
 
@@ -158,7 +158,7 @@ def test_acknowledgment_records_user_time_and_note(wms: Source, olga: User, now:
     entry = AlertEntry.objects.get(action="acknowledged")
     assert (entry.user, entry.at, entry.text) == (olga, now, "on it")
     assert AuditEntry.objects.filter(action="alert.acknowledged", user=olga).exists()
-    assert broken_entries() == []
+    assert broken_entry_ids() == []
     with pytest.raises(actions.ActionRejected, match="already"):
         actions.acknowledge(alert.pk, by=olga, now=now)
 

@@ -216,21 +216,21 @@ def test_alert_uses_the_rule_title_when_the_rule_cannot_compose_one(
 def test_clock_that_cannot_be_evaluated_stops_no_other(
     wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    due = sweeping.reconcile_due
+    due = sweeping.reconcile_alerts_of_due_clocks
 
     def fail_for_an_order(clocks: list[SlaClock], *options: object) -> list[int]:
         if any(clock.order.order.number == "SO-1" for clock in clocks):
             raise ZeroDivisionError
         return due(clocks, *options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweeping, "reconcile_due", fail_for_an_order)
+    monkeypatch.setattr(sweeping, "reconcile_alerts_of_due_clocks", fail_for_an_order)
     for number in range(3):
         send_and_process(wms, "order.released", now - 10 * HOUR, order=f"SO-{number}")
     stages.sweep()
     assert {a.order.order.number for a in Alert.objects.all() if a.order} == {"SO-0", "SO-2"}
     assert FailedClock.objects.get().order.order.number == "SO-1"
     assert sum("clock_failed" in r.getMessage() for r in caplog.records) == 1
-    monkeypatch.setattr(sweeping, "reconcile_due", due)
+    monkeypatch.setattr(sweeping, "reconcile_alerts_of_due_clocks", due)
     FailedClock.objects.update(failed_at=now - HOUR)
     swept()
     assert states() == ["open"] * 3

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from visibility.db import bulk
 from visibility.models import BusinessObject
-from visibility.models.claims import Conflict
+from visibility.models.conflicts import Conflict
 from visibility.models.orders import Order, OrderLine
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_decimals_are_exact_and_text_is_unchanged(order: Order) -> None:
         line(order, "1", price=price, ordered=Decimal("0.000001"), flags=["kit", "over"]),
         line(order, "2", description=text),
     ]
-    bulk.insert_rows(OrderLine, rows)
+    bulk.insert_or_update_rows(OrderLine, rows)
     first, second = OrderLine.objects.order_by("key")
     assert (first.price, first.ordered, first.flags) == (
         price,
@@ -52,22 +52,24 @@ def test_timestamps_and_json_are_unchanged(order: Order) -> None:
     claims = [{"source": "erp", "value": None}]
     row = {"order_id": order.pk, "field": "status", "line": "", "since": AT, "opened_at": AT}
     row |= {"money": None, "currency": "", "owner": "", "claims": claims}
-    bulk.insert_rows(Conflict, [row])
+    bulk.insert_or_update_rows(Conflict, [row])
     conflict = Conflict.objects.get()
     assert (conflict.since, conflict.claims) == (AT, claims)
 
 
 def test_existing_row_is_updated_only_with_conflict_columns(order: Order) -> None:
-    bulk.insert_rows(OrderLine, [line(order, "1", sku="A")])
-    bulk.insert_rows(OrderLine, [line(order, "1", sku="B")], conflict_columns=["order_id", "key"])
+    bulk.insert_or_update_rows(OrderLine, [line(order, "1", sku="A")])
+    bulk.insert_or_update_rows(
+        OrderLine, [line(order, "1", sku="B")], conflict_columns=["order_id", "key"]
+    )
     assert [row.sku for row in OrderLine.objects.all()] == ["B"]
     with pytest.raises(IntegrityError), transaction.atomic():
-        bulk.insert_rows(OrderLine, [line(order, "1")])
+        bulk.insert_or_update_rows(OrderLine, [line(order, "1")])
 
 
 def test_any_number_of_rows_takes_at_most_a_single_statement(order: Order) -> None:
     with CaptureQueriesContext(connection) as queries:
-        bulk.insert_rows(OrderLine, [])
-        bulk.insert_rows(OrderLine, [line(order, str(n)) for n in range(500)])
+        bulk.insert_or_update_rows(OrderLine, [])
+        bulk.insert_or_update_rows(OrderLine, [line(order, str(n)) for n in range(500)])
     assert len(queries) == 1
     assert OrderLine.objects.count() == 500

@@ -17,7 +17,7 @@ from visibility.db.lock_keys import LockKey
 from visibility.export import snapshot
 from visibility.export.snapshot import MAX_CONCURRENT
 from visibility.models import AuditEntry, Order, Source
-from visibility.web.intake.sources import conninfo
+from visibility.web.intake.source_cache import conninfo
 from visibility.web.permissions import UserRole
 
 pytestmark = [

@@ -18,9 +18,9 @@ from tests.db.export.conftest import ExportWriter
 from visibility.db.clock import database_now
 from visibility.export.formats import Format
 from visibility.ingest import ocel_import
-from visibility.ingest.ocel_import import split_log
+from visibility.ingest.ocel_import import split_log_into_messages
 from visibility.models import BusinessObject, Event, InboundMessage, Order, Shipment, Source
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 
 pm4py: Any = import_module("pm4py")
 graphs: Any = import_module("pm4py.algo.transformation.ocel.graphs.object_interaction_graph")
@@ -154,7 +154,7 @@ def test_relations_cycle_times_and_splits_equal_pm4py(
     ids = list(Order.objects.values_list("object_id", flat=True))
     cycle_times = [
         (t.entries[-1].recorded.occurred_at - t.entries[0].recorded.occurred_at).total_seconds()
-        for t in load_timelines(ids, as_of=database_now()).values()
+        for t in load_and_fold_orders(ids, as_of=database_now()).values()
     ]
     assert len(cycle_times) == ORDERS
     assert sorted(cycle_times) == pytest.approx(sorted(durations))
@@ -206,7 +206,7 @@ def test_relation_without_event_is_attached_to_its_object() -> None:
             {"id": "2", "type": "x", "relationships": [{"objectId": "q"}]},
         ],
     }
-    (chunk,) = split_log(log, ())
+    (chunk,) = split_log_into_messages(log, ())
     assert [r["objectId"] for r in chunk["objects"][0]["relationships"]] == ["q"]
 
 

@@ -18,8 +18,8 @@ from visibility.db.clock import database_now
 from visibility.ingest import inbox
 from visibility.models import Alert, InboundMessage, Source
 from visibility.operations import invariants
-from visibility.pipeline import batches, stages
-from visibility.web.intake.sources import conninfo
+from visibility.pipeline import message_batches, stages
+from visibility.web.intake.source_cache import conninfo
 from visibility.web.live import hub
 
 
@@ -94,13 +94,13 @@ def change_reader_misses_nothing(source: Source) -> None:
 
     def slow() -> None:
         with transaction.atomic():
-            change_feed.publish_changes({"order": [1]})
+            change_feed.append_changes({"order": [1]})
             taken.set()
             go_on.wait(10)
 
     def quick() -> None:
         with transaction.atomic():
-            change_feed.publish_changes({"order": [2]})
+            change_feed.append_changes({"order": [2]})
 
     first = in_thread(slow)
     assert taken.wait(10)
@@ -118,7 +118,7 @@ def change_reader_misses_nothing(source: Source) -> None:
 def claimed_messages_are_not_reclaimed_during_the_lease(source: Source) -> None:
     (stored,) = inbox.store_messages([new_message(source)])
     with connection.cursor() as cursor:
-        cursor.execute(batches.CLAIM, [batches.LEASE_SECONDS, False, 0, 0, 0, 200])
+        cursor.execute(message_batches.CLAIM, [message_batches.LEASE_SECONDS, False, 0, 0, 0, 200])
     stages.process_messages()
     assert InboundMessage.objects.get(pk=stored.message_id).attempts == 1
 
@@ -129,7 +129,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
     def other() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(batches.CLAIM, [60, False, 0, 0, 0, 200])
+            cursor.execute(message_batches.CLAIM, [60, False, 0, 0, 0, 200])
             claimed.set()
             go_on.wait(10)
 
@@ -139,7 +139,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '500ms'")
-        batches.process_batch()
+        message_batches.process_batch()
     except OperationalError as error:
         raise AssertionError("the worker waited for a lock") from error
     finally:
@@ -152,7 +152,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
 def every_message_is_processed(source: Source) -> None:
     inbox.store_messages([new_message(source) for _ in range(3)])
-    stages.advance()
+    stages.process_messages_and_refold()
     assert not InboundMessage.objects.filter(state="waiting").exists()
     assert invariants.check_message_outcomes() == []
 
@@ -162,26 +162,26 @@ def derived_state_is_independent_of_arrival_order(source: Source) -> None:
     for _ in range(6):
         name = uuid.uuid4().hex
         inbox.store_messages([new_message(source, kind=kind, order=name) for kind in kinds])
-    stages.advance()
-    assert invariants.check_order_independence() == []
+    stages.process_messages_and_refold()
+    assert invariants.check_arrival_order_independence() == []
 
 
 def kill_before_the_alert_loses_no_alert(source: Source) -> None:
     before = Alert.objects.count()
     order = uuid.uuid4().hex
     inbox.store_messages([new_message(source, kind="order.released", order=order)])
-    stages.advance()
+    stages.process_messages_and_refold()
 
     def killed(*_: Any) -> list[int]:
         BETWEEN_STEPS["clock and alert"]()
         raise SystemExit
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "reconcile_due", killed)
+        patch.setattr(sweep, "reconcile_alerts_of_due_clocks", killed)
         with pytest.raises(SystemExit):
-            sweep.open_due_alerts(now=database_now())
-    sweep.open_due_alerts(now=database_now())
-    assert invariants.check_clocks_evaluated() == []
+            sweep.open_alerts_of_due_clocks(now=database_now())
+    sweep.open_alerts_of_due_clocks(now=database_now())
+    assert invariants.check_clocks_and_breach_alerts() == []
     assert Alert.objects.count() == before + 1
 
 
@@ -190,7 +190,7 @@ BETWEEN_STEPS: dict[str, Callable[[], None]] = {"clock and alert": lambda: None}
 
 
 def unreachable_broker_does_not_stop_processing(source: Source) -> None:
-    inbox.store_messages([new_message(source) for _ in range(batches.BATCH_SIZE + 5)])
+    inbox.store_messages([new_message(source) for _ in range(message_batches.BATCH_SIZE + 5)])
     try:
         stages.process_messages()
     except OSError as error:

@@ -28,9 +28,9 @@ from visibility.models import (
 )
 from visibility.notify import outbox
 from visibility.notify.channel import OutgoingMessage
-from visibility.pipeline import batches, refold, stages, tasks
+from visibility.pipeline import message_batches, refold, stages, tasks
 from visibility.pipeline.shutdown import stopping
-from visibility.web.intake.sources import conninfo
+from visibility.web.intake.source_cache import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,14 +85,14 @@ def test_order_that_cannot_be_folded_does_not_stop_others(
     with connection.cursor() as cursor:
         cursor.execute("SELECT object_id FROM visibility_identifier WHERE value = 'SO-7'")
         (poison,) = cursor.fetchone()
-    fold = refold.fold_orders
+    fold = refold.refold_orders
 
     def fold_orders(order_ids: Sequence[int]) -> None:
         if poison in order_ids:
             raise ZeroDivisionError
         fold(order_ids)
 
-    monkeypatch.setattr(refold, "fold_orders", fold_orders)
+    monkeypatch.setattr(refold, "refold_orders", fold_orders)
     for _ in range(12):
         refold.refold_batch()
     assert Order.objects.count() == 19
@@ -107,8 +107,8 @@ def test_database_error_does_not_count_as_an_attempt(
     def locked(_: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
-    monkeypatch.setattr(batches, "_process_claimed_messages", locked)
-    assert batches.process_batch() == 0
+    monkeypatch.setattr(message_batches, "_process_claimed_messages", locked)
+    assert message_batches.process_batch() == 0
     assert InboundMessage.objects.get().attempts == 0
 
 
@@ -118,7 +118,7 @@ def test_stopping_worker_claims_no_new_batch(
     inbox.store_messages([new_message(source)])
     tasks.begin_shutdown()
     try:
-        assert stages.advance() == 0
+        assert stages.process_messages_and_refold() == 0
     finally:
         stopping.clear()
     assert InboundMessage.objects.get().state == "waiting"
@@ -163,9 +163,9 @@ def test_suspended_worker_does_not_send_what_another_has_reclaimed(
     notifications: list[Notification], mailoutbox: list[object]
 ) -> None:
     now = database_now() + timedelta(seconds=1)
-    claimed = outbox._claim(now, 50)
+    claimed = outbox._claim_due_notifications(now, 50)
     assert outbox.send_due_notifications(now=now + timedelta(minutes=5)) == len(notifications)
-    assert [outbox._send(letter, now) for letter in claimed] == [0, 0]
+    assert [outbox._send_batch(letter, now) for letter in claimed] == [0, 0]
     assert len(mailoutbox) == len(notifications)
 
 
@@ -173,7 +173,7 @@ def test_failing_channel_does_not_stop_other_notifications(
     notifications: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = FailingChannel()
-    monkeypatch.setattr(outbox, "channels", lambda: {"email": channel})
+    monkeypatch.setattr(outbox, "channel_registry", lambda: {"email": channel})
     now: datetime = database_now() + timedelta(seconds=1)
     assert outbox.send_due_notifications(now=now) == 1
     states = Notification.objects.values_list("state", "error")

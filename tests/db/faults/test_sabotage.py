@@ -13,7 +13,7 @@ from visibility.db import change_feed
 from visibility.ingest import inbox
 from visibility.models import Source, WorkCalendar
 from visibility.operations import invariants
-from visibility.pipeline import batches, stages
+from visibility.pipeline import message_batches, stages
 from visibility.sla.calendar import DAYS
 from visibility.timeline import fold
 from visibility.web.live import hub
@@ -72,20 +72,20 @@ def change_numbers_without_lock(patch: Patch) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE SEQUENCE IF NOT EXISTS sabotage START 1000000")
-    patch.setattr(change_feed, "publish_changes", change)
+    patch.setattr(change_feed, "append_changes", change)
     patch.setattr(hub, "latest_change_number", head)
 
 
 def no_lease(patch: Patch) -> None:
-    patch.setattr(batches, "LEASE_SECONDS", 0)
+    patch.setattr(message_batches, "LEASE_SECONDS", 0)
 
 
 def no_skip_locked(patch: Patch) -> None:
-    patch.setattr(batches, "CLAIM", batches.CLAIM.replace(" SKIP LOCKED", ""))
+    patch.setattr(message_batches, "CLAIM", message_batches.CLAIM.replace(" SKIP LOCKED", ""))
 
 
 def messages_never_settled(patch: Patch) -> None:
-    patch.setattr(batches, "SETTLE", batches.SETTLE + " AND false")
+    patch.setattr(message_batches, "SETTLE", message_batches.SETTLE + " AND false")
 
 
 def last_event_wins(patch: Patch) -> None:

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from visibility.db import change_feed
 from visibility.ingest import inbox
 from visibility.models import InboundMessage, Source
-from visibility.pipeline import batches
+from visibility.pipeline import message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ def test_version_that_arrives_while_the_other_is_applied_wins(
     source = Source.objects.create(slug="erp", title="ERP", connector="standard_webhooks")
     started, go_on = threading.Event(), threading.Event()
     thread = threading.local()
-    change = change_feed.publish_changes
+    change = change_feed.append_changes
 
     def slow(touched: Mapping[str, Sequence[int]]) -> int:
         if getattr(thread, "is_first", False):
@@ -36,15 +36,15 @@ def test_version_that_arrives_while_the_other_is_applied_wins(
             go_on.wait(10)
         return change(touched)
 
-    monkeypatch.setattr(batches, "publish_changes", slow)
+    monkeypatch.setattr(message_batches, "append_changes", slow)
 
     def apply_first() -> None:
         thread.is_first = True
-        batches.process_batch()
+        message_batches.process_batch()
         connections.close_all()
 
     def apply_second() -> None:
-        batches.process_batch()
+        message_batches.process_batch()
         connections.close_all()
 
     inbox.store_messages([version(source, 1)])

@@ -14,9 +14,9 @@ from django.db import OperationalError, connection, connections
 from tests.builders.sla_rules import create_rule
 from tests.builders.web_order import SHOP_ORDER, SOURCES, SampleMessage, web_order_messages
 from tests.effort import seeds
-from visibility.identity import assign, decisions
+from visibility.identity import decisions, event_assignment
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.kpi import aggregate
+from visibility.kpi import facts_and_cells
 from visibility.models import (
     Identifier,
     IdentityDecision,
@@ -28,7 +28,7 @@ from visibility.models import (
     WorkCalendar,
 )
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import batches, refold, stages
+from visibility.pipeline import message_batches, refold, stages
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 TABLES = (
@@ -86,7 +86,7 @@ def state_in_order(connected: dict[str, Source]) -> list[bytes]:
     """Return the dump after each message arrived once, in order."""
     for message in web_order_messages():
         store(connected, [message])
-        stages.advance()
+        stages.process_messages_and_refold()
     return dump_state()
 
 
@@ -116,8 +116,8 @@ def test_any_order_with_duplicates_and_batches_gives_the_same_state(
         store(connected, messages[:size])
         messages = messages[size:]
         if rng.random() < 0.7:
-            stages.advance()
-    stages.advance()
+            stages.process_messages_and_refold()
+    stages.process_messages_and_refold()
     assert dump_state() == expected
     assert sum(MessageKey.objects.values_list("duplicate_count", flat=True)) == len(
         web_order_messages()
@@ -131,7 +131,7 @@ def test_four_parallel_workers_give_the_same_state(
 ) -> None:
     expected = state_in_order(connected)
     clear_state()
-    monkeypatch.setattr(batches, "BATCH_SIZE", 2)
+    monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
     messages = [*web_order_messages(), *web_order_messages()]
     random.Random(seed).shuffle(messages)
     store(connected, messages)
@@ -139,7 +139,7 @@ def test_four_parallel_workers_give_the_same_state(
 
     def work() -> None:
         try:
-            stages.advance()
+            stages.process_messages_and_refold()
         except BaseException as error:
             failures.append(error)
         finally:
@@ -152,13 +152,13 @@ def test_four_parallel_workers_give_the_same_state(
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    stages.advance()
+    stages.process_messages_and_refold()
     assert dump_state() == expected
 
 
 def run_in_threads(monkeypatch: pytest.MonkeyPatch, *functions: Callable[[], object]) -> None:
     """Run each function in a thread with its own connections; fail if one of them fails."""
-    monkeypatch.setattr(batches, "BATCH_SIZE", 2)
+    monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
     failures: list[BaseException] = []
 
     def work(function: Callable[[], object]) -> None:
@@ -176,7 +176,7 @@ def run_in_threads(monkeypatch: pytest.MonkeyPatch, *functions: Callable[[], obj
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    stages.advance()
+    stages.process_messages_and_refold()
 
 
 def decision_identifier(value: str) -> tuple[str, str, str]:
@@ -194,7 +194,7 @@ def test_decisions_apply_with_four_workers_in_any_order(
     state_in_order(connected)
     olga, order = User.objects.create(username="olga"), Order.objects.get().pk
     shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision(
+    split = refold.apply_decision_and_refold(
         lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
     )
     separated = dump_state()
@@ -205,7 +205,7 @@ def test_decisions_apply_with_four_workers_in_any_order(
         messages = [*web_order_messages(), *web_order_messages()]
         random.Random(seed).shuffle(messages)
         store(connected, messages)
-        run_in_threads(monkeypatch, *[stages.advance] * 4)
+        run_in_threads(monkeypatch, *[stages.process_messages_and_refold] * 4)
         assert dump_state() == expected
 
 
@@ -228,25 +228,32 @@ def test_decisions_during_processing(
     state_in_order(connected)
     olga, order = User.objects.create(username="olga"), Order.objects.get().pk
     shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision(
+    split = refold.apply_decision_and_refold(
         lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
     )
     separated = dump_state()
-    refold.apply_decision(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
+    refold.apply_decision_and_refold(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
     clear_state()
     messages = [*web_order_messages(), *web_order_messages()]
     random.Random(seed).shuffle(messages)
     store(connected, messages[:6])
-    stages.advance()
+    stages.process_messages_and_refold()
     store(connected, messages[6:])
 
     def undo_repeatedly() -> None:
         for _ in range(4):
             IdentityDecision.objects.update(undone_at=None)
-            with suppress(OperationalError, assign.ConcurrentChange):
-                refold.apply_decision(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
+            with suppress(OperationalError, event_assignment.ConcurrentChange):
+                refold.apply_decision_and_refold(
+                    lambda: decisions.undo_decision(split.pk, by=olga, now=LATER)
+                )
 
-    run_in_threads(monkeypatch, stages.advance, stages.advance, undo_repeatedly)
+    run_in_threads(
+        monkeypatch,
+        stages.process_messages_and_refold,
+        stages.process_messages_and_refold,
+        undo_repeatedly,
+    )
     IdentityDecision.objects.update(undone_at=None)
     call_command("rebuild")
     assert dump_state() == separated
@@ -262,7 +269,7 @@ def test_rebuild_changes_nothing(connected: dict[str, Source]) -> None:
         without_column(row, "folded_at") for row in before
     ]
     assert dump_state() == expected
-    assert aggregate.recompute() == 0
+    assert facts_and_cells.recompute_requested_cells() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -272,10 +279,10 @@ def test_package_scanned_before_its_order_is_added_to_it_later(
     scans = [m for m in web_order_messages() if m.source == "carrier"]
     others = [m for m in web_order_messages() if m.source != "carrier"]
     store(connected, scans)
-    stages.advance()
+    stages.process_messages_and_refold()
     assert not Order.objects.exists()
     store(connected, others)
-    stages.advance()
+    stages.process_messages_and_refold()
     assert Order.objects.get().status == "completed"
 
 
@@ -298,6 +305,6 @@ def test_future_event_has_no_effect_before_its_time(connected: dict[str, Source]
     store(
         connected, [*web_order_messages()[:3], SampleMessage("generic", orjson.dumps(event), kind)]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     assert Order.objects.get().status == "released"
     assert [b"cancelled" in line for line in dump_lines(as_of=ahead)][-1]

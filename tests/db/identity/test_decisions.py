@@ -71,8 +71,8 @@ def wrongly_merged() -> list[SourceMessage]:
 def merge_orders(left: str, right: str) -> IdentityDecision:
     """Merge two orders."""
     a, b = order_of(left).pk, order_of(right).pk
-    return refold.apply_decision(
-        lambda: decisions.join_objects(
+    return refold.apply_decision_and_refold(
+        lambda: decisions.merge_or_attach_objects(
             a, b, by=decision_user(), reason="same goods", now=database_now()
         )
     )
@@ -85,7 +85,7 @@ def split_order(order: str, *values: str) -> IdentityDecision:
         (i.scheme, i.issuer, i.value)
         for i in row.object.identifier_set.filter(is_identity=True, value__in=values)
     ]
-    return refold.apply_decision(
+    return refold.apply_decision_and_refold(
         lambda: decisions.split_order(
             row.pk, moved, by=decision_user(), reason="two orders", now=database_now()
         )
@@ -94,7 +94,7 @@ def split_order(order: str, *values: str) -> IdentityDecision:
 
 def undo_decision(decision: IdentityDecision) -> IdentityDecision:
     """Undo a decision."""
-    return refold.apply_decision(
+    return refold.apply_decision_and_refold(
         lambda: decisions.undo_decision(decision.pk, by=decision_user(), now=database_now())
     )
 
@@ -161,7 +161,9 @@ def test_merge_and_undo_of_orders_with_alerts_and_notes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two alerts have the same subject, two have their own: none is lost or doubled."""
-    monkeypatch.setattr("visibility.pipeline.refold.clocks.set_clocks", lambda *_, **__: [])
+    monkeypatch.setattr(
+        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+    )
     process_messages(unrelated_orders())
     open_alert("SO-1", "release", "called Dallas")
     open_alert("SO-1", "price", "asked Nora")
@@ -240,7 +242,7 @@ def test_split_orders_cannot_be_merged_before_the_split_is_undone() -> None:
 def test_orders_marked_as_different_are_never_merged() -> None:
     process_messages(wrongly_merged()[:3])
     a, b = order_of("SO-1").pk, order_of("SO-2").pk
-    refold.apply_decision(
+    refold.apply_decision_and_refold(
         lambda: decisions.mark_distinct(a, b, by=decision_user(), reason="", now=database_now())
     )
     process_messages(wrongly_merged()[3:])
@@ -256,8 +258,8 @@ def test_orphan_package_is_attached_to_an_order_and_detached_by_undo() -> None:
     )
     orphan = UnmatchedObject.objects.get().object_id
     order = order_of("SO-1").pk
-    decision = refold.apply_decision(
-        lambda: decisions.join_objects(
+    decision = refold.apply_decision_and_refold(
+        lambda: decisions.merge_or_attach_objects(
             order, orphan, by=decision_user(), reason="", now=database_now()
         )
     )

@@ -34,7 +34,7 @@ def put_file(folder: Path, name: str, body: bytes, *, age: int, now: datetime) -
 def test_complete_file_becomes_an_order_and_is_archived(folder: Path, now: datetime) -> None:
     path = put_file(folder, "po.edi", ORDER, age=10, now=now)
     assert file_drop.collect_files(now=now) == 1
-    stages.advance()
+    stages.process_messages_and_refold()
     assert Order.objects.get().number == "PO-77"
     assert not path.exists()
     assert (folder / "archive" / "po.edi").read_bytes() == ORDER

@@ -36,12 +36,12 @@ def test_secrets_are_encrypted_and_readable_only_with_their_key(
 ) -> None:
     created = source_setup.add_source("a", connector="shopify", config={}, secret=LONG, now=now)
     assert LONG not in created.source.sealed_secrets
-    assert source_secrets.unseal(created.source.sealed_secrets) == [
+    assert source_secrets.decrypt_secrets(created.source.sealed_secrets) == [
         source_secrets.SourceSecret(LONG)
     ]
     settings.SECRET_KEY = "another key of more than thirty-two characters"
     with pytest.raises(source_secrets.UnreadableSecrets):
-        source_secrets.unseal(created.source.sealed_secrets)
+        source_secrets.decrypt_secrets(created.source.sealed_secrets)
 
 
 def test_old_secret_is_valid_for_a_day_after_rotation(now: datetime) -> None:
@@ -50,7 +50,7 @@ def test_old_secret_is_valid_for_a_day_after_rotation(now: datetime) -> None:
     ).source
     fresh = source_setup.rotate_secret(source, now=now)
     source.refresh_from_db()
-    secrets = source_secrets.unseal(source.sealed_secrets)
+    secrets = source_secrets.decrypt_secrets(source.sealed_secrets)
     assert source_secrets.valid_secrets(secrets, now) == [fresh.encode(), LONG.encode()]
     assert source_secrets.valid_secrets(secrets, now + timedelta(hours=24, seconds=1)) == [
         fresh.encode()

@@ -14,10 +14,10 @@ from pytest_django import DjangoAssertNumQueries
 from tests.effort import examples
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
-from visibility.kpi import aggregate, drilldown, query
-from visibility.kpi.open_order_age import BacklogAge, backlog_age
+from visibility.kpi import drilldown, facts_and_cells, query
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.undelivered_age import UndeliveredOrderAge, undelivered_order_age
 from visibility.models import BusinessObject, KpiFact, KpiRecomputeRequest, Order
 from visibility.screens.kpis import labels
 
@@ -57,7 +57,7 @@ def fact(
 def sum_up() -> None:
     for kpi, day in set(KpiFact.objects.values_list("kpi", "day")):
         KpiRecomputeRequest.objects.create(kpi=kpi, day=day)
-    while aggregate.recompute():
+    while facts_and_cells.recompute_requested_cells():
         continue
 
 
@@ -138,7 +138,7 @@ def test_slices_and_days_add_up_to_total() -> None:
     for slices in (
         [row.summary for row in query.breakdown(FILL, WEEK, ("channel", "warehouse"))],
         [summary for _, summary in query.daily_summaries([FILL], WEEK)["fill_rate"]],
-        [summary for _, _, summary in query.by_week(FILL, WEEK, "warehouse")],
+        [summary for _, _, summary in query.weekly_summaries_by_dimension(FILL, WEEK, "warehouse")],
     ):
         assert sum(summary.orders for summary in slices) == total.orders
         assert sum(summary.numerator for summary in slices) == total.numerator
@@ -150,7 +150,7 @@ def test_drilldown_orders_add_up_to_value() -> None:
     fact(None, None, excluded="no_lines")
     sum_up()
     total = query.summary(FILL, WEEK)
-    tallies, reasons = drilldown.group_totals(FILL, WEEK, KpiFilters())
+    tallies, reasons = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiFilters())
     assert tallies["missed"].orders + tallies["counted"].orders == total.orders
     assert tallies["missed"].numerator + tallies["counted"].numerator == total.numerator
     assert reasons == total.excluded
@@ -168,13 +168,13 @@ def test_drilldown_of_uncountable_lines_matches_summary() -> None:
     fact(None, None, excluded="unit", uncountable={"unit": 9})
     sum_up()
     assert query.summary(FILL, WEEK).uncountable == {"unit": 3, "unknown_sku": 1}
-    assert drilldown.count_uncountable_orders(FILL, WEEK, KpiFilters()) == 2
+    assert drilldown.count_orders_with_uncountable_lines(FILL, WEEK, KpiFilters()) == 2
     for reason, expected in (("", 2), ("unit", 2), ("unknown_sku", 1), ("nothing", 0)):
         rows = drilldown.load_order_page(
             FILL, WEEK, KpiFilters(), group="uncountable", reason=reason
         )
         assert len(rows) == expected, reason
-    tallies, _ = drilldown.group_totals(FILL, WEEK, KpiFilters())
+    tallies, _ = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiFilters())
     assert sum(tally.orders for tally in tallies.values()) == 4
 
 
@@ -200,7 +200,7 @@ def test_invalid_cursor_is_first_page(after: str) -> None:
 def test_duration_over_target_is_missed() -> None:
     fact(2 * 86_400, 1, kpi="order_cycle_time")
     fact(4 * 86_400, 1, kpi="order_cycle_time")
-    tallies, _ = drilldown.group_totals(CYCLE, WEEK, KpiFilters())
+    tallies, _ = drilldown.group_totals_and_exclusions(CYCLE, WEEK, KpiFilters())
     assert (tallies["counted"].orders, tallies["missed"].orders) == (1, 1)
 
 
@@ -227,23 +227,25 @@ def test_open_age_of_undelivered_orders() -> None:
         waiting(days, channel="EDI" if days > 3 else "Web")
     sum_up()
     now = database_now()
-    age = backlog_age(now)
+    age = undelivered_order_age(now)
     assert age.orders == 6
     assert (_days(age.median), _days(age.oldest)) == (3, 9)
-    edi = backlog_age(now, KpiFilters(channel="EDI"))
+    edi = undelivered_order_age(now, KpiFilters(channel="EDI"))
     assert edi.orders == 3
     assert (_days(edi.median), _days(edi.oldest)) == (8, 9)
-    assert backlog_age(now, KpiFilters(channel="Fax")) == BacklogAge(0, None, None)
+    assert undelivered_order_age(now, KpiFilters(channel="Fax")) == UndeliveredOrderAge(
+        0, None, None
+    )
 
 
 def test_open_age_works_with_stale_cells() -> None:
     first, second = waiting(2), waiting(2)
     sum_up()
     first.delete()
-    age = backlog_age(database_now())
+    age = undelivered_order_age(database_now())
     assert (age.orders, _days(age.oldest)) == (2, 2)
     second.delete()
-    age = backlog_age(database_now())
+    age = undelivered_order_age(database_now())
     assert age.oldest is not None
     assert timedelta(days=2) <= age.oldest < timedelta(days=3, hours=1)
 

@@ -81,7 +81,7 @@ def receive_order(
     store_messages(
         [IncomingMessage(source.pk, f"{source.slug} {number} {at}", headers, orjson.dumps(event))]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     return Order.objects.get(number=number)
 
 
@@ -102,5 +102,5 @@ def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> Wr
 
 def process_all() -> None:
     """Run pending imports, backfills and refolds to completion."""
-    stages.run_imports(imports.Throttle())
+    stages.run_imports_and_backfills(imports.Throttle())
     stages.refold_pending()

@@ -11,13 +11,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
 from visibility.models import Order, OrderLine, Source, TermUsage
-from visibility.models.graph import BusinessObject
+from visibility.models.business_objects import BusinessObject
 from visibility.operations.canonical_dump import dump_lines
 from visibility.storage.events import load_events
-from visibility.storage.timelines import dictionary_for, load_timelines
+from visibility.storage.order_folding import load_and_fold_orders, load_dictionary_for_events
 from visibility.timeline import RecordedEvent
-from visibility.timeline.dictionary import EMPTY_DICTIONARY
 from visibility.timeline.enums import LineFlag
+from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY
 
 pytestmark = pytest.mark.django_db
 BEFORE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def test_without_master_data_one_query_loads_nothing(
     receive_order(erp, "SO-1", "W-1")
     loaded = recorded_events()
     with django_assert_num_queries(1):
-        assert dictionary_for(loaded) is EMPTY_DICTIONARY
+        assert load_dictionary_for_events(loaded) is EMPTY_DICTIONARY
 
 
 def test_three_queries_for_any_number_of_events(
@@ -51,7 +51,7 @@ def test_three_queries_for_any_number_of_events(
         receive_order(shop, f"SO-{n}", f"W-{n}")
     loaded = recorded_events()
     with django_assert_num_queries(3):
-        dictionary = dictionary_for(loaded)
+        dictionary = load_dictionary_for_events(loaded)
     assert [dictionary.canonical_term("item", "shop", f"W-{n}", at=AFTER) for n in range(5)] == [
         f"A-{n}" for n in range(5)
     ]
@@ -60,14 +60,14 @@ def test_three_queries_for_any_number_of_events(
 def test_only_terms_of_the_events_are_loaded(shop: Source, now: datetime) -> None:
     put_rows("item", *({"number": f"A-{n}"} for n in range(50)), now=now)
     receive_order(shop, "SO-1", "A-7")
-    assert set(dictionary_for(recorded_events()).items) == {"A-7"}
+    assert set(load_dictionary_for_events(recorded_events()).items) == {"A-7"}
 
 
 def test_later_mapping_does_not_affect_earlier_events(shop: Source, now: datetime) -> None:
     receive_order(shop, "SO-1", "W-1")
     map_item("W-1", "A-1", now=now)
     map_item("W-1", "A-2", now=now, valid_from="2026-07-01")
-    dictionary = dictionary_for(recorded_events())
+    dictionary = load_dictionary_for_events(recorded_events())
     assert dictionary.canonical_term("item", "shop", "W-1", at=BEFORE) == "A-1"
     assert dictionary.canonical_term("item", "shop", "W-1", at=AFTER) == "A-2"
 
@@ -89,7 +89,7 @@ def test_box_of_one_thousand_converts_exactly(erp: Source, now: datetime) -> Non
     put_rows("item", {"number": "A-1", "unit": "ea"}, now=now)
     put_rows("unit", {"item": "A-1", "unit": "BX", "base": "EA", "numerator": 1000}, now=now)
     receive_order(erp, "SO-1", "a-1", unit="bx")
-    dictionary = dictionary_for(recorded_events())
+    dictionary = load_dictionary_for_events(recorded_events())
     article = dictionary.item("a-1", at=AFTER)
     unit = dictionary.canonical_term("unit", "erp", "bx", at=AFTER)
     assert article is not None
@@ -124,7 +124,7 @@ def test_later_factor_does_not_change_earlier_quantities(erp: Source, now: datet
 def test_unknown_item_flags_its_line_until_mapped(shop: Source, now: datetime) -> None:
     def flagged() -> list[str]:
         pk = BusinessObject.objects.get(kind="order").pk
-        lines = load_timelines([pk], as_of=now)[pk].lines
+        lines = load_and_fold_orders([pk], as_of=now)[pk].lines
         return [line.sku for line in lines if LineFlag.UNKNOWN_SKU in line.flags]
 
     receive_order(shop, "SO-1", "W-1", "A-2")
@@ -155,7 +155,7 @@ def test_thirds_are_exact_and_unknown_units_have_no_factor(erp: Source, now: dat
     row = {"unit": "THD", "base": "EA", "numerator": 1, "denominator": 3}
     put_rows("unit", row, now=now)
     receive_order(erp, "SO-1", "A-1", unit="THD")
-    article = dictionary_for(recorded_events()).item("A-1")
+    article = load_dictionary_for_events(recorded_events()).item("A-1")
     assert article is not None
     assert article.factor("THD") == Fraction(1, 3)
     assert article.factor("CRATE") is None
@@ -166,7 +166,7 @@ def test_item_specific_factor_wins(erp: Source, now: datetime) -> None:
     every = {"unit": "CS", "base": "EA", "numerator": 10}
     put_rows("unit", every, {**every, "item": "A-1", "numerator": 24}, now=now)
     receive_order(erp, "SO-1", "A-1", unit="CS")
-    article = dictionary_for(recorded_events()).item("A-1")
+    article = load_dictionary_for_events(recorded_events()).item("A-1")
     assert article is not None
     assert article.factor("CS") == Fraction(24)
 
@@ -177,7 +177,7 @@ def test_factor_change_creates_a_new_item_version(erp: Source, now: datetime) ->
     put_rows("unit", row, now=now)
     put_rows("unit", {**row, "numerator": 10, "valid_from": "2026-07-01"}, now=now)
     receive_order(erp, "SO-1", "A-1", unit="BX")
-    dictionary = dictionary_for(recorded_events())
+    dictionary = load_dictionary_for_events(recorded_events())
     old, new = dictionary.item("A-1", at=BEFORE), dictionary.item("A-1", at=AFTER)
     assert old is not None
     assert new is not None
@@ -187,7 +187,7 @@ def test_factor_change_creates_a_new_item_version(erp: Source, now: datetime) ->
 def test_kit_has_components(erp: Source, now: datetime) -> None:
     put_rows("item", {"number": "KIT", "components": "A-1: 2, B-2: 1/2"}, now=now)
     receive_order(erp, "SO-1", "KIT")
-    article = dictionary_for(recorded_events()).item("KIT")
+    article = load_dictionary_for_events(recorded_events()).item("KIT")
     assert article is not None
     assert article.components == {"A-1": Fraction(2), "B-2": Fraction(1, 2)}
 

@@ -9,9 +9,9 @@ import pytest
 import xlsxwriter
 
 from tests.db.master_data.conftest import put_rows, receive_order
-from visibility.master_data import export, files, imports, xlsx
+from visibility.master_data import export, file_reader, imports, xlsx_reader
 from visibility.master_data.tables import TABLES
-from visibility.master_data.xlsx import InvalidFile
+from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import (
     ImportPart,
     ImportRow,
@@ -32,7 +32,7 @@ def import_file(
 ) -> MasterImport:
     """Import a file and process it as far as possible."""
     body = content.encode() if isinstance(content, str) else content
-    master_import = imports.store_file(
+    master_import = imports.store_import_file(
         TABLES[code], [body], name="f", format=format, auto_apply=apply, user=None, now=now
     )
     imports.run_pending_imports()
@@ -252,19 +252,19 @@ def test_hostile_xlsx_files_are_rejected(sheet: bytes, now: datetime) -> None:
 
 
 def test_zip_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "MAX_INFLATED", 100_000)
+    monkeypatch.setattr(xlsx_reader, "MAX_INFLATED", 100_000)
     book = workbook([("number",), *((f"A-{n}",) for n in range(9_000))])
     with pytest.raises(InvalidFile, match="too large when unpacked"):
-        list(files.read_rows(TABLES["item"], "xlsx", [book]))
+        list(file_reader.read_rows(TABLES["item"], "xlsx", [book]))
 
 
 def test_file_that_is_not_xlsx_is_rejected() -> None:
     with pytest.raises(InvalidFile, match="not an XLSX"):
-        list(files.read_rows(TABLES["item"], "xlsx", [b"number\nA-1\n"]))
+        list(file_reader.read_rows(TABLES["item"], "xlsx", [b"number\nA-1\n"]))
 
 
 def test_oversized_file_is_not_stored(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    monkeypatch.setitem(files.MAX_FILE_SIZES, "csv", 10)
+    monkeypatch.setitem(file_reader.MAX_FILE_SIZES, "csv", 10)
     with pytest.raises(InvalidFile, match="larger"):
         import_file("item", "number\n" + "A" * 40, now=now)
     assert not MasterImport.objects.exists()
@@ -272,7 +272,7 @@ def test_oversized_file_is_not_stored(monkeypatch: pytest.MonkeyPatch, now: date
 
 @pytest.mark.parametrize("after", [1, 3])
 def test_stopped_worker_leaves_the_import_to_the_next(after: int, now: datetime) -> None:
-    master_import = imports.store_file(
+    master_import = imports.store_import_file(
         TABLES["item"],
         [b"number\nA\n"],
         name="f",
@@ -292,7 +292,7 @@ def test_stopped_worker_leaves_the_import_to_the_next(after: int, now: datetime)
 
 
 def test_import_that_repeatedly_crashes_is_rejected(now: datetime) -> None:
-    imports.store_file(
+    imports.store_import_file(
         TABLES["item"],
         [b"number\nA\n"],
         name="f",
@@ -314,7 +314,7 @@ def test_messages_are_processed_during_a_large_import(erp: Source, now: datetime
         if len(numbers) < 3:
             numbers.append(receive_order(erp, f"SO-{len(numbers)}", "A-7").number)
 
-    master_import = imports.store_file(
+    master_import = imports.store_import_file(
         TABLES["item"],
         [f"number,title\n{lines}".encode()],
         name="f",

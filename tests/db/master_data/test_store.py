@@ -8,7 +8,7 @@ import pytest
 
 from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
 from visibility.master_data import affected_orders, store
-from visibility.master_data.cells import InvalidCell
+from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion
 from visibility.master_data.tables import TABLES, MasterRow
 from visibility.models import AuditEntry, Item, MasterChange, RefoldRequest, Source, TermMapping
@@ -43,7 +43,9 @@ def test_history_has_values_before_and_after_each_change(now: datetime) -> None:
 def test_change_is_rolled_back(now: datetime) -> None:
     put_rows("item", {"number": "A-1", "title": "Old"}, now=now)
     put_rows("item", {"number": "A-1", "title": "New"}, now=now)
-    store.roll_back(ITEM, MasterChange.objects.earliest("pk"), context=change_context(now))
+    store.restore_row_version(
+        ITEM, MasterChange.objects.earliest("pk"), context=change_context(now)
+    )
     assert (Item.objects.get().title, Item.objects.get().version) == ("Old", 3)
 
 
@@ -51,7 +53,7 @@ def test_deleted_row_is_restored(now: datetime) -> None:
     put_rows("item", {"number": "A-1", "title": "Old"}, now=now)
     assert store.delete_row(ITEM, Item.objects.get().pk, context=change_context(now))
     assert not Item.objects.exists()
-    store.roll_back(ITEM, MasterChange.objects.latest("pk"), context=change_context(now))
+    store.restore_row_version(ITEM, MasterChange.objects.latest("pk"), context=change_context(now))
     assert Item.objects.get().title == "Old"
 
 

@@ -128,8 +128,8 @@ def test_backfill_enqueues_orders_in_batches(
     map_item("W-1", "A-1", now=now)
     assert (RefoldRequest.objects.count(), BackfillRequest.objects.count()) == (0, 2)
     assert (
-        affected_orders.enqueue_backfill(limit=1),
-        affected_orders.enqueue_backfill(limit=1),
+        affected_orders.move_backfill_to_refold_queue(limit=1),
+        affected_orders.move_backfill_to_refold_queue(limit=1),
     ) == (1, 0)
     process_all()
     process_all()

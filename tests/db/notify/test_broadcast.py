@@ -20,18 +20,18 @@ def _new_broadcaster() -> None:
 
 def test_subscriber_receives_change_number_and_kinds() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as subscription:
-        subscription.subscribe(broadcast.channel_name())
+        subscription.subscribe(broadcast.redis_channel_name())
         assert subscription.get_message(timeout=5)
-        broadcast.publish_change(42, ["alert"])
+        broadcast.broadcast_change_number(42, ["alert"])
         message = subscription.get_message(timeout=5)
     assert message
     assert json.loads(message["data"]) == {"head": 42, "kinds": ["alert"]}
 
 
 def test_installations_sharing_redis_use_different_channels(settings: Settings) -> None:
-    channel = broadcast.channel_name()
+    channel = broadcast.redis_channel_name()
     settings.REDIS_PREFIX = "another"
-    assert broadcast.channel_name() != channel
+    assert broadcast.redis_channel_name() != channel
 
 
 def test_unreachable_redis_is_logged_once_then_paused(
@@ -40,7 +40,7 @@ def test_unreachable_redis_is_logged_once_then_paused(
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
-            broadcast.publish_change(1, ["order"])
+            broadcast.broadcast_change_number(1, ["order"])
     assert [record.msg for record in caplog.records] == [
         {"event": "live_publish_failed", "error": "ConnectionError"}
     ]
@@ -53,19 +53,19 @@ def test_unresponsive_redis_does_not_block_publishing(settings: Settings) -> Non
         settings.REDIS_URL = f"redis://127.0.0.1:{unresponsive.getsockname()[1]}/0"
         began = time.monotonic()
         for _ in range(100):
-            broadcast.publish_change(1, ["order"])
+            broadcast.broadcast_change_number(1, ["order"])
         assert time.monotonic() - began < 3
 
 
 def test_publishing_resumes_after_the_pause(settings: Settings) -> None:
     good = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    broadcast.publish_change(1, ["order"])
+    broadcast.broadcast_change_number(1, ["order"])
     publisher = broadcast.broadcaster()
     publisher.client = redis.Redis.from_url(good)
     publisher.paused_until = 0.0
     with redis.Redis.from_url(good) as client, client.pubsub() as subscription:
-        subscription.subscribe(broadcast.channel_name())
+        subscription.subscribe(broadcast.redis_channel_name())
         assert subscription.get_message(timeout=5)
-        broadcast.publish_change(7, ["source"])
+        broadcast.broadcast_change_number(7, ["source"])
         assert subscription.get_message(timeout=5)

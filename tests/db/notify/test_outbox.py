@@ -47,7 +47,7 @@ class Post(Channel):
 def post(monkeypatch: pytest.MonkeyPatch) -> Post:
     """Replace every channel."""
     channel = Post()
-    monkeypatch.setattr(outbox, "channels", lambda: {"email": channel})
+    monkeypatch.setattr(outbox, "channel_registry", lambda: {"email": channel})
     return channel
 
 
@@ -154,11 +154,11 @@ def test_message_killed_after_sending_is_sent_again_with_the_same_id(
         post.away = True
         outbox.send_due_notifications(now=start)
         post.away, start = False, start + 300 * SECOND
-    (letter,) = outbox._claim(start, 50)
+    (letter,) = outbox._claim_due_notifications(start, 50)
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "_queryset_of", killed)
         with pytest.raises(KeyboardInterrupt):
-            outbox._send(letter, start)
+            outbox._send_batch(letter, start)
     due(olga, 2)
     assert outbox.send_due_notifications(now=start + 300 * SECOND) == many + 2
     first, *later = post.sent

@@ -12,7 +12,7 @@ from django.test import Client
 
 from tests.builders.alerts import alert, order, rule, signed_in
 from tests.product import database_url
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
 from visibility.models import FailedClock, RefoldRequest
 from visibility.operations.metrics import render_metrics
@@ -75,7 +75,7 @@ def test_long_transaction_is_reported_and_measured() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_session_that_blocks_changes_is_named() -> None:
-    publish_changes({"order": [1]})
+    append_changes({"order": [1]})
     lock = "SELECT number FROM visibility_changehead FOR UPDATE"
     with open_transaction(lock) as holder, psycopg.connect(database_url(), autocommit=True) as late:
         waiting = threading.Thread(target=lambda: late.execute(lock.encode()))

@@ -8,7 +8,7 @@ import yaml
 from django.utils.module_loading import import_string
 
 from visibility import celery
-from visibility.launcher import plan
+from visibility.launcher import process_plan
 from visibility.pipeline import stages, tasks
 from visibility.pipeline.jobs import BY_NAME, JOBS
 
@@ -64,7 +64,7 @@ def test_the_workers_listen_to_every_queue() -> None:
     queues = {job.queue for job in JOBS}
     worker = yaml.safe_load(COMPOSE.read_text())["services"]["worker"]["command"]
     assert set(worker[worker.index("--queues") + 1].split(",")) == queues
-    assert any(set(argument.split(",")) == queues for argument in plan.WORKER_COMMAND)
+    assert any(set(argument.split(",")) == queues for argument in process_plan.WORKER_COMMAND)
 
 
 def test_a_job_that_is_running_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:

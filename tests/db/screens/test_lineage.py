@@ -182,7 +182,7 @@ def test_superseded_event_has_no_effects(sources: dict[str, Source]) -> None:
             )
         ]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     message_lineage = lineage.message_lineage(message)
     assert message_lineage is not None
     assert [t.effects for t in message_lineage.events if t.event.superseded] == [[]]

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind
 from tests.builders.cloudevents import create_sources, process_messages, source_message
-from visibility.db import planner
+from visibility.db import planner_settings
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
 from visibility.screens.orders import search
 
@@ -157,28 +157,28 @@ def test_customer_search_by_partial_name_limits_its_counts(monkeypatch: pytest.M
     ("ways", "statement", "parameters"),
     [
         (
-            planner.PREFER_INDEXES_NO_BITMAP,
+            planner_settings.PREFER_INDEXES_NO_BITMAP,
             search.EXACT_QUERY,
             {"values": ["SO-104711"], "limit": 50},
         ),
         (
-            planner.PREFER_INDEXES_NO_BITMAP,
+            planner_settings.PREFER_INDEXES_NO_BITMAP,
             search.EXACT_QUERY,
             {"values": search.typo_variants("SO-104712"), "limit": 5},
         ),
         (
-            planner.PREFER_INDEXES,
+            planner_settings.PREFER_INDEXES,
             search.CONTAINS_QUERY,
             {"like": "%4711%", "part": "4711", "limit": 10},
         ),
-        (planner.PREFER_INDEXES, search.CUSTOMERS_QUERY, ["%quist%", 100]),
+        (planner_settings.PREFER_INDEXES, search.CUSTOMERS_QUERY, ["%quist%", 100]),
     ],
 )
 def test_searches_use_indexes(
     ways: Mapping[str, str], statement: str, parameters: dict[str, Any] | list[Any]
 ) -> None:
     with connection.cursor() as cursor:
-        planner.apply_planner_settings(cursor, ways)
+        planner_settings.apply_planner_settings(cursor, ways)
         cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan

@@ -159,7 +159,9 @@ def test_bulk_resolve_reports_reopened_alerts(ops: Client) -> None:
 
 def test_alert_action_notifies_open_pages(ops: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[int] = []
-    monkeypatch.setattr(pages, "publish_change", lambda newest, _kinds: published.append(newest))
+    monkeypatch.setattr(
+        pages, "broadcast_change_number", lambda newest, _kinds: published.append(newest)
+    )
     target = alert()
     ops.post(f"/alerts/{target.pk}/note", {"note": "x"})
     ops.post("/alerts/bulk", {"act": "acknowledge", "ids": [target.pk]})

@@ -28,7 +28,7 @@ BOARD = "/boards/operations"
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    message_rate.hour_counts.cache_clear()
+    message_rate.message_counts_of_last_hour.cache_clear()
     message_rate.typical_rate.cache_clear()
 
 
@@ -44,7 +44,7 @@ def text(client: Client, address: str = BOARD) -> str:
 
 
 def figure(code: str) -> int:
-    figures: list[KeyFigure] = KeyFigures().data(database_now())["figures"]
+    figures: list[KeyFigure] = KeyFigures().load_context(database_now())["figures"]
     return next(candidate.value for candidate in figures if candidate.code == code)
 
 
@@ -120,7 +120,7 @@ def test_funnel_counts_each_open_order_once_with_oldest_and_overdue() -> None:
     late = order("SO-5", status="released")
     alert(of=late)
     alert(of=late, subject_key="again")
-    data = OrderFunnel().data(now)
+    data = OrderFunnel().load_context(now)
     stages = {stage.title: stage for stage in (*data["stages"], *data["exceptions"])}
     assert {title: stage.order_count for title, stage in stages.items() if stage.order_count} == {
         "Received": 2,
@@ -156,7 +156,7 @@ def test_alert_figures_equal_linked_lists(ops: Client) -> None:
     for n in range(3):
         alert(f"SO-{n}")
     alert("SO-9", state=AlertState.SUPPRESSED)
-    for shown in KeyFigures().data(database_now())["figures"]:
+    for shown in KeyFigures().load_context(database_now())["figures"]:
         if shown.href.startswith("/alerts"):
             view = shown.href.partition("view=")[2]
             assert f'data-mark="{view}">{shown.value}<' in text(ops, shown.href)
@@ -168,9 +168,9 @@ def test_order_figures_equal_linked_lists() -> None:
     for n, status in enumerate([*Status, *Status]):
         order(f"SO-{n}", status=status, is_open=status not in CLOSED, promised_at=now - HOUR)
     order("SO-X", promised_at=now - HOUR, delivered_at=now)
-    flow = OrderFunnel().data(now)
+    flow = OrderFunnel().load_context(now)
     links = [(stage.href, stage.order_count) for stage in (*flow["stages"], *flow["exceptions"])]
-    links += [(f.href, f.value) for f in KeyFigures().data(now)["figures"]]
+    links += [(f.href, f.value) for f in KeyFigures().load_context(now)["figures"]]
     for href, many in links:
         if href.startswith("/orders"):
             asked = QueryDict(href.partition("?")[2])
@@ -185,7 +185,7 @@ def test_value_at_risk_counts_each_order_once_per_currency(ops: Client) -> None:
     alert(of=placed, money=100)
     alert(of=placed, money=100, subject_key="again")
     alert("SO-2", money=50, currency="EUR")
-    assert KeyFigures().data(database_now())["money"] == [("USD", 100), ("EUR", 50)]
+    assert KeyFigures().load_context(database_now())["money"] == [("USD", 100), ("EUR", 50)]
     assert "Value at risk" in text(ops)
 
 
@@ -205,7 +205,7 @@ def test_message_rate_shows_last_hour_and_typical_rate() -> None:
     for n in range(120):
         message(feed, number=100 + n)
     InboundMessage.objects.filter(id__gte=100).update(received_at=start + timedelta(minutes=5))
-    data = message_rate.MessageRate().data(now)
+    data = message_rate.MessageRate().load_context(now)
     assert (data["hour"], data["usual"]) == (5, 2.0)
     assert sum(bar["many"] for bar in data["bars"]) == 5
 
@@ -257,7 +257,7 @@ def test_failing_tile_does_not_affect_others(ops: Client, monkeypatch: pytest.Mo
     def broken(self: OrderFunnel, now: object) -> None:
         raise DatabaseError("away")
 
-    monkeypatch.setattr(OrderFunnel, "data", broken)
+    monkeypatch.setattr(OrderFunnel, "load_context", broken)
     page = text(ops)
     assert "This tile could not be loaded." in page
     assert "Open orders" in page
@@ -314,4 +314,4 @@ def test_every_registered_tile_loads() -> None:
         tile = kind()
         assert tile.title
         assert set(tile.kinds) <= {"order", "alert", "source"}
-        assert not board.render_tile({"tile": code}, now=now).failed
+        assert not board.load_tile({"tile": code}, now=now).failed

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.builders.alerts import alert, order, rule, source
 from tests.builders.sources import message
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
 from visibility.models import ClockState, RejectedRequestCount, SlaClock
 from visibility.web.pages import health
@@ -77,7 +77,7 @@ def test_metrics_count_rows() -> None:
         due_at=now + timedelta(hours=1),
         state=ClockState.RUNNING,
     )
-    head = publish_changes({"order": [1]})
+    head = append_changes({"order": [1]})
     values = metrics()
     for state, count in {
         "accepted": 5,

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from tests.builders.alerts import order, signed_in, statements
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
-from visibility.kpi import aggregate, drilldown
+from visibility.kpi import drilldown, facts_and_cells
 from visibility.models import KpiFact, KpiRecomputeRequest, Order
 from visibility.screens import chart_theme
 from visibility.screens import charts as figures
@@ -63,7 +63,7 @@ def fact(
         uncountable=uncountable or {},
     )
     KpiRecomputeRequest.objects.create(kpi=kpi, day=created.day)
-    aggregate.recompute()
+    facts_and_cells.recompute_requested_cells()
     return created
 
 
@@ -143,7 +143,7 @@ def test_undelivered_orders_of_unknown_group_have_no_link(reader: Client) -> Non
     unknown_group = fact(kpi="undelivered")
     KpiFact.objects.filter(pk=unknown_group.pk).update(customer_group="")
     KpiRecomputeRequest.objects.create(kpi="undelivered", day=unknown_group.day)
-    aggregate.recompute()
+    facts_and_cells.recompute_requested_cells()
     page = text(reader, "/numbers?group=none")
     assert "1 undelivered order" in page
     assert "/orders?undelivered" not in page

@@ -13,11 +13,11 @@ from pytest_django import Settings
 
 from tests.builders.alerts import person, signed_in
 from tests.builders.live_client import HOST, LiveTestClient
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.models import Change, ChangeHead
-from visibility.notify.broadcast import broadcaster, publish_change
+from visibility.notify.broadcast import broadcast_change_number, broadcaster
 from visibility.web.live import hub as hubs
-from visibility.web.live.hub import Subscriber, encode_message, process_hub
+from visibility.web.live.hub import Subscriber, encode_message, hub_of_this_process
 from visibility.web.live.origin import is_same_origin
 from visibility.web.permissions import UserRole
 
@@ -30,7 +30,7 @@ def _fast_hub(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     # The test runs in one transaction, so its connection must stay open between two queries.
     monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
-    process_hub.cache_clear()
+    hub_of_this_process.cache_clear()
     broadcaster.cache_clear()
     monkeypatch.setattr(hubs, "HEARTBEAT_SECONDS", 0.3)
     monkeypatch.setattr(hubs, "AUTHORIZATION_SECONDS", 0.1)
@@ -114,7 +114,7 @@ def test_same_origin_is_recognized_with_and_without_default_port(
 
 def test_change_message_has_number_kinds_and_ids() -> None:
     async def then(page: LiveTestClient) -> None:
-        head = await sync_to_async(publish_changes)({"order": [7, 5], "alert": [3], "source": [1]})
+        head = await sync_to_async(append_changes)({"order": [7, 5], "alert": [3], "source": [1]})
         message = await page.receive_change()
         assert message == {
             "type": "change",
@@ -133,8 +133,8 @@ def test_published_change_wakes_the_hub_before_its_next_poll(
 
     async def then(page: LiveTestClient) -> None:
         await asyncio.sleep(0.3)  # until the hub has subscribed
-        head = await sync_to_async(publish_changes)({"order": [1]})
-        await sync_to_async(publish_change)(head, ["order"])
+        head = await sync_to_async(append_changes)({"order": [1]})
+        await sync_to_async(broadcast_change_number)(head, ["order"])
         assert (await page.receive_change())["head"] == head
 
     run_connected(signed_in(UserRole.OPERATIONS), then)
@@ -144,7 +144,7 @@ def test_changes_arrive_without_redis(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     async def then(page: LiveTestClient) -> None:
-        head = await sync_to_async(publish_changes)({"order": [1]})
+        head = await sync_to_async(append_changes)({"order": [1]})
         assert (await page.receive_change())["head"] == head
 
     run_connected(signed_in(UserRole.OPERATIONS), then)
@@ -156,7 +156,7 @@ def test_many_changes_are_coalesced_into_few_messages(monkeypatch: pytest.Monkey
     async def then(page: LiveTestClient) -> None:
         many, head, received = 60, 0, 0
         for n in range(many):
-            head = await sync_to_async(publish_changes)({"order": [n]})
+            head = await sync_to_async(append_changes)({"order": [n]})
             await asyncio.sleep(0.01)
         while (await page.receive_change())["head"] < head:
             received += 1
@@ -169,12 +169,16 @@ def test_pause_is_twice_the_broadcast_duration_within_bounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hubs, "MIN_PAUSE_SECONDS", 0.05)
-    assert [hubs.pause_after(duration) for duration in (0.001, 0.04, 1)] == [0.05, 0.08, 0.25]
+    assert [hubs.pause_seconds_after_broadcast(duration) for duration in (0.001, 0.04, 1)] == [
+        0.05,
+        0.08,
+        0.25,
+    ]
 
 
 def test_change_of_many_rows_omits_their_ids() -> None:
     async def then(page: LiveTestClient) -> None:
-        await sync_to_async(publish_changes)({"order": list(range(1, 150))})
+        await sync_to_async(append_changes)({"order": list(range(1, 150))})
         assert (await page.receive_change())["ids"] == {}
 
     run_connected(signed_in(UserRole.OPERATIONS), then)
@@ -182,7 +186,7 @@ def test_change_of_many_rows_omits_their_ids() -> None:
 
 def test_heartbeat_has_the_change_number() -> None:
     async def then(page: LiveTestClient) -> None:
-        head = await sync_to_async(publish_changes)({"order": [1]})
+        head = await sync_to_async(append_changes)({"order": [1]})
         await page.receive_change()
         assert await page.receive() == {"type": "heartbeat", "head": head}
 
@@ -190,7 +194,7 @@ def test_heartbeat_has_the_change_number() -> None:
 
 
 def test_restored_database_is_reported_as_a_change_of_everything() -> None:
-    publish_changes({"order": [1], "alert": [1]})
+    append_changes({"order": [1], "alert": [1]})
 
     async def then(page: LiveTestClient) -> None:
         await sync_to_async(ChangeHead.objects.update)(number=0)
@@ -283,11 +287,11 @@ def test_sockets_per_session_are_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_hub_stops_after_the_last_socket_closes() -> None:
     async def nothing(page: LiveTestClient) -> None:
-        assert process_hub().tasks
+        assert hub_of_this_process().tasks
 
     run_connected(signed_in(UserRole.OPERATIONS), nothing)
-    assert not process_hub().tasks
-    assert not process_hub().subscribers
+    assert not hub_of_this_process().tasks
+    assert not hub_of_this_process().subscribers
 
 
 def test_group_that_is_no_role_grants_no_access() -> None:

@@ -17,7 +17,7 @@ LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
 @pytest.fixture(autouse=True)
 def _orders_and_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two orders with the same customer PO, and a package without an order."""
-    monkeypatch.setattr("visibility.web.pages.identity.publish_change", lambda *_: None)
+    monkeypatch.setattr("visibility.web.pages.identity.broadcast_change_number", lambda *_: None)
     create_sources(wms={})
     total = {"total": "61.50", "currency": "USD", "customer_no": "C1"}
     process_messages(
@@ -91,7 +91,9 @@ def test_number_of_queries_does_not_depend_on_the_number_of_records(ops: Client)
 def test_merge_preview_shows_the_effect_and_changes_nothing(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.pipeline.refold.clocks.set_clocks", lambda *_, **__: [])
+    monkeypatch.setattr(
+        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+    )
     order = order_of("SO-1")
     alert("SO-9", order_id=order.pk)
     orders = Order.objects.count()

@@ -16,7 +16,7 @@ from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import BusinessObject, Event, Order, Source
 from visibility.pipeline import stages
 from visibility.screens.orders import event_labels
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -39,7 +39,7 @@ def order() -> Order:
             for n, m in enumerate(web_order_messages())
         ]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     return Order.objects.get()
 
 
@@ -63,7 +63,7 @@ def send(source: Source, kind: str, number: str, **attributes: str) -> None:
     store_messages(
         [IncomingMessage(source.pk, kind, {"content-type": "application/cloudevents+json"}, body)]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
 
 
 def fetch(client: Client, address: str) -> str:
@@ -148,7 +148,7 @@ def store(*events: tuple[str, dict[str, Any]]) -> Order:
         data = {"order": "SO-1", **data}
         body = orjson.dumps({**event, "time": f"2026-03-02T{15 + hour}:00:00Z", "data": data})
         store_messages([IncomingMessage(source.pk, f"{hour}", headers, body)])
-    stages.advance()
+    stages.process_messages_and_refold()
     return Order.objects.get()
 
 
@@ -241,7 +241,7 @@ def test_event_in_the_future_is_flagged_and_has_no_effect_yet(order: Order) -> N
     event = Event.objects.get(source=source)
     page = fetch(integrator, f"/messages/{event.message_id}")
     assert "event time is in the future: no effect until then" in page
-    timeline = load_timelines([order.pk], as_of=soon)[order.pk]
+    timeline = load_and_fold_orders([order.pk], as_of=soon)[order.pk]
     (recorded,) = [e.recorded for e in timeline.entries if e.recorded.event_id == event.pk]
     assert recorded.flags == (Flag.FUTURE,)
     others = [e.recorded for e in timeline.entries if e.recorded.event_id != event.pk]

@@ -61,7 +61,7 @@ def test_badge_counts_own_and_unassigned_alerts() -> None:
     type(done).objects.filter(pk=done.pk).update(state=AlertState.RESOLVED)
     badge = alert_badge(me)
     assert badge is not None
-    assert (badge.count, badge.label) == (2, "Alerts: 2 yours or unassigned")
+    assert (badge.count, badge.accessible_label) == (2, "Alerts: 2 yours or unassigned")
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from visibility.models import (
     Source,
 )
 from visibility.pipeline import stages
-from visibility.screens.messages import message_list, parked
+from visibility.screens.messages import message_queries, parked
 from visibility.screens.sources import health
 from visibility.screens.sources.labels import SourceState
 from visibility.web.permissions import UserRole
@@ -146,7 +146,7 @@ def test_every_accepted_message_has_one_outcome() -> None:
     message(feed, state="parked", reason="schema")
     message(feed, state="waiting")
     message(other)
-    balance = health.message_outcomes(feed)
+    balance = health.count_message_outcomes(feed)
     assert (balance.applied, balance.parked, balance.waiting, balance.duplicate) == (1, 1, 1, 3)
     assert balance.accepted == 6
 
@@ -350,15 +350,15 @@ def test_messages_are_filtered_by_source_and_state(integrator: Client) -> None:
 @pytest.mark.parametrize("by", ["", "?source=wms", "?source=wms&tab=messages"])
 def test_message_pages_have_no_gaps_or_duplicates(integrator: Client, by: str) -> None:
     feed = source()
-    for _ in range(message_list.PAGE_SIZE + 3):
+    for _ in range(message_queries.PAGE_SIZE + 3):
         message(feed)
     chosen = feed.id if by else None
-    first = message_list.list_messages(source_id=chosen)
-    second = message_list.list_messages(
-        source_id=chosen, after=first[message_list.PAGE_SIZE - 1].cursor
+    first = message_queries.list_messages(source_id=chosen)
+    second = message_queries.list_messages(
+        source_id=chosen, after=first[message_queries.PAGE_SIZE - 1].cursor
     )
-    seen = [row.id for row in [*first[: message_list.PAGE_SIZE], *second]]
-    assert len(seen) == len(set(seen)) == message_list.PAGE_SIZE + 3
+    seen = [row.id for row in [*first[: message_queries.PAGE_SIZE], *second]]
+    assert len(seen) == len(set(seen)) == message_queries.PAGE_SIZE + 3
     assert "Older messages" in text(integrator, f"/messages{by}")
 
 

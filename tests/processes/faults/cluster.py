@@ -17,8 +17,8 @@ import psycopg
 from psycopg.abc import QueryNoTemplate
 
 from visibility.launcher import embedded_servers
-from visibility.launcher.layout import ServerLayout, prepare_layout
-from visibility.launcher.process import ChildProcess, last_lines, start_process
+from visibility.launcher.process import ProcessDefinition, last_lines, start_process
+from visibility.launcher.server_layout import ServerLayout, prepare_layout
 
 TIMEOUT = 60.0
 TERMINATE_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -27,7 +27,7 @@ TERMINATE_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHE
 class FaultServer:
     """One server process, controlled by its process ID."""
 
-    def __init__(self, child: ChildProcess, log: Path, answers: Callable[[], bool]) -> None:
+    def __init__(self, child: ProcessDefinition, log: Path, answers: Callable[[], bool]) -> None:
         self._child, self._log, self._answers = child, log, answers
         self._pipe, self._pipe_write_end = os.pipe()
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +73,7 @@ class FaultServer:
             self._process = None
 
 
-def _quick_recovery(child: ChildProcess) -> ChildProcess:
+def _quick_recovery(child: ProcessDefinition) -> ProcessDefinition:
     """Speed up crash recovery: by default PostgreSQL opens and syncs every file one by one."""
     if not sys.platform.startswith("linux"):
         return child
@@ -86,18 +86,18 @@ class FaultCluster:
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o711)
         self.layout: ServerLayout = prepare_layout(folder)
-        initdb = embedded_servers.initdb_step(self.layout, disposable=True)
+        initdb = embedded_servers.define_initdb_if_needed(self.layout, disposable=True)
         if initdb is not None:
             pipe, _ = os.pipe()
             start_process(initdb, log=folder / "initdb.log", pipe=pipe).wait()
-            embedded_servers.activate_data_folder(self.layout)
+            embedded_servers.rename_initialized_data_folder(self.layout)
         self.postgres = FaultServer(
-            _quick_recovery(embedded_servers.postgres_server(self.layout)),
+            _quick_recovery(embedded_servers.define_postgres_process(self.layout)),
             self.layout.state_folder / "postgres.log",
             lambda: embedded_servers.database_answers(self.url("postgres")),
         )
         self.valkey = FaultServer(
-            embedded_servers.valkey_server(self.layout),
+            embedded_servers.define_valkey_process(self.layout),
             self.layout.state_folder / "valkey.log",
             lambda: embedded_servers.valkey_answers(self.layout),
         )
@@ -106,7 +106,7 @@ class FaultCluster:
         """Start both servers."""
         self.postgres.start()
         self.valkey.start()
-        embedded_servers.create_database(self.layout)
+        embedded_servers.ensure_database_and_extensions(self.layout)
 
     def stop(self) -> None:
         """Stop both servers immediately; their data is not needed."""
@@ -181,4 +181,4 @@ class FaultCluster:
 
     def valkey_command(self, command: bytes) -> bytes:
         """Send one command to Valkey and return its reply."""
-        return embedded_servers._send_command(self.layout.valkey_socket, command)
+        return embedded_servers._send_valkey_command(self.layout.valkey_socket, command)

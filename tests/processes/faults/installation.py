@@ -15,13 +15,13 @@ import httpx2
 from tests.processes.faults.cluster import FaultCluster
 from tests.product import free_port
 from visibility.launcher.child_main import PARENT_PIPE_VARIABLE
-from visibility.launcher.plan import WORKER_COMMAND, scheduler_command, web_command
+from visibility.launcher.process_plan import WORKER_COMMAND, scheduler_command, web_command
 
 ROOT = Path(__file__).resolve().parents[3]
 CLOCK_SHIM = Path(__file__).resolve().parent / "clock_shim"
 PREFORK = tuple(option if option != "threads" else "prefork" for option in WORKER_COMMAND)
 # Shorter than the product's minute, except in a soak test.
-SHORT_LEASE = "visibility.pipeline.batches:LEASE_SECONDS=3"
+SHORT_LEASE = "visibility.pipeline.message_batches:LEASE_SECONDS=3"
 
 # Never written to: its end of file tells the child processes that this process has exited.
 LIFELINE = os.pipe()

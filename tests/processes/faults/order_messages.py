@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from tests.processes.faults.product_process import SECRET, SOURCES
 
 
@@ -25,7 +25,7 @@ class FaultMessage:
         if SOURCES[self.slug] == "cloudevents":
             kind = {"content-type": "application/cloudevents+json"}
             return {**kind, "authorization": f"Bearer {SECRET}"}
-        signed = standard_webhooks.sign(self.body, SECRET.encode(), now, self.identity)
+        signed = standard_webhooks.signature_headers(self.body, SECRET.encode(), now, self.identity)
         return {**signed, "content-type": "application/json"}
 
 

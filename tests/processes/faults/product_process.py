@@ -130,11 +130,13 @@ def replay(path: str) -> int:
     from connectors.sdk.http import WebhookRequest
     from visibility.ingest import inbox
     from visibility.models import Source
-    from visibility.pipeline.stages import advance, sweep
-    from visibility.web.intake.sources import IntakeSource
+    from visibility.pipeline.stages import process_messages_and_refold, sweep
+    from visibility.web.intake.source_cache import IntakeSource
     from visibility.web.intake.webhooks import incoming_message
 
-    doors = {s.slug: IntakeSource(s.pk, s.slug, s.system(), []) for s in Source.objects.all()}
+    doors = {
+        s.slug: IntakeSource(s.pk, s.slug, s.build_connector(), []) for s in Source.objects.all()
+    }
     count = 0
     for chunk in _chunks(Path(path)):
         arrivals = []
@@ -155,7 +157,7 @@ def replay(path: str) -> int:
                     [numbers, times],
                 )
         count += sum(k.is_new for k in stored)
-        advance()
+        process_messages_and_refold()
     while sweep():
         pass
     return count
@@ -163,9 +165,9 @@ def replay(path: str) -> int:
 
 def catch_up() -> int:
     """Evaluate all due clocks and fold all requested orders now."""
-    from visibility.pipeline.stages import advance, sweep
+    from visibility.pipeline.stages import process_messages_and_refold, sweep
 
-    return advance() + sweep()
+    return process_messages_and_refold() + sweep()
 
 
 def now() -> str:

@@ -11,8 +11,8 @@ import httpx2
 import orjson
 from django.db import connection
 
-from connectors.catalog import systems
-from connectors.sdk.codec import event_from_dict
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, Flag
 from connectors.sdk.payload import ParkReason
 from tests.product import Product, empty_tables
@@ -67,14 +67,18 @@ class HostileRun:
 
     def __init__(self, product: Product, sources: Sequence[HostileSource]) -> None:
         self.product = product
-        self.connectors = {s.slug: systems()[s.connector]({"source": s.slug}) for s in sources}
+        self.connectors = {
+            s.slug: connectors_by_slug()[s.connector]({"source": s.slug}) for s in sources
+        }
         self.client = httpx2.Client(base_url=product.url, timeout=30)
         self.valid_count = 0
         self.outcomes: dict[str, CaseOutcome] = {}
 
     def post(self, case: HostileCase) -> httpx2.Response:
         """Send one message with its vendor's signature."""
-        signed = self.connectors[case.source].sign(case.body, SECRET.encode(), database_now())
+        signed = self.connectors[case.source].signed_headers(
+            case.body, SECRET.encode(), database_now()
+        )
         headers = {**signed, **case.headers}
         present = {name: text for name, text in headers.items() if text is not None}
         return self.client.post(f"/hooks/{case.source}", content=case.body, headers=present)

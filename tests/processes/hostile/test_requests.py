@@ -17,9 +17,9 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.payload import ParkReason
-from connectors.sdk.standard_webhooks import sign
+from connectors.sdk.standard_webhooks import signature_headers
 from tests.processes.hostile.harness import (
     SECRET,
     HostileCase,
@@ -29,7 +29,7 @@ from tests.processes.hostile.harness import (
     order_of,
 )
 from visibility.db.clock import database_now
-from visibility.ingest.source_secrets import SourceSecret, seal
+from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, MessageKey
 from visibility.models.intake import Source as SourceRow
 from visibility.operations.invariants import check_message_outcomes
@@ -53,12 +53,16 @@ def rejected_case(
 
 def hmac_of(connector: str, body: bytes, secret: str = SECRET) -> str:
     """The vendor's signature of this body."""
-    headers = systems()[connector]({}).sign(body, secret.encode(), datetime(2026, 3, 2))  # noqa: DTZ001
+    headers = connectors_by_slug()[connector]({}).signed_headers(
+        body,
+        secret.encode(),
+        datetime(2026, 3, 2),  # noqa: DTZ001
+    )
     return next(text for name, text in headers.items() if "hmac" in name or "signature" in name)
 
 
 def signed_headers(shift: timedelta) -> Mapping[str, str]:
-    return sign(BODY, SECRET.encode(), database_now() + shift, "msg_1")
+    return signature_headers(BODY, SECRET.encode(), database_now() + shift, "msg_1")
 
 
 FLIPPED = SHOP.replace(b"#77", b"#78")
@@ -202,7 +206,7 @@ def test_replayed_request_within_the_tolerance_is_a_duplicate(sent: HostileRun) 
 
 
 def test_second_signature_is_accepted(sent: HostileRun) -> None:
-    headers = dict(sign(BODY, SECRET.encode(), database_now(), "msg_two"))
+    headers = dict(signature_headers(BODY, SECRET.encode(), database_now(), "msg_two"))
     headers["webhook-signature"] = f"v1,AAAA {headers['webhook-signature']}"
     assert sent.client.post("/hooks/hooks", content=BODY, headers=headers).status_code == 202
 
@@ -220,7 +224,7 @@ def aged(sent: HostileRun, django_db_blocker: DjangoDbBlocker) -> Mapping[str, h
             removed = responses["shop"].json()["message_id"]
             cursor.execute("DELETE FROM visibility_inbound_message WHERE id = %s", [removed])
         ended = database_now() - timedelta(minutes=1)
-        sealed = seal([SourceSecret(OTHER), SourceSecret(SECRET, ended)])
+        sealed = encrypt_secrets([SourceSecret(OTHER), SourceSecret(SECRET, ended)])
         SourceRow.objects.filter(slug="carrier").update(sealed_secrets=sealed)
         time.sleep(2.2)  # the intake reloads its sources every two seconds
         return {

@@ -89,7 +89,7 @@ def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
         "generic", connector="cloudevents", config={"order_number": "sales_order@erp"}, now=now
     ).source
     store_messages([event_message(source, number) for number in range(ORDERS * len(KINDS))])
-    stages.advance()
+    stages.process_messages_and_refold()
     assert Order.objects.filter(status="shipped").count() == ORDERS
     before, then = derived_rows(), database_now()
     dump = list(dump_lines(as_of=then))
@@ -98,6 +98,6 @@ def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
         kill_during_rebuild(product)
         assert list(dump_lines(as_of=then)) == dump
     assert orjson.loads(product.manage("rebuild")) == {"orders": ORDERS}
-    stages.advance()
+    stages.process_messages_and_refold()
     assert derived_rows() == before
     assert list(dump_lines(as_of=then)) == dump

@@ -5,10 +5,10 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from visibility.launcher import up
+from visibility.launcher import up_command
 from visibility.launcher.instance import CHECKOUT
-from visibility.launcher.plan import ProcessPlan, StartOptions
-from visibility.launcher.process import ChildProcess, python_command
+from visibility.launcher.process import ProcessDefinition, python_child_command
+from visibility.launcher.process_plan import ProcessPlan, StartOptions
 
 
 class AlwaysOkHandler(BaseHTTPRequestHandler):
@@ -30,10 +30,10 @@ def plan(start: StartOptions) -> ProcessPlan:
         *arguments: str,
         output_to_terminal: bool = False,
         is_setup_step: bool = False,
-    ) -> ChildProcess:
-        return ChildProcess(
+    ) -> ProcessDefinition:
+        return ProcessDefinition(
             name,
-            python_command("tests.processes.launcher.fake_up", *arguments),
+            python_child_command("tests.processes.launcher.fake_up", *arguments),
             environment=start.environment,
             folder=CHECKOUT,
             output_to_terminal=output_to_terminal,
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
             print("the reason")
             return 3
         case _:
-            return up.main(arguments, plan)
+            return up_command.main(arguments, plan)
     return 0
 
 

@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Origin
 
 from tests.builders.alerts import signed_in
-from visibility.db.change_feed import publish_changes
+from visibility.db.change_feed import append_changes
 from visibility.web.live import hub as hubs
-from visibility.web.live.hub import process_hub
+from visibility.web.live.hub import hub_of_this_process
 from visibility.web.live.routing import websocket_application
 from visibility.web.permissions import UserRole
 
@@ -31,7 +31,7 @@ def _fast_hub(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     # The test runs in one transaction, so its connection must stay open between two queries.
     monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
-    process_hub.cache_clear()
+    hub_of_this_process.cache_clear()
     monkeypatch.setattr(hubs, "AUTHORIZATION_SECONDS", 0.1)
     monkeypatch.setattr(hubs, "POLL_SECONDS", 0.1)
 
@@ -83,7 +83,7 @@ def test_handshake_change_and_disconnect(caplog: pytest.LogCaptureFixture) -> No
     async def then(port: int) -> None:
         async with opened(port, client) as page:
             assert json.loads(await page.recv())["type"] == "hello"
-            head = await sync_to_async(publish_changes)({"order": [7]})
+            head = await sync_to_async(append_changes)({"order": [7]})
             assert json.loads(await asyncio.wait_for(page.recv(), 5)) == {
                 "type": "change",
                 "head": head,
@@ -91,7 +91,7 @@ def test_handshake_change_and_disconnect(caplog: pytest.LogCaptureFixture) -> No
                 "ids": {"order": [7]},
             }
         await asyncio.sleep(0.2)
-        assert not process_hub().subscribers
+        assert not hub_of_this_process().subscribers
 
     serve(then)
     assert "Exception" not in caplog.text
@@ -144,9 +144,9 @@ def test_page_that_vanishes_without_a_close_frame_is_unsubscribed(
         await page.recv()
         page.transport.abort()
         for _ in range(50):
-            await sync_to_async(publish_changes)({"order": [1]})
+            await sync_to_async(append_changes)({"order": [1]})
             await asyncio.sleep(0.02)
-        assert not process_hub().subscribers
+        assert not hub_of_this_process().subscribers
 
     serve(then)
     assert "Exception" not in caplog.text

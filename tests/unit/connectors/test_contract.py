@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from connectors import systems
-from connectors.catalog import systems as shelf
-from connectors.sdk.codec import event_from_dict, event_to_dict
+from connectors.catalog import connectors_by_slug as shelf
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.payload import PayloadError
 from tests.effort import FULL
 

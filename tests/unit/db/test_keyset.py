@@ -10,7 +10,12 @@ import pytest
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 
 TYPES = (datetime, date, Decimal, int)
-SORT_KEY = [datetime(2026, 2, 28, 23, 59, 1, 5, UTC), date(2024, 2, 29), Decimal("-12.50"), 2**62]
+SORT_KEY: list[datetime | date | Decimal | int] = [
+    datetime(2026, 2, 28, 23, 59, 1, 5, UTC),
+    date(2024, 2, 29),
+    Decimal("-12.50"),
+    2**62,
+]
 
 
 def encode(*texts: object) -> str:

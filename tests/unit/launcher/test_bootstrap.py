@@ -24,12 +24,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def install(root: Path, lock: str) -> None:
-    stamp = bootstrap._stamp(root, root / lock)
+    stamp = bootstrap._expected_venv_stamp(root, root / lock)
     (root / ".venv" / ".lock-sha256").write_text("\n".join(stamp))
 
 
 def missing_lock(root: Path, *, development: bool) -> str | None:
-    lock = bootstrap._lock_to_install(root, development=development)
+    lock = bootstrap._lock_file_to_install(root, development=development)
     return lock.name if lock else None
 
 
@@ -83,5 +83,5 @@ def test_older_python_prints_the_version_message() -> None:
 def test_no_bootstrap_setting_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISIBILITY_NO_BOOTSTRAP", "1")
     before = sorted(os.listdir(root / ".venv"))
-    bootstrap.ensure_environment(str(root), development=False)
+    bootstrap.ensure_running_in_venv(str(root), development=False)
     assert sorted(os.listdir(root / ".venv")) == before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from visibility.launcher.test import pytest_arguments
+from visibility.launcher.pytest_command import pytest_arguments
 
 FILE = "manage.py"  # any path that exists
 

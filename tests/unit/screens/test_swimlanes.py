@@ -9,7 +9,7 @@ from visibility.screens.orders.swimlanes import (
     DATE_LABEL_WIDTH,
     LABEL_WIDTH,
     RIGHT_MARGIN,
-    Swimlanes,
+    SwimlaneChart,
     layout_swimlanes,
 )
 from visibility.timeline import RecordedEvent
@@ -18,7 +18,7 @@ from visibility.timeline import RecordedEvent
 HALF_A_DATE = 40
 
 
-def layout(*events: RecordedEvent, now: datetime = MARCH_30) -> Swimlanes:
+def layout(*events: RecordedEvent, now: datetime = MARCH_30) -> SwimlaneChart:
     chart = layout_swimlanes(timeline(events, as_of=now), titles={}, now=now, zone="UTC")
     assert chart is not None
     return chart

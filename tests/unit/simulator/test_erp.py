@@ -22,7 +22,7 @@ from visibility.simulator.stream import LiveStream, PastStream, ScheduledStep
 @pytest.fixture
 def server(world: SimulatedWorld) -> Iterator[ErpServer]:
     feed = ErpFeed(world)
-    feed.fill(PastStream(world).rows)
+    feed.add_rows(PastStream(world).rows)
     running = ErpServer(feed, 0, "token-of-the-erp")
     running.start()
     yield running
@@ -85,16 +85,18 @@ def test_new_rows_are_served_by_the_next_poll(server: ErpServer, world: Simulate
     _, cursor = poll_all(server, "")
     future = LiveStream(world, PastStream(world).pending)
     entry = next(
-        e for e in iter(lambda: future.pop(STARTED + HOUR, []), None) if _is_order(future, e)
+        e
+        for e in iter(lambda: future.pop_due_step(STARTED + HOUR, []), None)
+        if _is_order(future, e)
     )
-    server.feed.add(future.step(entry), entry.n, entry.step_index)
+    server.feed.add_row(future.step_of_entry(entry), entry.n, entry.step_index)
     messages, _ = poll_all(server, cursor, overlap_minutes="0")
     number = sales_order_number(entry.n)
     assert any(json.loads(m.body)["number"] == number for m in messages)
 
 
 def _is_order(future: LiveStream, entry: ScheduledStep) -> bool:
-    return future.step(entry).kind in {StepKind.ERP_OPEN, StepKind.ERP_SHIPPED}
+    return future.step_of_entry(entry).kind in {StepKind.ERP_OPEN, StepKind.ERP_SHIPPED}
 
 
 def test_page_links_to_next_page_with_same_filter_and_order(server: ErpServer) -> None:
@@ -129,7 +131,7 @@ def test_unknown_collection_gets_404_and_invalid_query_gets_400(server: ErpServe
 
 @pytest.mark.slow
 def test_throttled_poll_raises_error_with_retry_after(server: ErpServer) -> None:
-    server.throttle(1, wait=7)
+    server.throttle_next_requests(1, wait=7)
     with pytest.raises(PollError) as caught:
         poll_all(server, "")
     assert caught.value.retry_after == 7

@@ -13,7 +13,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from tests.builders.sink import RecordingServer
-from visibility.simulator import setup
+from visibility.simulator import setup_file
 from visibility.simulator.checkpoint import Checkpoint, CheckpointMismatch, Watermark
 from visibility.simulator.faults import FaultRates
 from visibility.simulator.run import SimulationRun
@@ -31,8 +31,8 @@ def data_dir(tmp_path: Path, sink: RecordingServer) -> Path:
 
 def run_simulator(data_dir: Path, log: list[str], *, seconds: float | None = None) -> Checkpoint:
     """Send the past; with `seconds`, run live as well for that long."""
-    product = setup.load_setup(data_dir / "run" / "demo.json")
-    checkpoint = Checkpoint.load(data_dir / "run" / "simulator.json", SMALL, time.time())
+    product = setup_file.load_setup(data_dir / "run" / "demo.json")
+    checkpoint = Checkpoint.load_or_create(data_dir / "run" / "simulator.json", SMALL, time.time())
 
     async def play() -> None:
         run = SimulationRun(product, checkpoint, data_dir / "key.jsonl", log.append)
@@ -119,21 +119,27 @@ def test_live_run_continues_until_it_is_stopped(data_dir: Path, sink: RecordingS
 
 def test_changed_options_are_rejected_for_an_existing_run(data_dir: Path) -> None:
     path = data_dir / "run" / "simulator.json"
-    Checkpoint.load(path, SMALL, 1_784_127_600.5)
-    assert Checkpoint.load(path, SMALL, 1_784_999_999.0).setting.started == 1_784_127_600.0
+    Checkpoint.load_or_create(path, SMALL, 1_784_127_600.5)
+    assert (
+        Checkpoint.load_or_create(path, SMALL, 1_784_999_999.0).setting.started == 1_784_127_600.0
+    )
     with pytest.raises(CheckpointMismatch, match="different seed"):
-        Checkpoint.load(path, {**SMALL, "seed": 6}, 1_784_127_700.0)
+        Checkpoint.load_or_create(path, {**SMALL, "seed": 6}, 1_784_127_700.0)
 
 
 def test_watermark_does_not_pass_the_oldest_unfinished_value() -> None:
     watermark = Watermark(10)
-    first, second, third = watermark.begin(11), watermark.begin(12), watermark.begin(13)
-    watermark.end(second)
-    assert watermark.done == 11
-    watermark.end(first)
-    assert watermark.done == 13
-    watermark.end(third)
-    assert watermark.done == 13
+    first, second, third = (
+        watermark.begin_value(11),
+        watermark.begin_value(12),
+        watermark.begin_value(13),
+    )
+    watermark.finish_value(second)
+    assert watermark.finished_before == 11
+    watermark.finish_value(first)
+    assert watermark.finished_before == 13
+    watermark.finish_value(third)
+    assert watermark.finished_before == 13
 
 
 def test_invalid_setup_file_is_reported(tmp_path: Path, settings: LazySettings) -> None:

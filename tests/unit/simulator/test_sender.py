@@ -20,9 +20,9 @@ def send(url: str, count: int, *, log: list[str] | None = None) -> MessageSender
         sender.start()
         for number in range(count):
             message = SimulatedMessage("edi", str(number).encode(), {}, str(number))
-            await sender.put(message, lambda: None)
+            await sender.enqueue(message, lambda: None)
         await sender.flush()
-        await sender.stop()
+        await sender.stop_and_drop_unsent()
         return sender
 
     return asyncio.run(asyncio.wait_for(run(), 30))

@@ -10,21 +10,21 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, Message
 from connectors.sdk.events import CanonicalEvent, IdentifierScheme, ObjectKind
 from connectors.sdk.http import WebhookRequest
 from tests.unit.simulator.conftest import STARTED, world_setting
 from visibility.simulator import vendors
-from visibility.simulator.catalog import EDI_CUSTOMERS, OWN_ISA
 from visibility.simulator.document_numbers import (
-    check_digit,
+    gs1_check_digit,
     sales_order_number,
     sscc,
     tracking_number,
 )
 from visibility.simulator.faults import FaultRates
 from visibility.simulator.generator import FIRST_STAGED, SimulatedWorld
+from visibility.simulator.master_data import EDI_CUSTOMERS, OWN_ISA
 from visibility.simulator.model import (
     ERP_KINDS,
     SimulatedOrder,
@@ -87,7 +87,7 @@ SCANS = {
 
 def connector(slug: str) -> Connector:
     code, config = SYSTEMS[slug]
-    instance: Connector = systems()[code]({"source": slug, **config})
+    instance: Connector = connectors_by_slug()[code]({"source": slug, **config})
     return instance
 
 
@@ -269,7 +269,7 @@ def test_signatures_follow_the_vendor_documentation() -> None:
 
 
 def test_numbers_have_valid_check_digits_and_are_unique() -> None:
-    assert check_digit("00850012000000003") == sscc(3)[-1] == "7"
+    assert gs1_check_digit("00850012000000003") == sscc(3)[-1] == "7"
     assert tracking_number("UPS", 1).startswith("1Z")
     for carrier, length in (("UPS", 18), ("FedEx", 12), ("USPS", 22)):
         numbers = {tracking_number(carrier, serial) for serial in range(5000)}

@@ -6,23 +6,23 @@ import pytest
 
 from tests.unit.simulator.conftest import STARTED, world_setting
 from visibility.simulator import lifecycle
-from visibility.simulator.answer_key import order_entries
-from visibility.simulator.catalog import DALLAS, EDI_CUSTOMERS, NORTH
+from visibility.simulator.answer_key import order_fault_entries
 from visibility.simulator.faults import FaultRates, SilentPeriods
 from visibility.simulator.generator import FIRST_STAGED, HOUR, SimulatedWorld
+from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
 from visibility.simulator.model import SalesChannel, SimulatedOrder, StepKind, to_datetime
-from visibility.simulator.stream import orders_until
+from visibility.simulator.stream import order_indexes_until
 
 SHIPPED = {StepKind.WMS_SHIPPED, StepKind.NORTH_SHIPPED}
 
 
 def orders(world: SimulatedWorld) -> list[SimulatedOrder]:
-    return [world.order(n) for n in orders_until(world, world.setting.started)]
+    return [world.order(n) for n in order_indexes_until(world, world.setting.started)]
 
 
 def test_equal_settings_generate_equal_orders_in_any_access_order(world: SimulatedWorld) -> None:
     other = SimulatedWorld(world_setting())
-    numbers = list(orders_until(world, STARTED))
+    numbers = list(order_indexes_until(world, STARTED))
     backwards = {n: other.order(n) for n in reversed(numbers)}
     assert all(world.order(n) == backwards[n] for n in numbers)
 
@@ -132,7 +132,7 @@ def test_staged_orders_are_due_every_two_minutes_then_every_eight(world: Simulat
     assert dues[14] == 40 + 14 * 120
     assert dues[15] - dues[14] == 480
     for i in range(1, 20):
-        order = world.order(world.staged_index(i))
+        order = world.order(world.staged_order_index(i))
         (fault,) = (f for f in order.faults if f.name == "stuck_order")
         assert fault.due_at == pytest.approx(STARTED + dues[i - 1], abs=0.001)
         assert fault.due_at is not None
@@ -152,8 +152,8 @@ def test_purchase_order_4711_is_overdue_since_yesterday(world: SimulatedWorld) -
 
 
 def test_staged_and_live_indexes_never_collide(world: SimulatedWorld) -> None:
-    live = {world.live_index(k) for k in range(100_000)}
-    staged = {world.staged_index(i) for i in range(20_000)}
+    live = {world.live_order_index(k) for k in range(100_000)}
+    staged = {world.staged_order_index(i) for i in range(20_000)}
     assert len(live) == 100_000
     assert not live & staged
     assert not live & set(range(len(world.past_created_at)))
@@ -168,14 +168,14 @@ def test_purchase_order_numbers_are_unique_per_customer(world: SimulatedWorld) -
 def test_3pl_messages_of_a_silent_period_are_sent_after_it(world: SimulatedWorld) -> None:
     silent_periods = world.silent_periods
     assert isinstance(silent_periods, SilentPeriods)
-    start, end = silent_periods.live_window(2)
-    assert silent_periods.window(start + 1) == (start, end)
-    assert silent_periods.window(end + 1) is None
+    start, end = silent_periods.live_period(2)
+    assert silent_periods.period_at(start + 1) == (start, end)
+    assert silent_periods.period_at(end + 1) is None
     assert len(silent_periods.past) == 2
     for order in orders(world):
         for step in order.steps:
             if step.kind.source == "3pl":
-                assert silent_periods.window(step.send_at) is None or step.is_duplicate
+                assert silent_periods.period_at(step.send_at) is None or step.is_duplicate
 
 
 def test_invalid_rates_are_rejected_with_a_message() -> None:
@@ -208,7 +208,7 @@ def test_erp_contradicts_other_systems_where_configured() -> None:
     drifted = [order for order in drawn if order.drift]
     assert {order.channel for order in drifted} == {SalesChannel.WEB, SalesChannel.EDI}
     assert all(order.erp_unit_price(order.drift[0]) > 0 for order in drifted if order.drift)
-    expected = {entry["fault"]: entry["expect"] for o in drawn for entry in order_entries(o)}
+    expected = {entry["fault"]: entry["expect"] for o in drawn for entry in order_fault_entries(o)}
     assert expected["erp_blind"] == {"alert": None, "conflict": "shipped"}
     assert expected["price_drift"] == {"alert": None, "conflict": "price"}
 

@@ -30,30 +30,32 @@ def at(text: str) -> datetime:
     ],
 )
 def test_working_hours_are_added(start: str, hours: int, due: str) -> None:
-    assert DALLAS.add(at(start), timedelta(hours=hours)) == at(due)
+    assert DALLAS.add_working_time(at(start), timedelta(hours=hours)) == at(due)
 
 
 def test_holidays_are_closed() -> None:
     calendar = Calendar("America/Chicago", WEEK, country="US")
-    due = calendar.add(at("2026-11-25T16:00-06:00"), timedelta(hours=2))  # before Thanksgiving
+    due = calendar.add_working_time(
+        at("2026-11-25T16:00-06:00"), timedelta(hours=2)
+    )  # before Thanksgiving
     assert due == at("2026-11-27T09:00-06:00")
 
 
 def test_adding_hours_one_by_one_equals_adding_them_at_once() -> None:
     start = step = at("2026-03-03T10:07-06:00")
     for hours in range(1, 60):
-        step = DALLAS.add(step, timedelta(hours=1))
-        assert DALLAS.add(start, timedelta(hours=hours)) == step
+        step = DALLAS.add_working_time(step, timedelta(hours=1))
+        assert DALLAS.add_working_time(start, timedelta(hours=hours)) == step
 
 
 def test_calendar_without_working_hours_is_an_error() -> None:
     with pytest.raises(NeverOpen):
-        Calendar("UTC", {}).add(at("2026-03-03T10:00+00:00"), timedelta(hours=1))
+        Calendar("UTC", {}).add_working_time(at("2026-03-03T10:00+00:00"), timedelta(hours=1))
 
 
 def test_more_hours_than_the_calendar_has_is_an_error() -> None:
     with pytest.raises(NeverOpen, match="too few"):
-        DALLAS.add(at("2026-03-03T10:00-06:00"), timedelta(hours=9000))
+        DALLAS.add_working_time(at("2026-03-03T10:00-06:00"), timedelta(hours=9000))
 
 
 def test_invalid_hours_fail_validation() -> None:

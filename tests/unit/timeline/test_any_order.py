@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.catalog import systems
-from connectors.sdk.codec import content_hash
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Message, SourceRole
+from connectors.sdk.event_codec import event_content_hash
 from connectors.sdk.events import Measure
 from tests.builders.web_order import (
     SHOP_ORDER,
@@ -31,7 +31,7 @@ def recorded_events(messages: Sequence[SampleMessage]) -> list[RecordedEvent]:
     events = []
     for number, message in enumerate(messages):
         connector, role, config = SOURCES[message.source]
-        system = systems()[connector]({**config, "source": message.source})
+        system = connectors_by_slug()[connector]({**config, "source": message.source})
         parsed = system.parse(Message(message.body, message.headers, RECEIVED))
         assert parsed.events, (message.source, parsed.ignored, parsed.errors)
         for event in parsed.events:
@@ -43,7 +43,7 @@ def recorded_events(messages: Sequence[SampleMessage]) -> list[RecordedEvent]:
                     role=SourceRole(role),
                     occurred_at=event.occurred_at or RECEIVED,
                     received_at=RECEIVED + timedelta(seconds=number),
-                    content_hash=content_hash(event),
+                    content_hash=event_content_hash(event),
                     object_keys=tuple(
                         f"{ref.kind.value}:{ref.identifiers[0].value}" for ref in event.objects
                     ),

@@ -22,8 +22,12 @@ from tests.builders.recorded_events import (
 )
 from tests.effort import examples
 from visibility.timeline import RecordedEvent
-from visibility.timeline.answer import status_answer
-from visibility.timeline.dictionary import ItemDefinition, MappingVersion, MasterDataDictionary
+from visibility.timeline.master_data_dictionary import (
+    ItemDefinition,
+    MappingVersion,
+    MasterDataDictionary,
+)
+from visibility.timeline.status_answer import status_answer
 
 DICTIONARY = MasterDataDictionary(
     mappings={("item", "north", "0099"): [MappingVersion("A", valid_from=at(3))]},

@@ -20,8 +20,8 @@ from tests.builders.recorded_events import (
 )
 from visibility.timeline import MilestoneCode, RecordedEvent, Status, TimelineConflict
 from visibility.timeline.authority import AUTHORITY, GRACE_PERIODS, OWNING_TEAMS
-from visibility.timeline.dictionary import ItemDefinition, MasterDataDictionary
 from visibility.timeline.enums import ComparedField, OrderState
+from visibility.timeline.master_data_dictionary import ItemDefinition, MasterDataDictionary
 
 GRACE_PERIOD, MINUTE = GRACE_PERIODS[ComparedField.SHIPPED], timedelta(minutes=1)
 ZERO_SHIPPED = reported("erp", "order.released", at(2, 11), lines("shipped", {"A": 0, "B": 0}))
@@ -162,7 +162,7 @@ def test_cancellation_is_not_subtracted_twice_when_erp_already_reduced_the_order
     line = line_of(timeline, "A")
     assert line.quantity(Measure.ORDERED) == erp
     assert line.quantity(Measure.CANCELLED) == cancelled
-    assert line.open_quantity == 3
+    assert line.net_ordered_quantity == 3
     assert line.flags == ()
     assert timeline.status is Status.SHIPPED
     assert timeline.milestones[MilestoneCode.SHIPPED].share == 1

@@ -20,8 +20,8 @@ from tests.builders.recorded_events import (
 )
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
-from visibility.timeline.dictionary import ItemDefinition, MasterDataDictionary
 from visibility.timeline.enums import LineFlag, LineState, OrderState
+from visibility.timeline.master_data_dictionary import ItemDefinition, MasterDataDictionary
 
 KIT = MasterDataDictionary(
     items={"KIT": ItemDefinition("KIT", components={"BOLT": Fraction(4), "PLATE": Fraction(1)})}
@@ -174,7 +174,7 @@ def test_substitute_fills_the_line_and_is_flagged() -> None:
     events = [ordered({"A": 5, "B": 1}), swap, shipped({"A-X": 5, "B": 1}, at(3))]
     timeline = folded(*events)
     a, x = line_of(timeline, "A"), line_of(timeline, "A-X")
-    assert a.open_quantity == a.quantity(Measure.SHIPPED) == 5
+    assert a.net_ordered_quantity == a.quantity(Measure.SHIPPED) == 5
     assert a.state is LineState.SHIPPED
     assert (a.flags, x.flags, x.unexpected) == (
         (LineFlag.SUBSTITUTED,),

@@ -16,8 +16,8 @@ from tests.builders.recorded_events import (
     shipped,
 )
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
-from visibility.timeline.answer import status_answer
 from visibility.timeline.enums import LineFlag, LineState, OrderState
+from visibility.timeline.status_answer import status_answer
 
 ORDERED = ordered({"A": 5, "B": 3})
 ON_HOLD = reported("erp", "order.held", at(2, 10), reason="Credit limit exceeded")

@@ -9,13 +9,13 @@ from tests.builders.recorded_events import line as event_line
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
 from visibility.timeline import MilestoneCode, Status
-from visibility.timeline.dictionary import (
+from visibility.timeline.enums import LineFlag, LineState
+from visibility.timeline.master_data_dictionary import (
     ItemDefinition,
     Mappings,
     MappingVersion,
     MasterDataDictionary,
 )
-from visibility.timeline.enums import LineFlag, LineState
 
 
 def dictionary(
@@ -45,7 +45,7 @@ def test_52900_pieces_are_52_9_boxes_of_1000() -> None:
         Decimal("52.9"),
     )
     assert (a.state, a.flags, timeline.status) == (LineState.SHIPPED, (), Status.SHIPPED)
-    assert a.by_source["wms"] == {"shipped": Decimal(52900)}
+    assert a.quantities_by_source["wms"] == {"shipped": Decimal(52900)}
     assert [s.unit for s in a.claims if s.source == "wms"] == ["EA"]
 
 

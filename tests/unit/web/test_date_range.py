@@ -4,7 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from visibility.web.date_range import DEFAULT, PRESETS, default_range, parse_range, single_day
+from visibility.web.date_range import (
+    DEFAULT,
+    PRESETS,
+    default_range,
+    parse_range,
+    parse_single_day_range,
+)
 
 pytestmark = pytest.mark.calendar
 DAYS = [
@@ -59,5 +65,5 @@ def test_other_numbers_of_days_are_relative_to_today(today: date) -> None:
 
 def test_one_day_is_named_by_its_date() -> None:
     today = date(2026, 11, 28)
-    assert single_day("2026-11-27", today).label == "On Fri, Nov 27, 2026"
-    assert single_day("2026-11-28", today).label == "Today so far"
+    assert parse_single_day_range("2026-11-27", today).label == "On Fri, Nov 27, 2026"
+    assert parse_single_day_range("2026-11-28", today).label == "Today so far"

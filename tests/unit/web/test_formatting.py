@@ -13,9 +13,9 @@ from visibility.web.context_processors import AlertBadge
 
 
 def test_badge_shows_at_most_two_digits() -> None:
-    assert [AlertBadge(count).display for count in (1, 99, 100)] == ["1", "99", "99+"]
-    assert AlertBadge(100).label == "Alerts: more than 99 yours or unassigned"
-    assert AlertBadge(0).label == "Alerts: none assigned to you, none unassigned"
+    assert [AlertBadge(count).badge_text for count in (1, 99, 100)] == ["1", "99", "99+"]
+    assert AlertBadge(100).accessible_label == "Alerts: more than 99 yours or unassigned"
+    assert AlertBadge(0).accessible_label == "Alerts: none assigned to you, none unassigned"
 
 
 def test_server_error_page_needs_no_database() -> None:
@@ -30,7 +30,7 @@ def test_times_are_relative_and_absolute_in_the_local_time_zone(settings: Settin
     settings.TIME_ZONE = "America/Chicago"
     assert formats.ago(AT, NOW) == "2 h ago"
     assert (
-        formats.when(AT, NOW)
+        formats.relative_and_absolute_time(AT, NOW)
         == '<time datetime="2026-11-03T14:03:00+00:00">2 h ago · Tue, Nov 3, 08:03</time>'
     )
 
@@ -44,7 +44,9 @@ def test_amounts_have_units_and_none_is_a_dash() -> None:
     assert formats.quantity(0) == "0"
     assert formats.percent(Decimal("0.93449")) == "93.4%"
     assert formats.duration(timedelta(days=2, hours=4)) == "2 d 4 h"
-    assert formats.ago(None, NOW) == formats.when(None, NOW) == formats.NO_VALUE
+    assert (
+        formats.ago(None, NOW) == formats.relative_and_absolute_time(None, NOW) == formats.NO_VALUE
+    )
     for format_value in (formats.duration, formats.money, formats.quantity, formats.percent):
         assert format_value(None) == formats.NO_VALUE
 
@@ -71,4 +73,4 @@ def test_bare_promise_date_stays_that_date_west_of_greenwich(
     settings: Settings, at: datetime, day: date
 ) -> None:
     settings.TIME_ZONE = "America/Chicago"
-    assert formats.day(at) == day
+    assert formats.local_day(at) == day

@@ -10,9 +10,9 @@ from django.db import connection
 from django.db.models import Count, Q
 
 from visibility.boards.tile import Tile
-from visibility.formatting import format_number, pluralize
+from visibility.formatting import count_with_noun, format_number
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
-from visibility.screens.alerts.inbox import InboxView, view_condition
+from visibility.screens.alerts.inbox import InboxViewName, view_condition
 
 # An order may have several alerts: its value counts once.
 MONEY = """
@@ -45,7 +45,7 @@ class KeyFigures(Tile):
     kinds = ("order", "alert")
     width = 4
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all figures with three SQL statements."""
         hour = now - timedelta(hours=1)
         orders = Order.objects.filter(is_open=True, last_event_at__isnull=False).aggregate(
@@ -55,11 +55,15 @@ class KeyFigures(Tile):
             came=Count("pk", filter=Q(ordered_at__gte=hour)),
         )
         alerts = Alert.objects.filter(state__in=ACTIVE_ALERT_STATES).aggregate(
-            open=Count("pk", filter=view_condition(InboxView.OPEN, user_id=0, now=now)),
+            open=Count("pk", filter=view_condition(InboxViewName.OPEN, user_id=0, now=now)),
             opened=Count("pk", filter=Q(opened_at__gte=hour)),
-            unowned=Count("pk", filter=view_condition(InboxView.UNASSIGNED, user_id=0, now=now)),
+            unowned=Count(
+                "pk", filter=view_condition(InboxViewName.UNASSIGNED, user_id=0, now=now)
+            ),
             critical=Count("pk", filter=Q(owner=None, state="open", severity="critical")),
-            suppressed=Count("pk", filter=view_condition(InboxView.SUPPRESSED, user_id=0, now=now)),
+            suppressed=Count(
+                "pk", filter=view_condition(InboxViewName.SUPPRESSED, user_id=0, now=now)
+            ),
         )
         with connection.cursor() as cursor:
             cursor.execute(MONEY)
@@ -81,13 +85,13 @@ def summarize_orders_and_alerts(orders: Mapping[str, int], alerts: Mapping[str, 
     if not still_open:
         clauses = ["No open orders"]
     if alerts["unowned"]:
-        clauses.append(pluralize(alerts["unowned"], "unassigned alert"))
+        clauses.append(count_with_noun(alerts["unowned"], "unassigned alert"))
     elif alerts["open"]:
         clauses.append("all open alerts are assigned")
     else:
         clauses.append("no open alerts")
     if alerts["suppressed"]:
-        on_hold = pluralize(alerts["suppressed"], "alert")
+        on_hold = count_with_noun(alerts["suppressed"], "alert")
         clauses.append(f"{on_hold} on hold because a source sends no data")
     return "; ".join(clauses) + "."
 

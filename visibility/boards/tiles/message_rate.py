@@ -23,7 +23,7 @@ GROUP BY minute
 """
 
 
-def count_per_minute(start: datetime, end: datetime) -> dict[datetime, int]:
+def count_messages_per_minute(start: datetime, end: datetime) -> dict[datetime, int]:
     """Message counts by minute."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, [start, end])
@@ -31,9 +31,9 @@ def count_per_minute(start: datetime, end: datetime) -> dict[datetime, int]:
 
 
 @lru_cache(maxsize=2)
-def hour_counts(minute: datetime) -> tuple[int, ...]:
+def message_counts_of_last_hour(minute: datetime) -> tuple[int, ...]:
     """Counts of the hour before a minute. They no longer change, so the result is cached."""
-    counts = count_per_minute(minute - timedelta(minutes=MINUTES), minute)
+    counts = count_messages_per_minute(minute - timedelta(minutes=MINUTES), minute)
     return tuple(counts.get(minute - timedelta(minutes=back), 0) for back in range(MINUTES, 0, -1))
 
 
@@ -43,7 +43,7 @@ def typical_rate(hour: datetime) -> float | None:
     totals = []
     for week in range(1, WEEKS + 1):
         start = hour - timedelta(weeks=week)
-        totals.append(sum(count_per_minute(start, start + timedelta(hours=1)).values()))
+        totals.append(sum(count_messages_per_minute(start, start + timedelta(hours=1)).values()))
     nonzero_totals = [total for total in totals if total]
     return sum(nonzero_totals) / len(nonzero_totals) / 60 if nonzero_totals else None
 
@@ -56,10 +56,10 @@ class MessageRate(Tile):
     kinds = ("source", "order")
     href = "/sources"
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The bars of the chart, the last full minute, and the typical rate."""
         minute = now.replace(second=0, microsecond=0)
-        counts = hour_counts(minute)
+        counts = message_counts_of_last_hour(minute)
         expected = typical_rate(minute.replace(minute=0))
         top = max(*counts, expected or 0, 1)
         bars = [

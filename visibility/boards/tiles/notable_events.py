@@ -87,7 +87,7 @@ class NotableEvents(Tile):
     kinds = ("order",)
     href = "/orders"
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The newest events first, those without an event time last. One SQL statement."""
         with connection.cursor() as cursor:
             kinds = [kind.value for kind in NOTABLE]

@@ -74,7 +74,7 @@ class OrderFunnel(Tile):
     width = 4
     href = "/orders"
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all stages with two SQL statements."""
         with connection.cursor() as cursor:
             cursor.execute(OPEN_ORDERS)

@@ -53,7 +53,7 @@ class SourceHealthTile(Tile):
     kinds = ("source", "order")
     href = "/sources"
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all sources with three SQL statements."""
         with connection.cursor() as cursor:
             cursor.execute(LATEST_MESSAGES, [MANY_PARKED])

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from visibility.boards.tile import Tile
-from visibility.screens.alerts.inbox import AlertSort, InboxQuery, InboxView, list_alerts
+from visibility.screens.alerts.inbox import AlertSort, InboxQuery, InboxViewName, list_alerts
 
 SHOWN = 5
 
@@ -18,7 +18,7 @@ class TopAlerts(Tile):
     kinds = ("alert",)
     href = "/alerts?view=open&sort=money"
 
-    def data(self, now: datetime) -> Mapping[str, Any]:
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The first rows of the inbox in the same order."""
-        wanted = InboxQuery(user_id=0, view=InboxView.OPEN, sort=AlertSort.VALUE)
+        wanted = InboxQuery(user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE)
         return {"alerts": list_alerts(wanted, now=now, limit=SHOWN).alerts, "now": now}

@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from connectors.sdk.events import EventIdentifier, IdentifierScheme, ObjectKind, ObjectReference
-from connectors.sdk.normalization import has_valid_check_digit, is_number, normalize
+from connectors.sdk.identifier_normalization import (
+    has_valid_check_digit,
+    is_not_placeholder,
+    normalize_identifier,
+)
 
 # (object kind, scheme, issuer, normalized value). Two identifiers are equal if their keys are.
 IdentifierKey = tuple[str, str, str, str]
@@ -34,14 +38,14 @@ class ReuseWindows:
         )
 
 
-def identifier_keys(
+def identity_and_other_keys(
     ref: ObjectReference, slug: str
 ) -> tuple[tuple[IdentifierKey, ...], tuple[IdentifierKey, ...]]:
     """Return the identities and the other identifiers of one reference, without placeholders.
 
     An identity (a strong identifier) names exactly one object.
     """
-    usable = [_demote_if_invalid(i) for i in ref.identifiers if is_number(i.value)]
+    usable = [_demote_if_invalid(i) for i in ref.identifiers if is_not_placeholder(i.value)]
     if usable and not any(i.strong for i in usable):
         # Without an identity, the identifiers are identities within their own source.
         usable = [replace(i, issuer=f"{slug}?", strong=True) for i in usable]
@@ -60,7 +64,7 @@ def _demote_if_invalid(identifier: EventIdentifier) -> EventIdentifier:
 
 def identifier_key(kind: ObjectKind, identifier: EventIdentifier) -> IdentifierKey:
     """Return the key of one identifier."""
-    value = normalize(identifier.scheme, identifier.value)
+    value = normalize_identifier(identifier.scheme, identifier.value)
     return (kind.value, identifier.scheme.value, identifier.issuer, value)
 
 

@@ -113,25 +113,25 @@ def resolve_mentions(
     generations = {key: KeyGenerations(key, key_times, windows) for key, key_times in times.items()}
     sets = _ConstrainedUnionFind()
     for decision in sorted(decisions, key=lambda a: a.id):
-        sides = [_known_generations(side, generations) for side in decision.sides]
+        sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind in SEPARATING and all(sides):
             for side_index, side in enumerate(sides):
                 for generation in side:
-                    sets.add_label(generation, (decision.id, side_index))
+                    sets.add_separation_label(generation, (decision.id, side_index))
     for decision in sorted(decisions, key=lambda a: a.id):
-        sides = [_known_generations(side, generations) for side in decision.sides]
+        sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind is DecisionKind.JOIN and all(sides):
             sets.join(sides[0][0], sides[1][0])
-    return Resolution(_build_objects(mentions, generations, sets), generations)
+    return Resolution(_join_and_build_objects(mentions, generations, sets), generations)
 
 
-def _known_generations(
+def _generations_of_decision_side(
     side: DecisionSide, generations: Mapping[IdentifierKey, KeyGenerations]
 ) -> list[Generation]:
     return [(key, generations[key].index_at(at)) for key, at in side.keys if key in generations]
 
 
-def _build_objects(
+def _join_and_build_objects(
     mentions: Sequence[Mention],
     generations: Mapping[IdentifierKey, KeyGenerations],
     sets: "_ConstrainedUnionFind",
@@ -186,7 +186,7 @@ class _ConstrainedUnionFind:
             generation = parent
         return top
 
-    def add_label(self, generation: Generation, label: tuple[int, int]) -> None:
+    def add_separation_label(self, generation: Generation, label: tuple[int, int]) -> None:
         self._labels.setdefault(self.root(generation), set()).add(label)
 
     def is_separated(self, generation: Generation) -> bool:

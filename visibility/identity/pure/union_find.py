@@ -21,6 +21,6 @@ class DisjointSets:
         for other in roots[1:]:
             self._parent[other] = roots[0]
 
-    def members(self) -> list[int]:
+    def all_members(self) -> list[int]:
         """Return all ids, sorted."""
         return sorted(self._parent)

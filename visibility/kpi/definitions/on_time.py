@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Status, Timeline
-from visibility.timeline.fulfillment import last_delivery, promise_deadline
+from visibility.timeline.kpi_inputs import last_delivery_if_complete, promise_deadline
 
 
 class OnTime(Kpi):
@@ -37,7 +37,7 @@ class OnTime(Kpi):
         if timeline.status in {Status.CANCELLED, Status.REJECTED}:
             since = timeline.status_since or timeline.as_of
             return KpiMeasurement(since.astimezone(time_zone).date(), None, None, "cancelled")
-        delivered = last_delivery(timeline)
+        delivered = last_delivery_if_complete(timeline)
         promised = promise_deadline(timeline, zone)
         if promised is None:
             if delivered is None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import MilestoneCode, Status, Timeline
-from visibility.timeline.fulfillment import last_delivery
+from visibility.timeline.kpi_inputs import last_delivery_if_complete
 
 
 class OrderCycleTime(Kpi):
@@ -40,7 +40,7 @@ class OrderCycleTime(Kpi):
         if timeline.status in {Status.CANCELLED, Status.REJECTED}:
             since = timeline.status_since or timeline.as_of
             return KpiMeasurement(since.astimezone(time_zone).date(), None, None, "cancelled")
-        delivered = last_delivery(timeline)
+        delivered = last_delivery_if_complete(timeline)
         if delivered is None:
             return None
         day = delivered.astimezone(time_zone).date()

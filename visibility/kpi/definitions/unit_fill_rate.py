@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Timeline
-from visibility.timeline.fulfillment import demand_at_cut_off
+from visibility.timeline.kpi_inputs import demand_at_cut_off
 
 
 class UnitFillRate(Kpi):

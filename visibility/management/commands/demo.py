@@ -14,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
 from visibility.db.clock import database_now
-from visibility.ingest.source_secrets import unseal
+from visibility.ingest.source_secrets import decrypt_secrets
 from visibility.ingest.source_setup import add_source
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar
 from visibility.models.sla import Severity
-from visibility.simulator.catalog import EDI_CUSTOMERS
+from visibility.simulator.master_data import EDI_CUSTOMERS
 from visibility.web.permissions import UserRole
 
 DEMO_USERS = {
@@ -74,8 +74,8 @@ class Command(BaseCommand):
                 "This command requires DEMO=1, because it creates users without passwords."
             )
         self._create_users()
-        self._create_rules()
-        setup = self._create_sources()
+        self._create_sla_rules()
+        setup = self._create_or_update_sources()
         path = Path(settings.DATA_DIR) / "run" / "demo.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -101,7 +101,7 @@ class Command(BaseCommand):
             user=operations, channel="email", defaults={"address": operations.email}
         )
 
-    def _create_rules(self) -> None:
+    def _create_sla_rules(self) -> None:
         calendar, _ = WorkCalendar.objects.get_or_create(
             code="warehouses",
             defaults={
@@ -137,8 +137,8 @@ class Command(BaseCommand):
             },
         )
 
-    def _create_sources(self) -> dict[str, Any]:
-        port = _free_port(_previous_port())
+    def _create_or_update_sources(self) -> dict[str, Any]:
+        port = _choose_erp_port(_previous_erp_port())
         result: dict[str, Any] = {"url": settings.PUBLIC_URL, "erp_port": port, "sources": {}}
         for slug, (connector, title, role, config, expected_interval) in SOURCES.items():
             config_with_role = {**config, "role": role}
@@ -160,17 +160,17 @@ class Command(BaseCommand):
                 changed_at=Now(),
                 owner="Integration",
             )
-            secret = unseal(source.sealed_secrets)[0].value
+            secret = decrypt_secrets(source.sealed_secrets)[0].value
             result["sources"][slug] = {"hook": f"/hooks/{slug}", "secret": secret}
         return result
 
 
-def _previous_port() -> int:
+def _previous_erp_port() -> int:
     path = Path(settings.DATA_DIR) / "run" / "demo.json"
     return int(json.loads(path.read_text())["erp_port"]) if path.is_file() else 8123
 
 
-def _free_port(wanted: int) -> int:
+def _choose_erp_port(wanted: int) -> int:
     """The wanted port if it is free, or else any free port, but not the web server's port."""
     taken = urlsplit(settings.PUBLIC_URL).port
     for port in (wanted, 0):

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         temporary.unlink(missing_ok=True)
         try:
             count = export_orders(
-                _selection(options),
+                _parse_order_selection(options),
                 format=format,
                 path=temporary,
                 redaction=NO_REDACTION,
@@ -68,30 +68,30 @@ class Command(BaseCommand):
         self.stdout.write(f"{count} orders in {target}")
 
 
-def _selection(options: dict[str, Any]) -> OrderSelection:
+def _parse_order_selection(options: dict[str, Any]) -> OrderSelection:
     filters = OrderFilters(
         statuses=tuple(options["status"]),
         channel=options["channel"],
         warehouse=options["warehouse"],
         customer=options["customer"],
     )
-    ids = [hit.order_id for number in options["order"] for hit in _orders_by_number(number)]
+    ids = [hit.order_id for number in options["order"] for hit in _find_orders_by_number(number)]
     return OrderSelection(
         filters=filters,
         order_ids=tuple(ids) if options["order"] else None,
-        since=_parse_timestamp("since", options["since"]),
-        until=_parse_timestamp("until", options["until"]),
+        since=_parse_optional_timestamp("since", options["since"]),
+        until=_parse_optional_timestamp("until", options["until"]),
     )
 
 
-def _orders_by_number(number: str) -> list[search.SearchHit]:
+def _find_orders_by_number(number: str) -> list[search.SearchHit]:
     hits = search.find_orders_by_exact_number(number)
     if not hits:
         raise CommandError(f"No order found for {number!r}.")
     return hits
 
 
-def _parse_timestamp(name: str, text: str) -> datetime | None:
+def _parse_optional_timestamp(name: str, text: str) -> datetime | None:
     if not text:
         return None
     try:

@@ -30,6 +30,6 @@ class Command(BaseCommand):
                 results = import_log(Path(options["file"]), source)
         except InvalidOcelLog as error:
             raise CommandError(str(error)) from error
-        stages.advance()
+        stages.process_messages_and_refold()
         new = sum(result.is_new for result in results)
         self.stdout.write(f"{new} new messages, {len(results) - new} already stored")

@@ -5,7 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.management.migration_lock import MIGRATIONS, LockConflict, find_problems, write_lock
+from visibility.management.migration_lock_file import (
+    MIGRATIONS,
+    LockConflict,
+    find_conflicts_and_unlocked,
+    lock_new_migrations,
+)
 
 
 class Command(BaseCommand):
@@ -23,11 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"]:
-            if problems := find_problems(MIGRATIONS):
+            if problems := find_conflicts_and_unlocked(MIGRATIONS):
                 raise CommandError("\n".join(problems))
             return
         try:
-            added = write_lock(MIGRATIONS)
+            added = lock_new_migrations(MIGRATIONS)
         except LockConflict as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"locked: {', '.join(added) or 'nothing new'}")

@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from visibility.db.clock import database_now
 from visibility.master_data import export, imports
 from visibility.master_data.export import TooManyRows
-from visibility.master_data.files import FILE_FORMATS
+from visibility.master_data.file_reader import FILE_FORMATS
 from visibility.master_data.tables import TABLES
-from visibility.master_data.xlsx import InvalidFile
+from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.pipeline.stages import run_imports
+from visibility.pipeline.stages import run_imports_and_backfills
 
 MAX_ROWS_SHOWN = 20
 CHUNK_BYTES = 1_048_576
@@ -62,16 +62,16 @@ class Command(BaseCommand):
                     file.write(workbook.read())
 
     def _import(self, code: str, path: Path, format: str, *, apply: bool) -> None:
-        master_import = imports.store_file(
+        master_import = imports.store_import_file(
             TABLES[code],
-            _chunks(path),
+            _read_file_chunks(path),
             name=path.name,
             format=format,
             auto_apply=apply,
             user=None,
             now=database_now(),
         )
-        run_imports(imports.Throttle())
+        run_imports_and_backfills(imports.Throttle())
         master_import.refresh_from_db()
         self.stdout.write(
             f"added {master_import.added}  changed {master_import.changed}  "
@@ -80,12 +80,12 @@ class Command(BaseCommand):
         if master_import.state in {ImportState.WAITING, ImportState.READING, ImportState.WRITING}:
             self.stdout.write(f"import {master_import.pk} continues in the worker")
             return
-        self._raise_if_rejected(master_import)
+        self._discard_and_raise_if_rejected(master_import)
         if master_import.state == ImportState.VALIDATED:
             imports.discard_import(master_import.pk)
             self.stdout.write("nothing was saved (dry run)")
 
-    def _raise_if_rejected(self, master_import: MasterImport) -> None:
+    def _discard_and_raise_if_rejected(self, master_import: MasterImport) -> None:
         if master_import.state != ImportState.REJECTED:
             return
         invalid_rows = ImportRow.objects.filter(
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         raise CommandError(master_import.detail or "Nothing was saved: some rows are invalid.")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _read_file_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from structlog.stdlib import get_logger
 
-from visibility.identity import component, merge, resolve
-from visibility.kpi import aggregate
+from visibility.identity import connected_component, merge, resolve
+from visibility.kpi import facts_and_cells
 from visibility.models import BusinessObject
-from visibility.pipeline.refold import fold_orders
+from visibility.pipeline.refold import refold_orders
 from visibility.storage import refold_queue
 
 log = get_logger(__name__)
@@ -28,26 +28,26 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         objects = BusinessObject.objects.filter(merged_into__isnull=True)
-        for ids in _chunks(list(objects.order_by("pk").values_list("pk", flat=True))):
-            _resolve(ids)
+        for ids in _split_into_batches(list(objects.order_by("pk").values_list("pk", flat=True))):
+            _resolve_identities_with_retry(ids)
         orders = objects.filter(kind="order").order_by("pk")
         done, ids = 0, list(orders.values_list("pk", flat=True))
-        for chunk in _chunks(ids):
+        for chunk in _split_into_batches(ids):
             with transaction.atomic():
-                locked = refold_queue.lock_orders(chunk)
-                fold_orders(locked)
+                locked = refold_queue.lock_orders_of_objects(chunk)
+                refold_orders(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
-        while aggregate.recompute():
+        while facts_and_cells.recompute_requested_cells():
             pass
         self.stdout.write(json.dumps({"orders": done}))
 
 
-def _chunks(ids: list[int]) -> list[list[int]]:
+def _split_into_batches(ids: list[int]) -> list[list[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _resolve(ids: list[int]) -> None:
+def _resolve_identities_with_retry(ids: list[int]) -> None:
     """Resolve the identities of some objects.
 
     An object that is connected to too many others stays unchanged and is logged.
@@ -56,7 +56,7 @@ def _resolve(ids: list[int]) -> None:
         try:
             with transaction.atomic():
                 resolve.resolve_identities(ids)
-        except component.ConcurrentChange:
+        except connected_component.ConcurrentChange:
             continue
         except merge.MergeTooLarge as error:
             if len(ids) == 1:
@@ -66,4 +66,4 @@ def _resolve(ids: list[int]) -> None:
         else:
             return
     for object_id in ids if len(ids) > 1 else ():
-        _resolve([object_id])
+        _resolve_identities_with_retry([object_id])

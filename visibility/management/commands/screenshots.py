@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 
-from visibility.launcher import browser
+from visibility.launcher import browser_program
 from visibility.launcher.instance import CHECKOUT
 from visibility.models import EventObjectLink, Order
 
@@ -32,9 +32,9 @@ class Command(BaseCommand):
     help = "Take the documentation's screenshots of the running demo (needs Chromium)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path = _browser_path()
+        path = _require_demo_and_browser()
         pages = {
-            "timeline": f"/orders/{_order_id()}",
+            "timeline": f"/orders/{_busiest_partial_order_id()}",
             "board": "/boards/operations",
             "alerts": "/alerts",
             "numbers": "/numbers",
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 )
 
 
-def _browser_path() -> str:
+def _require_demo_and_browser() -> str:
     if not settings.DEMO:
         raise CommandError("Screenshots need a demo: start one with `manage.py up --demo`.")
     if find_spec("playwright") is None:
@@ -57,13 +57,15 @@ def _browser_path() -> str:
             "`manage.py screenshots` installs into .venv unless another virtual environment is "
             "active."
         )
-    path = browser.find_browser()
+    path = browser_program.find_browser()
     if path is None:
-        raise CommandError(f"No browser found on the PATH ({', '.join(browser.BROWSER_NAMES)}).")
+        raise CommandError(
+            f"No browser found on the PATH ({', '.join(browser_program.BROWSER_NAMES)})."
+        )
     return path
 
 
-def _order_id() -> int:
+def _busiest_partial_order_id() -> int:
     """The partially shipped order with the most events."""
     orders = Order.objects.filter(status__in=PARTIAL_STATUSES).values("pk")
     links = EventObjectLink.objects.filter(object_id__in=orders).values("object_id")
@@ -81,7 +83,7 @@ def _take_screenshots(path: str, pages: Mapping[str, str]) -> dict[str, int]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path, args=list(browser.BROWSER_FLAGS)
+            executable_path=path, args=list(browser_program.BROWSER_FLAGS)
         )
         page = chromium.new_page(
             base_url=settings.PUBLIC_URL,

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.catalog import systems
-from connectors.sdk.codec import event_to_dict
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, Message
+from connectors.sdk.event_codec import event_to_dict
+from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.validation import validate_event
 from visibility.db.clock import database_now
 from visibility.ingest.source_secrets import WeakSecret
 from visibility.ingest.source_setup import InvalidSource, add_source, rotate_secret
@@ -50,11 +50,16 @@ class Command(BaseCommand):
         subcommands.add_parser("list", help="list all sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        handlers = {"add": self._add, "try": self._try, "rotate": self._rotate, "list": self._list}
+        handlers = {
+            "add": self._add_source,
+            "try": self._print_parsed_payloads,
+            "rotate": self._rotate_secret,
+            "list": self._list_sources,
+        }
         handlers[options["action"]](options)
 
-    def _add(self, options: dict[str, Any]) -> None:
-        config = _parse_pairs(options["config"])
+    def _add_source(self, options: dict[str, Any]) -> None:
+        config = _parse_key_value_pairs(options["config"])
         now = database_now()
         try:
             created = add_source(
@@ -70,42 +75,47 @@ class Command(BaseCommand):
         self.stdout.write(f"hook    {created.webhook_url}")
         self.stdout.write(f"secret  {created.secret}")
         self.stdout.write("        (shown only once)")
-        connector = created.source.system()
+        connector = created.source.build_connector()
         if created.source.next_poll_at:
             self.stdout.write(f"polls   {config['base_url']}")
         body = EXAMPLE_PAYLOADS.get(created.source.connector, b"{}")
-        headers = connector.sign(body, created.secret.encode(), now)
+        headers = connector.signed_headers(body, created.secret.encode(), now)
         fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
         text = body.decode().replace("'", "'\\''")
         self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
         self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {created.webhook_url}")
 
-    def _try(self, options: dict[str, Any]) -> None:
+    def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
         code = options["connector"]
-        if code not in systems():
+        if code not in connectors_by_slug():
             raise CommandError(
-                f"Unknown connector {code!r}. Choose one of: {', '.join(sorted(systems()))}."
+                f"Unknown connector {code!r}. "
+                f"Choose one of: {', '.join(sorted(connectors_by_slug()))}."
             )
-        connector = systems()[code]({"source": code, **_parse_pairs(options["config"])})
+        connector = connectors_by_slug()[code](
+            {"source": code, **_parse_key_value_pairs(options["config"])}
+        )
         for name in options["files"]:
             try:
                 body = Path(name).read_bytes()
             except OSError as error:
                 raise CommandError(f"{name}: {error.strerror}") from error
-            given_headers = {k.lower(): v for k, v in _parse_pairs(options["header"]).items()}
+            given_headers = {
+                k.lower(): v for k, v in _parse_key_value_pairs(options["header"]).items()
+            }
             headers = {**connector.guess_headers(body), **given_headers}
-            self._print_json(_parse_message(connector, Message(body, headers, _now())))
+            self._print_json(_parse_message(connector, Message(body, headers, _system_clock_now())))
 
     def _print_json(self, result: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(result, ensure_ascii=False))
 
-    def _rotate(self, options: dict[str, Any]) -> None:
+    def _rotate_secret(self, options: dict[str, Any]) -> None:
         source = Source.objects.filter(slug=options["slug"]).first()
         if source is None:
             raise CommandError(f"Unknown source {options['slug']!r}.")
         self.stdout.write(f"secret  {rotate_secret(source, now=database_now())}")
 
-    def _list(self, options: dict[str, Any]) -> None:
+    def _list_sources(self, options: dict[str, Any]) -> None:
         for source in Source.objects.order_by("slug"):
             state = "on" if source.enabled else "off"
             self.stdout.write(f"{source.slug}\t{source.connector}\t{source.role}\t{state}")
@@ -122,7 +132,7 @@ def _parse_message(connector: Connector, message: Message) -> dict[str, Any]:
     problems, events = list(parsed.errors), []
     for event in parsed.events:
         try:
-            events.append(event_to_dict(validate_event(event, message.received_at)))
+            events.append(event_to_dict(validate_and_flag_event(event, message.received_at)))
         except PayloadError as error:
             problems.append(error)
     parked = {"parked": "; ".join(str(p) for p in problems)} if problems else {}
@@ -152,14 +162,14 @@ EXAMPLE_PAYLOADS = {
 }
 
 
-def _parse_pairs(texts: list[str]) -> dict[str, str]:
+def _parse_key_value_pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         if "=" not in text:
             raise CommandError(f"{text!r} does not have the form KEY=VALUE.")
     return dict(text.split("=", 1) for text in texts)
 
 
-def _now() -> Any:
+def _system_clock_now() -> Any:
     """The receive time by this machine's clock: `source try` must work without a database."""
     from datetime import UTC, datetime
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Verify that no entry of the audit log was changed or deleted."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        broken = audit.broken_entries()
+        broken = audit.broken_entry_ids()
         self.stdout.write(
             json.dumps({"entries": AuditEntry.objects.count(), "broken": len(broken)})
         )

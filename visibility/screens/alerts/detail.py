@@ -44,7 +44,7 @@ class ClockBar:
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarAlerts:
+class RecentRuleAlertCounts:
     """How the other alerts of the same rule in the last 90 days ended."""
 
     total: int
@@ -66,7 +66,7 @@ class AlertDetail:
     history: Sequence[AlertEntry]
     notifications: Sequence[Notification]
     last_events: Sequence[Event]
-    similar: SimilarAlerts | None
+    similar: RecentRuleAlertCounts | None
 
     @property
     def unmapped_status(self) -> str:
@@ -90,14 +90,14 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         clock = SlaClock.objects.filter(
             order=alert.order_id, rule=alert.rule_id, subject_key=alert.subject_key
         ).first()
-    expected_from = _expected_source_titles(clock)
-    failed = _rule_failure(alert) if clock is None else ""
+    expected_from = _expected_sources_phrase(clock)
+    failed = _explain_rule_failure(alert) if clock is None else ""
     return AlertDetail(
         alert=alert,
         order=getattr(alert.order, "order", None),
         clock=clock,
         explanation=failed or _explain_opening(alert, clock, expected_from, now),
-        closing_condition=_closing_condition(alert, "" if failed else expected_from),
+        closing_condition=_describe_closing_condition(alert, "" if failed else expected_from),
         clock_bar=_clock_bar(alert, clock, now),
         history=list(alert.entries.select_related("user").order_by("-at", "-pk")[:MAX_HISTORY]),
         notifications=list(
@@ -105,8 +105,8 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
             .select_related("subscription__user")
             .order_by("-pk")[:MAX_HISTORY]
         ),
-        last_events=_last_events(alert),
-        similar=_count_similar_alerts(alert, now),
+        last_events=_last_events_of_order(alert),
+        similar=_count_recent_alerts_of_rule(alert, now),
     )
 
 
@@ -114,14 +114,14 @@ def _format_time(moment: datetime) -> str:
     return format_timestamp(moment, settings.TIME_ZONE)
 
 
-def _expected_source_titles(clock: SlaClock | None) -> str:
+def _expected_sources_phrase(clock: SlaClock | None) -> str:
     """The titles of the sources whose report would stop the timer."""
     slugs = clock.expected_sources if clock else []
     titles = list(Source.objects.filter(slug__in=slugs).values_list("title", flat=True)[:5])
     return " or ".join(sorted(titles))
 
 
-def _rule_failure(alert: Alert) -> str:
+def _explain_rule_failure(alert: Alert) -> str:
     """The explanation for an alert whose rule cannot be evaluated any more, else ""."""
     failure = FailedClock.objects.filter(order=alert.order_id, rule=alert.rule_id).first()
     if failure is None or alert.state not in ACTIVE_ALERT_STATES:
@@ -165,7 +165,7 @@ def _explain_opening(
     return f"{opening}; {due}. It is {format_duration(now - alert.due_at)} overdue."
 
 
-def _closing_condition(alert: Alert, expected_from: str) -> str:
+def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
     if alert.state not in ACTIVE_ALERT_STATES:
         return ""
     if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
@@ -194,7 +194,7 @@ def _clock_bar(alert: Alert, clock: SlaClock | None, now: datetime) -> ClockBar:
     )
 
 
-def _last_events(alert: Alert) -> list[Event]:
+def _last_events_of_order(alert: Alert) -> list[Event]:
     """The last three events that name the order itself."""
     if not alert.order_id:
         return []
@@ -213,7 +213,7 @@ def _last_events(alert: Alert) -> list[Event]:
     )
 
 
-def _count_similar_alerts(alert: Alert, now: datetime) -> SimilarAlerts | None:
+def _count_recent_alerts_of_rule(alert: Alert, now: datetime) -> RecentRuleAlertCounts | None:
     if alert.rule_id is None:
         return None
     states = dict(
@@ -225,4 +225,4 @@ def _count_similar_alerts(alert: Alert, now: datetime) -> SimilarAlerts | None:
     active = sum(many for state, many in states.items() if state not in CLOSED)
     resolved, withdrawn = (states.get(state, 0) for state in CLOSED)
     total = active + resolved + withdrawn
-    return SimilarAlerts(total, active, resolved, withdrawn) if total else None
+    return RecentRuleAlertCounts(total, active, resolved, withdrawn) if total else None

@@ -22,7 +22,7 @@ NEEDS_ATTENTION = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 CLOSED = (AlertState.RESOLVED, AlertState.WITHDRAWN)
 
 
-class InboxView(StrEnum):
+class InboxViewName(StrEnum):
     """The views of the inbox. Each active alert is in at least one of them."""
 
     MINE = "mine"
@@ -35,13 +35,13 @@ class InboxView(StrEnum):
 
 
 VIEW_TITLES = {
-    InboxView.MINE: "Mine",
-    InboxView.UNASSIGNED: "Unassigned",
-    InboxView.OPEN: "All open",
-    InboxView.ACKNOWLEDGED: "Acknowledged",
-    InboxView.SNOOZED: "Snoozed",
-    InboxView.SUPPRESSED: "On hold: no data from source",
-    InboxView.RESOLVED: "Resolved today",
+    InboxViewName.MINE: "Mine",
+    InboxViewName.UNASSIGNED: "Unassigned",
+    InboxViewName.OPEN: "All open",
+    InboxViewName.ACKNOWLEDGED: "Acknowledged",
+    InboxViewName.SNOOZED: "Snoozed",
+    InboxViewName.SUPPRESSED: "On hold: no data from source",
+    InboxViewName.RESOLVED: "Resolved today",
 }
 
 
@@ -73,7 +73,7 @@ class InboxQuery:
     """Which alerts to list: view, filters, sort order, and the id of the user."""
 
     user_id: int
-    view: InboxView = InboxView.OPEN
+    view: InboxViewName = InboxViewName.OPEN
     severity: str = ""
     rule: str = ""
     team: str = ""
@@ -83,7 +83,7 @@ class InboxQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertPage:
+class InboxPage:
     """One page of alerts. `next` is the cursor of the next page, "" on the last page."""
 
     alerts: Sequence[Alert]
@@ -123,16 +123,16 @@ def visible_alerts(*, sources_only: bool) -> QuerySet[Alert]:
     return alerts.filter(source__isnull=False) if sources_only else alerts
 
 
-def view_condition(view: InboxView, *, user_id: int, now: datetime) -> Q:
+def view_condition(view: InboxViewName, *, user_id: int, now: datetime) -> Q:
     """The condition of a view."""
     return {
-        InboxView.MINE: Q(owner=user_id, state__in=NEEDS_ATTENTION),
-        InboxView.UNASSIGNED: Q(owner=None, state=AlertState.OPEN),
-        InboxView.OPEN: Q(state=AlertState.OPEN),
-        InboxView.ACKNOWLEDGED: Q(state=AlertState.ACKNOWLEDGED),
-        InboxView.SNOOZED: Q(state=AlertState.SNOOZED),
-        InboxView.SUPPRESSED: Q(state=AlertState.SUPPRESSED),
-        InboxView.RESOLVED: Q(
+        InboxViewName.MINE: Q(owner=user_id, state__in=NEEDS_ATTENTION),
+        InboxViewName.UNASSIGNED: Q(owner=None, state=AlertState.OPEN),
+        InboxViewName.OPEN: Q(state=AlertState.OPEN),
+        InboxViewName.ACKNOWLEDGED: Q(state=AlertState.ACKNOWLEDGED),
+        InboxViewName.SNOOZED: Q(state=AlertState.SNOOZED),
+        InboxViewName.SUPPRESSED: Q(state=AlertState.SUPPRESSED),
+        InboxViewName.RESOLVED: Q(
             state__in=CLOSED, resolved_at__gte=start_of_day(now, settings.TIME_ZONE)
         ),
     }[view]
@@ -150,10 +150,10 @@ def filtered_alerts(query: InboxQuery) -> QuerySet[Alert]:
     return alerts
 
 
-def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxView, int]:
+def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
     """The number of alerts in each view, with the same filters. Two SQL statements."""
     alerts = filtered_alerts(query)
-    views = [view for view in InboxView if view is not InboxView.RESOLVED]
+    views = [view for view in InboxViewName if view is not InboxViewName.RESOLVED]
     totals = alerts.filter(state__in=ACTIVE_ALERT_STATES).aggregate(
         **{
             view.value: Count("pk", filter=view_condition(view, user_id=query.user_id, now=now))
@@ -161,16 +161,16 @@ def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxView, int]:
         }
     )
     resolved = alerts.filter(
-        view_condition(InboxView.RESOLVED, user_id=query.user_id, now=now)
+        view_condition(InboxViewName.RESOLVED, user_id=query.user_id, now=now)
     ).count()
-    return {view: totals.get(view.value, resolved) for view in InboxView}
+    return {view: totals.get(view.value, resolved) for view in InboxViewName}
 
 
 def list_alerts(
     query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
-) -> AlertPage:
+) -> InboxPage:
     """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
-    keys = RESOLVED_SORT_KEYS if query.view is InboxView.RESOLVED else SORT_KEYS[query.sort]
+    keys = RESOLVED_SORT_KEYS if query.view is InboxViewName.RESOLVED else SORT_KEYS[query.sort]
     alerts = (
         filtered_alerts(query)
         .filter(view_condition(query.view, user_id=query.user_id, now=now))
@@ -189,16 +189,16 @@ def list_alerts(
         alerts = alerts.filter(_keyset_condition(keys, decode_cursor(after, _sort_key_types(keys))))
     rows = list(alerts[: limit + 1])
     more = len(rows) > limit
-    return AlertPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
+    return InboxPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
 
 
-def alerts_by_id(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
+def load_visible_alerts_with_ids(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
     """These alerts, whatever view they are in now: an open page shows alerts that have left it."""
     alerts = visible_alerts(sources_only=query.sources_only).select_related(*RELATED_FIELDS)
     return list(alerts.filter(pk__in=ids).order_by("pk")[:100])
 
 
-def matching_ids(query: InboxQuery, *, now: datetime, limit: int) -> list[int]:
+def list_matching_alert_ids(query: InboxQuery, *, now: datetime, limit: int) -> list[int]:
     """The ids of the matching alerts, up to `limit`, the longest overdue first."""
     alerts = filtered_alerts(query).filter(
         view_condition(query.view, user_id=query.user_id, now=now)
@@ -257,9 +257,9 @@ def assignable_users(roles: Sequence[str]) -> list[Assignee]:
         .values_list("owner")
         .annotate(many=Count("pk"))
     )
-    return [Assignee(user.pk, display_name(user), loads.get(user.pk, 0)) for user in users]
+    return [Assignee(user.pk, user_display_name(user), loads.get(user.pk, 0)) for user in users]
 
 
-def display_name(user: User) -> str:
+def user_display_name(user: User) -> str:
     """The display name of a user."""
     return user.get_full_name() or user.get_username()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from connectors.sdk.normalization import escape_invisible
+from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
 from visibility.models import IdentityDecision, Merge, Order
 from visibility.screens.orders.search import SCHEME_LABELS
 
@@ -39,10 +39,16 @@ def list_decisions(
     return list((rows.filter(pk__lt=before) if before else rows)[:limit])
 
 
-def decision_numbers(decision: IdentityDecision, side: int) -> list[tuple[str, str, str]]:
+def identifiers_on_decision_side(
+    decision: IdentityDecision, side: int
+) -> list[tuple[str, str, str]]:
     """(scheme label, issuer, number) of each identifier on one side of a decision."""
     return [
-        (SCHEME_LABELS.get(n.scheme, n.scheme), n.issuer.rstrip("?"), escape_invisible(n.value))
+        (
+            SCHEME_LABELS.get(n.scheme, n.scheme),
+            n.issuer.rstrip("?"),
+            escape_invisible_and_lookalike(n.value),
+        )
         for n in decision.identifiers.all()
         if n.side == side
     ]
@@ -74,7 +80,7 @@ def automatic_merges(*, limit: int = MAX_DECISIONS) -> list[AutomaticMerge]:
                 order,
                 m.loser_id,
                 m.merged_at,
-                escape_invisible(number_text),
+                escape_invisible_and_lookalike(number_text),
                 kind,
                 source,
                 at,

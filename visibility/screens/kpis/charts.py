@@ -70,14 +70,14 @@ def build_daily_trend_chart(
 
 def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> Chart | None:
     """The KPI by channel and week. The chart shows the largest channels only."""
-    weeks = query.by_week(kpi, span, "channel", filters)
+    weeks = query.weekly_summaries_by_dimension(kpi, span, "channel", filters)
     grouped = {key: list(rows) for key, rows in groupby(weeks, key=lambda row: row[0])}
     if not grouped:
         return None
     order = sorted(grouped, key=lambda key: -sum(s.orders for _, _, s in grouped[key]))
     series = [
         Series(
-            labels.dimension_label(channel),
+            labels.dimension_value_label(channel),
             [week for _, week, _ in grouped[channel]],
             [
                 _convert_to_axis_unit(summary.main_value(kpi), 1)
@@ -108,10 +108,11 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
     if shares:
         low, high = min(shares, key=lambda c: shares[c]), max(shares, key=lambda c: shares[c])
         sentence = (
-            f"{labels.dimension_label(high)} is highest at {format_value(kpi, shares[high])}, "
-            f"{labels.dimension_label(low)} is lowest at {format_value(kpi, shares[low])}."
+            f"{labels.dimension_value_label(high)} is highest at "
+            f"{format_value(kpi, shares[high])}, "
+            f"{labels.dimension_value_label(low)} is lowest at {format_value(kpi, shares[low])}."
             if high != low
-            else f"{labels.dimension_label(high)}: {format_value(kpi, shares[high])}."
+            else f"{labels.dimension_value_label(high)}: {format_value(kpi, shares[high])}."
         )
     target = float(kpi.target) if kpi.target is not None else None
     drawn = charts.build_line_figure(
@@ -119,7 +120,7 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
     )
     rows = [
         [
-            labels.dimension_label(c),
+            labels.dimension_value_label(c),
             format_date(w),
             format_value(kpi, s.value),
             format_number(s.orders),
@@ -181,7 +182,7 @@ def _convert_to_axis_unit(value: float | None, scale: float) -> float | None:
 def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: KpiSummary) -> str:
     """Compare the first third of the days with the last third: single days vary too much."""
     third = max(len(daily) // 3, 1)
-    first, last = _value_of_days(daily[:third]), _value_of_days(daily[-third:])
+    first, last = _ratio_over_days(daily[:third]), _ratio_over_days(daily[-third:])
     if first is None or last is None or len(daily) < 3:
         return f"{kpi.title} is {format_value(kpi, total.value)}."
     verb = "rose" if last > first else "fell"
@@ -193,7 +194,7 @@ def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: K
     )
 
 
-def _value_of_days(days: Sequence[tuple[date, KpiSummary]]) -> Decimal | None:
+def _ratio_over_days(days: Sequence[tuple[date, KpiSummary]]) -> Decimal | None:
     denominator = sum((summary.denominator for _, summary in days), Decimal(0))
     return (
         sum((summary.numerator for _, summary in days), Decimal(0)) / denominator

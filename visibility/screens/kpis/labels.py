@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from visibility.formatting import channel_label, format_number, format_percent, pluralize
+from visibility.formatting import (
+    count_with_noun,
+    format_number,
+    format_percent,
+    sales_channel_label,
+)
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSummary
 
@@ -111,7 +116,7 @@ def compare_to_previous(
 
 def describe_population(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
-    orders = pluralize(summary.orders, "order")
+    orders = count_with_noun(summary.orders, "order")
     if kpi.unit is KpiUnit.DURATION:
         return orders
     counted = (
@@ -146,18 +151,18 @@ def describe_uncountable(uncountable: Mapping[str, int]) -> list[tuple[str, int,
         (
             code,
             n,
-            f"{pluralize(n, 'line')} {UNCOUNTABLE_REASONS.get(code, code.replace('_', ' '))}",
+            f"{count_with_noun(n, 'line')} {UNCOUNTABLE_REASONS.get(code, code.replace('_', ' '))}",
         )
         for code, n in uncountable.items()
     ]
 
 
-def dimension_label(value: str) -> str:
+def dimension_value_label(value: str) -> str:
     """A channel, warehouse or customer group as shown on pages."""
-    return channel_label(value) or UNKNOWN_LABEL
+    return sales_channel_label(value) or UNKNOWN_LABEL
 
 
-def describe_result(
+def describe_order_result(
     kpi: Kpi, numerator: Decimal | None, denominator: Decimal | None, exclusion: str
 ) -> str:
     """How one order counts: `3 of 4 lines`, `2.1 d`, or why it is excluded."""

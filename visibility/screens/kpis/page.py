@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from visibility.formatting import pluralize
+from visibility.formatting import count_with_noun
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiUnit
-from visibility.kpi.open_order_age import backlog_age
 from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.undelivered_age import undelivered_order_age
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
 from visibility.screens.kpis import labels
@@ -67,7 +67,7 @@ class KpiMatrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class UndeliveredBacklog:
     """The number of undelivered orders, and a sentence: cycle time does not include them."""
 
     orders: int
@@ -79,7 +79,7 @@ class KpiOverview:
     """Everything on the overview page."""
 
     headline: Sequence[str]
-    backlog: Backlog
+    backlog: UndeliveredBacklog
     tiles: Sequence[KpiTile]
     charts: Sequence[Chart]
     matrix: KpiMatrix
@@ -94,7 +94,7 @@ class KpiPage:
 
     headline: Sequence[str]
     # Only for durations.
-    backlog: Backlog | None
+    backlog: UndeliveredBacklog | None
     tile: KpiTile
     charts: Sequence[Chart]
     tables: Sequence[tuple[Dimension, str, Sequence[MatrixCell]]]
@@ -119,7 +119,9 @@ def build_overview(
         number_charts.build_daily_trend_chart(cycle, daily[cycle.code], current[cycle.code]),
     ]
     return KpiOverview(
-        headline=_headline(current, before, span=span, range_label=range_label, slices=fill_slices),
+        headline=_build_headline_sentences(
+            current, before, span=span, range_label=range_label, slices=fill_slices
+        ),
         backlog=_undelivered_backlog(now, filters),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
@@ -200,7 +202,7 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
     )
 
 
-def _headline(
+def _build_headline_sentences(
     current: Mapping[str, KpiSummary],
     before: Mapping[str, KpiSummary],
     *,
@@ -242,17 +244,17 @@ def _worst_slice_phrase(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
     share = (worst.summary.denominator - worst.summary.numerator) / missed
     if share < Decimal("0.25"):
         return ""
-    channel, warehouse = map(labels.dimension_label, worst.names)
+    channel, warehouse = map(labels.dimension_value_label, worst.names)
     return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
 
 
-def _undelivered_backlog(now: datetime, filters: KpiFilters) -> Backlog:
-    age = backlog_age(now, filters)
+def _undelivered_backlog(now: datetime, filters: KpiFilters) -> UndeliveredBacklog:
+    age = undelivered_order_age(now, filters)
     if not age.orders or age.median is None or age.oldest is None:
-        return Backlog(0, "No undelivered orders")
-    return Backlog(
+        return UndeliveredBacklog(0, "No undelivered orders")
+    return UndeliveredBacklog(
         age.orders,
-        f"{pluralize(age.orders, 'undelivered order')}, "
+        f"{count_with_noun(age.orders, 'undelivered order')}, "
         f"median age {labels.format_kpi_duration(age.median.total_seconds())}, "
         f"oldest {labels.format_kpi_duration(age.oldest.total_seconds())}",
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from visibility.formatting import format_date, format_number, in_zone, pluralize
+from visibility.formatting import count_with_noun, format_date, format_number, in_zone
 from visibility.models.imports import ImportState, MasterImport
 
 KIND_LABELS = {
@@ -32,24 +32,26 @@ def unmapped_sentence(terms: int, orders: int) -> str:
     if not terms:
         return "Nothing to map."
     verb, effect = ("is", "affects") if terms == 1 else ("are", "affect")
-    values = pluralize(terms, "source value")
-    return f"{values} {verb} unmapped and {effect} {pluralize(orders, 'order')}."
+    values = count_with_noun(terms, "source value")
+    return f"{values} {verb} unmapped and {effect} {count_with_noun(orders, 'order')}."
 
 
-def effect_sentence(
+def reprocessing_sentence(
     orders: int, messages: int, first_at: datetime | None, last_at: datetime | None
 ) -> str:
     """Summarize the messages that a change reprocesses."""
     if not orders or first_at is None or last_at is None:
         return "No orders are affected."
-    days = _date_range(first_at, last_at)
-    messages_and_orders = f"{pluralize(messages, 'message')} of {pluralize(orders, 'order')}"
+    days = _format_date_range(first_at, last_at)
+    messages_and_orders = (
+        f"{count_with_noun(messages, 'message')} of {count_with_noun(orders, 'order')}"
+    )
     return f"Reprocesses {messages_and_orders} dated {days}."
 
 
 def reprocessed_suffix(orders: int) -> str:
     """The end of a success message: how many orders are reprocessed."""
-    return f" {pluralize(orders, 'order')} queued for reprocessing." if orders else ""
+    return f" {count_with_noun(orders, 'order')} queued for reprocessing." if orders else ""
 
 
 def import_sentence(master_import: MasterImport) -> str:
@@ -78,7 +80,7 @@ def _rejected_sentence(master_import: MasterImport) -> str:
     return f"Nothing was imported: {format_number(master_import.invalid)}{of} rows are invalid."
 
 
-def _date_range(first: datetime, last: datetime) -> str:
+def _format_date_range(first: datetime, last: datetime) -> str:
     first_day, last_day = (in_zone(at, settings.TIME_ZONE).date() for at in (first, last))
     if first_day == last_day:
         return format_date(first_day, weekday=False, year=True)

@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from visibility.master_data.tables import MasterTable
 from visibility.models import MasterChange
 from visibility.models.master import Versioned, normalize_term
-from visibility.timeline.answer import STATUS_LABELS
 from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATUS_LABELS
 
 PAGE_SIZE = 50
 MAX_COUNT = 10_000
@@ -94,7 +94,7 @@ class AffectedOrder:
     last_at: datetime
 
     @property
-    def title(self) -> str:
+    def status_label(self) -> str:
         """The label of its status."""
         return STATUS_LABELS[Status(self.status)]
 
@@ -119,7 +119,7 @@ def affected_orders(
         return [AffectedOrder(*row) for row in cursor.fetchall()]
 
 
-def unmapped_counts() -> tuple[int, int]:
+def count_unmapped_terms_and_orders() -> tuple[int, int]:
     """(number of unmapped terms, number of affected orders)."""
     with connection.cursor() as cursor:
         cursor.execute(AFFECTED_COUNTS)
@@ -127,7 +127,7 @@ def unmapped_counts() -> tuple[int, int]:
     return int(terms), int(orders)
 
 
-def list_rows(
+def list_table_rows(
     table: MasterTable,
     *,
     q: str = "",
@@ -146,14 +146,14 @@ def list_rows(
     return list(rows.select_related("changed_by").order_by("pk")[: limit + 1])
 
 
-def count_rows(table: MasterTable, filters: Mapping[str, str]) -> tuple[int, bool]:
+def count_table_rows(table: MasterTable, filters: Mapping[str, str]) -> tuple[int, bool]:
     """(row count up to `MAX_COUNT`, whether there are more)."""
     rows = table.model._base_manager.filter(**filters)
     count = rows[: MAX_COUNT + 1].count()
     return min(count, MAX_COUNT), count > MAX_COUNT
 
 
-def usage_counts(
+def count_orders_using_rows(
     table: MasterTable, rows: Sequence[Versioned], *, now: datetime
 ) -> Mapping[int, int]:
     """By row id, the number of orders that used the row within `USED_WITHIN`."""

@@ -97,10 +97,12 @@ def suggest_canonical_records(terms: Sequence[UnmappedTerm]) -> list[list[TermSu
             by_term[n].setdefault(canonical, []).append(
                 TermSuggestion(canonical, title, certainty, why)
             )
-    return [_merge_reasons(by_term[n]) for n in range(len(terms))]
+    return [_merge_and_rank_suggestions(by_term[n]) for n in range(len(terms))]
 
 
-def _merge_reasons(by_canonical: dict[str, list[TermSuggestion]]) -> list[TermSuggestion]:
+def _merge_and_rank_suggestions(
+    by_canonical: dict[str, list[TermSuggestion]],
+) -> list[TermSuggestion]:
     """Merge suggestions of the same canonical record. A second reason adds 5 points."""
     merged = []
     for canonical, reasons in by_canonical.items():

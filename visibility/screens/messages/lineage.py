@@ -95,7 +95,7 @@ class TraceLink:
 
 
 @dataclass(frozen=True, slots=True)
-class EventRow:
+class EventWithMessage:
     """One event and its message. `state` is None if the message is no longer stored."""
 
     id: int
@@ -115,7 +115,7 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EventEffect:
+class EventClockEffect:
     """An SLA timer that an event `started` or `stopped`, and the alert of that timer."""
 
     clock_action: str
@@ -150,9 +150,9 @@ class NamedObject:
 class EventLineage:
     """One event with the objects it refers to and its effects."""
 
-    event: EventRow
+    event: EventWithMessage
     objects: Sequence[NamedObject]
-    effects: Sequence[EventEffect]
+    effects: Sequence[EventClockEffect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +175,16 @@ def trace_links(headers: Mapping[str, str]) -> tuple[TraceLink, ...]:
 
 def load_order_event_page(
     order_id: int, *, after: tuple[str, int] | None = None, limit: int
-) -> list[EventRow]:
+) -> list[EventWithMessage]:
     """One page of the order's events with their messages, latest first."""
     at, event = after or (None, 0)
-    return _event_rows(ORDER_EVENTS, {"order": order_id, "at": at, "event": event, "limit": limit})
+    return _fetch_events_with_messages(
+        ORDER_EVENTS, {"order": order_id, "at": at, "event": event, "limit": limit}
+    )
 
 
 def event_lineages(
-    events: Sequence[EventRow], *, order_id: int | None = None
+    events: Sequence[EventWithMessage], *, order_id: int | None = None
 ) -> list[EventLineage]:
     """Add objects and effects to events, for one order or for all orders they reach."""
     ids = [event.id for event in events]
@@ -190,7 +192,7 @@ def event_lineages(
     orders = (
         {event_id: [order_id] for event_id in ids}
         if order_id is not None
-        else _orders_by_event(ids)
+        else _order_ids_by_event(ids)
     )
     return _build_event_lineages(events, objects, orders)
 
@@ -207,9 +209,11 @@ def message_lineage(message_id: int) -> MessageLineage | None:
     message = messages.filter(id=message_id).first()
     if message is None:
         return None
-    events = _event_rows(MESSAGE_EVENTS, {"message": message_id, "limit": MAX_ROWS})[::-1]
+    events = _fetch_events_with_messages(
+        MESSAGE_EVENTS, {"message": message_id, "limit": MAX_ROWS}
+    )[::-1]
     ids = [event.id for event in events]
-    by_event = _orders_by_event(ids)
+    by_event = _order_ids_by_event(ids)
     order_ids = sorted({order for orders in by_event.values() for order in orders})[:MAX_ROWS]
     return MessageLineage(
         message=message,
@@ -219,11 +223,13 @@ def message_lineage(message_id: int) -> MessageLineage | None:
     )
 
 
-def _event_rows(statement: str, values: Mapping[str, Any]) -> list[EventRow]:
+def _fetch_events_with_messages(
+    statement: str, values: Mapping[str, Any]
+) -> list[EventWithMessage]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()
-    return [EventRow(*(*row[:13], _parse_trace_links(row[13]))) for row in rows]
+    return [EventWithMessage(*(*row[:13], _parse_trace_links(row[13]))) for row in rows]
 
 
 def _parse_trace_links(headers: str | None) -> tuple[TraceLink, ...]:
@@ -231,7 +237,7 @@ def _parse_trace_links(headers: str | None) -> tuple[TraceLink, ...]:
     return trace_links(decoded)
 
 
-def _orders_by_event(event_ids: Sequence[int]) -> dict[int, list[int]]:
+def _order_ids_by_event(event_ids: Sequence[int]) -> dict[int, list[int]]:
     """The IDs of the orders that each event reaches."""
     orders: dict[int, list[int]] = defaultdict(list)
     for event_id, order_id in _fetch_rows_by_ids(ORDERS_OF_EVENTS, event_ids):
@@ -249,20 +255,20 @@ def _objects_by_event(event_ids: Sequence[int]) -> dict[int, list[NamedObject]]:
 
 
 def _build_event_lineages(
-    events: Sequence[EventRow],
+    events: Sequence[EventWithMessage],
     objects: Mapping[int, Sequence[NamedObject]],
     orders: Mapping[int, Sequence[int]],
 ) -> list[EventLineage]:
     """Match events to SLA timers: timers that started or stopped at its time."""
     order_ids = sorted({order for ids in orders.values() for order in ids})
-    effects: dict[tuple[int, datetime], list[EventEffect]] = defaultdict(list)
+    effects: dict[tuple[int, datetime], list[EventClockEffect]] = defaultdict(list)
     for order_id, started_at, stopped_at, *clock in (
         _fetch_rows_by_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
     ):
         due_at, state, rule, title, subject_key, alert_id, alert_state = clock
         for action, at in (("started", started_at), ("stopped", stopped_at)):
             if at is not None:
-                effect = EventEffect(
+                effect = EventClockEffect(
                     action, rule, title, subject_key, due_at, state, alert_id, alert_state
                 )
                 effects[(order_id, at)].append(effect)

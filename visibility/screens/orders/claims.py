@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from connectors.sdk.codec import format_decimal
+from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute
 from visibility.formatting import format_date
 from visibility.screens.orders.suppressed_conflicts import SuppressedConflict
@@ -13,7 +13,7 @@ from visibility.timeline import Claim, Promise, Timeline, TimelineConflict, Time
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claims import ConflictClaim, QuantityClaim
 from visibility.timeline.enums import ComparedField
-from visibility.timeline.lines import round_quantity
+from visibility.timeline.line_builder import round_quantity
 
 SourceTitles = Mapping[str, tuple[str, datetime]]
 FIELD_LABELS: Mapping[ComparedField, str] = {
@@ -96,10 +96,12 @@ def system_comparison(timeline: Timeline, names: SourceTitles, *, prices: bool) 
     """Compare the claims of all systems, fields with a discrepancy first."""
     claims = timeline.claims
     contested = {(c.field, c.line_key) for c in timeline.conflicts}
-    rows = [*_order_rows(timeline, names, contested)]
+    rows = [*_order_comparison_rows(timeline, names, contested)]
     currency = timeline.attributes.get(Attribute.CURRENCY, "")
     for line in timeline.lines:
-        rows += _line_rows(line, claims, names, contested, prices=prices, currency=currency)
+        rows += _line_comparison_rows(
+            line, claims, names, contested, prices=prices, currency=currency
+        )
     rows.sort(key=lambda row: not row.differs)
     systems = tuple(
         (_source_title(c.source, names), c.role.value.replace("_", " "), c.status_text, c.at)
@@ -112,14 +114,14 @@ def _source_title(source: str, names: SourceTitles) -> str:
     return names[source][0] if source in names else source
 
 
-def _order_rows(
+def _order_comparison_rows(
     timeline: Timeline, names: SourceTitles, contested: Collection[tuple[ComparedField, str]]
 ) -> Iterator[ComparisonRow]:
     fields: tuple[tuple[ComparedField, Mapping[str, str]], ...] = (
         (ComparedField.STATUS, {c.source: c.order_state for c in timeline.claims if c.order_state}),
         (
             ComparedField.PROMISED_AT,
-            {c.source: _format_day(c.promised) for c in timeline.claims if c.promised},
+            {c.source: _format_if_date(c.promised) for c in timeline.claims if c.promised},
         ),
     )
     for field, values in fields:
@@ -140,7 +142,7 @@ def _order_rows(
             yield ComparisonRow(field_label(field), "", cells, differs)
 
 
-def _line_rows(
+def _line_comparison_rows(
     line: TimelineLine,
     claims: Collection[Claim],
     names: SourceTitles,
@@ -172,10 +174,12 @@ def _build_comparison_cell(
 ) -> ComparisonCell:
     if claim is None:
         return ComparisonCell(system, "", None)
-    return ComparisonCell(system, format_claim(claim), claim.at, claim.authoritative, differs)
+    return ComparisonCell(
+        system, format_quantity_claim(claim), claim.at, claim.authoritative, differs
+    )
 
 
-def format_claim(claim: QuantityClaim) -> str:
+def format_quantity_claim(claim: QuantityClaim) -> str:
     """Format a reported quantity or price.
 
     `52.9`; `52.9 (52900 EA)` if the source uses another unit; `1 PAL` if the unit is unknown.
@@ -210,7 +214,7 @@ def discrepancies(
     return tuple(sorted(visible_conflicts, key=lambda d: (d.opened_at, d.sku, d.sentence)))
 
 
-def suppressed_sentences(
+def describe_suppressed_conflicts(
     suppressed: Collection[SuppressedConflict], names: SourceTitles, *, prices: bool
 ) -> tuple[tuple[str, str], ...]:
     """(sentence, sources waited for) of each discrepancy suppressed until a source catches up."""
@@ -224,21 +228,21 @@ def suppressed_sentences(
 def conflict_sentence(conflict: TimelineConflict, names: SourceTitles) -> str:
     """`Shipped: 3PL North reports 8, ERP reports 0`."""
     sides = ", ".join(
-        f"{_source_title(c.source, names)} reports {_claimed_value(c, conflict)}"
+        f"{_source_title(c.source, names)} reports {_format_claimed_value(c, conflict)}"
         for c in conflict.claims
     )
     return f"{field_label(conflict.field)}: {sides}"
 
 
-def _claimed_value(claim: ConflictClaim, conflict: TimelineConflict) -> str:
+def _format_claimed_value(claim: ConflictClaim, conflict: TimelineConflict) -> str:
     if conflict.field is ComparedField.PROMISED_AT:
-        return _format_day(claim.value)
+        return _format_if_date(claim.value)
     if conflict.field is ComparedField.PRICE:
         return f"{claim.value} {conflict.currency}".rstrip()
     return claim.value
 
 
-def _format_day(text: str) -> str:
+def _format_if_date(text: str) -> str:
     """A date such as `Thu, Mar 5`; text that is not a date is returned unchanged."""
     try:
         return format_date(date.fromisoformat(text[:10]))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from connectors.sdk.codec import format_decimal
+from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme, Measure, ObjectKind
-from visibility.formatting import format_date, pluralize
+from visibility.formatting import count_with_noun, format_date
 from visibility.timeline import RecordedEvent
 
 EVENT_LABELS: Mapping[EventType, str] = {
@@ -112,12 +112,12 @@ def event_label(
     the reader may see personal names, which free text can contain.
     """
     event = recorded.event
-    details = [_format_quantities(recorded), *_related_numbers(recorded)]
+    details = [_format_quantities(recorded), *_related_object_numbers(recorded)]
     attribute_names = [Attribute.CARRIER, Attribute.LOCATION, Attribute.REASON]
     attribute_names += [Attribute.DETAIL] if contacts else []
     details += [event.attributes.get(name, "") for name in attribute_names]
     if event.type is EventType.ETA_UPDATED and event.attributes.get(Attribute.ETA):
-        details.append(_format_day(event.attributes[Attribute.ETA]))
+        details.append(_format_if_date(event.attributes[Attribute.ETA]))
     source_status = event.raw_type or event.attributes.get(Attribute.STATUS, "")
     title = (
         f"Update (status unchanged): {EVENT_LABELS[event.type].lower()}"
@@ -127,7 +127,7 @@ def event_label(
     return EventLabel(title, " · ".join(p for p in details if p), source_status)
 
 
-def _format_day(text: str) -> str:
+def _format_if_date(text: str) -> str:
     """A date such as `Tue, Dec 1`; text that is not a date is returned unchanged."""
     try:
         return format_date(date.fromisoformat(text[:10]))
@@ -144,11 +144,11 @@ def _format_quantities(recorded: RecordedEvent) -> str:
     # A zero is only worth showing if it is all that the event reports, such as "0 allocated".
     totals = {m: q for m, q in totals.items() if q} or totals
     count = len(recorded.event.lines)
-    lines = f" in {pluralize(count, 'line')}" if totals else ""
+    lines = f" in {count_with_noun(count, 'line')}" if totals else ""
     return ", ".join(f"{format_decimal(q)} {m.value}" for m, q in totals.items()) + lines
 
 
-def _related_numbers(recorded: RecordedEvent) -> list[str]:
+def _related_object_numbers(recorded: RecordedEvent) -> list[str]:
     numbers = []
     for ref in recorded.event.objects:
         if ref.kind is ObjectKind.ORDER:

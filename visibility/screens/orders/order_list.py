@@ -8,9 +8,9 @@ from django.db.models import OuterRef, Q, Subquery
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, Source
 from visibility.screens.orders.suppressed_conflicts import unsuppressed_conflict_condition
-from visibility.timeline.answer import STATE_LABELS, STATUS_LABELS
 from visibility.timeline.enums import OrderState
 from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
 PAGE_SIZE = 50
 STATUS_TONES: Mapping[str, str] = {
@@ -168,7 +168,7 @@ def list_orders(
     return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
 
 
-def count_conflicting(now: datetime) -> int:
+def count_orders_with_conflict(now: datetime) -> int:
     """The number of orders with an open discrepancy."""
     return Order.objects.filter(unsuppressed_conflict_condition(now=now)).count()
 

@@ -8,8 +8,15 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from connectors.sdk.normalization import escape_invisible, search_forms
-from visibility.db.planner import PREFER_INDEXES, PREFER_INDEXES_NO_BITMAP, apply_planner_settings
+from connectors.sdk.identifier_normalization import (
+    escape_invisible_and_lookalike,
+    possible_normalized_values,
+)
+from visibility.db.planner_settings import (
+    PREFER_INDEXES,
+    PREFER_INDEXES_NO_BITMAP,
+    apply_planner_settings,
+)
 
 MAX_HITS = 50
 SCHEME_LABELS = {
@@ -127,24 +134,24 @@ class SearchHit:
 
 def find_orders_by_exact_number(text: str, *, limit: int = MAX_HITS) -> list[SearchHit]:
     """Orders with exactly this number, or with a package, shipment or invoice that has it."""
-    values = search_forms(text)
+    values = possible_normalized_values(text)
     return _exact_hits(values, limit=limit) if values else []
 
 
 def find_orders_by_number_fragment(text: str, *, limit: int = 10) -> list[SearchHit]:
     """Orders with a number that contains the text (three characters or more)."""
-    number = max(search_forms(text), key=len, default="")
+    number = max(possible_normalized_values(text), key=len, default="")
     if len(number) < 3:
         return []
     token = max(TOKEN.findall(number), key=len, default="")
     pattern = token if len(token) >= SELECTIVE_LENGTH else number
     values = {"like": f"%{_escape_like(pattern)}%", "part": number, "limit": limit}
-    return _to_hits(_fetch_with_time_limit(CONTAINS_QUERY, values))
+    return _to_hits(_fetch_or_sample_on_timeout(CONTAINS_QUERY, values))
 
 
 def find_orders_by_similar_number(text: str, *, limit: int = 5) -> list[SearchHit]:
     """Orders with a similar number: a wrong digit, two digits swapped, and the like."""
-    number = max(search_forms(text), key=len, default="")
+    number = max(possible_normalized_values(text), key=len, default="")
     if len(number) < 4:
         return []
     size = max(len(number) // PIECE_COUNT, 3)
@@ -190,7 +197,9 @@ def _find_hits_by_pieces(number: str, pieces: Sequence[str], *, limit: int) -> l
         **{f"piece{n}": f"%{_escape_like(piece)}%" for n, piece in enumerate(pieces)},
     }
     return _to_hits(
-        _fetch_with_time_limit(statement, values, complete_first=len(pieces[0]) >= SELECTIVE_LENGTH)
+        _fetch_or_sample_on_timeout(
+            statement, values, complete_first=len(pieces[0]) >= SELECTIVE_LENGTH
+        )
     )
 
 
@@ -198,7 +207,7 @@ def find_customers_by_name(text: str) -> list[tuple[str, str, int]]:
     """Customers whose name contains the text: name, number, order count (at most 100)."""
     if len(text) < 3:
         return []
-    return _fetch_with_time_limit(CUSTOMERS_QUERY, [f"%{_escape_like(text)}%", MAX_COUNTED])
+    return _fetch_or_sample_on_timeout(CUSTOMERS_QUERY, [f"%{_escape_like(text)}%", MAX_COUNTED])
 
 
 def format_order_count(orders: int) -> str:
@@ -222,7 +231,7 @@ def _exact_hits(values: list[str], *, limit: int) -> list[SearchHit]:
         return _to_hits(cursor.fetchall())
 
 
-def _fetch_with_time_limit(
+def _fetch_or_sample_on_timeout(
     statement: str, parameters: Any, *, complete_first: bool = True
 ) -> list[Any]:
     """Run a search with a time limit; if it runs out, run it again on a sample.
@@ -260,4 +269,4 @@ def _describe_matched_number(kind: str, scheme: str, raw: str) -> str:
     label = SCHEME_LABELS.get(scheme, scheme)
     if scheme == "source_id" and kind != "order":
         label = f"{kind} ID"
-    return f"{label} {escape_invisible(raw)}"
+    return f"{label} {escape_invisible_and_lookalike(raw)}"

@@ -80,7 +80,7 @@ def split_suppressed_conflicts(
     suppressed = tuple(
         SuppressedConflict(conflict, outdated)
         for conflict in timeline.conflicts
-        if (outdated := _outdated_sources(conflict, gaps))
+        if (outdated := _gaps_behind_outdated_claims(conflict, gaps))
     )
     suppressed_keys = {(h.conflict.field, h.conflict.line_key) for h in suppressed}
     remaining = tuple(c for c in timeline.conflicts if (c.field, c.line_key) not in suppressed_keys)
@@ -105,7 +105,7 @@ def unsuppressed_conflict_condition(*, now: datetime) -> Q:
     return has_conflict & Q(RawSQL(IS_NOT_SUPPRESSED, parameters, output_field=BooleanField()))  # noqa: S611  # constant SQL
 
 
-def _outdated_sources(
+def _gaps_behind_outdated_claims(
     conflict: TimelineConflict, gaps: Mapping[str, FeedGap]
 ) -> tuple[FeedGap, ...]:
     """The gaps of sources whose claim is not the newest and that could not report since."""

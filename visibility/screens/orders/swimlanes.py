@@ -36,7 +36,7 @@ class EventMarker:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Swimlane:
     """The events of one source."""
 
     title: str
@@ -66,14 +66,14 @@ class IdleSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Swimlanes:
+class SwimlaneChart:
     """The chart as the template draws it."""
 
     width: int
     height: int
     # The y of the end of the lanes; the labels "now" and "promised" are below it.
     lanes_bottom: int
-    lanes: tuple[Lane, ...]
+    lanes: tuple[Swimlane, ...]
     ticks: tuple[Tick, ...]
     idle_spans: tuple[IdleSpan, ...]
     summary: str
@@ -110,7 +110,7 @@ class TimeAxis:
 
 def layout_swimlanes(
     timeline: Timeline, *, titles: Mapping[str, tuple[str, datetime]], now: datetime, zone: str
-) -> Swimlanes | None:
+) -> SwimlaneChart | None:
     """Lay out the chart of a timeline; None if it has no events."""
     if not timeline.entries:
         return None
@@ -121,7 +121,7 @@ def layout_swimlanes(
         [*moments, *([now] if timeline.is_open else []), *([promised_at] if promised_at else [])]
     )
     drawn_lanes = tuple(
-        Lane(
+        Swimlane(
             titles.get(claim.source, (claim.source, now))[0],
             claim.role.value,
             TOP_MARGIN + LANE_HEIGHT * row + LANE_HEIGHT / 2,
@@ -130,13 +130,13 @@ def layout_swimlanes(
             ),
         )
         for row, claim in enumerate(
-            sorted(timeline.claims, key=lambda c: _first_event(timeline, c.source))
+            sorted(timeline.claims, key=lambda c: _first_event_sort_key(timeline, c.source))
         )
     )
     lanes_bottom = TOP_MARGIN + LANE_HEIGHT * len(drawn_lanes)
     labels = [*([(now, "now", "now")] if timeline.is_open else [])]
     labels += [(promised_at, "promised", "promise")] if promised_at else []
-    return Swimlanes(
+    return SwimlaneChart(
         CHART_WIDTH,
         lanes_bottom + FOOTER_HEIGHT,
         lanes_bottom,
@@ -153,7 +153,7 @@ def _format_date(moment: datetime) -> str:
     return format_date(moment.date(), weekday=False, year=True)
 
 
-def _first_event(timeline: Timeline, source: str) -> tuple[datetime, str]:
+def _first_event_sort_key(timeline: Timeline, source: str) -> tuple[datetime, str]:
     return (
         min(e.recorded.occurred_at for e in timeline.entries if e.recorded.source == source),
         source,

@@ -12,7 +12,7 @@ from visibility.formatting import format_date, format_duration, in_zone
 from visibility.models import Alert, FailedClock, Identifier, Source
 from visibility.models.alerts import ACTIVE_ALERT_STATES
 from visibility.screens.orders.event_labels import EventLabel, event_label, event_tone
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 
 MILESTONES = (
@@ -73,10 +73,10 @@ class ActivityDay:
 
 def load_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
     """Fold the order from its events, as of a time and optionally as known at a time."""
-    return load_timelines([order_id], as_of=as_of, known_at=known_at)[order_id]
+    return load_and_fold_orders([order_id], as_of=as_of, known_at=known_at)[order_id]
 
 
-def source_titles() -> SourceTitles:
+def source_titles_and_connect_times() -> SourceTitles:
     """{slug: (title, time of connection)} of all sources."""
     rows = Source.objects.values_list("slug", "title", "created_at")
     return {slug: (title, since) for slug, title, since in rows}
@@ -173,7 +173,7 @@ def failed_clocks(order_id: int) -> Sequence[FailedClock]:
     return list(rows.order_by("rule__title", "subject_key")[:20])
 
 
-def visible_identifiers(order_id: int) -> Sequence[Identifier]:
+def identifiers_except_source_ids(order_id: int) -> Sequence[Identifier]:
     """The identifiers of the order without the internal IDs of systems, at most 40."""
     rows = Identifier.objects.filter(object_id=order_id).exclude(scheme="source_id")
     return list(rows.order_by("scheme", "issuer", "value")[:40])

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
 from visibility.models.intake import Source, overdue_since
 from visibility.operations.message_counts import MessageCounts, count_messages
@@ -136,7 +136,7 @@ def source_health(now: datetime, sources: Iterable[Source] | None = None) -> lis
     )
 
 
-def message_outcomes(source: Source) -> MessageCounts:
+def count_message_outcomes(source: Source) -> MessageCounts:
     """The outcomes of all accepted messages of a source."""
     return count_messages([source.id])[source.id]
 
@@ -204,9 +204,9 @@ def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[in
 
 
 def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
-    connector = systems().get(source.connector)
+    connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
-    state, why = _determine_source_state(source, counts, now)
+    state, why = _determine_state_and_reason(source, counts, now)
     expected = None
     if source.expect_every is not None and source.enabled:
         expected = (counts.last_at or source.created_at) + source.expect_every
@@ -229,7 +229,7 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
     )
 
 
-def _determine_source_state(
+def _determine_state_and_reason(
     source: Source, counts: _SourceCounts, now: datetime
 ) -> tuple[SourceState, str]:
     if not source.enabled:

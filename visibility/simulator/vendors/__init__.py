@@ -46,7 +46,9 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
 
 def build_heartbeat_message(index: int, at: float) -> SimulatedMessage:
     """The 3PL's functional acknowledgment with this index; sent even when nothing ships."""
-    return x12.functional_acknowledgment(SimulatedStep(at, at, StepKind.NORTH_HEARTBEAT), index)
+    return x12.build_functional_acknowledgment(
+        SimulatedStep(at, at, StepKind.NORTH_HEARTBEAT), index
+    )
 
 
 def signed_headers(message: SimulatedMessage, secret: str, now: float) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from visibility.simulator import document_numbers
-from visibility.simulator.catalog import CURRENCY
+from visibility.simulator.master_data import CURRENCY
 from visibility.simulator.model import (
     SimulatedOrder,
     SimulatedShipment,
@@ -29,13 +29,13 @@ CHANNELS = {"web": "WEB", "edi": "EDI", "inside": "INSIDE"}
 def build_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     """The entity with its lines, as of the step."""
     if step.kind is StepKind.ERP_SHIPMENT:
-        return _shipment(order, step)
+        return _sales_shipment_entity(order, step)
     if step.kind is StepKind.ERP_INVOICE:
-        return _invoice(order, step)
-    return _order(order, step)
+        return _sales_invoice_entity(order, step)
+    return _sales_order_entity(order, step)
 
 
-def _modified(at: float) -> str:
+def _format_modified_at(at: float) -> str:
     """`2026-03-04T05:06:07.089Z`, in milliseconds."""
     thousandths = round(at * 1000)
     return f"{to_datetime(thousandths // 1000):%Y-%m-%dT%H:%M:%S}.{thousandths % 1000:03}Z"
@@ -44,13 +44,13 @@ def _modified(at: float) -> str:
 def _common_entity_fields(
     order: SimulatedOrder, step: SimulatedStep, identity: str
 ) -> dict[str, Any]:
-    customer, modified = order.customer, _modified(step.at)
-    tag = document_numbers.token("etag", identity, modified)[:16]
+    customer, modified = order.customer, _format_modified_at(step.at)
+    tag = document_numbers.deterministic_hex_token("etag", identity, modified)[:16]
     return {
         "@odata.etag": f'W/"{tag}"',
         "id": identity,
         "externalDocumentNumber": order.po or document_numbers.web_order_number(order.n),
-        "customerId": document_numbers.guid("customer", customer.number),
+        "customerId": document_numbers.deterministic_guid("customer", customer.number),
         "customerNumber": customer.number,
         "customerName": customer.name,
         "billToName": customer.name,
@@ -76,8 +76,8 @@ def _posted_shipments(
     return [shipment for shipment in order.shipments if shipment.index in done]
 
 
-def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    identity = document_numbers.guid("erp order", order.n)
+def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    identity = document_numbers.deterministic_guid("erp order", order.n)
     shipped = _posted_shipments(order, step, StepKind.ERP_SHIPPED)
     invoiced = _posted_shipments(order, step, StepKind.ERP_INVOICED)
     dropped = dict([order.dropped]) if shipped and order.dropped else {}
@@ -88,7 +88,7 @@ def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         done = sum(s.quantities[index] for s in shipped)
         total += quantity * order.erp_unit_price(index)
         lines.append(
-            _line(order, index, quantity, identity, f"order {line.number}")
+            _document_line(order, index, quantity, identity, f"order {line.number}")
             | {
                 "shippedQuantity": done,
                 "invoicedQuantity": sum(s.quantities[index] for s in invoiced),
@@ -119,16 +119,16 @@ def _ship_by(order: SimulatedOrder) -> str:
     return to_datetime(order.created_at + 86400).date().isoformat()
 
 
-def _line(
+def _document_line(
     order: SimulatedOrder, index: int, quantity: int, document: str, kind: str
 ) -> dict[str, Any]:
     line, price = order.lines[index], order.erp_unit_price(index)
     amount = quantity * price / 100
     return {
-        "id": document_numbers.guid("erp line", order.n, kind),
+        "id": document_numbers.deterministic_guid("erp line", order.n, kind),
         "documentId": document,
-        "sequence": line.sequence,
-        "itemId": document_numbers.guid("item", line.item.sku),
+        "sequence": line.erp_line_number,
+        "itemId": document_numbers.deterministic_guid("item", line.item.sku),
         "lineType": "Item",
         "lineObjectNumber": line.item.sku,
         "description": line.item.title,
@@ -141,19 +141,19 @@ def _line(
     }
 
 
-def _shipment_lines(
+def _posted_document_lines(
     order: SimulatedOrder, step: SimulatedStep, document: str, kind: str
 ) -> list[dict[str, Any]]:
     shipment = order.shipments[step.shipment]
     return [
-        _line(order, index, quantity, document, f"{kind} {step.shipment}.{index + 1}")
+        _document_line(order, index, quantity, document, f"{kind} {step.shipment}.{index + 1}")
         for index, quantity in enumerate(shipment.quantities)
         if quantity
     ]
 
 
-def _shipment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    identity = document_numbers.guid("erp shipment", order.n, step.shipment)
+def _sales_shipment_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    identity = document_numbers.deterministic_guid("erp shipment", order.n, step.shipment)
     shipment = order.shipments[step.shipment]
     return {
         **_common_entity_fields(order, step, identity),
@@ -163,12 +163,12 @@ def _shipment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "shipmentDate": to_datetime(shipment.at).date().isoformat(),
         # A custom field of the distributor: the standard API page has no tracking numbers.
         "packageTrackingNo": ",".join(package.tracking for package in shipment.packages),
-        "salesShipmentLines": _shipment_lines(order, step, identity, "shipment"),
+        "salesShipmentLines": _posted_document_lines(order, step, identity, "shipment"),
     }
 
 
-def _invoice(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    identity = document_numbers.guid("erp invoice", order.n, step.shipment)
+def _sales_invoice_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    identity = document_numbers.deterministic_guid("erp invoice", order.n, step.shipment)
     amount = order.invoice_total(order.shipments[step.shipment]) / 100
     day = to_datetime(step.at).date().isoformat()
     return {
@@ -177,7 +177,7 @@ def _invoice(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "invoiceDate": day,
         "postingDate": day,
         "dueDate": to_datetime(step.at + 30 * 86400).date().isoformat(),
-        "orderId": document_numbers.guid("erp order", order.n),
+        "orderId": document_numbers.deterministic_guid("erp order", order.n),
         "orderNumber": document_numbers.sales_order_number(order.n),
         "pricesIncludeTax": False,
         "remainingAmount": amount,
@@ -185,5 +185,5 @@ def _invoice(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "totalTaxAmount": 0,
         "totalAmountIncludingTax": amount,
         "status": "Open",
-        "salesInvoiceLines": _shipment_lines(order, step, identity, "invoice"),
+        "salesInvoiceLines": _posted_document_lines(order, step, identity, "invoice"),
     }

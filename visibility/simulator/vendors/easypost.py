@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from visibility.simulator import document_numbers
-from visibility.simulator.catalog import HUBS, ORIGINS
+from visibility.simulator.document_numbers import deterministic_hex_token
+from visibility.simulator.master_data import HUBS, ORIGINS
 from visibility.simulator.model import (
     CarrierScan,
     SimulatedOrder,
@@ -34,7 +34,7 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     shipment = order.shipments[step.shipment]
     code = shipment.packages[package].tracking
     scans = shipment.scans[: scan_index + 1]
-    identity = f"evt_{document_numbers.token('carrier', order.n, step.shipment, step.scan_index)}"
+    identity = f"evt_{deterministic_hex_token('carrier', order.n, step.shipment, step.scan_index)}"
     event: dict[str, Any] = {
         "id": identity,
         "object": "Event",
@@ -75,7 +75,7 @@ def _tracking_location(city: str | None, state: str | None, code: str | None) ->
     }
 
 
-def _detail(order: SimulatedOrder, scan: CarrierScan) -> dict[str, Any]:
+def _tracking_detail(order: SimulatedOrder, scan: CarrierScan) -> dict[str, Any]:
     status, detail, text, code = SCAN_DETAILS[scan.status]
     customer, carrier = order.customer, order.carrier.name
     location: tuple[str | None, str | None, str | None]
@@ -107,7 +107,7 @@ def _tracker(
     origin = ORIGINS[order.warehouse]
     customer = order.customer
     return {
-        "id": f"trk_{document_numbers.token('tracker', code)}",
+        "id": f"trk_{deterministic_hex_token('tracker', code)}",
         "object": "Tracker",
         "mode": "production",
         "tracking_code": code,
@@ -120,7 +120,7 @@ def _tracker(
         "est_delivery_date": expected,
         "shipment_id": None,
         "carrier": order.carrier.name,
-        "tracking_details": [_detail(order, scan) for scan in scans],
+        "tracking_details": [_tracking_detail(order, scan) for scan in scans],
         "carrier_detail": {
             "object": "CarrierDetail",
             "service": order.carrier.service,
@@ -137,5 +137,5 @@ def _tracker(
         },
         "finalized": status == "delivered",
         "is_return": False,
-        "public_url": f"https://track.easypost.com/{document_numbers.token('url', code)}",
+        "public_url": f"https://track.easypost.com/{deterministic_hex_token('url', code)}",
     }

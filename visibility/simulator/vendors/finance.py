@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from visibility.simulator import document_numbers
-from visibility.simulator.catalog import CURRENCY
+from visibility.simulator.document_numbers import deterministic_hex_token
+from visibility.simulator.master_data import CURRENCY
 from visibility.simulator.model import (
     SimulatedOrder,
     SimulatedStep,
@@ -21,12 +22,12 @@ from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of an invoice, payment or credit."""
     writers = {
-        StepKind.INVOICED: ("invoice.issued", _invoiced),
-        StepKind.PAID: ("invoice.paid", _paid),
-        StepKind.CREDITED: ("credit.issued", _credited),
+        StepKind.INVOICED: ("invoice.issued", _invoice_issued_data),
+        StepKind.PAID: ("invoice.paid", _invoice_paid_data),
+        StepKind.CREDITED: ("credit.issued", _credit_issued_data),
     }
     event_type, write_data = writers[step.kind]
-    identity = f"msg_{document_numbers.token('finance', order.n, step.kind, step.shipment)[:27]}"
+    identity = f"msg_{deterministic_hex_token('finance', order.n, step.kind, step.shipment)[:27]}"
     body = {
         "type": event_type,
         "timestamp": format_rfc3339(step.at),
@@ -52,22 +53,22 @@ def sign(message: SimulatedMessage, secret: str, now: float) -> Mapping[str, str
     }
 
 
-def _references(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _order_and_invoice_numbers(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     return {
         "order": {"number": document_numbers.sales_order_number(order.n)},
         "invoice": {"number": document_numbers.invoice_number(order.n, step.shipment)},
     }
 
 
-def _invoiced(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _invoice_issued_data(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     number = document_numbers.invoice_number(order.n, step.shipment)
     return {
-        **_references(order, step),
+        **_order_and_invoice_numbers(order, step),
         "part": f"invoice {number}",
         "lines": [
             {
-                "line_id": str(line.sequence),
+                "line_id": str(line.erp_line_number),
                 "sku": line.item.sku,
                 "invoiced": quantity,
                 "price": format_cents(line.item.price),
@@ -80,12 +81,15 @@ def _invoiced(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     }
 
 
-def _paid(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _invoice_paid_data(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     total = format_cents(order.invoice_total(order.shipments[step.shipment]))
-    return {**_references(order, step), "attributes": {"total": total, "currency": CURRENCY}}
+    return {
+        **_order_and_invoice_numbers(order, step),
+        "attributes": {"total": total, "currency": CURRENCY},
+    }
 
 
-def _credited(order: SimulatedOrder, _step: SimulatedStep) -> dict[str, Any]:
+def _credit_issued_data(order: SimulatedOrder, _step: SimulatedStep) -> dict[str, Any]:
     index, quantity = order.returned or (0, 0)
     line, number = order.lines[index], f"CM-{700000 + order.n}"
     return {
@@ -95,7 +99,7 @@ def _credited(order: SimulatedOrder, _step: SimulatedStep) -> dict[str, Any]:
         "part": f"credit {number}",
         "lines": [
             {
-                "line_id": str(line.sequence),
+                "line_id": str(line.erp_line_number),
                 "sku": line.item.sku,
                 "credited": quantity,
                 "price": format_cents(line.item.price),

@@ -27,15 +27,15 @@ WAREHOUSE = {
 def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of one step."""
     writers = {
-        StepKind.WMS_ALLOCATED: _allocated,
-        StepKind.WMS_PICKED: _picked,
-        StepKind.WMS_PACKED: _packed,
-        StepKind.WMS_SHIPPED: _shipped,
-        StepKind.WMS_CANCELLED: _cancelled,
-        StepKind.WMS_UNKNOWN: _unknown,
-        StepKind.WMS_RETURN: _returned,
+        StepKind.WMS_ALLOCATED: _order_allocated_body,
+        StepKind.WMS_PICKED: _tote_complete_body,
+        StepKind.WMS_PACKED: _order_packed_out_body,
+        StepKind.WMS_SHIPPED: _shipment_update_body,
+        StepKind.WMS_CANCELLED: _order_cancelled_body,
+        StepKind.WMS_UNKNOWN: _undocumented_webhook_body,
+        StepKind.WMS_RETURN: _return_update_body,
     }
-    identity = document_numbers.guid("wms", order.n, step.kind, step.shipment)
+    identity = document_numbers.deterministic_guid("wms", order.n, step.kind, step.shipment)
     headers = {"content-type": "application/json", "x-shiphero-message-id": identity}
     return SimulatedMessage("wms", orjson.dumps(writers[step.kind](order, step)), headers, identity)
 
@@ -46,11 +46,11 @@ def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, st
     return {"x-shiphero-hmac-sha256": signature}
 
 
-def _timestamp(at: float) -> str:
+def _format_timestamp(at: float) -> str:
     return to_datetime(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _uuid(kind: str, number: int) -> str:
+def _base64_uuid(kind: str, number: int) -> str:
     return base64.b64encode(f"{kind}:{number}".encode()).decode()
 
 
@@ -59,7 +59,7 @@ def _order_references(order: SimulatedOrder) -> dict[str, Any]:
     return {
         "order_number": number,
         "order_id": name,
-        "order_uuid": _uuid("Order", name),
+        "order_uuid": _base64_uuid("Order", name),
         "partner_order_id": number,
     }
 
@@ -68,8 +68,8 @@ def _line_id(order: SimulatedOrder, line: SimulatedLine) -> int:
     return 550_000_000 + order.n * 10 + line.number
 
 
-def _partner_line(order: SimulatedOrder, line: SimulatedLine) -> str:
-    return f"{document_numbers.sales_order_number(order.n)}-{line.sequence}"
+def _partner_line_item_id(order: SimulatedOrder, line: SimulatedLine) -> str:
+    return f"{document_numbers.sales_order_number(order.n)}-{line.erp_line_number}"
 
 
 def _shipped_lines(order: SimulatedOrder, step: SimulatedStep) -> list[tuple[SimulatedLine, int]]:
@@ -77,7 +77,7 @@ def _shipped_lines(order: SimulatedOrder, step: SimulatedStep) -> list[tuple[Sim
     return [(line, q) for line, q in zip(order.lines, quantities, strict=True) if q]
 
 
-def _allocated(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _order_allocated_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     at = to_datetime(step.at).strftime("%Y-%m-%dT%H:%M:%S")
     return {
         "webhook_type": "Order Allocated",
@@ -90,8 +90,8 @@ def _allocated(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "line_items": [
             {
                 "id": _line_id(order, line),
-                "item_uuid": _uuid("LineItem", _line_id(order, line)),
-                "partner_line_item_id": _partner_line(order, line),
+                "item_uuid": _base64_uuid("LineItem", _line_id(order, line)),
+                "partner_line_item_id": _partner_line_item_id(order, line),
                 "quantity": quantity,
                 "sku": line.item.sku,
                 "is_kit_component": False,
@@ -103,20 +103,20 @@ def _allocated(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     }
 
 
-def _tote(order: SimulatedOrder, step: SimulatedStep) -> int:
+def _tote_id(order: SimulatedOrder, step: SimulatedStep) -> int:
     return 14_000_000 + order.n * 2 + step.shipment
 
 
-def _picked(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    tote = _tote(order, step)
+def _tote_complete_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    tote = _tote_id(order, step)
     return {
         "webhook_type": "Tote Complete",
-        "completed_at": _timestamp(step.at),
+        "completed_at": _format_timestamp(step.at),
         "totes": [
             {
                 "tote_id": str(tote),
                 "tote_name": f"Tote-{tote}",
-                "tote_uuid": _uuid("Tote", tote),
+                "tote_uuid": _base64_uuid("Tote", tote),
                 "tote_barcode": str(tote),
                 "orders": [
                     {
@@ -141,16 +141,16 @@ def _picked(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     }
 
 
-def _packed(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    tote, named = _tote(order, step), _order_references(order)
+def _order_packed_out_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+    tote, named = _tote_id(order, step), _order_references(order)
     return {
         "webhook_type": "Order Packed Out",
         "tote_id": str(tote),
-        "tote_uuid": _uuid("Tote", tote),
+        "tote_uuid": _base64_uuid("Tote", tote),
         "tote_name": f"Tote-{tote}",
         **named,
-        "packed_at": _timestamp(step.at),
-        "created_at": _timestamp(step.at),
+        "packed_at": _format_timestamp(step.at),
+        "created_at": _format_timestamp(step.at),
         "items": [
             {
                 "order_id": named["order_id"],
@@ -175,16 +175,16 @@ def _lines_by_package(
     return [goods[index::count] for index in range(count)]
 
 
-def _shipped(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     name = 263_000_000 + order.n * 2 + step.shipment
     named = _order_references(order)
 
     def item(line: SimulatedLine, quantity: int, index: int) -> dict[str, Any]:
         return {
-            "id": _partner_line(order, line),
+            "id": _partner_line_item_id(order, line),
             "shiphero_id": _line_id(order, line),
-            "partner_line_item_id": _partner_line(order, line),
+            "partner_line_item_id": _partner_line_item_id(order, line),
             "quantity": quantity,
             "sku": line.item.sku,
             "serial_numbers": [],
@@ -207,7 +207,7 @@ def _shipped(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
                 "tracking_number": package.tracking,
                 "carrier": carrier,
                 "shipping_method": method,
-                "created_at": _timestamp(shipment.scans[0].at),
+                "created_at": _format_timestamp(shipment.scans[0].at),
                 "status": "valid",
             },
         }
@@ -219,7 +219,7 @@ def _shipped(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "webhook_type": "Shipment Update",
         "fulfillment": {
             "shipment_id": name,
-            "shipment_uuid": _uuid("Shipment", name),
+            "shipment_uuid": _base64_uuid("Shipment", name),
             **WAREHOUSE,
             "webhook_type": "Shipment Update",
             **named,
@@ -238,60 +238,60 @@ def _shipped(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
             },
             "package": size,
             "completed": step.shipment == len(order.shipments) - 1,
-            "created_at": _timestamp(step.at),
+            "created_at": _format_timestamp(step.at),
             "order_gift_note": "",
         },
     }
 
 
-def _cancelled(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _order_cancelled_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     return {
         "webhook_type": "Order Canceled",
         **_order_references(order),
         "fulfillment-status": "canceled",
         "shop_name": "public-api",
         "shop_order_number": document_numbers.sales_order_number(order.n),
-        "updated_at": _timestamp(step.at),
+        "updated_at": _format_timestamp(step.at),
     }
 
 
-def _unknown(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _undocumented_webhook_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     """A webhook type that ShipHero does not document."""
     return {
         "webhook_type": "Order Quarantined",
         **_order_references(order),
         **WAREHOUSE,
         "reason": "awaiting inspection",
-        "created_at": _timestamp(step.at),
+        "created_at": _format_timestamp(step.at),
     }
 
 
-def _returned(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _return_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     index, quantity = order.returned or (0, 0)
     line, name = order.lines[index], 3_300_000 + order.n
     return {
         "test": "0",
         "webhook_type": "Return Update",
         "return_id": name,
-        "return_uuid": _uuid("Return", name),
+        "return_uuid": _base64_uuid("Return", name),
         "status": "complete",
         "reason": "Ordered by mistake",
         "items": [
             {
                 "id": name * 2,
-                "uuid": _uuid("ReturnItem", name * 2),
+                "uuid": _base64_uuid("ReturnItem", name * 2),
                 "quantity": quantity,
                 "quantity_received": quantity,
                 "sku": line.item.sku,
                 "item_reason": "Ordered by mistake",
                 "restock": quantity,
-                "partner_line_item_id": _partner_line(order, line),
+                "partner_line_item_id": _partner_line_item_id(order, line),
                 "warehouse_id": WAREHOUSE["warehouse_id"],
             }
         ],
         **_order_references(order),
         "shop_name": "public-api",
-        "created_at": _timestamp(step.at),
+        "created_at": _format_timestamp(step.at),
         "label_type": "Self Return",
         "label_cost": "0.00",
         "picked_up": True,

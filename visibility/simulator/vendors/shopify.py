@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from visibility.simulator import document_numbers
-from visibility.simulator.catalog import CURRENCY, SHOP_DOMAIN
+from visibility.simulator.master_data import CURRENCY, SHOP_DOMAIN
 from visibility.simulator.model import (
     SimulatedLine,
     SimulatedOrder,
@@ -37,17 +37,17 @@ URLS = {
 def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of one step."""
     if step.kind is StepKind.SHOP_FULFILLED:
-        body = _fulfillment(order, step)
+        body = _fulfillment_body(order, step)
     elif step.kind is StepKind.SHOP_REFUNDED:
-        body = _refund(order, step)
+        body = _refund_body(order, step)
     else:
-        body = _order(order, step)
-    identity = document_numbers.guid("shop", order.n, step.kind, step.shipment)
+        body = _order_body(order, step)
+    identity = document_numbers.deterministic_guid("shop", order.n, step.kind, step.shipment)
     headers = {
         "content-type": "application/json",
         "x-shopify-topic": TOPICS[step.kind],
         "x-shopify-webhook-id": identity,
-        "x-shopify-event-id": document_numbers.guid(
+        "x-shopify-event-id": document_numbers.deterministic_guid(
             "shop event", order.n, step.kind, step.shipment
         ),
         "x-shopify-shop-domain": SHOP_DOMAIN,
@@ -72,7 +72,7 @@ def _line_id(order: SimulatedOrder, line: SimulatedLine) -> int:
     return 14_300_000_000_000 + order.n * 100 + line.number
 
 
-def _line(order: SimulatedOrder, line: SimulatedLine, quantity: int) -> dict[str, Any]:
+def _line_item(order: SimulatedOrder, line: SimulatedLine, quantity: int) -> dict[str, Any]:
     name = _line_id(order, line)
     return {
         "id": name,
@@ -95,14 +95,14 @@ def _line(order: SimulatedOrder, line: SimulatedLine, quantity: int) -> dict[str
     }
 
 
-def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _order_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     cancelled = step.kind is StepKind.SHOP_CANCELLED
     edited = step.kind is StepKind.SHOP_EDITED
     dropped = dict([order.dropped]) if edited and order.dropped else {}
     at, name, total = (
         format_rfc3339(step.at),
         document_numbers.web_order_number(order.n),
-        order.total,
+        order.total_price,
     )
     lines = []
     for index, line in enumerate(order.lines):
@@ -110,7 +110,7 @@ def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         sent = sum(s.quantities[index] for s in order.shipments) if edited else 0
         total -= (line.quantity - current) * line.item.price
         lines.append(
-            _line(order, line, line.quantity)
+            _line_item(order, line, line.quantity)
             | {
                 "current_quantity": current,
                 "fulfillable_quantity": max(current - sent, 0),
@@ -148,14 +148,14 @@ def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "processed_at": format_rfc3339(order.created_at),
         "refunds": [],
         "source_name": "web",
-        "subtotal_price": format_cents(order.total),
+        "subtotal_price": format_cents(order.total_price),
         "tags": "b2b",
         "tax_lines": [],
         "taxes_included": False,
         "test": False,
         "total_discounts": "0.00",
-        "total_line_items_price": format_cents(order.total),
-        "total_price": format_cents(order.total),
+        "total_line_items_price": format_cents(order.total_price),
+        "total_price": format_cents(order.total_price),
         "total_tax": "0.00",
         "updated_at": at,
         "customer": {
@@ -178,7 +178,7 @@ def _order(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     }
 
 
-def _fulfillment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _fulfillment_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     name = 5_100_000_000_000 + order.n * 10 + step.shipment
     codes = [package.tracking for package in shipment.packages]
@@ -201,11 +201,11 @@ def _fulfillment(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "tracking_url": urls[0],
         "tracking_urls": urls,
         "receipt": {},
-        "line_items": [_line(order, line, quantity) for line, quantity in pairs if quantity],
+        "line_items": [_line_item(order, line, quantity) for line, quantity in pairs if quantity],
     }
 
 
-def _refund(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
+def _refund_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     index, quantity = order.returned or (0, 0)
     line, name = order.lines[index], 930_000_000_000 + order.n
     amount = format_cents(line.item.price * quantity)
@@ -227,7 +227,7 @@ def _refund(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
                 "location_id": LOCATIONS[order.warehouse],
                 "subtotal": amount,
                 "total_tax": "0.00",
-                "line_item": _line(order, line, line.quantity),
+                "line_item": _line_item(order, line, line.quantity),
             }
         ],
         "transactions": [

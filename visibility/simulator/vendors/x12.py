@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from visibility.simulator import document_numbers
-from visibility.simulator.catalog import NORTH, OWN_ISA, WAREHOUSE_ISA
+from visibility.simulator.master_data import NORTH, OWN_ISA, WAREHOUSE_ISA
 from visibility.simulator.model import (
     STEP_KINDS,
     SimulatedLine,
@@ -27,14 +27,14 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     writers: Mapping[
         StepKind, tuple[str, str, bool, Callable[[SimulatedOrder, SimulatedStep], Segments]]
     ] = {
-        StepKind.EDI_ORDER: ("850", "PO", False, _order),
-        StepKind.EDI_CANCEL: ("860", "PC", False, _cancel),
-        StepKind.EDI_ACKNOWLEDGMENT: ("855", "PR", True, _acknowledgment),
-        StepKind.EDI_NOTICE: ("856", "SH", True, _ship_notice),
-        StepKind.EDI_INVOICE: ("810", "IN", True, _invoice),
-        StepKind.NORTH_ORDER: ("940", "OW", True, partial(_shipping_order, status="N")),
-        StepKind.NORTH_CANCEL: ("940", "OW", True, partial(_shipping_order, status="F")),
-        StepKind.NORTH_SHIPPED: ("945", "SW", False, _shipping_advice),
+        StepKind.EDI_ORDER: ("850", "PO", False, _purchase_order_segments),
+        StepKind.EDI_CANCEL: ("860", "PC", False, _order_cancellation_segments),
+        StepKind.EDI_ACKNOWLEDGMENT: ("855", "PR", True, _order_acknowledgment_segments),
+        StepKind.EDI_NOTICE: ("856", "SH", True, _ship_notice_segments),
+        StepKind.EDI_INVOICE: ("810", "IN", True, _invoice_segments),
+        StepKind.NORTH_ORDER: ("940", "OW", True, partial(_shipping_order_segments, status="N")),
+        StepKind.NORTH_CANCEL: ("940", "OW", True, partial(_shipping_order_segments, status="F")),
+        StepKind.NORTH_SHIPPED: ("945", "SW", False, _shipping_advice_segments),
     }
     code, group, is_outbound, body = writers[step.kind]
     partner = WAREHOUSE_ISA if step.kind.source == "3pl" else order.customer.isa
@@ -44,7 +44,7 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     return SimulatedMessage(step.kind.source, text, HEADERS, f"{pair[0]}/{pair[1]}/{control:09d}")
 
 
-def functional_acknowledgment(step: SimulatedStep, index: int) -> SimulatedMessage:
+def build_functional_acknowledgment(step: SimulatedStep, index: int) -> SimulatedMessage:
     """A 997 (functional acknowledgment) from the 3PL."""
     control = 900_000_000 + index
     body = [f"AK1*OW*{control}", "AK9*A*1*1*1"]
@@ -75,23 +75,23 @@ def _wrap_in_interchange(
     return ("~\n".join(segments) + "~\n").encode()
 
 
-def _day(day: date) -> str:
+def _format_date(day: date) -> str:
     return f"{day:%Y%m%d}"
 
 
-def _date_at(at: float) -> str:
+def _format_utc_date(at: float) -> str:
     return to_datetime(at).strftime("%Y%m%d")
 
 
-def _strip_delimiters(text: str) -> str:
+def _replace_delimiters(text: str) -> str:
     """Replace the delimiters of the interchange by blanks."""
     return text.replace("*", " ").replace("~", " ").replace(">", " ")
 
 
-def _address(order: SimulatedOrder) -> Segments:
+def _ship_to_segments(order: SimulatedOrder) -> Segments:
     customer = order.customer
     return [
-        f"N1*ST*{_strip_delimiters(customer.name)}*92*{customer.number}",
+        f"N1*ST*{_replace_delimiters(customer.name)}*92*{customer.number}",
         f"N4*{customer.city}*{customer.state}*{customer.postcode}*US",
     ]
 
@@ -103,41 +103,44 @@ def _shipped_lines(
     return [(line, quantity) for line, quantity in pairs if quantity]
 
 
-def _order(order: SimulatedOrder, _step: SimulatedStep) -> Segments:
+def _purchase_order_segments(order: SimulatedOrder, _step: SimulatedStep) -> Segments:
     """850: purchase order."""
     customer = order.customer
     body = [
-        f"BEG*00*SA*{order.po}**{_date_at(order.created_at)}",
+        f"BEG*00*SA*{order.po}**{_format_utc_date(order.created_at)}",
         "CUR*BY*USD",
-        f"DTM*002*{_day(order.requested)}",
-        f"N1*BY*{_strip_delimiters(customer.name)}*92*{customer.number}",
-        *_address(order),
+        f"DTM*002*{_format_date(order.requested)}",
+        f"N1*BY*{_replace_delimiters(customer.name)}*92*{customer.number}",
+        *_ship_to_segments(order),
     ]
     for line in order.lines:
         price = format_cents(line.item.price)
         body.append(f"PO1*{line.number}*{line.quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"PID*F****{_strip_delimiters(line.item.title)}")
+        body.append(f"PID*F****{_replace_delimiters(line.item.title)}")
     return [*body, f"CTT*{len(order.lines)}"]
 
 
-def _cancel(order: SimulatedOrder, step: SimulatedStep) -> Segments:
+def _order_cancellation_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
     """860: purchase order change with purpose 01 (cancellation)."""
-    ordered = _date_at(order.created_at)
-    return [f"BCH*01*SA*{order.po}**1*{ordered}*****{_date_at(step.at)}"]
+    ordered = _format_utc_date(order.created_at)
+    return [f"BCH*01*SA*{order.po}**1*{ordered}*****{_format_utc_date(step.at)}"]
 
 
-def _acknowledgment(order: SimulatedOrder, step: SimulatedStep) -> Segments:
+def _order_acknowledgment_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
     """855: purchase order acknowledgment with the promise date."""
-    number, ordered = document_numbers.sales_order_number(order.n), _date_at(order.created_at)
+    number, ordered = (
+        document_numbers.sales_order_number(order.n),
+        _format_utc_date(order.created_at),
+    )
     body = [
-        f"BAK*00*AD*{order.po}*{ordered}****{number}*{_date_at(step.at)}",
+        f"BAK*00*AD*{order.po}*{ordered}****{number}*{_format_utc_date(step.at)}",
         "CUR*SE*USD",
-        *_address(order),
+        *_ship_to_segments(order),
     ]
     for line in order.lines:
         price = format_cents(line.item.price)
         body.append(f"PO1*{line.number}*{line.quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"ACK*IA*{line.quantity}*EA*067*{_day(order.promised)}")
+        body.append(f"ACK*IA*{line.quantity}*EA*067*{_format_date(order.promised)}")
     return [*body, f"CTT*{len(order.lines)}"]
 
 
@@ -145,7 +148,7 @@ def _shipment_number(order: SimulatedOrder, step: SimulatedStep) -> str:
     return f"{'N' if order.warehouse == NORTH else 'D'}{700000 + order.n}-{step.shipment + 1}"
 
 
-def _ship_notice(order: SimulatedOrder, step: SimulatedStep) -> Segments:
+def _ship_notice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
     """856: ship notice with shipment, order, package and item levels."""
     shipment = order.shipments[step.shipment]
     created = to_datetime(step.at)
@@ -153,10 +156,10 @@ def _ship_notice(order: SimulatedOrder, step: SimulatedStep) -> Segments:
         f"BSN*00*{_shipment_number(order, step)}*{created:%Y%m%d}*{created:%H%M%S}*0001",
         "HL*1**S",
         f"TD5*O***M*{order.carrier.name}",
-        f"DTM*011*{_date_at(shipment.at)}",
-        *_address(order),
+        f"DTM*011*{_format_utc_date(shipment.at)}",
+        *_ship_to_segments(order),
         "HL*2*1*O",
-        f"PRF*{order.po}***{_date_at(order.created_at)}",
+        f"PRF*{order.po}***{_format_utc_date(order.created_at)}",
         f"REF*VN*{document_numbers.sales_order_number(order.n)}",
     ]
     level, goods, count = 2, _shipped_lines(order, shipment), len(shipment.packages)
@@ -170,41 +173,43 @@ def _ship_notice(order: SimulatedOrder, step: SimulatedStep) -> Segments:
                 f"HL*{level}*{pack}*I",
                 f"LIN*{line.number}*VN*{line.item.sku}",
                 f"SN1*{line.number}*{quantity}*EA",
-                f"PID*F****{_strip_delimiters(line.item.title)}",
+                f"PID*F****{_replace_delimiters(line.item.title)}",
             ]
     return [*body, f"CTT*{level}"]
 
 
-def _invoice(order: SimulatedOrder, step: SimulatedStep) -> Segments:
+def _invoice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
     """810: invoice."""
     shipment = order.shipments[step.shipment]
     goods = _shipped_lines(order, shipment)
     invoice, ordered = (
         document_numbers.invoice_number(order.n, step.shipment),
-        _date_at(order.created_at),
+        _format_utc_date(order.created_at),
     )
     body = [
-        f"BIG*{_date_at(step.at)}*{invoice}*{ordered}*{order.po}***DI",
+        f"BIG*{_format_utc_date(step.at)}*{invoice}*{ordered}*{order.po}***DI",
         "CUR*SE*USD",
         f"REF*VN*{document_numbers.sales_order_number(order.n)}",
-        f"N1*BT*{_strip_delimiters(order.customer.name)}*92*{order.customer.number}",
+        f"N1*BT*{_replace_delimiters(order.customer.name)}*92*{order.customer.number}",
     ]
     for line, quantity in goods:
         price = format_cents(line.item.price)
         body.append(f"IT1*{line.number}*{quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"PID*F****{_strip_delimiters(line.item.title)}")
+        body.append(f"PID*F****{_replace_delimiters(line.item.title)}")
     return [*body, f"TDS*{order.invoice_total(shipment)}", f"CTT*{len(goods)}"]
 
 
-def _shipping_order(order: SimulatedOrder, _step: SimulatedStep, *, status: str) -> Segments:
+def _shipping_order_segments(
+    order: SimulatedOrder, _step: SimulatedStep, *, status: str
+) -> Segments:
     """940: warehouse shipping order; `status` is W0501: N for new, F for cancel."""
     po = order.po or document_numbers.web_order_number(order.n)
     body = [
         f"W05*{status}*{document_numbers.sales_order_number(order.n)}*{po}",
         f"N1*WH*{NORTH}*9*{WAREHOUSE_ISA}",
-        *_address(order),
-        f"G62*10*{_day(to_datetime(order.created_at).date() + timedelta(days=1))}",
-        f"G62*02*{_day(order.requested)}",
+        *_ship_to_segments(order),
+        f"G62*10*{_format_date(to_datetime(order.created_at).date() + timedelta(days=1))}",
+        f"G62*02*{_format_date(order.requested)}",
         f"W66*PP*M***{order.carrier.name}",
     ]
     if status == "F":
@@ -213,40 +218,40 @@ def _shipping_order(order: SimulatedOrder, _step: SimulatedStep, *, status: str)
         body += [
             f"LX*{line.number}",
             f"W01*{line.quantity}*EA**VN*{line.item.sku}",
-            f"G69*{_strip_delimiters(line.item.title)}",
-            f"N9*LI*{line.sequence}",
+            f"G69*{_replace_delimiters(line.item.title)}",
+            f"N9*LI*{line.erp_line_number}",
         ]
     return [*body, f"W76*{sum(line.quantity for line in order.lines)}"]
 
 
-def _shipping_advice(order: SimulatedOrder, step: SimulatedStep) -> Segments:
+def _shipping_advice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
     """945: warehouse shipping advice with packages and shortages."""
     shipment = order.shipments[step.shipment]
     po = order.po or document_numbers.web_order_number(order.n)
-    short = any(missing for _, _, missing, _ in _line_status(order, shipment))
+    short = any(missing for _, _, missing, _ in _lines_with_ship_status(order, shipment))
     body = [
         f"W06*{'P' if short else 'F'}*{document_numbers.sales_order_number(order.n)}"
-        f"*{_date_at(step.at)}"
+        f"*{_format_utc_date(step.at)}"
         f"*{_shipment_number(order, step)}**{po}",
         f"N1*WH*{NORTH}*9*{WAREHOUSE_ISA}",
-        *_address(order),
-        f"G62*11*{_date_at(step.at)}",
+        *_ship_to_segments(order),
+        f"G62*11*{_format_utc_date(step.at)}",
         f"W27*M**{order.carrier.name}",
     ]
-    counted = list(_line_status(order, shipment))
+    counted = list(_lines_with_ship_status(order, shipment))
     count = len(shipment.packages)
     for index, package in enumerate(shipment.packages):
         body += [f"LX*{index + 1}", f"MAN*GM*{package.sscc}**CP*{package.tracking}"]
         for line, shipped, missing, status in counted[index::count]:
             body += [
                 f"W12*{status}*{shipped + missing}*{shipped}*{missing}*EA**VN*{line.item.sku}",
-                f"G69*{_strip_delimiters(line.item.title)}",
-                f"N9*LI*{line.sequence}",
+                f"G69*{_replace_delimiters(line.item.title)}",
+                f"N9*LI*{line.erp_line_number}",
             ]
     return [*body, f"W03*{sum(shipment.quantities)}*{6 * len(shipment.packages)}*LB"]
 
 
-def _line_status(
+def _lines_with_ship_status(
     order: SimulatedOrder, shipment: SimulatedShipment
 ) -> Iterator[tuple[SimulatedLine, int, int, str]]:
     """Yield (line, shipped, missing, W1201).

@@ -39,7 +39,7 @@ class NoTrackingScan(Rule):
             numbers = [p.tracking for p in shipment.packages if p.tracking]
             yield Clock(
                 started_at=shipment.shipped_at,
-                due_at=calendar.add(shipment.shipped_at, params.within),
+                due_at=calendar.add_working_time(shipment.shipped_at, params.within),
                 stopped_at=max(scanned, shipment.shipped_at) if scanned else None,
                 subject_key=shipment.key,
                 subject=", ".join(numbers[:3]) or f"shipment {shipment.number}",

@@ -42,7 +42,7 @@ class StuckInReleased(Rule):
         ]
         yield Clock(
             started_at=released,
-            due_at=calendar.add(released, params.within),
+            due_at=calendar.add_working_time(released, params.within),
             stopped_at=max(min(stops), released) if stops else None,
             expected_from=(SourceRole.WMS, SourceRole.THIRD_PARTY_LOGISTICS),
         )

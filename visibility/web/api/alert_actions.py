@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from visibility.alerts.actions import ActionRejected
 from visibility.db.clock import database_now
 from visibility.models import Alert
-from visibility.notify.broadcast import publish_change
+from visibility.notify.broadcast import broadcast_change_number
 from visibility.screens.alerts.inbox import visible_alerts
 from visibility.web.alert_actions import (
     ALERT_ACTIONS,
@@ -25,7 +25,7 @@ from visibility.web.alert_actions import (
 )
 from visibility.web.api.alert_serializers import BulkResponseSerializer
 from visibility.web.api.alerts import visible_alert_or_404
-from visibility.web.api.base import ApiView, current_user, sees_only_sources, user_permissions
+from visibility.web.api.base import ApiView, current_user, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
     AlertSerializer,
     serialize,
@@ -38,7 +38,7 @@ from visibility.web.api.problems import (
     problem_response,
 )
 from visibility.web.api.query_params import parse_query
-from visibility.web.api.requests import (
+from visibility.web.api.request_bodies import (
     AssignBody,
     BulkActionBody,
     NoteBody,
@@ -63,11 +63,13 @@ class AlertActionView(ApiView):
         body = read_body(request)
 
         def do() -> ApiResponse:
-            fields = _read_fields(self.action, parse_body(self.body_type, body), request)
+            fields = _parse_action_fields(self.action, parse_body(self.body_type, body), request)
             visible_alert_or_404(request, alert_id)
             with transaction.atomic():
-                _apply(self.action, alert_id, request, fields=fields, now=database_now())
-                _broadcast_after_commit()
+                _apply_or_raise_api_error(
+                    self.action, alert_id, request, fields=fields, now=database_now()
+                )
+                _broadcast_change_after_commit()
             alert = visible_alert_or_404(request, alert_id)
             return ApiResponse.from_json(
                 serialize(AlertSerializer, alert, permissions=user_permissions(request))
@@ -159,14 +161,16 @@ class BulkAlertView(ApiView):
             self.required_permissions = (ALERT_ACTIONS[what].permission,)
             self.check_permissions(request)
             ids = list(dict.fromkeys(fields.pop("ids")))
-            results = _apply_to_each(what, ids, request, _read_fields(what, fields, request))
+            results = _apply_action_to_alerts(
+                what, ids, request, _parse_action_fields(what, fields, request)
+            )
             status = 200 if all(result["status"] == 200 for result in results) else 207
             return ApiResponse.from_json({"results": results}, status=status)
 
         return run_idempotently(request, body, do)
 
 
-def _read_fields(action: str, body: Mapping[str, Any], request: Request) -> ActionFields:
+def _parse_action_fields(action: str, body: Mapping[str, Any], request: Request) -> ActionFields:
     """The fields of an action from a validated body. Raises InvalidInput."""
     own_field = ALERT_ACTIONS[action].own_field
     for name in ("to", "until"):
@@ -176,20 +180,20 @@ def _read_fields(action: str, body: Mapping[str, Any], request: Request) -> Acti
         raise InvalidInput(own_field, "This field is required.")
     try:
         require_note(action, body["note"])
-        owner = _find_owner(body.get("to"), request)
+        owner = _find_assignable_owner(body.get("to"), request)
     except InvalidActionField as error:
         raise InvalidInput(error.field, str(error)) from error
     return ActionFields(note=body["note"], owner=owner, until=body.get("until"))
 
 
-def _find_owner(target: int | str | None, request: Request) -> User | None:
+def _find_assignable_owner(target: int | str | None, request: Request) -> User | None:
     """The user for `me`, an id, or None for nobody. Raises InvalidActionField."""
     if target is None or target == "me":
         return None if target is None else current_user(request)
     return require_assignable(User.objects.filter(pk=target).first())
 
 
-def _apply(
+def _apply_or_raise_api_error(
     action: str, alert_id: int, request: Request, *, fields: ActionFields, now: datetime
 ) -> Alert:
     """Run the action. Raises ConflictError if the alert's state forbids it, and InvalidInput."""
@@ -203,14 +207,14 @@ def _apply(
         raise ConflictError(str(rejected)) from rejected
 
 
-def _apply_to_each(
+def _apply_action_to_alerts(
     action: str, ids: Sequence[int], request: Request, fields: ActionFields
 ) -> list[dict[str, Any]]:
     now, results = database_now(), []
     with transaction.atomic():
         # Lock all rows first, in id order, so that concurrent bulk requests cannot deadlock.
         alerts = (
-            visible_alerts(sources_only=sees_only_sources(request))
+            visible_alerts(sources_only=is_integrator_only(request))
             .filter(pk__in=ids)
             .order_by("pk")
         )
@@ -220,7 +224,9 @@ def _apply_to_each(
                 if alert_id not in visible_ids:
                     raise Http404
                 with transaction.atomic():
-                    alert = _apply(action, alert_id, request, fields=fields, now=now)
+                    alert = _apply_or_raise_api_error(
+                        action, alert_id, request, fields=fields, now=now
+                    )
             except (Http404, ConflictError) as refused:
                 problem = problem_response(refused)
                 detail = "This alert does not exist."
@@ -229,10 +235,10 @@ def _apply_to_each(
             else:
                 results.append({"id": alert_id, "status": 200, "state": str(alert.state)})
         if any(result["status"] == 200 for result in results):
-            _broadcast_after_commit()
+            _broadcast_change_after_commit()
     return results
 
 
-def _broadcast_after_commit() -> None:
+def _broadcast_change_after_commit() -> None:
     """Notify open pages after the commit. A lost notification delays them by two seconds."""
-    transaction.on_commit(lambda: publish_change(0, ["alert"]), robust=True)
+    transaction.on_commit(lambda: broadcast_change_number(0, ["alert"]), robust=True)

@@ -9,16 +9,21 @@ from rest_framework.response import Response
 from visibility.models import Alert, AlertState, Severity
 from visibility.screens.alerts.inbox import visible_alerts
 from visibility.web.api.alert_serializers import AlertDetailSerializer
-from visibility.web.api.base import ApiView, sees_only_sources, user_permissions
+from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
     AlertHistorySerializer,
     AlertSerializer,
     serialize,
     serialize_all,
 )
-from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer, parse_cursor_time
+from visibility.web.api.pagination import (
+    PAGING,
+    KeysetPageRequest,
+    page_serializer,
+    parse_cursor_time,
+)
 from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
-from visibility.web.api.requests import (
+from visibility.web.api.request_bodies import (
     MAX_ID,
 )
 from visibility.web.permissions import Permission
@@ -47,14 +52,14 @@ class AlertListView(ApiView):
     def get(self, request: Request) -> Response:
         """List alerts, latest due time first."""
         params = parse_query(request, LIST_PARAMETERS)
-        page = KeysetPage("alerts", params)
-        alerts = visible_alerts(sources_only=sees_only_sources(request)).select_related(
+        page = KeysetPageRequest("alerts", params)
+        alerts = visible_alerts(sources_only=is_integrator_only(request)).select_related(
             *AlertSerializer.related_fields
         )
         alerts = alerts.filter(
             **{FILTER_FIELDS[name]: params[name] for name in FILTER_FIELDS if name in params}
         )
-        if after := page.cursor_values:
+        if after := page.decoded_cursor:
             due = parse_cursor_time(after[0])
             alerts = alerts.filter(Q(due_at__lt=due) | Q(pk__lt=after[1]), due_at__lte=due)
         rows = list(alerts.order_by("-due_at", "-pk")[: page.size + 1])
@@ -63,7 +68,7 @@ class AlertListView(ApiView):
         if len(rows) > page.size:
             next_cursor = page.encode_cursor(shown[-1].due_at.isoformat(), shown[-1].pk)
         items = serialize_all(AlertSerializer, shown, permissions=user_permissions(request))
-        return Response(page.content(items, next_cursor))
+        return Response(page.build_page_content(items, next_cursor))
 
 
 class AlertDetailView(ApiView):
@@ -85,7 +90,7 @@ class AlertDetailView(ApiView):
 
 def visible_alert_or_404(request: Request, alert_id: int) -> Alert:
     """The alert, if this user may see it. Raises Http404."""
-    alerts = visible_alerts(sources_only=sees_only_sources(request)).select_related(
+    alerts = visible_alerts(sources_only=is_integrator_only(request)).select_related(
         *AlertSerializer.related_fields
     )
     alert = alerts.filter(pk=alert_id).first() if alert_id <= MAX_ID else None

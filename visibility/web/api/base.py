@@ -89,6 +89,6 @@ def user_permissions(request: Request) -> frozenset[Permission]:
     )
 
 
-def sees_only_sources(request: Request) -> bool:
+def is_integrator_only(request: Request) -> bool:
     """Whether the user sees only source alerts, as integrators do."""
     return roles(request.user) == {UserRole.INTEGRATOR}

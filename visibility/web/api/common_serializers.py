@@ -8,7 +8,7 @@ from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.sdk.codec import format_decimal, format_rfc3339
+from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.models import AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.labels import SourceState
 from visibility.web.permissions import Permission

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.codec import format_decimal
+from connectors.sdk.event_codec import format_decimal
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
@@ -27,7 +27,7 @@ from visibility.web.api.common_serializers import (
     EnumField,
     serialize_all,
 )
-from visibility.web.api.pagination import PAGING, KeysetPage, collect_page, page_serializer
+from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
 from visibility.web.api.problems import InvalidInput
 from visibility.web.api.query_params import QueryParameter, openapi_params, parse_day, parse_query
 from visibility.web.permissions import Permission
@@ -202,11 +202,11 @@ class KpiValueView(ApiView):
                 "unit": kpi_query.kpi.unit.value,
                 "from": kpi_query.span.start.isoformat(),
                 "to": kpi_query.span.end.isoformat(),
-                "total": _summary_values(total)
+                "total": _serialize_kpi_summary(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
                 "by": by,
                 "slices": [
-                    {"name": name} | _summary_values(summary)
+                    {"name": name} | _serialize_kpi_summary(summary)
                     for name, summary in slices[:MAX_SLICES]
                 ],
                 "slices_omitted": max(len(slices) - MAX_SLICES, 0),
@@ -227,8 +227,8 @@ class KpiOrderListView(ApiView):
     def get(self, request: Request, code: str) -> Response:
         """List the orders behind a KPI value, latest day first."""
         params = parse_query(request, ORDER_PARAMETERS)
-        kpi_query, page = _parse_kpi_query(code, params), KeysetPage(f"kpi {code}", params)
-        cursor_values = page.cursor_values
+        kpi_query, page = _parse_kpi_query(code, params), KeysetPageRequest(f"kpi {code}", params)
+        cursor_values = page.decoded_cursor
 
         def fetch(after: str) -> list[drilldown.KpiOrder]:
             return drilldown.load_order_page(
@@ -248,7 +248,7 @@ class KpiOrderListView(ApiView):
         )
         items = serialize_all(KpiOrderSerializer, shown, permissions=user_permissions(request))
         return Response(
-            page.content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+            page.build_page_content(items, page.encode_cursor(next_cursor) if next_cursor else None)
         )
 
 
@@ -275,7 +275,7 @@ def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
     return [(row.names[0], row.summary) for row in query.breakdown(kpi, span, [dimension], filters)]
 
 
-def _summary_values(summary: KpiSummary) -> dict[str, Any]:
+def _serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
     value = summary.value
     return {
         "value": None if value is None else format_decimal(round(value, 6)),

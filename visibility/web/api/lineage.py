@@ -14,7 +14,7 @@ from connectors.sdk.events import EventType, ObjectKind
 from visibility.models import Alert, AlertState, ClockState, MessageState
 from visibility.screens.messages import lineage
 from visibility.timeline.model import Status
-from visibility.web.api.base import ApiView, sees_only_sources, user_permissions
+from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
     AlertSerializer,
     ApiSerializer,
@@ -23,10 +23,10 @@ from visibility.web.api.common_serializers import (
     Rfc3339Field,
     serialize_all,
 )
-from visibility.web.api.orders import order_or_404
-from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer
+from visibility.web.api.orders import surviving_order_or_404
+from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
 from visibility.web.api.query_params import openapi_params, parse_query
-from visibility.web.api.requests import MAX_ID
+from visibility.web.api.request_bodies import MAX_ID
 from visibility.web.permissions import Permission, has_permission
 
 MAX_ALERTS = 500
@@ -153,8 +153,8 @@ class OrderLineageView(ApiView):
     )
     def get(self, request: Request, order_id: int) -> Response:
         """Trace an order to its events and messages, and to its clocks, alerts and KPIs."""
-        page = KeysetPage(f"lineage {order_id}", parse_query(request, PAGING))
-        order, after = order_or_404(order_id), page.cursor_values
+        page = KeysetPageRequest(f"lineage {order_id}", parse_query(request, PAGING))
+        order, after = surviving_order_or_404(order_id), page.decoded_cursor
         rows = lineage.load_order_event_page(
             order.object_id, after=(after[0], after[1]) if after else None, limit=page.size + 1
         )
@@ -167,9 +167,11 @@ class OrderLineageView(ApiView):
             {
                 "order": order.object_id,
                 "number": order.number,
-                "events": page.content(_event_lineages(request, threads), next_cursor),
+                "events": page.build_page_content(
+                    _serialize_event_lineages(request, threads), next_cursor
+                ),
                 "alerts": _serialize_visible_alerts(request, Q(order=order.object_id)),
-                "kpis": _kpi_facts(request, [order.object_id]),
+                "kpis": _serialize_visible_kpi_facts(request, [order.object_id]),
             }
         )
 
@@ -195,35 +197,37 @@ class MessageLineageView(ApiView):
                 "state": message.state,
                 "reason": message.reason,
                 "traces": serialize_all(TraceSerializer, fed.traces),
-                "events": _event_lineages(request, fed.events),
+                "events": _serialize_event_lineages(request, fed.events),
                 "orders": serialize_all(AffectedOrderSerializer, fed.orders),
                 "alerts": _serialize_visible_alerts(request, Q(order__in=ids)),
-                "kpis": _kpi_facts(request, ids),
+                "kpis": _serialize_visible_kpi_facts(request, ids),
             }
         )
 
 
-def _may_see_alerts(request: Request) -> bool:
-    return has_permission(request.user, Permission.ALERTS_SEE) and not sees_only_sources(request)
+def _may_see_order_alerts(request: Request) -> bool:
+    return has_permission(request.user, Permission.ALERTS_SEE) and not is_integrator_only(request)
 
 
-def _event_lineages(
+def _serialize_event_lineages(
     request: Request, threads: Iterable[lineage.EventLineage]
 ) -> list[dict[str, Any]]:
     events = serialize_all(EventLineageSerializer, threads)
-    return events if _may_see_alerts(request) else [{**event, "effects": []} for event in events]
+    return (
+        events if _may_see_order_alerts(request) else [{**event, "effects": []} for event in events]
+    )
 
 
 def _serialize_visible_alerts(request: Request, condition: Q) -> list[dict[str, Any]]:
     """The newest matching alerts, or none without permission to see them."""
-    if not _may_see_alerts(request):
+    if not _may_see_order_alerts(request):
         return []
     alerts = Alert.objects.filter(condition).select_related(*AlertSerializer.related_fields)
     newest = alerts.order_by("-opened_at", "-pk")[:MAX_ALERTS]
     return serialize_all(AlertSerializer, newest, permissions=user_permissions(request))
 
 
-def _kpi_facts(request: Request, order_ids: list[int]) -> list[dict[str, Any]]:
+def _serialize_visible_kpi_facts(request: Request, order_ids: list[int]) -> list[dict[str, Any]]:
     if not has_permission(request.user, Permission.KPIS):
         return []
     return serialize_all(KpiFactSerializer, lineage.kpi_facts(order_ids))

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from visibility.db.clock import database_now
 from visibility.master_data import store
-from visibility.master_data.cells import InvalidCell
+from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
 from visibility.models.master import TermKind, Versioned
@@ -29,16 +29,16 @@ from visibility.web.api.master_data_serializers import (
     UnmappedTermSerializer,
     WriteResultSerializer,
 )
-from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer
+from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
     openapi_params,
     parse_query,
-    printable,
+    printable_excerpt,
 )
-from visibility.web.api.requests import MAX_ID, EmptyBody, RequestBody, parse_body, read_body
+from visibility.web.api.request_bodies import MAX_ID, EmptyBody, RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
@@ -97,7 +97,7 @@ class UnmappedTermListView(ApiView):
         return Response({"items": items})
 
 
-class MasterDataView(ApiView):
+class MasterDataBaseView(ApiView):
     """Base of the views that need one permission to read and another one to write."""
 
     http_method_names = ["get", "head", "post", "put", "delete"]
@@ -110,7 +110,7 @@ class MasterDataView(ApiView):
         super().initial(request, *args, **kwargs)
 
 
-class MasterRowListView(MasterDataView):
+class MasterRowListView(MasterDataBaseView):
     """`/master/<table>`."""
 
     @extend_schema(
@@ -127,17 +127,19 @@ class MasterRowListView(MasterDataView):
         }
         if filters and master_table.code != "mapping":
             raise InvalidInput(next(iter(params)), "only `mapping` supports this filter")
-        page = KeysetPage(f"master {table}", params)
-        rows = queries.list_rows(
+        page = KeysetPageRequest(f"master {table}", params)
+        rows = queries.list_table_rows(
             master_table,
             q=params.get("q", ""),
-            after=int(page.cursor_values[0]) if page.cursor_values else 0,
+            after=int(page.decoded_cursor[0]) if page.decoded_cursor else 0,
             limit=page.size,
             filters=filters,
         )
         shown = rows[: page.size]
         next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
-        return Response(page.content(serialize_all(MasterRowSerializer, shown), next_cursor))
+        return Response(
+            page.build_page_content(serialize_all(MasterRowSerializer, shown), next_cursor)
+        )
 
     @extend_schema(
         operation_id="master_add",
@@ -153,7 +155,7 @@ class MasterRowListView(MasterDataView):
         def do() -> ApiResponse:
             row, _ = parse_row_body(master_table, body)
             try:
-                done = store.write_rows(master_table, [row], context=change_context(request))
+                done = store.write_rows(master_table, [row], context=build_change_context(request))
             except OverlappingRows as error:
                 raise ConflictError(str(error)) from error
             except InvalidCell as error:
@@ -165,7 +167,7 @@ class MasterRowListView(MasterDataView):
         return run_idempotently(request, body, do)
 
 
-class MasterRowView(MasterDataView):
+class MasterRowView(MasterDataBaseView):
     """`/master/<table>/<id>`."""
 
     @extend_schema(operation_id="master_row", responses=MasterRowDetailSerializer)
@@ -198,7 +200,11 @@ class MasterRowView(MasterDataView):
             current = _row_or_404(master_table, row_id)
             try:
                 done = store.replace_row(
-                    master_table, current.pk, row, version=version, context=change_context(request)
+                    master_table,
+                    current.pk,
+                    row,
+                    version=version,
+                    context=build_change_context(request),
                 )
             except (OverlappingRows, StaleVersion) as error:
                 raise ConflictError(str(error)) from error
@@ -220,7 +226,7 @@ class MasterRowView(MasterDataView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             current = _row_or_404(master_table, row_id)
-            store.delete_row(master_table, current.pk, context=change_context(request))
+            store.delete_row(master_table, current.pk, context=build_change_context(request))
             return ApiResponse.from_json({"added": 0, "changed": 1, "unchanged": 0})
 
         return run_idempotently(request, body, do)
@@ -233,7 +239,7 @@ def table_or_404(code: str) -> MasterTable:
     return TABLES[code]
 
 
-def change_context(request: Request) -> ChangeContext:
+def build_change_context(request: Request) -> ChangeContext:
     """The context of a change made through the API."""
     return ChangeContext(current_user(request), "API", database_now())
 
@@ -246,7 +252,7 @@ def parse_row_body(table: MasterTable, body: bytes) -> tuple[MasterRow, int | No
     for name in values:
         if name not in names:
             message = f"unknown column; the columns are: {', '.join(sorted(names))}"
-            raise InvalidInput(f"values.{printable(name)}", message)
+            raise InvalidInput(f"values.{printable_excerpt(name)}", message)
     try:
         return table.parse_row(values), fields.get("version")
     except InvalidCell as error:
@@ -263,7 +269,7 @@ def _row_or_404(table: MasterTable, row_id: int) -> Versioned:
     return row
 
 
-def without_caching(response: HttpResponseBase) -> HttpResponseBase:
+def set_no_store_header(response: HttpResponseBase) -> HttpResponseBase:
     """Forbid caching of a response that is not JSON."""
     response["Cache-Control"] = "no-store"
     return response

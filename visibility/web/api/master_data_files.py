@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from visibility.db.clock import database_now
 from visibility.master_data import imports
 from visibility.master_data.export import TooManyRows
-from visibility.master_data.files import FILE_FORMATS, MAX_FILE_SIZES
+from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
 from visibility.master_data.tables import MasterTable
-from visibility.master_data.xlsx import InvalidFile
+from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
 from visibility.pipeline import stages
 from visibility.web.api.base import ApiView, current_user
@@ -29,7 +29,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.master_data import MasterDataView, table_or_404, without_caching
+from visibility.web.api.master_data import MasterDataBaseView, set_no_store_header, table_or_404
 from visibility.web.api.problems import (
     ApiResponse,
     BodyTooLarge,
@@ -38,7 +38,7 @@ from visibility.web.api.problems import (
     UnprocessableError,
 )
 from visibility.web.api.query_params import QueryParameter, openapi_params, parse_query
-from visibility.web.api.requests import (
+from visibility.web.api.request_bodies import (
     MAX_ID,
     EmptyBody,
     UnsupportedMediaType,
@@ -88,7 +88,7 @@ class MasterImportDetailSerializer(MasterImportSerializer):
     problems = InvalidRowSerializer(many=True)
 
 
-class UploadImportView(MasterDataView):
+class UploadImportView(MasterDataBaseView):
     """`POST /master/<table>/import`."""
 
     http_method_names = ["post"]
@@ -112,7 +112,7 @@ class UploadImportView(MasterDataView):
             raise UnsupportedMediaType("Content-Type", "must be text/csv or the media type of XLSX")
         file_format = params.get("format") or ("xlsx" if media.endswith(".sheet") else "csv")
         with tempfile.TemporaryFile() as file:
-            digest = _spool_body(request, file, max_bytes=MAX_FILE_SIZES[file_format])
+            digest = _spool_and_hash_body(request, file, max_bytes=MAX_FILE_SIZES[file_format])
 
             def do() -> ApiResponse:
                 stored = _store_import(
@@ -134,7 +134,7 @@ class MasterImportView(ApiView):
     def get(self, request: Request, import_id: int) -> Response:
         """Retrieve an import with its progress, its counts and its invalid rows."""
         parse_query(request, ())
-        master_import = _import_or_404(import_id)
+        master_import = _import_with_progress_or_404(import_id)
         invalid_rows = ImportRow.objects.filter(
             master_import=master_import, verdict="invalid"
         ).order_by("number")
@@ -142,7 +142,7 @@ class MasterImportView(ApiView):
         return Response(serialize(MasterImportSerializer, master_import) | {"problems": problems})
 
 
-class ApplyImportView(MasterDataView):
+class ApplyImportView(MasterDataBaseView):
     """`POST /master/imports/<id>/apply`."""
 
     http_method_names = ["post"]
@@ -159,13 +159,14 @@ class ApplyImportView(MasterDataView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            master_import = _import_or_404(import_id)
+            master_import = _import_with_progress_or_404(import_id)
             if not imports.confirm_import(
                 master_import.pk, user=current_user(request), now=database_now()
             ):
                 raise ConflictError("This import is not waiting for confirmation.")
             return ApiResponse.from_json(
-                serialize(MasterImportSerializer, _import_or_404(import_id)), status=202
+                serialize(MasterImportSerializer, _import_with_progress_or_404(import_id)),
+                status=202,
             )
 
         response = run_idempotently(request, body, do)
@@ -173,7 +174,7 @@ class ApplyImportView(MasterDataView):
         return response
 
 
-class DiscardImportView(MasterDataView):
+class DiscardImportView(MasterDataBaseView):
     """`POST /master/imports/<id>/discard`."""
 
     http_method_names = ["post"]
@@ -188,10 +189,10 @@ class DiscardImportView(MasterDataView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            if not imports.discard_import(_import_or_404(import_id).pk):
+            if not imports.discard_import(_import_with_progress_or_404(import_id).pk):
                 raise ConflictError("Only a validated or rejected import can be discarded.")
             return ApiResponse.from_json(
-                serialize(MasterImportSerializer, _import_or_404(import_id))
+                serialize(MasterImportSerializer, _import_with_progress_or_404(import_id))
             )
 
         return run_idempotently(request, body, do)
@@ -213,12 +214,12 @@ class MasterExportView(ApiView):
         """Export a table as a file that can be imported again. Formulas are escaped."""
         form = parse_query(request, (FORMAT_PARAMETER,)).get("format", "csv")
         try:
-            return without_caching(table_response(request._request, table_or_404(table), form))
+            return set_no_store_header(table_response(request._request, table_or_404(table), form))
         except TooManyRows as error:
             raise UnprocessableError(str(error)) from error
 
 
-def _spool_body(request: Request, file: IO[bytes], *, max_bytes: int) -> bytes:
+def _spool_and_hash_body(request: Request, file: IO[bytes], *, max_bytes: int) -> bytes:
     """Copy the request body to a file and return its SHA-256 digest. Raises BodyTooLarge."""
     digest, size = hashlib.sha256(), 0
     while chunk := request._request.read(CHUNK_SIZE):
@@ -240,7 +241,7 @@ def _store_import(
     params: dict[str, str],
 ) -> MasterImport:
     try:
-        return imports.store_file(
+        return imports.store_import_file(
             table,
             _file_chunks(file),
             name=params.get("name", f"{table.code}.{file_format}"),
@@ -258,10 +259,10 @@ def _file_chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _import_or_404(import_id: int) -> MasterImport:
+def _import_with_progress_or_404(import_id: int) -> MasterImport:
     master_import = MasterImport.objects.filter(pk=min(import_id, MAX_ID)).first()
     if master_import is None:
         raise Http404
     if master_import.state == ImportState.WRITING:
-        master_import.done = imports.written_rows(master_import)
+        master_import.done = imports.written_row_count(master_import)
     return master_import

@@ -46,7 +46,7 @@ class MasterRowSerializer(ApiSerializer):
 
     def get_values(self, row: Versioned) -> dict[str, str]:
         """Each column's text."""
-        return table_of(row).format_cells(row)
+        return table_of_row(row).format_cells(row)
 
 
 class MasterChangeSerializer(ApiSerializer):
@@ -110,6 +110,6 @@ class UnmappedTermListSerializer(ApiSerializer):
     items = UnmappedTermDetailSerializer(many=True)
 
 
-def table_of(row: Versioned) -> MasterTable:
+def table_of_row(row: Versioned) -> MasterTable:
     """The table that the row belongs to."""
     return next(table for table in TABLES.values() if isinstance(row, table.model))

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q
 
-from connectors.sdk.normalization import search_forms
+from connectors.sdk.identifier_normalization import possible_normalized_values
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
 from visibility.screens.messages.lineage import REACHABLE_OBJECTS
-from visibility.storage.timelines import load_timelines
+from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import Timeline
 
 # A number shared by more objects than this is rejected as too common.
@@ -37,10 +37,13 @@ class NumberTooCommon(ValueError):
     """The number is shared by too many objects to be a useful search."""
 
 
-def find_by_number(number: str) -> list[int]:
+def find_object_ids_by_number(number: str) -> list[int]:
     """Ids of the objects with this number and of their ancestors. Raises NumberTooCommon."""
     with connection.cursor() as cursor:
-        cursor.execute(SELECT_BY_NUMBER, {"values": search_forms(number), "limit": MAX_OBJECTS + 1})
+        cursor.execute(
+            SELECT_BY_NUMBER,
+            {"values": possible_normalized_values(number), "limit": MAX_OBJECTS + 1},
+        )
         ids = [row[0] for row in cursor.fetchall()]
     if len(ids) > MAX_OBJECTS:
         raise NumberTooCommon(number)
@@ -62,18 +65,18 @@ def order_page(
     if since:
         orders = orders.filter(last_event_at__gte=since)
     if after:
-        orders = orders.filter(_after_cursor(*after))
+        orders = orders.filter(_after_cursor_condition(*after))
     return list(orders.order_by("-last_event_at", "-object_id")[:limit])
 
 
-def _after_cursor(at: datetime | None, order_id: int) -> Q:
+def _after_cursor_condition(at: datetime | None, order_id: int) -> Q:
     """The condition for rows after a cursor. Orders without events sort first."""
     if at is None:
         return Q(last_event_at=None, object_id__lt=order_id) | Q(last_event_at__isnull=False)
     return Q(last_event_at__lte=at) & (Q(last_event_at__lt=at) | Q(object_id__lt=order_id))
 
 
-def find_order(order_id: int) -> Order | None:
+def find_surviving_order(order_id: int) -> Order | None:
     """The order, or the order it was merged into."""
     order = Order.objects.filter(pk=order_id).first()
     if order:
@@ -90,7 +93,7 @@ def line_page(order: Order, *, after: int, limit: int) -> list[OrderLine]:
     return list(rows.annotate(currency=F("order__currency")).order_by("position")[:limit])
 
 
-def order_identifiers(order_id: int) -> list[Identifier]:
+def order_and_child_identifiers(order_id: int) -> list[Identifier]:
     """Identifiers of the order and of its shipments, packages, invoices and returns."""
     rows = Identifier.objects.raw(
         f"""
@@ -103,6 +106,8 @@ def order_identifiers(order_id: int) -> list[Identifier]:
     return list(rows)
 
 
-def order_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None = None) -> Timeline:
+def fold_order_timeline(
+    order_id: int, *, as_of: datetime, known_at: datetime | None = None
+) -> Timeline:
     """The timeline of the order, folded from its events."""
-    return load_timelines([order_id], as_of=as_of, known_at=known_at)[order_id]
+    return load_and_fold_orders([order_id], as_of=as_of, known_at=known_at)[order_id]

@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.sdk.codec import format_decimal
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import IdentifierScheme, Measure, ObjectKind
 from visibility.timeline.enums import ComparedField, LineFlag, LineState, OrderState
 from visibility.timeline.model import MilestoneCode, Status, Timeline

@@ -9,16 +9,16 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.clock import database_now
 from visibility.models import Milestone, Order, Shipment
 from visibility.screens.orders.suppressed_conflicts import split_suppressed_conflicts
 from visibility.timeline import Timeline
-from visibility.timeline.answer import status_answer
 from visibility.timeline.enums import OrderState
 from visibility.timeline.model import MilestoneCode, Status
+from visibility.timeline.status_answer import status_answer
 from visibility.web.api import order_queries as queries
-from visibility.web.api.base import ApiView, sees_only_sources, user_permissions
+from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import serialize, serialize_all
 from visibility.web.api.order_serializers import (
     ClaimSerializer,
@@ -31,7 +31,12 @@ from visibility.web.api.order_serializers import (
     PromiseSerializer,
     ShipmentSerializer,
 )
-from visibility.web.api.pagination import PAGING, KeysetPage, page_serializer, parse_cursor_time
+from visibility.web.api.pagination import (
+    PAGING,
+    KeysetPageRequest,
+    page_serializer,
+    parse_cursor_time,
+)
 from visibility.web.api.problems import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
@@ -40,7 +45,7 @@ from visibility.web.api.query_params import (
     parse_query,
     parse_time,
 )
-from visibility.web.api.requests import MAX_ID
+from visibility.web.api.request_bodies import MAX_ID
 from visibility.web.api.timeline_serializers import TimelineEventSerializer, TimelineSerializer
 from visibility.web.permissions import Permission
 
@@ -90,12 +95,12 @@ class OrderListView(ApiView):
     def get(self, request: Request) -> Response:
         """Search or list orders, latest event first."""
         params = parse_query(request, LIST_PARAMETERS)
-        if "q" not in params and sees_only_sources(request):
+        if "q" not in params and is_integrator_only(request):
             raise exceptions.PermissionDenied(
                 "Your role can only search orders by number: `q` is required."
             )
-        page = KeysetPage("orders", params)
-        after = page.cursor_values
+        page = KeysetPageRequest("orders", params)
+        after = page.decoded_cursor
         rows = queries.order_page(
             {
                 field: [params[name]] if name == "state" else params[name]
@@ -103,7 +108,7 @@ class OrderListView(ApiView):
                 if name in params
             },
             since=params.get("since"),
-            ids=_objects_by_number(params["q"]) if "q" in params else None,
+            ids=_object_ids_by_number(params["q"]) if "q" in params else None,
             after=(parse_cursor_time(after[0]), after[1]) if after else None,
             limit=page.size + 1,
         )
@@ -115,7 +120,7 @@ class OrderListView(ApiView):
                 last.last_event_at.isoformat() if last.last_event_at else None, last.object_id
             )
         items = serialize_all(OrderSerializer, shown, permissions=user_permissions(request))
-        return Response(page.content(items, next_cursor))
+        return Response(page.build_page_content(items, next_cursor))
 
 
 class OrderDetailView(ApiView):
@@ -132,14 +137,14 @@ class OrderDetailView(ApiView):
         `cursor` and `page_size` paginate the lines. The id of a merged order returns the order it
         was merged into.
         """
-        page = KeysetPage(f"order {order_id}", parse_query(request, PAGING))
-        order, permissions = order_or_404(order_id), user_permissions(request)
-        after = page.cursor_values
+        page = KeysetPageRequest(f"order {order_id}", parse_query(request, PAGING))
+        order, permissions = surviving_order_or_404(order_id), user_permissions(request)
+        after = page.decoded_cursor
         rows = queries.line_page(order, after=after[0] if after else 0, limit=page.size + 1)
         shown = rows[: page.size]
         now = database_now()
         order_timeline, has_suppressed = split_suppressed_conflicts(
-            queries.order_timeline(order.object_id, as_of=now), now=now
+            queries.fold_order_timeline(order.object_id, as_of=now), now=now
         )
         shipments = Shipment.objects.filter(order=order).order_by("shipped_at", "key")
         milestones = sorted(
@@ -149,9 +154,9 @@ class OrderDetailView(ApiView):
         lines = serialize_all(OrderLineSerializer, shown, permissions=permissions)
         return Response(
             serialize(OrderSerializer, order, permissions=permissions)
-            | (_without_suppressed(order_timeline) if has_suppressed else {})
+            | (_values_without_suppressed_conflicts(order_timeline) if has_suppressed else {})
             | {
-                "lines": page.content(
+                "lines": page.build_page_content(
                     lines, page.encode_cursor(shown[-1].position) if len(rows) > page.size else None
                 ),
                 "claims": serialize_all(ClaimSerializer, order_timeline.claims),
@@ -159,7 +164,7 @@ class OrderDetailView(ApiView):
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
                 "shipments": serialize_all(ShipmentSerializer, shipments[: queries.MAX_DETAILS]),
                 "identifiers": serialize_all(
-                    IdentifierSerializer, queries.order_identifiers(order.object_id)
+                    IdentifierSerializer, queries.order_and_child_identifiers(order.object_id)
                 ),
                 "milestones": serialize_all(MilestoneSerializer, milestones),
             }
@@ -179,19 +184,21 @@ class OrderTimelineView(ApiView):
     def get(self, request: Request, order_id: int) -> Response:
         """List the events of an order, earliest first, optionally as known at an earlier time."""
         params = parse_query(request, (KNOWN_AT, *PAGING))
-        page, now = KeysetPage(f"timeline {order_id}", params), database_now()
+        page, now = KeysetPageRequest(f"timeline {order_id}", params), database_now()
         known_at: datetime | None = params.get(KNOWN_AT.name)
         if known_at and known_at > now:
             raise InvalidInput(KNOWN_AT.name, "must not be in the future")
         order, permissions, after = (
-            order_or_404(order_id),
+            surviving_order_or_404(order_id),
             user_permissions(request),
-            page.cursor_values,
+            page.decoded_cursor,
         )
         # Later pages use the instant of the first page, so that a walk is consistent.
         first_instant = parse_cursor_time(after[1]) if after else None
         instant = known_at or first_instant or now
-        order_timeline = queries.order_timeline(order.object_id, as_of=instant, known_at=instant)
+        order_timeline = queries.fold_order_timeline(
+            order.object_id, as_of=instant, known_at=instant
+        )
         if known_at is None:
             order_timeline, _ = split_suppressed_conflicts(order_timeline, now=now)
         start = after[0] if after else 0
@@ -223,7 +230,7 @@ class OrderTimelineView(ApiView):
                 "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
                 "milestones": serialize_all(MilestoneSerializer, milestones),
-                "entries": page.content(
+                "entries": page.build_page_content(
                     [
                         TimelineEventSerializer.serialize_entry(entry, order_timeline, permissions)
                         for entry in entries
@@ -236,7 +243,7 @@ class OrderTimelineView(ApiView):
         )
 
 
-def _without_suppressed(folded: Timeline) -> dict[str, object]:
+def _values_without_suppressed_conflicts(folded: Timeline) -> dict[str, object]:
     """Values that replace those of the row while a silent feed suppresses conflicts."""
     return {
         "conflict_count": len(folded.conflicts),
@@ -245,18 +252,18 @@ def _without_suppressed(folded: Timeline) -> dict[str, object]:
     }
 
 
-def _objects_by_number(number: str) -> list[int]:
+def _object_ids_by_number(number: str) -> list[int]:
     try:
-        return queries.find_by_number(number)
+        return queries.find_object_ids_by_number(number)
     except queries.NumberTooCommon:
         raise InvalidInput(
             "q", f"more than {queries.MAX_OBJECTS:,} records match; use a longer number"
         ) from None
 
 
-def order_or_404(order_id: int) -> Order:
+def surviving_order_or_404(order_id: int) -> Order:
     """The order, or the order it was merged into. Raises Http404."""
-    order = queries.find_order(order_id) if order_id <= MAX_ID else None
+    order = queries.find_surviving_order(order_id) if order_id <= MAX_ID else None
     if order is None:
         raise Http404
     return order

@@ -24,13 +24,13 @@ def _parse_page_size(value: str) -> int:
     return MAX_PAGE_SIZE if len(value) > 9 else min(int(value), MAX_PAGE_SIZE)
 
 
-def _check_cursor(value: str) -> str:
+def _check_cursor_length(value: str) -> str:
     if len(value) > 1000:
         raise InvalidValue("is not a valid cursor")
     return value
 
 
-CURSOR = QueryParameter("cursor", "The `next` value of the previous page.", _check_cursor)
+CURSOR = QueryParameter("cursor", "The `next` value of the previous page.", _check_cursor_length)
 PAGE_SIZE = QueryParameter(
     "page_size",
     f"Items per page. Default: {DEFAULT_PAGE_SIZE}. Maximum: {MAX_PAGE_SIZE}.",
@@ -41,7 +41,7 @@ PAGING = (CURSOR, PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
-class KeysetPage:
+class KeysetPageRequest:
     """A page request: the name of the list and its query parameters."""
 
     name: str
@@ -53,13 +53,13 @@ class KeysetPage:
         return int(self.params.get(PAGE_SIZE.name, DEFAULT_PAGE_SIZE))
 
     @property
-    def cursor_values(self) -> list[Any] | None:
+    def decoded_cursor(self) -> list[Any] | None:
         """The decoded cursor, or None for the first page. Raises InvalidInput."""
         cursor = self.params.get(CURSOR.name)
         if cursor is None:
             return None
         try:
-            values = signing.Signer(salt=self._salt()).unsign_object(cursor)
+            values = signing.Signer(salt=self._cursor_signing_salt()).unsign_object(cursor)
         except (signing.BadSignature, ValueError, UnicodeError):
             raise InvalidInput(
                 CURSOR.name, "is not a valid cursor for this list and these filters"
@@ -69,12 +69,14 @@ class KeysetPage:
 
     def encode_cursor(self, *sort_key: str | int | None) -> str:
         """Encode the sort key of the last row as a cursor."""
-        return signing.Signer(salt=self._salt()).sign_object(list(sort_key), compress=True)
+        return signing.Signer(salt=self._cursor_signing_salt()).sign_object(
+            list(sort_key), compress=True
+        )
 
-    def content(self, items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:
+    def build_page_content(self, items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:
         return {"items": items, "next": next_cursor}
 
-    def _salt(self) -> str:
+    def _cursor_signing_salt(self) -> str:
         """The signing salt. It binds a cursor to its list and filters."""
         filters = {
             name: value.isoformat() if hasattr(value, "isoformat") else value

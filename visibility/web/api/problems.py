@@ -87,12 +87,14 @@ def problem_response(error: Exception) -> ApiResponse:
             headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
             if status == 503:
                 log.warning("api_unavailable", error=type(error).__name__)
-            return _problem_response(status, DETAIL_BY_STATUS.get(status, ""), headers=headers)
+            return _build_problem_response(
+                status, DETAIL_BY_STATUS.get(status, ""), headers=headers
+            )
     if isinstance(error, PayloadError):
         errors = [{"path": error.path, "detail": error.detail}]
-        return _problem_response(400, f"body: {error.detail}", errors=errors)
-    response = _problem_response(500, "")
-    log.error("api_failed", instance=instance_id(response), exc_info=error)
+        return _build_problem_response(400, f"body: {error.detail}", errors=errors)
+    response = _build_problem_response(500, "")
+    log.error("api_failed", instance=problem_instance_id(response), exc_info=error)
     return response
 
 
@@ -125,11 +127,11 @@ def _api_exception_response(error: exceptions.APIException) -> ApiResponse:
         errors = list(_flatten_errors(error.detail, ""))
         first = errors[0]
         detail = f"{first['path']}: {first['detail']}" if first["path"] else first["detail"]
-        return _problem_response(400, detail, errors=errors, headers=headers)
+        return _build_problem_response(400, detail, errors=errors, headers=headers)
     detail = str(error.detail)
     if isinstance(error, exceptions.NotFound):
         detail = DETAIL_BY_STATUS[404]
-    return _problem_response(error.status_code, detail, errors=errors, headers=headers)
+    return _build_problem_response(error.status_code, detail, errors=errors, headers=headers)
 
 
 def _flatten_errors(detail: Any, path: str) -> list[dict[str, str]]:
@@ -145,7 +147,7 @@ def _flatten_errors(detail: Any, path: str) -> list[dict[str, str]]:
     return [{"path": path.removesuffix(".non_field_errors"), "detail": str(detail)}]
 
 
-def _problem_response(
+def _build_problem_response(
     status: int,
     detail: str,
     *,
@@ -157,6 +159,6 @@ def _problem_response(
     return ApiResponse(status, body, PROBLEM_TYPE, headers or {})
 
 
-def instance_id(response: ApiResponse) -> str:
+def problem_instance_id(response: ApiResponse) -> str:
     """The `instance` id of a problem response, for the log."""
     return str(orjson.loads(response.body)["instance"])

@@ -112,7 +112,7 @@ def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[
     for name, values in request.query_params.lists():
         if name not in known:
             raise InvalidInput(
-                printable(name),
+                printable_excerpt(name),
                 f"unknown parameter; the parameters are: {', '.join(known) or 'none'}",
             )
         if len(values) > 1:
@@ -122,6 +122,6 @@ def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[
     return parsed
 
 
-def printable(name: str) -> str:
+def printable_excerpt(name: str) -> str:
     """A client's text, shortened and printable, so that an error can quote it."""
     return "".join(char for char in name[:60] if char.isprintable())

@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors.sdk.codec import format_decimal, format_rfc3339
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute, EventLine, EventType, Flag, ObjectKind
 from visibility.timeline.enums import OrderState
 from visibility.timeline.model import Status, Timeline, TimelineEntry
@@ -120,11 +120,11 @@ class TimelineEventSerializer(ApiSerializer):
                 }
                 for ref in event.objects
             ],
-            "lines": [_line_values(line, currency, permissions) for line in event.lines],
+            "lines": [_serialize_event_line(line, currency, permissions) for line in event.lines],
         }
 
 
-def _line_values(
+def _serialize_event_line(
     line: EventLine, currency: str, permissions: Collection[Permission]
 ) -> dict[str, Any]:
     price = None

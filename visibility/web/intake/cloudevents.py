@@ -11,8 +11,8 @@ from django.conf import settings
 
 from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
-from connectors.sdk.codec import format_rfc3339
 from connectors.sdk.connector import Message
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import PayloadError
 from visibility.ingest.inbox import InboxUnavailable, IncomingMessage, StoreResult
@@ -30,8 +30,8 @@ from visibility.web.intake.http import (
     send_response,
     webhook_request,
 )
-from visibility.web.intake.sources import IntakeSource, SourceCache
-from visibility.web.intake.webhooks import incoming_message, retry_later
+from visibility.web.intake.source_cache import IntakeSource, SourceCache
+from visibility.web.intake.webhooks import incoming_message, retry_later_error
 
 EVENTS_PATH = "/api/v1/events"
 MAX_BATCH = 1_000
@@ -92,21 +92,21 @@ class CloudEventsEndpoint:
             request = webhook_request(scope, headers, body)
             source = await self._authenticate(request)
             slug = source.slug
-            if not source.take_token():
-                raise retry_later(429, "Too Many Requests")
-            await self._handle(source, request, send)
+            if not source.take_rate_limit_token():
+                raise retry_later_error(429, "Too Many Requests")
+            await self._store_and_respond(source, request, send)
         except HttpError as error:
             self.sources.count_rejection(slug, error.status)
             await send_problem(send, error)
         except InboxUnavailable:
             self.sources.count_rejection(slug, 503)
-            await send_problem(send, retry_later(503, "Service Unavailable"))
+            await send_problem(send, retry_later_error(503, "Service Unavailable"))
         except ClientDisconnected:
             self.sources.count_rejection(slug, 499)
 
     async def _authenticate(self, request: WebhookRequest) -> IntakeSource:
-        now = self.sources.database_time()
-        for source in await self.sources.sources_of("cloudevents"):
+        now = self.sources.estimated_database_time()
+        for source in await self.sources.sources_of_connector("cloudevents"):
             try:
                 source.connector.verify(request, valid_secrets(source.secrets, now), now)
             except (InvalidSignature, MalformedHeader):
@@ -114,7 +114,9 @@ class CloudEventsEndpoint:
             return source
         raise HttpError(401, "Unauthorized", detail="unknown bearer token")
 
-    async def _handle(self, source: IntakeSource, request: WebhookRequest, send: Send) -> None:
+    async def _store_and_respond(
+        self, source: IntakeSource, request: WebhookRequest, send: Send
+    ) -> None:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if media in BATCH_TYPES:
             documents = _split_batch(media, request.body)
@@ -122,7 +124,9 @@ class CloudEventsEndpoint:
                 "content-type": EVENT_TYPE,
                 **trace_context.valid_trace_headers(request.headers),
             }
-            stored = await self._store(source, [(piece, headers) for piece in documents])
+            stored = await self._store_valid_events(
+                source, [(piece, headers) for piece in documents]
+            )
             results = await self._build_event_results(source, stored)
             status = 202 if all(r.status == 202 for r in results) else 207
             await send_response(
@@ -134,13 +138,13 @@ class CloudEventsEndpoint:
             raise HttpError(
                 415, "Unsupported Media Type", detail=f"the content type must be {EVENT_TYPE}"
             )
-        stored = await self._store(source, [(request.body, dict(request.headers))])
+        stored = await self._store_valid_events(source, [(request.body, dict(request.headers))])
         (result,) = await self._build_event_results(source, stored)
         if result.status != 202:
             raise HttpError(result.status, result.content["title"], detail=result.content["detail"])
         await send_response(send, 202, orjson.dumps(result.content))
 
-    async def _store(
+    async def _store_valid_events(
         self, source: IntakeSource, documents: Sequence[tuple[bytes, dict[str, str]]]
     ) -> list[EventResult | StoredEvent]:
         """Store the valid events in order; invalid ones get an error result instead."""
@@ -165,7 +169,9 @@ class CloudEventsEndpoint:
     ) -> EventResult | ParsedEvent:
         request = WebhookRequest("POST", EVENTS_PATH, {}, headers, body)
         try:
-            parsed = source.connector.parse(Message(body, headers, self.sources.database_time()))
+            parsed = source.connector.parse(
+                Message(body, headers, self.sources.estimated_database_time())
+            )
         except PayloadError as error:
             return _error_result(error)
         if parsed.errors:
@@ -179,7 +185,7 @@ class CloudEventsEndpoint:
     ) -> list[EventResult]:
         """The results, in the order of the request."""
         new_events = [event for event in stored if isinstance(event, StoredEvent)]
-        reused = await self._reused_ids(
+        reused = await self._message_ids_with_reused_key(
             source, [event for event in new_events if event.stored.is_new and event.key]
         )
         return [
@@ -197,11 +203,13 @@ class CloudEventsEndpoint:
             "message_id": str(event.stored.message_id),
             "status": "accepted" if event.stored.is_new else "duplicate",
         }
-        if event.latest_at and event.latest_at > self.sources.database_time():
+        if event.latest_at and event.latest_at > self.sources.estimated_database_time():
             content["effective_at"] = format_rfc3339(event.latest_at)
         return EventResult(202, content)
 
-    async def _reused_ids(self, source: IntakeSource, events: Sequence[StoredEvent]) -> set[int]:
+    async def _message_ids_with_reused_key(
+        self, source: IntakeSource, events: Sequence[StoredEvent]
+    ) -> set[int]:
         """Ids of these messages whose dedupe key another message also has, in one query."""
         if not events:
             return set()

@@ -38,14 +38,14 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(settings.BODY_TIMEOUT, self._close_slow)
+        self._timer = self.loop.call_later(settings.BODY_TIMEOUT, self._send_timeout_and_close)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _close_slow(self) -> None:
+    def _send_timeout_and_close(self) -> None:
         self._timer = None
         if not self.transport.is_closing():
             self.transport.write(TIMEOUT_RESPONSE)

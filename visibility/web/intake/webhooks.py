@@ -24,7 +24,7 @@ from visibility.web.intake.http import (
     send_response,
     webhook_request,
 )
-from visibility.web.intake.sources import IntakeSource, SourceCache
+from visibility.web.intake.source_cache import IntakeSource, SourceCache
 
 PREFIX = "/hooks/"
 # Headers stored with every message, in addition to those of the connector.
@@ -41,17 +41,19 @@ class WebhookEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = scope["path"].removeprefix(PREFIX).rstrip("/")
         try:
-            await self._handle(slug, scope, receive, send)
+            await self._verify_store_and_respond(slug, scope, receive, send)
         except HttpError as error:
             self.sources.count_rejection(slug, error.status)
             await send_problem(send, error)
         except InboxUnavailable:
             self.sources.count_rejection(slug, 503)
-            await send_problem(send, retry_later(503, "Service Unavailable"))
+            await send_problem(send, retry_later_error(503, "Service Unavailable"))
         except ClientDisconnected:
             self.sources.count_rejection(slug, 499)
 
-    async def _handle(self, slug: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _verify_store_and_respond(
+        self, slug: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         headers = header_map(scope)
         source = await self.sources.find_source(slug)
         if source is None:
@@ -60,7 +62,7 @@ class WebhookEndpoint:
         limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
         request = webhook_request(scope, headers, body)
-        secrets = valid_secrets(source.secrets, self.sources.database_time())
+        secrets = valid_secrets(source.secrets, self.sources.estimated_database_time())
         reply = source.connector.handshake(request, secrets)
         if reply is not None:
             await send_response(
@@ -76,13 +78,13 @@ class WebhookEndpoint:
         if gzipped:
             check_inflated_size(body, limit=settings.MAX_INFLATED)
         try:
-            source.connector.verify(request, secrets, self.sources.database_time())
+            source.connector.verify(request, secrets, self.sources.estimated_database_time())
         except InvalidSignature:
             raise HttpError(401, "Unauthorized", detail="the signature is invalid") from None
         except MalformedHeader as error:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
-        if not source.take_token():
-            raise retry_later(429, "Too Many Requests")
+        if not source.take_rate_limit_token():
+            raise retry_later_error(429, "Too Many Requests")
         stored = await self.sources.writer.store(
             incoming_message(source, source.connector.dedupe_key(request), request)
         )
@@ -110,7 +112,7 @@ def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) ->
         if name in STORED_HEADERS or name in source.connector.stored_headers
     }
     headers |= trace_context.valid_trace_headers(
-        {**request.headers, **source.connector.trace_headers(request)}
+        {**request.headers, **source.connector.event_trace_headers(request)}
     )
     message = IncomingMessage(source.source_id, key, headers, request.body)
     if key:
@@ -120,7 +122,7 @@ def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) ->
     )
 
 
-def retry_later(status: int, title: str) -> HttpError:
+def retry_later_error(status: int, title: str) -> HttpError:
     """An error that asks the client to retry after a random delay, to spread the retries."""
     pause = RETRY_SECONDS + random.randint(0, RETRY_SECONDS)  # noqa: S311  # jitter, not a secret
     return HttpError(status, title, headers={"retry-after": str(pause)})

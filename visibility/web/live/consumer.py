@@ -9,7 +9,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from visibility.web.live.hub import Subscriber, process_hub
+from visibility.web.live.hub import Subscriber, hub_of_this_process
 from visibility.web.permissions import Permission, has_permission
 
 MAX_FRAME_BYTES = 65_536
@@ -37,13 +37,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         async def receive_until_disconnect() -> Any:
             frame = await receive()
             if frame["type"] == "websocket.disconnect":
-                self._unsubscribe()
+                self._unsubscribe_and_stop_sending()
             return frame
 
         try:
             await super().__call__(scope, receive_until_disconnect, send)
         finally:
-            self._unsubscribe()
+            self._unsubscribe_and_stop_sending()
             if self.sender is not None:
                 await asyncio.wait([self.sender])
                 if not self.sender.cancelled():
@@ -52,13 +52,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     async def connect(self) -> None:
         """Accept a user who may see boards; refuse others with HTTP 403."""
         subscriber = await database_sync_to_async(authenticated_subscriber)(self.scope)
-        if subscriber is None or not process_hub().has_capacity(subscriber):
+        if subscriber is None or not hub_of_this_process().session_has_capacity(subscriber):
             await self.close(UNAUTHORIZED)
             return
         await self.accept()
         self.subscriber = subscriber
-        self.sender = asyncio.create_task(self._forward(subscriber))
-        await process_hub().subscribe(subscriber)
+        self.sender = asyncio.create_task(self._forward_hub_messages(subscriber))
+        await hub_of_this_process().subscribe(subscriber)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Close the socket of a page that sends too much; drop the frame otherwise."""
@@ -76,7 +76,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             return
         received_at.append(now)
 
-    async def _forward(self, subscriber: Subscriber) -> None:
+    async def _forward_hub_messages(self, subscriber: Subscriber) -> None:
         """Send the hub's messages until it says that the user is no longer authorized.
 
         This is a task of its own because Channels' `dispatch()` switches threads for each message.
@@ -85,18 +85,18 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         with suppress(OSError):
             while (text := await subscriber.queue.get()) is not None:
                 await self.send(text_data=text)
-            process_hub().unsubscribe(subscriber)
+            hub_of_this_process().unsubscribe(subscriber)
             self.subscriber = None
             await self.close(UNAUTHORIZED)
 
     async def _unsubscribe_and_close(self, code: int) -> None:
-        self._unsubscribe()
+        self._unsubscribe_and_stop_sending()
         await self.close(code)
 
-    def _unsubscribe(self) -> None:
+    def _unsubscribe_and_stop_sending(self) -> None:
         """Stop sending. Safe to call twice."""
         if self.subscriber is not None:
-            process_hub().unsubscribe(self.subscriber)
+            hub_of_this_process().unsubscribe(self.subscriber)
             self.subscriber = None
         if self.sender is not None:
             self.sender.cancel()

@@ -23,7 +23,7 @@ from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import latest_change_number
 from visibility.models import Change
-from visibility.notify.broadcast import channel_name
+from visibility.notify.broadcast import redis_channel_name
 from visibility.web.permissions import ROLE_PERMISSIONS, Permission
 
 log = get_logger(__name__)
@@ -95,7 +95,7 @@ def changes_since(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
     return newest, set(ids) or set(KINDS), listed
 
 
-def authorized_subscribers(subscribers: Sequence[Subscriber]) -> set[tuple[int, str, str]]:
+def authorized_credentials(subscribers: Sequence[Subscriber]) -> set[tuple[int, str, str]]:
     """Return (user, session, auth hash) of those whose session and role are still valid."""
     sessions = set(
         Session.objects.filter(
@@ -117,7 +117,7 @@ def authorized_subscribers(subscribers: Sequence[Subscriber]) -> set[tuple[int, 
     }
 
 
-def pause_after(duration: float) -> float:
+def pause_seconds_after_broadcast(duration: float) -> float:
     """Seconds to pause after a broadcast that took `duration` seconds."""
     return min(max(2 * duration, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
@@ -134,7 +134,7 @@ class Hub:
         self.wake_up = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
-    def has_capacity(self, subscriber: Subscriber) -> bool:
+    def session_has_capacity(self, subscriber: Subscriber) -> bool:
         """Whether this session may open one more socket."""
         same_session = sum(s.session_key == subscriber.session_key for s in self.subscribers)
         return same_session < MAX_SOCKETS
@@ -153,7 +153,7 @@ class Hub:
                 asyncio.create_task(loop)
                 for loop in (
                     self.run_poll_loop(),
-                    self.follow_redis(),
+                    self.wake_on_redis_broadcast(),
                     self.close_unauthorized_sockets(),
                 )
             ]
@@ -175,7 +175,7 @@ class Hub:
             self.wake_up.clear()
             began = time.monotonic()
             try:
-                sent_at = await self.broadcast_changes(sent_at)
+                sent_at = await self.broadcast_changes_or_heartbeat(sent_at)
             except DatabaseError as error:
                 # No heartbeat without a change number: after 30 s the pages show that they are
                 # not live.
@@ -183,9 +183,9 @@ class Hub:
             # The messages are queued. After two turns of the event loop they have been sent.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            await asyncio.sleep(pause_after(time.monotonic() - began))
+            await asyncio.sleep(pause_seconds_after_broadcast(time.monotonic() - began))
 
-    async def broadcast_changes(self, sent_at: float) -> float:
+    async def broadcast_changes_or_heartbeat(self, sent_at: float) -> float:
         """Broadcast what changed, or a heartbeat if it is due; return the last broadcast's time."""
         last = self.head
         self.head, kinds, ids = await database_sync_to_async(changes_since)(last)
@@ -202,14 +202,14 @@ class Hub:
         for subscriber in self.subscribers:
             subscriber.enqueue_message(text, self.head)
 
-    async def follow_redis(self) -> None:
+    async def wake_on_redis_broadcast(self) -> None:
         """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""
         delay = 0.2
         while True:
             client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None)
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(channel_name())
+                    await subscription.subscribe(redis_channel_name())
                     while True:
                         if await subscription.get_message(timeout=POLL_SECONDS):
                             self.wake_up.set()
@@ -225,7 +225,7 @@ class Hub:
             await asyncio.sleep(AUTHORIZATION_SECONDS)
             subscribers = list(self.subscribers)
             try:
-                authorized = await database_sync_to_async(authorized_subscribers)(subscribers)
+                authorized = await database_sync_to_async(authorized_credentials)(subscribers)
             except DatabaseError as error:
                 log.warning("live_authorization_failed", error=type(error).__name__)
                 continue
@@ -239,6 +239,6 @@ class Hub:
 
 
 @lru_cache(maxsize=1)
-def process_hub() -> Hub:
+def hub_of_this_process() -> Hub:
     """This process's hub."""
     return Hub()

@@ -40,7 +40,7 @@ DEMO_PEOPLE = {
 
 @require_GET
 @login_required
-def landing_page(request: HttpRequest) -> HttpResponse:
+def redirect_to_home_page(request: HttpRequest) -> HttpResponse:
     """Redirect to the home page of the user's role; of several roles, the most privileged one."""
     user_roles = roles(request.user)
     for role in ROLES_BY_PRIVILEGE:
@@ -49,7 +49,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
     raise PermissionDenied("no role")
 
 
-def local_path(url: str) -> str:
+def local_path_or_empty(url: str) -> str:
     """The path if it is on this site, else ""."""
     inside = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
     return url if inside else ""
@@ -64,7 +64,7 @@ class SignInView(LoginView):
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """The `next` parameter, only if it is a path of this site."""
         asked = request or self.request
-        return local_path(asked.POST.get("next", asked.GET.get("next", "")))
+        return local_path_or_empty(asked.POST.get("next", asked.GET.get("next", "")))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the demo users."""
@@ -94,11 +94,11 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
     if user is None:
         raise Http404
     login(request, user, backend=BACKEND)
-    return HttpResponseRedirect(local_path(request.POST.get("next", "")) or "/")
+    return HttpResponseRedirect(local_path_or_empty(request.POST.get("next", "")) or "/")
 
 
 urlpatterns = [
-    path("", landing_page, name="start"),
+    path("", redirect_to_home_page, name="start"),
     path("signin", SignInView.as_view(), name="signin"),
     path("signin/demo", sign_in_demo, name="signin_demo"),
     path("signout", LogoutView.as_view(next_page="/signin"), name="signout"),

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST
 from visibility.alerts.actions import ActionRejected
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
-from visibility.formatting import pluralize
+from visibility.formatting import count_with_noun
 from visibility.models import Alert, AlertState
-from visibility.notify.broadcast import publish_change
+from visibility.notify.broadcast import broadcast_change_number
 from visibility.screens.alerts import inbox
 from visibility.web.alert_actions import (
     ALERT_ACTIONS,
@@ -23,7 +23,11 @@ from visibility.web.alert_actions import (
     read_form,
     require_note,
 )
-from visibility.web.pages.alerts import parse_query, query_string, sees_sources_only
+from visibility.web.pages.alerts import (
+    inbox_query_string,
+    parse_inbox_query,
+    sees_source_alerts_only,
+)
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -40,20 +44,22 @@ REOPENED_HINT = "the condition still holds. Snooze instead?"
 @require_permission(Permission.ALERTS_SEE)
 def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpResponse:
     """`POST /alerts/<id>/<action>`: run an action on one alert and redirect back."""
-    now = _check_permission(request, action)
+    now = _check_permission_and_return_now(request, action)
     if (
-        not inbox.visible_alerts(sources_only=sees_sources_only(request))
+        not inbox.visible_alerts(sources_only=sees_source_alerts_only(request))
         .filter(pk=alert_id)
         .exists()
     ):
         raise Http404
     try:
-        fields = read_form(request.POST.dict(), by=_user(request), now=now, action=action)
-        alert = apply_alert_action(action, alert_id, by=_user(request), fields=fields, now=now)
+        fields = read_form(request.POST.dict(), by=_signed_in_user(request), now=now, action=action)
+        alert = apply_alert_action(
+            action, alert_id, by=_signed_in_user(request), fields=fields, now=now
+        )
     except ActionRejected as rejected:
         messages.error(request, str(rejected))
     else:
-        publish_change(latest_change_number(), ["alert"])
+        broadcast_change_number(latest_change_number(), ["alert"])
         if _was_reopened(action, alert):
             messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
         else:
@@ -65,12 +71,12 @@ def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpRespon
 @require_permission(Permission.ALERTS_SEE)
 def run_bulk_action(request: HttpRequest) -> HttpResponse:
     """`POST /alerts/bulk`: run an action on the selected or on all matching alerts."""
-    asked = parse_query(request)
-    action, data = _pressed_action(request)
-    now = _check_permission(request, action)
+    asked = parse_inbox_query(request)
+    action, data = _parse_action_and_fields(request)
+    now = _check_permission_and_return_now(request, action)
     seen = inbox.visible_alerts(sources_only=asked.sources_only)
     if request.POST.get("all"):
-        ids = inbox.matching_ids(asked, now=now, limit=MAX_BULK)
+        ids = inbox.list_matching_alert_ids(asked, now=now, limit=MAX_BULK)
     else:
         chosen = [int(n) for n in request.POST.getlist("ids")[:MAX_BULK] if n.isdecimal()]
         ids = list(
@@ -80,27 +86,27 @@ def run_bulk_action(request: HttpRequest) -> HttpResponse:
         )
     if not ids:
         messages.error(request, "No alerts selected.")
-        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+        return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
     done: list[Alert] = []
     rejected: list[tuple[int, str]] = []
-    user = _user(request)
+    user = _signed_in_user(request)
     try:
         fields = read_form(data, by=user, now=now, action=action)
         require_note(action, fields.note)
     except ActionRejected as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+        return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
     for number in ids:
         try:
             done.append(apply_alert_action(action, number, by=user, fields=fields, now=now))
         except ActionRejected as error:
             rejected.append((number, str(error)))
-    publish_change(latest_change_number(), ["alert"])
+    broadcast_change_number(latest_change_number(), ["alert"])
     _add_result_messages(request, action, done=done, refused=rejected)
-    return HttpResponseRedirect(_return_url(request, f"/alerts?{query_string(asked)}"))
+    return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
 
 
-def _pressed_action(request: HttpRequest) -> tuple[str, dict[str, str]]:
+def _parse_action_and_fields(request: HttpRequest) -> tuple[str, dict[str, str]]:
     """The action of the pressed button (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
     what, _, choice = request.POST.get("act", "").partition(":")
     data = request.POST.dict()
@@ -115,23 +121,25 @@ def _add_result_messages(
 ) -> None:
     reopened = sum(_was_reopened(action, alert) for alert in done)
     if len(done) > reopened:
-        count = pluralize(len(done) - reopened, "alert")
+        count = count_with_noun(len(done) - reopened, "alert")
         done_text = ALERT_ACTIONS[action].success_message.lower()
         sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
         messages.success(request, sentence)
     if reopened:
-        messages.warning(request, f"{pluralize(reopened, 'alert')} reopened: {REOPENED_HINT}")
+        messages.warning(request, f"{count_with_noun(reopened, 'alert')} reopened: {REOPENED_HINT}")
     if refused:
         listed = " ".join(f"Alert #{number}: {why}" for number, why in refused[:MAX_LISTED])
         more = f" And {len(refused) - MAX_LISTED} more." if len(refused) > MAX_LISTED else ""
-        messages.error(request, f"{pluralize(len(refused), 'alert')} not changed. {listed}{more}")
+        messages.error(
+            request, f"{count_with_noun(len(refused), 'alert')} not changed. {listed}{more}"
+        )
 
 
 def _was_reopened(action: str, alert: Alert) -> bool:
     return action == "resolve" and alert.state == AlertState.OPEN
 
 
-def _check_permission(request: HttpRequest, action: str) -> datetime:
+def _check_permission_and_return_now(request: HttpRequest, action: str) -> datetime:
     """Check the permission and return the current time. Raises Http404 or PermissionDenied."""
     if action not in ALERT_ACTIONS:
         raise Http404
@@ -140,7 +148,7 @@ def _check_permission(request: HttpRequest, action: str) -> datetime:
     return database_now()
 
 
-def _user(request: HttpRequest) -> User:
+def _signed_in_user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
 

@@ -19,7 +19,7 @@ from visibility.screens.alerts.inbox import (
     VIEW_TITLES,
     AlertSort,
     InboxQuery,
-    InboxView,
+    InboxViewName,
 )
 from visibility.web.alert_actions import (
     SNOOZE_PRESETS,
@@ -36,27 +36,27 @@ from visibility.web.permissions import (
 ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS_MANAGE])]
 
 
-def sees_sources_only(request: HttpRequest) -> bool:
+def sees_source_alerts_only(request: HttpRequest) -> bool:
     """Whether the user sees source alerts only."""
     return roles(request.user) == {UserRole.INTEGRATOR}
 
 
-def parse_query(request: HttpRequest) -> InboxQuery:
+def parse_inbox_query(request: HttpRequest) -> InboxQuery:
     """Parse the query string of the inbox; unknown values fall back to the defaults."""
     asked = request.GET
     view, sort, severity = asked.get("view", ""), asked.get("sort", ""), asked.get("severity", "")
     return InboxQuery(
         user_id=request.user.pk or 0,
-        view=InboxView(view) if view in set(InboxView) else InboxView.OPEN,
+        view=InboxViewName(view) if view in set(InboxViewName) else InboxViewName.OPEN,
         severity=severity if severity in set(Severity) else "",
         rule=asked.get("rule", "")[:50],
         team=asked.get("team", "")[:80],
         sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
-        sources_only=sees_sources_only(request),
+        sources_only=sees_source_alerts_only(request),
     )
 
 
-def query_string(inbox_query: InboxQuery, **other: str) -> str:
+def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
     """The query string of the inbox with some parameters changed."""
     params = {
         "view": inbox_query.view.value,
@@ -73,11 +73,11 @@ def query_string(inbox_query: InboxQuery, **other: str) -> str:
 def inbox_page(request: HttpRequest) -> HttpResponse:
     """`/alerts`: the alerts of one view."""
     newest = latest_change_number()
-    now, asked = database_now(), parse_query(request)
+    now, asked = database_now(), parse_inbox_query(request)
     try:
         page = inbox.list_alerts(asked, now=now, after=request.GET.get("after", "")[:400])
     except InvalidCursor:
-        return HttpResponseRedirect(f"/alerts?{query_string(asked)}")
+        return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
     also = [int(n) for n in request.GET.get("also", "").split(",")[:100] if n.isdecimal()]
     counts = inbox.count_by_view(asked, now)
     choices = inbox.filter_choices()
@@ -90,28 +90,28 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "asked": asked,
             "title": VIEW_TITLES[asked.view],
             "page": page,
-            "also": inbox.alerts_by_id(asked, also) if also else [],
+            "also": inbox.load_visible_alerts_with_ids(asked, also) if also else [],
             "total": counts[asked.view],
             "first": "after" not in request.GET,
             "views": [
-                (view, VIEW_TITLES[view], counts[view], query_string(asked, view=view.value))
-                for view in InboxView
+                (view, VIEW_TITLES[view], counts[view], inbox_query_string(asked, view=view.value))
+                for view in InboxViewName
             ],
             "problems": current_problems(now)
             if has_permission(request.user, Permission.SOURCES_SEE)
             else [],
-            "active": counts[InboxView.OPEN] + counts[InboxView.ACKNOWLEDGED],
+            "active": counts[InboxViewName.OPEN] + counts[InboxViewName.ACKNOWLEDGED],
             "counts": counts,
             "sorts": SORT_TITLES.items(),
             "severities": Severity.choices,
             "choices": choices,
-            "chips": _chips(asked, choices),
-            "query": query_string(asked),
-            "next": query_string(asked, after=page.next) if page.next else "",
+            "chips": _filter_chips(asked, choices),
+            "query": inbox_query_string(asked),
+            "next": inbox_query_string(asked, after=page.next) if page.next else "",
             "summary": inbox.summarize_empty_inbox(now, sources_only=asked.sources_only)
             if not page.alerts and not _has_filters(asked)
             else None,
-            **_permissions_context(request),
+            **_permissions_and_form_options(request),
         },
     )
 
@@ -120,22 +120,24 @@ def _has_filters(inbox_query: InboxQuery) -> bool:
     return bool(inbox_query.severity or inbox_query.rule or inbox_query.team)
 
 
-def _chips(inbox_query: InboxQuery, choices: inbox.FilterChoices) -> list[tuple[str, str, str]]:
+def _filter_chips(
+    inbox_query: InboxQuery, choices: inbox.FilterChoices
+) -> list[tuple[str, str, str]]:
     """(name, value, query string without it) of each active filter."""
     titles = {rule.code: rule.title for rule in choices.rules}
     chips = [
-        ("Severity", inbox_query.severity, query_string(inbox_query, severity="")),
+        ("Severity", inbox_query.severity, inbox_query_string(inbox_query, severity="")),
         (
             "Rule",
             titles.get(inbox_query.rule, inbox_query.rule),
-            query_string(inbox_query, rule=""),
+            inbox_query_string(inbox_query, rule=""),
         ),
-        ("Team", inbox_query.team, query_string(inbox_query, team="")),
+        ("Team", inbox_query.team, inbox_query_string(inbox_query, team="")),
     ]
     return [chip for chip in chips if chip[1]]
 
 
-def _permissions_context(request: HttpRequest) -> dict[str, object]:
+def _permissions_and_form_options(request: HttpRequest) -> dict[str, object]:
     """The permissions of the user, and the options of the forms."""
     can_handle = has_permission(request.user, Permission.ALERTS_MANAGE)
     return {
@@ -156,7 +158,7 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     newest = latest_change_number()
     now = database_now()
     detail = alert_detail.load_alert_detail(
-        alert_id, now=now, sources_only=sees_sources_only(request)
+        alert_id, now=now, sources_only=sees_source_alerts_only(request)
     )
     if detail is None:
         raise Http404
@@ -169,7 +171,7 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
             "detail": detail,
             "alert": detail.alert,
             "active": detail.alert.state not in inbox.CLOSED,
-            **_permissions_context(request),
+            **_permissions_and_form_options(request),
         },
     )
 

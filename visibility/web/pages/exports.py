@@ -22,7 +22,7 @@ from visibility.export.snapshot import (
 )
 from visibility.formatting import format_number
 from visibility.screens.orders.order_list import OrderFilters
-from visibility.web.downloads import export_response
+from visibility.web.order_export_download import audited_order_export_response
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_ORDER_IDS = 1_000
@@ -54,7 +54,7 @@ def export_view(request: HttpRequest) -> HttpResponseBase:
     if format_code not in set(Format):
         return HttpResponse(f"format must be one of {', '.join(Format)}", status=400)
     try:
-        return export_response(
+        return audited_order_export_response(
             parse_order_selection(
                 request.GET, by_name=has_permission(request.user, Permission.CONTACTS)
             ),
@@ -73,7 +73,7 @@ def export_view(request: HttpRequest) -> HttpResponseBase:
         notes.warning(
             request, f"{MAX_CONCURRENT} exports are already running. Try again in a few minutes."
         )
-    return redirect(f"/orders?{_filter_query(request.GET)}")
+    return redirect(f"/orders?{_query_without_format(request.GET)}")
 
 
 def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
@@ -105,7 +105,7 @@ def _parse_time(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _filter_query(query: QueryDict) -> str:
+def _query_without_format(query: QueryDict) -> str:
     filters = query.copy()
     filters.pop("format", None)
     return filters.urlencode()

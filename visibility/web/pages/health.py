@@ -42,7 +42,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus metrics, for requests from localhost or with the token."""
-    if not _is_trusted(request):
+    if not _may_read_metrics(request):
         return HttpResponse(
             "metrics require a request from localhost or the bearer token METRICS_TOKEN\n",
             status=401,
@@ -65,7 +65,7 @@ def _readiness_problem() -> str:
     return ""
 
 
-def _is_trusted(request: HttpRequest) -> bool:
+def _may_read_metrics(request: HttpRequest) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if METRICS_TOKEN and scheme.lower() == "bearer":
         return hmac.compare_digest(given.strip().encode(), METRICS_TOKEN.encode())

@@ -14,10 +14,10 @@ from visibility.db.clock import database_now
 from visibility.identity import decisions, suggestions
 from visibility.identity.merge import MergeTooLarge
 from visibility.models import IdentityDecision, Order
-from visibility.notify.broadcast import publish_change
+from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
 from visibility.screens.identity import decision_history
-from visibility.screens.identity import workbench as matching
+from visibility.screens.identity import matching as matching
 from visibility.screens.orders import search
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -34,9 +34,9 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 
 @require_GET
 @require_permission(Permission.MATCHING_SEE)
-def workbench_view(request: HttpRequest) -> HttpResponse:
+def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
-    after = _parse_number(request.GET.get("after", ""))
+    after = _parse_number_or_zero(request.GET.get("after", ""))
     records = matching.unmatched_records(after=after, limit=matching.PAGE_SIZE + 1)
     context = {
         "now": database_now(),
@@ -58,7 +58,7 @@ def workbench_view(request: HttpRequest) -> HttpResponse:
 def compare_view(request: HttpRequest) -> HttpResponse:
     """GET /joins/pair?left=&right=: compare two records and preview a merge."""
     if number := request.GET.get("number", "").strip()[:200]:
-        return _compare_by_number(
+        return _redirect_to_comparison(
             request, number, right=_parse_object_id_or_404(request.GET.get("right", ""))
         )
     left, right = (_parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
@@ -80,12 +80,14 @@ def compare_view(request: HttpRequest) -> HttpResponse:
         "rejection": "",
     }
     if can_decide:
-        decision = _merge_action(request, left, right)
-        context |= _preview(decision, matching.surviving_orders([left, right]))
+        decision = _build_merge_callback(request, left, right)
+        context |= _decision_preview_context(
+            decision, matching.surviving_order_numbers([left, right])
+        )
     return render(request, "identity/pair.html", context)
 
 
-def _compare_by_number(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
+def _redirect_to_comparison(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
     """Redirect to the comparison with the order that has this number."""
     hits = search.find_orders_by_exact_number(number, limit=2)
     if len(hits) == 1:
@@ -105,14 +107,18 @@ def split_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
     chosen = set(request.GET.getlist("number")[: matching.MAX_COUNTED])
     context = {
         "order": order,
-        "names": [(name, name.code in chosen) for name in matching.identifier_usage(order_id)],
+        "names": [
+            (name, name.form_value in chosen) for name in matching.identifier_usage(order_id)
+        ],
         "chosen": bool(chosen),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
         "effect": None,
         "rejection": "",
     }
     if chosen and context["can_decide"]:
-        context |= _preview(_split_action(request, order_id, chosen), {order_id: order.number})
+        context |= _decision_preview_context(
+            _build_split_callback(request, order_id, chosen), {order_id: order.number}
+        )
     return render(request, "identity/split.html", context)
 
 
@@ -129,17 +135,17 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     context = {
         "now": database_now(),
         "decision": decision,
-        "sides": [decision_history.decision_numbers(decision, side) for side in (0, 1)],
-        "orders": matching.surviving_orders(decisions.affected_objects(decision)),
+        "sides": [decision_history.identifiers_on_decision_side(decision, side) for side in (0, 1)],
+        "orders": matching.surviving_order_numbers(decisions.affected_objects(decision)),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT)
         and decision.undone_at is None,
         "effect": None,
         "rejection": "",
     }
     if context["can_decide"]:
-        context |= _preview(
-            _undo_action(request, decision_id),
-            matching.surviving_orders(decisions.affected_objects(decision)),
+        context |= _decision_preview_context(
+            _build_undo_callback(request, decision_id),
+            matching.surviving_order_numbers(decisions.affected_objects(decision)),
         )
     return render(request, "identity/decision.html", context)
 
@@ -151,8 +157,10 @@ def apply_merge_view(request: HttpRequest) -> HttpResponse:
     left, right = (
         _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
     )
-    return _apply_and_redirect(
-        request, _merge_action(request, left, right), f"/joins/pair?left={left}&right={right}"
+    return _apply_decision_and_redirect(
+        request,
+        _build_merge_callback(request, left, right),
+        f"/joins/pair?left={left}&right={right}",
     )
 
 
@@ -163,8 +171,8 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
     left, right = (
         _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
     )
-    by, reason, now = _user(request), _read_reason(request), database_now()
-    return _apply_and_redirect(
+    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
+    return _apply_decision_and_redirect(
         request,
         lambda: decisions.mark_distinct(left, right, by=by, reason=reason, now=now),
         "/joins",
@@ -176,8 +184,8 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
 def apply_split_view(request: HttpRequest, order_id: int) -> HttpResponse:
     """POST /joins/split/<order>/do: move the chosen identifiers to a new order."""
     chosen = set(request.POST.getlist("number")[: matching.MAX_COUNTED])
-    return _apply_and_redirect(
-        request, _split_action(request, order_id, chosen), f"/joins/split/{order_id}"
+    return _apply_decision_and_redirect(
+        request, _build_split_callback(request, order_id, chosen), f"/joins/split/{order_id}"
     )
 
 
@@ -185,26 +193,31 @@ def apply_split_view(request: HttpRequest, order_id: int) -> HttpResponse:
 @require_permission(Permission.MATCHING_EDIT)
 def apply_undo_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     """POST /joins/<id>/undo: undo a decision."""
-    return _apply_and_redirect(
-        request, _undo_action(request, decision_id), f"/joins/{decision_id}", label_key="undo"
+    return _apply_decision_and_redirect(
+        request,
+        _build_undo_callback(request, decision_id),
+        f"/joins/{decision_id}",
+        label_key="undo",
     )
 
 
-def _merge_action(request: HttpRequest, left: int, right: int) -> Callable[[], IdentityDecision]:
-    by, reason, now = _user(request), _read_reason(request), database_now()
-    return lambda: decisions.join_objects(left, right, by=by, reason=reason, now=now)
+def _build_merge_callback(
+    request: HttpRequest, left: int, right: int
+) -> Callable[[], IdentityDecision]:
+    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
+    return lambda: decisions.merge_or_attach_objects(left, right, by=by, reason=reason, now=now)
 
 
-def _split_action(
+def _build_split_callback(
     request: HttpRequest, order_id: int, chosen: set[str]
 ) -> Callable[[], IdentityDecision]:
-    by, reason, now = _user(request), _read_reason(request), database_now()
+    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
     numbers = [(a, b, c) for a, b, c in (_parse_identifier(code) for code in sorted(chosen))]
     return lambda: decisions.split_order(order_id, numbers, by=by, reason=reason, now=now)
 
 
-def _undo_action(request: HttpRequest, decision_id: int) -> Callable[[], IdentityDecision]:
-    by, now = _user(request), database_now()
+def _build_undo_callback(request: HttpRequest, decision_id: int) -> Callable[[], IdentityDecision]:
+    by, now = _signed_in_user(request), database_now()
     return lambda: decisions.undo_decision(decision_id, by=by, now=now)
 
 
@@ -214,12 +227,16 @@ def _parse_identifier(code: str) -> tuple[str, str, str]:
     return scheme, issuer, value
 
 
-def _preview(decide: Callable[[], IdentityDecision], before: dict[int, str]) -> dict[str, object]:
+def _decision_preview_context(
+    decide: Callable[[], IdentityDecision], before: dict[int, str]
+) -> dict[str, object]:
     """Preview a decision: its effect, or why it is rejected."""
     try:
-        effect = refold.preview(
+        effect = refold.preview_decision(
             decide,
-            lambda decision: matching.preview_effect(before, decisions.affected_objects(decision)),
+            lambda decision: matching.measure_decision_effect(
+                before, decisions.affected_objects(decision)
+            ),
         )
     except decisions.DecisionRejected as error:
         return {"rejection": str(error)}
@@ -228,7 +245,7 @@ def _preview(decide: Callable[[], IdentityDecision], before: dict[int, str]) -> 
     return {"effect": effect}
 
 
-def _apply_and_redirect(
+def _apply_decision_and_redirect(
     request: HttpRequest,
     decide: Callable[[], IdentityDecision],
     error_url: str,
@@ -237,14 +254,14 @@ def _apply_and_redirect(
 ) -> HttpResponse:
     """Apply a decision and redirect with a message about the result."""
     try:
-        decision = refold.apply_decision(decide)
+        decision = refold.apply_decision_and_refold(decide)
     except decisions.DecisionRejected as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(error_url)
     except MergeTooLarge:
         messages.error(request, TOO_MANY)
         return HttpResponseRedirect(error_url)
-    publish_change(latest_change_number(), ["order", "alert"])
+    broadcast_change_number(latest_change_number(), ["order", "alert"])
     messages.success(request, f"{SUCCESS_MESSAGES[label_key or decision.verdict]}.")
     return HttpResponseRedirect("/joins")
 
@@ -255,23 +272,23 @@ def _read_reason(request: HttpRequest) -> str:
 
 def _parse_object_id_or_404(text: str) -> int:
     """Parse an object ID. Raises Http404 if the text is not one."""
-    number = _parse_number(text)
+    number = _parse_number_or_zero(text)
     if not number:
         raise Http404
     return number
 
 
-def _parse_number(text: str) -> int:
+def _parse_number_or_zero(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
-def _user(request: HttpRequest) -> User:
+def _signed_in_user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
 
 
 urlpatterns = [
-    path("joins", workbench_view, name="joins"),
+    path("joins", matching_view, name="joins"),
     path("joins/pair", compare_view, name="joins_pair"),
     path("joins/join", apply_merge_view, name="joins_join"),
     path("joins/distinct", apply_distinct_view, name="joins_distinct"),

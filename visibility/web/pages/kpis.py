@@ -19,9 +19,15 @@ from visibility.kpi.kpi import Kpi
 from visibility.kpi.query import DIMENSIONS, DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
-from visibility.timeline.answer import STATUS_LABELS
 from visibility.timeline.model import Status
-from visibility.web.date_range import DEFAULT, PRESETS, default_range, parse_range, single_day
+from visibility.timeline.status_answer import STATUS_LABELS
+from visibility.web.date_range import (
+    DEFAULT,
+    PRESETS,
+    default_range,
+    parse_range,
+    parse_single_day_range,
+)
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 # The query parameter value for an unknown channel, warehouse or group.
@@ -41,7 +47,7 @@ class KpiRequest:
     problem: str
     query: Mapping[str, str]
 
-    def link(self, **changes: str) -> str:
+    def query_string_with(self, **changes: str) -> str:
         """The query string with some parameters changed; empty ones are omitted."""
         params = {**self.query, **changes}
         return urlencode({name: value for name, value in params.items() if value})
@@ -63,10 +69,11 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
     context = {
         "content": overview_page,
         "kpis": [
-            (kpi, asked.link(kpi=code), kpi is chosen) for code, kpi in kpi_registry().items()
+            (kpi, asked.query_string_with(kpi=code), kpi is chosen)
+            for code, kpi in kpi_registry().items()
         ],
         "matrix": _linked_matrix(overview_page, asked),
-        "undelivered": _undelivered_query(asked),
+        "undelivered": _undelivered_query_string(asked),
     }
     return render(
         request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
@@ -89,8 +96,8 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
             [
                 (
                     cell,
-                    labels.dimension_label(cell.row),
-                    _slice_query(asked, {address[dimension]: cell.row}),
+                    labels.dimension_value_label(cell.row),
+                    _slice_query_string(asked, {address[dimension]: cell.row}),
                 )
                 for cell in cells
             ],
@@ -102,7 +109,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "kpi": kpi,
         "tables": tables,
         "parts": drilldown.group_titles(kpi),
-        "undelivered": _undelivered_query(asked),
+        "undelivered": _undelivered_query_string(asked),
     }
     return render(
         request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context
@@ -122,7 +129,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     group = next((p for p in groups if p == request.GET.get("part")), drilldown.ORDER_GROUPS[0])
     reason = asked.query.get("reason", "") if group in {"excluded", drilldown.UNCOUNTABLE} else ""
     after = request.GET.get("after", "").replace("\0", "")
-    tallies, reasons = drilldown.group_totals(kpi, asked.span, asked.filters)
+    tallies, reasons = drilldown.group_totals_and_exclusions(kpi, asked.span, asked.filters)
     rows = drilldown.load_order_page(
         kpi, asked.span, asked.filters, group=group, reason=reason, after=after
     )
@@ -135,23 +142,28 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "part": group,
         "reason": labels.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
-            (text, asked.link(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
+            (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
             for code, _, text in labels.describe_uncountable(summary.uncountable)
         ],
         "uncountable": (
-            drilldown.count_uncountable_orders(kpi, asked.span, asked.filters),
-            asked.link(part=drilldown.UNCOUNTABLE, reason=""),
+            drilldown.count_orders_with_uncountable_lines(kpi, asked.span, asked.filters),
+            asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=""),
         )
         if summary.uncountable or group == drilldown.UNCOUNTABLE
         else None,
         "summary": summary,
         "sentence": _summary_sentence(kpi, asked, summary),
         "tabs": [
-            (titles[p], tallies[p], asked.link(part=p, reason=""), p == group)
+            (titles[p], tallies[p], asked.query_string_with(part=p, reason=""), p == group)
             for p in ("missed", "counted", "excluded")
         ],
         "reasons": [
-            (labels.exclusion_reason(kpi, r), n, asked.link(part="excluded", reason=r), r == reason)
+            (
+                labels.exclusion_reason(kpi, r),
+                n,
+                asked.query_string_with(part="excluded", reason=r),
+                r == reason,
+            )
             for r, n in reasons.items()
         ],
         "rows": [
@@ -161,19 +173,21 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                 STATUS_LABELS[Status(row.status)] if row.status else "",
                 "; excluded: ".join(
                     [
-                        labels.describe_result(kpi, row.numerator, row.denominator, row.excluded),
+                        labels.describe_order_result(
+                            kpi, row.numerator, row.denominator, row.excluded
+                        ),
                         *(text for _, _, text in labels.describe_uncountable(row.uncountable)),
                     ]
                 ),
-                labels.dimension_label(row.channel),
-                labels.dimension_label(row.warehouse),
+                labels.dimension_value_label(row.channel),
+                labels.dimension_value_label(row.warehouse),
             )
             for row in shown
         ],
-        "next": asked.link(part=group, reason=reason, after=shown[-1].cursor)
+        "next": asked.query_string_with(part=group, reason=reason, after=shown[-1].cursor)
         if len(rows) > drilldown.PAGE_SIZE
         else "",
-        "first": asked.link(part=group, reason=reason) if after else "",
+        "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
     choices = numbers.dimension_values(asked.span)
     return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
@@ -208,7 +222,7 @@ def _parse_request(request: HttpRequest, now: datetime) -> KpiRequest:
     day = request.GET.get("day", "")
     if day:
         try:
-            chosen = single_day(day, today)
+            chosen = parse_single_day_range(day, today)
             other["day"] = day
         except ValueError:
             chosen, problem = default_range(today), "Invalid date"
@@ -229,7 +243,9 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     selects = []
     for name, field in FILTER_PARAMS.items():
         chosen = asked.query.get(name, "")
-        options = [(v or UNKNOWN_PARAM, labels.dimension_label(v)) for v in choices.get(field, [])]
+        options = [
+            (v or UNKNOWN_PARAM, labels.dimension_value_label(v)) for v in choices.get(field, [])
+        ]
         if chosen and chosen not in [value for value, _ in options]:
             options.append((chosen, chosen))
         title = DIMENSIONS[field]  # type: ignore[index]  # NAMES has Dimension values only
@@ -239,30 +255,30 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
         "now": now,
         "selects": selects,
         "chips": [
-            (title, dict(options).get(chosen, chosen), asked.link(**{name: ""}))
+            (title, dict(options).get(chosen, chosen), asked.query_string_with(**{name: ""}))
             for name, title, options, chosen in selects
             if chosen
         ],
         "presets": [
             (
                 preset.label,
-                asked.link(**{"from": preset.code, "to": "", "day": ""}),
+                asked.query_string_with(**{"from": preset.code, "to": "", "day": ""}),
                 preset.code == asked.preset,
             )
             for preset in PRESETS.values()
         ],
-        "query": asked.link(kpi="", part="", reason="", day=""),
+        "query": asked.query_string_with(kpi="", part="", reason="", day=""),
         "today": asked.span.start <= asked.today <= asked.span.end,
     }
 
 
-def _slice_query(asked: KpiRequest, filters: Mapping[str, str]) -> str:
+def _slice_query_string(asked: KpiRequest, filters: Mapping[str, str]) -> str:
     """The query string for the orders of a slice."""
     slices = {name: value or UNKNOWN_PARAM for name, value in filters.items()}
-    return asked.link(kpi="", **slices)
+    return asked.query_string_with(kpi="", **slices)
 
 
-def _undelivered_query(asked: KpiRequest) -> str:
+def _undelivered_query_string(asked: KpiRequest) -> str:
     """The query string for undelivered orders; "" if the order list lacks such a filter."""
     chosen = {name: asked.query[name] for name in FILTER_PARAMS if name in asked.query}
     return "" if UNKNOWN_PARAM in chosen.values() else urlencode({**chosen, "undelivered": "1"})
@@ -270,12 +286,17 @@ def _undelivered_query(asked: KpiRequest) -> str:
 
 def _linked_matrix(overview_page: page.KpiOverview, asked: KpiRequest) -> dict[str, Any]:
     return {
-        "columns": [labels.dimension_label(column) for column in overview_page.matrix.columns],
+        "columns": [
+            labels.dimension_value_label(column) for column in overview_page.matrix.columns
+        ],
         "rows": [
             (
-                labels.dimension_label(row),
+                labels.dimension_value_label(row),
                 [
-                    (cell, _slice_query(asked, {"channel": cell.row, "warehouse": cell.column}))
+                    (
+                        cell,
+                        _slice_query_string(asked, {"channel": cell.row, "warehouse": cell.column}),
+                    )
                     if cell
                     else None
                     for cell in cells

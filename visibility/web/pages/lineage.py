@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from connectors.sdk.codec import format_decimal
+from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import EventType
 from visibility.formatting import format_duration
 from visibility.kpi.kpi import KpiUnit
@@ -31,12 +31,12 @@ def order_lineage_context(
                 _visible_lineage(request, thread),
                 EVENT_LABELS[EventType(thread.event.type)],
                 names.get(thread.event.source, (thread.event.source,))[0],
-                [_object_label(object_) for object_ in thread.objects],
+                [_split_canonical_key(object_) for object_ in thread.objects],
             )
             for thread in threads
         ],
         "more": len(events) > lineage.MAX_ROWS,
-        "facts": _kpi_facts(request, [order_id]),
+        "facts": _visible_kpi_facts(request, [order_id]),
         "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
     }
 
@@ -53,11 +53,11 @@ def message_lineage_context(request: HttpRequest, message_id: int) -> dict[str, 
             for t in message_lineage.events
             for effect in _visible_lineage(request, t).effects
         ],
-        "facts": _kpi_facts(request, [order.object_id for order in message_lineage.orders]),
+        "facts": _visible_kpi_facts(request, [order.object_id for order in message_lineage.orders]),
     }
 
 
-def _object_label(named_object: lineage.NamedObject) -> tuple[str, str, str]:
+def _split_canonical_key(named_object: lineage.NamedObject) -> tuple[str, str, str]:
     """Split the canonical key of an object into (scheme label, number, issuer)."""
     scheme, _, remainder = named_object.name.partition(":")
     issuer, _, number = remainder.partition(":")
@@ -80,17 +80,21 @@ def _visible_lineage(
     )
 
 
-def _kpi_facts(request: HttpRequest, order_ids: Collection[int]) -> list[tuple[KpiFact, str, str]]:
+def _visible_kpi_facts(
+    request: HttpRequest, order_ids: Collection[int]
+) -> list[tuple[KpiFact, str, str]]:
     """(fact, KPI title, how the order counts) for users who may see KPIs."""
     if not has_permission(request.user, Permission.KPIS):
         return []
     kpis = kpi_registry()
     return [
-        (f, kpis[f.kpi].title, _counts_as(f)) for f in lineage.kpi_facts(order_ids) if f.kpi in kpis
+        (f, kpis[f.kpi].title, _describe_fact_result(f))
+        for f in lineage.kpi_facts(order_ids)
+        if f.kpi in kpis
     ]
 
 
-def _counts_as(fact: KpiFact) -> str:
+def _describe_fact_result(fact: KpiFact) -> str:
     if fact.excluded:
         return f"excluded: {exclusion_reason(kpi_registry()[fact.kpi], fact.excluded)}"
     if fact.numerator is None or not fact.denominator:

@@ -10,18 +10,21 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.clock import database_now
-from visibility.formatting import pluralize
+from visibility.formatting import count_with_noun
 from visibility.master_data import store
-from visibility.master_data.cells import InvalidCell
+from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.store import OverlappingRows
 from visibility.master_data.tables import TABLES, MasterTable
 from visibility.models import IgnoredTerm, MasterImport, Source
 from visibility.models.master import TermKind
 from visibility.pipeline import stages
 from visibility.screens.mappings import labels, queries, suggestions
-from visibility.screens.relative_time import displayed_time
-from visibility.web.pages import mapping_files, mapping_rows
-from visibility.web.pages.mapping_rows import clean_text, page_change_context
+from visibility.screens.time_display import displayed_time
+from visibility.web.pages import master_data_files, master_data_rows
+from visibility.web.pages.master_data_rows import (
+    change_context_of_request,
+    strip_nul_and_limit_length,
+)
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_SHOWN = 30
@@ -37,12 +40,14 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
     context = {
-        "sentence": labels.unmapped_sentence(*queries.unmapped_counts()),
+        "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
         "unmapped_terms": _unmapped_entries(""),
         "certain": CERTAINTY_CHOICES,
         "tables": [_table_card(code) for code in labels.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
-        "imports": [mapping_files.import_context(master_import, now) for master_import in recent],
+        "imports": [
+            master_data_files.import_context(master_import, now) for master_import in recent
+        ],
         "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
         "governed": Source.objects.filter(config__has_key="governed").exists(),
     }
@@ -56,19 +61,19 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in labels.KIND_LABELS:
         raise Http404(kind)
     now = database_now()
-    tab = _selected_tab_code(kind, clean_text(request.GET.get("tab", "")))
+    tab = _selected_tab_code(kind, strip_nul_and_limit_length(request.GET.get("tab", "")))
     master_table = MAPPING if tab == "words" else TABLES[kind]
-    source = clean_text(request.GET.get("source", ""))
+    source = strip_nul_and_limit_length(request.GET.get("source", ""))
     filters = {"kind": kind} if tab == "words" else {}
     if tab == "words" and source:
         filters["source"] = source
-    q = clean_text(request.GET.get("q", ""))
+    q = strip_nul_and_limit_length(request.GET.get("q", ""))
     after = request.GET.get("after", "0")
-    rows = queries.list_rows(
+    rows = queries.list_table_rows(
         master_table, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
     )
     shown = rows[: queries.PAGE_SIZE]
-    used = queries.usage_counts(master_table, shown, now=now)
+    used = queries.count_orders_using_rows(master_table, shown, now=now)
     params = {"tab": tab, "q": q, "source": source}
     context = {
         "kind": kind,
@@ -93,7 +98,7 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 @require_GET
 @require_permission(Permission.MAPPINGS_SEE)
-def affected_orders(request: HttpRequest) -> HttpResponse:
+def affected_orders_page(request: HttpRequest) -> HttpResponse:
     """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
     name = _requested_term(request.GET)
@@ -114,16 +119,21 @@ def accept_mapping(request: HttpRequest) -> HttpResponse:
     name = _requested_term(request.POST)
     _save_mappings(
         request,
-        [{**_mapping_row_cells(name), "canonical": clean_text(request.POST.get("canonical", ""))}],
+        [
+            {
+                **_mapping_row_cells(name),
+                "canonical": strip_nul_and_limit_length(request.POST.get("canonical", "")),
+            }
+        ],
     )
     return _redirect_back(request, name["kind"])
 
 
 @require_POST
 @require_permission(Permission.MAPPINGS_EDIT)
-def accept_all_mappings(request: HttpRequest) -> HttpResponse:
+def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
     """Map every term whose best suggestion has at least the given certainty."""
-    kind = clean_text(request.POST.get("kind", ""))
+    kind = strip_nul_and_limit_length(request.POST.get("kind", ""))
     least = request.POST.get("certainty", "")
     least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
     unmapped = queries.unmapped_terms(
@@ -139,7 +149,9 @@ def accept_all_mappings(request: HttpRequest) -> HttpResponse:
         for term, candidates in zip(
             unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
         )
-        if candidates and candidates[0].certainty >= least_certain and _is_unambiguous(candidates)
+        if candidates
+        and candidates[0].certainty >= least_certain
+        and _has_unique_best_suggestion(candidates)
     ]
     if rows:
         _save_mappings(request, rows)
@@ -153,13 +165,13 @@ def accept_all_mappings(request: HttpRequest) -> HttpResponse:
 def ignore_term(request: HttpRequest) -> HttpResponse:
     """Ignore a term."""
     name = _requested_term(request.POST)
-    reason = clean_text(request.POST.get("reason", ""))
+    reason = strip_nul_and_limit_length(request.POST.get("reason", ""))
     store.ignore_term(
         name["kind"],
         name["source"],
         name["term"],
         reason=reason,
-        context=page_change_context(request),
+        context=change_context_of_request(request),
     )
     notes.success(request, f"“{name['term']}” is ignored. Its lines remain excluded.")
     return _redirect_back(request, name["kind"])
@@ -171,7 +183,7 @@ def unignore_term(request: HttpRequest) -> HttpResponse:
     """Stop ignoring a term."""
     name = _requested_term(request.POST)
     store.unignore_term(
-        name["kind"], name["source"], name["term"], context=page_change_context(request)
+        name["kind"], name["source"], name["term"], context=change_context_of_request(request)
     )
     notes.success(request, f"“{name['term']}” is no longer ignored.")
     return _redirect_back(request, name["kind"])
@@ -180,18 +192,20 @@ def unignore_term(request: HttpRequest) -> HttpResponse:
 def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     try:
         done = store.write_rows(
-            MAPPING, [MAPPING.parse_row(row) for row in rows], context=page_change_context(request)
+            MAPPING,
+            [MAPPING.parse_row(row) for row in rows],
+            context=change_context_of_request(request),
         )
     except (InvalidCell, OverlappingRows) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return
     stages.nudge("refold")
     stages.nudge("import_master_data")
-    mapped = pluralize(done.added + done.changed, "value")
+    mapped = count_with_noun(done.added + done.changed, "value")
     notes.success(request, f"{mapped} mapped.{labels.reprocessed_suffix(done.orders)}")
 
 
-def _is_unambiguous(candidates: list[suggestions.TermSuggestion]) -> bool:
+def _has_unique_best_suggestion(candidates: list[suggestions.TermSuggestion]) -> bool:
     """Whether no other suggestion is equally certain."""
     return len(candidates) == 1 or candidates[0].certainty > candidates[1].certainty
 
@@ -216,7 +230,9 @@ def _table_card(kind: str) -> dict[str, Any]:
     tabs = []
     for code, name in _tabs(kind):
         master_table = MAPPING if code == "words" else TABLES[kind]
-        count, more = queries.count_rows(master_table, {"kind": kind} if code == "words" else {})
+        count, more = queries.count_table_rows(
+            master_table, {"kind": kind} if code == "words" else {}
+        )
         tabs.append((code, name, count, more))
     return {"kind": kind, "title": labels.KIND_LABELS[kind][0], "tabs": tabs}
 
@@ -251,7 +267,9 @@ def _table_row_context(
 
 def _requested_term(params: Any) -> dict[str, str]:
     """The kind, source and term of a request. Raises Http404."""
-    name = {key: clean_text(params.get(key, "")) for key in ("kind", "source", "term")}
+    name = {
+        key: strip_nul_and_limit_length(params.get(key, "")) for key in ("kind", "source", "term")
+    }
     if name["kind"] not in set(TermKind.values) or not name["term"]:
         raise Http404
     return name
@@ -269,12 +287,12 @@ def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
 
 urlpatterns = [
     path("mappings", mapping_overview, name="mappings"),
-    path("mappings/affected", affected_orders, name="mapping-affected"),
+    path("mappings/affected", affected_orders_page, name="mapping-affected"),
     path("mappings/accept", accept_mapping, name="mapping-accept"),
-    path("mappings/accept-all", accept_all_mappings, name="mapping-accept-all"),
+    path("mappings/accept-all", accept_certain_mappings, name="mapping-accept-all"),
     path("mappings/ignore", ignore_term, name="mapping-ignore"),
     path("mappings/unignore", unignore_term, name="mapping-unignore"),
-    *mapping_files.urlpatterns,
+    *master_data_files.urlpatterns,
     path("mappings/<slug:kind>", mapping_table, name="mapping-table"),
-    *mapping_rows.urlpatterns,
+    *master_data_rows.urlpatterns,
 ]

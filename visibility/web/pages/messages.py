@@ -16,19 +16,19 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.sdk.normalization import search_forms
+from connectors.sdk.identifier_normalization import possible_normalized_values
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
-from visibility.formatting import format_duration, format_number, format_timestamp, pluralize
+from visibility.formatting import count_with_noun, format_duration, format_number, format_timestamp
 from visibility.ingest import parse
 from visibility.ingest.decompress import decompress
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import append_audit_entry
 from visibility.pipeline import stages
-from visibility.screens.messages import message_list, parked
-from visibility.screens.relative_time import displayed_time, elapsed_time
-from visibility.timeline.answer import STATUS_LABELS
+from visibility.screens.messages import message_queries, parked
+from visibility.screens.time_display import displayed_time, format_elapsed_time
 from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.pages import lineage
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -50,8 +50,8 @@ def message_list_view(request: HttpRequest) -> HttpResponse:
     state = state if state in set(MessageState) else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     filters = {"source": source.slug if source else "", "state": state, "q": text}
-    ids = message_list.find_messages(text, search_forms(text)) if text else None
-    context = message_page(
+    ids = message_queries.find_message_ids(text, possible_normalized_values(text)) if text else None
+    context = message_list_context(
         request, now, source_id=source.id if source else None, state=state, ids=ids, filters=filters
     )
     context |= {
@@ -67,7 +67,7 @@ def message_list_view(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.SOURCES_SEE)
 def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
     """GET /messages/<id>: one message with its results; `?body=1` shows the payload, audited."""
-    detail = message_list.message_detail(message_id) if message_id < 2**63 else None
+    detail = message_queries.message_detail(message_id) if message_id < 2**63 else None
     if detail is None:
         raise Http404(str(message_id))
     now = database_now()
@@ -76,8 +76,8 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "detail": detail,
         "received": displayed_time(detail.message.received_at, now),
         "processed": displayed_time(detail.message.processed_at, now),
-        "took": elapsed_time(detail.message.processed_at, detail.message.received_at),
-        "headers": message_list.redact_secrets(detail.message.headers),
+        "took": format_elapsed_time(detail.message.processed_at, detail.message.received_at),
+        "headers": message_queries.redact_secrets(detail.message.headers),
         "events": [
             (
                 event,
@@ -87,13 +87,13 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
             for event in detail.events
         ],
         "orders": [(order, STATUS_LABELS[Status(order.status)]) for order in detail.orders],
-        "versions": [displayed_message(row, now) for row in detail.versions],
+        "versions": [message_row_context(row, now) for row in detail.versions],
         "lineage": lineage.message_lineage_context(request, detail.message.id),
         "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     if request.GET.get("body"):
-        context["raw"] = _payload_context(request, detail.message, now)
+        context["raw"] = _audited_payload_context(request, detail.message, now)
     return render(request, "sources/message.html", context)
 
 
@@ -112,12 +112,12 @@ def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
     count = parse.requeue_parked_messages(ids, by=request.user, now=database_now()) if ids else 0
     stages.nudge("process")
     if count:
-        notes.success(request, f"{pluralize(count, 'message')} queued for reprocessing.")
+        notes.success(request, f"{count_with_noun(count, 'message')} queued for reprocessing.")
     else:
         notes.info(request, "Nothing to replay: the message is no longer parked.")
 
 
-def message_page(
+def message_list_context(
     request: HttpRequest,
     now: datetime,
     *,
@@ -127,19 +127,19 @@ def message_page(
     ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     after = request.GET.get("after", "")
-    rows = message_list.list_messages(source_id=source_id, state=state, ids=ids, after=after)
-    shown = rows[: message_list.PAGE_SIZE]
+    rows = message_queries.list_messages(source_id=source_id, state=state, ids=ids, after=after)
+    shown = rows[: message_queries.PAGE_SIZE]
     query = {name: value for name, value in filters.items() if value}
-    has_next = len(rows) > message_list.PAGE_SIZE
+    has_next = len(rows) > message_queries.PAGE_SIZE
     return {
-        "message_rows": [displayed_message(row, now) for row in shown],
+        "message_rows": [message_row_context(row, now) for row in shown],
         "next": urlencode({**query, "after": shown[-1].cursor}) if has_next else "",
         "first": urlencode(query) if after else "",
         "is_first": not after,
     }
 
 
-def displayed_message(row: message_list.MessageRow, now: datetime) -> dict[str, Any]:
+def message_row_context(row: message_queries.MessageRow, now: datetime) -> dict[str, Any]:
     label, tone = STATE_LABELS[MessageState(row.state)]
     problem = (
         parked.explain_park_reason(row.reason)[0]
@@ -152,7 +152,7 @@ def displayed_message(row: message_list.MessageRow, now: datetime) -> dict[str, 
         "tone": tone,
         "problem": problem,
         "received": displayed_time(row.received_at, now),
-        "took": elapsed_time(row.processed_at, row.received_at),
+        "took": format_elapsed_time(row.processed_at, row.received_at),
     }
 
 
@@ -166,7 +166,7 @@ def _state_context(message: InboundMessage) -> dict[str, Any]:
     return {"label": label, "tone": tone, "problem": problem, "remedy": remedy}
 
 
-def _payload_context(
+def _audited_payload_context(
     request: HttpRequest, message: InboundMessage, now: datetime
 ) -> dict[str, Any]:
     """The payload for display. Records the access in the audit log first."""
@@ -177,7 +177,7 @@ def _payload_context(
     append_audit_entry(
         "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now
     )
-    stored = message_list.message_body(message.id)
+    stored = message_queries.message_body_and_headers(message.id)
     if stored is None:
         raise Http404(str(message.id))
     raw, headers = stored
@@ -185,12 +185,12 @@ def _payload_context(
         payload = decompress(raw, headers)
     except PayloadError:
         payload = raw
-    text = payload[: message_list.MAX_SHOWN_BYTES].decode("utf-8", "replace")
+    text = payload[: message_queries.MAX_SHOWN_BYTES].decode("utf-8", "replace")
     formatted = ""
-    if len(payload) <= message_list.MAX_SHOWN_BYTES:
+    if len(payload) <= message_queries.MAX_SHOWN_BYTES:
         with suppress(ValueError, RecursionError):  # not JSON: shown as it is
             formatted = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
-    is_truncated = len(payload) > message_list.MAX_SHOWN_BYTES
+    is_truncated = len(payload) > message_queries.MAX_SHOWN_BYTES
     return {
         "exact": text,
         "formatted": formatted,

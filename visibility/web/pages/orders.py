@@ -17,7 +17,7 @@ from visibility.models import BusinessObject, Identifier, Order
 from visibility.screens.orders import (
     claims,
     event_labels,
-    lines,
+    lines_and_billing,
     order_list,
     search,
     suppressed_conflicts,
@@ -25,8 +25,8 @@ from visibility.screens.orders import (
 )
 from visibility.screens.orders import timeline as timeline_page
 from visibility.timeline import Timeline
-from visibility.timeline.answer import STATE_LABELS, STATUS_LABELS, status_answer
 from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS, status_answer
 from visibility.web.pages import exports, lineage
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -65,15 +65,15 @@ def order_list_view(request: HttpRequest) -> HttpResponse:
     rows, cursor = order_list.list_orders(
         filters, now=now, after=_decode_cursor(request.GET.get("after", ""))
     )
-    chips = [(label, _without_param(request, pair)) for pair, label in filters.chips]
+    chips = [(label, _url_without_param(request, pair)) for pair, label in filters.chips]
     context = {
         "rows": rows,
         "chips": chips,
         "now": now,
-        "next": _with_params(request, after=encode_cursor(cursor)) if cursor else "",
+        "next": _url_with_params(request, after=encode_cursor(cursor)) if cursor else "",
         "first": "after" not in request.GET,
         "quick": order_list.QUICK_VIEWS,
-        "conflicting": order_list.count_conflicting(now),
+        "conflicting": order_list.count_orders_with_conflict(now),
         "statuses": [(s.value, STATUS_LABELS[s], s.value in filters.statuses) for s in Status],
         "prices": has_permission(request.user, Permission.PRICES),
         "contacts": contacts,
@@ -103,7 +103,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         if known_at
         else suppressed_conflicts.split_suppressed_conflicts(timeline, now=now)
     )
-    names = timeline_page.source_titles()
+    names = timeline_page.source_titles_and_connect_times()
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
     prices = has_permission(request.user, Permission.PRICES)
@@ -118,16 +118,16 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "states": [STATE_LABELS[s] for s in timeline.states if s.value != timeline.status.value],
         "now": now,
         "known_at": known_at,
-        "back": _as_known_query(known_at),
+        "back": _as_known_query_string(known_at),
         "rail": timeline_page.milestone_steps(timeline),
         "alerts": timeline_page.active_alerts(order.pk),
         "failed_clocks": timeline_page.failed_clocks(order.pk),
         "conflicts": conflicts,
-        "suppressed": claims.suppressed_sentences(suppressed, names, prices=prices),
+        "suppressed": claims.describe_suppressed_conflicts(suppressed, names, prices=prices),
         "promises": claims.promise_history(timeline, names),
         "identifiers": [
             (search.SCHEME_LABELS.get(i.scheme, i.scheme), _issuer_label(i, names), i.raw)
-            for i in timeline_page.visible_identifiers(order.pk)
+            for i in timeline_page.identifiers_except_source_ids(order.pk)
         ],
         "prices": prices,
         "contacts": contacts,
@@ -157,12 +157,12 @@ def _tab_context(
     """The template context of one tab."""
     zone = settings.TIME_ZONE
     if tab == "lines":
-        return {"table": lines.line_table(timeline, names)}
+        return {"table": lines_and_billing.line_table(timeline, names)}
     if tab == "money":
         return {
-            "matches": lines.invoice_matches(timeline),
-            "invoices": lines.invoice_events(timeline, names),
-            "currency": lines.order_currency(timeline),
+            "matches": lines_and_billing.compare_billing_by_line(timeline),
+            "invoices": lines_and_billing.list_billing_events(timeline, names),
+            "currency": lines_and_billing.order_currency(timeline),
         }
     if tab == "discrepancies":
         return {"matrix": claims.system_comparison(timeline, names, prices=allowed.prices)}
@@ -192,17 +192,20 @@ def _tabs(
         len(timeline.entries),
         len(timeline.lines),
         len(timeline.shipments),
-        sum(e.recorded.event.type in lines.INVOICE_EVENT_LABELS for e in timeline.entries),
+        sum(
+            e.recorded.event.type in lines_and_billing.INVOICE_EVENT_LABELS
+            for e in timeline.entries
+        ),
         conflicts,
         len({entry.recorded.message_id for entry in timeline.entries}),
     )
     return [
-        (code, f"?tab={code}{_as_known_query(known_at)}", title, count)
+        (code, f"?tab={code}{_as_known_query_string(known_at)}", title, count)
         for (code, title), count in zip(TABS, counts, strict=True)
     ]
 
 
-def _as_known_query(known_at: datetime | None) -> str:
+def _as_known_query_string(known_at: datetime | None) -> str:
     """The query string that links carry while the page shows an earlier point in time."""
     return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
 
@@ -251,14 +254,14 @@ def _decode_cursor(text: str) -> tuple[datetime, int] | None:
     return last_event_at, order_id
 
 
-def _with_params(request: HttpRequest, **params: str) -> str:
+def _url_with_params(request: HttpRequest, **params: str) -> str:
     query = request.GET.copy()
     for name, value in params.items():
         query[name] = value
     return f"?{query.urlencode()}"
 
 
-def _without_param(request: HttpRequest, pair: str) -> str:
+def _url_without_param(request: HttpRequest, pair: str) -> str:
     """The current URL without one filter."""
     name, value = pair.split("=", 1)
     query = request.GET.copy()

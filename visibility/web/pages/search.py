@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from visibility.screens.orders import search
-from visibility.timeline.answer import STATUS_LABELS
+from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_NUMBERS = 200

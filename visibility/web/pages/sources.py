@@ -11,17 +11,17 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.catalog import systems
+from connectors.catalog import connectors_by_slug
 from visibility.db.clock import database_now
-from visibility.formatting import format_duration, pluralize
+from visibility.formatting import count_with_noun, format_duration
 from visibility.models import Source
 from visibility.operations import problems
-from visibility.screens.messages import message_list, parked
-from visibility.screens.relative_time import displayed_time
+from visibility.screens.messages import message_queries, parked
 from visibility.screens.sources import health as sources
 from visibility.screens.sources.labels import SourceState
+from visibility.screens.time_display import displayed_time
 from visibility.web.pages import messages as message_pages
-from visibility.web.pages.messages import displayed_message, message_page, replay_messages
+from visibility.web.pages.messages import message_list_context, message_row_context, replay_messages
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
@@ -41,7 +41,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "sentence": _summary_sentence(health_rows),
         "problems": problems.current_problems(now),
         "pipeline": _pipeline_context(now),
-        "groups": [_parked_group(group, now) for group in causes[:20]],
+        "groups": [_parked_group_context(group, now) for group in causes[:20]],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     return render(request, "sources/list.html", context)
@@ -70,13 +70,17 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     if tab == "overview":
-        context["balance"] = sources.message_outcomes(source)
-        rows = message_list.list_messages(source_id=source.id)
-        context["message_rows"] = [displayed_message(row, now) for row in rows[:10]]
+        context["balance"] = sources.count_message_outcomes(source)
+        rows = message_queries.list_messages(source_id=source.id)
+        context["message_rows"] = [message_row_context(row, now) for row in rows[:10]]
     elif tab == "messages":
-        context |= message_page(request, now, source_id=source.id, filters={"tab": "messages"})
+        context |= message_list_context(
+            request, now, source_id=source.id, filters={"tab": "messages"}
+        )
     elif tab == "parked":
-        context["groups"] = [_parked_group(group, now) for group in parked.parked_groups(source.id)]
+        context["groups"] = [
+            _parked_group_context(group, now) for group in parked.parked_groups(source.id)
+        ]
     else:
         context |= _settings_context(source, now)
     return render(request, "sources/detail.html", context)
@@ -84,7 +88,7 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.PARKED_REPLAY)
-def replay_source(request: HttpRequest, slug: str) -> HttpResponse:
+def replay_parked_messages(request: HttpRequest, slug: str) -> HttpResponse:
     """Replay the parked messages of a source: all of them, or those of one cause."""
     source = _get_source(slug)
     reason = request.GET.get("reason", "").replace("\0", "")
@@ -104,12 +108,12 @@ def _get_source(slug: str) -> Source:
 
 
 def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
-    connector = systems().get(source.connector)
+    connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     return {
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_list.redact_secrets(source.config),
+        "config": message_queries.redact_secrets(source.config),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
@@ -128,7 +132,7 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     }
 
 
-def _parked_group(group: parked.ParkedGroup, now: datetime) -> dict[str, Any]:
+def _parked_group_context(group: parked.ParkedGroup, now: datetime) -> dict[str, Any]:
     what, then = group.explanation
     first, last = displayed_time(group.first_at, now), displayed_time(group.last_at, now)
     return {"group": group, "what": what, "then": then, "first": first, "last": last}
@@ -145,7 +149,7 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
         return "No sources connected yet."
     unhealthy = [h for h in health_rows if h.state in {SourceState.FAILING, SourceState.SILENT}]
     parked_count = sum(h.parked for h in health_rows)
-    tail = f" {pluralize(parked_count, 'message')} parked." if parked_count else ""
+    tail = f" {count_with_noun(parked_count, 'message')} parked." if parked_count else ""
     if not unhealthy:
         live = sum(h.state is SourceState.LIVE for h in health_rows)
         return f"{live} of {len(health_rows)} sources reporting, none failing.{tail}"
@@ -158,6 +162,6 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
 urlpatterns = [
     path("sources", source_list, name="sources"),
     path("sources/<slug:slug>", source_detail, name="source"),
-    path("sources/<slug:slug>/replay", replay_source, name="source-replay"),
+    path("sources/<slug:slug>/replay", replay_parked_messages, name="source-replay"),
     *message_pages.urlpatterns,
 ]

@@ -97,7 +97,7 @@ class Installation:
 @pytest.fixture
 def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
-    monkeypatch.setattr("visibility.web.api.alert_actions.publish_change", lambda *_: None)
+    monkeypatch.setattr("visibility.web.api.alert_actions.broadcast_change_number", lambda *_: None)
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     sources = {
         slug: Source.objects.create(
@@ -111,7 +111,7 @@ def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     }
     for index, (slug, event_type, at, data) in enumerate(STORY):
         receive_event(sources[slug], event_type, at, data, event_id=str(index))
-    stages.advance()
+    stages.process_messages_and_refold()
     order = Order.objects.get()
     rule = create_rule()
     return Installation(

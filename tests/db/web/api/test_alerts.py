@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import HOUR, Installation, create_alert
 from visibility.db.clock import database_now
 from visibility.db.lock_keys import LockKey
@@ -74,7 +74,9 @@ def test_each_action_is_applied_recorded_and_broadcast(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     published: list[list[str]] = []
-    monkeypatch.setattr(alert_actions, "publish_change", lambda _, kinds: published.append(kinds))
+    monkeypatch.setattr(
+        alert_actions, "broadcast_change_number", lambda _, kinds: published.append(kinds)
+    )
     path, until = f"alerts/{installation.alert.pk}", format_rfc3339(database_now() + HOUR)
     steps = [
         ("acknowledge", {"note": "mine"}, "acknowledged"),

@@ -11,13 +11,13 @@ from django.test import Client
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
-from connectors.sdk.codec import format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.clock import database_now
 from visibility.identity import decisions
 from visibility.models import AuditEntry, InboundMessage, MessageState, Order
 from visibility.pipeline import refold, stages
-from visibility.web.api.schemas import openapi_document
+from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
 CS, EX, OP, IN, AD = (
@@ -111,9 +111,9 @@ def create_more_records(installation: Installation, *, by: User) -> tuple[int, i
         {"tracking": "1Z9"},
         event_id="d",
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     ids = dict(Order.objects.values_list("number", "pk"))
-    decision = refold.apply_decision(
+    decision = refold.apply_decision_and_refold(
         lambda: decisions.mark_distinct(
             ids["SO-2"], ids["SO-3"], by=by, reason="", now=database_now()
         )

@@ -30,7 +30,7 @@ def create_parked_messages(source: Source, count: int) -> list[int]:
     store_messages(
         [IncomingMessage(source.pk, f"broken {n}", {}, b"{broken %d" % n) for n in range(count)]
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     parked = InboundMessage.objects.filter(state=MessageState.PARKED).order_by("id")
     return list(parked.values_list("id", flat=True))
 

@@ -14,7 +14,7 @@ from visibility.master_data import imports
 from visibility.master_data.tables import TABLES
 from visibility.models import AuditEntry, Item, MasterImport, Source
 from visibility.web import table_downloads as files
-from visibility.web.api.schemas import openapi_document
+from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +85,7 @@ def test_each_role_has_exactly_its_permissions(
 ) -> None:
     put_rows("item", {"number": "A-0"}, now=now)
     receive_order(shop, "SO-1", "W-1")
-    master_import = imports.store_file(
+    master_import = imports.store_import_file(
         TABLES["item"],
         [b"number\nA-9\n"],
         name="f",
@@ -251,5 +251,5 @@ def test_export_streams_under_asgi() -> None:
 
 
 async def test_stream_yields_every_chunk() -> None:
-    chunks = files._async_chunks(iter([b"a", b"b"]))
+    chunks = files._to_async_iterator(iter([b"a", b"b"]))
     assert [piece async for piece in chunks] == [b"a", b"b"]

@@ -18,13 +18,13 @@ DAY = "2026-03-08T09:00:00Z"
 @pytest.fixture
 def second_order(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> int:
     """A second, unrelated order."""
-    monkeypatch.setattr("visibility.web.api.identity.publish_change", lambda *_: None)
+    monkeypatch.setattr("visibility.web.api.matching.broadcast_change_number", lambda *_: None)
     data = {"order": {"number": "SO-2", "id": "72"}}
     receive_event(installation.sources["erp"], "order.received", DAY, data, event_id="a")
     receive_event(
         installation.sources["erp"], "order.released", DAY, {"order": {"id": "72"}}, event_id="b"
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     return int(Order.objects.get(number="SO-2").pk)
 
 
@@ -109,7 +109,7 @@ def test_unmatched_package_is_listed_with_its_identifier(
         {"tracking": "1Z9"},
         event_id="d",
     )
-    stages.advance()
+    stages.process_messages_and_refold()
     client = signed_in(UserRole.CUSTOMER_SERVICE)
     (item,) = client.get("/api/v1/matching/unmatched").json()["items"]
     assert (item["kind"], item["identifiers"], item["likely_order"]) == (

@@ -9,9 +9,9 @@ import pytest
 from connectors.sdk.auth import (
     MAX_CLOCK_SKEW,
     InvalidSignature,
-    check_base64,
-    check_digest,
-    check_hex,
+    check_base64_signature,
+    check_hex_signature,
+    check_hmac_digest,
     check_timestamp,
     check_token,
     hmac_sha256,
@@ -31,16 +31,16 @@ def test_digest_matches_the_published_test_vector() -> None:
 @pytest.mark.parametrize("secret", [OLD, NEW])
 def test_every_active_secret_is_accepted_during_rotation(secret: bytes) -> None:
     digest = hmac_sha256(secret, BODY)
-    check_base64(base64.b64encode(digest).decode(), [OLD, NEW], BODY)
-    check_hex(digest.hex(), [OLD, NEW], BODY)
-    check_hex(digest.hex().upper(), [OLD, NEW], BODY)
+    check_base64_signature(base64.b64encode(digest).decode(), [OLD, NEW], BODY)
+    check_hex_signature(digest.hex(), [OLD, NEW], BODY)
+    check_hex_signature(digest.hex().upper(), [OLD, NEW], BODY)
 
 
 def test_a_removed_secret_is_rejected() -> None:
     with pytest.raises(InvalidSignature):
-        check_hex(hmac_sha256(OLD, BODY).hex(), [NEW], BODY)
+        check_hex_signature(hmac_sha256(OLD, BODY).hex(), [NEW], BODY)
     with pytest.raises(InvalidSignature):
-        check_hex(hmac_sha256(OLD, BODY).hex(), [], BODY)
+        check_hex_signature(hmac_sha256(OLD, BODY).hex(), [], BODY)
 
 
 @pytest.mark.parametrize("index", [0, len(BODY) // 2, -1])
@@ -48,14 +48,14 @@ def test_a_single_changed_bit_is_rejected(index: int) -> None:
     other = bytearray(BODY)
     other[index] ^= 1
     with pytest.raises(InvalidSignature):
-        check_digest(hmac_sha256(NEW, BODY), [NEW], bytes(other))
+        check_hmac_digest(hmac_sha256(NEW, BODY), [NEW], bytes(other))
 
 
 @pytest.mark.parametrize(
     "given", ["", "größe", "�", "===", "AAAA", "x" * 100_000, "é" * 44, "none", "\0"]
 )
 def test_any_garbage_in_the_header_is_rejected(given: str) -> None:
-    for check in (check_base64, check_hex):
+    for check in (check_base64_signature, check_hex_signature):
         with pytest.raises(InvalidSignature):
             check(given, [NEW], BODY)
     with pytest.raises(InvalidSignature):
@@ -66,7 +66,7 @@ def test_a_digest_of_another_length_is_rejected() -> None:
     digest = hmac_sha256(NEW, BODY)
     for given in (digest[:-1], digest + b"\0", b""):
         with pytest.raises(InvalidSignature):
-            check_digest(given, [NEW], BODY)
+            check_hmac_digest(given, [NEW], BODY)
 
 
 def test_all_secrets_are_compared_even_after_a_match(
@@ -80,7 +80,7 @@ def test_all_secrets_are_compared_even_after_a_match(
         return real(given, expected)
 
     monkeypatch.setattr(hmac, "compare_digest", counted)
-    check_digest(hmac_sha256(OLD, BODY), [OLD, NEW], BODY)
+    check_hmac_digest(hmac_sha256(OLD, BODY), [OLD, NEW], BODY)
     check_token(OLD.decode(), [OLD, NEW])
     assert compared == [hmac_sha256(OLD, BODY), hmac_sha256(NEW, BODY), OLD, NEW]
 

@@ -9,8 +9,8 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.timestamps import (
     ParsedTime,
     from_unix_seconds,
-    localize,
-    parse_date,
+    local_to_utc,
+    parse_date_as_midnight,
     parse_timestamp,
 )
 
@@ -69,12 +69,12 @@ def test_an_unknown_zone_is_an_error(zone: str) -> None:
 
 
 def test_a_repeated_local_time_is_the_earlier_time() -> None:
-    parsed = localize(datetime(2026, 11, 1, 1, 30), "America/Chicago", "created_at")  # noqa: DTZ001
+    parsed = local_to_utc(datetime(2026, 11, 1, 1, 30), "America/Chicago", "created_at")  # noqa: DTZ001
     assert parsed == ParsedTime(utc(2026, 11, 1, 6, 30), (Flag.LOCAL_REPEATED,))
 
 
 def test_a_skipped_local_time_moves_on_by_the_gap() -> None:
-    parsed = localize(datetime(2026, 3, 8, 2, 30), "America/Chicago", "created_at")  # noqa: DTZ001
+    parsed = local_to_utc(datetime(2026, 3, 8, 2, 30), "America/Chicago", "created_at")  # noqa: DTZ001
     assert parsed == ParsedTime(utc(2026, 3, 8, 8, 30), (Flag.LOCAL_SKIPPED,))
 
 
@@ -93,8 +93,8 @@ def test_implausible_times_are_rejected_with_their_path(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2026-03-04", "20260304"])
 def test_a_date_is_midnight_in_the_zone_and_flagged(text: str) -> None:
-    assert parse_date(text, "day") == ParsedTime(utc(2026, 3, 4), (Flag.DATE_ONLY,))
-    assert parse_date(text, "day", "America/Chicago").time == utc(2026, 3, 4, 6)
+    assert parse_date_as_midnight(text, "day") == ParsedTime(utc(2026, 3, 4), (Flag.DATE_ONLY,))
+    assert parse_date_as_midnight(text, "day", "America/Chicago").time == utc(2026, 3, 4, 6)
 
 
 def test_a_date_is_accepted_instead_of_a_time() -> None:

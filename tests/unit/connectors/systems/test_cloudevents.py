@@ -13,7 +13,7 @@ from connectors.sdk.connector import Message, ParseResult
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.standard_webhooks import sign
+from connectors.sdk.standard_webhooks import signature_headers
 from connectors.systems.cloudevents.connector import CloudEvents
 
 NOW = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
@@ -166,11 +166,11 @@ class TestAuthentication:
 
     def test_a_bearer_token_of_any_secret_is_accepted(self) -> None:
         for secret in (SECRET, OLD):
-            headers = dict(CloudEvents({}).sign(b"{}", secret, NOW))
+            headers = dict(CloudEvents({}).signed_headers(b"{}", secret, NOW))
             CloudEvents({}).verify(self.request(**headers), [SECRET, OLD], NOW)
 
     def test_a_standard_webhooks_signature_is_accepted(self) -> None:
-        headers = dict(sign(b"{}", SECRET, NOW, "msg_1"))
+        headers = dict(signature_headers(b"{}", SECRET, NOW, "msg_1"))
         CloudEvents({}).verify(self.request(**headers), [OLD, SECRET], NOW)
         with pytest.raises(InvalidSignature):
             CloudEvents({}).verify(self.request(**headers), [OLD], NOW)

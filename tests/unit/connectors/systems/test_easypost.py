@@ -57,11 +57,11 @@ class TestEasyPostSignature:
     def test_its_own_signature_is_accepted_with_any_active_secret(self) -> None:
         system = EasyPost({})
         for secret in (OLD, COMPOSED.encode(), b"\xff" * 24):
-            signed = WebhookRequest("POST", "/", {}, system.sign(BODY, secret, NOW), BODY)
+            signed = WebhookRequest("POST", "/", {}, system.signed_headers(BODY, secret, NOW), BODY)
             system.verify(signed, [COMPOSED.encode(), OLD, b"\xff" * 24], NOW)
 
     def test_other_bytes_are_rejected(self) -> None:
-        headers = EasyPost({}).sign(BODY, OLD, NOW)
+        headers = EasyPost({}).signed_headers(BODY, OLD, NOW)
         for body in (BODY + b"\n", BODY.replace(b"_1", b"_2"), b""):
             with pytest.raises(InvalidSignature):
                 EasyPost({}).verify(WebhookRequest("POST", "/", {}, headers, body), [OLD], NOW)
@@ -70,7 +70,7 @@ class TestEasyPostSignature:
         "given", ["", "größe", "hmac-sha256-hex=", "hmac-sha256-hex=größe", "sha1=00", "none"]
     )
     def test_any_other_header_is_rejected(self, given: str) -> None:
-        bare = EasyPost({}).sign(BODY, OLD, NOW)["x-hmac-signature"].partition("=")[2]
+        bare = EasyPost({}).signed_headers(BODY, OLD, NOW)["x-hmac-signature"].partition("=")[2]
         for header in (given, bare, f"hmac-sha1-hex={bare}"):
             with pytest.raises(InvalidSignature):
                 EasyPost({}).verify(request(x_hmac_signature=header), [OLD], NOW)

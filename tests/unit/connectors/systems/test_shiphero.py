@@ -38,11 +38,11 @@ def label(number: str, **more: Any) -> dict[str, Any]:
 class TestShipHeroSignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
         for secret in (SECRET, OLD):
-            headers = ShipHero({}).sign(BODY, secret, NOW)
+            headers = ShipHero({}).signed_headers(BODY, secret, NOW)
             ShipHero({}).verify(WebhookRequest("POST", "/", {}, headers, BODY), [SECRET, OLD], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
-        headers = ShipHero({}).sign(BODY, SECRET, NOW)
+        headers = ShipHero({}).signed_headers(BODY, SECRET, NOW)
         for body, secrets in ((BODY + b" ", [SECRET]), (BODY, [OLD]), (b"", [SECRET]), (BODY, [])):
             with pytest.raises(InvalidSignature):
                 ShipHero({}).verify(WebhookRequest("POST", "/", {}, headers, body), secrets, NOW)

@@ -69,11 +69,11 @@ def fulfillment(status: str = "success", **more: Any) -> dict[str, Any]:
 class TestShopifySignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
         for secret in (SECRET, OLD):
-            headers = Shopify({}).sign(BODY, secret, NOW)
+            headers = Shopify({}).signed_headers(BODY, secret, NOW)
             Shopify({}).verify(WebhookRequest("POST", "/", {}, headers, BODY), [SECRET, OLD], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
-        headers = Shopify({}).sign(BODY, SECRET, NOW)
+        headers = Shopify({}).signed_headers(BODY, SECRET, NOW)
         for body, secrets in ((BODY + b" ", [SECRET]), (BODY, [OLD]), (b"", [SECRET]), (BODY, [])):
             with pytest.raises(InvalidSignature):
                 Shopify({}).verify(WebhookRequest("POST", "/", {}, headers, body), secrets, NOW)

@@ -36,7 +36,7 @@ def test_signatures_of_the_reference_library_are_accepted(prefix: str) -> None:
 
 def test_the_reference_library_accepts_our_signatures() -> None:
     now = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()), UTC)  # noqa: TID251 - the library asks the clock
-    signed = StandardWebhooks({}).sign(BODY.encode(), SECRET, now)
+    signed = StandardWebhooks({}).signed_headers(BODY.encode(), SECRET, now)
     Webhook(SECRET.decode()).verify(BODY, dict(signed))
 
 
@@ -51,10 +51,10 @@ def test_old_and_new_secrets_are_accepted_during_rotation() -> None:
 
 def test_a_plain_text_secret_is_used_unchanged() -> None:
     plain = b"a plain text secret of a sender"
-    signed = StandardWebhooks({}).sign(BODY.encode(), plain, NOW)
+    signed = StandardWebhooks({}).signed_headers(BODY.encode(), plain, NOW)
     verify(dict(signed), plain)
     whsec = b"whsec_" + base64.b64encode(plain)
-    assert StandardWebhooks({}).sign(BODY.encode(), whsec, NOW) == signed
+    assert StandardWebhooks({}).signed_headers(BODY.encode(), whsec, NOW) == signed
 
 
 def test_an_ed25519_signature_is_accepted_by_its_public_key() -> None:
@@ -72,7 +72,7 @@ def test_an_ed25519_signature_is_accepted_by_its_public_key() -> None:
 def test_a_public_key_cannot_be_used_as_shared_secret() -> None:
     public = b"whpk_" + base64.b64encode(b"k" * 32)
     with pytest.raises(InvalidSignature):
-        verify(dict(StandardWebhooks({}).sign(BODY.encode(), public, NOW)), public)
+        verify(dict(StandardWebhooks({}).signed_headers(BODY.encode(), public, NOW)), public)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""Canonical events as JSON: conversion in both directions, canonical bytes and content hash."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from connectors.sdk.events import (
+    Attribute,
+    CanonicalEvent,
+    EventIdentifier,
+    EventLine,
+    EventType,
+    Flag,
+    IdentifierScheme,
+    Measure,
+    ObjectKind,
+    ObjectReference,
+)
+
+
+def format_decimal(number: Decimal) -> str:
+    """Format a decimal without exponent and trailing zeros: `50`, `12.5`."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_rfc3339(time: datetime) -> str:
+    """Format a time as RFC 3339 in UTC with microseconds: `2026-03-04T05:06:07.000000Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
+    """Convert an event to JSON values. `event_from_dict` is the inverse."""
+    return {
+        "type": event.type.value,
+        "key": event.key,
+        "occurred_at": format_rfc3339(event.occurred_at) if event.occurred_at else None,
+        "objects": [
+            {
+                "kind": ref.kind.value,
+                "identifiers": [
+                    {
+                        "scheme": i.scheme.value,
+                        "issuer": i.issuer,
+                        "value": i.value,
+                        "strong": i.strong,
+                    }
+                    for i in ref.identifiers
+                ],
+            }
+            for ref in event.objects
+        ],
+        "lines": [
+            {
+                "line_id": line.line_id,
+                "sku": line.sku,
+                "description": line.description,
+                "unit": line.unit,
+                "price": format_decimal(line.price) if line.price is not None else None,
+                "quantities": {
+                    m.value: format_decimal(q) for m, q in sorted(line.quantities.items())
+                },
+                "order": line.order_index,
+            }
+            for line in event.lines
+        ],
+        "part": event.scope,
+        "attributes": {name.value: text for name, text in sorted(event.attributes.items())},
+        "revision": event.revision,
+        "raw_type": event.raw_type,
+        "flags": sorted(flag.value for flag in event.flags),
+        "corrects": list(event.corrects),
+    }
+
+
+def event_from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
+    """Create the event from the output of `event_to_dict`. Raises KeyError or ValueError."""
+    occurred_at = data["occurred_at"]
+    return CanonicalEvent(
+        type=EventType(data["type"]),
+        key=data["key"],
+        occurred_at=datetime.fromisoformat(occurred_at) if occurred_at else None,
+        objects=tuple(
+            ObjectReference(
+                ObjectKind(ref["kind"]),
+                tuple(
+                    EventIdentifier(
+                        IdentifierScheme(i["scheme"]), i["value"], i["issuer"], i["strong"]
+                    )
+                    for i in ref["identifiers"]
+                ),
+            )
+            for ref in data["objects"]
+        ),
+        lines=tuple(
+            EventLine(
+                line_id=line["line_id"],
+                sku=line["sku"],
+                description=line["description"],
+                unit=line["unit"],
+                price=Decimal(line["price"]) if line["price"] is not None else None,
+                quantities={Measure(m): Decimal(q) for m, q in line["quantities"].items()},
+                order_index=line["order"],
+            )
+            for line in data["lines"]
+        ),
+        scope=data["part"],
+        attributes={Attribute(name): text for name, text in data["attributes"].items()},
+        revision=data["revision"],
+        raw_type=data["raw_type"],
+        flags=tuple(Flag(flag) for flag in data["flags"]),
+        corrects=tuple(data["corrects"]),
+    )
+
+
+def to_canonical_json(event: CanonicalEvent) -> bytes:
+    """Encode an event as canonical JSON: sorted keys, no whitespace, UTF-8."""
+    return orjson.dumps(event_to_dict(event), option=orjson.OPT_SORT_KEYS)
+
+
+def event_content_hash(event: CanonicalEvent) -> str:
+    """Return the SHA-256 (hex) of the canonical JSON. Repeated reports have equal hashes."""
+    return sha256_hex(to_canonical_json(event))
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the content hash of an event that is already encoded as canonical JSON."""
+    return hashlib.sha256(data).hexdigest()

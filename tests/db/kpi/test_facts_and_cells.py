@@ -1,0 +1,256 @@
+"""KPI facts of folded orders, and the cells aggregated from them."""
+
+import threading
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
+
+from tests.builders.kpi_events import MARCH_2, at, delivered, ordered, shipped, timeline
+from visibility.kpi import facts_and_cells, histogram
+from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.kpi import KpiMeasurement
+from visibility.models import (
+    BusinessObject,
+    KpiCell,
+    KpiFact,
+    KpiRecomputeRequest,
+)
+from visibility.pipeline import stages
+from visibility.timeline import Timeline
+
+pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
+
+
+def order() -> int:
+    return BusinessObject.objects.create(kind="order").id
+
+
+def order_timeline(shipped_of_b: int = 1, day: int = 3, **attributes: str) -> Timeline:
+    """An order of two lines: A ships complete, B with the given quantity."""
+    attributes = {"channel": "Web", "warehouse": "Dallas", "customer_group": "Retail"} | attributes
+    return timeline(
+        [
+            ordered({"A": 5, "B": 3}, MARCH_2, **attributes),
+            shipped({"A": 5, "B": shipped_of_b}, at(day)),
+        ]
+    )
+
+
+def settle(timelines: Mapping[int, Timeline]) -> None:
+    facts_and_cells.record_facts(timelines)
+    facts_and_cells.recompute_requested_cells()
+
+
+def cell(kpi: str = "fill_rate", **fields: object) -> KpiCell:
+    return KpiCell.objects.get(kpi=kpi, grouping=0, **fields)
+
+
+def test_orders_of_same_day_add_up_to_one_cell() -> None:
+    settle({order(): order_timeline(), order(): order_timeline(3)})
+    total = cell()
+    assert (total.day, total.channel, total.warehouse) == (date(2026, 3, 3), "Web", "Dallas")
+    assert (total.orders, int(total.numerator), int(total.denominator)) == (2, 3, 4)
+    assert (total.buckets, total.counts, total.excluded) == ([], [], {})
+
+
+def test_excluded_orders_are_counted_by_reason() -> None:
+    bare = timeline([ordered({"A": 5}, channel="Web", warehouse="Dallas", customer_group="Retail")])
+    settle({order(): bare, order(): bare})
+    total = cell()
+    assert (total.orders, int(total.denominator)) == (0, 0)
+    assert total.excluded == {"no_cut_off": 2}
+
+
+def test_uncountable_lines_are_summed_by_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measured(uncountable: dict[str, int], excluded: str = "") -> None:
+        result = KpiMeasurement(date(2026, 3, 3), Decimal(1), Decimal(1), excluded, uncountable)
+        monkeypatch.setattr(FillRate, "measure", lambda *_: result)
+
+    first, second = order(), order()
+    measured({"unit": 2, "unknown_sku": 1})
+    settle({first: order_timeline(), second: order_timeline()})
+    assert cell().uncountable == {"unit": 4, "unknown_sku": 2}
+    measured({"unit": 1})
+    settle({second: order_timeline()})
+    assert cell().uncountable == {"unit": 3, "unknown_sku": 1}
+    measured({"unit": 1}, excluded="unit")
+    settle({second: order_timeline()})
+    assert cell().uncountable == {"unit": 2, "unknown_sku": 1}
+    measured({})
+    settle({first: order_timeline(), second: order_timeline()})
+    assert cell().uncountable == {}
+
+
+def test_recording_unchanged_facts_requests_no_recompute() -> None:
+    order_id = order()
+    settle({order_id: order_timeline()})
+    before = KpiFact.objects.get(kpi="fill_rate").id
+    facts_and_cells.record_facts({order_id: order_timeline()})
+    assert not KpiRecomputeRequest.objects.exists()
+    assert KpiFact.objects.get(kpi="fill_rate").id == before
+    assert facts_and_cells.recompute_requested_cells() == 0
+
+
+def test_order_moved_to_another_day_leaves_old_cell() -> None:
+    order_id = order()
+    settle({order_id: order_timeline(day=3)})
+    facts_and_cells.record_facts({order_id: order_timeline(day=4)})
+    assert set(
+        KpiRecomputeRequest.objects.filter(kpi="fill_rate").values_list("day", flat=True)
+    ) == {
+        date(2026, 3, 3),
+        date(2026, 3, 4),
+    }
+    facts_and_cells.recompute_requested_cells()
+    assert cell().day == date(2026, 3, 4)
+    assert {kpi_cell.day for kpi_cell in KpiCell.objects.filter(kpi="fill_rate")} == {
+        date(2026, 3, 4)
+    }
+
+
+def test_order_moved_to_another_warehouse_leaves_old_cell() -> None:
+    order_id, other = order(), order()
+    settle({order_id: order_timeline(), other: order_timeline()})
+    settle({order_id: order_timeline(warehouse="Reno")})
+    fine = KpiCell.objects.filter(kpi="fill_rate", grouping=0)
+    assert dict(fine.values_list("warehouse", "orders")) == {"Dallas": 1, "Reno": 1}
+
+
+def test_obsolete_fact_is_deleted() -> None:
+    order_id = order()
+    settle({order_id: order_timeline()})
+    settle({order_id: timeline([ordered({"A": 5}, promised_at="2026-04-20")])})
+    assert not KpiFact.objects.filter(kpi="fill_rate").exists()
+    assert not KpiCell.objects.filter(kpi="fill_rate").exists()
+
+
+def test_facts_of_merged_order_are_deleted() -> None:
+    order_id, other = order(), order()
+    settle({order_id: order_timeline(), other: order_timeline(3)})
+    facts_and_cells.delete_facts([order_id])
+    facts_and_cells.recompute_requested_cells()
+    assert cell().orders == 1
+    assert not KpiFact.objects.filter(order_id=order_id).exists()
+
+
+def test_every_grouping_has_its_own_sums() -> None:
+    settle(
+        {
+            order(): order_timeline(),
+            order(): order_timeline(3),
+            order(): order_timeline(warehouse="Reno", channel="EDI"),
+        }
+    )
+    sums = {
+        (c.grouping, c.channel, c.warehouse, c.customer_group): (c.orders, int(c.numerator))
+        for c in KpiCell.objects.filter(kpi="fill_rate")
+    }
+    assert sums == {
+        (0, "Web", "Dallas", "Retail"): (2, 3),
+        (0, "EDI", "Reno", "Retail"): (1, 1),
+        (1, "Web", "Dallas", ""): (2, 3),
+        (1, "EDI", "Reno", ""): (1, 1),
+        (2, "Web", "", "Retail"): (2, 3),
+        (2, "EDI", "", "Retail"): (1, 1),
+        (3, "Web", "", ""): (2, 3),
+        (3, "EDI", "", ""): (1, 1),
+        (4, "", "Dallas", "Retail"): (2, 3),
+        (4, "", "Reno", "Retail"): (1, 1),
+        (5, "", "Dallas", ""): (2, 3),
+        (5, "", "Reno", ""): (1, 1),
+        (6, "", "", "Retail"): (3, 4),
+        (7, "", "", ""): (3, 4),
+    }
+
+
+def test_duration_cells_have_histograms() -> None:
+    def took(day: int) -> Timeline:
+        return timeline([ordered({"A": 5}), shipped({"A": 5}, at(3)), delivered(at(day))])
+
+    settle({order(): took(5), order(): took(5)})
+    (bucket,) = cell("order_cycle_time").buckets
+    assert histogram.bucket_midpoint(bucket) == pytest.approx(3 * 86_400, rel=0.01)
+    assert cell("order_cycle_time").counts == [2]
+
+
+def test_recording_takes_one_statement_for_any_number_of_orders(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    timelines = {order(): order_timeline() for _ in range(30)}
+    with django_assert_num_queries(1):
+        facts_and_cells.record_facts(timelines)
+
+
+def test_long_attributes_are_truncated() -> None:
+    settle(
+        {order(): order_timeline(channel="x" * 500, warehouse="y" * 500, customer_group="z" * 500)}
+    )
+    assert len(cell().warehouse) == 100
+
+
+def test_recompute_runs_between_refold_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [
+        lambda: facts_and_cells.record_facts({order(): order_timeline()}),
+        lambda: facts_and_cells.record_facts({order(): order_timeline()}),
+    ]
+    seen: list[int] = []
+
+    def refold_batch(**_: object) -> int:
+        seen.append(
+            sum(
+                KpiCell.objects.filter(grouping=7, kpi="fill_rate").values_list("orders", flat=True)
+            )
+        )
+        if not batches:
+            return 0
+        batches.pop()()
+        return 1
+
+    monkeypatch.setattr(stages, "refold_batch", refold_batch)
+    monkeypatch.setattr(stages, "KPI_REFRESH_SECONDS", -1)
+    stages.refold_pending()
+    assert seen[:3] == [0, 1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_workers_produce_exact_sums() -> None:
+    ids = [order() for _ in range(24)]
+    errors: list[BaseException] = []
+
+    def work(mine: list[int]) -> None:
+        try:
+            for order_id in mine:
+                with transaction.atomic():
+                    facts_and_cells.record_facts({order_id: order_timeline()})
+                facts_and_cells.recompute_requested_cells(limit=2)
+        except BaseException as error:  # shown by the assertion below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(ids[start::4],)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while facts_and_cells.recompute_requested_cells():
+        continue
+    assert errors == []
+    total = cell()
+    assert (total.orders, total.numerator, total.denominator) == (24, Decimal(24), Decimal(48))
+
+
+def test_order_is_undelivered_until_fully_delivered() -> None:
+    order_id = order()
+    settle({order_id: order_timeline()})
+    assert cell("undelivered").day == date(2026, 3, 2)
+    done = [ordered({"A": 5}, MARCH_2), shipped({"A": 5}, at(3)), delivered(at(4))]
+    settle({order_id: timeline(done)})
+    assert not KpiFact.objects.filter(kpi="undelivered").exists()
+    assert not KpiCell.objects.filter(kpi="undelivered").exists()

@@ -1,0 +1,218 @@
+"""`manage.py up`: start servers, migrations, web, worker, scheduler and the demo's simulator."""
+
+import argparse
+import http.client
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+
+from visibility.environment import env_text
+from visibility.launcher import embedded_servers, instance, ports, server_layout
+from visibility.launcher import process_plan as children
+from visibility.launcher.binaries import StartError
+from visibility.launcher.obsolete_database import OBSOLETE_LAYOUT
+from visibility.launcher.process_plan import ProcessPlan, StartOptions
+from visibility.launcher.supervisor import StopRequested, Supervisor, print_line, report_failure
+
+READY_TIMEOUT = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """The command line options of `manage.py up`."""
+
+    data: Path
+    port: int | None
+    # None: the mode of this data folder; a new folder becomes a demo.
+    demo: bool | None
+    fresh: bool
+
+
+def main(
+    argv: list[str], plan: Callable[[StartOptions], ProcessPlan] = children.product_plan
+) -> int:
+    """Run until Ctrl-C; return the exit code."""
+    options = _parse_options(argv)
+    try:
+        lock = instance.InstanceLock(options.data)
+    except instance.AlreadyRunning as running:
+        return report_failure(str(running))
+    supervisor = Supervisor(options.data / "log")
+    code = 0
+    try:
+        port = ports.claim_port(options.port)
+        lock.record_holder(f"http://127.0.0.1:{port.number}/")
+        _start_product(options, port.number, supervisor, plan)
+        supervisor.run_forever()
+    except StopRequested:
+        print_line("stopping")
+    except (StartError, OSError, psycopg.Error) as error:
+        code = report_failure(str(error))
+    finally:
+        instance.delete_instance_file(options.data)
+        supervisor.stop()
+    return code
+
+
+def _parse_options(argv: list[str]) -> UpOptions:
+    parser = argparse.ArgumentParser(
+        prog="manage.py up", description="Start everything; Ctrl-C stops everything."
+    )
+    parser.add_argument(
+        "--port",
+        type=_parse_port,
+        help="use exactly this port (default: first free port from 8000)",
+    )
+    parser.add_argument("--data", type=Path, help="folder for all data (default: var)")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--demo",
+        action="store_const",
+        const=True,
+        help="run with demo data from a simulated company",
+    )
+    mode.add_argument(
+        "--empty", dest="demo", action="store_const", const=False, help="start without demo data"
+    )
+    parser.add_argument("--fresh", action="store_true", help="first delete all stored data")
+    arguments = parser.parse_args(argv)
+    data_folder = (arguments.data or instance.default_data_folder()).absolute()
+    return UpOptions(data_folder, arguments.port, arguments.demo, arguments.fresh)
+
+
+def _parse_port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
+    return int(text)
+
+
+def _start_product(
+    options: UpOptions,
+    port: int,
+    supervisor: Supervisor,
+    plan: Callable[[StartOptions], ProcessPlan],
+) -> None:
+    url = f"http://127.0.0.1:{port}"
+    demo = _apply_fresh_and_demo_options(options)
+    environment = _start_unconfigured_servers(options, supervisor) | _product_environment(
+        options, demo=demo, url=url
+    )
+    if embedded_servers.database_has_obsolete_layout(environment["DATABASE_URL"]):
+        raise StartError(OBSOLETE_LAYOUT)
+    instance.write_instance_file(options.data, environment)
+    process_plan = plan(StartOptions(options.data, port, demo, environment))
+    for step in process_plan.setup_steps:
+        print_line(f"running {' and '.join(child.name for child in step)}")
+        supervisor.run_to_completion(*step)
+        if any(child.name == "collectstatic" for child in step):
+            children.record_static_stamp(options.data)
+    print_line(f"starting {', '.join(child.name for child in process_plan.services)}")
+    for child in process_plan.services:
+        supervisor.start_child(child)
+    supervisor.wait_until_ready(
+        lambda: _web_answers(port, process_plan.probe_path),
+        name="The web server",
+        timeout=READY_TIMEOUT,
+    )
+    for child in process_plan.after_ready:
+        supervisor.start_child(child)
+    print_line(f"ready {url}/")
+
+
+def _apply_fresh_and_demo_options(options: UpOptions) -> bool:
+    """Return whether this is a demo.
+
+    Refuses to change the mode of existing data: anybody can sign in to a demo.
+    """
+    if options.fresh:
+        _delete_data(options)
+    path = options.data / "mode"
+    current_mode = path.read_text().strip() if path.is_file() else None
+    requested_mode = {True: "demo", False: "empty", None: current_mode or "demo"}[options.demo]
+    if current_mode not in {None, requested_mode}:
+        raise StartError(
+            f"{options.data} was created with --{current_mode}. Omit --{requested_mode}, "
+            "choose another folder with --data, or delete its content with --fresh."
+        )
+    if current_mode is None:
+        instance.write_private(path, f"{requested_mode}\n")
+    return requested_mode == "demo"
+
+
+def _delete_data(options: UpOptions) -> None:
+    if env_text("DATABASE_URL", default=""):
+        raise StartError("--fresh only deletes the embedded database, but DATABASE_URL is set.")
+    server_layout.delete_all_data(options.data)
+    (options.data / "log").mkdir(mode=0o700)
+
+
+def _product_environment(options: UpOptions, *, demo: bool, url: str) -> dict[str, str]:
+    environment = {
+        "DATA_DIR": str(options.data),
+        "PUBLIC_URL": os.environ.get("PUBLIC_URL", url),
+        "DEMO": "1" if demo else "0",
+        "DJANGO_SETTINGS_MODULE": "visibility.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
+        environment["SECRET_KEY_FILE"] = str(instance.ensure_secret_key_file(options.data))
+    return environment
+
+
+def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> dict[str, str]:
+    """Addresses of both servers. Starts those that the environment does not name."""
+    database = env_text("DATABASE_URL", default="")
+    broker = env_text("REDIS_URL", default="")
+    if not (database and broker):
+        servers = server_layout.prepare_layout(
+            options.data, postgres=not database, valkey=not broker
+        )
+        embedded_servers.stop_leftover_servers(servers)
+        database = database or _start_postgres(servers, supervisor)
+        broker = broker or _start_valkey(servers, supervisor)
+        if servers.state_folder != options.data:
+            print_line(f"the servers store their data in {servers.state_folder}")
+    if not embedded_servers.database_answers(database):
+        raise StartError("The database in DATABASE_URL does not respond.")
+    return {"DATABASE_URL": database, "REDIS_URL": broker}
+
+
+def _start_postgres(servers: server_layout.ServerLayout, supervisor: Supervisor) -> str:
+    print_line(f"starting PostgreSQL {servers.programs.postgres_major_version}")
+    initdb = embedded_servers.define_initdb_if_needed(servers)
+    if initdb is not None:
+        supervisor.run_to_completion(initdb)
+        embedded_servers.rename_initialized_data_folder(servers)
+    supervisor.start_child(embedded_servers.define_postgres_process(servers))
+    maintenance = embedded_servers.database_url(servers, name="postgres")
+    supervisor.wait_until_ready(
+        lambda: embedded_servers.database_answers(maintenance),
+        name="PostgreSQL",
+        timeout=READY_TIMEOUT,
+    )
+    embedded_servers.ensure_database_and_extensions(servers)
+    return embedded_servers.database_url(servers)
+
+
+def _start_valkey(servers: server_layout.ServerLayout, supervisor: Supervisor) -> str:
+    print_line("starting Valkey")
+    supervisor.start_child(embedded_servers.define_valkey_process(servers))
+    supervisor.wait_until_ready(
+        lambda: embedded_servers.valkey_answers(servers), name="Valkey", timeout=READY_TIMEOUT
+    )
+    return embedded_servers.redis_url(servers)
+
+
+def _web_answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

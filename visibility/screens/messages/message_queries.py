@@ -1,0 +1,251 @@
+"""Queries of the message pages: the list, the search, and one message with its results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
+from visibility.models.intake import InboundMessage
+from visibility.models.orders import Order
+from visibility.timeline.model import CLOCK_SKEW
+
+PAGE_SIZE = 50
+# Maximum number of messages that a search considers.
+MAX_MATCHES = 500
+# Bytes of a payload that the page shows; the stored payload is complete.
+MAX_SHOWN_BYTES = 65_536
+# Headers and settings whose names contain one of these are hidden.
+SECRET_NAMES = (
+    "auth",
+    "cookie",
+    "credential",
+    "hmac",
+    "key",
+    "pass",
+    "secret",
+    "signature",
+    "token",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message of a list. `cursor` is the `after` parameter of the next page."""
+
+    id: int
+    slug: str
+    title: str
+    received_at: datetime
+    dedupe_key: str
+    state: str
+    reason: str
+    detail: str
+    attempts: int
+    processed_at: datetime | None
+    types: Sequence[str]
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the page after this row."""
+        return encode_cursor([self.received_at, self.id])
+
+    @property
+    def processing_time(self) -> timedelta | None:
+        """The time from receipt to the end of processing; None while it waits."""
+        return self.processed_at - self.received_at if self.processed_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """One event created from a message."""
+
+    id: int
+    type: str
+    occurred_at: datetime
+    received_at: datetime
+    key: str
+    raw_type: str
+    superseded: bool
+
+    @property
+    def delay(self) -> timedelta:
+        """The time from the event to its receipt."""
+        return self.received_at - self.occurred_at
+
+    @property
+    def is_in_future(self) -> bool:
+        """Whether the event is in the future by more than the tolerated clock skew."""
+        return self.delay < -CLOCK_SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDetail:
+    """One message with its events, the orders affected and its other versions."""
+
+    message: InboundMessage
+    events: Sequence[MessageEvent]
+    orders: Sequence[Order]
+    duplicate_count: int
+    versions: Sequence[MessageRow]
+
+
+def list_messages(
+    *,
+    source_id: int | None = None,
+    state: str = "",
+    ids: Sequence[int] | None = None,
+    after: str = "",
+) -> list[MessageRow]:
+    """One page of messages, newest first, and one more if there is a next page."""
+    conditions = ["true"]
+    values: list[Any] = []
+    order = "m.received_at DESC, m.id DESC" if source_id is not None else "m.id DESC"
+    if source_id is not None:
+        conditions.append("m.source_id = %s")
+        values.append(source_id)
+    if state:
+        conditions.append("m.state = %s")
+        values.append(state)
+    if ids is not None:
+        conditions.append("m.id = ANY(%s)")
+        values.append(list(ids))
+    received_at, last_id = _decode_cursor(after)
+    if last_id is not None and source_id is not None:
+        conditions.append("(m.received_at, m.id) < (%s, %s)")
+        values += [received_at, last_id]
+    elif last_id is not None:
+        conditions.append("m.id < %s")
+        values.append(last_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH page AS MATERIALIZED (
+                SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.state, m.reason, m.detail,
+                    m.attempts, m.processed_at
+                FROM visibility_inbound_message m
+                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT {PAGE_SIZE + 1}
+            )
+            SELECT m.id, source.slug, source.title, m.received_at, left(m.dedupe_key, 200), m.state,
+                m.reason, m.detail, m.attempts, m.processed_at,
+                coalesce((
+                    SELECT array_agg(DISTINCT type ORDER BY type) FROM visibility_event
+                    WHERE message_id = m.id
+                ), '{{}}')
+            FROM page m JOIN visibility_source source ON source.id = m.source_id ORDER BY {order}
+            """,  # noqa: S608  # conditions are constants
+            values,
+        )
+        return [MessageRow(*row) for row in cursor.fetchall()]
+
+
+def find_message_ids(text: str, spellings: Sequence[str]) -> list[int]:
+    """IDs of messages with this ID, this sender's ID, or events about this number."""
+    message_id = int(text) if text.isdecimal() and len(text) < 18 else 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT message_id FROM visibility_messagekey
+            WHERE source_id IN (SELECT id FROM visibility_source) AND dedupe_key = %(text)s
+            UNION SELECT %(own)s WHERE %(own)s > 0
+            UNION SELECT message_id FROM (
+                SELECT event.message_id FROM visibility_identifier name
+                JOIN visibility_eventobjectlink link ON link.object_id = name.object_id
+                JOIN visibility_event event ON event.id = link.event_id
+                    AND event.occurred_at = link.occurred_at
+                WHERE name.value = ANY(%(spellings)s)
+                ORDER BY event.id DESC LIMIT %(limit)s
+            ) by_number
+            LIMIT %(limit)s
+            """,
+            {"text": text, "own": message_id, "spellings": list(spellings), "limit": MAX_MATCHES},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def message_detail(message_id: int) -> MessageDetail | None:
+    """One message with its details; None if it is not stored."""
+    message = (
+        InboundMessage.objects.select_related("source").defer("body").filter(id=message_id).first()
+    )
+    if message is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, type, occurred_at, received_at, key,
+                coalesce(data->>'raw_type', ''), superseded
+            FROM visibility_event WHERE message_id = %s ORDER BY occurred_at, id LIMIT 200
+            """,
+            [message_id],
+        )
+        events = [MessageEvent(*row) for row in cursor.fetchall()]
+        cursor.execute(
+            """
+            SELECT message_id, content_hash, duplicate_count FROM visibility_messagekey
+            WHERE source_id = %s AND dedupe_key = %s ORDER BY message_id LIMIT 20
+            """,
+            [message.source_id, message.dedupe_key],
+        )
+        keys = cursor.fetchall()
+    others = [key[0] for key in keys if key[0] != message_id]
+    return MessageDetail(
+        message=message,
+        events=events,
+        orders=_affected_orders(message_id),
+        duplicate_count=sum(key[2] for key in keys if key[0] == message_id),
+        versions=list_messages(ids=others) if others else [],
+    )
+
+
+def message_body_and_headers(message_id: int) -> tuple[bytes, dict[str, str]] | None:
+    """The payload as received and the headers needed to decode it."""
+    row = InboundMessage.objects.filter(id=message_id).values_list("body", "headers").first()
+    return (bytes(row[0]), row[1]) if row else None
+
+
+def redact_secrets(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Headers or settings for display; values of secrets are replaced by `(hidden)`."""
+    return [
+        (
+            name,
+            "(hidden)" if any(text in name.lower() for text in SECRET_NAMES) else str(value)[:500],
+        )
+        for name, value in sorted(values.items())
+    ]
+
+
+def _affected_orders(message_id: int) -> list[Order]:
+    """The orders that the message's events reach, directly or through a shipment or an invoice."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE up (id) AS (
+                SELECT link.object_id FROM visibility_event event
+                JOIN visibility_eventobjectlink link ON link.event_id = event.id
+                WHERE event.message_id = %s
+                UNION
+                SELECT next.id FROM up, LATERAL (
+                    SELECT parent_id FROM visibility_objectrelation WHERE child_id = up.id
+                    UNION ALL
+                    SELECT merged_into_id FROM visibility_businessobject
+                    WHERE id = up.id AND merged_into_id IS NOT NULL
+                ) AS next (id)
+            )
+            SELECT DISTINCT id FROM up LIMIT 500
+            """,
+            [message_id],
+        )
+        objects = [row[0] for row in cursor.fetchall()]
+    return list(Order.objects.filter(object_id__in=objects).order_by("-last_event_at")[:50])
+
+
+def _decode_cursor(after: str) -> tuple[datetime | None, int | None]:
+    """Decode a cursor; an invalid one means the first page."""
+    try:
+        received_at, last_id = decode_cursor(after, (datetime, int))
+    except InvalidCursor:
+        return None, None
+    return received_at, last_id

@@ -1,0 +1,229 @@
+"""The lines of an order and their invoicing: quantities, flags, and what is not invoiced yet."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from connectors.sdk.event_codec import format_decimal
+from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from visibility.screens.orders.claims import format_quantity_claim
+from visibility.timeline import Timeline, TimelineLine
+from visibility.timeline.enums import ComparedField, LineFlag, LineState
+
+SourceTitles = Mapping[str, tuple[str, datetime]]
+# No system has reported a value.
+NO_VALUE = "\N{EN DASH}"
+ZERO = Decimal(0)
+LINE_STATE_LABELS: Mapping[LineState, tuple[str, str]] = {
+    LineState.UNKNOWN: ("Unknown", "unknown"),
+    LineState.UNCOUNTABLE: ("Excluded", "unknown"),
+    LineState.ORDERED: ("Ordered", "running"),
+    LineState.BACKORDERED: ("Back-ordered", "waiting"),
+    LineState.ALLOCATED: ("Allocated", "running"),
+    LineState.PICKED: ("Picked", "running"),
+    LineState.PACKED: ("Packed", "running"),
+    LineState.PARTIALLY_SHIPPED: ("Partially shipped", "risk"),
+    LineState.SHIPPED: ("Shipped", "running"),
+    LineState.PARTIALLY_DELIVERED: ("Partially delivered", "risk"),
+    LineState.DELIVERED: ("Delivered", "ok"),
+    LineState.RETURNED: ("Returned", "waiting"),
+    LineState.CANCELLED: ("Cancelled", "unknown"),
+}
+LINE_FLAG_LABELS: Mapping[LineFlag, str] = {
+    LineFlag.UNIT: "no unit conversion: not counted",
+    LineFlag.UNKNOWN_SKU: "item not mapped yet: not counted",
+    LineFlag.OVERSHIP: "shipped more than ordered",
+    LineFlag.CONTRADICTION: "shipped although cancelled",
+    LineFlag.SHORT_CANCELLED: "cancelled: out of stock",
+    LineFlag.SUBSTITUTED: "filled by a substitute item",
+    LineFlag.SUBSTITUTE: "substitute for another line",
+    LineFlag.KIT: "kit, counted by component",
+    LineFlag.COMPONENT: "kit component",
+}
+MEASURES = (
+    Measure.ORDERED,
+    Measure.ALLOCATED,
+    Measure.BACKORDERED,
+    Measure.PICKED,
+    Measure.PACKED,
+    Measure.SHIPPED,
+    Measure.DELIVERED,
+    Measure.INVOICED,
+    Measure.RETURNED,
+    Measure.CREDITED,
+    Measure.CANCELLED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """One line: a cell for each measure that was reported, and the figures of each source."""
+
+    line: TimelineLine
+    title: str
+    tone: str
+    flags: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
+    # Percent shipped of the quantity to ship; None if that quantity is unknown.
+    percent_shipped: int | None
+    sources: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineTable:
+    """Lines (rows) by measure (columns)."""
+
+    headers: tuple[str, ...]
+    rows: tuple[LineRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineBillingComparison:
+    """Shipped against invoiced quantity of one line, and the value of the difference."""
+
+    line: TimelineLine
+    shipped: str
+    invoiced: str
+    credited: str
+    label: str
+    tone: str
+    value_at_risk: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BillingEvent:
+    """One invoice or credit event."""
+
+    title: str
+    number: str
+    at: datetime
+    source: str
+    event_id: int
+
+
+def measure_label(measure: Measure) -> str:
+    """The label of a measure."""
+    return measure.value.replace("backordered", "back-ordered").capitalize()
+
+
+def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
+    """All lines, with the measures that at least one system reported."""
+    measures = [m for m in MEASURES if any(m in line.quantities for line in timeline.lines)]
+    return LineTable(
+        tuple(measure_label(m) for m in measures),
+        tuple(_line_row(line, measures, names) for line in timeline.lines),
+    )
+
+
+def _line_row(line: TimelineLine, measures: list[Measure], names: SourceTitles) -> LineRow:
+    shipped = line.quantity(Measure.SHIPPED)
+    by_source: dict[str, list[str]] = {}
+    for claim in line.claims:
+        if claim.field is not ComparedField.PRICE:
+            by_source.setdefault(claim.source, []).append(
+                f"{claim.field.value} {format_quantity_claim(claim)}"
+            )
+    title, tone = LINE_STATE_LABELS[line.state]
+    return LineRow(
+        line=line,
+        title=title,
+        tone=tone,
+        flags=tuple(_line_remarks(line)),
+        cells=tuple(
+            (
+                measure_label(m),
+                format_decimal(line.quantities[m]) if m in line.quantities else NO_VALUE,
+            )
+            for m in measures
+        ),
+        percent_shipped=int(min(max(shipped, ZERO) / line.net_ordered_quantity, Decimal(1)) * 100)
+        if line.net_ordered_quantity and not line.uncountable
+        else None,
+        sources=tuple(
+            (names[source][0] if source in names else source, ", ".join(figures))
+            for source, figures in by_source.items()
+        ),
+    )
+
+
+def _line_remarks(line: TimelineLine) -> Iterator[str]:
+    """The label of each flag, the substitutes shipped, and whether the line was ordered at all."""
+    for flag in line.flags:
+        yield LINE_FLAG_LABELS[flag]
+    if line.substituted_by:
+        yield "substitute: " + ", ".join(
+            f"{format_decimal(q)} of {sku}" for sku, q in line.substituted_by
+        )
+    if line.unexpected and not {LineFlag.SUBSTITUTE, LineFlag.COMPONENT} & set(line.flags):
+        yield "not on the original order"
+
+
+def compare_billing_by_line(timeline: Timeline) -> tuple[LineBillingComparison, ...]:
+    """Compare shipped with invoiced, and returned with credited quantities, line by line."""
+    return tuple(_compare_line_billing(line) for line in timeline.lines if not line.unexpected)
+
+
+def _compare_line_billing(line: TimelineLine) -> LineBillingComparison:
+    shipped, invoiced = line.quantity(Measure.SHIPPED), line.quantity(Measure.INVOICED)
+    returned, credited = line.quantity(Measure.RETURNED), line.quantity(Measure.CREDITED)
+    gap, label, tone = ZERO, "In agreement", "ok"
+    if line.uncountable:
+        label, tone = "Cannot be counted", "unknown"
+    elif shipped > invoiced:
+        gap, label, tone = shipped - invoiced, "shipped, not invoiced", "risk"
+    elif invoiced > shipped:
+        gap, label, tone = invoiced - shipped, "invoiced, not shipped", "late"
+    elif returned > credited:
+        gap, label, tone = returned - credited, "returned, not credited", "risk"
+    elif not shipped:
+        label, tone = "Nothing shipped or invoiced yet", "unknown"
+    return LineBillingComparison(
+        line=line,
+        shipped=_format_quantity(line, Measure.SHIPPED),
+        invoiced=_format_quantity(line, Measure.INVOICED),
+        credited=_format_quantity(line, Measure.CREDITED),
+        label=f"{format_decimal(gap)} {label}" if gap else label,
+        tone=tone,
+        value_at_risk=gap * line.price if gap and line.price is not None else None,
+    )
+
+
+def _format_quantity(line: TimelineLine, measure: Measure) -> str:
+    return format_decimal(line.quantities[measure]) if measure in line.quantities else NO_VALUE
+
+
+INVOICE_EVENT_LABELS = {
+    EventType.INVOICE_ISSUED: "Invoice issued",
+    EventType.INVOICE_PAID: "Invoice paid",
+    EventType.INVOICE_VOID: "Invoice voided",
+    EventType.CREDIT_ISSUED: "Credit issued",
+    EventType.RETURN_CREDITED: "Return credited",
+}
+
+
+def list_billing_events(timeline: Timeline, names: SourceTitles) -> tuple[BillingEvent, ...]:
+    """Invoices and credits, newest first."""
+    return tuple(
+        BillingEvent(
+            title=INVOICE_EVENT_LABELS[entry.recorded.event.type],
+            number=next(
+                (
+                    ref.identifiers[0].value
+                    for ref in entry.recorded.event.objects
+                    if ref.kind in {ObjectKind.INVOICE, ObjectKind.RETURN}
+                ),
+                entry.recorded.event.scope,
+            ),
+            at=entry.recorded.occurred_at,
+            source=names.get(entry.recorded.source, (entry.recorded.source,))[0],
+            event_id=entry.recorded.event_id,
+        )
+        for entry in reversed(timeline.entries)
+        if not entry.superseded and entry.recorded.event.type in INVOICE_EVENT_LABELS
+    )
+
+
+def order_currency(timeline: Timeline) -> str:
+    """The ISO 4217 code of the order's amounts, empty if unknown."""
+    return timeline.attributes.get(Attribute.CURRENCY, "")

@@ -1,0 +1,56 @@
+"""Which version of each event counts, in the order in which the events occurred."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.sdk.events import EventType
+from visibility.timeline.model import RecordedEvent
+
+# Events of the same instant are sorted in the order of a normal order's life.
+RANK = {event_type: rank for rank, event_type in enumerate(EventType)}
+
+
+def sort_key(recorded: RecordedEvent) -> tuple[datetime, int, str, str, str]:
+    """The sort key of a timeline. It does not depend on when an event arrived."""
+    event = recorded.event
+    return (
+        recorded.occurred_at,
+        RANK[event.type],
+        recorded.source,
+        event.key,
+        recorded.content_hash,
+    )
+
+
+def split_superseded_events(
+    visible: Sequence[RecordedEvent],
+) -> tuple[list[RecordedEvent], list[RecordedEvent]]:
+    """Split versions of events into those that count and those superseded or withdrawn; sorted.
+
+    Versions of one event have the same source and key; the highest revision counts.
+    """
+    best: dict[tuple[str, str], RecordedEvent] = {}
+    losers: dict[tuple[str, str, str], RecordedEvent] = {}
+    for recorded in sorted(visible, key=_sort_key_with_receipt_time, reverse=True):
+        name = (recorded.source, recorded.event.key)
+        rival = best.get(name)
+        if rival is None or _version_key(recorded) > _version_key(rival):
+            best[name], recorded = recorded, rival or recorded
+        elif _version_key(recorded) == _version_key(rival):
+            # A repeat. An event without its own time has the time of its first receipt.
+            best[name] = min(recorded, rival, key=_sort_key_with_receipt_time)
+            continue
+        if recorded is not best[name]:
+            losers[(*name, recorded.content_hash)] = recorded
+    withdrawn = {(s.source, k) for s in best.values() for k in s.event.corrects}
+    events = [s for name, s in best.items() if name not in withdrawn]
+    superseded = [*losers.values(), *(s for name, s in best.items() if name in withdrawn)]
+    return sorted(events, key=sort_key), sorted(superseded, key=sort_key)
+
+
+def _sort_key_with_receipt_time(recorded: RecordedEvent) -> tuple[object, ...]:
+    return (*sort_key(recorded), recorded.received_at)
+
+
+def _version_key(recorded: RecordedEvent) -> tuple[str, str]:
+    return (recorded.event.revision, recorded.content_hash)

@@ -1,0 +1,296 @@
+"""A one-sentence answer about an order, and what is expected next and from whom."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from connectors.sdk.event_codec import format_decimal
+from connectors.sdk.events import Attribute, EventType, Measure
+from visibility.formatting import (
+    count_with_noun,
+    date_in_zone,
+    format_date,
+    format_date_in_zone,
+    in_zone,
+)
+from visibility.timeline.cancellations import is_caused_by_shortage
+from visibility.timeline.claims import TimelineLine
+from visibility.timeline.customer_answer import customer_answer
+from visibility.timeline.enums import OrderState
+from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
+from visibility.timeline.status import is_backordered, is_credit_hold
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """The status of an order as text.
+
+    `text`: the status and since when. `next_step`: what is expected next and from whom.
+    `customer`: a version without internal reasons, system names and prices that can be sent to
+    the customer.
+    """
+
+    text: str
+    next_step: str
+    days_late: int = 0
+    customer: str = ""
+    since: datetime | None = None
+    due: datetime | None = None
+
+
+STATUS_LABELS = {
+    Status.UNKNOWN: "Order record not received",
+    Status.RECEIVED: "Received",
+    Status.ACCEPTED: "Accepted",
+    Status.REJECTED: "Rejected",
+    Status.ON_HOLD: "On hold",
+    Status.RELEASED: "Released to the warehouse",
+    Status.ALLOCATED: "Allocated",
+    Status.BACKORDERED: "Back-ordered",
+    Status.PICKED: "Picked",
+    Status.PACKED: "Packed",
+    Status.PARTIALLY_SHIPPED: "Partially shipped",
+    Status.SHIPPED: "Shipped",
+    Status.PARTIALLY_DELIVERED: "Partially delivered",
+    Status.DELIVERED: "Delivered",
+    Status.COMPLETED: "Delivered and invoiced",
+    Status.RETURNED: "Returned",
+    Status.CREDITED: "Returned and credited",
+    Status.CANCELLED: "Cancelled",
+}
+STATE_LABELS = {
+    OrderState.CREDIT_REVIEW: "Pending credit review",
+    OrderState.ON_HOLD: "On hold",
+    OrderState.RELEASED: "Released",
+    OrderState.ALLOCATED: "Allocated",
+    OrderState.PARTIALLY_ALLOCATED: "Partially allocated",
+    OrderState.BACKORDERED: "Back-ordered",
+    OrderState.STOCK_SHORTAGE: "Short on stock",
+    OrderState.PARTIALLY_SHIPPED: "Partially shipped",
+    OrderState.SHIPPED: "Shipped",
+    OrderState.PARTIALLY_DELIVERED: "Partially delivered",
+    OrderState.DELIVERED: "Delivered",
+    OrderState.PARTIALLY_INVOICED: "Partially invoiced",
+    OrderState.INVOICED: "Invoiced",
+    OrderState.PARTIALLY_RETURNED: "Partially returned",
+    OrderState.RETURNED: "Returned",
+    OrderState.PARTIALLY_CREDITED: "Partially credited",
+    OrderState.CREDITED: "Credited",
+    OrderState.CANCELLED: "Cancelled",
+    OrderState.SHORT_CANCELLED: "Cancelled by seller",
+    OrderState.SUBSTITUTED: "Substituted",
+    OrderState.CONTRADICTION: "Cancelled but shipped",
+    OrderState.CONFLICT: "Systems disagree",
+}
+SHIPPING_STATUSES = frozenset(
+    {Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED}
+)
+WAREHOUSE_STATUSES = frozenset({Status.RELEASED, Status.ALLOCATED, Status.PICKED, Status.PACKED})
+CANCELLED_STATUSES = frozenset({Status.CANCELLED, Status.REJECTED})
+
+
+def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
+    """The answer for an order, with dates in the time zone."""
+    days_late, promise = _days_late_and_promise_sentences(timeline, zone)
+    shortages = _shortage_clauses(timeline, zone)
+    clauses = [
+        _status_clause(timeline, zone),
+        *shortages,
+        *_invoice_clauses(timeline),
+        *_return_clauses(timeline),
+    ]
+    sentences = ["; ".join(clauses), *_warning_sentences(timeline, zone), *promise]
+    next_step, due = _next_step(timeline)
+    return StatusAnswer(
+        text=". ".join(sentences) + ".",
+        next_step=next_step + _format_due_clause(timeline, due, zone) if next_step else "",
+        days_late=days_late,
+        customer=customer_answer(timeline, shortages=shortages, days_late=days_late, zone=zone),
+        since=timeline.status_since if next_step else None,
+        due=due if next_step else None,
+    )
+
+
+def _status_clause(timeline: Timeline, zone: str) -> str:
+    title, since = STATUS_LABELS[timeline.status], timeline.status_since
+    if timeline.status is Status.UNKNOWN:
+        return f"{title} (known from a tracking or invoice number)"
+    when = f" {format_date_in_zone(since, zone)}" if since else ""
+    if timeline.status is Status.ON_HOLD:
+        credit = is_credit_hold(timeline.hold_reason)
+        reason = f" ({timeline.hold_reason})" if timeline.hold_reason else ""
+        return f"{STATE_LABELS[OrderState.CREDIT_REVIEW] if credit else title}{reason} since{when}"
+    progress = _shipping_progress(timeline, zone)
+    if progress:
+        return f"{title}: {progress}"
+    if timeline.status is Status.CANCELLED and OrderState.SHORT_CANCELLED in timeline.states:
+        out_of_stock = any(is_caused_by_shortage(entry.recorded) for entry in timeline.entries)
+        return f"{title} {'(out of stock)' if out_of_stock else 'by the warehouse'}{when}"
+    if timeline.status in {Status.RELEASED, Status.BACKORDERED}:
+        return f"{title} since{when}"
+    return f"{title}{when}"
+
+
+def _shipping_progress(timeline: Timeline, zone: str) -> str:
+    lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
+    if timeline.status not in SHIPPING_STATUSES or not lines:
+        return ""
+    complete = [
+        line for line in lines if line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity
+    ]
+    partial = [
+        line for line in lines if 0 < line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
+    ]
+    shipments = [s for s in timeline.shipments if not s.voided_at]
+    warehouses = sorted({s.warehouse for s in shipments if s.warehouse})
+    last = max((s.shipped_at for s in shipments if s.shipped_at), default=None)
+    text = f"{len(complete)} of {count_with_noun(len(lines), 'line')} shipped"
+    text += f" from {' and '.join(warehouses)}" if warehouses else ""
+    text += f" on {format_date_in_zone(last, zone)}" if last else ""
+    return text + (f", {len(partial)} partially" if partial else "")
+
+
+def expected_stock_date(timeline: Timeline) -> datetime | None:
+    """The latest expected date of the missing stock."""
+    shortages = [
+        entry.recorded.event.attributes
+        for entry in timeline.entries
+        if not entry.superseded
+        and entry.recorded.event.type in {EventType.LINE_BACKORDERED, EventType.LINE_SHORTED}
+    ]
+    dates = [a.get(Attribute.ETA) or a.get(Attribute.SHIP_BY) for a in shortages]
+    return parse_timestamp(next((text for text in reversed(dates) if text), None))
+
+
+def _shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
+    lines = [line for line in timeline.lines if is_backordered(line)]
+    cancelled = sum(
+        (_cancelled_quantity(line) for line in timeline.lines if line.is_counted), Decimal(0)
+    )
+    clauses = []
+    if lines:
+        # After "8 of 12 lines shipped" the noun is not repeated.
+        has_noun = timeline.status in SHIPPING_STATUSES
+        amount = str(len(lines)) if has_noun else count_with_noun(len(lines), "line")
+        expected_at = expected_stock_date(timeline)
+        when = f", expected {format_date_in_zone(expected_at, zone)}" if expected_at else ""
+        clauses.append(f"{amount} back-ordered{when}")
+    elif OrderState.STOCK_SHORTAGE in timeline.states:
+        clauses.append("short on stock")
+    if cancelled and timeline.status is not Status.CANCELLED:
+        why = " (out of stock)" if OrderState.SHORT_CANCELLED in timeline.states else ""
+        clauses.append(f"{format_decimal(cancelled)} cancelled{why}")
+    return clauses
+
+
+def _cancelled_quantity(line: TimelineLine) -> Decimal:
+    return line.quantity(Measure.CANCELLED)
+
+
+def _invoice_clauses(timeline: Timeline) -> list[str]:
+    """How much is invoiced, unless the status says it."""
+    if timeline.status in {Status.COMPLETED, Status.RETURNED, Status.CREDITED}:
+        return []
+    if OrderState.INVOICED in timeline.states:
+        return ["invoiced"]
+    if OrderState.PARTIALLY_INVOICED not in timeline.states:
+        return []
+    invoices = {
+        entry.recorded.event.scope
+        for entry in timeline.entries
+        if not entry.superseded and entry.recorded.event.type is EventType.INVOICE_ISSUED
+    }
+    # One invoice per shipment is assumed, and one more while the order is not completely shipped.
+    shipments = sum(1 for s in timeline.shipments if s.shipped_at and not s.voided_at)
+    sent = len(invoices)
+    total = max(shipments, sent + 1 if timeline.status is Status.PARTIALLY_SHIPPED else 0)
+    return [f"invoice {sent} of {total} sent" if total > sent else "partially invoiced"]
+
+
+def _return_clauses(timeline: Timeline) -> list[str]:
+    if timeline.status in {Status.RETURNED, Status.CREDITED}:
+        return []
+    shown = (
+        OrderState.RETURNED,
+        OrderState.PARTIALLY_RETURNED,
+        OrderState.CREDITED,
+        OrderState.PARTIALLY_CREDITED,
+    )
+    return [STATE_LABELS[state].lower() for state in shown if state in timeline.states]
+
+
+def _warning_sentences(timeline: Timeline, zone: str) -> list[str]:
+    """Sentences about facts that put the others in doubt."""
+    warnings = []
+    if OrderState.CONTRADICTION in timeline.states:
+        at = timeline.reached_at(MilestoneCode.CANCELLED)
+        when = f" on {format_date_in_zone(at, zone)}" if at else ""
+        warnings.append(f"Cancelled{when} but shipped anyway")
+    uncountable = sum(line.uncountable for line in timeline.lines)
+    if uncountable:
+        warnings.append(
+            f"{count_with_noun(uncountable, 'line')} cannot be counted (unknown unit or item)"
+        )
+    if timeline.conflicts:
+        names = dict.fromkeys(c.field.value.replace("_at", " date") for c in timeline.conflicts)
+        warnings.append(f"Systems disagree on: {', '.join(names)}")
+    return warnings
+
+
+def _days_late_and_promise_sentences(timeline: Timeline, zone: str) -> tuple[int, list[str]]:
+    """Days late, and the sentence about the promise date, if there is one."""
+    promised = parse_timestamp(timeline.attributes.get(Attribute.PROMISED_AT))
+    if promised is None:
+        return 0, []
+    due: date = date_in_zone(promised, zone)
+    delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
+    days_late = (in_zone(delivered_at or timeline.as_of, zone).date() - due).days
+    text = f"Promised {format_date(due)}"
+    if days_late > 0 and timeline.status not in CANCELLED_STATUSES:
+        text += f": {'delivered ' if delivered_at else ''}{count_with_noun(days_late, 'day')} late"
+    return max(days_late, 0), [text]
+
+
+def _next_step(timeline: Timeline) -> tuple[str, datetime | None]:
+    """What is expected next and from whom, and when it is due."""
+    warehouse = timeline.attributes.get(Attribute.WAREHOUSE) or "the warehouse"
+    status = timeline.status
+    plans = {code: m.planned_at for code, m in timeline.milestones.items()}
+    ship_by, deliver_by = (
+        plans.get(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
+    )
+    if status in {Status.SHIPPED, Status.PARTIALLY_DELIVERED}:
+        return _expected_carrier_step(timeline), deliver_by
+    if status in WAREHOUSE_STATUSES:
+        return f"ship confirmation from {warehouse}", ship_by
+    if status is Status.BACKORDERED:
+        return f"stock at {warehouse}", expected_stock_date(timeline)
+    if status is Status.PARTIALLY_SHIPPED:
+        return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
+    if status is Status.ON_HOLD:
+        credit = is_credit_hold(timeline.hold_reason)
+        return f"release of the hold by {'credit control' if credit else 'its owner'}", None
+    returned = {OrderState.RETURNED, OrderState.PARTIALLY_RETURNED} & set(timeline.states)
+    if returned and not {OrderState.CREDITED, OrderState.PARTIALLY_CREDITED} & set(timeline.states):
+        return "credit for the returned goods, from finance", None
+    return {
+        Status.UNKNOWN: "the order record, from the shop or the ERP",
+        Status.RECEIVED: "release to the warehouse, from the ERP",
+        Status.ACCEPTED: "release to the warehouse, from the ERP",
+        Status.DELIVERED: "invoice, from finance",
+    }.get(status, ""), None
+
+
+def _expected_carrier_step(timeline: Timeline) -> str:
+    shipments = [s for s in timeline.shipments if not s.voided_at]
+    carrier = next((s.carrier for s in shipments if s.carrier), "") or "the carrier"
+    is_scanned = any(s.first_scan_at for s in shipments)
+    return f"{'delivery' if is_scanned else 'first scan'} by {carrier}"
+
+
+def _format_due_clause(timeline: Timeline, due: datetime | None, zone: str) -> str:
+    """`, due Thu, Mar 5`, or `, was due ...` if that day has passed."""
+    if due is None:
+        return ""
+    today, day = in_zone(timeline.as_of, zone).date(), date_in_zone(due, zone)
+    return f", {'due' if day >= today else 'was due'} {format_date(day)}"

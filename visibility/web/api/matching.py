@@ -1,0 +1,258 @@
+"""Endpoints of record matching: manual decisions, unmatched records and suggested duplicates."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.clock import database_now
+from visibility.identity import decisions, suggestions
+from visibility.identity.merge import MergeTooLarge
+from visibility.models import IdentityDecision
+from visibility.notify.broadcast import broadcast_change_number
+from visibility.pipeline import refold
+from visibility.screens.identity import decision_history, matching
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.matching_serializers import (
+    DecisionIdentifierSerializer,
+    DuplicateSuggestionListSerializer,
+    DuplicateSuggestionSerializer,
+    MatchingDecisionDetailSerializer,
+    MatchingDecisionSerializer,
+    UnmatchedRecordSerializer,
+)
+from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
+from visibility.web.api.problems import ApiResponse, ConflictError
+from visibility.web.api.query_params import openapi_params, parse_query
+from visibility.web.api.request_bodies import (
+    MAX_ID,
+    EmptyBody,
+    NoteBody,
+    RequestBody,
+    parse_body,
+    read_body,
+)
+from visibility.web.permissions import Permission
+
+MAX_IDENTIFIERS = 500
+
+
+class OtherRecordBody(NoteBody):
+    """The other record: an order, or for `join` also a shipment, package, invoice or return."""
+
+    other = serializers.IntegerField(min_value=1, max_value=MAX_ID)
+
+
+class IdentifierBody(RequestBody):
+    """An identifier, as in the `identifiers` list of the order."""
+
+    scheme = serializers.CharField(max_length=20)
+    issuer = serializers.CharField(max_length=100, allow_blank=True)
+    value = serializers.CharField(max_length=200)
+
+
+class SplitBody(NoteBody):
+    """The identifiers to move to a new order."""
+
+    identifiers = serializers.ListField(
+        child=IdentifierBody(), min_length=1, max_length=MAX_IDENTIFIERS
+    )
+
+
+class MatchingDecisionListView(ApiView):
+    """`GET /matching/decisions`."""
+
+    required_permissions = (Permission.MATCHING_SEE,)
+
+    @extend_schema(
+        operation_id="matching_decisions",
+        parameters=openapi_params(PAGING),
+        responses=page_serializer("MatchingDecisions", MatchingDecisionSerializer(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List manual matching decisions, newest first."""
+        page = KeysetPageRequest("matching_decisions", parse_query(request, PAGING))
+        after = page.decoded_cursor
+        rows = decision_history.list_decisions(
+            before=after[0] if after else None, limit=page.size + 1
+        )
+        shown = rows[: page.size]
+        next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
+        return Response(
+            page.build_page_content(serialize_all(MatchingDecisionSerializer, shown), next_cursor)
+        )
+
+
+class UnmatchedRecordListView(ApiView):
+    """`GET /matching/unmatched`."""
+
+    required_permissions = (Permission.MATCHING_SEE,)
+
+    @extend_schema(
+        operation_id="matching_unmatched",
+        parameters=openapi_params(PAGING),
+        responses=page_serializer("UnmatchedRecords", UnmatchedRecordSerializer(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List shipments, packages, invoices and returns without an order, oldest first."""
+        page = KeysetPageRequest("matching_unmatched", parse_query(request, PAGING))
+        after = page.decoded_cursor
+        rows = matching.unmatched_records(after=after[0] if after else 0, limit=page.size + 1)
+        shown = rows[: page.size]
+        next_cursor = page.encode_cursor(shown[-1].id) if len(rows) > page.size else None
+        return Response(
+            page.build_page_content(serialize_all(UnmatchedRecordSerializer, shown), next_cursor)
+        )
+
+
+class DuplicateSuggestionListView(ApiView):
+    """`GET /matching/suggestions`."""
+
+    required_permissions = (Permission.MATCHING_SEE,)
+
+    @extend_schema(operation_id="matching_suggestions", responses=DuplicateSuggestionListSerializer)
+    def get(self, request: Request) -> Response:
+        """List probable duplicate orders with the rule, the evidence and the confidence."""
+        parse_query(request, ())
+        return Response(
+            {"items": serialize_all(DuplicateSuggestionSerializer, suggestions.find_suggestions())}
+        )
+
+
+class ApplyMatchingDecisionView(ApiView):
+    """Base of the endpoints that record a matching decision and return it."""
+
+    required_permissions = (Permission.MATCHING_EDIT,)
+
+    def run_matching_decision(
+        self, request: Request, prepare: Callable[[bytes], Callable[[], IdentityDecision]]
+    ) -> HttpResponse:
+        """Apply the decision. `deciding` parses the body and returns the function to run."""
+        parse_query(request, ())
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            decision_function = prepare(body)
+            try:
+                with transaction.atomic():
+                    decision = refold.apply_decision_and_refold(decision_function)
+                    transaction.on_commit(
+                        lambda: broadcast_change_number(0, ["order", "alert"]), robust=True
+                    )
+            except decisions.DecisionRejected as refused:
+                raise ConflictError(str(refused)) from refused
+            except MergeTooLarge:
+                raise ConflictError("This would merge more than 50 orders.") from None
+            shown = {
+                "identifiers": serialize_all(
+                    DecisionIdentifierSerializer, decision.identifiers.order_by("pk")
+                )
+            }
+            return ApiResponse.from_json(
+                serialize(MatchingDecisionSerializer, decision)
+                | shown
+                | {"objects": decisions.affected_objects(decision)}
+            )
+
+        return run_idempotently(request, body, do)
+
+
+class JoinRecordsView(ApplyMatchingDecisionView):
+    """`POST /orders/<id>/join`."""
+
+    @extend_schema(
+        operation_id="order_join",
+        request=OtherRecordBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
+    def post(self, request: Request, order_id: int) -> HttpResponse:
+        """Merge two orders, or attach a shipment, package, invoice or return to an order."""
+
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(OtherRecordBody, body)
+            require_order_exists(order_id)
+            by, now = current_user(request), database_now()
+            return lambda: decisions.merge_or_attach_objects(
+                order_id, fields["other"], by=by, reason=fields["note"], now=now
+            )
+
+        return self.run_matching_decision(request, deciding)
+
+
+class MarkOrdersDistinctView(ApplyMatchingDecisionView):
+    """`POST /orders/<id>/distinct`."""
+
+    @extend_schema(
+        operation_id="order_distinct",
+        request=OtherRecordBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
+    def post(self, request: Request, order_id: int) -> HttpResponse:
+        """Mark two orders as different, so that they are never merged."""
+
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(OtherRecordBody, body)
+            require_order_exists(order_id)
+            by, now = current_user(request), database_now()
+            return lambda: decisions.mark_distinct(
+                order_id, fields["other"], by=by, reason=fields["note"], now=now
+            )
+
+        return self.run_matching_decision(request, deciding)
+
+
+class SplitOrderView(ApplyMatchingDecisionView):
+    """`POST /orders/<id>/split`."""
+
+    @extend_schema(
+        operation_id="order_split", request=SplitBody, responses=MatchingDecisionDetailSerializer
+    )
+    def post(self, request: Request, order_id: int) -> HttpResponse:
+        """Move identifiers that do not belong to this order to a new order."""
+
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            fields = parse_body(SplitBody, body)
+            require_order_exists(order_id)
+            identifiers = [(n["scheme"], n["issuer"], n["value"]) for n in fields["identifiers"]]
+            by, now = current_user(request), database_now()
+            return lambda: decisions.split_order(
+                order_id, identifiers, by=by, reason=fields["note"], now=now
+            )
+
+        return self.run_matching_decision(request, deciding)
+
+
+class UndoDecisionView(ApplyMatchingDecisionView):
+    """`POST /matching/decisions/<id>/undo`."""
+
+    @extend_schema(
+        operation_id="matching_decision_undo",
+        request=EmptyBody,
+        responses=MatchingDecisionDetailSerializer,
+    )
+    def post(self, request: Request, decision_id: int) -> HttpResponse:
+        """Undo a decision and restore the records as if it had never been made."""
+
+        def deciding(body: bytes) -> Callable[[], IdentityDecision]:
+            parse_body(EmptyBody, body)
+            if decision_id > MAX_ID or not IdentityDecision.objects.filter(pk=decision_id).exists():
+                raise Http404
+            by, now = current_user(request), database_now()
+            return lambda: decisions.undo_decision(decision_id, by=by, now=now)
+
+        return self.run_matching_decision(request, deciding)
+
+
+def require_order_exists(order_id: int) -> None:
+    """Raises Http404 if there is no such order."""
+    if order_id > MAX_ID or not matching.is_order(order_id):
+        raise Http404

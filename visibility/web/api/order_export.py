@@ -1,0 +1,112 @@
+"""`GET /orders/export`: the event log of the selected orders as a file."""
+
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from visibility.db.clock import database_now
+from visibility.export.formats import FORMAT_INFO, Format
+from visibility.export.snapshot import MAX_ORDERS, OrderSelection, TooManyExports, TooManyOrders
+from visibility.screens.orders.order_list import OrderFilters
+from visibility.timeline.model import Status
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.problems import InvalidInput
+from visibility.web.api.query_params import (
+    InvalidValue,
+    QueryParameter,
+    enum_param,
+    openapi_params,
+    parse_query,
+    parse_time,
+)
+from visibility.web.order_export_download import audited_order_export_response
+from visibility.web.permissions import Permission, has_permission
+
+MAX_ORDER_IDS = 100
+
+
+class TooManyExportsError(exceptions.APIException):
+    """Too many exports are running."""
+
+    status_code = 503
+    default_detail = "Too many exports are running. Try again in a few seconds."
+    wait = 5
+
+
+def _parse_order_ids(value: str) -> tuple[int, ...]:
+    ids = value.split(",")
+    if len(ids) > MAX_ORDER_IDS or not all(p.isascii() and p.isdecimal() for p in ids):
+        raise InvalidValue(f"order ids separated by commas, at most {MAX_ORDER_IDS}")
+    return tuple(int(p) for p in ids if len(p) < 19)
+
+
+EXPORT_PARAMETERS = (
+    enum_param("format", f"File format. Default: `{Format.OCEL_JSON.value}`.", Format),
+    QueryParameter("order", "Order ids, separated by commas.", _parse_order_ids),
+    enum_param("status", "Order status.", Status),
+    QueryParameter("channel", "Sales channel."),
+    QueryParameter("warehouse", "Shipping warehouse."),
+    QueryParameter("customer", "Customer number. With permission to see contacts, also the name."),
+    QueryParameter(
+        "since",
+        "Orders whose latest event occurred at or after this time.",
+        parse_time,
+        openapi_format="date-time",
+    ),
+    QueryParameter(
+        "until",
+        "Orders whose latest event occurred before this time.",
+        parse_time,
+        openapi_format="date-time",
+    ),
+)
+FILE_RESPONSES = {
+    (200, kind.media_type): OpenApiTypes.BINARY
+    if format is Format.OCEL_SQLITE
+    else OpenApiTypes.OBJECT
+    for format, kind in FORMAT_INFO.items()
+}
+
+
+class OrderExportView(ApiView):
+    """`GET /orders/export`."""
+
+    required_permissions = (Permission.ORDERS, Permission.EXPORT)
+
+    @extend_schema(
+        operation_id="orders_export",
+        parameters=openapi_params(EXPORT_PARAMETERS),
+        responses=FILE_RESPONSES,
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Export the event log of orders as OCEL 2.0 (JSON or SQLite) or EPCIS 2.0.
+
+        Prices and personal data are left out unless the user has permission to see them.
+        """
+        params = parse_query(request, EXPORT_PARAMETERS)
+        filters = OrderFilters(
+            statuses=tuple(params[name] for name in ("status",) if name in params),
+            channel=params.get("channel", ""),
+            warehouse=params.get("warehouse", ""),
+            customer=params.get("customer", ""),
+            by_name=has_permission(request.user, Permission.CONTACTS),
+        )
+        selection = OrderSelection(
+            filters, params.get("order"), params.get("since"), params.get("until")
+        )
+        try:
+            return audited_order_export_response(
+                selection,
+                format=Format(params.get("format", Format.OCEL_JSON)),
+                by=current_user(request),
+                parameters={name: str(value) for name, value in params.items()},
+                now=database_now(),
+            )
+        except TooManyOrders:
+            raise InvalidInput(
+                "", f"more than {MAX_ORDERS:,} orders match; narrow the filters"
+            ) from None
+        except TooManyExports:
+            raise TooManyExportsError from None

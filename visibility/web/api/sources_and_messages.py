@@ -1,0 +1,178 @@
+"""Endpoints of integration health: sources, messages and the replay of parked messages."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.clock import database_now
+from visibility.ingest import parse
+from visibility.models import InboundMessage, MessageState, Source
+from visibility.pipeline import stages
+from visibility.screens.messages import message_queries
+from visibility.screens.sources import health as sources
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    ApiSerializer,
+    EnumField,
+    MessageSerializer,
+    Rfc3339Field,
+    SourceSerializer,
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
+from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.request_bodies import MAX_ID, EmptyBody, parse_body, read_body
+from visibility.web.permissions import Permission
+
+LIST_PARAMETERS = (
+    enum_param("state", "Message state.", MessageState),
+    QueryParameter("source", "Slug of the source."),
+    *PAGING,
+)
+
+
+class SourceListSerializer(ApiSerializer):
+    """All sources, worst health first."""
+
+    items = SourceSerializer(many=True)
+
+
+class MessageCountsSerializer(ApiSerializer):
+    """Messages by outcome: accepted = applied + duplicate + parked + waiting."""
+
+    accepted = serializers.IntegerField()
+    applied = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    parked = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+
+
+class SourceHealthSerializer(SourceSerializer):
+    """A source with its message volume and outcomes."""
+
+    hours = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Messages per hour for the last 24 hours, oldest first.",
+    )
+    next_poll_at = Rfc3339Field(source="source.next_poll_at", allow_null=True)
+    message_counts = MessageCountsSerializer()
+
+
+class ReplayedMessageSerializer(ApiSerializer):
+    """A message queued for reprocessing."""
+
+    id = serializers.CharField()
+    state = EnumField([MessageState.WAITING])
+
+
+class SourceListView(ApiView):
+    """`GET /sources`."""
+
+    required_permissions = (Permission.SOURCES_SEE,)
+
+    @extend_schema(operation_id="sources", responses=SourceListSerializer)
+    def get(self, request: Request) -> Response:
+        """List the sources with the health of their feeds, worst first."""
+        parse_query(request, ())
+        return Response(
+            {"items": serialize_all(SourceSerializer, sources.source_health(database_now()))}
+        )
+
+
+class SourceHealthView(ApiView):
+    """`GET /sources/<slug>/health`."""
+
+    required_permissions = (Permission.SOURCES_SEE,)
+
+    @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """Retrieve the health of a source and the outcomes of its messages."""
+        parse_query(request, ())
+        source = Source.objects.filter(slug=slug).first()
+        if source is None:
+            raise Http404
+        health = sources.source_health(database_now(), [source])[0]
+        values: dict[str, Any] = serialize(SourceSerializer, health)
+        return Response(
+            values
+            | {
+                "hours": list(health.hours),
+                "next_poll_at": Rfc3339Field(allow_null=True).to_representation(source.next_poll_at)
+                if source.next_poll_at
+                else None,
+                "message_counts": serialize(
+                    MessageCountsSerializer, sources.count_message_outcomes(source)
+                ),
+            }
+        )
+
+
+class MessageListView(ApiView):
+    """`GET /messages`."""
+
+    required_permissions = (Permission.PARKED_SEE,)
+
+    @extend_schema(
+        operation_id="messages",
+        parameters=openapi_params(LIST_PARAMETERS),
+        responses=page_serializer("Messages", MessageSerializer(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List messages and their outcomes, newest first. Message bodies are not in the API."""
+        params = parse_query(request, LIST_PARAMETERS)
+        page = KeysetPageRequest("messages", params)
+        source_id = None
+        if slug := params.get("source"):
+            source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
+            if source_id is None:
+                raise InvalidInput("source", "no source has this slug")
+        cursor_values = page.decoded_cursor
+        shown, next_cursor = collect_page(
+            lambda after: message_queries.list_messages(
+                source_id=source_id, state=params.get("state", ""), after=after
+            ),
+            chunk=message_queries.PAGE_SIZE,
+            after=cursor_values[0] if cursor_values else "",
+            size=page.size,
+        )
+        items = serialize_all(MessageSerializer, shown)
+        return Response(
+            page.build_page_content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+        )
+
+
+class ReplayMessageView(ApiView):
+    """`POST /messages/<id>/replay`."""
+
+    required_permissions = (Permission.PARKED_REPLAY,)
+
+    @extend_schema(
+        operation_id="message_replay", request=EmptyBody, responses={202: ReplayedMessageSerializer}
+    )
+    def post(self, request: Request, message_id: int) -> HttpResponse:
+        """Reprocess a parked message. Returns 409 if it is not parked."""
+        parse_query(request, ())
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            known = message_id <= MAX_ID
+            if not (known and InboundMessage.objects.filter(id=message_id).exists()):
+                raise Http404
+            if not parse.requeue_parked_messages(
+                [message_id], by=current_user(request), now=database_now()
+            ):
+                raise ConflictError("This message is not parked.")
+            return ApiResponse.from_json({"id": str(message_id), "state": "waiting"}, status=202)
+
+        response = run_idempotently(request, body, do)
+        if response.status_code == 202:
+            stages.nudge("process")
+        return response

@@ -1,0 +1,187 @@
+"""The intake's cache of sources, their rate limits, and the counts of rejected requests."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from structlog.stdlib import get_logger
+
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.connector import Connector
+from visibility.ingest import source_secrets
+from visibility.ingest.inbox import InboxUnavailable, InboxWriter
+from visibility.pipeline.stages import nudge
+
+log = get_logger(__name__)
+REFRESH_SECONDS = 2.0
+# How long a request waits for a cache refresh when a stale copy is available, in seconds.
+REFRESH_TIMEOUT = 0.5
+SELECT_SOURCES = """
+SELECT id, slug, connector, config, sealed_secrets, clock_timestamp() FROM visibility_source
+WHERE enabled
+"""
+COUNT_REJECTIONS = """
+INSERT INTO visibility_rejectedrequestcount AS known (slug, status, hour, count, last_at)
+SELECT slug, status, date_trunc('hour', now()), count, now()
+FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS t (slug, status, count)
+ORDER BY slug, status
+ON CONFLICT (slug, status, hour)
+    DO UPDATE SET count = known.count + EXCLUDED.count, last_at = EXCLUDED.last_at
+"""
+
+
+@dataclass
+class IntakeSource:
+    """A source with its connector, secrets and token bucket."""
+
+    source_id: int
+    slug: str
+    connector: Connector
+    secrets: Sequence[source_secrets.SourceSecret]
+    tokens: float = field(default_factory=lambda: float(2 * settings.SOURCE_RATE))
+    refilled_at: float = field(default_factory=time.monotonic)
+
+    def take_rate_limit_token(self) -> bool:
+        """Take a token from the rate limit bucket; False if it is empty."""
+        now = time.monotonic()
+        rate = settings.SOURCE_RATE
+        self.tokens = min(2.0 * rate, self.tokens + (now - self.refilled_at) * rate)
+        self.refilled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class SourceCache:
+    """The sources, reloaded every two seconds, and the inbox writer. One per process."""
+
+    def __init__(self) -> None:
+        self.writer = InboxWriter(conninfo())
+        self._sources: dict[str, IntakeSource] = {}
+        self._refreshed_at = -REFRESH_SECONDS
+        # The database's time at an instant of the monotonic clock: the host's clock may jump.
+        self._database_time: tuple[datetime, float] = (
+            datetime.fromtimestamp(time.time(), UTC),
+            0.0,
+        )
+        self._refresh_task: asyncio.Task[None] | None = None
+        self._is_loaded = False
+        self._rejections: Counter[tuple[str, int]] = Counter()
+        self._nudge_task: asyncio.Task[None] | None = None
+        self._nudge_pending = False
+
+    def estimated_database_time(self) -> datetime:
+        """The database's time at the last refresh plus the time that has passed since."""
+        moment, at = self._database_time
+        return moment + timedelta(seconds=time.monotonic() - at)
+
+    async def find_source(self, slug: str) -> IntakeSource | None:
+        """The enabled source with this slug. Raises InboxUnavailable before the first refresh."""
+        await self.refresh_if_stale()
+        return self._sources.get(slug)
+
+    async def sources_of_connector(self, connector: str) -> list[IntakeSource]:
+        """The enabled sources that use this connector."""
+        await self.refresh_if_stale()
+        return [d for d in self._sources.values() if d.connector.slug == connector]
+
+    async def refresh_if_stale(self) -> None:
+        """Reload the sources if the last refresh is older than two seconds."""
+        if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS:
+            if self._refresh_task is None or self._refresh_task.done():
+                self._refresh_task = asyncio.create_task(self._try_refresh())
+            await asyncio.wait(
+                {self._refresh_task}, timeout=REFRESH_TIMEOUT if self._is_loaded else None
+            )
+        if not self._is_loaded:
+            raise InboxUnavailable("the sources have not been loaded yet")
+
+    async def _try_refresh(self) -> None:
+        try:
+            async with asyncio.timeout(3):
+                await self._reload_and_store_rejections()
+            self._is_loaded = True
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            log.warning("sources_not_loaded", error=type(error).__name__)
+        self._refreshed_at = time.monotonic()
+
+    async def _reload_and_store_rejections(self) -> None:
+        conn = await psycopg.AsyncConnection.connect(conninfo(), autocommit=True, connect_timeout=3)
+        async with conn:
+            rows = await (await conn.execute(SELECT_SOURCES)).fetchall()
+            await self._store_rejection_counts(conn)
+        sources: dict[str, IntakeSource] = {}
+        for source_id, slug, code, config, sealed, db_now in rows:
+            self._database_time = (db_now, time.monotonic())
+            source = _build_intake_source(source_id, slug, code, config, sealed)
+            if source is None:
+                continue
+            previous = self._sources.get(slug)
+            if previous:
+                source.tokens, source.refilled_at = previous.tokens, previous.refilled_at
+            sources[slug] = source
+        self._sources = sources
+
+    def count_rejection(self, slug: str, status: int) -> None:
+        """Count a rejected request; the counts are written at the next refresh."""
+        known_slug = slug if slug in self._sources else ""
+        self._rejections[(known_slug, status)] += 1
+
+    async def _store_rejection_counts(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        counts, self._rejections = self._rejections, Counter()
+        if counts:
+            keys = list(counts)
+            await conn.execute(
+                COUNT_REJECTIONS,
+                [[k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys]],
+            )
+
+    def nudge_workers(self) -> None:
+        """Wake up the workers, at most 20 times a second. Never raises."""
+        self._nudge_pending = True
+        if self._nudge_task is None or self._nudge_task.done():
+            self._nudge_task = asyncio.create_task(self._nudge_while_pending())
+
+    async def _nudge_while_pending(self) -> None:
+        while self._nudge_pending:
+            self._nudge_pending = False
+            await asyncio.sleep(0.05)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(nudge, "process"), 3)
+
+
+def _build_intake_source(
+    source_id: int, slug: str, code: str, config: dict[str, str], sealed: str
+) -> IntakeSource | None:
+    if code not in connectors_by_slug():
+        log.error("connector_missing", source=slug, connector=code)
+        return None
+    try:
+        secrets = source_secrets.decrypt_secrets(sealed)
+    except source_secrets.UnreadableSecrets as error:
+        log.error("source_secrets_unreadable", source=slug, error=str(error))
+        return None
+    return IntakeSource(
+        source_id, slug, connectors_by_slug()[code]({**config, "source": slug}), secrets
+    )
+
+
+def conninfo() -> str:
+    """The libpq connection string of the default database."""
+    database = settings.DATABASES["default"]
+    fields = {
+        "dbname": database["NAME"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
+        "host": database["HOST"],
+        "port": database["PORT"],
+    }
+    return psycopg.conninfo.make_conninfo("", **{k: v for k, v in fields.items() if v})

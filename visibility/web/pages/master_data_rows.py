@@ -1,0 +1,219 @@
+"""One master data row: edit with a preview of the effect, history, and restore."""
+
+from typing import Any
+
+from django.contrib import messages as notes
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_http_methods, require_POST
+
+from visibility.db.clock import database_now
+from visibility.master_data import affected_orders, store
+from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion, WriteResult
+from visibility.master_data.tables import TABLES, MasterRow, MasterTable
+from visibility.models import MasterChange, Source
+from visibility.models.master import Versioned
+from visibility.pipeline import stages
+from visibility.screens.mappings import labels, queries
+from visibility.screens.time_display import displayed_time
+from visibility.web.permissions import Permission, has_permission, require_permission
+
+MAX_ID = 2**63 - 1
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.MAPPINGS_EDIT)
+def new_row_page(request: HttpRequest, code: str) -> HttpResponse:
+    """The form for a new row."""
+    table = get_table_or_404(code)
+    if request.method == "POST":
+        return _save_or_preview(request, table, None)
+    return _render_form(request, table, None, cells=request.GET)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.MAPPINGS_SEE)
+def row_page(request: HttpRequest, code: str, row_id: int) -> HttpResponse:
+    """A row with its history, and the edit form for users with permission."""
+    table = get_table_or_404(code)
+    row = table.model._base_manager.filter(pk=min(row_id, MAX_ID)).first()
+    if row is None and not queries.list_row_changes(table, min(row_id, MAX_ID)):
+        raise Http404
+    if request.method == "POST":
+        edited: HttpResponse = _delete_or_edit_row(request, table, row, row_id)
+        return edited
+    return _render_form(
+        request, table, row, row_id=row_id, cells=table.format_cells(row) if row else {}
+    )
+
+
+@require_permission(Permission.MAPPINGS_EDIT)
+def _delete_or_edit_row(
+    request: HttpRequest, table: MasterTable, row: Versioned | None, row_id: int
+) -> HttpResponse:
+    if row is None:
+        raise Http404
+    if request.POST.get("act") == "remove":
+        store.delete_row(table, row_id, context=change_context_of_request(request))
+        _nudge_workers()
+        notes.success(request, "Deleted. You can restore the row from its history.")
+        return HttpResponseRedirect(f"/mappings/{table.code}/{row_id}")
+    return _save_or_preview(request, table, row)
+
+
+@require_POST
+@require_permission(Permission.MAPPINGS_EDIT)
+def restore_version(request: HttpRequest, code: str, row_id: int, change_id: int) -> HttpResponse:
+    """Restore an earlier version of a row."""
+    table = get_table_or_404(code)
+    changes = MasterChange.objects.filter(table=code, row=min(row_id, MAX_ID))
+    change = changes.filter(pk=min(change_id, MAX_ID)).first()
+    if change is None:
+        raise Http404
+    address = f"/mappings/{code}/{row_id}"
+    try:
+        done = store.restore_row_version(table, change, context=change_context_of_request(request))
+    except (OverlappingRows, InvalidCell, StaleVersion) as error:
+        notes.error(request, f"Not restored: {error}")
+        return HttpResponseRedirect(address)
+    _nudge_workers()
+    notes.success(
+        request, f"Restored version {change.version}.{labels.reprocessed_suffix(done.orders)}"
+    )
+    if done.added:
+        address = f"/mappings/{code}/{MasterChange.objects.get(pk=done.changes[-1]).row}"
+    return HttpResponseRedirect(address)
+
+
+def get_table_or_404(code: str) -> MasterTable:
+    """The table with this code. Raises Http404."""
+    if code not in TABLES:
+        raise Http404(code)
+    return TABLES[code]
+
+
+def change_context_of_request(request: HttpRequest) -> ChangeContext:
+    """The author of a change on a page."""
+    assert isinstance(request.user, User)
+    return ChangeContext(request.user, "page", database_now())
+
+
+def strip_nul_and_limit_length(value: str) -> str:
+    """Trim a text and remove NUL characters, which PostgreSQL does not accept."""
+    return value.replace("\0", "").strip()[:250]
+
+
+def _save_or_preview(
+    request: HttpRequest, table: MasterTable, existing: Versioned | None
+) -> HttpResponse:
+    """Show the effect of the entered values, or save them."""
+    cells = {c.name: request.POST.get(c.name, "") for c in table.columns}
+    try:
+        row = table.parse_row(cells)
+        store.check_references(table, [row])
+        if request.POST.get("act") != "save":
+            return _render_form(request, table, existing, cells=cells, row=row)
+        done = _save(request, table, existing, row)
+    except (InvalidCell, OverlappingRows, StaleVersion) as error:
+        return _render_form(request, table, existing, cells=cells, error=str(error))
+    _nudge_workers()
+    notes.success(request, f"Saved.{labels.reprocessed_suffix(done.orders)}")
+    if existing is not None:
+        return HttpResponseRedirect(f"/mappings/{table.code}/{existing.pk}")
+    kind = str(row.values["kind"]) if table.code == "mapping" else table.code
+    tab = "words" if table.code == "mapping" else "rows"
+    return HttpResponseRedirect(f"/mappings/{kind}?tab={tab}")
+
+
+def _save(
+    request: HttpRequest, table: MasterTable, existing: Versioned | None, row: MasterRow
+) -> WriteResult:
+    if existing is None:
+        return store.write_rows(table, [row], context=change_context_of_request(request))
+    given = request.POST.get("version", "")
+    version = int(given) if given.isdecimal() and len(given) < 10 else None
+    return store.replace_row(
+        table, existing.pk, row, version=version, context=change_context_of_request(request)
+    )
+
+
+def _render_form(
+    request: HttpRequest,
+    table: MasterTable,
+    existing: Versioned | None,
+    *,
+    cells: Any,
+    row_id: int = 0,
+    row: MasterRow | None = None,
+    error: str = "",
+) -> HttpResponse:
+    now = database_now()
+    past = (
+        queries.list_row_changes(table, existing.pk if existing else row_id)
+        if existing or row_id
+        else []
+    )
+    before = [table.parse_row(table.format_cells(existing))] if existing and row else []
+    preview = affected_orders.predict_effect(table, [row], before=before) if row else None
+    kind = cells.get("kind", "item") if table.code == "mapping" else table.code
+    context = {
+        "table": table,
+        "kind": kind if kind in labels.KIND_LABELS else "item",
+        "existing": existing,
+        "row_id": row_id,
+        "name": " ".join(filter(None, (cells.get(name, "") for name in _row_title_columns(table)))),
+        "fields": [(c, cells.get(c.name, "")) for c in table.columns],
+        "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
+        "effect": preview,
+        "effect_sentence": preview
+        and labels.reprocessing_sentence(
+            preview.orders, preview.messages, preview.first_at, preview.last_at
+        ),
+        "error": error,
+        "history": [_change_entry(table, change, now) for change in past],
+        "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
+    }
+    return render(request, "mappings/row.html", context, status=400 if error else 200)
+
+
+def _row_title_columns(table: MasterTable) -> tuple[str, ...]:
+    """The columns that name a row for people."""
+    return ("external",) if table.code == "mapping" else table.key_columns
+
+
+def _change_entry(table: MasterTable, change: MasterChange, now: Any) -> dict[str, Any]:
+    """One change with the old and new values of its columns."""
+    before = table.format_cells(change.before) if change.before else {}
+    after = table.format_cells(change.after) if change.after else {}
+    differs = [
+        (column.title, before.get(column.name, ""), after.get(column.name, ""))
+        for column in table.columns
+        if before.get(column.name, "") != after.get(column.name, "")
+    ]
+    what = labels.ACTION_LABELS.get(change.action, change.action)
+    return {
+        "change": change,
+        "what": what,
+        "differs": differs,
+        "at": displayed_time(change.at, now),
+    }
+
+
+def _nudge_workers() -> None:
+    """Wake the workers that reprocess the affected orders."""
+    stages.nudge("refold")
+    stages.nudge("import_master_data")
+
+
+urlpatterns = [
+    path("mappings/<slug:code>/new", new_row_page, name="mapping-new"),
+    path("mappings/<slug:code>/<int:row_id>", row_page, name="mapping-row"),
+    path(
+        "mappings/<slug:code>/<int:row_id>/back/<int:change_id>",
+        restore_version,
+        name="mapping-back",
+    ),
+]
