@@ -40,7 +40,7 @@ DEMO_PEOPLE = {
 
 @require_GET
 @login_required
-def redirect_to_home_page(request: HttpRequest) -> HttpResponse:
+def redirect_to_start_page(request: HttpRequest) -> HttpResponse:
     """Redirect to the home page of the user's role; of several roles, the most privileged one."""
     user_roles = roles(request.user)
     for role in ROLES_BY_PRIVILEGE:
@@ -98,7 +98,7 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", redirect_to_home_page, name="start"),
+    path("", redirect_to_start_page, name="start"),
     path("signin", SignInView.as_view(), name="signin"),
     path("signin/demo", sign_in_demo, name="signin_demo"),
     path("signout", LogoutView.as_view(next_page="/signin"), name="signout"),
