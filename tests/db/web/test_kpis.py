@@ -93,7 +93,7 @@ def test_unknown_kpi_is_404(reader: Client) -> None:
 def test_no_orders_shows_message_instead_of_zero_percent(reader: Client) -> None:
     page = text(reader, "/numbers")
     assert "No orders in this date range yet" in page
-    assert "no value: no orders reached their cut-off" in page
+    assert "No KPI value: no orders reached their cut-off" in page
     assert "0.0%" not in page
 
 
@@ -155,7 +155,7 @@ def test_tile_shows_excluded_orders_by_reason(reader: Client) -> None:
     page = text(reader, "/numbers")
     assert "1 order excluded" in page
     assert "1: no order lines received" in page
-    assert "Too few orders (n &lt; 30)" in page
+    assert "Small sample (under 30 orders)" in page
 
 
 def test_excluded_lines_link_to_their_orders(reader: Client) -> None:

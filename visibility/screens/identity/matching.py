@@ -7,8 +7,9 @@ from datetime import datetime
 import orjson
 from django.db import connection
 
+from connectors.sdk.events import ObjectKind
 from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
-from visibility.formatting import count_with_noun
+from visibility.formatting import count_with_noun, format_number
 from visibility.models import (
     ACTIVE_ALERT_STATES,
     Alert,
@@ -187,6 +188,20 @@ def count_unmatched() -> int:
     with connection.cursor() as cursor:
         cursor.execute(COUNT_UNMATCHED, [MAX_COUNTED])
         return int(cursor.fetchone()[0])
+
+
+def summarize_unmatched(unmatched: int) -> str:
+    """`15 shipments, packages or invoices have no order.`"""
+    if unmatched == 1:
+        return "1 shipment, package or invoice has no order."
+    if unmatched:
+        suffix = "+" if unmatched >= MAX_COUNTED else ""
+        number = f"{format_number(unmatched)}{suffix}"
+        return f"{number} shipments, packages or invoices have no order."
+    kinds = (ObjectKind.SHIPMENT, ObjectKind.PACKAGE, ObjectKind.INVOICE)
+    if BusinessObject.objects.filter(kind__in=kinds).exists():
+        return "All shipments, packages and invoices have an order."
+    return "No shipments, packages or invoices yet."
 
 
 def identifiers_by_object(

@@ -41,8 +41,7 @@ def matching_view(request: HttpRequest) -> HttpResponse:
     context = {
         "now": database_now(),
         "records": records[: matching.PAGE_SIZE],
-        "unmatched_count": matching.count_unmatched(),
-        "most": matching.MAX_COUNTED,
+        "unmatched_sentence": matching.summarize_unmatched(matching.count_unmatched()),
         "next": records[matching.PAGE_SIZE - 1].id if len(records) > matching.PAGE_SIZE else 0,
         "first": not after,
         "likely": suggestions.find_suggestions(),
