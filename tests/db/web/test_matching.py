@@ -14,7 +14,7 @@ from visibility.models import (
     Order,
     UnmatchedObject,
 )
-from visibility.screens.identity.workbench import summarize_unmatched
+from visibility.screens.identity.matching import summarize_unmatched
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
