@@ -18,7 +18,8 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
-from connectors.sdk.x12 import Segment, TransactionSet
+from connectors.sdk.x12_interchanges import TransactionSet
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.elements import (
     package_identifier,
     to_iso_date,

@@ -12,7 +12,7 @@ from connectors.sdk.events import (
     Measure,
 )
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import (
     item_description,

@@ -17,7 +17,7 @@ from connectors.sdk.events import (
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.timestamps import ParsedTime
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import (
     item_description,
