@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from visibility.db.clock import database_now
 from visibility.master_data import store
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import OverlappingRows, StaleVersion
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
 from visibility.models.master import TermKind, Versioned
 from visibility.screens.mappings import queries, suggestions
