@@ -14,7 +14,7 @@ from visibility.models import (
     Order,
     UnmatchedObject,
 )
-from visibility.screens.identity.matching import summarize_unmatched
+from visibility.screens.identity.unmatched_records import summarize_unmatched
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,9 @@ def test_page_lists_unmatched_records_and_duplicate_orders(ops: Client) -> None:
 def test_unmatched_sentence_needs_records_to_be_reassuring(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.web.pages.identity.matching.count_unmatched", lambda: 0)
+    monkeypatch.setattr(
+        "visibility.web.pages.identity.unmatched_records.count_unmatched", lambda: 0
+    )
     matched = "All shipments, packages and invoices have an order."
     empty = "No shipments, packages or invoices yet."
     page = ops.get("/joins").content.decode()

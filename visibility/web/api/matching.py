@@ -15,7 +15,7 @@ from visibility.identity.merge import MergeTooLarge
 from visibility.models import IdentityDecision
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history, matching
+from visibility.screens.identity import decision_history, matching, unmatched_records
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     serialize,
@@ -106,7 +106,9 @@ class UnmatchedRecordListView(ApiView):
         """List shipments, packages, invoices and returns without an order, oldest first."""
         page = KeysetPageRequest("matching_unmatched", parse_query(request, PAGING))
         after = page.decoded_cursor
-        rows = matching.unmatched_records(after=after[0] if after else 0, limit=page.size + 1)
+        rows = unmatched_records.list_unmatched_records(
+            after=after[0] if after else 0, limit=page.size + 1
+        )
         shown = rows[: page.size]
         next_cursor = page.encode_cursor(shown[-1].id) if len(rows) > page.size else None
         return Response(
