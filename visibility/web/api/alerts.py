@@ -22,7 +22,7 @@ from visibility.web.api.pagination import (
     page_serializer,
     parse_cursor_time,
 )
-from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_bodies import (
     MAX_ID,
 )
@@ -43,21 +43,24 @@ class AlertListView(ApiView):
     """`GET /alerts`."""
 
     required_permissions = (Permission.ALERTS_SEE,)
+    query_parameters = LIST_PARAMETERS
 
     @extend_schema(
         operation_id="alerts",
-        parameters=openapi_params(LIST_PARAMETERS),
         responses=page_serializer("Alerts", AlertSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List alerts, latest due time first."""
-        params = parse_query(request, LIST_PARAMETERS)
-        page = KeysetPageRequest("alerts", params)
+        page = KeysetPageRequest("alerts", self.params)
         alerts = visible_alerts(sources_only=is_integrator_only(request)).select_related(
             *AlertSerializer.related_fields
         )
         alerts = alerts.filter(
-            **{FILTER_FIELDS[name]: params[name] for name in FILTER_FIELDS if name in params}
+            **{
+                FILTER_FIELDS[name]: self.params[name]
+                for name in FILTER_FIELDS
+                if name in self.params
+            }
         )
         if after := page.decoded_cursor:
             due = parse_cursor_time(after[0])
@@ -79,7 +82,6 @@ class AlertDetailView(ApiView):
     @extend_schema(operation_id="alert", responses=AlertDetailSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
         """Retrieve an alert with its history, newest entry first."""
-        parse_query(request, ())
         alert = visible_alert_or_404(request, alert_id)
         entries = alert.entries.select_related("user").order_by("-at", "-pk")[:MAX_HISTORY]
         return Response(

@@ -29,7 +29,7 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
 from visibility.web.api.problems import InvalidInput
-from visibility.web.api.query_params import QueryParameter, openapi_params, parse_day, parse_query
+from visibility.web.api.query_params import QueryParameter, parse_day
 from visibility.web.permissions import Permission
 
 DEFAULT_RANGE = timedelta(days=29)
@@ -168,7 +168,6 @@ class KpiListView(ApiView):
     @extend_schema(operation_id="kpis", responses=KpiListSerializer)
     def get(self, request: Request) -> Response:
         """List the KPI definitions."""
-        parse_query(request, ())
         return Response({"items": serialize_all(KpiSerializer, kpi_registry().values())})
 
 
@@ -185,14 +184,12 @@ class KpiValueView(ApiView):
     """`GET /kpis/<code>`."""
 
     required_permissions = (Permission.KPIS,)
+    query_parameters = KPI_PARAMETERS
 
-    @extend_schema(
-        operation_id="kpi", parameters=openapi_params(KPI_PARAMETERS), responses=KpiValueSerializer
-    )
+    @extend_schema(operation_id="kpi", responses=KpiValueSerializer)
     def get(self, request: Request, code: str) -> Response:
         """Retrieve a KPI value with its numerator, denominator and exclusions by reason."""
-        params = parse_query(request, KPI_PARAMETERS)
-        kpi_query, by = _parse_kpi_query(code, params), params.get(BY_PARAMETER.name)
+        kpi_query, by = _parse_kpi_query(code, self.params), self.params.get(BY_PARAMETER.name)
         total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters)
         slices = _query_slices(kpi_query, by) if by else []
         return Response(
@@ -218,16 +215,18 @@ class KpiOrderListView(ApiView):
     """`GET /kpis/<code>/orders`."""
 
     required_permissions = (Permission.KPIS, Permission.ORDERS)
+    query_parameters = ORDER_PARAMETERS
 
     @extend_schema(
         operation_id="kpi_orders",
-        parameters=openapi_params(ORDER_PARAMETERS),
         responses=page_serializer("KpiOrders", KpiOrderSerializer(many=True)),
     )
     def get(self, request: Request, code: str) -> Response:
         """List the orders behind a KPI value, latest day first."""
-        params = parse_query(request, ORDER_PARAMETERS)
-        kpi_query, page = _parse_kpi_query(code, params), KeysetPageRequest(f"kpi {code}", params)
+        kpi_query, page = (
+            _parse_kpi_query(code, self.params),
+            KeysetPageRequest(f"kpi {code}", self.params),
+        )
         cursor_values = page.decoded_cursor
 
         def fetch(after: str) -> list[drilldown.KpiOrder]:
@@ -235,8 +234,8 @@ class KpiOrderListView(ApiView):
                 kpi_query.kpi,
                 kpi_query.span,
                 kpi_query.filters,
-                group=params.get(OUTCOME_PARAMETER.name, "missed"),
-                reason=params.get(REASON_PARAMETER.name, ""),
+                group=self.params.get(OUTCOME_PARAMETER.name, "missed"),
+                reason=self.params.get(REASON_PARAMETER.name, ""),
                 after=after,
             )
 

@@ -25,7 +25,6 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.orders import surviving_order_or_404
 from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
-from visibility.web.api.query_params import openapi_params, parse_query
 from visibility.web.api.request_bodies import MAX_ID
 from visibility.web.permissions import Permission, has_permission
 
@@ -145,15 +144,15 @@ class OrderLineageView(ApiView):
     """`GET /orders/<id>/lineage`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = PAGING
 
     @extend_schema(
         operation_id="order_lineage",
-        parameters=openapi_params(PAGING),
         responses=OrderLineageSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
         """Trace an order to its events and messages, and to its clocks, alerts and KPIs."""
-        page = KeysetPageRequest(f"lineage {order_id}", parse_query(request, PAGING))
+        page = KeysetPageRequest(f"lineage {order_id}", self.params)
         order, after = surviving_order_or_404(order_id), page.decoded_cursor
         rows = lineage.load_order_event_page(
             order.object_id, after=(after[0], after[1]) if after else None, limit=page.size + 1
@@ -184,7 +183,6 @@ class MessageLineageView(ApiView):
     @extend_schema(operation_id="message_lineage", responses=MessageLineageSerializer)
     def get(self, request: Request, message_id: int) -> Response:
         """Trace a message to its events, objects, orders, alerts and KPI facts."""
-        parse_query(request, ())
         fed = lineage.message_lineage(message_id) if message_id <= MAX_ID else None
         if fed is None:
             raise Http404

@@ -32,7 +32,6 @@ from visibility.web.api.matching_serializers import (
 )
 from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
 from visibility.web.api.problems import ApiResponse, ConflictError
-from visibility.web.api.query_params import openapi_params, parse_query
 from visibility.web.api.request_bodies import (
     MAX_ID,
     EmptyBody,
@@ -72,15 +71,15 @@ class MatchingDecisionListView(ApiView):
     """`GET /matching/decisions`."""
 
     required_permissions = (Permission.MATCHING_SEE,)
+    query_parameters = PAGING
 
     @extend_schema(
         operation_id="matching_decisions",
-        parameters=openapi_params(PAGING),
         responses=page_serializer("MatchingDecisions", MatchingDecisionSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List manual matching decisions, newest first."""
-        page = KeysetPageRequest("matching_decisions", parse_query(request, PAGING))
+        page = KeysetPageRequest("matching_decisions", self.params)
         after = page.decoded_cursor
         rows = decision_history.list_decisions(
             before=after[0] if after else None, limit=page.size + 1
@@ -96,15 +95,15 @@ class UnmatchedRecordListView(ApiView):
     """`GET /matching/unmatched`."""
 
     required_permissions = (Permission.MATCHING_SEE,)
+    query_parameters = PAGING
 
     @extend_schema(
         operation_id="matching_unmatched",
-        parameters=openapi_params(PAGING),
         responses=page_serializer("UnmatchedRecords", UnmatchedRecordSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List shipments, packages, invoices and returns without an order, oldest first."""
-        page = KeysetPageRequest("matching_unmatched", parse_query(request, PAGING))
+        page = KeysetPageRequest("matching_unmatched", self.params)
         after = page.decoded_cursor
         rows = unmatched_records.list_unmatched_records(
             after=after[0] if after else 0, limit=page.size + 1
@@ -124,7 +123,6 @@ class DuplicateSuggestionListView(ApiView):
     @extend_schema(operation_id="matching_suggestions", responses=DuplicateSuggestionListSerializer)
     def get(self, request: Request) -> Response:
         """List probable duplicate orders with the rule, the evidence and the confidence."""
-        parse_query(request, ())
         return Response(
             {"items": serialize_all(DuplicateSuggestionSerializer, suggestions.find_suggestions())}
         )
@@ -139,7 +137,6 @@ class ApplyMatchingDecisionView(ApiView):
         self, request: Request, prepare: Callable[[bytes], Callable[[], IdentityDecision]]
     ) -> HttpResponse:
         """Apply the decision. `deciding` parses the body and returns the function to run."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:

@@ -41,8 +41,6 @@ from visibility.web.api.problems import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
-    openapi_params,
-    parse_query,
     parse_time,
 )
 from visibility.web.api.request_bodies import MAX_ID
@@ -86,29 +84,28 @@ class OrderListView(ApiView):
     """`GET /orders`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = LIST_PARAMETERS
 
     @extend_schema(
         operation_id="orders",
-        parameters=openapi_params(LIST_PARAMETERS),
         responses=page_serializer("Orders", OrderSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
         """Search or list orders, latest event first."""
-        params = parse_query(request, LIST_PARAMETERS)
-        if "q" not in params and is_integrator_only(request):
+        if "q" not in self.params and is_integrator_only(request):
             raise exceptions.PermissionDenied(
                 "Your role can only search orders by number: `q` is required."
             )
-        page = KeysetPageRequest("orders", params)
+        page = KeysetPageRequest("orders", self.params)
         after = page.decoded_cursor
         rows = queries.order_page(
             {
-                field: [params[name]] if name == "state" else params[name]
+                field: [self.params[name]] if name == "state" else self.params[name]
                 for name, field in FILTER_FIELDS.items()
-                if name in params
+                if name in self.params
             },
-            since=params.get("since"),
-            ids=_object_ids_by_number(params["q"]) if "q" in params else None,
+            since=self.params.get("since"),
+            ids=_object_ids_by_number(self.params["q"]) if "q" in self.params else None,
             after=(parse_cursor_time(after[0]), after[1]) if after else None,
             limit=page.size + 1,
         )
@@ -127,17 +124,16 @@ class OrderDetailView(ApiView):
     """`GET /orders/<id>`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = PAGING
 
-    @extend_schema(
-        operation_id="order", parameters=openapi_params(PAGING), responses=OrderDetailSerializer
-    )
+    @extend_schema(operation_id="order", responses=OrderDetailSerializer)
     def get(self, request: Request, order_id: int) -> Response:
         """Retrieve an order with its lines, claims, shipments, identifiers and milestones.
 
         `cursor` and `page_size` paginate the lines. The id of a merged order returns the order it
         was merged into.
         """
-        page = KeysetPageRequest(f"order {order_id}", parse_query(request, PAGING))
+        page = KeysetPageRequest(f"order {order_id}", self.params)
         order, permissions = surviving_order_or_404(order_id), user_permissions(request)
         after = page.decoded_cursor
         rows = queries.line_page(order, after=after[0] if after else 0, limit=page.size + 1)
@@ -175,17 +171,16 @@ class OrderTimelineView(ApiView):
     """`GET /orders/<id>/timeline`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = (KNOWN_AT, *PAGING)
 
     @extend_schema(
         operation_id="order_timeline",
-        parameters=openapi_params((KNOWN_AT, *PAGING)),
         responses=TimelineSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
         """List the events of an order, earliest first, optionally as known at an earlier time."""
-        params = parse_query(request, (KNOWN_AT, *PAGING))
-        page, now = KeysetPageRequest(f"timeline {order_id}", params), database_now()
-        known_at: datetime | None = params.get(KNOWN_AT.name)
+        page, now = KeysetPageRequest(f"timeline {order_id}", self.params), database_now()
+        known_at: datetime | None = self.params.get(KNOWN_AT.name)
         if known_at and known_at > now:
             raise InvalidInput(KNOWN_AT.name, "must not be in the future")
         order, permissions, after = (

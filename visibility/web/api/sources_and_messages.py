@@ -27,7 +27,7 @@ from visibility.web.api.common_serializers import (
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
-from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_bodies import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
@@ -80,7 +80,6 @@ class SourceListView(ApiView):
     @extend_schema(operation_id="sources", responses=SourceListSerializer)
     def get(self, request: Request) -> Response:
         """List the sources with the health of their feeds, worst first."""
-        parse_query(request, ())
         return Response(
             {"items": serialize_all(SourceSerializer, sources.source_health(database_now()))}
         )
@@ -94,7 +93,6 @@ class SourceHealthView(ApiView):
     @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the health of a source and the outcomes of its messages."""
-        parse_query(request, ())
         source = Source.objects.filter(slug=slug).first()
         if source is None:
             raise Http404
@@ -118,25 +116,24 @@ class MessageListView(ApiView):
     """`GET /messages`."""
 
     required_permissions = (Permission.PARKED_SEE,)
+    query_parameters = LIST_PARAMETERS
 
     @extend_schema(
         operation_id="messages",
-        parameters=openapi_params(LIST_PARAMETERS),
         responses=page_serializer("Messages", MessageSerializer(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List messages and their outcomes, newest first. Message bodies are not in the API."""
-        params = parse_query(request, LIST_PARAMETERS)
-        page = KeysetPageRequest("messages", params)
+        page = KeysetPageRequest("messages", self.params)
         source_id = None
-        if slug := params.get("source"):
+        if slug := self.params.get("source"):
             source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
             if source_id is None:
                 raise InvalidInput("source", "no source has this slug")
         cursor_values = page.decoded_cursor
         shown, next_cursor = collect_page(
             lambda after: message_queries.list_messages(
-                source_id=source_id, state=params.get("state", ""), after=after
+                source_id=source_id, state=self.params.get("state", ""), after=after
             ),
             chunk=message_queries.PAGE_SIZE,
             after=cursor_values[0] if cursor_values else "",
@@ -158,7 +155,6 @@ class ReplayMessageView(ApiView):
     )
     def post(self, request: Request, message_id: int) -> HttpResponse:
         """Reprocess a parked message. Returns 409 if it is not parked."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:
