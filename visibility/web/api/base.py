@@ -9,6 +9,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.pagination import BasePagination
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -88,7 +89,7 @@ class ApiView(GenericAPIView[Any]):
     permission_classes = [HasPermissions]
     content_negotiation_class = JsonOnlyNegotiation
     filter_backends = [QueryParameterFilter]
-    pagination_class = None
+    pagination_class: type[BasePagination] | None = None
     metadata_class = None
     http_method_names = ["get", "head", "post"]
 
@@ -101,6 +102,10 @@ class ApiView(GenericAPIView[Any]):
     def get_query_parameters(self) -> Sequence[QueryParameter]:
         """The query parameters of this request's method."""
         return self.query_parameters
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """The context of the serializers, with the permissions of the user."""
+        return {**super().get_serializer_context(), "permissions": user_permissions(self.request)}
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,7 +32,7 @@ from visibility.web.api.master_data_serializers import (
     UnmappedTermSerializer,
     WriteResultSerializer,
 )
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
@@ -43,8 +44,8 @@ from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
     QueryParameter("q", "Text to find in a number, source value or title."),
-    enum_param("kind", "For `mapping` only: filter by kind.", TermKind),
-    QueryParameter("source", "For `mapping` only: filter by source."),
+    enum_param("kind", "For `mapping` only: filter by kind.", TermKind, lookup="kind"),
+    QueryParameter("source", "For `mapping` only: filter by source.", lookup="source"),
     *PAGING,
 )
 UNMAPPED_PARAMETERS = (enum_param("kind", "Filter by kind.", TermKind),)
@@ -107,40 +108,23 @@ class MasterDataBaseView(ApiView):
         super().initial(request, *args, **kwargs)
 
 
-class MasterRowListView(MasterDataBaseView):
-    """`/master/<table>`."""
+@extend_schema_view(get=extend_schema(operation_id="master_rows"))
+class MasterRowListView(MasterDataBaseView, ApiListView):
+    """List the rows of a table in the order of their creation."""
 
     query_parameters = LIST_PARAMETERS
+    serializer_class = MasterRowSerializer
 
     def get_query_parameters(self) -> Sequence[QueryParameter]:
         """Only reads have parameters."""
         return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
 
-    @extend_schema(
-        operation_id="master_rows",
-        responses=page_serializer("MasterRows", MasterRowSerializer(many=True)),
-    )
-    def get(self, request: Request, table: str) -> Response:
-        """List the rows of a table in the order of their creation."""
-        master_table = table_or_404(table)
-        filters: dict[str, str] = {
-            name: self.params[name] for name in ("kind", "source") if name in self.params
-        }
-        if filters and master_table.code != "mapping":
+    def get_queryset(self) -> QuerySet[Versioned]:
+        """The rows that contain `q`. Raises Http404, InvalidInput."""
+        table = table_or_404(self.kwargs["table"])
+        if table.code != "mapping" and {"kind", "source"} & self.params.keys():
             raise InvalidInput(next(iter(self.params)), "only `mapping` supports this filter")
-        page = KeysetPageRequest(f"master {table}", self.params)
-        rows = queries.list_table_rows(
-            master_table,
-            q=self.params.get("q", ""),
-            after=int(page.decoded_cursor[0]) if page.decoded_cursor else 0,
-            limit=page.size,
-            filters=filters,
-        )
-        shown = rows[: page.size]
-        next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
-        return Response(
-            page.build_page_content(serialize_all(MasterRowSerializer, shown), next_cursor)
-        )
+        return queries.search_table_rows(table, self.params.get("q", ""))
 
     @extend_schema(
         operation_id="master_add",

@@ -102,6 +102,10 @@ class ApiSchema(AutoSchema):
         """Detail views have query parameters, too; by default only lists have them."""
         return getattr(self.view, "filter_backends", [])
 
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """The name of the component for a page."""
+        return f"{serializer_name}s"
+
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
     """Describes the session cookie as an OpenAPI security scheme."""

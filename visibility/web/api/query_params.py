@@ -98,10 +98,16 @@ class QueryParameter:
 
 
 def enum_param(
-    name: str, description: str, enum: type[StrEnum] | type[TextChoices]
+    name: str,
+    description: str,
+    enum: type[StrEnum] | type[TextChoices],
+    *,
+    parse: Callable[[str], Any] = parse_text,
+    lookup: str = "",
 ) -> QueryParameter:
     """A parameter that takes a value of an enumeration."""
-    return QueryParameter(name, description, choices=tuple(str(member.value) for member in enum))
+    choices = tuple(str(member.value) for member in enum)
+    return QueryParameter(name, description, parse, choices=choices, lookup=lookup)
 
 
 def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +25,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_bodies import MAX_ID, EmptyBody, parse_body, read_body
@@ -112,36 +112,26 @@ class SourceHealthView(ApiView):
         )
 
 
-class MessageListView(ApiView):
-    """`GET /messages`."""
+@extend_schema_view(get=extend_schema(operation_id="messages"))
+class MessageListView(ApiListView):
+    """List messages and their outcomes, newest first. Message bodies are not in the API."""
 
     required_permissions = (Permission.PARKED_SEE,)
     query_parameters = LIST_PARAMETERS
+    serializer_class = MessageSerializer
 
-    @extend_schema(
-        operation_id="messages",
-        responses=page_serializer("Messages", MessageSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List messages and their outcomes, newest first. Message bodies are not in the API."""
-        page = KeysetPageRequest("messages", self.params)
-        source_id = None
+    def get_queryset(self) -> Any:
+        """The messages with this state and source. Raises InvalidInput."""
+        source_id, state = None, self.params.get("state", "")
         if slug := self.params.get("source"):
             source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
             if source_id is None:
                 raise InvalidInput("source", "no source has this slug")
-        cursor_values = page.decoded_cursor
-        shown, next_cursor = collect_page(
-            lambda after: message_queries.list_messages(
-                source_id=source_id, state=self.params.get("state", ""), after=after
+        return LoadedRows(
+            lambda limit, after="": message_queries.list_messages(
+                source_id=source_id, state=state, after=after, limit=limit
             ),
-            chunk=message_queries.PAGE_SIZE,
-            after=cursor_values[0] if cursor_values else "",
-            size=page.size,
-        )
-        items = serialize_all(MessageSerializer, shown)
-        return Response(
-            page.build_page_content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+            lambda message: [message.cursor],
         )
 
 
