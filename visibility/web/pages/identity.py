@@ -51,7 +51,7 @@ def matching_view(request: HttpRequest) -> HttpResponse:
         "first": not after,
         "likely": suggestions.find_suggestions(),
         "automatic_merges": decision_history.automatic_merges(),
-        "decisions": decision_history.list_decisions(),
+        "decisions": decision_history.manual_decisions()[: decision_history.MAX_DECISIONS],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)
