@@ -19,6 +19,7 @@ from connectors.sdk.events import (
     Measure,
     ObjectKind,
     ObjectReference,
+    QuantityMode,
 )
 
 
@@ -54,20 +55,7 @@ def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
             }
             for ref in event.objects
         ],
-        "lines": [
-            {
-                "line_id": line.line_id,
-                "sku": line.sku,
-                "description": line.description,
-                "unit": line.unit,
-                "price": format_decimal(line.price) if line.price is not None else None,
-                "quantities": {
-                    m.value: format_decimal(q) for m, q in sorted(line.quantities.items())
-                },
-                "order": line.order_index,
-            }
-            for line in event.lines
-        ],
+        "lines": [_line_to_dict(line) for line in event.lines],
         "part": event.scope,
         "attributes": {name.value: text for name, text in sorted(event.attributes.items())},
         "revision": event.revision,
@@ -75,6 +63,49 @@ def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
         "flags": sorted(flag.value for flag in event.flags),
         "corrects": list(event.corrects),
     }
+
+
+def _line_to_dict(line: EventLine) -> dict[str, Any]:
+    """Convert a line. Newer fields are absent if unset, so that stored hashes stay valid."""
+    result: dict[str, Any] = {
+        "line_id": line.line_id,
+        "sku": line.sku,
+        "description": line.description,
+        "unit": line.unit,
+        "price": format_decimal(line.price) if line.price is not None else None,
+        "quantities": {m.value: format_decimal(q) for m, q in sorted(line.quantities.items())},
+        "order": line.order_index,
+    }
+    if line.package_index >= 0:
+        result["package"] = line.package_index
+    if line.quantity_mode is not QuantityMode.TOTAL:
+        result["quantity_mode"] = line.quantity_mode.value
+    if line.seller:
+        result["seller"] = line.seller
+    if line.ship_by:
+        result["ship_by"] = line.ship_by
+    if line.serials:
+        result["serials"] = list(line.serials)
+    return result
+
+
+def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
+    return EventLine(
+        line_id=line["line_id"],
+        sku=line["sku"],
+        description=line["description"],
+        unit=line["unit"],
+        price=Decimal(line["price"]) if line["price"] is not None else None,
+        quantities={Measure(m): Decimal(q) for m, q in line["quantities"].items()},
+        order_index=line["order"],
+        package_index=line.get("package", -1),
+        quantity_mode=QuantityMode(line["quantity_mode"])
+        if "quantity_mode" in line
+        else QuantityMode.TOTAL,
+        seller=line.get("seller", ""),
+        ship_by=line.get("ship_by", ""),
+        serials=tuple(line.get("serials", ())),
+    )
 
 
 def event_from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
@@ -96,18 +127,7 @@ def event_from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
             )
             for ref in data["objects"]
         ),
-        lines=tuple(
-            EventLine(
-                line_id=line["line_id"],
-                sku=line["sku"],
-                description=line["description"],
-                unit=line["unit"],
-                price=Decimal(line["price"]) if line["price"] is not None else None,
-                quantities={Measure(m): Decimal(q) for m, q in line["quantities"].items()},
-                order_index=line["order"],
-            )
-            for line in data["lines"]
-        ),
+        lines=tuple(_line_from_dict(line) for line in data["lines"]),
         scope=data["part"],
         attributes={Attribute(name): text for name, text in data["attributes"].items()},
         revision=data["revision"],

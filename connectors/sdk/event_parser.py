@@ -1,28 +1,27 @@
 """Converts Throughline event data (see `event_schema`) to canonical events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from connectors.sdk.event_codec import format_decimal, format_rfc3339
-from connectors.sdk.event_schema import DATES
-from connectors.sdk.events import (
-    Attribute,
-    CanonicalEvent,
-    EventIdentifier,
-    EventLine,
-    EventType,
-    Flag,
-    IdentifierScheme,
-    Measure,
-    ObjectKind,
-    ObjectReference,
+from connectors.sdk.event_codec import format_decimal
+from connectors.sdk.event_lines import format_date_or_utc_time, parse_lines
+from connectors.sdk.event_members import REQUIRED_MEMBERS
+from connectors.sdk.event_references import (
+    ParsedReferences,
+    member_text,
+    order_nodes,
+    parse_references,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.events import DATES, Attribute, CanonicalEvent, EventType, Flag
 from connectors.sdk.payload import Node, ParkReason, PayloadError
-from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.sdk.timestamps import ParsedTime
 
-MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure}
 ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
 EVENT_TYPES = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
+ORDER_MEMBERS = {
+    Attribute.CHANNEL: "channel",
+    Attribute.CUSTOMER_NO: "customer",
+    Attribute.CUSTOMER_NAME: "customer_name",
+}
 # Settings of every connector that reads this data.
 SETTINGS: Mapping[str, str] = {
     "order_number": "The number range of order.number, such as sales_order@erp (default: its own).",
@@ -67,8 +66,8 @@ def parse_event(
             raise unknown_type_error(type_name, path)
         raise PayloadError(ParkReason.SCHEMA, data.path or "data", "expected an object")
     is_credit = known_type is EventType.CREDIT_ISSUED
-    objects = _parse_object_references(data, config, source, credit=is_credit)
-    if not objects:
+    references = parse_references(data, config, source, credit=is_credit)
+    if not references.objects:
         if known_type is None:
             raise unknown_type_error(type_name, path)
         raise PayloadError(
@@ -76,13 +75,16 @@ def parse_event(
             data.path or "data",
             f"{type_name} refers to no order, shipment or invoice",
         )
+    check_required_members(data, known_type, references)
     corrects = tuple(f"{key_prefix}{n.as_text()}" for n in data.list_at("corrects"))
     return CanonicalEvent(
         type=known_type or EventType.UNMAPPED,
         key=f"{key_prefix}{data.text_at('key') or key}",
         occurred_at=at.time if at else None,
-        objects=objects,
-        lines=_parse_lines(data, known_type, corrects),
+        objects=references.objects,
+        lines=parse_lines(
+            data, references, config, known_type=known_type, is_correction=bool(corrects)
+        ),
         scope=data.text_at("part"),
         attributes=_parse_attributes(data, config),
         revision=data.text_at("revision"),
@@ -92,143 +94,36 @@ def parse_event(
     )
 
 
-def _clean_member_text(node: Node, member: str) -> str:
-    """Return a member of an object, or plain text as its number."""
-    if node.value is None:
-        return ""
-    if isinstance(node.value, dict):
-        return blank_if_placeholder(node.text_at(member))
-    return blank_if_placeholder(node.as_text()) if member == "number" else ""
-
-
-def _parse_object_references(
-    data: Node, config: Mapping[str, str], source: str, *, credit: bool
-) -> tuple[ObjectReference, ...]:
-    shipment_node = data.get("shipment")
-    shipment = [
-        *_own_identifiers(shipment_node, IdentifierScheme.SHIPMENT, source),
-        *(
-            EventIdentifier(scheme, text, strong=False)
-            for scheme in (IdentifierScheme.BOL, IdentifierScheme.PRO)
-            if (text := _clean_member_text(shipment_node, scheme.value))
-        ),
-    ]
-    invoice_scheme = IdentifierScheme.CREDIT_MEMO if credit else IdentifierScheme.INVOICE
-    refs = [
-        ObjectReference(kind, tuple(ids))
-        for kind, ids in (
-            (ObjectKind.ORDER, _order_identifiers(data.get("order"), config, source)),
-            (ObjectKind.SHIPMENT, shipment),
-            (ObjectKind.INVOICE, _own_identifiers(data.get("invoice"), invoice_scheme, source)),
-            (ObjectKind.RETURN, _own_identifiers(data.get("return"), IdentifierScheme.RMA, source)),
+def check_required_members(
+    data: Node, known_type: EventType | None, references: ParsedReferences
+) -> None:
+    """Check that the object is given without which the type means nothing. Raises PayloadError."""
+    required = REQUIRED_MEMBERS.get(known_type) if known_type else None
+    if required and not any(ref.kind is required.kind for ref in references.objects):
+        names = " or ".join(required.members)
+        raise PayloadError(
+            ParkReason.REFERENCE,
+            data.get(required.members[0]).path,
+            f"{known_type} needs {names} with a number",
         )
-        if ids
-    ]
-    return (*refs, *_parse_package_references(data))
-
-
-def _own_identifiers(node: Node, scheme: IdentifierScheme, source: str) -> list[EventIdentifier]:
-    ids = (
-        (scheme, _clean_member_text(node, "number")),
-        (IdentifierScheme.SOURCE_ID, _clean_member_text(node, "id")),
-    )
-    return [EventIdentifier(kind, text, source) for kind, text in ids if text]
-
-
-def _order_identifiers(
-    order: Node, config: Mapping[str, str], source: str
-) -> list[EventIdentifier]:
-    try:
-        setting = config.get("order_number", "")
-        scheme, issuer = parse_scheme_and_issuer(setting, (IdentifierScheme.ORDER_NUMBER, source))
-    except ValueError as error:
-        raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
-    identifiers = []
-    if number := _clean_member_text(order, "number"):
-        identifiers.append(EventIdentifier(scheme, number, issuer))
-    if po := _clean_member_text(order, "po"):
-        customer = _clean_member_text(order, "customer")
-        identifiers.append(
-            EventIdentifier(IdentifierScheme.CUSTOMER_PO, po, customer, strong=bool(customer))
-        )
-    if source_id := _clean_member_text(order, "id"):
-        identifiers.append(EventIdentifier(IdentifierScheme.SOURCE_ID, source_id, source))
-    return identifiers
-
-
-def _parse_package_references(data: Node) -> list[ObjectReference]:
-    packages: list[tuple[EventIdentifier, ...]] = []
-    for node in data.list_at("packages"):
-        if isinstance(node.value, dict):
-            schemes = (IdentifierScheme.TRACKING, IdentifierScheme.SSCC)
-            ids = [(s, blank_if_placeholder(node.text_at(s.value))) for s in schemes]
-        else:
-            ids = [(IdentifierScheme.TRACKING, blank_if_placeholder(node.as_text()))]
-        packages.append(tuple(EventIdentifier(scheme, text) for scheme, text in ids if text))
-    tracking = data.get("tracking")
-    tracking_nodes = tracking.as_list() if isinstance(tracking.value, list) else [tracking]
-    for number in map(blank_if_placeholder, (node.as_text() for node in tracking_nodes)):
-        if number and not any(i.value == number for ids in packages for i in ids):
-            packages.append((EventIdentifier(IdentifierScheme.TRACKING, number),))
-    return [ObjectReference(ObjectKind.PACKAGE, ids) for ids in dict.fromkeys(packages) if ids]
-
-
-def _parse_lines(
-    data: Node, known_type: EventType | None, corrects: Sequence[str]
-) -> tuple[EventLine, ...]:
-    lines: dict[str, EventLine] = {}
-    allows_negative = corrects or (
-        known_type and known_type.value.startswith(("return.", "credit."))
-    )
-    for node in data.list_at("lines"):
-        sku = node.text_at("sku")
-        line_id = node.text_at("line_id") or sku or node.required_text("line_id")
-        if line_id in lines:
-            raise PayloadError(ParkReason.MAPPING, node.path, f"duplicate line {line_id[:40]!r}")
-        quantities = {
-            measure: quantity
-            for measure in map(MEASURES.get, node.keys())
-            if measure is not None and (quantity := node.decimal_at(measure)) is not None
-        }
-        if not allows_negative and any(quantity < 0 for quantity in quantities.values()):
-            raise PayloadError(ParkReason.QUANTITY, node.path, "a quantity is negative")
-        lines[line_id] = EventLine(
-            line_id=line_id,
-            sku=sku,
-            description=node.text_at("description"),
-            unit=node.text_at("unit") or "EA",
-            price=node.decimal_at("price"),
-            quantities=quantities,
-        )
-    return tuple(lines.values())
 
 
 def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, str]:
-    order = data.get("order")
-    attributes = {
-        Attribute.CHANNEL: _clean_member_text(order, "channel"),
-        Attribute.CUSTOMER_NO: _clean_member_text(order, "customer"),
-        Attribute.CUSTOMER_NAME: _clean_member_text(order, "customer_name"),
-    }
+    attributes = {}
+    for own_name, member in ORDER_MEMBERS.items():
+        texts = {member_text(order, member) for order in order_nodes(data)}
+        # An attribute holds for all orders of the event.
+        attributes[own_name] = texts.pop() if len(texts) == 1 else ""
     node = data.get("attributes")
     keys = () if node.value is None else node.keys()
     for name in map(ATTRIBUTES.get, keys):
         if name is None:
             continue
         if name in DATES:
-            attributes[name] = _format_date_or_utc_time(node.get(name), config)
+            attributes[name] = format_date_or_utc_time(node.get(name), config)
         elif name is Attribute.TOTAL:
             total = node.decimal_at(name)
             attributes[name] = "" if total is None else format_decimal(total)
         elif node.has_value(name):
             attributes[name] = node.text_at(name)
     return {name: text for name, text in attributes.items() if text}
-
-
-def _format_date_or_utc_time(node: Node, config: Mapping[str, str]) -> str:
-    """Return a date unchanged and a time in UTC."""
-    text = node.as_text()
-    parsed = parse_timestamp(text, node.path, config.get("zone") or None)
-    if parsed is None:
-        return ""
-    return text if Flag.DATE_ONLY in parsed.flags else format_rfc3339(parsed.time)

@@ -1,48 +1,138 @@
-"""JSON schema of Throughline event data: the `data` of CloudEvents and Standard Webhooks."""
+"""JSON Schemas of Throughline event data: the `data` of CloudEvents and Standard Webhooks."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
-from connectors.sdk.events import Attribute, Measure
+from connectors.sdk.event_examples import EXAMPLES
+from connectors.sdk.event_members import REFERENCE_MEMBERS, member_use, required_members
+from connectors.sdk.event_references import SINGLE_OBJECTS
+from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS
+from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.events import (
+    DATES,
+    Attribute,
+    EventType,
+    IdentifierScheme,
+    Measure,
+    QuantityMode,
+)
 
-DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
+VERSION = "1"
 _NUMBER = {"type": ["string", "number"], "description": "exact decimal, as text or as a number"}
 _TEXT = {"type": ["string", "number"], "maxLength": 200}
+_DATE = {"type": "string", "description": "an ISO 8601 date or time"}
+_NUMBERS = {
+    "type": "array",
+    "description": "further numbers of the object, also those of other systems",
+    "items": {
+        "type": "object",
+        "required": ["scheme", "value"],
+        "properties": {
+            "scheme": {"enum": [scheme.value for scheme in IdentifierScheme]},
+            "issuer": {
+                **_TEXT,
+                "description": "who issued the number: a source, or the customer number of a PO; "
+                "absent for the sender itself, or for numbers that are unique worldwide",
+            },
+            "value": _TEXT,
+            "weak": {
+                "type": "boolean",
+                "default": False,
+                "description": "the number finds the object and never merges two objects",
+            },
+        },
+    },
+}
+_QUANTITY_MODE = {
+    "enum": [mode.value for mode in QuantityMode],
+    "default": QuantityMode.TOTAL.value,
+    "description": "total: the quantities replace the earlier ones of the part; "
+    "delta: they are added to them",
+}
 
 
 def _object_or_text_schema(description: str, **properties: Any) -> dict[str, Any]:
-    """A schema of an object, or of text that is just its number."""
+    """A schema of an object with numbers, or of text that is just its number."""
     return {
         "description": description,
-        "anyOf": [_TEXT, {"type": "object", "properties": properties}],
+        "anyOf": [_TEXT, {"type": "object", "properties": {**properties, "numbers": _NUMBERS}}],
     }
 
 
+_ORDER = _object_or_text_schema(
+    "the order; plain text is its number",
+    number={**_TEXT, "description": "the sender's order number, see the setting order_number"},
+    po={**_TEXT, "description": "the customer's purchase order number"},
+    customer={**_TEXT, "description": "the customer number; it makes the PO unique"},
+    customer_name=_TEXT,
+    id={**_TEXT, "description": "the sender's technical id"},
+    channel=_TEXT,
+)
+_DELIVERY_PROPERTIES = {"number": _TEXT, "id": _TEXT, "bol": _TEXT, "pro": _TEXT}
+_SINGLE_DESCRIPTIONS = {
+    "delivery": "the delivery document; plain text is its number",
+    "invoice": "the invoice; for credit.issued, the credit memo",
+    "return": "the return; plain text is the RMA number",
+}
+
+
+def _single_object_schemas() -> dict[str, Any]:
+    schemas = {}
+    for member, (kind, _) in SINGLE_OBJECTS.items():
+        text = f"the {OBJECT_KINDS[kind].label}; plain text is its number"
+        is_delivery = member in {"shipment", "delivery"}
+        properties = _DELIVERY_PROPERTIES if is_delivery else {"number": _TEXT, "id": _TEXT}
+        schemas[member] = _object_or_text_schema(
+            _SINGLE_DESCRIPTIONS.get(member, text), **properties
+        )
+    return schemas
+
+
+_LINE: Mapping[str, Any] = {
+    "type": "object",
+    "anyOf": [{"required": ["line_id"]}, {"required": ["sku"]}],
+    "properties": {
+        "line_id": {**_TEXT, "description": "the sender's id of the line"},
+        "sku": {**_TEXT, "description": "the item number"},
+        "order": {
+            **_TEXT,
+            "description": "which of `orders`: an index from 0, or a number given there as text; "
+            "required if there are several",
+        },
+        "package": {
+            **_TEXT,
+            "description": "which of `packages`: an index from 0, or a number given there as text; "
+            "a line in several packages is repeated, and its quantities add up",
+        },
+        "description": {"type": "string"},
+        "unit": {"type": "string", "default": "EA"},
+        "price": {**_NUMBER, "description": "the price of one unit"},
+        "seller": {**_TEXT, "description": "who sells the line, on a marketplace"},
+        "ship_by": {**_DATE, "description": "when the line must be shipped, ISO 8601"},
+        "serials": {
+            "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
+            "description": "the serial numbers of the pieces",
+        },
+        "quantity_mode": _QUANTITY_MODE,
+        **{m.value: {**_NUMBER, "description": MEASURES[m].meaning} for m in Measure},
+    },
+}
 SCHEMA: Mapping[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Throughline event data",
     "type": "object",
-    "anyOf": [
-        {"required": [name]}
-        for name in ("order", "shipment", "packages", "tracking", "invoice", "return")
-    ],
+    "anyOf": [{"required": [name]} for name in REFERENCE_MEMBERS],
+    "not": {"required": ["order", "orders"]},
     "properties": {
         "key": {**_TEXT, "description": "identifies the fact; a repeated report has the same key"},
-        "order": _object_or_text_schema(
-            "the order; plain text is its number",
-            number={
-                **_TEXT,
-                "description": "the sender's order number, see the setting order_number",
-            },
-            po={**_TEXT, "description": "the customer's purchase order number"},
-            customer={**_TEXT, "description": "the customer number; it makes the PO unique"},
-            customer_name=_TEXT,
-            id={**_TEXT, "description": "the sender's technical id"},
-            channel=_TEXT,
-        ),
-        "shipment": _object_or_text_schema(
-            "the shipment; plain text is its number", number=_TEXT, id=_TEXT, bol=_TEXT, pro=_TEXT
-        ),
+        "order": _ORDER,
+        "orders": {
+            "type": "array",
+            "minItems": 1,
+            "items": _ORDER,
+            "description": "several orders, in place of `order`; each line names one of them",
+        },
         "packages": {
             "type": "array",
             "items": _object_or_text_schema(
@@ -53,27 +143,9 @@ SCHEMA: Mapping[str, Any] = {
             "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
             "description": "tracking numbers, one per package",
         },
-        "invoice": _object_or_text_schema(
-            "the invoice; for credit.issued, the credit memo", number=_TEXT, id=_TEXT
-        ),
-        "return": _object_or_text_schema(
-            "the return; plain text is the RMA number", number=_TEXT, id=_TEXT
-        ),
-        "lines": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "anyOf": [{"required": ["line_id"]}, {"required": ["sku"]}],
-                "properties": {
-                    "line_id": _TEXT,
-                    "sku": _TEXT,
-                    "description": {"type": "string"},
-                    "unit": {"type": "string", "default": "EA"},
-                    "price": _NUMBER,
-                    **{measure.value: _NUMBER for measure in Measure},
-                },
-            },
-        },
+        **_single_object_schemas(),
+        "lines": {"type": "array", "items": _LINE},
+        "quantity_mode": _QUANTITY_MODE,
         "part": {
             **_TEXT,
             "description": "what the quantities are totals of: absent for the whole order, "
@@ -91,10 +163,33 @@ SCHEMA: Mapping[str, Any] = {
         "attributes": {
             "type": "object",
             "properties": {
-                name.value: {"type": ["string", "number"]}
-                | ({"description": "an ISO 8601 date or time"} if name in DATES else {})
+                name.value: {
+                    "type": ["string", "number"],
+                    "description": ATTRIBUTES[name].meaning
+                    + (", an ISO 8601 date or time" if name in DATES else ""),
+                }
                 for name in Attribute
             },
         },
     },
 }
+
+
+def event_type_schema(event_type: EventType) -> dict[str, Any]:
+    """The schema of one event type: what it requires, and `x-use` for each member."""
+    description = EVENT_TYPES[event_type]
+    schema: dict[str, Any] = deepcopy(dict(SCHEMA))
+    schema["title"] = f"{SCHEMA['title']}: {event_type.value}"
+    schema["description"] = f"{description.meaning} Effect: {description.effect}"
+    schema["anyOf"] = [{"required": [name]} for name in required_members(event_type)]
+    schema["examples"] = [deepcopy(EXAMPLES[event_type])]
+    properties = schema["properties"]
+    groups = {
+        "": properties,
+        "lines.": properties["lines"]["items"]["properties"],
+        "attributes.": properties["attributes"]["properties"],
+    }
+    for prefix, members in groups.items():
+        for name, member in members.items():
+            member["x-use"] = member_use(event_type, f"{prefix}{name}").value
+    return schema

@@ -1,12 +1,22 @@
 """Limits of canonical events, so that columns, indexes and sums can hold every value."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.event_schema import DATES
-from connectors.sdk.events import Attribute, CanonicalEvent, EventIdentifier, EventLine, Flag
+from connectors.sdk.event_references import serial_references
+from connectors.sdk.events import (
+    DATES,
+    Attribute,
+    CanonicalEvent,
+    EventIdentifier,
+    EventLine,
+    Flag,
+    ObjectKind,
+    ObjectReference,
+)
 from connectors.sdk.identifier_normalization import has_invisible_or_lookalike, normalize_identifier
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.timestamps import MAX_AHEAD
@@ -19,10 +29,15 @@ MAX_ISSUER_LENGTH = 100
 MAX_QUANTITY = Decimal(10) ** 9
 MAX_PRICE = Decimal(10) ** 11
 MAX_TOTAL = Decimal(10) ** 18
+# The index of a reference is stored as a small integer.
+MAX_REFERENCES = 10_000
+MAX_SELLER_LENGTH = 200
 
 
 def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> CanonicalEvent:
-    """Return the event with keys shortened and flags added. Raises PayloadError.
+    """Return the event with keys shortened, and flags and serialized items added.
+
+    Raises PayloadError.
 
     The flags mark events without a time and identifiers with look-alike characters. Values that are
     implausible or too large are errors.
@@ -34,11 +49,18 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
             event.key[:80],
             f"{time} is more than 7 days after the time received",
         )
-    identifiers = [i for ref in event.objects for i in ref.identifiers]
+    serials = (ref for ref in serial_references(event.lines) if ref not in event.objects)
+    objects = (*event.objects, *serials)
+    if len(objects) > MAX_REFERENCES:
+        detail = f"refers to more than {MAX_REFERENCES} objects"
+        raise PayloadError(ParkReason.SIZE, event.key[:80], detail)
+    identifiers = [i for ref in objects for i in ref.identifiers]
     for identifier in identifiers:
         _check_identifier(identifier)
     for line in event.lines:
         _check_line(line)
+        _check_index(line.order_index, ObjectKind.ORDER, objects)
+        _check_index(line.package_index, ObjectKind.PACKAGE, objects)
     total = event.attributes.get(Attribute.TOTAL)
     if total is not None:
         _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")
@@ -48,6 +70,7 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
     has_lookalikes = any(has_invisible_or_lookalike(identifier.value) for identifier in identifiers)
     return replace(
         event,
+        objects=objects,
         key=_shorten_key(event.key),
         corrects=tuple(_shorten_key(key) for key in event.corrects),
         flags=(
@@ -80,6 +103,18 @@ def _check_line(line: EventLine) -> None:
         _check_amount(quantity, MAX_QUANTITY, f"{path} {measure.value}")
     if line.price is not None:
         _check_amount(line.price, MAX_PRICE, f"{path} price")
+    if line.ship_by:
+        _check_date(line.ship_by, f"{path} ship_by")
+    if len(line.seller) > MAX_SELLER_LENGTH:
+        detail = f"longer than {MAX_SELLER_LENGTH} characters"
+        raise PayloadError(ParkReason.SIZE, f"{path} seller", detail)
+
+
+def _check_index(index: int, kind: ObjectKind, objects: Sequence[ObjectReference]) -> None:
+    """Check that the index of a line's order or package, if given, refers to one."""
+    if index >= 0 and (index >= len(objects) or objects[index].kind is not kind):
+        detail = f"reference {index} of a line is no {kind.value} of the event"
+        raise PayloadError(ParkReason.MAPPING, "lines", detail)
 
 
 def _check_date(text: str, path: str) -> None:

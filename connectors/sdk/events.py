@@ -23,6 +23,10 @@ class EventType(StrEnum):
     ORDER_HELD = "order.held"
     ORDER_HOLD_RELEASED = "order.hold_released"
     ORDER_RELEASED = "order.released"
+    PAYMENT_APPROVED = "payment.approved"
+    QUOTATION_ISSUED = "quotation.issued"
+    CONTRACT_SIGNED = "contract.signed"
+    LINE_REORDERED = "line.reordered"
     LINE_ALLOCATED = "line.allocated"
     LINE_DEALLOCATED = "line.deallocated"
     LINE_SHORTED = "line.shorted"
@@ -31,6 +35,7 @@ class EventType(StrEnum):
     PICK_STARTED = "pick.started"
     PICK_COMPLETED = "pick.completed"
     PACK_COMPLETED = "pack.completed"
+    GOODS_MOVEMENT_POSTED = "goods_movement.posted"
     LABEL_CREATED = "shipment.label_created"  # a label does not prove a shipment
     SHIPMENT_CONFIRMED = "shipment.confirmed"
     SHIPMENT_VOID = "shipment.void"
@@ -46,10 +51,14 @@ class EventType(StrEnum):
     ETA_UPDATED = "eta.updated"
     INVENTORY_SNAPSHOT = "inventory.snapshot"
     INVOICE_ISSUED = "invoice.issued"
+    PAYMENT_REMINDER_SENT = "payment.reminder_sent"
     INVOICE_PAID = "invoice.paid"
     INVOICE_VOID = "invoice.void"
+    CREDIT_REQUESTED = "credit.requested"
+    DEBIT_REQUESTED = "debit.requested"
     CREDIT_ISSUED = "credit.issued"
     RETURN_AUTHORIZED = "return.authorized"
+    RETURN_DELIVERY_CREATED = "return.delivery_created"
     RETURN_RECEIVED = "return.received"
     RETURN_CREDITED = "return.credited"
     DOCUMENT_ACKNOWLEDGED = "document.acknowledged"
@@ -67,6 +76,33 @@ class ObjectKind(StrEnum):
     PACKAGE = "package"
     INVOICE = "invoice"
     RETURN = "return"
+    RETURN_DELIVERY = "return_delivery"
+    QUOTATION = "quotation"
+    CONTRACT = "contract"
+    GOODS_MOVEMENT = "goods_movement"
+    CREDIT_MEMO_REQUEST = "credit_memo_request"
+    DEBIT_MEMO_REQUEST = "debit_memo_request"
+    LOAD = "load"
+    VEHICLE = "vehicle"
+    CONTAINER = "container"
+    TRANSPORT_DOCUMENT = "transport_document"
+    SERIALIZED_ITEM = "serialized_item"  # one piece with its serial number
+
+
+# Kinds of objects that many orders refer to. Events relate them to orders; no order owns them.
+SHARED_KINDS = frozenset(
+    {
+        ObjectKind.CUSTOMER,
+        ObjectKind.ITEM,
+        ObjectKind.QUOTATION,
+        ObjectKind.CONTRACT,
+        ObjectKind.LOAD,
+        ObjectKind.VEHICLE,
+        ObjectKind.CONTAINER,
+        ObjectKind.TRANSPORT_DOCUMENT,
+        ObjectKind.SERIALIZED_ITEM,
+    }
+)
 
 
 class IdentifierScheme(StrEnum):
@@ -89,6 +125,17 @@ class IdentifierScheme(StrEnum):
     CUSTOMER = "customer"
     SKU = "sku"
     REFERENCE = "reference"
+    RETURN_DELIVERY = "return_delivery"
+    QUOTATION = "quotation"
+    CONTRACT = "contract"
+    GOODS_MOVEMENT = "goods_movement"
+    CREDIT_MEMO_REQUEST = "credit_memo_request"
+    DEBIT_MEMO_REQUEST = "debit_memo_request"
+    LOAD = "load"
+    VEHICLE = "vehicle"
+    CONTAINER = "container"
+    TRANSPORT_DOCUMENT = "transport_document"
+    SERIAL = "serial"  # issued per SKU
 
 
 class Measure(StrEnum):
@@ -105,6 +152,13 @@ class Measure(StrEnum):
     RETURNED = "returned"
     CREDITED = "credited"
     CANCELLED = "cancelled"
+
+
+class QuantityMode(StrEnum):
+    """Whether the quantities of a line are the total of their scope or an increment to it."""
+
+    TOTAL = "total"
+    DELTA = "delta"
 
 
 class Attribute(StrEnum):
@@ -127,6 +181,10 @@ class Attribute(StrEnum):
     REASON = "reason"
     STATUS = "status"  # status text of the source
     DETAIL = "detail"
+
+
+# Attributes that are dates or times.
+DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
 
 
 class Flag(StrEnum):
@@ -171,7 +229,10 @@ class EventLine:
     """Quantities of one order line.
 
     `line_id` is the source's own id of the line. `order_index` is the index into `objects` of the
-    line's order, for events that refer to several orders (-1: the only order).
+    line's order, for events that refer to several orders (-1: the only order). `package_index` is
+    the index of the package that contains it (-1: not reported); a line in several packages is
+    repeated, and its quantities add up. `ship_by` is ISO 8601 text. `seller` is who sells the line
+    on a marketplace.
     """
 
     line_id: str
@@ -181,6 +242,11 @@ class EventLine:
     price: Decimal | None = None
     quantities: Mapping[Measure, Decimal] = field(default_factory=dict)
     order_index: int = -1
+    package_index: int = -1
+    quantity_mode: QuantityMode = QuantityMode.TOTAL
+    seller: str = ""
+    ship_by: str = ""
+    serials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +255,9 @@ class CanonicalEvent:
 
     `key` identifies the fact within its source; a repeated report has the same key. `scope` says
     what the line quantities are totals of: empty for the whole order, else for example
-    `shipment 4453260548`. A later event with the same scope replaces the earlier quantities;
-    quantities of different scopes add up. `revision` is the source's version as sortable text: of
+    `shipment 4453260548`. A later event with the same scope replaces the earlier quantities, or
+    adds to them if the `quantity_mode` of the line is `delta`; quantities of different scopes add
+    up. `revision` is the source's version as sortable text: of
     two reports with one key, the higher revision wins. `corrects` lists keys of events of this
     source that this event withdraws. `occurred_at` is in UTC, or None if the source sends no time.
     """

@@ -62,6 +62,8 @@ def _without_leading_zeros(value: str) -> str:
 NORMALIZERS: Mapping[IdentifierScheme, Callable[[str], str]] = {
     IdentifierScheme.TRACKING: _without_separators,
     IdentifierScheme.PRO: _without_separators,
+    IdentifierScheme.CONTAINER: _without_separators,
+    IdentifierScheme.VEHICLE: _without_separators,
     IdentifierScheme.SSCC: _sscc_digits,
     IdentifierScheme.WEB_ORDER: _without_number_sign,
     IdentifierScheme.SALES_ORDER: _without_leading_zeros,

@@ -34,7 +34,22 @@ TRANSACTION_TYPES = {
     ObjectKind.SHIPMENT: "desadv",
     ObjectKind.INVOICE: "inv",
     ObjectKind.RETURN: "rma",
+    ObjectKind.RETURN_DELIVERY: "desadv",
+    ObjectKind.TRANSPORT_DOCUMENT: "bol",
+    # The Core Business Vocabulary has no word for these.
+    **{
+        kind: f"urn:throughline:btt:{kind}"
+        for kind in (
+            ObjectKind.QUOTATION,
+            ObjectKind.CONTRACT,
+            ObjectKind.GOODS_MOVEMENT,
+            ObjectKind.CREDIT_MEMO_REQUEST,
+            ObjectKind.DEBIT_MEMO_REQUEST,
+        )
+    },
 }
+# Kinds that are exported as extension fields.
+TRANSPORT_KINDS = (ObjectKind.LOAD, ObjectKind.VEHICLE, ObjectKind.CONTAINER)
 # The measure to export for an event type that reports several measures.
 MEASURE_BY_EVENT = {
     EventType.LINE_ALLOCATED: Measure.ALLOCATED,
@@ -86,7 +101,8 @@ def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
         fields["bizStep"] = mapping.step
     if disposition := _disposition(event, mapping.disposition):
         fields["disposition"] = disposition
-    fields["epcList"] = packages
+    items = [object_uri(item) for item in event.objects_of_kind(ObjectKind.SERIALIZED_ITEM)]
+    fields["epcList"] = [*packages, *items]
     if quantities := _quantity_elements(event):
         fields["quantityList"] = quantities
     if transactions:
@@ -184,6 +200,10 @@ def _extension_fields(event: ExportedEvent, sight: Redaction) -> Fields:
         "source": event.source,
         "receivedAt": format_rfc3339(event.received_at),
         "messageId": str(event.message_id),
+        **{
+            kind.value: [object_uri(obj) for obj in event.objects_of_kind(kind)]
+            for kind in TRANSPORT_KINDS
+        },
         **{
             name.value: text
             for name, text in sight.redact_attributes(event.event.attributes).items()

@@ -37,6 +37,26 @@ ATTRIBUTE_SOURCES: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, .
     ),
     ObjectKind.INVOICE: (("invoice.", "credit."), (Attribute.TOTAL, Attribute.CURRENCY)),
     ObjectKind.RETURN: (("return.",), (Attribute.REASON,)),
+    **dict.fromkeys(
+        (ObjectKind.LOAD, ObjectKind.VEHICLE, ObjectKind.CONTAINER, ObjectKind.TRANSPORT_DOCUMENT),
+        (SHIPPING_EVENTS, (Attribute.CARRIER,)),
+    ),
+    ObjectKind.RETURN_DELIVERY: (("return.",), (Attribute.REASON,)),
+    ObjectKind.CREDIT_MEMO_REQUEST: (
+        ("credit.",),
+        (Attribute.TOTAL, Attribute.CURRENCY, Attribute.REASON),
+    ),
+    ObjectKind.DEBIT_MEMO_REQUEST: (
+        ("debit.",),
+        (Attribute.TOTAL, Attribute.CURRENCY, Attribute.REASON),
+    ),
+    ObjectKind.QUOTATION: (("quotation.",), (Attribute.TOTAL, Attribute.CURRENCY)),
+    ObjectKind.CONTRACT: (("contract.",), (Attribute.TOTAL, Attribute.CURRENCY)),
+    ObjectKind.GOODS_MOVEMENT: (("goods_movement.",), (Attribute.WAREHOUSE,)),
+    # Events that name these kinds say nothing about the object itself.
+    ObjectKind.CUSTOMER: ((), ()),
+    ObjectKind.ITEM: ((), ()),
+    ObjectKind.SERIALIZED_ITEM: ((), ()),
 }
 # Attributes that never change. `step` is the latest milestone that the order has reached.
 FIXED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Q
 
+from connectors.sdk.events import SHARED_KINDS
 from visibility.db.lock_keys import LockKey
 from visibility.models import Order
 from visibility.screens.orders.order_list import OrderFilters, filter_conditions
@@ -17,6 +18,8 @@ from visibility.screens.orders.order_list import OrderFilters, filter_conditions
 MAX_ORDERS = 100_000
 # Maximum number of concurrent exports.
 MAX_CONCURRENT = 3
+# Objects that many orders refer to are exported as objects of the selected orders' events; their
+# other events concern other orders.
 CREATE_OBJECTS = """
 CREATE TEMPORARY TABLE export_object ON COMMIT DROP AS
 WITH RECURSIVE reach (id) AS (
@@ -24,7 +27,14 @@ WITH RECURSIVE reach (id) AS (
     UNION
     SELECT r.child_id FROM reach JOIN visibility_objectrelation r ON r.parent_id = reach.id
 )
-SELECT o.id, o.kind FROM reach JOIN visibility_businessobject o ON o.id = reach.id
+SELECT o.id, o.kind, false AS is_shared
+FROM reach JOIN visibility_businessobject o ON o.id = reach.id
+UNION
+SELECT o.id, o.kind, true
+FROM reach JOIN visibility_eventobjectlink own ON own.object_id = reach.id
+JOIN visibility_eventobjectlink link ON link.event_id = own.event_id
+JOIN visibility_businessobject o ON o.id = link.object_id
+WHERE o.kind = ANY(%s)
 """
 # The same rules as in the fold: the highest revision of an event wins, then the earliest. Events
 # that a winning event corrects are superseded.
@@ -33,6 +43,7 @@ CREATE TEMPORARY TABLE export_event ON COMMIT DROP AS
 WITH named AS (
     SELECT DISTINCT link.event_id, link.occurred_at
     FROM export_object JOIN visibility_eventobjectlink link ON link.object_id = export_object.id
+    WHERE NOT export_object.is_shared
 ), reported AS (
     SELECT e.id, e.occurred_at, e.source_id, e.key, e.type, e.data -> 'corrects' AS corrects,
         (coalesce(e.data ->> 'revision', '') COLLATE "C", e.content_hash COLLATE "C") AS version
@@ -104,7 +115,7 @@ def export_snapshot(
         count = _insert_orders(selection, now=now, max_orders=max_orders)
         if max_orders is not None and count > max_orders:
             raise TooManyOrders(f"more than {max_orders} orders")
-        cursor.execute(CREATE_OBJECTS)
+        cursor.execute(CREATE_OBJECTS, [sorted(SHARED_KINDS)])
         # Each chunk joins these tables: without an index it would scan them completely.
         cursor.execute("CREATE UNIQUE INDEX ON export_object (id)")
         cursor.execute("ANALYZE export_object")

@@ -119,7 +119,7 @@ def external_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
     """Yield the external terms of one event: (kind, text as written, description)."""
     event = recorded.event
     for line in event.lines:
-        if line.order_index in (-1, recorded.order_index) or recorded.order_index < 0:
+        if recorded.concerns_line(line) or recorded.order_index < 0:
             yield "item", line.sku, line.description
             yield "unit", line.unit, ""
     texts = event.attributes

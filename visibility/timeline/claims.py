@@ -68,6 +68,9 @@ class TimelineLine:
     uncountable: bool = False
     # Missing from the order of the authoritative source: shown but not counted.
     unexpected: bool = False
+    seller: str = ""
+    ship_by: datetime | None = None
+    serials: tuple[str, ...] = ()
 
     def quantity(self, measure: Measure) -> Decimal:
         """The authoritative quantity, 0 if none was reported."""
@@ -127,7 +130,7 @@ class Promise:
     """One entry of the promise date history; a date without a time is midnight UTC.
 
     `kind`: `requested` by the customer, the `first` promise, or `moved`: `source` changed the
-    promise from `old` to `date`.
+    promise from `old` to `date`. `ship_by`: when the line with the key `line_key` must be shipped.
     """
 
     kind: str
@@ -137,3 +140,4 @@ class Promise:
     date: datetime
     old: datetime | None = None
     reason: str = ""
+    line_key: str = ""

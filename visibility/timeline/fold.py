@@ -20,7 +20,9 @@ from visibility.timeline.interpretation import (
 from visibility.timeline.line_builder import LineBuilder
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
+from visibility.timeline.package_contents import items_by_package
 from visibility.timeline.quantity_ledger import QuantityLedger
+from visibility.timeline.related_objects import related_objects
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
 
 
@@ -46,7 +48,7 @@ def fold(
     classified = [apply_status_mapping(s, dictionary) for s in current]
     translated = [translate_event_attributes(s, dictionary) for s in classified]
     grouping = ShipmentGrouping(translated)
-    shipments = grouping.shipments()
+    shipments = grouping.shipments(items_by_package(translated))
     reading = Interpretation(translated, dictionary)
     ledger = QuantityLedger(reading, steps.arrival_times_by_scope(translated, grouping, shipments))
     tracker, disputes, lines = (
@@ -60,7 +62,9 @@ def fold(
         disputes.apply(recorded, changed)
         lines.record_descriptions_and_prices(recorded)
     attributes = event_summaries.merge_order_attributes(translated)
-    milestones = steps.build_milestones(translated, tracker, attributes, at=as_of)
+    milestones = steps.build_milestones(
+        translated, tracker, attributes, ship_by=lines.earliest_ship_by(), at=as_of
+    )
     on_hold_since, hold_reason = status.current_hold(translated)
     inputs = status.StatusInputs(translated, ledger, milestones, as_of, on_hold_since is not None)
     order_status, order_lines = status.compute_order_status(inputs), lines.build()
@@ -96,7 +100,8 @@ def fold(
         ),
         conflicts=conflicts,
         pending_conflicts=pending,
-        promises=tuple(promises.iterate_promise_changes(translated)),
+        promises=tuple(promises.iterate_promise_changes(translated, reading)),
+        related=related_objects(translated),
         next_change_at=_next_change_at(known, pending, as_of),
         currencies=event_summaries.other_currencies(
             translated, attributes.get(Attribute.CURRENCY, "")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.events import SHARED_KINDS, Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.events import EventLine as RecordedLine
 from visibility.timeline.authority import MEASURE_RANKS
 from visibility.timeline.master_data_dictionary import (
@@ -145,7 +145,7 @@ class Interpretation:
         return [
             (index, line)
             for index, line in enumerate(lines)
-            if line.order_index == recorded.order_index >= 0
+            if (line.order_index >= 0 and recorded.concerns_line(line))
             or (line.order_index == -1 and is_only_order)
         ]
 
@@ -255,5 +255,5 @@ def _shared_objects(events: Iterable[RecordedEvent]) -> Iterator[str]:
         orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)
         if orders > 1 or (orders and recorded.order_index < 0):
             for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True):
-                if ref.kind is not ObjectKind.ORDER and key:
+                if ref.kind is not ObjectKind.ORDER and ref.kind not in SHARED_KINDS and key:
                     yield key

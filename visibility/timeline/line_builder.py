@@ -5,12 +5,13 @@ from datetime import datetime
 from decimal import Context, Decimal
 
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_members import reads_line_terms
 from connectors.sdk.events import Measure
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claims import QuantityClaim, TimelineLine
 from visibility.timeline.enums import ComparedField, LineFlag, LineState
 from visibility.timeline.interpretation import InterpretedLine
-from visibility.timeline.model import RecordedEvent
+from visibility.timeline.model import RecordedEvent, parse_timestamp
 from visibility.timeline.quantity_claims import ZERO, QuantityClaims
 from visibility.timeline.quantity_ledger import QuantityLedger
 
@@ -35,6 +36,9 @@ class LineBuilder:
         self.at = at
         self.descriptions: dict[str, Descriptions] = {}
         self.prices: dict[str, Prices] = {}
+        # line -> role -> (seller, ship-by date) as last reported
+        self.terms: dict[str, dict[SourceRole, tuple[str, str]]] = {}
+        self.serials: dict[str, dict[str, None]] = {}
 
     def record_descriptions_and_prices(self, recorded: RecordedEvent) -> None:
         """Record the description, unit and price that a source reports for each line."""
@@ -50,6 +54,23 @@ class LineBuilder:
             if event_line.price is not None:
                 prices = self.prices.setdefault(line.key, {})
                 prices[recorded.source] = (event_line.price, line, recorded.occurred_at)
+            if event_line.serials:
+                self.serials.setdefault(line.key, {}).update(dict.fromkeys(event_line.serials))
+            if reads_line_terms(recorded.event.type):
+                terms = self.terms.setdefault(line.key, {})
+                seller, ship_by = terms.get(recorded.role, ("", ""))
+                terms[recorded.role] = (event_line.seller or seller, event_line.ship_by or ship_by)
+
+    def earliest_ship_by(self) -> datetime | None:
+        """When the first line must be shipped, None if no line has such a date."""
+        dates = (self._seller_and_ship_by(key)[1] for key in self.terms)
+        return min((d for d in dates if d), default=None)
+
+    def _seller_and_ship_by(self, key: str) -> tuple[str, datetime | None]:
+        ranks, by_role = RANKS[ComparedField.ORDERED], self.terms.get(key, {})
+        ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
+        ship_by = next((text for _, text in ranked if text), None)
+        return next((seller for seller, _ in ranked if seller), ""), parse_timestamp(ship_by)
 
     def build(self) -> tuple[TimelineLine, ...]:
         """All lines, in the order of their first event."""
@@ -68,6 +89,7 @@ class LineBuilder:
         )
         substituted_by = self._shipped_substitutes(key)
         description, unit, price = self._description_unit_and_price(key)
+        seller, ship_by = self._seller_and_ship_by(key)
         return TimelineLine(
             key=key,
             sku=goods.sku,
@@ -91,6 +113,9 @@ class LineBuilder:
             substituted_by=substituted_by,
             uncountable=ledger.is_uncountable(key),
             unexpected=key not in main_lines,
+            seller=seller,
+            ship_by=ship_by,
+            serials=tuple(self.serials.get(key, ())),
         )
 
     def _convert_to_line_unit(self, quantity: Decimal, scale: int) -> Decimal:

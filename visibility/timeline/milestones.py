@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.effective_events import sort_key
 from visibility.timeline.model import (
     MilestoneCode,
@@ -13,13 +13,14 @@ from visibility.timeline.model import (
     TimelineShipment,
     parse_timestamp,
 )
-from visibility.timeline.quantity_claims import Arrivals
+from visibility.timeline.quantity_claims import Arrivals, increment_scope
 from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import ShipmentGrouping
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
     EventType.ORDER_ACCEPTED: MilestoneCode.ACCEPTED,
+    EventType.PAYMENT_APPROVED: MilestoneCode.PAYMENT_APPROVED,
     EventType.ORDER_RELEASED: MilestoneCode.RELEASED,
     EventType.LINE_ALLOCATED: MilestoneCode.ALLOCATED,
     EventType.PICK_COMPLETED: MilestoneCode.PICKED,
@@ -93,11 +94,14 @@ def arrival_times_by_scope(
     delivered = {s.key: s.delivered_at for s in shipments if s.delivered_at and not s.voided_at}
     arrived_at: dict[tuple[str, str], datetime] = {}
     for recorded in events if delivered else ():
-        if recorded.event.scope:
-            arrived_at.pop((recorded.source, recorded.event.scope), None)
+        scope = recorded.event.scope
+        if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
+            scope = scope or increment_scope(recorded.event.key)
+        if scope:
+            arrived_at.pop((recorded.source, scope), None)
             arrived = delivered.get(grouping.shipment_key(recorded.object_keys) or "")
             if arrived:
-                arrived_at[(recorded.source, recorded.event.scope)] = arrived
+                arrived_at[(recorded.source, scope)] = arrived
     return arrived_at
 
 
@@ -106,9 +110,13 @@ def build_milestones(
     tracker: MilestoneTracker,
     attributes: Mapping[Attribute, str],
     *,
+    ship_by: datetime | None,
     at: datetime,
 ) -> dict[MilestoneCode, TimelineMilestone]:
-    """Every milestone that was reached or planned, in the order of `MilestoneCode`."""
+    """Every milestone that was reached or planned, in the order of `MilestoneCode`.
+
+    `ship_by`: when the first line must be shipped, if the order itself has no such date.
+    """
     ledger, by_code = tracker.ledger, dict[MilestoneCode, TimelineMilestone]()
     voids = [s for s in events if s.event.type in VOIDS]
     for recorded in events:
@@ -133,7 +141,7 @@ def build_milestones(
         by_code[MilestoneCode.RECEIVED] = _build_milestone(
             MilestoneCode.RECEIVED, first, first.occurred_at, Decimal(1)
         )
-    return _add_planned_times(by_code, attributes)
+    return _add_planned_times(by_code, attributes, ship_by)
 
 
 def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:
@@ -144,12 +152,7 @@ def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:
         return False
     if void.event.scope:
         return void.event.scope == recorded.event.scope
-    keys = {
-        key
-        for ref, key in zip(void.event.objects, void.object_keys, strict=True)
-        if key and ref.kind is not ObjectKind.ORDER
-    }
-    return bool(keys & set(recorded.object_keys))
+    return bool(void.owned_object_keys() & set(recorded.object_keys))
 
 
 def _build_milestone(
@@ -182,10 +185,12 @@ def _reset_unknown_delivery_completion(
 
 
 def _add_planned_times(
-    by_code: Mapping[MilestoneCode, TimelineMilestone], attributes: Mapping[Attribute, str]
+    by_code: Mapping[MilestoneCode, TimelineMilestone],
+    attributes: Mapping[Attribute, str],
+    ship_by: datetime | None,
 ) -> dict[MilestoneCode, TimelineMilestone]:
     plans = {
-        MilestoneCode.SHIPPED: parse_timestamp(attributes.get(Attribute.SHIP_BY)),
+        MilestoneCode.SHIPPED: parse_timestamp(attributes.get(Attribute.SHIP_BY)) or ship_by,
         MilestoneCode.DELIVERED: parse_timestamp(
             attributes.get(Attribute.PROMISED_AT) or attributes.get(Attribute.REQUESTED_AT)
         ),

@@ -8,7 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute, CanonicalEvent, Flag
+from connectors.sdk.events import (
+    SHARED_KINDS,
+    Attribute,
+    CanonicalEvent,
+    EventLine,
+    Flag,
+    ObjectKind,
+)
 from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
 from visibility.timeline.enums import OrderState
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
@@ -30,6 +37,7 @@ class MilestoneCode(StrEnum):
 
     RECEIVED = "received"
     ACCEPTED = "accepted"
+    PAYMENT_APPROVED = "payment_approved"
     RELEASED = "released"
     ALLOCATED = "allocated"
     PICKED = "picked"
@@ -96,6 +104,24 @@ class RecordedEvent:
             return (*self.event.flags, Flag.FUTURE)
         return self.event.flags
 
+    def concerns_line(self, line: EventLine) -> bool:
+        """Whether a line names the folded order, or no order at all.
+
+        Two references of one event can turn out to be the same order.
+        """
+        if line.order_index in {-1, self.order_index}:
+            return True
+        key = self.object_keys[line.order_index]
+        return self.order_index >= 0 and bool(key) and key == self.object_keys[self.order_index]
+
+    def owned_object_keys(self) -> set[str]:
+        """The keys of the objects that belong to orders: shipments, packages, invoices, returns."""
+        return {
+            key
+            for ref, key in zip(self.event.objects, self.object_keys, strict=True)
+            if key and ref.kind is not ObjectKind.ORDER and ref.kind not in SHARED_KINDS
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
@@ -112,8 +138,26 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageItem:
+    """A line in a package; `quantity` is None if it was not reported."""
+
+    name: str
+    quantity: Decimal | None
+    unit: str
+    serials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedObject:
+    """An object that may concern many orders, such as a contract or a vehicle, by its number."""
+
+    kind: ObjectKind
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
-    """One package: its numbers and what its carrier reports."""
+    """One package: its numbers, what its carrier reports, and its items."""
 
     key: str
     tracking: str
@@ -122,11 +166,15 @@ class Package:
     first_scan_at: datetime | None
     last_scan_at: datetime | None
     delivered_at: datetime | None
+    items: tuple[PackageItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineShipment:
-    """Goods that were shipped together, as reported by any system."""
+    """Goods that were shipped together, as reported by any system.
+
+    `transport`: its loads, vehicles, containers and transport documents.
+    """
 
     key: str
     number: str
@@ -142,6 +190,7 @@ class TimelineShipment:
     last_scan_at: datetime | None
     delivered_at: datetime | None
     eta: datetime | None
+    transport: tuple[RelatedObject, ...] = ()
 
     @property
     def status(self) -> str:
@@ -193,6 +242,7 @@ class Timeline:
     conflicts: tuple[TimelineConflict, ...] = ()
     pending_conflicts: tuple[TimelineConflict, ...] = ()
     promises: tuple[Promise, ...] = ()
+    related: tuple[RelatedObject, ...] = ()
     next_change_at: datetime | None = None
     # Currencies that sources use besides the order's own. Their amounts are never compared.
     currencies: tuple[str, ...] = ()

@@ -1,14 +1,14 @@
 """Quantities of an order: the claims of each source by line, and which of them count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import EventType, Measure, ObjectKind
+from connectors.sdk.events import EventType, Measure, QuantityMode
 from visibility.timeline.authority import MEASURE_RANKS, most_authoritative_sources
-from visibility.timeline.interpretation import Interpretation
+from visibility.timeline.interpretation import Interpretation, InterpretedLine
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
 from visibility.timeline.substitutions import FILLABLE_MEASURES
@@ -31,6 +31,8 @@ class QuantityLedger:
         self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
         self.keys: set[str] = set()
         self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
+        # (source, event key) of increments without a scope -> the objects that they name
+        self.increment_objects: dict[tuple[str, str], set[str]] = {}
         # Quantities cancelled by the seller, by line.
         self.seller_cancelled: dict[str, QuantityClaims] = {}
         # Caches, valid until a claim changes.
@@ -50,43 +52,41 @@ class QuantityLedger:
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
             return self._void_scopes_of_event(recorded)
         changed = set()
-        for line in self.interpretation.lines_of_event(recorded):
-            self.keys.add(line.key)
-            for measure, quantity in line.quantities.items():
-                if line.unit_factor is None:
-                    cell = self.unconvertible.setdefault(line.key, {}).setdefault(
-                        measure, QuantityClaims()
-                    )
-                    cell.record(recorded, line, quantity)
+        lines = self.interpretation.lines_of_event(recorded)
+        for line, measure, quantity in _quantities_of_lines(lines):
+            if line.unit_factor is None:
+                cell = self.unconvertible.setdefault(line.key, {}).setdefault(
+                    measure, QuantityClaims()
+                )
+                cell.record(recorded, line, quantity)
+                self._main = None
+                self._reached.clear()
+                continue
+            column = self.columns[measure]
+            cell = column[line.key] = column.get(line.key) or QuantityClaims()
+            is_first = recorded.source not in cell.figures
+            if cell.record(recorded, line, quantity):
+                changed.add((line.key, measure))
+                self._due.pop(line.key, None)
+                if is_first and measure is Measure.ORDERED:
                     self._main = None
-                    self._reached.clear()
-                    continue
-                column = self.columns[measure]
-                cell = column[line.key] = column.get(line.key) or QuantityClaims()
-                is_first = recorded.source not in cell.figures
-                if cell.record(recorded, line, quantity * line.unit_factor):
-                    changed.add((line.key, measure))
-                    self._due.pop(line.key, None)
-                    if is_first and measure is Measure.ORDERED:
-                        self._main = None
-                if measure is Measure.CANCELLED:
-                    by_seller = quantity * line.unit_factor if cancelled_by_seller else ZERO
-                    self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
-                        recorded, line, by_seller
-                    )
+            if measure is Measure.CANCELLED:
+                by_seller = quantity if cancelled_by_seller else ZERO
+                self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
+                    recorded, line, by_seller
+                )
+        self.keys.update(line.key for line in lines)
         if event.scope:
             self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
+        elif any(line.line.quantity_mode is QuantityMode.DELTA for line in lines):
+            self.increment_objects[(recorded.source, event.key)] = recorded.owned_object_keys()
         if changed:
             self._reached.clear()
         return changed
 
     def _void_scopes_of_event(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
         """Void the scopes that the event names, or else those of its packages and invoices."""
-        voided_keys = {
-            key
-            for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True)
-            if key and ref.kind is not ObjectKind.ORDER
-        }
+        voided_keys = recorded.owned_object_keys()
         scopes = {
             scope
             for (source, scope), objects in self.scope_objects.items()
@@ -96,10 +96,16 @@ class QuantityLedger:
                 or (not recorded.event.scope and voided_keys & set(objects))
             )
         }
+        increments = {
+            key
+            for (source, key), objects in self.increment_objects.items()
+            if source == recorded.source and voided_keys & objects
+        }
         changed = set()
         for measure, column in self.columns.items():
             for key, cell in column.items():
-                if cell.void_scopes(recorded.source, scopes):
+                has_scope_changed = cell.void_scopes(recorded.source, scopes)
+                if cell.void_increments(recorded.source, increments) or has_scope_changed:
                     changed.add((key, measure))
         self._due.clear()
         self._reached.clear()
@@ -273,3 +279,20 @@ class QuantityLedger:
             return done / due
         share = Fraction(progress[0]) / Fraction(progress[1])
         return Decimal(share.numerator) / Decimal(share.denominator)
+
+
+def _quantities_of_lines(
+    lines: Iterable[InterpretedLine],
+) -> Iterator[tuple[InterpretedLine, Measure, Decimal]]:
+    """The quantities in the counting unit, or as reported without a conversion.
+
+    A line that an event repeats for several packages yields the sum so far.
+    """
+    sums: dict[tuple[str, str, Measure], Decimal] = {}
+    for line in lines:
+        for measure, reported in line.quantities.items():
+            quantity = reported if line.unit_factor is None else reported * line.unit_factor
+            if line.line.package_index >= 0:
+                scope_key = (line.key, line.line.line_id, measure)
+                quantity = sums[scope_key] = sums.get(scope_key, ZERO) + quantity
+            yield line, measure, quantity

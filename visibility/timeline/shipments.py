@@ -1,6 +1,6 @@
 """Combine the reports of all systems into the shipments and packages of an order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,15 @@ from connectors.sdk.events import (
     IdentifierScheme,
     ObjectKind,
 )
-from visibility.timeline.model import Package, RecordedEvent, TimelineShipment, parse_timestamp
+from visibility.timeline.model import (
+    Package,
+    PackageItem,
+    RecordedEvent,
+    RelatedObject,
+    TimelineShipment,
+    parse_timestamp,
+)
+from visibility.timeline.related_objects import TRANSPORT_KINDS, objects_of_event
 
 # Scans: the carrier had the package in hand. A created label is not a scan.
 SCANS = {
@@ -56,6 +64,7 @@ class _ShipmentState:
     voided: dict[str, datetime | None] = field(default_factory=dict)
     own: _PackageState = field(default_factory=_PackageState)
     eta: datetime | None = None
+    transport: dict[RelatedObject, None] = field(default_factory=dict)
 
 
 class ShipmentGrouping:
@@ -108,6 +117,7 @@ class ShipmentGrouping:
         for name in (Attribute.CARRIER, Attribute.SERVICE, Attribute.WAREHOUSE):
             if event.attributes.get(name):
                 group.texts[name] = event.attributes[name]
+        group.transport.update(dict.fromkeys(objects_of_event(recorded, TRANSPORT_KINDS)))
         if event.attributes.get(Attribute.ETA):
             group.eta = parse_timestamp(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
@@ -121,14 +131,18 @@ class ShipmentGrouping:
             for parcel in packages or [group.own]:
                 _apply_scan(parcel, SCANS[event.type], at)
 
-    def shipments(self) -> tuple[TimelineShipment, ...]:
-        """Every shipment, oldest first."""
+    def shipments(
+        self, items: Mapping[str, tuple[PackageItem, ...]]
+    ) -> tuple[TimelineShipment, ...]:
+        """Every shipment, oldest first; `items`: the contents of each package by its key."""
         shipments = [
-            self._build_shipment(key, group) for key, group in sorted(self._groups.items())
+            self._build_shipment(key, group, items) for key, group in sorted(self._groups.items())
         ]
         return tuple(sorted(shipments, key=lambda s: (s.shipped_at is None, s.shipped_at, s.key)))
 
-    def _build_shipment(self, key: str, group: _ShipmentState) -> TimelineShipment:
+    def _build_shipment(
+        self, key: str, group: _ShipmentState, items: Mapping[str, tuple[PackageItem, ...]]
+    ) -> TimelineShipment:
         scanned = [group.own, *group.packages.values()]
         firsts = [p.first for p in scanned if p.first]
         lasts = [p.last for p in scanned if p.last]
@@ -144,7 +158,16 @@ class ShipmentGrouping:
             warehouse=group.texts.get(Attribute.WAREHOUSE, ""),
             sources=tuple(sorted(group.sources)),
             packages=tuple(
-                Package(k, p.tracking, p.sscc, p.status, p.first, p.last, p.delivered)
+                Package(
+                    key=k,
+                    tracking=p.tracking,
+                    sscc=p.sscc,
+                    status=p.status,
+                    first_scan_at=p.first,
+                    last_scan_at=p.last,
+                    delivered_at=p.delivered,
+                    items=items.get(k, ()),
+                )
                 for k, p in sorted(group.packages.items())
             ),
             label_at=group.label,
@@ -154,6 +177,7 @@ class ShipmentGrouping:
             last_scan_at=max(lasts) if lasts else None,
             delivered_at=delivered or group.own.delivered,
             eta=group.eta,
+            transport=tuple(group.transport),
         )
 
 

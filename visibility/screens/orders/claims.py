@@ -252,7 +252,12 @@ def _format_if_date(text: str) -> str:
 
 def promise_history(timeline: Timeline, names: SourceTitles) -> tuple[PromiseChange, ...]:
     """The promise date history, in the order the dates were reported."""
-    kinds = {"requested": "Requested", "first": "Promised", "moved": "Changed"}
+    kinds = {
+        "requested": "Requested",
+        "first": "Promised",
+        "moved": "Changed",
+        "ship_by": "Ship-by date",
+    }
     return tuple(
         PromiseChange(
             kind=kinds[promise.kind],

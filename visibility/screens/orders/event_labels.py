@@ -6,51 +6,13 @@ from datetime import date
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
+from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme, Measure, ObjectKind
 from visibility.formatting import count_with_noun, format_date
 from visibility.timeline import RecordedEvent
 
 EVENT_LABELS: Mapping[EventType, str] = {
-    EventType.ORDER_RECEIVED: "Order received",
-    EventType.ORDER_ACCEPTED: "Order accepted",
-    EventType.ORDER_REJECTED: "Order rejected",
-    EventType.ORDER_CHANGED: "Order changed",
-    EventType.ORDER_CANCELLED: "Order cancelled",
-    EventType.ORDER_HELD: "Put on hold",
-    EventType.ORDER_HOLD_RELEASED: "Hold released",
-    EventType.ORDER_RELEASED: "Released to the warehouse",
-    EventType.LINE_ALLOCATED: "Stock allocated",
-    EventType.LINE_DEALLOCATED: "Deallocated",
-    EventType.LINE_SHORTED: "Line short-shipped",
-    EventType.LINE_BACKORDERED: "Line back-ordered",
-    EventType.LINE_SUBSTITUTED: "Line substituted",
-    EventType.PICK_STARTED: "Picking started",
-    EventType.PICK_COMPLETED: "Picked",
-    EventType.PACK_COMPLETED: "Packed",
-    EventType.LABEL_CREATED: "Label created",
-    EventType.SHIPMENT_CONFIRMED: "Shipment confirmed",
-    EventType.SHIPMENT_VOID: "Shipment voided",
-    EventType.PICKED_UP: "Carrier pickup",
-    EventType.IN_TRANSIT: "In transit",
-    EventType.OUT_FOR_DELIVERY: "Out for delivery",
-    EventType.ATTEMPTED: "Delivery attempted",
-    EventType.AVAILABLE_FOR_PICKUP: "Ready for pickup",
-    EventType.DELIVERED: "Delivered",
-    EventType.DELAYED: "Delayed",
-    EventType.SHIPMENT_EXCEPTION: "Delivery exception",
-    EventType.SHIPMENT_RETURNED: "Returned to sender",
-    EventType.ETA_UPDATED: "Estimated delivery",
-    EventType.INVENTORY_SNAPSHOT: "Inventory snapshot",
-    EventType.INVOICE_ISSUED: "Invoice issued",
-    EventType.INVOICE_PAID: "Invoice paid",
-    EventType.INVOICE_VOID: "Invoice voided",
-    EventType.CREDIT_ISSUED: "Credit issued",
-    EventType.RETURN_AUTHORIZED: "Return authorized",
-    EventType.RETURN_RECEIVED: "Return received",
-    EventType.RETURN_CREDITED: "Return credited",
-    EventType.DOCUMENT_ACKNOWLEDGED: "Document acknowledged",
-    EventType.DOCUMENT_REJECTED: "Document rejected",
-    EventType.UNMAPPED: "Unmapped status",
+    event_type: description.label for event_type, description in EVENT_TYPES.items()
 }
 FLAG_LABELS: Mapping[Flag, str] = {
     Flag.DATE_ONLY: "Date sent without a time",
@@ -75,8 +37,17 @@ DELAY_EVENTS = {
     EventType.LINE_BACKORDERED,
     EventType.DELAYED,
     EventType.ATTEMPTED,
+    EventType.LINE_REORDERED,
+    EventType.PAYMENT_REMINDER_SENT,
+    EventType.CREDIT_REQUESTED,
+    EventType.DEBIT_REQUESTED,
 }
-SUCCESS_EVENTS = {EventType.DELIVERED, EventType.INVOICE_PAID, EventType.RETURN_CREDITED}
+SUCCESS_EVENTS = {
+    EventType.PAYMENT_APPROVED,
+    EventType.DELIVERED,
+    EventType.INVOICE_PAID,
+    EventType.RETURN_CREDITED,
+}
 NEUTRAL_EVENTS = {EventType.UNMAPPED, EventType.ORDER_CANCELLED, EventType.SHIPMENT_VOID}
 
 
@@ -138,7 +109,7 @@ def _format_if_date(text: str) -> str:
 def _format_quantities(recorded: RecordedEvent) -> str:
     totals: dict[Measure, Decimal] = {}
     for line in recorded.event.lines:
-        if line.order_index in (-1, recorded.order_index):
+        if recorded.concerns_line(line):
             for measure, quantity in line.quantities.items():
                 totals[measure] = totals.get(measure, Decimal(0)) + quantity
     # A zero is only worth showing if it is all that the event reports, such as "0 allocated".
@@ -151,7 +122,7 @@ def _format_quantities(recorded: RecordedEvent) -> str:
 def _related_object_numbers(recorded: RecordedEvent) -> list[str]:
     numbers = []
     for ref in recorded.event.objects:
-        if ref.kind is ObjectKind.ORDER:
+        if ref.kind in {ObjectKind.ORDER, ObjectKind.SERIALIZED_ITEM}:
             continue
         for identifier in ref.identifiers:
             if identifier.scheme is not IdentifierScheme.SOURCE_ID:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
+from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from visibility.screens.orders.claims import format_quantity_claim
 from visibility.timeline import Timeline, TimelineLine
@@ -194,12 +195,27 @@ def _format_quantity(line: TimelineLine, measure: Measure) -> str:
 
 
 INVOICE_EVENT_LABELS = {
-    EventType.INVOICE_ISSUED: "Invoice issued",
-    EventType.INVOICE_PAID: "Invoice paid",
-    EventType.INVOICE_VOID: "Invoice voided",
-    EventType.CREDIT_ISSUED: "Credit issued",
-    EventType.RETURN_CREDITED: "Return credited",
+    event_type: EVENT_TYPES[event_type].label
+    for event_type in (
+        EventType.PAYMENT_APPROVED,
+        EventType.INVOICE_ISSUED,
+        EventType.PAYMENT_REMINDER_SENT,
+        EventType.INVOICE_PAID,
+        EventType.INVOICE_VOID,
+        EventType.CREDIT_REQUESTED,
+        EventType.DEBIT_REQUESTED,
+        EventType.CREDIT_ISSUED,
+        EventType.RETURN_CREDITED,
+    )
 }
+BILLING_KINDS = frozenset(
+    {
+        ObjectKind.INVOICE,
+        ObjectKind.RETURN,
+        ObjectKind.CREDIT_MEMO_REQUEST,
+        ObjectKind.DEBIT_MEMO_REQUEST,
+    }
+)
 
 
 def list_billing_events(timeline: Timeline, names: SourceTitles) -> tuple[BillingEvent, ...]:
@@ -211,7 +227,7 @@ def list_billing_events(timeline: Timeline, names: SourceTitles) -> tuple[Billin
                 (
                     ref.identifiers[0].value
                     for ref in entry.recorded.event.objects
-                    if ref.kind in {ObjectKind.INVOICE, ObjectKind.RETURN}
+                    if ref.kind in BILLING_KINDS
                 ),
                 entry.recorded.event.scope,
             ),

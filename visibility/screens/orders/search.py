@@ -8,6 +8,8 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
+from connectors.sdk.event_terms import SCHEMES
+from connectors.sdk.events import SHARED_KINDS
 from connectors.sdk.identifier_normalization import (
     escape_invisible_and_lookalike,
     possible_normalized_values,
@@ -19,31 +21,22 @@ from visibility.db.planner_settings import (
 )
 
 MAX_HITS = 50
-SCHEME_LABELS = {
-    "sales_order": "sales order",
-    "web_order": "web order",
-    "order_number": "order number",
-    "customer_po": "customer PO",
-    "source_id": "system ID",
-    "shipment": "shipment",
-    "delivery": "delivery",
-    "bol": "bill of lading",
-    "pro": "PRO number",
-    "sscc": "SSCC",
-    "tracking": "tracking number",
-    "invoice": "invoice",
-    "credit_memo": "credit memo",
-    "rma": "RMA",
-    "customer": "customer",
-    "sku": "item",
-    "reference": "reference",
-}
+SCHEME_LABELS = {scheme.value: description.label for scheme, description in SCHEMES.items()}
 # Identifiers and relations always refer to the surviving object, never to one that was merged into
 # another (an invariant that `invariants.py` checks). So the statements need not join the objects.
 # The statements below are built from constants; what people type is always a parameter.
-ORDERS_OF_IDENTIFIERS = """
+# A contract or a vehicle has no orders of its own: the latest events that name it lead to them.
+ORDERS_OF_IDENTIFIERS = f"""
 , up (identifier_id, object_id) AS (
-    SELECT id, object_id FROM named
+    (SELECT id, object_id FROM named
+    UNION
+    SELECT named.id, other.object_id FROM named
+    CROSS JOIN LATERAL (
+        SELECT event_id FROM visibility_eventobjectlink link
+        WHERE link.object_id = named.object_id ORDER BY event_id DESC LIMIT 200
+    ) latest
+    JOIN visibility_eventobjectlink other ON other.event_id = latest.event_id
+    WHERE named.kind IN ({", ".join(f"'{kind}'" for kind in sorted(SHARED_KINDS))}))
     UNION
     SELECT up.identifier_id, r.parent_id
     FROM up JOIN visibility_objectrelation r ON r.child_id = up.object_id
@@ -57,7 +50,7 @@ ORDERS_OF_IDENTIFIERS = """
 )
 SELECT object_id, number, customer_name, customer_no, status, answer, kind, scheme, raw
 FROM found ORDER BY last_event_at DESC, object_id DESC LIMIT %(limit)s
-"""
+"""  # noqa: S608  # constant kinds
 HIT_QUERY = "WITH RECURSIVE named AS (\n{}\n)" + ORDERS_OF_IDENTIFIERS
 IDENTIFIER_COLUMNS = "id, object_id, kind, scheme, raw, is_identity"
 EXACT_QUERY = HIT_QUERY.format(

@@ -25,7 +25,13 @@ MILESTONES = (
     MilestoneCode.DELIVERED,
     MilestoneCode.INVOICED,
 )
-OPTIONAL_MILESTONES = (MilestoneCode.RETURNED, MilestoneCode.CREDITED, MilestoneCode.CANCELLED)
+OPTIONAL_MILESTONES = (
+    MilestoneCode.PAYMENT_APPROVED,
+    MilestoneCode.PAID,
+    MilestoneCode.RETURNED,
+    MilestoneCode.CREDITED,
+    MilestoneCode.CANCELLED,
+)
 SourceTitles = Mapping[str, tuple[str, datetime]]
 # Delays between an event and its receipt are shown from this length on.
 LATE_AFTER = timedelta(hours=1)
@@ -83,7 +89,7 @@ def source_titles_and_connect_times() -> SourceTitles:
 
 
 def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
-    """The milestones; returns, credits and cancellations only if there are any."""
+    """The milestones; payments, returns, credits and cancellations only if there are any."""
     codes = [*MILESTONES, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]
     reached = [index for index, code in enumerate(MILESTONES) if timeline.reached_at(code)]
     furthest = max(reached, default=-1)
@@ -97,7 +103,7 @@ def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
 
 
 def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
-    title = code.value.capitalize()
+    title = code.value.replace("_", " ").capitalize()
     milestone = timeline.milestones.get(code)
     if milestone is None or milestone.reached_at is None:
         planned = milestone.planned_at if milestone else None

@@ -184,15 +184,18 @@ class ConflictSerializer(ApiSerializer):
 
 
 class PromiseSerializer(ApiSerializer):
-    """A requested or promised delivery date, as reported by a source."""
+    """A requested or promised delivery date, or a ship-by date, as reported by a source."""
 
-    kind = serializers.ChoiceField(choices=["requested", "first", "moved"])
+    kind = serializers.ChoiceField(choices=["requested", "first", "moved", "ship_by"])
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
     role = EnumField(SourceRole)
     reported_at = Rfc3339Field()
     date = Rfc3339Field()
     previous_date = Rfc3339Field(source="old", allow_null=True)
     reason = serializers.CharField()
+    line = serializers.CharField(
+        source="line_key", help_text="The line of a `ship_by` date, else empty."
+    )
 
 
 class IdentifierSerializer(ApiSerializer):

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
 
+from connectors.sdk.event_terms import OBJECT_KINDS
 from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.clock import database_now
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
@@ -129,6 +130,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             (search.SCHEME_LABELS.get(i.scheme, i.scheme), _issuer_label(i, names), i.raw)
             for i in timeline_page.identifiers_except_source_ids(order.pk)
         ],
+        "related": [(OBJECT_KINDS[r.kind].label, r.number) for r in timeline.related],
         "prices": prices,
         "contacts": contacts,
         "may_see_raw": has_permission(request.user, Permission.MESSAGE_BODIES),
