@@ -43,6 +43,7 @@ STATUS_DESCRIPTIONS = {
     "429": "Rate limit exceeded: retry after `Retry-After` seconds.",
     "503": "Temporarily unavailable: retry after `Retry-After` seconds.",
 }
+PUBLIC_PATHS = ("/api/v1/event-schemas",)
 IDEMPOTENCY_KEY_PARAMETER: Document = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -138,7 +139,8 @@ def events_operation() -> Document:
         "summary": "Send events",
         "description": (
             "Send canonical CloudEvents in structured or binary mode, as a batch or as NDJSON, "
-            "with the bearer token of a source. 202 means durably stored. A batch returns one "
+            "with the bearer token of a source. `GET /api/v1/event-schemas` lists the event types "
+            "with a JSON Schema of the data of each. 202 means durably stored. A batch returns one "
             "result per event, with status 207 if some events were rejected."
         ),
         "tags": ["events"],
@@ -218,7 +220,10 @@ def extend_document(document: Document) -> Document:
     }
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            codes = ["400", "401", "403", "503", *(["404"] if "{" in path else [])]
+            # Documents that describe the API need no sign-in.
+            is_public = path.startswith(PUBLIC_PATHS)
+            codes = ["400", "503", *(["404"] if "{" in path else [])]
+            codes += [] if is_public else ["401", "403"]
             if method in {"post", "put", "delete"}:
                 codes += ["409", "413", "415", "422"]
                 operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY_PARAMETER)

@@ -1,5 +1,6 @@
 """The OpenAPI document, its documentation page, and the JSON Schemas of event data."""
 
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -12,18 +13,23 @@ from drf_spectacular.plumbing import build_root_object, normalize_result_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework import serializers
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 
-from connectors.sdk.event_schema import SCHEMA
+from connectors.sdk.event_schema import VERSION, event_type_schema
+from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import EventType
 from visibility.web.api.base import ApiView
+from visibility.web.api.common_serializers import ApiSerializer, EnumField
 from visibility.web.api.openapi_extensions import extend_document
 from visibility.web.api.problems import problem_response
 from visibility.web.api.query_params import QueryParameter
 from visibility.web.intake.problems import PROBLEM_TYPE, problem_body
 
-VERSION = "1"
+# Types that senders can use; `unmapped` is ours.
+SENT_TYPES = [event_type for event_type in EventType if event_type is not EventType.UNMAPPED]
 FORMAT_PARAMETER = QueryParameter(
     "format", "Document format. Default: `json`.", choices=("json", "yaml")
 )
@@ -43,7 +49,31 @@ def openapi_document() -> dict[str, Any]:
     return extend_document(normalize_result_object(root))  # type: ignore[no-untyped-call]  # untyped
 
 
-class OpenApiView(ApiView):
+class PublicApiView(ApiView):
+    """Base class of documents that describe the API: they contain no data and need no sign-in."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class EventTypeSerializer(ApiSerializer):
+    """An event type and where its JSON Schema is."""
+
+    type = EnumField(EventType)
+    version = serializers.CharField()
+    url = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # not DRF's `label`
+    meaning = serializers.CharField()
+    effect = serializers.CharField(help_text="What it changes on the timeline of an order.")
+
+
+class EventSchemaListSerializer(ApiSerializer):
+    """All event types."""
+
+    items = EventTypeSerializer(many=True)
+
+
+class OpenApiView(PublicApiView):
     """`GET /schema`."""
 
     query_parameters = (FORMAT_PARAMETER,)
@@ -64,15 +94,36 @@ class OpenApiView(ApiView):
         )
 
 
-class EventSchemaView(ApiView):
+class EventSchemaListView(PublicApiView):
+    """`GET /event-schemas`."""
+
+    @extend_schema(
+        operation_id="event_schemas", auth=[], responses={200: EventSchemaListSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        """List the event types with their meaning, their effect and the URL of their schema."""
+        items = [
+            {
+                "type": event_type.value,
+                "version": VERSION,
+                "url": request.build_absolute_uri(f"{request.path}/{event_type.value}/{VERSION}"),
+                **asdict(EVENT_TYPES[event_type]),
+            }
+            for event_type in SENT_TYPES
+        ]
+        return Response({"items": items})
+
+
+class EventSchemaView(PublicApiView):
     """`GET /event-schemas/<type>/<version>`."""
 
     @extend_schema(
         operation_id="event_schema",
+        auth=[],
         parameters=[
             OpenApiParameter(
                 "kind",
-                {"type": "string", "enum": [k.value for k in EventType if k != EventType.UNMAPPED]},
+                {"type": "string", "enum": [event_type.value for event_type in SENT_TYPES]},
                 OpenApiParameter.PATH,
             )
         ],
@@ -80,13 +131,10 @@ class EventSchemaView(ApiView):
     )
     def get(self, request: Request, kind: str, version: str) -> HttpResponse:
         """Retrieve the JSON Schema of the data of an event type."""
-        if kind not in set(EventType) or kind == EventType.UNMAPPED or version != VERSION:
+        if kind not in set(SENT_TYPES) or version != VERSION:
             raise Http404
-        schema = {
-            **SCHEMA,
-            "$id": request.build_absolute_uri(request.path),
-            "title": f"{SCHEMA['title']}: {kind}",
-        }
+        schema = event_type_schema(EventType(kind))
+        schema["$id"] = request.build_absolute_uri(request.path)
         return HttpResponse(orjson.dumps(schema), content_type="application/schema+json")
 
 
@@ -103,8 +151,8 @@ class DocsPageRenderer(TemplateHTMLRenderer):
 class ApiDocsView(SpectacularSwaggerSplitView):
     """`GET /docs`: the documentation page. Its script has its own URL: the CSP forbids inline."""
 
-    authentication_classes = ApiView.authentication_classes
-    permission_classes = ApiView.permission_classes
+    authentication_classes = PublicApiView.authentication_classes
+    permission_classes = PublicApiView.permission_classes
     content_negotiation_class = ApiView.content_negotiation_class
     renderer_classes = [DocsPageRenderer]
     http_method_names = ["get", "head"]

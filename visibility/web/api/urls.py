@@ -56,6 +56,7 @@ urlpatterns = [
     path("master/<slug:table>/<int:row_id>", master_data.MasterRowView.as_view()),
     path("schema", schema_and_docs.OpenApiView.as_view()),
     path("docs", schema_and_docs.ApiDocsView.as_view(), name="api_docs"),
+    path("event-schemas", schema_and_docs.EventSchemaListView.as_view()),
     path("event-schemas/<str:kind>/<str:version>", schema_and_docs.EventSchemaView.as_view()),
     path("events", schema_and_docs.events_method_not_allowed),
     re_path("", schema_and_docs.not_found),
