@@ -13,7 +13,7 @@ from visibility.models import choices
 class BusinessObject(models.Model):
     """An order, shipment, package, invoice or return. A merged object redirects permanently."""
 
-    kind = models.CharField(max_length=12, choices=choices.object_kinds)
+    kind = models.CharField(max_length=20, choices=choices.object_kinds)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True)
     created_at = models.DateTimeField(db_default=Now())
     # A person decided what belongs to it: new events are checked against those decisions.
@@ -29,7 +29,7 @@ class Identifier(models.Model):
     on an event of the object, but a person decided that it does not belong to the object.
     """
 
-    kind = models.CharField(max_length=12, choices=choices.object_kinds)
+    kind = models.CharField(max_length=20, choices=choices.object_kinds)
     scheme = models.CharField(max_length=20, choices=choices.identifier_schemes)
     issuer = models.CharField(max_length=100)
     value = models.CharField(max_length=200)

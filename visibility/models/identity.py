@@ -49,7 +49,7 @@ class DecisionIdentifier(models.Model):
         IdentityDecision, on_delete=models.PROTECT, related_name="identifiers"
     )
     side = models.SmallIntegerField()
-    kind = models.CharField(max_length=12, choices=choices.object_kinds)
+    kind = models.CharField(max_length=20, choices=choices.object_kinds)
     scheme = models.CharField(max_length=20, choices=choices.identifier_schemes)
     issuer = models.CharField(max_length=100)
     value = models.CharField(max_length=200)
