@@ -15,7 +15,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # Commands that only read code and files. They work without a running instance.
 OFFLINE_COMMANDS = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",
-    "lock_migrations", "makemessages", "makemigrations", "spectacular", "startapp", "version",
+    "document_events", "lock_migrations", "makemessages", "makemigrations", "spectacular",
+    "startapp", "version",
 }  # fmt: skip
 
 

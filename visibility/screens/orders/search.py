@@ -22,6 +22,7 @@ from visibility.db.planner_settings import (
 
 MAX_HITS = 50
 SCHEME_LABELS = {scheme.value: description.label for scheme, description in SCHEMES.items()}
+SHARED_KINDS_SQL = ", ".join(f"'{kind}'" for kind in sorted(SHARED_KINDS))
 # Identifiers and relations always refer to the surviving object, never to one that was merged into
 # another (an invariant that `invariants.py` checks). So the statements need not join the objects.
 # The statements below are built from constants; what people type is always a parameter.
@@ -36,7 +37,7 @@ ORDERS_OF_IDENTIFIERS = f"""
         WHERE link.object_id = named.object_id ORDER BY event_id DESC LIMIT 200
     ) latest
     JOIN visibility_eventobjectlink other ON other.event_id = latest.event_id
-    WHERE named.kind IN ({", ".join(f"'{kind}'" for kind in sorted(SHARED_KINDS))}))
+    WHERE named.kind IN ({SHARED_KINDS_SQL}))
     UNION
     SELECT up.identifier_id, r.parent_id
     FROM up JOIN visibility_objectrelation r ON r.child_id = up.object_id

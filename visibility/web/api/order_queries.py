@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 from connectors.sdk.identifier_normalization import possible_normalized_values
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
 from visibility.screens.messages.lineage import REACHABLE_OBJECTS
+from visibility.screens.orders.search import SHARED_KINDS_SQL
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import Timeline
 
@@ -15,20 +16,29 @@ from visibility.timeline import Timeline
 MAX_OBJECTS = 1_000
 # At most this many identifiers or shipments of one order are returned.
 MAX_DETAILS = 500
-SELECT_BY_NUMBER = """
-WITH RECURSIVE named (id) AS (
-    (SELECT object_id FROM visibility_identifier
+# An object that many orders refer to leads to the objects of the latest events that name it.
+SELECT_BY_NUMBER = f"""
+WITH RECURSIVE named (id, kind) AS (
+    (SELECT object_id, kind FROM visibility_identifier
     WHERE is_identity AND value = ANY(%(values)s) LIMIT %(limit)s)
     UNION
-    (SELECT object_id FROM visibility_identifier
+    (SELECT object_id, kind FROM visibility_identifier
     WHERE NOT is_identity AND value = ANY(%(values)s) LIMIT %(limit)s)
 ), up (id) AS (
-    SELECT id FROM named
+    (SELECT id FROM named
+    UNION
+    SELECT other.object_id FROM named
+    CROSS JOIN LATERAL (
+        SELECT event_id FROM visibility_eventobjectlink link
+        WHERE link.object_id = named.id ORDER BY event_id DESC LIMIT 200
+    ) latest
+    JOIN visibility_eventobjectlink other ON other.event_id = latest.event_id
+    WHERE named.kind IN ({SHARED_KINDS_SQL}))
     UNION
     SELECT r.parent_id FROM up JOIN visibility_objectrelation r ON r.child_id = up.id
 )
 SELECT id FROM up LIMIT %(limit)s
-"""
+"""  # noqa: S608  # constant kinds
 
 
 class NumberTooCommon(ValueError):
