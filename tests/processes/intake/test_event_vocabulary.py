@@ -33,30 +33,32 @@ def document_commands(variables: dict[str, str]) -> Iterator[list[str]]:
     for block in SHELL_BLOCKS:
         lexer = shlex.shlex(block, posix=True, punctuation_chars="\n")
         lexer.whitespace, lexer.whitespace_split = " \t", True
-        words: list[str] = []
-        for word in [*lexer, "\n"]:
-            if word.strip("\n"):
-                words.append(re.sub(r"\$([A-Z_]+)", lambda match: variables[match[1]], word))
-            elif words:
-                yield words
-                words = []
+        arguments: list[str] = []
+        for argument in [*lexer, "\n"]:
+            if argument.strip("\n"):
+                arguments.append(
+                    re.sub(r"\$([A-Z_]+)", lambda match: variables[match[1]], argument)
+                )
+            elif arguments:
+                yield arguments
+                arguments = []
 
 
-def send_curl(words: list[str]) -> httpx2.Response:
+def send_curl(arguments: list[str]) -> httpx2.Response:
     """Send the request of a curl command; an unknown option is an error."""
     method, url, body, headers = "GET", "", "", {}
-    arguments = iter(words[1:])
-    for word in arguments:
-        if word == "-X":
-            method = next(arguments)
-        elif word == "-H":
-            name, _, value = next(arguments).partition(": ")
+    remaining = iter(arguments[1:])
+    for argument in remaining:
+        if argument == "-X":
+            method = next(remaining)
+        elif argument == "-H":
+            name, _, value = next(remaining).partition(": ")
             headers[name] = value
-        elif word == "-d":
-            body = next(arguments)
+        elif argument == "-d":
+            body = next(remaining)
         else:
-            assert not word.startswith("-"), word
-            url = word
+            assert not argument.startswith("-"), argument
+            url = argument
     return httpx2.request(method, url, headers=headers, content=body, timeout=15)
 
 
@@ -72,16 +74,16 @@ def product(
         variables = {**TOKENS, "URL": running.url}
         commands = list(document_commands(variables))
         assert len(commands) > 10
-        for words in commands:
-            if words[0] == "python3":
-                assert words[1] == "manage.py"
-                running.manage(*words[2:])
+        for arguments in commands:
+            if arguments[0] == "python3":
+                assert arguments[1] == "manage.py"
+                running.manage(*arguments[2:])
         running.start("web", "worker")
-        for words in commands:
-            if words[0] != "python3":
-                assert words[0] == "curl"
-                response = send_curl(words)
-                assert response.status_code == 202, (words, response.text)
+        for arguments in commands:
+            if arguments[0] != "python3":
+                assert arguments[0] == "curl"
+                response = send_curl(arguments)
+                assert response.status_code == 202, (arguments, response.text)
         yield running
         running.stop()
         empty_tables()
@@ -149,8 +151,8 @@ def test_commands_of_the_document_lead_to_an_order_delivered_invoiced_and_paid(
     assert order == order_of("727")  # the shop's and the ERP's order are one, without settings
     assert (order.status, order.lines_shipped) == ("completed", 1)
     timeline = page_text(client, order)
-    for words in ("Delivered", "Invoiced", "Paid", "Payment approved", "Contract K-9"):
-        assert words in timeline
+    for title in ("Delivered", "Invoiced", "Paid", "Payment approved", "Contract K-9"):
+        assert title in timeline
     assert "Invoice paid I-1" in page_text(client, order, "money")
     lines = page_text(client, order, "lines")
     assert "A100, A101" in lines
