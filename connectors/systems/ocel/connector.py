@@ -10,6 +10,7 @@ from typing import ClassVar
 from connectors.sdk import auth, standard_webhooks
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import (
+    SHARED_KINDS,
     Attribute,
     CanonicalEvent,
     EventIdentifier,
@@ -32,6 +33,17 @@ SCHEMES: Mapping[ObjectKind, IdentifierScheme] = {
     ObjectKind.PACKAGE: IdentifierScheme.SOURCE_ID,  # an id in the log is not a tracking number
     ObjectKind.INVOICE: IdentifierScheme.INVOICE,
     ObjectKind.RETURN: IdentifierScheme.RMA,
+    ObjectKind.RETURN_DELIVERY: IdentifierScheme.RETURN_DELIVERY,
+    ObjectKind.QUOTATION: IdentifierScheme.QUOTATION,
+    ObjectKind.CONTRACT: IdentifierScheme.CONTRACT,
+    ObjectKind.GOODS_MOVEMENT: IdentifierScheme.GOODS_MOVEMENT,
+    ObjectKind.CREDIT_MEMO_REQUEST: IdentifierScheme.CREDIT_MEMO_REQUEST,
+    ObjectKind.DEBIT_MEMO_REQUEST: IdentifierScheme.DEBIT_MEMO_REQUEST,
+    ObjectKind.LOAD: IdentifierScheme.LOAD,
+    ObjectKind.VEHICLE: IdentifierScheme.VEHICLE,
+    ObjectKind.CONTAINER: IdentifierScheme.CONTAINER,
+    ObjectKind.TRANSPORT_DOCUMENT: IdentifierScheme.TRANSPORT_DOCUMENT,
+    ObjectKind.SERIALIZED_ITEM: IdentifierScheme.SERIAL,
 }
 TEXT_ATTRIBUTES = (
     Attribute.CHANNEL,
@@ -236,7 +248,7 @@ def _event_orders(
     order_ids += [
         order
         for o in event_objects
-        if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER
+        if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER and o.kind not in SHARED_KINDS
         for order in log.orders.get(o.id, ())
         if (o.id, order) not in linked_pairs
     ]

@@ -2,14 +2,43 @@
 
 import pytest
 
-from connectors.sdk.events import EventType
+from connectors.sdk.events import SHARED_KINDS, EventType, IdentifierScheme, ObjectKind
+from connectors.systems.ocel.connector import SCHEMES as OCEL_SCHEMES
+from connectors.systems.ocel.terms import event_type as find_event_type
+from connectors.systems.ocel.terms import object_kind
 from tests.builders.exported_order import SSCC
 from visibility.export.epcis_vocabulary import EPCIS_MAPPINGS
-from visibility.export.uris import is_valid_sscc, private_urn
+from visibility.export.ocel_attributes import ATTRIBUTE_SOURCES
+from visibility.export.uris import PREFERRED_SCHEMES, is_valid_sscc, private_urn
+from visibility.identity.relations import PARENT_KINDS
+from visibility.storage.events import SCHEME_PREFERENCE
 
 
 def test_every_event_type_has_an_epcis_mapping() -> None:
     assert set(EPCIS_MAPPINGS) == set(EventType)
+
+
+def test_every_object_kind_has_ocel_attributes() -> None:
+    assert set(ATTRIBUTE_SOURCES) == set(ObjectKind)
+
+
+def test_every_object_kind_is_shared_or_belongs_to_orders() -> None:
+    owned = {kind for kind, parents in PARENT_KINDS.items() if ObjectKind.ORDER in parents}
+    assert {ObjectKind.ORDER} | owned | SHARED_KINDS == set(ObjectKind)
+    assert not owned & SHARED_KINDS
+
+
+def test_every_scheme_has_a_preference() -> None:
+    unranked = {IdentifierScheme.CUSTOMER, IdentifierScheme.SKU, IdentifierScheme.REFERENCE}
+    assert set(SCHEME_PREFERENCE) == set(PREFERRED_SCHEMES) == set(IdentifierScheme) - unranked
+
+
+def test_our_own_names_are_recognized_in_ocel_logs() -> None:
+    for kind in ObjectKind:
+        assert object_kind(kind.value, {}) is kind
+    sent = [event_type for event_type in EventType if event_type is not EventType.UNMAPPED]
+    assert [find_event_type(event_type.value, {}) for event_type in sent] == sent
+    assert set(OCEL_SCHEMES) == set(ObjectKind) - {ObjectKind.ITEM, ObjectKind.CUSTOMER}
 
 
 @pytest.mark.parametrize(
