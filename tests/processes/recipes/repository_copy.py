@@ -82,11 +82,11 @@ class RepositoryCopy:
 
 def _environment(folder: Path) -> dict[str, str]:
     """The environment of this process, with a database and Redis keys of its own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
-    if database := kept.get("DATABASE_URL"):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
+    if database := environment.get("DATABASE_URL"):
         address = urlsplit(database)
-        kept["DATABASE_URL"] = urlunsplit(address._replace(path=f"/recipe_{os.getpid()}"))
-    return {**kept, "PYTHONPATH": str(folder), "REDIS_PREFIX": f"recipe-{os.getpid()}"}
+        environment["DATABASE_URL"] = urlunsplit(address._replace(path=f"/recipe_{os.getpid()}"))
+    return {**environment, "PYTHONPATH": str(folder), "REDIS_PREFIX": f"recipe-{os.getpid()}"}
 
 
 def files_of_recipe(title: str, **names: str) -> set[str]:
