@@ -3,6 +3,7 @@
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from connectors.sdk.check_digits import is_valid_sscc
 from connectors.sdk.events import EventIdentifier, IdentifierScheme
 from visibility.export.snapshot_reader import ExportedObject
 
@@ -53,11 +54,3 @@ def object_uri(obj: ExportedObject) -> str:
 def event_uri(source: str, key: str, content_hash: str, *, suffix: str = "") -> str:
     """A stable URI of an event; `suffix` separates EPCIS events of the same canonical event."""
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'throughline {source} {key} {content_hash} {suffix}')}"
-
-
-def is_valid_sscc(value: str) -> bool:
-    """Whether the value is 18 digits with a valid GS1 check digit."""
-    if len(value) != 18 or not (value.isascii() and value.isdecimal()):
-        return False
-    total = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(value[:17]))
-    return (10 - total % 10) % 10 == int(value[17])
