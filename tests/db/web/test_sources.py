@@ -10,6 +10,7 @@ from django.test import Client
 from connectors.sdk.payload import ParkReason
 from tests.builders.alerts import order, signed_in, source, statements
 from tests.builders.sources import event, message
+from visibility.boards.tiles.source_health import SourceHealthTile
 from visibility.db.clock import database_now
 from visibility.models import (
     AuditEntry,
@@ -51,7 +52,12 @@ def text(client: Client, address: str) -> str:
 
 
 def state_of(feed: Source) -> SourceState:
-    return health.source_health(database_now(), [feed])[0].state
+    """The state of a source on its page, which equals that on boards."""
+    now = database_now()
+    state = health.source_health(now, [feed])[0].state
+    chips = SourceHealthTile().load_context(now)["feeds"]
+    assert [chip.state for chip in chips if chip.slug == feed.slug] == [state]
+    return state
 
 
 @pytest.mark.parametrize("role", [UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN])
@@ -116,6 +122,19 @@ def test_source_with_rejected_requests_is_failing_with_reason(integrator: Client
     RejectedRequestCount.objects.create(slug="wms", status=401, hour=now, count=3, last_at=now)
     assert state_of(feed) == SourceState.FAILING
     assert "invalid signature" in text(integrator, "/sources")
+
+
+@pytest.mark.parametrize("minutes_ago", [(40, 5), (5, 40)])
+def test_latest_rejection_decides_whatever_its_status(minutes_ago: tuple[int, int]) -> None:
+    feed, now = source(), database_now()
+    message(feed, received_at=now - HOUR / 2)
+    for status, minutes in zip((401, 413), minutes_ago, strict=True):
+        RejectedRequestCount.objects.create(
+            slug="wms", status=status, hour=now, last_at=now - timedelta(minutes=minutes)
+        )
+    assert state_of(feed) == SourceState.FAILING
+    RejectedRequestCount.objects.update(last_at=now - 2 * HOUR)
+    assert state_of(feed) == SourceState.LIVE
 
 
 def test_worst_source_comes_first_and_is_named(integrator: Client) -> None:

@@ -1,4 +1,4 @@
-"""Invalid message bodies: cases B01-B19.
+"""Invalid message bodies: cases B01-B20.
 
 The tests of the intake cover only the responses; these tests also cover the worker.
 """
@@ -128,6 +128,9 @@ CASES = [
            content_encoding="gzip"),
     parked("B19 gzip in 50,000 members", gzip.compress(b"") * 50_000, ParkReason.SYNTAX,
            content_encoding="gzip"),
+    parked("B20 gzip bomb after 16 members",
+           gzip.compress(b"") * 16 + gzip.compress(b"0" * 60_000_000), ParkReason.SYNTAX,
+           content_encoding="gzip"),
 ]  # fmt: skip
 
 
@@ -174,6 +177,14 @@ def test_unstorable_characters_are_replaced(sent: HostileRun) -> None:
 
 def test_both_lines_of_a_batch_become_events(sent: HostileRun) -> None:
     assert len(sent.outcomes["B03 declared lines of JSON"].events) == 2
+
+
+def test_gzip_members_beyond_the_limit_are_named_as_the_reason(sent: HostileRun) -> None:
+    for name in ("B19 gzip in 50,000 members", "B20 gzip bomb after 16 members"):
+        message = sent.outcomes[name].message
+        assert message is not None
+        message.refresh_from_db()
+        assert message.detail == "the gzip body has more than 16 members"
 
 
 def test_two_gzip_members_are_a_single_document(sent: HostileRun) -> None:

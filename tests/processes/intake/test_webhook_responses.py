@@ -287,3 +287,14 @@ class TestEvents:
     def test_unknown_media_type_is_415(self, client: httpx2.Client) -> None:
         headers = self.headers("text/csv")
         assert client.post("/api/v1/events", content=b"a", headers=headers).status_code == 415
+
+    def test_rejections_are_counted_for_the_source_of_the_token(
+        self, client: httpx2.Client
+    ) -> None:
+        client.post("/api/v1/events", content=b"a", headers=self.headers("text/plain"))
+        client.post("/api/v1/events", content=event(26))
+        time.sleep(2.2)
+        client.post("/api/v1/events", content=b"a", headers=self.headers("text/plain"))
+        time.sleep(0.3)
+        counted = set(RejectedRequestCount.objects.values_list("slug", "status"))
+        assert {("generic", 415), ("", 401)} <= counted

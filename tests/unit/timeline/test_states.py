@@ -1,8 +1,10 @@
 """The status, the states and the answer of an order follow from its quantities."""
 
+from dataclasses import replace
+
 import pytest
 
-from connectors.sdk.events import Measure
+from connectors.sdk.events import IdentifierScheme, Measure
 from tests.builders.recorded_events import (
     at,
     delivered,
@@ -228,3 +230,12 @@ def test_customer_answer_has_no_internal_reason_and_no_price() -> None:
     on_hold = status_answer(folded(events[0], ON_HOLD, as_of=at(3)), zone="UTC").customer
     for term in ("redit", "old", "999", "40", "erp", "ERP"):
         assert term not in on_hold
+
+
+def test_number_of_an_order_is_chosen_by_scheme_then_by_value() -> None:
+    numbers = {"sales_order:old_erp": "9", "sales_order:erp": "4", "customer_po:C-1": "PO-1"}
+    timeline = replace(folded(ORDERED), numbers=numbers)
+    web, po = IdentifierScheme.WEB_ORDER, IdentifierScheme.CUSTOMER_PO
+    assert timeline.first_number(web, IdentifierScheme.SALES_ORDER, po) == "4"
+    assert timeline.first_number(po, IdentifierScheme.SALES_ORDER) == "PO-1"
+    assert timeline.first_number(web) == ""

@@ -22,6 +22,13 @@ STATE_TONES = {
     SourceState.LIVE: "ok",
     SourceState.PAUSED: "waiting",
 }
+# Why a source is not failing; the cause of a failure is specific to the source.
+STATE_EXPLANATIONS = {
+    SourceState.SILENT: "no data for longer than expected",
+    SourceState.WAITING: "no message received yet",
+    SourceState.LIVE: "reporting normally",
+    SourceState.PAUSED: "disabled: its messages are rejected",
+}
 ROLE_LABELS = {
     SourceRole.SHOP: "shop",
     SourceRole.EDI: "EDI",

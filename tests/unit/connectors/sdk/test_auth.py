@@ -9,6 +9,8 @@ import pytest
 from connectors.sdk.auth import (
     MAX_CLOCK_SKEW,
     InvalidSignature,
+    bearer_header,
+    bearer_token,
     check_base64_signature,
     check_hex_signature,
     check_hmac_digest,
@@ -90,6 +92,27 @@ def test_a_token_must_equal_the_secret() -> None:
     for given in (NEW.decode()[:-1], NEW.decode() + " ", NEW.decode().upper()):
         with pytest.raises(InvalidSignature):
             check_token(given, [OLD, NEW])
+
+
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Bearer", ""),
+        ("Bearer ", ""),
+        ("Basic abc", ""),
+        ("abc", ""),
+        ("", ""),
+    ],
+)
+def test_token_is_read_from_a_bearer_header_only(authorization: str, token: str) -> None:
+    assert bearer_token({"authorization": authorization}) == token
+
+
+def test_bearer_header_contains_the_token() -> None:
+    assert bearer_token(bearer_header(NEW)) == NEW.decode()
+    assert bearer_token({}) == ""
 
 
 def test_a_timestamp_is_accepted_within_five_minutes() -> None:
