@@ -110,7 +110,7 @@ def test_read_only_role_sees_no_forms(shop: Source, now: datetime) -> None:
 
 def test_empty_pages_explain_themselves(integrator: Client) -> None:
     text = page(integrator, "/mappings")
-    assert "No source requires mapping" in text
+    assert "No source is set to require mappings" in text
     assert "No rows in this table yet" in page(integrator, "/mappings/tax")
     assert page(integrator, "/mappings/nothing", 404)
 
