@@ -19,6 +19,7 @@ from visibility.kpi.kpi import Kpi
 from visibility.kpi.query import DIMENSIONS, DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
+from visibility.screens.kpis.failures import kpi_failure_notes
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.date_range import (
@@ -74,6 +75,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
         ],
         "matrix": _linked_matrix(overview_page, asked),
         "undelivered": _undelivered_query_string(asked),
+        "failures": kpi_failure_notes(),
     }
     return render(
         request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
@@ -110,6 +112,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "tables": tables,
         "parts": drilldown.group_titles(kpi),
         "undelivered": _undelivered_query_string(asked),
+        "failures": kpi_failure_notes(code),
     }
     return render(
         request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context
