@@ -8,8 +8,9 @@ from typing import Any
 from django.db import connection
 
 from visibility.boards.tile import Tile
-from visibility.models import RejectedRequestCount, Source, overdue_since
+from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.labels import STATE_TONES, SourceState
+from visibility.screens.sources.state import LatestTraffic, source_state
 
 SHOWN = 40
 MANY_PARKED = 1_000
@@ -66,9 +67,8 @@ class SourceHealthTile(Tile):
         feeds = []
         for source in Source.objects.order_by("title", "slug")[:SHOWN]:
             last, parked = latest.get(source.pk, (None, 0))
-            chip_state = source_state(
-                source, last=last, rejected_at=rejected.get(source.slug), now=now
-            )
+            latest_traffic = LatestTraffic(last, rejected.get(source.slug))
+            chip_state, _ = source_state(source, latest_traffic, now)
             feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
         worst = list(SourceState)
         return {
@@ -77,16 +77,3 @@ class SourceHealthTile(Tile):
             "many_parked": MANY_PARKED,
             "now": now,
         }
-
-
-def source_state(
-    source: Source, *, last: datetime | None, rejected_at: datetime | None, now: datetime
-) -> SourceState:
-    """The state of a source, by the same rules as `screens.sources.health`."""
-    if not source.enabled:
-        return SourceState.PAUSED
-    if source.poll_error or (rejected_at and (last is None or rejected_at > last)):
-        return SourceState.FAILING
-    if last is None:
-        return SourceState.WAITING
-    return SourceState.SILENT if overdue_since(source, last, now) else SourceState.LIVE

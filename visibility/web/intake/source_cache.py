@@ -13,10 +13,10 @@ import psycopg
 from django.conf import settings
 from structlog.stdlib import get_logger
 
-from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import InboxUnavailable, InboxWriter
+from visibility.models.intake import UnusableSource, build_connector
 from visibility.pipeline.stages import nudge
 
 log = get_logger(__name__)
@@ -159,19 +159,23 @@ class SourceCache:
 
 
 def _build_intake_source(
-    source_id: int, slug: str, code: str, config: dict[str, str], sealed: str
+    source_id: int, slug: str, code: str, config: object, sealed: str
 ) -> IntakeSource | None:
-    if code not in connectors_by_slug():
-        log.error("connector_missing", source=slug, connector=code)
-        return None
+    """Build a source from its row, or log why it cannot be used: the others still can."""
     try:
-        secrets = source_secrets.decrypt_secrets(sealed)
+        return IntakeSource(
+            source_id,
+            slug,
+            build_connector(code, config, slug),
+            source_secrets.decrypt_secrets(sealed),
+        )
     except source_secrets.UnreadableSecrets as error:
         log.error("source_secrets_unreadable", source=slug, error=str(error))
-        return None
-    return IntakeSource(
-        source_id, slug, connectors_by_slug()[code]({**config, "source": slug}), secrets
-    )
+    except UnusableSource as error:
+        log.error("source_unusable", source=slug, error=str(error))
+    except Exception:  # a connector that cannot be built must not stop the other sources
+        log.exception("source_failed", source=slug)
+    return None
 
 
 def conninfo() -> str:
