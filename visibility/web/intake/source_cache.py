@@ -66,6 +66,7 @@ class SourceCache:
     def __init__(self) -> None:
         self.writer = InboxWriter(conninfo())
         self._sources: dict[str, IntakeSource] = {}
+        self._unusable: frozenset[str] = frozenset()
         self._refreshed_at = -REFRESH_SECONDS
         # The database's time at an instant of the monotonic clock: the host's clock may jump.
         self._database_time: tuple[datetime, float] = (
@@ -84,8 +85,14 @@ class SourceCache:
         return moment + timedelta(seconds=time.monotonic() - at)
 
     async def find_source(self, slug: str) -> IntakeSource | None:
-        """The enabled source with this slug. Raises InboxUnavailable before the first refresh."""
+        """The enabled source with this slug.
+
+        Raises InboxUnavailable before the first refresh, and for a source whose stored row cannot
+        be used: its sender keeps the messages and retries.
+        """
         await self.refresh_if_stale()
+        if slug in self._unusable:
+            raise InboxUnavailable("the stored source cannot be used")
         return self._sources.get(slug)
 
     async def sources_of_connector(self, connector: str) -> list[IntakeSource]:
@@ -129,10 +136,11 @@ class SourceCache:
                 source.tokens, source.refilled_at = previous.tokens, previous.refilled_at
             sources[slug] = source
         self._sources = sources
+        self._unusable = frozenset(row[1] for row in rows) - sources.keys()
 
     def count_rejection(self, slug: str, status: int) -> None:
         """Count a rejected request; the counts are written at the next refresh."""
-        known_slug = slug if slug in self._sources else ""
+        known_slug = slug if slug in self._sources or slug in self._unusable else ""
         self._rejections[(known_slug, status)] += 1
 
     async def _store_rejection_counts(self, conn: psycopg.AsyncConnection[Any]) -> None:
