@@ -106,7 +106,10 @@ def alert(number: str = "SO-1", *, broken: bool = False, **fields: Any) -> Alert
 def source(slug: str = "wms", **fields: Any) -> Source:
     """Create a source."""
     return Source.objects.create(
-        **({"slug": slug, "title": slug.upper(), "connector": "x", "role": "wms"} | fields)
+        **(
+            {"slug": slug, "title": slug.upper(), "connector": "cloudevents", "role": "wms"}
+            | fields
+        )
     )
 
 

@@ -95,7 +95,7 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
                 RecordedEvent(
                     event=cleaned,
                     source=slug,
-                    role=SourceRole(role),
+                    role=SourceRole.from_stored(role),
                     occurred_at=occurred,
                     received_at=received,
                     content_hash=digest,

@@ -69,7 +69,13 @@ def test_too_large_file_is_rejected_and_reported(
     put_file(folder, "big.edi", ORDER, age=10, now=now)
     assert file_drop.collect_files(now=now) == 0
     assert (folder / "rejected" / "big.edi").exists()
-    assert "larger than 10 bytes" in Source.objects.get().poll_error
+    assert "larger than 10 bytes" in Source.objects.get().file_error
+    file_drop.collect_files(now=now)
+    assert "larger than 10 bytes" in Source.objects.get().file_error
+    put_file(folder, "small.edi", b"ST*850", age=10, now=now)
+    file_drop.collect_files(now=now)
+    healed = Source.objects.get()
+    assert (healed.file_error, healed.failing_since, healed.recovered_at) == ("", now, now)
 
 
 def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> None:

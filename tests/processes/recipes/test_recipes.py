@@ -188,7 +188,9 @@ def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> 
 
 
 def test_adding_a_job(repository: RepositoryCopy) -> None:
-    repository.insert("visibility/pipeline/stages.py", before="def poll_sources", text=JOB.lstrip())
+    repository.insert(
+        "visibility/pipeline/stages.py", before="def collect_files", text=JOB.lstrip()
+    )
     repository.insert(
         "visibility/pipeline/jobs.py",
         before='    Job("end_stuck_sessions"',

@@ -134,5 +134,5 @@ def test_throttled_poll_raises_error_with_retry_after(server: ErpServer) -> None
     server.throttle_next_requests(1, wait=7)
     with pytest.raises(PollError) as caught:
         poll_all(server, "")
-    assert caught.value.retry_after == 7
+    assert (caught.value.status, caught.value.retry_after) == (429, "7")
     assert poll_all(server, "")[0]

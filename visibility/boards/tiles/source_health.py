@@ -11,7 +11,7 @@ from django.db.models import Max
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.labels import STATE_TONES, SourceState
-from visibility.screens.sources.state import REJECTION_WINDOW, source_state
+from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
 
 SHOWN = 40
 MANY_PARKED = 1_000
@@ -60,14 +60,13 @@ class SourceHealthTile(Tile):
         with connection.cursor() as cursor:
             cursor.execute(LATEST_MESSAGES, [MANY_PARKED])
             latest = {number: (last, parked) for number, last, parked in cursor.fetchall()}
-        recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTION_WINDOW)
+        recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
         rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
         feeds = []
         for source in Source.objects.order_by("title", "slug")[:SHOWN]:
             last, parked = latest.get(source.pk, (None, 0))
-            chip_state = source_state(
-                source, last_at=last, rejected_at=rejected.get(source.slug), now=now
-            )
+            latest_traffic = LatestTraffic(last, rejected.get(source.slug))
+            chip_state, _ = source_state(source, latest_traffic, now)
             feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
         worst = list(SourceState)
         return {

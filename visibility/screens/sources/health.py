@@ -11,14 +11,8 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
 from visibility.models.intake import Source
 from visibility.operations.message_counts import MessageCounts, count_messages
-from visibility.screens.sources.labels import (
-    REJECTION_LABELS,
-    ROLE_LABELS,
-    STATE_EXPLANATIONS,
-    STATE_TONES,
-    SourceState,
-)
-from visibility.screens.sources.state import source_state
+from visibility.screens.sources.labels import ROLE_LABELS, STATE_TONES, SourceState
+from visibility.screens.sources.state import LatestTraffic, source_state
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -208,15 +202,16 @@ def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[in
 def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
     connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
-    state = source_state(source, last_at=counts.last_at, rejected_at=counts.rejected_at, now=now)
+    latest = LatestTraffic(counts.last_at, counts.rejected_at, counts.rejected_status)
+    state, why = source_state(source, latest, now)
     expected = None
     if source.expect_every is not None and source.enabled:
-        expected = (counts.last_at or source.created_at) + source.expect_every
+        expected = _add_within_range(counts.last_at or source.created_at, source.expect_every)
     return HealthReport(
         source=source,
-        system=f"{title}, {ROLE_LABELS[SourceRole(source.role)]}",
+        system=f"{title}, {ROLE_LABELS[SourceRole.from_stored(source.role)]}",
         state=state,
-        explanation=_explain_state(source, state, counts.rejected_status),
+        explanation=why,
         last_at=counts.last_at,
         expected_at=expected,
         last_hour=counts.hour,
@@ -231,10 +226,9 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
     )
 
 
-def _explain_state(source: Source, state: SourceState, rejected_status: int) -> str:
-    if state is not SourceState.FAILING:
-        return STATE_EXPLANATIONS[state]
-    if source.poll_error:
-        return f"polling fails: {source.poll_error}"
-    cause = REJECTION_LABELS.get(rejected_status, f"status {rejected_status}")
-    return f"its requests are rejected: {cause}"
+def _add_within_range(moment: datetime, interval: timedelta) -> datetime | None:
+    """Return the sum, or None if it is beyond the calendar: the stored interval is absurd."""
+    try:
+        return moment + interval
+    except OverflowError:
+        return None

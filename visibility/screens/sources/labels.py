@@ -10,6 +10,8 @@ class SourceState(StrEnum):
 
     FAILING = "Failing"
     SILENT = "No data"
+    THROTTLED = "Throttled"
+    CATCHING_UP = "Catching up"
     WAITING = "Waiting for first message"
     LIVE = "Live"
     PAUSED = "Paused"
@@ -18,16 +20,11 @@ class SourceState(StrEnum):
 STATE_TONES = {
     SourceState.FAILING: "late",
     SourceState.SILENT: "unknown",
+    SourceState.THROTTLED: "waiting",
+    SourceState.CATCHING_UP: "waiting",
     SourceState.WAITING: "waiting",
     SourceState.LIVE: "ok",
     SourceState.PAUSED: "waiting",
-}
-# Why a source is not failing; the cause of a failure is specific to the source.
-STATE_EXPLANATIONS = {
-    SourceState.SILENT: "no data for longer than expected",
-    SourceState.WAITING: "no message received yet",
-    SourceState.LIVE: "reporting normally",
-    SourceState.PAUSED: "disabled: its messages are rejected",
 }
 ROLE_LABELS = {
     SourceRole.SHOP: "shop",
