@@ -1,12 +1,14 @@
-"""The XLSX reader: every value as text, and bounded memory."""
+"""The XLSX reader: every value as text, and limits against crafted files."""
 
 import io
+import struct
 import tracemalloc
 import zipfile
 
 import pytest
 
-from visibility.master_data.xlsx_reader import read_first_sheet
+from visibility.master_data import xlsx_reader
+from visibility.master_data.xlsx_reader import InvalidFile, read_first_sheet
 
 TRANSITIONAL = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
@@ -15,10 +17,17 @@ RELATIONSHIPS = (
 )
 
 
-def xlsx_file(rows: str, *, shared: str = "", namespace: str = TRANSITIONAL) -> io.BytesIO:
+def xlsx_file(
+    rows: str,
+    *,
+    shared: str = "",
+    namespace: str = TRANSITIONAL,
+    sheets: str = '<sheet name="a" id="r1"/>',
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> io.BytesIO:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", '<workbook><sheet name="a" id="r1"/></workbook>')
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("xl/workbook.xml", f"<workbook>{sheets}</workbook>")
         archive.writestr("xl/_rels/workbook.xml.rels", RELATIONSHIPS)
         archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{namespace}">{shared}</sst>')
         sheet = f'<worksheet xmlns="{namespace}"><sheetData>{rows}</sheetData></worksheet>'
@@ -62,3 +71,91 @@ def test_huge_row_is_read_in_bounded_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+LONG_RUN = f"<r><t>{'x' * 20_000}</t></r>"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shared"),
+    [
+        (f'<c t="inlineStr"><is>{LONG_RUN * 2}</is></c>', ""),
+        (f'<c r="A7" t="inlineStr"><is>{LONG_RUN}</is></c>' * 2, ""),
+        ('<c t="s"><v>0</v></c>', f"<si>{LONG_RUN * 2}</si>"),
+        ('<c t="s"><t>0</t><t>0</t></c>', f"<si>{LONG_RUN}</si>"),
+    ],
+    ids=["runs", "repeated cell", "shared string", "repeated shared string"],
+)
+def test_length_of_a_cell_counts_all_its_text(cell: str, shared: str) -> None:
+    with pytest.raises(InvalidFile, match="Row 7 has a cell with more than 32,768 characters"):
+        list(read_first_sheet(xlsx_file(f'<row r="7">{cell}</row>', shared=shared)))
+
+
+def test_rows_with_repeated_numbers_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_reader, "MAX_ROWS", 10)
+    row = '<row r="1"><c><v>1</v></c></row>'
+    assert len(list(read_first_sheet(xlsx_file(row * 10)))) == 10
+    with pytest.raises(InvalidFile, match="more than 10 rows"):
+        list(read_first_sheet(xlsx_file(row * 11)))
+
+
+@pytest.mark.parametrize("shared", ["<si/>", "<si><t>a</t></si>"])
+def test_shared_strings_are_counted(shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_reader, "MAX_SHARED_STRINGS", 10)
+    row = '<row r="1"><c t="s"><v>9</v></c></row>'
+    assert len(list(read_first_sheet(xlsx_file(row, shared=shared * 10)))) == 1
+    with pytest.raises(InvalidFile, match="too much text"):
+        list(read_first_sheet(xlsx_file(row, shared=shared * 11)))
+
+
+def test_runs_of_a_shared_string_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_reader, "MAX_SHARED_STRINGS", 10)
+    with pytest.raises(InvalidFile, match="too much text"):
+        list(read_first_sheet(xlsx_file("", shared=f"<si>{'<t>a</t>' * 11}</si>")))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f'<row r="1" x="{"a" * 2_000_000}"/>',
+        f"<!--{'a' * 2_000_000}-->",
+        "<a>" * 30_000 + "</a>" * 30_000,
+        "".join(f"<a{n}/>" for n in range(20_000)),
+        "<row " + " ".join(f'a{n}=""' for n in range(20_000)) + "/>",
+    ],
+    ids=["attribute", "comment", "nesting", "element names", "attribute names"],
+)
+def test_xml_that_expat_keeps_in_memory_is_rejected(rows: str) -> None:
+    rows += "<row/>" * 20_000  # the limits are checked after each chunk
+    for file in (xlsx_file(rows), xlsx_file("", shared=rows), xlsx_file("", sheets=rows)):
+        with pytest.raises(InvalidFile, match="too complex"):
+            list(read_first_sheet(file))
+
+
+def test_list_of_sheets_has_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_reader, "MAX_INDEX", 1_000)
+    assert list(read_first_sheet(xlsx_file("<row/>" * 1_000))) == []
+    with pytest.raises(InvalidFile, match="too large when unpacked"):
+        list(read_first_sheet(xlsx_file("", sheets='<sheet id="r1"/>' * 100)))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_that_is_not_inflated_in_chunks_is_rejected(method: int) -> None:
+    with pytest.raises(InvalidFile, match="must be compressed with deflate"):
+        list(read_first_sheet(xlsx_file("", compression=method)))
+
+
+def test_huge_directory_is_rejected() -> None:
+    directory = b"\0" * 2_000_000
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(directory), 0, 0)
+    with pytest.raises(InvalidFile, match="too many parts"):
+        list(read_first_sheet(io.BytesIO(directory + end)))
+
+
+def test_huge_directory_of_a_zip64_file_is_rejected() -> None:
+    directory = b"\0" * 2_000_000
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 1, 1, len(directory), 0)
+    locator = struct.pack("<IIQI", 0x07064B50, 0, len(directory), 1)
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, 46, 0, 0)
+    with pytest.raises(InvalidFile, match="too many parts"):
+        list(read_first_sheet(io.BytesIO(directory + record + locator + end)))
