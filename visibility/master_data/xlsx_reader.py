@@ -2,6 +2,7 @@
 
 A sheet is XML in a ZIP archive. Expat parses it while it is inflated, so memory holds only the
 shared strings and one chunk of the sheet. Document types, and with them all entities, are rejected.
+docs/decisions/0017-xlsx-reader.md compares this with libraries.
 """
 
 import re
