@@ -8,15 +8,14 @@ from connectors.sdk.events import IdentifierScheme, Measure
 from tests.builders.recorded_events import (
     at,
     delivered,
-    folded,
     invoiced,
     line,
-    line_of,
     lines,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
 from visibility.timeline.enums import LineFlag, LineState, OrderState
 from visibility.timeline.status_answer import status_answer
