@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 
+from tests.builders.cloudevents import HEADERS, cloudevent
+from tests.builders.identity import clear_state
 from tests.builders.sla_rules import create_rule
+from tests.builders.sources import create_source
 from tests.builders.web_order import SHOP_ORDER, SOURCES, SampleMessage, web_order_messages
 from tests.effort import seeds
 from visibility.identity import decisions, event_assignment
@@ -31,11 +35,6 @@ from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import message_batches, refold, stages
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
-TABLES = (
-    "visibility_messagekey, visibility_inbound_message, visibility_event, "
-    "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpirecomputerequest"
-)
 
 
 @pytest.fixture
@@ -49,9 +48,7 @@ def connected(transactional_db: None) -> dict[str, Source]:
     )
     create_rule(calendar)
     return {
-        slug: Source.objects.create(
-            slug=slug, title=slug, connector=connector, role=role, config=config
-        )
+        slug: create_source(slug, connector=connector, role=role, config=config)
         for slug, (connector, role, config) in SOURCES.items()
     }
 
@@ -63,13 +60,6 @@ def store(connected: dict[str, Source], messages: Sequence[SampleMessage]) -> No
         for m in messages
     ]
     store_messages(incoming)
-
-
-def clear_state() -> None:
-    """Delete all messages and derived rows."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET client_min_messages = warning")
-        cursor.execute(f"TRUNCATE {TABLES} CASCADE")
 
 
 def without_column(row: Mapping[str, object], name: str) -> dict[str, object]:
@@ -291,20 +281,11 @@ def test_future_event_has_no_effect_before_its_time(connected: dict[str, Source]
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         ahead = cursor.fetchone()[0] + timedelta(hours=1)
-    event = {
-        "specversion": "1.0",
-        "id": "ahead",
-        "source": "/test",
-        "type": "order.cancelled",
-        "time": ahead.isoformat(),
-        "data": {"order": {"number": "SO-104711"}},
-    }
-    import orjson
-
-    kind = {"content-type": "application/cloudevents+json"}
-    store(
-        connected, [*web_order_messages()[:3], SampleMessage("generic", orjson.dumps(event), kind)]
+    event = cloudevent(
+        "order.cancelled", {"order": {"number": "SO-104711"}}, event_id="ahead", at=ahead
     )
+    late = SampleMessage("generic", orjson.dumps(event), HEADERS)
+    store(connected, [*web_order_messages()[:3], late])
     stages.process_messages_and_refold()
     assert Order.objects.get().status == "released"
     assert [b"cancelled" in line for line in dump_lines(as_of=ahead)][-1]

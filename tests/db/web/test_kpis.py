@@ -12,7 +12,8 @@ from django.conf import settings
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.builders.alerts import order, signed_in, statements
+from tests.builders.alerts import order, statements
+from tests.builders.users import signed_in
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, facts_and_cells

@@ -11,8 +11,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
-from tests.builders.alerts import person, signed_in
 from tests.builders.live_client import HOST, LiveTestClient
+from tests.builders.users import create_user, signed_in
 from visibility.db.change_feed import append_changes
 from visibility.models import Change, ChangeHead
 from visibility.notify.broadcast import broadcast_change_number, broadcaster
@@ -226,7 +226,7 @@ def _change_password(user: User) -> None:
 def test_open_socket_closes_when_its_user_is_no_longer_authorized(
     revoke: Callable[[User], None],
 ) -> None:
-    user = person(UserRole.OPERATIONS)
+    user = create_user(UserRole.OPERATIONS)
     client = Client()
     client.force_login(user)
 

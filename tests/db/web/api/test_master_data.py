@@ -8,6 +8,7 @@ import orjson
 import pytest
 from django.test import AsyncRequestFactory, Client
 
+from tests.builders.sources import create_source
 from tests.db.master_data.conftest import map_item, put_rows, receive_order
 from tests.db.web.api.test_contract import schema_violations
 from visibility.master_data import imports
@@ -31,9 +32,7 @@ def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shop(db: None) -> Source:
-    return Source.objects.create(
-        slug="shop", title="Shop", connector="cloudevents", role="shop", config={"governed": "item"}
-    )
+    return create_source("shop", role="shop", config={"governed": "item"})
 
 
 @pytest.fixture
