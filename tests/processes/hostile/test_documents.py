@@ -10,6 +10,7 @@ import pytest
 
 from connectors.sdk.events import Flag, IdentifierScheme
 from connectors.sdk.payload import ParkReason
+from tests.builders.x12 import interchange, transaction_set
 from tests.processes.hostile.cases import applied, parked
 from tests.processes.hostile.harness import (
     HostileCase,
@@ -79,15 +80,7 @@ EXPECTED_TIMES = {
 
 
 def purchase_order(po: str, number: int = 1) -> str:
-    return f"ST*850*{number:04}~BEG*00*SA*{po}**20260304~PO1*1*5*EA*2**VN*A~SE*4*{number:04}~"
-
-
-def interchange(sets: str, *, control: int, count: int = 1, wide: bool = True) -> str:
-    sender, receiver = (f"{name:15}" if wide else name for name in ("BIGMART", "ACME"))
-    blanks = " " * 10 if wide else ""
-    head = f"ISA*00*{blanks}*00*{blanks}*ZZ*{sender}*ZZ*{receiver}*260304*0915*U*00401"
-    group = f"GS*PO*BIGMART*ACME*20260304*0915*7*X*004010~{sets}GE*{count}*7~"
-    return f"{head}*{control:09}*0*P*>~{group}IEA*1*{control:09}~"
+    return transaction_set(f"850~BEG*00*SA*{po}**20260304~PO1*1*5*EA*2**VN*A", number)
 
 
 def edi_case(name: str, text: str, reason: ParkReason | None = None, *flags: Flag) -> HostileCase:
@@ -105,7 +98,7 @@ EDI_CASES = [
     edi_case("B62 line breaks and blanks between segments", interchange(
         purchase_order("PO-62C"), control=4).replace("~", "~\r\n  ")),
     edi_case("B63 ISA without padding", interchange(
-        purchase_order("PO-63"), control=5, wide=False)),
+        purchase_order("PO-63"), control=5, padded=False)),
     edi_case("B63 truncated ISA", COMPLETE[:60], BROKEN),
     edi_case("B63 truncated in a transaction set", interchange(
         purchase_order("PO-CUT"), control=6)[:-40], BROKEN),

@@ -18,22 +18,15 @@ from connectors.sdk.events import (
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.connector import X12
+from tests.builders.x12 import interchange, transaction_set
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
 
 
-def envelope(
-    *sets: str, sender: str = "BIGMART", receiver: str = "ACME", isa15: str = "P", control: int = 7
-) -> bytes:
-    isa = f"ISA*00* *00* *ZZ*{sender}*ZZ*{receiver}*260304*0915*U*00401*{control}*0*{isa15}*>~"
-    group = f"GS*PO*{sender}*{receiver}*20260304*0915*7*X*004010~"
-    body = ""
-    for number, text in enumerate(sets, 1):
-        code, segments = text.split("~", 1)
-        count = len([s for s in segments.split("~") if s]) + 2
-        body += f"ST*{code}*{number:04}~{segments.rstrip('~')}~SE*{count}*{number:04}~"
-    return (isa + group + body + f"GE*{len(sets)}*7~IEA*1*{control}~").encode()
+def envelope(*sets: str, control: int = 7, **fields: str) -> bytes:
+    numbered = (transaction_set(text, number) for number, text in enumerate(sets, 1))
+    return interchange(*numbered, control=control, padded=False, **fields).encode()
 
 
 def parse(body: bytes, **config: str) -> ParseResult:
@@ -111,7 +104,7 @@ class TestX12DedupeKey:
 
 class TestEnvelope:
     def test_test_traffic_is_ignored_unless_enabled(self) -> None:
-        body = envelope(ORDER, isa15="T")
+        body = envelope(ORDER, usage="T")
         assert "ISA15 = T" in parse(body).ignored
         assert len(parse(body, test_traffic="yes").events) == 1
 
