@@ -19,10 +19,9 @@ def interchange(
 ) -> str:
     """An interchange of complete sets; `count` replaces the number of sets that it states."""
     blank, width, digits = (" " * 10, 15, 9) if padded else (" ", 0, 0)
+    number = f"{control:0{digits}}"
     parties = f"ZZ*{sender:{width}}*ZZ*{receiver:{width}}"
-    header = (
-        f"ISA*00*{blank}*00*{blank}*{parties}*260304*0915*U*00401*{control:0{digits}}*0*{usage}*>~"
-    )
+    header = f"ISA*00*{blank}*00*{blank}*{parties}*260304*0915*U*00401*{number}*0*{usage}*>~"
     group = f"GS*PO*{sender}*{receiver}*20260304*0915*7*X*004010~"
-    ends = f"GE*{len(sets) if count is None else count}*7~IEA*1*{control:0{digits}}~"
+    ends = f"GE*{len(sets) if count is None else count}*7~IEA*1*{number}~"
     return header + group + "".join(sets) + ends

@@ -53,6 +53,13 @@ def connected(transactional_db: None) -> dict[str, Source]:
     }
 
 
+def shuffled_twice(rng: random.Random) -> list[SampleMessage]:
+    """Each message of the order twice, in any order."""
+    messages = [*web_order_messages(), *web_order_messages()]
+    rng.shuffle(messages)
+    return messages
+
+
 def store(connected: dict[str, Source], messages: Sequence[SampleMessage]) -> None:
     """Store the messages as the intake does."""
     incoming = [
@@ -99,8 +106,7 @@ def test_any_order_with_duplicates_and_batches_gives_the_same_state(
     expected = state_in_order(connected)
     clear_state()
     rng = random.Random(seed)
-    messages = [*web_order_messages(), *web_order_messages()]
-    rng.shuffle(messages)
+    messages = shuffled_twice(rng)
     while messages:
         size = rng.randint(1, 6)
         store(connected, messages[:size])
@@ -122,9 +128,7 @@ def test_four_parallel_workers_give_the_same_state(
     expected = state_in_order(connected)
     clear_state()
     monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
-    messages = [*web_order_messages(), *web_order_messages()]
-    random.Random(seed).shuffle(messages)
-    store(connected, messages)
+    store(connected, shuffled_twice(random.Random(seed)))
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -175,6 +179,15 @@ def decision_identifier(value: str) -> tuple[str, str, str]:
     return identifier.scheme, identifier.issuer, identifier.value
 
 
+def split_shop_numbers(*, by: User) -> IdentityDecision:
+    """Split the shop's numbers from the order."""
+    order = Order.objects.get().pk
+    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
+    return refold.apply_decision_and_refold(
+        lambda: decisions.split_order(order, shops, by=by, reason="", now=LATER)
+    )
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", seeds(3))
 def test_decisions_apply_with_four_workers_in_any_order(
@@ -182,19 +195,13 @@ def test_decisions_apply_with_four_workers_in_any_order(
 ) -> None:
     """Check with a split of the shop's numbers from the order, and with that split undone."""
     state_in_order(connected)
-    olga, order = User.objects.create(username="olga"), Order.objects.get().pk
-    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision_and_refold(
-        lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
-    )
+    split = split_shop_numbers(by=User.objects.create(username="olga"))
     separated = dump_state()
     assert sum(b'"kind":"order"' in line for line in separated) == 2
     for expected, undone in ((separated, None), (state_without(connected, split), LATER)):
         clear_state()
         IdentityDecision.objects.update(undone_at=undone)
-        messages = [*web_order_messages(), *web_order_messages()]
-        random.Random(seed).shuffle(messages)
-        store(connected, messages)
+        store(connected, shuffled_twice(random.Random(seed)))
         run_in_threads(monkeypatch, *[stages.process_messages_and_refold] * 4)
         assert dump_state() == expected
 
@@ -216,16 +223,12 @@ def test_decisions_during_processing(
 ) -> None:
     """Split and undo while workers process: the result is as if the split came first."""
     state_in_order(connected)
-    olga, order = User.objects.create(username="olga"), Order.objects.get().pk
-    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision_and_refold(
-        lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
-    )
+    olga = User.objects.create(username="olga")
+    split = split_shop_numbers(by=olga)
     separated = dump_state()
     refold.apply_decision_and_refold(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
     clear_state()
-    messages = [*web_order_messages(), *web_order_messages()]
-    random.Random(seed).shuffle(messages)
+    messages = shuffled_twice(random.Random(seed))
     store(connected, messages[:6])
     stages.process_messages_and_refold()
     store(connected, messages[6:])

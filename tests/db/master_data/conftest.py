@@ -13,7 +13,7 @@ from visibility.master_data import imports
 from visibility.master_data.change_context import ChangeContext
 from visibility.master_data.store import WriteResult, write_rows
 from visibility.master_data.tables import TABLES
-from visibility.models import Order, Source
+from visibility.models import MasterImport, Order, Source
 from visibility.pipeline import stages
 
 GOVERNED = "item,location,customer"
@@ -73,6 +73,16 @@ def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> WriteResult:
         table.parse_row({name: str(value) for name, value in row.items()}) for row in rows
     ]
     return write_rows(table, parsed_rows, context=ChangeContext(None, "test", now))
+
+
+def store_file(
+    code: str, content: bytes | str, *, now: datetime, apply: bool = True, format: str = "csv"
+) -> MasterImport:
+    """Store a file for import."""
+    body = content.encode() if isinstance(content, str) else content
+    return imports.store_import_file(
+        TABLES[code], [body], name="f", format=format, auto_apply=apply, user=None, now=now
+    )
 
 
 def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> WriteResult:

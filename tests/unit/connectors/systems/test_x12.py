@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
 
 
-def envelope(*sets: str, control: int = 7, **fields: str) -> bytes:
+def envelope(*sets: str, control: int = 7, **fields: Any) -> bytes:
     numbered = (transaction_set(text, number) for number, text in enumerate(sets, 1))
     return interchange(*numbered, control=control, padded=False, **fields).encode()
 
