@@ -60,10 +60,11 @@ def refused(page: LiveTestClient) -> bool:
 
 @pytest.mark.parametrize("role", list(UserRole))
 def test_every_role_may_connect(role: UserRole) -> None:
-    async def nothing(page: LiveTestClient) -> None:
-        pass
+    async def then(page: LiveTestClient) -> None:
+        head = await sync_to_async(append_changes)({"order": [1]})
+        assert (await page.receive_change())["head"] == head
 
-    run_connected(signed_in(role), nothing)
+    run_connected(signed_in(role), then)
 
 
 def test_anonymous_users_users_without_a_role_and_inactive_users_are_refused() -> None:

@@ -49,7 +49,9 @@ def test_any_segment_terminator_is_accepted(end: str, after: str) -> None:
 
 
 def test_a_bom_before_the_isa_is_skipped() -> None:
-    read_single_set(decode_text(b"\xef\xbb\xbf" + interchange().encode()))
+    text = decode_text(b"\xef\xbb\xbf" + interchange().encode())
+    assert text == interchange()
+    assert read_single_set(text).header == read_single_set(interchange()).header
 
 
 def test_an_isa_without_padding_is_read() -> None:
@@ -71,7 +73,9 @@ def test_an_isa_with_a_line_break_is_read() -> None:
 
 @pytest.mark.parametrize("after", ["", "\n", "\r\n"])
 def test_a_missing_component_separator_is_accepted(after: str) -> None:
-    read_single_set(interchange(component="", after=after))
+    transaction_set = read_single_set(interchange(component="", after=after))
+    assert transaction_set.segments == read_single_set(interchange()).segments
+    assert transaction_set.findings == ()
 
 
 def test_separators_are_taken_from_the_isa() -> None:

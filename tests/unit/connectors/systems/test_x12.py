@@ -20,6 +20,7 @@ from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.connector import X12
 from tests.builders.x12 import interchange, transaction_set
+from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
@@ -57,12 +58,16 @@ ORDER = "850~BEG*00*SA*4711**20260304~PO1*1*5*EA*2**VN*A~CTT*1"
 class TestVerify:
     def test_a_signature_with_any_secret_is_accepted(self) -> None:
         body = envelope(ORDER)
-        for secret in (SECRET, OLD):
+        for secret, other in ((SECRET, OLD), (OLD, SECRET)):
             headers = X12({}).signed_headers(body, secret, NOW)
-            X12({}).verify(WebhookRequest("POST", "/", {}, headers, body), [SECRET, OLD], NOW)
+            signed = WebhookRequest("POST", "/", {}, headers, body)
+            assert is_accepted(X12({}), signed, [SECRET, OLD], NOW)
+            assert not is_accepted(X12({}), signed, [other], NOW)
 
     def test_a_bearer_token_is_accepted(self) -> None:
-        X12({}).verify(request(authorization=f"Bearer {OLD.decode()}"), [SECRET, OLD], NOW)
+        bearer = request(authorization=f"Bearer {OLD.decode()}")
+        assert is_accepted(X12({}), bearer, [SECRET, OLD], NOW)
+        assert not is_accepted(X12({}), bearer, [SECRET], NOW)
 
     @pytest.mark.parametrize(
         "headers",
