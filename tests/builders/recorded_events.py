@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.event_codec import event_content_hash
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -122,7 +122,7 @@ def reported(
         role=ROLES[source],
         occurred_at=when,
         received_at=received or when,
-        content_hash=event_content_hash(event),
+        content_hash=sha256_hex(to_canonical_json(event)),
         object_keys=tuple(f"{s.value}:{issuer}:{value}" for _, s, issuer, value in named),
         order_index=list(orders).index(of) if of in orders else -1,
     )

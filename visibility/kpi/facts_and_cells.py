@@ -166,11 +166,6 @@ def record_facts(timelines: Mapping[int, Timeline]) -> None:
     _replace_facts(timelines, columns)
 
 
-def delete_facts(orders: Collection[int]) -> None:
-    """Delete the facts of orders that were merged into others."""
-    _replace_facts(orders, {name: [] for name in COLUMNS})
-
-
 def _replace_facts(touched: Collection[int], columns: Mapping[str, list[Any]]) -> None:
     if touched:
         with bulk.server_bound_cursor() as cursor:

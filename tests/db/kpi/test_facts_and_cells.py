@@ -129,15 +129,6 @@ def test_obsolete_fact_is_deleted() -> None:
     assert not KpiCell.objects.filter(kpi="fill_rate").exists()
 
 
-def test_facts_of_merged_order_are_deleted() -> None:
-    order_id, other = order(), order()
-    settle({order_id: order_timeline(), other: order_timeline(3)})
-    facts_and_cells.delete_facts([order_id])
-    facts_and_cells.recompute_requested_cells()
-    assert cell().orders == 1
-    assert not KpiFact.objects.filter(order_id=order_id).exists()
-
-
 def test_every_grouping_has_its_own_sums() -> None:
     settle(
         {
