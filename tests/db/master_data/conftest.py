@@ -1,6 +1,6 @@
 """Fixtures and builders: a shop, an ERP, orders and master data rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from visibility.models import MasterImport, Order, Source
 from visibility.pipeline import stages
 
 GOVERNED = "item,location,customer"
-ReceiveOrder = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
