@@ -182,11 +182,6 @@ def _measure_fact(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...
     )
 
 
-def delete_facts(orders: Collection[int]) -> None:
-    """Delete the facts of orders that were merged into others."""
-    _replace_facts(orders, {name: [] for name in COLUMNS})
-
-
 def _replace_facts(touched: Collection[int], columns: Mapping[str, list[Any]]) -> None:
     if touched:
         with bulk.server_bound_cursor() as cursor:

@@ -3,14 +3,15 @@
 import random
 from typing import Any
 
-import orjson
 import pytest
 
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import cloudevent_message, create_sources
 from visibility.db.clock import database_now
 from visibility.export.snapshot import OrderSelection, export_snapshot
 from visibility.export.snapshot_reader import exported_events
-from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models import Order, Source
+from visibility.ingest.inbox import store_messages
+from visibility.models import Order
 from visibility.pipeline import stages
 from visibility.storage.events import load_events
 from visibility.timeline.effective_events import split_superseded_events
@@ -28,14 +29,13 @@ def random_event(sender: str, index: int, choose: random.Random) -> dict[str, An
     if choose.random() < 0.2:
         data["corrects"] = choose.sample(KEYS, choose.randint(1, 2))
     hour = choose.choice((None, 9, 10, 11))
-    return {
-        "specversion": "1.0",
-        "id": str(index),
-        "source": sender,
-        "type": choose.choice(("order.received", "order.changed", "order.released")),
-        "data": data,
-        **({"time": f"2026-03-02T{hour:02}:00:00Z"} if hour else {}),
-    }
+    return cloudevent(
+        choose.choice(("order.received", "order.changed", "order.released")),
+        data,
+        event_id=str(index),
+        at=f"2026-03-02T{hour:02}:00:00Z" if hour else None,
+        source=sender,
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -44,16 +44,10 @@ def test_export_and_fold_agree_on_effective_events(
 ) -> None:
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     choose = random.Random(seed)
-    sources = [
-        Source.objects.create(slug=slug, title=slug, connector="cloudevents", role=slug,
-                              config={"order_number": "sales_order@erp"})
-        for slug in ("erp", "wms")
-    ]  # fmt: skip
+    sources = list(create_sources({"erp": "erp", "wms": "wms"}).values())
     for index in range(SENT_EVENTS):
         source = choose.choice(sources)
-        body = orjson.dumps(random_event(source.slug, index, choose))
-        headers = {"content-type": "application/cloudevents+json"}
-        store_messages([IncomingMessage(source.pk, f"{source.slug} {index}", headers, body)])
+        store_messages([cloudevent_message(source, random_event(source.slug, index, choose))])
     stages.process_messages_and_refold()
     order = Order.objects.get(number="SO-1")
 

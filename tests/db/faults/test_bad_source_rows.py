@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from tests.builders.watched_source import store_message
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import InboxUnavailable

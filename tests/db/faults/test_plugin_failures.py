@@ -17,7 +17,9 @@ import visibility.boards.tiles
 import visibility.kpi.definitions
 import visibility.notify.channels
 import visibility.sla.rules
-from tests.builders.alerts import alert, rule, signed_in
+from tests.builders.alerts import alert
+from tests.builders.sla_rules import create_rule
+from tests.builders.users import signed_in
 from tests.builders.watched_source import send_and_process
 from visibility.boards.registry import tile_registry
 from visibility.db.clock import database_now
@@ -232,10 +234,10 @@ def test_failing_rule_stops_neither_the_fold_nor_other_rules(
     register: Register, wms: Source, integrator: Client, now: datetime, body: str
 ) -> None:
     register(visibility.sla.rules, "failing_rule", RULE.format(body=body))
-    stuck = rule(params={"within": 4})
+    stuck = create_rule(params={"within": 4})
     stuck.calendar.hours = {d: [["00:00", "24:00"]] for d in ("mon", "tue", "wed", "thu", "fri")}
     stuck.calendar.save(update_fields=["hours"])
-    rule("failing", kind="failing_rule", title="Rule with a defect")
+    create_rule(code="failing", kind="failing_rule", title="Rule with a defect", params={})
     send_and_process(wms, "order.released", now - 9 * HOUR)
     assert Order.objects.get().status == "released"
     assert SlaClock.objects.get().rule == stuck

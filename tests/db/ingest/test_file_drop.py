@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.builders.sources import create_source
 from visibility.ingest import file_drop, source_setup
 from visibility.models import InboundMessage, MessageKey, Order, Source
 from visibility.pipeline import stages
@@ -17,9 +18,7 @@ ORDER = b"ST*850*0001~BEG*00*SA*PO-77**20260302~PO1*1*5*EA*9.90**VN*A-1~SE*4*000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Source.objects.create(
-        slug="edi", title="EDI", connector="x12", role="edi", config={"drop": str(tmp_path)}
-    )
+    create_source("edi", connector="x12", role="edi", config={"drop": str(tmp_path)})
     return tmp_path
 
 

@@ -15,7 +15,6 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.http import HttpClient, PolledPage
 from connectors.systems.business_central.connector import BusinessCentral
-from tests.builders.alerts import signed_in
 from tests.builders.polled_systems import (
     PolledSystem,
     Respond,
@@ -27,6 +26,7 @@ from tests.builders.polled_systems import (
     send_json,
     send_order,
 )
+from tests.builders.users import signed_in
 from visibility.db.clock import database_now
 from visibility.ingest import polling
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets

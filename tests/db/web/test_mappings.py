@@ -8,8 +8,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from tests.builders.alerts import signed_in, statements
-from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
+from tests.builders.alerts import statements
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
+from tests.db.master_data.conftest import GOVERNED, map_item, process_all, put_rows, receive_order
 from visibility.master_data import imports
 from visibility.models import (
     AuditEntry,
@@ -44,13 +46,7 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def shop(db: None) -> Source:
-    return Source.objects.create(
-        slug="shop",
-        title="Shop",
-        connector="cloudevents",
-        role="shop",
-        config={"governed": "item,location,customer"},
-    )
+    return create_source("shop", role="shop", config={"governed": GOVERNED})
 
 
 @pytest.fixture
@@ -209,7 +205,7 @@ def test_effect_is_previewed_before_saving(integrator: Client, shop: Source, now
 def test_first_mapping_of_source_announces_full_reprocessing(
     integrator: Client,
 ) -> None:
-    Source.objects.create(slug="erp", title="ERP", connector="cloudevents", role="erp")
+    create_source("erp", role="erp")
     text = post(integrator, "/mappings/mapping/new", **{**ROW, "source": "erp"}, act="effect")
     assert "All of its orders are reprocessed once in the background." in text
 

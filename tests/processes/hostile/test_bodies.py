@@ -4,33 +4,22 @@ The tests of the intake cover only the responses; these tests also cover the wor
 """
 
 import gzip
-from collections.abc import Iterator
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.sdk.events import Flag, Measure
 from connectors.sdk.payload import ParkReason
+from tests.processes.hostile.cases import applied, parked
 from tests.processes.hostile.harness import (
     HostileCase,
     HostileRun,
     HostileSource,
-    hostile_run,
     order_of,
 )
 
 pytestmark = pytest.mark.django_db
+SOURCES = (HostileSource("json", "cloudevents"), HostileSource("edi", "x12"))
 NDJSON = {"content-type": "application/x-ndjson"}
-
-
-def parked(name: str, body: bytes, reason: ParkReason, **headers: str | None) -> HostileCase:
-    named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return HostileCase(name, body, reason, headers=named)
-
-
-def applied(name: str, body: bytes, *flags: Flag, **headers: str | None) -> HostileCase:
-    named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return HostileCase(name, body, flags=frozenset(flags), headers=named)
 
 
 def order_with_quantity(name: str, written: bytes) -> bytes:
@@ -132,21 +121,6 @@ CASES = [
            gzip.compress(b"") * 16 + gzip.compress(b"0" * 60_000_000), ParkReason.SYNTAX,
            content_encoding="gzip"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sent(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[HostileRun]:
-    """The product after all cases were sent."""
-    folder = tmp_path_factory.mktemp("bodies")
-    with django_db_blocker.unblock():
-        sources = (HostileSource("json", "cloudevents"), HostileSource("edi", "x12"))
-        with hostile_run(folder, *sources) as running:
-            running.send(CASES)
-            yield running
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

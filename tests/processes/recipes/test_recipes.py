@@ -34,7 +34,7 @@ TILE_TEST = '''"""The tile of today's orders."""
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from visibility.models import Board
 from visibility.web.permissions import UserRole
 
@@ -105,7 +105,7 @@ PAGE_TEST = '''"""The page of carriers."""
 
 import pytest
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from visibility.web.permissions import UserRole
 
 

@@ -30,12 +30,17 @@ def test_digest_matches_the_published_test_vector() -> None:
     )
 
 
-@pytest.mark.parametrize("secret", [OLD, NEW])
-def test_every_active_secret_is_accepted_during_rotation(secret: bytes) -> None:
+@pytest.mark.parametrize(("secret", "other"), [(OLD, NEW), (NEW, OLD)])
+def test_every_active_secret_is_accepted_during_rotation(secret: bytes, other: bytes) -> None:
     digest = hmac_sha256(secret, BODY)
-    check_base64_signature(base64.b64encode(digest).decode(), [OLD, NEW], BODY)
-    check_hex_signature(digest.hex(), [OLD, NEW], BODY)
-    check_hex_signature(digest.hex().upper(), [OLD, NEW], BODY)
+    for check, signature in (
+        (check_base64_signature, base64.b64encode(digest).decode()),
+        (check_hex_signature, digest.hex()),
+        (check_hex_signature, digest.hex().upper()),
+    ):
+        check(signature, [OLD, NEW], BODY)
+        with pytest.raises(InvalidSignature):
+            check(signature, [other], BODY)
 
 
 def test_a_removed_secret_is_rejected() -> None:
