@@ -7,7 +7,7 @@ import visibility.models.choices
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0008_boards_and_audit"),
+        ("visibility", "0009_source_and_kpi_failures"),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ import pytest
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import EventType
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from tests.db.export.test_epcis import VALIDATOR
 from visibility.db.clock import database_now
 from visibility.export.formats import Format, export_orders

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from tests.product import ROOT, Product, empty_tables
 from visibility.models import Identifier, InboundMessage, Order, RefoldRequest
 from visibility.web.permissions import UserRole

@@ -2,16 +2,26 @@
 
 import pytest
 
-from connectors.sdk.events import SHARED_KINDS, EventType, IdentifierScheme, ObjectKind
+from connectors.sdk.events import (
+    SHARED_KINDS,
+    EventIdentifier,
+    EventType,
+    IdentifierScheme,
+    ObjectKind,
+)
 from connectors.systems.ocel.connector import SCHEMES as OCEL_SCHEMES
 from connectors.systems.ocel.terms import event_type as find_event_type
 from connectors.systems.ocel.terms import object_kind
-from tests.builders.exported_order import SSCC
 from visibility.export.epcis_vocabulary import EPCIS_MAPPINGS
 from visibility.export.ocel_attributes import ATTRIBUTE_SOURCES
-from visibility.export.uris import PREFERRED_SCHEMES, is_valid_sscc, private_urn
+from visibility.export.snapshot_reader import ExportedObject
+from visibility.export.uris import object_uri, private_urn
 from visibility.identity.relations import PARENT_KINDS
 from visibility.storage.events import SCHEME_PREFERENCE
+
+SSCC = EventIdentifier(IdentifierScheme.SSCC, "340123450000000017")
+TRACKING = EventIdentifier(IdentifierScheme.TRACKING, "1ZA1")
+SOURCE_ID = EventIdentifier(IdentifierScheme.SOURCE_ID, "77", "shop")
 
 
 def test_every_event_type_has_an_epcis_mapping() -> None:
@@ -30,7 +40,7 @@ def test_every_object_kind_is_shared_or_belongs_to_orders() -> None:
 
 def test_every_scheme_has_a_preference() -> None:
     unranked = {IdentifierScheme.CUSTOMER, IdentifierScheme.SKU, IdentifierScheme.REFERENCE}
-    assert set(SCHEME_PREFERENCE) == set(PREFERRED_SCHEMES) == set(IdentifierScheme) - unranked
+    assert set(SCHEME_PREFERENCE) == set(IdentifierScheme) - unranked
 
 
 def test_our_own_names_are_recognized_in_ocel_logs() -> None:
@@ -41,13 +51,20 @@ def test_our_own_names_are_recognized_in_ocel_logs() -> None:
     assert set(OCEL_SCHEMES) == set(ObjectKind) - {ObjectKind.ITEM, ObjectKind.CUSTOMER}
 
 
-@pytest.mark.parametrize(
-    ("value", "right"),
-    [(SSCC, True), ("340123450000000018", False), ("34012345000000001", False), ("x" * 18, False)],
-)
-def test_sscc_check_digit(value: str, right: bool) -> None:
-    assert is_valid_sscc(value) is right
-
-
 def test_private_urn_is_percent_encoded() -> None:
     assert private_urn("sku", "a:b/ü", issuer="x y") == "urn:throughline:sku:x%20y:a%3Ab%2F%C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "uri"),
+    [
+        ((SOURCE_ID, TRACKING), "urn:throughline:tracking::1ZA1"),
+        ((SOURCE_ID, TRACKING, SSCC), "https://id.gs1.org/00/340123450000000017"),
+        ((SOURCE_ID, SSCC), "https://id.gs1.org/00/340123450000000017"),
+        ((SOURCE_ID,), "urn:throughline:source_id:shop:77"),
+    ],
+)
+def test_package_has_a_gs1_uri_if_possible(
+    identifiers: tuple[EventIdentifier, ...], uri: str
+) -> None:
+    assert object_uri(ExportedObject("package", ObjectKind.PACKAGE, identifiers)) == uri

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from connectors.sdk.events import Measure, QuantityMode
 from tests.builders.recorded_events import (
-    LATER,
     at,
     delivered,
-    folded,
     line,
-    line_of,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import LATER, folded, line_of
 from tests.effort import examples
 from visibility.timeline import MilestoneCode, RecordedEvent, Status, fold
 

@@ -26,13 +26,12 @@ from tests.builders.recorded_events import (
     SO_1,
     SO_2,
     at,
-    folded,
     line,
-    line_of,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Timeline
 
 
