@@ -23,7 +23,7 @@ CHUNK = 500
 IS_IDLE = """
 SELECT NOT EXISTS (SELECT FROM visibility_inbound_message WHERE state = 'waiting')
     AND NOT EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= clock_timestamp())
-    AND NOT EXISTS (SELECT FROM visibility_kpirecomputerequest)
+    AND NOT EXISTS (SELECT FROM visibility_kpifactchange)
 """
 PRODUCT_MILESTONES = """
 SELECT o.number, m.code, m.reached_at FROM visibility_order o

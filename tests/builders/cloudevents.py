@@ -21,7 +21,7 @@ ROLES = {"shop": "shop", "erp": "erp", "wms": "wms", "carrier": "carrier", "fina
 DERIVED = (
     "visibility_messagekey, visibility_inbound_message, visibility_event, "
     "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpirecomputerequest"
+    "visibility_kpifactchange, visibility_kpirecountrequest"
 )
 
 

@@ -40,7 +40,7 @@ from visibility.models.intake import (
     Source,
     overdue_since,
 )
-from visibility.models.kpis import KpiCell, KpiFact, KpiRecomputeRequest
+from visibility.models.kpis import KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -91,7 +91,8 @@ __all__ = [
     "Item",
     "KpiCell",
     "KpiFact",
-    "KpiRecomputeRequest",
+    "KpiFactChange",
+    "KpiRecountRequest",
     "Location",
     "MasterChange",
     "MasterImport",

@@ -31,7 +31,7 @@ from visibility.storage import refold_queue
 log = get_logger(__name__)
 # While a backlog is processed, refolding waits so long for it: most orders change again.
 BACKLOG_WAIT_SECONDS = 2.5
-# During a long refold, KPI cells are recomputed at least this often.
+# During a long refold, KPI cells are updated at least this often.
 KPI_REFRESH_SECONDS = 5.0
 # One batch in so many starts at the oldest message, whatever the worker's offset is.
 OLDEST_EVERY = 10
@@ -99,12 +99,12 @@ def refold_pending() -> int:
         while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
-                facts_and_cells.recompute_requested_cells()
+                facts_and_cells.update_cells()
                 summed_at = time.monotonic()
         total += settled
         if not settled:
             break
-    while not stopping.is_set() and facts_and_cells.recompute_requested_cells():
+    while not stopping.is_set() and facts_and_cells.update_cells():
         pass
     return total
 

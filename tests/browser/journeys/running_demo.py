@@ -20,7 +20,7 @@ from visibility.models import (
     EventObjectLink,
     Identifier,
     InboundMessage,
-    KpiRecomputeRequest,
+    KpiFactChange,
     MessageState,
     Order,
     RefoldRequest,
@@ -194,7 +194,7 @@ def _all_processed() -> bool:
     return not (
         waiting_messages.exists()
         or RefoldRequest.objects.exists()
-        or KpiRecomputeRequest.objects.exists()
+        or KpiFactChange.objects.exists()
     )
 
 

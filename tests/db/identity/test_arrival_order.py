@@ -34,7 +34,7 @@ LATER = datetime(2026, 4, 1, tzinfo=UTC)
 TABLES = (
     "visibility_messagekey, visibility_inbound_message, visibility_event, "
     "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpirecomputerequest"
+    "visibility_kpifactchange, visibility_kpirecountrequest"
 )
 
 
@@ -269,7 +269,7 @@ def test_rebuild_changes_nothing(connected: dict[str, Source]) -> None:
         without_column(row, "folded_at") for row in before
     ]
     assert dump_state() == expected
-    assert facts_and_cells.recompute_requested_cells() == 0
+    assert facts_and_cells.update_cells() == 0
 
 
 @pytest.mark.django_db(transaction=True)

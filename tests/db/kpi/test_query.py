@@ -18,7 +18,7 @@ from visibility.kpi import drilldown, facts_and_cells, query
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.kpi.undelivered_age import UndeliveredOrderAge, undelivered_order_age
-from visibility.models import BusinessObject, KpiFact, KpiRecomputeRequest, Order
+from visibility.models import BusinessObject, KpiFact, Order
 from visibility.screens.kpis import labels
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -55,9 +55,7 @@ def fact(
 
 
 def sum_up() -> None:
-    for kpi, day in set(KpiFact.objects.values_list("kpi", "day")):
-        KpiRecomputeRequest.objects.create(kpi=kpi, day=day)
-    while facts_and_cells.recompute_requested_cells():
+    while facts_and_cells.update_cells():
         continue
 
 

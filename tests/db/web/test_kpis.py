@@ -16,7 +16,7 @@ from tests.builders.alerts import order, signed_in, statements
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, facts_and_cells
-from visibility.models import KpiFact, KpiRecomputeRequest, Order
+from visibility.models import KpiFact, Order
 from visibility.screens import chart_theme
 from visibility.screens import charts as figures
 from visibility.screens.orders import order_list
@@ -62,8 +62,7 @@ def fact(
         excluded=excluded,
         uncountable=uncountable or {},
     )
-    KpiRecomputeRequest.objects.create(kpi=kpi, day=created.day)
-    facts_and_cells.recompute_requested_cells()
+    facts_and_cells.update_cells()
     return created
 
 
@@ -142,8 +141,7 @@ def test_undelivered_orders_link_preserves_filters(
 def test_undelivered_orders_of_unknown_group_have_no_link(reader: Client) -> None:
     unknown_group = fact(kpi="undelivered")
     KpiFact.objects.filter(pk=unknown_group.pk).update(customer_group="")
-    KpiRecomputeRequest.objects.create(kpi="undelivered", day=unknown_group.day)
-    facts_and_cells.recompute_requested_cells()
+    facts_and_cells.update_cells()
     page = text(reader, "/numbers?group=none")
     assert "1 undelivered order" in page
     assert "/orders?undelivered" not in page

@@ -15,8 +15,9 @@ from django.urls import path
 from visibility.db.clock import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
+from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.query import DIMENSIONS, DaySpan, KpiFilters
+from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
 from visibility.timeline.model import Status
