@@ -69,15 +69,14 @@ def _merged_counts(column: str) -> str:
         ) merged) END"""  # noqa: S608  # only own column names
 
 
-def _merged_histogram(aggregate: str, column: str) -> str:
-    """One array of the sum of two histograms, without the buckets that become empty."""
-    return f"""CASE WHEN excluded.buckets = '{{}}' THEN cell.{column} ELSE (
-        SELECT coalesce({aggregate}, '{{}}') FROM (
+# The sum of two histograms, without the buckets that become empty.
+_MERGED_HISTOGRAM = """(
+        SELECT coalesce(array_agg(bucket), '{}'), coalesce(array_agg(n), '{}') FROM (
             SELECT bucket, sum(n)::int AS n FROM (
                 SELECT * FROM unnest(cell.buckets, cell.counts)
                 UNION ALL SELECT * FROM unnest(excluded.buckets, excluded.counts)
-            ) AS counted (bucket, n) GROUP BY bucket HAVING sum(n) <> 0
-        ) merged) END"""  # noqa: S608  # only own column names
+            ) AS counted (bucket, n) GROUP BY bucket HAVING sum(n) <> 0 ORDER BY bucket
+        ) merged)"""
 
 
 # Add the oldest fact changes to the cells. Returns their number and the cells that became zero.
@@ -93,8 +92,7 @@ WITH taken AS (
         orders = cell.orders + excluded.orders,
         numerator = cell.numerator + excluded.numerator,
         denominator = cell.denominator + excluded.denominator,
-        buckets = {_merged_histogram("array_agg(bucket ORDER BY bucket)", "buckets")},
-        counts = {_merged_histogram("array_agg(n ORDER BY bucket)", "counts")},
+        (buckets, counts) = {_MERGED_HISTOGRAM},
         excluded = {_merged_counts("excluded")},
         uncountable = {_merged_counts("uncountable")}
     RETURNING id, ({_VALUES})
