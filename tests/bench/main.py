@@ -14,7 +14,7 @@ from tests.bench.sizes import SIZES, BenchSize
 if TYPE_CHECKING:
     from tests.bench.report import GrowthValue, ReportLine
 
-NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "cells", "growth")
+NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "cells", "lone", "growth")
 REPORTED_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
 
 
@@ -51,6 +51,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         intake,
         kpi_cells,
         live_push,
+        lone_event,
         setup,
         visibility_latency,
     )
@@ -67,6 +68,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         "live": live_push.measure_live_push,
         "charts": charts.charts,
         "cells": kpi_cells.measure_changed_order,
+        "lone": lone_event.measure_lone_events,
     }
     for name in names:
         started = time.perf_counter()

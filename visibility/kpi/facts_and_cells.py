@@ -113,7 +113,11 @@ def update_cells() -> int:
     after the lock of the cells is acquired: each fact that they see has its change either in the
     cells already, or still in the table of changes.
     """
-    return _recount_requested_days() or _add_fact_changes()
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(cell_statements.HAS_REQUESTS_AND_CHANGES)
+        ((has_requests, has_changes),) = cursor.fetchall()
+    done = _recount_requested_days() if has_requests else 0
+    return done or (_add_fact_changes() if has_changes else 0)
 
 
 def _recount_requested_days() -> int:
@@ -134,9 +138,6 @@ def _recount_requested_days() -> int:
 def _add_fact_changes() -> int:
     """Add a batch of fact changes to the cells; return how many."""
     with transaction.atomic(), bulk.server_bound_cursor() as cursor:
-        cursor.execute("SELECT 1 FROM visibility_kpifactchange LIMIT 1")
-        if not cursor.fetchone():
-            return 0
         cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
         cursor.execute(
             cell_statements.ADD_FACT_CHANGES,

@@ -70,10 +70,12 @@ def _process_batches_from_offset(offset: float, *, batches: int) -> int:
     for turn in range(batches):
         if stopping.is_set():
             break
-        # Every second batch takes new messages, so that a backlog does not hold them up. Some
+        # Every second batch of a backlog takes new messages, so that it does not delay them. Some
         # batches start at the oldest: the worker that would process those may be stuck.
         start = offset if (turn + 1) % OLDEST_EVERY else 0.0
-        settled = process_batch(fresh=True, offset=start) if turn % 2 else 0
+        settled = 0
+        if turn % 2 and _backlog.is_set():
+            settled = process_batch(fresh=True, offset=start)
         settled = settled or process_batch(offset=start)
         if not turn % 10:
             settled += retry_failed_messages()
