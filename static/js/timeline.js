@@ -9,7 +9,7 @@
     if (!button) return;
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
     button.lastChild.textContent = " Copied";
-    setTimeout(() => { button.lastChild.textContent = " Copy answer"; }, 2000);
+    setTimeout(() => { button.lastChild.textContent = " Copy customer answer"; }, 2000);
   });
   document.addEventListener("keydown", (event) => {
     const marker = document.activeElement?.closest?.(".marker");

@@ -101,6 +101,12 @@ def quantity(amount: Number | None, unit: str = "") -> str:
 
 
 @register.filter
+def count(number: int) -> str:
+    """`18,509`: a number of things with thousands separators."""
+    return formatting.format_number(number)
+
+
+@register.filter
 def percent(share: Number | None) -> str:
     """A fraction between 0 and 1 as `93.4%`."""
     return NO_VALUE if share is None else formatting.format_percent(Decimal(str(share)))

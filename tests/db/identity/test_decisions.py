@@ -162,7 +162,8 @@ def test_merge_and_undo_of_orders_with_alerts_and_notes(
 ) -> None:
     """Two alerts have the same subject, two have their own: none is lost or doubled."""
     monkeypatch.setattr(
-        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        lambda *_, **__: [],
     )
     process_messages(unrelated_orders())
     open_alert("SO-1", "release", "called Dallas")

@@ -9,7 +9,8 @@ import pytest
 
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.master_data import imports
-from visibility.master_data.store import ChangeContext, WriteResult, write_rows
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import WriteResult, write_rows
 from visibility.master_data.tables import TABLES
 from visibility.models import Order, Source
 from visibility.pipeline import stages

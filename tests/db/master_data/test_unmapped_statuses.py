@@ -100,8 +100,8 @@ def test_alert_page_explains_the_status_and_links_to_the_mapping_form(
     page = client.get(f"/alerts/{Alert.objects.get().pk}").content.decode()
     assert "is not mapped." in page
     assert "when the status is mapped" in page
-    assert "Open for" in page
-    assert "Overdue by" not in page
+    assert "This alert has been open for" in page
+    assert "This alert is overdue by" not in page
     assert "sends no data" not in page.split("<main")[1]
     link = page.split('href="/mappings/mapping/new?')[1].split('"')[0]
     assert link == "kind=status&amp;source=erp&amp;external=%3Cb%3E%26"

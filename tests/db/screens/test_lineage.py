@@ -145,9 +145,9 @@ def test_pages_link_to_the_trace(sources: dict[str, Source], settings: Any) -> N
     tab = page.split('id="order-tab"')[1]
     assert link in tab
     assert f'href="/messages/{message}"' in tab
-    assert "opened an alert" in tab
+    assert "Opened the SLA alert" in tab
     assert 'tracking number <span class="mono">1ZA4</span>' in tab
-    assert "Included in these KPIs" in tab
+    assert "KPIs that include these orders" in tab
     assert "4 d 16 h" in tab  # the order cycle time, received to delivered
     page = client.get(f"/messages/{message}").content.decode()
     assert link in page

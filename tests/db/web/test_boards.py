@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.builders.alerts import HOUR, alert, order, signed_in, source, source_alert, statements
@@ -284,6 +285,12 @@ def test_kiosk_has_no_navigation_and_rotates_boards(ops: Client) -> None:
     assert 'data-every="10"' in page
     assert 'id="kiosk-clock"' in page
     assert "data-following" in text(ops, f"{BOARD}?kiosk=1&boards=//evil&every=x")
+
+
+def test_counts_on_tiles_have_thousands_separators() -> None:
+    figures = [KeyFigure("open", "Open orders", 18_509, "", "/orders", "ok", "package")]
+    page = render_to_string("tiles/key_figures.html", {"d": {"figures": figures}})
+    assert ">18,509<" in page
 
 
 def test_board_statement_count_does_not_grow(ops: Client) -> None:

@@ -7,7 +7,14 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.builders.alerts import alert, signed_in
 from tests.builders.cloudevents import create_sources, order_of, process_messages, source_message
-from visibility.models import AuditEntry, IdentityDecision, Order, UnmatchedObject
+from visibility.models import (
+    AuditEntry,
+    BusinessObject,
+    IdentityDecision,
+    Order,
+    UnmatchedObject,
+)
+from visibility.screens.identity.unmatched_records import summarize_unmatched
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +63,36 @@ def test_page_lists_unmatched_records_and_duplicate_orders(ops: Client) -> None:
     page = ops.get("/joins").content.decode()
     assert "tracking number 1Z777" in page
     assert "Possible duplicate" in page
-    assert "95% confidence" in page
+    assert "95% match confidence" in page
+
+
+def test_unmatched_sentence_needs_records_to_be_reassuring(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "visibility.web.pages.identity.unmatched_records.count_unmatched", lambda: 0
+    )
+    matched = "All shipments, packages and invoices have an order."
+    empty = "No shipments, packages or invoices yet."
+    page = ops.get("/joins").content.decode()
+    assert matched in page
+    assert empty not in page
+    BusinessObject.objects.exclude(kind="order").update(kind="return")
+    page = ops.get("/joins").content.decode()
+    assert empty in page
+    assert matched not in page
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "sentence"),
+    [
+        (1, "1 shipment, package or invoice has no order."),
+        (2, "2 shipments, packages or invoices have no order."),
+        (1_000, "1,000+ shipments, packages or invoices have no order."),
+    ],
+)
+def test_unmatched_sentence_counts_records(unmatched: int, sentence: str) -> None:
+    assert summarize_unmatched(unmatched) == sentence
 
 
 def test_system_id_is_shown_only_without_other_numbers(ops: Client) -> None:
@@ -92,7 +128,8 @@ def test_merge_preview_shows_the_effect_and_changes_nothing(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        lambda *_, **__: [],
     )
     order = order_of("SO-1")
     alert("SO-9", order_id=order.pk)
@@ -177,7 +214,7 @@ def test_permissions_to_see_and_to_decide(role: UserRole, sees: bool, may_decide
     for path in ("/joins", url, f"/joins/split/{order_of('SO-1').pk}"):
         assert (client.get(path).status_code == 200) is sees
     if sees:
-        assert (">Merge</button>" in client.get(url).content.decode()) is may_decide
+        assert (">Merge orders</button>" in client.get(url).content.decode()) is may_decide
     ids = {"left": order_of("SO-1").pk, "right": order_of("1001").pk}
     assert (client.post("/joins/join", ids).status_code == 302) is may_decide
     assert IdentityDecision.objects.exists() is may_decide

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 
 from connectors.sdk.payload import ParkReason
@@ -222,6 +223,13 @@ def test_payload_is_shown_on_request_and_audited(integrator: Client) -> None:
     assert entry.user.username == "ines"
 
 
+def test_counts_of_the_pipeline_have_thousands_separators() -> None:
+    status = {"queued": 18_509, "applied_last_minute": 1_200, "parked": 1_000}
+    page = render_to_string("sources/_pipeline.html", {"pipeline": {"status": status}})
+    for shown in (">18,509<", ">1,200<", ">1,000<"):
+        assert shown in page
+
+
 def test_binary_payload_is_shown(integrator: Client) -> None:
     message_id = message(source(), body=b"\xff\xfe\x00[" + b"[" * 5000)
     assert text(integrator, f"/messages/{message_id}?body=1")
@@ -247,7 +255,7 @@ def test_signature_and_authorization_headers_are_hidden(integrator: Client) -> N
 def test_secrets_are_never_shown(integrator: Client) -> None:
     source(sealed_secrets="gAAAAABsealed", config={"api_token": "t0ps3cret", "site": "Dallas"})
     page = text(integrator, "/sources/wms?tab=settings")
-    assert "Set. Settings last changed" in page
+    assert "Secret set. Settings last changed" in page
     assert "/hooks/wms" in page
     assert "Dallas" in page
     assert "t0ps3cret" not in page

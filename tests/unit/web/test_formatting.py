@@ -51,6 +51,10 @@ def test_amounts_have_units_and_none_is_a_dash() -> None:
         assert format_value(None) == formats.NO_VALUE
 
 
+def test_counts_have_thousands_separators() -> None:
+    assert [formats.count(number) for number in (0, 999, 18_509)] == ["0", "999", "18,509"]
+
+
 def test_units_and_currencies_are_escaped() -> None:
     page = (
         engines["django"]

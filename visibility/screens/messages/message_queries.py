@@ -98,8 +98,9 @@ def list_messages(
     state: str = "",
     ids: Sequence[int] | None = None,
     after: str = "",
+    limit: int = PAGE_SIZE + 1,
 ) -> list[MessageRow]:
-    """One page of messages, newest first, and one more if there is a next page."""
+    """Messages, newest first: by default one page, and one more if there is a next page."""
     conditions = ["true"]
     values: list[Any] = []
     order = "m.received_at DESC, m.id DESC" if source_id is not None else "m.id DESC"
@@ -126,7 +127,7 @@ def list_messages(
                 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.state, m.reason, m.detail,
                     m.attempts, m.processed_at
                 FROM visibility_inbound_message m
-                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT {PAGE_SIZE + 1}
+                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT %s
             )
             SELECT m.id, source.slug, source.title, m.received_at, left(m.dedupe_key, 200), m.state,
                 m.reason, m.detail, m.attempts, m.processed_at,
@@ -136,7 +137,7 @@ def list_messages(
                 ), '{{}}')
             FROM page m JOIN visibility_source source ON source.id = m.source_id ORDER BY {order}
             """,  # noqa: S608  # conditions are constants
-            values,
+            [*values, limit],
         )
         return [MessageRow(*row) for row in cursor.fetchall()]
 

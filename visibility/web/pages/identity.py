@@ -16,8 +16,7 @@ from visibility.identity.merge import MergeTooLarge
 from visibility.models import IdentityDecision, Order
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history
-from visibility.screens.identity import matching as matching
+from visibility.screens.identity import decision_history, matching, unmatched_records
 from visibility.screens.orders import search
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -37,17 +36,22 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
     after = _parse_number_or_zero(request.GET.get("after", ""))
-    records = matching.unmatched_records(after=after, limit=matching.PAGE_SIZE + 1)
+    records = unmatched_records.list_unmatched_records(
+        after=after, limit=unmatched_records.PAGE_SIZE + 1
+    )
     context = {
         "now": database_now(),
-        "records": records[: matching.PAGE_SIZE],
-        "unmatched_count": matching.count_unmatched(),
-        "most": matching.MAX_COUNTED,
-        "next": records[matching.PAGE_SIZE - 1].id if len(records) > matching.PAGE_SIZE else 0,
+        "records": records[: unmatched_records.PAGE_SIZE],
+        "unmatched_sentence": unmatched_records.summarize_unmatched(
+            unmatched_records.count_unmatched()
+        ),
+        "next": records[unmatched_records.PAGE_SIZE - 1].id
+        if len(records) > unmatched_records.PAGE_SIZE
+        else 0,
         "first": not after,
         "likely": suggestions.find_suggestions(),
         "automatic_merges": decision_history.automatic_merges(),
-        "decisions": decision_history.list_decisions(),
+        "decisions": decision_history.manual_decisions()[: decision_history.MAX_DECISIONS],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)

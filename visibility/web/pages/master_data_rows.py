@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from visibility.db.clock import database_now
 from visibility.master_data import affected_orders, store
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion, WriteResult
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import OverlappingRows, StaleVersion, WriteResult
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
 from visibility.models import MasterChange, Source
 from visibility.models.master import Versioned
