@@ -9,7 +9,7 @@ from django.db import Error as DatabaseFailure
 from structlog.stdlib import get_logger
 
 from visibility.boards.registry import tile_registry
-from visibility.boards.tile import Tile
+from visibility.boards.tile import InvalidTileSetting, Tile
 from visibility.models import Board
 
 log = get_logger(__name__)
@@ -28,7 +28,10 @@ DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedTile:
-    """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist."""
+    """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist.
+
+    `problem`: which setting of the tile is invalid, and why.
+    """
 
     code: str
     title: str
@@ -38,6 +41,7 @@ class LoadedTile:
     template: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     failed: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
     kind = tile_registry().get(code)
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
-    tile: Tile = kind()
+    tile: Tile = kind(entry)
     shown = LoadedTile(
         code=code,
         title=tile.title,
@@ -83,7 +87,10 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
         href=tile.href,
     )
     try:
+        shown = replace(shown, title=tile.displayed_title, href=tile.displayed_href)
         return replace(shown, template=tile.template_path, data=tile.load_context(now))
+    except InvalidTileSetting as error:
+        return replace(shown, problem=str(error))
     except DatabaseFailure:
         log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)
