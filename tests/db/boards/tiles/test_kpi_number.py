@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 BOARD = "/boards/kpis"
 
 
-def place(*entries: dict[str, Any]) -> None:
+def add_board(*entries: dict[str, Any]) -> None:
     Board.objects.create(slug="kpis", title="KPIs", tiles=list(entries))
 
 
@@ -45,7 +45,7 @@ def fact(kpi: str, numerator: int, denominator: int, days_ago: int = 1) -> None:
 
 
 def test_tile_shows_value_target_and_change_of_its_kpi() -> None:
-    place({"tile": "kpi_number", "kpi": "fill_rate"}, {"tile": "kpi_number", "kpi": "on_time"})
+    add_board({"tile": "kpi_number", "kpi": "fill_rate"}, {"tile": "kpi_number", "kpi": "on_time"})
     fact("fill_rate", 3, 4)
     fact("fill_rate", 4, 4, days_ago=30)
     text = page(signed_in(UserRole.EXECUTIVE))
@@ -54,11 +54,11 @@ def test_tile_shows_value_target_and_change_of_its_kpi() -> None:
     assert "21.0 points below the 96% target" in text
     assert "25.0 points worse than the previous 28 days (100.0%)" in text
     assert "Last 28 days: 3 of 4 lines, 1 order, small sample" in text
-    assert "No KPI value: no orders reached their cut-off" in text
+    assert "No KPI value: no orders were delivered or reached their promise date" in text
 
 
 def test_every_kpi_has_a_tile() -> None:
-    place(*({"tile": "kpi_number", "kpi": code} for code in kpi_registry()))
+    add_board(*({"tile": "kpi_number", "kpi": code} for code in kpi_registry()))
     client = signed_in(UserRole.EXECUTIVE)
     for address in (BOARD, f"{BOARD}?kiosk=1"):
         text = page(client, address)
@@ -70,7 +70,7 @@ def test_every_kpi_has_a_tile() -> None:
 
 @pytest.mark.parametrize("kpi", ["nothing", "", 7, None, ["fill_rate"], "<script>alert(1)"])
 def test_invalid_setting_is_explained_in_its_tile_only(kpi: Any) -> None:
-    place({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
+    add_board({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
     text = page(signed_in(UserRole.EXECUTIVE))
     assert "Invalid setting of this tile. kpi: there is no KPI" in text
     assert "Use one of: fill_rate, on_time" in text
@@ -79,7 +79,7 @@ def test_invalid_setting_is_explained_in_its_tile_only(kpi: Any) -> None:
 
 
 def test_role_without_kpis_sees_no_value() -> None:
-    place({"tile": "kpi_number", "kpi": "fill_rate"})
+    add_board({"tile": "kpi_number", "kpi": "fill_rate"})
     fact("fill_rate", 3, 4)
     text = page(signed_in(UserRole.INTEGRATOR))
     assert "75.0%" not in text
@@ -88,7 +88,7 @@ def test_role_without_kpis_sees_no_value() -> None:
 
 def test_tile_takes_four_statements_for_any_number_of_orders() -> None:
     client = signed_in(UserRole.EXECUTIVE)
-    place()
+    add_board()
     empty = statements(client, BOARD)
     Board.objects.update(tiles=[{"tile": "kpi_number", "kpi": "fill_rate"}])
     for days_ago in range(5):
