@@ -14,6 +14,7 @@ MAX_MERGED = 50
 DELETE_DERIVED_ROWS = (
     "DELETE FROM visibility_slaclock WHERE order_id = ANY(%s)",
     "DELETE FROM visibility_failedclock WHERE order_id = ANY(%s)",
+    "DELETE FROM visibility_failedkpi WHERE order_id = ANY(%s)",
     "DELETE FROM visibility_kpifact WHERE order_id = ANY(%s)",
     "DELETE FROM visibility_orderline WHERE order_id = ANY(%s)",
     "DELETE FROM visibility_shipment WHERE order_id = ANY(%s)",

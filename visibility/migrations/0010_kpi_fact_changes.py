@@ -64,7 +64,7 @@ SELECT kpi, day FROM visibility_kpifact UNION SELECT kpi, day FROM visibility_kp
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0008_boards_and_audit"),
+        ("visibility", "0009_source_and_kpi_failures"),
     ]
 
     operations = [

@@ -38,9 +38,10 @@ from visibility.models.intake import (
     MessageState,
     RejectedRequestCount,
     Source,
+    UnusableSource,
     overdue_since,
 )
-from visibility.models.kpis import KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
+from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -80,6 +81,7 @@ __all__ = [
     "Event",
     "EventObjectLink",
     "FailedClock",
+    "FailedKpi",
     "IdempotencyKey",
     "Identifier",
     "IdentityDecision",
@@ -121,6 +123,7 @@ __all__ = [
     "TermUsage",
     "UnitFactor",
     "UnmatchedObject",
+    "UnusableSource",
     "WatchedVocabulary",
     "WorkCalendar",
     "overdue_since",

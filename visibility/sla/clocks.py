@@ -20,6 +20,10 @@ SCOPE_FIELDS = {
 }
 
 
+class InvalidClock(TypeError):
+    """A rule returned a clock that cannot be stored: a defect of the rule."""
+
+
 @dataclass(frozen=True)
 class LoadedRule:
     """A rule with its parameters and calendar, or the reason why it cannot run."""
@@ -42,9 +46,26 @@ class LoadedRule:
         if isinstance(self.kind, RuleFailure):
             return self.kind
         try:
-            return list(self.kind.clocks(timeline, self.params, self.calendar))
+            clocks = list(self.kind.clocks(timeline, self.params, self.calendar))
+            for clock in clocks:
+                _check_clock(clock)
         except Exception as error:  # recorded on the clock; the others go on
             return RuleFailure(error)
+        return clocks
+
+
+def _check_clock(clock: Clock) -> None:
+    """Check that a clock can be stored and compared. Raises InvalidClock."""
+    if not isinstance(clock, Clock):
+        raise InvalidClock("it is no Clock")
+    times = [clock.started_at, clock.due_at]
+    times += [clock.stopped_at] if clock.stopped_at is not None else []
+    if not all(isinstance(at, datetime) and at.tzinfo is not None for at in times):
+        raise InvalidClock("its times need a time zone")
+    if not (isinstance(clock.subject_key, str) and isinstance(clock.subject, str)):
+        raise InvalidClock("its subject is no text")
+    if not isinstance(clock.expected_from, tuple):
+        raise InvalidClock("expected_from is no tuple")
 
 
 def load_enabled_rules() -> list[LoadedRule]:

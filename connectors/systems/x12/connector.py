@@ -77,14 +77,14 @@ class X12(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check the signature header or a bearer token."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        token = auth.bearer_token(request.headers)
         signature = request.headers.get(SIGNATURE, "")
         if signature:
             if not signature.startswith("sha256="):
                 raise auth.InvalidSignature("the signature does not start with sha256=")
             auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
-        elif scheme.lower() == "bearer" and token.strip():
-            auth.check_token(token.strip(), secrets)
+        elif token:
+            auth.check_token(token, secrets)
         else:
             raise auth.InvalidSignature("the signature or bearer token is missing")
 

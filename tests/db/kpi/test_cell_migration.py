@@ -10,7 +10,7 @@ from visibility.kpi import facts_and_cells
 from visibility.models import BusinessObject, KpiCell
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-BEFORE, DAY = "0008", "2026-03-03"
+BEFORE, DAY = "0009", "2026-03-03"
 INSERT_FACT = """
 INSERT INTO visibility_kpifact (order_id, kpi, version, day, channel, warehouse, customer_group,
     numerator, denominator, excluded, uncountable)

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.bench.setup import AROUND_THE_CLOCK
-from tests.builders.cloudevents import (
+from tests.builders.identity import (
     SourceMessage,
     create_sources,
     process_messages,
@@ -59,19 +59,19 @@ def _count_statements(message: SourceMessage) -> int:
     return len(captured)
 
 
-def test_delivery_of_known_order_takes_at_most_68_statements() -> None:
+def test_delivery_of_known_order_takes_at_most_69_statements() -> None:
     """From the inbox to committed KPI cells, with the checks that nothing else waits."""
     assert (
         _count_statements(source_message("carrier", "shipment.delivered", 2, tracking="1Z001"))
-        <= 68
+        <= 69
     )
     assert Order.objects.get().status == "delivered"
     assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=7, orders=1).exists()
 
 
-def test_new_order_takes_at_most_62_statements() -> None:
+def test_new_order_takes_at_most_63_statements() -> None:
     message = source_message("erp", "order.received", 0, order="SO-2", lines=LINES)
-    assert _count_statements(message) <= 62
+    assert _count_statements(message) <= 63
     assert Order.objects.count() == 2
 
 

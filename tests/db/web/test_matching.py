@@ -5,8 +5,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders.alerts import alert, signed_in
-from tests.builders.cloudevents import create_sources, order_of, process_messages, source_message
+from tests.builders.alerts import alert
+from tests.builders.identity import create_sources, order_of, process_messages, source_message
+from tests.builders.users import signed_in
 from visibility.models import (
     AuditEntry,
     BusinessObject,

@@ -34,7 +34,7 @@ TILE_TEST = '''"""The tile of today's orders."""
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from visibility.models import Board
 from visibility.web.permissions import UserRole
 
@@ -105,7 +105,7 @@ PAGE_TEST = '''"""The page of carriers."""
 
 import pytest
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from visibility.web.permissions import UserRole
 
 
@@ -188,7 +188,9 @@ def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> 
 
 
 def test_adding_a_job(repository: RepositoryCopy) -> None:
-    repository.insert("visibility/pipeline/stages.py", before="def poll_sources", text=JOB.lstrip())
+    repository.insert(
+        "visibility/pipeline/stages.py", before="def collect_files", text=JOB.lstrip()
+    )
     repository.insert(
         "visibility/pipeline/jobs.py",
         before='    Job("end_stuck_sessions"',

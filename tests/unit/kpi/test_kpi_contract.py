@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders.kpi_events import timeline
+from tests.builders.timelines import folded
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.registry import kpi_registry, measured_kpis
 
@@ -34,5 +34,5 @@ def test_target_has_the_unit_of_the_value(kpi: Kpi) -> None:
 
 @pytest.mark.parametrize("kpi", measured_kpis().values(), ids=lambda kpi: kpi.code)
 def test_order_without_events_does_not_fail(kpi: Kpi) -> None:
-    measured = kpi.measure(timeline([]), "UTC")
+    measured = kpi.measure(folded(), "UTC")
     assert measured is None or measured.excluded in kpi.reasons

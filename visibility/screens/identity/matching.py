@@ -16,7 +16,7 @@ from visibility.models import (
     Order,
 )
 from visibility.screens.orders.search import SCHEME_LABELS
-from visibility.storage.events import SCHEME_PREFERENCE
+from visibility.storage.events import scheme_rank
 
 # Counts stop at this number.
 MAX_COUNTED = 1_000
@@ -102,11 +102,10 @@ def identifiers_by_object(
     object_ids: Collection[int],
 ) -> dict[int, tuple[tuple[str, str, str], ...]]:
     """(scheme label, issuer, number) of each identifier by object, the best known first."""
-    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     rows = Identifier.objects.filter(object_id__in=object_ids, rejected=False)
     ordered = sorted(
         rows.values_list("object_id", "scheme", "issuer", "value", "raw")[:MAX_COUNTED],
-        key=lambda row: (rank.get(row[1], len(rank)), row[1:]),
+        key=lambda row: (scheme_rank(row[1]), row[1:]),
     )
     by_object: dict[int, list[tuple[str, str, str]]] = {object_id: [] for object_id in object_ids}
     for object_id, scheme, issuer, _, raw in ordered:
@@ -172,7 +171,6 @@ def identifier_usage(order_id: int) -> list[IdentifierUsage]:
     """The identifiers of an order and who reports them, to choose those to split off."""
     rows = Identifier.objects.filter(object_id=order_id, is_identity=True)
     usage = _usage_by_identifier(order_id)
-    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     identifiers = [
         IdentifierUsage(
             scheme=i.scheme,
@@ -185,7 +183,7 @@ def identifier_usage(order_id: int) -> list[IdentifierUsage]:
         )
         for i in rows[:MAX_COUNTED]
     ]
-    return sorted(identifiers, key=lambda n: (rank.get(n.scheme, len(rank)), n.scheme, n.value))
+    return sorted(identifiers, key=lambda n: (scheme_rank(n.scheme), n.scheme, n.value))
 
 
 def _usage_by_identifier(order_id: int) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:

@@ -106,6 +106,13 @@ def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
     return f"{label} {escape_invisible_and_lookalike(number)} is the {order_label} of this order"
 
 
+def load_unmatched_page(after: int) -> tuple[list[UnmatchedRecord], int]:
+    """One page of records, and the id after which the next page starts (0: this is the last)."""
+    records = list_unmatched_records(after=after, limit=PAGE_SIZE + 1)
+    page = records[:PAGE_SIZE]
+    return page, page[-1].id if len(records) > PAGE_SIZE else 0
+
+
 def count_unmatched() -> int:
     """The number of unmatched records, at most 1,000."""
     with connection.cursor() as cursor:

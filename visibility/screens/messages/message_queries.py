@@ -52,11 +52,6 @@ class MessageRow:
         """The cursor of the page after this row."""
         return encode_cursor([self.received_at, self.id])
 
-    @property
-    def processing_time(self) -> timedelta | None:
-        """The time from receipt to the end of processing; None while it waits."""
-        return self.processed_at - self.received_at if self.processed_at else None
-
 
 @dataclass(frozen=True, slots=True)
 class MessageEvent:

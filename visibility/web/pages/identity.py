@@ -36,18 +36,13 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
     after = _parse_number_or_zero(request.GET.get("after", ""))
-    records = unmatched_records.list_unmatched_records(
-        after=after, limit=unmatched_records.PAGE_SIZE + 1
-    )
+    records, next_after = unmatched_records.load_unmatched_page(after)
+    unmatched = unmatched_records.count_unmatched()
     context = {
         "now": database_now(),
-        "records": records[: unmatched_records.PAGE_SIZE],
-        "unmatched_sentence": unmatched_records.summarize_unmatched(
-            unmatched_records.count_unmatched()
-        ),
-        "next": records[unmatched_records.PAGE_SIZE - 1].id
-        if len(records) > unmatched_records.PAGE_SIZE
-        else 0,
+        "records": records,
+        "unmatched_sentence": unmatched_records.summarize_unmatched(unmatched),
+        "next": next_after,
         "first": not after,
         "likely": suggestions.find_suggestions(),
         "automatic_merges": decision_history.automatic_merges(),

@@ -15,6 +15,7 @@ from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
+from visibility.screens.kpis.failures import kpi_failure_notes
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.date_range import PRESETS
@@ -50,6 +51,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
         ],
         "matrix": _linked_matrix(overview_page, asked),
         "undelivered": undelivered_orders_query_string(asked),
+        "failures": kpi_failure_notes(),
     }
     return render(
         request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
@@ -86,6 +88,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "tables": tables,
         "parts": drilldown.group_titles(kpi),
         "undelivered": undelivered_orders_query_string(asked),
+        "failures": kpi_failure_notes(code),
     }
     return render(
         request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context

@@ -7,7 +7,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.builders.alerts import order, signed_in, statements
+from tests.builders.alerts import order, statements
+from tests.builders.users import signed_in
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import facts_and_cells

@@ -5,15 +5,17 @@ import pytest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.x12_interchanges import TransactionSet, read_interchanges
 from connectors.sdk.x12_segments import decode_text
+from tests.builders import x12 as builders
 
-ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260304*0915*U*00401"
+SINGLE = builders.interchange(
+    builders.transaction_set("850~BEG*00*SA*4711**20260304~CTT*0"),
+    sender="SENDER",
+    receiver="RECEIVER",
+)
 
 
-def interchange(*, end: str = "~", after: str = "\n", tail: str = "*000000007*0*P*>") -> str:
-    body = ["GS*PO*SENDER*RECEIVER*20260304*0915*7*X*004010"]
-    body += ["ST*850*0001", "BEG*00*SA*4711**20260304", "CTT*0", "SE*4*0001"]
-    body += ["GE*1*7", "IEA*1*000000007"]
-    return ISA + tail + end + after + "".join(segment + end + after for segment in body)
+def interchange(*, end: str = "~", after: str = "\n", component: str = ">") -> str:
+    return SINGLE.replace("*P*>", f"*P*{component}").replace("~", end + after)
 
 
 def read_single_set(text: str) -> TransactionSet:
@@ -47,7 +49,9 @@ def test_any_segment_terminator_is_accepted(end: str, after: str) -> None:
 
 
 def test_a_bom_before_the_isa_is_skipped() -> None:
-    read_single_set(decode_text(b"\xef\xbb\xbf" + interchange().encode()))
+    text = decode_text(b"\xef\xbb\xbf" + interchange().encode())
+    assert text == interchange()
+    assert read_single_set(text).header == read_single_set(interchange()).header
 
 
 def test_an_isa_without_padding_is_read() -> None:
@@ -69,7 +73,9 @@ def test_an_isa_with_a_line_break_is_read() -> None:
 
 @pytest.mark.parametrize("after", ["", "\n", "\r\n"])
 def test_a_missing_component_separator_is_accepted(after: str) -> None:
-    read_single_set(interchange(tail="*000000007*0*P*", after=after))
+    transaction_set = read_single_set(interchange(component="", after=after))
+    assert transaction_set.segments == read_single_set(interchange()).segments
+    assert transaction_set.findings == ()
 
 
 def test_separators_are_taken_from_the_isa() -> None:
