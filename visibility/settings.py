@@ -60,6 +60,8 @@ def database_settings(url: str) -> dict[str, Any]:
                 "timeout": 5,
                 "reconnect_timeout": 1,
             },
+            # Only statements that ask for it are prepared: see `visibility.db.bulk`.
+            "prepare_threshold": 2**31,
             # A network that drops all packets must not block a process for hours.
             "connect_timeout": 3,
             "keepalives_idle": 20,

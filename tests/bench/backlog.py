@@ -23,7 +23,7 @@ CHUNK = 500
 IS_IDLE = """
 SELECT NOT EXISTS (SELECT FROM visibility_inbound_message WHERE state = 'waiting')
     AND NOT EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= clock_timestamp())
-    AND NOT EXISTS (SELECT FROM visibility_kpirecomputerequest)
+    AND NOT EXISTS (SELECT FROM visibility_kpifactchange)
 """
 PRODUCT_MILESTONES = """
 SELECT o.number, m.code, m.reached_at FROM visibility_order o
@@ -93,12 +93,12 @@ def process_backlog(
         stage.start_worker(name)
     wait_until(lambda: len(current_app.control.ping(timeout=0.5) or ()) == workers, "the workers")
     store_workload(messages[:1])
-    wait_until(lambda: _nudge() and _is_idle(), "the first message")
+    wait_until(lambda: _nudge() and is_idle(), "the first message")
     meter = stage.meter(stage.product)
     store_workload(messages[1:])
     meter.start()
     started = time.perf_counter()
-    ended = wait_until(lambda: _nudge() and _is_idle(), "the end of the backlog")
+    ended = wait_until(lambda: _nudge() and is_idle(), "the end of the backlog")
     used = meter.used()
     stage.product.stop(*names)
     return Measurement(len(messages) - 1, ended - started, used)
@@ -109,7 +109,8 @@ def _nudge() -> bool:
     return True
 
 
-def _is_idle() -> bool:
+def is_idle() -> bool:
+    """Whether no message, refold or KPI cell waits."""
     with connection.cursor() as cursor:
         cursor.execute(IS_IDLE)
         return bool(cursor.fetchone()[0])

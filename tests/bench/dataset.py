@@ -118,12 +118,9 @@ class OrderDataset:
                     cursor.execute(self._statement(table, owner, first, last))
                 for _, definition in indexes:
                     cursor.execute(definition)
-                cursor.execute(
-                    "INSERT INTO visibility_kpirecomputerequest (kpi, day) "
-                    "SELECT DISTINCT kpi, day FROM visibility_kpifact"
-                )
+                facts_and_cells.request_recount_of_all_days()
             self.copies = last
-            while facts_and_cells.recompute_requested_cells():
+            while facts_and_cells.update_cells():
                 pass
         return self.templates * (self.copies + 1)
 

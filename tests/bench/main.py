@@ -14,7 +14,7 @@ from tests.bench.sizes import SIZES, BenchSize
 if TYPE_CHECKING:
     from tests.bench.report import GrowthValue, ReportLine
 
-NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "growth")
+NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "cells", "lone", "growth")
 REPORTED_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
 
 
@@ -44,7 +44,17 @@ def main(argv: Sequence[str]) -> int:
 
 def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequence[str]) -> str:
     """Run these benchmarks and return the report."""
-    from tests.bench import backlog, charts, growth, intake, live_push, setup, visibility_latency
+    from tests.bench import (
+        backlog,
+        charts,
+        growth,
+        intake,
+        kpi_cells,
+        live_push,
+        lone_event,
+        setup,
+        visibility_latency,
+    )
     from visibility.db.clock import database_now
 
     setup.create_sources_and_rules()
@@ -57,6 +67,8 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         "visible": visibility_latency.measure_visibility,
         "live": live_push.measure_live_push,
         "charts": charts.charts,
+        "cells": kpi_cells.measure_changed_order,
+        "lone": lone_event.measure_lone_events,
     }
     for name in names:
         started = time.perf_counter()

@@ -30,6 +30,13 @@ LINES: Mapping[str, tuple[str, str, str]] = {
     "live_cpu": ("CPU per delivery to a socket", "us", "40 us"),
     "chart": ("CPU of a cached chart of 5 lines over 90 days", "ms", "20x built"),
     "chart_memory": ("memory of a web process for its first chart (PSS)", "MB", "40 MB"),
+    "lone_cpu": ("CPU of a lone event, stored message to committed KPI cells", "ms", "5 ms"),
+    "cells_few": ("KPI cells after one changed order on a day of few orders", "ms", ""),
+    "cells_many": (
+        "KPI cells after one changed order on a day of many orders",
+        "ms",
+        "1.2x a day of few",
+    ),
     "memory": ("memory of all processes (PSS)", "MB", "350 MB"),
     "memory_peak": ("sum of the peak resident memory of all processes", "MB", ""),
 }

@@ -26,6 +26,8 @@ class BenchSize:
     items: int
     # Charts that are built, each of other values.
     charts: int
+    # Orders of a day with few and of one with many.
+    orders_of_day: tuple[int, int] = (500, 50_000)
 
 
 SIZES: Mapping[str, BenchSize] = {
@@ -46,6 +48,7 @@ SIZES: Mapping[str, BenchSize] = {
         burst=2,
         items=500,
         charts=3,
+        orders_of_day=(10, 40),
     ),
     "small": BenchSize(
         repeats=2,

@@ -62,7 +62,7 @@ def test_refolding_copied_orders_changes_nothing(orders: int) -> None:
         ids = [row[0] for row in cursor.fetchall()]
     with transaction.atomic():
         refold_orders(refold_queue.lock_orders_of_objects(ids))
-    while facts_and_cells.recompute_requested_cells():
+    while facts_and_cells.update_cells():
         pass
     for table, column in DERIVED.items():
         assert rows(table, column) == before[table], table

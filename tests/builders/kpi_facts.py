@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from visibility.kpi import facts_and_cells
-from visibility.models import BusinessObject, KpiFact, KpiRecomputeRequest
+from visibility.models import BusinessObject, KpiFact
 
 
 def create_fact(
@@ -25,7 +25,5 @@ def create_fact(
 
 def recompute_cells() -> None:
     """Compute the cells of all facts."""
-    for kpi, day in set(KpiFact.objects.values_list("kpi", "day")):
-        KpiRecomputeRequest.objects.create(kpi=kpi, day=day)
-    while facts_and_cells.recompute_requested_cells():
+    while facts_and_cells.update_cells():
         continue

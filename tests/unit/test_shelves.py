@@ -29,6 +29,7 @@ KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
 TILES = {
     "order_funnel",
     "key_figures",
+    "kpi_number",
     "message_rate",
     "source_health",
     "notable_events",

@@ -8,7 +8,7 @@ from typing import Any
 from structlog.stdlib import get_logger
 
 from visibility.boards.registry import tile_registry
-from visibility.boards.tile import Tile
+from visibility.boards.tile import InvalidTileSetting, Tile
 from visibility.models import Board
 
 log = get_logger(__name__)
@@ -27,7 +27,10 @@ DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedTile:
-    """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist."""
+    """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist.
+
+    `problem`: which setting of the tile is invalid, and why.
+    """
 
     code: str
     title: str
@@ -37,6 +40,7 @@ class LoadedTile:
     template: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     failed: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,11 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
         href=kind.href,
     )
     try:
-        tile: Tile = kind()
+        tile: Tile = kind(entry)
+        shown = replace(shown, title=tile.displayed_title, href=tile.displayed_href)
         return replace(shown, template=tile.template_path, data=tile.load_context(now))
+    except InvalidTileSetting as error:
+        return replace(shown, problem=str(error))
     except Exception:  # shown on the tile; the others go on
         log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)

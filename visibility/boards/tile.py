@@ -6,8 +6,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 
+class InvalidTileSetting(ValueError):
+    """A setting of a tile is invalid. The message names it, and is shown in place of the tile."""
+
+
 class Tile(ABC):
-    """One tile of a board.
+    """One tile of a board. `settings` is its entry in the `Board` row.
 
     `data` must run a small number of bounded SQL statements, whatever the number of orders. Each
     number must equal the length of the list it links to. The template is `tiles/<code>.html`; it
@@ -23,6 +27,19 @@ class Tile(ABC):
     # The page that the title links to.
     href: ClassVar[str] = ""
 
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self.settings: Mapping[str, Any] = settings or {}
+
+    @property
+    def displayed_title(self) -> str:
+        """The title on the board. Raises InvalidTileSetting."""
+        return self.title
+
+    @property
+    def displayed_href(self) -> str:
+        """The page that the title links to. Raises InvalidTileSetting."""
+        return self.href
+
     @property
     def template_path(self) -> str:
         """The template path."""
@@ -30,4 +47,4 @@ class Tile(ABC):
 
     @abstractmethod
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """The template context."""
+        """The template context. Raises InvalidTileSetting."""

@@ -1,16 +1,17 @@
-"""Write KPI facts of folded orders, and aggregate them into KPI cells per day and dimension."""
+"""Write KPI facts of folded orders, and update the KPI cells: their sums by day and dimension."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
-from connectors.sdk.events import Attribute
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
-from visibility.kpi import histogram
+from visibility.kpi import cell_statements, histogram
+from visibility.kpi.dimensions import ORDER_ATTRIBUTES
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.kpi_failures import check_measurement, replace_kpi_failures
 from visibility.kpi.registry import measured_kpis
@@ -38,15 +39,12 @@ WITH fresh AS (
         %(uncountables)b::text[]
     ) AS f (order_id, kpi, version, day, channel, warehouse, customer_group,
         numerator, denominator, excluded, uncountable)
-), old AS (
-    SELECT * FROM visibility_kpifact WHERE order_id = ANY(%(touched)s)
 ), gone AS (
     DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%(touched)s)
         AND NOT EXISTS (
             SELECT FROM fresh WHERE fresh.order_id = fact.order_id AND fresh.kpi = fact.kpi)
-    RETURNING kpi, day
-), put AS (
-    INSERT INTO visibility_kpifact AS fact (order_id, kpi, version, day, channel, warehouse,
+)
+INSERT INTO visibility_kpifact AS fact (order_id, kpi, version, day, channel, warehouse,
         customer_group, numerator, denominator, excluded, uncountable)
     SELECT order_id, kpi, version, day, channel, warehouse, customer_group,
         numerator, denominator, excluded, uncountable::jsonb
@@ -61,89 +59,19 @@ WITH fresh AS (
         IS DISTINCT FROM (excluded.version, excluded.day, excluded.channel, excluded.warehouse,
             excluded.customer_group, excluded.numerator, excluded.denominator, excluded.excluded,
             excluded.uncountable)
-    RETURNING fact.order_id, fact.kpi, fact.day
-)
-INSERT INTO visibility_kpirecomputerequest (kpi, day)
-SELECT kpi, day FROM put
-UNION SELECT kpi, day FROM gone
-UNION SELECT old.kpi, old.day FROM old JOIN put USING (order_id, kpi)
-ORDER BY 1, 2
 """
-CLAIM_REQUESTS = """
-WITH taken AS (
-    SELECT id FROM visibility_kpirecomputerequest ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-)
-DELETE FROM visibility_kpirecomputerequest AS request USING taken WHERE request.id = taken.id
-RETURNING request.kpi, request.day
-"""
-LOCK_DAY = "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))"
-# `grouping` is the bitmask of GROUPING(): a set bit is a dimension that the cell sums over.
-AGGREGATE_CELLS = """
-WITH wanted AS (
-    SELECT * FROM unnest(%(kpis)b::text[], %(days)s::date[], %(timed)s::boolean[])
-        AS w (kpi, day, timed)
-), fact AS (
-    SELECT f.*, CASE WHEN timed AND excluded = '' AND denominator <> 0 THEN
-        ceil(ln(greatest(numerator / denominator, 1)::float8) / ln(%(gamma)s::float8))::int
-    END AS bucket
-    FROM visibility_kpifact f JOIN wanted USING (kpi, day)
-), fine AS (
-    SELECT kpi, day, channel, warehouse, customer_group, excluded, bucket, NULL AS reason,
-        count(*) AS n, sum(numerator) AS numerator, sum(denominator) AS denominator
-    FROM fact GROUP BY 1, 2, 3, 4, 5, 6, 7
-    UNION ALL
-    SELECT kpi, day, channel, warehouse, customer_group, '', NULL, reason,
-        sum(lines::int), NULL, NULL
-    FROM fact, jsonb_each_text(uncountable) AS a (reason, lines) WHERE excluded = ''
-    GROUP BY 1, 2, 3, 4, 5, 8
-), part AS (
-    SELECT kpi, day, GROUPING(channel, warehouse, customer_group) AS grouping,
-        coalesce(channel, '') AS channel, coalesce(warehouse, '') AS warehouse,
-        coalesce(customer_group, '') AS customer_group, excluded, bucket, reason,
-        sum(n)::int AS n, sum(numerator) AS numerator, sum(denominator) AS denominator
-    FROM fine
-    GROUP BY kpi, day, excluded, bucket, reason, CUBE (channel, warehouse, customer_group)
-), summed AS (
-    SELECT kpi, day, grouping, channel, warehouse, customer_group,
-        coalesce(sum(n) FILTER (WHERE excluded = '' AND reason IS NULL), 0) AS orders,
-        coalesce(sum(numerator) FILTER (WHERE excluded = ''), 0) AS numerator,
-        coalesce(sum(denominator) FILTER (WHERE excluded = ''), 0) AS denominator,
-        coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}')
-            AS buckets,
-        coalesce(array_agg(n ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}') AS counts,
-        coalesce(jsonb_object_agg(excluded, n) FILTER (WHERE excluded <> ''), '{}') AS excluded,
-        coalesce(jsonb_object_agg(reason, n) FILTER (WHERE reason IS NOT NULL), '{}') AS uncountable
-    FROM part GROUP BY kpi, day, grouping, channel, warehouse, customer_group
-), gone AS (
-    DELETE FROM visibility_kpicell cell USING wanted
-    WHERE cell.kpi = wanted.kpi AND cell.day = wanted.day
-        AND cell.grouping IN (0, 1, 2, 3, 4, 5, 6, 7) AND NOT EXISTS (
-            SELECT FROM summed WHERE summed.kpi = cell.kpi AND summed.day = cell.day
-                AND summed.grouping = cell.grouping AND summed.channel = cell.channel
-                AND summed.warehouse = cell.warehouse
-                AND summed.customer_group = cell.customer_group)
-)
-INSERT INTO visibility_kpicell AS cell (kpi, day, grouping, channel, warehouse, customer_group,
-    orders, numerator, denominator, buckets, counts, excluded, uncountable)
-SELECT kpi, day, grouping, channel, warehouse, customer_group,
-    orders, numerator, denominator, buckets, counts, excluded, uncountable
-FROM summed
-ON CONFLICT (grouping, kpi, day, channel, warehouse, customer_group) DO UPDATE SET
-    orders = excluded.orders, numerator = excluded.numerator,
-    denominator = excluded.denominator, buckets = excluded.buckets, counts = excluded.counts,
-    excluded = excluded.excluded, uncountable = excluded.uncountable
-WHERE (cell.orders, cell.numerator, cell.denominator, cell.buckets, cell.counts, cell.excluded,
-        cell.uncountable)
-    IS DISTINCT FROM (excluded.orders, excluded.numerator, excluded.denominator,
-        excluded.buckets, excluded.counts, excluded.excluded, excluded.uncountable)
-"""
+LOCK_CELLS = "SELECT pg_advisory_xact_lock(%s)"
+# A batch of a few thousand changes keeps the lock of the cells for less than a second.
+BATCH_SIZE = 5_000
+RECOUNT_BATCH_SIZE = 100
+DAYS_PER_CHECK = 31
 
 
 def record_facts(timelines: Mapping[int, Timeline]) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
 
-    Days whose facts changed are queued for `recompute_requested_cells`. A KPI that raises for an
-    order has no fact for it; the failure is recorded, and the others go on.
+    A trigger of the table stores each fact that was added or removed, for `update_cells`. A KPI
+    that raises for an order has no fact for it; the failure is recorded, and the others go on.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     failures: dict[tuple[int, str], Exception] = {}
@@ -172,9 +100,10 @@ def _measure_fact(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...
         kpi.code,
         kpi.version,
         result.day,
-        timeline.attributes.get(Attribute.CHANNEL, "")[:60],
-        timeline.attributes.get(Attribute.WAREHOUSE, "")[:100],
-        timeline.attributes.get(Attribute.CUSTOMER_GROUP, "")[:100],
+        *(
+            timeline.attributes.get(attribute, "")[:length]
+            for attribute, length in ORDER_ATTRIBUTES.values()
+        ),
         result.numerator,
         result.denominator,
         result.excluded,
@@ -188,23 +117,70 @@ def _replace_facts(touched: Collection[int], columns: Mapping[str, list[Any]]) -
             cursor.execute(WRITE_FACTS, {**columns, "touched": sorted(touched)})
 
 
-def recompute_requested_cells(limit: int = 500) -> int:
-    """Recompute up to `limit` requested days; return how many (KPI, day) pairs were recomputed.
+def update_cells() -> int:
+    """Bring the KPI cells up to date with the facts, one batch; return how much was done.
 
-    Facts and recompute requests are committed together. The aggregating statement starts after
-    the lock of the day is acquired, so a fact that it does not see has a request in the queue.
+    First the days for which a recount was requested, then the fact changes. The statements start
+    after the lock of the cells is acquired: each fact that they see has its change either in the
+    cells already, or still in the table of changes.
     """
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(cell_statements.HAS_REQUESTS_AND_CHANGES)
+        ((has_requests, has_changes),) = cursor.fetchall()
+    done = _recount_requested_days() if has_requests else 0
+    return done or (_add_fact_changes() if has_changes else 0)
+
+
+def _recount_requested_days() -> int:
+    """Sum the facts of some requested days; return how many (KPI, day) pairs."""
     with transaction.atomic(), bulk.server_bound_cursor() as cursor:
-        cursor.execute(CLAIM_REQUESTS, [limit])
+        cursor.execute(cell_statements.CLAIM_RECOUNTS, [RECOUNT_BATCH_SIZE])
         days = sorted(set(cursor.fetchall()))
-        if not days:
-            return 0
-        for kpi, day in days:
-            cursor.execute(LOCK_DAY, [f"kpi {kpi} {day}", LockKey.KPI_CELLS])
-        kpis, dates = zip(*days, strict=True)
-        timed = [kpi in histogram.duration_kpi_codes() for kpi in kpis]
-        cursor.execute(
-            AGGREGATE_CELLS,
-            {"kpis": list(kpis), "days": list(dates), "timed": timed, "gamma": histogram.GAMMA},
-        )
+        if days:
+            cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
+            kpis, dates = map(list, zip(*days, strict=True))
+            cursor.execute(
+                cell_statements.RECOUNT_CELLS,
+                {"kpis": kpis, "days": dates, **_histogram_parameters()},
+            )
     return len(days)
+
+
+def _add_fact_changes() -> int:
+    """Add a batch of fact changes to the cells; return how many."""
+    with transaction.atomic(), bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
+        cursor.execute(
+            cell_statements.ADD_FACT_CHANGES,
+            {"limit": BATCH_SIZE, **_histogram_parameters()},
+            prepare=True,
+        )
+        ((added, zero_cells),) = cursor.fetchall()
+        if zero_cells:
+            cursor.execute(cell_statements.DELETE_CELLS, [zero_cells])
+    return int(added)
+
+
+def request_recount_of_all_days() -> None:
+    """Ask `update_cells` to sum the facts of every day again."""
+    with connection.cursor() as cursor:
+        cursor.execute(cell_statements.REQUEST_RECOUNT_OF_ALL_DAYS)
+
+
+def find_wrong_cells() -> list[tuple[str, date]]:
+    """The (KPI, day) pairs whose cells differ from a recount of their facts."""
+    wrong: list[tuple[str, date]] = []
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(cell_statements.DAYS_WITH_FACTS_OR_CELLS)
+        days = [row[0] for row in cursor.fetchall()]
+        for start in range(0, len(days), DAYS_PER_CHECK):
+            cursor.execute(
+                cell_statements.FIND_WRONG_CELLS,
+                {"days": days[start : start + DAYS_PER_CHECK], **_histogram_parameters()},
+            )
+            wrong += cursor.fetchall()
+    return wrong
+
+
+def _histogram_parameters() -> dict[str, Any]:
+    return {"timed": sorted(histogram.duration_kpi_codes()), "gamma": histogram.GAMMA}

@@ -52,6 +52,8 @@ class Kpi(ABC):
     # A fraction of 0..1, or seconds.
     target: ClassVar[Decimal | None] = None
     higher_is_better: ClassVar[bool]
+    # Why there is no value if no order counts: "no orders were delivered".
+    no_value_reason: ClassVar[str]
     # A phrase for each exclusion reason that `measure` may return.
     reasons: ClassVar[Mapping[str, str]] = {}
 

@@ -4,21 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from django.db import connection
 
 from visibility.kpi import histogram
+from visibility.kpi.dimensions import DIMENSIONS, Dimension, stored_grouping
 from visibility.kpi.kpi import Kpi, KpiUnit
 
 # A value of fewer orders is statistically unreliable.
 SMALL_SAMPLE = 30
-Dimension = Literal["channel", "warehouse", "customer_group"]
-DIMENSIONS: Mapping[Dimension, str] = {
-    "channel": "Channel",
-    "warehouse": "Warehouse",
-    "customer_group": "Customer group",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +35,13 @@ class KpiFilters:
         return " AND ".join(conditions), values
 
     def cell_condition(self, by: Collection[str] = ()) -> tuple[str, list[Any]]:
-        """The SQL condition for the cells of the grouping by these dimensions."""
+        """The SQL condition for the cells that keep these dimensions and those of the filters.
+
+        A slice may have several such cells for a day: the caller must sum them.
+        """
         condition, values = self.where()
         dimensions = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
-        return f" AND grouping = %s{condition}", [_grouping_bitmask(dimensions), *values]
-
-
-def _grouping_bitmask(dimensions: Collection[str]) -> int:
-    """The `grouping` bitmask of cells that keep these dimensions and sum over the others."""
-    return sum(
-        2**bit for bit, name in enumerate(reversed(list(DIMENSIONS))) if name not in dimensions
-    )
+        return f" AND grouping = %s{condition}", [stored_grouping(dimensions), *values]
 
 
 NO_FILTERS = KpiFilters()
@@ -190,7 +181,7 @@ def dimension_values(span: DaySpan) -> dict[Dimension, list[str]]:
         cursor.execute(
             " UNION ".join(
                 f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
-                f"WHERE grouping = {_grouping_bitmask({name})} AND day BETWEEN %s AND %s"
+                f"WHERE grouping = {stored_grouping({name})} AND day BETWEEN %s AND %s"
                 for name in DIMENSIONS
             ),
             [span.start, span.end] * len(DIMENSIONS),

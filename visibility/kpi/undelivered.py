@@ -20,6 +20,7 @@ class Undelivered(Kpi):
     )
     counted = "orders"
     higher_is_better = False
+    no_value_reason = "no orders are undelivered"
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
         """Count 1 while the order is open and not fully delivered."""

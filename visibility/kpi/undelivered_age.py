@@ -30,8 +30,8 @@ def undelivered_order_age(now: datetime, filters: KpiFilters = NO_FILTERS) -> Un
     condition, values = filters.cell_condition()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT day, orders FROM visibility_kpicell "  # noqa: S608  # only own column names
-            f"WHERE kpi = %s AND orders > 0 {condition} ORDER BY day DESC",
+            "SELECT day, sum(orders)::int FROM visibility_kpicell "  # noqa: S608  # only own column names
+            f"WHERE kpi = %s {condition} GROUP BY day HAVING sum(orders) > 0 ORDER BY day DESC",
             [Undelivered.code, *values],
         )
         days = cursor.fetchall()

@@ -41,7 +41,7 @@ from visibility.models.intake import (
     UnusableSource,
     overdue_since,
 )
-from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiRecomputeRequest
+from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -93,7 +93,8 @@ __all__ = [
     "Item",
     "KpiCell",
     "KpiFact",
-    "KpiRecomputeRequest",
+    "KpiFactChange",
+    "KpiRecountRequest",
     "Location",
     "MasterChange",
     "MasterImport",

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Board(models.Model):
-    """Tiles from the shelf, in order: [{"tile": code, "width": 1..4}]."""
+    """Tiles from the shelf, in order: [{"tile": code, "width": 1..4, and settings of the tile}]."""
 
     slug = models.SlugField(unique=True)
     title = models.CharField(max_length=120)

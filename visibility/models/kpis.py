@@ -52,7 +52,7 @@ class FailedKpi(models.Model):
 
 
 class KpiCell(models.Model):
-    """One KPI on one day for one channel, warehouse and customer group, or for all of one.
+    """The sum of the facts of one KPI on one day, by a grouping of `visibility.kpi.dimensions`.
 
     `grouping`: a bit mask of the dimensions that the cell sums over, as GROUPING() returns it:
     4 channels, 2 warehouses, 1 customer groups. Those dimensions are then empty.
@@ -82,8 +82,26 @@ class KpiCell(models.Model):
         ]
 
 
-class KpiRecomputeRequest(models.Model):
-    """A request to recompute the cells of one KPI for one day."""
+class KpiFactChange(models.Model):
+    """A fact that was added (weight 1) or removed (weight -1), and is not in the cells yet.
+
+    A trigger of the fact table writes these rows, in the transaction that changes the fact.
+    """
+
+    kpi = models.CharField(max_length=60)
+    day = models.DateField()
+    channel = models.CharField(max_length=60)
+    warehouse = models.CharField(max_length=100)
+    customer_group = models.CharField(max_length=100)
+    weight = models.SmallIntegerField()
+    numerator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    denominator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
+    excluded = models.CharField(max_length=40)
+    uncountable = models.JSONField()
+
+
+class KpiRecountRequest(models.Model):
+    """A request to sum the facts of one KPI for one day again, whatever its cells contain."""
 
     kpi = models.CharField(max_length=60)
     day = models.DateField()

@@ -20,6 +20,8 @@ from visibility.pipeline.shutdown import stopping
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
+# A batch of at most so many messages uses prepared statements.
+MAX_LIVE_MESSAGES = 10
 # A message that kills its worker is parked after this many attempts.
 MAX_ATTEMPTS = 5
 # Parsing a batch takes less than a second; one that takes this long never ends.
@@ -45,6 +47,11 @@ FROM (
 ) AS picked
 WHERE m.id = picked.id AND m.received_at = picked.received_at
 RETURNING m.id, m.attempts
+"""
+HAS_FAILED_MESSAGES = """
+SELECT EXISTS (SELECT FROM visibility_inbound_message
+    WHERE state = 'waiting' AND attempts > 0
+        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()))
 """
 # Messages about one order arrive close together, so workers on adjacent batches would block on the
 # same rows. An advisory lock gives each worker an index, and the index an offset in the backlog.
@@ -78,6 +85,10 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 
 def retry_failed_messages(*, batches: int = 20) -> int:
     """Process messages that failed before, in small batches; return how many were settled."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(HAS_FAILED_MESSAGES)
+        if cursor.fetchone() == (False,):
+            return 0
     total = 0
     for fewest, most, size in RETRY_GROUPS:
         for _ in range(batches):
@@ -138,9 +149,9 @@ def process_batch(
     exhausted = [message_id for message_id, tried in claimed if tried > MAX_ATTEMPTS]
     if exhausted:
         _park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
-    return len(exhausted) + _process_with_bisection(
-        [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
-    )
+    remaining = [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
+    with bulk.prepared_statements(enabled=len(remaining) <= MAX_LIVE_MESSAGES):
+        return len(exhausted) + _process_with_bisection(remaining)
 
 
 def _backlog_start_id(cursor: bulk.ServerBoundCursor, offset: float) -> int:

@@ -10,7 +10,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
 
 from visibility.alerts import write_clocks
-from visibility.db.change_feed import append_changes, latest_change_number
+from visibility.db import bulk
+from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
 from visibility.identity import decisions, event_assignment
 from visibility.kpi import facts_and_cells
@@ -22,6 +23,8 @@ from visibility.storage import refold_queue
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
+# A batch of at most so many orders uses prepared statements.
+MAX_LIVE_ORDERS = 10
 
 
 def refold_batch(*, due_by: datetime | None = None) -> int:
@@ -30,15 +33,17 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
     A batch that fails is tried in smaller ones, until the order that cannot be folded is alone:
     that one is postponed, and the others go on.
     """
+    if not refold_queue.has_due_requests(due_by):
+        return 0
     limit, claimed = BATCH_SIZE, refold_queue.RefoldBatch((), ())
     for attempt in range(5 + BATCH_SIZE.bit_length()):
         try:
             with transaction.atomic():
                 claimed = refold_queue.claim_batch(limit, due_by=due_by)
-                if claimed.orders:
-                    refold_orders(claimed.orders)
-            if claimed.orders:
-                broadcast_change_number(latest_change_number(), ["order", "alert"])
+                with bulk.prepared_statements(enabled=len(claimed.orders) <= MAX_LIVE_ORDERS):
+                    number = refold_orders(claimed.orders) if claimed.orders else 0
+            if number:
+                broadcast_change_number(number, ["order", "alert"])
             return len(claimed.request_ids)
         except (OperationalError, InterfaceError) as error:
             if not connection.is_usable():
@@ -55,14 +60,17 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
     return 0
 
 
-def refold_orders(order_ids: Sequence[int]) -> None:
-    """Write every derived row of these orders. The caller holds their locks and a transaction."""
+def refold_orders(order_ids: Sequence[int]) -> int:
+    """Write every derived row of these orders; return the change number.
+
+    The caller holds their locks and a transaction.
+    """
     now = database_now()
     timelines = write.fold_and_write_orders(order_ids, now=now)
     term_usage.update_term_usage(timelines)
     alerts = write_clocks.write_clocks_and_reconcile_alerts(timelines, now=now)
     facts_and_cells.record_facts(timelines)
-    append_changes({"order": list(order_ids), "alert": alerts})
+    return append_changes({"order": list(order_ids), "alert": alerts})
 
 
 Summary = TypeVar("Summary")

@@ -31,7 +31,7 @@ from visibility.storage import refold_queue
 log = get_logger(__name__)
 # While a backlog is processed, refolding waits so long for it: most orders change again.
 BACKLOG_WAIT_SECONDS = 2.5
-# During a long refold, KPI cells are recomputed at least this often.
+# During a long refold, KPI cells are updated at least this often.
 KPI_REFRESH_SECONDS = 5.0
 # One batch in so many starts at the oldest message, whatever the worker's offset is.
 OLDEST_EVERY = 10
@@ -70,10 +70,12 @@ def _process_batches_from_offset(offset: float, *, batches: int) -> int:
     for turn in range(batches):
         if stopping.is_set():
             break
-        # Every second batch takes new messages, so that a backlog does not hold them up. Some
+        # Every second batch of a backlog takes new messages, so that it does not delay them. Some
         # batches start at the oldest: the worker that would process those may be stuck.
         start = offset if (turn + 1) % OLDEST_EVERY else 0.0
-        settled = process_batch(fresh=True, offset=start) if turn % 2 else 0
+        settled = 0
+        if turn % 2 and _backlog.is_set():
+            settled = process_batch(fresh=True, offset=start)
         settled = settled or process_batch(offset=start)
         if not turn % 10:
             settled += retry_failed_messages()
@@ -99,12 +101,12 @@ def refold_pending() -> int:
         while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
-                facts_and_cells.recompute_requested_cells()
+                facts_and_cells.update_cells()
                 summed_at = time.monotonic()
         total += settled
         if not settled:
             break
-    while not stopping.is_set() and facts_and_cells.recompute_requested_cells():
+    while not stopping.is_set() and facts_and_cells.update_cells():
         pass
     return total
 

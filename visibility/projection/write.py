@@ -27,6 +27,12 @@ WITH deleted AS (
 INSERT INTO visibility_refoldrequest (object_id, due_at)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[])
 """
+DELETE_ROWS = """
+WITH lines AS (DELETE FROM visibility_orderline WHERE order_id = ANY(%(orders)s)),
+    shipments AS (DELETE FROM visibility_shipment WHERE order_id = ANY(%(orders)s)),
+    milestones AS (DELETE FROM visibility_milestone WHERE order_id = ANY(%(orders)s))
+DELETE FROM visibility_conflict WHERE order_id = ANY(%(orders)s)
+"""
 INSERT_CUSTOMER_NAMES = """
 INSERT INTO visibility_customername (name, number)
 SELECT t.name, t.number FROM unnest(%b::text[], %b::text[]) AS t (name, number)
@@ -50,7 +56,8 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
     bulk.insert_or_update_rows(Order, rows, conflict_columns=["object_id"])
     _store_customer_names(rows)
-    ids = list(timelines)
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(DELETE_ROWS, {"orders": list(timelines)})
     row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
         OrderLine: _line_rows,
         Shipment: _shipment_rows,
@@ -58,7 +65,6 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
         Conflict: _conflict_rows,
     }
     for model, rows_of in row_builders.items():
-        model._base_manager.filter(order_id__in=ids)._raw_delete("default")
         bulk.insert_or_update_rows(
             model, [row for o, t in timelines.items() for row in rows_of(o, t)]
         )

@@ -24,14 +24,17 @@ OLDEST_REQUESTS = """
 SELECT id, object_id FROM visibility_refoldrequest
 WHERE due_at <= coalesce(%s, clock_timestamp()) ORDER BY due_at, id LIMIT %s
 """
+HAS_DUE_REQUESTS = """
+SELECT EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= coalesce(%s, clock_timestamp()))
+"""
 # One query per level instead of WITH RECURSIVE: the planner can estimate an array parameter, but
 # not a recursive term.
-RESOLVE_MERGED = """
-SELECT id, kind = 'order', coalesce(merged_into_id, id) FROM visibility_businessobject
-WHERE id = ANY(%s)
+RESOLVE_MERGED_AND_PARENTS = """
+SELECT id, kind = 'order', coalesce(merged_into_id, id),
+    ARRAY(SELECT parent_id FROM visibility_objectrelation r WHERE r.child_id = o.id)
+FROM visibility_businessobject o WHERE id = ANY(%s)
 """
 CHILDREN = "SELECT child_id FROM visibility_objectrelation WHERE parent_id = ANY(%s)"
-PARENTS = "SELECT child_id, parent_id FROM visibility_objectrelation WHERE child_id = ANY(%s)"
 LOCK_AVAILABLE = """
 SELECT o.id FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted (id, position)
 JOIN visibility_businessobject o ON o.id = wanted.id
@@ -79,6 +82,8 @@ INSERT INTO visibility_refoldrequest (object_id) SELECT object_id FROM expired
 """
 # A new order collects about ten requests while its first messages are read; read that many at once.
 REQUESTS_PER_ORDER = 10
+# A claim for at most so many objects uses prepared statements.
+MAX_LIVE_OBJECTS = 30
 # The number of events in one batch. An order with more events is a batch of its own.
 MAX_BATCH_EVENTS = 20_000
 
@@ -89,6 +94,13 @@ class RefoldBatch:
 
     request_ids: Sequence[int]
     orders: Sequence[int]
+
+
+def has_due_requests(due_by: datetime | None = None) -> bool:
+    """Whether a refold request is due by then, or now."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(HAS_DUE_REQUESTS, [due_by])
+        return cursor.fetchone() == (True,)
 
 
 def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:
@@ -102,6 +114,13 @@ def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(OLDEST_REQUESTS, [due_by, limit * REQUESTS_PER_ORDER])
         oldest: list[int] = list(dict.fromkeys(object_id for _, object_id in cursor.fetchall()))
+    if not oldest:
+        return RefoldBatch((), ())
+    with bulk.prepared_statements(enabled=len(oldest) <= MAX_LIVE_OBJECTS):
+        return _claim_orders_of_objects(oldest, limit)
+
+
+def _claim_orders_of_objects(oldest: Sequence[int], limit: int) -> RefoldBatch:
     orders_of = _orders_of(oldest)
     candidates = list(
         dict.fromkeys(order for object_id in oldest for order in orders_of[object_id])
@@ -173,15 +192,13 @@ def _orders_of(object_ids: Collection[int]) -> dict[int, list[int]]:
     with bulk.server_bound_cursor() as cursor:
         while level:
             seen |= level
-            cursor.execute(RESOLVE_MERGED, [sorted(level)])
-            for object_id, is_order, survivor in cursor.fetchall():
+            cursor.execute(RESOLVE_MERGED_AND_PARENTS, [sorted(level)])
+            for object_id, is_order, survivor, owners in cursor.fetchall():
+                parents[object_id].update(owners)
                 if survivor != object_id:
                     parents[object_id].add(survivor)
                 elif is_order:
                     orders.add(object_id)
-            cursor.execute(PARENTS, [sorted(level)])
-            for child, parent in cursor.fetchall():
-                parents[child].add(parent)
             level = {owner for object_id in level for owner in parents[object_id]} - seen
     return {object_id: sorted(_reachable(object_id, parents) & orders) for object_id in object_ids}
 

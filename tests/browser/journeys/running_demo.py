@@ -21,7 +21,7 @@ from visibility.models import (
     EventObjectLink,
     Identifier,
     InboundMessage,
-    KpiRecomputeRequest,
+    KpiFactChange,
     MessageState,
     Order,
     RefoldRequest,
@@ -193,7 +193,7 @@ def _all_processed() -> bool:
     return not (
         waiting_messages.exists()
         or RefoldRequest.objects.exists()
-        or KpiRecomputeRequest.objects.exists()
+        or KpiFactChange.objects.exists()
     )
 
 

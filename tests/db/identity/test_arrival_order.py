@@ -262,7 +262,7 @@ def test_rebuild_changes_nothing(connected: dict[str, Source]) -> None:
         without_column(row, "folded_at") for row in before
     ]
     assert dump_state() == expected
-    assert facts_and_cells.recompute_requested_cells() == 0
+    assert facts_and_cells.update_cells() == 0
 
 
 @pytest.mark.django_db(transaction=True)

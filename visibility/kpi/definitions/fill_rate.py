@@ -28,6 +28,7 @@ class FillRate(Kpi):
     counted = "lines"
     target = Decimal("0.96")
     higher_is_better = True
+    no_value_reason = "no orders reached their cut-off"
     reasons = {
         "no_lines": "no order lines received",
         "no_cut_off": "no promise date and not shipped",

@@ -26,6 +26,7 @@ class OnTime(Kpi):
     counted = "orders"
     target = Decimal("0.95")
     higher_is_better = True
+    no_value_reason = "no orders were delivered or reached their promise date"
     reasons = {
         "cancelled": "cancelled or rejected",
         "no_promise": "delivered without a promise date",

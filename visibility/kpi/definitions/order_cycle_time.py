@@ -28,6 +28,7 @@ class OrderCycleTime(Kpi):
     counted = "orders"
     target = Decimal(3 * 24 * 3600)
     higher_is_better = False
+    no_value_reason = "no orders were completely delivered"
     reasons = {
         "cancelled": "cancelled or rejected",
         "no_received_time": "delivered, but no receipt time",

@@ -25,6 +25,7 @@ class UnitFillRate(Kpi):
     counted = "units"
     target = Decimal("0.97")
     higher_is_better = True
+    no_value_reason = "no orders reached their cut-off"
     reasons = {
         "no_lines": "no order lines received",
         "no_cut_off": "no promise date and not shipped",

@@ -38,7 +38,8 @@ class Command(BaseCommand):
                 refold_orders(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
-        while facts_and_cells.recompute_requested_cells():
+        facts_and_cells.request_recount_of_all_days()
+        while facts_and_cells.update_cells():
             pass
         self.stdout.write(json.dumps({"orders": done}))
 

@@ -129,9 +129,7 @@ def no_value_reason(kpi: Kpi, summary: KpiSummary) -> str:
     """Why there is no value."""
     if summary.excluded_count:
         return "all orders in this date range are excluded"
-    if kpi.unit is KpiUnit.DURATION:
-        return "no orders were delivered"
-    return "no orders reached their cut-off"
+    return kpi.no_value_reason
 
 
 def exclusion_reason(kpi: Kpi, code: str) -> str:

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from visibility.formatting import count_with_noun
 from visibility.kpi import query
+from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiUnit
-from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSlice, KpiSummary
+from visibility.kpi.query import DaySpan, KpiFilters, KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
 from visibility.kpi.undelivered_age import undelivered_order_age
 from visibility.screens.charts import Chart

@@ -17,8 +17,9 @@ from connectors.sdk.event_codec import format_decimal
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
+from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiUnit
-from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSummary
+from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
 from visibility.kpi.registry import kpi_registry
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (

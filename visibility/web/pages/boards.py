@@ -37,6 +37,7 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
             # Anyone can read a wall screen.
             "contacts": has_permission(request.user, Permission.CONTACTS) and not kiosk,
             "alerts": has_permission(request.user, Permission.ALERTS_SEE),
+            "kpis": has_permission(request.user, Permission.KPIS),
             "kiosk": kiosk,
             "following": _next_board_url(request, slug, set(titles)) if kiosk else "",
             "every": _rotation_seconds(request.GET.get("every", "")),

@@ -11,8 +11,8 @@ from django.urls import path
 from visibility.db.clock import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
+from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.query import DIMENSIONS
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
 from visibility.screens.kpis.failures import kpi_failure_notes

@@ -1,0 +1,97 @@
+"""The number tile of a KPI, read through the page of its board."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from tests.builders.alerts import order, statements
+from tests.builders.users import signed_in
+from visibility.db.clock import database_now
+from visibility.formatting import in_zone
+from visibility.kpi import facts_and_cells
+from visibility.kpi.registry import kpi_registry
+from visibility.models import Board, KpiFact
+from visibility.web.permissions import UserRole
+
+pytestmark = pytest.mark.django_db
+BOARD = "/boards/kpis"
+
+
+def add_board(*entries: dict[str, Any]) -> None:
+    Board.objects.create(slug="kpis", title="KPIs", tiles=list(entries))
+
+
+def page(client: Client, address: str = BOARD) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().replace("\u00a0", " ").split())
+
+
+def fact(kpi: str, numerator: int, denominator: int, days_ago: int = 1) -> None:
+    KpiFact.objects.create(
+        order=order(f"SO-{KpiFact.objects.count()}").object,
+        kpi=kpi,
+        version=1,
+        day=in_zone(database_now(), settings.TIME_ZONE).date() - timedelta(days=days_ago),
+        channel="Web",
+        warehouse="Dallas",
+        customer_group="",
+        numerator=numerator,
+        denominator=denominator,
+    )
+    facts_and_cells.update_cells()
+
+
+def test_tile_shows_value_target_and_change_of_its_kpi() -> None:
+    add_board({"tile": "kpi_number", "kpi": "fill_rate"}, {"tile": "kpi_number", "kpi": "on_time"})
+    fact("fill_rate", 3, 4)
+    fact("fill_rate", 4, 4, days_ago=30)
+    text = page(signed_in(UserRole.EXECUTIVE))
+    assert '<a href="/numbers/fill_rate">' in text
+    assert '<span data-mark="kpi-fill_rate">75.0%</span>' in text
+    assert "21.0 points below the 96% target" in text
+    assert "25.0 points worse than the previous 28 days (100.0%)" in text
+    assert "Last 28 days: 3 of 4 lines, 1 order, small sample" in text
+    assert "No KPI value: no orders were delivered or reached their promise date" in text
+
+
+def test_every_kpi_has_a_tile() -> None:
+    add_board(*({"tile": "kpi_number", "kpi": code} for code in kpi_registry()))
+    client = signed_in(UserRole.EXECUTIVE)
+    for address in (BOARD, f"{BOARD}?kiosk=1"):
+        text = page(client, address)
+        for kpi in kpi_registry().values():
+            assert kpi.title in text
+        assert "tile-failed" not in text
+        assert "Invalid setting" not in text
+
+
+@pytest.mark.parametrize("kpi", ["nothing", "", 7, None, ["fill_rate"], "<script>alert(1)"])
+def test_invalid_setting_is_explained_in_its_tile_only(kpi: Any) -> None:
+    add_board({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
+    text = page(signed_in(UserRole.EXECUTIVE))
+    assert "Invalid setting of this tile. kpi: there is no KPI" in text
+    assert "Use one of: fill_rate, on_time" in text
+    assert "<script>alert(1)" not in text
+    assert "No KPI value" in text
+
+
+def test_role_without_kpis_sees_no_value() -> None:
+    add_board({"tile": "kpi_number", "kpi": "fill_rate"})
+    fact("fill_rate", 3, 4)
+    text = page(signed_in(UserRole.INTEGRATOR))
+    assert "75.0%" not in text
+    assert "Your role does not include KPIs." in text
+
+
+def test_tile_takes_four_statements_for_any_number_of_orders() -> None:
+    client = signed_in(UserRole.EXECUTIVE)
+    add_board()
+    empty = statements(client, BOARD)
+    Board.objects.update(tiles=[{"tile": "kpi_number", "kpi": "fill_rate"}])
+    for days_ago in range(5):
+        fact("fill_rate", 3, 4, days_ago)
+    assert statements(client, BOARD) == empty + 4

@@ -1,0 +1,99 @@
+"""What one message costs that arrives alone: the number of statements, and prepared ones."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.bench.setup import AROUND_THE_CLOCK
+from tests.builders.identity import (
+    SourceMessage,
+    create_sources,
+    process_messages,
+    source_message,
+)
+from tests.builders.sla_rules import create_rule
+from visibility.models import KpiCell, Order, WorkCalendar
+from visibility.pipeline import message_batches, stages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LINES = [{"line_id": "1", "sku": "A", "ordered": 5}]
+PREPARED_RUNS = """
+SELECT coalesce(sum(generic_plans + custom_plans), 0) FROM pg_prepared_statements
+WHERE statement LIKE '%%INSERT INTO visibility_event %%'
+    OR statement LIKE '%%FROM visibility_eventobjectlink%%'
+"""
+
+
+@pytest.fixture(autouse=True)
+def shipped_order() -> None:
+    """An order that is shipped with the tracking number 1Z001, and an SLA rule."""
+    create_sources()
+    calendar = WorkCalendar.objects.create(
+        code="always", title="Always", zone="UTC", hours=AROUND_THE_CLOCK
+    )
+    create_rule(
+        calendar, code="scan", kind="no_tracking_scan", title="No scan", params={"within": 8}
+    )
+    process_messages(
+        [
+            source_message("erp", "order.received", 0, order="SO-1", lines=LINES),
+            source_message("erp", "order.released", 0.1, order="SO-1"),
+            source_message(
+                "wms",
+                "shipment.confirmed",
+                1,
+                order="SO-1",
+                shipment={"number": "S1"},
+                part="S1",
+                tracking="1Z001",
+                lines=[{"line_id": "1", "sku": "A", "shipped": 5}],
+            ),
+        ]
+    )
+
+
+def _count_statements(message: SourceMessage) -> int:
+    process_messages([message], fold=False)
+    with CaptureQueriesContext(connection) as captured:
+        stages.process_messages_and_refold()
+    return len(captured)
+
+
+def test_delivery_of_known_order_takes_at_most_69_statements() -> None:
+    """From the inbox to committed KPI cells, with the checks that nothing else waits."""
+    assert (
+        _count_statements(source_message("carrier", "shipment.delivered", 2, tracking="1Z001"))
+        <= 69
+    )
+    assert Order.objects.get().status == "delivered"
+    assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=7, orders=1).exists()
+
+
+def test_new_order_takes_at_most_63_statements() -> None:
+    message = source_message("erp", "order.received", 0, order="SO-2", lines=LINES)
+    assert _count_statements(message) <= 63
+    assert Order.objects.count() == 2
+
+
+def test_empty_queues_take_at_most_7_statements() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        stages.process_messages_and_refold()
+    assert len(captured) <= 7
+
+
+def _prepared_runs() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(PREPARED_RUNS.replace("%%", "%"))
+        return int(cursor.fetchone()[0])
+
+
+def test_only_small_batches_use_prepared_statements() -> None:
+    before = _prepared_runs()
+    assert before
+    process_messages(
+        source_message("erp", "order.received", 0, order=f"SO-{n}", lines=LINES)
+        for n in range(10, 12 + message_batches.MAX_LIVE_MESSAGES)
+    )
+    assert _prepared_runs() == before
+    process_messages([source_message("carrier", "shipment.delivered", 2, tracking="1Z001")])
+    assert _prepared_runs() > before

@@ -1,0 +1,38 @@
+"""Every KPI definition states what pages, the API and boards show of it."""
+
+import pytest
+
+from tests.builders.timelines import folded
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.registry import kpi_registry, measured_kpis
+
+
+@pytest.mark.parametrize("kpi", measured_kpis().values(), ids=lambda kpi: kpi.code)
+def test_definition_is_complete(kpi: Kpi) -> None:
+    assert kpi.title
+    assert kpi.title[0].isupper()
+    assert kpi.definition.endswith(".")
+    assert "time zone" in kpi.definition, "the definition states the day on which an order counts"
+    assert kpi.unit in KpiUnit
+    assert kpi.version >= 1
+    assert kpi.counted in {"orders", "lines", "units"}
+    # A clause after "no value: ", such as "no orders were delivered".
+    assert kpi.no_value_reason.startswith("no ")
+    assert not kpi.no_value_reason.endswith(".")
+    for code, phrase in kpi.reasons.items():
+        assert code.islower()
+        assert len(code) <= 40
+        assert phrase
+
+
+@pytest.mark.parametrize("kpi", kpi_registry().values(), ids=lambda kpi: kpi.code)
+def test_target_has_the_unit_of_the_value(kpi: Kpi) -> None:
+    if kpi.target is not None:
+        assert kpi.target > 0
+        assert kpi.unit is KpiUnit.DURATION or kpi.target <= 1
+
+
+@pytest.mark.parametrize("kpi", measured_kpis().values(), ids=lambda kpi: kpi.code)
+def test_order_without_events_does_not_fail(kpi: Kpi) -> None:
+    measured = kpi.measure(folded(), "UTC")
+    assert measured is None or measured.excluded in kpi.reasons
