@@ -10,7 +10,8 @@ from visibility.db import bulk
 from visibility.models.intake import Source
 from visibility.models.sla import ClockState, SlaClock, SlaRule
 from visibility.sla import rule_failures
-from visibility.sla.clocks import clock_state_at, clocks_for, load_enabled_rules
+from visibility.sla.clocks import clock_state_at, clocks_for
+from visibility.sla.loaded_rules import load_enabled_order_rules
 from visibility.sla.rule import Clock
 from visibility.sla.rule_failures import RuleFailure
 from visibility.timeline.model import Timeline
@@ -24,7 +25,7 @@ def write_clocks_and_reconcile_alerts(
     Call it in the transaction that wrote the orders: an order, its clocks, alerts and notifications
     are committed together.
     """
-    rules = load_enabled_rules()
+    rules = load_enabled_order_rules()
     roles_by_source = {s.slug: SourceRole(s.role) for s in Source.objects.filter(enabled=True)}
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
