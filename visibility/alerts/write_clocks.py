@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute
 from visibility.alerts.reconcile import reconcile_alerts
 from visibility.db import bulk
 from visibility.models.intake import Source
@@ -45,17 +44,13 @@ def write_clocks_and_reconcile_alerts(
                 subject=clock.subject,
                 expected_sources=list(_expected_sources(clock, timeline, roles_by_source)),
                 rule_version=loaded.rule.version,
+                money=clock.money_at_risk.amount if clock.money_at_risk else None,
+                currency=clock.money_at_risk.currency if clock.money_at_risk else "",
             )
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
     _write_changed_clocks(wanted, list(timelines), now=now)
     rule_failures.replace_failures(failed, list(timelines))
-    totals = {
-        o: (t.attributes.get(Attribute.TOTAL), t.attributes.get(Attribute.CURRENCY, ""))
-        for o, t in timelines.items()
-    }
-    return reconcile_alerts(
-        list(wanted.values()), order_ids=list(timelines), totals=totals, now=now
-    )
+    return reconcile_alerts(list(wanted.values()), order_ids=list(timelines), now=now)
 
 
 def _expected_sources(
@@ -115,6 +110,8 @@ def _build_clock_row(clock: SlaClock) -> bulk.Row:
         "subject": clock.subject,
         "expected_sources": clock.expected_sources,
         "rule_version": clock.rule_version,
+        "money": clock.money,
+        "currency": clock.currency,
     }
 
 
@@ -127,4 +124,6 @@ def _clock_values_to_compare(clock: SlaClock) -> tuple[object, ...]:
         clock.subject,
         clock.expected_sources,
         clock.rule_version,
+        clock.money,
+        clock.currency,
     )

@@ -31,6 +31,7 @@ class RuleSubject(StrEnum):
     ORDER_PAIR = "order_pair"
     KPI = "kpi"
     ALERT = "alert"
+    RULE = "rule"  # only of the alerts about rules that fail
 
 
 class Consequence(StrEnum):
@@ -86,8 +87,9 @@ class Rule(ABC):
     """A kind of SLA rule.
 
     `params_type`: a frozen dataclass of `parameter()` fields. `sentence_template` names each of
-    them in braces. `meaning`: what a breach means. `response`: what its owner is expected to do.
-    `team`: the team that owns it, unless a rule names another. `consequences`: what it costs.
+    them in braces. `severity`: of a new rule of this kind. `meaning`: what a breach means.
+    `response`: what its owner is expected to do. `team`: the team that owns it, unless a rule names
+    another. `consequences`: what it costs.
     """
 
     code: ClassVar[str]
@@ -97,6 +99,7 @@ class Rule(ABC):
     supported_subjects: ClassVar[frozenset[RuleSubject]] = frozenset()
     params_type: ClassVar[type[Any]]
     sentence_template: ClassVar[str]
+    severity: ClassVar[str] = "medium"
     meaning: ClassVar[str]
     response: ClassVar[str]
     team: ClassVar[str]

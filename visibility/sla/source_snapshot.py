@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from connectors.sdk.connector import SourceRole
 
 MAX_COUNTED = 1000
+# Why a status needs no mapping any more; also the resolution of its alert.
+MAPPED = "The status is mapped."
+IGNORED = "The status is ignored."
 
 
 @dataclass(frozen=True, slots=True)

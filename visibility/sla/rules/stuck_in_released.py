@@ -41,6 +41,7 @@ class StuckInReleased(OrderRule):
     sentence_template: ClassVar[str] = (
         "Alert when an order stays in released for more than {within}."
     )
+    severity: ClassVar[str] = "high"
     meaning: ClassVar[str] = (
         "The warehouse has the order and has not confirmed any shipment of it in time."
     )

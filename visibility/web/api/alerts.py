@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from visibility.models import Alert, AlertState, Severity
 from visibility.screens.alerts.inbox import visible_alerts
+from visibility.sla.rule import RuleSubject
 from visibility.web.api.alert_serializers import AlertDetailSerializer
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
@@ -33,10 +34,16 @@ LIST_PARAMETERS = (
     enum_param("state", "Alert state.", AlertState),
     enum_param("severity", "Alert severity.", Severity),
     QueryParameter("rule", "Code of the SLA rule."),
-    QueryParameter("team", "Team that owns the alert."),
+    enum_param("subject_kind", "What the alert is about.", RuleSubject),
+    QueryParameter("team", "Title or slug of the team that owns the alert."),
     *PAGING,
 )
-FILTER_FIELDS = {"state": "state", "severity": "severity", "rule": "rule__code", "team": "team"}
+FILTER_FIELDS = {
+    "state": "state",
+    "severity": "severity",
+    "rule": "rule__code",
+    "subject_kind": "subject_kind",
+}
 
 
 class AlertListView(ApiView):
@@ -59,6 +66,9 @@ class AlertListView(ApiView):
         alerts = alerts.filter(
             **{FILTER_FIELDS[name]: params[name] for name in FILTER_FIELDS if name in params}
         )
+        if "team" in params:
+            team = params["team"]
+            alerts = alerts.filter(Q(team=team) | Q(owner_team__slug=team))
         if after := page.decoded_cursor:
             due = parse_cursor_time(after[0])
             alerts = alerts.filter(Q(due_at__lt=due) | Q(pk__lt=after[1]), due_at__lte=due)
