@@ -103,6 +103,15 @@ class ParameterField:
                         f"{self.name} must be {comparison} {item.describe(bound, self.text.unit)}"
                     )
 
+    @property
+    def input_hint(self) -> str:
+        """What a form field takes, beside the label: `working hours`, `%`, `one per line`."""
+        if isinstance(self.type, DurationType):
+            return f"{self.text.unit} hours".strip()
+        if isinstance(self.type, PercentType):
+            return "%"
+        return "one per line" if isinstance(self.type, ListType) else self.text.unit
+
     def describe(self, value: Any) -> str:
         """Return a value in words."""
         return self.type.describe(value, self.text.unit)

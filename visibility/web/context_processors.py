@@ -22,6 +22,7 @@ SECTIONS = (
     ("Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE),
     ("Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE),
     ("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
+    ("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
 )
 ROLE_TITLES = {
     UserRole.CUSTOMER_SERVICE: "Customer service",

@@ -14,6 +14,7 @@ PAGES = (
     "sources",
     "identity",
     "mappings",
+    "rules",
     "health",
 )
 
