@@ -259,6 +259,7 @@ def test_customer_name_needs_contacts_permission(role: UserRole) -> None:
 
 def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
     target = source_alert(source(), kind="rule_failed", source=None, rule=rule(), title="It fails")
+    assert "Rule Released orders ship within 4 h" in text(ops, "/alerts")
     page = text(ops, f"/alerts/{target.pk}")
     assert "The rule has failed since" in page
     assert "Closes automatically when the rule works again." in page
