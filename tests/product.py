@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -139,11 +138,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def cloudevents_headers(secret: str, body: bytes) -> Mapping[str, str]:
-    """Headers of the generic CloudEvents source."""
-    return {
-        "authorization": f"Bearer {secret}",
-        "content-type": "application/cloudevents+json",
-    }

@@ -192,7 +192,7 @@ if DEMO and (DATA_DIR / "run" / "demo.json").is_file():
     OUTGOING_ALLOWED.append(f"127.0.0.1:{erp_port}")
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "visibility.web.api.openapi_extensions.ApiSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

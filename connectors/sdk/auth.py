@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 MAX_CLOCK_SKEW = timedelta(seconds=300)
@@ -53,6 +53,17 @@ def check_token(given: str, secrets: Sequence[bytes]) -> None:
     matches = [hmac.compare_digest(given.encode("utf-8", "replace"), secret) for secret in secrets]
     if not any(matches):
         raise InvalidSignature("the token does not match any secret of this source")
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """Return the token of `Authorization: Bearer`, "" if there is none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def bearer_header(secret: bytes) -> dict[str, str]:
+    """Return the header that authenticates by this token."""
+    return {"authorization": f"Bearer {secret.decode('utf-8', 'replace')}"}
 
 
 def check_timestamp(timestamp: datetime, now: datetime) -> None:

@@ -25,6 +25,14 @@ class SourceRole(StrEnum):
     FINANCE = "finance"
     OTHER = "other"
 
+    @classmethod
+    def from_stored(cls, text: str) -> "SourceRole":
+        """Return the role, or OTHER for text that this version does not know."""
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.OTHER
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

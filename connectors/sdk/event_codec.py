@@ -122,11 +122,6 @@ def to_canonical_json(event: CanonicalEvent) -> bytes:
     return orjson.dumps(event_to_dict(event), option=orjson.OPT_SORT_KEYS)
 
 
-def event_content_hash(event: CanonicalEvent) -> str:
-    """Return the SHA-256 (hex) of the canonical JSON. Repeated reports have equal hashes."""
-    return sha256_hex(to_canonical_json(event))
-
-
 def sha256_hex(data: bytes) -> str:
     """Return the content hash of an event that is already encoded as canonical JSON."""
     return hashlib.sha256(data).hexdigest()

@@ -1,8 +1,15 @@
 """HTTP values that connectors work with: webhook requests, outgoing calls and poll results."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Protocol
+
+TOO_MANY_REQUESTS = 429
+# A system that asks for a longer pause is asked again after this.
+MAX_RETRY_DELAY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,54 @@ class HttpClient(Protocol):
 
 
 class PollError(RuntimeError):
-    """A poll failed. `retry_after` is the wait that the system asked for, in seconds."""
+    """A poll failed.
 
-    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+    `retry_after`: the wait that the system asked for, in seconds or as the text of its Retry-After
+    header. `status`: the HTTP status of its response, if it sent one.
+    """
+
+    def __init__(
+        self, detail: str, *, retry_after: float | str | None = None, status: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.status = status
+
+
+def error_of_response(request: str, response: HttpResponse) -> PollError:
+    """Return the error for a response with an error status. `request` names what was requested."""
+    headers = {name.lower(): text for name, text in response.headers.items()}
+    return PollError(
+        f"{request} returned HTTP {response.status}",
+        retry_after=headers.get("retry-after"),
+        status=response.status,
+    )
+
+
+def parse_retry_after(value: float | str | None, now: datetime) -> timedelta | None:
+    """Return how long to wait, at most an hour, or None if no usable wait is given.
+
+    RFC 9110 allows a number of seconds or an HTTP date. Zero, a negative number, a past date and
+    anything else ask for no wait, so the usual pause applies.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until_http_date(str(value), now)
+    if math.isnan(seconds) or seconds <= 0:
+        return None
+    return timedelta(seconds=min(seconds, MAX_RETRY_DELAY.total_seconds()))
+
+
+def _seconds_until_http_date(text: str, now: datetime) -> float:
+    """Return the seconds until an HTTP date; nan for any other text."""
+    try:
+        at = parsedate_to_datetime(text)
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return math.nan
 
 
 @dataclass(frozen=True, slots=True)

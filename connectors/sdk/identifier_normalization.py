@@ -5,11 +5,11 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from connectors.sdk.check_digits import SSCC_DIGITS, is_valid_sscc
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 
 WHITESPACE = re.compile(r"\s+")
-SSCC_DIGITS = 18
 # The source setting for number ranges that are reused, and after how many days without activity.
 REUSE_SETTING = "reused_after"
 MAX_REUSE_DAYS = 3_650
@@ -105,14 +105,7 @@ def is_not_placeholder(value: str) -> bool:
 
 def has_valid_check_digit(scheme: IdentifierScheme, value: str) -> bool:
     """Whether the check digit is valid (GS1 modulo 10). True for schemes without one."""
-    if scheme is not IdentifierScheme.SSCC:
-        return True
-    digits = _sscc_digits(value)
-    if len(digits) != SSCC_DIGITS or not (digits.isascii() and digits.isdecimal()):
-        return False
-    weighted_sum = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(digits))
-    # The check digit is the last digit; at index 17 its weight is 1.
-    return weighted_sum % 10 == 0
+    return scheme is not IdentifierScheme.SSCC or is_valid_sscc(_sscc_digits(value))
 
 
 def has_invisible_or_lookalike(value: str) -> bool:

@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from connectors.sdk.http import HttpClient, HttpResponse, PolledPage, PolledRecord, PollError
+from connectors.sdk.http import (
+    HttpClient,
+    HttpResponse,
+    PolledPage,
+    PolledRecord,
+    PollError,
+    error_of_response,
+)
 from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.timestamps import parse_timestamp
 
@@ -233,10 +240,4 @@ def _encode_row(value: Any) -> bytes:
 
 
 def _raise_http_error(request: str, response: HttpResponse) -> NoReturn:
-    """Raise PollError for an HTTP error, with Retry-After if it is a number of seconds."""
-    headers = {name.lower(): text for name, text in response.headers.items()}
-    try:
-        retry_after = max(float(headers.get("retry-after", "")), 0.0)
-    except ValueError:
-        retry_after = None
-    raise PollError(f"{request} returned HTTP {response.status}", retry_after=retry_after)
+    raise error_of_response(request, response)

@@ -38,6 +38,7 @@ class ParkReason(StrEnum):
     CONFLICT = "conflict"
     JOIN_TOO_LARGE = "join_too_large"
     CRASH = "crash"
+    SOURCE = "source"
 
 
 class PayloadError(ValueError):

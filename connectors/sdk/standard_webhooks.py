@@ -10,7 +10,14 @@ from datetime import datetime
 from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_timestamp, hmac_sha256
+from connectors.sdk.auth import (
+    InvalidSignature,
+    MalformedHeader,
+    bearer_token,
+    check_timestamp,
+    check_token,
+    hmac_sha256,
+)
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.timestamps import from_unix_seconds
 
@@ -24,6 +31,20 @@ SECONDS_PATTERN = re.compile(r"[0-9]{1,12}")
 def webhook_or_svix_header(headers: Mapping[str, str], name: str) -> str:
     """Return the `webhook-<name>` header, else `svix-<name>`, else ""."""
     return headers.get(f"webhook-{name}") or headers.get(f"svix-{name}", "")
+
+
+def verify_token_or_signature(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime
+) -> None:
+    """Check a bearer token, or a signature if there is none.
+
+    Raises InvalidSignature or MalformedHeader.
+    """
+    token = bearer_token(headers)
+    if token:
+        check_token(token, secrets)
+    else:
+        verify_signature(headers, body, secrets, now)
 
 
 def verify_signature(

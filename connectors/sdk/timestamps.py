@@ -73,7 +73,7 @@ def local_to_utc(local_time: datetime, zone: str, path: str) -> ParsedTime:
     """Convert a local time to UTC. A repeated time is the earlier one, a skipped time moves on."""
     try:
         info = ZoneInfo(zone)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OSError):  # OSError: a folder of zones, such as "America"
         raise PayloadError(ParkReason.TIMESTAMP, path, f"{zone!r} is not a time zone") from None
     try:
         first = local_time.replace(tzinfo=info, fold=0).astimezone(UTC)

@@ -11,9 +11,6 @@ TRACESTATE_HEADER = "tracestate"
 # CloudEvents extension attributes: the trace in which the event was created.
 EVENT_TRACEPARENT_HEADER = "ce-traceparent"
 EVENT_TRACESTATE_HEADER = "ce-tracestate"
-HEADERS = frozenset(
-    {TRACEPARENT_HEADER, TRACESTATE_HEADER, EVENT_TRACEPARENT_HEADER, EVENT_TRACESTATE_HEADER}
-)
 MAX_LENGTH = 512
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.cloudevents import cloudevent
 
 SECRET = "the-bench-signs-with-this-secret"
 # Source slug -> role.
@@ -51,16 +52,14 @@ class WorkloadMessage:
 
     def cloud_event(self) -> bytes:
         """The message as a CloudEvent."""
-        return orjson.dumps(
-            {
-                "specversion": "1.0",
-                "id": self.key,
-                "source": f"/{self.source}",
-                "type": self.document["type"],
-                "time": self.document["timestamp"],
-                "data": self.document["data"],
-            }
+        event = cloudevent(
+            self.document["type"],
+            self.document["data"],
+            event_id=self.key,
+            at=self.document["timestamp"],
+            source=f"/{self.source}",
         )
+        return orjson.dumps(event)
 
 
 def order_messages(

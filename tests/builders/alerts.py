@@ -1,14 +1,14 @@
-"""Builders of alerts, orders, rules, sources and users for page tests."""
+"""Builders of alerts and of the orders that they are about, for page tests."""
 
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from tests.builders.sla_rules import create_rule
 from visibility.db.clock import database_now
 from visibility.models import (
     Alert,
@@ -18,44 +18,10 @@ from visibility.models import (
     Order,
     Severity,
     SlaClock,
-    SlaRule,
     Source,
-    WorkCalendar,
 )
-from visibility.web.permissions import UserRole
 
 HOUR = timedelta(hours=1)
-
-
-def person(role: UserRole, name: str = "", **fields: Any) -> User:
-    """Create a user with a role."""
-    user = User.objects.create_user(name or role.value, password="not-used", **fields)
-    user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-    return user
-
-
-def signed_in(role: UserRole, name: str = "") -> Client:
-    """A test client signed in as a new user with a role."""
-    client = Client()
-    client.force_login(person(role, name))
-    return client
-
-
-def rule(code: str = "stuck", **fields: Any) -> SlaRule:
-    """Create an SLA rule."""
-    calendar, _ = WorkCalendar.objects.get_or_create(
-        code="dallas", defaults={"title": "Dallas, Mon to Fri"}
-    )
-    wanted: dict[str, Any] = {
-        "kind": "stuck_in_released",
-        "title": "Released orders ship within 4 h",
-        "severity": Severity.HIGH,
-        "team": "Warehouse",
-        "calendar": calendar,
-        "response": "Call the shift lead in Dallas.",
-        "consequence": "The truck leaves at 17:00 without it.",
-    } | fields
-    return SlaRule.objects.get_or_create(code=code, defaults=wanted)[0]
 
 
 def order(number: str, **fields: Any) -> Order:
@@ -79,7 +45,7 @@ def alert(number: str = "SO-1", *, broken: bool = False, **fields: Any) -> Alert
     now = database_now()
     of = fields.pop("of", None) or order(number)
     wanted: dict[str, Any] = {
-        "rule": rule(),
+        "rule": create_rule(),
         "order": of.object,
         "severity": Severity.HIGH,
         "title": "Released 4 h ago and no ship confirmation",
@@ -101,13 +67,6 @@ def alert(number: str = "SO-1", *, broken: bool = False, **fields: Any) -> Alert
             state=ClockState.BREACHED,
         )
     return created
-
-
-def source(slug: str = "wms", **fields: Any) -> Source:
-    """Create a source."""
-    return Source.objects.create(
-        **({"slug": slug, "title": slug.upper(), "connector": "x", "role": "wms"} | fields)
-    )
 
 
 def source_alert(of: Source, **fields: Any) -> Alert:

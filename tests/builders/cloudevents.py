@@ -1,109 +1,27 @@
-"""Builders for identity tests: sources, small CloudEvents messages, queries of results."""
+"""CloudEvents as sources send them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-import orjson
-from django.contrib.auth.models import User
-from django.db import connection
-
-from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models import Identifier, InboundMessage, Order, Source
-from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import stages
-
-START = datetime(2024, 6, 3, 9, tzinfo=UTC)
-LATER = datetime(2026, 4, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-ROLES = {"shop": "shop", "erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
-DERIVED = (
-    "visibility_messagekey, visibility_inbound_message, visibility_event, "
-    "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpirecomputerequest"
-)
+HEADERS: Mapping[str, str] = {"content-type": "application/cloudevents+json"}
 
 
-@dataclass(frozen=True)
-class SourceMessage:
-    """A CloudEvents message from one source. `day`: days after START."""
-
-    source: str
-    event_type: str
-    day: float
-    data: dict[str, Any]
-
-
-def source_message(source: str, event_type: str, day: float, **data: Any) -> SourceMessage:
-    """Build a message; `data` is for example `order="SO-1"`, `order={"number": ..., "id": ...}`,
-    `tracking="1Z001"` or `invoice="9"`.
-    """
-    return SourceMessage(source, event_type, day, data)
+def cloudevent(
+    event_type: str,
+    data: Mapping[str, Any],
+    *,
+    event_id: str,
+    at: datetime | str | None = None,
+    source: str = "/test",
+    **attributes: Any,
+) -> dict[str, Any]:
+    """One event. Without `at` it has no time; `attributes` add fields and replace them."""
+    time = {} if at is None else {"time": at.isoformat() if isinstance(at, datetime) else at}
+    names = {"specversion": "1.0", "id": event_id, "source": source, "type": event_type}
+    return {**names, **time, "data": data, **attributes}
 
 
-def create_sources(**config: dict[str, str]) -> dict[str, Source]:
-    """Create the sources. All but the shop state that their order numbers are those of the ERP."""
-    repeated = {"order_number": "sales_order@erp"}
-    return {
-        slug: Source.objects.create(
-            slug=slug,
-            title=slug.title(),
-            connector="cloudevents",
-            role=role,
-            config=config.get(slug, {} if slug == "shop" else repeated),
-        )
-        for slug, role in ROLES.items()
-    }
-
-
-def process_messages(source_messages: Iterable[SourceMessage], *, fold: bool = True) -> None:
-    """Store the messages as the intake does, and process them."""
-    messages = []
-    for message in source_messages:
-        source = Source.objects.get(slug=message.source)
-        at = START + message.day * DAY
-        text = orjson.dumps(message.data).decode()
-        name = f"{message.source} {message.event_type} {message.day} {text}"
-        event = {
-            "specversion": "1.0",
-            "id": name,
-            "source": message.source,
-            "type": message.event_type,
-        }
-        body = orjson.dumps({**event, "time": at.isoformat(), "data": message.data})
-        kind = {"content-type": "application/cloudevents+json"}
-        messages.append(IncomingMessage(source.pk, name[:250], kind, body))
-    store_messages(messages)
-    if fold:
-        stages.process_messages_and_refold()
-        assert not InboundMessage.objects.exclude(state="applied").exists()
-
-
-def dump_state() -> list[bytes]:
-    """Return the canonical dump of the derived state."""
-    return list(dump_lines(as_of=LATER))
-
-
-def clear_state() -> None:
-    """Delete all messages and derived rows, but no decisions of people."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET client_min_messages = warning; SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(f"TRUNCATE {DERIVED} CASCADE")
-
-
-def order_of(value: str) -> Order:
-    """Return the order with this number."""
-    return Order.objects.get(
-        pk=Identifier.objects.get(kind="order", is_identity=True, value=value).object_id
-    )
-
-
-def keys() -> list[str]:
-    """Return the canonical keys of all orders, sorted."""
-    return sorted(Order.objects.values_list("key", flat=True))
-
-
-def decision_user() -> User:
-    """Return the user who makes decisions."""
-    return User.objects.get_or_create(username="olga")[0]
+def authorized_headers(secret: str) -> dict[str, str]:
+    """The headers of a request with an event."""
+    return {**HEADERS, "authorization": f"Bearer {secret}"}

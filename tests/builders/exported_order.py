@@ -1,17 +1,12 @@
 """Test data for exports: three orders, one split, two sharing a shipment, corrected events."""
 
-from typing import Any
-
-import orjson
-
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from tests.builders.sources import StoryEvent, create_sources, store_story
 from visibility.models import Source
 from visibility.pipeline import stages
 
 ROLES = {"erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
 SSCC = "340123450000000017"
-# (source, event type, time, data)
-STORY: list[tuple[str, str, str, dict[str, Any]]] = [
+STORY: list[StoryEvent] = [
     (
         "erp",
         "order.received",
@@ -141,22 +136,7 @@ OBJECTS = {"order": 3, "shipment": 4, "package": 5, "invoice": 1, "return": 1, "
 
 def receive_story() -> dict[str, Source]:
     """Receive and process STORY; return the sources."""
-    sources = {
-        slug: Source.objects.create(
-            slug=slug,
-            title=slug.title(),
-            connector="cloudevents",
-            role=role,
-            config={"order_number": "sales_order@erp"},
-        )
-        for slug, role in ROLES.items()
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    arrivals = []
-    for index, (slug, event_type, at, data) in enumerate(STORY):
-        event = {"specversion": "1.0", "id": str(index), "source": slug, "type": event_type}
-        body = orjson.dumps({**event, "time": at, "data": data})
-        arrivals.append(IncomingMessage(sources[slug].pk, f"{slug} {index}", headers, body))
-    store_messages(arrivals)
+    sources = create_sources(ROLES)
+    store_story(sources, STORY)
     stages.process_messages_and_refold()
     return sources

@@ -1,4 +1,4 @@
-"""Build recorded events and fold them, for tests of the timeline."""
+"""Builders of canonical events, recorded as the stages read them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.event_codec import event_content_hash
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -19,9 +19,7 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from visibility.timeline import RecordedEvent, Timeline, fold
-from visibility.timeline import TimelineLine as FoldedLine
-from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
+from visibility.timeline import RecordedEvent
 
 ROLES = {
     "shop": SourceRole.SHOP,
@@ -35,15 +33,16 @@ ROLES = {
     "finance": SourceRole.FINANCE,
 }
 SO_1, SO_2, SO_3 = "SO-1", "SO-2", "SO-3"
-# When an order is received, unless a test says otherwise.
-ORDERED_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LATER = datetime(2026, 3, 30, 12, tzinfo=UTC)
 Figures = Mapping[str, int | str]
 
 
 def at(day: int, hour: float = 12) -> datetime:
     """A moment in March 2026, UTC."""
     return datetime(2026, 3, day, tzinfo=UTC) + timedelta(hours=hour)
+
+
+# When an order is received, unless a test says otherwise.
+ORDERED_AT = at(2)
 
 
 def line(
@@ -123,7 +122,7 @@ def reported(
         role=ROLES[source],
         occurred_at=when,
         received_at=received or when,
-        content_hash=event_content_hash(event),
+        content_hash=sha256_hex(to_canonical_json(event)),
         object_keys=tuple(f"{s.value}:{issuer}:{value}" for _, s, issuer, value in named),
         order_index=list(orders).index(of) if of in orders else -1,
     )
@@ -160,19 +159,3 @@ def invoiced(
     line_options = {name: options.pop(name) for name in ("unit", "price") if name in options}
     event_lines = lines("invoiced", figures, **line_options)
     return reported("finance", "invoice.issued", when, event_lines, invoice=invoice, **options)
-
-
-def folded(
-    *events: RecordedEvent,
-    as_of: datetime = LATER,
-    key: str = "sales_order:erp:SO-1",
-    dictionary: MasterDataDictionary = EMPTY_DICTIONARY,
-    known_at: datetime | None = None,
-) -> Timeline:
-    """The timeline of the events."""
-    return fold(events, key=key, as_of=as_of, dictionary=dictionary, known_at=known_at)
-
-
-def line_of(timeline: Timeline, key: str) -> FoldedLine:
-    """The line with this key."""
-    return next(x for x in timeline.lines if x.key == key)

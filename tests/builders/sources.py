@@ -1,13 +1,63 @@
-"""Builders of messages and events for page tests."""
+"""Builders of sources, and of their stored messages and events."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import connection
 
+from tests.builders.cloudevents import HEADERS, cloudevent
 from visibility.db.clock import database_now
+from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import BusinessObject, EventObjectLink, MessageKey, Source
+
+# The order numbers of the source are those of the ERP.
+ERP_NUMBERS: Mapping[str, str] = {"order_number": "sales_order@erp"}
+SYSTEM_ROLES: Mapping[str, str] = {
+    role: role for role in ("shop", "erp", "wms", "carrier", "finance")
+}
+# Source, event type, time, data.
+StoryEvent = tuple[str, str, str, dict[str, Any]]
+
+
+def create_source(slug: str = "wms", **fields: Any) -> Source:
+    """Create a source of CloudEvents; `fields` override the defaults."""
+    wanted: dict[str, Any] = {
+        "slug": slug,
+        "title": slug.upper(),
+        "connector": "cloudevents",
+        "role": "wms",
+    } | fields
+    return Source.objects.create(**wanted)
+
+
+def create_sources(roles: Mapping[str, str]) -> dict[str, Source]:
+    """Create a source for each slug and role. All name orders by the numbers of the ERP."""
+    return {
+        slug: create_source(slug, role=role, config=dict(ERP_NUMBERS))
+        for slug, role in roles.items()
+    }
+
+
+def cloudevent_message(source: Source, event: Mapping[str, Any]) -> IncomingMessage:
+    """A message with this event, as the intake stores it."""
+    return IncomingMessage(
+        source.pk, f"{source.slug} {event['id']}"[:250], HEADERS, orjson.dumps(event)
+    )
+
+
+def store_story(sources: Mapping[str, Source], story: Iterable[StoryEvent]) -> None:
+    """Store one message per event, without processing it."""
+    store_messages(
+        [
+            cloudevent_message(
+                sources[slug],
+                cloudevent(event_type, data, event_id=str(index), at=at, source=slug),
+            )
+            for index, (slug, event_type, at, data) in enumerate(story)
+        ]
+    )
 
 
 def message(

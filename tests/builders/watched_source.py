@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-import orjson
-
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import cloudevent_message
 from visibility.alerts.sweep import sweep
 from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.inbox import store_messages
 from visibility.models import Alert, Source
 from visibility.pipeline import stages
 
@@ -23,16 +23,10 @@ def store_message(
     source: Source, kind: str, at: datetime, order: str = "SO-1", **more: object
 ) -> None:
     """Store a message without processing it."""
-    body = {
-        "specversion": "1.0",
-        "id": f"{kind} {order} {at} {more}",
-        "source": "/t",
-        "type": kind,
-        "time": at.isoformat(),
-        "data": {"order": {"number": order}, **more},
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    store_messages([IncomingMessage(source.pk, str(body["id"]), headers, orjson.dumps(body))])
+    event = cloudevent(
+        kind, {"order": {"number": order}, **more}, event_id=f"{kind} {order} {at} {more}", at=at
+    )
+    store_messages([cloudevent_message(source, event)])
 
 
 def states() -> list[str]:

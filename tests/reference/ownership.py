@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.event_codec import event_content_hash
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent, ObjectKind, ObjectReference
 from connectors.sdk.identifier_normalization import normalize_identifier
 from tests.reference.history import ReceivedMessage, events
@@ -91,7 +91,7 @@ def _recorded(
         role=SourceRole(SOURCES[message.source][2]),
         occurred_at=event.occurred_at or message.at,
         received_at=message.at,
-        content_hash=event_content_hash(event),
+        content_hash=sha256_hex(to_canonical_json(event)),
         object_keys=names,
         order_index=names.index(order) if order in names else -1,
     )

@@ -87,7 +87,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
         snapshot = SourceSnapshot(
             slug=source.slug,
             title=source.title,
-            role=SourceRole(source.role),
+            role=SourceRole.from_stored(source.role),
             as_of=now,
             watched_since=source.created_at,
             last_message_at=last,

@@ -25,7 +25,9 @@ def write_clocks_and_reconcile_alerts(
     are committed together.
     """
     rules = load_enabled_order_rules()
-    roles_by_source = {s.slug: SourceRole(s.role) for s in Source.objects.filter(enabled=True)}
+    roles_by_source = {
+        s.slug: SourceRole.from_stored(s.role) for s in Source.objects.filter(enabled=True)
+    }
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
     for order_id, timeline in timelines.items():

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import Error as DatabaseFailure
 from structlog.stdlib import get_logger
 
 from visibility.boards.registry import tile_registry
@@ -58,8 +57,14 @@ def load_board(slug: str, *, now: datetime) -> LoadedBoard | None:
     return LoadedBoard(
         slug=slug,
         title=stored.title if stored else "Operations",
-        tiles=[load_tile(entry, now=now) for entry in wanted],
+        tiles=[load_tile(entry, now=now) for entry in _tile_entries(wanted)],
     )
+
+
+def _tile_entries(stored: object) -> list[Mapping[str, Any]]:
+    """The entries of a stored board. One that is no object is shown as a missing tile."""
+    entries = stored if isinstance(stored, Sequence) and not isinstance(stored, str) else ()
+    return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
 
 
 def board_titles() -> dict[str, str]:
@@ -74,17 +79,17 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
     kind = tile_registry().get(code)
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
-    tile: Tile = kind()
     shown = LoadedTile(
         code=code,
-        title=tile.title,
-        width=_clamp_tile_width(entry.get("width"), tile.width),
-        kinds=" ".join(tile.kinds),
-        href=tile.href,
+        title=kind.title,
+        width=_clamp_tile_width(entry.get("width"), kind.width),
+        kinds=" ".join(kind.kinds),
+        href=kind.href,
     )
     try:
+        tile: Tile = kind()
         return replace(shown, template=tile.template_path, data=tile.load_context(now))
-    except DatabaseFailure:
+    except Exception:  # shown on the tile; the others go on
         log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)
 

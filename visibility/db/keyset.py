@@ -1,4 +1,4 @@
-"""Cursors of keyset pagination: the sort key of a page's last row as opaque text."""
+"""Keyset pagination: the sort key of a page's last row, as opaque text and as a condition."""
 
 import base64
 import json
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from django.db.models import Q
 
 MAX_DECIMAL_EXPONENT = 24
 
@@ -32,6 +34,26 @@ def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
         return [_parse_value(text, kind) for text, kind in zip(texts, types, strict=True)]
     except (ValueError, TypeError, AttributeError, InvalidOperation, RecursionError) as error:
         raise InvalidCursor(cursor) from error
+
+
+def rows_after(keys: Sequence[str], sort_key: Sequence[Any]) -> Q:
+    """The condition for the rows after a sort key. `-` before a key means descending.
+
+    Only descending keys may be null: PostgreSQL sorts null before their other values.
+    """
+    condition = Q()
+    for key, value in reversed(list(zip(keys, sort_key, strict=True))):
+        name, operator = key.removeprefix("-"), "lt" if key.startswith("-") else "gt"
+        if value is None:
+            condition = Q(**{f"{name}__isnull": False}) | Q(**{name: None}) & condition
+        elif not condition:
+            condition = Q(**{f"{name}__{operator}": value})
+        else:
+            # The first condition is redundant: it lets PostgreSQL use the index.
+            condition = Q(**{f"{name}__{operator}e": value}) & (
+                Q(**{f"{name}__{operator}": value}) | condition
+            )
+    return condition
 
 
 def _parse_value(text: str, kind: type) -> datetime | date | Decimal | int:

@@ -11,7 +11,6 @@ from enum import IntEnum, unique
 class LockKey(IntEnum):
     """Every advisory lock of the application. The values must not change between releases."""
 
-    POLLER = 4_711  # pair: this key and the source id
     WORKER_INDEX = 4_712  # pair: this key and the index of the worker
     IDEMPOTENCY_KEY = 4_713  # hash seed: user id and key
     KPI_CELLS = 4_714  # hash seed: KPI and day

@@ -6,15 +6,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.export.ocel import (
-    OcelEvent,
-    OcelObject,
-    event_attribute_types,
-    object_attribute_types,
-    object_kinds,
-    ocel_events,
-    ocel_objects,
-)
+from visibility.export.ocel_attributes import event_attribute_types, object_attribute_types
+from visibility.export.ocel_events import OcelEvent, ocel_events
+from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
 from visibility.export.redaction import Redaction
 from visibility.export.snapshot_reader import event_types
 

@@ -26,8 +26,9 @@ WITH RECURSIVE reach (id) AS (
 )
 SELECT o.id, o.kind FROM reach JOIN visibility_businessobject o ON o.id = reach.id
 """
-# The same rules as in the fold: the highest revision of an event wins, then the earliest. Events
-# that a winning event corrects are superseded.
+# The rules of `split_superseded_events` in SQL, because an export may have millions of events: the
+# highest revision of an event wins, then the earliest. Events that a winning event corrects are
+# superseded. A test compares both.
 CREATE_EVENTS = """
 CREATE TEMPORARY TABLE export_event ON COMMIT DROP AS
 WITH named AS (

@@ -3,26 +3,10 @@
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from connectors.sdk.check_digits import is_valid_sscc
 from connectors.sdk.events import EventIdentifier, IdentifierScheme
 from visibility.export.snapshot_reader import ExportedObject
-
-# Schemes in order of preference for the URI of an object.
-PREFERRED_SCHEMES = (
-    IdentifierScheme.SALES_ORDER,
-    IdentifierScheme.WEB_ORDER,
-    IdentifierScheme.CUSTOMER_PO,
-    IdentifierScheme.ORDER_NUMBER,
-    IdentifierScheme.SSCC,
-    IdentifierScheme.TRACKING,
-    IdentifierScheme.DELIVERY,
-    IdentifierScheme.SHIPMENT,
-    IdentifierScheme.INVOICE,
-    IdentifierScheme.CREDIT_MEMO,
-    IdentifierScheme.RMA,
-    IdentifierScheme.BOL,
-    IdentifierScheme.PRO,
-    IdentifierScheme.SOURCE_ID,
-)
+from visibility.storage.events import scheme_rank
 
 
 def identifier_uri(identifier: EventIdentifier) -> str:
@@ -39,25 +23,16 @@ def private_urn(scheme: str, value: str, *, issuer: str = "") -> str:
 
 def object_uri(obj: ExportedObject) -> str:
     """The URI of an object, from its preferred identity number."""
-    identities = [n for n in obj.identifiers if n.strong]
-    return identifier_uri(
-        min(
-            identities,
-            key=lambda n: (
-                PREFERRED_SCHEMES.index(n.scheme) if n.scheme in PREFERRED_SCHEMES else 99
-            ),
-        )
+    identities = sorted(
+        (n for n in obj.identifiers if n.strong), key=lambda n: scheme_rank(n.scheme)
     )
+    preferred = identities[0]
+    if preferred.scheme is IdentifierScheme.TRACKING:
+        # Unlike a tracking number, an SSCC has a URI of GS1.
+        preferred = next((n for n in identities if n.scheme is IdentifierScheme.SSCC), preferred)
+    return identifier_uri(preferred)
 
 
 def event_uri(source: str, key: str, content_hash: str, *, suffix: str = "") -> str:
     """A stable URI of an event; `suffix` separates EPCIS events of the same canonical event."""
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'throughline {source} {key} {content_hash} {suffix}')}"
-
-
-def is_valid_sscc(value: str) -> bool:
-    """Whether the value is 18 digits with a valid GS1 check digit."""
-    if len(value) != 18 or not (value.isascii() and value.isdecimal()):
-        return False
-    total = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(value[:17]))
-    return (10 - total % 10) % 10 == int(value[17])

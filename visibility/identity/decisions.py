@@ -15,7 +15,7 @@ from visibility.identity.pure.resolution import DecisionKind
 from visibility.models.audit import append_audit_entry
 from visibility.models.business_objects import BusinessObject, Identifier
 from visibility.models.identity import DecisionIdentifier, IdentityDecision
-from visibility.storage.events import SCHEME_PREFERENCE
+from visibility.storage.events import scheme_rank
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The kinds of objects that may belong to an order.
@@ -151,10 +151,9 @@ def _load_identity_identifiers(business_object: BusinessObject) -> list[Identifi
         raise DecisionRejected("This record has no number of its own.")
     if len(identifiers) > MAX_IDENTIFIERS:
         raise DecisionRejected(f"This record has more than {MAX_IDENTIFIERS} numbers.")
-    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     return sorted(
         identifiers,
-        key=lambda i: (rank.get(i.scheme, len(rank)), i.scheme, i.issuer, i.value, i.generation),
+        key=lambda i: (scheme_rank(i.scheme), i.scheme, i.issuer, i.value, i.generation),
     )
 
 

@@ -14,6 +14,7 @@ MAX_MERGED = 50
 DELETE_DERIVED_ROWS = (
     "DELETE FROM visibility_slaclock WHERE order_id = ANY(%s)",
     "DELETE FROM visibility_failedclock WHERE order_id = ANY(%s)",
+    "DELETE FROM visibility_failedkpi WHERE order_id = ANY(%s)",
     """
     INSERT INTO visibility_kpirecomputerequest (kpi, day)
     SELECT kpi, day FROM visibility_kpifact WHERE order_id = ANY(%s)

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from structlog.stdlib import get_logger
 
 from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.source_failures import record_file_error
 from visibility.models.intake import Source
 
 log = get_logger(__name__)
@@ -18,25 +20,64 @@ MIN_AGE = timedelta(seconds=2)
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart", ".done")
 MAX_FILES = 200
 NOT_A_FOLDER = " is not a folder"
+TOO_LARGE = " is larger than"
+
+
+class UnreadableFolder(ValueError):
+    """The drop folder of a source cannot be read; the message says why."""
 
 
 def collect_files(*, now: datetime) -> int:
     """Store every complete file of every drop folder. Return the number of new messages.
 
     A file is moved after its message is committed. If the process is killed in between, the file is
-    read again and recognized as a duplicate.
+    read again and recognized as a duplicate. What fails is recorded on the source; the others go
+    on.
     """
     new_count = 0
     for source in Source.objects.filter(enabled=True, config__has_key=DROP_SETTING).order_by("pk"):
-        folder = Path(source.config[DROP_SETTING])
-        if not folder.is_dir():
-            _record_source_error(source, f"{folder}{NOT_A_FOLDER}")
-            continue
-        if source.poll_error.endswith(NOT_A_FOLDER):
-            Source.objects.filter(pk=source.pk).update(poll_error="")
-        for path in list_complete_files(folder, now=now):
-            new_count += _store_and_move_file(source, path)
+        try:
+            new_count += _collect_files_of_source(source, now=now)
+        except (OperationalError, InterfaceError):
+            raise  # the database failed: the next round tries again
+        except UnreadableFolder as error:
+            _record_source_error(source, str(error), now=now)
+        except OSError as error:
+            _record_source_error(source, f"the drop folder: {error.strerror or error}", now=now)
+        except Exception as error:  # recorded on the source
+            log.exception("file_drop_failed", source=source.slug)
+            name = type(error).__name__
+            _record_source_error(
+                source, f"the drop folder failed with an internal error ({name})", now=now
+            )
     return new_count
+
+
+def _collect_files_of_source(source: Source, *, now: datetime) -> int:
+    folder = _drop_folder(source)
+    new_count, rejected, files = 0, "", list_complete_files(folder, now=now)
+    for path in files:
+        if path.stat().st_size > settings.MAX_FILE_BODY:
+            rejected = f"{path.name}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
+            _move_to_subfolder(path, "rejected")
+        else:
+            new_count += _store_and_move_file(source, path)
+    if rejected:
+        _record_source_error(source, rejected, now=now)
+    elif source.file_error and (files or TOO_LARGE not in source.file_error):
+        # A rejected file is shown until the next file is accepted.
+        record_file_error(source, "", now=now)
+    return new_count
+
+
+def _drop_folder(source: Source) -> Path:
+    """Return the drop folder. Raises UnreadableFolder."""
+    name = source.config.get(DROP_SETTING) if isinstance(source.config, dict) else None
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise UnreadableFolder(f"the setting {DROP_SETTING} is not the name of a folder")
+    if not Path(name).is_dir():
+        raise UnreadableFolder(f"{name}{NOT_A_FOLDER}")
+    return Path(name)
 
 
 def list_complete_files(folder: Path, *, now: datetime) -> list[Path]:
@@ -52,10 +93,6 @@ def list_complete_files(folder: Path, *, now: datetime) -> list[Path]:
 
 
 def _store_and_move_file(source: Source, path: Path) -> int:
-    if path.stat().st_size > settings.MAX_FILE_BODY:
-        _record_source_error(source, f"{path.name} is larger than {settings.MAX_FILE_BODY} bytes")
-        _move_to_subfolder(path, "rejected")
-        return 0
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
     result = store_messages(
@@ -77,6 +114,7 @@ def _move_to_subfolder(path: Path, subfolder: str) -> None:
     path.rename(target_path)
 
 
-def _record_source_error(source: Source, error: str) -> None:
-    log.warning("file_drop_failed", source=source.slug, error=error)
-    Source.objects.filter(pk=source.pk).update(poll_error=error[:500])
+def _record_source_error(source: Source, error: str, *, now: datetime) -> None:
+    if error != source.file_error:
+        log.warning("file_drop_failed", source=source.slug, error=error)
+    record_file_error(source, error, now=now)

@@ -18,7 +18,7 @@ from visibility.db import bulk
 from visibility.ingest.decompress import decompress
 from visibility.models.audit import append_audit_entry
 from visibility.models.events import EventToStore
-from visibility.models.intake import MessageState, Source
+from visibility.models.intake import MessageState, Source, UnusableSource
 
 SYNTAX_REASONS = frozenset({ParkReason.SYNTAX, ParkReason.EDI_ENVELOPE})
 FORM_DETAIL = "the request body is a form: send the document itself as the body"
@@ -62,6 +62,8 @@ def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
         if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
             return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
         return ParseOutcome(message.id, reason=error.reason, detail=_error_text(error))
+    except UnusableSource as error:
+        return ParseOutcome(message.id, reason=ParkReason.SOURCE, detail=str(error)[:500])
     except RecursionError:
         return ParseOutcome(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"

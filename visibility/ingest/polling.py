@@ -1,90 +1,230 @@
-"""Poll sources: one poller per source, rows and cursor stored in one transaction."""
+"""Poll sources: one round per source at a time, rows and cursor stored in one transaction.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+A round reads pages until the system has no more, or until it reaches a limit. It holds no database
+connection while it waits for a response.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import F, Q
 from structlog.stdlib import get_logger
 
-from connectors.sdk.http import HttpClient, PolledPage, PollError
-from visibility.db.lock_keys import LockKey
+from connectors.sdk.http import (
+    TOO_MANY_REQUESTS,
+    HttpClient,
+    PolledPage,
+    PollError,
+    parse_retry_after,
+)
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models.intake import Cursor, Source
+from visibility.ingest.source_failures import (
+    PollResult,
+    describe_poll_failure,
+    record_poll_result,
+)
+from visibility.models.intake import Cursor, Source, UnusableSource
+from visibility.outbound.http_client import OutgoingHttpClient
+from visibility.outbound.request_budget import RequestBudget
 
 log = get_logger(__name__)
+# A round ends after so many pages or seconds. The next one continues where it stopped.
+MAX_PAGES = 100
+ROUND_SECONDS = 60.0
+# One page may take so long and need so many requests, such as those for a token and for details.
+PAGE_SECONDS = 60.0
+PAGE_REQUESTS = 100
+# Each page renews the lease of its round. Another round starts when it ends: longer than a page.
+LEASE = timedelta(seconds=90)
+RETRY_SECONDS = 60.0
+MIN_INTERVAL, MAX_INTERVAL = timedelta(seconds=1), timedelta(days=30)
+# Failing sources, and those that always have more, wait longer for a thread than the others.
+IS_SLOW = ~Q(poll_error="") | Q(catching_up_since__isnull=False)
 
 
-def due_sources(now: datetime) -> list[int]:
-    """Return the ids of at most 50 sources whose poll is due."""
-    return list(
-        Source.objects.filter(enabled=True, next_poll_at__isnull=False, next_poll_at__lte=now)
-        .filter(~Q(connector=""))
-        .order_by("next_poll_at")
-        .values_list("id", flat=True)[:50]
-    )
+@dataclass(frozen=True, slots=True)
+class ClaimedPoll:
+    """A poll round that this process may run. `is_slow`: the last round failed or had no end."""
+
+    source_id: int
+    round: int
+    is_slow: bool
 
 
-def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
-    """Read everything new from one source. Return the number of new messages.
+class RoundSuperseded(RuntimeError):
+    """A later round of the source has started, because this one did not renew its lease."""
 
-    After a failure the cursor is at the last page that was stored completely. The error is recorded
-    on the source, and the next poll follows after the pause that the system asked for, or 1 minute.
+
+@dataclass(slots=True)
+class _Progress:
+    new_count: int = 0
+    pages: int = 0
+    first_cursor: str = ""
+    cursor: str = ""
+
+
+def claim_due_polls(now: datetime, *, limit: int, slow_limit: int) -> list[ClaimedPoll]:
+    """Claim sources whose poll is due, at most `slow_limit` of them slow ones."""
+    claimed = _claim(~IS_SLOW, is_slow=False, limit=limit, now=now)
+    slow_limit = min(slow_limit, limit - len(claimed))
+    return claimed + _claim(IS_SLOW, is_slow=True, limit=slow_limit, now=now)
+
+
+def _claim(condition: Q, *, is_slow: bool, limit: int, now: datetime) -> list[ClaimedPoll]:
+    if limit <= 0:
+        return []
+    with transaction.atomic():
+        rows = (
+            Source.objects.select_for_update(skip_locked=True, no_key=True)
+            .filter(condition, ~Q(connector=""), enabled=True, next_poll_at__lte=now)
+            .order_by("next_poll_at", "pk")
+            .values_list("pk", "poll_round")[:limit]
+        )
+        claimed = [ClaimedPoll(pk, number + 1, is_slow) for pk, number in rows]
+        Source.objects.filter(pk__in=[c.source_id for c in claimed]).update(
+            next_poll_at=now + LEASE, poll_round=F("poll_round") + 1
+        )
+    return claimed
+
+
+def poll_source(
+    claimed: ClaimedPoll,
+    *,
+    now: datetime,
+    should_stop: Callable[[], bool] = lambda: False,
+    open_client: Callable[[RequestBudget], HttpClient] = OutgoingHttpClient,
+) -> int:
+    """Read what is new from one source. Return the number of new messages.
+
+    After a failure the cursor is at the last page that was stored completely. Any failure but one
+    of the database is recorded on the source. The next poll follows after the pause that the system
+    asked for, or after a minute.
     """
-    with _try_poll_lock(source_id) as acquired:
-        if not acquired:
-            return 0
-        source = Source.objects.get(pk=source_id)
-        Source.objects.filter(pk=source_id).update(next_poll_at=now + timedelta(minutes=1))
-        new_count = 0
-        try:
-            for page in _poll_pages(source, http, now):
-                new_count += _store_page_and_cursor(source, page)
-        except (PollError, ConnectionError) as error:
-            # The first failure may be a restart, so retry soon; later failures retry every minute.
-            first = min(source.poll_every.total_seconds(), 60.0)
-            pause_after_failure = 60.0 if source.poll_error else first
-            pause = getattr(error, "retry_after", None) or pause_after_failure
-            log.warning("poll_failed", source=source.slug, error=str(error))
-            _schedule_next_poll(source, now + timedelta(seconds=float(pause)), str(error)[:500])
-            return new_count
-        _schedule_next_poll(source, now + source.poll_every, "")
-        return new_count
+    started = time.monotonic()
+    source = Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).first()
+    if source is None or not source.enabled:
+        return 0
+    progress = _Progress()
+    error: Exception | None = None
+    is_complete = False
+    try:
+        is_complete = _read_round(
+            source, claimed, progress, now=now, should_stop=should_stop, open_client=open_client
+        )
+    except RoundSuperseded:
+        log.warning("poll_round_superseded", source=source.slug)
+        return progress.new_count
+    except (OperationalError, InterfaceError):
+        raise  # the database failed: the lease ends, and another round starts
+    except Exception as caught:  # recorded on the source; the others go on
+        error = caught
+        _log_failure(source, caught)
+    ended_at = now + timedelta(seconds=time.monotonic() - started)
+    result = _build_result(source, error, ended_at, is_catching_up=not is_complete)
+    record_poll_result(source, claimed.round, result)
+    return progress.new_count
 
 
-def _poll_pages(source: Source, http: HttpClient, now: datetime) -> Iterator[PolledPage]:
+def _read_round(
+    source: Source,
+    claimed: ClaimedPoll,
+    progress: _Progress,
+    *,
+    now: datetime,
+    should_stop: Callable[[], bool],
+    open_client: Callable[[RequestBudget], HttpClient],
+) -> bool:
+    """Store pages until there are no more (True) or a limit is reached (False)."""
+    started = time.monotonic()
+    budget = RequestBudget(seconds=PAGE_SECONDS, requests=PAGE_REQUESTS)
+    stored_cursor, _ = Cursor.objects.get_or_create(source=source)
+    progress.first_cursor = progress.cursor = stored_cursor.value
+    pages = _open_pages(source, open_client(budget), stored_cursor.value, now)
+    close_old_connections()
+    for page in pages:
+        elapsed = time.monotonic() - started
+        progress.new_count += _store_page_and_cursor(
+            claimed, page, lease_ends=now + timedelta(seconds=elapsed) + LEASE
+        )
+        progress.pages, progress.cursor = progress.pages + 1, page.cursor
+        close_old_connections()
+        if should_stop():
+            return False
+        if progress.pages >= MAX_PAGES or elapsed >= ROUND_SECONDS:
+            _check_progress(progress)
+            return False
+        budget.renew()
+    return True
+
+
+def _open_pages(
+    source: Source, http: HttpClient, cursor: str, now: datetime
+) -> Iterator[PolledPage]:
     secrets = source_secrets.valid_secrets(
         source_secrets.decrypt_secrets(source.sealed_secrets), now
     )
-    cursor, _ = Cursor.objects.get_or_create(source=source)
-    return source.build_connector().poll(http, cursor.value, secrets)
+    return source.build_connector().poll(http, cursor, secrets)
 
 
-def _store_page_and_cursor(source: Source, page: PolledPage) -> int:
-    with transaction.atomic():
-        results = store_messages(
-            [IncomingMessage(source.id, r.dedupe_key, r.headers, r.body) for r in page.records]
+def _check_progress(progress: _Progress) -> None:
+    """Raise PollError if the next round would read the same pages again."""
+    if progress.cursor == progress.first_cursor:
+        raise PollError(
+            f"the system sends pages without end: {progress.pages} of them did not move the cursor"
         )
-        Cursor.objects.filter(source=source).update(value=page.cursor)
+
+
+def _store_page_and_cursor(claimed: ClaimedPoll, page: PolledPage, *, lease_ends: datetime) -> int:
+    with transaction.atomic():
+        if not Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).update(
+            next_poll_at=lease_ends
+        ):
+            raise RoundSuperseded
+        results = store_messages(
+            [
+                IncomingMessage(claimed.source_id, r.dedupe_key, r.headers, r.body)
+                for r in page.records
+            ]
+        )
+        Cursor.objects.filter(source_id=claimed.source_id).update(value=page.cursor)
     return sum(k.is_new for k in results)
 
 
-def _schedule_next_poll(source: Source, at: datetime, error: str) -> None:
-    Source.objects.filter(pk=source.pk).update(next_poll_at=at, poll_error=error)
+def _build_result(
+    source: Source, error: Exception | None, ended_at: datetime, *, is_catching_up: bool
+) -> PollResult:
+    if error is None:
+        if is_catching_up:
+            return PollResult(ended_at, ended_at, is_catching_up=True)
+        return PollResult(ended_at, ended_at + _poll_interval(source))
+    text = describe_poll_failure(error)
+    wait = parse_retry_after(getattr(error, "retry_after", None), ended_at)
+    if wait is not None or getattr(error, "status", None) == TOO_MANY_REQUESTS:
+        until = ended_at + (wait or _pause_after_failure(source))
+        return PollResult(ended_at, until, text, throttled_until=until)
+    return PollResult(ended_at, ended_at + _pause_after_failure(source), text)
 
 
-@contextmanager
-def _try_poll_lock(source_id: int) -> Iterator[bool]:
-    """Try to take the poll lock of the source. PostgreSQL releases it if the process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LockKey.POLLER, source_id])
-        row = cursor.fetchone()
-        acquired = bool(row[0])
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LockKey.POLLER, source_id])
+def _poll_interval(source: Source) -> timedelta:
+    return min(max(source.poll_every, MIN_INTERVAL), MAX_INTERVAL)
+
+
+def _pause_after_failure(source: Source) -> timedelta:
+    """The first failure may be a restart, so retry soon; later failures retry every minute."""
+    first = min(_poll_interval(source).total_seconds(), RETRY_SECONDS)
+    seconds = RETRY_SECONDS if source.poll_error else first
+    return timedelta(seconds=seconds * random.uniform(1.0, 1.1))  # noqa: S311  # jitter
+
+
+def _log_failure(source: Source, error: Exception) -> None:
+    """Log what an administrator can correct without a traceback, a defect with one."""
+    known = (PollError, ConnectionError, UnusableSource, source_secrets.UnreadableSecrets)
+    if isinstance(error, known):
+        log.warning("poll_failed", source=source.slug, error=str(error)[:500])
+    else:
+        log.warning("poll_failed", source=source.slug, error=type(error).__name__, exc_info=error)

@@ -19,7 +19,7 @@ class WeakSecret(ValueError):
 
 
 class UnreadableSecrets(RuntimeError):
-    """The secrets were encrypted with another SECRET_KEY."""
+    """The stored secrets cannot be decrypted, usually because of another SECRET_KEY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,16 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
         return []
     try:
         rows = orjson.loads(_fernet().decrypt(sealed.encode()))
+        return [
+            SourceSecret(
+                row["value"], datetime.fromisoformat(row["until"]) if row["until"] else None
+            )
+            for row in rows
+        ]
     except InvalidToken:
-        raise UnreadableSecrets("The secrets were encrypted with another SECRET_KEY.") from None
-    return [
-        SourceSecret(row["value"], datetime.fromisoformat(row["until"]) if row["until"] else None)
-        for row in rows
-    ]
+        raise UnreadableSecrets("the secrets were encrypted with another SECRET_KEY") from None
+    except (ValueError, TypeError, KeyError):
+        raise UnreadableSecrets("the stored secrets are damaged") from None
 
 
 def valid_secrets(all_secrets: Sequence[SourceSecret], now: datetime) -> list[bytes]:

@@ -102,8 +102,9 @@ def load_order_page(
     group: OrderGroup | Uncountable,
     reason: str = "",
     after: str = "",
+    limit: int = PAGE_SIZE + 1,
 ) -> list[KpiOrder]:
-    """One page of orders, newest day first, plus one more row if there is a next page."""
+    """Orders, newest day first: by default one page, and one more if there is a next page."""
     condition, values = filters.where("fact.")
     group_condition, group_values = f"{_order_group_sql(kpi)} = %s", [group]
     if group == UNCOUNTABLE:
@@ -127,9 +128,9 @@ def load_order_page(
             FROM visibility_kpifact fact
             LEFT JOIN visibility_order o ON o.object_id = fact.order_id
             WHERE kpi = %s AND day BETWEEN %s AND %s AND {group_condition} {condition}
-            ORDER BY day DESC, fact.order_id DESC LIMIT {PAGE_SIZE + 1}
+            ORDER BY day DESC, fact.order_id DESC LIMIT %s
             """,  # noqa: S608  # only own column names
-            [kpi.code, span.start, span.end, *group_values, *values],
+            [kpi.code, span.start, span.end, *group_values, *values, limit],
         )
         rows: list[list[Any]] = [[*row[:-1], orjson.loads(row[-1])] for row in cursor.fetchall()]
     return [KpiOrder(*row) for row in rows]

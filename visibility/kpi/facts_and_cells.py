@@ -11,6 +11,8 @@ from connectors.sdk.events import Attribute
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
 from visibility.kpi import histogram
+from visibility.kpi.kpi import Kpi
+from visibility.kpi.kpi_failures import check_measurement, replace_kpi_failures
 from visibility.kpi.registry import measured_kpis
 from visibility.timeline import Timeline
 
@@ -140,35 +142,44 @@ WHERE (cell.orders, cell.numerator, cell.denominator, cell.buckets, cell.counts,
 def record_facts(timelines: Mapping[int, Timeline]) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
 
-    Days whose facts changed are queued for `recompute_requested_cells`.
+    Days whose facts changed are queued for `recompute_requested_cells`. A KPI that raises for an
+    order has no fact for it; the failure is recorded, and the others go on.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    failures: dict[tuple[int, str], Exception] = {}
     for order_id, timeline in sorted(timelines.items()):
         for code, kpi in measured_kpis().items():
-            result = kpi.measure(timeline, settings.TIME_ZONE)
-            if result is None:
+            try:
+                row = _measure_fact(order_id, kpi, timeline)
+            except Exception as error:  # recorded for this KPI and order; the others go on
+                failures[order_id, code] = error
                 continue
-            row = (
-                order_id,
-                code,
-                kpi.version,
-                result.day,
-                timeline.attributes.get(Attribute.CHANNEL, "")[:60],
-                timeline.attributes.get(Attribute.WAREHOUSE, "")[:100],
-                timeline.attributes.get(Attribute.CUSTOMER_GROUP, "")[:100],
-                result.numerator,
-                result.denominator,
-                result.excluded,
-                orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
-            )
-            for name, value in zip(COLUMNS, row, strict=True):
-                columns[name].append(value)
+            if row is not None:
+                for name, value in zip(COLUMNS, row, strict=True):
+                    columns[name].append(value)
     _replace_facts(timelines, columns)
+    replace_kpi_failures(failures, timelines)
 
 
-def delete_facts(orders: Collection[int]) -> None:
-    """Delete the facts of orders that were merged into others."""
-    _replace_facts(orders, {name: [] for name in COLUMNS})
+def _measure_fact(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...] | None:
+    """Return the fact of one order as values of COLUMNS, or None while it is too early."""
+    result = kpi.measure(timeline, settings.TIME_ZONE)
+    if result is None:
+        return None
+    check_measurement(result)
+    return (
+        order_id,
+        kpi.code,
+        kpi.version,
+        result.day,
+        timeline.attributes.get(Attribute.CHANNEL, "")[:60],
+        timeline.attributes.get(Attribute.WAREHOUSE, "")[:100],
+        timeline.attributes.get(Attribute.CUSTOMER_GROUP, "")[:100],
+        result.numerator,
+        result.denominator,
+        result.excluded,
+        orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
+    )
 
 
 def _replace_facts(touched: Collection[int], columns: Mapping[str, list[Any]]) -> None:

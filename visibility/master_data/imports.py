@@ -18,6 +18,7 @@ from django.db.models import F
 from visibility.db.clock import database_now
 from visibility.master_data import affected_orders, file_reader, import_validation
 from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.change_context import ChangeContext
 from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
 from visibility.master_data.import_storage import (
     MEBIBYTE,
@@ -27,7 +28,6 @@ from visibility.master_data.import_storage import (
     try_import_lock,
 )
 from visibility.master_data.store import (
-    ChangeContext,
     OverlappingRows,
     overlap_checked_transaction,
     watch_vocabularies,

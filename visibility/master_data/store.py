@@ -4,81 +4,29 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
-from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import ExclusionViolation
 
 from visibility.master_data import affected_orders
 from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.row_history_sql import (
+    DELETE_ROW,
+    END_ROWS,
+    INSERT_ROWS,
+    UPDATE_ROWS,
+    write_rows_with_history,
+)
 from visibility.master_data.tables import MasterRow, MasterTable
 from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
-from visibility.models.master import IgnoredTerm, MasterChange, WatchedVocabulary, normalize_term
+from visibility.models.master import MasterChange, WatchedVocabulary
 from visibility.models.sla import WorkCalendar
 
 GIVEN_ROWS = "SELECT n, values FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (n int, values jsonb)"
-# A row is identified by its key and `valid_from`.
-SAME_KEY_AND_START = "t.key = f.key AND t.valid_from IS NOT DISTINCT FROM f.valid_from"
-FRESH_ROWS = """
-WITH fresh AS MATERIALIZED (
-    SELECT s.n, r.* FROM ({source}) AS s, jsonb_populate_record(NULL::{table}, s.values) AS r
-)
-"""
-INSERT_CHANGES = """
-INSERT INTO visibility_masterchange
-    ("table", row, version, action, at, user_id, origin, before, after)
-SELECT %(code)s, done.id, done.version, {action}, %(now)s, %(user)s, %(origin)s, {before}, {after}
-"""
-# An open-ended row ends where a later open-ended row of the same key begins.
-END_ROWS = """
-{fresh}, old AS (
-    SELECT t.*, (
-        SELECT min(f.valid_from) FROM fresh f WHERE f.key = t.key AND f.valid_to IS NULL
-            AND (t.valid_from IS NULL OR f.valid_from > t.valid_from)
-    ) AS ends
-    FROM {table} t
-    WHERE t.key IN (SELECT key FROM fresh WHERE valid_from IS NOT NULL) AND t.valid_to IS NULL
-        AND NOT EXISTS (SELECT 1 FROM fresh f WHERE {match})
-), done AS (
-    UPDATE {table} t SET valid_to = old.ends, version = t.version + 1, changed_at = %(now)s,
-        changed_by_id = %(user)s
-    FROM old WHERE t.id = old.id AND old.ends IS NOT NULL RETURNING t.*
-)
-{record_change} FROM done JOIN old ON old.id = done.id RETURNING id
-"""
-UPDATE_ROWS = """
-{fresh}, old AS (
-    SELECT t.*, f.n FROM {table} t JOIN fresh f ON {match}
-    WHERE ROW({current}) IS DISTINCT FROM ROW({given})
-), done AS (
-    UPDATE {table} t SET ({stored}) = ROW({given}), version = t.version + 1,
-        changed_at = %(now)s, changed_by_id = %(user)s
-    FROM fresh f JOIN old ON old.n = f.n WHERE t.id = old.id RETURNING t.*
-)
-{record_change} FROM done JOIN old ON old.id = done.id RETURNING id
-"""
-INSERT_ROWS = """
-{fresh}, done AS (
-    INSERT INTO {table} ({stored}, version, changed_at, changed_by_id)
-    SELECT {given}, 1, %(now)s, %(user)s FROM fresh f
-    WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {match}) ORDER BY f.n RETURNING *
-)
-{record_change} FROM done RETURNING id
-"""
-DELETE_ROW = """
-WITH done AS (DELETE FROM {table} WHERE id = %(id)s RETURNING *)
-{record_change} FROM done RETURNING id
-"""
-CHANGE_VALUES = {
-    END_ROWS: ("'ended'", "to_jsonb(old) - 'ends'", "to_jsonb(done)"),
-    UPDATE_ROWS: ("'changed'", "to_jsonb(old) - 'n'", "to_jsonb(done)"),
-    INSERT_ROWS: ("'added'", "NULL", "to_jsonb(done)"),
-    DELETE_ROW: ("'removed'", "to_jsonb(done)", "NULL"),
-}
 
 
 class OverlappingRows(ValueError):
@@ -87,15 +35,6 @@ class OverlappingRows(ValueError):
 
 class StaleVersion(ValueError):
     """The row was changed by someone else in the meantime."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeContext:
-    """The user, origin and time of a change."""
-
-    user: User | None
-    origin: str
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +80,7 @@ def replace_row(
         current_version = locked.values_list("version", flat=True).first()
         if current_version is None or version not in (None, current_version):
             raise StaleVersion("This row was changed by someone else. Reload it and try again.")
-        changes = _write_with_history(
+        changes = write_rows_with_history(
             UPDATE_ROWS, table, GIVEN_ROWS, {"rows": given}, context=context, match="t.id = f.id"
         )
         orders = _propagate_and_audit_changes(
@@ -154,7 +93,7 @@ def replace_row(
 def delete_row(table: MasterTable, row_id: int, *, context: ChangeContext) -> bool:
     """Delete a row and retain its history. False if there is none."""
     with overlap_checked_transaction(table):
-        changes = _write_with_history(DELETE_ROW, table, "", {"id": row_id}, context=context)
+        changes = write_rows_with_history(DELETE_ROW, table, "", {"id": row_id}, context=context)
         if changes:
             _propagate_and_audit_changes(table, changes, context, {"row": row_id, "removed": 1})
     return bool(changes)
@@ -174,39 +113,6 @@ def restore_row_version(
     return write_rows(table, [row], context=context)
 
 
-def ignore_term(kind: str, source: str, term: str, *, reason: str, context: ChangeContext) -> None:
-    """Ignore a term: it is not listed as unmapped any more."""
-    with transaction.atomic():
-        IgnoredTerm.objects.update_or_create(
-            kind=kind,
-            source=source,
-            term=normalize_term(term),
-            defaults={
-                "reason": reason[:500],
-                "decided_at": context.now,
-                "decided_by": context.user,
-            },
-        )
-        _audit_term_decision("never", kind, source, term, context)
-
-
-def unignore_term(kind: str, source: str, term: str, *, context: ChangeContext) -> None:
-    """Stop ignoring a term."""
-    with transaction.atomic():
-        ignored = IgnoredTerm.objects.filter(kind=kind, source=source, term=normalize_term(term))
-        if ignored.delete()[0]:
-            _audit_term_decision("again", kind, source, term, context)
-
-
-def _audit_term_decision(
-    action: str, kind: str, source: str, term: str, context: ChangeContext
-) -> None:
-    detail = {"source": source, "term": term[:250]}
-    append_audit_entry(
-        f"master.{action}", user=context.user, object=kind, detail=detail, now=context.now
-    )
-
-
 def write_rows_from_select(
     table: MasterTable,
     source: str,
@@ -216,9 +122,9 @@ def write_rows_from_select(
     count: int,
 ) -> WriteResult:
     """Write the (n, values) rows of a statement in the caller's transaction, without checks."""
-    ended = _write_with_history(END_ROWS, table, source, parameters, context=context)
-    changed = _write_with_history(UPDATE_ROWS, table, source, parameters, context=context)
-    added = _write_with_history(INSERT_ROWS, table, source, parameters, context=context)
+    ended = write_rows_with_history(END_ROWS, table, source, parameters, context=context)
+    changed = write_rows_with_history(UPDATE_ROWS, table, source, parameters, context=context)
+    added = write_rows_with_history(INSERT_ROWS, table, source, parameters, context=context)
     unchanged = count - len(changed) - len(added)
     return WriteResult(len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added])
 
@@ -263,38 +169,6 @@ def _propagate_and_audit_changes(
         now=context.now,
     )
     return orders
-
-
-def _write_with_history(
-    statement: str,
-    table: MasterTable,
-    source: str,
-    parameters: dict[str, Any],
-    *,
-    context: ChangeContext,
-    match: str = SAME_KEY_AND_START,
-) -> list[int]:
-    """Run one of the statements; return the ids of the history entries."""
-    names = [f'"{name}"' for name in table.stored_columns]
-    action, before, after = CHANGE_VALUES[statement]
-    sql = statement.format(
-        fresh=FRESH_ROWS.format(source=source, table=table.db_table),
-        record_change=INSERT_CHANGES.format(action=action, before=before, after=after),
-        table=table.db_table,
-        match=match,
-        stored=", ".join(names),
-        current=", ".join(f"t.{name}" for name in names),
-        given=", ".join(f"f.{name}" for name in names),
-    )
-    common: dict[str, Any] = {
-        "code": table.code,
-        "now": context.now,
-        "user": context.user.pk if context.user else None,
-        "origin": context.origin,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(sql, common | parameters)
-        return [row[0] for row in cursor.fetchall()]
 
 
 @contextmanager

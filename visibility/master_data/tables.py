@@ -1,6 +1,6 @@
 """The master data tables: their columns, keys, and the vocabulary that each row translates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -285,10 +285,3 @@ TABLES: Mapping[str, MasterTable] = {
         ),
     )
 }
-# Kinds of mappings whose canonical value is the key of a row in another table.
-TABLE_BY_KIND: Mapping[str, str] = {"item": "item", "location": "location", "customer": "customer"}
-
-
-def column_names(table: MasterTable) -> Iterable[str]:
-    """The column names of a file."""
-    return (column.name for column in table.columns)

@@ -2,10 +2,10 @@
 
 A sheet is XML in a ZIP archive. Expat parses it while it is inflated, so memory holds only the
 shared strings and one chunk of the sheet. Document types, and with them all entities, are rejected.
+docs/decisions/0017-xlsx-reader.md compares this with libraries.
 """
 
 import re
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,7 +18,13 @@ from xml.parsers import expat
 CHUNK_SIZE = 65_536
 MAX_INFLATED = 1_073_741_824
 MAX_DIRECTORY = 1_048_576
+MAX_INDEX = 16_777_216  # size of the lists of sheets and relationships
+MAX_SHEETS = 10_000
+MAX_TAG = 1_048_576
+MAX_NAMES = 10_000
+MAX_DEPTH = 1_000
 MAX_SHARED_TEXT = 24_000_000  # characters
+MAX_SHARED_STRINGS = 4_000_000
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 100
 MAX_CELL_LENGTH = 32_768
@@ -36,8 +42,10 @@ class SheetHandler:
 
     shared: list[str]
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
+    depth: int = 0
     _row: dict[int, str] = field(default_factory=dict)
     _number: int = 0
+    _row_count: int = 0
     _column: int = -1
     _kind: str = ""
     _text: list[str] | None = None
@@ -45,12 +53,14 @@ class SheetHandler:
 
     def start(self, name: str, attributes: Attributes) -> None:
         """Handle a start tag."""
+        self.depth += 1
         name = name.rpartition(":")[2]
         if name == "row":
             self._row = {}
             self._number = int(attributes.get("r") or self._number + 1)
             self._column = -1
-            if self._number > MAX_ROWS:
+            self._row_count += 1
+            if max(self._number, self._row_count) > MAX_ROWS:
                 raise InvalidFile(f"The sheet has more than {MAX_ROWS:,} rows.")
         elif name == "c":
             ref = CELL_REFERENCE.fullmatch(attributes.get("r", ""))
@@ -63,24 +73,30 @@ class SheetHandler:
         """Handle character data."""
         if self._text is not None:
             self._length += len(data)
-            if self._length > MAX_CELL_LENGTH:
-                raise InvalidFile(
-                    f"Row {self._number} has a cell with more than {MAX_CELL_LENGTH:,} characters."
-                )
+            self._check_cell_length(self._length)
             self._text.append(data)
 
     def end(self, name: str) -> None:
         """Handle an end tag."""
+        self.depth -= 1
         name = name.rpartition(":")[2]
         if name in {"v", "t"} and self._text is not None:
             text = "".join(self._text)
             self._text = None
             if 0 <= self._column < MAX_COLUMNS:
                 before = self._row.get(self._column, "") if name == "t" else ""
-                self._row[self._column] = before + self._decode_cell_value(text)
+                value = before + self._decode_cell_value(text)
+                self._check_cell_length(len(value))
+                self._row[self._column] = value
         elif name == "row" and self._row:
             width = max(self._row) + 1
             self.rows.append((self._number, [self._row.get(n, "") for n in range(width)]))
+
+    def _check_cell_length(self, length: int) -> None:
+        if length > MAX_CELL_LENGTH:
+            raise InvalidFile(
+                f"Row {self._number} has a cell with more than {MAX_CELL_LENGTH:,} characters."
+            )
 
     def _decode_cell_value(self, text: str) -> str:
         if self._kind == "s":
@@ -100,6 +116,7 @@ class SharedStringsHandler:
     """Expat handlers that collect the shared strings."""
 
     strings: list[str] = field(default_factory=list)
+    depth: int = 0
     _text: list[str] = field(default_factory=list)
     _in_text: bool = False
     _in_phonetic: bool = False
@@ -107,6 +124,7 @@ class SharedStringsHandler:
 
     def start(self, name: str, _: Attributes) -> None:
         """Handle a start tag."""
+        self.depth += 1
         name = name.rpartition(":")[2]
         if name == "si":
             self._text = []
@@ -118,33 +136,60 @@ class SharedStringsHandler:
         """Handle character data."""
         if self._in_text:
             self._length += len(data)
-            if self._length > MAX_SHARED_TEXT:
-                raise InvalidFile("The file has too much text. Save it as CSV.")
             self._text.append(data)
+            self._check_size()
 
     def end(self, name: str) -> None:
         """Handle an end tag."""
+        self.depth -= 1
         name = name.rpartition(":")[2]
         self._in_text = False
         if name == "rPh":
             self._in_phonetic = False
         if name == "si":
             self.strings.append("".join(self._text))
+            self._text = []
+            self._check_size()
+
+    def _check_size(self) -> None:
+        count = len(self.strings) + len(self._text)
+        if self._length > MAX_SHARED_TEXT or count > MAX_SHARED_STRINGS:
+            raise InvalidFile("The file has too much text. Save it as CSV.")
+
+
+class BoundedReads:
+    """A file without huge reads: zipfile reads the directory of an archive completely."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+        self.seekable = file.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read bytes. Raises InvalidFile if too many are requested."""
+        if size > MAX_DIRECTORY:
+            raise InvalidFile("This is not an XLSX file: it has too many parts.")
+        return self._file.read(size)
 
 
 def read_first_sheet(file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
     """The rows of the first sheet with their numbers. Raises InvalidFile."""
     try:
-        _reject_huge_zip_directory(file)
-        with zipfile.ZipFile(file) as archive:
+        bounded = BoundedReads(file)
+        if not zipfile.is_zipfile(bounded):
+            raise InvalidFile("This is not an XLSX file.")
+        with zipfile.ZipFile(bounded) as archive:
             names = set(archive.namelist())
             path = _first_sheet_path(archive)
             shared_strings = SharedStringsHandler()
             if "xl/sharedStrings.xml" in names:
-                for _ in _parse_member(archive, "xl/sharedStrings.xml", shared_strings):
+                for _ in _parse_member(
+                    archive, "xl/sharedStrings.xml", shared_strings, max_size=MAX_INFLATED
+                ):
                     pass
             sheet = SheetHandler(shared_strings.strings)
-            for _ in _parse_member(archive, path, sheet):
+            for _ in _parse_member(archive, path, sheet, max_size=MAX_INFLATED):
                 yield from sheet.rows
                 sheet.rows.clear()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -161,6 +206,8 @@ def _parse_member(
     archive: zipfile.ZipFile,
     path: str,
     handler: "SheetHandler | SharedStringsHandler | ElementAttributesHandler",
+    *,
+    max_size: int,
 ) -> Iterator[None]:
     """Parse a file of the archive in chunks; yields after each."""
     parser = expat.ParserCreate()
@@ -170,12 +217,20 @@ def _parse_member(
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = _reject_doctype
     total = 0
+    # For other methods, zipfile inflates a chunk completely, whatever its size is then.
+    if archive.getinfo(path).compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise InvalidFile("This is not a readable XLSX file: it must be compressed with deflate.")
     with archive.open(path) as member:
         while chunk := member.read(CHUNK_SIZE):
             total += len(chunk)
-            if total > MAX_INFLATED:
+            if total > max_size:
                 raise InvalidFile("The file is too large when unpacked. Save it as CSV.")
             parser.Parse(chunk, False)
+            # Expat keeps unfinished tags (older versions scan them again for each chunk), the tags
+            # that are still open, and all names.
+            is_tag_too_long = total - parser.CurrentByteIndex > MAX_TAG
+            if is_tag_too_long or handler.depth > MAX_DEPTH or len(parser.intern) > MAX_NAMES:
+                raise InvalidFile("The XML in the file is too complex. Save it as CSV.")
             yield
     parser.Parse(b"", True)
     yield
@@ -191,20 +246,25 @@ class ElementAttributesHandler:
 
     element_name: str
     elements: list[Attributes] = field(default_factory=list)
+    depth: int = 0
     text: Callable[[str], None] = lambda _: None
-    end: Callable[[str], None] = lambda _: None
 
     def start(self, name: str, attributes: Attributes) -> None:
         """Handle a start tag."""
-        if name.rpartition(":")[2] == self.element_name and len(self.elements) < MAX_ROWS:
+        self.depth += 1
+        if name.rpartition(":")[2] == self.element_name and len(self.elements) < MAX_SHEETS:
             self.elements.append(attributes)
+
+    def end(self, _: str) -> None:
+        """Handle an end tag."""
+        self.depth -= 1
 
 
 def _first_sheet_path(archive: zipfile.ZipFile) -> str:
     sheets, links = ElementAttributesHandler("sheet"), ElementAttributesHandler("Relationship")
-    for _ in _parse_member(archive, "xl/workbook.xml", sheets):
+    for _ in _parse_member(archive, "xl/workbook.xml", sheets, max_size=MAX_INDEX):
         pass
-    for _ in _parse_member(archive, "xl/_rels/workbook.xml.rels", links):
+    for _ in _parse_member(archive, "xl/_rels/workbook.xml.rels", links, max_size=MAX_INDEX):
         pass
     if not sheets.elements:
         raise InvalidFile("The workbook has no sheet.")
@@ -215,21 +275,6 @@ def _first_sheet_path(archive: zipfile.ZipFile) -> str:
         (link.get("Target", "") for link in links.elements if link.get("Id") == relationship_id), ""
     )
     return target.lstrip("/") if target.startswith("/") else normpath(join("xl", target))
-
-
-def _reject_huge_zip_directory(file: IO[bytes]) -> None:
-    """Reject a huge ZIP directory: zipfile loads it completely into memory. Raises InvalidFile."""
-    file.seek(0, 2)
-    size = file.tell()
-    file.seek(max(0, size - CHUNK_SIZE))
-    tail = file.read()
-    offset = tail.rfind(b"PK\x05\x06")
-    if offset < 0 or len(tail) - offset < 22:
-        raise InvalidFile("This is not an XLSX file.")
-    (length,) = struct.unpack_from("<I", tail, offset + 12)
-    if length > MAX_DIRECTORY:
-        raise InvalidFile("This is not an XLSX file: it has too many parts.")
-    file.seek(0)
 
 
 def _column_index(letters: str) -> int:

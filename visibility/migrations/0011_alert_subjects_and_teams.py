@@ -53,7 +53,7 @@ def build_slug(title: str, teams: Any) -> str:
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("visibility", "0008_boards_and_audit"),
+        ("visibility", "0009_source_and_kpi_failures"),
     ]
 
     operations = [

@@ -38,9 +38,10 @@ from visibility.models.intake import (
     MessageState,
     RejectedRequestCount,
     Source,
+    UnusableSource,
     overdue_since,
 )
-from visibility.models.kpis import KpiCell, KpiFact, KpiRecomputeRequest
+from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiRecomputeRequest
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -81,6 +82,7 @@ __all__ = [
     "Event",
     "EventObjectLink",
     "FailedClock",
+    "FailedKpi",
     "IdempotencyKey",
     "Identifier",
     "IdentityDecision",
@@ -122,6 +124,7 @@ __all__ = [
     "TermUsage",
     "UnitFactor",
     "UnmatchedObject",
+    "UnusableSource",
     "WatchedVocabulary",
     "WorkCalendar",
     "find_or_create_team",

@@ -1,5 +1,6 @@
 """Sources, their messages as received, and their polling cursors."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -20,6 +21,10 @@ class MessageState(models.TextChoices):
     PARKED = "parked"
 
 
+class UnusableSource(ValueError):
+    """The stored connector or settings of a source cannot be used; the message says why."""
+
+
 class Source(models.Model):
     """One external system: its connector, its settings, its secrets."""
 
@@ -36,7 +41,18 @@ class Source(models.Model):
     expect_every = models.DurationField(null=True, default=timedelta(hours=1))
     poll_every = models.DurationField(default=timedelta(minutes=1))
     next_poll_at = models.DateTimeField(null=True)
+    # Number of the latest poll round. A round stores nothing once a later one has started.
+    poll_round = models.BigIntegerField(default=0, db_default=0)
+    # Why the last poll failed, and why the drop folder cannot be read; empty if they work.
     poll_error = models.TextField(default="", blank=True)
+    file_error = models.TextField(default="", db_default="", blank=True)
+    # Since when one of the two fails; stays after it works again at `recovered_at`.
+    failing_since = models.DateTimeField(null=True)
+    recovered_at = models.DateTimeField(null=True)
+    # Until when the system asked not to be polled; the poll error is then no failure.
+    throttled_until = models.DateTimeField(null=True)
+    # Since when polls stop at their limit because the system has more.
+    catching_up_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
 
@@ -44,8 +60,18 @@ class Source(models.Model):
         return self.slug
 
     def build_connector(self) -> Connector:
-        """The connector, with this source's settings."""
-        return connectors_by_slug()[self.connector]({**self.config, "source": self.slug})
+        """The connector, with this source's settings. Raises UnusableSource."""
+        return build_connector(self.connector, self.config, self.slug)
+
+
+def build_connector(code: str, config: object, slug: str) -> Connector:
+    """The connector of a stored source, with its settings. Raises UnusableSource."""
+    connector = connectors_by_slug().get(code)
+    if connector is None:
+        raise UnusableSource(f"this version has no connector {code!r}")
+    if not isinstance(config, Mapping):
+        raise UnusableSource("its stored settings are not pairs of names and values")
+    return connector({**config, "source": slug})
 
 
 class Cursor(models.Model):

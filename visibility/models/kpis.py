@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 from visibility.models.business_objects import BusinessObject
 
@@ -29,6 +30,25 @@ class KpiFact(models.Model):
             models.UniqueConstraint(fields=["order", "kpi"], name="kpi_fact_unique")
         ]
         indexes: ClassVar = [models.Index(fields=["kpi", "day"], name="kpi_fact_day")]
+
+
+class FailedKpi(models.Model):
+    """A KPI that raised an error for an order, which does not count in it then. Derived."""
+
+    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
+    kpi = models.CharField(max_length=60)
+    # The version of the KPI that failed. Another version is tried again at once.
+    version = models.IntegerField()
+    # The message that people read.
+    error = models.TextField()
+    # Retried some time later even by the same version: a setting may have been corrected.
+    failed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "kpi"], name="failed_kpi_unique")
+        ]
+        indexes: ClassVar = [models.Index(fields=["kpi"], name="failed_kpi_kpi")]
 
 
 class KpiCell(models.Model):

@@ -1,4 +1,4 @@
-"""Detect operational problems: processing lag, long transactions and failing rules."""
+"""Detect operational problems: lag, long transactions, failing rules, KPIs and channels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from visibility.formatting import count_with_noun, format_duration
+from visibility.formatting import count_with_noun, format_duration, format_relative_time
+from visibility.kpi.kpi_failures import current_kpi_failures
+from visibility.kpi.registry import measured_kpis
+from visibility.notify.outbox import channel_registry
 
 # A refold request older than this means that pages show stale data.
 MAX_LAG = timedelta(minutes=1)
@@ -39,6 +42,15 @@ SELECT rule.title, failed.error, count(DISTINCT failed.order_id), min(failed.ord
 FROM visibility_failedclock AS failed JOIN visibility_slarule AS rule ON rule.id = failed.rule_id
 GROUP BY rule.id, rule.title, failed.error ORDER BY 3 DESC, 1, 2 LIMIT %s
 """
+# Notifications that wait for another attempt. Those that failed for good are in the metrics.
+SELECT_FAILING_CHANNELS = """
+SELECT subscription.channel, count(*), min(notification.next_attempt_at),
+    (array_agg(notification.error ORDER BY notification.next_attempt_at DESC))[1]
+FROM visibility_notification AS notification
+JOIN visibility_subscription AS subscription ON subscription.id = notification.subscription_id
+WHERE notification.state = 'pending' AND notification.error <> ''
+GROUP BY subscription.channel ORDER BY 2 DESC, 1 LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +71,13 @@ class OpenTransaction:
 
 
 def current_problems(now: datetime) -> Sequence[Problem]:
-    """All current problems, most severe first. Runs three statements, four if changes lag."""
+    """All current problems, most severe first. Runs five statements, six if changes lag."""
     return [
         *_processing_lag_problems(now),
         *_long_transaction_problems(now),
         *_failing_rule_problems(),
+        *_failing_kpi_problems(),
+        *_failing_channel_problems(now),
     ]
 
 
@@ -124,6 +138,38 @@ def _failing_rule_problems() -> list[Problem]:
         )
         for title, error, orders, order_id in rows
     ]
+
+
+def _failing_kpi_problems() -> list[Problem]:
+    kpis = measured_kpis()
+    return [
+        Problem(
+            f"KPI “{kpis[failure.kpi].title if failure.kpi in kpis else failure.kpi}” fails "
+            f"for {count_with_noun(failure.orders, 'order')}",
+            f"{failure.error} These orders do not count in it; other KPIs are not affected. It is "
+            "tried again every hour.",
+            f"/orders/{failure.example_order_id}",
+        )
+        for failure in current_kpi_failures()
+    ]
+
+
+def _failing_channel_problems(now: datetime) -> list[Problem]:
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_FAILING_CHANNELS, [MAX_SHOWN])
+        rows = cursor.fetchall()
+    channels, problems = channel_registry(), []
+    for code, waiting, next_at, error in rows:
+        title = channels[code].title if code in channels else code
+        next_attempt = format_relative_time(max(next_at, now), now)
+        problems.append(
+            Problem(
+                f"Sending through “{title}” fails for {count_with_noun(waiting, 'notification')}",
+                f"{error.rstrip('.')}. The next attempt is {next_attempt}; other channels are not "
+                "affected.",
+            )
+        )
+    return problems
 
 
 def _session_name(pid: int | None, name: str | None) -> str:

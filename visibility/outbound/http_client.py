@@ -1,56 +1,45 @@
-"""The HTTP client for outgoing requests.
+"""The HTTP client for outgoing requests, shared by all pollers and channels of a process.
 
-It calls allowed addresses only, limits time and size, and follows no redirects.
+It keeps a pool of connections, calls allowed addresses only, limits time and size, stores no
+cookies and follows no redirects.
 """
 
-import ipaddress
-import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
-from django.conf import settings
 
 from connectors.sdk.http import HttpResponse
+from visibility.outbound.address_guard import check_url_allowed
+from visibility.outbound.deadline_transport import DeadlineTransport, deadline_in, is_deadline_over
+from visibility.outbound.request_budget import RequestBudget
 
 MAX_RESPONSE_BYTES = 10_485_760
-TIMEOUT_SECONDS = 30.0
+# From the first lookup of the host to the last byte of the body.
+RESPONSE_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+POOL_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=10)
 
 
-class ForbiddenAddress(ConnectionError):
-    """The address is neither public nor allowed by an administrator."""
-
-
-def check_address_allowed(url: str) -> None:
-    """Check that the URL may be called. Raises ForbiddenAddress or ConnectionError.
-
-    Public addresses are allowed over http and https. Other addresses are allowed only if
-    OUTGOING_ALLOWED lists their host:port.
-    """
-    components = urlsplit(url)
-    if components.scheme not in {"http", "https"} or not components.hostname:
-        raise ForbiddenAddress("only http:// and https:// addresses with a host name are allowed")
-    if components.username or components.password:
-        raise ForbiddenAddress("the address must not contain a user name or a password")
-    port = components.port or (443 if components.scheme == "https" else 80)
-    if f"{components.hostname}:{port}" in settings.OUTGOING_ALLOWED:
-        return
-    if port == 25:
-        raise ForbiddenAddress("port 25 is not allowed")
-    try:
-        addresses = socket.getaddrinfo(components.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectionError(f"{components.hostname} cannot be resolved: {error}") from error
-    for *_, address in addresses:
-        if not ipaddress.ip_address(address[0]).is_global:
-            raise ForbiddenAddress(
-                f"{components.hostname} is not a public address; an administrator must allow "
-                f"{components.hostname}:{port} in OUTGOING_ALLOWED"
-            )
+@cache
+def _shared_client() -> httpx2.Client:
+    return httpx2.Client(
+        transport=DeadlineTransport(POOL_LIMITS),
+        timeout=httpx2.Timeout(RESPONSE_SECONDS, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        # One system must not receive the cookies of another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        # A proxy of the environment would connect to addresses that the guard does not see.
+        trust_env=False,
+    )
 
 
 class OutgoingHttpClient:
     """The HTTP client that pollers use; implements `connectors.sdk.http.HttpClient`."""
+
+    def __init__(self, budget: RequestBudget | None = None) -> None:
+        self._budget = budget
 
     def get(
         self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
@@ -71,26 +60,34 @@ class OutgoingHttpClient:
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
     ) -> HttpResponse:
-        check_address_allowed(url)
-        try:
-            with (
-                httpx2.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client,
-                client.stream(
+        check_url_allowed(url)
+        seconds = RESPONSE_SECONDS
+        if self._budget is not None:
+            seconds = min(seconds, self._budget.take_request())
+        with deadline_in(seconds):
+            try:
+                with _shared_client().stream(
                     method,
                     url,
                     params=dict(params) if params else None,
                     headers=dict(headers) if headers else None,
                     data=dict(data) if data else None,
-                ) as response,
-            ):
-                body = bytearray()
-                for piece in response.iter_bytes():
-                    body += piece
-                    if len(body) > MAX_RESPONSE_BYTES:
-                        raise ConnectionError(
-                            f"the response is larger than {MAX_RESPONSE_BYTES} bytes"
-                        )
-                lower = {name.lower(): value for name, value in response.headers.items()}
-                return HttpResponse(response.status_code, lower, bytes(body))
-        except httpx2.HTTPError as error:
-            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+                ) as response:
+                    body = _read_limited_body(response)
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                if is_deadline_over():
+                    raise ConnectionError(
+                        f"the response was not complete after {seconds:.0f} s"
+                    ) from error
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
+        lower = {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(response.status_code, lower, body)
+
+
+def _read_limited_body(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise ConnectionError(f"the response is larger than {MAX_RESPONSE_BYTES} bytes")
+    return bytes(body)

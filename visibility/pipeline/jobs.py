@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 DEFAULT_QUEUE = "throughline"
 IMPORT_QUEUE = "master"
+# Sources that one worker polls at the same time.
+POLL_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,11 @@ class Job:
     A process runs a job once at a time. `function`: its dotted path. `every`: seconds between
     runs by the scheduler; None leaves it to the fallback loop. `then`: the job that follows it
     in the same task. `fallback`: the worker runs it by itself while no task arrives.
+
+    A job with `threads` works on many independent items, such as sources, of which none may delay
+    the others. `claim` is then a function `(running items, free threads)` that claims due items,
+    and `function` takes one item. Each item runs in a thread of its own, at most `threads` at a
+    time in a process; the job itself only starts them.
     """
 
     name: str
@@ -25,6 +32,8 @@ class Job:
     queue: str = DEFAULT_QUEUE
     then: str = ""
     fallback: bool = True
+    claim: str = ""
+    threads: int = 0
 
     @property
     def task_name(self) -> str:
@@ -37,7 +46,13 @@ JOBS: tuple[Job, ...] = (
     Job("process", f"{_STAGES}.process_messages", every=2, then="refold"),
     Job("refold", f"{_STAGES}.refold_pending", every=2),
     Job("sweep", f"{_STAGES}.sweep", every=2),
-    Job("poll", f"{_STAGES}.poll_sources", every=3),
+    Job(
+        "poll",
+        f"{_STAGES}.poll_source",
+        every=3,
+        claim=f"{_STAGES}.claim_due_polls",
+        threads=POLL_THREADS,
+    ),
     Job("collect_files", f"{_STAGES}.collect_files", every=3),
     Job("deliver", f"{_STAGES}.deliver_notifications", every=3),
     Job("end_stuck_sessions", f"{_STAGES}.terminate_stuck_sessions", every=None),

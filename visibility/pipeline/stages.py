@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 
 from celery import current_app
 from django.db import connection, transaction
@@ -11,12 +12,11 @@ from visibility.alerts.sweep import sweep as sweep_due
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
 from visibility.ingest import file_drop, polling
-from visibility.kpi import facts_and_cells
+from visibility.kpi import facts_and_cells, kpi_failures
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.broadcast import broadcast_change_number
-from visibility.outbound.http_client import OutgoingHttpClient
-from visibility.pipeline.jobs import BY_NAME
+from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.message_batches import (
     BATCH_SIZE,
     process_batch,
@@ -127,13 +127,19 @@ def make_partitions() -> None:
         )
 
 
-def poll_sources() -> int:
-    """Poll every source that is due; return how many messages were stored."""
-    now = database_now()
-    stored = sum(
-        polling.poll_source(source_id, http=OutgoingHttpClient(), now=now)
-        for source_id in polling.due_sources(now)
+def claim_due_polls(
+    running: Collection[polling.ClaimedPoll], free_threads: int
+) -> list[polling.ClaimedPoll]:
+    """Claim the sources to poll now. Slow ones get half of the threads, so that others find one."""
+    slow = sum(claimed.is_slow for claimed in running)
+    return polling.claim_due_polls(
+        database_now(), limit=free_threads, slow_limit=max(POLL_THREADS // 2 - slow, 0)
     )
+
+
+def poll_source(claimed: polling.ClaimedPoll) -> int:
+    """Poll one source; return how many messages were stored."""
+    stored = polling.poll_source(claimed, now=database_now(), should_stop=stopping.is_set)
     if stored:
         nudge("process")
     return stored
@@ -169,7 +175,9 @@ def sweep() -> int:
     now = database_now()
     refold_queue.enqueue_expired_promises(now)
     with transaction.atomic():
-        refold_queue.enqueue_refolds(rule_failures.take_orders_due_for_retry(now=now))
+        retried = rule_failures.take_orders_due_for_retry(now=now)
+        retried += kpi_failures.take_orders_due_for_kpi_retry(now=now)
+        refold_queue.enqueue_refolds(retried)
     changed = sweep_due(now=now)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])

@@ -7,6 +7,7 @@ worker's fallback loop runs the jobs.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from celery import shared_task
 from celery.signals import celeryd_after_setup, worker_shutting_down
@@ -17,6 +18,7 @@ from structlog.stdlib import get_logger
 from visibility import gc_tuning
 from visibility.master_data import imports
 from visibility.pipeline import stages, watchdog
+from visibility.pipeline.item_threads import ItemThreads
 from visibility.pipeline.jobs import BY_NAME, JOBS, Job
 from visibility.pipeline.shutdown import stopping
 
@@ -29,20 +31,31 @@ IMPORT_PAUSE = 3.0
 IMPORT_WAIT_SECONDS = 0.5
 
 _running = {job.name: threading.Lock() for job in JOBS}
+item_threads = {job.name: ItemThreads[Any](job.name, job.threads) for job in JOBS if job.threads}
 _finished_at: dict[str, float] = {}
 
 
 def run_job(job: Job) -> None:
-    """Run a job, and then the one that follows it. A job that is running already is skipped."""
-    function: Callable[[], object] = import_string(job.function)
+    """Run a job, and then the one that follows it. A job that is running already is skipped.
+
+    A job with threads only starts its due items.
+    """
     if _running[job.name].acquire(blocking=False):
         try:
-            function()
+            _call_function(job)
             _finished_at[job.name] = time.monotonic()
         finally:
             _running[job.name].release()
     if job.then:
         run_job(BY_NAME[job.then])
+
+
+def _call_function(job: Job) -> None:
+    function: Callable[..., object] = import_string(job.function)
+    if job.threads:
+        item_threads[job.name].start_due_items(import_string(job.claim), function)
+    else:
+        function()
 
 
 def _register_celery_task(job: Job) -> None:

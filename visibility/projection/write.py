@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Model
 
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.events import Attribute, Measure
+from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.db import bulk
 from visibility.models.conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
@@ -99,7 +99,7 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "object_id": order_id,
         "key": timeline.key,
         "number": display_number(timeline)[:200],
-        "customer_po": _customer_po(timeline)[:200],
+        "customer_po": timeline.first_number(IdentifierScheme.CUSTOMER_PO)[:200],
         "customer_no": texts.get(Attribute.CUSTOMER_NO, "")[:100],
         "customer_name": texts.get(Attribute.CUSTOMER_NAME, "")[:250],
         "customer_group": texts.get(Attribute.CUSTOMER_GROUP, "")[:100],
@@ -148,16 +148,14 @@ def _future_promise_end(timeline: Timeline) -> datetime | None:
 
 def display_number(timeline: Timeline) -> str:
     """Return the number to display: that of the ERP, the shop or the customer, in this order."""
-    for scheme in ("sales_order", "web_order", "order_number", "customer_po", "source_id"):
-        values = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
-        if values:
-            return values[0]
-    return timeline.key
-
-
-def _customer_po(timeline: Timeline) -> str:
-    values = sorted(v for k, v in timeline.numbers.items() if k.startswith("customer_po:"))
-    return values[0] if values else ""
+    number = timeline.first_number(
+        IdentifierScheme.SALES_ORDER,
+        IdentifierScheme.WEB_ORDER,
+        IdentifierScheme.ORDER_NUMBER,
+        IdentifierScheme.CUSTOMER_PO,
+        IdentifierScheme.SOURCE_ID,
+    )
+    return number or timeline.key
 
 
 def _line_rows(order_id: int, timeline: Timeline) -> Iterator[bulk.Row]:

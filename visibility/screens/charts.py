@@ -65,18 +65,6 @@ def build_percentile_band_figure(
     return cached_figure(_draw_band, _to_hashable_series([median, p90]), axis, target)
 
 
-def build_bar_figure(
-    names: Sequence[str],
-    values: Sequence[float],
-    orders: Sequence[int],
-    axis: Axis,
-    *,
-    target: float | None = None,
-) -> dict[str, Any]:
-    """Horizontal bars, the first name on top, each with its value."""
-    return cached_figure(_draw_bars, tuple(names), tuple(values), tuple(orders), axis, target)
-
-
 def build_histogram_figure(
     starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: Axis
 ) -> dict[str, Any]:
@@ -130,51 +118,6 @@ def _draw_band(series: Sequence[Series], axis: Axis, target: float | None) -> di
     layout = _build_daily_chart_layout(axis, target)
     _label_line_ends(layout, series)
     return build_figure_json(traces, layout)
-
-
-def _draw_bars(
-    names: Sequence[str],
-    values: Sequence[float],
-    orders: Sequence[int],
-    axis: Axis,
-    target: float | None,
-) -> dict[str, Any]:
-    bar = {
-        "type": "bar",
-        "y": [_escape_series_name(name) for name in names],
-        "x": values,
-        "orientation": "h",
-        "customdata": orders,
-        "marker": {"color": SERIES[0]},
-        "texttemplate": f"%{{x:{axis.format}}}{axis.suffix}",
-        "textposition": "auto",
-        "textfont": {"size": 13},
-        "insidetextfont": {"color": "var(--chart-on-bar)"},
-        "hovertemplate": f"%{{y}}: %{{x:{axis.format}}}{axis.suffix} (n = %{{customdata}})"
-        "<extra></extra>",
-    }
-    target_line = {"x0": target, "x1": target, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
-    layout = {
-        "hovermode": "closest",
-        "bargap": 0.35,
-        "height": max(150, 70 + 40 * len(names)),
-        "margin": {"r": 24, "t": 8, "b": 36},
-        "xaxis": {
-            "type": "linear",
-            "tickformat": axis.format,
-            "ticksuffix": axis.suffix,
-            "showgrid": True,
-        },
-        "yaxis": {
-            "type": "category",
-            "autorange": "reversed",
-            "ticksuffix": " ",
-            "showgrid": False,
-            "maxallowed": axis.maximum,
-        },
-        "shapes": [] if target is None else [{"type": "line", **target_line}],
-    }
-    return build_figure_json([bar], layout)
 
 
 def _draw_histogram(

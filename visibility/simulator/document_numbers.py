@@ -3,6 +3,8 @@
 import hashlib
 import uuid
 
+from connectors.sdk.check_digits import gs1_check_digit
+
 
 def deterministic_hex_token(*values: object) -> str:
     """32 hexadecimal digits, the same for the same parts."""
@@ -13,12 +15,6 @@ def deterministic_hex_token(*values: object) -> str:
 def deterministic_guid(*values: object) -> str:
     """The digits of `token()` as a GUID."""
     return str(uuid.UUID(hex=deterministic_hex_token(*values)))
-
-
-def gs1_check_digit(digits: str) -> str:
-    """The modulo 10 check digit of GS1 and USPS (weights 3 and 1 from the right)."""
-    total = sum(int(d) * (3 if index % 2 == 0 else 1) for index, d in enumerate(reversed(digits)))
-    return str(-total % 10)
 
 
 def sscc(serial: int) -> str:

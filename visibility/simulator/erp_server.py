@@ -26,25 +26,12 @@ class ErpServer(ThreadingHTTPServer):
     def __init__(self, feed: ErpFeed, port: int, token: str) -> None:
         super().__init__(("127.0.0.1", port), ErpRequestHandler)
         self.feed, self.token = feed, token
-        self._throttled_requests, self._retry_after = 0, 1
         self.request_count = 0
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return int(self.server_address[1])
-
-    def throttle_next_requests(self, times: int, *, wait: int) -> None:
-        """Answer the next `times` requests with 429 and `Retry-After: wait` (seconds)."""
-        self._throttled_requests, self._retry_after = times, wait
-
-    def count_and_check_throttle(self) -> int:
-        """Count a request; return the seconds to wait if it is throttled, else 0."""
-        self.request_count += 1
-        if self._throttled_requests <= 0:
-            return 0
-        self._throttled_requests -= 1
-        return self._retry_after
 
     def start(self) -> None:
         """Serve requests in a background thread."""
@@ -70,9 +57,7 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
         if not compare_digest(authorization.encode(), f"Bearer {self.server.token}".encode()):
             self._send_error(401, "Authentication_InvalidCredentials")
             return
-        if wait := self.server.count_and_check_throttle():
-            self._send_error(429, "Application_TooManyRequests", wait=wait)
-            return
+        self.server.request_count += 1
         address = urlsplit(self.path)
         path = address.path.replace("%28", "(").replace("%29", ")")
         name = path.removeprefix(BASE_PATH)
@@ -105,22 +90,19 @@ class ErpRequestHandler(BaseHTTPRequestHandler):
             pairs = [*parameters.items(), ("$skiptoken", str(next_start))]
             query_string = "&".join(f"{quote(k, safe='$')}={quote(v)}" for k, v in pairs)
             document["@odata.nextLink"] = f"{root}{name}?{query_string}"
-        self._respond(200, orjson.dumps(document), {})
+        self._respond(200, orjson.dumps(document))
 
     def _page_size(self) -> int:
         match = re.search(r"odata\.maxpagesize=(\d{1,6})", self.headers.get("prefer", ""))
         return min(max(int(match[1]), 1), MAX_PAGE_SIZE) if match else PAGE_SIZE
 
-    def _send_error(self, status: int, code: str, *, wait: int = 0) -> None:
-        body = orjson.dumps({"error": {"code": code, "message": code}})
-        self._respond(status, body, {"retry-after": str(wait)} if wait else {})
+    def _send_error(self, status: int, code: str) -> None:
+        self._respond(status, orjson.dumps({"error": {"code": code, "message": code}}))
 
-    def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _respond(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json; odata.metadata=minimal")
         self.send_header("content-length", str(len(body)))
-        for name, text in headers.items():
-            self.send_header(name, text)
         self.end_headers()
         self.wfile.write(body)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from connectors.sdk.events import Attribute
 from visibility.models.sla import SlaRule
@@ -19,6 +20,10 @@ ORDER_SCOPE_FIELDS = {
     "carrier": Attribute.CARRIER,
 }
 SOURCE_SCOPE_FIELDS = ("source", "role")
+
+
+class InvalidClock(TypeError):
+    """A rule returned a clock that cannot be stored: a defect of the rule."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,12 @@ class LoadedRule:
             return self.kind
         assert isinstance(self.kind, OrderRule)
         try:
+            clocks = list(self.kind.clocks(timeline, self.params, self.calendar))
+            for clock in clocks:
+                check_clock(clock)
             return [
                 replace(clock, money_at_risk=self.kind.money_at_risk(timeline, clock.subject_key))
-                for clock in self.kind.clocks(timeline, self.params, self.calendar)
+                for clock in clocks
             ]
         except Exception as error:  # recorded on the clock; the others go on
             return RuleFailure(error)
@@ -65,6 +73,20 @@ class LoadedRule:
             return list(self.kind.conditions(source, self.params))
         except Exception as error:  # reported by an alert; the others go on
             return RuleFailure(error)
+
+
+def check_clock(clock: Clock) -> None:
+    """Check that a clock can be stored and compared. Raises InvalidClock."""
+    if not isinstance(clock, Clock):
+        raise InvalidClock("it is no Clock")
+    times = [clock.started_at, clock.due_at]
+    times += [clock.stopped_at] if clock.stopped_at is not None else []
+    if not all(isinstance(at, datetime) and at.tzinfo is not None for at in times):
+        raise InvalidClock("its times need a time zone")
+    if not (isinstance(clock.subject_key, str) and isinstance(clock.subject, str)):
+        raise InvalidClock("its subject is no text")
+    if not isinstance(clock.expected_from, tuple):
+        raise InvalidClock("expected_from is no tuple")
 
 
 def load_enabled_order_rules() -> list[LoadedRule]:

@@ -14,9 +14,9 @@ from connectors.sdk.identifier_normalization import normalize_identifier
 from visibility.db import bulk
 from visibility.timeline.model import RecordedEvent
 
-# The order of preference of identifiers for the key of an object, before issuer and value.
-SCHEME_PREFERENCE = {
-    scheme: rank
+# The order of preference of the identifiers of an object.
+SCHEME_PREFERENCE: Mapping[str, int] = {
+    scheme.value: rank
     for rank, scheme in enumerate(
         (
             IdentifierScheme.SALES_ORDER,
@@ -95,7 +95,7 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
                 RecordedEvent(
                     event=cleaned,
                     source=slug,
-                    role=SourceRole(role),
+                    role=SourceRole.from_stored(role),
                     occurred_at=occurred,
                     received_at=received,
                     content_hash=digest,
@@ -152,19 +152,24 @@ def _without_rejected_identifiers(
     )
 
 
+def scheme_rank(scheme: str) -> int:
+    """Return the position of a scheme in the order of preference; others come last."""
+    return SCHEME_PREFERENCE.get(scheme, len(SCHEME_PREFERENCE))
+
+
 def canonical_keys(
     identifiers: Iterable[tuple[int, str, str, str, date | None]],
 ) -> Mapping[int, str]:
     """Return the key of each object, a pure function of its identifiers: `sales_order:erp:SO-1`.
 
-    The key of a reused number ends with the day on which that use began:
-    `tracking::1Z9~2026-07-01`.
+    Of several numbers of the preferred scheme, the smallest issuer and value is used. The key of a
+    reused number ends with the day on which that use began: `tracking::1Z9~2026-07-01`.
     """
     best: dict[int, tuple[int, str, str, str]] = {}
     for object_id, scheme, issuer, value, reused_from in identifiers:
         dated_value = f"{value}~{reused_from:%Y-%m-%d}" if reused_from else value
         candidate = (
-            SCHEME_PREFERENCE.get(IdentifierScheme(scheme), len(SCHEME_PREFERENCE)),
+            scheme_rank(scheme),
             scheme,
             issuer,
             dated_value,

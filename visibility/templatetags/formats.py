@@ -1,4 +1,4 @@
-"""Template filters that format times, durations, amounts, names and percentages."""
+"""Template filters that format days, durations, amounts, counts and names."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -7,8 +7,6 @@ from typing import Protocol
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from visibility import formatting
 
@@ -22,25 +20,6 @@ class HasCustomer(Protocol):
 
     customer_name: str
     customer_no: str
-
-
-@register.filter
-def ago(at: datetime | None, now: datetime) -> str:
-    """`2 h 5 min ago`, `in 12 min`."""
-    return formatting.format_relative_time(at, now) if at else NO_VALUE
-
-
-@register.filter
-def relative_and_absolute_time(at: datetime | None, now: datetime) -> SafeString | str:
-    """`<time>2 h ago · Mon, Nov 3, 14:03</time>`, in the organization's time zone."""
-    if at is None:
-        return NO_VALUE
-    return format_html(
-        '<time datetime="{}">{} · {}</time>',
-        at.isoformat(),
-        formatting.format_relative_time(at, now),
-        formatting.format_timestamp(at, settings.TIME_ZONE),
-    )
 
 
 @register.filter
@@ -104,9 +83,3 @@ def quantity(amount: Number | None, unit: str = "") -> str:
 def count(number: int) -> str:
     """`18,509`: a number of things with thousands separators."""
     return formatting.format_number(number)
-
-
-@register.filter
-def percent(share: Number | None) -> str:
-    """A fraction between 0 and 1 as `93.4%`."""
-    return NO_VALUE if share is None else formatting.format_percent(Decimal(str(share)))

@@ -6,6 +6,7 @@ because each ships its own part; of any other tier the largest figure counts.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
@@ -66,6 +67,21 @@ def ranks_by_role(field: ComparedField) -> dict[SourceRole, int]:
     """The rank of each role for a field: the index of its first tier, 0 is the highest."""
     tiers = reversed(list(enumerate(AUTHORITY[field])))
     return {role: rank for rank, tier in tiers for role in tier}
+
+
+def most_authoritative_sources(
+    figures: Mapping[str, Decimal],
+    roles: Mapping[str, SourceRole],
+    ranks: Mapping[SourceRole, int],
+) -> tuple[str, ...]:
+    """The sources whose figures count: all warehouses, or the source with the largest figure."""
+    if len(figures) == 1:
+        return tuple(figures)
+    best = min(ranks[roles[source]] for source in figures)
+    sources = sorted(s for s in figures if ranks[roles[s]] == best)
+    if roles[sources[0]] in WAREHOUSES:
+        return tuple(sources)
+    return (max(sources, key=lambda s: (figures[s], s)),)
 
 
 RANKS: Mapping[ComparedField, Mapping[SourceRole, int]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from connectors.sdk.events import Attribute, Measure
+from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.formatting import count_with_noun, format_date_in_zone
 from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
 
@@ -77,8 +77,9 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
 
 def _order_number_for_customer(timeline: Timeline) -> str:
     """The customer's PO number, or else the number on their order confirmation."""
-    for scheme in ("customer_po", "web_order", "sales_order", "order_number"):
-        numbers = sorted(v for k, v in timeline.numbers.items() if k.startswith(f"{scheme}:"))
-        if numbers:
-            return numbers[0]
-    return ""
+    return timeline.first_number(
+        IdentifierScheme.CUSTOMER_PO,
+        IdentifierScheme.WEB_ORDER,
+        IdentifierScheme.SALES_ORDER,
+        IdentifierScheme.ORDER_NUMBER,
+    )

@@ -26,12 +26,6 @@ class ItemDefinition:
     factors: Mapping[str, Fraction] = field(default_factory=dict)
     components: Mapping[str, Fraction] = field(default_factory=dict)
 
-    def factor(self, unit: str) -> Fraction | None:
-        """Base units in one `unit`, None if unknown."""
-        if not unit or unit == self.unit:
-            return Fraction(1)
-        return self.factors.get(unit)
-
 
 @dataclass(frozen=True, slots=True)
 class MappingVersion:

@@ -13,7 +13,8 @@ from visibility.timeline.model import (
     TimelineShipment,
     parse_timestamp,
 )
-from visibility.timeline.quantity_ledger import Arrivals, QuantityLedger
+from visibility.timeline.quantity_claims import Arrivals
+from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import ShipmentGrouping
 
 CODES = {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute, CanonicalEvent, Flag
+from connectors.sdk.events import Attribute, CanonicalEvent, Flag, IdentifierScheme
 from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
 from visibility.timeline.enums import OrderState
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
@@ -210,6 +210,14 @@ class Timeline:
     def completed_at(self, code: MilestoneCode) -> datetime | None:
         """When a milestone was completed for the whole order."""
         return self.milestones[code].completed_at if code in self.milestones else None
+
+    def first_number(self, *schemes: IdentifierScheme) -> str:
+        """The number of the first of these schemes that the order has, "" if it has none."""
+        for scheme in schemes:
+            values = sorted(v for k, v in self.numbers.items() if k.startswith(f"{scheme.value}:"))
+            if values:
+                return values[0]
+        return ""
 
     def promise(self, kind: str) -> Promise | None:
         """The first entry of a kind in the promise date history."""

@@ -1,13 +1,17 @@
 """The claims of all sources about one measure of one line, by scope."""
 
-from collections.abc import Collection, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 
 from visibility.timeline.interpretation import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)
+# (source, scope) -> when the shipment of that scope arrived completely
+Arrivals = Mapping[tuple[str, str], datetime]
 
 
 class QuantityClaims:
@@ -73,6 +77,26 @@ class QuantityClaims:
         self._set_figure(
             source, sum(map(_larger_of_total_and_sum, self.scopes[source].values()), ZERO)
         )
+
+    def arrived_quantity(self, sources: Iterable[str], arrivals: Arrivals, at: datetime) -> Decimal:
+        """The quantity in the parts of these sources that arrived by `at`."""
+        if self.arrivals is None:
+            self.arrivals = self._arrival_totals(sources, arrivals)
+        times, totals = self.arrivals
+        return totals[bisect_right(times, at)]
+
+    def _arrival_totals(
+        self, sources: Iterable[str], arrivals: Arrivals
+    ) -> tuple[list[datetime], list[Decimal]]:
+        """The sorted arrival times, and the quantity that arrived before each."""
+        arrived = sorted(
+            (arrived_at, quantity)
+            for source in sources
+            for quantities in self.scopes[source].values()
+            for scope, quantity in quantities.items()
+            if (arrived_at := arrivals.get((source, scope)))
+        )
+        return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
 
     def _set_figure(self, source: str, figure: Decimal) -> None:
         self.figures[source] = figure

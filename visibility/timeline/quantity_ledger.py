@@ -1,27 +1,20 @@
 """Quantities of an order: the claims of each source by line, and which of them count."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure, ObjectKind
-from visibility.timeline.authority import MEASURE_RANKS, WAREHOUSES
+from visibility.timeline.authority import MEASURE_RANKS, most_authoritative_sources
 from visibility.timeline.interpretation import Interpretation
 from visibility.timeline.model import RecordedEvent
-from visibility.timeline.quantity_claims import ZERO, QuantityClaims
-from visibility.timeline.substitutions import PROGRESS_MEASURES
+from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
+from visibility.timeline.substitutions import FILLABLE_MEASURES
 
 # (done, due)
 Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
-# (source, scope) -> when the shipment of that scope arrived completely
-Arrivals = Mapping[tuple[str, str], datetime]
-FILLABLE_MEASURES = frozenset(
-    {*PROGRESS_MEASURES, Measure.INVOICED, Measure.RETURNED, Measure.CREDITED}
-)
 
 
 class QuantityLedger:
@@ -123,22 +116,10 @@ class QuantityLedger:
         if cell is None:
             return ()
         if not cell.authoritative_sources:
-            cell.authoritative_sources = self._most_authoritative_sources(
-                cell.figures, MEASURE_RANKS[measure]
+            cell.authoritative_sources = most_authoritative_sources(
+                cell.figures, self.interpretation.roles, MEASURE_RANKS[measure]
             )
         return cell.authoritative_sources
-
-    def _most_authoritative_sources(
-        self, figures: Mapping[str, Decimal], ranks: Mapping[SourceRole, int]
-    ) -> tuple[str, ...]:
-        if len(figures) == 1:
-            return tuple(figures)
-        roles = self.interpretation.roles
-        best = min(ranks[roles[source]] for source in figures)
-        sources = sorted(s for s in figures if ranks[roles[s]] == best)
-        if roles[sources[0]] in WAREHOUSES:
-            return tuple(sources)
-        return (max(sources, key=lambda s: (figures[s], s)),)
 
     def authoritative_quantity(self, key: str, measure: Measure) -> Decimal | None:
         """The authoritative figure of a line, without substitutes and kit components."""
@@ -158,25 +139,8 @@ class QuantityLedger:
         cell = self.columns[Measure.SHIPPED].get(key)
         if cell is None:
             return ZERO
-        if cell.arrivals is None:
-            cell.arrivals = self._arrival_totals(
-                cell, self.authoritative_sources(key, Measure.SHIPPED)
-            )
-        times, totals = cell.arrivals
-        return totals[bisect_right(times, at)]
-
-    def _arrival_totals(
-        self, cell: QuantityClaims, sources: Iterable[str]
-    ) -> tuple[list[datetime], list[Decimal]]:
-        """The sorted arrival times of a line, and the quantity that arrived before each."""
-        arrived = sorted(
-            (arrived_at, quantity)
-            for source in sources
-            for quantities in cell.scopes[source].values()
-            for scope, quantity in quantities.items()
-            if (arrived_at := self.arrivals.get((source, scope)))
-        )
-        return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
+        sources = self.authoritative_sources(key, Measure.SHIPPED)
+        return cell.arrived_quantity(sources, self.arrivals, at)
 
     def net_ordered_quantity(self, key: str) -> Decimal | None:
         """The quantity ordered and not cancelled."""
@@ -215,16 +179,8 @@ class QuantityLedger:
             return own
         substitution = self.interpretation.substitutions[key]
         scale = self.interpretation.items[key].scale
-        children = [(c, n, self._surplus(c, measure, at)) for c, n in substitution.children.items()]
-        if substitution.kit:
-            if any(surplus is None for _, _, surplus in children):
-                return own
-            complete_kits = min((surplus or 0) // need for _, need, surplus in children)
-            return max(own or ZERO, Decimal(complete_kits * scale))
-        added = sum((surplus or Fraction(0) for _, _, surplus in children), Fraction(0)) * scale
-        if own is None and all(surplus is None for _, _, surplus in children):
-            return None
-        return (own or ZERO) + Decimal(added.numerator) / Decimal(added.denominator)
+        surpluses = {child: self._surplus(child, measure, at) for child in substitution.children}
+        return substitution.filled_quantity(own, surpluses, scale)
 
     def _own_quantity(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
         """How much of a line has reached a measure in its own item."""

@@ -32,7 +32,6 @@ class StatusAnswer:
 
     text: str
     next_step: str
-    days_late: int = 0
     customer: str = ""
     since: datetime | None = None
     due: datetime | None = None
@@ -104,7 +103,6 @@ def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
     return StatusAnswer(
         text=". ".join(sentences) + ".",
         next_step=next_step + _format_due_clause(timeline, due, zone) if next_step else "",
-        days_late=days_late,
         customer=customer_answer(timeline, shortages=shortages, days_late=days_late, zone=zone),
         since=timeline.status_since if next_step else None,
         due=due if next_step else None,

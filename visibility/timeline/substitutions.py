@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from connectors.sdk.events import EventLine as RecordedLine
@@ -17,6 +18,9 @@ PROGRESS_MEASURES = (
     Measure.SHIPPED,
     Measure.DELIVERED,
 )
+FILLABLE_MEASURES = frozenset(
+    {*PROGRESS_MEASURES, Measure.INVOICED, Measure.RETURNED, Measure.CREDITED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,24 @@ class Substitution:
 
     kit: bool
     children: Mapping[str, Fraction]
+
+    def filled_quantity(
+        self, own: Decimal | None, surpluses: Mapping[str, Fraction | None], scale: int
+    ) -> Decimal | None:
+        """The quantity of the line itself and of what fills it, None if unknown.
+
+        `surpluses`: the base units of each child beyond its own demand. A kit needs all its
+        components, a substitute counts by itself. `scale`: counting units per base unit.
+        """
+        if self.kit:
+            if any(surplus is None for surplus in surpluses.values()):
+                return own
+            complete_kits = min((surpluses[c] or 0) // need for c, need in self.children.items())
+            return max(own or Decimal(0), Decimal(complete_kits * scale))
+        if own is None and all(surplus is None for surplus in surpluses.values()):
+            return None
+        added = sum((s or Fraction(0) for s in surpluses.values()), Fraction(0)) * scale
+        return (own or Decimal(0)) + Decimal(added.numerator) / Decimal(added.denominator)
 
 
 def find_kits(

@@ -12,18 +12,8 @@ from django.utils.functional import SimpleLazyObject
 from visibility.models import AlertState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
+from visibility.web.screens import SCREENS, navigation_entries
 
-# Title, URL, shortcut key after "g", icon, permission.
-SECTIONS = (
-    ("Board", "/boards/operations", "b", "layout-dashboard", Permission.BOARDS),
-    ("Orders", "/orders", "o", "package", Permission.ORDERS),
-    ("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
-    ("KPIs", "/numbers", "n", "chart-line", Permission.KPIS),
-    ("Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE),
-    ("Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE),
-    ("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
-    ("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
-)
 ROLE_TITLES = {
     UserRole.CUSTOMER_SERVICE: "Customer service",
     UserRole.EXECUTIVE: "Executive",
@@ -31,10 +21,6 @@ ROLE_TITLES = {
     UserRole.INTEGRATOR: "Integrator",
     UserRole.ADMIN: "Administrator",
 }
-SECTION_BY_PREFIX = {
-    "messages": "sources",
-    "search": "orders",
-}  # URL prefixes that belong to another section
 MAX_SHOWN = 99
 
 
@@ -99,15 +85,17 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 def nav_items(user: User, path: str) -> list[NavItem]:
     """The sections that the user may open."""
     return [
-        NavItem(title, url, key, icon, is_active=_is_in_section(path, url), is_current=path == url)
-        for title, url, key, icon, permission in SECTIONS
-        if has_permission(user, permission)
+        NavItem(
+            entry.title,
+            entry.url,
+            entry.key,
+            entry.icon,
+            is_active=entry.contains(path),
+            is_current=path == entry.url,
+        )
+        for entry in navigation_entries(SCREENS)
+        if has_permission(user, entry.permission)
     ]
-
-
-def _is_in_section(path: str, url: str) -> bool:
-    first = path.split("/")[1]
-    return SECTION_BY_PREFIX.get(first, first) == url.split("/")[1]
 
 
 def alert_badge(user: User) -> AlertBadge | None:

@@ -1,24 +1,10 @@
-"""URL configuration. Each page module defines its own patterns."""
+"""URL configuration: the screens of the registry, and the API."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
-PAGES = (
-    "accounts",
-    "exports",
-    "orders",
-    "search",
-    "alerts",
-    "alert_actions",
-    "boards",
-    "kpis",
-    "sources",
-    "identity",
-    "mappings",
-    "rules",
-    "health",
-)
+from visibility.web.screens import SCREENS, screen_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    *(path("", include(f"visibility.web.pages.{page}")) for page in PAGES),
+    *screen_urls(SCREENS),
     path("api/v1/", include("visibility.web.api.urls")),
 ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from connectors.sdk import odata
-from connectors.sdk.auth import InvalidSignature, check_token
+from connectors.sdk.auth import InvalidSignature, bearer_header, check_token
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import HttpClient, PolledPage, PollError, WebhookRequest, WebhookResponse
@@ -92,7 +92,7 @@ class BusinessCentral(Connector):
 
     def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign a pushed document. A notification contains its clientState."""
-        return {"authorization": f"Bearer {secret.decode('utf-8', 'replace')}"}
+        return bearer_header(secret)
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Guess the collection from fields that only its entities have."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from connectors.sdk.event_codec import format_decimal, format_rfc3339
+from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -18,7 +18,14 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
-from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.systems.business_central.document_fields import (
+    customer_total_and_status,
+    date_or_empty,
+    optional_identifier,
+    parse_item_lines,
+    parse_modified_time,
+    status_text,
+)
 
 ORDER_LINE = {
     "quantity": Measure.ORDERED,
@@ -69,9 +76,9 @@ class SalesDocumentReader:
         return readers[kind](entity)
 
     def _parse_sales_order(self, order: Node) -> list[CanonicalEvent]:
-        number, status = order.required_text("number"), _status_text(order)
+        number, status = order.required_text("number"), status_text(order)
         ids = [EventIdentifier(IdentifierScheme.SALES_ORDER, number, self.source)]
-        ids += _optional_identifier(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
+        ids += optional_identifier(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
         ids += self._external_document_identifiers(order)
         known = status in self.statuses
         return [
@@ -80,7 +87,7 @@ class SalesDocumentReader:
                 f"order {number} {status or 'Draft'}",
                 order,
                 (ObjectReference(ObjectKind.ORDER, tuple(ids)),),
-                lines=_parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE),
+                lines=parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE),
                 attributes=self._order_attributes(order),
                 raw_type="" if known else status,
             )
@@ -90,14 +97,14 @@ class SalesDocumentReader:
         code = order.text_at("shortcutDimension1Code")
         lines = order.list_at("salesOrderLines")
         # The ship-by date of an order is the latest of its lines.
-        dated_nodes = [order, *lines] if not _date_or_empty(order, "shipmentDate") else [order]
+        dated_nodes = [order, *lines] if not date_or_empty(order, "shipmentDate") else [order]
         return {
-            **_common_attributes(order),
+            **customer_total_and_status(order),
             Attribute.CHANNEL: self.config.get(f"channel.{code}") or self.config.get("channel", ""),
-            Attribute.REQUESTED_AT: _date_or_empty(order, "requestedDeliveryDate"),
-            Attribute.PROMISED_AT: _date_or_empty(order, "promisedDeliveryDate"),
+            Attribute.REQUESTED_AT: date_or_empty(order, "requestedDeliveryDate"),
+            Attribute.PROMISED_AT: date_or_empty(order, "promisedDeliveryDate"),
             Attribute.SHIP_BY: max(
-                (_date_or_empty(node, "shipmentDate") for node in dated_nodes), default=""
+                (date_or_empty(node, "shipmentDate") for node in dated_nodes), default=""
             ),
             Attribute.WAREHOUSE: next(
                 (code for n in (order, *lines) if (code := n.text_at("locationCode"))), ""
@@ -106,7 +113,7 @@ class SalesDocumentReader:
 
     def _order_line_events(self, line: Node) -> list[CanonicalEvent]:
         document = line.text_at("documentId")
-        if not _optional_identifier(IdentifierScheme.SOURCE_ID, document, self.source):
+        if not optional_identifier(IdentifierScheme.SOURCE_ID, document, self.source):
             raise PayloadError(
                 ParkReason.REFERENCE, line.get("documentId").path, "the line has no order id"
             )
@@ -114,13 +121,13 @@ class SalesDocumentReader:
             ObjectKind.ORDER, (EventIdentifier(IdentifierScheme.SOURCE_ID, document, self.source),)
         )
         fact = f"order line {line.text_at('id') or document}"
-        lines = _parse_item_lines([line], ORDER_LINE)
+        lines = parse_item_lines([line], ORDER_LINE)
         return [self._build_event(EventType.ORDER_CHANGED, fact, line, (ref,), lines=lines)]
 
     def _parse_shipment(self, shipment: Node) -> list[CanonicalEvent]:
         number = shipment.required_text("number")
         ids = [EventIdentifier(IdentifierScheme.SHIPMENT, number, self.source)]
-        ids += _optional_identifier(IdentifierScheme.SOURCE_ID, shipment.text_at("id"), self.source)
+        ids += optional_identifier(IdentifierScheme.SOURCE_ID, shipment.text_at("id"), self.source)
         tracking = shipment.text_at("packageTrackingNo").replace(";", ",").split(",")
         packages = [
             ObjectReference(
@@ -141,45 +148,45 @@ class SalesDocumentReader:
                 f"shipment {number}",
                 shipment,
                 objects,
-                lines=_parse_item_lines(
+                lines=parse_item_lines(
                     shipment.list_at("salesShipmentLines"), {"quantity": Measure.SHIPPED}
                 ),
                 scope=f"shipment {number}",
-                attributes={**_common_attributes(shipment), Attribute.CARRIER: carrier},
+                attributes={**customer_total_and_status(shipment), Attribute.CARRIER: carrier},
             )
         ]
 
     def _parse_invoice(self, invoice: Node) -> list[CanonicalEvent]:
-        number, status = invoice.required_text("number"), _status_text(invoice)
+        number, status = invoice.required_text("number"), status_text(invoice)
         types = self.invoice_statuses.get(status or "Open", (EventType.UNMAPPED,))
         ids = [EventIdentifier(IdentifierScheme.INVOICE, number, self.source)]
-        ids += _optional_identifier(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
+        ids += optional_identifier(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
         return [
             self._build_event(
                 event_type,
                 f"invoice {number} {event_type.value}",
                 invoice,
                 (*self._build_order_refs(invoice), ObjectReference(ObjectKind.INVOICE, tuple(ids))),
-                lines=_parse_item_lines(
+                lines=parse_item_lines(
                     invoice.list_at("salesInvoiceLines"), {"quantity": Measure.INVOICED}
                 )
                 if event_type is EventType.INVOICE_ISSUED
                 else (),
                 scope=f"invoice {number}",
-                attributes=_common_attributes(invoice),
+                attributes=customer_total_and_status(invoice),
                 raw_type=status if event_type is EventType.UNMAPPED else "",
             )
             for event_type in types
         ]
 
     def _parse_credit_memo(self, credit: Node) -> list[CanonicalEvent]:
-        number, status = credit.required_text("number"), _status_text(credit)
+        number, status = credit.required_text("number"), status_text(credit)
         if status in {"Draft", "In Review"}:
             return []
         known = status in {"", "Open", "Paid"}
         ids = [EventIdentifier(IdentifierScheme.CREDIT_MEMO, number, self.source)]
-        ids += _optional_identifier(IdentifierScheme.SOURCE_ID, credit.text_at("id"), self.source)
-        invoice_ids = _optional_identifier(
+        ids += optional_identifier(IdentifierScheme.SOURCE_ID, credit.text_at("id"), self.source)
+        invoice_ids = optional_identifier(
             IdentifierScheme.INVOICE, credit.text_at("invoiceNumber"), self.source
         )
         invoice = [ObjectReference(ObjectKind.INVOICE, tuple(invoice_ids))] if invoice_ids else []
@@ -193,20 +200,20 @@ class SalesDocumentReader:
                     ObjectReference(ObjectKind.INVOICE, tuple(ids)),
                     *invoice,
                 ),
-                lines=_parse_item_lines(
+                lines=parse_item_lines(
                     credit.list_at("salesCreditMemoLines"), {"quantity": Measure.CREDITED}
                 )
                 if known
                 else (),
                 scope=f"credit {number}",
-                attributes=_common_attributes(credit),
+                attributes=customer_total_and_status(credit),
                 raw_type="" if known else status,
             )
         ]
 
     def _build_order_refs(self, document: Node) -> tuple[ObjectReference, ...]:
         """Reference the order of a posted document by its number, else by the customer's."""
-        ids = _optional_identifier(
+        ids = optional_identifier(
             IdentifierScheme.SALES_ORDER, document.text_at("orderNumber"), self.source
         )
         ids = ids or self._external_document_identifiers(document)
@@ -216,9 +223,9 @@ class SalesDocumentReader:
         """Return the external document number: a web order name or the customer PO."""
         text, shop = document.text_at("externalDocumentNumber"), self.config.get("web_orders", "")
         if shop and text.startswith("#"):
-            return _optional_identifier(IdentifierScheme.WEB_ORDER, text, shop)
+            return optional_identifier(IdentifierScheme.WEB_ORDER, text, shop)
         customer = document.text_at("customerNumber")
-        return _optional_identifier(
+        return optional_identifier(
             IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
         )
 
@@ -235,7 +242,7 @@ class SalesDocumentReader:
         raw_type: str = "",
     ) -> CanonicalEvent:
         """Create an event of a snapshot. The time of the snapshot is part of the key."""
-        modified = _parse_modified_time(entity)
+        modified = parse_modified_time(entity)
         revision_text = format_rfc3339(modified.time) if modified else ""
         flags = (modified.flags if modified else ()) + ((Flag.SANITIZED,) * entity.was_sanitized)
         return CanonicalEvent(
@@ -264,65 +271,3 @@ def guess_collection(entity: Node) -> str:
         return "salesInvoices"
     shipment = entity.has_value("salesShipmentLines") or entity.has_value("orderNumber")
     return "salesShipments" if shipment else ""
-
-
-def _optional_identifier(
-    scheme: IdentifierScheme, text: str, issuer: str, *, strong: bool = True
-) -> list[EventIdentifier]:
-    value = blank_if_placeholder(text)
-    if not value or value == "00000000-0000-0000-0000-000000000000":
-        return []
-    return [EventIdentifier(scheme, value, issuer, strong=strong)]
-
-
-def _status_text(document: Node) -> str:
-    return document.text_at("status").replace("_x0020_", " ").strip()
-
-
-def _parse_modified_time(entity: Node) -> ParsedTime | None:
-    text = entity.text_at("lastModifiedDateTime")
-    blank = text.startswith("0001-01-01")
-    return None if blank else parse_timestamp(text, entity.get("lastModifiedDateTime").path)
-
-
-def _date_or_empty(document: Node, key: str) -> str:
-    """Return a date; 0001-01-01 means blank."""
-    text = document.text_at(key)
-    moment = (
-        None if text.startswith("0001-01-01") else parse_timestamp(text, document.get(key).path)
-    )
-    return text if moment else ""
-
-
-def _common_attributes(document: Node) -> dict[Attribute, str]:
-    total = document.decimal_at("totalAmountIncludingTax")
-    return {
-        Attribute.CUSTOMER_NO: document.text_at("customerNumber"),
-        Attribute.CUSTOMER_NAME: document.text_at("customerName"),
-        Attribute.CURRENCY: document.text_at("currencyCode"),
-        Attribute.TOTAL: "" if total is None else format_decimal(total),
-        Attribute.STATUS: _status_text(document),
-    }
-
-
-def _parse_item_lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> list[EventLine]:
-    """Return the item lines. Orders and posted documents share line numbers (`sequence`)."""
-    lines = []
-    for node in nodes:
-        if node.text_at("lineType", "Item") != "Item":
-            continue
-        quantities = {measure: node.decimal_at(key) for key, measure in measures.items()}
-        for measure, quantity in quantities.items():
-            if quantity is not None and quantity < 0 and measure is Measure.SHIPPED:
-                raise PayloadError(ParkReason.QUANTITY, node.path, f"{quantity} shipped")
-        lines.append(
-            EventLine(
-                line_id=node.text_at("sequence") or node.required_text("id"),
-                sku=node.text_at("lineObjectNumber"),
-                description=node.text_at("description"),
-                unit=node.text_at("unitOfMeasureCode") or "EA",
-                price=node.decimal_at("unitPrice"),
-                quantities={m: q for m, q in quantities.items() if q is not None},
-            )
-        )
-    return lines

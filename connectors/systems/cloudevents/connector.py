@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from connectors.sdk import auth, event_parser, standard_webhooks
+from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk import trace_context as trace
+from connectors.sdk.auth import bearer_header
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import WebhookRequest, WebhookResponse
@@ -63,18 +64,11 @@ class CloudEvents(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check a bearer token or a Standard Webhooks signature."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            auth.check_token(token.strip(), secrets)
-        else:
-            standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
+        standard_webhooks.verify_token_or_signature(request.headers, request.body, secrets, now)
 
     def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
-        return {
-            "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
-            "content-type": "application/cloudevents+json",
-        }
+        return {**bearer_header(secret), "content-type": "application/cloudevents+json"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return source and id of a single event; "" for a batch."""

@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from connectors.sdk import auth, standard_webhooks
+from connectors.sdk import standard_webhooks
+from connectors.sdk.auth import bearer_header
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import (
     Attribute,
@@ -84,18 +85,11 @@ class Ocel(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check a bearer token or a Standard Webhooks signature."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            auth.check_token(token.strip(), secrets)
-        else:
-            standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
+        standard_webhooks.verify_token_or_signature(request.headers, request.body, secrets, now)
 
     def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
-        return {
-            "authorization": f"Bearer {secret.decode('utf-8', 'replace')}",
-            "content-type": "application/json",
-        }
+        return {**bearer_header(secret), "content-type": "application/json"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return "": a log has no id."""

@@ -45,6 +45,10 @@ class ShopifyReader:
                 return parsed
         return None
 
+    def last_change_time(self, node: Node) -> ParsedTime | None:
+        """Return when the object last changed, for facts without a time of their own."""
+        return self.first_present_time(node, "updated_at", "created_at")
+
     def revision(self, node: Node) -> str:
         """Return `updated_at` in UTC as sortable revision."""
         return format_time(self.first_present_time(node, "updated_at"))
@@ -84,6 +88,14 @@ def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> E
         description=item.text_at("title") or item.text_at("name"),
         price=item.decimal_at("price"),
         quantities={measure: amount},
+    )
+
+
+def build_item_lines(node: Node, measure: Measure) -> tuple[EventLine, ...]:
+    """Create one line per item of an order or a fulfillment."""
+    return tuple(
+        build_line(item, required_id(item, "id"), measure, required_quantity(item))
+        for item in node.list_at("line_items")
     )
 
 

@@ -19,10 +19,9 @@ from connectors.sdk.payload import Node
 from connectors.systems.shopify.fields import (
     ShopifyReader,
     build_event,
-    build_line,
+    build_item_lines,
     format_time,
     required_id,
-    required_quantity,
 )
 
 
@@ -64,7 +63,7 @@ class FulfillmentReader(ShopifyReader):
         carrier = node.text_at("tracking_company")
         attributes = {Attribute.CARRIER: carrier, Attribute.STATUS: status}
         if kind is not EventType.SHIPMENT_CONFIRMED:
-            at = self.first_present_time(node, "updated_at", "created_at")
+            at = self.last_change_time(node)
             raw_type = status if kind is EventType.UNMAPPED else ""
             key = f"{name} {status} {format_time(at)}".strip()
             yield build_event(
@@ -76,10 +75,7 @@ class FulfillmentReader(ShopifyReader):
             f"{name} confirmed",
             self.first_present_time(node, "created_at"),
             *objects,
-            lines=tuple(
-                build_line(item, required_id(item, "id"), Measure.SHIPPED, required_quantity(item))
-                for item in node.list_at("line_items")
-            ),
+            lines=build_item_lines(node, Measure.SHIPPED),
             scope=name,
             attributes=attributes,
             revision=self.revision(node),
@@ -92,7 +88,7 @@ class FulfillmentReader(ShopifyReader):
         """Yield the carrier status. It has no time of its own; the last update's is used."""
         status = node.text_at("shipment_status")
         if status:
-            at = self.first_present_time(node, "updated_at", "created_at")
+            at = self.last_change_time(node)
             yield build_event(
                 self.carrier_statuses.get(status, EventType.UNMAPPED),
                 f"{name} {status} {format_time(at)}".strip(),

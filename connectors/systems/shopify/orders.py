@@ -20,6 +20,7 @@ from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.systems.shopify.fields import (
     ShopifyReader,
     build_event,
+    build_item_lines,
     build_line,
     format_time,
     required_id,
@@ -51,10 +52,7 @@ class OrderReader(ShopifyReader):
             ObjectReference(
                 ObjectKind.ORDER, (*order_ref.identifiers, *self._order_identifiers(order))
             ),
-            lines=tuple(
-                build_line(item, required_id(item, "id"), Measure.ORDERED, required_quantity(item))
-                for item in order.list_at("line_items")
-            ),
+            lines=build_item_lines(order, Measure.ORDERED),
             attributes=self._order_attributes(order),
             revision=revision,
         )
@@ -123,7 +121,7 @@ class OrderReader(ShopifyReader):
                 "order_id",
                 "the webhook has a fulfillment order id but no order id",
             )
-        at = self.first_present_time(node, "updated_at", "created_at")
+        at = self.last_change_time(node)
         reasons = [hold.text_at("reason") for hold in node.list_at("fulfillment_holds")]
         action = kind.value.removeprefix("order.")
         yield build_event(
@@ -144,7 +142,7 @@ class OrderReader(ShopifyReader):
         if not order_node.has_value(key):
             detail = f"unknown topic {topic}" if topic else "the topic is missing"
             raise PayloadError(ParkReason.MAPPING, "topic", f"{detail}, and there is no order id")
-        at = self.first_present_time(node, "updated_at", "created_at")
+        at = self.last_change_time(node)
         key_fields = (topic, node.text_at("id"), format_time(at))
         name = " ".join(field for field in key_fields if field)
         yield build_event(

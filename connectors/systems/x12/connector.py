@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk import auth, x12
+from connectors.sdk import auth
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.x12_interchanges import read_interchanges
+from connectors.sdk.x12_segments import decode_text, read_isa
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.functional_acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.invoices import read_invoice
@@ -75,14 +77,14 @@ class X12(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check the signature header or a bearer token."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        token = auth.bearer_token(request.headers)
         signature = request.headers.get(SIGNATURE, "")
         if signature:
             if not signature.startswith("sha256="):
                 raise auth.InvalidSignature("the signature does not start with sha256=")
             auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
-        elif scheme.lower() == "bearer" and token.strip():
-            auth.check_token(token.strip(), secrets)
+        elif token:
+            auth.check_token(token, secrets)
         else:
             raise auth.InvalidSignature("the signature or bearer token is missing")
 
@@ -93,8 +95,8 @@ class X12(Connector):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return ISA06/ISA08/ISA13 if the file has a single interchange, else ""."""
         try:
-            text = x12.decode_text(request.body, self.config.get("charset") or "utf-8")
-            isa = x12.read_isa(text)
+            text = decode_text(request.body, self.config.get("charset") or "utf-8")
+            isa = read_isa(text)
         except PayloadError:
             return ""
         if isa is None or len(re.findall(rf"(?<![\w*])ISA{re.escape(text[3])}", text)) > 1:
@@ -104,8 +106,8 @@ class X12(Connector):
     def parse(self, message: Message) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""
         settings = X12Settings.parse(self.config, self.source)
-        interchanges = x12.read_interchanges(
-            x12.decode_text(message.body, self.config.get("charset") or "utf-8")
+        interchanges = read_interchanges(
+            decode_text(message.body, self.config.get("charset") or "utf-8")
         )
         live = [
             i for i in interchanges if not i.is_test or self.config.get("test_traffic") == "yes"

@@ -1,4 +1,4 @@
-"""Access to a transaction set: partner, dates, parties, identifiers and quantities."""
+"""Access to a transaction set: partner, dates, parties, item numbers and quantities."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,19 +8,15 @@ from connectors.sdk import timestamps
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
-    EventIdentifier,
     EventLine,
     EventType,
     Flag,
-    IdentifierScheme,
-    ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
-from connectors.sdk.x12 import Segment, TransactionSet
+from connectors.sdk.x12_interchanges import TransactionSet
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.elements import (
-    package_identifier,
     to_iso_date,
     to_iso_date_or_blank,
     to_iso_time_or_blank,
@@ -31,8 +27,6 @@ from connectors.systems.x12.source_settings import X12Settings
 OUTBOUND_SETS = frozenset({"180", "810", "855", "856", "865", "940", "943"})
 # The segments that CTT01 counts.
 COUNTED_SEGMENTS = {"850": "PO1", "855": "PO1", "856": "HL", "860": "POC", "810": "IT1"}
-# REF01 and N901: tracking number (2I) and carrier reference (CN), a PRO or package number.
-PACKAGE_REFERENCES = frozenset({"2I", "CN"})
 EMPTY_SEGMENT = Segment("", ())
 
 
@@ -187,58 +181,6 @@ class X12Document:
         return next(
             (s[at] for role, at in positions for s in parties if s[1] == role and s[at]), ""
         )
-
-    def order_reference(self, po: str, *more: EventIdentifier) -> ObjectReference | None:
-        """Reference the order by the customer PO, which is unique per partner."""
-        issuer = self.customer_number or self.partner_id
-        identifiers = [*more]
-        if blank_if_placeholder(po):
-            identifiers.insert(
-                0,
-                EventIdentifier(
-                    IdentifierScheme.CUSTOMER_PO,
-                    blank_if_placeholder(po),
-                    issuer,
-                    strong=bool(issuer),
-                ),
-            )
-        return ObjectReference(ObjectKind.ORDER, tuple(identifiers)) if identifiers else None
-
-    def required_order_reference(
-        self, po: str, element: str, *more: EventIdentifier
-    ) -> ObjectReference:
-        """The order by the customer's number of it, or the set is parked."""
-        order = self.order_reference(po, *more)
-        if order is None:
-            raise PayloadError(
-                ParkReason.REFERENCE, self.element_path(element), f"{po!r} names no order"
-            )
-        return order
-
-    def seller_order_identifiers(self, number: str) -> tuple[EventIdentifier, ...]:
-        """Return the seller's order number (BAK08, REF*VN), strong if `seller_order` is set."""
-        if not blank_if_placeholder(number):
-            return ()
-        scheme, issuer = self.settings.seller_order or (IdentifierScheme.ORDER_NUMBER, self.issuer)
-        strong = self.settings.seller_order is not None
-        return (EventIdentifier(scheme, blank_if_placeholder(number), issuer, strong=strong),)
-
-    def package_reference(self, segments: Iterable[Segment]) -> ObjectReference | None:
-        """Return the package marked by these segments: its SSCC and tracking number."""
-        identifiers: list[EventIdentifier] = []
-        for segment in segments:
-            if segment.tag == "MAN":
-                numbers = [(segment[1], segment[2]), (segment[4], segment[5])]
-            elif segment.tag in {"REF", "N9"} and segment[1] in PACKAGE_REFERENCES:
-                numbers = [("CP", segment[2])]
-            else:
-                continue
-            identifiers += [
-                known
-                for q, v in numbers
-                if (known := package_identifier(q, v)) and known not in identifiers
-            ]
-        return ObjectReference(ObjectKind.PACKAGE, tuple(identifiers)) if identifiers else None
 
     def preferred_sku(self, segment: Segment, start: int, end: int = 99) -> str:
         """Return the preferred item number of the (qualifier, number) pairs from `start` on."""

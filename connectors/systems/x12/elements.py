@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from connectors.sdk.events import EventIdentifier, EventLine, IdentifierScheme, Measure
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 
 # MAN01 of an SSCC, and of a carrier's or shipper's package number.
 SSCC_QUALIFIERS = frozenset({"GM", "AA"})

@@ -17,6 +17,7 @@ from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, merge_lines, strip_line_number_zeros
+from connectors.systems.x12.object_references import order_reference, seller_order_identifiers
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
 CREDIT_TYPES = frozenset({"CR", "CN"})
@@ -89,8 +90,8 @@ def _order_references_by_po(doc: X12Document) -> dict[str, ObjectReference]:
         is_header_po = doc.settings.seller_order is not None and po == blank_if_placeholder(
             _header_po(doc)
         )
-        ref = doc.order_reference(
-            po, *(doc.seller_order_identifiers(seller) if is_header_po else ())
+        ref = order_reference(
+            doc, po, *(seller_order_identifiers(doc, seller) if is_header_po else ())
         )
         if po and ref is not None:
             refs.setdefault(po, ref)

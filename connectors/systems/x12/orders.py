@@ -12,13 +12,17 @@ from connectors.sdk.events import (
     Measure,
 )
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import (
     item_description,
     merge_lines,
     strip_line_number_zeros,
     to_iso_date_or_blank,
+)
+from connectors.systems.x12.object_references import (
+    required_order_reference,
+    seller_order_identifiers,
 )
 
 # BEG01: 00 original, 06 confirmation, 07 duplicate, 15 re-submission, 22 information copy.
@@ -92,7 +96,7 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
             event_type,
             fact,
             time=doc.event_time(beg[5], "BEG05"),
-            objects=(doc.required_order_reference(beg[3], "BEG03"),),
+            objects=(required_order_reference(doc, beg[3], "BEG03"),),
             lines=() if is_cancelled else _ordered_lines(doc),
             attributes=_order_attributes(doc, doc.header_segments("PO1")),
             raw_type="" if event_type in fact_names else f"850 purpose {beg[1]}",
@@ -111,7 +115,7 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
             fact,
             # BCH06 is the date of the order, BCH11 the date of the change, if sent.
             time=doc.event_time(bch[11] or bch[6], "BCH11" if bch[11] else "BCH06"),
-            objects=(doc.required_order_reference(bch[3], "BCH03"),),
+            objects=(required_order_reference(doc, bch[3], "BCH03"),),
             lines=() if is_cancelled else _changed_lines(doc),
             attributes=_order_attributes(doc, doc.header_segments("POC")),
             raw_type=f"860 purpose {bch[1]}",
@@ -122,7 +126,7 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
 def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     """Convert an 855: the acknowledgment of the order and of its lines."""
     bak = doc.first_segment("BAK")
-    order = doc.required_order_reference(bak[3], "BAK03", *doc.seller_order_identifiers(bak[8]))
+    order = required_order_reference(doc, bak[3], "BAK03", *seller_order_identifiers(doc, bak[8]))
     at = doc.event_time(bak[9] or bak[4], "BAK09" if bak[9] else "BAK04")
     loops = doc.loops("PO1")
     lines = _po1_lines(doc, loops)

@@ -17,13 +17,18 @@ from connectors.sdk.events import (
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.timestamps import ParsedTime
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import (
     item_description,
     merge_lines,
     strip_line_number_zeros,
     to_iso_date_or_blank,
+)
+from connectors.systems.x12.object_references import (
+    order_reference,
+    package_reference,
+    seller_order_identifiers,
 )
 
 # BSN01: 00 original, 05 replacement, 06 confirmation, 14 advance notification.
@@ -105,7 +110,7 @@ def _shipment_event(
     event_type = PURPOSE_TYPES.get(bsn[1], EventType.UNMAPPED)
     is_void = event_type is EventType.SHIPMENT_VOID
     orders = _order_references_by_po(doc, members)
-    packages = [doc.package_reference(x.segments) for x in members if x is not top]
+    packages = [package_reference(x.segments) for x in members if x is not top]
     lines = [] if is_void else list(_shipped_lines(doc, members, tree, list(orders)))
     return doc.build_event(
         event_type,
@@ -157,7 +162,7 @@ def _order_references_by_po(
         seller = next(
             (blank_if_placeholder(s[2]) for s in level.segments_with_tag("REF") if s[1] == "VN"), ""
         )
-        ref = doc.order_reference(po, *doc.seller_order_identifiers(seller)) if po else None
+        ref = order_reference(doc, po, *seller_order_identifiers(doc, seller)) if po else None
         if ref is not None:
             refs.setdefault(po, ref)
     return refs
@@ -179,7 +184,7 @@ def _shipment_and_package_references(
     marked_segments = [
         s for s in top.segments if s.tag == "MAN" or (s.tag == "REF" and s[1] == "2I")
     ]
-    package = doc.package_reference(marked_segments)
+    package = package_reference(marked_segments)
     if package is not None:
         yield package
 

@@ -16,7 +16,7 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.x12 import Segment
+from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import (
     TRACKING_PATTERN,
@@ -25,6 +25,7 @@ from connectors.systems.x12.elements import (
     strip_line_number_zeros,
     to_iso_date_or_blank,
 )
+from connectors.systems.x12.object_references import package_reference
 
 # W0501
 RELEASE_TYPES = {
@@ -208,6 +209,6 @@ def _shipment_reference(doc: X12Document, number: str) -> ObjectReference:
 
 def _package_references(doc: X12Document) -> list[ObjectReference]:
     """Return one package per marked LX loop, and one per number in the header."""
-    packages = [doc.package_reference((segment,)) for segment in doc.header_segments("LX")]
-    packages += [doc.package_reference(loop) for loop in doc.loops("LX", ("W03",))]
+    packages = [package_reference((segment,)) for segment in doc.header_segments("LX")]
+    packages += [package_reference(loop) for loop in doc.loops("LX", ("W03",))]
     return list(dict.fromkeys(ref for ref in packages if ref is not None))

@@ -12,7 +12,8 @@ import httpx2
 import orjson
 from django.db import connection
 
-from tests.product import Product, cloudevents_headers, empty_tables
+from tests.builders.cloudevents import authorized_headers, cloudevent
+from tests.product import Product, empty_tables
 from visibility.db.clock import database_now
 from visibility.ingest.source_setup import add_source
 from visibility.models import (
@@ -97,12 +98,10 @@ class RunningDemo:
 
 def send_event(product: Product, slug: str, event_type: str, at: datetime, **data: Any) -> None:
     """Send an event in the canonical format."""
-    body = {"specversion": "1.0", "id": f"{event_type} {at.isoformat()}", "source": f"/{slug}"}
-    post_message(
-        product,
-        orjson.dumps({**body, "type": event_type, "time": at.isoformat(), "data": data}),
-        slug,
+    event = cloudevent(
+        event_type, data, event_id=f"{event_type} {at.isoformat()}", at=at, source=f"/{slug}"
     )
+    post_message(product, orjson.dumps(event), slug)
 
 
 def post_message(product: Product, body: bytes, slug: str = DESK) -> None:
@@ -110,7 +109,7 @@ def post_message(product: Product, body: bytes, slug: str = DESK) -> None:
     answer = httpx2.post(
         f"{product.url}/hooks/{slug}",
         content=body,
-        headers=cloudevents_headers(SECRET, body),
+        headers=authorized_headers(SECRET),
         timeout=10,
     )
     assert answer.status_code == 202, answer.text

@@ -3,20 +3,16 @@
 import pytest
 from django.contrib.auth.models import User
 
-from tests.builders.sla_rules import create_rule
-from visibility.models import Source, Subscription, WorkCalendar
-
-ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+from tests.builders.sla_rules import always_open, create_rule
+from tests.builders.sources import create_source
+from visibility.models import Source, Subscription
 
 
 @pytest.fixture
 def wms() -> Source:
     """A warehouse, and the rule that released orders ship within four hours."""
-    calendar = WorkCalendar.objects.create(code="always", title="Always", hours=ALWAYS)
-    create_rule(calendar)
-    return Source.objects.create(
-        slug="wms", title="Dallas", connector="cloudevents", role="wms", expect_every=None
-    )
+    create_rule(always_open(), title="Released orders ship")
+    return create_source(title="Dallas", expect_every=None)
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
-from django.test import Client
 
 from tests.builders.exported_order import OBJECTS
+from tests.builders.users import signed_in
 from visibility.db.lock_keys import LockKey
 from visibility.export import snapshot
 from visibility.export.snapshot import MAX_CONCURRENT
@@ -26,14 +25,6 @@ pytestmark = [
 ]
 ADDRESSES = ("/orders/export", "/api/v1/orders/export")
 ALLOWED_ROLES = {UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN}
-
-
-def signed_in(role: UserRole) -> Client:
-    user = User.objects.create(username=role.value)
-    user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def content(answer: Any) -> bytes:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from connectors.systems.ocel.terms import ACTIVITIES, KINDS, normalize_name
 from tests.builders.exported_order import EVENTS
+from tests.builders.sources import create_source
 from tests.db.export.conftest import ExportWriter
 from visibility.db.clock import database_now
 from visibility.export.formats import Format
@@ -97,7 +98,7 @@ def generated_log() -> dict[str, Any]:
 @pytest.fixture
 def source(db: None, monkeypatch: pytest.MonkeyPatch) -> Source:
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
-    return Source.objects.create(slug="log", title="Log", connector="ocel", role="other")
+    return create_source("log", connector="ocel", role="other")
 
 
 def log_file(folder: Path, suffix: str) -> Path:

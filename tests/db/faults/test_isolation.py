@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
+from tests.builders.sources import create_source
 from tests.db.faults.sabotage_checks import new_message
 from visibility.db.clock import database_now
 from visibility.ingest import inbox
@@ -38,9 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def source() -> Source:
     """A source without a reporting interval."""
-    return Source.objects.create(
-        slug="erp", title="ERP", connector="standard_webhooks", role="erp", expect_every=None
-    )
+    return create_source("erp", connector="standard_webhooks", role="erp", expect_every=None)
 
 
 @pytest.fixture

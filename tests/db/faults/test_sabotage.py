@@ -7,14 +7,14 @@ import orjson
 import pytest
 from django.db import connection
 
-from tests.builders.sla_rules import create_rule
+from tests.builders.sla_rules import always_open, create_rule
+from tests.builders.sources import create_source
 from tests.db.faults import sabotage_checks
 from visibility.db import change_feed
 from visibility.ingest import inbox
-from visibility.models import Source, WorkCalendar
+from visibility.models import Source
 from visibility.operations import invariants
 from visibility.pipeline import message_batches, stages
-from visibility.sla.calendar import DAYS
 from visibility.timeline import fold
 from visibility.web.live import hub
 
@@ -26,9 +26,7 @@ Patch = pytest.MonkeyPatch
 @pytest.fixture
 def source() -> Source:
     """A source without a reporting interval."""
-    return Source.objects.create(
-        slug="erp", title="ERP", connector="standard_webhooks", role="erp", expect_every=None
-    )
+    return create_source("erp", connector="standard_webhooks", role="erp", expect_every=None)
 
 
 def no_unique_key(patch: Patch) -> None:
@@ -135,10 +133,7 @@ DEFECTS: Mapping[Callable[[Patch], None], Check] = {
 def test_check_passes_without_the_defect_and_fails_with_it(
     defect: Callable[[Patch], None], source: Source, monkeypatch: Patch
 ) -> None:
-    calendar = WorkCalendar.objects.create(
-        code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
-    )
-    create_rule(calendar)
+    create_rule(always_open())
     check = DEFECTS[defect]
     check(source)
     defect(monkeypatch)

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from django.db import connection, connections
 
+from tests.builders.sources import create_source
 from visibility.db import change_feed
 from visibility.ingest import inbox
 from visibility.models import InboundMessage, Source
@@ -25,7 +26,7 @@ def version(source: Source, revision: int) -> inbox.IncomingMessage:
 def test_version_that_arrives_while_the_other_is_applied_wins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = Source.objects.create(slug="erp", title="ERP", connector="standard_webhooks")
+    source = create_source("erp", connector="standard_webhooks", role="erp")
     started, go_on = threading.Event(), threading.Event()
     thread = threading.local()
     change = change_feed.append_changes

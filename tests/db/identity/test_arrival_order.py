@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 
+from tests.builders.cloudevents import HEADERS, cloudevent
+from tests.builders.identity import clear_state
 from tests.builders.sla_rules import create_rule
+from tests.builders.sources import create_source
 from tests.builders.web_order import SHOP_ORDER, SOURCES, SampleMessage, web_order_messages
 from tests.effort import seeds
 from visibility.identity import decisions, event_assignment
@@ -31,11 +35,6 @@ from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import message_batches, refold, stages
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
-TABLES = (
-    "visibility_messagekey, visibility_inbound_message, visibility_event, "
-    "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpirecomputerequest"
-)
 
 
 @pytest.fixture
@@ -49,11 +48,16 @@ def connected(transactional_db: None) -> dict[str, Source]:
     )
     create_rule(calendar)
     return {
-        slug: Source.objects.create(
-            slug=slug, title=slug, connector=connector, role=role, config=config
-        )
+        slug: create_source(slug, connector=connector, role=role, config=config)
         for slug, (connector, role, config) in SOURCES.items()
     }
+
+
+def shuffled_twice(rng: random.Random) -> list[SampleMessage]:
+    """Each message of the order twice, in any order."""
+    messages = [*web_order_messages(), *web_order_messages()]
+    rng.shuffle(messages)
+    return messages
 
 
 def store(connected: dict[str, Source], messages: Sequence[SampleMessage]) -> None:
@@ -63,13 +67,6 @@ def store(connected: dict[str, Source], messages: Sequence[SampleMessage]) -> No
         for m in messages
     ]
     store_messages(incoming)
-
-
-def clear_state() -> None:
-    """Delete all messages and derived rows."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET client_min_messages = warning")
-        cursor.execute(f"TRUNCATE {TABLES} CASCADE")
 
 
 def without_column(row: Mapping[str, object], name: str) -> dict[str, object]:
@@ -109,8 +106,7 @@ def test_any_order_with_duplicates_and_batches_gives_the_same_state(
     expected = state_in_order(connected)
     clear_state()
     rng = random.Random(seed)
-    messages = [*web_order_messages(), *web_order_messages()]
-    rng.shuffle(messages)
+    messages = shuffled_twice(rng)
     while messages:
         size = rng.randint(1, 6)
         store(connected, messages[:size])
@@ -132,9 +128,7 @@ def test_four_parallel_workers_give_the_same_state(
     expected = state_in_order(connected)
     clear_state()
     monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
-    messages = [*web_order_messages(), *web_order_messages()]
-    random.Random(seed).shuffle(messages)
-    store(connected, messages)
+    store(connected, shuffled_twice(random.Random(seed)))
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -185,6 +179,15 @@ def decision_identifier(value: str) -> tuple[str, str, str]:
     return identifier.scheme, identifier.issuer, identifier.value
 
 
+def split_shop_numbers(*, by: User) -> IdentityDecision:
+    """Split the shop's numbers from the order."""
+    order = Order.objects.get().pk
+    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
+    return refold.apply_decision_and_refold(
+        lambda: decisions.split_order(order, shops, by=by, reason="", now=LATER)
+    )
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", seeds(3))
 def test_decisions_apply_with_four_workers_in_any_order(
@@ -192,19 +195,13 @@ def test_decisions_apply_with_four_workers_in_any_order(
 ) -> None:
     """Check with a split of the shop's numbers from the order, and with that split undone."""
     state_in_order(connected)
-    olga, order = User.objects.create(username="olga"), Order.objects.get().pk
-    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision_and_refold(
-        lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
-    )
+    split = split_shop_numbers(by=User.objects.create(username="olga"))
     separated = dump_state()
     assert sum(b'"kind":"order"' in line for line in separated) == 2
     for expected, undone in ((separated, None), (state_without(connected, split), LATER)):
         clear_state()
         IdentityDecision.objects.update(undone_at=undone)
-        messages = [*web_order_messages(), *web_order_messages()]
-        random.Random(seed).shuffle(messages)
-        store(connected, messages)
+        store(connected, shuffled_twice(random.Random(seed)))
         run_in_threads(monkeypatch, *[stages.process_messages_and_refold] * 4)
         assert dump_state() == expected
 
@@ -226,16 +223,12 @@ def test_decisions_during_processing(
 ) -> None:
     """Split and undo while workers process: the result is as if the split came first."""
     state_in_order(connected)
-    olga, order = User.objects.create(username="olga"), Order.objects.get().pk
-    shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    split = refold.apply_decision_and_refold(
-        lambda: decisions.split_order(order, shops, by=olga, reason="", now=LATER)
-    )
+    olga = User.objects.create(username="olga")
+    split = split_shop_numbers(by=olga)
     separated = dump_state()
     refold.apply_decision_and_refold(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
     clear_state()
-    messages = [*web_order_messages(), *web_order_messages()]
-    random.Random(seed).shuffle(messages)
+    messages = shuffled_twice(random.Random(seed))
     store(connected, messages[:6])
     stages.process_messages_and_refold()
     store(connected, messages[6:])
@@ -291,20 +284,11 @@ def test_future_event_has_no_effect_before_its_time(connected: dict[str, Source]
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         ahead = cursor.fetchone()[0] + timedelta(hours=1)
-    event = {
-        "specversion": "1.0",
-        "id": "ahead",
-        "source": "/test",
-        "type": "order.cancelled",
-        "time": ahead.isoformat(),
-        "data": {"order": {"number": "SO-104711"}},
-    }
-    import orjson
-
-    kind = {"content-type": "application/cloudevents+json"}
-    store(
-        connected, [*web_order_messages()[:3], SampleMessage("generic", orjson.dumps(event), kind)]
+    event = cloudevent(
+        "order.cancelled", {"order": {"number": "SO-104711"}}, event_id="ahead", at=ahead
     )
+    late = SampleMessage("generic", orjson.dumps(event), HEADERS)
+    store(connected, [*web_order_messages()[:3], late])
     stages.process_messages_and_refold()
     assert Order.objects.get().status == "released"
     assert [b"cancelled" in line for line in dump_lines(as_of=ahead)][-1]

@@ -6,8 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from tests.builders.alerts import rule
-from tests.builders.cloudevents import (
+from tests.builders.identity import (
     SourceMessage,
     clear_state,
     create_sources,
@@ -18,6 +17,7 @@ from tests.builders.cloudevents import (
     process_messages,
     source_message,
 )
+from tests.builders.sla_rules import create_rule
 from visibility.alerts import actions as alerting
 from visibility.db.clock import database_now
 from visibility.identity import decisions
@@ -128,7 +128,7 @@ def open_alert(number: str, subject_key: str, note: str) -> Alert:
     order = order_of(number)
     now = database_now()
     alert: Alert = Alert.objects.create(
-        rule=rule(enabled=False),
+        rule=create_rule(enabled=False),
         order_id=order.pk,
         subject_key=subject_key,
         severity="high",
@@ -162,7 +162,8 @@ def test_merge_and_undo_of_orders_with_alerts_and_notes(
 ) -> None:
     """Two alerts have the same subject, two have their own: none is lost or doubled."""
     monkeypatch.setattr(
-        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        lambda *_, **__: [],
     )
     process_messages(unrelated_orders())
     open_alert("SO-1", "release", "called Dallas")

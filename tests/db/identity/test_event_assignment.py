@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders.cloudevents import (
+from tests.builders.identity import (
     DAY,
     START,
     SourceMessage,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.builders.sources import create_source
 from visibility.ingest import file_drop, source_setup
 from visibility.models import InboundMessage, MessageKey, Order, Source
 from visibility.pipeline import stages
@@ -17,9 +18,7 @@ ORDER = b"ST*850*0001~BEG*00*SA*PO-77**20260302~PO1*1*5*EA*9.90**VN*A-1~SE*4*000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Source.objects.create(
-        slug="edi", title="EDI", connector="x12", role="edi", config={"drop": str(tmp_path)}
-    )
+    create_source("edi", connector="x12", role="edi", config={"drop": str(tmp_path)})
     return tmp_path
 
 
@@ -69,7 +68,13 @@ def test_too_large_file_is_rejected_and_reported(
     put_file(folder, "big.edi", ORDER, age=10, now=now)
     assert file_drop.collect_files(now=now) == 0
     assert (folder / "rejected" / "big.edi").exists()
-    assert "larger than 10 bytes" in Source.objects.get().poll_error
+    assert "larger than 10 bytes" in Source.objects.get().file_error
+    file_drop.collect_files(now=now)
+    assert "larger than 10 bytes" in Source.objects.get().file_error
+    put_file(folder, "small.edi", b"ST*850", age=10, now=now)
+    file_drop.collect_files(now=now)
+    healed = Source.objects.get()
+    assert (healed.file_error, healed.failing_since, healed.recovered_at) == ("", now, now)
 
 
 def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from visibility.ingest import source_secrets, source_setup
@@ -17,6 +18,40 @@ def test_unknown_connector_or_setting_is_named_in_the_error(now: datetime) -> No
         source_setup.add_source("a", connector="nonsense", config={}, now=now)
     with pytest.raises(source_setup.InvalidSource, match="no setting 'color'"):
         source_setup.add_source("a", connector="shopify", config={"color": "red"}, now=now)
+
+
+@pytest.mark.parametrize(
+    ("slug", "config", "message"),
+    [
+        ("", {}, "slug: '' must consist of letters"),
+        ("a b", {}, "slug: 'a b' must consist of letters"),
+        ("a/b", {}, "slug: 'a/b' must consist of letters"),
+        ("x" * 61, {}, "60 at most"),
+        ("a", {"role": "boss"}, "role: there is no role 'boss'. Available roles: shop, edi"),
+        ("a", {"zone": "Mars/Olympus"}, "zone: 'Mars/Olympus' is not a time zone"),
+        ("a", {"zone": "America"}, "zone: 'America' is not a time zone"),
+    ],
+)
+def test_invalid_slug_role_or_zone_is_named_in_the_error(
+    now: datetime, slug: str, config: dict[str, str], message: str
+) -> None:
+    with pytest.raises(source_setup.InvalidSource, match=message):
+        source_setup.add_source(slug, connector="shopify", config=config, now=now)
+    assert not Source.objects.exists()
+
+
+def test_rotation_replaces_secrets_that_cannot_be_decrypted(
+    now: datetime, settings: Settings
+) -> None:
+    source = source_setup.add_source(
+        "a", connector="shopify", config={}, secret=LONG, now=now
+    ).source
+    settings.SECRET_KEY = "another key of more than thirty-two characters"
+    call_command("source", "rotate", "a", secret=LONG + LONG)
+    source.refresh_from_db()
+    assert source_secrets.decrypt_secrets(source.sealed_secrets) == [
+        source_secrets.SourceSecret(LONG + LONG)
+    ]
 
 
 def test_short_secret_is_rejected(now: datetime) -> None:

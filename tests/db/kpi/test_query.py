@@ -3,6 +3,7 @@
 import math
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -11,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.effort import examples
 from visibility.db.clock import database_now
 from visibility.formatting import in_zone
-from visibility.kpi import drilldown, facts_and_cells, query
+from visibility.kpi import drilldown, query
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.kpi.undelivered_age import UndeliveredOrderAge, undelivered_order_age
-from visibility.models import BusinessObject, KpiFact, KpiRecomputeRequest, Order
+from visibility.models import KpiFact, Order
 from visibility.screens.kpis import labels
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -28,43 +30,15 @@ WEEK = DaySpan(DAY, DAY + timedelta(days=6))
 
 
 def fact(
-    numerator: float | None = 1,
-    denominator: int | None = 1,
-    *,
-    day: date = DAY,
-    excluded: str = "",
-    kpi: str = "fill_rate",
-    channel: str = "Web",
-    warehouse: str = "Dallas",
-    uncountable: dict[str, int] | None = None,
+    numerator: float | None = 1, denominator: int | None = 1, *, day: date = DAY, **fields: Any
 ) -> KpiFact:
-    order = BusinessObject.objects.create(kind="order")
-    return KpiFact.objects.create(
-        order=order,
-        kpi=kpi,
-        version=1,
-        day=day,
-        channel=channel,
-        warehouse=warehouse,
-        customer_group="",
-        numerator=numerator,
-        denominator=denominator,
-        excluded=excluded,
-        uncountable=uncountable or {},
-    )
-
-
-def sum_up() -> None:
-    for kpi, day in set(KpiFact.objects.values_list("kpi", "day")):
-        KpiRecomputeRequest.objects.create(kpi=kpi, day=day)
-    while facts_and_cells.recompute_requested_cells():
-        continue
+    return create_fact(numerator, denominator, day=day, **fields)
 
 
 def test_value_is_sum_of_numerators_over_sum_of_denominators() -> None:
     fact(1, 2)
     fact(8, 8, day=DAY + timedelta(days=1))
-    sum_up()
+    recompute_cells()
     summary = query.summary(FILL, WEEK)
     assert (summary.value, summary.orders) == (Decimal("0.9"), 2)
     assert (int(summary.numerator), int(summary.denominator)) == (9, 10)
@@ -72,7 +46,7 @@ def test_value_is_sum_of_numerators_over_sum_of_denominators() -> None:
 
 def test_no_orders_is_none_and_not_zero() -> None:
     fact(None, None, excluded="no_lines")
-    sum_up()
+    recompute_cells()
     summary = query.summary(FILL, WEEK)
     assert (summary.value, summary.orders, summary.excluded) == (None, 0, {"no_lines": 1})
     assert labels.format_value(FILL, summary.main_value(FILL)) == "\u2013"
@@ -83,7 +57,7 @@ def test_median_is_of_orders_not_of_days() -> None:
     for hours in (1, 2, 3):
         fact(hours * 3600, 1, kpi="order_cycle_time")
     fact(100 * 3600, 1, kpi="order_cycle_time", day=DAY + timedelta(days=1))
-    sum_up()
+    recompute_cells()
     summary = query.summary(CYCLE, WEEK)
     assert summary.median == pytest.approx(2 * 3600, rel=0.005)
     assert summary.p90 == pytest.approx(100 * 3600, rel=0.005)
@@ -98,7 +72,7 @@ def test_percentile_is_accurate_to_half_a_percent(took: list[int], on: list[int]
     with transaction.atomic():
         for seconds, day in zip(took, on, strict=False):
             fact(seconds, 1, kpi="order_cycle_time", day=DAY + timedelta(days=day))
-        sum_up()
+        recompute_cells()
         summary = query.summary(CYCLE, WEEK)
         transaction.set_rollback(True)
     ranked = [max(seconds, 1) for seconds in sorted(took)]
@@ -110,7 +84,7 @@ def test_percentile_is_accurate_to_half_a_percent(took: list[int], on: list[int]
 def test_filters_treat_unknown_as_a_value() -> None:
     fact(1, 1, channel="Web")
     fact(0, 1, channel="")
-    sum_up()
+    recompute_cells()
     assert query.summary(FILL, WEEK, KpiFilters(channel="Web")).value == 1
     assert query.summary(FILL, WEEK, KpiFilters(channel="")).value == 0
     assert query.summary(FILL, WEEK, KpiFilters(channel="Mail")).value is None
@@ -133,7 +107,7 @@ def test_slices_and_days_add_up_to_total() -> None:
             channel="AB"[index % 2],
             warehouse="XYZ"[index % 3],
         )
-    sum_up()
+    recompute_cells()
     total = query.summary(FILL, WEEK)
     for slices in (
         [row.summary for row in query.breakdown(FILL, WEEK, ("channel", "warehouse"))],
@@ -148,7 +122,7 @@ def test_drilldown_orders_add_up_to_value() -> None:
     for index in range(7):
         fact(index % 3, 2)
     fact(None, None, excluded="no_lines")
-    sum_up()
+    recompute_cells()
     total = query.summary(FILL, WEEK)
     tallies, reasons = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiFilters())
     assert tallies["missed"].orders + tallies["counted"].orders == total.orders
@@ -166,7 +140,7 @@ def test_drilldown_of_uncountable_lines_matches_summary() -> None:
     fact(2, 2, uncountable={"unit": 1, "unknown_sku": 1})
     fact(2, 2)
     fact(None, None, excluded="unit", uncountable={"unit": 9})
-    sum_up()
+    recompute_cells()
     assert query.summary(FILL, WEEK).uncountable == {"unit": 3, "unknown_sku": 1}
     assert drilldown.count_orders_with_uncountable_lines(FILL, WEEK, KpiFilters()) == 2
     for reason, expected in (("", 2), ("unit", 2), ("unknown_sku", 1), ("nothing", 0)):
@@ -207,7 +181,7 @@ def test_duration_over_target_is_missed() -> None:
 def test_last_histogram_class_includes_slower_orders() -> None:
     for hours in (0.5, 1.5, 1.7, 90):
         fact(hours * 3600, 1, kpi="order_cycle_time")
-    sum_up()
+    recompute_cells()
     assert query.duration_histogram(CYCLE, WEEK, width=3600, count=4) == [1, 2, 0, 1]
 
 
@@ -225,7 +199,7 @@ def waiting(days: float, *, channel: str = "Web") -> Order:
 def test_open_age_of_undelivered_orders() -> None:
     for days in (8, 3, 1, 1.02, 3.02, 9):
         waiting(days, channel="EDI" if days > 3 else "Web")
-    sum_up()
+    recompute_cells()
     now = database_now()
     age = undelivered_order_age(now)
     assert age.orders == 6
@@ -240,7 +214,7 @@ def test_open_age_of_undelivered_orders() -> None:
 
 def test_open_age_works_with_stale_cells() -> None:
     first, second = waiting(2), waiting(2)
-    sum_up()
+    recompute_cells()
     first.delete()
     age = undelivered_order_age(database_now())
     assert (age.orders, _days(age.oldest)) == (2, 2)
@@ -265,7 +239,7 @@ def test_summaries_take_two_queries(
 def test_change_says_better_or_worse() -> None:
     fact(3600, 1, kpi="order_cycle_time")
     fact(7200, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
-    sum_up()
+    recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
     comparison = labels.compare_to_previous(CYCLE, now, before, days=7)
     assert comparison.text == "1.0\u00a0h better than the previous 7 days (2.0\u00a0h)"
@@ -275,7 +249,7 @@ def test_change_says_better_or_worse() -> None:
 def test_change_uses_unit_of_values() -> None:
     fact(80 * 3600, 1, kpi="order_cycle_time")
     fact(79 * 3600, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
-    sum_up()
+    recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
     comparison = labels.compare_to_previous(CYCLE, now, before, days=7)
     assert comparison.text == "under 0.1\u00a0d worse than the previous 7 days (3.3\u00a0d)"

@@ -1,20 +1,22 @@
 """Fixtures and builders: a shop, an ERP, orders and master data rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
 import pytest
 
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
+from visibility.ingest.inbox import store_messages
 from visibility.master_data import imports
-from visibility.master_data.store import ChangeContext, WriteResult, write_rows
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import WriteResult, write_rows
 from visibility.master_data.tables import TABLES
-from visibility.models import Order, Source
+from visibility.models import MasterImport, Order, Source
 from visibility.pipeline import stages
 
-ReceiveOrder = Callable[..., None]
+GOVERNED = "item,location,customer"
 
 
 @pytest.fixture(autouse=True)
@@ -25,25 +27,13 @@ def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shop(db: None) -> Source:
     """A source whose items, locations and customers require a mapping."""
-    return Source.objects.create(
-        slug="shop",
-        title="Shop",
-        connector="cloudevents",
-        role="shop",
-        config={"governed": "item,location,customer", "order_number": "sales_order@erp"},
-    )
+    return create_source("shop", role="shop", config={"governed": GOVERNED, **ERP_NUMBERS})
 
 
 @pytest.fixture
 def erp(db: None) -> Source:
     """A source that requires no mapping."""
-    return Source.objects.create(
-        slug="erp",
-        title="ERP",
-        connector="cloudevents",
-        role="erp",
-        config={"order_number": "sales_order@erp"},
-    )
+    return create_source("erp", role="erp", config=dict(ERP_NUMBERS))
 
 
 def receive_order(
@@ -69,18 +59,8 @@ def receive_order(
     ]
     attributes = {"channel": "b2b", **attributes}
     data = {"order": {"number": number}, "lines": lines, "attributes": attributes}
-    event = {
-        "specversion": "1.0",
-        "id": f"{number} {at}",
-        "source": source.slug,
-        "type": event_type,
-        "time": at,
-        "data": data,
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    store_messages(
-        [IncomingMessage(source.pk, f"{source.slug} {number} {at}", headers, orjson.dumps(event))]
-    )
+    event = cloudevent(event_type, data, event_id=f"{number} {at}", at=at, source=source.slug)
+    store_messages([cloudevent_message(source, event)])
     stages.process_messages_and_refold()
     return Order.objects.get(number=number)
 
@@ -92,6 +72,16 @@ def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> WriteResult:
         table.parse_row({name: str(value) for name, value in row.items()}) for row in rows
     ]
     return write_rows(table, parsed_rows, context=ChangeContext(None, "test", now))
+
+
+def store_file(
+    code: str, content: bytes | str, *, now: datetime, apply: bool = True, format: str = "csv"
+) -> MasterImport:
+    """Store a file for import."""
+    body = content.encode() if isinstance(content, str) else content
+    return imports.store_import_file(
+        TABLES[code], [body], name="f", format=format, auto_apply=apply, user=None, now=now
+    )
 
 
 def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> WriteResult:

@@ -94,7 +94,7 @@ def test_box_of_one_thousand_converts_exactly(erp: Source, now: datetime) -> Non
     unit = dictionary.canonical_term("unit", "erp", "bx", at=AFTER)
     assert article is not None
     assert (article.number, article.unit, unit) == ("A-1", "EA", "BX")
-    factor = article.factor(unit or "")
+    factor = article.factors[unit or ""]
     assert factor == Fraction(1000)
     assert Fraction(Decimal("52.9")) * factor == 52_900
 
@@ -157,8 +157,7 @@ def test_thirds_are_exact_and_unknown_units_have_no_factor(erp: Source, now: dat
     receive_order(erp, "SO-1", "A-1", unit="THD")
     article = load_dictionary_for_events(recorded_events()).item("A-1")
     assert article is not None
-    assert article.factor("THD") == Fraction(1, 3)
-    assert article.factor("CRATE") is None
+    assert article.factors == {"THD": Fraction(1, 3)}
 
 
 def test_item_specific_factor_wins(erp: Source, now: datetime) -> None:
@@ -168,7 +167,7 @@ def test_item_specific_factor_wins(erp: Source, now: datetime) -> None:
     receive_order(erp, "SO-1", "A-1", unit="CS")
     article = load_dictionary_for_events(recorded_events()).item("A-1")
     assert article is not None
-    assert article.factor("CS") == Fraction(24)
+    assert article.factors["CS"] == Fraction(24)
 
 
 def test_factor_change_creates_a_new_item_version(erp: Source, now: datetime) -> None:
@@ -181,7 +180,7 @@ def test_factor_change_creates_a_new_item_version(erp: Source, now: datetime) ->
     old, new = dictionary.item("A-1", at=BEFORE), dictionary.item("A-1", at=AFTER)
     assert old is not None
     assert new is not None
-    assert [old.factor("BX"), new.factor("BX")] == [Fraction(12), Fraction(10)]
+    assert [old.factors["BX"], new.factors["BX"]] == [Fraction(12), Fraction(10)]
 
 
 def test_kit_has_components(erp: Source, now: datetime) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 import xlsxwriter
 
-from tests.db.master_data.conftest import put_rows, receive_order
+from tests.db.master_data.conftest import put_rows, receive_order, store_file
 from visibility.master_data import export, file_reader, imports, xlsx_reader
 from visibility.master_data.tables import TABLES
 from visibility.master_data.xlsx_reader import InvalidFile
@@ -31,10 +31,7 @@ def import_file(
     code: str, content: bytes | str, *, now: datetime, apply: bool = True, format: str = "csv"
 ) -> MasterImport:
     """Import a file and process it as far as possible."""
-    body = content.encode() if isinstance(content, str) else content
-    master_import = imports.store_import_file(
-        TABLES[code], [body], name="f", format=format, auto_apply=apply, user=None, now=now
-    )
+    master_import = store_file(code, content, now=now, apply=apply, format=format)
     imports.run_pending_imports()
     master_import.refresh_from_db()
     return master_import
@@ -272,15 +269,7 @@ def test_oversized_file_is_not_stored(monkeypatch: pytest.MonkeyPatch, now: date
 
 @pytest.mark.parametrize("after", [1, 3])
 def test_stopped_worker_leaves_the_import_to_the_next(after: int, now: datetime) -> None:
-    master_import = imports.store_import_file(
-        TABLES["item"],
-        [b"number\nA\n"],
-        name="f",
-        format="csv",
-        auto_apply=True,
-        user=None,
-        now=now,
-    )
+    master_import = store_file("item", b"number\nA\n", now=now)
     stop_answers = iter([False] * after + [True] * 99)
     imports.run_pending_imports(imports.Throttle(should_stop=lambda: next(stop_answers)))
     master_import.refresh_from_db()
@@ -292,15 +281,7 @@ def test_stopped_worker_leaves_the_import_to_the_next(after: int, now: datetime)
 
 
 def test_import_that_repeatedly_crashes_is_rejected(now: datetime) -> None:
-    imports.store_import_file(
-        TABLES["item"],
-        [b"number\nA\n"],
-        name="f",
-        format="csv",
-        auto_apply=True,
-        user=None,
-        now=now,
-    )
+    store_file("item", b"number\nA\n", now=now)
     MasterImport.objects.update(attempts=imports.MAX_ATTEMPTS)
     imports.run_pending_imports()
     assert MasterImport.objects.get().state == ImportState.REJECTED
@@ -314,15 +295,7 @@ def test_messages_are_processed_during_a_large_import(erp: Source, now: datetime
         if len(numbers) < 3:
             numbers.append(receive_order(erp, f"SO-{len(numbers)}", "A-7").number)
 
-    master_import = imports.store_import_file(
-        TABLES["item"],
-        [f"number,title\n{lines}".encode()],
-        name="f",
-        format="csv",
-        auto_apply=True,
-        user=None,
-        now=now,
-    )
+    master_import = store_file("item", f"number,title\n{lines}", now=now)
     imports.run_pending_imports(imports.Throttle(share=1.0, sleep=between))
     master_import.refresh_from_db()
     assert (master_import.state, master_import.added, master_import.done) == (

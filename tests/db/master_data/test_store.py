@@ -9,7 +9,8 @@ import pytest
 from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
 from visibility.master_data import affected_orders, store
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import OverlappingRows, StaleVersion
 from visibility.master_data.tables import TABLES, MasterRow
 from visibility.models import AuditEntry, Item, MasterChange, RefoldRequest, Source, TermMapping
 

@@ -5,7 +5,9 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 
-from tests.builders.alerts import alert, rule, source, source_alert
+from tests.builders.alerts import alert, source_alert
+from tests.builders.sla_rules import create_rule
+from tests.builders.sources import create_source
 from visibility.models import Alert, SlaRule, Team
 from visibility.models.teams import find_or_create_team
 
@@ -36,8 +38,8 @@ def test_subjects_are_derived_from_sources_and_rules(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(MIGRATION, "BATCH_SIZE", 2)
     for number in range(3):
         alert(f"SO-{number}")
-    alert("SO-8", rule=rule("scan", kind="no_tracking_scan"))
-    source_alert(source())
+    alert("SO-8", rule=create_rule(code="scan", kind="no_tracking_scan"))
+    source_alert(create_source(title="WMS"))
     MIGRATION.fill_subject_kinds(apps, None)
     assert sorted(Alert.objects.values_list("subject_kind", flat=True)) == [
         *["order"] * 3,

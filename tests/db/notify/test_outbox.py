@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from tests.builders.alerts import alert, source, source_alert
+from tests.builders.alerts import alert, source_alert
+from tests.builders.sources import create_source
 from visibility.db.clock import database_now
 from visibility.models import Notification, Subscription
 from visibility.notify import outbox
@@ -105,7 +106,7 @@ def test_most_severe_alert_is_first_and_names_its_order(
     due(olga, 1, severity="low")
     critical = due(olga, 1, severity="critical", title="Two\nlines")[0]
     Notification.objects.create(
-        alert=source_alert(source()), episode=1, transition="opened", subscription=olga
+        alert=source_alert(create_source()), episode=1, transition="opened", subscription=olga
     )
     outbox.send_due_notifications(now=start)
     (note, _) = post.sent[0]

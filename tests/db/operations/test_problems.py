@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import alert, order, rule, signed_in
+from tests.builders.alerts import alert, order
+from tests.builders.sla_rules import create_rule
+from tests.builders.users import signed_in
 from tests.product import database_url
 from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
@@ -96,7 +98,7 @@ def test_session_that_blocks_changes_is_named() -> None:
 def test_failing_rule_is_reported_once_with_order_count() -> None:
     for number in range(3):
         FailedClock.objects.create(
-            rule=rule(), order=order(f"SO-{number}").object, error="Its <kind> is not known."
+            rule=create_rule(), order=order(f"SO-{number}").object, error="Its <kind> is not known."
         )
     (problem,) = current_problems(database_now())
     assert problem.title == "Rule “Released orders ship within 4 h” fails for 3 orders"
@@ -107,7 +109,7 @@ def test_failing_rule_is_reported_once_with_order_count() -> None:
 @pytest.mark.django_db
 def test_problems_are_shown_to_permitted_roles_only() -> None:
     failed = FailedClock.objects.create(
-        rule=rule(), order=order("SO-1").object, error="Its <kind> is not known."
+        rule=create_rule(), order=order("SO-1").object, error="Its <kind> is not known."
     )
     page = f"/orders/{failed.order_id}"
     integrator, clerk = signed_in(UserRole.INTEGRATOR), signed_in(UserRole.CUSTOMER_SERVICE)
@@ -127,7 +129,7 @@ def test_alert_of_failing_rule_shows_unknown_status() -> None:
     page = f"/alerts/{open_alert.pk}"
     assert "the next step was due" in text(ops, page)
     FailedClock.objects.create(
-        rule=rule(), order=failing_order.object, error="Its kind is not known: x."
+        rule=create_rule(), order=failing_order.object, error="Its kind is not known: x."
     )
     shown = text(ops, page)
     assert "the next step was due" not in shown

@@ -1,6 +1,10 @@
 """The table of jobs: each can run, and everything that names a job names one of it."""
 
 import ast
+import threading
+import time
+from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from django.utils.module_loading import import_string
 from visibility import celery
 from visibility.launcher import process_plan
 from visibility.pipeline import stages, tasks
+from visibility.pipeline.item_threads import ItemThreads
 from visibility.pipeline.jobs import BY_NAME, JOBS
 
 PACKAGE = Path(stages.__file__).parent.parent
@@ -35,9 +40,47 @@ def nudged_names() -> set[str]:
     return names
 
 
-def test_every_job_names_a_function_that_takes_no_arguments() -> None:
+def test_every_job_names_a_function_without_arguments_or_with_one_claimed_item() -> None:
     for job in JOBS:
-        assert callable(import_string(job.function)), job.name
+        assert _required_count(job.function) == bool(job.threads), job.name
+        assert bool(job.threads) == bool(job.claim), job.name
+        if job.claim:
+            assert list(signature(import_string(job.claim)).parameters)[1] == "free_threads"
+
+
+def _required_count(function: str) -> int:
+    parameters = signature(import_string(function)).parameters.values()
+    return sum(parameter.default is parameter.empty for parameter in parameters)
+
+
+def test_items_run_in_parallel_and_one_that_raises_or_waits_delays_no_other() -> None:
+    threads, release = ItemThreads[str]("test", 3), threading.Event()
+    done: list[str] = []
+
+    def run(item: str) -> None:
+        if item == "raises":
+            raise KeyError(item)
+        if item == "waits":
+            release.wait(10)
+        done.append(item)
+
+    def claim(running: Sequence[str], free: int) -> Sequence[str]:
+        claimed = [item for item in pending if item not in running][:free]
+        for item in claimed:
+            pending.remove(item)
+        return claimed
+
+    pending = ["waits", "raises", "a", "b", "c"]
+    assert threads.start_due_items(claim, run) == 3
+    deadline = time.monotonic() + 10
+    while pending and time.monotonic() < deadline:
+        threads.start_due_items(claim, run)
+        time.sleep(0.01)
+    assert not threads.wait_until_idle(0.2)
+    assert sorted(done) == ["a", "b", "c"]
+    release.set()
+    assert threads.wait_until_idle(10)
+    assert done[-1] == "waits"
 
 
 def test_every_job_is_a_registered_celery_task() -> None:

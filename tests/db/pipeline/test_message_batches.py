@@ -9,9 +9,10 @@ import orjson
 import pytest
 from django.db import connections
 
+from tests.builders.sources import create_source
 from visibility.db.clock import database_now
 from visibility.ingest import inbox
-from visibility.models import InboundMessage, Source
+from visibility.models import InboundMessage
 from visibility.pipeline import message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,7 +66,7 @@ def test_worker_without_an_offset_starts_at_the_oldest_message(
 def test_batch_from_the_middle_is_filled_up_from_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = Source.objects.create(slug="erp", title="ERP", connector="standard_webhooks")
+    source = create_source("erp", connector="standard_webhooks", role="erp")
     bodies = [
         {
             "type": "order.released",

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from pytest_django.fixtures import Settings
 
-from tests.builders.kpi_events import MARCH_2, at, delivered, ordered, shipped, timeline
+from tests.builders.recorded_events import at, delivered, ordered, shipped
+from tests.builders.timelines import folded
 from visibility.models import BusinessObject, Order, RefoldRequest
 from visibility.projection import write
 from visibility.storage import refold_queue
@@ -36,21 +37,21 @@ def test_expired_promises_are_enqueued_once(now: datetime) -> None:
     assert queued_orders() == [expired]
 
 
-def promise_end_of(folded: Timeline) -> datetime | None:
-    end = write.order_row(1, folded, now=folded.as_of)["promise_ends_at"]
+def promise_end_of(timeline: Timeline) -> datetime | None:
+    end = write.order_row(1, timeline, now=timeline.as_of)["promise_ends_at"]
     assert end is None or isinstance(end, datetime)
     return end
 
 
 def test_promised_date_without_time_ends_at_local_midnight(settings: Settings) -> None:
     settings.TIME_ZONE = "America/Chicago"
-    folded = timeline([ordered({"A": 5}, MARCH_2, promised_at="2026-03-10")], as_of=at(9))
-    assert promise_end_of(folded) == at(11, 5)  # daylight saving time began on the 8th
+    timeline = folded(ordered({"A": 5}, promised_at="2026-03-10"), as_of=at(9))
+    assert promise_end_of(timeline) == at(11, 5)  # daylight saving time began on the 8th
 
 
 def test_expired_or_fulfilled_promise_has_no_end() -> None:
-    promised = ordered({"A": 5}, MARCH_2, promised_at="2026-03-10")
-    assert promise_end_of(timeline([promised], as_of=at(12))) is None
+    promised = ordered({"A": 5}, promised_at="2026-03-10")
+    assert promise_end_of(folded(promised, as_of=at(12))) is None
     events = [promised, shipped({"A": 5}, at(3)), delivered(at(4))]
-    assert promise_end_of(timeline(events, as_of=at(5))) is None
-    assert promise_end_of(timeline(events[:2], as_of=at(5))) is not None
+    assert promise_end_of(folded(*events, as_of=at(5))) is None
+    assert promise_end_of(folded(*events[:2], as_of=at(5))) is not None

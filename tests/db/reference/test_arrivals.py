@@ -16,7 +16,8 @@ from django.db import connection, connections, transaction
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Measure
-from tests.db.identity.test_arrival_order import clear_state
+from tests.builders.identity import clear_state
+from tests.builders.sources import create_source
 from tests.effort import FULL
 from tests.reference import history, ownership
 from tests.reference.kinds import events_of, spread
@@ -44,8 +45,8 @@ FROM visibility_inbound_message m WHERE m.id = k.message_id AND m.id = ANY(%s)
 def connected(transactional_db: None) -> dict[str, Source]:
     """The sources of the demo."""
     return {
-        slug: Source.objects.create(
-            slug=slug, title=title, connector=connector, role=role, config={**config, "role": role}
+        slug: create_source(
+            slug, title=title, connector=connector, role=role, config={**config, "role": role}
         )
         for slug, (connector, title, role, config, _) in SOURCES.items()
     }

@@ -4,19 +4,18 @@ from typing import Any
 
 import orjson
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
 from tests.builders import exported_order
-from tests.builders.sla_rules import create_rule
+from tests.builders.sla_rules import always_open, create_rule
+from tests.builders.users import signed_in
 from visibility.alerts.sweep import sweep
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models import Alert, InboundMessage, KpiFact, Order, Source, WorkCalendar
+from visibility.models import Alert, InboundMessage, KpiFact, Order, Source
 from visibility.pipeline import stages
 from visibility.screens.messages import lineage
-from visibility.sla.calendar import DAYS
 from visibility.web.permissions import UserRole
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -27,9 +26,7 @@ def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """Three orders, and an SLA rule whose timer two of their events start and stop."""
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
     create_rule(
-        WorkCalendar.objects.create(
-            code="always", title="Always", hours={day: [["00:00", "24:00"]] for day in DAYS}
-        ),
+        always_open(),
         code="scan",
         kind="no_tracking_scan",
         title="Scanned in time",
@@ -39,14 +36,6 @@ def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     sources = exported_order.receive_story()
     sweep(now=database_now())
     return sources
-
-
-def signed_in(role: UserRole) -> Client:
-    user = User.objects.create(username=role.value)
-    user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def get(client: Client, path: str) -> Any:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind
-from tests.builders.cloudevents import create_sources, process_messages, source_message
+from tests.builders.identity import create_sources, process_messages, source_message
 from visibility.db import planner_settings
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
 from visibility.screens.orders import search

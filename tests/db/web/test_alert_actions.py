@@ -8,7 +8,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.builders.alerts import HOUR, alert, person, signed_in, source, source_alert
+from tests.builders.alerts import HOUR, alert, source_alert
+from tests.builders.sources import create_source
+from tests.builders.users import create_user, signed_in
 from visibility.db.clock import database_now
 from visibility.models import Alert, AlertState, AuditEntry
 from visibility.screens.alerts.inbox import PAGE_SIZE
@@ -46,7 +48,7 @@ def test_second_acknowledge_shows_message_instead_of_error(ops: Client) -> None:
 
 
 def test_alert_can_be_assigned_to_me_to_others_and_to_no_one(ops: Client) -> None:
-    target, otto = alert(), person(UserRole.OPERATIONS, "otto")
+    target, otto = alert(), create_user(UserRole.OPERATIONS, "otto")
     for wish, owner in (("me", "olga"), (str(otto.pk), "otto"), ("nobody", None)):
         ops.post(f"/alerts/{target.pk}/assign", {"to": wish})
         target.refresh_from_db()
@@ -55,7 +57,7 @@ def test_alert_can_be_assigned_to_me_to_others_and_to_no_one(ops: Client) -> Non
 
 @pytest.mark.parametrize("wish", ["", "0", "x", "9" * 30])
 def test_alert_can_be_assigned_only_to_users_with_permission(ops: Client, wish: str) -> None:
-    target, service = alert(), person(UserRole.CUSTOMER_SERVICE)
+    target, service = alert(), create_user(UserRole.CUSTOMER_SERVICE)
     for to in (wish, str(service.pk)):
         answer = ops.post(f"/alerts/{target.pk}/assign", {"to": to}, follow=True)
         assert "Choose an owner." in answer.content.decode()
@@ -115,7 +117,7 @@ def test_resolving_alert_whose_condition_holds_reopens_it(ops: Client) -> None:
     ],
 )
 def test_each_action_requires_its_permission(action: str, allowed: tuple[UserRole, ...]) -> None:
-    target = source_alert(source())
+    target = source_alert(create_source())
     fields = {"to": "me", "until": "1h", "note": "a cause", "act": action, "ids": [target.pk]}
     for role in UserRole:
         client = signed_in(role)
@@ -128,7 +130,7 @@ def test_each_action_requires_its_permission(action: str, allowed: tuple[UserRol
 def test_actions_reject_get_and_missing_csrf_token() -> None:
     target = alert()
     client = Client(enforce_csrf_checks=True)
-    client.force_login(person(UserRole.OPERATIONS))
+    client.force_login(create_user(UserRole.OPERATIONS))
     assert client.get(f"/alerts/{target.pk}/acknowledge").status_code == 405
     assert client.post(f"/alerts/{target.pk}/acknowledge").status_code == 403
     assert client.get("/alerts/bulk").status_code == 405

@@ -6,16 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.builders.alerts import (
-    HOUR,
-    alert,
-    order,
-    rule,
-    signed_in,
-    source,
-    source_alert,
-    statements,
-)
+from tests.builders.alerts import HOUR, alert, order, source_alert, statements
+from tests.builders.sla_rules import create_rule
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
 from visibility.db.clock import database_now
 from visibility.models import AlertState, ClockState, SlaClock
 from visibility.screens.alerts.inbox import PAGE_SIZE
@@ -70,14 +64,14 @@ def test_open_alert_shows_title_order_customer_value_and_owner(
 
 
 def test_prices_are_hidden_without_permission() -> None:
-    target = source_alert(source(), money=77123, currency="USD")
+    target = source_alert(create_source(), money=77123, currency="USD")
     client = signed_in(UserRole.INTEGRATOR)
     assert "77,123" not in text(client, "/alerts")
     assert "77,123" not in text(client, f"/alerts/{target.pk}")
 
 
 def test_integrator_sees_source_alerts_only() -> None:
-    hidden, shown = alert("SO-1"), source_alert(source())
+    hidden, shown = alert("SO-1"), source_alert(create_source())
     client = signed_in(UserRole.INTEGRATOR)
     page = text(client, "/alerts")
     assert "No data from WMS" in page
@@ -119,7 +113,11 @@ def test_count_of_each_view_equals_its_list(ops: Client) -> None:
 
 def test_filters_narrow_list_and_report_no_matches(ops: Client) -> None:
     alert("SO-1", severity="critical")
-    alert("SO-2", severity="low", rule=rule("other", title="Another rule", team="Carriers"))
+    alert(
+        "SO-2",
+        severity="low",
+        rule=create_rule(code="other", title="Another rule", team="Carriers"),
+    )
     assert "SO-2" not in text(ops, "/alerts?severity=critical")
     assert "SO-1" not in text(ops, "/alerts?rule=other")
     assert "match 1 filter." in text(ops, "/alerts?severity=medium")
@@ -162,7 +160,7 @@ def test_invalid_cursor_redirects_to_first_page(ops: Client, cursor: str) -> Non
 def test_empty_inbox_shows_running_timers_and_next_due(ops: Client) -> None:
     waiting = order("SO-1")
     SlaClock.objects.create(
-        rule=rule(),
+        rule=create_rule(),
         order=waiting.object,
         started_at=database_now(),
         due_at=database_now() + timedelta(minutes=12, seconds=30),
@@ -187,7 +185,7 @@ def test_inbox_statement_count_does_not_grow(ops: Client) -> None:
 
 def test_alert_page_explains_cause_closing_and_response(ops: Client) -> None:
     target = alert("SO-9", broken=True)
-    source()
+    create_source()
     SlaClock.objects.update(expected_sources=["wms"])
     page = " ".join(text(ops, f"/alerts/{target.pk}").split())
     for expected in (
@@ -226,7 +224,9 @@ def test_live_page_gets_rows_that_left_the_view(ops: Client) -> None:
 
 
 def test_html_in_data_is_escaped(ops: Client) -> None:
-    hostile_rule = rule("bad", title=HOSTILE, team=HOSTILE, response=HOSTILE, consequence=HOSTILE)
+    hostile_rule = create_rule(
+        code="bad", title=HOSTILE, team=HOSTILE, response=HOSTILE, consequence=HOSTILE
+    )
     of = order(
         HOSTILE, customer_name=HOSTILE, answer=HOSTILE, next_step=HOSTILE, channel=HOSTILE[:60]
     )
@@ -258,7 +258,13 @@ def test_customer_name_needs_contacts_permission(role: UserRole) -> None:
 
 
 def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
-    target = source_alert(source(), kind="rule_failed", source=None, rule=rule(), title="It fails")
+    target = source_alert(
+        create_source(title="WMS"),
+        kind="rule_failed",
+        source=None,
+        rule=create_rule(),
+        title="It fails",
+    )
     assert "Rule Released orders ship within 4 h" in text(ops, "/alerts")
     page = text(ops, f"/alerts/{target.pk}")
     assert "The rule has failed since" in page
@@ -267,7 +273,9 @@ def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
 
 
 def test_alert_of_another_rule_about_sources_does_not_claim_silence(ops: Client) -> None:
-    target = source_alert(source(), kind="too_many_parked", rule=rule(), title="Parked")
+    target = source_alert(
+        create_source(title="WMS"), kind="too_many_parked", rule=create_rule(), title="Parked"
+    )
     page = text(ops, f"/alerts/{target.pk}")
     assert "The condition of the rule has held for WMS since" in page
     assert "sends no data" not in page

@@ -10,7 +10,9 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.builders.alerts import HOUR, alert, order, signed_in, source, source_alert, statements
+from tests.builders.alerts import HOUR, alert, order, source_alert, statements
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
 from visibility.boards import board
 from visibility.boards.registry import tile_registry
 from visibility.boards.tiles import message_rate
@@ -191,7 +193,7 @@ def test_value_at_risk_counts_each_order_once_per_currency(ops: Client) -> None:
 
 
 def test_prices_are_hidden_without_permission_and_in_kiosk(ops: Client) -> None:
-    source_alert(source(), money=77123, currency="USD")
+    source_alert(create_source(), money=77123, currency="USD")
     assert "77,123" in text(ops)
     assert "77,123" not in text(signed_in(UserRole.INTEGRATOR))
     assert "77,123" not in text(ops, f"{BOARD}?kiosk=1")
@@ -199,7 +201,7 @@ def test_prices_are_hidden_without_permission_and_in_kiosk(ops: Client) -> None:
 
 @pytest.mark.calendar
 def test_message_rate_shows_last_hour_and_typical_rate() -> None:
-    feed, now = source(), database_now()
+    feed, now = create_source(), database_now()
     for n in range(5):
         message(feed, number=n + 1, minutes_ago=2)
     start = now.replace(minute=0, second=0, microsecond=0) - timedelta(weeks=1)
@@ -225,7 +227,7 @@ def test_message_rate_shows_last_hour_and_typical_rate() -> None:
 def test_each_source_shows_its_state(
     ops: Client, fields: dict[str, Any], last: int | None, expected: str
 ) -> None:
-    feed = source(**fields)
+    feed = create_source(**fields)
     if last is not None:
         message(feed, number=1, minutes_ago=last)
     page = text(ops).partition('class="feeds"')[2]
@@ -234,7 +236,7 @@ def test_each_source_shows_its_state(
 
 
 def test_recent_events_lists_notable_events_only(ops: Client) -> None:
-    feed, placed = source(), order("SO-77")
+    feed, placed = create_source(), order("SO-77")
     create_event(1, "order.held", of=feed, about=placed.object, attributes={"reason": "credit"})
     create_event(2, "order.received", of=feed, about=placed.object)
     page = text(ops)
@@ -243,7 +245,7 @@ def test_recent_events_lists_notable_events_only(ops: Client) -> None:
 
 
 def test_recent_events_without_event_time_come_last(ops: Client) -> None:
-    feed, old, back = source(), order("SO-OLD"), order("SO-BACK")
+    feed, old, back = create_source(), order("SO-OLD"), order("SO-BACK")
     create_event(1, "return.received", of=feed, about=back.object, flags=["time_received"])
     create_event(2, "order.held", of=feed, about=old.object, ago=HOUR, flags=["zone_assumed"])
     create_event(3, "order.held", of=feed, about=order("SO-WEEK").object, ago=30 * HOUR)
@@ -298,14 +300,14 @@ def test_board_statement_count_does_not_grow(ops: Client) -> None:
     few = statements(ops, BOARD)
     for n in range(25):
         alert(f"SO-{n}")
-        source(f"feed-{n}")
+        create_source(f"feed-{n}")
     # Page frame; change number, clock, board, titles; key figures 3, funnel 2, alerts 1, events 1,
     # sources 3. The message rate is cached for the minute.
     assert statements(ops, BOARD) <= few <= 26
 
 
 def test_html_in_data_is_escaped(ops: Client) -> None:
-    feed = source(title=HOSTILE)
+    feed = create_source(title=HOSTILE)
     placed = order(HOSTILE, customer_name=HOSTILE)
     alert(of=placed, title=HOSTILE, currency="<b>x</b>")
     create_event(1, "order.held", of=feed, about=placed.object, attributes={"reason": HOSTILE})

@@ -3,20 +3,23 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from tests.db.web.test_orders import fetch, signed_in
+from tests.builders import sources
+from tests.builders.cloudevents import cloudevent
+from tests.builders.users import signed_in
+from tests.db.web.test_orders import fetch
 from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.inbox import store_messages
 from visibility.models import Conflict, Order, Source
 from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import stages
 from visibility.timeline.authority import GRACE_PERIODS
 from visibility.timeline.enums import ComparedField
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 ROLES = {"shop": "shop", "erp": "erp", "north": "3pl", "wms": "wms", "finance": "finance"}
@@ -31,34 +34,13 @@ def line_items(measure: str, **figures: int) -> list[dict[str, Any]]:
 
 
 def create_sources() -> None:
-    for slug, role in ROLES.items():
-        Source.objects.create(
-            slug=slug,
-            title=slug.upper(),
-            connector="cloudevents",
-            role=role,
-            config={"order_number": "sales_order@erp"},
-        )
+    sources.create_sources(ROLES)
 
 
 def send_event(source: str, event_type: str, at: datetime, data: dict[str, Any]) -> None:
     identity = f"{event_type} {at.isoformat()}"
-    event = {
-        "specversion": "1.0",
-        "id": identity,
-        "source": source,
-        "type": event_type,
-        "time": at.isoformat(),
-        "data": {"order": "SO-1", **data},
-    }
-    headers = {"content-type": "application/cloudevents+json"}
-    store_messages(
-        [
-            IncomingMessage(
-                Source.objects.get(slug=source).pk, identity, headers, orjson.dumps(event)
-            )
-        ]
-    )
+    event = cloudevent(event_type, {"order": "SO-1", **data}, event_id=identity, at=at)
+    store_messages([sources.cloudevent_message(Source.objects.get(slug=source), event)])
 
 
 @pytest.fixture
@@ -93,7 +75,7 @@ def blind(now: datetime) -> Order:
 
 
 def test_discrepancy_shows_age_value_and_responsible_team_at_the_top(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}")
     assert "Shipped: NORTH reports 8, ERP reports 0" in page
     assert "20.00 USD" in page
     assert "Warehouse" in page
@@ -102,7 +84,7 @@ def test_discrepancy_shows_age_value_and_responsible_team_at_the_top(blind: Orde
 
 
 def test_comparison_lists_fields_by_system(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}?tab=discrepancies")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}?tab=discrepancies")
     assert "1 discrepancy" in page
     row = page.split('<th scope="row"><span class="mono">A</span> Shipped')[1].split("</tr>")[0]
     assert row.index("discrepancy") < row.index('data-title="ERP">0')
@@ -113,17 +95,17 @@ def test_comparison_lists_fields_by_system(blind: Order) -> None:
 
 
 def test_amounts_and_prices_need_the_prices_permission(blind: Order) -> None:
-    integrator = signed_in("integrator")
+    integrator = signed_in(UserRole.INTEGRATOR)
     for tab in ("timeline", "lines", "money", "discrepancies"):
         page = fetch(integrator, f"/orders/{blind.pk}?tab={tab}")
         assert "20.00" not in page
         assert "2.50" not in page
-    assert "20.00 USD" in fetch(signed_in("executive"), f"/orders/{blind.pk}?tab=money")
+    assert "20.00 USD" in fetch(signed_in(UserRole.EXECUTIVE), f"/orders/{blind.pk}?tab=money")
 
 
 @pytest.mark.calendar
 def test_promise_date_history_names_the_source_and_escapes_the_reason(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}")
     ledger = page.split('class="promises"')[1].split("</details>")[0]
     assert "Thu, Mar 5" in ledger
     assert "Mon, Mar 9" in ledger
@@ -133,7 +115,7 @@ def test_promise_date_history_names_the_source_and_escapes_the_reason(blind: Ord
 
 
 def test_copied_answer_is_the_customer_version(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}")
     assert 'data-copy="answer-for-customer"' in page
     customer_answer = page.split('id="answer-for-customer" hidden>')[1].split("</p>")[0]
     assert customer_answer.startswith(
@@ -143,20 +125,20 @@ def test_copied_answer_is_the_customer_version(blind: Order) -> None:
 
 
 def test_lines_show_quantities_by_system(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}?tab=lines")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}?tab=lines")
     assert "Partially shipped" in page
     assert "NORTH: shipped 8" in page
     assert 'data-title="Ordered"' in page  # a card on a narrow screen
 
 
 def test_billing_shows_shipped_quantities_without_an_invoice(blind: Order) -> None:
-    page = fetch(signed_in("customer_service"), f"/orders/{blind.pk}?tab=money")
+    page = fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{blind.pk}?tab=money")
     assert "8 shipped, not invoiced" in page
     assert "No invoices yet." in page
 
 
 def test_tabs_pass_on_as_known_at(blind: Order) -> None:
-    clerk = signed_in("customer_service")
+    clerk = signed_in(UserRole.CUSTOMER_SERVICE)
     page = fetch(clerk, f"/orders/{blind.pk}?as_known_at=2026-01-01T00:00:00%2B00:00")
     assert "This page shows the data known on" in page
     assert "?tab=discrepancies&amp;as_known_at=2026-01-01" in page
@@ -167,7 +149,7 @@ def test_tabs_pass_on_as_known_at(blind: Order) -> None:
 
 
 def test_quick_view_counts_orders_with_discrepancies(blind: Order) -> None:
-    clerk = signed_in("customer_service")
+    clerk = signed_in(UserRole.CUSTOMER_SERVICE)
     page = fetch(clerk, "/orders?state=conflict")
     assert "SO-1" in page
     assert 'Systems disagree <span class="count">1</span>' in page
@@ -236,7 +218,7 @@ def test_api_returns_conflicts_and_promises(blind: Order) -> None:
     def get(client: Client, path: str) -> Any:
         return client.get(f"/api/v1/orders/{blind.pk}{path}").json()
 
-    clerk, integrator = signed_in("customer_service"), signed_in("integrator")
+    clerk, integrator = signed_in(UserRole.CUSTOMER_SERVICE), signed_in(UserRole.INTEGRATOR)
     for path in ("", "/timeline"):
         response = get(clerk, path)
         (conflict,) = response["conflicts"]
@@ -263,8 +245,8 @@ def test_price_conflict_needs_the_prices_permission(now: datetime) -> None:
     send_event("erp", "order.received", now - 3 * day, {"lines": line_items("ordered", A=12)})
     stages.process_messages_and_refold()
     order = Order.objects.get()
-    integrator = signed_in("integrator")
-    assert "3.75" in fetch(signed_in("customer_service"), f"/orders/{order.pk}")
+    integrator = signed_in(UserRole.INTEGRATOR)
+    assert "3.75" in fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{order.pk}")
     for tab in ("timeline", "discrepancies"):
         assert "3.75" not in fetch(integrator, f"/orders/{order.pk}?tab={tab}")
     assert integrator.get(f"/api/v1/orders/{order.pk}").json()["conflicts"] == []

@@ -6,8 +6,9 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from tests.builders.alerts import alert, order, rule, source
-from tests.builders.sources import message
+from tests.builders.alerts import alert, order
+from tests.builders.sla_rules import create_rule
+from tests.builders.sources import create_source, message
 from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
 from visibility.models import ClockState, RejectedRequestCount, SlaClock
@@ -63,14 +64,14 @@ def test_readyz_with_unapplied_migrations(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_metrics_count_rows() -> None:
     now = database_now()
-    feed = source()
+    feed = create_source()
     message(feed, repeats=2)
     message(feed, state="parked", reason="schema")
     message(feed, state="waiting", received_at=now - timedelta(seconds=90))
     RejectedRequestCount.objects.create(slug="wms", status=401, hour=now, count=7, last_at=now)
     alert(broken=True)
     SlaClock.objects.create(
-        rule=rule(),
+        rule=create_rule(),
         order=order("SO-2").object,
         subject_key="next",
         started_at=now,

@@ -11,8 +11,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
-from tests.builders.alerts import person, signed_in
 from tests.builders.live_client import HOST, LiveTestClient
+from tests.builders.users import create_user, signed_in
 from visibility.db.change_feed import append_changes
 from visibility.models import Change, ChangeHead
 from visibility.notify.broadcast import broadcast_change_number, broadcaster
@@ -60,10 +60,11 @@ def refused(page: LiveTestClient) -> bool:
 
 @pytest.mark.parametrize("role", list(UserRole))
 def test_every_role_may_connect(role: UserRole) -> None:
-    async def nothing(page: LiveTestClient) -> None:
-        pass
+    async def then(page: LiveTestClient) -> None:
+        head = await sync_to_async(append_changes)({"order": [1]})
+        assert (await page.receive_change())["head"] == head
 
-    run_connected(signed_in(role), nothing)
+    run_connected(signed_in(role), then)
 
 
 def test_anonymous_users_users_without_a_role_and_inactive_users_are_refused() -> None:
@@ -226,7 +227,7 @@ def _change_password(user: User) -> None:
 def test_open_socket_closes_when_its_user_is_no_longer_authorized(
     revoke: Callable[[User], None],
 ) -> None:
-    user = person(UserRole.OPERATIONS)
+    user = create_user(UserRole.OPERATIONS)
     client = Client()
     client.force_login(user)
 

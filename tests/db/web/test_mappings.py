@@ -8,11 +8,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from tests.builders.alerts import signed_in, statements
-from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
+from tests.builders.alerts import statements
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
+from tests.db.master_data.conftest import GOVERNED, map_item, process_all, put_rows, receive_order
 from visibility.master_data import imports
 from visibility.models import (
     AuditEntry,
+    Customer,
     IgnoredTerm,
     Item,
     MasterChange,
@@ -28,6 +31,8 @@ from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
+# Two of them load the parents and count the orders.
+QUERIES_OF_CUSTOMER_PAGE = 9
 READERS = (UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN)
 
 
@@ -41,13 +46,7 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def shop(db: None) -> Source:
-    return Source.objects.create(
-        slug="shop",
-        title="Shop",
-        connector="cloudevents",
-        role="shop",
-        config={"governed": "item,location,customer"},
-    )
+    return create_source("shop", role="shop", config={"governed": GOVERNED})
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_read_only_role_sees_no_forms(shop: Source, now: datetime) -> None:
 
 def test_empty_pages_explain_themselves(integrator: Client) -> None:
     text = page(integrator, "/mappings")
-    assert "No source requires mapping" in text
+    assert "No source is set to require mappings" in text
     assert "No rows in this table yet" in page(integrator, "/mappings/tax")
     assert page(integrator, "/mappings/nothing", 404)
 
@@ -206,7 +205,7 @@ def test_effect_is_previewed_before_saving(integrator: Client, shop: Source, now
 def test_first_mapping_of_source_announces_full_reprocessing(
     integrator: Client,
 ) -> None:
-    Source.objects.create(slug="erp", title="ERP", connector="cloudevents", role="erp")
+    create_source("erp", role="erp")
     text = post(integrator, "/mappings/mapping/new", **{**ROW, "source": "erp"}, act="effect")
     assert "All of its orders are reprocessed once in the background." in text
 
@@ -241,6 +240,48 @@ def test_row_shows_history_and_can_be_restored(
         integrator, f"/mappings/mapping/{mapping.pk}/back/{first.pk}"
     )
     assert TermMapping.objects.get().canonical == "A-1"
+
+
+def customer_page(client: Client, number: str) -> str:
+    """The main part of the page of a customer, with single spaces and without tags."""
+    row = Customer.objects.get(number=number)
+    main = page(client, f"/mappings/customer/{row.pk}").split("hierarchy-head")[2]
+    return " ".join(re.sub(r"<[^>]+>", "", main).split())
+
+
+def test_customer_shows_parents_and_orders_with_branches(
+    integrator: Client, shop: Source, now: datetime
+) -> None:
+    put_rows(
+        "customer",
+        {"number": "GROUP"},
+        {"number": "SOUTH", "parent": "GROUP"},
+        {"number": "C-1", "parent": "SOUTH"},
+        now=now,
+    )
+    receive_order(shop, "SO-1", customer_no="C-1")
+    receive_order(shop, "SO-2", customer_no="SOUTH")
+    receive_order(shop, "SO-3", customer_no="C-9")
+    branch = customer_page(integrator, "C-1")
+    assert "Parent customer: SOUTH, which belongs to GROUP Orders, with branches: 1 " in branch
+    assert "Parent customer: GROUP Orders, with branches: 2 " in customer_page(integrator, "SOUTH")
+    assert "No parent customer. Orders, with branches: 2 " in customer_page(integrator, "GROUP")
+    put_rows("item", {"number": "A-1"}, now=now)
+    assert "branches" not in page(integrator, f"/mappings/item/{Item.objects.get().pk}")
+
+
+def test_customer_page_runs_the_same_queries_for_any_number_of_branches(
+    integrator: Client, shop: Source, now: datetime
+) -> None:
+    put_rows("customer", {"number": "GROUP"}, {"number": "C-0", "parent": "GROUP"}, now=now)
+    group, leaf = (Customer.objects.get(number=n).pk for n in ("GROUP", "C-0"))
+    counted = [statements(integrator, f"/mappings/customer/{key}") for key in (group, leaf)]
+    put_rows("customer", *({"number": f"C-{n}", "parent": "C-0"} for n in range(1, 20)), now=now)
+    for n in range(3):
+        receive_order(shop, f"SO-{n}", customer_no=f"C-{n}")
+    counted += [statements(integrator, f"/mappings/customer/{key}") for key in (group, leaf)]
+    assert counted == [QUERIES_OF_CUSTOMER_PAGE] * 4
+    assert "Orders, with branches: 3 " in customer_page(integrator, "GROUP")
 
 
 def test_deleted_row_can_be_restored(integrator: Client, now: datetime) -> None:

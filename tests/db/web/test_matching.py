@@ -5,8 +5,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders.alerts import alert, signed_in
-from tests.builders.cloudevents import create_sources, order_of, process_messages, source_message
+from tests.builders.alerts import alert
+from tests.builders.identity import create_sources, order_of, process_messages, source_message
+from tests.builders.users import signed_in
 from visibility.models import (
     AuditEntry,
     BusinessObject,
@@ -14,7 +15,7 @@ from visibility.models import (
     Order,
     UnmatchedObject,
 )
-from visibility.screens.identity.matching import summarize_unmatched
+from visibility.screens.identity.unmatched_records import summarize_unmatched
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +70,9 @@ def test_page_lists_unmatched_records_and_duplicate_orders(ops: Client) -> None:
 def test_unmatched_sentence_needs_records_to_be_reassuring(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.web.pages.identity.matching.count_unmatched", lambda: 0)
+    monkeypatch.setattr(
+        "visibility.web.pages.identity.unmatched_records.count_unmatched", lambda: 0
+    )
     matched = "All shipments, packages and invoices have an order."
     empty = "No shipments, packages or invoices yet."
     page = ops.get("/joins").content.decode()
@@ -126,7 +129,8 @@ def test_merge_preview_shows_the_effect_and_changes_nothing(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "visibility.pipeline.refold.clocks.write_clocks_and_reconcile_alerts", lambda *_, **__: []
+        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        lambda *_, **__: [],
     )
     order = order_of("SO-1")
     alert("SO-9", order_id=order.pk)

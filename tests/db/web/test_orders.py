@@ -4,12 +4,14 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from connectors.sdk.events import Flag
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source, store_story
+from tests.builders.users import signed_in
 from tests.builders.web_order import SOURCES, web_order_messages
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
@@ -17,6 +19,7 @@ from visibility.models import BusinessObject, Event, Order, Source
 from visibility.pipeline import stages
 from visibility.screens.orders import event_labels
 from visibility.storage.order_folding import load_and_fold_orders
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -28,9 +31,7 @@ NUMBERS += "|33001|820982911946154500"
 def order() -> Order:
     """SO-104711 with the messages of five systems."""
     sources = {
-        slug: Source.objects.create(
-            slug=slug, title=slug.upper(), connector=connector, role=role, config=config
-        )
+        slug: create_source(slug, connector=connector, role=role, config=config)
         for slug, (connector, role, config) in SOURCES.items()
     }
     store_messages(
@@ -43,26 +44,15 @@ def order() -> Order:
     return Order.objects.get()
 
 
-def signed_in(role: str) -> Client:
-    user = User.objects.create(username=role)
-    user.groups.add(Group.objects.get_or_create(name=role)[0])
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def clerk() -> Client:
-    return signed_in("customer_service")
+    return signed_in(UserRole.CUSTOMER_SERVICE)
 
 
 def send(source: Source, kind: str, number: str, **attributes: str) -> None:
     """Store and process one CloudEvent of the source about an order."""
-    event = {"specversion": "1.0", "id": kind, "source": "/test", "type": kind, **attributes}
-    body = orjson.dumps({**event, "data": {"order": {"number": number}}})
-    store_messages(
-        [IncomingMessage(source.pk, kind, {"content-type": "application/cloudevents+json"}, body)]
-    )
+    event = cloudevent(kind, {"order": {"number": number}}, event_id=kind, **attributes)
+    store_messages([cloudevent_message(source, event)])
     stages.process_messages_and_refold()
 
 
@@ -108,7 +98,7 @@ def test_order_page_starts_with_the_answer(clerk: Client, order: Order) -> None:
 
 
 def test_events_link_to_their_message_with_the_raw_permission(clerk: Client, order: Order) -> None:
-    integrator = signed_in("integrator")
+    integrator = signed_in(UserRole.INTEGRATOR)
     page = fetch(integrator, f"/orders/{order.pk}")
     event = page.split("?tab=timeline&amp;event=")[1].split("#")[0]
     panel = fetch(integrator, f"/orders/{order.pk}?event={event}")
@@ -138,16 +128,14 @@ def test_event_links_pass_on_as_known_at(clerk: Client, order: Order, tab: str) 
 
 def store(*events: tuple[str, dict[str, Any]]) -> Order:
     """SO-1 with the events of one system, one hour apart."""
-    config = {"order_number": "sales_order@erp"}
-    source = Source.objects.create(
-        slug="desk", title="Order desk", connector="cloudevents", role="erp", config=config
+    source = create_source("desk", title="Order desk", role="erp", config=dict(ERP_NUMBERS))
+    store_story(
+        {"desk": source},
+        [
+            ("desk", event_type, f"2026-03-02T{15 + hour}:00:00Z", {"order": "SO-1", **data})
+            for hour, (event_type, data) in enumerate(events)
+        ],
     )
-    headers = {"content-type": "application/cloudevents+json"}
-    for hour, (event_type, data) in enumerate(events):
-        event = {"specversion": "1.0", "id": f"{hour}", "source": "desk", "type": event_type}
-        data = {"order": "SO-1", **data}
-        body = orjson.dumps({**event, "time": f"2026-03-02T{15 + hour}:00:00Z", "data": data})
-        store_messages([IncomingMessage(source.pk, f"{hour}", headers, body)])
     stages.process_messages_and_refold()
     return Order.objects.get()
 
@@ -188,17 +176,17 @@ def test_merged_order_redirects_to_the_surviving_order(clerk: Client, order: Ord
 
 def test_prices_need_a_permission(order: Order) -> None:
     Order.objects.update(total="181.50", currency="USD")
-    assert "181.50" in fetch(signed_in("executive"), "/orders")
-    integrator = signed_in("integrator")
+    assert "181.50" in fetch(signed_in(UserRole.EXECUTIVE), "/orders")
+    integrator = signed_in(UserRole.INTEGRATOR)
     assert "181.50" not in fetch(integrator, "/orders")
     assert "181.50" not in fetch(integrator, f"/orders/{order.pk}")
 
 
-@pytest.mark.parametrize("role", ["executive", "integrator"])
-def test_customer_names_need_the_contacts_permission(role: str) -> None:
+@pytest.mark.parametrize("role", [UserRole.EXECUTIVE, UserRole.INTEGRATOR])
+def test_customer_names_need_the_contacts_permission(role: UserRole) -> None:
     names = {"customer_name": "Nora Quist", "customer_no": "C100", "detail": "Ask for Nora Quist"}
     order = store(("order.received", {"attributes": names}), ("order.held", {"attributes": names}))
-    clerk, other = signed_in("customer_service"), signed_in(role)
+    clerk, other = signed_in(UserRole.CUSTOMER_SERVICE), signed_in(role)
     pages = ["/orders", f"/orders/{order.pk}", "/search?q=SO-l", "/search/suggest?q=SO-1"]
     for address in pages:
         assert "Nora Quist" in fetch(clerk, address), address
@@ -213,7 +201,7 @@ def test_customer_names_need_the_contacts_permission(role: str) -> None:
 def test_filter_by_customer_name_needs_the_contacts_permission(order: Order) -> None:
     Order.objects.update(customer_name="Nora Quist", customer_no="C100")
     row = f'href="/orders/{order.pk}"'
-    for role, named in (("customer_service", True), ("executive", False)):
+    for role, named in ((UserRole.CUSTOMER_SERVICE, True), (UserRole.EXECUTIVE, False)):
         client = signed_in(role)
         assert (row in fetch(client, "/orders?customer=Nora+Quist")) is named
         assert row in fetch(client, "/orders?customer=C100")
@@ -225,7 +213,7 @@ def test_row_without_a_channel_starts_with_the_warehouse(clerk: Client, order: O
 
 
 def test_event_details_hide_amounts_without_the_prices_permission(order: Order) -> None:
-    executive, integrator = signed_in("executive"), signed_in("integrator")
+    executive, integrator = signed_in(UserRole.EXECUTIVE), signed_in(UserRole.INTEGRATOR)
     page = fetch(executive, f"/orders/{order.pk}")
     events = {link.split("#")[0] for link in page.split("?tab=timeline&amp;event=")[1:]}
     panels = [fetch(executive, f"/orders/{order.pk}?event={event}") for event in sorted(events)]
@@ -235,7 +223,7 @@ def test_event_details_hide_amounts_without_the_prices_permission(order: Order) 
 
 
 def test_event_in_the_future_is_flagged_and_has_no_effect_yet(order: Order) -> None:
-    integrator, soon = signed_in("integrator"), database_now() + timedelta(hours=1)
+    integrator, soon = signed_in(UserRole.INTEGRATOR), database_now() + timedelta(hours=1)
     source = Source.objects.get(slug="generic")
     send(source, "order.held", "SO-104711", time=soon.isoformat())
     event = Event.objects.get(source=source)
@@ -250,7 +238,7 @@ def test_event_in_the_future_is_flagged_and_has_no_effect_yet(order: Order) -> N
 
 
 def test_event_details_explain_its_flags(clerk: Client) -> None:
-    source = Source.objects.create(slug="desk", connector="cloudevents", role="other")
+    source = create_source("desk", role="other")
     send(source, "order.received", "SO-1")
     page = fetch(clerk, f"/orders/{Order.objects.get().pk}?event={Event.objects.get().pk}")
     assert "No event time sent; time received is shown" in page

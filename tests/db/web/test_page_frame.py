@@ -3,12 +3,13 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from tests.builders.alerts import alert
+from tests.builders.users import create_user
 from visibility.models import AlertState
 from visibility.web.context_processors import AlertBadge, alert_badge, nav_items, user_summary
 from visibility.web.permissions import UserRole
@@ -24,13 +25,6 @@ NAMES = {
         *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules")
     ],
 }
-
-
-def create_user(role: UserRole | None, name: str = "olga") -> User:
-    user = User.objects.create_user(name, first_name="Olga", last_name="Ek")
-    if role:
-        user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-    return user
 
 
 @pytest.mark.django_db
@@ -84,7 +78,7 @@ def test_user_without_a_role_has_no_badge_and_no_sections() -> None:
 
 @pytest.mark.django_db
 def test_user_menu_shows_name_and_role() -> None:
-    menu = user_summary(create_user(UserRole.CUSTOMER_SERVICE))
+    menu = user_summary(create_user(UserRole.CUSTOMER_SERVICE, first_name="Olga", last_name="Ek"))
     assert (menu.name, menu.initials, menu.role) == ("Olga Ek", "OE", "Customer service")
     assert user_summary(User.objects.create_user("x")).initials == "X"
 

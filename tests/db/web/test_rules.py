@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import rule, signed_in, statements
-from tests.builders.sla_rules import create_rule
+from tests.builders.alerts import statements
+from tests.builders.sla_rules import always_open, create_rule
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
 from tests.builders.watched_source import send_and_process
 from visibility.models import (
     Alert,
@@ -16,10 +18,8 @@ from visibility.models import (
     SlaRule,
     Source,
     Team,
-    WorkCalendar,
 )
 from visibility.pipeline import stages
-from visibility.sla.default_rules import ALWAYS_OPEN
 from visibility.storage import backfill
 from visibility.web.permissions import UserRole
 
@@ -34,11 +34,8 @@ def ops() -> Client:
 
 @pytest.fixture
 def wms() -> Source:
-    calendar = WorkCalendar.objects.create(code="always", title="Always", hours=ALWAYS_OPEN)
-    create_rule(calendar)
-    return Source.objects.create(
-        slug="wms", title="Dallas", connector="cloudevents", role="wms", expect_every=None
-    )
+    create_rule(always_open())
+    return create_source(title="Dallas", expect_every=None)
 
 
 def form(**changes: str) -> dict[str, str]:
@@ -59,7 +56,7 @@ def page_of(client: Client, address: str) -> str:
 
 
 def test_list_shows_each_rule_as_a_sentence(ops: Client) -> None:
-    rule(params={"within": 8}, scope={"warehouse": "Dallas"})
+    create_rule(params={"within": 8}, scope={"warehouse": "Dallas"})
     page = page_of(ops, "/rules")
     assert "Alert when an order stays in released for more than 8 working hours." in page
     assert "Only warehouse: Dallas." in page
@@ -67,10 +64,10 @@ def test_list_shows_each_rule_as_a_sentence(ops: Client) -> None:
 
 
 def test_list_has_pages_and_a_constant_number_of_statements(ops: Client) -> None:
-    rule("r-00")
+    create_rule(code="r-00")
     few = statements(ops, "/rules")
     for number in range(1, 60):
-        rule(f"r-{number:02}")
+        create_rule(code=f"r-{number:02}")
     assert statements(ops, "/rules") == few
     assert "/rules/r-49" in page_of(ops, "/rules")
     assert "/rules/r-50" not in page_of(ops, "/rules")
@@ -78,9 +75,9 @@ def test_list_has_pages_and_a_constant_number_of_statements(ops: Client) -> None
 
 
 def test_rule_that_cannot_run_does_not_take_the_list_down(ops: Client) -> None:
-    rule("unknown", kind="planet")
-    rule("invalid", params={"within": HOSTILE})
-    rule("listed", params=["within"], scope=["x"])
+    create_rule(code="unknown", kind="planet")
+    create_rule(code="invalid", params={"within": HOSTILE})
+    create_rule(code="listed", params=["within"], scope=["x"])
     page = page_of(ops, "/rules")
     assert page.count("Cannot run") == 3
     assert "No kind of rule is called “planet”." in page
@@ -94,7 +91,7 @@ def test_rule_that_cannot_run_does_not_take_the_list_down(ops: Client) -> None:
     "role", [UserRole.CUSTOMER_SERVICE, UserRole.EXECUTIVE, UserRole.INTEGRATOR]
 )
 def test_rules_need_a_permission(role: UserRole) -> None:
-    rule()
+    create_rule()
     client = signed_in(role)
     assert client.get("/rules").status_code == 403
     assert client.get("/rules/stuck").status_code == 403
@@ -102,7 +99,7 @@ def test_rules_need_a_permission(role: UserRole) -> None:
 
 
 def test_change_is_saved_as_a_version_and_audited(ops: Client) -> None:
-    rule(params={"within": 4})
+    create_rule(params={"within": 4})
     answer = ops.post(
         "/rules/stuck/save",
         form(**{"param.within": "0.5", "severity": "low", "team": "Night shift"}),
@@ -139,7 +136,7 @@ def test_change_is_saved_as_a_version_and_audited(ops: Client) -> None:
 def test_invalid_change_is_refused_with_a_sentence_and_keeps_what_was_entered(
     ops: Client, changes: dict[str, str], sentence: str
 ) -> None:
-    rule(params={"within": 4})
+    create_rule(params={"within": 4})
     answer = ops.post("/rules/stuck/save", form(**changes))
     page = answer.content.decode()
     assert answer.status_code == 400
@@ -150,14 +147,14 @@ def test_invalid_change_is_refused_with_a_sentence_and_keeps_what_was_entered(
 
 
 def test_form_without_changes_saves_nothing(ops: Client) -> None:
-    rule(params={})
+    create_rule(params={})
     ops.post("/rules/stuck/save", form())
     assert SlaRule.objects.get().version == 1
     assert "Nothing was changed." in page_of(ops, "/rules/stuck")
 
 
 def test_change_of_an_outdated_version_is_refused(ops: Client) -> None:
-    rule(params={"within": 4})
+    create_rule(params={"within": 4})
     SlaRule.objects.update(version=7)
     ops.post("/rules/stuck/save", form(severity="low"))
     assert SlaRule.objects.get().severity == "high"

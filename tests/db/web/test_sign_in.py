@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from tests.builders.users import create_user
 from visibility.web.pages.accounts import DEMO_PEOPLE, local_path_or_empty
 from visibility.web.permissions import HOME_PAGES, UserRole
 
@@ -13,10 +14,7 @@ PASSWORD = "correct horse battery"
 
 
 def person(name: str = "olga", role: UserRole | None = UserRole.OPERATIONS) -> User:
-    user = User.objects.create_user(name, password=PASSWORD, first_name="Olga", last_name="Ek")
-    if role:
-        user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-    return user
+    return create_user(role, name, password=PASSWORD, first_name="Olga", last_name="Ek")
 
 
 @pytest.mark.parametrize("role", list(UserRole))

@@ -8,8 +8,10 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 from connectors.sdk.payload import ParkReason
-from tests.builders.alerts import order, signed_in, source, statements
-from tests.builders.sources import event, message
+from tests.builders.alerts import order, statements
+from tests.builders.sources import create_source, event, message
+from tests.builders.users import signed_in
+from visibility.boards.tiles.source_health import SourceHealthTile
 from visibility.db.clock import database_now
 from visibility.models import (
     AuditEntry,
@@ -51,12 +53,17 @@ def text(client: Client, address: str) -> str:
 
 
 def state_of(feed: Source) -> SourceState:
-    return health.source_health(database_now(), [feed])[0].state
+    """The state of a source on its page, which equals that on boards."""
+    now = database_now()
+    state = health.source_health(now, [feed])[0].state
+    chips = SourceHealthTile().load_context(now)["feeds"]
+    assert [chip.state for chip in chips if chip.slug == feed.slug] == [state]
+    return state
 
 
 @pytest.mark.parametrize("role", [UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN])
 def test_operations_integrator_and_admin_can_open_sources(role: UserRole) -> None:
-    source()
+    create_source()
     client = signed_in(role)
     for address in ("/sources", "/sources/wms", "/messages"):
         assert client.get(address).status_code == 200
@@ -64,7 +71,7 @@ def test_operations_integrator_and_admin_can_open_sources(role: UserRole) -> Non
 
 @pytest.mark.parametrize("role", [UserRole.CUSTOMER_SERVICE, UserRole.EXECUTIVE])
 def test_other_roles_get_403(role: UserRole) -> None:
-    feed = source()
+    feed = create_source()
     message_id = message(feed, state="parked", reason="schema")
     client = signed_in(role)
     for address in ("/sources", "/sources/wms", "/messages", f"/messages/{message_id}"):
@@ -85,15 +92,21 @@ def test_page_without_sources_explains_how_to_add_one(integrator: Client) -> Non
 
 def test_each_source_state() -> None:
     now = database_now()
-    live = source("live")
+    live = create_source("live")
     message(live)
-    silent = source("silent")
+    silent = create_source("silent")
     message(silent, received_at=now - 2 * HOUR)
-    failing = source("failing", poll_error="HTTP 500")
+    failing = create_source("failing", poll_error="HTTP 500")
     message(failing)
     states = [
         state_of(feed)
-        for feed in (live, silent, failing, source("new"), source("off", enabled=False))
+        for feed in (
+            live,
+            silent,
+            failing,
+            create_source("new"),
+            create_source("off", enabled=False),
+        )
     ]
     assert states == [
         SourceState.LIVE,
@@ -105,29 +118,42 @@ def test_each_source_state() -> None:
 
 
 def test_source_without_schedule_is_always_live() -> None:
-    feed = source(expect_every=None)
+    feed = create_source(expect_every=None)
     message(feed, received_at=database_now() - 400 * HOUR)
     assert state_of(feed) == SourceState.LIVE
 
 
 def test_source_with_rejected_requests_is_failing_with_reason(integrator: Client) -> None:
-    feed, now = source(), database_now()
+    feed, now = create_source(), database_now()
     message(feed)
     RejectedRequestCount.objects.create(slug="wms", status=401, hour=now, count=3, last_at=now)
     assert state_of(feed) == SourceState.FAILING
     assert "invalid signature" in text(integrator, "/sources")
 
 
+@pytest.mark.parametrize("minutes_ago", [(40, 5), (5, 40)])
+def test_latest_rejection_decides_whatever_its_status(minutes_ago: tuple[int, int]) -> None:
+    feed, now = create_source(), database_now()
+    message(feed, received_at=now - HOUR / 2)
+    for status, minutes in zip((401, 413), minutes_ago, strict=True):
+        RejectedRequestCount.objects.create(
+            slug="wms", status=status, hour=now, last_at=now - timedelta(minutes=minutes)
+        )
+    assert state_of(feed) == SourceState.FAILING
+    RejectedRequestCount.objects.update(last_at=now - 2 * HOUR)
+    assert state_of(feed) == SourceState.LIVE
+
+
 def test_worst_source_comes_first_and_is_named(integrator: Client) -> None:
-    message(source("alpha"))
-    source("zulu", poll_error="HTTP 500")
+    message(create_source("alpha"))
+    create_source("zulu", poll_error="HTTP 500")
     page = text(integrator, "/sources")
     assert "1 of 2 sources needs attention: ZULU (failing)." in page
     assert page.index('href="/sources/zulu"') < page.index('href="/sources/alpha"')
 
 
 def test_message_counts_delay_and_hourly_counts() -> None:
-    feed, now = source(), database_now()
+    feed, now = create_source(), database_now()
     shipped = BusinessObject.objects.create(kind="order")
     recent = message(feed, repeats=2)
     event(recent, feed, shipped)
@@ -142,7 +168,7 @@ def test_message_counts_delay_and_hourly_counts() -> None:
 
 
 def test_every_accepted_message_has_one_outcome() -> None:
-    feed, other = source(), source("other")
+    feed, other = create_source(), create_source("other")
     message(feed, repeats=3)
     message(feed, state="parked", reason="schema")
     message(feed, state="waiting")
@@ -154,15 +180,15 @@ def test_every_accepted_message_has_one_outcome() -> None:
 
 def test_sources_page_statement_count_does_not_grow(integrator: Client) -> None:
     for index in range(3):
-        message(source(f"feed-{index}"), state="parked", reason="schema", detail=str(index))
+        message(create_source(f"feed-{index}"), state="parked", reason="schema", detail=str(index))
     few = statements(integrator, "/sources")
     for index in range(3, 12):
-        message(source(f"feed-{index}"), state="parked", reason="schema", detail=str(index))
-    assert statements(integrator, "/sources") == few <= 17
+        message(create_source(f"feed-{index}"), state="parked", reason="schema", detail=str(index))
+    assert statements(integrator, "/sources") == few <= 18
 
 
 def test_message_list_statement_count_does_not_grow(integrator: Client) -> None:
-    feed = source()
+    feed = create_source()
     message(feed)
     few = statements(integrator, "/messages")
     for _ in range(20):
@@ -172,7 +198,9 @@ def test_message_list_statement_count_does_not_grow(integrator: Client) -> None:
 
 @pytest.mark.parametrize("address", ["/sources", "/sources/wms?tab=messages", "/messages"])
 def test_html_in_data_is_escaped(integrator: Client, address: str) -> None:
-    feed = source(title=HOSTILE, poll_error=HOSTILE, owner=HOSTILE, config={HOSTILE: HOSTILE})
+    feed = create_source(
+        title=HOSTILE, poll_error=HOSTILE, owner=HOSTILE, config={HOSTILE: HOSTILE}
+    )
     message(feed, state="parked", reason="mapping", detail=HOSTILE, key=HOSTILE)
     for page_url in (
         address,
@@ -185,7 +213,7 @@ def test_html_in_data_is_escaped(integrator: Client, address: str) -> None:
 
 
 def test_message_page_shows_result_events_and_orders(integrator: Client) -> None:
-    feed, placed = source(), order("SO-4711")
+    feed, placed = create_source(), order("SO-4711")
     message_id = message(feed, repeats=2)
     event(message_id, feed, placed.object)
     page = text(integrator, f"/messages/{message_id}")
@@ -194,7 +222,7 @@ def test_message_page_shows_result_events_and_orders(integrator: Client) -> None
 
 
 def test_affected_orders_include_parents_and_merge_targets(integrator: Client) -> None:
-    feed, placed = source(), order("SO-4711")
+    feed, placed = create_source(), order("SO-4711")
     old = BusinessObject.objects.create(kind="order", merged_into=placed.object)
     parcel = BusinessObject.objects.create(kind="package")
     ObjectRelation.objects.create(parent=old, child=parcel, event_id=1)
@@ -211,7 +239,7 @@ def test_unknown_message_and_source_are_404(integrator: Client, number: int) -> 
 
 
 def test_payload_is_shown_on_request_and_audited(integrator: Client) -> None:
-    message_id = message(source(), body=f'{{"name": "{HOSTILE}", "qty": 1.10}}'.encode())
+    message_id = message(create_source(), body=f'{{"name": "{HOSTILE}", "qty": 1.10}}'.encode())
     assert "&quot;qty&quot;" not in text(integrator, f"/messages/{message_id}")
     assert not AuditEntry.objects.exists()
     page = text(integrator, f"/messages/{message_id}?body=1")
@@ -231,12 +259,12 @@ def test_counts_of_the_pipeline_have_thousands_separators() -> None:
 
 
 def test_binary_payload_is_shown(integrator: Client) -> None:
-    message_id = message(source(), body=b"\xff\xfe\x00[" + b"[" * 5000)
+    message_id = message(create_source(), body=b"\xff\xfe\x00[" + b"[" * 5000)
     assert text(integrator, f"/messages/{message_id}?body=1")
 
 
 def test_operations_see_result_but_not_payload() -> None:
-    message_id = message(source(), body=b"secret content")
+    message_id = message(create_source(), body=b"secret content")
     client = signed_in(UserRole.OPERATIONS)
     assert "You do not have permission to view payloads." in text(client, f"/messages/{message_id}")
     assert client.get(f"/messages/{message_id}?body=1").status_code == 403
@@ -245,7 +273,7 @@ def test_operations_see_result_but_not_payload() -> None:
 
 def test_signature_and_authorization_headers_are_hidden(integrator: Client) -> None:
     headers = {"x-shopify-hmac-sha256": "abcdef", "authorization": "Bearer x1", "x-topic": "orders"}
-    message_id = message(source(), headers=headers)
+    message_id = message(create_source(), headers=headers)
     page = text(integrator, f"/messages/{message_id}")
     assert "abcdef" not in page
     assert "Bearer x1" not in page
@@ -253,7 +281,9 @@ def test_signature_and_authorization_headers_are_hidden(integrator: Client) -> N
 
 
 def test_secrets_are_never_shown(integrator: Client) -> None:
-    source(sealed_secrets="gAAAAABsealed", config={"api_token": "t0ps3cret", "site": "Dallas"})
+    create_source(
+        sealed_secrets="gAAAAABsealed", config={"api_token": "t0ps3cret", "site": "Dallas"}
+    )
     page = text(integrator, "/sources/wms?tab=settings")
     assert "Secret set. Settings last changed" in page
     assert "/hooks/wms" in page
@@ -264,7 +294,7 @@ def test_secrets_are_never_shown(integrator: Client) -> None:
 
 
 def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) -> None:
-    feed = source()
+    feed = create_source()
     for _ in range(3):
         message(feed, state="parked", reason="mapping", detail="status: PRT_SHP is unknown")
     message(feed, state="parked", reason="schema", detail="sku: expected text, got nothing")
@@ -281,7 +311,7 @@ def test_every_parking_reason_has_a_text() -> None:
 
 
 def test_replay_of_one_parked_message(integrator: Client, nudges: list[str]) -> None:
-    message_id = message(source(), state="parked", reason="mapping")
+    message_id = message(create_source(), state="parked", reason="mapping")
     answer = integrator.post(f"/messages/{message_id}/replay", follow=True)
     assert "1 message queued for reprocessing." in answer.content.decode()
     assert InboundMessage.objects.get(id=message_id).state == "waiting"
@@ -290,14 +320,14 @@ def test_replay_of_one_parked_message(integrator: Client, nudges: list[str]) -> 
 
 
 def test_replay_of_message_that_is_not_parked_changes_nothing(integrator: Client) -> None:
-    message_id = message(source())
+    message_id = message(create_source())
     answer = integrator.post(f"/messages/{message_id}/replay", follow=True)
     assert "Nothing to replay" in answer.content.decode()
     assert InboundMessage.objects.get(id=message_id).state == "applied"
 
 
 def test_replay_of_one_cause_leaves_others_parked(integrator: Client) -> None:
-    feed, other = source(), source("other")
+    feed, other = create_source(), create_source("other")
     cause: dict[str, Any] = {"state": "parked", "reason": "mapping", "detail": "PRT_SHP"}
     mine = [message(feed, **cause) for _ in range(2)]
     stay = [
@@ -312,7 +342,7 @@ def test_replay_of_one_cause_leaves_others_parked(integrator: Client) -> None:
 
 
 def test_operations_see_parked_messages_but_cannot_replay() -> None:
-    message_id = message(source(), state="parked", reason="mapping")
+    message_id = message(create_source(), state="parked", reason="mapping")
     client = signed_in(UserRole.OPERATIONS)
     assert "/replay" not in text(client, "/sources/wms?tab=parked")
     assert client.post(f"/messages/{message_id}/replay").status_code == 403
@@ -321,13 +351,13 @@ def test_operations_see_parked_messages_but_cannot_replay() -> None:
 
 
 def test_replay_requires_post(integrator: Client) -> None:
-    message_id = message(source(), state="parked", reason="mapping")
+    message_id = message(create_source(), state="parked", reason="mapping")
     assert integrator.get(f"/messages/{message_id}/replay").status_code == 405
     assert integrator.get("/sources/wms/replay").status_code == 405
 
 
 def test_message_search_by_any_number(integrator: Client) -> None:
-    feed, placed = source(), order("SO-4711")
+    feed, placed = create_source(), order("SO-4711")
     message_id = message(feed, key="evt_one")
     event(message_id, feed, placed.object)
     other = message(feed, key="evt_two")
@@ -348,8 +378,8 @@ def test_message_search_by_any_number(integrator: Client) -> None:
 
 
 def test_messages_are_filtered_by_source_and_state(integrator: Client) -> None:
-    message_id = message(source(), state="parked", reason="schema")
-    other = message(source("other"))
+    message_id = message(create_source(), state="parked", reason="schema")
+    other = message(create_source("other"))
     page = text(integrator, "/messages?source=other&state=applied")
     assert f'href="/messages/{other}"' in page
     assert f'href="/messages/{message_id}"' not in page
@@ -357,7 +387,7 @@ def test_messages_are_filtered_by_source_and_state(integrator: Client) -> None:
 
 @pytest.mark.parametrize("by", ["", "?source=wms", "?source=wms&tab=messages"])
 def test_message_pages_have_no_gaps_or_duplicates(integrator: Client, by: str) -> None:
-    feed = source()
+    feed = create_source()
     for _ in range(message_queries.PAGE_SIZE + 3):
         message(feed)
     chosen = feed.id if by else None
@@ -380,12 +410,12 @@ def test_message_pages_have_no_gaps_or_duplicates(integrator: Client, by: str) -
     ],
 )
 def test_invalid_query_parameters_are_ignored(integrator: Client, address: str) -> None:
-    message(source())
+    message(create_source())
     assert integrator.get(address).status_code == 200
 
 
 def test_other_version_of_message_is_linked(integrator: Client) -> None:
-    feed = source()
+    feed = create_source()
     message_id = message(feed, key="same")
     other = message(feed, key="same", state="parked", reason="conflict")
     assert f'href="/messages/{other}"' in text(integrator, f"/messages/{message_id}")

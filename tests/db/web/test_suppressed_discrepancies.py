@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
+from tests.builders.users import signed_in
 from tests.db.web.test_discrepancies import create_sources, line_items, send_event
-from tests.db.web.test_orders import fetch, signed_in
+from tests.db.web.test_orders import fetch
 from visibility.db.clock import database_now
 from visibility.models import InboundMessage, Order, Source
 from visibility.pipeline import stages
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -52,7 +54,7 @@ def add_unprocessed_message(slug: str, *, for_: timedelta) -> None:
 
 
 def page(order: Order, tab: str = "timeline") -> str:
-    return fetch(signed_in("customer_service"), f"/orders/{order.pk}?tab={tab}")
+    return fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{order.pk}?tab={tab}")
 
 
 def test_discrepancy_is_suppressed_while_a_source_is_silent(order: Order, now: datetime) -> None:
@@ -111,7 +113,7 @@ def test_discrepancy_returns_after_the_source_has_caught_up(order: Order, now: d
 
 def test_as_known_at_does_not_suppress(order: Order, now: datetime) -> None:
     # Whether a source was silent at an earlier time is not evaluated.
-    client = signed_in("customer_service")
+    client = signed_in(UserRole.CUSTOMER_SERVICE)
     set_last_message("erp", now - 47 * HOUR)
     at = (database_now()).isoformat().replace("+00:00", "Z")
     shown = fetch(client, f"/orders/{order.pk}?as_known_at={at}")
@@ -123,7 +125,7 @@ def test_as_known_at_does_not_suppress(order: Order, now: datetime) -> None:
 def test_lists_and_counts_agree_with_the_order_page(
     order: Order, now: datetime, since: int, *, is_listed: bool
 ) -> None:
-    client = signed_in("customer_service")
+    client = signed_in(UserRole.CUSTOMER_SERVICE)
     set_last_message("erp", now - since * HOUR)
     chip = '>Systems disagree <span class="count">1</span>'
     assert (chip in fetch(client, "/orders")) is is_listed
@@ -134,7 +136,7 @@ def test_lists_and_counts_agree_with_the_order_page(
 
 
 def test_api_agrees_with_the_order_page(order: Order, now: datetime) -> None:
-    client = signed_in("customer_service")
+    client = signed_in(UserRole.CUSTOMER_SERVICE)
     for address in (f"/api/v1/orders/{order.pk}", f"/api/v1/orders/{order.pk}/timeline"):
         set_last_message("erp", now - 40 * HOUR)
         response = client.get(address).json()

@@ -135,5 +135,3 @@ FAULTS: Mapping[str, FaultFunction] = {
     "F13": suspend_worker,
     "F14": suspend_web,
 }
-# Faults that kill a process or a server with SIGKILL or SIGQUIT.
-DEADLY = frozenset({"F01", "F02", "F03", "F04", "F05", "F06", "F07", "F09", "F10", "F11"})

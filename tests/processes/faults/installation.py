@@ -35,7 +35,6 @@ class InstallationProcess:
     environment: Mapping[str, str]
     log: Path
     handle: "subprocess.Popen[bytes] | None" = None
-    suspended: bool = False
     memory: list[tuple[float, int]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -51,7 +50,6 @@ class InstallationProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        self.suspended = False
 
     def send_signal(self, number: signal.Signals) -> None:
         if self.handle is not None:
@@ -162,12 +160,10 @@ class FaultInstallation:
     def suspend(self, name: str) -> None:
         """Suspend a process (SIGSTOP)."""
         self.processes[name].send_signal(signal.SIGSTOP)
-        self.processes[name].suspended = True
 
     def resume(self, name: str) -> None:
         """Resume a process (SIGCONT)."""
         self.processes[name].send_signal(signal.SIGCONT)
-        self.processes[name].suspended = False
 
     def restart(self, name: str) -> None:
         """Start a process again."""

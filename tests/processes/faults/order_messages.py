@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.processes.faults.product_process import SECRET, SOURCES
 
 
@@ -23,8 +24,7 @@ class FaultMessage:
     def headers(self, now: datetime) -> Mapping[str, str]:
         """Headers with a signature as of `now`."""
         if SOURCES[self.slug] == "cloudevents":
-            kind = {"content-type": "application/cloudevents+json"}
-            return {**kind, "authorization": f"Bearer {SECRET}"}
+            return authorized_headers(SECRET)
         signed = standard_webhooks.signature_headers(self.body, SECRET.encode(), now, self.identity)
         return {**signed, "content-type": "application/json"}
 
@@ -38,14 +38,12 @@ def event_message(
     at: datetime | None,
 ) -> FaultMessage:
     """One event in the format of its source. Without `at` the product uses the time of receipt."""
+    time = None if at is None else format_rfc3339(at)
+    body: dict[str, Any]
     if SOURCES[slug] == "cloudevents":
-        outer: dict[str, Any] = {"specversion": "1.0", "id": identity, "source": f"/{slug}"}
-        time = "time"
+        body = cloudevent(kind, data, event_id=identity, at=time, source=f"/{slug}")
     else:
-        outer, time = {}, "timestamp"
-    if at is not None:
-        outer[time] = format_rfc3339(at)
-    body = {**outer, "type": kind, "data": data}
+        body = {"type": kind, "data": data} | ({"timestamp": time} if time else {})
     return FaultMessage(slug, identity, json.dumps(body, sort_keys=True).encode())
 
 

@@ -63,11 +63,10 @@ def setup(within: float) -> dict[str, int]:
     """Create five signed sources, one SLA rule without business hours, and a subscriber."""
     from django.contrib.auth.models import User
 
-    from tests.builders.sla_rules import create_rule
+    from tests.builders.sla_rules import always_open, create_rule
     from visibility.db.clock import database_now
     from visibility.ingest import source_setup
-    from visibility.models import Source, Subscription, WorkCalendar
-    from visibility.sla.calendar import DAYS
+    from visibility.models import Source, Subscription
 
     for slug, connector in SOURCES.items():
         created = source_setup.add_source(
@@ -81,9 +80,7 @@ def setup(within: float) -> dict[str, int]:
         # No alert about a silent source.
         created.source.expect_every = None
         created.source.save()
-    hours = {day: [["00:00", "24:00"]] for day in DAYS}
-    calendar = WorkCalendar.objects.create(code="always", title="Always", hours=hours)
-    rule = create_rule(calendar, params={"within": within})
+    rule = create_rule(always_open(), params={"within": within})
     person = User.objects.create_superuser("faults", password=None)
     Subscription.objects.create(user=person, address="faults@example.test", rule=rule)
     return {source.slug: source.pk for source in Source.objects.all()}

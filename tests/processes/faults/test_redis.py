@@ -9,7 +9,6 @@ from tests.processes.faults.environment import FaultEnvironment
 from tests.processes.faults.senders import SenderThread, wait_until
 
 RNG = random.Random(3)
-PROCESSED = "SELECT count(*) FROM visibility_inbound_message WHERE state <> 'waiting'"
 QUEUE_LENGTH = b"LLEN tl-disturbed:throughline\r\n"
 
 

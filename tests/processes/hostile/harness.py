@@ -15,6 +15,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, Flag
 from connectors.sdk.payload import ParkReason
+from tests.builders.cloudevents import cloudevent
 from tests.product import Product, empty_tables
 from visibility.db.clock import database_now
 from visibility.ingest.source_setup import add_source
@@ -174,13 +175,6 @@ def hostile_run(folder: Path, *sources: HostileSource) -> Iterator[HostileRun]:
 def order_of(number: object, *, kind: str = "order.received", **more: Any) -> bytes:
     """A CloudEvent with a canonical event type about an order; `more` can make it invalid."""
     data = {"order": {"number": number}, **more.pop("data", {})}
-    event = {
-        "specversion": "1.0",
-        "id": f"{kind} {number}",
-        "source": "/hostile",
-        "type": kind,
-        "time": "2026-03-02T10:00:00Z",
-        "data": data,
-        **more,
-    }
+    attributes = {"time": "2026-03-02T10:00:00Z", **more}
+    event = cloudevent(kind, data, event_id=f"{kind} {number}", source="/hostile", **attributes)
     return orjson.dumps({name: value for name, value in event.items() if value is not None})

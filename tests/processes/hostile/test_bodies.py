@@ -1,36 +1,25 @@
-"""Invalid message bodies: cases B01-B19.
+"""Invalid message bodies: cases B01-B20.
 
 The tests of the intake cover only the responses; these tests also cover the worker.
 """
 
 import gzip
-from collections.abc import Iterator
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.sdk.events import Flag, Measure
 from connectors.sdk.payload import ParkReason
+from tests.processes.hostile.cases import applied, parked
 from tests.processes.hostile.harness import (
     HostileCase,
     HostileRun,
     HostileSource,
-    hostile_run,
     order_of,
 )
 
 pytestmark = pytest.mark.django_db
+SOURCES = (HostileSource("json", "cloudevents"), HostileSource("edi", "x12"))
 NDJSON = {"content-type": "application/x-ndjson"}
-
-
-def parked(name: str, body: bytes, reason: ParkReason, **headers: str | None) -> HostileCase:
-    named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return HostileCase(name, body, reason, headers=named)
-
-
-def applied(name: str, body: bytes, *flags: Flag, **headers: str | None) -> HostileCase:
-    named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return HostileCase(name, body, flags=frozenset(flags), headers=named)
 
 
 def order_with_quantity(name: str, written: bytes) -> bytes:
@@ -128,22 +117,10 @@ CASES = [
            content_encoding="gzip"),
     parked("B19 gzip in 50,000 members", gzip.compress(b"") * 50_000, ParkReason.SYNTAX,
            content_encoding="gzip"),
+    parked("B20 gzip bomb after 16 members",
+           gzip.compress(b"") * 16 + gzip.compress(b"0" * 60_000_000), ParkReason.SYNTAX,
+           content_encoding="gzip"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sent(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[HostileRun]:
-    """The product after all cases were sent."""
-    folder = tmp_path_factory.mktemp("bodies")
-    with django_db_blocker.unblock():
-        sources = (HostileSource("json", "cloudevents"), HostileSource("edi", "x12"))
-        with hostile_run(folder, *sources) as running:
-            running.send(CASES)
-            yield running
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -174,6 +151,14 @@ def test_unstorable_characters_are_replaced(sent: HostileRun) -> None:
 
 def test_both_lines_of_a_batch_become_events(sent: HostileRun) -> None:
     assert len(sent.outcomes["B03 declared lines of JSON"].events) == 2
+
+
+def test_gzip_members_beyond_the_limit_are_named_as_the_reason(sent: HostileRun) -> None:
+    for name in ("B19 gzip in 50,000 members", "B20 gzip bomb after 16 members"):
+        message = sent.outcomes[name].message
+        assert message is not None
+        message.refresh_from_db()
+        assert message.detail == "the gzip body has more than 16 members"
 
 
 def test_two_gzip_members_are_a_single_document(sent: HostileRun) -> None:

@@ -3,34 +3,38 @@
 The tests of the connectors cover all formats; these tests send some through the whole product.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.sdk.events import Flag, IdentifierScheme
 from connectors.sdk.payload import ParkReason
+from tests.builders.x12 import interchange, transaction_set
+from tests.processes.hostile.cases import applied, parked
 from tests.processes.hostile.harness import (
     HostileCase,
     HostileRun,
     HostileSource,
-    hostile_run,
     order_of,
 )
 from visibility.models import Event, InboundMessage, Order
 
 pytestmark = pytest.mark.django_db
+SOURCES = (
+    HostileSource("json", "cloudevents"),
+    HostileSource("berlin", "cloudevents", {"zone": "Europe/Berlin"}),
+    HostileSource("edi", "x12"),
+)
 NOW = datetime.now(UTC)  # noqa: TID251  # tests of future times need the current day
 
 
 def applied_at(name: str, time: object, *flags: Flag, source: str = "json") -> HostileCase:
-    return HostileCase(name, order_of(name, time=time), flags=frozenset(flags), source=source)
+    return applied(name, order_of(name, time=time), *flags, source=source)
 
 
 def parked_at(name: str, time: object, source: str = "json") -> HostileCase:
-    return HostileCase(name, order_of(name, time=time), ParkReason.TIMESTAMP, source=source)
+    return parked(name, order_of(name, time=time), ParkReason.TIMESTAMP, source=source)
 
 
 SOON, LATER = (f"{NOW + shift:%Y-%m-%dT%H:%M:%SZ}" for shift in (timedelta(hours=1),
@@ -76,15 +80,7 @@ EXPECTED_TIMES = {
 
 
 def purchase_order(po: str, number: int = 1) -> str:
-    return f"ST*850*{number:04}~BEG*00*SA*{po}**20260304~PO1*1*5*EA*2**VN*A~SE*4*{number:04}~"
-
-
-def interchange(sets: str, *, control: int, count: int = 1, wide: bool = True) -> str:
-    sender, receiver = (f"{name:15}" if wide else name for name in ("BIGMART", "ACME"))
-    blanks = " " * 10 if wide else ""
-    head = f"ISA*00*{blanks}*00*{blanks}*ZZ*{sender}*ZZ*{receiver}*260304*0915*U*00401"
-    group = f"GS*PO*BIGMART*ACME*20260304*0915*7*X*004010~{sets}GE*{count}*7~"
-    return f"{head}*{control:09}*0*P*>~{group}IEA*1*{control:09}~"
+    return transaction_set(f"850~BEG*00*SA*{po}**20260304~PO1*1*5*EA*2**VN*A", number)
 
 
 def edi_case(name: str, text: str, reason: ParkReason | None = None, *flags: Flag) -> HostileCase:
@@ -102,7 +98,7 @@ EDI_CASES = [
     edi_case("B62 line breaks and blanks between segments", interchange(
         purchase_order("PO-62C"), control=4).replace("~", "~\r\n  ")),
     edi_case("B63 ISA without padding", interchange(
-        purchase_order("PO-63"), control=5, wide=False)),
+        purchase_order("PO-63"), control=5, padded=False)),
     edi_case("B63 truncated ISA", COMPLETE[:60], BROKEN),
     edi_case("B63 truncated in a transaction set", interchange(
         purchase_order("PO-CUT"), control=6)[:-40], BROKEN),
@@ -123,39 +119,28 @@ EDI_CASES = [
     edi_case("B64 first content", interchange(purchase_order("PO-64A"), control=640)),
     edi_case("B64 invalid bytes", interchange(purchase_order("PO-L"), control=13))
 ]  # fmt: skip
-EDI_CASES[-1] = HostileCase(
+EDI_CASES[-1] = parked(
     EDI_CASES[-1].name,
     EDI_CASES[-1].body.replace(b"PO-L", b"PO-\xff"),
     ParkReason.ENCODING,
     source="edi",
 )
+CASES = [*TIME_CASES, *EDI_CASES]
 
 
 @pytest.fixture(scope="module")
-def sent(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[HostileRun]:
+def sent(sent: HostileRun) -> HostileRun:
     """The product after all cases, a repeated interchange, and one with different content."""
-    sources = (
-        HostileSource("json", "cloudevents"),
-        HostileSource("berlin", "cloudevents", {"zone": "Europe/Berlin"}),
-        HostileSource("edi", "x12"),
-    )
-    folder = tmp_path_factory.mktemp("documents")
-    with django_db_blocker.unblock(), hostile_run(folder, *sources) as running:
-        running.send([*TIME_CASES, *EDI_CASES])
-        first = next(case for case in EDI_CASES if case.name == "B64 first content")
-        repeated = running.post(first)
-        assert repeated.json()["status"] == "duplicate"
-        running.post(edi_case("other content", interchange(purchase_order("PO-64B"), control=640)))
-        running.send_valid()
-        running.wait_until_processed()
-        yield running
+    first = next(case for case in EDI_CASES if case.name == "B64 first content")
+    repeated = sent.post(first)
+    assert repeated.json()["status"] == "duplicate"
+    sent.post(edi_case("other content", interchange(purchase_order("PO-64B"), control=640)))
+    sent.send_valid()
+    sent.wait_until_processed()
+    return sent
 
 
-CHECKED = [case for case in (*TIME_CASES, *EDI_CASES) if case.name != "B64 first content"]
+CHECKED = [case for case in CASES if case.name != "B64 first content"]
 
 
 @pytest.mark.parametrize("case", CHECKED, ids=lambda case: case.name)

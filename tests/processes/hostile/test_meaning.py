@@ -5,12 +5,10 @@ HTTP, mixed with valid messages.
 """
 
 import unicodedata
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.sdk.events import EventType, Measure
 from connectors.sdk.payload import ParkReason
@@ -18,12 +16,12 @@ from tests.processes.hostile.harness import (
     HostileCase,
     HostileRun,
     HostileSource,
-    hostile_run,
     order_of,
 )
 from visibility.models import Milestone, Order
 
 pytestmark = pytest.mark.django_db
+SOURCES = (HostileSource("json", "cloudevents"), HostileSource("other", "cloudevents"))
 PLACEHOLDERS = ["", "0", "N/A", "null", "TBD", "-", "000", "n/a "]
 
 
@@ -104,22 +102,6 @@ CASES = [
     HostileCase("B60 other source", order_of("SAME-1"), source="other"),
 ]  # fmt: skip
 CASES[0] = HostileCase(CASES[0].name, CASES[0].body, ParkReason.QUANTITY)
-
-
-@pytest.fixture(scope="module")
-def sent(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[HostileRun]:
-    """The product after all cases were sent."""
-    sources = (HostileSource("json", "cloudevents"), HostileSource("other", "cloudevents"))
-    with (
-        django_db_blocker.unblock(),
-        hostile_run(tmp_path_factory.mktemp("meaning"), *sources) as running,
-    ):
-        running.send(CASES)
-        yield running
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

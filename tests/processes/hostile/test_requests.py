@@ -9,7 +9,7 @@ constant time (B33).
 import gzip
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import httpx2
@@ -20,12 +20,12 @@ from pytest_django.plugin import DjangoDbBlocker
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.payload import ParkReason
 from connectors.sdk.standard_webhooks import signature_headers
+from tests.processes.hostile.cases import rejected
 from tests.processes.hostile.harness import (
     SECRET,
     HostileCase,
     HostileRun,
     HostileSource,
-    hostile_run,
     order_of,
 )
 from visibility.db.clock import database_now
@@ -35,6 +35,13 @@ from visibility.models.intake import Source as SourceRow
 from visibility.operations.invariants import check_message_outcomes
 
 pytestmark = pytest.mark.django_db
+SOURCES = (
+    HostileSource("json", "cloudevents"),
+    HostileSource("shop", "shopify"),
+    HostileSource("edi", "x12"),
+    HostileSource("carrier", "easypost"),
+    HostileSource("hooks", "standard_webhooks"),
+)
 BODY = order_of("REQ-1")
 SHOP = (
     b'{"id": 77, "name": "#77", "created_at": "2026-03-02T10:00:00Z", "financial_status": "paid"}'
@@ -42,13 +49,6 @@ SHOP = (
 EDI = b"ST*850*0001~BEG*00*SA*4711**20260304~SE*3*0001~"
 TRACKER = b'{"object": "Event", "id": "evt_9", "description": "batch.created"}'
 OTHER = "another-secret-of-24-bytes-or-more"
-
-
-def rejected_case(
-    name: str, status: int, source: str, body: bytes, **headers: str | None
-) -> HostileCase:
-    named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return HostileCase(name, body, source=source, status=status, headers=named)
 
 
 def hmac_of(connector: str, body: bytes, secret: str = SECRET) -> str:
@@ -67,62 +67,37 @@ def signed_headers(shift: timedelta) -> Mapping[str, str]:
 
 FLIPPED = SHOP.replace(b"#77", b"#78")
 CASES = [
-    rejected_case("B20 gzip bomb", 413, "json",
-            gzip.compress(b"0" * 30_000_000) * 2, content_encoding="gzip"),
-    rejected_case("B21 zstd", 415, "json", BODY, content_encoding="zstd"),
-    rejected_case("B21 unknown content encoding", 415, "json", BODY, content_encoding="x-unknown"),
-    rejected_case("B21 gzip twice", 415, "json", BODY, content_encoding="gzip, gzip"),
-    rejected_case("B26 no signature", 401, "shop", SHOP, x_shopify_hmac_sha256=None),
-    rejected_case("B26 empty signature", 401, "shop", SHOP, x_shopify_hmac_sha256=""),
-    rejected_case("B26 wrong secret", 401, "shop", SHOP,
+    rejected("B20 gzip bomb", 413, gzip.compress(b"0" * 30_000_000) * 2, content_encoding="gzip"),
+    rejected("B21 zstd", 415, BODY, content_encoding="zstd"),
+    rejected("B21 unknown content encoding", 415, BODY, content_encoding="x-unknown"),
+    rejected("B21 gzip twice", 415, BODY, content_encoding="gzip, gzip"),
+    rejected("B26 no signature", 401, SHOP, source="shop", x_shopify_hmac_sha256=None),
+    rejected("B26 empty signature", 401, SHOP, source="shop", x_shopify_hmac_sha256=""),
+    rejected("B26 wrong secret", 401, SHOP, source="shop",
             x_shopify_hmac_sha256=hmac_of("shopify", SHOP, OTHER)),
-    rejected_case("B26 changed body", 401, "shop", FLIPPED,
+    rejected("B26 changed body", 401, FLIPPED, source="shop",
             x_shopify_hmac_sha256=hmac_of("shopify", SHOP)),
-    rejected_case("B26 truncated signature", 401, "shop", SHOP,
+    rejected("B26 truncated signature", 401, SHOP, source="shop",
             x_shopify_hmac_sha256=hmac_of("shopify", SHOP)[:20]),
-    rejected_case("B26 invalid base64", 401, "shop", SHOP, x_shopify_hmac_sha256="*" * 44),
-    rejected_case("B26 EDI file without signature", 401, "edi", EDI, x_throughline_signature=None),
-    rejected_case("B31 sha1", 401, "edi", EDI, x_throughline_signature="sha1=" + "0" * 40),
-    rejected_case("B31 md5", 401, "edi", EDI, x_throughline_signature="md5=" + "0" * 32),
-    rejected_case("B31 none", 401, "edi", EDI, x_throughline_signature="none"),
-    rejected_case("B31 name of another algorithm", 401, "carrier", TRACKER,
+    rejected("B26 invalid base64", 401, SHOP, source="shop", x_shopify_hmac_sha256="*" * 44),
+    rejected("B26 EDI file without signature", 401, EDI, source="edi",
+            x_throughline_signature=None),
+    rejected("B31 sha1", 401, EDI, source="edi", x_throughline_signature="sha1=" + "0" * 40),
+    rejected("B31 md5", 401, EDI, source="edi", x_throughline_signature="md5=" + "0" * 32),
+    rejected("B31 none", 401, EDI, source="edi", x_throughline_signature="none"),
+    rejected("B31 name of another algorithm", 401, TRACKER, source="carrier",
             x_hmac_signature=hmac_of("easypost", TRACKER).replace("sha256", "md5")),
-    rejected_case("B31 unknown version", 401, "hooks", BODY, webhook_signature="v9,AAAA"),
-    rejected_case("B31 no version", 401, "hooks", BODY, webhook_signature="none,"),
-    rejected_case("B24 invalid timestamp", 400, "hooks", BODY, webhook_timestamp="yesterday"),
-    rejected_case("B24 milliseconds instead of seconds", 400, "hooks", BODY,
+    rejected("B31 unknown version", 401, BODY, source="hooks", webhook_signature="v9,AAAA"),
+    rejected("B31 no version", 401, BODY, source="hooks", webhook_signature="none,"),
+    rejected("B24 invalid timestamp", 400, BODY, source="hooks", webhook_timestamp="yesterday"),
+    rejected("B24 milliseconds instead of seconds", 400, BODY, source="hooks",
             webhook_timestamp="1772445600000"),
-    rejected_case("B24 ID with a blank", 400, "hooks", BODY, webhook_id="msg 1"),
+    rejected("B24 ID with a blank", 400, BODY, source="hooks", webhook_id="msg 1"),
     HostileCase("B24 line break in an ID", order_of("LF-1", id="a\r\nlevel=error forged")),
     HostileCase("B58 event ID of 10,000 characters", order_of("LONG-1", id="x" * 10_000)),
     HostileCase("B58 event ID with another end", order_of("LONG-2", id="x" * 9_999 + "y")),
     HostileCase("B58 number of 10,000 characters", order_of("9" * 10_000), ParkReason.IDENTIFIER),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sent(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[HostileRun]:
-    """The product after all cases were sent."""
-    folder = tmp_path_factory.mktemp("requests")
-    kinds = {
-        "json": "cloudevents",
-        "shop": "shopify",
-        "edi": "x12",
-        "carrier": "easypost",
-        "hooks": "standard_webhooks",
-    }
-    with (
-        django_db_blocker.unblock(),
-        hostile_run(
-            folder, *(HostileSource(slug, kind) for slug, kind in kinds.items())
-        ) as running,
-    ):
-        running.send(CASES)
-        yield running
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.product import Product, cloudevents_headers, empty_tables
+from tests.builders.cloudevents import authorized_headers, cloudevent
+from tests.product import Product, empty_tables
 from visibility.models import InboundMessage
 
 pytestmark = pytest.mark.django_db
@@ -39,14 +40,14 @@ def product(
 
 
 def event(number: int, **more: str) -> dict[str, object]:
-    named = {"specversion": "1.0", "id": f"t{number}", "source": "/t", "type": "order.received"}
     data = {"order": {"number": f"SO-{number}"}}
-    return {**named, "time": "2026-03-02T10:00:00Z", "data": data, **more}
+    at = "2026-03-02T10:00:00Z"
+    return cloudevent("order.received", data, event_id=f"t{number}", at=at, source="/t", **more)
 
 
 def post(product: Product, path: str, body: bytes, **headers: str) -> dict[str, str]:
     """Post a message and return the headers that were stored with it."""
-    all_headers = {**cloudevents_headers(SECRET, body), **headers}
+    all_headers = {**authorized_headers(SECRET), **headers}
     response = httpx2.post(f"{product.url}{path}", content=body, headers=all_headers, timeout=15)
     assert response.status_code == 202, response.text
     result = response.json()

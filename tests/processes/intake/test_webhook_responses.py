@@ -13,7 +13,8 @@ import orjson
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.product import Product, cloudevents_headers, empty_tables
+from tests.builders.cloudevents import authorized_headers, cloudevent
+from tests.product import Product, empty_tables
 from visibility.models import InboundMessage, MessageKey, RejectedRequestCount
 
 pytestmark = pytest.mark.django_db
@@ -50,20 +51,14 @@ def client(product: Product) -> Iterator[httpx2.Client]:
 
 
 def event(number: int) -> bytes:
+    data = {"order": {"number": f"SO-{number}"}}
     return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"e{number}",
-            "source": "/test",
-            "type": "order.received",
-            "time": "2026-03-02T10:00:00Z",
-            "data": {"order": {"number": f"SO-{number}"}},
-        }
+        cloudevent("order.received", data, event_id=f"e{number}", at="2026-03-02T10:00:00Z")
     )
 
 
 def post(client: httpx2.Client, body: bytes, slug: str = "generic", **more: str) -> httpx2.Response:
-    headers = {**cloudevents_headers(f"{SECRET}-{slug}", body), **more}
+    headers = {**authorized_headers(f"{SECRET}-{slug}"), **more}
     return client.post(f"/hooks/{slug}", content=body, headers=headers)
 
 
@@ -117,14 +112,14 @@ def test_two_megabytes_are_too_large(client: httpx2.Client) -> None:
 
 def test_two_megabytes_in_chunks_are_too_large(client: httpx2.Client) -> None:
     pieces = (b"x" * 100_000 for _ in range(20))
-    headers = cloudevents_headers(f"{SECRET}-generic", b"")
+    headers = authorized_headers(f"{SECRET}-generic")
     assert client.post("/hooks/generic", content=pieces, headers=headers).status_code == 413
 
 
 def test_chunked_body_is_stored_completely(client: httpx2.Client) -> None:
     body = event(4)
     pieces = (body[i : i + 7] for i in range(0, len(body), 7))
-    headers = cloudevents_headers(f"{SECRET}-generic", body)
+    headers = authorized_headers(f"{SECRET}-generic")
     response = client.post("/hooks/generic", content=pieces, headers=headers)
     stored = InboundMessage.objects.get(pk=int(response.json()["message_id"]))
     assert bytes(stored.body) == body
@@ -208,7 +203,7 @@ def test_old_and_new_secret_are_valid_after_rotation(
     fresh = product.manage("source", "rotate", "other").split()[1]
     time.sleep(2.2)
     assert post(client, event(10), slug="other").status_code == 202
-    headers = {**cloudevents_headers(fresh, b""), "content-type": "application/cloudevents+json"}
+    headers = authorized_headers(fresh)
     assert client.post("/hooks/other", content=event(11), headers=headers).status_code == 202
 
 
@@ -287,3 +282,14 @@ class TestEvents:
     def test_unknown_media_type_is_415(self, client: httpx2.Client) -> None:
         headers = self.headers("text/csv")
         assert client.post("/api/v1/events", content=b"a", headers=headers).status_code == 415
+
+    def test_rejections_are_counted_for_the_source_of_the_token(
+        self, client: httpx2.Client
+    ) -> None:
+        client.post("/api/v1/events", content=b"a", headers=self.headers("text/plain"))
+        client.post("/api/v1/events", content=event(26))
+        time.sleep(2.2)
+        client.post("/api/v1/events", content=b"a", headers=self.headers("text/plain"))
+        time.sleep(0.3)
+        counted = set(RejectedRequestCount.objects.values_list("slug", "status"))
+        assert {("generic", 415), ("", 401)} <= counted

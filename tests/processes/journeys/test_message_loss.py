@@ -13,7 +13,8 @@ import httpx2
 import orjson
 import pytest
 
-from tests.product import Product, cloudevents_headers
+from tests.builders.cloudevents import authorized_headers, cloudevent
+from tests.product import Product
 from visibility.launcher import binaries
 from visibility.models import InboundMessage, MessageKey, MessageState, Order, RefoldRequest
 from visibility.operations.invariants import check_message_outcomes
@@ -36,16 +37,8 @@ def message_body(number: int) -> bytes:
     }
     if step == 2:
         data |= {"shipment": f"S{order}", "part": f"shipment S{order}"}
-    return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"m{number}",
-            "source": "/test",
-            "type": kinds[step],
-            "time": f"2026-03-02T1{step}:00:00Z",
-            "data": data,
-        }
-    )
+    at = f"2026-03-02T1{step}:00:00Z"
+    return orjson.dumps(cloudevent(kinds[step], data, event_id=f"m{number}", at=at))
 
 
 async def send_all(product: Product, accepted: dict[int, str]) -> None:
@@ -62,7 +55,7 @@ async def send_all(product: Product, accepted: dict[int, str]) -> None:
                     answer = await client.post(
                         f"{product.url}/hooks/generic",
                         content=content,
-                        headers=cloudevents_headers(SECRET, content),
+                        headers=authorized_headers(SECRET),
                     )
                     if answer.status_code == 202:
                         accepted[number] = answer.json()["message_id"]

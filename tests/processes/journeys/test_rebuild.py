@@ -8,6 +8,8 @@ import orjson
 import pytest
 from django.db import connection
 
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import cloudevent_message
 from tests.product import ROOT, Product
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
@@ -37,23 +39,13 @@ IGNORED = ("id", "folded_at", "known_since", "failed_at")
 def event_message(source: Source, number: int) -> IncomingMessage:
     order, step = divmod(number, len(KINDS))
     measure = "shipped" if step == 2 else "ordered"
-    body = orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"m{number}",
-            "source": "/test",
-            "type": KINDS[step],
-            "time": f"2026-03-02T1{step}:00:00Z",
-            "data": {
-                "order": {"number": f"SO-{order}"},
-                "lines": [{"line_id": "1", "sku": "A", measure: 1 + order % 3}],
-                **({"shipment": f"S{order}"} if step == 2 else {}),
-            },
-        }
-    )
-    return IncomingMessage(
-        source.pk, f"m{number}", {"content-type": "application/cloudevents+json"}, body
-    )
+    data = {
+        "order": {"number": f"SO-{order}"},
+        "lines": [{"line_id": "1", "sku": "A", measure: 1 + order % 3}],
+        **({"shipment": f"S{order}"} if step == 2 else {}),
+    }
+    at = f"2026-03-02T1{step}:00:00Z"
+    return cloudevent_message(source, cloudevent(KINDS[step], data, event_id=f"m{number}", at=at))
 
 
 def derived_rows() -> dict[str, list[str]]:

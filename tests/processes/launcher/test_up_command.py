@@ -77,12 +77,17 @@ def test_killed_children_are_restarted(up: Start, data: Path) -> None:
     wait_until(lambda: embedded_servers.database_answers(url), "the database does not come back")
 
 
-def test_killed_supervisor_leaves_no_processes_and_the_next_start_works(up: Start) -> None:
+def test_killed_supervisor_leaves_no_processes_and_the_next_start_works(
+    up: Start, data: Path
+) -> None:
     first = up().wait_until_ready()
     family = first.process_ids()
     first.stop(signal.SIGKILL)
     wait_until(lambda: all_ended(family), "processes are left")
-    up().wait_until_ready()
+    second = up().wait_until_ready()
+    assert page_status(second.port) == 200
+    assert embedded_servers.database_answers(published_environment(data)["DATABASE_URL"])
+    assert second.stop() == 0
 
 
 def test_child_that_crashes_repeatedly_stops_the_product(up: Start) -> None:

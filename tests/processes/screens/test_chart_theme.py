@@ -16,7 +16,6 @@ from visibility.screens.chart_theme import TEMPLATE, cached_figure
 from visibility.screens.charts import (
     Axis,
     Series,
-    build_bar_figure,
     build_histogram_figure,
     build_line_figure,
     build_percentile_band_figure,
@@ -58,7 +57,6 @@ def every_kind() -> list[dict[str, Any]]:
         build_percentile_band_figure(
             series("Median"), series("P90", 0.6), Axis(",.1f", " h"), target=0.4
         ),
-        build_bar_figure(["a", "b"], [0.5, 0.6], [40, 50], PERCENT, target=0.9),
         build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], Axis(",d")),
     ]
 

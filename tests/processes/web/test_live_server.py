@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Origin
 
-from tests.builders.alerts import signed_in
+from tests.builders.users import signed_in
 from visibility.db.change_feed import append_changes
 from visibility.web.live import hub as hubs
 from visibility.web.live.hub import hub_of_this_process

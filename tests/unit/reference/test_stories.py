@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from tests.builders.recorded_events import (
-    LATER,
     at,
     delivered,
     invoiced,
@@ -16,6 +15,7 @@ from tests.builders.recorded_events import (
     reported,
     shipped,
 )
+from tests.builders.timelines import LATER
 from tests.effort import FULL
 from tests.reference.compare import differences
 from visibility.timeline import RecordedEvent

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from connectors.sdk.events import EventType
-from tests.builders.kpi_events import MARCH_30, at, build_event, ordered, shipped, timeline
+from tests.builders.recorded_events import at, ordered, reported, shipped
+from tests.builders.timelines import LATER, folded
 from visibility.screens.orders.swimlanes import (
     DATE_LABEL_WIDTH,
     LABEL_WIDTH,
@@ -18,8 +19,8 @@ from visibility.timeline import RecordedEvent
 HALF_A_DATE = 40
 
 
-def layout(*events: RecordedEvent, now: datetime = MARCH_30) -> SwimlaneChart:
-    chart = layout_swimlanes(timeline(events, as_of=now), titles={}, now=now, zone="UTC")
+def layout(*events: RecordedEvent, now: datetime = LATER) -> SwimlaneChart:
+    chart = layout_swimlanes(folded(*events, as_of=now), titles={}, now=now, zone="UTC")
     assert chart is not None
     return chart
 
@@ -29,7 +30,7 @@ def promised(when: datetime) -> RecordedEvent:
 
 
 def test_events_and_ticks_stay_inside_the_chart() -> None:
-    chart = layout(promised(at(28)), build_event("wms", EventType.PICK_COMPLETED, at(4)), now=at(5))
+    chart = layout(promised(at(28)), reported("wms", EventType.PICK_COMPLETED, at(4)), now=at(5))
     assert RIGHT_MARGIN >= HALF_A_DATE
     assert max(tick.x for tick in chart.ticks) <= chart.width - RIGHT_MARGIN
     assert max(m.x for lane in chart.lanes for m in lane.markers) <= chart.width - RIGHT_MARGIN
@@ -37,7 +38,7 @@ def test_events_and_ticks_stay_inside_the_chart() -> None:
 
 
 def test_first_day_is_labeled_and_dates_do_not_overlap() -> None:
-    chart = layout(*(build_event("wms", EventType.PICK_COMPLETED, at(day)) for day in range(2, 29)))
+    chart = layout(*(reported("wms", EventType.PICK_COMPLETED, at(day)) for day in range(2, 29)))
     days = [tick for tick in chart.ticks if tick.kind == "day"]
     assert days[0].label == "Mon, Mar 2"
     gaps = [after.x - before.x for before, after in pairwise(days)]
@@ -48,9 +49,7 @@ def test_first_day_is_labeled_and_dates_do_not_overlap() -> None:
 def test_labels_of_close_now_and_promise_are_on_opposite_sides() -> None:
     # The more events there are, the narrower an hour is.
     hours = [at(day, hour) for day in range(3, 9) for hour in range(24)]
-    picked = [
-        build_event("wms", EventType.PICK_COMPLETED, when, detail=str(when)) for when in hours
-    ]
+    picked = [reported("wms", EventType.PICK_COMPLETED, when, detail=str(when)) for when in hours]
     chart = layout(promised(at(9)), *picked, now=at(9, 11))
     now, promise = (next(t for t in chart.ticks if t.kind == kind) for kind in ("now", "promise"))
     assert promise.x - now.x < LABEL_WIDTH
@@ -77,6 +76,6 @@ def test_short_gaps_are_not_idle_time() -> None:
     first = datetime(2026, 3, 2, 12, tzinfo=UTC)
     steps = [first + timedelta(hours=hours) for hours in range(0, 12, 2)]
     chart = layout(
-        *(build_event("wms", EventType.PICK_COMPLETED, when) for when in steps), now=steps[-1]
+        *(reported("wms", EventType.PICK_COMPLETED, when) for when in steps), now=steps[-1]
     )
     assert chart.idle_spans == ()

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from connectors.sdk.connector import Message
-from connectors.sdk.http import HttpResponse, PollError
+from connectors.sdk.http import HttpResponse
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.unit.simulator.conftest import STARTED
 from visibility.simulator.document_numbers import sales_order_number
@@ -127,12 +127,3 @@ def test_unknown_collection_gets_404_and_invalid_query_gets_400(server: ErpServe
     assert get(server, "vendors").status_code == 404
     assert get(server, "salesOrders?$filter=number eq 'x'").status_code == 400
     assert get(server, "salesOrders?$skiptoken=x").status_code == 400
-
-
-@pytest.mark.slow
-def test_throttled_poll_raises_error_with_retry_after(server: ErpServer) -> None:
-    server.throttle_next_requests(1, wait=7)
-    with pytest.raises(PollError) as caught:
-        poll_all(server, "")
-    assert caught.value.retry_after == 7
-    assert poll_all(server, "")[0]

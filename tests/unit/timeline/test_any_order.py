@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Message, SourceRole
-from connectors.sdk.event_codec import event_content_hash
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import Measure
 from tests.builders.web_order import (
     SHOP_ORDER,
@@ -43,7 +43,7 @@ def recorded_events(messages: Sequence[SampleMessage]) -> list[RecordedEvent]:
                     role=SourceRole(role),
                     occurred_at=event.occurred_at or RECEIVED,
                     received_at=RECEIVED + timedelta(seconds=number),
-                    content_hash=event_content_hash(event),
+                    content_hash=sha256_hex(to_canonical_json(event)),
                     object_keys=tuple(
                         f"{ref.kind.value}:{ref.identifiers[0].value}" for ref in event.objects
                     ),

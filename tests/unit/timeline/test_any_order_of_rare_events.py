@@ -7,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.recorded_events import (
-    LATER,
     SO_1,
     SO_2,
     at,
     delivered,
-    folded,
     invoiced,
     line,
     lines,
@@ -20,6 +18,7 @@ from tests.builders.recorded_events import (
     reported,
     shipped,
 )
+from tests.builders.timelines import LATER, folded
 from tests.effort import examples
 from visibility.timeline import RecordedEvent
 from visibility.timeline.master_data_dictionary import (

@@ -10,14 +10,13 @@ from connectors.sdk.events import Measure
 from tests.builders.recorded_events import (
     at,
     delivered,
-    folded,
     invoiced,
-    line_of,
     lines,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Status, TimelineConflict
 from visibility.timeline.authority import AUTHORITY, GRACE_PERIODS, OWNING_TEAMS
 from visibility.timeline.enums import ComparedField, OrderState
@@ -231,7 +230,11 @@ def test_shipment_without_quantities_contradicts_zero_shipped() -> None:
 
 def test_claims_of_each_source_have_their_time() -> None:
     timeline = folded(
-        ordered({"A": 12}, price="2.5"), ZERO_SHIPPED, PARTIAL, total({"A": 8}, 20), as_of=at(5)
+        ordered({"A": 12}, at(2, 9), price="2.5"),
+        ZERO_SHIPPED,
+        PARTIAL,
+        total({"A": 8}, 20),
+        as_of=at(5),
     )
     claims = {
         (c.source, c.field): (c.value, c.at, c.authoritative) for c in line_of(timeline, "A").claims

@@ -10,14 +10,13 @@ from tests.builders.recorded_events import (
     SO_3,
     at,
     delivered,
-    folded,
     invoiced,
     line,
-    line_of,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import folded, line_of
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
 from visibility.timeline.enums import LineFlag, LineState, OrderState

@@ -2,15 +2,8 @@
 
 import pytest
 
-from tests.builders.recorded_events import (
-    at,
-    delivered,
-    folded,
-    line_of,
-    ordered,
-    reported,
-    shipped,
-)
+from tests.builders.recorded_events import at, delivered, ordered, reported, shipped
+from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, Status
 
 pytestmark = pytest.mark.calendar

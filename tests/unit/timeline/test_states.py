@@ -1,20 +1,21 @@
 """The status, the states and the answer of an order follow from its quantities."""
 
+from dataclasses import replace
+
 import pytest
 
-from connectors.sdk.events import Measure
+from connectors.sdk.events import IdentifierScheme, Measure
 from tests.builders.recorded_events import (
     at,
     delivered,
-    folded,
     invoiced,
     line,
-    line_of,
     lines,
     ordered,
     reported,
     shipped,
 )
+from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
 from visibility.timeline.enums import LineFlag, LineState, OrderState
 from visibility.timeline.status_answer import status_answer
@@ -186,7 +187,7 @@ def test_answer_for_a_partially_shipped_order() -> None:
         "expected Mon, Mar 9; invoice 1 of 2 sent. Promised Thu, Mar 5: 1 day late."
     )
     assert result.next_step == "Dallas ships the open quantity, due Mon, Mar 9"
-    assert (result.days_late, result.since, result.due) == (1, at(3), at(9, 0))
+    assert (result.since, result.due) == (at(3), at(9, 0))
 
 
 def test_answers_for_credit_hold_cancellations_and_returns() -> None:
@@ -228,3 +229,12 @@ def test_customer_answer_has_no_internal_reason_and_no_price() -> None:
     on_hold = status_answer(folded(events[0], ON_HOLD, as_of=at(3)), zone="UTC").customer
     for term in ("redit", "old", "999", "40", "erp", "ERP"):
         assert term not in on_hold
+
+
+def test_number_of_an_order_is_chosen_by_scheme_then_by_value() -> None:
+    numbers = {"sales_order:old_erp": "9", "sales_order:erp": "4", "customer_po:C-1": "PO-1"}
+    timeline = replace(folded(ORDERED), numbers=numbers)
+    web, po = IdentifierScheme.WEB_ORDER, IdentifierScheme.CUSTOMER_PO
+    assert timeline.first_number(web, IdentifierScheme.SALES_ORDER, po) == "4"
+    assert timeline.first_number(po, IdentifierScheme.SALES_ORDER) == "PO-1"
+    assert timeline.first_number(web) == ""

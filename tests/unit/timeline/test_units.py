@@ -4,8 +4,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from connectors.sdk.events import Measure
-from tests.builders.recorded_events import at, folded, line_of, ordered, reported, shipped
+from tests.builders.recorded_events import at, ordered, reported, shipped
 from tests.builders.recorded_events import line as event_line
+from tests.builders.timelines import folded, line_of
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
 from visibility.timeline import MilestoneCode, Status

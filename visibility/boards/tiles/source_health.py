@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Max
 
 from visibility.boards.tile import Tile
-from visibility.models import RejectedRequestCount, Source, overdue_since
+from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.labels import STATE_TONES, SourceState
+from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
 
 SHOWN = 40
 MANY_PARKED = 1_000
@@ -58,17 +60,13 @@ class SourceHealthTile(Tile):
         with connection.cursor() as cursor:
             cursor.execute(LATEST_MESSAGES, [MANY_PARKED])
             latest = {number: (last, parked) for number, last, parked in cursor.fetchall()}
-        rejected = dict(
-            RejectedRequestCount.objects.filter(last_at__gte=now - timedelta(hours=1)).values_list(
-                "slug", "last_at"
-            )
-        )
+        recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
+        rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
         feeds = []
         for source in Source.objects.order_by("title", "slug")[:SHOWN]:
             last, parked = latest.get(source.pk, (None, 0))
-            chip_state = source_state(
-                source, last=last, rejected_at=rejected.get(source.slug), now=now
-            )
+            latest_traffic = LatestTraffic(last, rejected.get(source.slug))
+            chip_state, _ = source_state(source, latest_traffic, now)
             feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
         worst = list(SourceState)
         return {
@@ -77,16 +75,3 @@ class SourceHealthTile(Tile):
             "many_parked": MANY_PARKED,
             "now": now,
         }
-
-
-def source_state(
-    source: Source, *, last: datetime | None, rejected_at: datetime | None, now: datetime
-) -> SourceState:
-    """The state of a source, by the same rules as `screens.sources.health`."""
-    if not source.enabled:
-        return SourceState.PAUSED
-    if source.poll_error or (rejected_at and (last is None or rejected_at > last)):
-        return SourceState.FAILING
-    if last is None:
-        return SourceState.WAITING
-    return SourceState.SILENT if overdue_since(source, last, now) else SourceState.LIVE

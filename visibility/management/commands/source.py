@@ -47,6 +47,9 @@ class Command(BaseCommand):
             "rotate", help="create a new secret; the old one stays valid for a day"
         )
         rotate_parser.add_argument("slug")
+        rotate_parser.add_argument(
+            "--secret", default="", help="the new secret of the system (default: a random one)"
+        )
         subcommands.add_parser("list", help="list all sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -113,7 +116,11 @@ class Command(BaseCommand):
         source = Source.objects.filter(slug=options["slug"]).first()
         if source is None:
             raise CommandError(f"Unknown source {options['slug']!r}.")
-        self.stdout.write(f"secret  {rotate_secret(source, now=database_now())}")
+        try:
+            secret = rotate_secret(source, secret=options["secret"], now=database_now())
+        except WeakSecret as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"secret  {secret}")
 
     def _list_sources(self, options: dict[str, Any]) -> None:
         for source in Source.objects.order_by("slug"):

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from visibility.db.keyset import decode_cursor, encode_cursor
+from visibility.db.keyset import decode_cursor, encode_cursor, rows_after
 from visibility.formatting import start_of_day
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
 
@@ -186,7 +185,7 @@ def list_alerts(
         .order_by(*keys)
     )
     if after:
-        alerts = alerts.filter(_keyset_condition(keys, decode_cursor(after, _sort_key_types(keys))))
+        alerts = alerts.filter(rows_after(keys, decode_cursor(after, _sort_key_types(keys))))
     rows = list(alerts[: limit + 1])
     more = len(rows) > limit
     return InboxPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
@@ -204,16 +203,6 @@ def list_matching_alert_ids(query: InboxQuery, *, now: datetime, limit: int) -> 
         view_condition(query.view, user_id=query.user_id, now=now)
     )
     return list(alerts.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-
-
-def _keyset_condition(keys: Sequence[str], values: Sequence[Any]) -> Q:
-    """The condition for rows after these key values: keyset pagination."""
-    beyond, same = Q(), Q()
-    for key, value in zip(keys, values, strict=True):
-        name, operator = key.removeprefix("-"), "lt" if key.startswith("-") else "gt"
-        beyond |= same & Q(**{f"{name}__{operator}": value})
-        same &= Q(**{name: value})
-    return beyond
 
 
 def _cursor_of(alert: Alert, keys: Sequence[str]) -> str:

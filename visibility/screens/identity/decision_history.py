@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
 from visibility.models import IdentityDecision, Merge, Order
@@ -31,12 +32,9 @@ class AutomaticMerge:
     message_id: int | None
 
 
-def list_decisions(
-    *, before: int | None = None, limit: int = MAX_DECISIONS
-) -> list[IdentityDecision]:
+def manual_decisions() -> QuerySet[IdentityDecision]:
     """Manual decisions, newest first."""
-    rows = IdentityDecision.objects.select_related("decided_by", "undone_by").order_by("-pk")
-    return list((rows.filter(pk__lt=before) if before else rows)[:limit])
+    return IdentityDecision.objects.select_related("decided_by", "undone_by").order_by("-pk")
 
 
 def identifiers_on_decision_side(

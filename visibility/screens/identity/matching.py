@@ -1,15 +1,13 @@
-"""Queries of the section *Matching*: unmatched records, comparisons, previews and identifiers."""
+"""Queries of the section *Matching*: comparisons, decision previews and identifiers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import orjson
 from django.db import connection
 
-from connectors.sdk.events import ObjectKind
 from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
-from visibility.formatting import count_with_noun, format_number
+from visibility.formatting import count_with_noun
 from visibility.models import (
     ACTIVE_ALERT_STATES,
     Alert,
@@ -18,41 +16,10 @@ from visibility.models import (
     Order,
 )
 from visibility.screens.orders.search import SCHEME_LABELS
-from visibility.storage.events import SCHEME_PREFERENCE
+from visibility.storage.events import scheme_rank
 
-PAGE_SIZE = 25
 # Counts stop at this number.
 MAX_COUNTED = 1_000
-UNMATCHED_RECORDS = """
-SELECT o.object_id, b.kind, b.created_at, reported.events, reported.first_at, reported.sources
-FROM visibility_unmatchedobject o JOIN visibility_businessobject b ON b.id = o.object_id
-CROSS JOIN LATERAL (
-    SELECT count(*) AS events, min(link.occurred_at) AS first_at,
-        array_agg(DISTINCT source.title) AS sources
-    FROM (SELECT event_id, occurred_at FROM visibility_eventobjectlink
-        WHERE object_id = o.object_id LIMIT 500) link
-    JOIN visibility_event event ON event.id = link.event_id
-        AND event.occurred_at = link.occurred_at AND NOT event.superseded
-    JOIN visibility_source source ON source.id = event.source_id
-) reported
-WHERE o.object_id > %s ORDER BY o.object_id LIMIT %s
-"""
-COUNT_UNMATCHED = "SELECT count(*) FROM (SELECT FROM visibility_unmatchedobject LIMIT %s) counted"
-# Orders with a number that the unmatched record has, too, whatever its scheme.
-LIKELY_ORDERS = """
-SELECT DISTINCT ON (mine.object_id) mine.object_id, theirs.object_id, mine.scheme, theirs.scheme,
-    mine.raw
-FROM visibility_identifier mine
-CROSS JOIN LATERAL (
-    (SELECT object_id, scheme FROM visibility_identifier i
-        WHERE i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
-    UNION ALL
-    (SELECT object_id, scheme FROM visibility_identifier i
-        WHERE NOT i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
-) theirs
-WHERE mine.object_id = ANY(%s) AND mine.scheme <> 'source_id' AND length(mine.value) > 3
-ORDER BY mine.object_id, mine.scheme, theirs.object_id
-"""
 COUNT_EVENTS = """
 WITH RECURSIVE reach (root, id) AS (
     SELECT id, id FROM unnest(%s::bigint[]) AS wanted (id)
@@ -71,21 +38,6 @@ JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = 
 JOIN visibility_source source ON source.id = event.source_id
 WHERE link.object_id = %s ORDER BY link.occurred_at LIMIT 500
 """
-
-
-@dataclass(frozen=True, slots=True)
-class UnmatchedRecord:
-    """A shipment, package, invoice or return without an order; `since` is when we received it."""
-
-    id: int
-    kind: str
-    since: datetime
-    events: int
-    first_at: datetime | None
-    sources: tuple[str, ...]
-    names: tuple[str, ...]
-    likely_order: Order | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,79 +92,20 @@ class IdentifierUsage:
         return "|".join((self.scheme, self.issuer, self.value))
 
 
-def unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
-    """Unmatched records, oldest first, each with its likely order; runs four statements."""
-    with connection.cursor() as cursor:
-        cursor.execute(UNMATCHED_RECORDS, [after, limit])
-        rows = cursor.fetchall()
-        ids = [row[0] for row in rows]
-        cursor.execute(LIKELY_ORDERS, [ids])
-        likely_orders = {row[0]: row[1:] for row in cursor.fetchall()}
-    names, orders = (
-        identifiers_by_object(ids),
-        Order.objects.in_bulk({row[0] for row in likely_orders.values()}),
-    )
-    records = []
-    for object_id, kind, since, events, first_at, sources in rows:
-        order_id, own_scheme, order_scheme, raw = likely_orders.get(object_id, (0, "", "", ""))
-        records.append(
-            UnmatchedRecord(
-                id=object_id,
-                kind=kind,
-                since=since,
-                events=events,
-                first_at=first_at,
-                sources=tuple(sources or ()),
-                names=_readable_identifiers(names[object_id]),
-                likely_order=orders.get(order_id),
-                reason=_match_reason(own_scheme, order_scheme, raw) if order_id in orders else "",
-            )
-        )
-    return records
-
-
-def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
-    """`invoice SO-1 is the sales order of this order`."""
-    label, order_label = SCHEME_LABELS[scheme], SCHEME_LABELS[order_scheme]
-    return f"{label} {escape_invisible_and_lookalike(number)} is the {order_label} of this order"
-
-
-def _readable_identifiers(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+def readable_identifiers(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
     """The identifiers as text; internal IDs of systems only if there are no others."""
     others = [name for name in names if name[0] != SCHEME_LABELS["source_id"]]
     return tuple(f"{label} {number}" for label, _, number in others or names)
-
-
-def count_unmatched() -> int:
-    """The number of unmatched records, at most 1,000."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_UNMATCHED, [MAX_COUNTED])
-        return int(cursor.fetchone()[0])
-
-
-def summarize_unmatched(unmatched: int) -> str:
-    """`15 shipments, packages or invoices have no order.`"""
-    if unmatched == 1:
-        return "1 shipment, package or invoice has no order."
-    if unmatched:
-        suffix = "+" if unmatched >= MAX_COUNTED else ""
-        number = f"{format_number(unmatched)}{suffix}"
-        return f"{number} shipments, packages or invoices have no order."
-    kinds = (ObjectKind.SHIPMENT, ObjectKind.PACKAGE, ObjectKind.INVOICE)
-    if BusinessObject.objects.filter(kind__in=kinds).exists():
-        return "All shipments, packages and invoices have an order."
-    return "No shipments, packages or invoices yet."
 
 
 def identifiers_by_object(
     object_ids: Collection[int],
 ) -> dict[int, tuple[tuple[str, str, str], ...]]:
     """(scheme label, issuer, number) of each identifier by object, the best known first."""
-    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     rows = Identifier.objects.filter(object_id__in=object_ids, rejected=False)
     ordered = sorted(
         rows.values_list("object_id", "scheme", "issuer", "value", "raw")[:MAX_COUNTED],
-        key=lambda row: (rank.get(row[1], len(rank)), row[1:]),
+        key=lambda row: (scheme_rank(row[1]), row[1:]),
     )
     by_object: dict[int, list[tuple[str, str, str]]] = {object_id: [] for object_id in object_ids}
     for object_id, scheme, issuer, _, raw in ordered:
@@ -278,7 +171,6 @@ def identifier_usage(order_id: int) -> list[IdentifierUsage]:
     """The identifiers of an order and who reports them, to choose those to split off."""
     rows = Identifier.objects.filter(object_id=order_id, is_identity=True)
     usage = _usage_by_identifier(order_id)
-    rank = {scheme.value: position for scheme, position in SCHEME_PREFERENCE.items()}
     identifiers = [
         IdentifierUsage(
             scheme=i.scheme,
@@ -291,7 +183,7 @@ def identifier_usage(order_id: int) -> list[IdentifierUsage]:
         )
         for i in rows[:MAX_COUNTED]
     ]
-    return sorted(identifiers, key=lambda n: (rank.get(n.scheme, len(rank)), n.scheme, n.value))
+    return sorted(identifiers, key=lambda n: (scheme_rank(n.scheme), n.scheme, n.value))
 
 
 def _usage_by_identifier(order_id: int) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:

@@ -1,4 +1,4 @@
-"""Build the KPI pages: headline, tiles, charts and the matrix, from the KPI cells."""
+"""Build the KPI pages: headline, tiles, charts and breakdowns, from the KPI cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,12 @@ from visibility.kpi.undelivered_age import undelivered_order_age
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
 from visibility.screens.kpis import labels
+from visibility.screens.kpis.breakdowns import (
+    KpiMatrix,
+    MatrixCell,
+    build_cells_worst_first,
+    build_kpi_matrix,
+)
 from visibility.screens.kpis.labels import KpiComparison, format_value
 
 
@@ -42,28 +48,6 @@ class KpiTile:
     reasons: Sequence[ExclusionCount]
     uncountable: int
     uncountable_reasons: Sequence[ExclusionCount]
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixCell:
-    """One cell of the matrix, or one bar of a breakdown."""
-
-    row: str
-    column: str
-    value: str
-    orders: int
-    is_small_sample: bool
-    tone: str
-    tone_label: str
-    bar_width: int
-
-
-@dataclass(frozen=True, slots=True)
-class KpiMatrix:
-    """Rows by columns, those with the most orders first. None is a cell without orders."""
-
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[MatrixCell | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +109,7 @@ def build_overview(
         backlog=_undelivered_backlog(now, filters),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
-        matrix=_build_kpi_matrix(matrix, slices),
+        matrix=build_kpi_matrix(matrix, slices),
         matrix_kpi=matrix,
         choices=query.dimension_values(span),
         empty=not any(s.orders or s.excluded_count for s in current.values()),
@@ -164,7 +148,7 @@ def build_kpi_page(
             (
                 dimension,
                 title,
-                _cells_worst_first(kpi, query.breakdown(kpi, span, (dimension,), filters)),
+                build_cells_worst_first(kpi, query.breakdown(kpi, span, (dimension,), filters)),
             )
             for dimension, title in DIMENSIONS.items()
         ],
@@ -257,57 +241,4 @@ def _undelivered_backlog(now: datetime, filters: KpiFilters) -> UndeliveredBackl
         f"{count_with_noun(age.orders, 'undelivered order')}, "
         f"median age {labels.format_kpi_duration(age.median.total_seconds())}, "
         f"oldest {labels.format_kpi_duration(age.oldest.total_seconds())}",
-    )
-
-
-def _build_kpi_matrix(kpi: Kpi, slices: Sequence[KpiSlice]) -> KpiMatrix:
-    weight: dict[tuple[int, str], int] = {}
-    for kpi_slice in slices:
-        for axis in (0, 1):
-            key = (axis, kpi_slice.names[axis])
-            weight[key] = weight.get(key, 0) + kpi_slice.summary.orders
-    rows, columns = (
-        sorted((n for p, n in weight if p == axis), key=lambda n: (-weight[(axis, n)], n))
-        for axis in (0, 1)
-    )
-    known = {kpi_slice.names: kpi_slice for kpi_slice in slices}
-    return KpiMatrix(
-        columns,
-        [
-            (
-                row,
-                [
-                    _build_matrix_cell(kpi, known[(row, c)]) if (row, c) in known else None
-                    for c in columns
-                ],
-            )
-            for row in rows
-        ],
-    )
-
-
-def _cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[MatrixCell]:
-    """Cells, worst first: by missed amount, or by median for a duration."""
-
-    def weight(kpi_slice: KpiSlice) -> float:
-        if kpi.unit is KpiUnit.DURATION:
-            return -(kpi_slice.summary.median or 0)
-        return -float(kpi_slice.summary.denominator - kpi_slice.summary.numerator)
-
-    return [_build_matrix_cell(kpi, kpi_slice) for kpi_slice in sorted(slices, key=weight)]
-
-
-def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
-    value = kpi_slice.summary.main_value(kpi)
-    full = float(kpi.target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
-    tone = labels.target_tone(kpi, value)
-    return MatrixCell(
-        row=kpi_slice.names[0],
-        column=kpi_slice.names[-1],
-        value=format_value(kpi, value),
-        orders=kpi_slice.summary.orders,
-        is_small_sample=kpi_slice.summary.is_small_sample,
-        tone=tone,
-        tone_label=labels.TONE_LABELS[tone],
-        bar_width=round(min((value or 0) / full, 1) * 100),
     )

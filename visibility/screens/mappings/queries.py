@@ -136,14 +136,20 @@ def list_table_rows(
     filters: Mapping[str, str] | None = None,
 ) -> list[Versioned]:
     """Rows of a table in order of creation; one more than `limit` if there is a next page."""
-    rows: QuerySet[Versioned] = table.model._base_manager.filter(pk__gt=after, **(filters or {}))
+    rows = search_table_rows(table, q).filter(pk__gt=after, **(filters or {}))
+    return list(rows[: limit + 1])
+
+
+def search_table_rows(table: MasterTable, q: str) -> QuerySet[Versioned]:
+    """Rows whose number, source value or title contains `q`, in order of creation."""
+    rows: QuerySet[Versioned] = table.model._base_manager.select_related("changed_by")
     if term := normalize_term(q):
         condition = Q(key__contains=term)
         for column in table.own_columns:
             if column.name in {"title", "name", "canonical"}:
                 condition |= Q(**{f"{column.name}__icontains": q.strip()})
         rows = rows.filter(condition)
-    return list(rows.select_related("changed_by").order_by("pk")[: limit + 1])
+    return rows.order_by("pk")
 
 
 def count_table_rows(table: MasterTable, filters: Mapping[str, str]) -> tuple[int, bool]:

@@ -52,11 +52,6 @@ class MessageRow:
         """The cursor of the page after this row."""
         return encode_cursor([self.received_at, self.id])
 
-    @property
-    def processing_time(self) -> timedelta | None:
-        """The time from receipt to the end of processing; None while it waits."""
-        return self.processed_at - self.received_at if self.processed_at else None
-
 
 @dataclass(frozen=True, slots=True)
 class MessageEvent:
@@ -98,8 +93,9 @@ def list_messages(
     state: str = "",
     ids: Sequence[int] | None = None,
     after: str = "",
+    limit: int = PAGE_SIZE + 1,
 ) -> list[MessageRow]:
-    """One page of messages, newest first, and one more if there is a next page."""
+    """Messages, newest first: by default one page, and one more if there is a next page."""
     conditions = ["true"]
     values: list[Any] = []
     order = "m.received_at DESC, m.id DESC" if source_id is not None else "m.id DESC"
@@ -126,7 +122,7 @@ def list_messages(
                 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.state, m.reason, m.detail,
                     m.attempts, m.processed_at
                 FROM visibility_inbound_message m
-                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT {PAGE_SIZE + 1}
+                WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT %s
             )
             SELECT m.id, source.slug, source.title, m.received_at, left(m.dedupe_key, 200), m.state,
                 m.reason, m.detail, m.attempts, m.processed_at,
@@ -136,7 +132,7 @@ def list_messages(
                 ), '{{}}')
             FROM page m JOIN visibility_source source ON source.id = m.source_id ORDER BY {order}
             """,  # noqa: S608  # conditions are constants
-            values,
+            [*values, limit],
         )
         return [MessageRow(*row) for row in cursor.fetchall()]
 

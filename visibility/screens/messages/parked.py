@@ -78,6 +78,10 @@ EXPLANATIONS = {
         "Processing crashed several times",
         "The message is isolated so that others are processed: report a bug with the message ID",
     ),
+    ParkReason.SOURCE: (
+        "The source has no usable connector or settings",
+        "Correct the source, then replay",
+    ),
 }
 
 

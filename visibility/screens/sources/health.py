@@ -9,14 +9,10 @@ from django.db import connection
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
-from visibility.models.intake import Source, overdue_since
+from visibility.models.intake import Source
 from visibility.operations.message_counts import MessageCounts, count_messages
-from visibility.screens.sources.labels import (
-    REJECTION_LABELS,
-    ROLE_LABELS,
-    STATE_TONES,
-    SourceState,
-)
+from visibility.screens.sources.labels import ROLE_LABELS, STATE_TONES, SourceState
+from visibility.screens.sources.state import LatestTraffic, source_state
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -66,7 +62,7 @@ FROM visibility_rejectedrequestcount WHERE hour > %s AND slug = ANY(%s) GROUP BY
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The health of one source. `why` explains the state."""
+    """The health of one source. `explanation`: why it has this state."""
 
     source: Source
     system: str
@@ -206,13 +202,14 @@ def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[in
 def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
     connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
-    state, why = _determine_state_and_reason(source, counts, now)
+    latest = LatestTraffic(counts.last_at, counts.rejected_at, counts.rejected_status)
+    state, why = source_state(source, latest, now)
     expected = None
     if source.expect_every is not None and source.enabled:
-        expected = (counts.last_at or source.created_at) + source.expect_every
+        expected = _add_within_range(counts.last_at or source.created_at, source.expect_every)
     return HealthReport(
         source=source,
-        system=f"{title}, {ROLE_LABELS[SourceRole(source.role)]}",
+        system=f"{title}, {ROLE_LABELS[SourceRole.from_stored(source.role)]}",
         state=state,
         explanation=why,
         last_at=counts.last_at,
@@ -229,23 +226,9 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
     )
 
 
-def _determine_state_and_reason(
-    source: Source, counts: _SourceCounts, now: datetime
-) -> tuple[SourceState, str]:
-    if not source.enabled:
-        return SourceState.PAUSED, "disabled: its messages are rejected"
-    if source.poll_error:
-        return SourceState.FAILING, f"polling fails: {source.poll_error}"
-    rejected_at = counts.rejected_at
-    if (
-        rejected_at
-        and now - rejected_at <= HOUR
-        and (counts.last_at is None or rejected_at > counts.last_at)
-    ):
-        cause = REJECTION_LABELS.get(counts.rejected_status, f"status {counts.rejected_status}")
-        return SourceState.FAILING, f"its requests are rejected: {cause}"
-    if counts.last_at is None:
-        return SourceState.WAITING, "no message received yet"
-    if overdue_since(source, counts.last_at, now):
-        return SourceState.SILENT, "no data for longer than expected"
-    return SourceState.LIVE, "reporting normally"
+def _add_within_range(moment: datetime, interval: timedelta) -> datetime | None:
+    """Return the sum, or None if it is beyond the calendar: the stored interval is absurd."""
+    try:
+        return moment + interval
+    except OverflowError:
+        return None

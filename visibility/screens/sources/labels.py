@@ -10,6 +10,8 @@ class SourceState(StrEnum):
 
     FAILING = "Failing"
     SILENT = "No data"
+    THROTTLED = "Throttled"
+    CATCHING_UP = "Catching up"
     WAITING = "Waiting for first message"
     LIVE = "Live"
     PAUSED = "Paused"
@@ -18,6 +20,8 @@ class SourceState(StrEnum):
 STATE_TONES = {
     SourceState.FAILING: "late",
     SourceState.SILENT: "unknown",
+    SourceState.THROTTLED: "waiting",
+    SourceState.CATCHING_UP: "waiting",
     SourceState.WAITING: "waiting",
     SourceState.LIVE: "ok",
     SourceState.PAUSED: "waiting",

@@ -37,7 +37,6 @@ from visibility.web.api.problems import (
     InvalidInput,
     problem_response,
 )
-from visibility.web.api.query_params import parse_query
 from visibility.web.api.request_bodies import (
     AssignBody,
     BulkActionBody,
@@ -59,7 +58,6 @@ class AlertActionView(ApiView):
 
     def run_alert_action(self, request: Request, alert_id: int) -> HttpResponse:
         """Run the action once per Idempotency-Key and return the updated alert."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:
@@ -152,7 +150,6 @@ class BulkAlertView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Apply one action to up to 200 alerts. Returns 207 if some of them were rejected."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:

@@ -1,11 +1,15 @@
 """The base view of the API: authentication, permissions and JSON-only content negotiation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.pagination import BasePagination
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -13,6 +17,7 @@ from rest_framework.views import APIView
 
 from visibility.db.clock import database_now
 from visibility.models.audit import append_audit_entry
+from visibility.web.api.query_params import QueryParameter, parse_query
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 
 
@@ -40,6 +45,8 @@ class JsonOnlyNegotiation(BaseContentNegotiation):
 class HasPermissions(BasePermission):
     """Requires a signed-in user with every permission of the view."""
 
+    message = "You do not have permission to do this."
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         permissions = view.required_permissions if isinstance(view, ApiView) else ()
         return bool(request.user.is_authenticated) and all(
@@ -47,15 +54,58 @@ class HasPermissions(BasePermission):
         )
 
 
-class ApiView(APIView):
-    """Base class of all API views; the user must have all `required_permissions`."""
+class QueryParameterFilter(BaseFilterBackend):
+    """Applies and documents the declared query parameters of a view."""
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: APIView
+    ) -> QuerySet[Any]:
+        """The rows that match the parameters with a `lookup`."""
+        assert isinstance(view, ApiView)
+        conditions = {
+            parameter.lookup: view.params[parameter.name]
+            for parameter in view.get_query_parameters()
+            if parameter.lookup and parameter.name in view.params
+        }
+        return queryset.filter(**conditions) if conditions else queryset
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        """The parameters in the OpenAPI document."""
+        assert isinstance(view, ApiView)
+        return [parameter.to_openapi() for parameter in view.get_query_parameters()]
+
+
+class ApiView(GenericAPIView[Any]):
+    """Base class of all API views.
+
+    The user must have all `required_permissions`. A query parameter that is not one of
+    `query_parameters` is rejected; `params` has the parsed values.
+    """
 
     required_permissions: tuple[Permission, ...] = ()
+    query_parameters: Sequence[QueryParameter] = ()
+    params: dict[str, Any]
     authentication_classes = [PageSessionAuthentication]
     permission_classes = [HasPermissions]
     content_negotiation_class = JsonOnlyNegotiation
+    filter_backends = [QueryParameterFilter]
+    pagination_class: type[BasePagination] | None = None
     metadata_class = None
     http_method_names = ["get", "head", "post"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the permissions, and then parse the query string."""
+        super().initial(request, *args, **kwargs)
+        if request.method in self.allowed_methods:  # for other methods, 405 is the answer
+            self.params = parse_query(request, self.get_query_parameters())
+
+    def get_query_parameters(self) -> Sequence[QueryParameter]:
+        """The query parameters of this request's method."""
+        return self.query_parameters
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """The context of the serializers, with the permissions of the user."""
+        return {**super().get_serializer_context(), "permissions": user_permissions(self.request)}
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
@@ -72,7 +122,7 @@ class ApiView(APIView):
                 },
                 now=database_now(),
             )
-        super().permission_denied(request, message="You do not have permission to do this.")
+        super().permission_denied(request, message, code)
         raise AssertionError  # pragma: no cover  # super() always raises
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,16 +20,16 @@ from visibility.kpi import drilldown, query
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import DIMENSIONS, DaySpan, Dimension, KpiFilters, KpiSummary
 from visibility.kpi.registry import kpi_registry
-from visibility.web.api.base import ApiView, user_permissions
+from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
     ApiSerializer,
     DecimalTextField,
     EnumField,
     serialize_all,
 )
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problems import InvalidInput
-from visibility.web.api.query_params import QueryParameter, openapi_params, parse_day, parse_query
+from visibility.web.api.query_params import QueryParameter, parse_day
 from visibility.web.permissions import Permission
 
 DEFAULT_RANGE = timedelta(days=29)
@@ -168,7 +168,6 @@ class KpiListView(ApiView):
     @extend_schema(operation_id="kpis", responses=KpiListSerializer)
     def get(self, request: Request) -> Response:
         """List the KPI definitions."""
-        parse_query(request, ())
         return Response({"items": serialize_all(KpiSerializer, kpi_registry().values())})
 
 
@@ -185,14 +184,12 @@ class KpiValueView(ApiView):
     """`GET /kpis/<code>`."""
 
     required_permissions = (Permission.KPIS,)
+    query_parameters = KPI_PARAMETERS
 
-    @extend_schema(
-        operation_id="kpi", parameters=openapi_params(KPI_PARAMETERS), responses=KpiValueSerializer
-    )
+    @extend_schema(operation_id="kpi", responses=KpiValueSerializer)
     def get(self, request: Request, code: str) -> Response:
         """Retrieve a KPI value with its numerator, denominator and exclusions by reason."""
-        params = parse_query(request, KPI_PARAMETERS)
-        kpi_query, by = _parse_kpi_query(code, params), params.get(BY_PARAMETER.name)
+        kpi_query, by = _parse_kpi_query(code, self.params), self.params.get(BY_PARAMETER.name)
         total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters)
         slices = _query_slices(kpi_query, by) if by else []
         return Response(
@@ -214,41 +211,28 @@ class KpiValueView(ApiView):
         )
 
 
-class KpiOrderListView(ApiView):
-    """`GET /kpis/<code>/orders`."""
+@extend_schema_view(get=extend_schema(operation_id="kpi_orders"))
+class KpiOrderListView(ApiListView):
+    """List the orders behind a KPI value, latest day first."""
 
     required_permissions = (Permission.KPIS, Permission.ORDERS)
+    query_parameters = ORDER_PARAMETERS
+    serializer_class = KpiOrderSerializer
 
-    @extend_schema(
-        operation_id="kpi_orders",
-        parameters=openapi_params(ORDER_PARAMETERS),
-        responses=page_serializer("KpiOrders", KpiOrderSerializer(many=True)),
-    )
-    def get(self, request: Request, code: str) -> Response:
-        """List the orders behind a KPI value, latest day first."""
-        params = parse_query(request, ORDER_PARAMETERS)
-        kpi_query, page = _parse_kpi_query(code, params), KeysetPageRequest(f"kpi {code}", params)
-        cursor_values = page.decoded_cursor
-
-        def fetch(after: str) -> list[drilldown.KpiOrder]:
-            return drilldown.load_order_page(
+    def get_queryset(self) -> Any:
+        """The orders of one group. Raises Http404, InvalidInput."""
+        kpi_query = _parse_kpi_query(self.kwargs["code"], self.params)
+        return LoadedRows(
+            lambda limit, after="": drilldown.load_order_page(
                 kpi_query.kpi,
                 kpi_query.span,
                 kpi_query.filters,
-                group=params.get(OUTCOME_PARAMETER.name, "missed"),
-                reason=params.get(REASON_PARAMETER.name, ""),
+                group=self.params.get(OUTCOME_PARAMETER.name, "missed"),
+                reason=self.params.get(REASON_PARAMETER.name, ""),
                 after=after,
-            )
-
-        shown, next_cursor = collect_page(
-            fetch,
-            chunk=drilldown.PAGE_SIZE,
-            after=cursor_values[0] if cursor_values else "",
-            size=page.size,
-        )
-        items = serialize_all(KpiOrderSerializer, shown, permissions=user_permissions(request))
-        return Response(
-            page.build_page_content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+                limit=limit,
+            ),
+            lambda order: [order.cursor],
         )
 
 

@@ -24,8 +24,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.orders import surviving_order_or_404
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
-from visibility.web.api.query_params import openapi_params, parse_query
+from visibility.web.api.pagination import PAGING, LoadedRows, PaginatedView, page_serializer
 from visibility.web.api.request_bodies import MAX_ID
 from visibility.web.permissions import Permission, has_permission
 
@@ -141,35 +140,35 @@ class MessageLineageSerializer(ApiSerializer):
     kpis = KpiFactSerializer(many=True)
 
 
-class OrderLineageView(ApiView):
+class OrderLineageView(PaginatedView):
     """`GET /orders/<id>/lineage`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = PAGING
 
     @extend_schema(
         operation_id="order_lineage",
-        parameters=openapi_params(PAGING),
         responses=OrderLineageSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
         """Trace an order to its events and messages, and to its clocks, alerts and KPIs."""
-        page = KeysetPageRequest(f"lineage {order_id}", parse_query(request, PAGING))
-        order, after = surviving_order_or_404(order_id), page.decoded_cursor
-        rows = lineage.load_order_event_page(
-            order.object_id, after=(after[0], after[1]) if after else None, limit=page.size + 1
+        order = surviving_order_or_404(order_id)
+        events = self.paginate_queryset(
+            LoadedRows(
+                lambda limit, *after: lineage.load_order_event_page(
+                    order.object_id, after=after or None, limit=limit
+                ),
+                lambda event: (event.occurred_at, event.id),
+            )
         )
-        shown = rows[: page.size]
-        next_cursor = None
-        if len(rows) > page.size:
-            next_cursor = page.encode_cursor(shown[-1].occurred_at.isoformat(), shown[-1].id)
-        threads = lineage.event_lineages(shown, order_id=order.object_id)
+        threads = lineage.event_lineages(events, order_id=order.object_id)
         return Response(
             {
                 "order": order.object_id,
                 "number": order.number,
-                "events": page.build_page_content(
-                    _serialize_event_lineages(request, threads), next_cursor
-                ),
+                "events": self.get_paginated_response(
+                    _serialize_event_lineages(request, threads)
+                ).data,
                 "alerts": _serialize_visible_alerts(request, Q(order=order.object_id)),
                 "kpis": _serialize_visible_kpi_facts(request, [order.object_id]),
             }
@@ -184,7 +183,6 @@ class MessageLineageView(ApiView):
     @extend_schema(operation_id="message_lineage", responses=MessageLineageSerializer)
     def get(self, request: Request, message_id: int) -> Response:
         """Trace a message to its events, objects, orders, alerts and KPI facts."""
-        parse_query(request, ())
         fed = lineage.message_lineage(message_id) if message_id <= MAX_ID else None
         if fed is None:
             raise Http404

@@ -1,9 +1,11 @@
 """Endpoints of the master data tables and of unmapped source values."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +13,8 @@ from rest_framework.response import Response
 from visibility.db.clock import database_now
 from visibility.master_data import store
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import OverlappingRows, StaleVersion
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
 from visibility.models.master import TermKind, Versioned
 from visibility.screens.mappings import queries, suggestions
@@ -29,13 +32,11 @@ from visibility.web.api.master_data_serializers import (
     UnmappedTermSerializer,
     WriteResultSerializer,
 )
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
-    openapi_params,
-    parse_query,
     printable_excerpt,
 )
 from visibility.web.api.request_bodies import MAX_ID, EmptyBody, RequestBody, parse_body, read_body
@@ -43,8 +44,8 @@ from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
     QueryParameter("q", "Text to find in a number, source value or title."),
-    enum_param("kind", "For `mapping` only: filter by kind.", TermKind),
-    QueryParameter("source", "For `mapping` only: filter by source."),
+    enum_param("kind", "For `mapping` only: filter by kind.", TermKind, lookup="kind"),
+    QueryParameter("source", "For `mapping` only: filter by source.", lookup="source"),
     *PAGING,
 )
 UNMAPPED_PARAMETERS = (enum_param("kind", "Filter by kind.", TermKind),)
@@ -68,7 +69,6 @@ class MasterTableListView(ApiView):
     @extend_schema(operation_id="master_tables", responses=MasterTableListSerializer)
     def get(self, request: Request) -> Response:
         """List the master data tables and their columns."""
-        parse_query(request, ())
         return Response({"items": serialize_all(MasterTableSerializer, TABLES.values())})
 
 
@@ -76,17 +76,15 @@ class UnmappedTermListView(ApiView):
     """`GET /master/unmapped`."""
 
     required_permissions = (Permission.MAPPINGS_SEE,)
+    query_parameters = UNMAPPED_PARAMETERS
 
     @extend_schema(
         operation_id="master_unmapped",
-        parameters=openapi_params(UNMAPPED_PARAMETERS),
         responses=UnmappedTermListSerializer,
     )
     def get(self, request: Request) -> Response:
         """List source values that require a mapping and have none, most affected orders first."""
-        unmapped = queries.unmapped_terms(
-            parse_query(request, UNMAPPED_PARAMETERS).get("kind", ""), limit=MAX_UNMAPPED
-        )
+        unmapped = queries.unmapped_terms(self.params.get("kind", ""), limit=MAX_UNMAPPED)
         items = [
             serialize(UnmappedTermSerializer, term)
             | {"suggestions": serialize_all(MappingSuggestionSerializer, term_suggestions)}
@@ -110,36 +108,23 @@ class MasterDataBaseView(ApiView):
         super().initial(request, *args, **kwargs)
 
 
-class MasterRowListView(MasterDataBaseView):
-    """`/master/<table>`."""
+@extend_schema_view(get=extend_schema(operation_id="master_rows"))
+class MasterRowListView(MasterDataBaseView, ApiListView):
+    """List the rows of a table in the order of their creation."""
 
-    @extend_schema(
-        operation_id="master_rows",
-        parameters=openapi_params(LIST_PARAMETERS),
-        responses=page_serializer("MasterRows", MasterRowSerializer(many=True)),
-    )
-    def get(self, request: Request, table: str) -> Response:
-        """List the rows of a table in the order of their creation."""
-        params = parse_query(request, LIST_PARAMETERS)
-        master_table = table_or_404(table)
-        filters: dict[str, str] = {
-            name: params[name] for name in ("kind", "source") if name in params
-        }
-        if filters and master_table.code != "mapping":
-            raise InvalidInput(next(iter(params)), "only `mapping` supports this filter")
-        page = KeysetPageRequest(f"master {table}", params)
-        rows = queries.list_table_rows(
-            master_table,
-            q=params.get("q", ""),
-            after=int(page.decoded_cursor[0]) if page.decoded_cursor else 0,
-            limit=page.size,
-            filters=filters,
-        )
-        shown = rows[: page.size]
-        next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
-        return Response(
-            page.build_page_content(serialize_all(MasterRowSerializer, shown), next_cursor)
-        )
+    query_parameters = LIST_PARAMETERS
+    serializer_class = MasterRowSerializer
+
+    def get_query_parameters(self) -> Sequence[QueryParameter]:
+        """Only reads have parameters."""
+        return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
+
+    def get_queryset(self) -> QuerySet[Versioned]:
+        """The rows that contain `q`. Raises Http404, InvalidInput."""
+        table = table_or_404(self.kwargs["table"])
+        if table.code != "mapping" and {"kind", "source"} & self.params.keys():
+            raise InvalidInput(next(iter(self.params)), "only `mapping` supports this filter")
+        return queries.search_table_rows(table, self.params.get("q", ""))
 
     @extend_schema(
         operation_id="master_add",
@@ -148,7 +133,6 @@ class MasterRowListView(MasterDataBaseView):
     )
     def post(self, request: Request, table: str) -> HttpResponse:
         """Add a row, or update the row with the same key and `valid_from`."""
-        parse_query(request, ())
         master_table = table_or_404(table)
         body = read_body(request)
 
@@ -173,7 +157,6 @@ class MasterRowView(MasterDataBaseView):
     @extend_schema(operation_id="master_row", responses=MasterRowDetailSerializer)
     def get(self, request: Request, table: str, row_id: int) -> Response:
         """Retrieve a row with its change history."""
-        parse_query(request, ())
         master_table = table_or_404(table)
         row = _row_or_404(master_table, row_id)
         history = [
@@ -191,7 +174,6 @@ class MasterRowView(MasterDataBaseView):
     )
     def put(self, request: Request, table: str, row_id: int) -> HttpResponse:
         """Replace a row, including its key and validity. Returns 409 if validities overlap."""
-        parse_query(request, ())
         master_table = table_or_404(table)
         body = read_body(request)
 
@@ -219,7 +201,6 @@ class MasterRowView(MasterDataBaseView):
     )
     def delete(self, request: Request, table: str, row_id: int) -> HttpResponse:
         """Delete a row. Its change history is retained."""
-        parse_query(request, ())
         master_table = table_or_404(table)
         body = read_body(request)
 

@@ -37,7 +37,7 @@ from visibility.web.api.problems import (
     InvalidInput,
     UnprocessableError,
 )
-from visibility.web.api.query_params import QueryParameter, openapi_params, parse_query
+from visibility.web.api.query_params import QueryParameter
 from visibility.web.api.request_bodies import (
     MAX_ID,
     EmptyBody,
@@ -91,17 +91,17 @@ class MasterImportDetailSerializer(MasterImportSerializer):
 class UploadImportView(MasterDataBaseView):
     """`POST /master/<table>/import`."""
 
+    query_parameters = (FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER)
+
     http_method_names = ["post"]
 
     @extend_schema(
         operation_id="master_import",
-        parameters=openapi_params((FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER)),
         request={media.split(";")[0]: OpenApiTypes.BINARY for media in MEDIA_TYPES.values()},
         responses={202: MasterImportSerializer},
     )
     def post(self, request: Request, table: str) -> HttpResponse:
         """Upload a file. It is validated and written in the background, all rows or none."""
-        params = parse_query(request, (FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER))
         master_table = table_or_404(table)
         media = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if media not in {
@@ -110,13 +110,13 @@ class UploadImportView(MasterDataBaseView):
             *(m.split(";")[0] for m in MEDIA_TYPES.values()),
         }:
             raise UnsupportedMediaType("Content-Type", "must be text/csv or the media type of XLSX")
-        file_format = params.get("format") or ("xlsx" if media.endswith(".sheet") else "csv")
+        file_format = self.params.get("format") or ("xlsx" if media.endswith(".sheet") else "csv")
         with tempfile.TemporaryFile() as file:
             digest = _spool_and_hash_body(request, file, max_bytes=MAX_FILE_SIZES[file_format])
 
             def do() -> ApiResponse:
                 stored = _store_import(
-                    request, master_table, file, file_format=file_format, params=params
+                    request, master_table, file, file_format=file_format, params=self.params
                 )
                 return ApiResponse.from_json(serialize(MasterImportSerializer, stored), status=202)
 
@@ -133,7 +133,6 @@ class MasterImportView(ApiView):
     @extend_schema(operation_id="master_import_state", responses=MasterImportDetailSerializer)
     def get(self, request: Request, import_id: int) -> Response:
         """Retrieve an import with its progress, its counts and its invalid rows."""
-        parse_query(request, ())
         master_import = _import_with_progress_or_404(import_id)
         invalid_rows = ImportRow.objects.filter(
             master_import=master_import, verdict="invalid"
@@ -154,7 +153,6 @@ class ApplyImportView(MasterDataBaseView):
     )
     def post(self, request: Request, import_id: int) -> HttpResponse:
         """Write the rows of a validated import. All rows must be valid."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:
@@ -184,7 +182,6 @@ class DiscardImportView(MasterDataBaseView):
     )
     def post(self, request: Request, import_id: int) -> HttpResponse:
         """Discard an import that was validated or rejected."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:
@@ -202,17 +199,17 @@ class MasterExportView(ApiView):
     """`GET /master/<table>/export`."""
 
     required_permissions = (Permission.MAPPINGS_SEE,)
+    query_parameters = (FORMAT_PARAMETER,)
 
     @extend_schema(
         operation_id="master_export",
-        parameters=openapi_params((FORMAT_PARAMETER,)),
         responses={
             (200, MEDIA_TYPES[file_format]): OpenApiTypes.BINARY for file_format in FILE_FORMATS
         },
     )
     def get(self, request: Request, table: str) -> HttpResponseBase:
         """Export a table as a file that can be imported again. Formulas are escaped."""
-        form = parse_query(request, (FORMAT_PARAMETER,)).get("format", "csv")
+        form = self.params.get("format", "csv")
         try:
             return set_no_store_header(table_response(request._request, table_or_404(table), form))
         except TooManyRows as error:

@@ -1,10 +1,12 @@
 """Endpoints of record matching: manual decisions, unmatched records and suggested duplicates."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +17,7 @@ from visibility.identity.merge import MergeTooLarge
 from visibility.models import IdentityDecision
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history, matching
+from visibility.screens.identity import decision_history, matching, unmatched_records
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     serialize,
@@ -30,9 +32,8 @@ from visibility.web.api.matching_serializers import (
     MatchingDecisionSerializer,
     UnmatchedRecordSerializer,
 )
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problems import ApiResponse, ConflictError
-from visibility.web.api.query_params import openapi_params, parse_query
 from visibility.web.api.request_bodies import (
     MAX_ID,
     EmptyBody,
@@ -68,49 +69,34 @@ class SplitBody(NoteBody):
     )
 
 
-class MatchingDecisionListView(ApiView):
-    """`GET /matching/decisions`."""
+@extend_schema_view(get=extend_schema(operation_id="matching_decisions"))
+class MatchingDecisionListView(ApiListView):
+    """List manual matching decisions, newest first."""
 
     required_permissions = (Permission.MATCHING_SEE,)
+    query_parameters = PAGING
+    serializer_class = MatchingDecisionSerializer
 
-    @extend_schema(
-        operation_id="matching_decisions",
-        parameters=openapi_params(PAGING),
-        responses=page_serializer("MatchingDecisions", MatchingDecisionSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List manual matching decisions, newest first."""
-        page = KeysetPageRequest("matching_decisions", parse_query(request, PAGING))
-        after = page.decoded_cursor
-        rows = decision_history.list_decisions(
-            before=after[0] if after else None, limit=page.size + 1
-        )
-        shown = rows[: page.size]
-        next_cursor = page.encode_cursor(shown[-1].pk) if len(rows) > page.size else None
-        return Response(
-            page.build_page_content(serialize_all(MatchingDecisionSerializer, shown), next_cursor)
-        )
+    def get_queryset(self) -> QuerySet[IdentityDecision]:
+        """All decisions with their users."""
+        return decision_history.manual_decisions()
 
 
-class UnmatchedRecordListView(ApiView):
-    """`GET /matching/unmatched`."""
+@extend_schema_view(get=extend_schema(operation_id="matching_unmatched"))
+class UnmatchedRecordListView(ApiListView):
+    """List shipments, packages, invoices and returns without an order, oldest first."""
 
     required_permissions = (Permission.MATCHING_SEE,)
+    query_parameters = PAGING
+    serializer_class = UnmatchedRecordSerializer
 
-    @extend_schema(
-        operation_id="matching_unmatched",
-        parameters=openapi_params(PAGING),
-        responses=page_serializer("UnmatchedRecords", UnmatchedRecordSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List shipments, packages, invoices and returns without an order, oldest first."""
-        page = KeysetPageRequest("matching_unmatched", parse_query(request, PAGING))
-        after = page.decoded_cursor
-        rows = matching.unmatched_records(after=after[0] if after else 0, limit=page.size + 1)
-        shown = rows[: page.size]
-        next_cursor = page.encode_cursor(shown[-1].id) if len(rows) > page.size else None
-        return Response(
-            page.build_page_content(serialize_all(UnmatchedRecordSerializer, shown), next_cursor)
+    def get_queryset(self) -> Any:
+        """All unmatched records."""
+        return LoadedRows(
+            lambda limit, after=0: unmatched_records.list_unmatched_records(
+                after=after, limit=limit
+            ),
+            lambda record: [record.id],
         )
 
 
@@ -122,7 +108,6 @@ class DuplicateSuggestionListView(ApiView):
     @extend_schema(operation_id="matching_suggestions", responses=DuplicateSuggestionListSerializer)
     def get(self, request: Request) -> Response:
         """List probable duplicate orders with the rule, the evidence and the confidence."""
-        parse_query(request, ())
         return Response(
             {"items": serialize_all(DuplicateSuggestionSerializer, suggestions.find_suggestions())}
         )
@@ -137,7 +122,6 @@ class ApplyMatchingDecisionView(ApiView):
         self, request: Request, prepare: Callable[[bytes], Callable[[], IdentityDecision]]
     ) -> HttpResponse:
         """Apply the decision. `deciding` parses the body and returns the function to run."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 
 from connectors.sdk.event_schema import SCHEMA
 from visibility.web.api.base import PageSessionAuthentication
@@ -92,6 +93,18 @@ BATCH_RESULTS_SCHEMA: Document = {
         }
     },
 }
+
+
+class ApiSchema(AutoSchema):
+    """Describes the operations of the API views."""
+
+    def get_filter_backends(self) -> list[Any]:
+        """Detail views have query parameters, too; by default only lists have them."""
+        return getattr(self.view, "filter_backends", [])
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """The name of the component for a page."""
+        return f"{serializer_name}s"
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base

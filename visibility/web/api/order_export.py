@@ -17,8 +17,6 @@ from visibility.web.api.query_params import (
     InvalidValue,
     QueryParameter,
     enum_param,
-    openapi_params,
-    parse_query,
     parse_time,
 )
 from visibility.web.order_export_download import audited_order_export_response
@@ -74,10 +72,10 @@ class OrderExportView(ApiView):
     """`GET /orders/export`."""
 
     required_permissions = (Permission.ORDERS, Permission.EXPORT)
+    query_parameters = EXPORT_PARAMETERS
 
     @extend_schema(
         operation_id="orders_export",
-        parameters=openapi_params(EXPORT_PARAMETERS),
         responses=FILE_RESPONSES,
     )
     def get(self, request: Request) -> HttpResponseBase:
@@ -85,23 +83,22 @@ class OrderExportView(ApiView):
 
         Prices and personal data are left out unless the user has permission to see them.
         """
-        params = parse_query(request, EXPORT_PARAMETERS)
         filters = OrderFilters(
-            statuses=tuple(params[name] for name in ("status",) if name in params),
-            channel=params.get("channel", ""),
-            warehouse=params.get("warehouse", ""),
-            customer=params.get("customer", ""),
+            statuses=tuple(self.params[name] for name in ("status",) if name in self.params),
+            channel=self.params.get("channel", ""),
+            warehouse=self.params.get("warehouse", ""),
+            customer=self.params.get("customer", ""),
             by_name=has_permission(request.user, Permission.CONTACTS),
         )
         selection = OrderSelection(
-            filters, params.get("order"), params.get("since"), params.get("until")
+            filters, self.params.get("order"), self.params.get("since"), self.params.get("until")
         )
         try:
             return audited_order_export_response(
                 selection,
-                format=Format(params.get("format", Format.OCEL_JSON)),
+                format=Format(self.params.get("format", Format.OCEL_JSON)),
                 by=current_user(request),
-                parameters={name: str(value) for name, value in params.items()},
+                parameters={name: str(value) for name, value in self.params.items()},
                 now=database_now(),
             )
         except TooManyOrders:

@@ -1,11 +1,9 @@
 """Queries of the order endpoints. Each runs a fixed number of statements with a limit."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, QuerySet
 
 from connectors.sdk.identifier_normalization import possible_normalized_values
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
@@ -50,32 +48,6 @@ def find_object_ids_by_number(number: str) -> list[int]:
     return ids
 
 
-def order_page(
-    filters: Mapping[str, Any],
-    *,
-    since: datetime | None,
-    ids: Sequence[int] | None,
-    after: tuple[datetime | None, int] | None,
-    limit: int,
-) -> list[Order]:
-    """One page of orders, latest event first."""
-    orders = Order.objects.filter(**filters)
-    if ids is not None:
-        orders = orders.filter(object_id__in=ids)
-    if since:
-        orders = orders.filter(last_event_at__gte=since)
-    if after:
-        orders = orders.filter(_after_cursor_condition(*after))
-    return list(orders.order_by("-last_event_at", "-object_id")[:limit])
-
-
-def _after_cursor_condition(at: datetime | None, order_id: int) -> Q:
-    """The condition for rows after a cursor. Orders without events sort first."""
-    if at is None:
-        return Q(last_event_at=None, object_id__lt=order_id) | Q(last_event_at__isnull=False)
-    return Q(last_event_at__lte=at) & (Q(last_event_at__lt=at) | Q(object_id__lt=order_id))
-
-
 def find_surviving_order(order_id: int) -> Order | None:
     """The order, or the order it was merged into."""
     order = Order.objects.filter(pk=order_id).first()
@@ -87,10 +59,10 @@ def find_surviving_order(order_id: int) -> Order | None:
     return Order.objects.filter(pk__in=surviving_id).first()
 
 
-def line_page(order: Order, *, after: int, limit: int) -> list[OrderLine]:
-    """One page of an order's lines by position, annotated with the currency."""
-    rows = OrderLine.objects.filter(order=order, position__gt=after)
-    return list(rows.annotate(currency=F("order__currency")).order_by("position")[:limit])
+def order_lines(order: Order) -> QuerySet[OrderLine]:
+    """The lines of an order by position, annotated with the currency."""
+    rows = OrderLine.objects.filter(order=order)
+    return rows.annotate(currency=F("order__currency")).order_by("position")
 
 
 def order_and_child_identifiers(order_id: int) -> list[Identifier]:

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +19,7 @@ from visibility.timeline.enums import OrderState
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.timeline.status_answer import status_answer
 from visibility.web.api import order_queries as queries
-from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
+from visibility.web.api.base import is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import serialize, serialize_all
 from visibility.web.api.order_serializers import (
     ClaimSerializer,
@@ -33,43 +34,42 @@ from visibility.web.api.order_serializers import (
 )
 from visibility.web.api.pagination import (
     PAGING,
-    KeysetPageRequest,
-    page_serializer,
-    parse_cursor_time,
+    ApiListView,
+    LoadedRows,
+    PaginatedView,
+    decode_cursor,
 )
 from visibility.web.api.problems import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
-    openapi_params,
-    parse_query,
     parse_time,
 )
 from visibility.web.api.request_bodies import MAX_ID
 from visibility.web.api.timeline_serializers import TimelineEventSerializer, TimelineSerializer
 from visibility.web.permissions import Permission
 
-FILTER_FIELDS = {
-    "status": "status",
-    "state": "states__contains",
-    "channel": "channel",
-    "warehouse": "warehouse",
-    "customer": "customer_no",
-}
 LIST_PARAMETERS = (
     QueryParameter(
         "q", "Any number of the order or of its shipments, packages, invoices or returns."
     ),
-    enum_param("status", "Order status.", Status),
-    enum_param("state", "State that applies to the order, such as `conflict`.", OrderState),
-    QueryParameter("channel", "Sales channel."),
-    QueryParameter("warehouse", "Shipping warehouse."),
-    QueryParameter("customer", "Customer number."),
+    enum_param("status", "Order status.", Status, lookup="status"),
+    enum_param(
+        "state",
+        "State that applies to the order, such as `conflict`.",
+        OrderState,
+        parse=lambda state: [state],
+        lookup="states__contains",
+    ),
+    QueryParameter("channel", "Sales channel.", lookup="channel"),
+    QueryParameter("warehouse", "Shipping warehouse.", lookup="warehouse"),
+    QueryParameter("customer", "Customer number.", lookup="customer_no"),
     QueryParameter(
         "since",
         "Orders whose latest event occurred at or after this time.",
         parse_time,
         openapi_format="date-time",
+        lookup="last_event_at__gte",
     ),
     *PAGING,
 )
@@ -82,66 +82,41 @@ KNOWN_AT = QueryParameter(
 MILESTONE_ORDER = list(MilestoneCode)
 
 
-class OrderListView(ApiView):
-    """`GET /orders`."""
+@extend_schema_view(get=extend_schema(operation_id="orders"))
+class OrderListView(ApiListView):
+    """Search or list orders, latest event first."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = LIST_PARAMETERS
+    serializer_class = OrderSerializer
 
-    @extend_schema(
-        operation_id="orders",
-        parameters=openapi_params(LIST_PARAMETERS),
-        responses=page_serializer("Orders", OrderSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """Search or list orders, latest event first."""
-        params = parse_query(request, LIST_PARAMETERS)
-        if "q" not in params and is_integrator_only(request):
+    def get_queryset(self) -> QuerySet[Order]:
+        """All orders, or those with the number `q`."""
+        orders = Order.objects.order_by("-last_event_at", "-object_id")
+        if "q" in self.params:
+            return orders.filter(object_id__in=_object_ids_by_number(self.params["q"]))
+        if is_integrator_only(self.request):
             raise exceptions.PermissionDenied(
                 "Your role can only search orders by number: `q` is required."
             )
-        page = KeysetPageRequest("orders", params)
-        after = page.decoded_cursor
-        rows = queries.order_page(
-            {
-                field: [params[name]] if name == "state" else params[name]
-                for name, field in FILTER_FIELDS.items()
-                if name in params
-            },
-            since=params.get("since"),
-            ids=_object_ids_by_number(params["q"]) if "q" in params else None,
-            after=(parse_cursor_time(after[0]), after[1]) if after else None,
-            limit=page.size + 1,
-        )
-        shown = rows[: page.size]
-        next_cursor = None
-        if len(rows) > page.size:
-            last = shown[-1]
-            next_cursor = page.encode_cursor(
-                last.last_event_at.isoformat() if last.last_event_at else None, last.object_id
-            )
-        items = serialize_all(OrderSerializer, shown, permissions=user_permissions(request))
-        return Response(page.build_page_content(items, next_cursor))
+        return orders
 
 
-class OrderDetailView(ApiView):
+class OrderDetailView(PaginatedView):
     """`GET /orders/<id>`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = PAGING
 
-    @extend_schema(
-        operation_id="order", parameters=openapi_params(PAGING), responses=OrderDetailSerializer
-    )
+    @extend_schema(operation_id="order", responses=OrderDetailSerializer)
     def get(self, request: Request, order_id: int) -> Response:
         """Retrieve an order with its lines, claims, shipments, identifiers and milestones.
 
         `cursor` and `page_size` paginate the lines. The id of a merged order returns the order it
         was merged into.
         """
-        page = KeysetPageRequest(f"order {order_id}", parse_query(request, PAGING))
         order, permissions = surviving_order_or_404(order_id), user_permissions(request)
-        after = page.decoded_cursor
-        rows = queries.line_page(order, after=after[0] if after else 0, limit=page.size + 1)
-        shown = rows[: page.size]
+        lines = self.paginate_queryset(queries.order_lines(order))
         now = database_now()
         order_timeline, has_suppressed = split_suppressed_conflicts(
             queries.fold_order_timeline(order.object_id, as_of=now), now=now
@@ -151,14 +126,13 @@ class OrderDetailView(ApiView):
             Milestone.objects.filter(order=order),
             key=lambda m: MILESTONE_ORDER.index(MilestoneCode(m.code)),
         )
-        lines = serialize_all(OrderLineSerializer, shown, permissions=permissions)
         return Response(
             serialize(OrderSerializer, order, permissions=permissions)
             | (_values_without_suppressed_conflicts(order_timeline) if has_suppressed else {})
             | {
-                "lines": page.build_page_content(
-                    lines, page.encode_cursor(shown[-1].position) if len(rows) > page.size else None
-                ),
+                "lines": self.get_paginated_response(
+                    serialize_all(OrderLineSerializer, lines, permissions=permissions)
+                ).data,
                 "claims": serialize_all(ClaimSerializer, order_timeline.claims),
                 "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
@@ -171,39 +145,38 @@ class OrderDetailView(ApiView):
         )
 
 
-class OrderTimelineView(ApiView):
+class OrderTimelineView(PaginatedView):
     """`GET /orders/<id>/timeline`."""
 
     required_permissions = (Permission.ORDERS,)
+    query_parameters = (KNOWN_AT, *PAGING)
 
     @extend_schema(
         operation_id="order_timeline",
-        parameters=openapi_params((KNOWN_AT, *PAGING)),
         responses=TimelineSerializer,
     )
     def get(self, request: Request, order_id: int) -> Response:
         """List the events of an order, earliest first, optionally as known at an earlier time."""
-        params = parse_query(request, (KNOWN_AT, *PAGING))
-        page, now = KeysetPageRequest(f"timeline {order_id}", params), database_now()
-        known_at: datetime | None = params.get(KNOWN_AT.name)
+        now = database_now()
+        known_at: datetime | None = self.params.get(KNOWN_AT.name)
         if known_at and known_at > now:
             raise InvalidInput(KNOWN_AT.name, "must not be in the future")
-        order, permissions, after = (
-            surviving_order_or_404(order_id),
-            user_permissions(request),
-            page.decoded_cursor,
-        )
+        order, permissions = surviving_order_or_404(order_id), user_permissions(request)
         # Later pages use the instant of the first page, so that a walk is consistent.
-        first_instant = parse_cursor_time(after[1]) if after else None
-        instant = known_at or first_instant or now
+        _, first_instant = decode_cursor(request, self.params) or (0, None)
+        instant = known_at or (datetime.fromisoformat(first_instant) if first_instant else now)
         order_timeline = queries.fold_order_timeline(
             order.object_id, as_of=instant, known_at=instant
         )
         if known_at is None:
             order_timeline, _ = split_suppressed_conflicts(order_timeline, now=now)
-        start = after[0] if after else 0
-        entries = order_timeline.entries[start : start + page.size]
-        has_more = start + page.size < len(order_timeline.entries)
+        entries = list(enumerate(order_timeline.entries, start=1))
+        page = self.paginate_queryset(
+            LoadedRows(
+                lambda limit, start=0, _="": entries[start : start + limit],
+                lambda row: (row[0], instant),
+            )
+        )
         current_answer = status_answer(order_timeline, zone=settings.TIME_ZONE)
         milestones = sorted(
             order_timeline.milestones.values(), key=lambda m: MILESTONE_ORDER.index(m.code)
@@ -230,15 +203,12 @@ class OrderTimelineView(ApiView):
                 "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
                 "milestones": serialize_all(MilestoneSerializer, milestones),
-                "entries": page.build_page_content(
+                "entries": self.get_paginated_response(
                     [
                         TimelineEventSerializer.serialize_entry(entry, order_timeline, permissions)
-                        for entry in entries
-                    ],
-                    page.encode_cursor(start + page.size, instant.isoformat())
-                    if has_more
-                    else None,
-                ),
+                        for _, entry in page
+                    ]
+                ).data,
             }
         )
 

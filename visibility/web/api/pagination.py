@@ -4,13 +4,20 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from datetime import date
+from typing import Any
 
 from django.core import signing
+from django.db.models import QuerySet
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from visibility.db.keyset import rows_after
+from visibility.web.api.base import ApiView
 from visibility.web.api.problems import InvalidInput
 from visibility.web.api.query_params import InvalidValue, QueryParameter
 
@@ -41,95 +48,105 @@ PAGING = (CURSOR, PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
-class KeysetPageRequest:
-    """A page request: the name of the list and its query parameters."""
+class LoadedRows:
+    """Rows that a function loads page by page: the counterpart of an ordered queryset.
 
-    name: str
-    params: Mapping[str, Any]
-
-    @property
-    def size(self) -> int:
-        """Items per page."""
-        return int(self.params.get(PAGE_SIZE.name, DEFAULT_PAGE_SIZE))
-
-    @property
-    def decoded_cursor(self) -> list[Any] | None:
-        """The decoded cursor, or None for the first page. Raises InvalidInput."""
-        cursor = self.params.get(CURSOR.name)
-        if cursor is None:
-            return None
-        try:
-            values = signing.Signer(salt=self._cursor_signing_salt()).unsign_object(cursor)
-        except (signing.BadSignature, ValueError, UnicodeError):
-            raise InvalidInput(
-                CURSOR.name, "is not a valid cursor for this list and these filters"
-            ) from None
-        assert isinstance(values, list)
-        return values
-
-    def encode_cursor(self, *sort_key: str | int | None) -> str:
-        """Encode the sort key of the last row as a cursor."""
-        return signing.Signer(salt=self._cursor_signing_salt()).sign_object(
-            list(sort_key), compress=True
-        )
-
-    def build_page_content(self, items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:
-        return {"items": items, "next": next_cursor}
-
-    def _cursor_signing_salt(self) -> str:
-        """The signing salt. It binds a cursor to its list and filters."""
-        filters = {
-            name: value.isoformat() if hasattr(value, "isoformat") else value
-            for name, value in self.params.items()
-            if name not in {CURSOR.name, PAGE_SIZE.name}
-        }
-        digest = hashlib.sha256(json.dumps([self.name, filters], sort_keys=True).encode())
-        return f"visibility.web.api.{digest.hexdigest()}"
-
-
-def parse_cursor_time(text: str | None) -> datetime | None:
-    """Parse a timestamp from a decoded cursor."""
-    return datetime.fromisoformat(text) if text else None
-
-
-class HasCursor(Protocol):
-    """A row that can produce its own cursor."""
-
-    @property
-    def cursor(self) -> str:
-        """The `after` value for the page that follows this row."""
-
-
-Row = TypeVar("Row", bound=HasCursor)
-
-
-def collect_page(
-    fetch: Callable[[str], Sequence[Row]], *, chunk: int, after: str, size: int
-) -> tuple[list[Row], str | None]:
-    """Collect one page from chunks of at most `chunk` rows.
-
-    `fetch(after)` returns one row more than `chunk` if there are more. The second result is the
-    cursor of the next page, or None on the last page.
+    `load(limit, *sort_key)` returns up to `limit` rows, which follow the row with that sort key.
     """
-    rows: list[Row] = []
-    has_more = True
-    while has_more and len(rows) <= size:
-        chunk_rows = fetch(after)
-        has_more = len(chunk_rows) > chunk
-        rows += chunk_rows[:chunk]
-        after = rows[-1].cursor if rows else ""
-    shown = rows[:size]
-    return shown, shown[-1].cursor if shown and (has_more or len(rows) > size) else None
+
+    load: Callable[..., Sequence[Any]]
+    sort_key: Callable[[Any], Sequence[Any]]
+
+    @classmethod
+    def from_queryset(cls, queryset: QuerySet[Any]) -> "LoadedRows":
+        """The rows of a queryset in its order, which must be total."""
+        keys = [str(key) for key in queryset.query.order_by]
+
+        def load(limit: int, *after: Any) -> list[Any]:
+            rows = queryset.filter(rows_after(keys, after)) if after else queryset
+            return list(rows[:limit])
+
+        return cls(load, lambda row: [getattr(row, key.removeprefix("-")) for key in keys])
+
+
+class KeysetPagination(BasePagination):
+    """Pages by the sort key of the last row. A cursor is bound to its URL and filters."""
+
+    next_cursor: str | None = None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """One page of a queryset or of `LoadedRows`. Raises InvalidInput."""
+        rows = queryset if isinstance(queryset, LoadedRows) else LoadedRows.from_queryset(queryset)
+        size = view.params.get(PAGE_SIZE.name, DEFAULT_PAGE_SIZE)
+        page = list(rows.load(size + 1, *decode_cursor(request, view.params)))
+        if len(page) > size:
+            sort_key = [
+                value.isoformat() if isinstance(value, date) else value
+                for value in rows.sort_key(page[size - 1])
+            ]
+            self.next_cursor = _signer(request, view.params).sign_object(sort_key, compress=True)
+        return page[:size]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The items and the cursor of the next page, which is null on the last page."""
+        return Response({"items": data, "next": self.next_cursor})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The response in the OpenAPI document."""
+        return {
+            "type": "object",
+            "properties": {
+                "items": schema,
+                "next": {"type": ["string", "null"], "description": NEXT_DESCRIPTION},
+            },
+            "required": ["items", "next"],
+        }
+
+
+NEXT_DESCRIPTION = "The cursor of the next page; null on the last."
+
+
+class PaginatedView(ApiView):
+    """Base of the endpoints that return pages."""
+
+    pagination_class = KeysetPagination
+
+    def paginate_queryset(self, queryset: Any) -> list[Any]:
+        """One page of a queryset in a total order or of `LoadedRows`. Raises InvalidInput."""
+        return super().paginate_queryset(queryset) or []
+
+
+class ApiListView(PaginatedView, ListAPIView[Any]):
+    """Base of the endpoints that list the rows of `get_queryset()`."""
+
+
+def decode_cursor(request: Request, params: Mapping[str, Any]) -> list[Any]:
+    """The sort key in the cursor; empty on the first page. Raises InvalidInput."""
+    if CURSOR.name not in params:
+        return []
+    try:
+        sort_key = _signer(request, params).unsign_object(params[CURSOR.name])
+    except (signing.BadSignature, ValueError, UnicodeError):
+        raise InvalidInput(
+            CURSOR.name, "is not a valid cursor for this list and these filters"
+        ) from None
+    assert isinstance(sort_key, list)
+    return sort_key
 
 
 def page_serializer(name: str, item: serializers.Serializer[Any]) -> serializers.Serializer[Any]:
-    """The serializer of a page, for the OpenAPI document."""
+    """The serializer of a page within an object, for the OpenAPI document."""
     return inline_serializer(
         name,
         {
             "items": item,
-            "next": serializers.CharField(
-                allow_null=True, help_text="The cursor of the next page; null on the last."
-            ),
+            "next": serializers.CharField(allow_null=True, help_text=NEXT_DESCRIPTION),
         },
     )
+
+
+def _signer(request: Request, params: Mapping[str, Any]) -> signing.Signer:
+    filters = {name: params[name] for name in params if name not in {CURSOR.name, PAGE_SIZE.name}}
+    content = json.dumps([request.path, filters], sort_keys=True, default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return signing.Signer(salt=f"{__name__}.{digest}")

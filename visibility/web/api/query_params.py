@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.db.models import TextChoices
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from visibility.web.api.problems import InvalidInput
@@ -69,6 +68,8 @@ class QueryParameter:
     choices: tuple[str, ...] = ()
     # An OpenAPI string format, or "integer".
     openapi_format: str = ""
+    # The lookup by which the parameter filters a queryset.
+    lookup: str = ""
 
     def parse_value(self, raw: str) -> Any:
         """Parse the value. Raises InvalidInput."""
@@ -79,7 +80,7 @@ class QueryParameter:
         except InvalidValue as error:
             raise InvalidInput(self.name, str(error)) from None
 
-    def to_openapi(self) -> OpenApiParameter:
+    def to_openapi(self) -> dict[str, Any]:
         """The parameter in the OpenAPI document."""
         schema: dict[str, Any] = {"type": "string"}
         if self.openapi_format == "integer":
@@ -88,21 +89,25 @@ class QueryParameter:
             schema["format"] = self.openapi_format
         if self.choices:
             schema["enum"] = list(self.choices)
-        return OpenApiParameter(
-            self.name, schema, OpenApiParameter.QUERY, description=self.description
-        )
+        return {
+            "in": "query",
+            "name": self.name,
+            "schema": schema,
+            "description": self.description,
+        }
 
 
 def enum_param(
-    name: str, description: str, enum: type[StrEnum] | type[TextChoices]
+    name: str,
+    description: str,
+    enum: type[StrEnum] | type[TextChoices],
+    *,
+    parse: Callable[[str], Any] = parse_text,
+    lookup: str = "",
 ) -> QueryParameter:
     """A parameter that takes a value of an enumeration."""
-    return QueryParameter(name, description, choices=tuple(str(member.value) for member in enum))
-
-
-def openapi_params(parameters: Sequence[QueryParameter]) -> list[OpenApiParameter | Any]:
-    """The parameters of an endpoint in the OpenAPI document."""
-    return [parameter.to_openapi() for parameter in parameters]
+    choices = tuple(str(member.value) for member in enum)
+    return QueryParameter(name, description, parse, choices=choices, lookup=lookup)
 
 
 def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,11 +22,10 @@ from visibility.screens.rules.queries import RuleSummary
 from visibility.sla.parameters import parameters_json_schema
 from visibility.sla.rule import Consequence, RuleSubject
 from visibility.web.api.base import ApiView, current_user
-from visibility.web.api.common_serializers import ApiSerializer, EnumField, serialize, serialize_all
+from visibility.web.api.common_serializers import ApiSerializer, EnumField, serialize
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
-from visibility.web.api.query_params import openapi_params, parse_query
 from visibility.web.api.request_bodies import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
@@ -87,26 +86,20 @@ class RuleChangeBody(RequestBody):
     enabled = serializers.BooleanField(required=False)
 
 
-class RuleListView(ApiView):
-    """`GET /rules`."""
+@extend_schema_view(get=extend_schema(operation_id="rules"))
+class RuleListView(ApiListView):
+    """List the SLA rules in the order of their codes."""
 
     required_permissions = (Permission.RULES_SEE,)
+    query_parameters = PAGING
+    serializer_class = RuleSerializer
 
-    @extend_schema(
-        operation_id="rules",
-        parameters=openapi_params(PAGING),
-        responses=page_serializer("Rules", RuleSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List the SLA rules in the order of their codes."""
-        page = KeysetPageRequest("rules", parse_query(request, PAGING))
-        after = page.decoded_cursor
-        rules = queries.list_rules(after=after[0] if after else "", limit=page.size + 1)
-        shown = rules[: page.size]
-        next_cursor = None
-        if len(rules) > page.size:
-            next_cursor = page.encode_cursor(shown[-1].rule.code)
-        return Response(page.build_page_content(serialize_all(RuleSerializer, shown), next_cursor))
+    def get_queryset(self) -> Any:
+        """The rules, loaded page by page."""
+        return LoadedRows(
+            lambda limit, *after: queries.list_rules(after="".join(after), limit=limit),
+            lambda summary: [summary.rule.code],
+        )
 
 
 class RuleView(ApiView):
@@ -122,13 +115,11 @@ class RuleView(ApiView):
     @extend_schema(operation_id="rule", responses=RuleSerializer)
     def get(self, request: Request, code: str) -> Response:
         """Retrieve a rule with the JSON Schema of its parameters."""
-        parse_query(request, ())
         return Response(serialize(RuleSerializer, _rule_or_404(code)))
 
     @extend_schema(operation_id="rule_change", request=RuleChangeBody, responses=RuleSerializer)
     def patch(self, request: Request, code: str) -> HttpResponse:
         """Change a rule. Parameters that are not given stay; all orders are checked again."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:

@@ -20,7 +20,7 @@ from connectors.sdk.events import EventType
 from visibility.web.api.base import ApiView
 from visibility.web.api.openapi_extensions import extend_document
 from visibility.web.api.problems import problem_response
-from visibility.web.api.query_params import QueryParameter, parse_query
+from visibility.web.api.query_params import QueryParameter
 from visibility.web.intake.problems import PROBLEM_TYPE, problem_body
 
 VERSION = "1"
@@ -46,10 +46,12 @@ def openapi_document() -> dict[str, Any]:
 class OpenApiView(ApiView):
     """`GET /schema`."""
 
+    query_parameters = (FORMAT_PARAMETER,)
+
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         """The OpenAPI 3.1 document, as JSON or YAML."""
-        chosen_format = parse_query(request, (FORMAT_PARAMETER,)).get(FORMAT_PARAMETER.name)
+        chosen_format = self.params.get(FORMAT_PARAMETER.name)
         as_yaml = chosen_format == "yaml" or (
             not chosen_format and "yaml" in request.headers.get("Accept", "")
         )
@@ -78,7 +80,6 @@ class EventSchemaView(ApiView):
     )
     def get(self, request: Request, kind: str, version: str) -> HttpResponse:
         """Retrieve the JSON Schema of the data of an event type."""
-        parse_query(request, ())
         if kind not in set(EventType) or kind == EventType.UNMAPPED or version != VERSION:
             raise Http404
         schema = {

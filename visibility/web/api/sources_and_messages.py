@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,9 +25,9 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, KeysetPageRequest, collect_page, page_serializer
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
-from visibility.web.api.query_params import QueryParameter, enum_param, openapi_params, parse_query
+from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_bodies import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
@@ -80,7 +80,6 @@ class SourceListView(ApiView):
     @extend_schema(operation_id="sources", responses=SourceListSerializer)
     def get(self, request: Request) -> Response:
         """List the sources with the health of their feeds, worst first."""
-        parse_query(request, ())
         return Response(
             {"items": serialize_all(SourceSerializer, sources.source_health(database_now()))}
         )
@@ -94,7 +93,6 @@ class SourceHealthView(ApiView):
     @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the health of a source and the outcomes of its messages."""
-        parse_query(request, ())
         source = Source.objects.filter(slug=slug).first()
         if source is None:
             raise Http404
@@ -114,37 +112,26 @@ class SourceHealthView(ApiView):
         )
 
 
-class MessageListView(ApiView):
-    """`GET /messages`."""
+@extend_schema_view(get=extend_schema(operation_id="messages"))
+class MessageListView(ApiListView):
+    """List messages and their outcomes, newest first. Message bodies are not in the API."""
 
     required_permissions = (Permission.PARKED_SEE,)
+    query_parameters = LIST_PARAMETERS
+    serializer_class = MessageSerializer
 
-    @extend_schema(
-        operation_id="messages",
-        parameters=openapi_params(LIST_PARAMETERS),
-        responses=page_serializer("Messages", MessageSerializer(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List messages and their outcomes, newest first. Message bodies are not in the API."""
-        params = parse_query(request, LIST_PARAMETERS)
-        page = KeysetPageRequest("messages", params)
-        source_id = None
-        if slug := params.get("source"):
+    def get_queryset(self) -> Any:
+        """The messages with this state and source. Raises InvalidInput."""
+        source_id, state = None, self.params.get("state", "")
+        if slug := self.params.get("source"):
             source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
             if source_id is None:
                 raise InvalidInput("source", "no source has this slug")
-        cursor_values = page.decoded_cursor
-        shown, next_cursor = collect_page(
-            lambda after: message_queries.list_messages(
-                source_id=source_id, state=params.get("state", ""), after=after
+        return LoadedRows(
+            lambda limit, after="": message_queries.list_messages(
+                source_id=source_id, state=state, after=after, limit=limit
             ),
-            chunk=message_queries.PAGE_SIZE,
-            after=cursor_values[0] if cursor_values else "",
-            size=page.size,
-        )
-        items = serialize_all(MessageSerializer, shown)
-        return Response(
-            page.build_page_content(items, page.encode_cursor(next_cursor) if next_cursor else None)
+            lambda message: [message.cursor],
         )
 
 
@@ -158,7 +145,6 @@ class ReplayMessageView(ApiView):
     )
     def post(self, request: Request, message_id: int) -> HttpResponse:
         """Reprocess a parked message. Returns 409 if it is not parked."""
-        parse_query(request, ())
         body = read_body(request)
 
         def do() -> ApiResponse:

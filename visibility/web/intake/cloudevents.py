@@ -15,10 +15,9 @@ from connectors.sdk.connector import Message
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import PayloadError
-from visibility.ingest.inbox import InboxUnavailable, IncomingMessage, StoreResult
+from visibility.ingest.inbox import IncomingMessage, StoreResult
 from visibility.ingest.source_secrets import valid_secrets
 from visibility.web.intake.http import (
-    ClientDisconnected,
     HttpError,
     Receive,
     Scope,
@@ -26,12 +25,12 @@ from visibility.web.intake.http import (
     header_map,
     is_gzip,
     read_body,
-    send_problem,
     send_response,
     webhook_request,
 )
+from visibility.web.intake.rejections import RequestSource, answer_rejections, retry_later_error
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
-from visibility.web.intake.webhooks import incoming_message, retry_later_error
+from visibility.web.intake.webhooks import incoming_message
 
 EVENTS_PATH = "/api/v1/events"
 MAX_BATCH = 1_000
@@ -79,8 +78,8 @@ class CloudEventsEndpoint:
         self.sources = sources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        slug = ""
-        try:
+        sender = RequestSource()
+        async with answer_rejections(self.sources, sender, send):
             headers = header_map(scope)
             if is_gzip(headers):
                 raise HttpError(
@@ -91,18 +90,10 @@ class CloudEventsEndpoint:
             )
             request = webhook_request(scope, headers, body)
             source = await self._authenticate(request)
-            slug = source.slug
+            sender.slug = source.slug
             if not source.take_rate_limit_token():
                 raise retry_later_error(429, "Too Many Requests")
             await self._store_and_respond(source, request, send)
-        except HttpError as error:
-            self.sources.count_rejection(slug, error.status)
-            await send_problem(send, error)
-        except InboxUnavailable:
-            self.sources.count_rejection(slug, 503)
-            await send_problem(send, retry_later_error(503, "Service Unavailable"))
-        except ClientDisconnected:
-            self.sources.count_rejection(slug, 499)
 
     async def _authenticate(self, request: WebhookRequest) -> IntakeSource:
         now = self.sources.estimated_database_time()

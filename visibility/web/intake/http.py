@@ -1,12 +1,13 @@
 """Read requests and send responses in raw ASGI, with limits on headers, body and time."""
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from connectors.sdk.http import WebhookRequest
+from connectors.sdk.payload import ParkReason, PayloadError
+from visibility.ingest.decompress import GZIP_CODINGS, decompressed_blocks
 from visibility.web.intake.problems import NO_STORE, PROBLEM_TYPE, problem_body
 
 Scope = MutableMapping[str, Any]
@@ -16,7 +17,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 MAX_RATIO = 100
-MAX_MEMBERS = 16
+# Small bodies may inflate to this size, whatever the ratio.
+MIN_INFLATED = 65_536
 
 
 class HttpError(Exception):
@@ -65,7 +67,7 @@ def is_gzip(headers: Mapping[str, str]) -> bool:
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding in {"", "identity"}:
         return False
-    if coding in {"gzip", "x-gzip"}:
+    if coding in GZIP_CODINGS:
         return True
     raise HttpError(
         415,
@@ -101,24 +103,17 @@ async def read_body(
 def check_inflated_size(body: bytes, *, limit: int) -> None:
     """Raise HttpError (413) if the body inflates beyond the limit or 100 times its size.
 
-    Inflates in blocks, so memory use is constant.
+    A body that is not valid gzip, or has too many gzip members, is stored: the worker parks it with
+    the reason, like any other body that cannot be parsed.
     """
-    inflater = zlib.decompressobj(wbits=31)
-    total, remaining, members = 0, body, 1
-    ceiling = min(limit, max(len(body) * MAX_RATIO, 65_536))
+    ceiling = min(limit, max(len(body) * MAX_RATIO, MIN_INFLATED))
     try:
-        while remaining and members <= MAX_MEMBERS:
-            total += len(inflater.decompress(remaining, 65_536))
-            remaining = inflater.unconsumed_tail
-            if inflater.eof:  # another member may follow
-                remaining, inflater = inflater.unused_data, zlib.decompressobj(wbits=31)
-                members += 1
-            if total > ceiling:
-                raise HttpError(
-                    413, "Content Too Large", detail=f"the body inflates beyond {limit} bytes"
-                )
-    except zlib.error:
-        return  # invalid gzip is stored and parked, like any other body that cannot be parsed
+        for _ in decompressed_blocks(body, max_bytes=ceiling):
+            pass
+    except PayloadError as error:
+        if error.reason is ParkReason.SIZE:
+            detail = f"the body inflates beyond {limit} bytes"
+            raise HttpError(413, "Content Too Large", detail=detail) from None
 
 
 async def send_response(

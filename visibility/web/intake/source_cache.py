@@ -13,10 +13,10 @@ import psycopg
 from django.conf import settings
 from structlog.stdlib import get_logger
 
-from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import InboxUnavailable, InboxWriter
+from visibility.models.intake import UnusableSource, build_connector
 from visibility.pipeline.stages import nudge
 
 log = get_logger(__name__)
@@ -66,6 +66,7 @@ class SourceCache:
     def __init__(self) -> None:
         self.writer = InboxWriter(conninfo())
         self._sources: dict[str, IntakeSource] = {}
+        self._unusable: frozenset[str] = frozenset()
         self._refreshed_at = -REFRESH_SECONDS
         # The database's time at an instant of the monotonic clock: the host's clock may jump.
         self._database_time: tuple[datetime, float] = (
@@ -84,8 +85,14 @@ class SourceCache:
         return moment + timedelta(seconds=time.monotonic() - at)
 
     async def find_source(self, slug: str) -> IntakeSource | None:
-        """The enabled source with this slug. Raises InboxUnavailable before the first refresh."""
+        """The enabled source with this slug.
+
+        Raises InboxUnavailable before the first refresh, and for a source whose stored row cannot
+        be used: its sender keeps the messages and retries.
+        """
         await self.refresh_if_stale()
+        if slug in self._unusable:
+            raise InboxUnavailable("the stored source cannot be used")
         return self._sources.get(slug)
 
     async def sources_of_connector(self, connector: str) -> list[IntakeSource]:
@@ -129,10 +136,11 @@ class SourceCache:
                 source.tokens, source.refilled_at = previous.tokens, previous.refilled_at
             sources[slug] = source
         self._sources = sources
+        self._unusable = frozenset(row[1] for row in rows) - sources.keys()
 
     def count_rejection(self, slug: str, status: int) -> None:
         """Count a rejected request; the counts are written at the next refresh."""
-        known_slug = slug if slug in self._sources else ""
+        known_slug = slug if slug in self._sources or slug in self._unusable else ""
         self._rejections[(known_slug, status)] += 1
 
     async def _store_rejection_counts(self, conn: psycopg.AsyncConnection[Any]) -> None:
@@ -159,19 +167,23 @@ class SourceCache:
 
 
 def _build_intake_source(
-    source_id: int, slug: str, code: str, config: dict[str, str], sealed: str
+    source_id: int, slug: str, code: str, config: object, sealed: str
 ) -> IntakeSource | None:
-    if code not in connectors_by_slug():
-        log.error("connector_missing", source=slug, connector=code)
-        return None
+    """Build a source from its row, or log why it cannot be used: the others still can."""
     try:
-        secrets = source_secrets.decrypt_secrets(sealed)
+        return IntakeSource(
+            source_id,
+            slug,
+            build_connector(code, config, slug),
+            source_secrets.decrypt_secrets(sealed),
+        )
     except source_secrets.UnreadableSecrets as error:
         log.error("source_secrets_unreadable", source=slug, error=str(error))
-        return None
-    return IntakeSource(
-        source_id, slug, connectors_by_slug()[code]({**config, "source": slug}), secrets
-    )
+    except UnusableSource as error:
+        log.error("source_unusable", source=slug, error=str(error))
+    except Exception:  # a connector that cannot be built must not stop the other sources
+        log.exception("source_failed", source=slug)
+    return None
 
 
 def conninfo() -> str:

@@ -1,17 +1,14 @@
 """The webhook intake, a raw ASGI app. 202 means that the message is committed in PostgreSQL."""
 
-import random
-
 import orjson
 from django.conf import settings
 
 from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
 from connectors.sdk.http import WebhookRequest
-from visibility.ingest.inbox import InboxUnavailable, IncomingMessage
+from visibility.ingest.inbox import IncomingMessage
 from visibility.ingest.source_secrets import valid_secrets
 from visibility.web.intake.http import (
-    ClientDisconnected,
     HttpError,
     Receive,
     Scope,
@@ -20,16 +17,15 @@ from visibility.web.intake.http import (
     header_map,
     is_gzip,
     read_body,
-    send_problem,
     send_response,
     webhook_request,
 )
+from visibility.web.intake.rejections import RequestSource, answer_rejections, retry_later_error
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
 
 PREFIX = "/hooks/"
 # Headers stored with every message, in addition to those of the connector.
 STORED_HEADERS = frozenset({"content-type", "content-encoding"})
-RETRY_SECONDS = 5
 
 
 class WebhookEndpoint:
@@ -40,16 +36,8 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = scope["path"].removeprefix(PREFIX).rstrip("/")
-        try:
+        async with answer_rejections(self.sources, RequestSource(slug), send):
             await self._verify_store_and_respond(slug, scope, receive, send)
-        except HttpError as error:
-            self.sources.count_rejection(slug, error.status)
-            await send_problem(send, error)
-        except InboxUnavailable:
-            self.sources.count_rejection(slug, 503)
-            await send_problem(send, retry_later_error(503, "Service Unavailable"))
-        except ClientDisconnected:
-            self.sources.count_rejection(slug, 499)
 
     async def _verify_store_and_respond(
         self, slug: str, scope: Scope, receive: Receive, send: Send
@@ -120,9 +108,3 @@ def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) ->
     return IncomingMessage(
         source.source_id, f"sha256 {message.content_hash}", headers, request.body
     )
-
-
-def retry_later_error(status: int, title: str) -> HttpError:
-    """An error that asks the client to retry after a random delay, to spread the retries."""
-    pause = RETRY_SECONDS + random.randint(0, RETRY_SECONDS)  # noqa: S311  # jitter, not a secret
-    return HttpError(status, title, headers={"retry-after": str(pause)})

@@ -16,8 +16,7 @@ from visibility.identity.merge import MergeTooLarge
 from visibility.models import IdentityDecision, Order
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history
-from visibility.screens.identity import matching as matching
+from visibility.screens.identity import decision_history, matching, unmatched_records
 from visibility.screens.orders import search
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -37,16 +36,17 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
     after = _parse_number_or_zero(request.GET.get("after", ""))
-    records = matching.unmatched_records(after=after, limit=matching.PAGE_SIZE + 1)
+    records, next_after = unmatched_records.load_unmatched_page(after)
+    unmatched = unmatched_records.count_unmatched()
     context = {
         "now": database_now(),
-        "records": records[: matching.PAGE_SIZE],
-        "unmatched_sentence": matching.summarize_unmatched(matching.count_unmatched()),
-        "next": records[matching.PAGE_SIZE - 1].id if len(records) > matching.PAGE_SIZE else 0,
+        "records": records,
+        "unmatched_sentence": unmatched_records.summarize_unmatched(unmatched),
+        "next": next_after,
         "first": not after,
         "likely": suggestions.find_suggestions(),
         "automatic_merges": decision_history.automatic_merges(),
-        "decisions": decision_history.list_decisions(),
+        "decisions": decision_history.manual_decisions()[: decision_history.MAX_DECISIONS],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)

@@ -1,13 +1,9 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -16,48 +12,29 @@ from visibility.db.clock import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.query import DIMENSIONS, DaySpan, KpiFilters
+from visibility.kpi.query import DIMENSIONS
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import labels, page
+from visibility.screens.kpis.failures import kpi_failure_notes
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.date_range import (
-    DEFAULT,
-    PRESETS,
-    default_range,
-    parse_range,
-    parse_single_day_range,
+from visibility.web.date_range import PRESETS
+from visibility.web.kpi_query_string import (
+    FILTER_PARAMS,
+    UNKNOWN_PARAM,
+    KpiRequest,
+    parse_kpi_query_string,
+    slice_query_string,
+    undelivered_orders_query_string,
 )
 from visibility.web.permissions import Permission, has_permission, require_permission
-
-# The query parameter value for an unknown channel, warehouse or group.
-UNKNOWN_PARAM = "none"
-FILTER_PARAMS = {"channel": "channel", "warehouse": "warehouse", "group": "customer_group"}
-
-
-@dataclass(frozen=True, slots=True)
-class KpiRequest:
-    """The parsed query string. `problem` is the error if the date range is invalid."""
-
-    span: DaySpan
-    today: date
-    filters: KpiFilters
-    range_label: str
-    preset: str
-    problem: str
-    query: Mapping[str, str]
-
-    def query_string_with(self, **changes: str) -> str:
-        """The query string with some parameters changed; empty ones are omitted."""
-        params = {**self.query, **changes}
-        return urlencode({name: value for name, value in params.items() if value})
 
 
 @require_permission(Permission.KPIS)
 def kpi_overview(request: HttpRequest) -> HttpResponse:
     """All KPIs over a date range."""
     now = database_now()
-    asked = _parse_request(request, now)
+    asked = parse_kpi_query_string(request, now)
     chosen = kpi_registry().get(request.GET.get("kpi", ""), kpi_registry()["fill_rate"])
     overview_page = page.build_overview(
         span=asked.span,
@@ -73,7 +50,8 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
             for code, kpi in kpi_registry().items()
         ],
         "matrix": _linked_matrix(overview_page, asked),
-        "undelivered": _undelivered_query_string(asked),
+        "undelivered": undelivered_orders_query_string(asked),
+        "failures": kpi_failure_notes(),
     }
     return render(
         request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
@@ -85,7 +63,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One KPI: trend, distribution, breakdowns, definition."""
     kpi = _get_kpi(code)
     now = database_now()
-    asked = _parse_request(request, now)
+    asked = parse_kpi_query_string(request, now)
     kpi_page = page.build_kpi_page(
         kpi, span=asked.span, filters=asked.filters, now=now, range_label=asked.range_label
     )
@@ -97,7 +75,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
                 (
                     cell,
                     labels.dimension_value_label(cell.row),
-                    _slice_query_string(asked, {address[dimension]: cell.row}),
+                    slice_query_string(asked, {address[dimension]: cell.row}),
                 )
                 for cell in cells
             ],
@@ -109,7 +87,8 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "kpi": kpi,
         "tables": tables,
         "parts": drilldown.group_titles(kpi),
-        "undelivered": _undelivered_query_string(asked),
+        "undelivered": undelivered_orders_query_string(asked),
+        "failures": kpi_failure_notes(code),
     }
     return render(
         request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context
@@ -121,7 +100,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     """The orders of a KPI; their totals equal its value."""
     kpi = _get_kpi(code)
     now = database_now()
-    asked = _parse_request(request, now)
+    asked = parse_kpi_query_string(request, now)
     groups: tuple[drilldown.OrderGroup | drilldown.Uncountable, ...] = (
         *drilldown.ORDER_GROUPS,
         drilldown.UNCOUNTABLE,
@@ -206,38 +185,6 @@ def _summary_sentence(kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary) 
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
 
 
-def _parse_request(request: HttpRequest, now: datetime) -> KpiRequest:
-    """Parse date range and filters. An invalid range becomes the last 28 days with a `problem`."""
-    today = now.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
-    given = {name: request.GET.get(name, "").replace("\0", "")[:200] for name in request.GET}
-    get = {name: given[name] for name in ("from", "to", *FILTER_PARAMS) if given.get(name)}
-    other = {name: given[name] for name in ("kpi", "part", "reason") if given.get(name)}
-    problem = ""
-    try:
-        chosen = parse_range(get.get("from", DEFAULT.code), get.get("to", "now"), today)
-    except ValueError as error:
-        chosen, problem = default_range(today), str(error)
-        get.pop("from", None)
-        get.pop("to", None)
-    day = request.GET.get("day", "")
-    if day:
-        try:
-            chosen = parse_single_day_range(day, today)
-            other["day"] = day
-        except ValueError:
-            chosen, problem = default_range(today), "Invalid date"
-    filters = KpiFilters(
-        **{
-            field: "" if get[name] == UNKNOWN_PARAM else get[name]
-            for name, field in FILTER_PARAMS.items()
-            if name in get
-        }
-    )
-    return KpiRequest(
-        chosen.span, today, filters, chosen.label, chosen.preset, problem, {**get, **other}
-    )
-
-
 def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]) -> dict[str, Any]:
     """The template context that all KPI pages share: date range, presets, filters."""
     selects = []
@@ -272,18 +219,6 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     }
 
 
-def _slice_query_string(asked: KpiRequest, filters: Mapping[str, str]) -> str:
-    """The query string for the orders of a slice."""
-    slices = {name: value or UNKNOWN_PARAM for name, value in filters.items()}
-    return asked.query_string_with(kpi="", **slices)
-
-
-def _undelivered_query_string(asked: KpiRequest) -> str:
-    """The query string for undelivered orders; "" if the order list lacks such a filter."""
-    chosen = {name: asked.query[name] for name in FILTER_PARAMS if name in asked.query}
-    return "" if UNKNOWN_PARAM in chosen.values() else urlencode({**chosen, "undelivered": "1"})
-
-
 def _linked_matrix(overview_page: page.KpiOverview, asked: KpiRequest) -> dict[str, Any]:
     return {
         "columns": [
@@ -295,7 +230,7 @@ def _linked_matrix(overview_page: page.KpiOverview, asked: KpiRequest) -> dict[s
                 [
                     (
                         cell,
-                        _slice_query_string(asked, {"channel": cell.row, "warehouse": cell.column}),
+                        slice_query_string(asked, {"channel": cell.row, "warehouse": cell.column}),
                     )
                     if cell
                     else None

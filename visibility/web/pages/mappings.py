@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun
-from visibility.master_data import store
+from visibility.master_data import ignored_terms, store
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.store import OverlappingRows
 from visibility.master_data.tables import TABLES, MasterTable
@@ -166,7 +166,7 @@ def ignore_term(request: HttpRequest) -> HttpResponse:
     """Ignore a term."""
     name = _requested_term(request.POST)
     reason = strip_nul_and_limit_length(request.POST.get("reason", ""))
-    store.ignore_term(
+    ignored_terms.ignore_term(
         name["kind"],
         name["source"],
         name["term"],
@@ -182,7 +182,7 @@ def ignore_term(request: HttpRequest) -> HttpResponse:
 def unignore_term(request: HttpRequest) -> HttpResponse:
     """Stop ignoring a term."""
     name = _requested_term(request.POST)
-    store.unignore_term(
+    ignored_terms.unignore_term(
         name["kind"], name["source"], name["term"], context=change_context_of_request(request)
     )
     notes.success(request, f"“{name['term']}” is no longer ignored.")

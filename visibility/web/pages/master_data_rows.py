@@ -1,5 +1,6 @@
 """One master data row: edit with a preview of the effect, history, and restore."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages as notes
@@ -10,12 +11,13 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
 from visibility.db.clock import database_now
-from visibility.master_data import affected_orders, store
+from visibility.master_data import affected_orders, customer_hierarchy, store
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import ChangeContext, OverlappingRows, StaleVersion, WriteResult
+from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.store import OverlappingRows, StaleVersion, WriteResult
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
 from visibility.models import MasterChange, Source
-from visibility.models.master import Versioned
+from visibility.models.master import Customer, Versioned
 from visibility.pipeline import stages
 from visibility.screens.mappings import labels, queries
 from visibility.screens.time_display import displayed_time
@@ -173,10 +175,19 @@ def _render_form(
             preview.orders, preview.messages, preview.first_at, preview.last_at
         ),
         "error": error,
+        "customer": _customer_context(existing, now) if isinstance(existing, Customer) else None,
         "history": [_change_entry(table, change, now) for change in past],
         "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
     }
     return render(request, "mappings/row.html", context, status=400 if error else 200)
+
+
+def _customer_context(customer: Customer, now: datetime) -> dict[str, Any]:
+    """The parents of a customer, and its orders with those of the customers below it."""
+    return {
+        "parents": customer_hierarchy.ancestors_of_row(customer, now),
+        "orders": customer_hierarchy.count_orders_with_branches(customer.number),
+    }
 
 
 def _row_title_columns(table: MasterTable) -> tuple[str, ...]:

@@ -113,7 +113,9 @@ def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
     return {
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_queries.redact_secrets(source.config),
+        "config": message_queries.redact_secrets(
+            source.config if isinstance(source.config, dict) else {}
+        ),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),

@@ -5,26 +5,33 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.builders import sla_rules
+from tests.builders import alerts, users
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sla_rules import create_rule
+from tests.builders.sources import (
+    SYSTEM_ROLES,
+    StoryEvent,
+    cloudevent_message,
+    create_sources,
+    store_story,
+)
 from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models import Alert, Order, SlaRule, Source, WorkCalendar
+from visibility.ingest.inbox import store_messages
+from visibility.models import Alert, Order, SlaRule, Source
 from visibility.pipeline import stages
 from visibility.web.permissions import UserRole
 
 HOUR = timedelta(hours=1)
-ROLES = {"shop": "shop", "erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
 LINES = [
     {"line_id": "1", "sku": "A-1", "description": "Cable gland", "ordered": 5, "price": "12.30"},
     {"line_id": "2", "sku": "B-2", "description": "Contactor", "ordered": "3.5", "price": "40"},
 ]
 ORDER = {"number": "SO-104711", "po": "PO 4711", "customer": "C1", "customer_name": "Quist"}
-STORY: list[tuple[str, str, str, dict[str, Any]]] = [
+STORY: list[StoryEvent] = [
     (
         "erp",
         "order.received",
@@ -99,27 +106,17 @@ def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
     monkeypatch.setattr("visibility.web.api.alert_actions.broadcast_change_number", lambda *_: None)
     monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
-    sources = {
-        slug: Source.objects.create(
-            slug=slug,
-            title=slug.title(),
-            connector="cloudevents",
-            role=role,
-            config={"order_number": "sales_order@erp"},
-        )
-        for slug, role in ROLES.items()
-    }
-    for index, (slug, event_type, at, data) in enumerate(STORY):
-        receive_event(sources[slug], event_type, at, data, event_id=str(index))
+    sources = create_sources(SYSTEM_ROLES)
+    store_story(sources, STORY)
     stages.process_messages_and_refold()
     order = Order.objects.get()
-    rule = create_rule()
+    rule = create_rule(enabled=False)
     return Installation(
         order=order,
         rule=rule,
         sources=sources,
         alert=create_alert(order, rule, money="12000.5000", currency="USD"),
-        silent=create_silence_alert(sources["carrier"]),
+        silent=alerts.source_alert(sources["carrier"], severity="medium", team=""),
     )
 
 
@@ -127,74 +124,36 @@ def receive_event(
     source: Source, event_type: str, at: str, data: dict[str, Any], *, event_id: str
 ) -> None:
     """Store one CloudEvent as the intake does."""
-    event = {"specversion": "1.0", "id": event_id, "source": source.slug, "type": event_type}
-    body = orjson.dumps({**event, "time": at, "data": data})
-    headers = {"content-type": "application/cloudevents+json"}
-    store_messages([IncomingMessage(source.pk, f"{source.slug} {event_id}", headers, body)])
-
-
-def create_rule() -> SlaRule:
-    calendar = WorkCalendar.objects.create(code="always", title="Always")
-    return sla_rules.create_rule(calendar, enabled=False)
+    event = cloudevent(event_type, data, event_id=event_id, at=at, source=source.slug)
+    store_messages([cloudevent_message(source, event)])
 
 
 def create_alert(order: Order, rule: SlaRule, number: int = 1, **more: Any) -> Alert:
     """Create an open alert of the order; a higher number is due later."""
     due = database_now() - HOUR + timedelta(seconds=number)
-    alert: Alert = Alert.objects.create(
-        **{
-            "rule": rule,
-            "order_id": order.object_id,
-            "subject_key": f"o{number}",
-            "severity": "high",
-            "title": f"Released and not shipped {number}",
-            "team": "Warehouse",
-            "started_at": due - HOUR,
-            "due_at": due,
-            "opened_at": due,
-            **more,
-        }
-    )
-    return alert
-
-
-def create_silence_alert(source: Source) -> Alert:
-    """Create an open alert of a silent source."""
-    due = database_now() - 2 * HOUR
-    return Alert.objects.create(
-        source=source,
-        kind="source_silent",
-        severity="medium",
-        title=f"No data from {source.title}",
-        started_at=due - HOUR,
-        due_at=due,
-        opened_at=due,
-    )
+    fields: dict[str, Any] = {
+        "rule": rule,
+        "subject_key": f"o{number}",
+        "title": f"Released and not shipped {number}",
+        "money": None,
+        "currency": "",
+        "started_at": due - HOUR,
+        "due_at": due,
+        "opened_at": due,
+    }
+    return alerts.alert(of=order, **fields | more)
 
 
 @pytest.fixture
 def person(db: None) -> Callable[[UserRole], User]:
     """A function that returns the user of a role."""
-
-    def make(role: UserRole) -> User:
-        user, new = User.objects.get_or_create(username=f"{role.value}_person")
-        if new:
-            user.groups.add(Group.objects.get_or_create(name=role.value)[0])
-        return user
-
-    return make
+    return lambda role: users.user_of_role(role, f"{role.value}_person")
 
 
 @pytest.fixture
 def signed_in(person: Callable[[UserRole], User]) -> Callable[[UserRole], Client]:
     """A function that returns a client signed in as the user of a role."""
-
-    def make(role: UserRole) -> Client:
-        client = Client()
-        client.force_login(person(role))
-        return client
-
-    return make
+    return lambda role: users.signed_in(role, person(role).username)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
@@ -134,7 +135,7 @@ def test_source_list_query_count_is_constant(
     with CaptureQueriesContext(connection) as few:
         get(operations, "sources")
     for number in range(30):
-        Source.objects.create(slug=f"s{number}", title="S", connector="cloudevents", role="other")
+        create_source(f"s{number}", role="other")
     with CaptureQueriesContext(connection) as many:
         assert len(get(operations, "sources")["items"]) == 35
     assert len(many) == len(few) <= 12

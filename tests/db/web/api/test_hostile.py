@@ -10,7 +10,7 @@ from django.test import Client
 
 from tests.db.web.api.conftest import Installation, create_alert
 from visibility.models import Alert
-from visibility.web.api import order_queries
+from visibility.web.api.orders import OrderListView
 from visibility.web.permissions import UserRole
 
 LISTS = ("orders", "alerts", "messages", "kpis/fill_rate", "kpis/fill_rate/orders")
@@ -249,12 +249,12 @@ def test_database_outage_is_503_and_bug_is_500_without_details(
         return fail
 
     monkeypatch.setattr(
-        order_queries, "order_page", broken(OperationalError("host=10.0.0.1 secret"))
+        OrderListView, "get_queryset", broken(OperationalError("host=10.0.0.1 secret"))
     )
     answer = operations.get("/api/v1/orders")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "secret" not in answer.content.decode()
-    monkeypatch.setattr(order_queries, "order_page", broken(RuntimeError("secret")))
+    monkeypatch.setattr(OrderListView, "get_queryset", broken(RuntimeError("secret")))
     answer = operations.get("/api/v1/orders")
     assert answer.status_code == 500
     assert "secret" not in answer.content.decode()

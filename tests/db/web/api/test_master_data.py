@@ -8,7 +8,8 @@ import orjson
 import pytest
 from django.test import AsyncRequestFactory, Client
 
-from tests.db.master_data.conftest import map_item, put_rows, receive_order
+from tests.builders.sources import create_source
+from tests.db.master_data.conftest import map_item, put_rows, receive_order, store_file
 from tests.db.web.api.test_contract import schema_violations
 from visibility.master_data import imports
 from visibility.master_data.tables import TABLES
@@ -31,9 +32,7 @@ def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shop(db: None) -> Source:
-    return Source.objects.create(
-        slug="shop", title="Shop", connector="cloudevents", role="shop", config={"governed": "item"}
-    )
+    return create_source("shop", role="shop", config={"governed": "item"})
 
 
 @pytest.fixture
@@ -85,15 +84,7 @@ def test_each_role_has_exactly_its_permissions(
 ) -> None:
     put_rows("item", {"number": "A-0"}, now=now)
     receive_order(shop, "SO-1", "W-1")
-    master_import = imports.store_import_file(
-        TABLES["item"],
-        [b"number\nA-9\n"],
-        name="f",
-        format="csv",
-        auto_apply=False,
-        user=None,
-        now=now,
-    )
+    master_import = store_file("item", b"number\nA-9\n", now=now, apply=False)
     imports.run_pending_imports()
     address = address.format(row=Item.objects.get().pk, **{"import": master_import.pk})
     answer = send_request(signed_in(role), method, address, body)

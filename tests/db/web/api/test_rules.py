@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
-from tests.builders.alerts import rule, signed_in
+from tests.builders.sla_rules import create_rule
+from tests.builders.users import signed_in
 from visibility.models import AuditEntry, SlaRule
 from visibility.web.permissions import UserRole
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ops() -> Client:
-    rule(params={"within": 4})
+    create_rule(params={"within": 4})
     return signed_in(UserRole.OPERATIONS)
 
 
@@ -40,7 +41,7 @@ def test_rule_has_its_sentence_and_the_schema_of_its_parameters(ops: Client) -> 
 
 def test_list_has_pages(ops: Client) -> None:
     for number in range(4):
-        rule(f"r{number}")
+        create_rule(code=f"r{number}")
     codes: list[str] = []
     cursor = ""
     while cursor is not None:

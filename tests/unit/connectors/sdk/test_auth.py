@@ -9,6 +9,8 @@ import pytest
 from connectors.sdk.auth import (
     MAX_CLOCK_SKEW,
     InvalidSignature,
+    bearer_header,
+    bearer_token,
     check_base64_signature,
     check_hex_signature,
     check_hmac_digest,
@@ -28,12 +30,17 @@ def test_digest_matches_the_published_test_vector() -> None:
     )
 
 
-@pytest.mark.parametrize("secret", [OLD, NEW])
-def test_every_active_secret_is_accepted_during_rotation(secret: bytes) -> None:
+@pytest.mark.parametrize(("secret", "other"), [(OLD, NEW), (NEW, OLD)])
+def test_every_active_secret_is_accepted_during_rotation(secret: bytes, other: bytes) -> None:
     digest = hmac_sha256(secret, BODY)
-    check_base64_signature(base64.b64encode(digest).decode(), [OLD, NEW], BODY)
-    check_hex_signature(digest.hex(), [OLD, NEW], BODY)
-    check_hex_signature(digest.hex().upper(), [OLD, NEW], BODY)
+    for check, signature in (
+        (check_base64_signature, base64.b64encode(digest).decode()),
+        (check_hex_signature, digest.hex()),
+        (check_hex_signature, digest.hex().upper()),
+    ):
+        check(signature, [OLD, NEW], BODY)
+        with pytest.raises(InvalidSignature):
+            check(signature, [other], BODY)
 
 
 def test_a_removed_secret_is_rejected() -> None:
@@ -90,6 +97,27 @@ def test_a_token_must_equal_the_secret() -> None:
     for given in (NEW.decode()[:-1], NEW.decode() + " ", NEW.decode().upper()):
         with pytest.raises(InvalidSignature):
             check_token(given, [OLD, NEW])
+
+
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Bearer", ""),
+        ("Bearer ", ""),
+        ("Basic abc", ""),
+        ("abc", ""),
+        ("", ""),
+    ],
+)
+def test_token_is_read_from_a_bearer_header_only(authorization: str, token: str) -> None:
+    assert bearer_token({"authorization": authorization}) == token
+
+
+def test_bearer_header_contains_the_token() -> None:
+    assert bearer_token(bearer_header(NEW)) == NEW.decode()
+    assert bearer_token({}) == ""
 
 
 def test_a_timestamp_is_accepted_within_five_minutes() -> None:

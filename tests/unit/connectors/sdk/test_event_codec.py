@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sdk.event_codec import (
-    event_content_hash,
     event_from_dict,
     event_to_dict,
+    sha256_hex,
     to_canonical_json,
 )
 from connectors.sdk.events import (
@@ -56,5 +56,5 @@ def test_encoding_is_canonical_and_round_trips(text: str, attributes: dict[Attri
         event_to_dict(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     ).encode()
     assert to_canonical_json(event) == expected
-    assert event_content_hash(event) == hashlib.sha256(expected).hexdigest()
+    assert sha256_hex(to_canonical_json(event)) == hashlib.sha256(expected).hexdigest()
     assert event_from_dict(json.loads(to_canonical_json(event))) == event

@@ -13,6 +13,7 @@ from connectors.sdk.events import EventType, Flag, IdentifierScheme, Measure, Ob
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.shiphero.connector import ShipHero
+from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
@@ -37,9 +38,11 @@ def label(number: str, **more: Any) -> dict[str, Any]:
 
 class TestShipHeroSignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
-        for secret in (SECRET, OLD):
+        for secret, other in ((SECRET, OLD), (OLD, SECRET)):
             headers = ShipHero({}).signed_headers(BODY, secret, NOW)
-            ShipHero({}).verify(WebhookRequest("POST", "/", {}, headers, BODY), [SECRET, OLD], NOW)
+            signed = WebhookRequest("POST", "/", {}, headers, BODY)
+            assert is_accepted(ShipHero({}), signed, [SECRET, OLD], NOW)
+            assert not is_accepted(ShipHero({}), signed, [other], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
         headers = ShipHero({}).signed_headers(BODY, SECRET, NOW)

@@ -20,6 +20,7 @@ from connectors.sdk.events import (
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.shopify.connector import Shopify
+from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
@@ -68,9 +69,11 @@ def fulfillment(status: str = "success", **more: Any) -> dict[str, Any]:
 
 class TestShopifySignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
-        for secret in (SECRET, OLD):
+        for secret, other in ((SECRET, OLD), (OLD, SECRET)):
             headers = Shopify({}).signed_headers(BODY, secret, NOW)
-            Shopify({}).verify(WebhookRequest("POST", "/", {}, headers, BODY), [SECRET, OLD], NOW)
+            signed = WebhookRequest("POST", "/", {}, headers, BODY)
+            assert is_accepted(Shopify({}), signed, [SECRET, OLD], NOW)
+            assert not is_accepted(Shopify({}), signed, [other], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
         headers = Shopify({}).signed_headers(BODY, SECRET, NOW)

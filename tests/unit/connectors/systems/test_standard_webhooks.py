@@ -1,15 +1,17 @@
 """Standard Webhooks, checked against the reference library."""
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
 from connectors.sdk.http import WebhookRequest
 from connectors.systems.standard_webhooks.connector import StandardWebhooks
+from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
 RAW = b"0123456789abcdef01234567"
@@ -31,13 +33,17 @@ def verify(given: dict[str, str], *secrets: bytes, body: bytes = BODY.encode()) 
 
 @pytest.mark.parametrize("prefix", ["webhook", "svix"])
 def test_signatures_of_the_reference_library_are_accepted(prefix: str) -> None:
-    verify(headers(prefix=prefix), SECRET)
+    signed = WebhookRequest("POST", "/", {}, headers(prefix=prefix), BODY.encode())
+    assert is_accepted(StandardWebhooks({}), signed, [SECRET], NOW)
+    assert not is_accepted(StandardWebhooks({}), signed, [OTHER], NOW)
 
 
 def test_the_reference_library_accepts_our_signatures() -> None:
     now = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()), UTC)  # noqa: TID251 - the library asks the clock
     signed = StandardWebhooks({}).signed_headers(BODY.encode(), SECRET, now)
-    Webhook(SECRET.decode()).verify(BODY, dict(signed))
+    assert Webhook(SECRET.decode()).verify(BODY, dict(signed)) == json.loads(BODY)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(OTHER.decode()).verify(BODY, dict(signed))
 
 
 def test_old_and_new_secrets_are_accepted_during_rotation() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,22 +19,16 @@ from connectors.sdk.events import (
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.connector import X12
+from tests.builders.x12 import interchange, transaction_set
+from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
 
 
-def envelope(
-    *sets: str, sender: str = "BIGMART", receiver: str = "ACME", isa15: str = "P", control: int = 7
-) -> bytes:
-    isa = f"ISA*00* *00* *ZZ*{sender}*ZZ*{receiver}*260304*0915*U*00401*{control}*0*{isa15}*>~"
-    group = f"GS*PO*{sender}*{receiver}*20260304*0915*7*X*004010~"
-    body = ""
-    for number, text in enumerate(sets, 1):
-        code, segments = text.split("~", 1)
-        count = len([s for s in segments.split("~") if s]) + 2
-        body += f"ST*{code}*{number:04}~{segments.rstrip('~')}~SE*{count}*{number:04}~"
-    return (isa + group + body + f"GE*{len(sets)}*7~IEA*1*{control}~").encode()
+def envelope(*sets: str, control: int = 7, **fields: Any) -> bytes:
+    numbered = (transaction_set(text, number) for number, text in enumerate(sets, 1))
+    return interchange(*numbered, control=control, padded=False, **fields).encode()
 
 
 def parse(body: bytes, **config: str) -> ParseResult:
@@ -63,12 +58,16 @@ ORDER = "850~BEG*00*SA*4711**20260304~PO1*1*5*EA*2**VN*A~CTT*1"
 class TestVerify:
     def test_a_signature_with_any_secret_is_accepted(self) -> None:
         body = envelope(ORDER)
-        for secret in (SECRET, OLD):
+        for secret, other in ((SECRET, OLD), (OLD, SECRET)):
             headers = X12({}).signed_headers(body, secret, NOW)
-            X12({}).verify(WebhookRequest("POST", "/", {}, headers, body), [SECRET, OLD], NOW)
+            signed = WebhookRequest("POST", "/", {}, headers, body)
+            assert is_accepted(X12({}), signed, [SECRET, OLD], NOW)
+            assert not is_accepted(X12({}), signed, [other], NOW)
 
     def test_a_bearer_token_is_accepted(self) -> None:
-        X12({}).verify(request(authorization=f"Bearer {OLD.decode()}"), [SECRET, OLD], NOW)
+        bearer = request(authorization=f"Bearer {OLD.decode()}")
+        assert is_accepted(X12({}), bearer, [SECRET, OLD], NOW)
+        assert not is_accepted(X12({}), bearer, [SECRET], NOW)
 
     @pytest.mark.parametrize(
         "headers",
@@ -111,7 +110,7 @@ class TestX12DedupeKey:
 
 class TestEnvelope:
     def test_test_traffic_is_ignored_unless_enabled(self) -> None:
-        body = envelope(ORDER, isa15="T")
+        body = envelope(ORDER, usage="T")
         assert "ISA15 = T" in parse(body).ignored
         assert len(parse(body, test_traffic="yes").events) == 1
 

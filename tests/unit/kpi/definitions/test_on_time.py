@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.sdk.events import EventType
-from tests.builders.kpi_events import at, build_event, delivered, ordered, shipped, timeline
+from tests.builders.recorded_events import at, delivered, ordered, reported, shipped
+from tests.builders.timelines import folded
 from visibility.kpi.definitions.on_time import OnTime
 from visibility.kpi.kpi import KpiMeasurement
 from visibility.timeline import RecordedEvent
@@ -22,24 +23,24 @@ def order(*more: RecordedEvent) -> list[RecordedEvent]:
 
 @pytest.mark.parametrize(("when", "numerator"), [(at(5), 1), (at(10, 23), 1), (at(11, 1), 0)])
 def test_delivery_on_promise_date_is_on_time(when: datetime, numerator: int) -> None:
-    order_timeline = timeline(order(shipped({"A": 5}, at(4)), delivered(when)))
+    order_timeline = folded(*order(shipped({"A": 5}, at(4)), delivered(when)))
     assert OnTime().measure(order_timeline, "UTC") == KpiMeasurement(
         DAY, Decimal(numerator), Decimal(1)
     )
 
 
 def test_undelivered_order_is_late_when_promise_date_passes() -> None:
-    assert OnTime().measure(timeline(order(), as_of=at(11)), "UTC") == KpiMeasurement(
+    assert OnTime().measure(folded(*order(), as_of=at(11)), "UTC") == KpiMeasurement(
         DAY, Decimal(0), Decimal(1)
     )
 
 
 def test_order_does_not_count_before_promise_date() -> None:
-    assert OnTime().measure(timeline(order(), as_of=at(10)), "UTC") is None
+    assert OnTime().measure(folded(*order(), as_of=at(10)), "UTC") is None
 
 
 def test_delivery_without_promise_is_excluded() -> None:
-    order_timeline = timeline([ordered({"A": 5}), shipped({"A": 5}, at(4)), delivered(at(5))])
+    order_timeline = folded(ordered({"A": 5}), shipped({"A": 5}, at(4)), delivered(at(5)))
     assert OnTime().measure(order_timeline, "UTC") == KpiMeasurement(
         date(2026, 3, 5), None, None, "no_promise"
     )
@@ -47,11 +48,11 @@ def test_delivery_without_promise_is_excluded() -> None:
 
 def test_cancelled_order_is_excluded() -> None:
     measured = OnTime().measure(
-        timeline(order(build_event("shop", EventType.ORDER_CANCELLED, at(4)))), "UTC"
+        folded(*order(reported("shop", EventType.ORDER_CANCELLED, at(4)))), "UTC"
     )
     assert measured is not None
     assert measured.excluded == "cancelled"
 
 
 def test_open_order_without_promise_does_not_count() -> None:
-    assert OnTime().measure(timeline([ordered({"A": 5})]), "UTC") is None
+    assert OnTime().measure(folded(ordered({"A": 5})), "UTC") is None

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.builders.kpi_events import at, ordered, shipped, timeline
+from tests.builders.recorded_events import at, ordered, shipped
+from tests.builders.timelines import folded
 from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
 from visibility.kpi.kpi import KpiMeasurement
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.calendar
 
 
 def measure(figures: dict[str, int | str], left: dict[str, int | str]) -> KpiMeasurement | None:
-    return UnitFillRate().measure(timeline([ordered(figures), shipped(left, at(3))]), "UTC")
+    return UnitFillRate().measure(folded(ordered(figures), shipped(left, at(3))), "UTC")
 
 
 def test_partially_shipped_line_counts_shipped_units() -> None:
@@ -26,5 +27,5 @@ def test_fractions_are_exact() -> None:
 
 
 def test_excluded_order_has_no_units() -> None:
-    measured = UnitFillRate().measure(timeline([ordered({"A": 1})]), "UTC")
+    measured = UnitFillRate().measure(folded(ordered({"A": 1})), "UTC")
     assert measured == KpiMeasurement(date(2026, 3, 2), None, None, "no_cut_off")

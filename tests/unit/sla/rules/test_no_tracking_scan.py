@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from connectors.sdk.events import EventType
-from tests.builders.rule_timelines import timeline_of
+from tests.builders.timelines import timeline_of
 from visibility.sla.calendar import Calendar
 from visibility.sla.rules.no_tracking_scan import NoTrackingScan, Params
 

@@ -1,71 +1,30 @@
-"""The export snapshot as OCEL 2.0: objects with time-dependent attributes, events and relations.
+"""The objects of the export snapshot for OCEL 2.0: attribute values by time, and relations.
 
-A relation is qualified by the kind of its target. The relation of an event to an item is qualified
-by the measures that the event reports. Superseded events are not part of the log.
+A relation is qualified by the kind of its target.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
 from django.db import connection
 
-from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.events import Attribute, Measure, ObjectKind
+from connectors.sdk.events import Attribute, ObjectKind
+from visibility.export.ocel_attributes import (
+    ATTRIBUTE_SOURCES,
+    FIXED_ATTRIBUTES,
+    ITEM_KIND,
+    Scalar,
+    ocel_attribute_value,
+)
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import (
-    ExportedEvent,
-    exported_events,
-    fetch_row_chunks,
-    load_objects,
-)
-from visibility.export.snapshot_reader import (
-    object_kinds as snapshot_kinds,
-)
+from visibility.export.snapshot_reader import fetch_row_chunks, load_objects
+from visibility.export.snapshot_reader import object_kinds as snapshot_kinds
 from visibility.models import Milestone, Order
 
-Scalar = str | float
-FLOAT_ATTRIBUTES = frozenset({Attribute.TOTAL.value, *(m.value for m in Measure)})
-TIME_ATTRIBUTES = frozenset({"received_at", "recorded_at"})
-ITEM_KIND = ObjectKind.ITEM.value
-# Per object kind: prefixes of the event types that set its attributes, and these attributes.
-SHIPPING_EVENTS = ("shipment.", "eta.", "pack.")
-ATTRIBUTE_SOURCES: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, ...]]] = {
-    ObjectKind.ORDER: (
-        ("order.",),
-        (
-            Attribute.CHANNEL,
-            Attribute.CUSTOMER_NO,
-            Attribute.CUSTOMER_NAME,
-            Attribute.CURRENCY,
-            Attribute.TOTAL,
-            Attribute.WAREHOUSE,
-            Attribute.REQUESTED_AT,
-            Attribute.PROMISED_AT,
-            Attribute.SHIP_BY,
-        ),
-    ),
-    ObjectKind.SHIPMENT: (
-        SHIPPING_EVENTS,
-        (Attribute.CARRIER, Attribute.SERVICE, Attribute.WAREHOUSE, Attribute.ETA),
-    ),
-    ObjectKind.PACKAGE: (
-        SHIPPING_EVENTS,
-        (Attribute.CARRIER, Attribute.SERVICE, Attribute.LOCATION, Attribute.ETA),
-    ),
-    ObjectKind.INVOICE: (("invoice.", "credit."), (Attribute.TOTAL, Attribute.CURRENCY)),
-    ObjectKind.RETURN: (("return.",), (Attribute.REASON,)),
-}
-# Attributes that never change. `step` is the latest milestone that the order has reached.
-FIXED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    ObjectKind.ORDER: ("number", "customer_po"),
-    ITEM_KIND: ("sku", "description"),
-}
-VARYING_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {ObjectKind.ORDER: ("step",)}
 SELECT_OBJECTS = "SELECT id, kind FROM export_object ORDER BY id"
 SELECT_ATTRIBUTES = """
 SELECT link.object_id, e.occurred_at, e.type, e.data -> 'attributes'
@@ -122,58 +81,14 @@ class OcelObject:
     related: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OcelEvent:
-    """An event with its attributes and its relations (object id, qualifier)."""
-
-    id: str
-    type: str
-    at: datetime
-    values: Mapping[str, Scalar]
-    related: tuple[tuple[str, str], ...]
-
-
 def item_id(sku: str) -> str:
     """The OCEL object id of an item."""
     return f"{ITEM_KIND}:sku::{sku}"
 
 
-def object_attribute_types(kind: str, redaction: Redaction) -> dict[str, str]:
-    """The attributes of an object kind with their OCEL types."""
-    attributes: Sequence[Attribute] = (
-        ATTRIBUTE_SOURCES[ObjectKind(kind)][1] if kind in ATTRIBUTE_SOURCES else ()
-    )
-    names = [*FIXED_ATTRIBUTES.get(kind, ()), *VARYING_ATTRIBUTES.get(kind, ())]
-    names += [name.value for name in attributes if name in redaction.allowed_attributes]
-    return {name: _ocel_attribute_type(name) for name in names}
-
-
 def object_kinds() -> list[str]:
     """The object kinds of the snapshot, including items."""
     return list(dict.fromkeys((*snapshot_kinds(), ITEM_KIND)))
-
-
-def event_attribute_types(redaction: Redaction) -> dict[str, str]:
-    """The attributes of all event types with their OCEL types."""
-    common = (
-        "source",
-        "role",
-        "key",
-        "raw_type",
-        "scope",
-        "message_id",
-        "received_at",
-        "recorded_at",
-    )
-    attributes = sorted(name.value for name in redaction.allowed_attributes)
-    return {
-        name: _ocel_attribute_type(name)
-        for name in (*common, *attributes, *(m.value for m in Measure))
-    }
-
-
-def _ocel_attribute_type(name: str) -> str:
-    return "float" if name in FLOAT_ATTRIBUTES else "time" if name in TIME_ATTRIBUTES else "string"
 
 
 def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
@@ -240,67 +155,9 @@ def _attribute_values_from_events(
             if text and last_text.get((object_id, name.value)) != text:
                 last_text[(object_id, name.value)] = text
                 values[object_id].append(
-                    AttributeValue(name.value, at, _convert_attribute(name.value, text))
+                    AttributeValue(name.value, at, ocel_attribute_value(name.value, text))
                 )
     return values
-
-
-def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
-    """All events that are not superseded, in order of time."""
-    for event in exported_events(superseded=False):
-        related = dict.fromkeys((o.id, o.kind.value) for _, o in event.objects)
-        items = [(item_id(sku), measures) for sku, measures in _measures_by_sku(event).items()]
-        yield OcelEvent(
-            id=event_id(event.source, event.event.key, event.content_hash),
-            type=event.event.type.value,
-            at=event.occurred_at,
-            values=_ocel_event_attributes(event, redaction),
-            related=(*related, *items),
-        )
-
-
-def event_id(source: str, key: str, content_hash: str) -> str:
-    """The OCEL event id. It is the same in every installation that received the same data."""
-    return f"{source}:{key}:{content_hash[:16]}"
-
-
-def _measures_by_sku(event: ExportedEvent) -> dict[str, str]:
-    """The items of an event's lines with the reported measures, joined by `+`."""
-    measures_by_sku: dict[str, set[str]] = defaultdict(set)
-    for line in event.lines_of_exported_orders:
-        if line.sku:
-            measures_by_sku[line.sku] |= {m.value for m in line.quantities}
-    return {
-        sku: "+".join(sorted(measures)) or ITEM_KIND for sku, measures in measures_by_sku.items()
-    }
-
-
-def _ocel_event_attributes(recorded: ExportedEvent, redaction: Redaction) -> dict[str, Scalar]:
-    event = recorded.event
-    totals: dict[Measure, Decimal] = defaultdict(Decimal)
-    for line in recorded.lines_of_exported_orders:
-        for measure, quantity in line.quantities.items():
-            totals[measure] += quantity
-    values: dict[str, Scalar] = {
-        "source": recorded.source,
-        "role": recorded.role,
-        "key": event.key,
-        "raw_type": event.raw_type,
-        "scope": event.scope,
-        "message_id": str(recorded.message_id),
-        "received_at": format_rfc3339(recorded.received_at),
-        "recorded_at": format_rfc3339(recorded.recorded_at),
-    }
-    values |= {
-        name.value: _convert_attribute(name.value, text)
-        for name, text in redaction.redact_attributes(event.attributes).items()
-    }
-    values |= {measure.value: float(quantity) for measure, quantity in sorted(totals.items())}
-    return {name: value for name, value in values.items() if value != ""}
-
-
-def _convert_attribute(name: str, text: str) -> Scalar:
-    return float(Decimal(text)) if name in FLOAT_ATTRIBUTES else text
 
 
 def _decode_json_object(value: Any) -> dict[str, str]:

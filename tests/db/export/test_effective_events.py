@@ -1,0 +1,65 @@
+"""The export selects the same versions of events in SQL as the fold does in Python."""
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import cloudevent_message, create_sources
+from visibility.db.clock import database_now
+from visibility.export.snapshot import OrderSelection, export_snapshot
+from visibility.export.snapshot_reader import exported_events
+from visibility.ingest.inbox import store_messages
+from visibility.models import Order
+from visibility.pipeline import stages
+from visibility.storage.events import load_events
+from visibility.timeline.effective_events import split_superseded_events
+
+pytestmark = pytest.mark.django_db
+KEYS = ("a", "b", "c")
+SENT_EVENTS = 30
+
+
+def random_event(sender: str, index: int, choose: random.Random) -> dict[str, Any]:
+    """An event with one of few keys, revisions and times, so that versions and copies occur."""
+    data: dict[str, Any] = {"key": choose.choice(KEYS), "order": "SO-1"}
+    if choose.random() < 0.6:
+        data["revision"] = choose.choice("12")
+    if choose.random() < 0.2:
+        data["corrects"] = choose.sample(KEYS, choose.randint(1, 2))
+    hour = choose.choice((None, 9, 10, 11))
+    return cloudevent(
+        choose.choice(("order.received", "order.changed", "order.released")),
+        data,
+        event_id=str(index),
+        at=f"2026-03-02T{hour:02}:00:00Z" if hour else None,
+        source=sender,
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_export_and_fold_agree_on_effective_events(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    choose = random.Random(seed)
+    sources = list(create_sources({"erp": "erp", "wms": "wms"}).values())
+    for index in range(SENT_EVENTS):
+        source = choose.choice(sources)
+        store_messages([cloudevent_message(source, random_event(source.slug, index, choose))])
+    stages.process_messages_and_refold()
+    order = Order.objects.get(number="SO-1")
+
+    effective, superseded = split_superseded_events(load_events([order.pk])[order.pk][1])
+    folded = {
+        (e.source, e.event.key, e.content_hash): e in effective for e in (*effective, *superseded)
+    }
+    with export_snapshot(OrderSelection(), now=database_now(), max_orders=None):
+        exported = {
+            (e.source, e.event.key, e.content_hash): e.correction is None
+            for e in exported_events(superseded=True)
+        }
+    assert exported == folded
+    assert effective
+    assert len(superseded) > 5

@@ -1,0 +1,1 @@
+"""Each recipe of CONTRIBUTING, performed on a copy of the repository."""

@@ -1,0 +1,205 @@
+"""The recipes of CONTRIBUTING work, and touch exactly the files that they name."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes.recipes.repository_copy import RepositoryCopy, assert_recipe_is_complete
+
+pytestmark = pytest.mark.slow
+SHELVES = "tests/unit/test_shelves.py"
+TILE = '''"""The number of orders received today."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from visibility.boards.tile import Tile
+from visibility.models import Order
+
+
+class OrdersToday(Tile):
+    """The number of orders of the last day."""
+
+    code = "orders_today"
+    title = "Orders today"
+    kinds = ("order",)
+
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
+        """One bounded query."""
+        return {"orders": Order.objects.all()[:1000].count()}
+'''
+TILE_TEST = '''"""The tile of today's orders."""
+
+import pytest
+from django.test import Client
+
+from tests.builders.users import signed_in
+from visibility.models import Board
+from visibility.web.permissions import UserRole
+
+
+@pytest.mark.django_db
+def test_tile_is_on_a_board() -> None:
+    Board.objects.create(slug="day", title="Day", tiles=[{"tile": "orders_today"}])
+    page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
+    assert "0 orders so far" in page
+'''
+CHANNEL = '''"""Append notifications to a list in memory."""
+
+from typing import ClassVar
+
+from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
+
+SENT: list[str] = []
+
+
+class Memory(Channel):
+    """Keep messages in memory."""
+
+    code: ClassVar[str] = "memory"
+    title: ClassVar[str] = "Memory"
+
+    def send(self, message: OutgoingMessage, address: str) -> None:
+        """Keep one message. Raises DeliveryFailed for an empty address."""
+        if not address:
+            raise DeliveryFailed("no address")
+        SENT.append(f"{address}: {message.subject}")
+'''
+CHANNEL_TEST = '''"""The channel in memory."""
+
+import pytest
+
+from visibility.notify.channel import DeliveryFailed, OutgoingMessage
+from visibility.notify.channels.memory import SENT
+from visibility.notify.outbox import channel_registry
+
+
+def test_message_is_kept() -> None:
+    channel_registry()["memory"].send(OutgoingMessage("1", "late", "text"), "ops")
+    assert SENT == ["ops: late"]
+    with pytest.raises(DeliveryFailed):
+        channel_registry()["memory"].send(OutgoingMessage("2", "late", "text"), "")
+'''
+PAGE = '''"""The page that lists carriers."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from visibility.screens.carriers import queries
+from visibility.web.permissions import Permission, require_permission
+
+
+@require_GET
+@require_permission(Permission.ORDERS)
+def carriers_page(request: HttpRequest) -> HttpResponse:
+    """`/carriers`: the carriers of recent orders."""
+    return render(request, "carriers/page.html", {"carriers": queries.list_carriers()})
+
+
+urlpatterns = [path("carriers", carriers_page, name="carriers")]
+'''
+PAGE_TEST = '''"""The page of carriers."""
+
+import pytest
+
+from tests.builders.users import signed_in
+from visibility.web.permissions import UserRole
+
+
+@pytest.mark.django_db
+def test_page_is_in_the_navigation_and_opens() -> None:
+    client = signed_in(UserRole.CUSTOMER_SERVICE)
+    assert 'href="/carriers"' in client.get("/orders").content.decode()
+    assert "No carriers yet." in client.get("/carriers").content.decode()
+'''
+JOB = '''
+
+def count_orders_once() -> int:
+    """Count the orders."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM visibility_order")
+        return int(cursor.fetchone()[0])
+
+
+'''
+JOB_TEST = """
+@pytest.mark.django_db
+def test_orders_are_counted() -> None:
+    assert BY_NAME["count_orders"].every == 60
+    assert import_string(BY_NAME["count_orders"].function)() == 0
+
+
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> RepositoryCopy:
+    return RepositoryCopy(tmp_path)
+
+
+def test_adding_a_tile(repository: RepositoryCopy) -> None:
+    repository.write("visibility/boards/tiles/orders_today.py", TILE)
+    repository.write(
+        "templates/tiles/orders_today.html", "<p>{{ tile.data.orders }} orders so far</p>"
+    )
+    repository.write("tests/db/boards/tiles/test_orders_today.py", TILE_TEST)
+    repository.add_name(SHELVES, "TILES", "orders_today")
+    repository.run_tests(SHELVES, "tests/db/boards/tiles")
+    assert_recipe_is_complete(repository, "A tile", {"code": "orders_today"})
+
+
+def test_adding_a_notification_channel(repository: RepositoryCopy) -> None:
+    repository.write("visibility/notify/channels/memory.py", CHANNEL)
+    repository.write("tests/unit/notify/channels/test_memory.py", CHANNEL_TEST)
+    repository.add_name(SHELVES, "CHANNELS", "memory")
+    repository.run_tests(SHELVES, "tests/unit/notify/channels")
+    assert_recipe_is_complete(repository, "A notification channel", {"code": "memory"})
+
+
+def test_adding_a_screen(repository: RepositoryCopy) -> None:
+    queries = '"""Queries of the page."""\n\n\ndef list_carriers() -> list[str]:\n    return []\n'
+    repository.write("visibility/screens/carriers/__init__.py", '"""The carriers page."""\n')
+    repository.write("visibility/screens/carriers/queries.py", queries)
+    repository.write("visibility/web/pages/carriers.py", PAGE)
+    repository.write(
+        "templates/carriers/page.html",
+        '{% extends "base.html" %}{% block main %}<p>No carriers yet.</p>{% endblock %}',
+    )
+    repository.insert(
+        "visibility/web/screens.py",
+        before='    Screen("health"),',
+        text='    Screen("carriers", NavigationEntry("Carriers", "/carriers", "c", "table", '
+        "Permission.ORDERS)),\n",
+    )
+    repository.write("tests/db/web/test_carriers.py", PAGE_TEST)
+    repository.run_tests("tests/db/web/test_carriers.py")
+    assert_recipe_is_complete(repository, "A screen", {"page": "carriers"})
+
+
+def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> None:
+    repository.insert(
+        "visibility/web/screens.py", before='    Screen("health"),', text='    Screen("nothing"),\n'
+    )
+    with pytest.raises(AssertionError, match=r"visibility\.web\.pages\.nothing"):
+        repository.run_tests("tests/db/web/test_health.py")
+
+
+def test_adding_a_job(repository: RepositoryCopy) -> None:
+    repository.insert(
+        "visibility/pipeline/stages.py", before="def collect_files", text=JOB.lstrip()
+    )
+    repository.insert(
+        "visibility/pipeline/jobs.py",
+        before='    Job("end_stuck_sessions"',
+        text='    Job("count_orders", f"{_STAGES}.count_orders_once", every=60),\n',
+    )
+    repository.insert(
+        "tests/db/pipeline/test_jobs.py",
+        before="def test_a_nudge_without_a_job_is_an_error",
+        text=JOB_TEST.lstrip(),
+    )
+    repository.run_tests("tests/db/pipeline/test_jobs.py")
+    assert_recipe_is_complete(repository, "A job", {})

@@ -1,0 +1,108 @@
+"""Record on a source what fails, since when, and when it works again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from connectors.sdk.http import PollError
+from visibility.db.change_feed import append_changes
+from visibility.ingest.source_secrets import UnreadableSecrets
+from visibility.models.intake import Source, UnusableSource
+
+MAX_ERROR_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """How a poll round ended. `error` is empty if it succeeded.
+
+    `throttled_until`: the system asked not to be polled before then. `is_catching_up`: the round
+    stopped at its limit.
+    """
+
+    ended_at: datetime
+    next_poll_at: datetime
+    error: str = ""
+    throttled_until: datetime | None = None
+    is_catching_up: bool = False
+
+
+def describe_poll_failure(error: Exception) -> str:
+    """Return a clause that says what failed, for the page of the source."""
+    if isinstance(error, UnreadableSecrets):
+        return f"{error}: restore that key, or replace the secret (manage.py source rotate)"
+    if isinstance(error, PollError | ConnectionError | UnusableSource):
+        return str(error) or type(error).__name__
+    return f"the connector failed with an internal error ({type(error).__name__}); see the log"
+
+
+def record_poll_result(source: Source, poll_round: int, result: PollResult) -> None:
+    """Record the result, unless a later round has started."""
+    with transaction.atomic():
+        row = (
+            Source.objects.select_for_update(no_key=True)
+            .filter(pk=source.pk, poll_round=poll_round)
+            .first()
+        )
+        if row is None:
+            return
+        before = _shown_values(row)
+        row.poll_error = result.error[:MAX_ERROR_LENGTH].replace("\0", "")
+        row.throttled_until = result.throttled_until
+        row.next_poll_at = result.next_poll_at
+        if not result.is_catching_up and not result.error:
+            row.catching_up_since = None
+        elif result.is_catching_up and row.catching_up_since is None:
+            row.catching_up_since = result.ended_at
+        _update_failure_times(row, now=result.ended_at)
+        row.save(
+            update_fields=[
+                "poll_error",
+                "throttled_until",
+                "next_poll_at",
+                "catching_up_since",
+                "failing_since",
+                "recovered_at",
+            ]
+        )
+        if _shown_values(row) != before:
+            append_changes({"source": [row.pk]})
+
+
+def record_file_error(source: Source, error: str, *, now: datetime) -> None:
+    """Record why the drop folder cannot be read; empty: it can."""
+    error = error[:MAX_ERROR_LENGTH].replace("\0", "")
+    with transaction.atomic():
+        row = (
+            Source.objects.select_for_update(no_key=True)
+            .filter(pk=source.pk)
+            .exclude(file_error=error)
+            .first()
+        )
+        if row is None:
+            return
+        row.file_error = error
+        _update_failure_times(row, now=now)
+        row.save(update_fields=["file_error", "failing_since", "recovered_at"])
+        append_changes({"source": [row.pk]})
+
+
+def _update_failure_times(row: Source, *, now: datetime) -> None:
+    """Set since when the source fails, or that it works again. Throttling is no failure."""
+    fails = bool(row.file_error or (row.poll_error and row.throttled_until is None))
+    if fails and (row.failing_since is None or row.recovered_at is not None):
+        row.failing_since, row.recovered_at = now, None
+    elif not fails and row.failing_since is not None and row.recovered_at is None:
+        row.recovered_at = now
+
+
+def _shown_values(row: Source) -> tuple[object, ...]:
+    return (
+        row.poll_error,
+        row.file_error,
+        row.failing_since,
+        row.recovered_at,
+        row.throttled_until,
+        row.catching_up_since,
+    )

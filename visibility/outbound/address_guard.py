@@ -1,0 +1,56 @@
+"""The address guard: which URLs may be called, and the addresses to connect to."""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+SMTP_PORT = 25
+
+
+class ForbiddenAddress(ConnectionError):
+    """The address is neither public nor allowed by an administrator."""
+
+
+def check_url_allowed(url: str) -> None:
+    """Check the form of the URL. Raises ForbiddenAddress.
+
+    `allowed_addresses` checks the address, when a connection is opened.
+    """
+    try:
+        components = urlsplit(url)
+        port = components.port
+    except ValueError as error:
+        raise ForbiddenAddress(f"the address is invalid: {error}") from None
+    if components.scheme not in {"http", "https"} or not components.hostname:
+        raise ForbiddenAddress("only http:// and https:// addresses with a host name are allowed")
+    if components.username or components.password:
+        raise ForbiddenAddress("the address must not contain a user name or a password")
+    if port == SMTP_PORT and not _is_listed(components.hostname, port):
+        raise ForbiddenAddress("port 25 is not allowed")
+
+
+def allowed_addresses(host: str, port: int) -> list[str]:
+    """Return the IP addresses of a host. Raises ForbiddenAddress or ConnectionError.
+
+    Public addresses are allowed. Others are allowed only if OUTGOING_ALLOWED lists their host:port.
+    The caller connects to a returned address, so that a second lookup cannot name another one.
+    """
+    try:
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ConnectionError(f"{host} cannot be resolved: {error}") from error
+    addresses = [str(address[0]) for *_, address in resolved]
+    if not _is_listed(host, port):
+        for address in addresses:
+            if not ipaddress.ip_address(address).is_global:
+                raise ForbiddenAddress(
+                    f"{host} is not a public address; an administrator must allow "
+                    f"{host}:{port} in OUTGOING_ALLOWED"
+                )
+    return addresses
+
+
+def _is_listed(host: str, port: int) -> bool:
+    return f"{host}:{port}" in settings.OUTGOING_ALLOWED

@@ -1,0 +1,134 @@
+"""Shipments, packages and invoices that no order claims: list, count and summary."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from connectors.sdk.events import ObjectKind
+from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
+from visibility.formatting import format_number
+from visibility.models import (
+    BusinessObject,
+    Order,
+)
+from visibility.screens.identity.matching import (
+    MAX_COUNTED,
+    identifiers_by_object,
+    readable_identifiers,
+)
+from visibility.screens.orders.search import SCHEME_LABELS
+
+PAGE_SIZE = 25
+UNMATCHED_RECORDS = """
+SELECT o.object_id, b.kind, b.created_at, reported.events, reported.first_at, reported.sources
+FROM visibility_unmatchedobject o JOIN visibility_businessobject b ON b.id = o.object_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS events, min(link.occurred_at) AS first_at,
+        array_agg(DISTINCT source.title) AS sources
+    FROM (SELECT event_id, occurred_at FROM visibility_eventobjectlink
+        WHERE object_id = o.object_id LIMIT 500) link
+    JOIN visibility_event event ON event.id = link.event_id
+        AND event.occurred_at = link.occurred_at AND NOT event.superseded
+    JOIN visibility_source source ON source.id = event.source_id
+) reported
+WHERE o.object_id > %s ORDER BY o.object_id LIMIT %s
+"""
+
+
+# Orders with a number that the unmatched record has, too, whatever its scheme.
+LIKELY_ORDERS = """
+SELECT DISTINCT ON (mine.object_id) mine.object_id, theirs.object_id, mine.scheme, theirs.scheme,
+    mine.raw
+FROM visibility_identifier mine
+CROSS JOIN LATERAL (
+    (SELECT object_id, scheme FROM visibility_identifier i
+        WHERE i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
+    UNION ALL
+    (SELECT object_id, scheme FROM visibility_identifier i
+        WHERE NOT i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
+) theirs
+WHERE mine.object_id = ANY(%s) AND mine.scheme <> 'source_id' AND length(mine.value) > 3
+ORDER BY mine.object_id, mine.scheme, theirs.object_id
+"""
+COUNT_UNMATCHED = "SELECT count(*) FROM (SELECT FROM visibility_unmatchedobject LIMIT %s) counted"
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedRecord:
+    """A shipment, package, invoice or return without an order; `since` is when we received it."""
+
+    id: int
+    kind: str
+    since: datetime
+    events: int
+    first_at: datetime | None
+    sources: tuple[str, ...]
+    names: tuple[str, ...]
+    likely_order: Order | None = None
+    reason: str = ""
+
+
+def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
+    """Unmatched records, oldest first, each with its likely order; runs four statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNMATCHED_RECORDS, [after, limit])
+        rows = cursor.fetchall()
+        ids = [row[0] for row in rows]
+        cursor.execute(LIKELY_ORDERS, [ids])
+        likely_orders = {row[0]: row[1:] for row in cursor.fetchall()}
+    names, orders = (
+        identifiers_by_object(ids),
+        Order.objects.in_bulk({row[0] for row in likely_orders.values()}),
+    )
+    records = []
+    for object_id, kind, since, events, first_at, sources in rows:
+        order_id, own_scheme, order_scheme, raw = likely_orders.get(object_id, (0, "", "", ""))
+        records.append(
+            UnmatchedRecord(
+                id=object_id,
+                kind=kind,
+                since=since,
+                events=events,
+                first_at=first_at,
+                sources=tuple(sources or ()),
+                names=readable_identifiers(names[object_id]),
+                likely_order=orders.get(order_id),
+                reason=_match_reason(own_scheme, order_scheme, raw) if order_id in orders else "",
+            )
+        )
+    return records
+
+
+def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
+    """`invoice SO-1 is the sales order of this order`."""
+    label, order_label = SCHEME_LABELS[scheme], SCHEME_LABELS[order_scheme]
+    return f"{label} {escape_invisible_and_lookalike(number)} is the {order_label} of this order"
+
+
+def load_unmatched_page(after: int) -> tuple[list[UnmatchedRecord], int]:
+    """One page of records, and the id after which the next page starts (0: this is the last)."""
+    records = list_unmatched_records(after=after, limit=PAGE_SIZE + 1)
+    page = records[:PAGE_SIZE]
+    return page, page[-1].id if len(records) > PAGE_SIZE else 0
+
+
+def count_unmatched() -> int:
+    """The number of unmatched records, at most 1,000."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_UNMATCHED, [MAX_COUNTED])
+        return int(cursor.fetchone()[0])
+
+
+def summarize_unmatched(unmatched: int) -> str:
+    """`15 shipments, packages or invoices have no order.`"""
+    if unmatched == 1:
+        return "1 shipment, package or invoice has no order."
+    if unmatched:
+        suffix = "+" if unmatched >= MAX_COUNTED else ""
+        number = f"{format_number(unmatched)}{suffix}"
+        return f"{number} shipments, packages or invoices have no order."
+    kinds = (ObjectKind.SHIPMENT, ObjectKind.PACKAGE, ObjectKind.INVOICE)
+    if BusinessObject.objects.filter(kind__in=kinds).exists():
+        return "All shipments, packages and invoices have an order."
+    return "No shipments, packages or invoices yet."

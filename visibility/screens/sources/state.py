@@ -1,0 +1,118 @@
+"""The state of a source, and a sentence that explains it: the same for pages, tiles and the API."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from connectors.sdk.connector import SourceRole
+from visibility.formatting import format_duration, format_timestamp, in_zone
+from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
+from visibility.models.intake import Source, UnusableSource, overdue_since
+from visibility.screens.sources.labels import REJECTION_LABELS, SourceState
+
+# How recent a rejected request must be to count.
+REJECTED_WITHIN = timedelta(hours=1)
+# How long a page says that a source works again.
+RECOVERY_SHOWN_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class LatestTraffic:
+    """When the last message of a source was received, and its last request rejected, and how."""
+
+    received_at: datetime | None
+    rejected_at: datetime | None = None
+    rejected_status: int = 0
+
+
+def source_state(source: Source, latest: LatestTraffic, now: datetime) -> tuple[SourceState, str]:
+    """Return the state of a source, and why: a clause without a capital and a period."""
+    if not source.enabled:
+        return SourceState.PAUSED, "disabled: its messages are rejected"
+    if problem := stored_problem(source):
+        return SourceState.FAILING, problem
+    if source.file_error:
+        return (
+            SourceState.FAILING,
+            f"its files are not read{_since(source, now)}: {source.file_error}",
+        )
+    if source.poll_error and source.throttled_until is not None:
+        until = clock_time(source.throttled_until, now)
+        return SourceState.THROTTLED, f"throttled until {until}: {source.poll_error}"
+    if source.poll_error:
+        return SourceState.FAILING, _describe_poll_failure(source, now)
+    rejected_at = latest.rejected_at
+    if (
+        rejected_at
+        and now - rejected_at <= REJECTED_WITHIN
+        and (latest.received_at is None or rejected_at > latest.received_at)
+    ):
+        cause = REJECTION_LABELS.get(latest.rejected_status, f"status {latest.rejected_status}")
+        return SourceState.FAILING, f"its requests are rejected: {cause}"
+    if source.catching_up_since is not None:
+        since = clock_time(source.catching_up_since, now)
+        return SourceState.CATCHING_UP, (
+            f"catching up since {since}: each poll stops at its limit because the system has more"
+        )
+    if latest.received_at is None:
+        return SourceState.WAITING, f"no message received yet{_recovery(source, now)}"
+    if overdue_since(source, latest.received_at, now):
+        return SourceState.SILENT, f"no data for longer than expected{_recovery(source, now)}"
+    return SourceState.LIVE, f"reporting normally{_recovery(source, now)}"
+
+
+def stored_problem(source: Source) -> str:
+    """Return why the stored row of a source cannot be used, or an empty text."""
+    try:
+        source.build_connector()
+    except UnusableSource as error:
+        return str(error)
+    except Exception as error:  # shown on this source; the page lists the others
+        return f"its connector cannot be started ({type(error).__name__})"
+    try:
+        decrypt_secrets(source.sealed_secrets)
+    except UnreadableSecrets as error:
+        return (
+            f"its secrets cannot be read: {error}. Restore that key, or replace the secret with "
+            f"manage.py source rotate {source.slug}"
+        )
+    if source.role not in set(SourceRole):
+        return f"its stored role {source.role!r} is unknown; it counts as other"
+    return ""
+
+
+def clock_time(moment: datetime, now: datetime) -> str:
+    """`14:05` today, `Mon, Nov 3, 14:05` on another day, in the organization's time zone."""
+    zone = settings.TIME_ZONE
+    local = in_zone(moment, zone)
+    if local.date() == in_zone(now, zone).date():
+        return f"{local:%H:%M}"
+    return format_timestamp(moment, zone)
+
+
+def _describe_poll_failure(source: Source, now: datetime) -> str:
+    text = f"polling fails{_since(source, now)}: {source.poll_error}"
+    if source.next_poll_at is None:
+        return text
+    if source.next_poll_at <= now:
+        return f"{text}. The next attempt is due now"
+    return f"{text}. The next attempt is at {clock_time(source.next_poll_at, now)}"
+
+
+def _since(source: Source, now: datetime) -> str:
+    if source.failing_since is None or source.recovered_at is not None:
+        return ""
+    return f" since {clock_time(source.failing_since, now)}"
+
+
+def _recovery(source: Source, now: datetime) -> str:
+    """Return that the source works again, for a day."""
+    if source.recovered_at is None or source.failing_since is None:
+        return ""
+    if now - source.recovered_at > RECOVERY_SHOWN_FOR:
+        return ""
+    return (
+        f". It works again since {clock_time(source.recovered_at, now)}, after failing for "
+        f"{format_duration(source.recovered_at - source.failing_since)}"
+    )

@@ -1,0 +1,79 @@
+"""The query string of the KPI pages: parse date range and filters, and build that of links."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from visibility.kpi.query import DaySpan, KpiFilters
+from visibility.web.date_range import DEFAULT, default_range, parse_range, parse_single_day_range
+
+# The query parameter value for an unknown channel, warehouse or group.
+UNKNOWN_PARAM = "none"
+FILTER_PARAMS = {"channel": "channel", "warehouse": "warehouse", "group": "customer_group"}
+
+
+@dataclass(frozen=True, slots=True)
+class KpiRequest:
+    """The parsed query string. `problem` is the error if the date range is invalid."""
+
+    span: DaySpan
+    today: date
+    filters: KpiFilters
+    range_label: str
+    preset: str
+    problem: str
+    query: Mapping[str, str]
+
+    def query_string_with(self, **changes: str) -> str:
+        """The query string with some parameters changed; empty ones are omitted."""
+        params = {**self.query, **changes}
+        return urlencode({name: value for name, value in params.items() if value})
+
+
+def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
+    """Parse date range and filters. An invalid range becomes the last 28 days with a `problem`."""
+    today = now.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
+    given = {name: request.GET.get(name, "").replace("\0", "")[:200] for name in request.GET}
+    get = {name: given[name] for name in ("from", "to", *FILTER_PARAMS) if given.get(name)}
+    other = {name: given[name] for name in ("kpi", "part", "reason") if given.get(name)}
+    problem = ""
+    try:
+        chosen = parse_range(get.get("from", DEFAULT.code), get.get("to", "now"), today)
+    except ValueError as error:
+        chosen, problem = default_range(today), str(error)
+        get.pop("from", None)
+        get.pop("to", None)
+    day = request.GET.get("day", "")
+    if day:
+        try:
+            chosen = parse_single_day_range(day, today)
+            other["day"] = day
+        except ValueError:
+            chosen, problem = default_range(today), "Invalid date"
+    filters = KpiFilters(
+        **{
+            field: "" if get[name] == UNKNOWN_PARAM else get[name]
+            for name, field in FILTER_PARAMS.items()
+            if name in get
+        }
+    )
+    return KpiRequest(
+        chosen.span, today, filters, chosen.label, chosen.preset, problem, {**get, **other}
+    )
+
+
+def slice_query_string(asked: KpiRequest, filters: Mapping[str, str]) -> str:
+    """The query string for the orders of a slice."""
+    slices = {name: value or UNKNOWN_PARAM for name, value in filters.items()}
+    return asked.query_string_with(kpi="", **slices)
+
+
+def undelivered_orders_query_string(asked: KpiRequest) -> str:
+    """The query string for undelivered orders; "" if the order list lacks such a filter."""
+    chosen = {name: asked.query[name] for name in FILTER_PARAMS if name in asked.query}
+    return "" if UNKNOWN_PARAM in chosen.values() else urlencode({**chosen, "undelivered": "1"})

@@ -1,0 +1,90 @@
+"""The registry of screens: each page module, its place in the navigation, and who may open it.
+
+The URL configuration and the navigation are made from it. A row without a module in `web/pages`
+stops the start.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from visibility.web.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """An entry of the navigation. `key`: its shortcut after "g". `icon`: a name in `icons.svg`.
+
+    `prefixes`: first parts of further URLs that belong to the section.
+    """
+
+    title: str
+    url: str
+    key: str
+    icon: str
+    permission: Permission
+    prefixes: tuple[str, ...] = ()
+
+    def contains(self, url_path: str) -> bool:
+        """Whether the page at this path is in the section."""
+        return url_path.split("/")[1] in {self.url.split("/")[1], *self.prefixes}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A module of `web/pages`, and its entry in the navigation, if it has one."""
+
+    module: str
+    navigation: NavigationEntry | None = None
+
+
+# In the order of the navigation. The first URL pattern that matches wins.
+SCREENS: tuple[Screen, ...] = (
+    Screen("accounts"),
+    Screen(
+        "boards",
+        NavigationEntry("Board", "/boards/operations", "b", "layout-dashboard", Permission.BOARDS),
+    ),
+    Screen("exports"),
+    Screen(
+        "orders",
+        NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
+    ),
+    Screen("search"),
+    Screen(
+        "alerts",
+        NavigationEntry("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
+    ),
+    Screen("alert_actions"),
+    Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
+    Screen(
+        "identity",
+        NavigationEntry("Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE),
+    ),
+    Screen(
+        "sources",
+        NavigationEntry(
+            "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
+        ),
+    ),
+    Screen(
+        "mappings",
+        NavigationEntry("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
+    ),
+    Screen(
+        "rules",
+        NavigationEntry("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
+    ),
+    Screen("health"),
+)
+
+
+def screen_urls(screens: Sequence[Screen]) -> list[URLPattern | URLResolver]:
+    """The URL patterns of the screens. Raises ImportError for a screen without a module."""
+    return [path("", include(f"visibility.web.pages.{screen.module}")) for screen in screens]
+
+
+def navigation_entries(screens: Sequence[Screen]) -> list[NavigationEntry]:
+    """The entries of the navigation, in order."""
+    return [screen.navigation for screen in screens if screen.navigation]
