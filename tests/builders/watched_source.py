@@ -30,4 +30,6 @@ def store_message(
 
 
 def states() -> list[str]:
-    return list(Alert.objects.order_by("pk").values_list("state", flat=True))
+    """The states of all alerts, without those about failing rules."""
+    alerts = Alert.objects.exclude(kind="rule_failed").order_by("pk")
+    return list(alerts.values_list("state", flat=True))

@@ -24,7 +24,7 @@ CONNECTORS = {
     "standard_webhooks",
     "x12",
 }
-RULES = {"no_tracking_scan", "stuck_in_released"}
+RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
 KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
 TILES = {
     "order_funnel",

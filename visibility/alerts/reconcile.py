@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cache, partial
 
 from django.db import connection
@@ -20,13 +19,13 @@ from visibility.models.intake import Source, overdue_since
 from visibility.models.sla import ClockState, SlaClock
 from visibility.sla import rule_failures
 from visibility.sla.registry import rule_kinds
+from visibility.sla.rule import RuleSubject
 
-Totals = Mapping[int, tuple[str | None, str]]
 SilentSources = Callable[[], Mapping[str, datetime]]
 
 
 def reconcile_alerts(
-    clocks: Sequence[SlaClock], *, order_ids: Sequence[int], totals: Totals, now: datetime
+    clocks: Sequence[SlaClock], *, order_ids: Sequence[int], now: datetime
 ) -> list[int]:
     """Bring the alerts of these orders in line with their clocks; return ids of changed alerts."""
     alerts = {
@@ -40,7 +39,7 @@ def reconcile_alerts(
         alert = alerts.pop((clock.order_id, clock.rule_id, clock.subject_key), None)
         if alert is None:
             if clock.state == ClockState.BREACHED:
-                new.append(_build_alert_for_breach(clock, totals, silent, now))
+                new.append(_build_alert_for_breach(clock, silent, now))
         elif _reconcile_alert_with_clock(clock, alert, now):
             changed.append(alert.pk)
     changed += create_alerts(new, now)
@@ -93,21 +92,21 @@ class NewAlert:
     text: str = ""
 
 
-def _build_alert_for_breach(
-    clock: SlaClock, totals: Totals, silent: SilentSources, now: datetime
-) -> NewAlert:
+def _build_alert_for_breach(clock: SlaClock, silent: SilentSources, now: datetime) -> NewAlert:
     """Return the alert for a breached clock that has none yet."""
     rule = clock.rule
-    total, currency = totals.get(clock.order_id, (None, ""))
+    kind = rule_kinds().get(rule.kind)
     alert = Alert(
         rule=rule,
         order_id=clock.order_id,
+        subject_kind=kind.subject if kind else RuleSubject.ORDER,
         subject_key=clock.subject_key,
         severity=rule.severity,
         title=_build_alert_title(clock, now),
         team=rule.team,
-        money=Decimal(total) if total else None,
-        currency=currency,
+        owner_team_id=rule.owner_team_id,
+        money=clock.money,
+        currency=clock.currency or "",
         started_at=clock.started_at,
         due_at=clock.due_at,
         opened_at=now,

@@ -1,32 +1,31 @@
-"""Open alerts of due clocks, end snoozes, and update alerts about silent sources."""
+"""Open alerts of due clocks, end snoozes, and update alerts about sources."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from structlog.stdlib import get_logger
 
+from visibility.alerts.failing_rules import update_failing_rule_alerts
 from visibility.alerts.reconcile import (
-    NewAlert,
-    close_alert,
-    create_alerts,
-    last_message_received_at,
     queue_notifications_of_alert,
     reconcile_alerts,
-    reopen_alert,
     silent_sources,
 )
-from visibility.alerts.unmapped_statuses import update_unmapped_alerts
+from visibility.alerts.source_alerts import update_source_alerts
 from visibility.db.change_feed import append_changes
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertKind, AlertState
-from visibility.models.intake import Source
+from visibility.db.lock_keys import LockKey
+from visibility.models.alerts import Alert, AlertEntry, AlertState
 from visibility.models.orders import COOLDOWN_MIN_EVENTS, MAX_COOLDOWN, Order
 from visibility.models.refold import RefoldRequest
-from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock
+from visibility.models.sla import ClockState, FailedClock, SlaClock
 from visibility.sla import rule_failures
 
 log = get_logger(__name__)
 BATCH_SIZE = 500
+# Only one worker at a time evaluates the rules about sources; two would open the same alerts.
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 
 def sweep(*, now: datetime) -> int:
@@ -34,10 +33,21 @@ def sweep(*, now: datetime) -> int:
     return (
         open_alerts_of_due_clocks(now=now)
         + end_expired_snoozes(now=now)
-        + update_silent_source_alerts(now=now)
+        + evaluate_rules_about_sources(now=now)
         + open_suppressed_alerts(now=now)
-        + update_unmapped_alerts(now=now)
     )
+
+
+def evaluate_rules_about_sources(*, now: datetime) -> int:
+    """Update the alerts about sources and about failing rules, unless another worker does it."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(TRY_LOCK, [LockKey.RULE_EVALUATION])
+            row = cursor.fetchone()
+        if not (row and row[0]):
+            return 0
+        changes = update_source_alerts(now=now)
+        return len(changes.changed) + update_failing_rule_alerts(changes.failures, now=now)
 
 
 def has_backlog() -> bool:
@@ -108,16 +118,22 @@ def _breach_clocks_and_open_alerts(is_due: Q, *, now: datetime) -> int:
         for clock in clocks:
             clock.state = ClockState.BREACHED
         SlaClock.objects.bulk_update(clocks, ["state"])
-        orders = Order.objects.filter(object_id__in={c.order_id for c in clocks})
-        totals = {o.pk: (str(o.total) if o.total is not None else None, o.currency) for o in orders}
-        changed = reconcile_alerts_of_due_clocks(clocks, totals, now)
+        _set_money_of_older_clocks(clocks)
+        changed = reconcile_alerts_of_due_clocks(clocks, now)
         append_changes({"alert": changed})
         return len(changed)
 
 
-def reconcile_alerts_of_due_clocks(
-    clocks: list[SlaClock], totals: dict[int, tuple[str | None, str]], now: datetime
-) -> list[int]:
+def _set_money_of_older_clocks(clocks: Sequence[SlaClock]) -> None:
+    """Set the order's total on clocks that were written before clocks had money at risk."""
+    older = [clock for clock in clocks if clock.currency is None]
+    orders = Order.objects.in_bulk({clock.order_id for clock in older}) if older else {}
+    for clock in older:
+        order = orders.get(clock.order_id)
+        clock.money, clock.currency = (order.total, order.currency) if order else (None, "")
+
+
+def reconcile_alerts_of_due_clocks(clocks: list[SlaClock], now: datetime) -> list[int]:
     """Reconcile these clocks, together with the other clocks of their orders."""
     keys = {(c.order_id, c.rule_id, c.subject_key) for c in clocks}
     others = [
@@ -130,7 +146,6 @@ def reconcile_alerts_of_due_clocks(
     return reconcile_alerts(
         [*clocks, *others],
         order_ids=sorted({c.order_id for c in clocks}),
-        totals=totals,
         now=now,
     )
 
@@ -150,45 +165,6 @@ def end_expired_snoozes(*, now: datetime) -> int:
             queue_notifications_of_alert(alert, "woke")
         append_changes({"alert": [a.pk for a in rows]})
         return len(rows)
-
-
-def update_silent_source_alerts(*, now: datetime) -> int:
-    """Open one alert per silent source; resolve it at the next message of the source."""
-    with transaction.atomic():
-        silent = silent_sources(now)
-        changed = []
-        for source in Source.objects.filter(enabled=True).order_by("pk"):
-            alert = (
-                Alert.objects.select_for_update()
-                .filter(source=source, kind=AlertKind.SOURCE_SILENT)
-                .first()
-            )
-            since = silent.get(source.slug)
-            if since and alert is None:
-                alert = Alert(
-                    kind=AlertKind.SOURCE_SILENT,
-                    source=source,
-                    severity=Severity.HIGH,
-                    title=f"No data from {source.title}",
-                    team=source.owner or "Integration",
-                    started_at=since,
-                    due_at=since + (source.expect_every or now - since),
-                    opened_at=now,
-                )
-                changed += create_alerts([NewAlert(alert, "opened", alert.title)], now)
-            elif since and alert and alert.state not in ACTIVE_ALERT_STATES:
-                alert.started_at = since
-                alert.due_at = since + (source.expect_every or now - since)
-                alert.save(update_fields=["started_at", "due_at"])
-                changed.append(reopen_alert(alert, now, "No data again."))
-            elif not since and alert and alert.state in ACTIVE_ALERT_STATES:
-                at = last_message_received_at(source.pk) or now
-                close_alert(
-                    alert, AlertState.RESOLVED, at, now, "The source is sending data again."
-                )
-                changed.append(alert.pk)
-        append_changes({"alert": changed, "source": [1] if changed else []})
-        return len(changed)
 
 
 def open_suppressed_alerts(*, now: datetime) -> int:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute
 from visibility.alerts.reconcile import reconcile_alerts
 from visibility.db import bulk
 from visibility.models.intake import Source
 from visibility.models.sla import ClockState, SlaClock, SlaRule
 from visibility.sla import rule_failures
-from visibility.sla.clocks import clock_state_at, clocks_for, load_enabled_rules
+from visibility.sla.clocks import clock_state_at, clocks_for
+from visibility.sla.loaded_rules import load_enabled_order_rules
 from visibility.sla.rule import Clock
 from visibility.sla.rule_failures import RuleFailure
 from visibility.timeline.model import Timeline
@@ -24,7 +24,7 @@ def write_clocks_and_reconcile_alerts(
     Call it in the transaction that wrote the orders: an order, its clocks, alerts and notifications
     are committed together.
     """
-    rules = load_enabled_rules()
+    rules = load_enabled_order_rules()
     roles_by_source = {
         s.slug: SourceRole.from_stored(s.role) for s in Source.objects.filter(enabled=True)
     }
@@ -46,17 +46,13 @@ def write_clocks_and_reconcile_alerts(
                 subject=clock.subject,
                 expected_sources=list(_expected_sources(clock, timeline, roles_by_source)),
                 rule_version=loaded.rule.version,
+                money=clock.money_at_risk.amount if clock.money_at_risk else None,
+                currency=clock.money_at_risk.currency if clock.money_at_risk else "",
             )
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
     _write_changed_clocks(wanted, list(timelines), now=now)
     rule_failures.replace_failures(failed, list(timelines))
-    totals = {
-        o: (t.attributes.get(Attribute.TOTAL), t.attributes.get(Attribute.CURRENCY, ""))
-        for o, t in timelines.items()
-    }
-    return reconcile_alerts(
-        list(wanted.values()), order_ids=list(timelines), totals=totals, now=now
-    )
+    return reconcile_alerts(list(wanted.values()), order_ids=list(timelines), now=now)
 
 
 def _expected_sources(
@@ -116,6 +112,8 @@ def _build_clock_row(clock: SlaClock) -> bulk.Row:
         "subject": clock.subject,
         "expected_sources": clock.expected_sources,
         "rule_version": clock.rule_version,
+        "money": clock.money,
+        "currency": clock.currency,
     }
 
 
@@ -128,4 +126,6 @@ def _clock_values_to_compare(clock: SlaClock) -> tuple[object, ...]:
         clock.subject,
         clock.expected_sources,
         clock.rule_version,
+        clock.money,
+        clock.currency,
     )

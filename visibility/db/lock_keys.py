@@ -17,4 +17,4 @@ class LockKey(IntEnum):
     AUDIT_CHAIN = 4_711_001
     MASTER_IMPORT = 4_711_007
     EXPORT_SLOT = 4_711_008  # pair: this key and the slot
-    UNMAPPED_STATUS_ALERTS = 4_711_009
+    RULE_EVALUATION = 4_711_009

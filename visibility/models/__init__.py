@@ -59,6 +59,7 @@ from visibility.models.master import (
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.models.refold import RefoldRequest
 from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock, SlaRule, WorkCalendar
+from visibility.models.teams import Team, find_or_create_team
 
 __all__ = [
     "ACTIVE_ALERT_STATES",
@@ -118,6 +119,7 @@ __all__ = [
     "Source",
     "Subscription",
     "TaxJurisdiction",
+    "Team",
     "TermKind",
     "TermMapping",
     "TermUsage",
@@ -126,5 +128,6 @@ __all__ = [
     "UnusableSource",
     "WatchedVocabulary",
     "WorkCalendar",
+    "find_or_create_team",
     "overdue_since",
 ]

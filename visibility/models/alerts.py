@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from visibility.models.business_objects import BusinessObject
 from visibility.models.intake import Source
 from visibility.models.sla import Severity, SlaRule
+from visibility.models.teams import Team
 
 
 class AlertState(models.TextChoices):
@@ -33,34 +34,39 @@ ACTIVE_ALERT_STATES = (
 
 
 class AlertKind(models.TextChoices):
-    """What an alert is about; `subject_key` names the subject within the kind."""
+    """What opened an alert; an alert of another rule about sources has the code of its kind."""
 
     SLA = "sla"  # subject_key: the subject key of the clock
     SOURCE_SILENT = "source_silent"  # subject_key: empty
     UNMAPPED_STATUS = "unmapped_status"  # subject_key: the external status text
+    RULE_FAILED = "rule_failed"  # a rule that cannot be evaluated; subject_key: its code
 
 
 def alert_kinds() -> list[tuple[str, str]]:
+    """The choices of migration 0005; `kind` is open now."""
     return list(AlertKind.choices)
 
 
 class Alert(models.Model):
     """One problem that people handle; it is reopened rather than created again.
 
-    Unique by order, rule and subject key, or by source, kind and subject key.
+    Unique by order, rule and subject key, by source, kind and subject key, or else by rule, kind
+    and subject. `subject_kind` is a `RuleSubject`; empty on rows of an older release.
     """
 
-    kind = models.CharField(max_length=20, choices=alert_kinds, default=AlertKind.SLA)
+    kind = models.CharField(max_length=60, default=AlertKind.SLA)
 
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
     order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, null=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, null=True)
+    subject_kind = models.CharField(max_length=20, default="", db_default="")
     subject_key = models.TextField(default="")
     episode = models.IntegerField(default=1)
     state = models.CharField(max_length=14, choices=AlertState.choices, default=AlertState.OPEN)
     severity = models.CharField(max_length=10, choices=Severity.choices)
     title = models.TextField()
     team = models.CharField(max_length=80, default="")
+    owner_team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -90,6 +96,11 @@ class Alert(models.Model):
                 condition=Q(source__isnull=False),
                 name="alert_source_unique",
             ),
+            models.UniqueConstraint(
+                fields=["rule", "kind", "subject_kind", "subject_key"],
+                condition=Q(order__isnull=True, source__isnull=True),
+                name="alert_subject_unique",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["state", "-due_at"], name="alert_state"),
@@ -101,6 +112,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def subject(self) -> str:
+        """`subject_kind`, also of a row that an older release wrote."""
+        return self.subject_kind or ("source" if self.source_id else "order")
 
 
 class AlertEntry(models.Model):

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from visibility.models.business_objects import BusinessObject
+from visibility.models.teams import Team
 
 
 class Severity(models.TextChoices):
@@ -42,9 +43,11 @@ class SlaRule(models.Model):
     title = models.CharField(max_length=200)
     params = models.JSONField(default=dict)
     # {"channel": ..., "warehouse": ..., "customer_no": ..., "carrier": ...}; empty: every order.
+    # Of a rule about sources: {"source": ..., "role": ...}; empty: every source.
     scope = models.JSONField(default=dict)
     severity = models.CharField(max_length=10, choices=Severity.choices)
     team = models.CharField(max_length=80)
+    owner_team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True)
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT)
     response = models.TextField()
     consequence = models.TextField()
@@ -89,6 +92,9 @@ class SlaClock(models.Model):
     # Slugs of the sources that could report the awaited step.
     expected_sources = ArrayField(models.CharField(max_length=60), default=list)
     rule_version = models.IntegerField(default=1)
+    # The money at risk while it is overdue. `currency` null: written before these columns existed.
+    money = models.DecimalField(max_digits=24, decimal_places=4, null=True)
+    currency = models.CharField(max_length=8, null=True)
     # When the clock became known. A deadline that had already passed waits for the backlog.
     known_since = models.DateTimeField(db_default=Now())
 

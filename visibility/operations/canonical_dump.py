@@ -17,7 +17,8 @@ from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
 from visibility.kpi.registry import kpi_registry
 from visibility.models.business_objects import BusinessObject
-from visibility.sla.clocks import LoadedRule, clock_state_at, clocks_for, load_enabled_rules
+from visibility.sla.clocks import clock_state_at, clocks_for
+from visibility.sla.loaded_rules import LoadedRule, load_enabled_order_rules
 from visibility.sla.rule import Clock
 from visibility.sla.rule_failures import RuleFailure
 from visibility.storage.order_folding import load_and_fold_orders
@@ -35,7 +36,7 @@ def dump_lines(
 
     `order_key`: only the order with this canonical key or number, and no KPIs.
     """
-    rules = load_enabled_rules()
+    rules = load_enabled_order_rules()
     lines: list[tuple[str, str, bytes]] = []
     cells: dict[KpiCellKey, dict[str, Any]] = {}
     for timeline in all_timelines(as_of=as_of, known_at=known_at):

@@ -1,14 +1,46 @@
-"""The base class of rules: a rule sets clocks on an order (plain Python)."""
+"""The base classes of rules (plain Python).
+
+An `OrderRule` sets clocks on an order; a `SourceRule` finds conditions of a source.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute
 from visibility.sla.calendar import Calendar
+from visibility.sla.parameter_type import Money
+from visibility.sla.parameters import describe_parameters, parse_parameters
+from visibility.sla.source_snapshot import SourceSnapshot
 from visibility.timeline.model import Timeline
+
+
+class RuleSubject(StrEnum):
+    """What a rule is about, and what its alerts name."""
+
+    ORDER = "order"
+    SHIPMENT = "shipment"
+    DOCUMENT = "document"
+    SOURCE = "source"
+    STOCK_POSITION = "stock_position"
+    ORDER_PAIR = "order_pair"
+    KPI = "kpi"
+    ALERT = "alert"
+    RULE = "rule"  # only of the alerts about rules that fail
+
+
+class Consequence(StrEnum):
+    """What an exception costs the company."""
+
+    REVENUE_LEAKAGE = "revenue_leakage"
+    SERVICE_DELAY = "customer_service_delay"
+    MANUAL_WORK = "manual_work"
+    INVENTORY_DISTORTION = "inventory_distortion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +49,8 @@ class Clock:
 
     `subject_key` distinguishes several clocks of one order (a shipment key); empty if there is one.
     `subject` names it for people. `expected_from`: the roles of the systems that can report the
-    step. While all of them are silent, a missed deadline proves nothing.
+    step. While all of them are silent, a missed deadline proves nothing. `money_at_risk` is filled
+    in from `OrderRule.money_at_risk()`.
     """
 
     started_at: datetime
@@ -26,39 +59,104 @@ class Clock:
     subject_key: str = ""
     subject: str = ""
     expected_from: tuple[SourceRole, ...] = ()
+    money_at_risk: Money | None = None
 
 
-class InvalidParameter(ValueError):
-    """The parameters of a rule are invalid for its kind."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that calls for an alert as long as it holds.
+
+    `subject_key` distinguishes several conditions of one subject; `subject` names it for people.
+    """
+
+    started_at: datetime
+    due_at: datetime
+    subject_key: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionEnd:
+    """When a condition ended, and the sentence that says why."""
+
+    at: datetime
+    reason: str
 
 
 class Rule(ABC):
-    """A kind of SLA rule. `params_type`: a frozen dataclass with the parameters."""
+    """A kind of SLA rule.
+
+    `params_type`: a frozen dataclass of `parameter()` fields. `sentence_template` names each of
+    them in braces. `severity`: of a new rule of this kind. `meaning`: what a breach means.
+    `response`: what its owner is expected to do. `team`: the team that owns it, unless a rule names
+    another. `consequences`: what it costs.
+    """
 
     code: ClassVar[str]
     title: ClassVar[str]
+    subject: ClassVar[RuleSubject]
+    # The subjects for which rules of this base class can be evaluated.
+    supported_subjects: ClassVar[frozenset[RuleSubject]] = frozenset()
     params_type: ClassVar[type[Any]]
+    sentence_template: ClassVar[str]
+    severity: ClassVar[str] = "medium"
+    meaning: ClassVar[str]
+    response: ClassVar[str]
+    team: ClassVar[str]
+    consequences: ClassVar[tuple[Consequence, ...]]
+
+    @abstractmethod
+    def alert_title(self, params: Any, subject: str) -> str:
+        """Return the title of the alert that opens."""
+
+    def parse_params(self, raw: object) -> Any:
+        """Parse stored parameters. Raises InvalidParameters."""
+        return parse_parameters(self.params_type, raw, owner=self.code)
+
+    def sentence(self, params: Any) -> str:
+        """Return when the rule alerts, as a sentence."""
+        return self.sentence_template.format_map(describe_parameters(params))
+
+
+class OrderRule(Rule):
+    """A rule about an order, or about its shipments or documents: a function of the timeline."""
+
+    supported_subjects = frozenset({RuleSubject.ORDER, RuleSubject.SHIPMENT, RuleSubject.DOCUMENT})
 
     @abstractmethod
     def clocks(self, timeline: Timeline, params: Any, calendar: Calendar) -> Iterable[Clock]:
         """Return the clocks of this rule on one order; none if the rule does not apply."""
 
-    @abstractmethod
-    def alert_title(self, params: Any, subject: str) -> str:
-        """Return the title of the alert that opens when the clock is overdue."""
+    def money_at_risk(self, timeline: Timeline, subject_key: str) -> Money | None:
+        """Return the money at risk while a clock is overdue: by default the order's total."""
+        try:
+            amount = Decimal(timeline.attributes[Attribute.TOTAL])
+        except (KeyError, InvalidOperation):
+            return None
+        return Money(amount, timeline.attributes.get(Attribute.CURRENCY, ""))
 
-    def parse_params(self, raw: Mapping[str, Any]) -> Any:
-        """Parse the parameters from JSON; hours become timedeltas. Raises InvalidParameter."""
-        if not isinstance(raw, Mapping):
-            raise InvalidParameter(f"{self.code} takes named parameters")
-        known = {f.name: f for f in fields(self.params_type)}
-        unknown = sorted(set(raw) - set(known))
-        if unknown:
-            raise InvalidParameter(f"{self.code} has no parameter {unknown[0]!r}")
-        values = {}
-        for name, value in raw.items():
-            try:
-                values[name] = timedelta(hours=float(value))
-            except (TypeError, ValueError, OverflowError):
-                raise InvalidParameter(f"{name} must be a number of hours") from None
-        return self.params_type(**values)
+
+class SourceRule(Rule):
+    """A rule about a source: a function of its state, evaluated by the sweep."""
+
+    supported_subjects = frozenset({RuleSubject.SOURCE})
+    # The history entry of an alert that opens again.
+    reopening_reason: ClassVar[str] = "The condition holds again."
+
+    @abstractmethod
+    def conditions(self, source: SourceSnapshot, params: Any) -> Iterable[Condition]:
+        """Return the conditions that hold, the most important first."""
+
+    def condition_end(
+        self, source: SourceSnapshot, params: Any, subject_key: str
+    ) -> ConditionEnd | None:
+        """Return how a condition that is not returned any more ended; None if it is unknown."""
+        return ConditionEnd(source.as_of, "The condition has ended.")
+
+    def max_active(self, params: Any) -> int | None:
+        """Return how many alerts of one source may be active at once; None: any number."""
+        return None
+
+    def may_reopen(self, resolution: str) -> bool:
+        """Whether an alert that was closed with this text opens again with its condition."""
+        return True

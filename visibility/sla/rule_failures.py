@@ -9,7 +9,7 @@ from structlog.stdlib import get_logger
 
 from visibility.models.sla import FailedClock, SlaClock, SlaRule, rule_fingerprint
 from visibility.sla.calendar import InvalidCalendar
-from visibility.sla.rule import InvalidParameter
+from visibility.sla.parameters import InvalidParameters
 
 log = get_logger(__name__)
 # A rule that was not changed is retried after this time.
@@ -28,7 +28,7 @@ class InvalidScope(ValueError):
 MESSAGES: Mapping[type[Exception], str] = {
     UnknownRuleKind: "The kind of this rule is unknown",
     InvalidScope: "The scope of this rule is invalid",
-    InvalidParameter: "The parameters of this rule are invalid",
+    InvalidParameters: "The parameters of this rule are invalid",
     InvalidCalendar: "The working calendar of this rule is invalid",
 }
 ClockKey = tuple[int, int, str]

@@ -43,6 +43,8 @@ class Permission(StrEnum):
     MATCHING_EDIT = "matching_edit"  # merge, split, mark different, undo
     MAPPINGS_SEE = "mappings_see"
     MAPPINGS_EDIT = "mappings_edit"
+    RULES_SEE = "rules_see"
+    RULES_EDIT = "rules_edit"
     ADMINISTER = "administer"
 
 
@@ -73,6 +75,8 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.MATCHING_EDIT: frozenset({OP, IN, AD}),
     Permission.MAPPINGS_SEE: frozenset({OP, IN, AD}),
     Permission.MAPPINGS_EDIT: frozenset({IN, AD}),
+    Permission.RULES_SEE: frozenset({OP, AD}),
+    Permission.RULES_EDIT: frozenset({OP, AD}),
     Permission.ADMINISTER: frozenset({AD}),
 }
 HOME_PAGES = {

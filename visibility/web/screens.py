@@ -72,6 +72,10 @@ SCREENS: tuple[Screen, ...] = (
         "mappings",
         NavigationEntry("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
     ),
+    Screen(
+        "rules",
+        NavigationEntry("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
+    ),
     Screen("health"),
 )
 

@@ -57,6 +57,9 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/mappings",
         "/mappings/item",
         "/mappings/affected?kind=item&source=partner&term=ZX-1",
+        "/rules",
+        "/rules/stuck-in-released",
+        "/rules/unmapped-status",
     ),
     "executive": (
         "/orders",

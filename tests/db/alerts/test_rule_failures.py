@@ -69,7 +69,7 @@ def test_failing_rule_stops_neither_its_order_nor_other_rules(
     assert Order.objects.get().status == "shipped"
     assert Milestone.objects.filter(code="shipped", reached_at__isnull=False).exists()
     assert SlaClock.objects.get().rule == second
-    assert [a.rule for a in Alert.objects.all()] == [second]
+    assert [a.rule for a in Alert.objects.filter(kind="sla")] == [second]
     failed = FailedClock.objects.get()
     assert (failed.rule.code, failed.order.order.number) == ("stuck", "SO-1")
     assert failed.error.startswith(
@@ -190,14 +190,14 @@ def test_active_alert_stays_while_its_rule_fails(
     sweep_and_refold()
     swept()
     assert (states(), SlaClock.objects.get().state) == (["open"], "breached")
-    assert Alert.objects.get().episode == 1
+    assert Alert.objects.get(kind="sla").episode == 1
 
 
 def test_suppressed_alert_stays_suppressed_while_its_rule_fails(
     wms: Source, second: SlaRule, now: datetime
 ) -> None:
     send_and_process(wms, "order.released", now - 10 * HOUR)
-    Alert.objects.update(state="suppressed")
+    Alert.objects.filter(kind="sla").update(state="suppressed")
     closed_for_ever()
     send_and_process(wms, "order.changed", now - 9 * HOUR)
     assert states() == ["suppressed"]
@@ -208,8 +208,8 @@ def test_alert_uses_the_rule_title_when_the_rule_cannot_compose_one(
 ) -> None:
     monkeypatch.setattr(StuckInReleased, "alert_title", lambda *_: 1 / 0)
     send_and_process(wms, "order.released", now - 10 * HOUR)
-    assert Alert.objects.get().title == "Released orders ship"
-    assert Notification.objects.count() == 1
+    assert Alert.objects.get(kind="sla").title == "Released orders ship"
+    assert Notification.objects.filter(alert__kind="sla").count() == 1
     assert "(ZeroDivisionError)" in FailedClock.objects.get().error
 
 

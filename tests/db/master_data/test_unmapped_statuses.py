@@ -7,10 +7,13 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from tests.db.master_data.conftest import process_all, put_rows, receive_order
-from visibility.alerts import actions, unmapped_statuses
+from visibility.alerts import actions
+from visibility.alerts.source_alerts import update_source_alerts
 from visibility.alerts.sweep import sweep
-from visibility.models import Alert, Event, IgnoredTerm, Source
+from visibility.models import Alert, Event, IgnoredTerm, SlaRule, Source
 from visibility.models.master import TermKind
+from visibility.sla.default_rules import create_missing_source_rules
+from visibility.sla.source_snapshot import MAPPED
 
 pytestmark = pytest.mark.django_db
 STATUS = "PRT_SHP"
@@ -19,6 +22,10 @@ STATUS = "PRT_SHP"
 def alert_states() -> list[tuple[str, str]]:
     alerts = Alert.objects.filter(source__isnull=False).order_by("pk")
     return [(alert.subject_key, alert.state) for alert in alerts]
+
+
+def changed_by_sweep(now: datetime) -> int:
+    return len(update_source_alerts(now=now).changed)
 
 
 def map_status(now: datetime) -> None:
@@ -32,8 +39,8 @@ def test_unmapped_status_opens_one_alert(erp: Source, now: datetime) -> None:
         receive_order(erp, f"SO-{number}", "A-1", event_type=STATUS)
     receive_order(erp, "SO-9", "A-1")
     process_all()
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 1
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    assert changed_by_sweep(now) == 1
+    assert changed_by_sweep(now) == 0
     assert alert_states() == [(STATUS, "open")]
     assert Alert.objects.get().title == f"Unmapped status “{STATUS}” from {erp.title}"
 
@@ -45,8 +52,8 @@ def test_alert_closes_when_the_status_is_mapped(erp: Source, now: datetime) -> N
     map_status(now)
     sweep(now=now)
     assert alert_states() == [(STATUS, "resolved")]
-    assert Alert.objects.get().resolution == unmapped_statuses.MAPPED
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    assert Alert.objects.get().resolution == MAPPED
+    assert changed_by_sweep(now) == 0
 
 
 def test_alert_closes_when_the_status_is_ignored(erp: Source, now: datetime) -> None:
@@ -64,25 +71,25 @@ def test_manually_resolved_alert_does_not_reopen(erp: Source, now: datetime) -> 
     sweep(now=now)
     somebody = User.objects.create(username="ivan")
     actions.resolve(Alert.objects.get().pk, by=somebody, now=now, note="Known to be noise.")
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
+    assert changed_by_sweep(now) == 0
     assert alert_states() == [(STATUS, "resolved")]
 
 
 def test_number_of_new_alerts_per_run_is_limited(
     erp: Source,
     now: datetime,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(unmapped_statuses, "MAX_ACTIVE_ALERTS", 2)
+    create_missing_source_rules()
+    SlaRule.objects.filter(kind="unmapped_status").update(params={"max_alerts": 2})
     for number in range(4):
         receive_order(erp, f"SO-{number}", "A-1", event_type=f"W-{number}")
     receive_order(erp, "SO-8", "A-1", event_type="x" * 300)
     receive_order(erp, "SO-9", "A-1", event_type="x" * 301)
     process_all()
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 2
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 0
-    monkeypatch.setattr(unmapped_statuses, "MAX_ACTIVE_ALERTS", 20)
-    assert unmapped_statuses.update_unmapped_alerts(now=now) == 3
+    assert changed_by_sweep(now) == 2
+    assert changed_by_sweep(now) == 0
+    SlaRule.objects.filter(kind="unmapped_status").update(params={})
+    assert changed_by_sweep(now) == 3
     assert Event.objects.filter(type="unmapped").count() == 6
 
 

@@ -255,3 +255,33 @@ def test_customer_name_needs_contacts_permission(role: UserRole) -> None:
     wall = text(client, "/boards/operations?kiosk=1")
     assert "Nora Quist" not in wall
     assert "C100" in wall
+
+
+def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
+    target = source_alert(
+        create_source(title="WMS"),
+        kind="rule_failed",
+        source=None,
+        rule=create_rule(),
+        title="It fails",
+    )
+    assert "Rule Released orders ship within 4 h" in text(ops, "/alerts")
+    page = text(ops, f"/alerts/{target.pk}")
+    assert "The rule has failed since" in page
+    assert "Closes automatically when the rule works again." in page
+    assert "Call the shift lead" not in page
+
+
+def test_alert_of_another_rule_about_sources_does_not_claim_silence(ops: Client) -> None:
+    target = source_alert(
+        create_source(title="WMS"), kind="too_many_parked", rule=create_rule(), title="Parked"
+    )
+    page = text(ops, f"/alerts/{target.pk}")
+    assert "The condition of the rule has held for WMS since" in page
+    assert "sends no data" not in page
+    assert "Call the shift lead" in page
+
+
+def test_alert_names_the_type_of_its_impact(ops: Client) -> None:
+    page = text(ops, f"/alerts/{alert().pk}")
+    assert "Type of impact: customer service delay, revenue leakage" in page

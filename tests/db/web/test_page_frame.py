@@ -17,9 +17,13 @@ from visibility.web.permissions import UserRole
 NAMES = {
     UserRole.CUSTOMER_SERVICE: ["Board", "Orders", "Alerts", "Matching"],
     UserRole.EXECUTIVE: ["Board", "Orders", "Alerts", "KPIs"],
-    UserRole.OPERATIONS: ["Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings"],
+    UserRole.OPERATIONS: [
+        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules")
+    ],
     UserRole.INTEGRATOR: ["Board", "Orders", "Alerts", "Matching", "Sources", "Mappings"],
-    UserRole.ADMIN: ["Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings"],
+    UserRole.ADMIN: [
+        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules")
+    ],
 }
 
 

@@ -16,9 +16,10 @@ from django.db.models.functions import Now
 from visibility.db.clock import database_now
 from visibility.ingest.source_secrets import decrypt_secrets
 from visibility.ingest.source_setup import add_source
-from visibility.models import SlaRule, Source, Subscription, WorkCalendar
+from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
 from visibility.models.sla import Severity
 from visibility.simulator.master_data import EDI_CUSTOMERS
+from visibility.sla.default_rules import create_missing_source_rules
 from visibility.web.permissions import UserRole
 
 DEMO_USERS = {
@@ -118,6 +119,7 @@ class Command(BaseCommand):
                 "params": {"within": 4},
                 "severity": Severity.HIGH,
                 "team": "Warehouse",
+                "owner_team": find_or_create_team("Warehouse"),
                 "calendar": calendar,
                 "response": "Call the shift lead: is it in a wave? If stock is short, re-promise.",
                 "consequence": "Misses today's carrier cutoff and the promise date.",
@@ -131,11 +133,14 @@ class Command(BaseCommand):
                 "params": {"within": 24},
                 "severity": Severity.MEDIUM,
                 "team": "Carrier desk",
+                "owner_team": find_or_create_team("Carrier desk"),
                 "calendar": calendar,
                 "response": "Ask the carrier to trace the package, and check the dock for it.",
                 "consequence": "The package may not have left, or the carrier may reject a claim.",
             },
         )
+
+        create_missing_source_rules()
 
     def _create_or_update_sources(self) -> dict[str, Any]:
         port = _choose_erp_port(_previous_erp_port())

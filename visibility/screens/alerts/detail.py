@@ -22,6 +22,8 @@ from visibility.models import (
 )
 from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
+from visibility.screens.rules.labels import consequence_label
+from visibility.sla.registry import rule_kinds
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -67,6 +69,25 @@ class AlertDetail:
     notifications: Sequence[Notification]
     last_events: Sequence[Event]
     similar: RecentRuleAlertCounts | None
+    # What a breach of the rule costs, in words.
+    consequences: Sequence[str] = ()
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether the alert is about a deadline, and not about a condition that holds."""
+        return self.alert.kind == AlertKind.SLA or self.alert.due_at > self.alert.started_at
+
+    @property
+    def has_guidance(self) -> bool:
+        """Whether the rule says what to do; it does not if the rule itself fails."""
+        rule = self.alert.rule
+        has_text = rule is not None and bool(rule.response or rule.consequence)
+        return has_text and self.alert.kind != AlertKind.RULE_FAILED
+
+    @property
+    def is_silent_source(self) -> bool:
+        """Whether the alert is about a source that sends no data."""
+        return self.alert.kind == AlertKind.SOURCE_SILENT
 
     @property
     def unmapped_status(self) -> str:
@@ -107,7 +128,16 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         ),
         last_events=_last_events_of_order(alert),
         similar=_count_recent_alerts_of_rule(alert, now),
+        consequences=_consequences_of_rule(alert),
     )
+
+
+def _consequences_of_rule(alert: Alert) -> list[str]:
+    """What a breach of the rule costs; nothing if the rule itself fails or its kind is unknown."""
+    kind = rule_kinds().get(alert.rule.kind) if alert.rule else None
+    if kind is None or alert.kind == AlertKind.RULE_FAILED:
+        return []
+    return [consequence_label(consequence) for consequence in kind.consequences]
 
 
 def _format_time(moment: datetime) -> str:
@@ -143,6 +173,15 @@ def _explain_opening(
             f"{_format_time(alert.started_at)}. Its messages are stored and shown on the timelines "
             "of their orders, but they do not change any order until the status is mapped."
         )
+    if alert.kind == AlertKind.RULE_FAILED:
+        return (
+            f"The rule has failed since {_format_time(alert.started_at)}. It is not checked for "
+            "the orders or sources that it fails for; their active alerts do not change. It is "
+            "tried again every hour, and at once after it was changed."
+        )
+    if alert.source and alert.kind != AlertKind.SOURCE_SILENT:
+        since = _format_time(alert.started_at)
+        return f"The condition of the rule has held for {alert.source.title} since {since}."
     if alert.source:
         return (
             f"No data has been received from {alert.source.title} since "
@@ -170,6 +209,10 @@ def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
         return ""
     if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
         return "Closes automatically when the status is mapped or ignored on the Mappings page."
+    if alert.kind == AlertKind.RULE_FAILED:
+        return "Closes automatically when the rule works again."
+    if alert.source and alert.kind != AlertKind.SOURCE_SILENT:
+        return "Closes automatically when the condition of the rule no longer holds."
     if alert.source:
         return f"Closes automatically with the next message from {alert.source.title}."
     return (
@@ -217,7 +260,9 @@ def _count_recent_alerts_of_rule(alert: Alert, now: datetime) -> RecentRuleAlert
     if alert.rule_id is None:
         return None
     states = dict(
-        Alert.objects.filter(rule=alert.rule_id, opened_at__gte=now - SIMILAR_PERIOD)
+        Alert.objects.filter(
+            rule=alert.rule_id, kind=alert.kind, opened_at__gte=now - SIMILAR_PERIOD
+        )
         .exclude(pk=alert.pk)
         .values_list("state")
         .annotate(many=Count("pk"))

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration
 from visibility.sla.calendar import Calendar
-from visibility.sla.rule import Clock, Rule
+from visibility.sla.parameters import parameter
+from visibility.sla.rule import Clock, Consequence, OrderRule, RuleSubject
 from visibility.timeline.model import Timeline
 
 
@@ -16,10 +17,17 @@ from visibility.timeline.model import Timeline
 class Params:
     """`within`: working time from the ship confirmation to the first carrier scan."""
 
-    within: timedelta = timedelta(hours=24)
+    within: timedelta = parameter(
+        timedelta(hours=24),
+        label="Time limit",
+        help="Working time from the ship confirmation to the first carrier scan.",
+        unit="working",
+        minimum=timedelta(minutes=1),
+        maximum=timedelta(days=365),
+    )
 
 
-class NoTrackingScan(Rule):
+class NoTrackingScan(OrderRule):
     """The carrier must scan a confirmed shipment within a time limit.
 
     Creating a label is not a scan. There is one clock per shipment, also for a shipment without a
@@ -28,7 +36,20 @@ class NoTrackingScan(Rule):
 
     code: ClassVar[str] = "no_tracking_scan"
     title: ClassVar[str] = "Shipment without tracking scan"
+    subject: ClassVar[RuleSubject] = RuleSubject.SHIPMENT
     params_type: ClassVar[type[Any]] = Params
+    sentence_template: ClassVar[str] = (
+        "Alert when a shipment has no carrier scan within {within} of its ship confirmation."
+    )
+    meaning: ClassVar[str] = (
+        "The warehouse confirmed the shipment, but the carrier may not have it."
+    )
+    response: ClassVar[str] = "Ask the carrier to trace the package, and check the dock for it."
+    team: ClassVar[str] = "Carrier desk"
+    consequences: ClassVar[tuple[Consequence, ...]] = (
+        Consequence.SERVICE_DELAY,
+        Consequence.REVENUE_LEAKAGE,
+    )
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per confirmed shipment."""

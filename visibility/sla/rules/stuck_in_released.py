@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration
 from visibility.sla.calendar import Calendar
-from visibility.sla.rule import Clock, Rule
+from visibility.sla.parameters import parameter
+from visibility.sla.rule import Clock, Consequence, OrderRule, RuleSubject
 from visibility.timeline.model import MilestoneCode, Timeline
 
 
@@ -16,10 +17,17 @@ from visibility.timeline.model import MilestoneCode, Timeline
 class Params:
     """`within`: working time from the release to the first ship confirmation."""
 
-    within: timedelta = timedelta(hours=4)
+    within: timedelta = parameter(
+        timedelta(hours=4),
+        label="Time limit",
+        help="Working time from the release to the first ship confirmation.",
+        unit="working",
+        minimum=timedelta(minutes=1),
+        maximum=timedelta(days=365),
+    )
 
 
-class StuckInReleased(Rule):
+class StuckInReleased(OrderRule):
     """An order released to the warehouse must be shipped, at least partially, within a time limit.
 
     The clock starts at the first release and stops at the first ship confirmation, the delivery or
@@ -28,7 +36,23 @@ class StuckInReleased(Rule):
 
     code: ClassVar[str] = "stuck_in_released"
     title: ClassVar[str] = "Stuck in released"
+    subject: ClassVar[RuleSubject] = RuleSubject.ORDER
     params_type: ClassVar[type[Any]] = Params
+    sentence_template: ClassVar[str] = (
+        "Alert when an order stays in released for more than {within}."
+    )
+    severity: ClassVar[str] = "high"
+    meaning: ClassVar[str] = (
+        "The warehouse has the order and has not confirmed any shipment of it in time."
+    )
+    response: ClassVar[str] = (
+        "Call the shift lead: is it in a wave? If stock is short, promise a new date."
+    )
+    team: ClassVar[str] = "Warehouse"
+    consequences: ClassVar[tuple[Consequence, ...]] = (
+        Consequence.SERVICE_DELAY,
+        Consequence.REVENUE_LEAKAGE,
+    )
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per released order."""

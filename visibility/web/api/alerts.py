@@ -1,6 +1,6 @@
 """Endpoints of the alert inbox: list and detail."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from visibility.models import Alert, AlertState, Severity
 from visibility.screens.alerts.inbox import visible_alerts
+from visibility.sla.rule import RuleSubject
 from visibility.web.api.alert_serializers import AlertDetailSerializer
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
@@ -28,7 +29,8 @@ LIST_PARAMETERS = (
     enum_param("state", "Alert state.", AlertState, lookup="state"),
     enum_param("severity", "Alert severity.", Severity, lookup="severity"),
     QueryParameter("rule", "Code of the SLA rule.", lookup="rule__code"),
-    QueryParameter("team", "Team that owns the alert.", lookup="team"),
+    enum_param("subject_kind", "What the alert is about.", RuleSubject, lookup="subject_kind"),
+    QueryParameter("team", "Title or slug of the team that owns the alert."),
     *PAGING,
 )
 
@@ -43,7 +45,9 @@ class AlertListView(ApiListView):
 
     def get_queryset(self) -> QuerySet[Alert]:
         """The alerts that this user may see."""
-        return _visible_alerts(self.request).order_by("-due_at", "-pk")
+        alerts = _visible_alerts(self.request).order_by("-due_at", "-pk")
+        team = self.params.get("team")
+        return alerts.filter(Q(team=team) | Q(owner_team__slug=team)) if team else alerts
 
 
 class AlertDetailView(ApiView):

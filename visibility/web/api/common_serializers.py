@@ -11,6 +11,8 @@ from rest_framework import serializers
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.models import AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.labels import SourceState
+from visibility.sla.loaded_rules import source_rule_codes
+from visibility.sla.rule import RuleSubject
 from visibility.web.permissions import Permission
 
 DECIMAL_SCHEMA: dict[str, Any] = {"type": "string", "format": "decimal"}
@@ -129,7 +131,7 @@ class AlertOrderSerializer(ApiSerializer):
 
 
 class AlertSerializer(ApiSerializer):
-    """An SLA breach, a silent source or an unmapped status."""
+    """A breach of an SLA rule by an order or a source, or a rule that fails."""
 
     restricted_fields = {"money_at_risk": Permission.PRICES}
     # Relations to load with select_related.
@@ -148,7 +150,8 @@ class AlertSerializer(ApiSerializer):
     rule = AlertRuleSerializer(allow_null=True)
     order = AlertOrderSerializer(allow_null=True)
     source = serializers.CharField(source="source.slug", default=None, allow_null=True)  # type: ignore[assignment]  # not DRF's `source`
-    kind = EnumField(AlertKind)
+    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *source_rule_codes()])
+    subject_kind = EnumField(RuleSubject, source="subject")
     subject_key = serializers.CharField()
     episode = serializers.IntegerField()
     team = serializers.CharField()

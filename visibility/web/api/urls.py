@@ -12,6 +12,7 @@ from visibility.web.api import (
     matching,
     order_export,
     orders,
+    rules,
     schema_and_docs,
     sources_and_messages,
 )
@@ -37,6 +38,8 @@ urlpatterns = [
     path("alerts/<int:alert_id>/snooze", alert_actions.SnoozeAlertView.as_view()),
     path("alerts/<int:alert_id>/resolve", alert_actions.ResolveAlertView.as_view()),
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
+    path("rules", rules.RuleListView.as_view()),
+    path("rules/<slug:code>", rules.RuleView.as_view()),
     path("kpis", kpis.KpiListView.as_view()),
     path("kpis/<slug:code>", kpis.KpiValueView.as_view()),
     path("kpis/<slug:code>/orders", kpis.KpiOrderListView.as_view()),

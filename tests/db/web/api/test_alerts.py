@@ -15,6 +15,7 @@ from tests.db.web.api.conftest import HOUR, Installation, create_alert
 from visibility.db.clock import database_now
 from visibility.db.lock_keys import LockKey
 from visibility.models import Alert, AlertEntry, AuditEntry, IdempotencyKey
+from visibility.models.teams import find_or_create_team
 from visibility.web.api import alert_actions
 from visibility.web.permissions import UserRole
 
@@ -26,12 +27,18 @@ def post(client: Client, path: str, body: Any = None, key: str = "") -> Any:
 
 
 def test_filters_apply_to_the_inbox(installation: Installation, operations: Client) -> None:
+    Alert.objects.filter(pk=installation.silent.pk).update(
+        subject_kind="source", owner_team=find_or_create_team("Dock crew")
+    )
     for params, expected_ids in (
         ({"state": "open"}, {installation.alert.pk, installation.silent.pk}),
         ({"state": "resolved"}, set()),
         ({"severity": "medium"}, {installation.silent.pk}),
         ({"rule": "stuck", "team": "Warehouse"}, {installation.alert.pk}),
         ({"team": "nobody's"}, set()),
+        ({"team": "dock-crew"}, {installation.silent.pk}),
+        ({"subject_kind": "source"}, {installation.silent.pk}),
+        ({"subject_kind": "kpi"}, set()),
     ):
         answer = operations.get("/api/v1/alerts", params)
         assert {item["id"] for item in answer.json()["items"]} == expected_ids, params

@@ -64,6 +64,8 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {OP, AD},
         {"ids": ["{alert}", "{silent}"], "action": "acknowledge"},
     ),
+    "rules": ("rules", {OP, AD}, None),
+    "rules/stuck": ("rules/{code}", {OP, AD}, None),
     "kpis": ("kpis", {EX, OP, AD}, None),
     "kpis/fill_rate?by=channel&from=2026-01-01&to=2026-12-31": ("kpis/{code}", {EX, OP, AD}, None),
     "kpis/fill_rate/orders?outcome=counted&from=2026-01-01&to=2026-12-31": (

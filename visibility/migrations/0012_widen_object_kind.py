@@ -7,7 +7,7 @@ import visibility.models.choices
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0009_source_and_kpi_failures"),
+        ("visibility", "0011_alert_subjects_and_teams"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""What data migrations do with existing rows."""

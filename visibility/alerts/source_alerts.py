@@ -1,0 +1,138 @@
+"""Evaluate the rules about sources: open, reopen and close their alerts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, reopen_alert
+from visibility.alerts.source_alert_plan import SourceAlertPlan, plan_source_alerts
+from visibility.alerts.source_snapshots import WatchedSource, load_watched_sources
+from visibility.db.change_feed import append_changes
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
+from visibility.models.teams import find_or_create_team
+from visibility.sla.default_rules import create_missing_source_rules
+from visibility.sla.loaded_rules import LoadedRule, load_enabled_source_rules, source_rule_codes
+from visibility.sla.rule import Condition, RuleSubject, SourceRule
+from visibility.sla.rule_failures import RuleFailure
+
+NO_RULE = "The rule no longer applies to this source."
+
+
+@dataclass(slots=True)
+class SourceAlertChanges:
+    """What one evaluation changed, and which rules failed for which sources (rule id, title)."""
+
+    changed: list[int] = field(default_factory=list)
+    new: list[NewAlert] = field(default_factory=list)
+    failures: dict[int, list[tuple[str, RuleFailure]]] = field(default_factory=dict)
+
+    def add_failure(self, loaded: LoadedRule, watched: WatchedSource, error: RuleFailure) -> None:
+        """Record that a rule could not be evaluated for a source; its alerts stay unchanged."""
+        self.failures.setdefault(loaded.rule.pk, []).append((watched.source.title, error))
+
+
+def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
+    """Evaluate all rules about sources. Only one worker may do this at a time."""
+    changes = SourceAlertChanges()
+    with transaction.atomic():
+        create_missing_source_rules()
+        rules = load_enabled_source_rules()
+        watched_sources = load_watched_sources(now)
+        alerts = _load_alerts(watched_sources)
+        for watched in watched_sources:
+            own = alerts.get(watched.source.pk, {})
+            for kind in source_rule_codes():
+                alerts_of_kind = {key: a for (code, key), a in own.items() if code == kind}
+                loaded = _most_specific_rule(kind, watched, rules)
+                if loaded is None:
+                    _withdraw_alerts(alerts_of_kind.values(), changes, now)
+                    continue
+                _adopt_alerts(loaded, alerts_of_kind.values())
+                plan = plan_source_alerts(loaded, watched.snapshot, alerts_of_kind)
+                if isinstance(plan, RuleFailure):
+                    changes.add_failure(loaded, watched, plan)
+                else:
+                    _apply_plan(loaded, watched, plan, changes)
+        changes.changed += create_alerts(changes.new, now)
+        append_changes({"alert": changes.changed, "source": [1] if changes.changed else []})
+    return changes
+
+
+def _load_alerts(
+    watched_sources: Sequence[WatchedSource],
+) -> dict[int, dict[tuple[str, str], Alert]]:
+    """Return the alerts of each source by kind and subject key."""
+    alerts: dict[int, dict[tuple[str, str], Alert]] = {}
+    for alert in (
+        Alert.objects.select_for_update()
+        .filter(source__in=[w.source.pk for w in watched_sources], kind__in=source_rule_codes())
+        .order_by("pk")
+    ):
+        alerts.setdefault(alert.source_id or 0, {})[(alert.kind, alert.subject_key)] = alert
+    return alerts
+
+
+def _most_specific_rule(
+    kind: str, watched: WatchedSource, rules: Sequence[LoadedRule]
+) -> LoadedRule | None:
+    """Return the rule of this kind that applies to the source; `rules` begin with the narrowest."""
+    for loaded in rules:
+        if loaded.rule.kind == kind and loaded.covers_source(watched.snapshot):
+            return loaded
+    return None
+
+
+def _withdraw_alerts(alerts: Iterable[Alert], changes: SourceAlertChanges, now: datetime) -> None:
+    for alert in alerts:
+        if alert.state in ACTIVE_ALERT_STATES:
+            close_alert(alert, AlertState.WITHDRAWN, now, now, NO_RULE)
+            changes.changed.append(alert.pk)
+
+
+def _apply_plan(
+    loaded: LoadedRule, watched: WatchedSource, plan: SourceAlertPlan, changes: SourceAlertChanges
+) -> None:
+    now = watched.snapshot.as_of
+    for alert, end in plan.closing:
+        close_alert(alert, AlertState.RESOLVED, end.at, now, end.reason)
+        changes.changed.append(alert.pk)
+    assert isinstance(loaded.kind, SourceRule)
+    for alert, condition in plan.reopening:
+        alert.started_at, alert.due_at = condition.started_at, condition.due_at
+        alert.save(update_fields=["started_at", "due_at"])
+        changes.changed.append(reopen_alert(alert, now, loaded.kind.reopening_reason))
+    for condition, title in plan.opening:
+        alert = _build_alert(loaded, watched, condition, title)
+        changes.new.append(NewAlert(alert, "opened", title))
+
+
+def _build_alert(
+    loaded: LoadedRule, watched: WatchedSource, condition: Condition, title: str
+) -> Alert:
+    """Build the alert of a condition. The team of the source goes before the team of the rule."""
+    rule, source = loaded.rule, watched.source
+    source_team = find_or_create_team(source.owner)
+    return Alert(
+        kind=rule.kind,
+        rule=rule,
+        source=source,
+        subject_kind=RuleSubject.SOURCE,
+        subject_key=condition.subject_key,
+        severity=rule.severity,
+        title=title,
+        team=source_team.title if source_team else rule.team,
+        owner_team_id=source_team.pk if source_team else rule.owner_team_id,
+        started_at=condition.started_at,
+        due_at=condition.due_at,
+        opened_at=watched.snapshot.as_of,
+    )
+
+
+def _adopt_alerts(loaded: LoadedRule, alerts: Iterable[Alert]) -> None:
+    """Refer to the rule from active alerts that an older release, or another rule, opened."""
+    for alert in alerts:
+        if alert.state in ACTIVE_ALERT_STATES and alert.rule_id != loaded.rule.pk:
+            alert.rule, alert.subject_kind = loaded.rule, RuleSubject.SOURCE
+            alert.save(update_fields=["rule", "subject_kind"])

@@ -1,0 +1,136 @@
+"""Load what the rules about sources need to know, in a fixed number of statements."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.sdk.connector import SourceRole
+from visibility.db import bulk
+from visibility.models.intake import Source
+from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
+from visibility.sla.source_snapshot import (
+    IGNORED,
+    MAPPED,
+    MAX_COUNTED,
+    ReceivedStatus,
+    SourceSnapshot,
+)
+
+MAX_STATUSES = 500
+MAX_STATUS_LENGTH = 250
+# Waiting messages are counted by source among so many of the oldest.
+MAX_PENDING_READ = 10_000
+LAST_MESSAGE_AND_PARKED = """
+SELECT source.id, newest.received_at, (
+    SELECT count(*) FROM (
+        SELECT FROM visibility_inbound_message m
+        WHERE m.state = 'parked' AND m.source_id = source.id LIMIT %(max_counted)s
+    ) AS parked
+)
+FROM visibility_source source
+LEFT JOIN LATERAL (
+    SELECT m.received_at FROM visibility_inbound_message m
+    WHERE m.source_id = source.id AND m.received_at > now() - interval '31 days'
+    ORDER BY m.received_at DESC LIMIT 1
+) newest ON true
+WHERE source.enabled
+"""
+PENDING = """
+SELECT source_id, count(*) FROM (
+    SELECT source_id FROM visibility_inbound_message
+    WHERE state = 'waiting' ORDER BY id LIMIT %s
+) AS waiting GROUP BY source_id
+"""
+# A loose index scan: from each status straight to the next, however many events have it.
+DISTINCT_STATUSES = """
+SELECT source.id, distinct_status.status FROM visibility_source source CROSS JOIN LATERAL (
+    WITH RECURSIVE statuses (status) AS (
+        (SELECT data->>'raw_type' FROM visibility_event
+            WHERE type = 'unmapped' AND source_id = source.id
+            ORDER BY source_id, data->>'raw_type' LIMIT 1)
+        UNION ALL
+        SELECT next.status FROM statuses CROSS JOIN LATERAL (
+            SELECT data->>'raw_type' AS status FROM visibility_event
+            WHERE type = 'unmapped' AND source_id = source.id
+                AND data->>'raw_type' > statuses.status
+            ORDER BY source_id, data->>'raw_type' LIMIT 1
+        ) next
+    )
+    SELECT status FROM statuses WHERE status <> '' LIMIT %s
+) distinct_status
+WHERE source.enabled ORDER BY source.id, distinct_status.status
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSource:
+    """An enabled source and its snapshot."""
+
+    source: Source
+    snapshot: SourceSnapshot
+
+
+def load_watched_sources(now: datetime) -> list[WatchedSource]:
+    """Load the snapshots of all enabled sources."""
+    sources = list(Source.objects.filter(enabled=True).order_by("pk"))
+    if not sources:
+        return []
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LAST_MESSAGE_AND_PARKED, {"max_counted": MAX_COUNTED})
+        received = {source_id: (last, parked) for source_id, last, parked in cursor.fetchall()}
+        cursor.execute(PENDING, [MAX_PENDING_READ])
+        pending: dict[int, int] = dict(cursor.fetchall())
+    statuses = _load_statuses({source.pk: source.slug for source in sources}, now)
+    watched = []
+    for source in sources:
+        last, parked = received.get(source.pk, (None, 0))
+        snapshot = SourceSnapshot(
+            slug=source.slug,
+            title=source.title,
+            role=SourceRole.from_stored(source.role),
+            as_of=now,
+            watched_since=source.created_at,
+            last_message_at=last,
+            expected_interval=source.expect_every,
+            pending_count=min(pending.get(source.pk, 0), MAX_COUNTED),
+            parked_count=parked,
+            statuses=statuses.get(source.pk, ()),
+        )
+        watched.append(WatchedSource(source, snapshot))
+    return watched
+
+
+def _load_statuses(
+    slugs: Mapping[int, str], now: datetime
+) -> dict[int, tuple[ReceivedStatus, ...]]:
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(DISTINCT_STATUSES, [MAX_STATUSES])
+        rows: list[tuple[int, str]] = [row for row in cursor.fetchall() if row[0] in slugs]
+    if not rows:
+        return {}
+    terms = {normalize_term(raw)[:MAX_STATUS_LENGTH] for _, raw in rows}
+    mapped = {
+        (m.source, m.term)
+        for m in TermMapping.objects.filter(kind=TermKind.STATUS, term__in=terms)
+        if (m.valid_from or now) <= now and (m.valid_to is None or now < m.valid_to)
+    }
+    ignored = set(
+        IgnoredTerm.objects.filter(kind=TermKind.STATUS, term__in=terms).values_list(
+            "source", "term"
+        )
+    )
+    statuses: dict[int, dict[str, ReceivedStatus]] = {}
+    for source_id, raw in rows:
+        text = raw[:MAX_STATUS_LENGTH]
+        settled = _reason_settled(slugs[source_id], raw, mapped, ignored)
+        statuses.setdefault(source_id, {})[text] = ReceivedStatus(text, settled)
+    return {source_id: tuple(by_text.values()) for source_id, by_text in statuses.items()}
+
+
+def _reason_settled(
+    slug: str, raw: str, mapped: set[tuple[str, str]], ignored: set[tuple[str, str]]
+) -> str:
+    term = normalize_term(raw)[:MAX_STATUS_LENGTH]
+    if {(slug, term), ("", term)} & mapped:
+        return MAPPED
+    return IGNORED if (slug, term) in ignored else ""

@@ -1,0 +1,1 @@
+"""The SLA rules: list, detail and labels."""

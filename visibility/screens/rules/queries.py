@@ -1,0 +1,126 @@
+"""Load the rules with their sentence, their parameters and their change history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team
+from visibility.screens.rules.labels import CONSEQUENCE_LABELS, SUBJECT_LABELS
+from visibility.sla.parameters import InvalidParameters, ParameterField, parameter_fields
+from visibility.sla.registry import rule_kinds
+from visibility.sla.rule import Rule
+from visibility.sla.text_and_list_types import EnumType
+
+PAGE_SIZE = 50
+MAX_HISTORY = 50
+MAX_TEAMS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """A rule and its kind. `problem`: why it cannot run; then it has no sentence."""
+
+    rule: SlaRule
+    kind: Rule | None
+    sentence: str
+    problem: str
+    active_alerts: int = 0
+
+    @property
+    def subject(self) -> str:
+        """What the rule is about, as people read it."""
+        return SUBJECT_LABELS[self.kind.subject] if self.kind else ""
+
+    @property
+    def consequences(self) -> list[str]:
+        """What a breach costs, as people read it."""
+        return [CONSEQUENCE_LABELS[c] for c in self.kind.consequences] if self.kind else []
+
+    @property
+    def meaning(self) -> str:
+        """What a breach means."""
+        return self.kind.meaning if self.kind else ""
+
+    @property
+    def scope_text(self) -> str:
+        """The scope in words: `channel: web, warehouse: Dallas`."""
+        scope = self.rule.scope if isinstance(self.rule.scope, dict) else {}
+        return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in scope.items())
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInput:
+    """A parameter as a form field. `text` is what the field contains."""
+
+    field: ParameterField
+    text: str
+    error: str = ""
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """The options of a parameter that has fixed values."""
+        return self.field.type.choices() if isinstance(self.field.type, EnumType) else ()
+
+
+def list_rules(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
+    """Return rules in the order of their codes, after a code. Two statements."""
+    rules = list(
+        SlaRule.objects.select_related("calendar", "owner_team")
+        .filter(code__gt=after)
+        .order_by("code")[:limit]
+    )
+    counts = dict(
+        Alert.objects.filter(rule__in=rules, state__in=ACTIVE_ALERT_STATES)
+        .values_list("rule")
+        .annotate(number=Count("pk"))
+    )
+    return [summarize_rule(rule, active_alerts=counts.get(rule.pk, 0)) for rule in rules]
+
+
+def load_rule(code: str) -> RuleSummary | None:
+    """Return one rule, or None if there is none with this code. Two statements."""
+    rule = SlaRule.objects.select_related("calendar", "owner_team").filter(code=code).first()
+    if rule is None:
+        return None
+    active = Alert.objects.filter(rule=rule, state__in=ACTIVE_ALERT_STATES).count()
+    return summarize_rule(rule, active_alerts=active)
+
+
+def summarize_rule(rule: SlaRule, *, active_alerts: int = 0) -> RuleSummary:
+    """Put a rule into words."""
+    kind = rule_kinds().get(rule.kind)
+    if kind is None:
+        problem = f"No kind of rule is called “{rule.kind}”."
+        return RuleSummary(rule, None, "", problem, active_alerts)
+    try:
+        sentence = kind.sentence(kind.parse_params(rule.params))
+    except InvalidParameters as error:
+        return RuleSummary(rule, kind, "", f"Its parameters are invalid: {error}.", active_alerts)
+    return RuleSummary(rule, kind, sentence, "", active_alerts)
+
+
+def parameter_inputs(summary: RuleSummary) -> list[ParameterInput]:
+    """Return the parameters of a rule as form fields; an unreadable value is shown as stored."""
+    if summary.kind is None:
+        return []
+    stored = summary.rule.params if isinstance(summary.rule.params, dict) else {}
+    inputs = []
+    for field in parameter_fields(summary.kind.params_type):
+        try:
+            value = field.parse(stored[field.name]) if field.name in stored else field.default
+            inputs.append(ParameterInput(field, field.type.form_text(value)))
+        except ValueError as error:
+            inputs.append(ParameterInput(field, str(stored[field.name]), str(error)))
+    return inputs
+
+
+def rule_history(code: str) -> list[AuditEntry]:
+    """Return the latest changes of a rule."""
+    entries = AuditEntry.objects.filter(action="rule.changed", object=f"rule {code}")
+    return list(entries.select_related("user").order_by("-pk")[:MAX_HISTORY])
+
+
+def team_titles() -> list[str]:
+    """Return the titles of all teams."""
+    return list(Team.objects.order_by("title").values_list("title", flat=True)[:MAX_TEAMS])

@@ -1,0 +1,42 @@
+"""What is known about one source at one moment: the input of the rules about sources."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.sdk.connector import SourceRole
+
+MAX_COUNTED = 1000
+# Why a status needs no mapping any more; also the resolution of its alert.
+MAPPED = "The status is mapped."
+IGNORED = "The status is ignored."
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedStatus:
+    """A status text that the connector could not map.
+
+    `settled`: why it needs no mapping any more; empty if it needs one.
+    """
+
+    text: str
+    settled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """The state of one source `as_of` a moment.
+
+    `expected_interval`: after this long without a message the source counts as silent; None: never.
+    `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
+    """
+
+    slug: str
+    title: str
+    role: SourceRole
+    as_of: datetime
+    watched_since: datetime
+    last_message_at: datetime | None = None
+    expected_interval: timedelta | None = None
+    pending_count: int = 0
+    parked_count: int = 0
+    statuses: tuple[ReceivedStatus, ...] = ()

@@ -1,0 +1,148 @@
+"""Endpoints of the SLA rules: list, detail and change."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.alerts.rule_changes import (
+    InvalidRuleChange,
+    OutdatedRuleVersion,
+    change_rule,
+)
+from visibility.db.clock import database_now
+from visibility.models import Severity
+from visibility.models.teams import MAX_TITLE_LENGTH
+from visibility.pipeline import stages
+from visibility.screens.rules import queries
+from visibility.screens.rules.queries import RuleSummary
+from visibility.sla.parameters import parameters_json_schema
+from visibility.sla.rule import Consequence, RuleSubject
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import ApiSerializer, EnumField, serialize
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.request_bodies import RequestBody, parse_body, read_body
+from visibility.web.permissions import Permission
+
+
+class InvalidRuleInput(InvalidInput):
+    """Fields of a rule are invalid, each with its sentence."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("", "; ".join(errors.values()))
+        self.errors = [{"path": name, "detail": text} for name, text in errors.items()]
+
+
+class RuleTeamSerializer(ApiSerializer):
+    """A team."""
+
+    slug = serializers.CharField()
+    title = serializers.CharField()
+
+
+class RuleSerializer(ApiSerializer):
+    """An SLA rule. `sentence` is empty if the rule cannot run; `problem` says why."""
+
+    code = serializers.CharField(source="rule.code")
+    kind = serializers.CharField(source="rule.kind")
+    title = serializers.CharField(source="rule.title")
+    subject = EnumField([*RuleSubject, ""], source="kind.subject", default="")
+    sentence = serializers.CharField()
+    problem = serializers.CharField()
+    meaning = serializers.CharField()
+    response = serializers.CharField(source="rule.response")
+    consequences = serializers.ListField(
+        child=EnumField(Consequence), source="kind.consequences", default=list
+    )
+    params = serializers.JSONField(source="rule.params")
+    params_schema = serializers.SerializerMethodField()
+    scope = serializers.JSONField(source="rule.scope")
+    severity = EnumField(Severity, source="rule.severity")
+    team = serializers.CharField(source="rule.team")
+    owner_team = RuleTeamSerializer(source="rule.owner_team", allow_null=True)
+    calendar = serializers.CharField(source="rule.calendar.title")
+    enabled = serializers.BooleanField(source="rule.enabled")
+    version = serializers.IntegerField(source="rule.version")
+    active_alerts = serializers.IntegerField()
+
+    @extend_schema_field({"type": ["object", "null"]})
+    def get_params_schema(self, summary: RuleSummary) -> dict[str, Any] | None:
+        """The JSON Schema of `params`; null if the kind of the rule is unknown."""
+        return parameters_json_schema(summary.kind.params_type) if summary.kind else None
+
+
+class RuleChangeBody(RequestBody):
+    """The fields to change. With `version`, the change is refused if the rule has another one."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+    params = serializers.DictField(required=False)
+    severity = serializers.CharField(required=False, max_length=20)
+    team = serializers.CharField(required=False, max_length=MAX_TITLE_LENGTH)
+    enabled = serializers.BooleanField(required=False)
+
+
+@extend_schema_view(get=extend_schema(operation_id="rules"))
+class RuleListView(ApiListView):
+    """List the SLA rules in the order of their codes."""
+
+    required_permissions = (Permission.RULES_SEE,)
+    query_parameters = PAGING
+    serializer_class = RuleSerializer
+
+    def get_queryset(self) -> Any:
+        """The rules, loaded page by page."""
+        return LoadedRows(
+            lambda limit, *after: queries.list_rules(after="".join(after), limit=limit),
+            lambda summary: [summary.rule.code],
+        )
+
+
+class RuleView(ApiView):
+    """`/rules/<code>`."""
+
+    http_method_names = ["get", "head", "patch"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        is_read = request.method in {"GET", "HEAD"}
+        self.required_permissions = (Permission.RULES_SEE if is_read else Permission.RULES_EDIT,)
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(operation_id="rule", responses=RuleSerializer)
+    def get(self, request: Request, code: str) -> Response:
+        """Retrieve a rule with the JSON Schema of its parameters."""
+        return Response(serialize(RuleSerializer, _rule_or_404(code)))
+
+    @extend_schema(operation_id="rule_change", request=RuleChangeBody, responses=RuleSerializer)
+    def patch(self, request: Request, code: str) -> HttpResponse:
+        """Change a rule. Parameters that are not given stay; all orders are checked again."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            values = parse_body(RuleChangeBody, body)
+            _rule_or_404(code)
+            version = values.pop("version", None)
+            try:
+                result = change_rule(
+                    code, values, version=version, by=current_user(request), now=database_now()
+                )
+            except InvalidRuleChange as error:
+                raise InvalidRuleInput(error.errors) from error
+            except OutdatedRuleVersion as error:
+                raise ConflictError(str(error)) from error
+            if result.refolded_orders:
+                stages.nudge("refold")
+            return ApiResponse.from_json(serialize(RuleSerializer, _rule_or_404(code)))
+
+        return run_idempotently(request, body, do)
+
+
+def _rule_or_404(code: str) -> RuleSummary:
+    summary = queries.load_rule(code)
+    if summary is None:
+        raise Http404
+    return summary

@@ -1,0 +1,152 @@
+"""Pages of the SLA rules: the list, and one rule with its form."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods
+
+from visibility.alerts.rule_changes import (
+    InvalidRuleChange,
+    OutdatedRuleVersion,
+    RuleChangeResult,
+    change_rule,
+)
+from visibility.db.clock import database_now
+from visibility.formatting import count_with_noun
+from visibility.models import Severity
+from visibility.pipeline import stages
+from visibility.screens.rules import queries
+from visibility.screens.rules.queries import ParameterInput, RuleSummary
+from visibility.screens.time_display import displayed_time
+from visibility.web.permissions import Permission, has_permission, require_permission
+
+MAX_CODE_LENGTH = 50
+
+
+@require_GET
+@require_permission(Permission.RULES_SEE)
+def rule_list(request: HttpRequest) -> HttpResponse:
+    """`/rules`: all rules as sentences."""
+    after = request.GET.get("after", "")[:MAX_CODE_LENGTH].replace("\0", "")
+    rules = queries.list_rules(after=after, limit=queries.PAGE_SIZE + 1)
+    shown = rules[: queries.PAGE_SIZE]
+    context = {
+        "rules": shown,
+        "next": shown[-1].rule.code if len(rules) > len(shown) else "",
+        "is_first": not after,
+    }
+    return render(request, "rules/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD"])
+@require_permission(Permission.RULES_SEE)
+def rule_detail(request: HttpRequest, code: str) -> HttpResponse:
+    """`/rules/<code>`: one rule, its form and its history."""
+    summary = _rule_or_404(code)
+    return _render_rule(request, summary, queries.parameter_inputs(summary))
+
+
+@require_http_methods(["POST"])
+@require_permission(Permission.RULES_EDIT)
+def save_rule(request: HttpRequest, code: str) -> HttpResponse:
+    """`POST /rules/<code>/save`: change the rule, or show the form again with the errors."""
+    summary = _rule_or_404(code)
+    inputs = queries.parameter_inputs(summary)
+    version = request.POST.get("version", "")
+    try:
+        assert isinstance(request.user, User)
+        result = change_rule(
+            code,
+            _form_values(request.POST, inputs),
+            version=int(version) if version.isdecimal() and len(version) < 10 else None,
+            by=request.user,
+            now=database_now(),
+        )
+    except OutdatedRuleVersion as error:
+        messages.error(request, f"Not saved: {error} Check the new values below.")
+        return HttpResponseRedirect(f"/rules/{code}")
+    except InvalidRuleChange as error:
+        return _render_rule(
+            request, summary, _entered_inputs(inputs, request.POST, error), errors=error.errors
+        )
+    if result.refolded_orders:
+        stages.nudge("refold")
+    messages.success(request, _success_message(result))
+    return HttpResponseRedirect(f"/rules/{code}")
+
+
+def _success_message(result: RuleChangeResult) -> str:
+    if not result.changed:
+        return "Nothing was changed."
+    text = f"Saved as version {result.rule.version}."
+    if result.refolded_orders:
+        text += f" {count_with_noun(result.refolded_orders, 'order')} will be checked again."
+    return text
+
+
+def _form_values(form: QueryDict, inputs: list[ParameterInput]) -> dict[str, Any]:
+    """Return the values of the form. A box that is not checked is not sent: it is false."""
+    values: dict[str, Any] = {
+        "severity": form.get("severity", ""),
+        "team": form.get("team", ""),
+        "enabled": form.get("enabled") == "on",
+    }
+    if inputs:
+        values["params"] = {i.field.name: form.get(f"param.{i.field.name}", "") for i in inputs}
+    return values
+
+
+def _entered_inputs(
+    inputs: list[ParameterInput], form: QueryDict, error: InvalidRuleChange
+) -> list[ParameterInput]:
+    return [
+        ParameterInput(
+            i.field,
+            form.get(f"param.{i.field.name}", ""),
+            error.errors.get(f"params.{i.field.name}", ""),
+        )
+        for i in inputs
+    ]
+
+
+def _render_rule(
+    request: HttpRequest,
+    summary: RuleSummary,
+    inputs: list[ParameterInput],
+    errors: dict[str, str] | None = None,
+) -> HttpResponse:
+    now = database_now()
+    rule = summary.rule
+    entered = request.POST if errors else None
+    context = {
+        "summary": summary,
+        "rule": rule,
+        "inputs": inputs,
+        "errors": errors or {},
+        "severity": entered.get("severity", "") if entered else rule.severity,
+        "team": entered.get("team", "") if entered else rule.team,
+        "enabled": entered.get("enabled") == "on" if entered else rule.enabled,
+        "severities": Severity.choices,
+        "teams": queries.team_titles(),
+        "history": [(e, displayed_time(e.at, now)) for e in queries.rule_history(rule.code)],
+        "may_edit": has_permission(request.user, Permission.RULES_EDIT),
+    }
+    return render(request, "rules/rule.html", context, status=400 if errors else 200)
+
+
+def _rule_or_404(code: str) -> RuleSummary:
+    summary = queries.load_rule(code)
+    if summary is None:
+        raise Http404(code)
+    return summary
+
+
+urlpatterns = [
+    path("rules", rule_list),
+    path("rules/<slug:code>", rule_detail),
+    path("rules/<slug:code>/save", save_rule),
+]
