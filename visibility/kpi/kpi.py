@@ -53,7 +53,7 @@ class Kpi(ABC):
     target: ClassVar[Decimal | None] = None
     higher_is_better: ClassVar[bool]
     # Why there is no value if no order counts: "no orders were delivered".
-    no_value_reason: ClassVar[str]
+    no_value_reason: ClassVar[str] = "no orders count yet"
     # A phrase for each exclusion reason that `measure` may return.
     reasons: ClassVar[Mapping[str, str]] = {}
 
