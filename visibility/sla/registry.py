@@ -21,8 +21,9 @@ def rule_kinds() -> Mapping[str, Rule]:
 
 def check_rule_kind(kind: Rule) -> None:
     """Raise InvalidPlugin if a kind of rule is incomplete, or could never be evaluated."""
-    if kind.subject not in kind.supported_subjects:
-        raise InvalidPlugin(f"{kind.code}: no evaluation exists for the subject {kind.subject!r}")
+    subject = getattr(kind, "subject", None)
+    if subject not in kind.supported_subjects:
+        raise InvalidPlugin(f"{kind.code}: no evaluation exists for the subject {subject!r}")
     for name in ("title", "meaning", "response", "team", "consequences"):
         if not getattr(kind, name, None):
             raise InvalidPlugin(f"{kind.code} declares no {name}")

@@ -65,17 +65,22 @@ class Failing(Kpi):
 RULE = '''
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from visibility.sla.rule import Clock, Rule
+from visibility.sla.rule import Clock, Consequence, OrderRule, RuleSubject
 
 @dataclass(frozen=True)
 class Nothing:
     pass
 
-class FailingRule(Rule):
+class FailingRule(OrderRule):
     """A rule with a defect."""
     code = "failing_rule"
     title = "Failing rule"
+    subject = RuleSubject.ORDER
     params_type = Nothing
+    sentence_template = "Never."
+    meaning = response = "Nothing."
+    team = "Warehouse"
+    consequences = (Consequence.MANUAL_WORK,)
 
     def clocks(self, timeline, params, calendar):
         {body}

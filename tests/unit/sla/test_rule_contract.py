@@ -106,6 +106,7 @@ def test_sentences_of_the_order_rules() -> None:
     ("name", "value", "reason"),
     [
         ("subject", RuleSubject.KPI, "no evaluation exists"),
+        ("subject", None, "no evaluation exists"),
         ("meaning", "", "declares no meaning"),
         ("consequences", (), "declares no consequences"),
         ("sentence_template", "Alert.", "does not name 'within'"),
