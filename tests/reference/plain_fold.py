@@ -26,6 +26,7 @@ from visibility.timeline import MilestoneCode, RecordedEvent, Status
 EVENT_TYPES: dict[MilestoneCode, frozenset[EventType]] = {
     MilestoneCode.RECEIVED: frozenset({EventType.ORDER_RECEIVED}),
     MilestoneCode.ACCEPTED: frozenset({EventType.ORDER_ACCEPTED}),
+    MilestoneCode.PAYMENT_APPROVED: frozenset({EventType.PAYMENT_APPROVED}),
     MilestoneCode.RELEASED: frozenset({EventType.ORDER_RELEASED}),
     MilestoneCode.PAID: frozenset({EventType.INVOICE_PAID}),
     MilestoneCode.CANCELLED: frozenset({EventType.ORDER_CANCELLED}),
