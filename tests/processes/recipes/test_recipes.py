@@ -8,6 +8,7 @@ from tests.processes.recipes.repository_copy import RepositoryCopy, assert_recip
 
 pytestmark = pytest.mark.slow
 SHELVES = "tests/unit/test_shelves.py"
+KPI_CONTRACT = "tests/unit/kpi/test_kpi_contract.py"
 TILE = '''"""The number of orders received today."""
 
 from collections.abc import Mapping
@@ -80,6 +81,123 @@ def test_message_is_kept() -> None:
     assert SENT == ["ops: late"]
     with pytest.raises(DeliveryFailed):
         channel_registry()["memory"].send(OutgoingMessage("2", "late", "text"), "")
+'''
+RULE = '''"""Alert on sources whose parked messages may cost too much."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from visibility.sla.parameter_type import Money
+from visibility.sla.parameters import parameter
+from visibility.sla.rule import Condition, Consequence, RuleSubject, SourceRule
+from visibility.sla.source_snapshot import SourceSnapshot
+
+COST_OF_A_MESSAGE = Decimal(5)
+
+
+@dataclass(frozen=True)
+class Params:
+    """`limit`: the cost of parked messages that is tolerated."""
+
+    limit: Money = parameter(
+        Money(Decimal(100), "USD"),
+        label="Limit",
+        help="The tolerated cost of parked messages, at 5 for each.",
+    )
+
+
+class CostlyParked(SourceRule):
+    """Parked messages of a source must not cost more than a limit."""
+
+    code: ClassVar[str] = "costly_parked"
+    title: ClassVar[str] = "Costly parked messages"
+    subject: ClassVar[RuleSubject] = RuleSubject.SOURCE
+    params_type: ClassVar[type[Any]] = Params
+    sentence_template: ClassVar[str] = "Alert when parked messages of a source cost over {limit}."
+    meaning: ClassVar[str] = "Orders wait for corrected messages."
+    response: ClassVar[str] = "Replay the parked messages."
+    team: ClassVar[str] = "Integration"
+    consequences: ClassVar[tuple[Consequence, ...]] = (Consequence.REVENUE_LEAKAGE,)
+
+    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[Condition]:
+        """Return one condition while the cost is over the limit."""
+        if source.parked_count * COST_OF_A_MESSAGE > params.limit.amount:
+            yield Condition(source.as_of, source.as_of, subject=source.title)
+
+    def alert_title(self, params: Params, subject: str) -> str:
+        """Return the title of the alert."""
+        return f"Parked messages of {subject} cost too much"
+'''
+RULE_TEST = '''"""Parked messages cost money."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from connectors.sdk.connector import SourceRole
+from visibility.sla.parameter_type import Money
+from visibility.sla.parameters import InvalidParameters
+from visibility.sla.rules.costly_parked import CostlyParked, Params
+from visibility.sla.source_snapshot import SourceSnapshot
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def test_limit_is_money() -> None:
+    source = SourceSnapshot("wms", "Dallas", SourceRole.WMS, NOON, NOON, parked_count=21)
+    rule = CostlyParked()
+    assert [c.subject for c in rule.conditions(source, Params())] == ["Dallas"]
+    higher = Params(limit=Money(Decimal(105), "USD"))
+    assert not list(rule.conditions(source, higher))
+    assert "105" in rule.sentence(higher)
+    with pytest.raises(InvalidParameters, match="(?i)limit"):
+        rule.parse_params({"limit": "much"})
+'''
+KPI = '''"""The fraction of orders that were cancelled."""
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.timeline import MilestoneCode, Status, Timeline
+
+
+class CancelledOrders(Kpi):
+    """The fraction of received orders that were cancelled."""
+
+    code = "cancelled_orders"
+    title = "Cancelled orders"
+    unit = KpiUnit.PERCENT
+    version = 1
+    definition = (
+        "Cancelled orders divided by received orders. An order counts on the day of its receipt, "
+        "in the organization's time zone."
+    )
+    counted = "orders"
+    higher_is_better = False
+    no_value_reason = "no orders were received"
+
+    def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
+        """Count one order."""
+        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        if received is None:
+            return None
+        day = received.astimezone(ZoneInfo(zone)).date()
+        cancelled = timeline.status is Status.CANCELLED
+        return KpiMeasurement(day, Decimal(cancelled), Decimal(1))
+'''
+KPI_TEST = '''"""Cancelled orders count."""
+
+from visibility.boards.tiles.kpi_number import KpiNumber
+from visibility.kpi.registry import kpi_registry
+
+
+def test_kpi_is_on_the_shelf_and_has_a_tile() -> None:
+    assert kpi_registry()["cancelled_orders"].title == "Cancelled orders"
+    assert KpiNumber({"kpi": "cancelled_orders"}).displayed_title == "Cancelled orders"
 '''
 PAGE = '''"""The page that lists carriers."""
 
@@ -157,6 +275,28 @@ def test_adding_a_notification_channel(repository: RepositoryCopy) -> None:
     repository.add_name(SHELVES, "CHANNELS", "memory")
     repository.run_tests(SHELVES, "tests/unit/notify/channels")
     assert_recipe_is_complete(repository, "A notification channel", {"code": "memory"})
+
+
+def test_adding_a_rule_about_sources_with_a_money_parameter(repository: RepositoryCopy) -> None:
+    repository.write("visibility/sla/rules/costly_parked.py", RULE)
+    repository.write("tests/unit/sla/rules/test_costly_parked.py", RULE_TEST)
+    repository.add_name(SHELVES, "RULES", "costly_parked")
+    repository.run_tests(
+        SHELVES,
+        "tests/unit/sla/rules/test_costly_parked.py",
+        "tests/unit/sla/test_rule_contract.py",
+    )
+    assert_recipe_is_complete(repository, "An SLA rule", {"code": "costly_parked"})
+
+
+def test_adding_a_kpi(repository: RepositoryCopy) -> None:
+    repository.write("visibility/kpi/definitions/cancelled_orders.py", KPI)
+    repository.write("tests/unit/kpi/definitions/test_cancelled_orders.py", KPI_TEST)
+    repository.add_name(SHELVES, "KPIS", "cancelled_orders")
+    repository.run_tests(
+        SHELVES, "tests/unit/kpi/definitions/test_cancelled_orders.py", KPI_CONTRACT
+    )
+    assert_recipe_is_complete(repository, "A KPI", {"code": "cancelled_orders"})
 
 
 def test_adding_a_screen(repository: RepositoryCopy) -> None:
