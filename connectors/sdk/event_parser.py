@@ -16,24 +16,33 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure}
 ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
 EVENT_TYPES = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
 # Settings of every connector that reads this data.
-SETTINGS: Mapping[str, str] = {
-    "order_number": "The number range of order.number, such as sales_order@erp (default: its own).",
-    "prefix": "The prefix of event types, such as com.acme. in com.acme.order.received.",
-    "zone": "The IANA time zone of times without an offset. Without it they are rejected.",
-}
+SETTINGS = (
+    Setting(
+        "order_number",
+        "The number range of order.number, such as sales_order@erp (default: its own).",
+        SettingType.SCHEME_AT_ISSUER,
+    ),
+    Setting("prefix", "The prefix of event types, such as com.acme. in com.acme.order.received."),
+    Setting(
+        "zone",
+        "The IANA time zone of times without an offset. Without it they are rejected.",
+        SettingType.ZONE,
+    ),
+)
 
 
-def find_event_type(type_name: str, config: Mapping[str, str]) -> EventType | None:
+def find_event_type(type_name: str, settings: ParsedSettings) -> EventType | None:
     """Return the event type of a sender's type name, or None if it is unknown."""
-    return EVENT_TYPES.get(type_name.removeprefix(config.get("prefix", "")))
+    return EVENT_TYPES.get(type_name.removeprefix(settings.text("prefix")))
 
 
 def unknown_type_error(type_name: str, path: str) -> PayloadError:
@@ -52,7 +61,7 @@ def parse_event(
     path: str,
     key: str,
     at: ParsedTime | None,
-    config: Mapping[str, str],
+    settings: ParsedSettings,
     source: str,
     key_prefix: str = "",
 ) -> CanonicalEvent:
@@ -61,13 +70,13 @@ def parse_event(
     `type_name` is the sender's event type, at `path` of the document. `key_prefix` is prepended to
     all keys.
     """
-    known_type = find_event_type(type_name, config)
+    known_type = find_event_type(type_name, settings)
     if not isinstance(data.value, dict):
         if known_type is None:
             raise unknown_type_error(type_name, path)
         raise PayloadError(ParkReason.SCHEMA, data.path or "data", "expected an object")
     is_credit = known_type is EventType.CREDIT_ISSUED
-    objects = _parse_object_references(data, config, source, credit=is_credit)
+    objects = _parse_object_references(data, settings, source, credit=is_credit)
     if not objects:
         if known_type is None:
             raise unknown_type_error(type_name, path)
@@ -84,7 +93,7 @@ def parse_event(
         objects=objects,
         lines=_parse_lines(data, known_type, corrects),
         scope=data.text_at("part"),
-        attributes=_parse_attributes(data, config),
+        attributes=_parse_attributes(data, settings),
         revision=data.text_at("revision"),
         raw_type="" if known_type else type_name,
         flags=(*(at.flags if at else ()), *((Flag.SANITIZED,) * data.was_sanitized)),
@@ -102,7 +111,7 @@ def _clean_member_text(node: Node, member: str) -> str:
 
 
 def _parse_object_references(
-    data: Node, config: Mapping[str, str], source: str, *, credit: bool
+    data: Node, settings: ParsedSettings, source: str, *, credit: bool
 ) -> tuple[ObjectReference, ...]:
     shipment_node = data.get("shipment")
     shipment = [
@@ -117,7 +126,7 @@ def _parse_object_references(
     refs = [
         ObjectReference(kind, tuple(ids))
         for kind, ids in (
-            (ObjectKind.ORDER, _order_identifiers(data.get("order"), config, source)),
+            (ObjectKind.ORDER, _order_identifiers(data.get("order"), settings, source)),
             (ObjectKind.SHIPMENT, shipment),
             (ObjectKind.INVOICE, _own_identifiers(data.get("invoice"), invoice_scheme, source)),
             (ObjectKind.RETURN, _own_identifiers(data.get("return"), IdentifierScheme.RMA, source)),
@@ -135,14 +144,8 @@ def _own_identifiers(node: Node, scheme: IdentifierScheme, source: str) -> list[
     return [EventIdentifier(kind, text, source) for kind, text in ids if text]
 
 
-def _order_identifiers(
-    order: Node, config: Mapping[str, str], source: str
-) -> list[EventIdentifier]:
-    try:
-        setting = config.get("order_number", "")
-        scheme, issuer = parse_scheme_and_issuer(setting, (IdentifierScheme.ORDER_NUMBER, source))
-    except ValueError as error:
-        raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+def _order_identifiers(order: Node, settings: ParsedSettings, source: str) -> list[EventIdentifier]:
+    scheme, issuer = settings.number_range("order_number", (IdentifierScheme.ORDER_NUMBER, source))
     identifiers = []
     if number := _clean_member_text(order, "number"):
         identifiers.append(EventIdentifier(scheme, number, issuer))
@@ -203,7 +206,7 @@ def _parse_lines(
     return tuple(lines.values())
 
 
-def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, str]:
+def _parse_attributes(data: Node, settings: ParsedSettings) -> dict[Attribute, str]:
     order = data.get("order")
     attributes = {
         Attribute.CHANNEL: _clean_member_text(order, "channel"),
@@ -216,7 +219,7 @@ def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, 
         if name is None:
             continue
         if name in DATES:
-            attributes[name] = _format_date_or_utc_time(node.get(name), config)
+            attributes[name] = _format_date_or_utc_time(node.get(name), settings)
         elif name is Attribute.TOTAL:
             total = node.decimal_at(name)
             attributes[name] = "" if total is None else format_decimal(total)
@@ -225,10 +228,10 @@ def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, 
     return {name: text for name, text in attributes.items() if text}
 
 
-def _format_date_or_utc_time(node: Node, config: Mapping[str, str]) -> str:
+def _format_date_or_utc_time(node: Node, settings: ParsedSettings) -> str:
     """Return a date unchanged and a time in UTC."""
     text = node.as_text()
-    parsed = parse_timestamp(text, node.path, config.get("zone") or None)
+    parsed = parse_timestamp(text, node.path, settings.text("zone") or None)
     if parsed is None:
         return ""
     return text if Flag.DATE_ONLY in parsed.flags else format_rfc3339(parsed.time)

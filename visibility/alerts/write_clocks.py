@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.sdk.connector import SourceRole
+from connectors.sdk.connector import SourceRole, role_or_other
 from connectors.sdk.events import Attribute
 from visibility.alerts.reconcile import reconcile_alerts
 from visibility.db import bulk
@@ -25,7 +25,7 @@ def write_clocks_and_reconcile_alerts(
     are committed together.
     """
     rules = load_enabled_rules()
-    roles_by_source = {s.slug: SourceRole(s.role) for s in Source.objects.filter(enabled=True)}
+    roles_by_source = {s.slug: role_or_other(s.role) for s in Source.objects.filter(enabled=True)}
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
     for order_id, timeline in timelines.items():

@@ -9,6 +9,7 @@ from django.db.models import Q
 from structlog.stdlib import get_logger
 
 from connectors.sdk.http import HttpClient, PolledPage, PollError
+from connectors.sdk.payload import PayloadError
 from visibility.db.lock_keys import LockKey
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import IncomingMessage, store_messages
@@ -55,11 +56,14 @@ def poll_source(source_id: int, *, http: HttpClient, now: datetime) -> int:
 
 
 def _poll_pages(source: Source, http: HttpClient, now: datetime) -> Iterator[PolledPage]:
-    secrets = source_secrets.valid_secrets(
-        source_secrets.decrypt_secrets(source.sealed_secrets), now
-    )
+    sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
+    secrets = source_secrets.valid_secrets(sealed, now)
     cursor, _ = Cursor.objects.get_or_create(source=source)
-    return source.build_connector().poll(http, cursor.value, secrets)
+    try:
+        connector = source.build_connector(source_secrets.secret_settings(sealed))
+    except PayloadError as error:
+        raise PollError(error.detail) from None
+    return connector.poll(http, cursor.value, secrets)
 
 
 def _store_page_and_cursor(source: Source, page: PolledPage) -> int:

@@ -1,5 +1,6 @@
 """Sources, their messages as received, and their polling cursors."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
+from connectors.sdk.payload import ParkReason, PayloadError
 from visibility.models import choices
 
 
@@ -43,9 +45,17 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.slug
 
-    def build_connector(self) -> Connector:
-        """The connector, with this source's settings."""
-        return connectors_by_slug()[self.connector]({**self.config, "source": self.slug})
+    def build_connector(self, secret_settings: Mapping[str, str] | None = None) -> Connector:
+        """The connector, with this source's settings. Parsing needs no secret settings.
+
+        Raises PayloadError if the connector no longer exists.
+        """
+        connector = connectors_by_slug().get(self.connector)
+        if connector is None:
+            raise PayloadError(
+                ParkReason.MAPPING, "connector", f"there is no connector {self.connector!r}"
+            )
+        return connector({**self.config, **(secret_settings or {}), "source": self.slug})
 
 
 class Cursor(models.Model):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import orjson
 
-from connectors.sdk.connector import SourceRole
+from connectors.sdk.connector import role_or_other
 from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, EventIdentifier, IdentifierScheme
 from connectors.sdk.identifier_normalization import normalize_identifier
@@ -95,7 +95,7 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
                 RecordedEvent(
                     event=cleaned,
                     source=slug,
-                    role=SourceRole(role),
+                    role=role_or_other(role),
                     occurred_at=occurred,
                     received_at=received,
                     content_hash=digest,

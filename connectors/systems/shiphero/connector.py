@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.event_builder import build_event, flag_if_sanitized
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import (
     Attribute,
@@ -23,8 +24,9 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.http import WebhookRequest, WebhookResponse
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.shiphero.fields import (
     active_tracking_and_carrier,
@@ -52,12 +54,26 @@ class ShipHero(Connector):
     slug: ClassVar[str] = "shiphero"
     title: ClassVar[str] = "ShipHero"
     role: ClassVar[SourceRole] = SourceRole.WMS
-    settings: ClassVar[Mapping[str, str]] = {
-        "order_number": "The number range of order_number, such as sales_order@erp.",
-        "zone": "The IANA time zone of the account (default UTC).",
-        "warehouse.<id>": "The name of the warehouse with this warehouse_id.",
-        "test_traffic": "Set to yes to also process messages marked as test.",
-    }
+    reception = "webhooks"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "order_number",
+            "The number range of order_number, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of the account.",
+            SettingType.ZONE,
+            default="UTC",
+        ),
+        Setting("warehouse.<id>", "The name of the warehouse with this warehouse_id."),
+        Setting(
+            "test_traffic",
+            "Set to yes to also process messages marked as test.",
+            SettingType.BOOLEAN,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID})
     ignored_types: ClassVar[Mapping[str, str]] = {
         "Inventory Update": "stock levels are not tracked",
@@ -98,7 +114,7 @@ class ShipHero(Connector):
         kind = body.required_text("webhook_type")
         if kind in self.ignored_types:
             return ParseResult(ignored=f"{kind}: {self.ignored_types[kind]}")
-        if body.boolean_at("test") and self.config.get("test_traffic") != "yes":
+        if body.boolean_at("test") and not self.values.is_on("test_traffic"):
             return ParseResult(ignored="test message (test: 1)")
         readers: Mapping[str, Callable[[Node], Events]] = {
             "Order Allocated": self._allocation_events,
@@ -111,9 +127,7 @@ class ShipHero(Connector):
             "Return Update": self._return_events,
         }
         events = tuple(readers.get(kind, self._unmapped_events)(body))
-        if body.was_sanitized:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
-        return ParseResult(events=events)
+        return ParseResult(flag_if_sanitized(events, sanitized=body.was_sanitized))
 
     def _allocation_events(self, body: Node) -> Events:
         """Yield an allocation. Without a reference, the quantities are for the whole order."""
@@ -281,22 +295,23 @@ class ShipHero(Connector):
     ) -> CanonicalEvent:
         """Create an event of the order in `body`, with its warehouse."""
         texts = {Attribute.WAREHOUSE: self._warehouse_name(body), **(attributes or {})}
-        return CanonicalEvent(
-            type=kind,
-            key=key,
-            occurred_at=time.time if time else None,
-            objects=(self._order_reference(body), *objects),
+        return build_event(
+            kind,
+            key,
+            time,
+            self._order_reference(body),
+            *objects,
             lines=lines,
             scope=scope,
-            attributes={name: text for name, text in texts.items() if text},
+            attributes=texts,
             raw_type=raw_type,
-            flags=time.flags if time else (Flag.TIME_RECEIVED,),
+            flags=() if time else (Flag.TIME_RECEIVED,),
         )
 
     def _order_reference(self, body: Node) -> ObjectReference:
         """Reference the order by number, ShipHero id, and the partner's id if it differs."""
         default = (IdentifierScheme.ORDER_NUMBER, self.source)
-        scheme, issuer = parse_scheme_and_issuer(self.config.get("order_number", ""), default)
+        scheme, issuer = self.values.number_range("order_number", default)
         number, order_id = (
             blank_if_placeholder(body.text_at("order_number")),
             blank_if_placeholder(body.text_at("order_id")),
@@ -320,14 +335,14 @@ class ShipHero(Connector):
 
     def _warehouse_name(self, body: Node) -> str:
         number = blank_if_placeholder(body.text_at("warehouse_id"))
-        configured_name = self.config.get(f"warehouse.{number}", "") if number else ""
+        configured_name = self.values.family("warehouse.").get(number, "")
         return configured_name or blank_if_placeholder(body.text_at("warehouse")) or number
 
     def _first_present_time(self, body: Node, *keys: str) -> ParsedTime | None:
         """Return the first of these times that is present: `2022-05-24 18:20:15`, or with a T."""
         for key in keys:
             path = f"{body.path}.{key}".strip(".")
-            parsed = parse_timestamp(body.text_at(key), path, self.config.get("zone") or "UTC")
+            parsed = parse_timestamp(body.text_at(key), path, self.values.text("zone"))
             if parsed:
                 return parsed
         return None

@@ -255,6 +255,19 @@ def test_secrets_are_never_shown(integrator: Client) -> None:
     assert signed_in(UserRole.OPERATIONS).get("/sources/wms?tab=settings").status_code == 403
 
 
+def test_invalid_stored_settings_are_shown_and_break_no_page(integrator: Client) -> None:
+    source("legacy", connector="shiphero", config={"zone": "Texas"}, role="boss")
+    source("orphan", connector="removed")
+    page = text(integrator, "/sources/legacy")
+    assert "is not an IANA time zone" in page
+    assert "is not a role; the source counts as other" in page
+    assert "There is no connector" in text(integrator, "/sources/orphan")
+    assert "LEGACY" in text(integrator, "/sources")
+    assert "Invalid settings" not in text(
+        integrator, f"/sources/{source('fine', connector='ocel').slug}"
+    )
+
+
 def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) -> None:
     feed = source()
     for _ in range(3):

@@ -15,6 +15,7 @@ from connectors.catalog import connectors_by_slug as shelf
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.settings import parse_settings
 from tests.effort import FULL
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -131,10 +132,24 @@ class TestEachConnector:
 
     def test_every_setting_has_a_help_sentence(self, slug: str) -> None:
         kind = shelf()[slug]
-        assert all(text.endswith(".") and " " in text for text in kind.settings.values())
-        source = (SYSTEMS / slug / "connector.py").read_text()
-        used = set(re.findall(r"""config(?:\.get\(|\[)["'](\w+)["']""", source)) - {"source"}
-        assert used <= set(kind.settings)
+        assert all(setting.help.endswith(".") and " " in setting.help for setting in kind.settings)
+        names = [setting.name for setting in kind.settings]
+        assert len(names) == len(set(names))
+        used = {
+            name
+            for path in (SYSTEMS / slug).glob("*.py")
+            for name in re.findall(
+                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|number_range"""
+                r"""|list_of_texts)\(\s*["'](\w+)["']""",
+                path.read_text(),
+            )
+        }
+        assert used <= set(names)
+
+    def test_defaults_are_valid(self, slug: str) -> None:
+        errors = parse_settings(shelf()[slug].settings, {}).errors
+        required = {setting.name for setting in shelf()[slug].settings if setting.required}
+        assert {error.name for error in errors} == required
 
     def test_every_sample_has_expected_events(self, slug: str) -> None:
         samples = [path for path in CASES if slug_of(path) == slug]

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.connector import SourceRole
+from connectors.sdk.connector import role_or_other
 from visibility.models.intake import Source, overdue_since
 from visibility.operations.message_counts import MessageCounts, count_messages
 from visibility.screens.sources.labels import (
@@ -212,7 +212,7 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
         expected = (counts.last_at or source.created_at) + source.expect_every
     return HealthReport(
         source=source,
-        system=f"{title}, {ROLE_LABELS[SourceRole(source.role)]}",
+        system=f"{title}, {ROLE_LABELS[role_or_other(source.role)]}",
         state=state,
         explanation=why,
         last_at=counts.last_at,

@@ -169,9 +169,8 @@ def _build_intake_source(
     except source_secrets.UnreadableSecrets as error:
         log.error("source_secrets_unreadable", source=slug, error=str(error))
         return None
-    return IntakeSource(
-        source_id, slug, connectors_by_slug()[code]({**config, "source": slug}), secrets
-    )
+    known = {**config, **source_secrets.secret_settings(secrets), "source": slug}
+    return IntakeSource(source_id, slug, connectors_by_slug()[code](known), secrets)
 
 
 def conninfo() -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from connectors.catalog import connectors_by_slug
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
+from visibility.ingest.source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_queries, parked
@@ -68,6 +69,7 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "setting_errors": stored_setting_errors(source),
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)

@@ -10,10 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
 import connectors.systems
-from connectors.sdk.event_parser import parse_event
+from connectors.sdk import event_parser
 from connectors.sdk.event_schema import SCHEMA
 from connectors.sdk.events import Attribute, CanonicalEvent, Flag, IdentifierScheme, Measure
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
+from connectors.sdk.settings import parse_settings
 from connectors.sdk.timestamps import ParsedTime
 
 AT = ParsedTime(datetime(2026, 3, 9, tzinfo=UTC))
@@ -22,8 +23,14 @@ SYSTEMS = Path(connectors.systems.__path__[0])
 
 def parse(data: Any, type_name: str = "shipment.confirmed", **config: str) -> CanonicalEvent:
     node = load_json(json.dumps({"data": data}).encode()).get("data")
-    return parse_event(
-        node, type_name=type_name, path="type", key="k", at=AT, config=config, source="wms"
+    return event_parser.parse_event(
+        node,
+        type_name=type_name,
+        path="type",
+        key="k",
+        at=AT,
+        settings=parse_settings(event_parser.SETTINGS, config),
+        source="wms",
     )
 
 
