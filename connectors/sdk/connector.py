@@ -9,7 +9,14 @@ from functools import cached_property
 from typing import ClassVar
 
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import HttpClient, PolledPage, PollError, WebhookRequest, WebhookResponse
+from connectors.sdk.http import (
+    HttpClient,
+    PollContext,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+    WebhookResponse,
+)
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.settings import ParsedSettings, Setting, parse_settings
 
@@ -77,6 +84,8 @@ class Connector(ABC):
     # How messages arrive, for the table of connectors in README.md.
     reception: ClassVar[str] = ""
     accepts_files: ClassVar[bool] = False
+    # Only files whose name matches are read from a drop folder; empty: all files.
+    file_pattern: ClassVar[str] = ""
 
     def __init__(self, config: Mapping[str, str]) -> None:
         self.config = config
@@ -120,6 +129,12 @@ class Connector(ABC):
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield pages of rows changed since `cursor` (empty: from the start). Raises PollError."""
         raise PollError(f"{self.title} does not support polling")
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield pages like `poll`, for connectors that need what the product knows."""
+        return self.poll(http, cursor, secrets)
 
     def is_poll_configured(self) -> bool:
         """Whether the settings have everything that polling needs."""

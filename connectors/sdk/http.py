@@ -1,8 +1,9 @@
 """HTTP values that connectors work with: webhook requests, outgoing calls and poll results."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import NoReturn, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class HttpClient(Protocol):
         """Return the response, whatever its status. Raises ConnectionError if there is none."""
         ...
 
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """Post a JSON document. Raises ConnectionError."""
+        ...
+
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
         """Post a form, as OAuth token requests need. Raises ConnectionError."""
         ...
@@ -55,6 +62,22 @@ class PollError(RuntimeError):
     def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPackage:
+    """A package that is under way: its tracking number, and its carrier if a source named it."""
+
+    tracking_number: str
+    carrier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PollContext:
+    """What the product knows at the time of a poll, for pollers that need more than a cursor."""
+
+    now: datetime
+    open_packages: Callable[[], Sequence[OpenPackage]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +95,13 @@ class PolledPage:
 
     records: tuple[PolledRecord, ...]
     cursor: str
+
+
+def raise_http_error(request: str, response: HttpResponse) -> NoReturn:
+    """Raise PollError for an HTTP error, with Retry-After if it is a number of seconds."""
+    headers = {name.lower(): text for name, text in response.headers.items()}
+    try:
+        retry_after = max(float(headers.get("retry-after", "")), 0.0)
+    except ValueError:
+        retry_after = None
+    raise PollError(f"{request} returned HTTP {response.status}", retry_after=retry_after)

@@ -109,6 +109,11 @@ class ParsedSettings:
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: tuple[SettingError, ...] = ()
 
+    def check(self, name: str) -> bool:
+        """Return True. Raises PayloadError if the setting is invalid."""
+        self._value(name)
+        return True
+
     def _value(self, name: str) -> Any:
         for error in self.errors:
             if error.name == name:

@@ -2,11 +2,13 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from django.conf import settings
 from structlog.stdlib import get_logger
 
+from connectors.catalog import connectors_by_slug
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models.intake import Source
 
@@ -34,16 +36,26 @@ def collect_files(*, now: datetime) -> int:
             continue
         if source.poll_error.endswith(NOT_A_FOLDER):
             Source.objects.filter(pk=source.pk).update(poll_error="")
-        for path in list_complete_files(folder, now=now):
+        for path in list_complete_files(folder, now=now, pattern=_file_pattern(source)):
             new_count += _store_and_move_file(source, path)
     return new_count
 
 
-def list_complete_files(folder: Path, *, now: datetime) -> list[Path]:
-    """List the files of a folder that are no longer being written, oldest first."""
+def _file_pattern(source: Source) -> str:
+    connector = connectors_by_slug().get(source.connector)
+    return connector.file_pattern if connector else ""
+
+
+def list_complete_files(folder: Path, *, now: datetime, pattern: str = "") -> list[Path]:
+    """List the files of a folder that are no longer being written, oldest first.
+
+    With a pattern such as `SHIP_*.csv`, other files stay where they are.
+    """
     files = []
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+            continue
+        if pattern and not fnmatchcase(path.name.lower(), pattern.lower()):
             continue
         if path.suffix.lower() not in UNFINISHED_SUFFIXES:
             files.append((path.stat().st_mtime, path.name, path))

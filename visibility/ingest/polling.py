@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import Q
 from structlog.stdlib import get_logger
 
-from connectors.sdk.http import HttpClient, PolledPage, PollError
+from connectors.sdk.http import HttpClient, PollContext, PolledPage, PollError
 from connectors.sdk.payload import PayloadError
 from visibility.db.lock_keys import LockKey
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models.intake import Cursor, Source
+from visibility.storage.open_packages import load_open_packages
 
 log = get_logger(__name__)
 
@@ -63,7 +65,8 @@ def _poll_pages(source: Source, http: HttpClient, now: datetime) -> Iterator[Pol
         connector = source.build_connector(source_secrets.secret_settings(sealed))
     except PayloadError as error:
         raise PollError(error.detail) from None
-    return connector.poll(http, cursor.value, secrets)
+    context = PollContext(now, partial(load_open_packages, now))
+    return connector.poll_with_context(http, cursor.value, secrets, context)
 
 
 def _store_page_and_cursor(source: Source, page: PolledPage) -> int:

@@ -58,6 +58,12 @@ class OutgoingHttpClient:
         """Send a GET request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""
         return self._send_request("GET", url, params=params, headers=headers)
 
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """Send a POST request with a JSON document. Limits and errors as for `get`."""
+        return self._send_request("POST", url, params=params, headers=headers, content=content)
+
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
         """Send a POST request with form data. Limits and errors as for `get`."""
         return self._send_request("POST", url, data=data)
@@ -70,6 +76,7 @@ class OutgoingHttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> HttpResponse:
         check_address_allowed(url)
         try:
@@ -81,6 +88,7 @@ class OutgoingHttpClient:
                     params=dict(params) if params else None,
                     headers=dict(headers) if headers else None,
                     data=dict(data) if data else None,
+                    content=content,
                 ) as response,
             ):
                 body = bytearray()

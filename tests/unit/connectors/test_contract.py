@@ -21,7 +21,12 @@ from tests.effort import FULL
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SYSTEMS = Path(systems.__path__[0])
 FILES = {path.parent.name for path in SYSTEMS.glob("*/connector.py")}
-CASES = sorted(p for p in SYSTEMS.glob("*/samples/*.json") if not p.name.endswith(".events.json"))
+MANIFESTS = {path.stem for path in SYSTEMS.glob("*.yaml")}
+CASES = sorted(
+    p
+    for p in SYSTEMS.glob("*/samples/*.json")
+    if not p.name.endswith(".events.json") and p.parent.parent.name in FILES
+)
 JSON_CASES = [p for p in CASES if not isinstance(json.loads(p.read_text())["body"], str)]
 UNEXPECTED_VALUES: tuple[Any, ...] = (
     None,
@@ -116,8 +121,8 @@ def variants(body: Any, chance: random.Random) -> Iterator[Any]:
             del original["an unknown key"]
 
 
-def test_the_catalog_contains_every_connector_package() -> None:
-    assert set(shelf()) == FILES
+def test_the_catalog_contains_every_package_and_manifest() -> None:
+    assert set(shelf()) == FILES | MANIFESTS
 
 
 @pytest.mark.parametrize("slug", sorted(shelf()))
@@ -152,6 +157,8 @@ class TestEachConnector:
         assert {error.name for error in errors} == required
 
     def test_every_sample_has_expected_events(self, slug: str) -> None:
+        if slug in MANIFESTS:
+            return  # test_manifest_contract visits them
         samples = [path for path in CASES if slug_of(path) == slug]
         assert samples
         assert all(path.with_suffix(".events.json").exists() for path in samples)

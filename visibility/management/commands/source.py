@@ -7,8 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.catalog import connectors_by_slug
-from connectors.sdk.connector import Message
+from connectors.catalog import connectors_by_slug, own_manifest_problems
+from connectors.sdk.connector import Connector, Message
+from connectors.sdk.manifest.folder import SUFFIX, load_manifest
+from connectors.sdk.manifest.problems import InvalidManifest
+from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
 from visibility.formatting import format_duration
 from visibility.ingest.source_secrets import WeakSecret, is_short
@@ -24,6 +27,7 @@ from visibility.ingest.source_setup import (
     rotate_secret,
 )
 from visibility.management.example_payloads import EXAMPLE_PAYLOADS
+from visibility.management.manifest_commands import draft_from_sample, lint_files
 from visibility.management.payload_trial import try_message
 from visibility.models import Source
 
@@ -52,7 +56,7 @@ class Command(BaseCommand):
         try_parser = subcommands.add_parser(
             "try", help="show the events of a payload without storing them"
         )
-        try_parser.add_argument("connector")
+        try_parser.add_argument("connector", help="the name of a connector, or a manifest file")
         try_parser.add_argument("files", nargs="+", metavar="FILE")
         try_parser.add_argument("--header", action="append", default=[], metavar="K=V")
         try_parser.add_argument(
@@ -63,6 +67,15 @@ class Command(BaseCommand):
         )
         set_parser.add_argument("slug")
         set_parser.add_argument("settings", nargs="+", metavar="KEY=VALUE")
+        lint_parser = subcommands.add_parser(
+            "lint", help="check manifests of connectors and their examples"
+        )
+        lint_parser.add_argument("files", nargs="*", metavar="FILE.yaml")
+        draft_parser = subcommands.add_parser(
+            "draft", help="propose a manifest from a sample (JSON, CSV, TSV)"
+        )
+        draft_parser.add_argument("sample")
+        draft_parser.add_argument("--name", default="", help="the name of the connector")
         rotate_parser = subcommands.add_parser(
             "rotate", help="create a new secret; the old one stays valid for a day"
         )
@@ -74,6 +87,8 @@ class Command(BaseCommand):
             "add": self._add_source,
             "set": self._change_settings,
             "try": self._print_parsed_payloads,
+            "lint": self._lint_manifests,
+            "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
             "list": self._list_sources,
         }
@@ -109,16 +124,11 @@ class Command(BaseCommand):
         self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {created.webhook_url}")
 
     def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
-        code = options["connector"]
-        if code not in connectors_by_slug():
-            raise CommandError(
-                f"Unknown connector {code!r}. "
-                f"Choose one of: {', '.join(sorted(connectors_by_slug()))}."
-            )
+        kind = _find_connector(options["connector"])
         config = _parse_key_value_pairs(options["config"])
-        if errors := check_settings(connectors_by_slug()[code], config):
+        if errors := check_settings(kind, config):
             raise CommandError("\n".join(f"{error.name}: {error.sentence}" for error in errors))
-        connector = connectors_by_slug()[code]({"source": code, **config})
+        connector = kind({"source": kind.slug, **config})
         for name in options["files"]:
             try:
                 body = Path(name).read_bytes()
@@ -132,6 +142,24 @@ class Command(BaseCommand):
 
     def _print_json(self, result: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(result, ensure_ascii=False))
+
+    def _lint_manifests(self, options: dict[str, Any]) -> None:
+        count = 0
+        for path, problems in lint_files(options["files"], now=_system_clock_now()):
+            count += len(problems)
+            for problem in problems:
+                self.stderr.write(str(problem))
+            if not problems:
+                self.stdout.write(f"{path}: no problems")
+        if count:
+            raise CommandError(f"{count} problem{'s' * (count != 1)}")
+
+    def _draft_manifest(self, options: dict[str, Any]) -> None:
+        try:
+            text = draft_from_sample(Path(options["sample"]), options["name"])
+        except (OSError, PayloadError) as error:
+            raise CommandError(f"{options['sample']}: {error}") from error
+        self.stdout.write(text)
 
     def _rotate_secret(self, options: dict[str, Any]) -> None:
         source = Source.objects.filter(slug=options["slug"]).first()
@@ -150,11 +178,26 @@ class Command(BaseCommand):
         self.stdout.write(f"changed {source.slug}")
 
     def _list_sources(self, options: dict[str, Any]) -> None:
+        for problem in own_manifest_problems():
+            self.stderr.write(str(problem))
         for source in Source.objects.order_by("slug"):
             state = "on" if source.enabled else "off"
             self.stdout.write(f"{source.slug}\t{source.connector}\t{source.role}\t{state}")
             for error in stored_setting_errors(source):
                 self.stderr.write(f"{source.slug}: {error.name}: {error.sentence}")
+
+
+def _find_connector(name: str) -> type[Connector]:
+    """Return a connector by its name, or the one of a manifest file. Raises CommandError."""
+    if name.endswith(SUFFIX):
+        try:
+            return load_manifest(Path(name))
+        except InvalidManifest as error:
+            raise CommandError(str(error)) from error
+    if name not in connectors_by_slug():
+        known = ", ".join(sorted(connectors_by_slug()))
+        raise CommandError(f"Unknown connector {name!r}. Choose one of: {known}.")
+    return connectors_by_slug()[name]
 
 
 def _settings_help() -> str:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.catalog import connectors_by_slug
+from connectors.catalog import connectors_by_slug, own_manifest_problems
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
 from visibility.ingest.source_settings import stored_setting_errors
@@ -41,6 +41,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "rows": [_health_row(health, now) for health in health_rows],
         "sentence": _summary_sentence(health_rows),
         "problems": problems.current_problems(now),
+        "manifest_problems": own_manifest_problems(),
         "pipeline": _pipeline_context(now),
         "groups": [_parked_group_context(group, now) for group in causes[:20]],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
