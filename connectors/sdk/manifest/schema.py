@@ -10,7 +10,7 @@ from connectors.sdk.settings import SettingType
 TEXT = {"type": "string", "minLength": 1}
 YES_NO = {"enum": ["yes", "no"]}
 DURATION = {"type": "string", "pattern": r"^\d+(\.\d+)? ?[a-z]+$"}
-WHOLE_NUMBER = {"type": "string", "pattern": r"^\d{1,9}$"}
+INTEGER = {"type": "string", "pattern": r"^\d{1,9}$"}
 TEXTS = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
@@ -189,13 +189,13 @@ POLL = _closed(
                 "offset_query": TEXT,
                 "cursor_field": TEXT,
                 "cursor_query": TEXT,
-                "size": WHOLE_NUMBER,
+                "size": INTEGER,
             }
         ),
         "about": {"enum": ["open_packages"]},
         "carriers": {"type": "array", "items": TEXT},
-        "numbers_per_call": WHOLE_NUMBER,
-        "limit": _closed({"calls": WHOLE_NUMBER, "per": DURATION}, "calls", "per"),
+        "numbers_per_call": INTEGER,
+        "limit": _closed({"calls": INTEGER, "per": DURATION}, "calls", "per"),
     },
     "every",
 )
@@ -222,7 +222,7 @@ READ = _closed(
         "charset": TEXT,
         "header": YES_NO,
         "columns": {"type": "array", "items": TEXT},
-        "skip_rows": WHOLE_NUMBER,
+        "skip_rows": INTEGER,
         "decimal": {"enum": [".", ","]},
         "thousands": {"enum": [".", ",", " ", "'"]},
         "group": {"type": "array", "items": TEXT, "minItems": 1},
@@ -245,7 +245,7 @@ SCHEMA: Mapping[str, Any] = {
     **_closed(
         {
             "connector": {"type": "string", "pattern": "^[a-z][a-z0-9_]{1,39}$"},
-            "version": WHOLE_NUMBER,
+            "version": INTEGER,
             "title": TEXT,
             "role": {"enum": [role.value for role in SourceRole]},
             "description": TEXT,

@@ -153,7 +153,7 @@ def _digest(rule: VerifyRule, secret: bytes, signed: bytes) -> bytes:
 
 
 def _secret_key(rule: VerifyRule, secret: bytes) -> bytes:
-    """The key that a secret stands for. A secret that cannot be decoded is used unchanged."""
+    """The key of a secret. A secret that cannot be decoded is used unchanged."""
     try:
         if rule.key_form == "base64":
             return base64.b64decode(secret, validate=True)

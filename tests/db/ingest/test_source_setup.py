@@ -133,3 +133,29 @@ def test_old_secret_is_valid_for_a_day_after_rotation(now: datetime) -> None:
     assert source_secrets.valid_secrets(secrets, now + timedelta(hours=24, seconds=1)) == [
         fresh.encode()
     ]
+
+
+def test_secret_settings_are_sealed_and_reach_the_poller_only(now: datetime) -> None:
+    config = {"base_url": "https://shop.example.com", "api_key": "ck_1:cs_2"}
+    source = source_setup.add_source(
+        "woo", connector="woocommerce", config=config, secret="short", now=now
+    ).source
+    assert source.config == {"base_url": "https://shop.example.com"}
+    assert source.next_poll_at == now
+    assert source.poll_every == timedelta(minutes=5)
+    sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
+    assert source_secrets.valid_secrets(sealed, now) == [b"short"]
+    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
+    assert source.build_connector().config.get("api_key") is None
+    source_setup.rotate_secret(source, now=now)
+    source.refresh_from_db()
+    source_setup.change_settings(source, {"prefix": "WS-"}, now=now)
+    source.refresh_from_db()
+    sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
+    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
+    assert len(source_secrets.valid_secrets(sealed, now)) == 2
+    source_setup.change_settings(source, {"api_key": ""}, now=now)
+    source.refresh_from_db()
+    assert not source_secrets.secret_settings(source_secrets.decrypt_secrets(source.sealed_secrets))
+    assert source.next_poll_at is None
+    assert not stored_setting_errors(source)

@@ -1,11 +1,13 @@
 """Pages of sources and messages, and replay of parked messages."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from connectors import catalog
 from connectors.sdk.payload import ParkReason
 from tests.builders.alerts import order, signed_in, source, statements
 from tests.builders.sources import event, message
@@ -266,6 +268,21 @@ def test_invalid_stored_settings_are_shown_and_break_no_page(integrator: Client)
     assert "Invalid settings" not in text(
         integrator, f"/sources/{source('fine', connector='ocel').slug}"
     )
+
+
+def test_broken_manifests_are_shown_on_the_list_of_sources(
+    integrator: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Invalid connector manifests" not in text(integrator, "/sources")
+    (tmp_path / "desk.yaml").write_text(f"connector: desk\ntitle: {HOSTILE}\nrole: boss\n")
+    monkeypatch.setattr(catalog, "_own", {})
+    monkeypatch.setattr(catalog, "_refreshed_at", {})
+    catalog.use_own_manifests(tmp_path, list)
+    page = text(integrator, "/sources")
+    assert "Invalid connector manifests" in page
+    assert "desk.yaml:3" in page
+    assert "is not one of shop" in page
+    assert HOSTILE not in page
 
 
 def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) -> None:
