@@ -37,9 +37,7 @@ def connectors_by_slug() -> Mapping[str, type[Connector]]:
     if now - _refreshed_at.get("folder", -REFRESH_SECONDS) >= REFRESH_SECONDS:
         _refreshed_at["folder"] = now
         folder.refresh()
-    return (
-        {**folder.connectors, **shipped_connectors()} if folder.connectors else shipped_connectors()
-    )
+    return folder.with_reserved
 
 
 def use_own_manifests(path: Path, report: Report) -> None:

@@ -83,7 +83,10 @@ class Connector(ABC):
     allows_short_secrets: ClassVar[bool] = False
     # How messages arrive, for the table of connectors in README.md.
     reception: ClassVar[str] = ""
+    # What to do at the vendor.
+    setup: ClassVar[str] = ""
     accepts_files: ClassVar[bool] = False
+    accepts_webhooks: ClassVar[bool] = True
     # Only files whose name matches are read from a drop folder; empty: all files.
     file_pattern: ClassVar[str] = ""
 
@@ -139,6 +142,14 @@ class Connector(ABC):
     def is_poll_configured(self) -> bool:
         """Whether the settings have everything that polling needs."""
         return self.polls
+
+    def url_query(self, secret: str) -> str:
+        """Return what the webhook URL must end with, such as `?token=...`; usually nothing."""
+        return ""
+
+    def example_payload(self) -> bytes:
+        """Return a small payload for an example request, or nothing."""
+        return b""
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Guess headers, such as a topic, from a body. Used to try a payload without a request."""

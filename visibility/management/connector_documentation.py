@@ -53,6 +53,7 @@ def connector_page(kind: type[Connector]) -> str:
         f"{inspect.getdoc(kind)}\n",
         f"| | |\n|---|---|\n| connector | `{kind.slug}` |\n| role | {kind.role.value} |\n"
         f"| how messages arrive | {kind.reception} |\n",
+        *([f"## Set up\n\n{kind.setup}\n"] if kind.setup else []),
         f"    python3 manage.py source add NAME --connector {kind.slug}\n",
         "## Settings\n",
         own,

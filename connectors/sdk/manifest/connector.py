@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, Message, ParseResult
@@ -66,6 +67,18 @@ class ManifestConnector(Connector):
         webhook = self.manifest.webhook
         return verification.sign(webhook.verify, body, secret, now) if webhook else {}
 
+    def url_query(self, secret: str) -> str:
+        """Return the token that the vendor sends in the URL."""
+        webhook = self.manifest.webhook
+        if webhook is None or webhook.verify.method != "query_token":
+            return ""
+        return "?" + urlencode({webhook.verify.header: secret})
+
+    def example_payload(self) -> bytes:
+        """Return the first example that is written in the manifest."""
+        texts = (example.text for example in self.manifest.examples if example.event_types)
+        return next((text.encode() for text in texts if text), b"")
+
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the declared delivery id; empty: the content decides."""
         webhook = self.manifest.webhook
@@ -125,9 +138,11 @@ def manifest_connector(manifest: Manifest, path: Path) -> type[ManifestConnector
         "stored_headers": stored,
         "polls": manifest.poll is not None,
         "poll_interval": manifest.poll.every if manifest.poll else None,
+        "accepts_webhooks": webhook is not None,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
         "reception": _reception(manifest),
+        "setup": manifest.setup,
     }
     return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)
 

@@ -13,7 +13,14 @@ WEBHOOK: Position = ("receive", "webhook")
 POLL: Position = ("receive", "poll")
 VERIFY_METHODS = ("hmac", "token_header", "query_token", "basic", "bearer", "standard_webhooks")
 AUTH_METHODS = ("basic", "bearer", "header", "oauth2_client_credentials")
-NEXT_METHODS = ("link_header", "url_field", "page_query", "offset_query", "cursor_field")
+NEXT_METHODS = (
+    "link_header",
+    "url_field",
+    "page_query",
+    "offset_query",
+    "cursor_field",
+    "from_newest",
+)
 
 
 def parse_webhook(parser: OperatorParser, data: Mapping[str, Any]) -> WebhookRule:
@@ -119,6 +126,8 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     if ("cursor_field" in next_page) is not ("cursor_query" in next_page):
         parser.report((*POLL, "next"), "cursor_field and cursor_query belong together")
     cursor, limit = data.get("cursor", {}), data.get("limit", {})
+    if "from_newest" in next_page and not cursor:
+        parser.report((*POLL, "next"), "from_newest needs a cursor")
     return PollRule(
         every=_duration(parser, data, "every", POLL),
         url=parser.template(data.get("get", data.get("post", "")), POLL),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from connectors.sdk.connector import Connector
 from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
@@ -45,10 +46,11 @@ class ManifestFolder:
     """
 
     path: Path
-    reserved: Mapping[str, object] = field(default_factory=dict)
+    reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
     report: Report = list
     connectors: dict[str, type[ManifestConnector]] = field(default_factory=dict)
     problems: tuple[ManifestProblem, ...] = ()
+    with_reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
     _fingerprint: Fingerprint | None = None
 
     def refresh(self) -> None:
@@ -72,6 +74,7 @@ class ManifestFolder:
                 if path.stem in self.connectors:
                     loaded[path.stem] = self.connectors[path.stem]
         self.connectors, self.problems = loaded, tuple(problems)
+        self.with_reserved = {**loaded, **self.reserved}
         if problems:
             self.report(problems)
 

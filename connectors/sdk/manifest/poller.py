@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +20,7 @@ from connectors.sdk.http import (
     raise_http_error,
 )
 from connectors.sdk.manifest.definition import PollRule, ReadRule
-from connectors.sdk.manifest.page_links import next_request
+from connectors.sdk.manifest.page_links import PageRequest, next_request
 from connectors.sdk.manifest.paths import Scope, Template
 from connectors.sdk.manifest.poll_state import PollState, earlier_text, time_of
 from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
@@ -90,8 +90,12 @@ class ManifestPoller:
                 is_ordered &= not at or not newest or time_of(at) >= time_of(newest)
                 if at and (not newest or time_of(at) > time_of(newest)):
                     newest = at
-            following = next_request(
-                self.rule, response, self._scope(document), query, (number, len(records))
+            following = (
+                self._request_from_newest(query, newest, len(records))
+                if self.rule.next_page.get("from_newest") == "yes"
+                else next_request(
+                    self.rule, response, self._scope(document), query, (number, len(records))
+                )
             )
             # Rows out of order could hide older ones on later pages.
             self.state.since = newest if is_ordered or following is None else self.state.since
@@ -106,6 +110,20 @@ class ManifestPoller:
                 raise PollError("the next page was read already")
             visited.add((url, str(query)))
         raise PollError(f"more than {MAX_PAGES} pages")
+
+    def _request_from_newest(
+        self, query: Mapping[str, str], newest: str, count: int
+    ) -> PageRequest | None:
+        """Ask again from the newest change, so that rows that move to the end hide no others.
+
+        The second before it is asked for as well: its other rows may have been on the next page.
+        """
+        if count < self.rule.page_size:
+            return None
+        since = earlier_text(newest, timedelta(seconds=1)) if newest else ""
+        if not newest or since == query.get(self.rule.cursor_query):
+            raise PollError(f"{count} or more rows have the same time of change")
+        return "", {**query, self.rule.cursor_query: since}
 
     def _changed_at(self, scope: Scope) -> str:
         if self.rule.cursor_field is None:

@@ -189,6 +189,7 @@ POLL = _closed(
                 "offset_query": TEXT,
                 "cursor_field": TEXT,
                 "cursor_query": TEXT,
+                "from_newest": YES_NO,
                 "size": INTEGER,
             }
         ),

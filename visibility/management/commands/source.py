@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from connectors.sdk.manifest.problems import InvalidManifest
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
 from visibility.formatting import format_duration
+from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.ingest.source_settings import (
     check_settings,
@@ -110,18 +112,28 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if is_short(created.secret):
             self.stderr.write("warning: the secret is shorter than 24 bytes and easy to guess")
-        self.stdout.write(f"hook    {created.webhook_url}")
+        connector = created.source.build_connector()
+        url = created.webhook_url + connector.url_query(created.secret)
+        if connector.accepts_webhooks:
+            self.stdout.write(f"hook    {url}")
         self.stdout.write(f"secret  {created.secret}")
         self.stdout.write("        (shown only once)")
-        connector = created.source.build_connector()
         if created.source.next_poll_at:
             self.stdout.write(f"polls   every {format_duration(created.source.poll_every)}")
-        body = EXAMPLE_PAYLOADS.get(created.source.connector, b"{}")
-        headers = connector.signed_headers(body, created.secret.encode(), now)
+        if folder := created.source.config.get(DROP_SETTING):
+            self.stdout.write(f"files   {folder}")
+        if connector.accepts_webhooks:
+            self._print_example_request(connector, url, created.secret, now)
+
+    def _print_example_request(
+        self, connector: Connector, url: str, secret: str, now: datetime
+    ) -> None:
+        body = EXAMPLE_PAYLOADS.get(connector.slug) or connector.example_payload() or b"{}"
+        headers = connector.signed_headers(body, secret.encode(), now)
         fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
         text = body.decode().replace("'", "'\\''")
         self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
-        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {created.webhook_url}")
+        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' '{url}'")
 
     def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
         kind = _find_connector(options["connector"])

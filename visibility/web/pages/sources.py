@@ -114,6 +114,7 @@ def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
     connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     return {
+        "setup": connector.setup if connector else "",
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
         "config": message_queries.redact_secrets(source.config),

@@ -161,6 +161,17 @@ def test_rows_out_of_order_move_the_cursor_only_at_the_end() -> None:
     ]
 
 
+def test_asking_again_from_the_newest_change_misses_no_row() -> None:
+    text = manifest('    next: {from_newest: yes, size: "2"}\n')
+    http = FakeHttp([row(1, 1), row(2, 2)], [row(2, 2), row(3, 3)], [row(3, 3)])
+    pages = poll(text, http)
+    assert [r[1].get("since", "")[11:] for r in http.requests] == ["", "10:01:59", "10:02:59"]
+    assert json.loads(pages[-1].cursor)["since"] == "2026-03-02T10:03:00"
+    stuck = FakeHttp([row(1, 1), row(2, 1)], [row(1, 1), row(2, 1)])
+    with pytest.raises(PollError, match="2 or more rows have the same time of change"):
+        poll(text, stuck)
+
+
 def test_a_failure_keeps_the_stored_pages_and_names_the_wait() -> None:
     text = manifest('    next: {page_query: page, size: "1"}\n')
     http = FakeHttp([row(1, 1)], HttpResponse(429, {"Retry-After": "7"}, b""))
