@@ -17,7 +17,7 @@ class FedExServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, client_id: str, client_secret: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _FedExHandler)
         self.client_id, self.client_secret = client_id, client_secret
         self.scans: Scans = {}
         self.tokens: list[str] = []
@@ -42,7 +42,7 @@ class FedExServer(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _FedExHandler(BaseHTTPRequestHandler):
     server: FedExServer
 
     def do_POST(self) -> None:

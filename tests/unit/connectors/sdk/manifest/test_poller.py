@@ -26,7 +26,7 @@ LINKS = {
 }
 
 
-class FakeHttp:
+class PreparedHttp:
     """Returns prepared responses and records the requests."""
 
     def __init__(self, *answers: Any) -> None:
@@ -68,7 +68,7 @@ def manifest(next_page: str = "", poll: str = POLL) -> str:
 
 def poll(
     text: str,
-    http: FakeHttp,
+    http: PreparedHttp,
     cursor: str = "",
     secrets: Sequence[bytes] = (b"s1", b"s2"),
     now: datetime = NOW,
@@ -87,22 +87,22 @@ def row(number: int, minute: int) -> dict[str, Any]:
 
 
 def test_rows_become_messages_and_the_cursor_is_the_newest_change() -> None:
-    http = FakeHttp([row(1, 1), row(2, 5)])
+    http = PreparedHttp([row(1, 1), row(2, 5)])
     (page,) = poll(manifest(), http)
     assert json.loads(page.records[0].body)["number"] == "S1"
     assert b"0.1" in page.records[0].body
     assert http.requests[0][0] == "https://erp.test/orders"
     assert http.requests[0][1] == {"order": "asc"}
     assert http.requests[0][2]["authorization"] == "Bearer s1"
-    http = FakeHttp([])
+    http = PreparedHttp([])
     (empty,) = poll(manifest(), http, page.cursor)
     assert http.requests[0][1]["since"] == "2026-03-02T09:55:00"
     assert empty.cursor == page.cursor
 
 
 def test_equal_rows_have_equal_keys_and_changed_rows_do_not() -> None:
-    (first,) = poll(manifest(), FakeHttp([row(1, 1)]))
-    (second,) = poll(manifest(), FakeHttp([row(1, 1), row(1, 2)]))
+    (first,) = poll(manifest(), PreparedHttp([row(1, 1)]))
+    (second,) = poll(manifest(), PreparedHttp([row(1, 1), row(1, 2)]))
     assert first.records[0].dedupe_key == second.records[0].dedupe_key
     assert second.records[0].dedupe_key != second.records[1].dedupe_key
 
@@ -144,7 +144,7 @@ def test_equal_rows_have_equal_keys_and_changed_rows_do_not() -> None:
 def test_each_kind_of_paging(
     next_page: str, first: Any, second_request: tuple[str, dict[str, str]]
 ) -> None:
-    http = FakeHttp(first, {} if "rows" in next_page else [])
+    http = PreparedHttp(first, {} if "rows" in next_page else [])
     pages = poll(manifest(next_page), http)
     assert http.requests[1][:2] == second_request
     assert len(http.requests) == 2
@@ -153,7 +153,7 @@ def test_each_kind_of_paging(
 
 def test_rows_out_of_order_move_the_cursor_only_at_the_end() -> None:
     text = manifest('    next: {page_query: page, size: "1"}\n')
-    pages = poll(text, FakeHttp([row(1, 5)], [row(2, 1)], []))
+    pages = poll(text, PreparedHttp([row(1, 5)], [row(2, 1)], []))
     assert [json.loads(page.cursor)["since"][11:16] for page in pages] == [
         "10:05",
         "10:05",
@@ -163,18 +163,18 @@ def test_rows_out_of_order_move_the_cursor_only_at_the_end() -> None:
 
 def test_asking_again_from_the_newest_change_misses_no_row() -> None:
     text = manifest('    next: {from_newest: yes, size: "2"}\n')
-    http = FakeHttp([row(1, 1), row(2, 2)], [row(2, 2), row(3, 3)], [row(3, 3)])
+    http = PreparedHttp([row(1, 1), row(2, 2)], [row(2, 2), row(3, 3)], [row(3, 3)])
     pages = poll(text, http)
     assert [r[1].get("since", "")[11:] for r in http.requests] == ["", "10:01:59", "10:02:59"]
     assert json.loads(pages[-1].cursor)["since"] == "2026-03-02T10:03:00"
-    stuck = FakeHttp([row(1, 1), row(2, 1)], [row(1, 1), row(2, 1)])
+    stuck = PreparedHttp([row(1, 1), row(2, 1)], [row(1, 1), row(2, 1)])
     with pytest.raises(PollError, match="2 or more rows have the same time of change"):
         poll(text, stuck)
 
 
 def test_a_failure_keeps_the_stored_pages_and_names_the_wait() -> None:
     text = manifest('    next: {page_query: page, size: "1"}\n')
-    http = FakeHttp([row(1, 1)], HttpResponse(429, {"Retry-After": "7"}, b""))
+    http = PreparedHttp([row(1, 1)], HttpResponse(429, {"Retry-After": "7"}, b""))
     system = connector(text, base_url="https://erp.test")
     pages = system.poll_with_context(http, "", [b"s"], PollContext(NOW))
     assert json.loads(next(pages).cursor)["since"].startswith("2026-03-02T10:01")
@@ -195,26 +195,26 @@ def test_a_failure_keeps_the_stored_pages_and_names_the_wait() -> None:
 )
 def test_unusable_answers_are_poll_errors(answer: Any, message: str) -> None:
     with pytest.raises(PollError, match=message):
-        poll(manifest(), FakeHttp(answer))
+        poll(manifest(), PreparedHttp(answer))
 
 
 def test_a_next_link_to_another_host_or_to_a_read_page_is_refused() -> None:
     text = manifest("    next: {url_field: next}\n    records: rows\n")
     for link in ("https://evil.test/orders", "http://erp.test/orders"):
         with pytest.raises(PollError, match="another host"):
-            poll(text, FakeHttp({"rows": [], "next": link}))
+            poll(text, PreparedHttp({"rows": [], "next": link}))
     with pytest.raises(PollError, match="read already"):
-        poll(text, FakeHttp(*[{"rows": [], "next": "/orders?p=2"}] * 3))
+        poll(text, PreparedHttp(*[{"rows": [], "next": "/orders?p=2"}] * 3))
 
 
 def test_an_invalid_cursor_is_an_error() -> None:
     for cursor in ("x", "[]", "{}"):
         with pytest.raises(PollError, match="stored cursor is invalid"):
-            poll(manifest(), FakeHttp([]), cursor)
+            poll(manifest(), PreparedHttp([]), cursor)
 
 
 def test_the_other_secret_is_used_after_401() -> None:
-    http = FakeHttp(HttpResponse(401, {}, b""), [])
+    http = PreparedHttp(HttpResponse(401, {}, b""), [])
     poll(manifest(), http)
     assert [r[2]["authorization"] for r in http.requests] == ["Bearer s1", "Bearer s2"]
 
@@ -227,7 +227,7 @@ def test_the_other_secret_is_used_after_401() -> None:
     ],
 )
 def test_other_authorizations(auth: str, expected: tuple[str, str]) -> None:
-    http = FakeHttp([])
+    http = PreparedHttp([])
     poll(manifest(poll=POLL.replace('{bearer: "{$secret}"}', auth)), http)
     assert http.requests[0][2][expected[0]] == expected[1]
 
@@ -236,7 +236,7 @@ FEDEX = {"source": "fedex", "client_id": "c1", "base_url": "https://fedex.test"}
 
 
 def poll_fedex(
-    http: FakeHttp, packages: Sequence[OpenPackage], cursor: str = "", now: datetime = NOW
+    http: PreparedHttp, packages: Sequence[OpenPackage], cursor: str = "", now: datetime = NOW
 ) -> list[PolledPage]:
     system = shipped_connectors()["fedex"](FEDEX)
     context = PollContext(now, lambda: packages)
@@ -247,7 +247,7 @@ def packages(count: int) -> list[OpenPackage]:
     return [OpenPackage(f"{number:012}", "FedEx") for number in range(count)]
 
 
-def asked(http: FakeHttp) -> list[list[str]]:
+def asked(http: PreparedHttp) -> list[list[str]]:
     return [
         [i["trackingNumberInfo"]["trackingNumber"] for i in body["trackingInfo"]]
         for body in http.bodies
@@ -257,7 +257,7 @@ def asked(http: FakeHttp) -> list[list[str]]:
 def test_open_packages_are_asked_for_thirty_at_a_time() -> None:
     result = {"trackingNumberInfo": {"trackingNumber": "000000000000"}, "scanEvents": []}
     answer = {"output": {"completeTrackResults": [{"trackResults": [result]}]}}
-    http = FakeHttp(answer, {})
+    http = PreparedHttp(answer, {})
     pages = poll_fedex(http, packages(40))
     assert [len(numbers) for numbers in asked(http)] == [30, 10]
     assert http.bodies[0]["includeDetailedScans"] is True
@@ -266,11 +266,11 @@ def test_open_packages_are_asked_for_thirty_at_a_time() -> None:
     ]
     assert [r[2]["authorization"] for r in http.requests] == ["Bearer t1"] * 2
     assert sum(len(page.records) for page in pages) == 1
-    assert not poll_fedex(FakeHttp(), [])
+    assert not poll_fedex(PreparedHttp(), [])
 
 
 def test_only_packages_of_the_carrier_are_asked_for() -> None:
-    http = FakeHttp({})
+    http = PreparedHttp({})
     carriers = {"1": "UPS", "2": "FedEx Ground", "3": "", "4": "FDEG"}
     poll_fedex(http, [OpenPackage(number, name) for number, name in carriers.items()])
     assert asked(http) == [["2", "3", "4"]]
@@ -280,10 +280,10 @@ def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
     half_used = json.dumps(
         {"since": "", "number": f"{29:012}", "window": "2026-06-01T00:00:00.000000Z", "calls": 499}
     )
-    http = FakeHttp({})
+    http = PreparedHttp({})
     pages = poll_fedex(http, packages(90), half_used, NOW + timedelta(hours=1))
     assert asked(http) == [[p.tracking_number for p in packages(90)[30:60]]]
-    later = FakeHttp({}, {}, {})
+    later = PreparedHttp({}, {}, {})
     assert not poll_fedex(later, packages(90), pages[-1].cursor, NOW + timedelta(hours=23))
     assert not later.requests
     poll_fedex(later, packages(90), pages[-1].cursor, NOW + timedelta(hours=24))
@@ -293,7 +293,7 @@ def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
 def test_a_failed_call_counts_for_the_budget() -> None:
     system = shipped_connectors()["fedex"](FEDEX)
     pages = system.poll_with_context(
-        FakeHttp(HttpResponse(503, {}, b"")), "", [b"s1"], PollContext(NOW, lambda: packages(1))
+        PreparedHttp(HttpResponse(503, {}, b"")), "", [b"s1"], PollContext(NOW, lambda: packages(1))
     )
     assert json.loads(next(pages).cursor)["calls"] == 1
     with pytest.raises(PollError):
