@@ -1,6 +1,6 @@
 """Converts Throughline event data (see `event_schema`) to canonical events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.event_schema import DATES
@@ -16,7 +16,12 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
+from connectors.sdk.identifier_parsing import (
+    SCHEMES,
+    blank_if_placeholder,
+    can_be_strong,
+    usual_issuer,
+)
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
@@ -124,7 +129,7 @@ def _parse_object_references(
     ]
     invoice_scheme = IdentifierScheme.CREDIT_MEMO if credit else IdentifierScheme.INVOICE
     refs = [
-        ObjectReference(kind, tuple(ids))
+        ObjectReference(kind, tuple(dict.fromkeys(ids)))
         for kind, ids in (
             (ObjectKind.ORDER, _order_identifiers(data.get("order"), settings, source)),
             (ObjectKind.SHIPMENT, shipment),
@@ -133,7 +138,7 @@ def _parse_object_references(
         )
         if ids
     ]
-    return (*refs, *_parse_package_references(data))
+    return (*refs, *_parse_package_references(data, source))
 
 
 def _own_identifiers(node: Node, scheme: IdentifierScheme, source: str) -> list[EventIdentifier]:
@@ -141,7 +146,26 @@ def _own_identifiers(node: Node, scheme: IdentifierScheme, source: str) -> list[
         (scheme, _clean_member_text(node, "number")),
         (IdentifierScheme.SOURCE_ID, _clean_member_text(node, "id")),
     )
-    return [EventIdentifier(kind, text, source) for kind, text in ids if text]
+    return [
+        *(EventIdentifier(kind, text, source) for kind, text in ids if text),
+        *_listed_identifiers(node, source),
+    ]
+
+
+def _listed_identifiers(node: Node, source: str) -> Iterator[EventIdentifier]:
+    """Yield the members of `numbers`: also numbers that other systems issued."""
+    if not isinstance(node.value, dict):
+        return
+    for number in node.list_at("numbers"):
+        scheme = number.required_text("scheme")
+        if scheme not in SCHEMES:
+            path = number.get("scheme").path
+            raise PayloadError(ParkReason.MAPPING, path, f"{scheme[:40]!r} is not a scheme")
+        kind = IdentifierScheme(scheme)
+        issuer = number.text_at("issuer") or usual_issuer(kind, source)
+        if value := blank_if_placeholder(number.required_text("value")):
+            strong = can_be_strong(kind, issuer) and not number.boolean_at("weak")
+            yield EventIdentifier(kind, value, issuer, strong=strong)
 
 
 def _order_identifiers(order: Node, settings: ParsedSettings, source: str) -> list[EventIdentifier]:
@@ -156,10 +180,10 @@ def _order_identifiers(order: Node, settings: ParsedSettings, source: str) -> li
         )
     if source_id := _clean_member_text(order, "id"):
         identifiers.append(EventIdentifier(IdentifierScheme.SOURCE_ID, source_id, source))
-    return identifiers
+    return [*identifiers, *_listed_identifiers(order, source)]
 
 
-def _parse_package_references(data: Node) -> list[ObjectReference]:
+def _parse_package_references(data: Node, source: str) -> list[ObjectReference]:
     packages: list[tuple[EventIdentifier, ...]] = []
     for node in data.list_at("packages"):
         if isinstance(node.value, dict):
@@ -167,7 +191,8 @@ def _parse_package_references(data: Node) -> list[ObjectReference]:
             ids = [(s, blank_if_placeholder(node.text_at(s.value))) for s in schemes]
         else:
             ids = [(IdentifierScheme.TRACKING, blank_if_placeholder(node.as_text()))]
-        packages.append(tuple(EventIdentifier(scheme, text) for scheme, text in ids if text))
+        known = [EventIdentifier(scheme, text) for scheme, text in ids if text]
+        packages.append(tuple(dict.fromkeys([*known, *_listed_identifiers(node, source)])))
     tracking = data.get("tracking")
     tracking_nodes = tracking.as_list() if isinstance(tracking.value, list) else [tracking]
     for number in map(blank_if_placeholder, (node.as_text() for node in tracking_nodes)):

@@ -3,18 +3,40 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sdk.events import Attribute, Measure
+from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 
 DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
 _NUMBER = {"type": ["string", "number"], "description": "exact decimal, as text or as a number"}
 _TEXT = {"type": ["string", "number"], "maxLength": 200}
 
 
+_NUMBERS = {
+    "type": "array",
+    "description": "further numbers of the object, also those that other systems issued",
+    "items": {
+        "type": "object",
+        "required": ["scheme", "value"],
+        "properties": {
+            "scheme": {"enum": [scheme.value for scheme in IdentifierScheme]},
+            "issuer": {
+                **_TEXT,
+                "description": "the source or customer that issued it (default: this source)",
+            },
+            "value": _TEXT,
+            "weak": {"type": "boolean", "description": "helps to find, never merges objects"},
+        },
+    },
+}
+
+
 def _object_or_text_schema(description: str, **properties: Any) -> dict[str, Any]:
     """A schema of an object, or of text that is just its number."""
     return {
         "description": description,
-        "anyOf": [_TEXT, {"type": "object", "properties": properties}],
+        "anyOf": [
+            _TEXT,
+            {"type": "object", "properties": {**properties, "numbers": _NUMBERS}},
+        ],
     }
 
 

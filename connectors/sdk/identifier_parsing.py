@@ -17,6 +17,21 @@ def blank_if_placeholder(text: str) -> str:
 
 
 SCHEMES = frozenset(IdentifierScheme)
+# Numbers that are unique worldwide have no issuer.
+GLOBAL_SCHEMES = frozenset(
+    {IdentifierScheme.TRACKING, IdentifierScheme.SSCC, IdentifierScheme.BOL, IdentifierScheme.PRO}
+)
+
+
+def usual_issuer(scheme: IdentifierScheme, source: str) -> str:
+    """Return who issues numbers of this scheme if a message of `source` does not say."""
+    is_foreign = scheme in GLOBAL_SCHEMES or scheme is IdentifierScheme.CUSTOMER_PO
+    return "" if is_foreign else source
+
+
+def can_be_strong(scheme: IdentifierScheme, issuer: str) -> bool:
+    """Whether such a number identifies one object: a customer PO only with its customer."""
+    return bool(issuer) or scheme is not IdentifierScheme.CUSTOMER_PO
 
 
 def parse_scheme_and_issuer(

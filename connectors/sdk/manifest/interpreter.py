@@ -18,7 +18,11 @@ from connectors.sdk.events import (
     Measure,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
+from connectors.sdk.identifier_parsing import (
+    blank_if_placeholder,
+    can_be_strong,
+    usual_issuer,
+)
 from connectors.sdk.manifest.definition import (
     AttributeRule,
     EventRule,
@@ -32,11 +36,6 @@ from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.manifest.records import read_records
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.settings import ParsedSettings
-
-# Numbers that are unique worldwide have no issuer, unless the manifest gives one.
-GLOBAL_SCHEMES = frozenset(
-    {IdentifierScheme.TRACKING, IdentifierScheme.SSCC, IdentifierScheme.BOL, IdentifierScheme.PRO}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +160,7 @@ class Interpreter:
             scheme, issuer = self._scheme_and_issuer(number, scope)
             if not value or scheme is None:
                 continue
-            # A customer's PO number identifies an order only together with the customer.
-            needs_issuer = scheme is IdentifierScheme.CUSTOMER_PO
-            strong = not number.is_weak and bool(issuer or not needs_issuer)
+            strong = not number.is_weak and can_be_strong(scheme, issuer)
             yield EventIdentifier(scheme, value, issuer, strong=strong)
 
     def _scheme_and_issuer(
@@ -175,9 +172,8 @@ class Interpreter:
             return (scheme, issuer) if issuer else (None, "")
         if number.issuer:
             return number.scheme, number.issuer.render(scope)
-        if number.scheme in GLOBAL_SCHEMES or number.scheme is IdentifierScheme.CUSTOMER_PO:
-            return number.scheme, ""
-        return number.scheme, self.source
+        issuer = usual_issuer(number.scheme, self.source) if number.scheme else ""
+        return number.scheme, issuer
 
     def _attributes(
         self, rules: Mapping[Attribute, AttributeRule], scope: Scope

@@ -129,3 +129,33 @@ def test_a_lone_surrogate_is_replaced_and_flagged() -> None:
 def test_an_invalid_setting_is_an_error() -> None:
     error = parse_error({"order": "1"}, order_number="erp")
     assert (error.reason, error.path) == (ParkReason.MAPPING, "settings")
+
+
+def test_an_object_has_any_number_of_numbers_from_any_issuer() -> None:
+    numbers = [
+        {"scheme": "web_order", "issuer": "shop", "value": "727"},
+        {"scheme": "source_id", "value": 42},
+        {"scheme": "customer_po", "value": "PO-1"},
+        {"scheme": "reference", "value": "R-1", "weak": True},
+        {"scheme": "order_number", "issuer": "wms", "value": "SO-1"},
+        {"scheme": "web_order", "issuer": "shop", "value": "N/A"},
+    ]
+    boxes = [{"tracking": "1Z1", "numbers": [{"scheme": "source_id", "value": "b1"}]}]
+    data = {"order": {"number": "SO-1", "numbers": numbers}, "packages": boxes}
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(data))
+    order, package = parse(data).objects
+    assert [(i.scheme, i.issuer, i.value, i.strong) for i in order.identifiers] == [
+        ("order_number", "wms", "SO-1", True),
+        ("web_order", "shop", "727", True),
+        ("source_id", "wms", "42", True),
+        ("customer_po", "", "PO-1", False),
+        ("reference", "wms", "R-1", False),
+    ]
+    assert [(i.scheme, i.issuer, i.value) for i in package.identifiers] == [
+        ("tracking", "", "1Z1"),
+        ("source_id", "wms", "b1"),
+    ]
+    error = parse_error({"order": {"numbers": [{"scheme": "so", "value": "1"}]}})
+    assert (error.path, error.reason) == ("data.order.numbers[0].scheme", ParkReason.MAPPING)
+    error = parse_error({"order": {"numbers": [{"scheme": "sku"}]}})
+    assert error.path == "data.order.numbers[0].value"
