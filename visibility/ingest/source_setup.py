@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -86,7 +87,9 @@ def add_source(
     return CreatedSource(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
 
 
-def change_settings(source: Source, changes: Mapping[str, str], *, now: datetime) -> None:
+def change_settings(
+    source: Source, changes: Mapping[str, str], *, now: datetime, user: User | None = None
+) -> None:
     """Set these settings of a source; a blank value removes a setting. Raises InvalidSource."""
     kind = connectors_by_slug().get(source.connector)
     if kind is None:
@@ -112,7 +115,7 @@ def change_settings(source: Source, changes: Mapping[str, str], *, now: datetime
         )
         append_audit_entry(
             "source.set",
-            user=None,
+            user=user,
             object=source.slug,
             detail={"settings": sorted(changes)},
             now=now,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -15,10 +16,12 @@ from connectors.catalog import connectors_by_slug, own_manifest_problems
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
 from visibility.ingest.source_settings import stored_setting_errors
+from visibility.ingest.source_setup import InvalidSource, change_settings
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.sources import health as sources
+from visibility.screens.sources import settings_form
 from visibility.screens.sources.labels import SourceState
 from visibility.screens.time_display import displayed_time
 from visibility.web.pages import messages as message_pages
@@ -53,11 +56,36 @@ def source_list(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.SOURCES_SEE)
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>`: the tabs overview, messages, parked and settings."""
+    return _render_source(request, _get_source(slug), request.GET.get("tab", "overview"))
+
+
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Save the settings of a source, or show the form again with an error at each field."""
     source = _get_source(slug)
+    posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
+    try:
+        changes = settings_form.changed_settings(source, posted)
+        if changes:
+            change_settings(source, changes, now=database_now(), user=_signed_in_user(request))
+    except InvalidSource as error:
+        fields = settings_form.setting_fields(source, entered=posted, errors=error.errors)
+        return _render_source(request, source, "settings", fields=fields, status=422)
+    return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
+
+
+def _render_source(
+    request: HttpRequest,
+    source: Source,
+    tab: str,
+    *,
+    fields: Sequence[settings_form.SettingField] | None = None,
+    status: int = 200,
+) -> HttpResponse:
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
-    tab = request.GET.get("tab", "overview")
     if tab == "settings" and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
@@ -86,7 +114,12 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
         ]
     else:
         context |= _settings_context(source, now)
-    return render(request, "sources/detail.html", context)
+        context["setting_fields"] = (
+            settings_form.setting_fields(source, errors=stored_setting_errors(source))
+            if fields is None
+            else fields
+        )
+    return render(request, "sources/detail.html", context, status=status)
 
 
 @require_POST
@@ -101,6 +134,11 @@ def replay_parked_messages(request: HttpRequest, slug: str) -> HttpResponse:
     )
     replay_messages(request, ids)
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=parked")
+
+
+def _signed_in_user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _get_source(slug: str) -> Source:
@@ -166,6 +204,7 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
 urlpatterns = [
     path("sources", source_list, name="sources"),
     path("sources/<slug:slug>", source_detail, name="source"),
+    path("sources/<slug:slug>/settings", save_settings, name="source-settings"),
     path("sources/<slug:slug>/replay", replay_parked_messages, name="source-replay"),
     *message_pages.urlpatterns,
 ]
