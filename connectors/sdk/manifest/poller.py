@@ -76,7 +76,7 @@ class ManifestPoller:
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
-        newest, is_ordered = self.state.since, True
+        newest, previous, is_ordered = self.state.since, "", True
         url, query = self._url(()), self._query(())
         visited: set[tuple[str, str]] = set()
         for number in range(1, MAX_PAGES + 1):
@@ -87,7 +87,8 @@ class ManifestPoller:
             records = self._record_scopes(document)
             for scope in records:
                 at = self._changed_at(scope)
-                is_ordered &= not at or not newest or time_of(at) >= time_of(newest)
+                is_ordered &= not at or not previous or time_of(at) >= time_of(previous)
+                previous = at or previous
                 if at and (not newest or time_of(at) > time_of(newest)):
                     newest = at
             following = (

@@ -1,7 +1,7 @@
 """Polls declared in manifests: pages, cursor, authorization, budget and open packages."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,14 +151,20 @@ def test_each_kind_of_paging(
     assert [len(page.records) for page in pages] == [1, 0]
 
 
+def cursors(pages: Iterable[PolledPage]) -> list[str]:
+    return [json.loads(page.cursor)["since"][11:16] for page in pages]
+
+
 def test_rows_out_of_order_move_the_cursor_only_at_the_end() -> None:
-    text = manifest('    next: {page_query: page, size: "1"}\n')
-    pages = poll(text, PreparedHttp([row(1, 5)], [row(2, 1)], []))
-    assert [json.loads(page.cursor)["since"][11:16] for page in pages] == [
-        "10:05",
-        "10:05",
-        "10:05",
-    ]
+    text = manifest('    next: {page_query: page, size: "2"}\n')
+    newest_first = [row(1, 5), row(2, 4)], [row(3, 3), row(4, 2)], []
+    assert cursors(poll(text, PreparedHttp(*newest_first))) == ["", "", "10:05"]
+    oldest_first = [row(1, 1), row(2, 2)], [row(3, 3), row(4, 6)], []
+    pages = poll(text, PreparedHttp(*oldest_first))
+    assert cursors(pages) == ["10:02", "10:06", "10:06"]
+    # The overlap repeats older rows, which are no sign of another order.
+    again = [row(3, 3), row(4, 6)], [row(5, 7)]
+    assert cursors(poll(text, PreparedHttp(*again), pages[-1].cursor)) == ["10:06", "10:07"]
 
 
 def test_asking_again_from_the_newest_change_misses_no_row() -> None:
