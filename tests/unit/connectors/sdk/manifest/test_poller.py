@@ -157,14 +157,14 @@ def cursors(pages: Iterable[PolledPage]) -> list[str]:
 
 def test_rows_out_of_order_move_the_cursor_only_at_the_end() -> None:
     text = manifest('    next: {page_query: page, size: "2"}\n')
-    newest_first = [row(1, 5), row(2, 4)], [row(3, 3), row(4, 2)], []
+    newest_first: tuple[Any, ...] = [row(1, 5), row(2, 4)], [row(3, 3), row(4, 2)], []
     assert cursors(poll(text, PreparedHttp(*newest_first))) == ["", "", "10:05"]
-    oldest_first = [row(1, 1), row(2, 2)], [row(3, 3), row(4, 6)], []
+    oldest_first: tuple[Any, ...] = [row(1, 1), row(2, 2)], [row(3, 3), row(4, 6)], []
     pages = poll(text, PreparedHttp(*oldest_first))
     assert cursors(pages) == ["10:02", "10:06", "10:06"]
     # The overlap repeats older rows, which are no sign of another order.
-    again = [row(3, 3), row(4, 6)], [row(5, 7)]
-    assert cursors(poll(text, PreparedHttp(*again), pages[-1].cursor)) == ["10:06", "10:07"]
+    repeated = [row(3, 3), row(4, 6)], [row(5, 7)]
+    assert cursors(poll(text, PreparedHttp(*repeated), pages[-1].cursor)) == ["10:06", "10:07"]
 
 
 def test_asking_again_from_the_newest_change_misses_no_row() -> None:
