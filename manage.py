@@ -15,10 +15,10 @@ if sys.version_info < (3, 11):
 def main() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
-    from visibility.launcher import bootstrap
+    from visibility.launcher import venv_setup
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
-    bootstrap.ensure_running_in_venv(
+    venv_setup.ensure_running_in_venv(
         here, development=command in {"test", "screenshots", "bench", "soak"}
     )
     if command == "up":

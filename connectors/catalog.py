@@ -7,9 +7,9 @@ from pathlib import Path
 
 import connectors.systems
 from connectors.sdk.connector import Connector
+from connectors.sdk.load_plugins_of_package import InvalidPlugin, load_plugins
 from connectors.sdk.manifest.folder import SUFFIX, ManifestFolder, Report, load_manifest
 from connectors.sdk.manifest.problems import ManifestProblem
-from connectors.sdk.plugin_loader import InvalidPlugin, load_plugins
 
 SYSTEMS = Path(connectors.systems.__path__[0])
 # How long changed manifests may go unnoticed.

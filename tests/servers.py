@@ -19,8 +19,12 @@ import pytest
 
 from tests.lanes import needs_servers
 from visibility.launcher import embedded_servers
-from visibility.launcher.process import ProcessDefinition, last_lines, start_process
-from visibility.launcher.server_layout import ServerLayout, prepare_layout
+from visibility.launcher.reachable_server_folders import ServerLayout, prepare_layout
+from visibility.launcher.start_process_and_rotate_log import (
+    ProcessDefinition,
+    last_lines,
+    start_process,
+)
 
 PREFIX = "throughline-test-"
 LIMIT_SECONDS = 60

@@ -14,9 +14,9 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from visibility import gc_tuning  # noqa: E402
-from visibility.web.intake.cloudevents import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
+from visibility.web.intake.cloudevents_endpoint import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
 from visibility.web.intake.source_cache import SourceCache  # noqa: E402
-from visibility.web.intake.webhooks import PREFIX, WebhookEndpoint  # noqa: E402
+from visibility.web.intake.webhook_endpoint import PREFIX, WebhookEndpoint  # noqa: E402
 from visibility.web.live.routing import websocket_application  # noqa: E402
 
 gc_tuning.freeze_loaded_objects()

@@ -45,7 +45,7 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 app = Celery("visibility")
-app.conf.update(CONFIGURATION, imports=["visibility.pipeline.tasks"])
+app.conf.update(CONFIGURATION, imports=["visibility.pipeline.tasks_and_fallback_loop"])
 # The scheduler only sends tasks by name. It loads neither Django's models nor the tasks.
 scheduler_app = Celery("visibility", fixups=[], set_as_current=False)
 scheduler_app.conf.update(CONFIGURATION)

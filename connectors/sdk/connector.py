@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import ClassVar
 
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import (
+from connectors.sdk.payload import PayloadError
+from connectors.sdk.settings import ParsedSettings, Setting, parse_settings
+from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
     PolledPage,
@@ -17,8 +19,6 @@ from connectors.sdk.http import (
     WebhookRequest,
     WebhookResponse,
 )
-from connectors.sdk.payload import PayloadError
-from connectors.sdk.settings import ParsedSettings, Setting, parse_settings
 
 
 class SourceRole(StrEnum):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.event_references import ParsedReferences
 from connectors.sdk.events import EventLine, EventType, Flag, Measure, QuantityMode
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import parse_timestamp
 

@@ -12,13 +12,13 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.identifier_normalization import normalize_identifier
-from connectors.sdk.identifier_parsing import (
+from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import (
     WORLDWIDE_SCHEMES,
     blank_if_placeholder,
     can_be_strong,
     usual_issuer,
 )
-from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.settings import ParsedSettings
 
 SCHEMES = {scheme.value: scheme for scheme in IdentifierScheme}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from connectors.sdk.check_digits import SSCC_DIGITS, is_valid_sscc
 from connectors.sdk.events import IdentifierScheme
-from connectors.sdk.identifier_parsing import blank_if_placeholder
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 
 WHITESPACE = re.compile(r"\s+")
 # The source setting for number ranges that are reused, and after how many days without activity.

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from connectors.sdk.events import IdentifierScheme
-from connectors.sdk.identifier_parsing import parse_scheme_and_issuer
 from connectors.sdk.payload import UNSTORABLE_CHARACTERS, PayloadError, parse_decimal
+from connectors.sdk.placeholders_and_issuers import parse_scheme_and_issuer
 
 MAX_LENGTH = 1_000
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}")

@@ -17,7 +17,7 @@ from tests.bench.sizes import BenchSize
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import Source
-from visibility.pipeline.stages import nudge
+from visibility.pipeline.job_functions import nudge
 
 CHUNK = 500
 IS_IDLE = """

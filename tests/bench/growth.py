@@ -15,13 +15,13 @@ from tests.bench.backlog import four_days_ago, process_backlog
 from tests.bench.environment import BenchEnvironment
 from tests.bench.report import GrowthValue, Sample, percentile
 from tests.bench.sizes import BenchSize
-from visibility.alerts.sweep import open_alerts_of_due_clocks
+from visibility.alerts.sweep_due_clocks_and_snoozes import open_alerts_of_due_clocks
 from visibility.db.clock import database_now
 from visibility.kpi import query
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
-from visibility.pipeline.stages import sweep
-from visibility.screens.orders import search
+from visibility.pipeline.job_functions import sweep
+from visibility.screens.orders import number_and_customer_search
 
 MAKE_OVERDUE = """
 UPDATE visibility_slaclock SET due_at = clock_timestamp() - interval '1 second',
@@ -62,15 +62,24 @@ def _measure(
     values = [
         (
             "search_exact",
-            _p95(search.find_orders_by_exact_number, [f"1Z{token}" for token in tokens]),
+            _p95(
+                number_and_customer_search.find_orders_by_exact_number,
+                [f"1Z{token}" for token in tokens],
+            ),
         ),
         (
             "search_partial",
-            _p95(search.find_orders_by_number_fragment, [f"-{token}"[:-1] for token in tokens]),
+            _p95(
+                number_and_customer_search.find_orders_by_number_fragment,
+                [f"-{token}"[:-1] for token in tokens],
+            ),
         ),
         (
             "search_mistyped",
-            _p95(search.find_orders_by_similar_number, [_mistyped(token) for token in tokens]),
+            _p95(
+                number_and_customer_search.find_orders_by_similar_number,
+                [_mistyped(token) for token in tokens],
+            ),
         ),
         ("order_page", _p95(lambda page: _get(client, page), pages)),
         ("cells", _p95(lambda _: query.summaries(kpi_registry().values(), span), tokens)),

@@ -11,7 +11,7 @@ from tests.bench.environment import BenchEnvironment, Measurement, wait_until
 from tests.bench.intake import cpu_by_process, cpu_each
 from tests.bench.report import ReportLine
 from tests.bench.sizes import BenchSize
-from visibility.pipeline.stages import nudge
+from visibility.pipeline.job_functions import nudge
 
 WORKER = "worker0"
 # Long enough for one event; the idle time is measured as well and subtracted.

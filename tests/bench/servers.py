@@ -14,8 +14,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from visibility.launcher import embedded_servers
-from visibility.launcher.process import ProcessDefinition, last_lines, start_process
-from visibility.launcher.server_layout import ServerLayout, prepare_layout
+from visibility.launcher.reachable_server_folders import ServerLayout, prepare_layout
+from visibility.launcher.start_process_and_rotate_log import (
+    ProcessDefinition,
+    last_lines,
+    start_process,
+)
 
 LIMIT_SECONDS = 60
 NAMES = ("bench", "bench_plain", "bench_raw")

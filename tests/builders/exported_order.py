@@ -2,7 +2,7 @@
 
 from tests.builders.sources import StoryEvent, create_sources, store_story
 from visibility.models import Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 ROLES = {"erp": "erp", "wms": "wms", "carrier": "carrier", "finance": "finance"}
 SSCC = "340123450000000017"
@@ -138,5 +138,5 @@ def receive_story() -> dict[str, Source]:
     """Receive and process STORY; return the sources."""
     sources = create_sources(ROLES)
     store_story(sources, STORY)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return sources

@@ -14,7 +14,7 @@ from tests.builders.sources import ERP_NUMBERS, SYSTEM_ROLES, cloudevent_message
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import Identifier, InboundMessage, Order, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 START = datetime(2024, 6, 3, 9, tzinfo=UTC)
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ def process_messages(source_messages: Iterable[SourceMessage], *, fold: bool = T
     """Store the messages as the intake does, and process them."""
     store_messages([_received(message) for message in source_messages])
     if fold:
-        stages.process_messages_and_refold()
+        job_functions.process_messages_and_refold()
         assert not InboundMessage.objects.exclude(state="applied").exists()
 
 

@@ -4,18 +4,18 @@ from datetime import datetime
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import store_messages
 from visibility.models import Alert, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 
 def send_and_process(
     source: Source, kind: str, at: datetime, order: str = "SO-1", **more: object
 ) -> None:
     store_message(source, kind, at, order, **more)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     sweep(now=database_now())
 
 

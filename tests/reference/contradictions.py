@@ -9,7 +9,7 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Measure
 from tests.reference.figures import WAREHOUSES, ZERO, Price, claim, prices
 from tests.reference.plain_fold import ReferenceFold
-from visibility.timeline.enums import ComparedField
+from visibility.timeline.state_and_flag_enums import ComparedField
 
 GRACE = {
     ComparedField.STATUS: timedelta(hours=4),

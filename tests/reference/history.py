@@ -13,8 +13,13 @@ from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
 from visibility.management.commands.demo import SOURCES
 from visibility.simulator.generator import SimulatedWorld, WorldSetting
-from visibility.simulator.model import ERP_KINDS, SimulatedOrder, SimulatedStep, to_datetime
-from visibility.simulator.stream import order_indexes_until
+from visibility.simulator.past_and_live_streams import order_indexes_until
+from visibility.simulator.simulated_order import (
+    ERP_KINDS,
+    SimulatedOrder,
+    SimulatedStep,
+    to_datetime,
+)
 from visibility.simulator.vendors import build_message, business_central
 
 # Tuesday, 2026-03-31 15:00 UTC.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connectors.catalog import connectors_by_slug
 from tests.unit.connectors import test_contract, test_manifest_contract
-from visibility.boards import registry as tile_shelf
+from visibility.boards import tile_registry as tile_shelf
 from visibility.kpi import registry
 from visibility.notify.outbox import channel_registry
 from visibility.sla.registry import rule_kinds

@@ -11,7 +11,7 @@ from visibility.alerts.reconcile import reopen_alert
 from visibility.db.change_feed import append_changes
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
 from visibility.models.audit import append_audit_entry
-from visibility.models.sla import ClockState, SlaClock
+from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
 
 
 class ActionRejected(ValueError):

@@ -11,7 +11,7 @@ from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, re
 from visibility.db.change_feed import append_changes
 from visibility.formatting import count_with_noun
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind, AlertState
-from visibility.models.sla import Severity, SlaRule
+from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.sla.rule import RuleSubject
 from visibility.sla.rule_failures import RuleFailure
 

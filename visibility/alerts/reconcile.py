@@ -16,7 +16,7 @@ from visibility.models.alerts import (
     Subscription,
 )
 from visibility.models.intake import Source, overdue_since
-from visibility.models.sla import ClockState, SlaClock
+from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
 from visibility.sla import rule_failures
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
@@ -64,7 +64,7 @@ def _reconcile_alert_with_clock(clock: SlaClock, alert: Alert, now: datetime) ->
             AlertState.RESOLVED,
             clock.stopped_at,
             now,
-            _late_sentence(clock, clock.stopped_at),
+            _completed_late_sentence(clock, clock.stopped_at),
         )
         return True
     if clock.state == ClockState.BREACHED:
@@ -114,7 +114,7 @@ def _build_alert_for_breach(clock: SlaClock, silent: SilentSources, now: datetim
     if clock.stopped_at is not None:
         # Discovered after the fact: the breach is recorded, and nobody is notified.
         alert.state, alert.resolved_at = AlertState.RESOLVED, clock.stopped_at
-        alert.resolution = _late_sentence(clock, clock.stopped_at)
+        alert.resolution = _completed_late_sentence(clock, clock.stopped_at)
         alert.opened_at = clock.due_at
         return NewAlert(alert)
     expected = clock.expected_sources
@@ -223,5 +223,5 @@ def last_message_received_at(source_id: int) -> datetime | None:
     return received_at
 
 
-def _late_sentence(clock: SlaClock, completed_at: datetime) -> str:
+def _completed_late_sentence(clock: SlaClock, completed_at: datetime) -> str:
     return f"Completed {str(completed_at - clock.due_at).split('.')[0]} late."

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.models.audit import append_audit_entry
-from visibility.models.sla import Severity, SlaRule
+from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.models.teams import MAX_TITLE_LENGTH, find_or_create_team
 from visibility.sla.loaded_rules import source_rule_codes
 from visibility.sla.parameters import (

@@ -21,8 +21,8 @@ from visibility.export.epcis_vocabulary import (
     EpcisAction,
     EpcisEventType,
 )
+from visibility.export.read_snapshot_in_chunks import ExportedEvent, ExportedObject, exported_events
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import ExportedEvent, ExportedObject, exported_events
 from visibility.export.uris import event_uri, identifier_uri, object_uri, private_urn
 
 CONTEXT = [

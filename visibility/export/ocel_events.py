@@ -14,8 +14,8 @@ from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Measure
 from visibility.export.ocel_attributes import ITEM_KIND, Scalar, ocel_attribute_value
 from visibility.export.ocel_objects import item_id
+from visibility.export.read_snapshot_in_chunks import ExportedEvent, exported_events
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import ExportedEvent, exported_events
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from connectors.sdk.event_codec import format_rfc3339
 from visibility.export.ocel_attributes import event_attribute_types, object_attribute_types
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
+from visibility.export.read_snapshot_in_chunks import event_types
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import event_types
 
 EPOCH_TIME = "1970-01-01T00:00:00.000000Z"
 

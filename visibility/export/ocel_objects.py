@@ -20,9 +20,9 @@ from visibility.export.ocel_attributes import (
     Scalar,
     ocel_attribute_value,
 )
+from visibility.export.read_snapshot_in_chunks import fetch_row_chunks, load_objects
+from visibility.export.read_snapshot_in_chunks import object_kinds as snapshot_kinds
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import fetch_row_chunks, load_objects
-from visibility.export.snapshot_reader import object_kinds as snapshot_kinds
 from visibility.models import Milestone, Order
 
 SELECT_OBJECTS = "SELECT id, kind FROM export_object ORDER BY id"

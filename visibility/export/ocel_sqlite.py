@@ -14,8 +14,8 @@ from visibility.export.ocel_attributes import event_attribute_types, object_attr
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_json import EPOCH_TIME
 from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
+from visibility.export.read_snapshot_in_chunks import event_types
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_reader import event_types
 
 COLUMN_TYPES = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
 CREATE_TABLES = """

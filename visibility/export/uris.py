@@ -5,8 +5,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from connectors.sdk.check_digits import is_valid_sscc
 from connectors.sdk.events import EventIdentifier, IdentifierScheme
-from visibility.export.snapshot_reader import ExportedObject
-from visibility.storage.events import scheme_rank
+from visibility.export.read_snapshot_in_chunks import ExportedObject
+from visibility.storage.load_events import scheme_rank
 
 
 def identifier_uri(identifier: EventIdentifier) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from visibility.db.clock import database_now
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
-from visibility.models.business_objects import BusinessObject
-from visibility.models.identity import MovedAlert, MovedAlertEntry
+from visibility.models.decisions_and_merges import MovedAlert, MovedAlertEntry
+from visibility.models.objects_and_identifiers import BusinessObject
 
 
 def move_alerts(into: Mapping[int, int]) -> None:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
 
-from visibility.identity import relations, resolve
-from visibility.identity.pure.keys import IdentifierKey
+from visibility.identity import relations, resolve_from_all_events
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
 from visibility.identity.pure.resolution import DecisionKind
 from visibility.models.audit import append_audit_entry
-from visibility.models.business_objects import BusinessObject, Identifier
-from visibility.models.identity import DecisionIdentifier, IdentityDecision
-from visibility.storage.events import scheme_rank
+from visibility.models.decisions_and_merges import DecisionIdentifier, IdentityDecision
+from visibility.models.objects_and_identifiers import BusinessObject, Identifier
+from visibility.storage.load_events import scheme_rank
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The kinds of objects that may belong to an order.
@@ -115,7 +115,7 @@ def undo_decision(decision_id: int, *, by: User, now: datetime) -> IdentityDecis
     append_audit_entry(
         f"join.undo_{decision.verdict}", user=by, object=f"join {decision.pk}", detail={}, now=now
     )
-    resolve.resolve_identities((), keys=_identifier_keys(decision))
+    resolve_from_all_events.resolve_identities((), keys=_identifier_keys(decision))
     return decision
 
 
@@ -199,7 +199,7 @@ def _store_decision_and_resolve(
     append_audit_entry(
         f"join.{kind.value}", user=by, object=f"join {decision.pk}", detail=detail, now=now
     )
-    resolve.resolve_identities((), keys=_identifier_keys(decision))
+    resolve_from_all_events.resolve_identities((), keys=_identifier_keys(decision))
     return decision
 
 

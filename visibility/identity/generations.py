@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from visibility.db import bulk
-from visibility.identity.pure.keys import IdentifierKey
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
 
 LOAD_GENERATIONS = """
 SELECT i.kind, i.scheme, i.issuer, i.value, i.object_id, i.generation, i.first_at, i.last_at,

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, Q
 from structlog.stdlib import get_logger
 
-from connectors.sdk.http import (
+from connectors.sdk.webhook_and_poll_types import (
     TOO_MANY_REQUESTS,
     HttpClient,
     OpenPackage,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from connectors.sdk.http import PollError
+from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
 from visibility.ingest.source_secrets import UnreadableSecrets
 from visibility.models.intake import Source, UnusableSource

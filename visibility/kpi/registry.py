@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from connectors.sdk.plugin_loader import load_plugins
+from connectors.sdk.load_plugins_of_package import load_plugins
 from visibility.kpi import definitions
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.undelivered import Undelivered

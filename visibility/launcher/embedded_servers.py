@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import psycopg
 
-from visibility.launcher import obsolete_database
-from visibility.launcher.binaries import StartError
+from visibility.launcher import detect_obsolete_database
 from visibility.launcher.instance import write_private
-from visibility.launcher.process import ProcessDefinition
-from visibility.launcher.server_layout import ServerLayout, assign_owner
+from visibility.launcher.reachable_server_folders import ServerLayout, assign_owner
+from visibility.launcher.server_programs_and_account import StartError
+from visibility.launcher.start_process_and_rotate_log import ProcessDefinition
 
 DATABASE_NAME = "throughline"
 POSTGRES_PARAMETERS = {
@@ -179,7 +179,7 @@ def database_answers(url: str) -> bool:
 def database_has_obsolete_layout(url: str) -> bool:
     """Return whether a version before 0.2 created the database. Psycopg errors are not caught."""
     with psycopg.connect(url, connect_timeout=3) as connection, connection.cursor() as cursor:
-        return obsolete_database.has_obsolete_layout(cursor)
+        return detect_obsolete_database.has_obsolete_layout(cursor)
 
 
 def valkey_answers(servers: ServerLayout) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from visibility.launcher.instance import CHECKOUT
-from visibility.launcher.process import ProcessDefinition, python_child_command
+from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
 
 # glibc keeps an arena of freed memory per thread. Two are enough for three Python threads.
 PROCESS_ENVIRONMENT: Mapping[str, str] = {"MALLOC_ARENA_MAX": "2"}

@@ -13,8 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
-from visibility.launcher.binaries import StartError
-from visibility.launcher.process import (
+from visibility.launcher.server_programs_and_account import StartError
+from visibility.launcher.start_process_and_rotate_log import (
     MAX_LOG_BYTES,
     ProcessDefinition,
     last_lines,

@@ -11,11 +11,16 @@ from pathlib import Path
 import psycopg
 
 from visibility.environment import env_text
-from visibility.launcher import embedded_servers, instance, ports, server_layout
+from visibility.launcher import (
+    choose_web_port,
+    embedded_servers,
+    instance,
+    reachable_server_folders,
+)
 from visibility.launcher import process_plan as children
-from visibility.launcher.binaries import StartError
-from visibility.launcher.obsolete_database import OBSOLETE_LAYOUT
+from visibility.launcher.detect_obsolete_database import OBSOLETE_LAYOUT
 from visibility.launcher.process_plan import ProcessPlan, StartOptions
+from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.supervisor import StopRequested, Supervisor, print_line, report_failure
 
 READY_TIMEOUT = timedelta(seconds=60)
@@ -44,7 +49,7 @@ def main(
     supervisor = Supervisor(options.data / "log")
     code = 0
     try:
-        port = ports.claim_port(options.port)
+        port = choose_web_port.claim_port(options.port)
         lock.record_holder(f"http://127.0.0.1:{port.number}/")
         _start_product(options, port.number, supervisor, plan)
         supervisor.run_forever()
@@ -146,7 +151,7 @@ def _apply_fresh_and_demo_options(options: UpOptions) -> bool:
 def _delete_data(options: UpOptions) -> None:
     if env_text("DATABASE_URL", default=""):
         raise StartError("--fresh only deletes the embedded database, but DATABASE_URL is set.")
-    server_layout.delete_all_data(options.data)
+    reachable_server_folders.delete_all_data(options.data)
     (options.data / "log").mkdir(mode=0o700)
 
 
@@ -168,7 +173,7 @@ def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> d
     database = env_text("DATABASE_URL", default="")
     broker = env_text("REDIS_URL", default="")
     if not (database and broker):
-        servers = server_layout.prepare_layout(
+        servers = reachable_server_folders.prepare_layout(
             options.data, postgres=not database, valkey=not broker
         )
         embedded_servers.stop_leftover_servers(servers)
@@ -181,7 +186,7 @@ def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> d
     return {"DATABASE_URL": database, "REDIS_URL": broker}
 
 
-def _start_postgres(servers: server_layout.ServerLayout, supervisor: Supervisor) -> str:
+def _start_postgres(servers: reachable_server_folders.ServerLayout, supervisor: Supervisor) -> str:
     print_line(f"starting PostgreSQL {servers.programs.postgres_major_version}")
     initdb = embedded_servers.define_initdb_if_needed(servers)
     if initdb is not None:
@@ -198,7 +203,7 @@ def _start_postgres(servers: server_layout.ServerLayout, supervisor: Supervisor)
     return embedded_servers.database_url(servers)
 
 
-def _start_valkey(servers: server_layout.ServerLayout, supervisor: Supervisor) -> str:
+def _start_valkey(servers: reachable_server_folders.ServerLayout, supervisor: Supervisor) -> str:
     print_line("starting Valkey")
     supervisor.start_child(embedded_servers.define_valkey_process(servers))
     supervisor.wait_until_ready(

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.models.audit import append_audit_entry
 from visibility.models.master import IgnoredTerm, normalize_term
 

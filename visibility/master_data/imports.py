@@ -16,24 +16,24 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from visibility.db.clock import database_now
-from visibility.master_data import affected_orders, file_reader, import_validation
+from visibility.master_data import affected_orders, classify_import_rows, file_reader
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.change_context import ChangeContext
+from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
-from visibility.master_data.import_storage import (
+from visibility.master_data.import_file_lock_and_progress import (
     MEBIBYTE,
     resize_chunks,
     set_progress_sequence,
     stored_chunks,
     try_import_lock,
 )
-from visibility.master_data.store import (
+from visibility.master_data.tables import TABLES, MasterTable
+from visibility.master_data.write_and_restore_rows import (
     OverlappingRows,
     overlap_checked_transaction,
     watch_vocabularies,
     write_rows_from_select,
 )
-from visibility.master_data.tables import TABLES, MasterTable
 from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models.audit import append_audit_entry
 from visibility.models.imports import (
@@ -179,7 +179,7 @@ def process_import(master_import: MasterImport, throttle: Throttle) -> None:
     try:
         throttle.run_with_pauses(_stage_rows(master_import))
         throttle.run_with_pauses(
-            import_validation.classify_import_rows(master_import, rows=2 * READ_CHUNK)
+            classify_import_rows.classify_import_rows(master_import, rows=2 * READ_CHUNK)
         )
     except InvalidFile as error:
         _set_final_state(master_import, ImportState.REJECTED, str(error))
@@ -193,7 +193,7 @@ def process_import(master_import: MasterImport, throttle: Throttle) -> None:
         row.update(state=ImportState.VALIDATED, attempts=0)
 
 
-def written_row_count(master_import: MasterImport) -> int:
+def rows_written_so_far(master_import: MasterImport) -> int:
     """Number of rows written so far, which are not visible before the commit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT last_value FROM visibility_import_progress")

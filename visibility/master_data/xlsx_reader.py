@@ -205,7 +205,7 @@ def read_first_sheet(file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
 def _parse_member(
     archive: zipfile.ZipFile,
     path: str,
-    handler: "SheetHandler | SharedStringsHandler | ElementAttributesHandler",
+    handler: "SheetHandler | SharedStringsHandler | ElementAttributesCollector",
     *,
     max_size: int,
 ) -> Iterator[None]:
@@ -241,7 +241,7 @@ def _reject_doctype(*_: object) -> None:
 
 
 @dataclass
-class ElementAttributesHandler:
+class ElementAttributesCollector:
     """Expat handlers that collect the attributes of elements with one name."""
 
     element_name: str
@@ -261,7 +261,7 @@ class ElementAttributesHandler:
 
 
 def _first_sheet_path(archive: zipfile.ZipFile) -> str:
-    sheets, links = ElementAttributesHandler("sheet"), ElementAttributesHandler("Relationship")
+    sheets, links = ElementAttributesCollector("sheet"), ElementAttributesCollector("Relationship")
     for _ in _parse_member(archive, "xl/workbook.xml", sheets, max_size=MAX_INDEX):
         pass
     for _ in _parse_member(archive, "xl/_rels/workbook.xml.rels", links, max_size=MAX_INDEX):

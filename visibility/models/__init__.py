@@ -12,24 +12,16 @@ from visibility.models.alerts import (
 )
 from visibility.models.audit import AuditEntry
 from visibility.models.boards import Board
-from visibility.models.business_objects import (
-    BusinessObject,
-    CustomerName,
-    Identifier,
-    ObjectRelation,
-    UnmatchedObject,
-)
 from visibility.models.change_feed import Change, ChangeHead
-from visibility.models.conflicts import Conflict
-from visibility.models.events import Event, EventObjectLink
-from visibility.models.idempotency import IdempotencyKey
-from visibility.models.identity import (
+from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
     IdentityDecision,
     Merge,
     MovedAlert,
     MovedAlertEntry,
 )
+from visibility.models.events import Event, EventObjectLink
+from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.intake import (
     Cursor,
@@ -56,9 +48,24 @@ from visibility.models.master import (
     UnitFactor,
     WatchedVocabulary,
 )
+from visibility.models.objects_and_identifiers import (
+    BusinessObject,
+    CustomerName,
+    Identifier,
+    ObjectRelation,
+    UnmatchedObject,
+)
+from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.models.refold import RefoldRequest
-from visibility.models.sla import ClockState, FailedClock, Severity, SlaClock, SlaRule, WorkCalendar
+from visibility.models.rules_clocks_and_calendars import (
+    ClockState,
+    FailedClock,
+    Severity,
+    SlaClock,
+    SlaRule,
+    WorkCalendar,
+)
 from visibility.models.teams import Team, find_or_create_team
 
 __all__ = [

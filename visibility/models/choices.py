@@ -10,8 +10,8 @@ from enum import Enum
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
 from connectors.sdk.payload import ParkReason
-from visibility.timeline.enums import ComparedField, LineState
 from visibility.timeline.model import MilestoneCode, Status
+from visibility.timeline.state_and_flag_enums import ComparedField, LineState
 
 Choices = list[tuple[str, str]]
 

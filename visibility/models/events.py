@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from connectors.sdk.events import CanonicalEvent
 from visibility.models import choices
-from visibility.models.business_objects import BusinessObject
 from visibility.models.intake import Source
+from visibility.models.objects_and_identifiers import BusinessObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 
 
 class KpiFact(models.Model):

@@ -9,7 +9,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Deferrable, F, Func, Q
 
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 
 # Separates the columns in a key; no cell may contain it.
 KEY_SEPARATOR = "\x1f"

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from visibility.models import choices
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 
 # An order with more events has a cooldown between two folds, at most this long.
 COOLDOWN_MIN_EVENTS = 1_000
@@ -34,7 +34,7 @@ class Order(models.Model):
     total = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     status = models.CharField(max_length=24, choices=choices.order_statuses)
     status_since = models.DateTimeField(null=True)
-    # Every state that applies to the order: values of `visibility.timeline.enums.OrderState`.
+    # Every state that applies to the order: values of `OrderState`.
     states = ArrayField(models.CharField(max_length=24), default=list)
     conflict_count = models.IntegerField(default=0)
     answer = models.TextField(default="")

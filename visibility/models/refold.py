@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 
 
 class RefoldRequest(models.Model):

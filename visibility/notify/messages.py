@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState, Notification
-from visibility.models.sla import Severity
+from visibility.models.rules_clocks_and_calendars import Severity
 from visibility.notify.channel import OutgoingMessage
 
 MAX_LINES = 50

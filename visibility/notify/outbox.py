@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
 from structlog.stdlib import get_logger
 
 import visibility.notify.channels
-from connectors.sdk.plugin_loader import load_plugins
+from connectors.sdk.load_plugins_of_package import load_plugins
 from visibility.models.alerts import Notification, NotificationState, Subscription
 from visibility.notify.channel import Channel, DeliveryFailed
 from visibility.notify.messages import compose

@@ -16,7 +16,7 @@ from django.conf import settings
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
 from visibility.kpi.registry import kpi_registry
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.sla.clocks import clock_state_at, clocks_for
 from visibility.sla.loaded_rules import LoadedRule, load_enabled_order_rules
 from visibility.sla.rule import Clock

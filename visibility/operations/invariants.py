@@ -8,7 +8,7 @@ from django.db import connection
 from visibility.db.clock import database_now
 from visibility.kpi import facts_and_cells
 from visibility.models import audit
-from visibility.storage.events import load_events
+from visibility.storage.load_events import load_events
 from visibility.storage.order_folding import load_dictionary_for_events
 from visibility.timeline import fold
 

@@ -10,7 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from connectors.sdk.http import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpResponse
 from visibility.outbound.address_guard import check_url_allowed
 from visibility.outbound.deadline_transport import DeadlineTransport, deadline_in, is_deadline_over
 from visibility.outbound.request_budget import RequestBudget
@@ -36,7 +36,7 @@ def _shared_client() -> httpx2.Client:
 
 
 class OutgoingHttpClient:
-    """The HTTP client that pollers use; implements `connectors.sdk.http.HttpClient`."""
+    """The HTTP client that pollers use; implements the SDK's `HttpClient`."""
 
     def __init__(self, budget: RequestBudget | None = None) -> None:
         self._budget = budget

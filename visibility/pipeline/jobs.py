@@ -41,7 +41,7 @@ class Job:
         return f"visibility.{self.name}"
 
 
-_STAGES = "visibility.pipeline.stages"
+_STAGES = "visibility.pipeline.job_functions"
 JOBS: tuple[Job, ...] = (
     Job("process", f"{_STAGES}.process_messages", every=2, then="refold"),
     Job("refold", f"{_STAGES}.refold_pending", every=2),
@@ -59,7 +59,7 @@ JOBS: tuple[Job, ...] = (
     # A file takes minutes: it has a queue and a thread of its own, so that orders never wait.
     Job(
         "import_master_data",
-        "visibility.pipeline.tasks.import_master_data",
+        "visibility.pipeline.tasks_and_fallback_loop.import_master_data",
         every=3,
         queue=IMPORT_QUEUE,
     ),

@@ -9,16 +9,16 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
 
-from visibility.alerts import write_clocks
+from visibility.alerts import write_clocks_and_alerts
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
-from visibility.identity import decisions, event_assignment
+from visibility.identity import decisions, store_and_link_events
 from visibility.kpi import facts_and_cells
-from visibility.master_data import term_usage
-from visibility.models.identity import IdentityDecision
+from visibility.master_data import used_and_unmapped_terms
+from visibility.models.decisions_and_merges import IdentityDecision
 from visibility.notify.broadcast import broadcast_change_number
-from visibility.projection import write
+from visibility.projection import fold_and_write_orders
 from visibility.storage import refold_queue
 
 log = get_logger(__name__)
@@ -66,9 +66,9 @@ def refold_orders(order_ids: Sequence[int]) -> int:
     The caller holds their locks and a transaction.
     """
     now = database_now()
-    timelines = write.fold_and_write_orders(order_ids, now=now)
-    term_usage.update_term_usage(timelines)
-    alerts = write_clocks.write_clocks_and_reconcile_alerts(timelines, now=now)
+    timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now)
+    used_and_unmapped_terms.update_term_usage(timelines)
+    alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, now=now)
     facts_and_cells.record_facts(timelines)
     return append_changes({"order": list(order_ids), "alert": alerts})
 
@@ -99,8 +99,8 @@ def apply_decision_and_refold(decision: Callable[[], IdentityDecision]) -> Ident
     `decision` runs in the transaction. Raises what it raises.
     """
     for _ in range(3):
-        with suppress(event_assignment.ConcurrentChange), transaction.atomic():
+        with suppress(store_and_link_events.ConcurrentChange), transaction.atomic():
             stored = decision()
             refold_orders(refold_queue.lock_orders_of_objects(decisions.affected_objects(stored)))
             return stored
-    raise event_assignment.ConcurrentChange
+    raise store_and_link_events.ConcurrentChange

@@ -6,7 +6,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
-from visibility.screens.chart_theme import (
+from visibility.screens.chart_theme_and_cache import (
     DASHES,
     SERIES,
     SOFT,

@@ -11,7 +11,7 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.faults import SILENT_AFTER
-from visibility.simulator.model import InjectedFault, SimulatedOrder, to_datetime
+from visibility.simulator.simulated_order import InjectedFault, SimulatedOrder, to_datetime
 
 RULE_BY_FAULT = {"stuck_order": "stuck_in_released", "no_scan": "no_tracking_scan"}
 CONFLICT_FAULTS = frozenset({"erp_blind", "price_drift"})

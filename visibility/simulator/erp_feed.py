@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from visibility.simulator.generator import SimulatedWorld
-from visibility.simulator.model import SimulatedStep, StepKind
+from visibility.simulator.simulated_order import SimulatedStep, StepKind
 from visibility.simulator.vendors.business_central import COLLECTIONS, build_entity
 
 MAX_STEPS = 256  # upper bound of steps per order

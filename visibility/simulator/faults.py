@@ -4,7 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, fields
 from random import Random
 
-from visibility.simulator.model import ERP_KINDS, InjectedFault, SimulatedStep, StepKind
+from visibility.simulator.simulated_order import ERP_KINDS, InjectedFault, SimulatedStep, StepKind
 
 MINUTE, HOUR = 60.0, 3600.0
 LIVE_SILENCE, LIVE_SILENCE_INTERVAL = 6 * MINUTE, 40 * MINUTE

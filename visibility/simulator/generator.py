@@ -6,9 +6,9 @@ from datetime import timedelta
 from math import ceil
 from random import Random
 
-from visibility.simulator import lifecycle, master_data, order_steps
+from visibility.simulator import build_reported_steps, lifecycle, master_data
 from visibility.simulator.faults import FaultRates, SilentPeriods, inject_faults
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     InjectedFault,
     SalesChannel,
     SimulatedLine,
@@ -173,7 +173,7 @@ class SimulatedWorld:
         )
 
     def _with_steps_and_faults(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
-        steps = order_steps.all_steps(random, order)
+        steps = build_reported_steps.all_steps(random, order)
         faults: list[InjectedFault] = list(order.faults)
         packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
         if packed and random.random() < self.setting.rates.unknown_status:

@@ -6,7 +6,7 @@ from random import Random
 
 from visibility.simulator import document_numbers
 from visibility.simulator.master_data import NORTH
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     CarrierScan,
     InjectedFault,
     SalesChannel,

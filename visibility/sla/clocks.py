@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from visibility.models.sla import ClockState
+from visibility.models.rules_clocks_and_calendars import ClockState
 from visibility.sla.loaded_rules import LoadedRule
 from visibility.sla.rule import Clock
 from visibility.sla.rule_failures import RuleFailure

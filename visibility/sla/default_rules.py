@@ -1,6 +1,6 @@
 """The rules about sources, which every installation has: created when they are missing."""
 
-from visibility.models.sla import Severity, SlaRule, WorkCalendar
+from visibility.models.rules_clocks_and_calendars import Severity, SlaRule, WorkCalendar
 from visibility.models.teams import find_or_create_team
 from visibility.sla.calendar import DAYS
 from visibility.sla.loaded_rules import source_rule_codes

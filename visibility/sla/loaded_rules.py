@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.sdk.events import Attribute
-from visibility.models.sla import SlaRule
+from visibility.models.rules_clocks_and_calendars import SlaRule
 from visibility.sla.calendar import Calendar
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import Clock, Condition, OrderRule, Rule, SourceRule

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import visibility.sla.rules
-from connectors.sdk.plugin_loader import InvalidPlugin, load_plugins
+from connectors.sdk.load_plugins_of_package import InvalidPlugin, load_plugins
 from visibility.sla.parameters import UndescribedParameter, describe_parameters, parameter_fields
 from visibility.sla.rule import Rule
 

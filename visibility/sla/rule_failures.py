@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from structlog.stdlib import get_logger
 
-from visibility.models.sla import FailedClock, SlaClock, SlaRule, rule_fingerprint
+from visibility.models.rules_clocks_and_calendars import (
+    FailedClock,
+    SlaClock,
+    SlaRule,
+    rule_fingerprint,
+)
 from visibility.sla.calendar import InvalidCalendar
 from visibility.sla.parameters import InvalidParameters
 

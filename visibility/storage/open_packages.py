@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from connectors.sdk.http import OpenPackage
+from connectors.sdk.webhook_and_poll_types import OpenPackage
 from visibility.db import bulk
 
 # A package without any event for this long is no longer asked for.

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from visibility.storage import master_data_loader as meanings
-from visibility.storage.events import load_events
+from visibility.storage import load_needed_master_data as meanings
+from visibility.storage.load_events import load_events
 from visibility.timeline import RecordedEvent, Timeline, fold
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 

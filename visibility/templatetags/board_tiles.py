@@ -7,7 +7,7 @@ from django.template.context import RequestContext
 from django.template.loader import get_template
 from structlog.stdlib import get_logger
 
-from visibility.boards.board import LoadedTile
+from visibility.boards.load_board_and_tiles import LoadedTile
 
 log = get_logger(__name__)
 register = template.Library()

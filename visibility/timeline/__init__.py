@@ -1,6 +1,11 @@
 """Compute the timeline of an order from its events, in plain Python."""
 
-from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
+from visibility.timeline.claim_line_conflict_types import (
+    Claim,
+    Promise,
+    TimelineConflict,
+    TimelineLine,
+)
 from visibility.timeline.fold import fold
 from visibility.timeline.model import (
     MilestoneCode,

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
-from visibility.timeline.enums import ComparedField
+from visibility.timeline.state_and_flag_enums import ComparedField
 
 Tier = frozenset[SourceRole]
 WAREHOUSES: Tier = frozenset({SourceRole.WMS, SourceRole.THIRD_PARTY_LOGISTICS})

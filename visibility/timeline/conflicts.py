@@ -7,14 +7,18 @@ from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, Measure
+from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import CARRIERS, GRACE_PERIODS, OWNING_TEAMS, RANKS, WAREHOUSES
-from visibility.timeline.claims import ConflictClaim, TimelineConflict, TimelineLine
-from visibility.timeline.enums import ComparedField
-from visibility.timeline.line_builder import round_quantity
+from visibility.timeline.claim_line_conflict_types import (
+    ConflictClaim,
+    TimelineConflict,
+    TimelineLine,
+)
+from visibility.timeline.line_quantities_and_flags import round_quantity
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.source_states import SourceStates
+from visibility.timeline.state_and_flag_enums import ComparedField
 
 COMPARED = {
     Measure.ORDERED: ComparedField.ORDERED,
@@ -144,10 +148,10 @@ class ConflictTracker:
                 else None
             )
         if name is ComparedField.PRICE:
-            return self._compare_price(key)
+            return self._price_difference(key)
         if name in DEMAND_FIELDS:
-            return self._compare_demand(key, name)
-        return self._compare_progress(key, Measure(name.value), at)
+            return self._demand_difference(key, name)
+        return self._progress_difference(key, Measure(name.value), at)
 
     def _build_ranked_difference(
         self, name: ComparedField, sides: Iterable[ConflictSide], gap: Decimal | None = None
@@ -161,7 +165,7 @@ class ConflictTracker:
         top = ConflictSide(first.source, first.at, first.text, first.amount, authoritative=True)
         return SourceDifference((top, *ranked[1:]), gap)
 
-    def _compare_price(self, key: str) -> SourceDifference | None:
+    def _price_difference(self, key: str) -> SourceDifference | None:
         ranked = self._build_ranked_difference(
             ComparedField.PRICE, self.sides[(ComparedField.PRICE, key)].values()
         )
@@ -179,7 +183,7 @@ class ConflictTracker:
             (top, *different), max(abs(s.amount - top.amount) for s in different)
         )
 
-    def _compare_demand(self, key: str, name: ComparedField) -> SourceDifference | None:
+    def _demand_difference(self, key: str, name: ComparedField) -> SourceDifference | None:
         """Compare ordered less cancelled: 5 ordered with 2 cancelled equals 3 ordered."""
         ledger, roles = self.ledger, self.ledger.interpretation.roles
         cell = ledger.columns[Measure.ORDERED].get(key)
@@ -204,7 +208,7 @@ class ConflictTracker:
             name, sides, self._convert_to_line_unit(key, max(nets) - min(nets))
         )
 
-    def _compare_progress(
+    def _progress_difference(
         self, key: str, measure: Measure, at: datetime
     ) -> SourceDifference | None:
         """Compare the sum of the authoritative sources with each other source."""

@@ -4,24 +4,24 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from connectors.sdk.events import Attribute
-from visibility.timeline import event_summaries, promises, status
+from visibility.timeline import entries_attributes_and_claims, promises, status
 from visibility.timeline import milestones as steps
-from visibility.timeline.cancellations import is_seller_cancellation
-from visibility.timeline.claims import TimelineConflict
+from visibility.timeline.active_cancellations_and_cause import is_seller_cancellation
+from visibility.timeline.authoritative_quantities import QuantityLedger
+from visibility.timeline.claim_line_conflict_types import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
 from visibility.timeline.effective_events import split_superseded_events
-from visibility.timeline.interpretation import (
+from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
     apply_status_mapping,
     belongs_to_other_orders,
     translate_event_attributes,
 )
-from visibility.timeline.line_builder import LineBuilder
+from visibility.timeline.line_quantities_and_flags import LineBuilder
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.package_contents import items_by_package
-from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.related_objects import related_objects
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
 
@@ -61,7 +61,7 @@ def fold(
         tracker.apply(recorded, {measure for _, measure in changed})
         disputes.apply(recorded, changed)
         lines.record_descriptions_and_prices(recorded)
-    attributes = event_summaries.merge_order_attributes(translated)
+    attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
         translated, tracker, attributes, ship_by=lines.earliest_ship_by(), at=as_of
     )
@@ -84,15 +84,17 @@ def fold(
         as_of=as_of,
         status=order_status,
         status_since=status.status_since(order_status, milestones, on_hold_since, translated),
-        entries=event_summaries.build_timeline_entries(classified, superseded),
+        entries=entries_attributes_and_claims.build_timeline_entries(classified, superseded),
         lines=order_lines,
         shipments=shipments,
         milestones=milestones,
-        claims=event_summaries.build_source_claims(translated, ledger, disputes.source_states),
+        claims=entries_attributes_and_claims.build_source_claims(
+            translated, ledger, disputes.source_states
+        ),
         attributes=attributes,
         on_hold_since=on_hold_since,
         hold_reason=hold_reason,
-        numbers=event_summaries.collect_order_numbers(translated),
+        numbers=entries_attributes_and_claims.collect_order_numbers(translated),
         states=tuple(
             status.compute_order_states(
                 inputs, order_status, order_lines, reason=hold_reason, conflict=bool(conflicts)
@@ -103,7 +105,7 @@ def fold(
         promises=tuple(promises.iterate_promise_changes(translated, reading)),
         related=related_objects(translated),
         next_change_at=_next_change_at(known, pending, as_of),
-        currencies=event_summaries.other_currencies(
+        currencies=entries_attributes_and_claims.other_currencies(
             translated, attributes.get(Attribute.CURRENCY, "")
         ),
         dictionary=dictionary,

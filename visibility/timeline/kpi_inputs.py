@@ -7,15 +7,19 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.events import Attribute, EventType, Measure
-from visibility.timeline.cancellations import is_seller_cancellation
-from visibility.timeline.claims import TimelineLine
-from visibility.timeline.enums import LineFlag
-from visibility.timeline.interpretation import CACHE_KEY, Interpretation, translate_event_attributes
-from visibility.timeline.line_builder import round_quantity
+from visibility.timeline.active_cancellations_and_cause import is_seller_cancellation
+from visibility.timeline.authoritative_quantities import QuantityLedger
+from visibility.timeline.claim_line_conflict_types import TimelineLine
+from visibility.timeline.interpret_event_lines import (
+    CACHE_KEY,
+    Interpretation,
+    translate_event_attributes,
+)
+from visibility.timeline.line_quantities_and_flags import round_quantity
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import ShipmentGrouping
+from visibility.timeline.state_and_flag_enums import LineFlag
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
+from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.effective_events import sort_key
 from visibility.timeline.model import (
     MilestoneCode,
@@ -14,7 +15,6 @@ from visibility.timeline.model import (
     parse_timestamp,
 )
 from visibility.timeline.quantity_claims import Arrivals, increment_scope
-from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import ShipmentGrouping
 
 CODES = {

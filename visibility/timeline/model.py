@@ -17,9 +17,14 @@ from connectors.sdk.events import (
     IdentifierScheme,
     ObjectKind,
 )
-from visibility.timeline.claims import Claim, Promise, TimelineConflict, TimelineLine
-from visibility.timeline.enums import OrderState
+from visibility.timeline.claim_line_conflict_types import (
+    Claim,
+    Promise,
+    TimelineConflict,
+    TimelineLine,
+)
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
+from visibility.timeline.state_and_flag_enums import OrderState
 
 # Clocks of two systems may differ by this much.
 CLOCK_SKEW = timedelta(minutes=1)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from connectors.sdk.event_members import reads_package_contents
 from connectors.sdk.events import EventLine, Measure, QuantityMode
-from visibility.timeline.interpretation import belongs_to_other_orders
+from visibility.timeline.interpret_event_lines import belongs_to_other_orders
 from visibility.timeline.model import PackageItem, RecordedEvent
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from connectors.sdk.event_members import reads_line_terms
 from connectors.sdk.events import Attribute
 from visibility.timeline.authority import CARRIERS
-from visibility.timeline.claims import Promise
-from visibility.timeline.interpretation import Interpretation
+from visibility.timeline.claim_line_conflict_types import Promise
+from visibility.timeline.interpret_event_lines import Interpretation
 from visibility.timeline.model import RecordedEvent, parse_timestamp
 
 REQUESTED, FIRST, CHANGED, SHIP_BY = "requested", "first", "moved", "ship_by"

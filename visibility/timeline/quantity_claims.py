@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from connectors.sdk.events import QuantityMode
-from visibility.timeline.interpretation import InterpretedLine
+from visibility.timeline.interpret_event_lines import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)

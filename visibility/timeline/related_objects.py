@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind
-from visibility.timeline.interpretation import belongs_to_other_orders
+from visibility.timeline.interpret_event_lines import belongs_to_other_orders
 from visibility.timeline.model import RecordedEvent, RelatedObject
 
 TRANSPORT_KINDS = (

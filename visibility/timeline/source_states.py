@@ -6,10 +6,10 @@ from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure
+from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import CARRIERS, FINANCE
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import QuantityLedger
 from visibility.timeline.shipments import SCANS
 
 OPEN, SHIPPED, CANCELLED = "open", "shipped", "cancelled"

@@ -6,17 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure
-from visibility.timeline.cancellations import (
+from visibility.timeline.active_cancellations_and_cause import (
     active_cancellations,
     is_order_cancelled,
     is_seller_cancellation,
 )
-from visibility.timeline.claims import TimelineLine
-from visibility.timeline.enums import LineFlag, OrderState
+from visibility.timeline.authoritative_quantities import QuantityLedger
+from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, TimelineMilestone
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.quantity_ledger import QuantityLedger
+from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 
 # A hold with one of these in its reason is a credit hold.
 CREDIT_TERMS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")

@@ -13,11 +13,11 @@ from visibility.formatting import (
     format_date_in_zone,
     in_zone,
 )
-from visibility.timeline.cancellations import is_caused_by_shortage
-from visibility.timeline.claims import TimelineLine
+from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
+from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.customer_answer import customer_answer
-from visibility.timeline.enums import OrderState
 from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
+from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status import is_backordered, is_credit_hold
 
 

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 
-from visibility.export.formats import FORMAT_INFO, Format, export_orders
+from visibility.export.export_orders_in_format import FORMAT_INFO, Format, export_orders
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot import OrderSelection
+from visibility.export.snapshot_to_temp_tables import OrderSelection
 from visibility.models.audit import append_audit_entry
 from visibility.web.permissions import Permission, has_permission
 

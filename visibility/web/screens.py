@@ -41,7 +41,7 @@ class Screen:
 
 # In the order of the navigation. The first URL pattern that matches wins.
 SCREENS: tuple[Screen, ...] = (
-    Screen("accounts"),
+    Screen("sign_in_and_out"),
     Screen(
         "boards",
         NavigationEntry("Board", "/boards/operations", "b", "layout-dashboard", Permission.BOARDS),
@@ -76,7 +76,7 @@ SCREENS: tuple[Screen, ...] = (
         "rules",
         NavigationEntry("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
     ),
-    Screen("health"),
+    Screen("health_and_metrics"),
 )
 
 

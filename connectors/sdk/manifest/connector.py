@@ -9,7 +9,13 @@ from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, Message, ParseResult
-from connectors.sdk.http import (
+from connectors.sdk.manifest import verification
+from connectors.sdk.manifest.definition import Manifest
+from connectors.sdk.manifest.interpreter import Interpreter
+from connectors.sdk.manifest.paths import Reading, Scope
+from connectors.sdk.manifest.poller import ManifestPoller, settings_needed
+from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
     PolledPage,
@@ -17,12 +23,6 @@ from connectors.sdk.http import (
     WebhookRequest,
     WebhookResponse,
 )
-from connectors.sdk.manifest import verification
-from connectors.sdk.manifest.definition import Manifest
-from connectors.sdk.manifest.interpreter import Interpreter
-from connectors.sdk.manifest.paths import Reading, Scope
-from connectors.sdk.manifest.poller import ManifestPoller, settings_needed
-from connectors.sdk.payload import PayloadError, load_json
 
 
 class ManifestConnector(Connector):

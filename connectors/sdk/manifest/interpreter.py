@@ -18,11 +18,6 @@ from connectors.sdk.events import (
     Measure,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import (
-    blank_if_placeholder,
-    can_be_strong,
-    usual_issuer,
-)
 from connectors.sdk.manifest.definition import (
     AttributeRule,
     EventRule,
@@ -35,6 +30,11 @@ from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_
 from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.manifest.records import read_records
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import (
+    blank_if_placeholder,
+    can_be_strong,
+    usual_issuer,
+)
 from connectors.sdk.settings import ParsedSettings
 
 

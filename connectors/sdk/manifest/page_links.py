@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from connectors.sdk.http import HttpResponse, PollError
 from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.webhook_and_poll_types import HttpResponse, PollError
 
 NEXT_LINK = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*\brel=\"?next\"?")
 # The URL ("" for the same) and the query of a request.

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.sdk.http import PollError
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.timestamps import parse_timestamp
+from connectors.sdk.webhook_and_poll_types import PollError
 
 
 @dataclass(slots=True)
@@ -57,15 +57,15 @@ class PollState:
         )
 
     def numbers_to_ask(self, numbers: Sequence[str]) -> list[str]:
-        """Return the rest of the pass, or all numbers of a new one, after the last one asked."""
+        """Return the numbers that remain in this pass, or all of a new pass."""
         later = [number for number in numbers if number > self.last_number]
         earlier = numbers[: len(numbers) - len(later)]
-        rest: list[str] = []
+        remaining: list[str] = []
         if self.pass_end > self.last_number:
-            rest = [number for number in later if number <= self.pass_end]
+            remaining = [number for number in later if number <= self.pass_end]
         elif self.pass_end:
-            rest = [*later, *(number for number in earlier if number <= self.pass_end)]
-        return rest or [*later, *earlier]
+            remaining = [*later, *(number for number in earlier if number <= self.pass_end)]
+        return remaining or [*later, *earlier]
 
     def end_pass(self) -> None:
         """Record that every package was asked for."""

@@ -9,7 +9,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.http import (
+from connectors.sdk.manifest.definition import PollRule, ReadRule
+from connectors.sdk.manifest.page_links import PageRequest, next_request
+from connectors.sdk.manifest.paths import Scope, Template
+from connectors.sdk.manifest.poll_state import PollState, earlier_text, time_of
+from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
+from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpResponse,
     OpenPackage,
@@ -19,11 +24,6 @@ from connectors.sdk.http import (
     PollError,
     error_of_response,
 )
-from connectors.sdk.manifest.definition import PollRule, ReadRule
-from connectors.sdk.manifest.page_links import PageRequest, next_request
-from connectors.sdk.manifest.paths import Scope, Template
-from connectors.sdk.manifest.poll_state import PollState, earlier_text, time_of
-from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
 
 MAX_PAGES = 1_000
 EMPTY = Node(None, "", [False])

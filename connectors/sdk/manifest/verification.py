@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_token
-from connectors.sdk.http import WebhookRequest, WebhookResponse
 from connectors.sdk.manifest.definition import HandshakeRule, VerifyRule
+from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 
 HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
 MAX_ECHO = 4096

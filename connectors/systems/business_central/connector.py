@@ -5,14 +5,20 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from connectors.sdk import odata
+from connectors.sdk import odata_polling
 from connectors.sdk.auth import InvalidSignature, bearer_header, check_token
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import HttpClient, PolledPage, PollError, WebhookRequest, WebhookResponse
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.setting_values import check_slug
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.webhook_and_poll_types import (
+    HttpClient,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+    WebhookResponse,
+)
 from connectors.systems.business_central.documents import SalesDocumentReader, guess_collection
 
 ENTITY = "x-bc-entity"
@@ -79,12 +85,12 @@ class BusinessCentral(Connector):
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({ENTITY})
 
-    collections: ClassVar[tuple[odata.ODataCollection, ...]] = (
-        odata.ODataCollection("salesOrders", "salesOrderLines"),
-        odata.ODataCollection("salesShipments", "salesShipmentLines"),
-        odata.ODataCollection("salesInvoices", "salesInvoiceLines"),
+    collections: ClassVar[tuple[odata_polling.ODataCollection, ...]] = (
+        odata_polling.ODataCollection("salesOrders", "salesOrderLines"),
+        odata_polling.ODataCollection("salesShipments", "salesShipmentLines"),
+        odata_polling.ODataCollection("salesInvoices", "salesInvoiceLines"),
     )
-    credit_memos: ClassVar[odata.ODataCollection] = odata.ODataCollection(
+    credit_memos: ClassVar[odata_polling.ODataCollection] = odata_polling.ODataCollection(
         "salesCreditMemos", "salesCreditMemoLines"
     )
 
@@ -161,17 +167,19 @@ class BusinessCentral(Connector):
         }
         token_url = self.values.text("token_url")
         address = urlsplit(base_url)
-        session = odata.ODataSession(
+        session = odata_polling.ODataSession(
             http, secrets, (address.scheme, address.netloc), token_url, form
         )
         extra = (self.credit_memos,) if self.values.is_on("credit_memos") else ()
-        options = odata.ODataOptions(
+        options = odata_polling.ODataOptions(
             self.values.integer("page_size"),
             timedelta(minutes=float(self.values.decimal("overlap_minutes"))),
             header=ENTITY,
             since=self.values.text("since"),
         )
-        return odata.poll(session, base_url, (*self.collections, *extra), cursor, options=options)
+        return odata_polling.poll(
+            session, base_url, (*self.collections, *extra), cursor, options=options
+        )
 
     def parse(self, message: Message) -> ParseResult:
         """Parse an entity, a list of entities, or a list of notifications."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventIdentifier, EventLine, IdentifierScheme, Measure
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 

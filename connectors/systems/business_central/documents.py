@@ -17,8 +17,8 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
     customer_total_and_status,

@@ -13,10 +13,10 @@ from connectors.sdk import trace_context as trace
 from connectors.sdk.auth import bearer_header
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import WebhookRequest, WebhookResponse
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import parse_timestamp
+from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 
 # Larger documents are parsed again instead of cached.
 MAX_CACHED_BYTES = 65_536

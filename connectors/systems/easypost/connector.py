@@ -19,11 +19,11 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.http import WebhookRequest
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 
 SIGNATURE = "x-hmac-signature"
 PREFIX = "hmac-sha256-hex="

@@ -23,10 +23,10 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.ocel.terms import (
     MEASURES,
     check_activity_names,

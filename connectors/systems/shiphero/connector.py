@@ -8,9 +8,9 @@ from typing import ClassVar
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
-from connectors.sdk.http import WebhookRequest, WebhookResponse
 from connectors.sdk.payload import load_json
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 from connectors.systems.shiphero.webhook_events import WebhookEventReader
 
 SIGNATURE = "x-shiphero-hmac-sha256"

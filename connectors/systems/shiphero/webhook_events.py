@@ -19,11 +19,11 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
-from connectors.systems.shiphero.fields import (
+from connectors.systems.shiphero.lines_and_packages import (
     active_tracking_and_carrier,
     order_key,
     package_references,

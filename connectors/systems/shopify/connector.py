@@ -9,9 +9,9 @@ from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_s
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent, EventType
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.shopify.fulfillments import FulfillmentReader
 from connectors.systems.shopify.orders import OrderReader
 

@@ -16,8 +16,8 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.systems.shopify.fields import (
     ShopifyReader,
     build_item_lines,

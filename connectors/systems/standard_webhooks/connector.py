@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import load_json
 from connectors.sdk.settings import Setting
 from connectors.sdk.timestamps import parse_timestamp
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 
 
 class StandardWebhooks(Connector):

@@ -8,14 +8,13 @@ from typing import ClassVar
 from connectors.sdk import auth
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.setting_values import check_charset
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text, read_isa
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.functional_acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.invoices import read_invoice
 from connectors.systems.x12.orders import (
     read_order_acknowledgment,
@@ -24,6 +23,7 @@ from connectors.systems.x12.orders import (
 )
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
+from connectors.systems.x12.summarize_acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"

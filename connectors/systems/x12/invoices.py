@@ -13,11 +13,14 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, merge_lines, strip_line_number_zeros
-from connectors.systems.x12.object_references import order_reference, seller_order_identifiers
+from connectors.systems.x12.order_and_package_references import (
+    order_reference,
+    seller_order_identifiers,
+)
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
 CREDIT_TYPES = frozenset({"CR", "CN"})

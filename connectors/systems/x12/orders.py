@@ -20,7 +20,7 @@ from connectors.systems.x12.elements import (
     strip_line_number_zeros,
     to_iso_date_or_blank,
 )
-from connectors.systems.x12.object_references import (
+from connectors.systems.x12.order_and_package_references import (
     required_order_reference,
     seller_order_identifiers,
 )

@@ -14,8 +14,8 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
@@ -25,7 +25,7 @@ from connectors.systems.x12.elements import (
     strip_line_number_zeros,
     to_iso_date_or_blank,
 )
-from connectors.systems.x12.object_references import (
+from connectors.systems.x12.order_and_package_references import (
     order_reference,
     package_reference,
     seller_order_identifiers,

@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from visibility.launcher import browser_program
+from visibility.launcher import find_browser
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 DESKTOP_WIDTH, PHONE_WIDTH, NARROW_WIDTH = 1440, 390, 320
@@ -36,9 +36,9 @@ CANCELED_BY_NAVIGATION = "net::ERR_ABORTED"
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the browser on the PATH. Without one, the test fails in CI and is skipped elsewhere."""
-    path = browser_program.find_browser()
+    path = find_browser.find_browser()
     if path is None:
-        reason = f"no browser found on the PATH ({', '.join(browser_program.BROWSER_NAMES)})"
+        reason = f"no browser found on the PATH ({', '.join(find_browser.BROWSER_NAMES)})"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(f"not run: {reason}")
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
         # Long, because the product, the browser and other tests may share two cores.
         expect.set_options(timeout=15_000)
         chromium_browser = playwright.chromium.launch(
-            executable_path=path, args=list(browser_program.BROWSER_FLAGS)
+            executable_path=path, args=list(find_browser.BROWSER_FLAGS)
         )
         yield chromium_browser
         chromium_browser.close()

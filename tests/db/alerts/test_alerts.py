@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process, states, store_message
 from visibility.alerts import actions
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import (
@@ -28,7 +28,7 @@ from visibility.models import (
 )
 from visibility.models.audit import broken_entry_ids
 from visibility.notify import outbox
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
 
@@ -58,23 +58,23 @@ def test_past_deadline_waits_until_the_backlog_is_processed(wms: Source, now: da
     send_and_process(wms, "order.released", now - timedelta(hours=10))
     assert states() == []
     InboundMessage.objects.filter(dedupe_key="unread").update(next_attempt_at=None)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     sweep(now=database_now())
     assert states() == ["open"]
 
 
 def test_past_deadline_waits_for_the_refold_of_a_large_order(wms: Source, now: datetime) -> None:
     store_message(wms, "order.released", now - timedelta(hours=10))
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     order = Order.objects.get()
     Order.objects.update(event_count=5_000, folded_at=database_now())
     store_message(wms, "shipment.confirmed", now - timedelta(hours=9), shipment="S1")
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert sweep(now=database_now()) == 0
     # Its rest is over.
     Order.objects.update(folded_at=now - timedelta(hours=1))
     RefoldRequest.objects.filter(object_id=order.pk).update(due_at=now)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     sweep(now=database_now())
     assert states() == []
 

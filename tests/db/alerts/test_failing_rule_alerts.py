@@ -7,10 +7,10 @@ import pytest
 from tests.builders.rule_kinds import ReleasedAndWorthHalf, register
 from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.models import Alert, FailedClock, SlaClock, Source, Team, WorkCalendar
 from visibility.models.teams import find_or_create_team
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -52,9 +52,9 @@ def test_failing_rule_opens_one_alert_with_its_first_error_and_count_and_heals(
     assert failing().entries.count() == 1
     kind.is_broken = False
     FailedClock.objects.update(failed_at=now - 2 * HOUR)
-    stages.sweep()
-    stages.refold_pending()
-    stages.sweep()
+    job_functions.sweep()
+    job_functions.refold_pending()
+    job_functions.sweep()
     assert SlaClock.objects.filter(rule__code="half").count() == 4
     assert (failing().state, failing().resolution) == ("resolved", "The rule works again.")
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process, states
-from visibility.alerts import sweep as sweeping
+from visibility.alerts import sweep_due_clocks_and_snoozes as sweeping
 from visibility.models import (
     Alert,
     FailedClock,
@@ -22,7 +22,7 @@ from visibility.models import (
     WorkCalendar,
 )
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.sla.rules.stuck_in_released import StuckInReleased
 
 pytestmark = pytest.mark.django_db
@@ -55,9 +55,9 @@ def sweep_and_refold() -> None:
 
 def swept() -> None:
     """Run a sweep and the refold that it requests."""
-    stages.sweep()
-    stages.refold_pending()
-    stages.sweep()
+    job_functions.sweep()
+    job_functions.refold_pending()
+    job_functions.sweep()
 
 
 def test_failing_rule_stops_neither_its_order_nor_other_rules(
@@ -226,7 +226,7 @@ def test_clock_that_cannot_be_evaluated_stops_no_other(
     monkeypatch.setattr(sweeping, "reconcile_alerts_of_due_clocks", fail_for_an_order)
     for number in range(3):
         send_and_process(wms, "order.released", now - 10 * HOUR, order=f"SO-{number}")
-    stages.sweep()
+    job_functions.sweep()
     assert {a.order.order.number for a in Alert.objects.all() if a.order} == {"SO-0", "SO-2"}
     assert FailedClock.objects.get().order.order.number == "SO-1"
     assert sum("clock_failed" in r.getMessage() for r in caplog.records) == 1

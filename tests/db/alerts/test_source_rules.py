@@ -8,10 +8,10 @@ from tests.builders.rule_kinds import TooManyParked, register
 from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process, store_message
 from visibility.alerts.source_snapshots import load_watched_sources
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import Alert, AlertEntry, SlaRule, Source, WorkCalendar
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.sla.default_rules import create_missing_source_rules
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def park_messages(source: Source, count: int) -> None:
     for number in range(count):
         headers = {"content-type": "application/cloudevents+json"}
         store_messages([IncomingMessage(source.pk, f"{number}", headers, b"not JSON")])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
 
 def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) -> None:

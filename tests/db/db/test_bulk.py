@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from visibility.db import bulk
 from visibility.models import BusinessObject
-from visibility.models.conflicts import Conflict
+from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Order, OrderLine
 
 pytestmark = pytest.mark.django_db

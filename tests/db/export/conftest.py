@@ -7,9 +7,9 @@ import pytest
 
 from tests.builders import exported_order
 from visibility.db.clock import database_now
-from visibility.export.formats import Format, export_orders
+from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION, Redaction
-from visibility.export.snapshot import OrderSelection
+from visibility.export.snapshot_to_temp_tables import OrderSelection
 from visibility.models import Source
 
 ExportWriter = Callable[..., Path]
@@ -18,7 +18,7 @@ ExportWriter = Callable[..., Path]
 @pytest.fixture
 def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """The sources, after all events are processed."""
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     return exported_order.receive_story()
 
 

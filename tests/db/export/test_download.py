@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from tests.builders.exported_order import OBJECTS
 from tests.builders.users import signed_in
 from visibility.db.lock_keys import LockKey
-from visibility.export import snapshot
-from visibility.export.snapshot import MAX_CONCURRENT
+from visibility.export import snapshot_to_temp_tables
+from visibility.export.snapshot_to_temp_tables import MAX_CONCURRENT
 from visibility.models import AuditEntry, Order, Source
 from visibility.web.intake.source_cache import conninfo
 from visibility.web.permissions import UserRole
@@ -117,9 +117,9 @@ def test_invalid_parameters_are_rejected() -> None:
 
 
 def test_too_many_orders_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = snapshot.export_snapshot
+    real = snapshot_to_temp_tables.export_snapshot
     monkeypatch.setattr(
-        "visibility.export.formats.export_snapshot",
+        "visibility.export.export_orders_in_format.export_snapshot",
         lambda chosen, *, now, **_: real(chosen, now=now, max_orders=2),
     )
     client = signed_in(UserRole.ADMIN)

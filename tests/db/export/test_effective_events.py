@@ -8,12 +8,12 @@ import pytest
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message, create_sources
 from visibility.db.clock import database_now
-from visibility.export.snapshot import OrderSelection, export_snapshot
-from visibility.export.snapshot_reader import exported_events
+from visibility.export.read_snapshot_in_chunks import exported_events
+from visibility.export.snapshot_to_temp_tables import OrderSelection, export_snapshot
 from visibility.ingest.inbox import store_messages
 from visibility.models import Order
-from visibility.pipeline import stages
-from visibility.storage.events import load_events
+from visibility.pipeline import job_functions
+from visibility.storage.load_events import load_events
 from visibility.timeline.effective_events import split_superseded_events
 
 pytestmark = pytest.mark.django_db
@@ -42,13 +42,13 @@ def random_event(sender: str, index: int, choose: random.Random) -> dict[str, An
 def test_export_and_fold_agree_on_effective_events(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     choose = random.Random(seed)
     sources = list(create_sources({"erp": "erp", "wms": "wms"}).values())
     for index in range(SENT_EVENTS):
         source = choose.choice(sources)
         store_messages([cloudevent_message(source, random_event(source.slug, index, choose))])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     order = Order.objects.get(number="SO-1")
 
     effective, superseded = split_superseded_events(load_events([order.pk])[order.pk][1])

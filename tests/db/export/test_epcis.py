@@ -13,8 +13,8 @@ from jsonschema import (  # type: ignore[import-untyped]  # it has no types
 
 from tests.builders.exported_order import SSCC, STORY
 from tests.db.export.conftest import ExportWriter
-from visibility.export.formats import Format
-from visibility.export.snapshot import OrderSelection
+from visibility.export.export_orders_in_format import Format
+from visibility.export.snapshot_to_temp_tables import OrderSelection
 from visibility.screens.orders.order_list import OrderFilters
 
 SCHEMA = json.loads((Path(__file__).parent / "schema" / "EPCIS-JSON-Schema.json").read_text())

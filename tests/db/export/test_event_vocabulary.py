@@ -14,12 +14,12 @@ from connectors.sdk.events import EventType
 from tests.builders.users import signed_in
 from tests.db.export.test_epcis import VALIDATOR
 from visibility.db.clock import database_now
-from visibility.export.formats import Format, export_orders
+from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION
-from visibility.export.snapshot import OrderSelection
+from visibility.export.snapshot_to_temp_tables import OrderSelection
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import InboundMessage, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 pm4py: Any = import_module("pm4py")
@@ -28,7 +28,7 @@ pm4py: Any = import_module("pm4py")
 @pytest.fixture
 def order(db: None, monkeypatch: pytest.MonkeyPatch) -> Order:
     """An order with one event of each type; another order has the same contract and vehicle."""
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     source = Source.objects.create(slug="erp", title="ERP", connector="cloudevents", role="erp")
     sent = [(event_type.value, dict(data)) for event_type, data in EXAMPLES.items()]
     # Documents and transport are on the timeline of an order if an event names both.
@@ -44,7 +44,7 @@ def order(db: None, monkeypatch: pytest.MonkeyPatch) -> Order:
         body = orjson.dumps({**event, "time": at, "data": data})
         messages.append(IncomingMessage(source.pk, str(number), headers, body))
     store_messages(messages)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert not InboundMessage.objects.exclude(state="applied").exists()
     return Order.objects.get(number="727")
 

@@ -17,7 +17,7 @@ from tests.builders.exported_order import EVENTS
 from tests.builders.sources import create_source
 from tests.db.export.conftest import ExportWriter
 from visibility.db.clock import database_now
-from visibility.export.formats import Format
+from visibility.export.export_orders_in_format import Format
 from visibility.ingest import ocel_import
 from visibility.ingest.ocel_import import split_log_into_messages
 from visibility.models import BusinessObject, Event, InboundMessage, Order, Shipment, Source
@@ -97,7 +97,7 @@ def generated_log() -> dict[str, Any]:
 
 @pytest.fixture
 def source(db: None, monkeypatch: pytest.MonkeyPatch) -> Source:
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     return create_source("log", connector="ocel", role="other")
 
 

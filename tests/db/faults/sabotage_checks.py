@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from visibility.alerts import sweep
+from visibility.alerts import sweep_due_clocks_and_snoozes
 from visibility.db import change_feed
 from visibility.db.clock import database_now
 from visibility.ingest import inbox
 from visibility.models import Alert, InboundMessage, Source
 from visibility.operations import invariants
-from visibility.pipeline import message_batches, stages
+from visibility.pipeline import job_functions, process_message_batches
 from visibility.web.intake.source_cache import conninfo
 from visibility.web.live import hub
 
@@ -118,8 +118,11 @@ def change_reader_misses_nothing(source: Source) -> None:
 def claimed_messages_are_not_reclaimed_during_the_lease(source: Source) -> None:
     (stored,) = inbox.store_messages([new_message(source)])
     with connection.cursor() as cursor:
-        cursor.execute(message_batches.CLAIM, [message_batches.LEASE_SECONDS, False, 0, 0, 0, 200])
-    stages.process_messages()
+        cursor.execute(
+            process_message_batches.CLAIM,
+            [process_message_batches.LEASE_SECONDS, False, 0, 0, 0, 200],
+        )
+    job_functions.process_messages()
     assert InboundMessage.objects.get(pk=stored.message_id).attempts == 1
 
 
@@ -129,7 +132,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
     def other() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(message_batches.CLAIM, [60, False, 0, 0, 0, 200])
+            cursor.execute(process_message_batches.CLAIM, [60, False, 0, 0, 0, 200])
             claimed.set()
             go_on.wait(10)
 
@@ -139,7 +142,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '500ms'")
-        message_batches.process_batch()
+        process_message_batches.process_batch()
     except OperationalError as error:
         raise AssertionError("the worker waited for a lock") from error
     finally:
@@ -152,7 +155,7 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
 def every_message_is_processed(source: Source) -> None:
     inbox.store_messages([new_message(source) for _ in range(3)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert not InboundMessage.objects.filter(state="waiting").exists()
     assert invariants.check_message_outcomes() == []
 
@@ -162,7 +165,7 @@ def derived_state_is_independent_of_arrival_order(source: Source) -> None:
     for _ in range(6):
         name = uuid.uuid4().hex
         inbox.store_messages([new_message(source, kind=kind, order=name) for kind in kinds])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert invariants.check_arrival_order_independence() == []
 
 
@@ -170,17 +173,17 @@ def kill_before_the_alert_loses_no_alert(source: Source) -> None:
     before = Alert.objects.count()
     order = uuid.uuid4().hex
     inbox.store_messages([new_message(source, kind="order.released", order=order)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
     def killed(*_: Any) -> list[int]:
         BETWEEN_STEPS["clock and alert"]()
         raise SystemExit
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "reconcile_alerts_of_due_clocks", killed)
+        patch.setattr(sweep_due_clocks_and_snoozes, "reconcile_alerts_of_due_clocks", killed)
         with pytest.raises(SystemExit):
-            sweep.open_alerts_of_due_clocks(now=database_now())
-    sweep.open_alerts_of_due_clocks(now=database_now())
+            sweep_due_clocks_and_snoozes.open_alerts_of_due_clocks(now=database_now())
+    sweep_due_clocks_and_snoozes.open_alerts_of_due_clocks(now=database_now())
     assert invariants.check_clocks_and_breach_alerts() == []
     assert Alert.objects.count() == before + 1
 
@@ -190,9 +193,11 @@ BETWEEN_STEPS: dict[str, Callable[[], None]] = {"clock and alert": lambda: None}
 
 
 def unreachable_broker_does_not_stop_processing(source: Source) -> None:
-    inbox.store_messages([new_message(source) for _ in range(message_batches.BATCH_SIZE + 5)])
+    inbox.store_messages(
+        [new_message(source) for _ in range(process_message_batches.BATCH_SIZE + 5)]
+    )
     try:
-        stages.process_messages()
+        job_functions.process_messages()
     except OSError as error:
         raise AssertionError("an unreachable broker stopped processing") from error
     assert not InboundMessage.objects.filter(state="waiting").exists()

@@ -15,7 +15,7 @@ from visibility.db.clock import database_now
 from visibility.ingest.inbox import InboxUnavailable
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, Order, Source
-from visibility.pipeline import stages, tasks
+from visibility.pipeline import job_functions, tasks_and_fallback_loop
 from visibility.pipeline.jobs import BY_NAME
 from visibility.web.intake.source_cache import SourceCache
 from visibility.web.permissions import UserRole
@@ -62,7 +62,7 @@ def sources() -> Iterator[dict[str, Source]]:
         }
         created[name] = Source.objects.create(**wanted | fields)
     yield created
-    assert tasks.item_threads["poll"].wait_until_idle(30)
+    assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ def integrator() -> Client:
 
 def run_all_jobs() -> None:
     for name in ("process", "refold", "sweep", "poll", "collect_files"):
-        tasks.run_job(BY_NAME[name])
-    assert tasks.item_threads["poll"].wait_until_idle(30)
+        tasks_and_fallback_loop.run_job(BY_NAME[name])
+    assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 def test_worker_goes_on_and_every_page_says_why(
     sources: dict[str, Source], integrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
     now = database_now()
     for number, source in enumerate(sources.values()):
         store_message(source, "order.released", now, f"SO-{number}")
@@ -107,10 +107,10 @@ def test_worker_goes_on_and_every_page_says_why(
 def test_missing_folder_heals_by_itself(
     sources: dict[str, Source], integrator: Client, tmp_path: Path
 ) -> None:
-    tasks.run_job(BY_NAME["collect_files"])
+    tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
     assert "is not a folder" in text(integrator, "/sources/folder")
     Source.objects.filter(slug="folder").update(config={"drop": str(tmp_path)})
-    tasks.run_job(BY_NAME["collect_files"])
+    tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
     shown = text(integrator, "/sources/folder")
     assert "is not a folder" not in shown
     assert "It works again since" in shown

@@ -29,8 +29,13 @@ from visibility.models import (
 )
 from visibility.notify import outbox
 from visibility.notify.channel import OutgoingMessage
-from visibility.pipeline import message_batches, refold, stages, tasks
-from visibility.pipeline.shutdown import stopping
+from visibility.pipeline import (
+    job_functions,
+    process_message_batches,
+    refold,
+    tasks_and_fallback_loop,
+)
+from visibility.pipeline.shutdown_flag import stopping
 from visibility.web.intake.source_cache import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,7 +85,7 @@ def test_order_that_cannot_be_folded_does_not_stop_others(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox.store_messages([new_message(source, order=f"SO-{n}") for n in range(20)])
-    stages.process_messages()
+    job_functions.process_messages()
     with connection.cursor() as cursor:
         cursor.execute("SELECT object_id FROM visibility_identifier WHERE value = 'SO-7'")
         (poison,) = cursor.fetchone()
@@ -106,8 +111,8 @@ def test_database_error_does_not_count_as_an_attempt(
     def locked(_: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
-    monkeypatch.setattr(message_batches, "_process_claimed_messages", locked)
-    assert message_batches.process_batch() == 0
+    monkeypatch.setattr(process_message_batches, "_process_claimed_messages", locked)
+    assert process_message_batches.process_batch() == 0
     assert InboundMessage.objects.get().attempts == 0
 
 
@@ -115,9 +120,9 @@ def test_stopping_worker_claims_no_new_batch(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox.store_messages([new_message(source)])
-    tasks.begin_shutdown()
+    tasks_and_fallback_loop.begin_shutdown()
     try:
-        assert stages.process_messages_and_refold() == 0
+        assert job_functions.process_messages_and_refold() == 0
     finally:
         stopping.clear()
     assert InboundMessage.objects.get().state == "waiting"
@@ -134,9 +139,9 @@ def test_hanging_broker_is_tried_once_and_then_skipped(
         raise TimeoutError
 
     monkeypatch.setattr(current_app, "send_task", hang)
-    monkeypatch.setitem(stages._nudges, "resume_at", 0.0)
+    monkeypatch.setitem(job_functions._nudges, "resume_at", 0.0)
     for _ in range(50):
-        stages.nudge("refold")
+        job_functions.nudge("refold")
     assert sent == ["visibility.refold"]
 
 
@@ -145,13 +150,15 @@ def test_stuck_session_with_locks_is_terminated(
 ) -> None:
     """No database timeout ends a session that is blocked sending to a suspended worker."""
     inbox.store_messages([new_message(source)])
-    monkeypatch.setattr(stages, "STUCK_SECONDS", 0)
+    monkeypatch.setattr(job_functions, "STUCK_SECONDS", 0)
     with closing(psycopg.connect(conninfo())) as frozen:
         frozen.execute("SELECT 1 FROM visibility_inbound_message FOR UPDATE")
         frozen.execute("SELECT pg_current_xact_id()")
         frozen.pgconn.send_query(b"SELECT repeat('x', 100000) FROM generate_series(1, 1000)")
         deadline = time.monotonic() + 10
-        while not (ended := stages.terminate_stuck_sessions()) and time.monotonic() < deadline:
+        while (
+            not (ended := job_functions.terminate_stuck_sessions()) and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         assert ended == 1
     with connection.cursor() as cursor:

@@ -21,7 +21,7 @@ from tests.builders.alerts import alert
 from tests.builders.sla_rules import create_rule
 from tests.builders.users import signed_in
 from tests.builders.watched_source import send_and_process
-from visibility.boards.registry import tile_registry
+from visibility.boards.tile_registry import tile_registry
 from visibility.db.clock import database_now
 from visibility.kpi.registry import kpi_registry, measured_kpis
 from visibility.models import (
@@ -37,7 +37,7 @@ from visibility.models import (
     Subscription,
 )
 from visibility.notify import outbox
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.sla.registry import rule_kinds
 from visibility.web.permissions import UserRole
 
@@ -201,12 +201,12 @@ def test_failed_kpi_is_retried_after_an_hour_and_heals(
     send_and_process(wms, "order.received", now - 9 * HOUR)
     kpi = measured_kpis()["failing_kpi"]
     type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
-    stages.sweep()
-    stages.refold_pending()
+    job_functions.sweep()
+    job_functions.refold_pending()
     assert FailedKpi.objects.count() == 1
     FailedKpi.objects.update(failed_at=database_now() - HOUR * 2)
-    stages.sweep()
-    stages.refold_pending()
+    job_functions.sweep()
+    job_functions.refold_pending()
     assert not FailedKpi.objects.exists()
 
 
@@ -218,8 +218,8 @@ def test_failed_kpi_is_retried_at_once_by_another_version(
     kpi = measured_kpis()["failing_kpi"]
     type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
     type(kpi).version = 2
-    stages.sweep()
-    stages.refold_pending()
+    job_functions.sweep()
+    job_functions.refold_pending()
     assert not FailedKpi.objects.exists()
 
 

@@ -14,7 +14,7 @@ from visibility.db import change_feed
 from visibility.ingest import inbox
 from visibility.models import Source
 from visibility.operations import invariants
-from visibility.pipeline import message_batches, stages
+from visibility.pipeline import job_functions, process_message_batches
 from visibility.timeline import fold
 from visibility.web.live import hub
 
@@ -75,15 +75,17 @@ def change_numbers_without_lock(patch: Patch) -> None:
 
 
 def no_lease(patch: Patch) -> None:
-    patch.setattr(message_batches, "LEASE_SECONDS", 0)
+    patch.setattr(process_message_batches, "LEASE_SECONDS", 0)
 
 
 def no_skip_locked(patch: Patch) -> None:
-    patch.setattr(message_batches, "CLAIM", message_batches.CLAIM.replace(" SKIP LOCKED", ""))
+    patch.setattr(
+        process_message_batches, "CLAIM", process_message_batches.CLAIM.replace(" SKIP LOCKED", "")
+    )
 
 
 def messages_never_settled(patch: Patch) -> None:
-    patch.setattr(message_batches, "SETTLE", message_batches.SETTLE + " AND false")
+    patch.setattr(process_message_batches, "SETTLE", process_message_batches.SETTLE + " AND false")
 
 
 def last_event_wins(patch: Patch) -> None:
@@ -101,7 +103,7 @@ def nudge_raises(patch: Patch) -> None:
     def nudge(_: str) -> None:
         raise ConnectionError
 
-    patch.setattr(stages, "nudge", nudge)
+    patch.setattr(job_functions, "nudge", nudge)
 
 
 def duplicates_reported_as_new(patch: Patch) -> None:

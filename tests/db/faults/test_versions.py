@@ -11,7 +11,7 @@ from tests.builders.sources import create_source
 from visibility.db import change_feed
 from visibility.ingest import inbox
 from visibility.models import InboundMessage, Source
-from visibility.pipeline import message_batches
+from visibility.pipeline import process_message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,15 +37,15 @@ def test_version_that_arrives_while_the_other_is_applied_wins(
             go_on.wait(10)
         return change(touched)
 
-    monkeypatch.setattr(message_batches, "append_changes", slow)
+    monkeypatch.setattr(process_message_batches, "append_changes", slow)
 
     def apply_first() -> None:
         thread.is_first = True
-        message_batches.process_batch()
+        process_message_batches.process_batch()
         connections.close_all()
 
     def apply_second() -> None:
-        message_batches.process_batch()
+        process_message_batches.process_batch()
         connections.close_all()
 
     inbox.store_messages([version(source, 1)])

@@ -18,7 +18,7 @@ from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source
 from tests.builders.web_order import SHOP_ORDER, SOURCES, SampleMessage, web_order_messages
 from tests.effort import seeds
-from visibility.identity import decisions, event_assignment
+from visibility.identity import decisions, store_and_link_events
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.kpi import facts_and_cells
 from visibility.models import (
@@ -32,7 +32,7 @@ from visibility.models import (
     WorkCalendar,
 )
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import message_batches, refold, stages
+from visibility.pipeline import job_functions, process_message_batches, refold
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ def state_in_order(connected: dict[str, Source]) -> list[bytes]:
     """Return the dump after each message arrived once, in order."""
     for message in web_order_messages():
         store(connected, [message])
-        stages.process_messages_and_refold()
+        job_functions.process_messages_and_refold()
     return dump_state()
 
 
@@ -112,8 +112,8 @@ def test_any_order_with_duplicates_and_batches_gives_the_same_state(
         store(connected, messages[:size])
         messages = messages[size:]
         if rng.random() < 0.7:
-            stages.process_messages_and_refold()
-    stages.process_messages_and_refold()
+            job_functions.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert dump_state() == expected
     assert sum(MessageKey.objects.values_list("duplicate_count", flat=True)) == len(
         web_order_messages()
@@ -127,13 +127,13 @@ def test_four_parallel_workers_give_the_same_state(
 ) -> None:
     expected = state_in_order(connected)
     clear_state()
-    monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
+    monkeypatch.setattr(process_message_batches, "BATCH_SIZE", 2)
     store(connected, shuffled_twice(random.Random(seed)))
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            stages.process_messages_and_refold()
+            job_functions.process_messages_and_refold()
         except BaseException as error:
             failures.append(error)
         finally:
@@ -146,13 +146,13 @@ def test_four_parallel_workers_give_the_same_state(
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert dump_state() == expected
 
 
 def run_in_threads(monkeypatch: pytest.MonkeyPatch, *functions: Callable[[], object]) -> None:
     """Run each function in a thread with its own connections; fail if one of them fails."""
-    monkeypatch.setattr(message_batches, "BATCH_SIZE", 2)
+    monkeypatch.setattr(process_message_batches, "BATCH_SIZE", 2)
     failures: list[BaseException] = []
 
     def work(function: Callable[[], object]) -> None:
@@ -170,7 +170,7 @@ def run_in_threads(monkeypatch: pytest.MonkeyPatch, *functions: Callable[[], obj
         worker.join()
     assert not failures
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
 
 def decision_identifier(value: str) -> tuple[str, str, str]:
@@ -202,7 +202,7 @@ def test_decisions_apply_with_four_workers_in_any_order(
         clear_state()
         IdentityDecision.objects.update(undone_at=undone)
         store(connected, shuffled_twice(random.Random(seed)))
-        run_in_threads(monkeypatch, *[stages.process_messages_and_refold] * 4)
+        run_in_threads(monkeypatch, *[job_functions.process_messages_and_refold] * 4)
         assert dump_state() == expected
 
 
@@ -230,21 +230,21 @@ def test_decisions_during_processing(
     clear_state()
     messages = shuffled_twice(random.Random(seed))
     store(connected, messages[:6])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     store(connected, messages[6:])
 
     def undo_repeatedly() -> None:
         for _ in range(4):
             IdentityDecision.objects.update(undone_at=None)
-            with suppress(OperationalError, event_assignment.ConcurrentChange):
+            with suppress(OperationalError, store_and_link_events.ConcurrentChange):
                 refold.apply_decision_and_refold(
                     lambda: decisions.undo_decision(split.pk, by=olga, now=LATER)
                 )
 
     run_in_threads(
         monkeypatch,
-        stages.process_messages_and_refold,
-        stages.process_messages_and_refold,
+        job_functions.process_messages_and_refold,
+        job_functions.process_messages_and_refold,
         undo_repeatedly,
     )
     IdentityDecision.objects.update(undone_at=None)
@@ -272,10 +272,10 @@ def test_package_scanned_before_its_order_is_added_to_it_later(
     scans = [m for m in web_order_messages() if m.source == "carrier"]
     others = [m for m in web_order_messages() if m.source != "carrier"]
     store(connected, scans)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert not Order.objects.exists()
     store(connected, others)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert Order.objects.get().status == "completed"
 
 
@@ -289,6 +289,6 @@ def test_future_event_has_no_effect_before_its_time(connected: dict[str, Source]
     )
     late = SampleMessage("generic", orjson.dumps(event), HEADERS)
     store(connected, [*web_order_messages()[:3], late])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert Order.objects.get().status == "released"
     assert [b"cancelled" in line for line in dump_lines(as_of=ahead)][-1]

@@ -8,9 +8,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.builders.sources import create_source
-from visibility.ingest import file_drop, source_setup
+from visibility.ingest import add_source_and_rotate_secret, file_drop
 from visibility.models import InboundMessage, MessageKey, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
 ORDER = b"ST*850*0001~BEG*00*SA*PO-77**20260302~PO1*1*5*EA*9.90**VN*A-1~SE*4*0001~"
@@ -33,7 +33,7 @@ def put_file(folder: Path, name: str, body: bytes, *, age: int, now: datetime) -
 def test_complete_file_becomes_an_order_and_is_archived(folder: Path, now: datetime) -> None:
     path = put_file(folder, "po.edi", ORDER, age=10, now=now)
     assert file_drop.collect_files(now=now) == 1
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert Order.objects.get().number == "PO-77"
     assert not path.exists()
     assert (folder / "archive" / "po.edi").read_bytes() == ORDER
@@ -78,5 +78,7 @@ def test_too_large_file_is_rejected_and_reported(
 
 
 def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> None:
-    with pytest.raises(source_setup.InvalidSource, match="does not accept files"):
-        source_setup.add_source("shop", connector="shopify", config={"drop": "/tmp"}, now=now)
+    with pytest.raises(add_source_and_rotate_secret.InvalidSource, match="does not accept files"):
+        add_source_and_rotate_secret.add_source(
+            "shop", connector="shopify", config={"drop": "/tmp"}, now=now
+        )

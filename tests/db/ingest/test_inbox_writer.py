@@ -7,8 +7,8 @@ from django.db import connection
 
 from tests.product import database_url
 from visibility.db.clock import database_now
+from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.inbox import InboxWriter, IncomingMessage
-from visibility.ingest.source_setup import add_source
 from visibility.models import InboundMessage
 
 ENDED = "SELECT pg_terminate_backend(%s)"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from visibility.alerts.source_alerts import update_source_alerts
+from visibility.ingest.add_source_and_rotate_secret import add_source, change_settings
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.ingest.parse import requeue_parked_messages
-from visibility.ingest.source_setup import add_source, change_settings
+from visibility.ingest.parse_and_pick_versions import requeue_parked_messages
 from visibility.models import Alert, Event, InboundMessage, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
 AT = "2026-03-02T14:15:00"
@@ -27,7 +27,7 @@ def receive(source: Source, **order: Any) -> None:
         {"number": "5011", "date_created_gmt": AT, "date_modified_gmt": AT, **order}
     ).encode()
     store_messages([IncomingMessage(source.pk, f"sha256 {hash(body)}", {}, body)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
 
 def test_an_undeclared_code_raises_one_alert_and_loses_nothing(shop: Source, now: datetime) -> None:
@@ -49,14 +49,14 @@ def test_a_setting_that_became_invalid_parks_until_it_is_corrected(
     head = "ORDER;SHIPMENT;PO;CUST;BOL;LINE;ITEM;QTY;UOM;STATUS;SHIPPED;SCAC;TRACKING;SSCC\n"
     row = "S1;N1;;;;10;A;1;ST;C;03.03.2026 15:10;FDEG;;\n"
     store_messages([IncomingMessage(source.pk, "f1", {}, (head + row).encode())])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     parked = InboundMessage.objects.get()
     assert (parked.state, parked.reason) == ("parked", "mapping")
     assert "zone: 'Texas' is not an IANA time zone" in parked.detail
     source.refresh_from_db()
     change_settings(source, {"zone": "America/Denver"}, now=now)
     requeue_parked_messages([parked.pk], by=None, now=now)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert f"{Event.objects.get().occurred_at:%H:%M}" == "22:10"
 
 

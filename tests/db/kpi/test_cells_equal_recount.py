@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from tests.builders.recorded_events import ORDERED_AT, at, delivered, ordered, shipped
 from tests.builders.timelines import folded
 from tests.effort import FULL
-from visibility.identity.merge import DELETE_DERIVED_ROWS
+from visibility.identity.record_merges_and_move_alerts import DELETE_DERIVED_ROWS
 from visibility.kpi import facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.models import (

@@ -20,7 +20,7 @@ from visibility.models import (
     KpiFact,
     KpiFactChange,
 )
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.timeline import Timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -196,9 +196,9 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
         batches.pop()()
         return 1
 
-    monkeypatch.setattr(stages, "refold_batch", refold_batch)
-    monkeypatch.setattr(stages, "KPI_REFRESH_SECONDS", -1)
-    stages.refold_pending()
+    monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
+    monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)
+    job_functions.refold_pending()
     assert seen[:3] == [0, 1, 2]
 
 

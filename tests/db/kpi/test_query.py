@@ -21,7 +21,7 @@ from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.kpi.undelivered_age import UndeliveredOrderAge, undelivered_order_age
 from visibility.models import KpiFact, Order
-from visibility.screens.kpis import labels
+from visibility.screens.kpis import value_and_comparison_texts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
 FILL, CYCLE = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
@@ -49,7 +49,7 @@ def test_no_orders_is_none_and_not_zero() -> None:
     recompute_cells()
     summary = query.summary(FILL, WEEK)
     assert (summary.value, summary.orders, summary.excluded) == (None, 0, {"no_lines": 1})
-    assert labels.format_value(FILL, summary.main_value(FILL)) == "\u2013"
+    assert value_and_comparison_texts.format_value(FILL, summary.main_value(FILL)) == "\u2013"
     assert query.summary(FILL, WEEK.previous()).value is None
 
 
@@ -241,7 +241,7 @@ def test_change_says_better_or_worse() -> None:
     fact(7200, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
-    comparison = labels.compare_to_previous(CYCLE, now, before, days=7)
+    comparison = value_and_comparison_texts.compare_to_previous(CYCLE, now, before, days=7)
     assert comparison.text == "1.0\u00a0h better than the previous 7 days (2.0\u00a0h)"
     assert comparison.tone == "ok"
 
@@ -251,5 +251,5 @@ def test_change_uses_unit_of_values() -> None:
     fact(79 * 3600, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
-    comparison = labels.compare_to_previous(CYCLE, now, before, days=7)
+    comparison = value_and_comparison_texts.compare_to_previous(CYCLE, now, before, days=7)
     assert comparison.text == "under 0.1\u00a0d worse than the previous 7 days (3.3\u00a0d)"

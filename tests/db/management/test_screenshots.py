@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from visibility.launcher import browser_program
+from visibility.launcher import find_browser
 from visibility.management.commands import screenshots
 
 
@@ -25,7 +25,7 @@ def test_missing_playwright_is_reported(
 
 def test_missing_browser_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEMO = True
-    monkeypatch.setattr(browser_program, "find_browser", lambda: None)
+    monkeypatch.setattr(find_browser, "find_browser", lambda: None)
     with pytest.raises(CommandError, match="chromium, chromium-browser, google-chrome"):
         call_command("screenshots")
 
@@ -35,6 +35,6 @@ def test_missing_partially_shipped_order_is_reported(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DEMO = True
-    monkeypatch.setattr(browser_program, "find_browser", lambda: "/usr/bin/chromium")
+    monkeypatch.setattr(find_browser, "find_browser", lambda: "/usr/bin/chromium")
     with pytest.raises(CommandError, match="No order is partially shipped yet"):
         call_command("screenshots")

@@ -10,18 +10,18 @@ from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
 from visibility.ingest.inbox import store_messages
 from visibility.master_data import imports
-from visibility.master_data.change_context import ChangeContext
-from visibility.master_data.store import WriteResult, write_rows
+from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.tables import TABLES
+from visibility.master_data.write_and_restore_rows import WriteResult, write_rows
 from visibility.models import MasterImport, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 GOVERNED = "item,location,customer"
 
 
 @pytest.fixture(autouse=True)
 def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def receive_order(
     data = {"order": {"number": number}, "lines": lines, "attributes": attributes}
     event = cloudevent(event_type, data, event_id=f"{number} {at}", at=at, source=source.slug)
     store_messages([cloudevent_message(source, event)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return Order.objects.get(number=number)
 
 
@@ -92,5 +92,5 @@ def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> Wr
 
 def process_all() -> None:
     """Run pending imports, backfills and refolds to completion."""
-    stages.run_imports_and_backfills(imports.Throttle())
-    stages.refold_pending()
+    job_functions.run_imports_and_backfills(imports.Throttle())
+    job_functions.refold_pending()

@@ -11,13 +11,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.db.master_data.conftest import map_item, process_all, put_rows, receive_order
 from visibility.models import Order, OrderLine, Source, TermUsage
-from visibility.models.business_objects import BusinessObject
+from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.operations.canonical_dump import dump_lines
-from visibility.storage.events import load_events
+from visibility.storage.load_events import load_events
 from visibility.storage.order_folding import load_and_fold_orders, load_dictionary_for_events
 from visibility.timeline import RecordedEvent
-from visibility.timeline.enums import LineFlag
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY
+from visibility.timeline.state_and_flag_enums import LineFlag
 
 pytestmark = pytest.mark.django_db
 BEFORE = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.db.master_data.conftest import map_item, put_rows, receive_order
 from visibility.models import Source
-from visibility.screens.mappings.queries import unmapped_terms
-from visibility.screens.mappings.suggestions import suggest_canonical_records
+from visibility.screens.mappings.canonical_record_suggestions import suggest_canonical_records
+from visibility.screens.mappings.term_and_row_queries import unmapped_terms
 
 pytestmark = pytest.mark.django_db
 

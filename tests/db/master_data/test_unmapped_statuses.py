@@ -9,7 +9,7 @@ from django.test import Client
 from tests.db.master_data.conftest import process_all, put_rows, receive_order
 from visibility.alerts import actions
 from visibility.alerts.source_alerts import update_source_alerts
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.models import Alert, Event, IgnoredTerm, SlaRule, Source
 from visibility.models.master import TermKind
 from visibility.sla.default_rules import create_missing_source_rules

@@ -13,7 +13,7 @@ from tests.builders.identity import (
 )
 from tests.builders.sla_rules import create_rule
 from visibility.models import KpiCell, Order, WorkCalendar
-from visibility.pipeline import message_batches, stages
+from visibility.pipeline import job_functions, process_message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINES = [{"line_id": "1", "sku": "A", "ordered": 5}]
@@ -55,7 +55,7 @@ def shipped_order() -> None:
 def _count_statements(message: SourceMessage) -> int:
     process_messages([message], fold=False)
     with CaptureQueriesContext(connection) as captured:
-        stages.process_messages_and_refold()
+        job_functions.process_messages_and_refold()
     return len(captured)
 
 
@@ -77,7 +77,7 @@ def test_new_order_takes_at_most_63_statements() -> None:
 
 def test_empty_queues_take_at_most_7_statements() -> None:
     with CaptureQueriesContext(connection) as captured:
-        stages.process_messages_and_refold()
+        job_functions.process_messages_and_refold()
     assert len(captured) <= 7
 
 
@@ -92,7 +92,7 @@ def test_only_small_batches_use_prepared_statements() -> None:
     assert before
     process_messages(
         source_message("erp", "order.received", 0, order=f"SO-{n}", lines=LINES)
-        for n in range(10, 12 + message_batches.MAX_LIVE_MESSAGES)
+        for n in range(10, 12 + process_message_batches.MAX_LIVE_MESSAGES)
     )
     assert _prepared_runs() == before
     process_messages([source_message("carrier", "shipment.delivered", 2, tracking="1Z001")])

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from django.db import connection
 
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
 TABLES = ("visibility_inbound_message", "visibility_event")
@@ -26,8 +26,8 @@ def bounds(name: str) -> str:
 
 
 def test_this_month_and_the_next_three_have_a_partition_each(now: datetime) -> None:
-    stages.make_partitions()
-    stages.make_partitions()
+    job_functions.make_partitions()
+    job_functions.make_partitions()
     for table in TABLES:
         for month in months_ahead(now):
             first, following = (

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from connectors.sdk.http import HttpClient, PolledPage
+from connectors.sdk.webhook_and_poll_types import HttpClient, PolledPage
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.builders.polled_systems import (
     PolledSystem,
@@ -32,9 +32,9 @@ from visibility.ingest import polling
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, Source
 from visibility.outbound import http_client
-from visibility.pipeline import stages, tasks
+from visibility.pipeline import job_functions, tasks_and_fallback_loop
 from visibility.pipeline.jobs import BY_NAME
-from visibility.pipeline.shutdown import stopping
+from visibility.pipeline.shutdown_flag import stopping
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,25 +68,25 @@ class Systems:
 @pytest.fixture
 def systems(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
     monkeypatch.setattr(http_client, "RESPONSE_SECONDS", RESPONSE_SECONDS)
-    monkeypatch.setattr(stages, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
     stopping.clear()
     with ExitStack() as stack:
         yield Systems(stack, settings)
-        assert tasks.item_threads["poll"].wait_until_idle(30)
+        assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 def run_worker(seconds: float) -> None:
     """Run the job every half second, as the scheduler and the fallback loop do."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        tasks.run_job(BY_NAME["poll"])
+        tasks_and_fallback_loop.run_job(BY_NAME["poll"])
         time.sleep(0.5)
 
 
 def poll_once() -> None:
     """Run the job and wait until its rounds have ended."""
-    tasks.run_job(BY_NAME["poll"])
-    assert tasks.item_threads["poll"].wait_until_idle(30)
+    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
+    assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 def page(slug: str = "") -> str:
@@ -126,7 +126,7 @@ def test_misbehaving_sources_delay_no_other_and_each_page_says_why(
 
     started = time.monotonic()
     run_worker(RESPONSE_SECONDS + 3)
-    assert tasks.item_threads["poll"].wait_until_idle(30)
+    assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
     for system in healthy:
         rounds = system.requested_at[::3]  # three collections in each round
         assert rounds[0] - started < 2
@@ -164,14 +164,14 @@ def test_many_slow_sources_leave_threads_for_the_others(systems: Systems) -> Non
     for n in range(12):
         systems.add(f"slow-{n}", drip_body, poll_error="timeout", next_poll_at=now - SECOND)
     healthy = systems.add("healthy", send_order, next_poll_at=now)
-    tasks.run_job(BY_NAME["poll"])
-    tasks.run_job(BY_NAME["poll"])
+    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
+    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
     deadline = time.monotonic() + 3
     while not healthy.requested_at and time.monotonic() < deadline:
         time.sleep(0.05)
     assert healthy.requested_at
     assert Source.objects.filter(slug__startswith="slow", poll_round=1).count() == 4
-    assert tasks.item_threads["poll"].wait_until_idle(30)
+    assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 def test_two_rounds_of_one_source_do_not_overlap(systems: Systems) -> None:

@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from tests.builders.recorded_events import at, delivered, ordered, shipped
 from tests.builders.timelines import folded
 from visibility.models import BusinessObject, Order, RefoldRequest
-from visibility.projection import write
+from visibility.projection import fold_and_write_orders
 from visibility.storage import refold_queue
 from visibility.timeline import Timeline
 
@@ -38,7 +38,7 @@ def test_expired_promises_are_enqueued_once(now: datetime) -> None:
 
 
 def promise_end_of(timeline: Timeline) -> datetime | None:
-    end = write.order_row(1, timeline, now=timeline.as_of)["promise_ends_at"]
+    end = fold_and_write_orders.order_row(1, timeline, now=timeline.as_of)["promise_ends_at"]
     assert end is None or isinstance(end, datetime)
     return end
 

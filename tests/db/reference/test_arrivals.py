@@ -26,7 +26,7 @@ from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.management.commands.demo import SOURCES
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import message_batches, refold, stages
+from visibility.pipeline import job_functions, process_message_batches, refold
 from visibility.simulator.document_numbers import sales_order_number
 
 POSTED, ARRIVALS = (40, 200) if FULL else (14, 4)
@@ -83,7 +83,7 @@ def work(done: threading.Event, failures: list[BaseException]) -> None:
     """One worker: process and refold until no more messages come."""
     try:
         while (
-            busy := message_batches.process_batch() + refold.refold_batch()
+            busy := process_message_batches.process_batch() + refold.refold_batch()
         ) or not done.is_set():
             if not busy:
                 time.sleep(0.01)
@@ -96,7 +96,7 @@ def work(done: threading.Event, failures: list[BaseException]) -> None:
 def settle() -> list[bytes]:
     """Process postponed messages, then export the derived state."""
     InboundMessage.objects.filter(state=MessageState.WAITING).update(next_attempt_at=None)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return list(dump_lines(as_of=history.NOW))
 
 
@@ -113,7 +113,7 @@ def in_order(connected: dict[str, Source]) -> Iterator[list[bytes]]:
         messages = sorted(arriving(), key=lambda m: m.at)
         for start in range(0, len(messages), 100):
             post(connected, messages[start : start + 100])
-            stages.process_messages_and_refold()
+            job_functions.process_messages_and_refold()
         expected_export()["facts"] = settle()
         clear_state()
     yield expected_export()["facts"]
@@ -145,7 +145,7 @@ def test_any_arrival_order_with_any_number_of_workers_gives_the_same_export(
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(message_batches, "BATCH_SIZE", 50)
+    monkeypatch.setattr(process_message_batches, "BATCH_SIZE", 50)
     chance, done, failures = random.Random(seed), threading.Event(), list[BaseException]()
     messages = [*arriving(), *chance.sample(arriving(), len(arriving()) // 3)]
     chance.shuffle(messages)

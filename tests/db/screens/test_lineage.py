@@ -10,12 +10,12 @@ from django.test import Client
 from tests.builders import exported_order
 from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.users import signed_in
-from visibility.alerts.sweep import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import Alert, InboundMessage, KpiFact, Order, Source
-from visibility.pipeline import stages
-from visibility.screens.messages import lineage
+from visibility.pipeline import job_functions
+from visibility.screens.messages import order_and_message_lineage
 from visibility.web.permissions import UserRole
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -24,7 +24,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture
 def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """Three orders, and an SLA rule whose timer two of their events start and stop."""
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     create_rule(
         always_open(),
         code="scan",
@@ -171,7 +171,7 @@ def test_superseded_event_has_no_effects(sources: dict[str, Source]) -> None:
             )
         ]
     )
-    stages.process_messages_and_refold()
-    message_lineage = lineage.message_lineage(message)
+    job_functions.process_messages_and_refold()
+    message_lineage = order_and_message_lineage.message_lineage(message)
     assert message_lineage is not None
     assert [t.effects for t in message_lineage.events if t.event.superseded] == [[]]

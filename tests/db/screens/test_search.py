@@ -11,7 +11,7 @@ from connectors.sdk.events import IdentifierScheme, ObjectKind
 from tests.builders.identity import create_sources, process_messages, source_message
 from visibility.db import planner_settings
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
-from visibility.screens.orders import search
+from visibility.screens.orders import number_and_customer_search
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -33,7 +33,7 @@ def _orders() -> None:
     )
 
 
-def numbers(hits: list[search.SearchHit]) -> list[str]:
+def numbers(hits: list[number_and_customer_search.SearchHit]) -> list[str]:
     return [hit.number for hit in hits]
 
 
@@ -69,9 +69,9 @@ def test_number_of_every_scheme_finds_the_order(scheme: IdentifierScheme, strong
         is_identity=strong,
         object=target,
     )
-    (hit,) = search.find_orders_by_exact_number(" zx900817 ")
+    (hit,) = number_and_customer_search.find_orders_by_exact_number(" zx900817 ")
     assert hit.number == "SO-104711"
-    assert search.SCHEME_LABELS[scheme.value] in hit.matched_by
+    assert number_and_customer_search.SCHEME_LABELS[scheme.value] in hit.matched_by
     assert len(IdentifierScheme) >= 12
 
 
@@ -79,27 +79,30 @@ def test_number_of_every_scheme_finds_the_order(scheme: IdentifierScheme, strong
     "typed", ["SO-104712", "SO-104 711", "SO-10711", "SO-1047111", "SO-107411", "so-904711"]
 )
 def test_single_typing_error_finds_the_order(typed: str) -> None:
-    assert numbers(search.find_orders_by_similar_number(typed)) == ["SO-104711"]
+    assert numbers(number_and_customer_search.find_orders_by_similar_number(typed)) == ["SO-104711"]
 
 
 def test_two_typing_errors_find_the_order() -> None:
-    assert numbers(search.find_orders_by_similar_number("SO-194712"))[0] == "SO-104711"
+    assert (
+        numbers(number_and_customer_search.find_orders_by_similar_number("SO-194712"))[0]
+        == "SO-104711"
+    )
 
 
 def test_dissimilar_text_finds_nothing() -> None:
-    assert not search.find_orders_by_similar_number("QQ-77777777")
-    assert not search.find_orders_by_similar_number("%%%%%%%%")
-    assert not search.find_orders_by_number_fragment("zzz")
+    assert not number_and_customer_search.find_orders_by_similar_number("QQ-77777777")
+    assert not number_and_customer_search.find_orders_by_similar_number("%%%%%%%%")
+    assert not number_and_customer_search.find_orders_by_number_fragment("zzz")
 
 
 @pytest.mark.parametrize("typed", ["4711", "so-1047", "104711", "-10471", "O-10471"])
 def test_partial_number_finds_the_order(typed: str) -> None:
-    assert "SO-104711" in numbers(search.find_orders_by_number_fragment(typed))
+    assert "SO-104711" in numbers(number_and_customer_search.find_orders_by_number_fragment(typed))
 
 
 @pytest.mark.parametrize("typed", ["X-10471", "-104711X", "04711-"])
 def test_partial_number_must_match_exactly(typed: str) -> None:
-    assert not search.find_orders_by_number_fragment(typed)
+    assert not number_and_customer_search.find_orders_by_number_fragment(typed)
 
 
 def add_similar_numbers(count: int) -> None:
@@ -119,37 +122,44 @@ def add_similar_numbers(count: int) -> None:
 def test_every_match_among_similar_numbers_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     # A sample of each index entry separately would miss most matches.
     add_similar_numbers(3_000)
-    monkeypatch.setattr(search, "SAMPLE_SIZE", 5)
-    assert all(search.find_orders_by_number_fragment(f"00{n}") for n in range(1_000, 3_000, 100))
+    monkeypatch.setattr(number_and_customer_search, "SAMPLE_SIZE", 5)
+    assert all(
+        number_and_customer_search.find_orders_by_number_fragment(f"00{n}")
+        for n in range(1_000, 3_000, 100)
+    )
 
 
 def test_slow_search_falls_back_to_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     add_similar_numbers(2_000)
-    slow_query = search.CONTAINS_QUERY.replace(
+    slow_query = number_and_customer_search.CONTAINS_QUERY.replace(
         "LIMIT 1000", "AND pg_sleep(0.02) IS NOT NULL LIMIT 1000"
     )
-    monkeypatch.setattr(search, "CONTAINS_QUERY", slow_query)
-    monkeypatch.setattr(search, "TIMEOUT_MS", 100)
-    monkeypatch.setattr(search, "SAMPLE_SIZE", 20)
+    monkeypatch.setattr(number_and_customer_search, "CONTAINS_QUERY", slow_query)
+    monkeypatch.setattr(number_and_customer_search, "TIMEOUT_MS", 100)
+    monkeypatch.setattr(number_and_customer_search, "SAMPLE_SIZE", 20)
     with CaptureQueriesContext(connection) as captured:
-        assert search.find_orders_by_number_fragment("W00") != []
+        assert number_and_customer_search.find_orders_by_number_fragment("W00") != []
     searches = [q["sql"] for q in captured if "gin_fuzzy_search_limit" in q["sql"]]
     assert len(searches) == 2
-    monkeypatch.setattr(search, "SAMPLE_TIMEOUT_MS", 1)
-    assert search.find_orders_by_number_fragment("W00") == []
+    monkeypatch.setattr(number_and_customer_search, "SAMPLE_TIMEOUT_MS", 1)
+    assert number_and_customer_search.find_orders_by_number_fragment("W00") == []
 
 
 def test_pattern_characters_are_literal() -> None:
-    assert not search.find_orders_by_number_fragment("SO_104")
-    assert not search.find_orders_by_number_fragment("%%%")
-    assert not search.find_customers_by_name("%%%")
+    assert not number_and_customer_search.find_orders_by_number_fragment("SO_104")
+    assert not number_and_customer_search.find_orders_by_number_fragment("%%%")
+    assert not number_and_customer_search.find_customers_by_name("%%%")
 
 
 def test_customer_search_by_partial_name_limits_its_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert search.find_customers_by_name("quist") == [("Quist Electric", "C1", 2)]
-    monkeypatch.setattr(search, "MAX_COUNTED", 1)
-    assert search.find_customers_by_name("ELEC") == [("Quist Electric", "C1", 1)]
-    assert search.format_order_count(1) == "1+"
+    assert number_and_customer_search.find_customers_by_name("quist") == [
+        ("Quist Electric", "C1", 2)
+    ]
+    monkeypatch.setattr(number_and_customer_search, "MAX_COUNTED", 1)
+    assert number_and_customer_search.find_customers_by_name("ELEC") == [
+        ("Quist Electric", "C1", 1)
+    ]
+    assert number_and_customer_search.format_order_count(1) == "1+"
     assert CustomerName.objects.count() == 1
 
 
@@ -158,20 +168,24 @@ def test_customer_search_by_partial_name_limits_its_counts(monkeypatch: pytest.M
     [
         (
             planner_settings.PREFER_INDEXES_NO_BITMAP,
-            search.EXACT_QUERY,
+            number_and_customer_search.EXACT_QUERY,
             {"values": ["SO-104711"], "limit": 50},
         ),
         (
             planner_settings.PREFER_INDEXES_NO_BITMAP,
-            search.EXACT_QUERY,
-            {"values": search.typo_variants("SO-104712"), "limit": 5},
+            number_and_customer_search.EXACT_QUERY,
+            {"values": number_and_customer_search.typo_variants("SO-104712"), "limit": 5},
         ),
         (
             planner_settings.PREFER_INDEXES,
-            search.CONTAINS_QUERY,
+            number_and_customer_search.CONTAINS_QUERY,
             {"like": "%4711%", "part": "4711", "limit": 10},
         ),
-        (planner_settings.PREFER_INDEXES, search.CUSTOMERS_QUERY, ["%quist%", 100]),
+        (
+            planner_settings.PREFER_INDEXES,
+            number_and_customer_search.CUSTOMERS_QUERY,
+            ["%quist%", 100],
+        ),
     ],
 )
 def test_searches_use_indexes(
@@ -182,4 +196,6 @@ def test_searches_use_indexes(
         cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan
-    assert ("identifier_value_trgm" in plan) == (statement is search.CONTAINS_QUERY)
+    assert ("identifier_value_trgm" in plan) == (
+        statement is number_and_customer_search.CONTAINS_QUERY
+    )

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.http import OpenPackage
+from connectors.sdk.webhook_and_poll_types import OpenPackage
+from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.ingest.source_setup import add_source
 from visibility.models import Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.storage.open_packages import load_open_packages
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def report(source: Source, kind: str, at: datetime, **data: Any) -> None:
     event = {"specversion": "1.0", "id": f"{kind} {at} {data}", "source": "/t", "type": kind}
     body = json.dumps({**event, "time": at.isoformat(), "data": data}).encode()
     store_messages([IncomingMessage(source.pk, str(event["id"]), {}, body)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
 
 def test_packages_are_open_until_they_are_delivered(wms: Source, now: datetime) -> None:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from visibility.db.clock import database_now
 from visibility.models import Order
-from visibility.models.business_objects import BusinessObject, ObjectRelation
+from visibility.models.objects_and_identifiers import BusinessObject, ObjectRelation
 from visibility.models.refold import RefoldRequest
 from visibility.storage import refold_queue
 from visibility.storage.refold_queue import claim_batch, enqueue_refolds, postpone_requests

@@ -13,8 +13,8 @@ from django.test import Client
 from tests.builders.alerts import HOUR, alert, order, source_alert, statements
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
-from visibility.boards import board
-from visibility.boards.registry import tile_registry
+from visibility.boards import load_board_and_tiles
+from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tiles import message_rate
 from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
 from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, OrderFunnel
@@ -323,4 +323,4 @@ def test_every_registered_tile_loads() -> None:
         tile = kind()
         assert tile.title
         assert set(tile.kinds) <= {"order", "alert", "source"}
-        assert not board.load_tile({"tile": code}, now=now).failed
+        assert not load_board_and_tiles.load_tile({"tile": code}, now=now).failed

@@ -16,9 +16,9 @@ from visibility.db.clock import database_now
 from visibility.ingest.inbox import store_messages
 from visibility.models import Conflict, Order, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.timeline.authority import GRACE_PERIODS
-from visibility.timeline.enums import ComparedField
+from visibility.timeline.state_and_flag_enums import ComparedField
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def blind(now: datetime) -> Order:
     )
     later = {"promised_at": "2026-03-09", "reason": HOSTILE}
     send_event("erp", "order.changed", now - day, {"attributes": later})
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return Order.objects.get()
 
 
@@ -172,7 +172,7 @@ def test_conflict_row_is_deleted_when_systems_agree(blind: Order, now: datetime)
     call_command("rebuild")
     assert Conflict.objects.count() == 1
     send_event("erp", "order.changed", now, {"lines": line_items("shipped", A=8)})
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert not Conflict.objects.exists()
     blind.refresh_from_db()
     assert (blind.conflict_count, "conflict" in blind.states) == (0, False)
@@ -186,7 +186,7 @@ def test_conflict_opens_after_the_grace_period(now: datetime) -> None:
     send_event(
         "north", "shipment.confirmed", at, {"shipment": "S1", "lines": line_items("shipped", A=8)}
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert not Conflict.objects.exists()
     pending_requests = "SELECT object_id, due_at FROM visibility_refoldrequest "
     pending_requests += "WHERE due_at > clock_timestamp()"
@@ -243,7 +243,7 @@ def test_price_conflict_needs_the_prices_permission(now: datetime) -> None:
     dear = [{"line_id": "A", "sku": "A", "ordered": 12, "price": "3.75"}]
     send_event("shop", "order.received", now - 3 * day, {"lines": dear})
     send_event("erp", "order.received", now - 3 * day, {"lines": line_items("ordered", A=12)})
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     order = Order.objects.get()
     integrator = signed_in(UserRole.INTEGRATOR)
     assert "3.75" in fetch(signed_in(UserRole.CUSTOMER_SERVICE), f"/orders/{order.pk}")

@@ -12,7 +12,7 @@ from tests.builders.sources import create_source, message
 from visibility.db.change_feed import append_changes
 from visibility.db.clock import database_now
 from visibility.models import ClockState, RejectedRequestCount, SlaClock
-from visibility.web.pages import health
+from visibility.web.pages import health_and_metrics
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def test_readyz_without_a_database_returns_retry_after(monkeypatch: pytest.Monke
     def fail_to_connect() -> str:
         raise DatabaseError("no connection")
 
-    monkeypatch.setattr(health, "_readiness_problem", fail_to_connect)
+    monkeypatch.setattr(health_and_metrics, "_readiness_problem", fail_to_connect)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "no connection" not in answer.content.decode()
@@ -57,7 +57,7 @@ def test_readyz_with_unapplied_migrations(monkeypatch: pytest.MonkeyPatch) -> No
         def migration_plan(self, _: object) -> list[str]:
             return ["x"]
 
-    monkeypatch.setattr(health, "MigrationExecutor", Pending)
+    monkeypatch.setattr(health_and_metrics, "MigrationExecutor", Pending)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["problem"]) == (503, "migrations are not applied")
 
@@ -119,12 +119,12 @@ def test_metrics_without_rows_are_zero() -> None:
 def test_metrics_require_loopback_or_the_token(
     monkeypatch: pytest.MonkeyPatch, address: str, headers: dict[str, str], status: int
 ) -> None:
-    monkeypatch.setattr(health, "METRICS_TOKEN", "right-token")
+    monkeypatch.setattr(health_and_metrics, "METRICS_TOKEN", "right-token")
     answer = Client(REMOTE_ADDR=address).get("/metrics", headers=headers)
     assert answer.status_code == status
 
 
 def test_empty_token_grants_no_access(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "METRICS_TOKEN", "")
+    monkeypatch.setattr(health_and_metrics, "METRICS_TOKEN", "")
     client = Client(REMOTE_ADDR="10.0.0.7")
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401

@@ -19,7 +19,7 @@ from visibility.db.clock import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown
 from visibility.models import KpiFact, Order
-from visibility.screens import chart_theme
+from visibility.screens import chart_theme_and_cache
 from visibility.screens import charts as figures
 from visibility.screens.orders import order_list
 from visibility.web.permissions import UserRole
@@ -195,10 +195,10 @@ def test_unchanged_page_builds_no_figure(reader: Client, monkeypatch: pytest.Mon
 
     def render(traces: Sequence[Any], layout: Mapping[str, Any]) -> dict[str, Any]:
         built.append(layout)
-        return chart_theme.build_figure_json(traces, layout)
+        return chart_theme_and_cache.build_figure_json(traces, layout)
 
     monkeypatch.setattr(figures, "build_figure_json", render)
-    chart_theme.cached_figure.cache_clear()
+    chart_theme_and_cache.cached_figure.cache_clear()
     fact(3, 4)
     fact(4, 4, of=order("SO-3"), days_ago=12)
     first = reader.get("/numbers").content.decode()

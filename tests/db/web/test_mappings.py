@@ -25,8 +25,8 @@ from visibility.models import (
     TermMapping,
     TermUsage,
 )
-from visibility.pipeline import stages
-from visibility.screens.mappings.queries import unmapped_terms
+from visibility.pipeline import job_functions
+from visibility.screens.mappings.term_and_row_queries import unmapped_terms
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ READERS = (UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(stages, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "nudge", nudged.append)
     return nudged
 
 

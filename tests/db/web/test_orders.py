@@ -16,7 +16,7 @@ from tests.builders.web_order import SOURCES, web_order_messages
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import BusinessObject, Event, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.screens.orders import event_labels
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.web.permissions import UserRole
@@ -40,7 +40,7 @@ def order() -> Order:
             for n, m in enumerate(web_order_messages())
         ]
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return Order.objects.get()
 
 
@@ -53,7 +53,7 @@ def send(source: Source, kind: str, number: str, **attributes: str) -> None:
     """Store and process one CloudEvent of the source about an order."""
     event = cloudevent(kind, {"order": {"number": number}}, event_id=kind, **attributes)
     store_messages([cloudevent_message(source, event)])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
 
 
 def fetch(client: Client, address: str) -> str:
@@ -136,7 +136,7 @@ def store(*events: tuple[str, dict[str, Any]]) -> Order:
             for hour, (event_type, data) in enumerate(events)
         ],
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return Order.objects.get()
 
 

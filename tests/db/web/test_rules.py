@@ -19,7 +19,7 @@ from visibility.models import (
     Source,
     Team,
 )
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.storage import backfill
 from visibility.web.permissions import UserRole
 
@@ -167,11 +167,11 @@ def test_clocks_and_alerts_follow_a_change_of_the_time_limit(
     send_and_process(wms, "order.released", now - timedelta(hours=6))
     assert Alert.objects.get(kind="sla").state == "open"
     ops.post("/rules/stuck/save", form(**{"param.within": "8"}))
-    stages.refold_pending()
+    job_functions.refold_pending()
     assert Alert.objects.get(kind="sla").state == "withdrawn"
     assert SlaClock.objects.get().rule_version == 2
     ops.post("/rules/stuck/save", form(version="2", enabled="absent", **{"param.within": "8"}))
-    stages.refold_pending()
+    job_functions.refold_pending()
     assert not SlaClock.objects.exists()
 
 
@@ -180,7 +180,7 @@ def test_change_of_the_severity_alone_refolds_nothing(
 ) -> None:
     send_and_process(wms, "order.released", now)
     ops.post("/rules/stuck/save", form(severity="low"))
-    assert stages.refold_pending() == 0
+    assert job_functions.refold_pending() == 0
 
 
 def test_many_orders_are_refolded_behind_live_work(
@@ -193,4 +193,4 @@ def test_many_orders_are_refolded_behind_live_work(
         ops.post("/rules/stuck/save", form(version=version, **{"param.within": f"1{version}"}))
     assert "3 orders will be checked again." in page_of(ops, "/rules/stuck")
     assert BackfillRequest.objects.count() == 3
-    assert stages.refold_pending() == 0
+    assert job_functions.refold_pending() == 0

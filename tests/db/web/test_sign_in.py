@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.builders.users import create_user
-from visibility.web.pages.accounts import DEMO_PEOPLE, local_path_or_empty
+from visibility.web.pages.sign_in_and_out import DEMO_PEOPLE, local_path_or_empty
 from visibility.web.permissions import HOME_PAGES, UserRole
 
 pytestmark = pytest.mark.django_db

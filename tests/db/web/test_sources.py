@@ -24,10 +24,10 @@ from visibility.models import (
     RejectedRequestCount,
     Source,
 )
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.sources import health
-from visibility.screens.sources.labels import SourceState
+from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ HOUR = timedelta(hours=1)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(stages, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "nudge", nudged.append)
     return nudged
 
 

@@ -10,7 +10,7 @@ from tests.db.web.test_discrepancies import create_sources, line_items, send_eve
 from tests.db.web.test_orders import fetch
 from visibility.db.clock import database_now
 from visibility.models import InboundMessage, Order, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def order(now: datetime) -> Order:
     send_event("erp", "order.released", now - 72 * HOUR, {"lines": line_items("shipped", A=0)})
     shipped = {"shipment": "S1", "part": "shipment S1", "lines": line_items("shipped", A=8)}
     send_event("north", "shipment.confirmed", now - 48 * HOUR, shipped)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return Order.objects.get()
 
 
@@ -105,7 +105,7 @@ def test_message_of_this_moment_suppresses_nothing(order: Order) -> None:
 def test_discrepancy_returns_after_the_source_has_caught_up(order: Order, now: datetime) -> None:
     set_last_message("erp", now - 47 * HOUR)
     send_event("erp", "order.changed", now - HOUR, {"attributes": {"channel": "web"}})
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     shown = page(order)
     assert "waiting for" not in shown
     assert "Systems disagree on: shipped" in shown

@@ -17,8 +17,12 @@ import psycopg
 from psycopg.abc import QueryNoTemplate
 
 from visibility.launcher import embedded_servers
-from visibility.launcher.process import ProcessDefinition, last_lines, start_process
-from visibility.launcher.server_layout import ServerLayout, prepare_layout
+from visibility.launcher.reachable_server_folders import ServerLayout, prepare_layout
+from visibility.launcher.start_process_and_rotate_log import (
+    ProcessDefinition,
+    last_lines,
+    start_process,
+)
 
 TIMEOUT = 60.0
 TERMINATE_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CLOCK_SHIM = Path(__file__).resolve().parent / "clock_shim"
 PREFORK = tuple(option if option != "threads" else "prefork" for option in WORKER_COMMAND)
 # Shorter than the product's minute, except in a soak test.
-SHORT_LEASE = "visibility.pipeline.message_batches:LEASE_SECONDS=3"
+SHORT_LEASE = "visibility.pipeline.process_message_batches:LEASE_SECONDS=3"
 
 # Never written to: its end of file tells the child processes that this process has exited.
 LIFELINE = os.pipe()

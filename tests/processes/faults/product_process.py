@@ -65,11 +65,11 @@ def setup(within: float) -> dict[str, int]:
 
     from tests.builders.sla_rules import always_open, create_rule
     from visibility.db.clock import database_now
-    from visibility.ingest import source_setup
+    from visibility.ingest import add_source_and_rotate_secret
     from visibility.models import Source, Subscription
 
     for slug, connector in SOURCES.items():
-        created = source_setup.add_source(
+        created = add_source_and_rotate_secret.add_source(
             slug,
             connector=connector,
             config={"order_number": "sales_order@erp"},
@@ -124,12 +124,12 @@ def replay(path: str) -> int:
     """Store the messages of a file in order, with their times of receipt, and process them."""
     from django.db import connection
 
-    from connectors.sdk.http import WebhookRequest
+    from connectors.sdk.webhook_and_poll_types import WebhookRequest
     from visibility.ingest import inbox
     from visibility.models import Source
-    from visibility.pipeline.stages import process_messages_and_refold, sweep
+    from visibility.pipeline.job_functions import process_messages_and_refold, sweep
     from visibility.web.intake.source_cache import IntakeSource
-    from visibility.web.intake.webhooks import incoming_message
+    from visibility.web.intake.webhook_endpoint import incoming_message
 
     doors = {
         s.slug: IntakeSource(s.pk, s.slug, s.build_connector(), []) for s in Source.objects.all()
@@ -162,7 +162,7 @@ def replay(path: str) -> int:
 
 def catch_up() -> int:
     """Evaluate all due clocks and fold all requested orders now."""
-    from visibility.pipeline.stages import process_messages_and_refold, sweep
+    from visibility.pipeline.job_functions import process_messages_and_refold, sweep
 
     return process_messages_and_refold() + sweep()
 

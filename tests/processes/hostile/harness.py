@@ -18,7 +18,7 @@ from connectors.sdk.payload import ParkReason
 from tests.builders.cloudevents import cloudevent
 from tests.product import Product, empty_tables
 from visibility.db.clock import database_now
-from visibility.ingest.source_setup import add_source
+from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.models import Event, InboundMessage, Order
 from visibility.operations.invariants import check_message_outcomes
 

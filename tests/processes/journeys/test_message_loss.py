@@ -15,7 +15,7 @@ import pytest
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.product import Product
-from visibility.launcher import binaries
+from visibility.launcher import server_programs_and_account
 from visibility.models import InboundMessage, MessageKey, MessageState, Order, RefoldRequest
 from visibility.operations.invariants import check_message_outcomes
 
@@ -76,7 +76,7 @@ class PrivateRedis:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        program = str(binaries.find_programs(postgres=False).valkey_program)
+        program = str(server_programs_and_account.find_programs(postgres=False).valkey_program)
         arguments = ["--port", "0", "--unixsocket", str(self.socket), "--save", ""]
         self._process = subprocess.Popen(
             [program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

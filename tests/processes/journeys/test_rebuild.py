@@ -12,11 +12,11 @@ from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message
 from tests.product import ROOT, Product
 from visibility.db.clock import database_now
+from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.ingest.source_setup import add_source
 from visibility.models import Order, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 ORDERS = 450
 KINDS = ("order.received", "order.released", "shipment.confirmed")
@@ -81,7 +81,7 @@ def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
         "generic", connector="cloudevents", config={"order_number": "sales_order@erp"}, now=now
     ).source
     store_messages([event_message(source, number) for number in range(ORDERS * len(KINDS))])
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert Order.objects.filter(status="shipped").count() == ORDERS
     before, then = derived_rows(), database_now()
     dump = list(dump_lines(as_of=then))
@@ -90,6 +90,6 @@ def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
         kill_during_rebuild(product)
         assert list(dump_lines(as_of=then)) == dump
     assert orjson.loads(product.manage("rebuild")) == {"orders": ORDERS}
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     assert derived_rows() == before
     assert list(dump_lines(as_of=then)) == dump

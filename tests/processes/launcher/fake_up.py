@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from visibility.launcher import up_command
 from visibility.launcher.instance import CHECKOUT
-from visibility.launcher.process import ProcessDefinition, python_child_command
 from visibility.launcher.process_plan import ProcessPlan, StartOptions
+from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
 
 
 class AlwaysOkHandler(BaseHTTPRequestHandler):

@@ -16,7 +16,11 @@ import psycopg
 import pytest
 
 from tests.processes.launcher.up_process import UpProcess, all_ended, wait_until
-from visibility.launcher import binaries, embedded_servers, server_layout
+from visibility.launcher import (
+    embedded_servers,
+    reachable_server_folders,
+    server_programs_and_account,
+)
 from visibility.launcher.instance import CHECKOUT
 
 Start = Callable[..., UpProcess]
@@ -119,7 +123,7 @@ def test_data_folder_with_a_path_too_long_for_sockets(up: Start, data: Path) -> 
 def test_leftover_servers_and_files_are_removed(up: Start, data: Path) -> None:
     up().wait_until_ready().stop()
     (data / "pg.new").mkdir()
-    servers = server_layout.prepare_layout(data)
+    servers = reachable_server_folders.prepare_layout(data)
     child = embedded_servers.define_postgres_process(servers)
     account = child.account
     stray = subprocess.Popen(
@@ -190,7 +194,7 @@ def test_unprivileged_user_can_start_it(up: Start, data: Path) -> None:
     if os.geteuid() != 0:
         up().wait_until_ready()
         return
-    account = binaries.ServerAccount("nobody", 65534, 65534)
+    account = server_programs_and_account.ServerAccount("nobody", 65534, 65534)
     copy_folder = data.parent / "home"
     for name in ("launcher", "management"):
         shutil.copytree(CHECKOUT / "visibility" / name, copy_folder / "visibility" / name)
@@ -216,10 +220,12 @@ def test_unprivileged_user_can_start_it(up: Start, data: Path) -> None:
     assert started.stop() == 0
 
 
-def python_for(account: binaries.ServerAccount) -> str:
+def python_for(account: server_programs_and_account.ServerAccount) -> str:
     """The path of a Python interpreter of this version that the account can run."""
     name = f"python3.{sys.version_info.minor}"
     for folder in (Path(sys.base_prefix) / "bin", Path("/usr/bin"), Path("/usr/local/bin")):
-        if (folder / name).exists() and binaries.can_enter(account, folder.resolve()):
+        if (folder / name).exists() and server_programs_and_account.can_enter(
+            account, folder.resolve()
+        ):
             return str(folder / name)
     raise AssertionError(f"no {name} that {account.name} can run")

@@ -310,7 +310,7 @@ def test_adding_a_screen(repository: RepositoryCopy) -> None:
     )
     repository.insert(
         "visibility/web/screens.py",
-        before='    Screen("health"),',
+        before='    Screen("health_and_metrics"),',
         text='    Screen("carriers", NavigationEntry("Carriers", "/carriers", "c", "table", '
         "Permission.ORDERS)),\n",
     )
@@ -321,7 +321,9 @@ def test_adding_a_screen(repository: RepositoryCopy) -> None:
 
 def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> None:
     repository.insert(
-        "visibility/web/screens.py", before='    Screen("health"),', text='    Screen("nothing"),\n'
+        "visibility/web/screens.py",
+        before='    Screen("health_and_metrics"),',
+        text='    Screen("nothing"),\n',
     )
     with pytest.raises(AssertionError, match=r"visibility\.web\.pages\.nothing"):
         repository.run_tests("tests/db/web/test_health.py")
@@ -329,7 +331,7 @@ def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> 
 
 def test_adding_a_job(repository: RepositoryCopy) -> None:
     repository.insert(
-        "visibility/pipeline/stages.py", before="def collect_files", text=JOB.lstrip()
+        "visibility/pipeline/job_functions.py", before="def collect_files", text=JOB.lstrip()
     )
     repository.insert(
         "visibility/pipeline/jobs.py",

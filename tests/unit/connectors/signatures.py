@@ -5,7 +5,7 @@ from datetime import datetime
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector
-from connectors.sdk.http import WebhookRequest
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 
 
 def is_accepted(

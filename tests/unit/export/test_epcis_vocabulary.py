@@ -14,10 +14,10 @@ from connectors.systems.ocel.terms import event_type as find_event_type
 from connectors.systems.ocel.terms import object_kind
 from visibility.export.epcis_vocabulary import EPCIS_MAPPINGS
 from visibility.export.ocel_attributes import ATTRIBUTE_SOURCES
-from visibility.export.snapshot_reader import ExportedObject
+from visibility.export.read_snapshot_in_chunks import ExportedObject
 from visibility.export.uris import object_uri, private_urn
 from visibility.identity.relations import PARENT_KINDS
-from visibility.storage.events import SCHEME_PREFERENCE
+from visibility.storage.load_events import SCHEME_PREFERENCE
 
 SSCC = EventIdentifier(IdentifierScheme.SSCC, "340123450000000017")
 TRACKING = EventIdentifier(IdentifierScheme.TRACKING, "1ZA1")

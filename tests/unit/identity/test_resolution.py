@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
-from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
 from visibility.identity.pure.resolution import (
     Decision,
     DecisionKind,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from connectors.sdk.http import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpResponse
 from tests.builders import polled_systems
 from tests.builders.polled_systems import (
     PolledSystem,

@@ -14,7 +14,7 @@ from visibility.screens.charts import (
     build_line_figure,
     build_percentile_band_figure,
 )
-from visibility.screens.kpis import labels
+from visibility.screens.kpis import value_and_comparison_texts
 
 FILL, CYCLE = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
 DAY = date(2026, 3, 3)
@@ -30,14 +30,14 @@ DAY = date(2026, 3, 3)
     ],
 )
 def test_distance_uses_unit_of_target(hours: float, expected: str) -> None:
-    assert labels.compare_to_target(CYCLE, hours * 3600).text == expected
+    assert value_and_comparison_texts.compare_to_target(CYCLE, hours * 3600).text == expected
 
 
 def test_every_exclusion_reason_has_a_phrase() -> None:
     for kpi in kpi_registry().values():
         assert kpi.definition
         assert all(kpi.reasons.values())
-        assert labels.exclusion_reason(kpi, "some_reason") == "some reason"
+        assert value_and_comparison_texts.exclusion_reason(kpi, "some_reason") == "some reason"
 
 
 def test_names_in_figures_are_escaped() -> None:

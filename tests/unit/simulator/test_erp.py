@@ -8,15 +8,15 @@ import httpx2
 import pytest
 
 from connectors.sdk.connector import Message
-from connectors.sdk.http import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpResponse
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.unit.simulator.conftest import STARTED
 from visibility.simulator.document_numbers import sales_order_number
 from visibility.simulator.erp_feed import ErpFeed
 from visibility.simulator.erp_server import ErpServer
 from visibility.simulator.generator import HOUR, SimulatedWorld
-from visibility.simulator.model import StepKind, to_datetime
-from visibility.simulator.stream import LiveStream, PastStream, ScheduledStep
+from visibility.simulator.past_and_live_streams import LiveStream, PastStream, ScheduledStep
+from visibility.simulator.simulated_order import StepKind, to_datetime
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.check_digits import gs1_check_digit
 from connectors.sdk.connector import Connector, Message
 from connectors.sdk.events import CanonicalEvent, IdentifierScheme, ObjectKind
-from connectors.sdk.http import WebhookRequest
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from tests.unit.simulator.conftest import STARTED, world_setting
 from visibility.simulator import vendors
 from visibility.simulator.document_numbers import sales_order_number, sscc, tracking_number
 from visibility.simulator.faults import FaultRates
 from visibility.simulator.generator import FIRST_STAGED, SimulatedWorld
 from visibility.simulator.master_data import EDI_CUSTOMERS, OWN_ISA
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     ERP_KINDS,
     SimulatedOrder,
     SimulatedStep,

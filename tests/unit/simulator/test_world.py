@@ -10,8 +10,8 @@ from visibility.simulator.answer_key import order_fault_entries
 from visibility.simulator.faults import FaultRates, SilentPeriods
 from visibility.simulator.generator import FIRST_STAGED, HOUR, SimulatedWorld
 from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
-from visibility.simulator.model import SalesChannel, SimulatedOrder, StepKind, to_datetime
-from visibility.simulator.stream import order_indexes_until
+from visibility.simulator.past_and_live_streams import order_indexes_until
+from visibility.simulator.simulated_order import SalesChannel, SimulatedOrder, StepKind, to_datetime
 
 SHIPPED = {StepKind.WMS_SHIPPED, StepKind.NORTH_SHIPPED}
 

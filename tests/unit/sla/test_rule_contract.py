@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from connectors.sdk.plugin_loader import InvalidPlugin
+from connectors.sdk.load_plugins_of_package import InvalidPlugin
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameters import (
     InvalidParameters,

@@ -19,8 +19,8 @@ from tests.builders.recorded_events import (
 from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Status, TimelineConflict
 from visibility.timeline.authority import AUTHORITY, GRACE_PERIODS, OWNING_TEAMS
-from visibility.timeline.enums import ComparedField, OrderState
 from visibility.timeline.master_data_dictionary import ItemDefinition, MasterDataDictionary
+from visibility.timeline.state_and_flag_enums import ComparedField, OrderState
 
 GRACE_PERIOD, MINUTE = GRACE_PERIODS[ComparedField.SHIPPED], timedelta(minutes=1)
 ZERO_SHIPPED = reported("erp", "order.released", at(2, 11), lines("shipped", {"A": 0, "B": 0}))

@@ -19,8 +19,8 @@ from tests.builders.recorded_events import (
 from tests.builders.timelines import folded, line_of
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
-from visibility.timeline.enums import LineFlag, LineState, OrderState
 from visibility.timeline.master_data_dictionary import ItemDefinition, MasterDataDictionary
+from visibility.timeline.state_and_flag_enums import LineFlag, LineState, OrderState
 
 KIT = MasterDataDictionary(
     items={"KIT": ItemDefinition("KIT", components={"BOLT": Fraction(4), "PLATE": Fraction(1)})}

@@ -17,7 +17,7 @@ from tests.builders.recorded_events import (
 )
 from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, RecordedEvent, Status
-from visibility.timeline.enums import LineFlag, LineState, OrderState
+from visibility.timeline.state_and_flag_enums import LineFlag, LineState, OrderState
 from visibility.timeline.status_answer import status_answer
 
 ORDERED = ordered({"A": 5, "B": 3})

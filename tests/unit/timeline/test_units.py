@@ -10,13 +10,13 @@ from tests.builders.timelines import folded, line_of
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.kpi.definitions.unit_fill_rate import UnitFillRate
 from visibility.timeline import MilestoneCode, Status
-from visibility.timeline.enums import LineFlag, LineState
 from visibility.timeline.master_data_dictionary import (
     ItemDefinition,
     Mappings,
     MappingVersion,
     MasterDataDictionary,
 )
+from visibility.timeline.state_and_flag_enums import LineFlag, LineState
 
 
 def dictionary(

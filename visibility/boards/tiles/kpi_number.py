@@ -12,7 +12,7 @@ from visibility.kpi import query
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
-from visibility.screens.kpis.page import build_tile
+from visibility.screens.kpis.overview_and_kpi_page import build_tile
 
 DAYS = 28
 DEFAULT_KPI = "fill_rate"

@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
-from visibility.screens.sources.labels import STATE_TONES, SourceState
+from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
 from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
 
 SHOWN = 40

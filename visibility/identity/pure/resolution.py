@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from visibility.identity.pure.keys import IdentifierKey, ReuseWindows
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
 
 # One generation of a reused number: the key, and the index of the generation, from 0.
 Generation = tuple[IdentifierKey, int]

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
 from visibility.db.clock import database_now
+from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.source_secrets import decrypt_secrets
-from visibility.ingest.source_setup import add_source
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
-from visibility.models.sla import Severity
+from visibility.models.rules_clocks_and_calendars import Severity
 from visibility.simulator.master_data import EDI_CUSTOMERS
 from visibility.sla.default_rules import create_missing_source_rules
 from visibility.web.permissions import UserRole

@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.clock import database_now
-from visibility.export.formats import Format, export_orders
+from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION
-from visibility.export.snapshot import OrderSelection, TooManyExports
-from visibility.screens.orders import search
+from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyExports
+from visibility.screens.orders import number_and_customer_search
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
 
@@ -84,8 +84,8 @@ def _parse_order_selection(options: dict[str, Any]) -> OrderSelection:
     )
 
 
-def _find_orders_by_number(number: str) -> list[search.SearchHit]:
-    hits = search.find_orders_by_exact_number(number)
+def _find_orders_by_number(number: str) -> list[number_and_customer_search.SearchHit]:
+    hits = number_and_customer_search.find_orders_by_exact_number(number)
     if not hits:
         raise CommandError(f"No order found for {number!r}.")
     return hits

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from visibility.ingest.ocel_import import InvalidOcelLog, import_log
 from visibility.models import Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 
 
 class Command(BaseCommand):
@@ -30,6 +30,6 @@ class Command(BaseCommand):
                 results = import_log(Path(options["file"]), source)
         except InvalidOcelLog as error:
             raise CommandError(str(error)) from error
-        stages.process_messages_and_refold()
+        job_functions.process_messages_and_refold()
         new = sum(result.is_new for result in results)
         self.stdout.write(f"{new} new messages, {len(results) - new} already stored")

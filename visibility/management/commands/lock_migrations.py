@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.management.migration_lock_file import (
+from visibility.management.migration_checksums import (
     MIGRATIONS,
     LockConflict,
     find_conflicts_and_unlocked,

@@ -14,7 +14,7 @@ from visibility.master_data.file_reader import FILE_FORMATS
 from visibility.master_data.tables import TABLES
 from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.pipeline.stages import run_imports_and_backfills
+from visibility.pipeline.job_functions import run_imports_and_backfills
 
 MAX_ROWS_SHOWN = 20
 CHUNK_BYTES = 1_048_576

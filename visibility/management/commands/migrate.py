@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import connections
 
-from visibility.launcher.obsolete_database import OBSOLETE_LAYOUT, has_obsolete_layout
+from visibility.launcher.detect_obsolete_database import OBSOLETE_LAYOUT, has_obsolete_layout
 
 
 class Command(DjangoMigrate):

@@ -10,7 +10,11 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from structlog.stdlib import get_logger
 
-from visibility.identity import connected_component, merge, resolve
+from visibility.identity import (
+    lock_and_load_component,
+    record_merges_and_move_alerts,
+    resolve_from_all_events,
+)
 from visibility.kpi import facts_and_cells
 from visibility.models import BusinessObject
 from visibility.pipeline.refold import refold_orders
@@ -56,10 +60,10 @@ def _resolve_identities_with_retry(ids: list[int]) -> None:
     for _ in range(MAX_ATTEMPTS):
         try:
             with transaction.atomic():
-                resolve.resolve_identities(ids)
-        except connected_component.ConcurrentChange:
+                resolve_from_all_events.resolve_identities(ids)
+        except lock_and_load_component.ConcurrentChange:
             continue
-        except merge.MergeTooLarge as error:
+        except record_merges_and_move_alerts.MergeTooLarge as error:
             if len(ids) == 1:
                 log.warning("object_not_rebuilt", object=ids[0], error=str(error))
                 return

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.clock import database_now
-from visibility.ingest.parse import requeue_parked_messages
+from visibility.ingest.parse_and_pick_versions import requeue_parked_messages
 from visibility.models import InboundMessage, MessageState
-from visibility.pipeline.stages import nudge
+from visibility.pipeline.job_functions import nudge
 
 CHUNK = 1000
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 
-from visibility.launcher import browser_program
+from visibility.launcher import find_browser
 from visibility.launcher.instance import CHECKOUT
 from visibility.models import EventObjectLink, Order
 
@@ -57,10 +57,10 @@ def _require_demo_and_browser() -> str:
             "`manage.py screenshots` installs into .venv unless another virtual environment is "
             "active."
         )
-    path = browser_program.find_browser()
+    path = find_browser.find_browser()
     if path is None:
         raise CommandError(
-            f"No browser found on the PATH ({', '.join(browser_program.BROWSER_NAMES)})."
+            f"No browser found on the PATH ({', '.join(find_browser.BROWSER_NAMES)})."
         )
     return path
 
@@ -83,7 +83,7 @@ def _take_screenshots(path: str, pages: Mapping[str, str]) -> dict[str, int]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path, args=list(browser_program.BROWSER_FLAGS)
+            executable_path=path, args=list(find_browser.BROWSER_FLAGS)
         )
         page = chromium.new_page(
             base_url=settings.PUBLIC_URL,

@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.simulator import setup_file
+from visibility.simulator import read_setup_file
 from visibility.simulator.checkpoint import Checkpoint, CheckpointMismatch
 from visibility.simulator.faults import FaultRates
-from visibility.simulator.run import SimulationRun
+from visibility.simulator.send_past_then_live import SimulationRun
 
 
 class Command(BaseCommand):
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         if not 0 < options["days"] <= 1000:
             raise CommandError("--days must be from 1 to 1000.")
         try:
-            demo_setup = setup_file.load_setup(options["setup"])
+            demo_setup = read_setup_file.load_setup(options["setup"])
             run_options = {
                 "seed": options["seed"],
                 "days": options["days"],
@@ -65,12 +65,15 @@ class Command(BaseCommand):
             }
             path = Path(settings.DATA_DIR) / "run" / "simulator.json"
             checkpoint = Checkpoint.load_or_create(path, run_options, time.time())
-        except (setup_file.SetupError, CheckpointMismatch, ValueError) as error:
+        except (read_setup_file.SetupError, CheckpointMismatch, ValueError) as error:
             raise CommandError(str(error)) from None
         asyncio.run(self._run_simulation(demo_setup, checkpoint, options))
 
     async def _run_simulation(
-        self, demo_setup: setup_file.SimulatorSetup, checkpoint: Checkpoint, options: dict[str, Any]
+        self,
+        demo_setup: read_setup_file.SimulatorSetup,
+        checkpoint: Checkpoint,
+        options: dict[str, Any],
     ) -> None:
         run = SimulationRun(demo_setup, checkpoint, options["key"], self._print_line)
         await run.run(live=options["live"])

@@ -15,18 +15,18 @@ from connectors.sdk.manifest.problems import InvalidManifest
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
 from visibility.formatting import format_duration
+from visibility.ingest.add_source_and_rotate_secret import (
+    InvalidSource,
+    add_source,
+    change_settings,
+    rotate_secret,
+)
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.ingest.source_settings import (
     check_settings,
     declared_settings,
     stored_setting_errors,
-)
-from visibility.ingest.source_setup import (
-    InvalidSource,
-    add_source,
-    change_settings,
-    rotate_secret,
 )
 from visibility.management.example_payloads import EXAMPLE_PAYLOADS
 from visibility.management.manifest_commands import draft_from_sample, lint_files

@@ -12,12 +12,12 @@ from visibility.models import (
     BusinessObject,
     Order,
 )
-from visibility.screens.identity.matching import (
+from visibility.screens.identity.comparisons_and_previews import (
     MAX_COUNTED,
     identifiers_by_object,
     readable_identifiers,
 )
-from visibility.screens.orders.search import SCHEME_LABELS
+from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
 
 PAGE_SIZE = 25
 UNMATCHED_RECORDS = """

@@ -11,8 +11,8 @@ from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
 from visibility.screens import charts
 from visibility.screens.charts import Axis, Chart, Series
-from visibility.screens.kpis import labels
-from visibility.screens.kpis.labels import format_value
+from visibility.screens.kpis import value_and_comparison_texts as texts
+from visibility.screens.kpis.value_and_comparison_texts import format_value
 
 SECONDS_PER_DAY = 86_400
 # Further channels appear in the table only.
@@ -77,7 +77,7 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
     order = sorted(grouped, key=lambda key: -sum(s.orders for _, _, s in grouped[key]))
     series = [
         Series(
-            labels.dimension_value_label(channel),
+            texts.dimension_value_label(channel),
             [week for _, week, _ in grouped[channel]],
             [
                 _convert_to_axis_unit(summary.main_value(kpi), 1)
@@ -108,11 +108,11 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
     if shares:
         low, high = min(shares, key=lambda c: shares[c]), max(shares, key=lambda c: shares[c])
         sentence = (
-            f"{labels.dimension_value_label(high)} is highest at "
+            f"{texts.dimension_value_label(high)} is highest at "
             f"{format_value(kpi, shares[high])}, "
-            f"{labels.dimension_value_label(low)} is lowest at {format_value(kpi, shares[low])}."
+            f"{texts.dimension_value_label(low)} is lowest at {format_value(kpi, shares[low])}."
             if high != low
-            else f"{labels.dimension_value_label(high)}: {format_value(kpi, shares[high])}."
+            else f"{texts.dimension_value_label(high)}: {format_value(kpi, shares[high])}."
         )
     target = float(kpi.target) if kpi.target is not None else None
     drawn = charts.build_line_figure(
@@ -120,7 +120,7 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
     )
     rows = [
         [
-            labels.dimension_value_label(c),
+            texts.dimension_value_label(c),
             format_date(w),
             format_value(kpi, s.value),
             format_number(s.orders),
@@ -188,7 +188,7 @@ def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: K
     verb = "rose" if last > first else "fell"
     if abs(last - first) < Decimal("0.001"):
         return f"{kpi.title} stayed at {format_value(kpi, last)}."
-    target = f"; target {labels.format_target(kpi)}" if kpi.target is not None else ""
+    target = f"; target {texts.format_target(kpi)}" if kpi.target is not None else ""
     return (
         f"{kpi.title} {verb} from {format_value(kpi, first)} to {format_value(kpi, last)}{target}."
     )

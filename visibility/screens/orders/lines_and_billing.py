@@ -8,9 +8,9 @@ from decimal import Decimal
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
-from visibility.screens.orders.claims import format_quantity_claim
+from visibility.screens.orders.claims_and_discrepancies import format_quantity_claim
 from visibility.timeline import Timeline, TimelineLine
-from visibility.timeline.enums import ComparedField, LineFlag, LineState
+from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
 SourceTitles = Mapping[str, tuple[str, datetime]]
 # No system has reported a value.

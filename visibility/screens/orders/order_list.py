@@ -7,9 +7,9 @@ from datetime import datetime
 from django.db.models import OuterRef, Q, Subquery
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, Source
-from visibility.screens.orders.suppressed_conflicts import unsuppressed_conflict_condition
-from visibility.timeline.enums import OrderState
+from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
+from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
 PAGE_SIZE = 50

@@ -11,7 +11,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
 from visibility.models.intake import Source
 from visibility.operations.message_counts import MessageCounts, count_messages
-from visibility.screens.sources.labels import ROLE_LABELS, STATE_TONES, SourceState
+from visibility.screens.sources.role_and_state_labels import ROLE_LABELS, STATE_TONES, SourceState
 from visibility.screens.sources.state import LatestTraffic, source_state
 
 HOUR = timedelta(hours=1)

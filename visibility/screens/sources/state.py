@@ -9,7 +9,7 @@ from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
 from visibility.models.intake import Source, UnusableSource, overdue_since
-from visibility.screens.sources.labels import REJECTION_LABELS, SourceState
+from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
 
 # How recent a rejected request must be to count.
 REJECTED_WITHIN = timedelta(hours=1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from visibility.simulator.model import SimulatedOrder, SimulatedStep, StepKind
+from visibility.simulator.simulated_order import SimulatedOrder, SimulatedStep, StepKind
 from visibility.simulator.vendors import easypost, finance, shiphero, shopify, x12
 from visibility.simulator.vendors.message import SimulatedMessage
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from visibility.simulator import document_numbers
 from visibility.simulator.master_data import CURRENCY
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     SimulatedOrder,
     SimulatedShipment,
     SimulatedStep,

@@ -8,7 +8,7 @@ import orjson
 
 from visibility.simulator.document_numbers import deterministic_hex_token
 from visibility.simulator.master_data import HUBS, ORIGINS
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     CarrierScan,
     SimulatedOrder,
     SimulatedStep,

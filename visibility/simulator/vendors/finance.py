@@ -9,7 +9,7 @@ import orjson
 from visibility.simulator import document_numbers
 from visibility.simulator.document_numbers import deterministic_hex_token
 from visibility.simulator.master_data import CURRENCY
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     SimulatedOrder,
     SimulatedStep,
     StepKind,

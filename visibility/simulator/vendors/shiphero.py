@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from visibility.simulator import document_numbers
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     SimulatedLine,
     SimulatedOrder,
     SimulatedShipment,

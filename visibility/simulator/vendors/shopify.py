@@ -8,7 +8,7 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.master_data import CURRENCY, SHOP_DOMAIN
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     SimulatedLine,
     SimulatedOrder,
     SimulatedStep,

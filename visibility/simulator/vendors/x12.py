@@ -6,7 +6,7 @@ from functools import partial
 
 from visibility.simulator import document_numbers
 from visibility.simulator.master_data import NORTH, OWN_ISA, WAREHOUSE_ISA
-from visibility.simulator.model import (
+from visibility.simulator.simulated_order import (
     STEP_KINDS,
     SimulatedLine,
     SimulatedOrder,

@@ -23,7 +23,7 @@ from visibility.web.alert_actions import (
     require_assignable,
     require_note,
 )
-from visibility.web.api.alert_serializers import BulkResponseSerializer
+from visibility.web.api.alert_detail_bulk_serializers import BulkResponseSerializer
 from visibility.web.api.alerts import visible_alert_or_404
 from visibility.web.api.base import ApiView, current_user, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
@@ -40,7 +40,7 @@ from visibility.web.api.problems import (
 from visibility.web.api.request_bodies import (
     AssignBody,
     BulkActionBody,
-    NoteBody,
+    OptionalNoteBody,
     RequestBody,
     RequiredNoteBody,
     SnoozeBody,
@@ -79,10 +79,12 @@ class AlertActionView(ApiView):
 class AcknowledgeAlertView(AlertActionView):
     """`POST /alerts/<id>/acknowledge`."""
 
-    action, body_type = "acknowledge", NoteBody
+    action, body_type = "acknowledge", OptionalNoteBody
     required_permissions = (ALERT_ACTIONS["acknowledge"].permission,)
 
-    @extend_schema(operation_id="alert_acknowledge", request=NoteBody, responses=AlertSerializer)
+    @extend_schema(
+        operation_id="alert_acknowledge", request=OptionalNoteBody, responses=AlertSerializer
+    )
     def post(self, request: Request, alert_id: int) -> HttpResponse:
         """Acknowledge an alert. An unassigned alert is assigned to you."""
         return self.run_alert_action(request, alert_id)

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from visibility.models import Alert, AlertState, Severity
 from visibility.screens.alerts.inbox import visible_alerts
 from visibility.sla.rule import RuleSubject
-from visibility.web.api.alert_serializers import AlertDetailSerializer
+from visibility.web.api.alert_detail_bulk_serializers import AlertDetailSerializer
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
     AlertHistorySerializer,

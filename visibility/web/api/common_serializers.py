@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.models import AlertKind, AlertState, MessageState, Severity
-from visibility.screens.sources.labels import SourceState
+from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.sla.loaded_rules import source_rule_codes
 from visibility.sla.rule import RuleSubject
 from visibility.web.permissions import Permission

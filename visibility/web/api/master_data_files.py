@@ -19,7 +19,7 @@ from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
 from visibility.master_data.tables import MasterTable
 from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     ApiSerializer,
@@ -29,7 +29,11 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.master_data import MasterDataBaseView, set_no_store_header, table_or_404
+from visibility.web.api.master_rows_and_unmapped_terms import (
+    MasterDataBaseView,
+    set_no_store_header,
+    table_or_404,
+)
 from visibility.web.api.problems import (
     ApiResponse,
     BodyTooLarge,
@@ -45,8 +49,8 @@ from visibility.web.api.request_bodies import (
     parse_body,
     read_body,
 )
+from visibility.web.master_table_downloads import MEDIA_TYPES, table_response
 from visibility.web.permissions import Permission
-from visibility.web.table_downloads import MEDIA_TYPES, table_response
 
 FORMAT_PARAMETER = QueryParameter("format", "File format. Default: `csv`.", choices=FILE_FORMATS)
 DRY_RUN_PARAMETER = QueryParameter(
@@ -121,7 +125,7 @@ class UploadImportView(MasterDataBaseView):
                 return ApiResponse.from_json(serialize(MasterImportSerializer, stored), status=202)
 
             response = run_idempotently(request, digest, do)
-        stages.nudge("import_master_data")
+        job_functions.nudge("import_master_data")
         return response
 
 
@@ -168,7 +172,7 @@ class ApplyImportView(MasterDataBaseView):
             )
 
         response = run_idempotently(request, body, do)
-        stages.nudge("import_master_data")
+        job_functions.nudge("import_master_data")
         return response
 
 
@@ -261,5 +265,5 @@ def _import_with_progress_or_404(import_id: int) -> MasterImport:
     if master_import is None:
         raise Http404
     if master_import.state == ImportState.WRITING:
-        master_import.done = imports.written_row_count(master_import)
+        master_import.done = imports.rows_written_so_far(master_import)
     return master_import

@@ -12,12 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.clock import database_now
-from visibility.identity import decisions, suggestions
-from visibility.identity.merge import MergeTooLarge
+from visibility.identity import decisions, duplicate_order_suggestions
+from visibility.identity.record_merges_and_move_alerts import MergeTooLarge
 from visibility.models import IdentityDecision
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history, matching, unmatched_records
+from visibility.screens.identity import (
+    comparisons_and_previews,
+    decisions_and_automatic_merges,
+    unmatched_records,
+)
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     serialize,
@@ -37,7 +41,7 @@ from visibility.web.api.problems import ApiResponse, ConflictError
 from visibility.web.api.request_bodies import (
     MAX_ID,
     EmptyBody,
-    NoteBody,
+    OptionalNoteBody,
     RequestBody,
     parse_body,
     read_body,
@@ -47,7 +51,7 @@ from visibility.web.permissions import Permission
 MAX_IDENTIFIERS = 500
 
 
-class OtherRecordBody(NoteBody):
+class OtherRecordBody(OptionalNoteBody):
     """The other record: an order, or for `join` also a shipment, package, invoice or return."""
 
     other = serializers.IntegerField(min_value=1, max_value=MAX_ID)
@@ -61,7 +65,7 @@ class IdentifierBody(RequestBody):
     value = serializers.CharField(max_length=200)
 
 
-class SplitBody(NoteBody):
+class SplitBody(OptionalNoteBody):
     """The identifiers to move to a new order."""
 
     identifiers = serializers.ListField(
@@ -79,7 +83,7 @@ class MatchingDecisionListView(ApiListView):
 
     def get_queryset(self) -> QuerySet[IdentityDecision]:
         """All decisions with their users."""
-        return decision_history.manual_decisions()
+        return decisions_and_automatic_merges.manual_decisions()
 
 
 @extend_schema_view(get=extend_schema(operation_id="matching_unmatched"))
@@ -109,7 +113,11 @@ class DuplicateSuggestionListView(ApiView):
     def get(self, request: Request) -> Response:
         """List probable duplicate orders with the rule, the evidence and the confidence."""
         return Response(
-            {"items": serialize_all(DuplicateSuggestionSerializer, suggestions.find_suggestions())}
+            {
+                "items": serialize_all(
+                    DuplicateSuggestionSerializer, duplicate_order_suggestions.find_suggestions()
+                )
+            }
         )
 
 
@@ -238,5 +246,5 @@ class UndoDecisionView(ApplyMatchingDecisionView):
 
 def require_order_exists(order_id: int) -> None:
     """Raises Http404 if there is no such order."""
-    if order_id > MAX_ID or not matching.is_order(order_id):
+    if order_id > MAX_ID or not comparisons_and_previews.is_order(order_id):
         raise Http404

@@ -7,8 +7,13 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from visibility.db.clock import database_now
-from visibility.export.formats import FORMAT_INFO, Format
-from visibility.export.snapshot import MAX_ORDERS, OrderSelection, TooManyExports, TooManyOrders
+from visibility.export.export_orders_in_format import FORMAT_INFO, Format
+from visibility.export.snapshot_to_temp_tables import (
+    MAX_ORDERS,
+    OrderSelection,
+    TooManyExports,
+    TooManyOrders,
+)
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
 from visibility.web.api.base import ApiView, current_user

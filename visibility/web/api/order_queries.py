@@ -7,8 +7,8 @@ from django.db.models import F, QuerySet
 
 from connectors.sdk.identifier_normalization import possible_normalized_values
 from visibility.models import BusinessObject, Identifier, Order, OrderLine
-from visibility.screens.messages.lineage import REACHABLE_OBJECTS
-from visibility.screens.orders.search import SHARED_KINDS_SQL
+from visibility.screens.messages.order_and_message_lineage import REACHABLE_OBJECTS
+from visibility.screens.orders.number_and_customer_search import SHARED_KINDS_SQL
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import Timeline
 

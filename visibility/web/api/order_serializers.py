@@ -9,8 +9,8 @@ from rest_framework import serializers
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import IdentifierScheme, Measure, ObjectKind
-from visibility.timeline.enums import ComparedField, LineFlag, LineState, OrderState
 from visibility.timeline.model import MilestoneCode, Status, Timeline
+from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState, OrderState
 from visibility.web.api.common_serializers import (
     DECIMAL_SCHEMA,
     ApiSerializer,

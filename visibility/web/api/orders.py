@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.clock import database_now
 from visibility.models import Milestone, Order, Shipment
-from visibility.screens.orders.suppressed_conflicts import split_suppressed_conflicts
+from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline import Timeline
-from visibility.timeline.enums import OrderState
 from visibility.timeline.model import MilestoneCode, Status
+from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import status_answer
 from visibility.web.api import order_queries as queries
 from visibility.web.api.base import is_integrator_only, user_permissions
@@ -46,7 +46,10 @@ from visibility.web.api.query_params import (
     parse_time,
 )
 from visibility.web.api.request_bodies import MAX_ID
-from visibility.web.api.timeline_serializers import TimelineEventSerializer, TimelineSerializer
+from visibility.web.api.timeline_event_serializers import (
+    TimelineEventSerializer,
+    TimelineSerializer,
+)
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (

@@ -40,7 +40,7 @@ class RequestBody(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class NoteBody(RequestBody):
+class OptionalNoteBody(RequestBody):
     """A body with an optional note."""
 
     note = serializers.CharField(max_length=MAX_NOTE, required=False, allow_blank=True, default="")
@@ -83,13 +83,13 @@ class TimeField(serializers.Field[Any, Any, Any, Any]):
             raise serializers.ValidationError(str(error)) from None
 
 
-class AssignBody(NoteBody):
+class AssignBody(OptionalNoteBody):
     """The new owner of the alert."""
 
     to = UserOrMeField(allow_null=True)
 
 
-class SnoozeBody(NoteBody):
+class SnoozeBody(OptionalNoteBody):
     """The end of the snooze."""
 
     until = TimeField()
@@ -103,7 +103,7 @@ class AlertActionField(serializers.ChoiceField):
         super().__init__(sorted(ALERT_ACTIONS), **kwargs)
 
 
-class BulkActionBody(NoteBody):
+class BulkActionBody(OptionalNoteBody):
     """One action on many alerts. `to` is for `assign`, `until` is for `snooze`."""
 
     ids = serializers.ListField(

@@ -16,7 +16,7 @@ from visibility.alerts.rule_changes import (
 from visibility.db.clock import database_now
 from visibility.models import Severity
 from visibility.models.teams import MAX_TITLE_LENGTH
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.screens.rules import queries
 from visibility.screens.rules.queries import RuleSummary
 from visibility.sla.parameters import parameters_json_schema
@@ -135,7 +135,7 @@ class RuleView(ApiView):
             except OutdatedRuleVersion as error:
                 raise ConflictError(str(error)) from error
             if result.refolded_orders:
-                stages.nudge("refold")
+                job_functions.nudge("refold")
             return ApiResponse.from_json(serialize(RuleSerializer, _rule_or_404(code)))
 
         return run_idempotently(request, body, do)

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.clock import database_now
-from visibility.ingest import parse
+from visibility.ingest import parse_and_pick_versions
 from visibility.models import InboundMessage, MessageState, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
 from visibility.screens.sources import health as sources
 from visibility.web.api.base import ApiView, current_user
@@ -152,7 +152,7 @@ class ReplayMessageView(ApiView):
             known = message_id <= MAX_ID
             if not (known and InboundMessage.objects.filter(id=message_id).exists()):
                 raise Http404
-            if not parse.requeue_parked_messages(
+            if not parse_and_pick_versions.requeue_parked_messages(
                 [message_id], by=current_user(request), now=database_now()
             ):
                 raise ConflictError("This message is not parked.")
@@ -160,5 +160,5 @@ class ReplayMessageView(ApiView):
 
         response = run_idempotently(request, body, do)
         if response.status_code == 202:
-            stages.nudge("process")
+            job_functions.nudge("process")
         return response

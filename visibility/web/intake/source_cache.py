@@ -17,7 +17,7 @@ from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
 from visibility.ingest.inbox import InboxUnavailable, InboxWriter
 from visibility.models.intake import UnusableSource, build_connector
-from visibility.pipeline.stages import nudge
+from visibility.pipeline.job_functions import nudge
 
 log = get_logger(__name__)
 REFRESH_SECONDS = 2.0

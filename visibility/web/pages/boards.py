@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.boards import board
+from visibility.boards import load_board_and_tiles
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
 from visibility.web.permissions import Permission, has_permission, require_permission
@@ -20,11 +20,11 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     """`/boards/<slug>`; `?kiosk=1` for a wall screen, `&boards=a,b&every=30` to rotate."""
     newest = latest_change_number()
     now = database_now()
-    shown = board.load_board(slug, now=now)
+    shown = load_board_and_tiles.load_board(slug, now=now)
     if shown is None:
         raise Http404
     kiosk = request.GET.get("kiosk") == "1"
-    titles = board.board_titles()
+    titles = load_board_and_tiles.board_titles()
     return render(
         request,
         "boards/kiosk.html" if kiosk else "boards/board.html",

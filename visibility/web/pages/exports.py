@@ -12,8 +12,8 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.clock import database_now
-from visibility.export.formats import FORMAT_INFO, Format
-from visibility.export.snapshot import (
+from visibility.export.export_orders_in_format import FORMAT_INFO, Format
+from visibility.export.snapshot_to_temp_tables import (
     MAX_CONCURRENT,
     MAX_ORDERS,
     OrderSelection,

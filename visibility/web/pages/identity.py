@@ -11,13 +11,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.change_feed import latest_change_number
 from visibility.db.clock import database_now
-from visibility.identity import decisions, suggestions
-from visibility.identity.merge import MergeTooLarge
+from visibility.identity import decisions, duplicate_order_suggestions
+from visibility.identity.record_merges_and_move_alerts import MergeTooLarge
 from visibility.models import IdentityDecision, Order
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
-from visibility.screens.identity import decision_history, matching, unmatched_records
-from visibility.screens.orders import search
+from visibility.screens.identity import (
+    comparisons_and_previews,
+    decisions_and_automatic_merges,
+    unmatched_records,
+)
+from visibility.screens.orders import number_and_customer_search
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_REASON_LENGTH = 2_000
@@ -44,9 +48,11 @@ def matching_view(request: HttpRequest) -> HttpResponse:
         "unmatched_sentence": unmatched_records.summarize_unmatched(unmatched),
         "next": next_after,
         "first": not after,
-        "likely": suggestions.find_suggestions(),
-        "automatic_merges": decision_history.automatic_merges(),
-        "decisions": decision_history.manual_decisions()[: decision_history.MAX_DECISIONS],
+        "likely": duplicate_order_suggestions.find_suggestions(),
+        "automatic_merges": decisions_and_automatic_merges.automatic_merges(),
+        "decisions": decisions_and_automatic_merges.manual_decisions()[
+            : decisions_and_automatic_merges.MAX_DECISIONS
+        ],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)
@@ -61,7 +67,7 @@ def compare_view(request: HttpRequest) -> HttpResponse:
             request, number, right=_parse_object_id_or_404(request.GET.get("right", ""))
         )
     left, right = (_parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
-    sides = matching.compared_objects([left, right])
+    sides = comparisons_and_previews.compared_objects([left, right])
     if len(sides) < 2 or left == right:
         raise Http404
     can_decide = has_permission(request.user, Permission.MATCHING_EDIT)
@@ -70,7 +76,9 @@ def compare_view(request: HttpRequest) -> HttpResponse:
         "sides": sides,
         "same_kind": sides[0].kind == sides[1].kind,
         "evidence": [
-            s for s in suggestions.find_suggestions() if {s.left.pk, s.right.pk} == {left, right}
+            s
+            for s in duplicate_order_suggestions.find_suggestions()
+            if {s.left.pk, s.right.pk} == {left, right}
         ],
         "can_decide": can_decide,
         "prices": has_permission(request.user, Permission.PRICES),
@@ -81,14 +89,14 @@ def compare_view(request: HttpRequest) -> HttpResponse:
     if can_decide:
         decision = _build_merge_callback(request, left, right)
         context |= _decision_preview_context(
-            decision, matching.surviving_order_numbers([left, right])
+            decision, comparisons_and_previews.surviving_order_numbers([left, right])
         )
     return render(request, "identity/pair.html", context)
 
 
 def _redirect_to_comparison(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
     """Redirect to the comparison with the order that has this number."""
-    hits = search.find_orders_by_exact_number(number, limit=2)
+    hits = number_and_customer_search.find_orders_by_exact_number(number, limit=2)
     if len(hits) == 1:
         return HttpResponseRedirect(f"/joins/pair?left={hits[0].order_id}&right={right}")
     count_text = "More than one order" if hits else "No order"
@@ -103,11 +111,12 @@ def split_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         raise Http404
-    chosen = set(request.GET.getlist("number")[: matching.MAX_COUNTED])
+    chosen = set(request.GET.getlist("number")[: comparisons_and_previews.MAX_COUNTED])
     context = {
         "order": order,
         "names": [
-            (name, name.form_value in chosen) for name in matching.identifier_usage(order_id)
+            (name, name.form_value in chosen)
+            for name in comparisons_and_previews.identifier_usage(order_id)
         ],
         "chosen": bool(chosen),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
@@ -134,8 +143,13 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     context = {
         "now": database_now(),
         "decision": decision,
-        "sides": [decision_history.identifiers_on_decision_side(decision, side) for side in (0, 1)],
-        "orders": matching.surviving_order_numbers(decisions.affected_objects(decision)),
+        "sides": [
+            decisions_and_automatic_merges.identifiers_on_decision_side(decision, side)
+            for side in (0, 1)
+        ],
+        "orders": comparisons_and_previews.surviving_order_numbers(
+            decisions.affected_objects(decision)
+        ),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT)
         and decision.undone_at is None,
         "effect": None,
@@ -144,7 +158,7 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     if context["can_decide"]:
         context |= _decision_preview_context(
             _build_undo_callback(request, decision_id),
-            matching.surviving_order_numbers(decisions.affected_objects(decision)),
+            comparisons_and_previews.surviving_order_numbers(decisions.affected_objects(decision)),
         )
     return render(request, "identity/decision.html", context)
 
@@ -182,7 +196,7 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MATCHING_EDIT)
 def apply_split_view(request: HttpRequest, order_id: int) -> HttpResponse:
     """POST /joins/split/<order>/do: move the chosen identifiers to a new order."""
-    chosen = set(request.POST.getlist("number")[: matching.MAX_COUNTED])
+    chosen = set(request.POST.getlist("number")[: comparisons_and_previews.MAX_COUNTED])
     return _apply_decision_and_redirect(
         request, _build_split_callback(request, order_id, chosen), f"/joins/split/{order_id}"
     )
@@ -233,7 +247,7 @@ def _decision_preview_context(
     try:
         effect = refold.preview_decision(
             decide,
-            lambda decision: matching.measure_decision_effect(
+            lambda decision: comparisons_and_previews.measure_decision_effect(
                 before, decisions.affected_objects(decision)
             ),
         )

@@ -14,7 +14,7 @@ from visibility.kpi import query as numbers
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.registry import kpi_registry
-from visibility.screens.kpis import labels, page
+from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
 from visibility.screens.kpis.failures import kpi_failure_notes
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
@@ -36,7 +36,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     chosen = kpi_registry().get(request.GET.get("kpi", ""), kpi_registry()["fill_rate"])
-    overview_page = page.build_overview(
+    overview_page = overview_and_kpi_page.build_overview(
         span=asked.span,
         filters=asked.filters,
         matrix=chosen,
@@ -64,7 +64,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     kpi = _get_kpi(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
-    kpi_page = page.build_kpi_page(
+    kpi_page = overview_and_kpi_page.build_kpi_page(
         kpi, span=asked.span, filters=asked.filters, now=now, range_label=asked.range_label
     )
     address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
@@ -74,7 +74,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
             [
                 (
                     cell,
-                    labels.dimension_value_label(cell.row),
+                    value_and_comparison_texts.dimension_value_label(cell.row),
                     slice_query_string(asked, {address[dimension]: cell.row}),
                 )
                 for cell in cells
@@ -119,10 +119,12 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "kpi": kpi,
         "part": group,
-        "reason": labels.exclusion_reason(kpi, reason) if reason else "",
+        "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
             (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
-            for code, _, text in labels.describe_uncountable(summary.uncountable)
+            for code, _, text in value_and_comparison_texts.describe_uncountable(
+                summary.uncountable
+            )
         ],
         "uncountable": (
             drilldown.count_orders_with_uncountable_lines(kpi, asked.span, asked.filters),
@@ -138,7 +140,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         ],
         "reasons": [
             (
-                labels.exclusion_reason(kpi, r),
+                value_and_comparison_texts.exclusion_reason(kpi, r),
                 n,
                 asked.query_string_with(part="excluded", reason=r),
                 r == reason,
@@ -152,14 +154,19 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                 STATUS_LABELS[Status(row.status)] if row.status else "",
                 "; excluded: ".join(
                     [
-                        labels.describe_order_result(
+                        value_and_comparison_texts.describe_order_result(
                             kpi, row.numerator, row.denominator, row.excluded
                         ),
-                        *(text for _, _, text in labels.describe_uncountable(row.uncountable)),
+                        *(
+                            text
+                            for _, _, text in value_and_comparison_texts.describe_uncountable(
+                                row.uncountable
+                            )
+                        ),
                     ]
                 ),
-                labels.dimension_value_label(row.channel),
-                labels.dimension_value_label(row.warehouse),
+                value_and_comparison_texts.dimension_value_label(row.channel),
+                value_and_comparison_texts.dimension_value_label(row.warehouse),
             )
             for row in shown
         ],
@@ -180,8 +187,8 @@ def _get_kpi(code: str) -> Kpi:
 
 
 def _summary_sentence(kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary) -> str:
-    value = labels.format_value(kpi, summary.main_value(kpi))
-    population = labels.describe_population(kpi, summary)
+    value = value_and_comparison_texts.format_value(kpi, summary.main_value(kpi))
+    population = value_and_comparison_texts.describe_population(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
 
 
@@ -191,7 +198,8 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     for name, field in FILTER_PARAMS.items():
         chosen = asked.query.get(name, "")
         options = [
-            (v or UNKNOWN_PARAM, labels.dimension_value_label(v)) for v in choices.get(field, [])
+            (v or UNKNOWN_PARAM, value_and_comparison_texts.dimension_value_label(v))
+            for v in choices.get(field, [])
         ]
         if chosen and chosen not in [value for value, _ in options]:
             options.append((chosen, chosen))
@@ -219,14 +227,17 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     }
 
 
-def _linked_matrix(overview_page: page.KpiOverview, asked: KpiRequest) -> dict[str, Any]:
+def _linked_matrix(
+    overview_page: overview_and_kpi_page.KpiOverview, asked: KpiRequest
+) -> dict[str, Any]:
     return {
         "columns": [
-            labels.dimension_value_label(column) for column in overview_page.matrix.columns
+            value_and_comparison_texts.dimension_value_label(column)
+            for column in overview_page.matrix.columns
         ],
         "rows": [
             (
-                labels.dimension_value_label(row),
+                value_and_comparison_texts.dimension_value_label(row),
                 [
                     (
                         cell,

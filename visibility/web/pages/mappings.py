@@ -11,15 +11,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun
-from visibility.master_data import ignored_terms, store
+from visibility.master_data import ignored_terms, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.store import OverlappingRows
 from visibility.master_data.tables import TABLES, MasterTable
+from visibility.master_data.write_and_restore_rows import OverlappingRows
 from visibility.models import IgnoredTerm, MasterImport, Source
 from visibility.models.master import TermKind
-from visibility.pipeline import stages
-from visibility.screens.mappings import labels, queries, suggestions
-from visibility.screens.time_display import displayed_time
+from visibility.pipeline import job_functions
+from visibility.screens.mappings import (
+    canonical_record_suggestions,
+    labels_and_sentences,
+    term_and_row_queries,
+)
+from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.pages import master_data_files, master_data_rows
 from visibility.web.pages.master_data_rows import (
     change_context_of_request,
@@ -40,10 +44,12 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
     context = {
-        "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
+        "sentence": labels_and_sentences.unmapped_sentence(
+            *term_and_row_queries.count_unmapped_terms_and_orders()
+        ),
         "unmapped_terms": _unmapped_entries(""),
         "certain": CERTAINTY_CHOICES,
-        "tables": [_table_card(code) for code in labels.KIND_LABELS],
+        "tables": [_table_card(code) for code in labels_and_sentences.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
         "imports": [
             master_data_files.import_context(master_import, now) for master_import in recent
@@ -58,7 +64,7 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MAPPINGS_SEE)
 def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
     """`/mappings/<kind>`: the mappings of one kind, or its master data rows."""
-    if kind not in labels.KIND_LABELS:
+    if kind not in labels_and_sentences.KIND_LABELS:
         raise Http404(kind)
     now = database_now()
     tab = _selected_tab_code(kind, strip_nul_and_limit_length(request.GET.get("tab", "")))
@@ -69,15 +75,15 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
         filters["source"] = source
     q = strip_nul_and_limit_length(request.GET.get("q", ""))
     after = request.GET.get("after", "0")
-    rows = queries.list_table_rows(
+    rows = term_and_row_queries.list_table_rows(
         master_table, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
     )
-    shown = rows[: queries.PAGE_SIZE]
-    used = queries.count_orders_using_rows(master_table, shown, now=now)
+    shown = rows[: term_and_row_queries.PAGE_SIZE]
+    used = term_and_row_queries.count_orders_using_rows(master_table, shown, now=now)
     params = {"tab": tab, "q": q, "source": source}
     context = {
         "kind": kind,
-        "title": labels.KIND_LABELS[kind][0],
+        "title": labels_and_sentences.KIND_LABELS[kind][0],
         "tab": tab,
         "tabs": [(code, name, code == tab) for code, name in _tabs(kind)],
         "table": master_table,
@@ -102,11 +108,11 @@ def affected_orders_page(request: HttpRequest) -> HttpResponse:
     """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
     name = _requested_term(request.GET)
-    orders = queries.affected_orders(name["kind"], name["source"], name["term"])
+    orders = term_and_row_queries.affected_orders(name["kind"], name["source"], name["term"])
     context = {
         **name,
         "orders": [(order, displayed_time(order.last_at, now)) for order in orders],
-        "title": labels.KIND_LABELS[name["kind"]][1],
+        "title": labels_and_sentences.KIND_LABELS[name["kind"]][1],
         "contacts": has_permission(request.user, Permission.CONTACTS),
     }
     return render(request, "mappings/affected.html", context)
@@ -136,8 +142,8 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
     kind = strip_nul_and_limit_length(request.POST.get("kind", ""))
     least = request.POST.get("certainty", "")
     least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
-    unmapped = queries.unmapped_terms(
-        kind if kind in labels.KIND_LABELS else "", limit=MAX_ACCEPTED
+    unmapped = term_and_row_queries.unmapped_terms(
+        kind if kind in labels_and_sentences.KIND_LABELS else "", limit=MAX_ACCEPTED
     )
     rows = [
         {
@@ -147,7 +153,7 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
             "canonical": candidates[0].canonical,
         }
         for term, candidates in zip(
-            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
+            unmapped, canonical_record_suggestions.suggest_canonical_records(unmapped), strict=True
         )
         if candidates
         and candidates[0].certainty >= least_certain
@@ -191,7 +197,7 @@ def unignore_term(request: HttpRequest) -> HttpResponse:
 
 def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     try:
-        done = store.write_rows(
+        done = write_and_restore_rows.write_rows(
             MAPPING,
             [MAPPING.parse_row(row) for row in rows],
             context=change_context_of_request(request),
@@ -199,29 +205,33 @@ def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     except (InvalidCell, OverlappingRows) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return
-    stages.nudge("refold")
-    stages.nudge("import_master_data")
+    job_functions.nudge("refold")
+    job_functions.nudge("import_master_data")
     mapped = count_with_noun(done.added + done.changed, "value")
-    notes.success(request, f"{mapped} mapped.{labels.reprocessed_suffix(done.orders)}")
+    notes.success(
+        request, f"{mapped} mapped.{labels_and_sentences.reprocessed_suffix(done.orders)}"
+    )
 
 
-def _has_unique_best_suggestion(candidates: list[suggestions.TermSuggestion]) -> bool:
+def _has_unique_best_suggestion(
+    candidates: list[canonical_record_suggestions.TermSuggestion],
+) -> bool:
     """Whether no other suggestion is equally certain."""
     return len(candidates) == 1 or candidates[0].certainty > candidates[1].certainty
 
 
 def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
-    unmapped = queries.unmapped_terms(kind, limit=MAX_SHOWN)
+    unmapped = term_and_row_queries.unmapped_terms(kind, limit=MAX_SHOWN)
     return [
         {
             "unmapped": term,
-            "title": labels.KIND_LABELS[term.kind][1],
+            "title": labels_and_sentences.KIND_LABELS[term.kind][1],
             "suggestions": candidates,
             "query": urlencode({"kind": term.kind, "source": term.source, "term": term.raw}),
             "spans": term.first_at != term.last_at,
         }
         for term, candidates in zip(
-            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
+            unmapped, canonical_record_suggestions.suggest_canonical_records(unmapped), strict=True
         )
     ]
 
@@ -230,11 +240,11 @@ def _table_card(kind: str) -> dict[str, Any]:
     tabs = []
     for code, name in _tabs(kind):
         master_table = MAPPING if code == "words" else TABLES[kind]
-        count, more = queries.count_table_rows(
+        count, more = term_and_row_queries.count_table_rows(
             master_table, {"kind": kind} if code == "words" else {}
         )
         tabs.append((code, name, count, more))
-    return {"kind": kind, "title": labels.KIND_LABELS[kind][0], "tabs": tabs}
+    return {"kind": kind, "title": labels_and_sentences.KIND_LABELS[kind][0], "tabs": tabs}
 
 
 def _tabs(kind: str) -> list[tuple[str, str]]:
@@ -281,7 +291,11 @@ def _mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
 
 def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
     """Redirect to the page of the form."""
-    there = kind if request.POST.get("on") == "table" and kind in labels.KIND_LABELS else ""
+    there = (
+        kind
+        if request.POST.get("on") == "table" and kind in labels_and_sentences.KIND_LABELS
+        else ""
+    )
     return HttpResponseRedirect(f"/mappings/{there}" if there else "/mappings")
 
 

@@ -18,12 +18,12 @@ from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
 from visibility.models.imports import IN_PROGRESS
 from visibility.models.master import TermKind
-from visibility.pipeline import stages
-from visibility.screens.mappings import labels
-from visibility.screens.time_display import displayed_time
+from visibility.pipeline import job_functions
+from visibility.screens.mappings import labels_and_sentences
+from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.web.master_table_downloads import table_response
 from visibility.web.pages.master_data_rows import MAX_ID, get_table_or_404
 from visibility.web.permissions import Permission, has_permission, require_permission
-from visibility.web.table_downloads import table_response
 
 MAX_PROBLEMS = 100
 
@@ -53,7 +53,7 @@ def upload_file(request: HttpRequest, code: str) -> HttpResponse:
     except InvalidFile as error:
         notes.error(request, str(error))
         return HttpResponseRedirect(f"/mappings/{_page_kind_of_table(code)}")
-    stages.nudge("import_master_data")
+    job_functions.nudge("import_master_data")
     return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
 
 
@@ -86,7 +86,7 @@ def approve_import(request: HttpRequest, import_id: int) -> HttpResponse:
     master_import = _load_import_with_progress(import_id)
     assert isinstance(request.user, User)
     if imports.confirm_import(master_import.pk, user=request.user, now=database_now()):
-        stages.nudge("import_master_data")
+        job_functions.nudge("import_master_data")
     else:
         notes.error(request, "This file is not awaiting approval.")
     return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
@@ -120,12 +120,12 @@ def export_table(request: HttpRequest, code: str, form: str) -> HttpResponseBase
 
 def import_context(master_import: MasterImport, now: datetime) -> dict[str, Any]:
     """The template context of an import."""
-    label, tone = labels.IMPORT_STATE_LABELS[ImportState(master_import.state)]
+    label, tone = labels_and_sentences.IMPORT_STATE_LABELS[ImportState(master_import.state)]
     return {
         "file": master_import,
         "label": label,
         "tone": tone,
-        "sentence": labels.import_sentence(master_import),
+        "sentence": labels_and_sentences.import_sentence(master_import),
         "at": displayed_time(master_import.created_at, now),
     }
 
@@ -139,7 +139,7 @@ def _load_import_with_progress(import_id: int) -> MasterImport:
     if master_import is None:
         raise Http404
     if master_import.state == ImportState.WRITING:
-        master_import.done = imports.written_row_count(master_import)
+        master_import.done = imports.rows_written_so_far(master_import)
     return master_import
 
 

@@ -11,16 +11,20 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
 from visibility.db.clock import database_now
-from visibility.master_data import affected_orders, customer_hierarchy, store
+from visibility.master_data import (
+    affected_orders,
+    customer_parents_and_orders,
+    write_and_restore_rows,
+)
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.change_context import ChangeContext
-from visibility.master_data.store import OverlappingRows, StaleVersion, WriteResult
+from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.tables import TABLES, MasterRow, MasterTable
+from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion, WriteResult
 from visibility.models import MasterChange, Source
 from visibility.models.master import Customer, Versioned
-from visibility.pipeline import stages
-from visibility.screens.mappings import labels, queries
-from visibility.screens.time_display import displayed_time
+from visibility.pipeline import job_functions
+from visibility.screens.mappings import labels_and_sentences, term_and_row_queries
+from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_ID = 2**63 - 1
@@ -42,7 +46,7 @@ def row_page(request: HttpRequest, code: str, row_id: int) -> HttpResponse:
     """A row with its history, and the edit form for users with permission."""
     table = get_table_or_404(code)
     row = table.model._base_manager.filter(pk=min(row_id, MAX_ID)).first()
-    if row is None and not queries.list_row_changes(table, min(row_id, MAX_ID)):
+    if row is None and not term_and_row_queries.list_row_changes(table, min(row_id, MAX_ID)):
         raise Http404
     if request.method == "POST":
         edited: HttpResponse = _delete_or_edit_row(request, table, row, row_id)
@@ -59,7 +63,7 @@ def _delete_or_edit_row(
     if row is None:
         raise Http404
     if request.POST.get("act") == "remove":
-        store.delete_row(table, row_id, context=change_context_of_request(request))
+        write_and_restore_rows.delete_row(table, row_id, context=change_context_of_request(request))
         _nudge_workers()
         notes.success(request, "Deleted. You can restore the row from its history.")
         return HttpResponseRedirect(f"/mappings/{table.code}/{row_id}")
@@ -77,13 +81,16 @@ def restore_version(request: HttpRequest, code: str, row_id: int, change_id: int
         raise Http404
     address = f"/mappings/{code}/{row_id}"
     try:
-        done = store.restore_row_version(table, change, context=change_context_of_request(request))
+        done = write_and_restore_rows.restore_row_version(
+            table, change, context=change_context_of_request(request)
+        )
     except (OverlappingRows, InvalidCell, StaleVersion) as error:
         notes.error(request, f"Not restored: {error}")
         return HttpResponseRedirect(address)
     _nudge_workers()
     notes.success(
-        request, f"Restored version {change.version}.{labels.reprocessed_suffix(done.orders)}"
+        request,
+        f"Restored version {change.version}.{labels_and_sentences.reprocessed_suffix(done.orders)}",
     )
     if done.added:
         address = f"/mappings/{code}/{MasterChange.objects.get(pk=done.changes[-1]).row}"
@@ -115,14 +122,14 @@ def _save_or_preview(
     cells = {c.name: request.POST.get(c.name, "") for c in table.columns}
     try:
         row = table.parse_row(cells)
-        store.check_references(table, [row])
+        write_and_restore_rows.check_references(table, [row])
         if request.POST.get("act") != "save":
             return _render_form(request, table, existing, cells=cells, row=row)
         done = _save(request, table, existing, row)
     except (InvalidCell, OverlappingRows, StaleVersion) as error:
         return _render_form(request, table, existing, cells=cells, error=str(error))
     _nudge_workers()
-    notes.success(request, f"Saved.{labels.reprocessed_suffix(done.orders)}")
+    notes.success(request, f"Saved.{labels_and_sentences.reprocessed_suffix(done.orders)}")
     if existing is not None:
         return HttpResponseRedirect(f"/mappings/{table.code}/{existing.pk}")
     kind = str(row.values["kind"]) if table.code == "mapping" else table.code
@@ -134,10 +141,12 @@ def _save(
     request: HttpRequest, table: MasterTable, existing: Versioned | None, row: MasterRow
 ) -> WriteResult:
     if existing is None:
-        return store.write_rows(table, [row], context=change_context_of_request(request))
+        return write_and_restore_rows.write_rows(
+            table, [row], context=change_context_of_request(request)
+        )
     given = request.POST.get("version", "")
     version = int(given) if given.isdecimal() and len(given) < 10 else None
-    return store.replace_row(
+    return write_and_restore_rows.replace_row(
         table, existing.pk, row, version=version, context=change_context_of_request(request)
     )
 
@@ -154,7 +163,7 @@ def _render_form(
 ) -> HttpResponse:
     now = database_now()
     past = (
-        queries.list_row_changes(table, existing.pk if existing else row_id)
+        term_and_row_queries.list_row_changes(table, existing.pk if existing else row_id)
         if existing or row_id
         else []
     )
@@ -163,7 +172,7 @@ def _render_form(
     kind = cells.get("kind", "item") if table.code == "mapping" else table.code
     context = {
         "table": table,
-        "kind": kind if kind in labels.KIND_LABELS else "item",
+        "kind": kind if kind in labels_and_sentences.KIND_LABELS else "item",
         "existing": existing,
         "row_id": row_id,
         "name": " ".join(filter(None, (cells.get(name, "") for name in _row_title_columns(table)))),
@@ -171,7 +180,7 @@ def _render_form(
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
         "effect": preview,
         "effect_sentence": preview
-        and labels.reprocessing_sentence(
+        and labels_and_sentences.reprocessing_sentence(
             preview.orders, preview.messages, preview.first_at, preview.last_at
         ),
         "error": error,
@@ -185,8 +194,8 @@ def _render_form(
 def _customer_context(customer: Customer, now: datetime) -> dict[str, Any]:
     """The parents of a customer, and its orders with those of the customers below it."""
     return {
-        "parents": customer_hierarchy.ancestors_of_row(customer, now),
-        "orders": customer_hierarchy.count_orders_with_branches(customer.number),
+        "parents": customer_parents_and_orders.ancestors_of_row(customer, now),
+        "orders": customer_parents_and_orders.count_orders_with_branches(customer.number),
     }
 
 
@@ -204,7 +213,7 @@ def _change_entry(table: MasterTable, change: MasterChange, now: Any) -> dict[st
         for column in table.columns
         if before.get(column.name, "") != after.get(column.name, "")
     ]
-    what = labels.ACTION_LABELS.get(change.action, change.action)
+    what = labels_and_sentences.ACTION_LABELS.get(change.action, change.action)
     return {
         "change": change,
         "what": what,
@@ -215,8 +224,8 @@ def _change_entry(table: MasterTable, change: MasterChange, now: Any) -> dict[st
 
 def _nudge_workers() -> None:
     """Wake the workers that reprocess the affected orders."""
-    stages.nudge("refold")
-    stages.nudge("import_master_data")
+    job_functions.nudge("refold")
+    job_functions.nudge("import_master_data")
 
 
 urlpatterns = [

@@ -20,16 +20,16 @@ from connectors.sdk.identifier_normalization import possible_normalized_values
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration, format_number, format_timestamp
-from visibility.ingest import parse
-from visibility.ingest.decompress import decompress
+from visibility.ingest import parse_and_pick_versions
+from visibility.ingest.decompress_gzip import decompress
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import append_audit_entry
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries, parked
-from visibility.screens.time_display import displayed_time, format_elapsed_time
+from visibility.screens.relative_and_absolute_time import displayed_time, format_elapsed_time
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.pages import lineage
+from visibility.web.pages import lineage_context
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 STATE_LABELS = {
@@ -88,7 +88,7 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         ],
         "orders": [(order, STATUS_LABELS[Status(order.status)]) for order in detail.orders],
         "versions": [message_row_context(row, now) for row in detail.versions],
-        "lineage": lineage.message_lineage_context(request, detail.message.id),
+        "lineage": lineage_context.message_lineage_context(request, detail.message.id),
         "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
@@ -109,8 +109,12 @@ def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
 
 def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
     assert isinstance(request.user, User)  # needs() let nobody else in
-    count = parse.requeue_parked_messages(ids, by=request.user, now=database_now()) if ids else 0
-    stages.nudge("process")
+    count = (
+        parse_and_pick_versions.requeue_parked_messages(ids, by=request.user, now=database_now())
+        if ids
+        else 0
+    )
+    job_functions.nudge("process")
     if count:
         notes.success(request, f"{count_with_noun(count, 'message')} queued for reprocessing.")
     else:

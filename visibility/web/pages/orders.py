@@ -16,19 +16,19 @@ from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
 from visibility.screens.orders import (
-    claims,
+    claims_and_discrepancies,
     event_labels,
     lines_and_billing,
+    number_and_customer_search,
     order_list,
-    search,
-    suppressed_conflicts,
+    suppress_conflicts_if_silent,
     swimlanes,
 )
-from visibility.screens.orders import timeline as timeline_page
+from visibility.screens.orders import milestones_and_activity as timeline_page
 from visibility.timeline import Timeline
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS, status_answer
-from visibility.web.pages import exports, lineage
+from visibility.web.pages import exports, lineage_context
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
@@ -102,14 +102,14 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     timeline, suppressed = (
         (timeline, ())
         if known_at
-        else suppressed_conflicts.split_suppressed_conflicts(timeline, now=now)
+        else suppress_conflicts_if_silent.split_suppressed_conflicts(timeline, now=now)
     )
     names = timeline_page.source_titles_and_connect_times()
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
     prices = has_permission(request.user, Permission.PRICES)
     contacts = has_permission(request.user, Permission.CONTACTS)
-    conflicts = claims.discrepancies(timeline, names, prices=prices)
+    conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
@@ -124,10 +124,16 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "alerts": timeline_page.active_alerts(order.pk),
         "failed_clocks": timeline_page.failed_clocks(order.pk),
         "conflicts": conflicts,
-        "suppressed": claims.describe_suppressed_conflicts(suppressed, names, prices=prices),
-        "promises": claims.promise_history(timeline, names),
+        "suppressed": claims_and_discrepancies.describe_suppressed_conflicts(
+            suppressed, names, prices=prices
+        ),
+        "promises": claims_and_discrepancies.promise_history(timeline, names),
         "identifiers": [
-            (search.SCHEME_LABELS.get(i.scheme, i.scheme), _issuer_label(i, names), i.raw)
+            (
+                number_and_customer_search.SCHEME_LABELS.get(i.scheme, i.scheme),
+                _issuer_label(i, names),
+                i.raw,
+            )
             for i in timeline_page.identifiers_except_source_ids(order.pk)
         ],
         "related": [(OBJECT_KINDS[r.kind].label, r.number) for r in timeline.related],
@@ -141,7 +147,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             tab, timeline, names, allowed=Redaction(prices, contacts), now=known_at or now
         ),
         "exports": exports.export_links(request, order=order.pk),
-        "lineage": lineage.order_lineage_context(request, order.pk, names)
+        "lineage": lineage_context.order_lineage_context(request, order.pk, names)
         if tab == "lineage"
         else None,
     }
@@ -167,7 +173,11 @@ def _tab_context(
             "currency": lines_and_billing.order_currency(timeline),
         }
     if tab == "discrepancies":
-        return {"matrix": claims.system_comparison(timeline, names, prices=allowed.prices)}
+        return {
+            "matrix": claims_and_discrepancies.system_comparison(
+                timeline, names, prices=allowed.prices
+            )
+        }
     if tab == "shipments":
         return {"source_titles": {slug: title for slug, (title, _) in names.items()}}
     if tab == "lineage":

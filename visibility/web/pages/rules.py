@@ -18,10 +18,10 @@ from visibility.alerts.rule_changes import (
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun
 from visibility.models import Severity
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
+from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.rules import queries
 from visibility.screens.rules.queries import ParameterInput, RuleSummary
-from visibility.screens.time_display import displayed_time
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_CODE_LENGTH = 50
@@ -74,7 +74,7 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
             request, summary, _entered_inputs(inputs, request.POST, error), errors=error.errors
         )
     if result.refolded_orders:
-        stages.nudge("refold")
+        job_functions.nudge("refold")
     messages.success(request, _success_message(result))
     return HttpResponseRedirect(f"/rules/{code}")
 

@@ -6,7 +6,7 @@ from django.urls import path
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 
-from visibility.screens.orders import search
+from visibility.screens.orders import number_and_customer_search
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -19,11 +19,11 @@ def search_view(request: HttpRequest) -> HttpResponseBase:
     text = request.GET.get("q", "").strip()
     numbers = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
     if len(numbers) > 1:
-        pasted = search.find_orders_for_numbers(numbers[:MAX_NUMBERS])
+        pasted = number_and_customer_search.find_orders_for_numbers(numbers[:MAX_NUMBERS])
         missing = sum(not hits for _, hits in pasted)
         context = {"pasted": pasted, "missing": missing, "cut": len(numbers) > MAX_NUMBERS}
         return render(request, "orders/bulk_search.html", context)
-    hits = search.find_orders_by_exact_number(text) if text else []
+    hits = number_and_customer_search.find_orders_by_exact_number(text) if text else []
     if len(hits) == 1:
         return redirect("order", order_id=hits[0].order_id)
     contacts = has_permission(request.user, Permission.CONTACTS)
@@ -33,9 +33,11 @@ def search_view(request: HttpRequest) -> HttpResponseBase:
         "hits": hits,
         "suggestions": []
         if hits
-        else search.find_orders_by_number_fragment(text)
-        or search.find_orders_by_similar_number(text),
-        "customers": search.find_customers_by_name(text) if contacts and not hits else [],
+        else number_and_customer_search.find_orders_by_number_fragment(text)
+        or number_and_customer_search.find_orders_by_similar_number(text),
+        "customers": number_and_customer_search.find_customers_by_name(text)
+        if contacts and not hits
+        else [],
         "titles": STATUS_LABELS,
     }
     return render(request, "orders/search_results.html", context)
@@ -48,14 +50,16 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
     contacts = has_permission(request.user, Permission.CONTACTS)
     if len(text) < 2:
         return JsonResponse({"groups": []})
-    hits = search.find_orders_by_exact_number(text, limit=5)
+    hits = number_and_customer_search.find_orders_by_exact_number(text, limit=5)
     seen = {hit.order_id for hit in hits}
     partial = [
         hit
-        for hit in search.find_orders_by_number_fragment(text, limit=6)
+        for hit in number_and_customer_search.find_orders_by_number_fragment(text, limit=6)
         if hit.order_id not in seen
     ]
-    similar = [] if hits or partial else search.find_orders_by_similar_number(text)
+    similar = (
+        [] if hits or partial else number_and_customer_search.find_orders_by_similar_number(text)
+    )
     groups = [
         {"title": title, "items": [_suggestion(hit, contacts=contacts) for hit in group_hits]}
         for title, group_hits in (
@@ -69,16 +73,18 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
         {
             "url": f"/orders?{urlencode({'customer': name})}",
             "label": name,
-            "why": f"{search.format_order_count(n)} orders",
+            "why": f"{number_and_customer_search.format_order_count(n)} orders",
         }
-        for name, _, n in (search.find_customers_by_name(text) if contacts else ())
+        for name, _, n in (
+            number_and_customer_search.find_customers_by_name(text) if contacts else ()
+        )
     ]
     if customers:
         groups.append({"title": "Customers", "items": customers})
     return JsonResponse({"groups": groups})
 
 
-def _suggestion(hit: search.SearchHit, *, contacts: bool) -> dict[str, str]:
+def _suggestion(hit: number_and_customer_search.SearchHit, *, contacts: bool) -> dict[str, str]:
     who = (hit.customer_name if contacts else "") or hit.customer_no
     label = f"{hit.number} · {who}" if who else hit.number
     return {"url": f"/orders/{hit.order_id}", "label": label, "why": capfirst(hit.matched_by)}

@@ -16,15 +16,15 @@ from connectors.catalog import connectors_by_slug, own_manifest_problems
 from connectors.sdk.settings import SettingError
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
+from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
 from visibility.ingest.source_settings import stored_setting_errors
-from visibility.ingest.source_setup import InvalidSource, change_settings
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_queries, parked
+from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import settings_form
-from visibility.screens.sources.labels import SourceState
-from visibility.screens.time_display import displayed_time
+from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context, replay_messages
 from visibility.web.permissions import Permission, has_permission, require_permission

@@ -22,7 +22,7 @@ from tests.builders.sources import (
 from visibility.db.clock import database_now
 from visibility.ingest.inbox import store_messages
 from visibility.models import Alert, Order, SlaRule, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 HOUR = timedelta(hours=1)
@@ -105,10 +105,10 @@ class Installation:
 def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
     monkeypatch.setattr("visibility.web.api.alert_actions.broadcast_change_number", lambda *_: None)
-    monkeypatch.setattr("visibility.pipeline.stages.nudge", lambda *_: None)
+    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
     sources = create_sources(SYSTEM_ROLES)
     store_story(sources, STORY)
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     order = Order.objects.get()
     rule = create_rule(enabled=False)
     return Installation(

@@ -16,7 +16,7 @@ from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.clock import database_now
 from visibility.identity import decisions
 from visibility.models import AuditEntry, InboundMessage, MessageState, Order
-from visibility.pipeline import refold, stages
+from visibility.pipeline import job_functions, refold
 from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
@@ -118,7 +118,7 @@ def create_more_records(installation: Installation, *, by: User) -> tuple[int, i
         {"tracking": "1Z9"},
         event_id="d",
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     ids = dict(Order.objects.values_list("number", "pk"))
     decision = refold.apply_decision_and_refold(
         lambda: decisions.mark_distinct(

@@ -13,7 +13,7 @@ from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 YEAR = {"from": "2026-01-01", "to": "2026-12-31"}
@@ -31,7 +31,7 @@ def create_parked_messages(source: Source, count: int) -> list[int]:
     store_messages(
         [IncomingMessage(source.pk, f"broken {n}", {}, b"{broken %d" % n) for n in range(count)]
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     parked = InboundMessage.objects.filter(state=MessageState.PARKED).order_by("id")
     return list(parked.values_list("id", flat=True))
 

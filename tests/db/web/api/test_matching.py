@@ -9,7 +9,7 @@ from django.test import Client
 from tests.db.web.api.conftest import Installation, receive_event
 from tests.db.web.api.test_alerts import post
 from visibility.models import IdentityDecision, Order
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 DAY = "2026-03-08T09:00:00Z"
@@ -24,7 +24,7 @@ def second_order(installation: Installation, monkeypatch: pytest.MonkeyPatch) ->
     receive_event(
         installation.sources["erp"], "order.released", DAY, {"order": {"id": "72"}}, event_id="b"
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     return int(Order.objects.get(number="SO-2").pk)
 
 
@@ -109,7 +109,7 @@ def test_unmatched_package_is_listed_with_its_identifier(
         {"tracking": "1Z9"},
         event_id="d",
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     client = signed_in(UserRole.CUSTOMER_SERVICE)
     (item,) = client.get("/api/v1/matching/unmatched").json()["items"]
     assert (item["kind"], item["identifiers"], item["likely_order"]) == (

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.db.web.api.conftest import Installation, create_alert, receive_event
 from visibility.db.clock import database_now
 from visibility.models import BusinessObject, Order, OrderLine
-from visibility.pipeline import stages
+from visibility.pipeline import job_functions
 from visibility.web.api import order_queries
 from visibility.web.permissions import UserRole
 
@@ -188,7 +188,7 @@ def test_timeline_as_known_at_excludes_later_messages(
         {"order": "SO-104711"},
         event_id="late",
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     then = get(operations, path, as_known_at=before.isoformat().replace("+00:00", "Z"))
     now = get(operations, path)
     assert len(now["entries"]["items"]) == len(then["entries"]["items"]) + 1
@@ -211,7 +211,7 @@ def test_timeline_pages_share_the_instant_of_the_first_page(
         {"order": "SO-104711"},
         event_id="late",
     )
-    stages.process_messages_and_refold()
+    job_functions.process_messages_and_refold()
     while page["entries"]["next"]:
         page = get(operations, path, page_size=2, cursor=page["entries"]["next"])
         entries += page["entries"]["items"]

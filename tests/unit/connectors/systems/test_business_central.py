@@ -10,8 +10,13 @@ import pytest
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Message, ParseResult
 from connectors.sdk.events import EventType, IdentifierScheme
-from connectors.sdk.http import HttpResponse, PolledPage, PollError, WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.webhook_and_poll_types import (
+    HttpResponse,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+)
 from connectors.systems.business_central.connector import BusinessCentral
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from cloudevents.core.v1.event import CloudEvent
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Message, ParseResult
 from connectors.sdk.events import CanonicalEvent, EventType
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.standard_webhooks import signature_headers
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.cloudevents.connector import CloudEvents
 from tests.unit.connectors.signatures import is_accepted
 

@@ -11,8 +11,8 @@ import pytest
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Message, ParseResult
 from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.easypost.connector import EasyPost
 from tests.unit.connectors.signatures import is_accepted
 

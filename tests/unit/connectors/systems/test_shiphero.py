@@ -10,8 +10,8 @@ import pytest
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Message, ParseResult
 from connectors.sdk.events import EventType, Flag, IdentifierScheme, Measure, ObjectKind
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.shiphero.connector import ShipHero
 from tests.unit.connectors.signatures import is_accepted
 

@@ -17,8 +17,8 @@ from connectors.sdk.events import (
     Measure,
     ObjectKind,
 )
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.shopify.connector import Shopify
 from tests.unit.connectors.signatures import is_accepted
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
-from connectors.sdk.http import WebhookRequest
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.standard_webhooks.connector import StandardWebhooks
 from tests.unit.connectors.signatures import is_accepted
 

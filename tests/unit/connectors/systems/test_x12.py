@@ -16,8 +16,8 @@ from connectors.sdk.events import (
     IdentifierScheme,
     Measure,
 )
-from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.x12.connector import X12
 from tests.builders.x12 import interchange, transaction_set
 from tests.unit.connectors.signatures import is_accepted

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.catalog import shipped_connectors
-from connectors.sdk.http import (
+from connectors.sdk.webhook_and_poll_types import (
     HttpResponse,
     OpenPackage,
     PollContext,
@@ -289,13 +289,13 @@ def test_a_round_that_stopped_at_its_limit_is_continued_to_the_end_of_the_pass()
     started = system.poll_with_context(http, "", [b"s1"], context)
     cursor = [next(started) for _ in range(4)][-1].cursor  # two pages for each request
     numbers = [p.tracking_number for p in packages(90)]
-    rest = poll_fedex(http, packages(90), cursor)
+    remaining = poll_fedex(http, packages(90), cursor)
     assert asked(http) == [numbers[:30], numbers[30:60], numbers[60:]]
     shrunk = poll_fedex(http, packages(20), cursor)
     assert asked(http)[3:] == [numbers[:20]]
-    poll_fedex(http, packages(90), rest[-1].cursor)
+    poll_fedex(http, packages(90), remaining[-1].cursor)
     assert asked(http)[4:] == [numbers[:30], numbers[30:60], numbers[60:]]
-    assert rest[-1].cursor not in {cursor, shrunk[-1].cursor}
+    assert remaining[-1].cursor not in {cursor, shrunk[-1].cursor}
 
 
 def test_only_packages_of_the_carrier_are_asked_for() -> None:

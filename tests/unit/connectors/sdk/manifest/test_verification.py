@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
-from connectors.sdk.http import WebhookRequest
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from tests.unit.connectors.sdk.manifest.samples import NOW, changed, connector
 
 SECRET, OLD = b"the-current-secret", b"the-previous-secret"

@@ -1,0 +1,204 @@
+"""Open alerts of due clocks, end snoozes, and update alerts about sources."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from structlog.stdlib import get_logger
+
+from visibility.alerts.failing_rules import update_failing_rule_alerts
+from visibility.alerts.reconcile import (
+    queue_notifications_of_alert,
+    reconcile_alerts,
+    silent_sources,
+)
+from visibility.alerts.source_alerts import update_source_alerts
+from visibility.db.change_feed import append_changes
+from visibility.db.lock_keys import LockKey
+from visibility.models.alerts import Alert, AlertEntry, AlertState
+from visibility.models.orders import COOLDOWN_MIN_EVENTS, MAX_COOLDOWN, Order
+from visibility.models.refold import RefoldRequest
+from visibility.models.rules_clocks_and_calendars import ClockState, FailedClock, SlaClock
+from visibility.sla import rule_failures
+
+log = get_logger(__name__)
+BATCH_SIZE = 500
+# Only one worker at a time evaluates the rules about sources; two would open the same alerts.
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+
+
+def sweep(*, now: datetime) -> int:
+    """Evaluate everything that is due; return how many alerts changed."""
+    return (
+        open_alerts_of_due_clocks(now=now)
+        + end_expired_snoozes(now=now)
+        + evaluate_rules_about_sources(now=now)
+        + open_suppressed_alerts(now=now)
+    )
+
+
+def evaluate_rules_about_sources(*, now: datetime) -> int:
+    """Update the alerts about sources and about failing rules, unless another worker does it."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(TRY_LOCK, [LockKey.RULE_EVALUATION])
+            row = cursor.fetchone()
+        if not (row and row[0]):
+            return 0
+        changes = update_source_alerts(now=now)
+        return len(changes.changed) + update_failing_rule_alerts(changes.failures, now=now)
+
+
+def has_backlog() -> bool:
+    """Whether messages wait for longer than five seconds: they may contain the evidence."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM visibility_inbound_message WHERE state = 'waiting' "
+            "AND received_at < clock_timestamp() - interval '5 seconds') "
+            "OR EXISTS (SELECT 1 FROM visibility_refoldrequest "
+            "WHERE due_at < clock_timestamp() - interval '5 seconds')"
+        )
+        row = cursor.fetchone()
+    return bool(row[0])
+
+
+def open_alerts_of_due_clocks(*, now: datetime) -> int:
+    """Open the alerts of clocks past their due time. Each clock is handled by one worker.
+
+    A deadline that was known before it passed is evaluated at once. One that was already past when
+    it became known waits until the backlog is processed, which may contain the evidence. If a batch
+    fails, its clocks are evaluated one by one, and those that fail are recorded.
+    """
+    failed = FailedClock.objects.filter(
+        order=OuterRef("order"), rule=OuterRef("rule"), subject_key=OuterRef("subject_key")
+    )
+    is_due = Q(~Exists(failed), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
+    known_before = Q(due_at__gte=F("known_since"))
+    is_due &= known_before if has_backlog() else known_before | ~_order_cooldown_condition(now)
+    try:
+        return _breach_clocks_and_open_alerts(is_due, now=now)
+    except (OperationalError, InterfaceError):
+        raise  # the database failed: the next sweep retries
+    except Exception:  # the clocks are evaluated one by one
+        log.info("sweep_one_by_one")
+    clocks = SlaClock.objects.filter(is_due).select_related("rule").order_by("due_at")[:BATCH_SIZE]
+    return sum(_open_alert_or_record_failure(clock, is_due, now=now) for clock in clocks)
+
+
+def _order_cooldown_condition(now: datetime) -> Q:
+    """Whether the order is large and in cooldown: a pending refold may bring the evidence."""
+    request = RefoldRequest.objects.filter(
+        object=OuterRef("order"), due_at__gt=now, due_at__lte=now + MAX_COOLDOWN
+    )
+    large = Order.objects.filter(pk=OuterRef("order"), event_count__gt=COOLDOWN_MIN_EVENTS)
+    return Q(Exists(large)) & Q(Exists(request))
+
+
+def _open_alert_or_record_failure(clock: SlaClock, is_due: Q, *, now: datetime) -> int:
+    try:
+        return _breach_clocks_and_open_alerts(is_due & Q(pk=clock.pk), now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # recorded on the clock, and retried later
+        rule_failures.record_failure(clock, error, now=now)
+        return 0
+
+
+def _breach_clocks_and_open_alerts(is_due: Q, *, now: datetime) -> int:
+    with transaction.atomic():
+        clocks = list(
+            SlaClock.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(is_due)
+            .select_related("rule")
+            .order_by("due_at")[:BATCH_SIZE]
+        )
+        if not clocks:
+            return 0
+        for clock in clocks:
+            clock.state = ClockState.BREACHED
+        SlaClock.objects.bulk_update(clocks, ["state"])
+        _set_money_of_older_clocks(clocks)
+        changed = reconcile_alerts_of_due_clocks(clocks, now)
+        append_changes({"alert": changed})
+        return len(changed)
+
+
+def _set_money_of_older_clocks(clocks: Sequence[SlaClock]) -> None:
+    """Set the order's total on clocks that were written before clocks had money at risk."""
+    older = [clock for clock in clocks if clock.currency is None]
+    orders = Order.objects.in_bulk({clock.order_id for clock in older}) if older else {}
+    for clock in older:
+        order = orders.get(clock.order_id)
+        clock.money, clock.currency = (order.total, order.currency) if order else (None, "")
+
+
+def reconcile_alerts_of_due_clocks(clocks: list[SlaClock], now: datetime) -> list[int]:
+    """Reconcile these clocks, together with the other clocks of their orders."""
+    keys = {(c.order_id, c.rule_id, c.subject_key) for c in clocks}
+    others = [
+        c
+        for c in SlaClock.objects.filter(order_id__in={c.order_id for c in clocks}).select_related(
+            "rule"
+        )
+        if (c.order_id, c.rule_id, c.subject_key) not in keys
+    ]
+    return reconcile_alerts(
+        [*clocks, *others],
+        order_ids=sorted({c.order_id for c in clocks}),
+        now=now,
+    )
+
+
+def end_expired_snoozes(*, now: datetime) -> int:
+    """Reopen snoozed alerts whose snooze has ended; return how many."""
+    with transaction.atomic():
+        rows = list(
+            Alert.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(state=AlertState.SNOOZED, snoozed_until__lte=now)
+            .order_by("pk")[:BATCH_SIZE]
+        )
+        for alert in rows:
+            alert.state, alert.snoozed_until, alert.changed_at = AlertState.OPEN, None, now
+            alert.save(update_fields=["state", "snoozed_until", "changed_at"])
+            AlertEntry.objects.create(alert=alert, at=now, action="woke", text="The snooze ended.")
+            queue_notifications_of_alert(alert, "woke")
+        append_changes({"alert": [a.pk for a in rows]})
+        return len(rows)
+
+
+def open_suppressed_alerts(*, now: datetime) -> int:
+    """Open alerts that were suppressed for a silent source, once it sends data again."""
+    with transaction.atomic():
+        rows = list(
+            Alert.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(state=AlertState.SUPPRESSED, order__isnull=False)
+            .order_by("pk")[:BATCH_SIZE]
+        )
+        if not rows:
+            return 0
+        silent = silent_sources(now)
+        clocks = {
+            (c.order_id, c.rule_id, c.subject_key): c
+            for c in SlaClock.objects.filter(order_id__in={a.order_id for a in rows})
+        }
+        changed = []
+        for alert in rows:
+            clock = clocks.get((alert.order_id or 0, alert.rule_id or 0, alert.subject_key))
+            if clock is None:  # its rule failed: the state is unknown
+                continue
+            expected = clock.expected_sources
+            if expected and all(slug in silent for slug in expected):
+                continue
+            alert.state, alert.changed_at = AlertState.OPEN, now
+            alert.save(update_fields=["state", "changed_at"])
+            AlertEntry.objects.create(
+                alert=alert,
+                at=now,
+                action="opened",
+                text="The source is sending data again; the condition still holds.",
+            )
+            queue_notifications_of_alert(alert, "opened")
+            changed.append(alert.pk)
+        append_changes({"alert": changed})
+        return len(changed)

@@ -1,0 +1,235 @@
+"""Store events and assign their references to objects, with a fixed number of statements per batch.
+
+References that are new or unambiguous are assigned here. References that could merge objects, start
+a new generation of a number, or conflict with a decision of a person go to `resolve`, which reads
+all events of the objects. Both ways give the same result.
+
+Rows are inserted and locked in sorted order to avoid deadlocks. If PostgreSQL still detects one,
+the batch is retried.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from visibility.db import bulk
+from visibility.identity import relations, resolve_from_all_events
+from visibility.identity.create_and_delete_objects import delete_without_identifiers
+from visibility.identity.generations import (
+    extend_generations,
+    keys_with_decisions,
+    load_generations,
+)
+from visibility.identity.load_reuse_windows import load_reuse_windows
+from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
+from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
+from visibility.identity.separate_ambiguous_references import (
+    BatchAssignment,
+    EventReference,
+    ReferenceClassifier,
+    original_spellings,
+)
+from visibility.identity.unmatched import update_unmatched_objects
+from visibility.models.events import EventToStore
+from visibility.storage import refold_queue
+
+__all__ = ["ConcurrentChange", "store_and_link_events", "supersede_events_of_messages"]
+# How often to retry if another worker inserts the same number first.
+MAX_RETRIES = 4
+
+
+def store_and_link_events(
+    new_events: Sequence[EventToStore], sources: Mapping[int, str]
+) -> list[int]:
+    """Insert the new events and link them to their objects. Return the ids of affected objects.
+
+    `sources`: {source id: slug}. Call it in a transaction. An event that is already stored with the
+    same content changes nothing.
+    """
+    event_ids = _insert_events(new_events)
+    references = [
+        reference
+        for new_event, event_id in zip(new_events, event_ids, strict=True)
+        if event_id is not None
+        for reference in _build_event_references(event_id, new_event, sources[new_event.source_id])
+    ]
+    if not references:
+        return []
+    assignment = _assign_references_to_objects(references)
+    clear_references = [references[i] for i in sorted(assignment.objects)]
+    objects = [assignment.objects[i] for i in sorted(assignment.objects)]
+    _write_links_and_relations(clear_references, objects, assignment.created)
+    touched = sorted(set(objects))
+    refold_queue.enqueue_refolds(touched)
+    refold_queue.enqueue_refolds_for_future_events(
+        [(o, n.at, n.new_event.received_at) for n, o in zip(clear_references, objects, strict=True)]
+    )
+    if assignment.ambiguous:
+        ambiguous = [references[i] for i in assignment.ambiguous]
+        spellings = dict(original_spellings(ambiguous))
+        object_by_ref = resolve_from_all_events.resolve_identities(
+            assignment.seeds, new_mentions=[n.mention for n in ambiguous], spellings=spellings
+        )
+        refold_queue.enqueue_refolds_for_future_events(
+            [(object_by_ref[(n.event_id, n.ref)], n.at, n.new_event.received_at) for n in ambiguous]
+        )
+        touched = sorted({*touched, *object_by_ref.values()})
+    return touched
+
+
+def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
+    """Return the id of each new event, or None if the event is already stored."""
+    rows: dict[tuple[int, str, str, object], EventToStore] = {}
+    for new_event in new_events:
+        rows.setdefault(
+            (
+                new_event.source_id,
+                new_event.event.key,
+                new_event.content_hash,
+                new_event.occurred_at,
+            ),
+            new_event,
+        )
+    ordered = [rows[key] for key in sorted(rows, key=str)]
+    if not ordered:
+        return []
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
+                received_at, message_id, data)
+            SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
+                %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
+            ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
+                SET superseded = false, message_id = EXCLUDED.message_id
+                WHERE e.superseded
+            RETURNING id, source_id, key, content_hash, occurred_at
+            """,
+            [
+                [new_event.source_id for new_event in ordered],
+                [new_event.event.key for new_event in ordered],
+                [new_event.content_hash for new_event in ordered],
+                [new_event.event.type.value for new_event in ordered],
+                [new_event.occurred_at for new_event in ordered],
+                [new_event.received_at for new_event in ordered],
+                [new_event.message_id for new_event in ordered],
+                [new_event.text for new_event in ordered],
+            ],
+        )
+        new_ids = {tuple(row[1:]): row[0] for row in cursor.fetchall()}
+        # A superseded event that is effective again may have links to other objects: remove them.
+        cursor.execute(
+            "DELETE FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
+            [sorted(new_ids.values())],
+        )
+    result: list[int | None] = []
+    for new_event in new_events:
+        key = (
+            new_event.source_id,
+            new_event.event.key,
+            new_event.content_hash,
+            new_event.occurred_at,
+        )
+        result.append(new_ids.pop(key, None))
+    return result
+
+
+def _build_event_references(
+    event_id: int, new_event: EventToStore, slug: str
+) -> Iterable[EventReference]:
+    for index, ref in enumerate(new_event.event.objects):
+        identity_keys, other_keys = identity_and_other_keys(ref, slug)
+        if identity_keys:
+            yield EventReference(
+                event_id, new_event, index, ref.kind, identity_keys, other_keys, slug
+            )
+
+
+def _assign_references_to_objects(references: Sequence[EventReference]) -> BatchAssignment:
+    """Assign each unambiguous reference to an object; create objects for new numbers."""
+    keys = sorted({key for reference in references for key in reference.identity_keys})
+    windows, decided_keys = load_reuse_windows(), keys_with_decisions(keys)
+    created: set[int] = set()
+    stored = load_generations(keys)
+    for attempt in range(MAX_RETRIES):
+        classifier = ReferenceClassifier(references, stored, windows, decided_keys)
+        lock_objects_shared(classifier.clear)
+        reloaded = load_generations(keys) if classifier.objects else stored
+        if reloaded != stored:
+            stored = reloaded
+            continue
+        if not classifier.insert_new_keys_and_objects(created):
+            extend_generations(classifier.generations_to_extend())
+            return classifier.build_assignment(
+                created - delete_without_identifiers(created) if attempt else created
+            )
+        stored = load_generations(keys)
+    raise ConcurrentChange
+
+
+def _write_links_and_relations(
+    references: Sequence[EventReference], objects: Sequence[int], created: set[int]
+) -> None:
+    """Link events to objects, relate the objects, and store identifiers that are no identities."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO visibility_eventobjectlink (object_id, event_id, occurred_at, ref)
+            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::smallint[])
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                list(objects),
+                [n.event_id for n in references],
+                [n.at for n in references],
+                [n.ref for n in references],
+            ],
+        )
+        pairs = relations.relations_of_events(
+            (reference.event_id, reference.kind.value, object_id)
+            for reference, object_id in zip(references, objects, strict=True)
+        )
+        relations.insert_relations(pairs)
+        other_keys = sorted(
+            {
+                (*n, o)
+                for reference, o in zip(references, objects, strict=True)
+                for n in reference.other_keys
+            }
+        )
+        if other_keys:
+            spellings = dict(original_spellings(references))
+            cursor.execute(
+                """
+                INSERT INTO visibility_identifier
+                    (kind, scheme, issuer, value, object_id, raw, is_identity)
+                SELECT t.*, false FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[],
+                    %s::bigint[], %b::text[]) AS t
+                ON CONFLICT DO NOTHING
+                """,
+                [
+                    *[list(column) for column in zip(*other_keys, strict=True)],
+                    [spellings[(w[0], w[1], w[2], w[3])] for w in other_keys],
+                ],
+            )
+    update_unmatched_objects(created, claimed=[child for _, child, _ in pairs])
+
+
+def supersede_events_of_messages(message_ids: Sequence[int]) -> None:
+    """Mark the events of these messages as superseded: another version of the message is used.
+
+    Objects that only these events had merged are separated again.
+    """
+    if not message_ids:
+        return
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            "UPDATE visibility_event SET superseded = true WHERE message_id = ANY(%s) "
+            "AND NOT superseded RETURNING id",
+            [list(message_ids)],
+        )
+        cursor.execute(
+            "SELECT DISTINCT object_id FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
+            [[row[0] for row in cursor.fetchall()]],
+        )
+        objects = [row[0] for row in cursor.fetchall()]
+    if objects:
+        resolve_from_all_events.resolve_identities(objects)

@@ -1,0 +1,98 @@
+"""Derive which external terms the events of an order used, and which have no mapping."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
+
+from connectors.sdk.events import EventType
+from visibility.models.master import TermUsage, normalize_term
+from visibility.storage import load_needed_master_data as meanings
+from visibility.timeline import RecordedEvent, Timeline
+from visibility.timeline.master_data_dictionary import MasterDataDictionary
+
+# (kind, source, term, canonical, unmapped)
+UsageKey = tuple[str, str, str, str, bool]
+
+
+@dataclass(slots=True)
+class TermUse:
+    """The usage of one term in one order."""
+
+    raw: str
+    first_at: datetime
+    last_at: datetime
+    description: str = ""
+    messages: set[int] = field(default_factory=set)
+
+
+def update_term_usage(timelines: Mapping[int, Timeline]) -> None:
+    """Rewrite the term usage of these orders. No-op if no vocabulary is watched."""
+    state = meanings.load_lookup_scope()
+    if not state or not timelines:
+        return
+    rows = [
+        _term_usage_row(order_id, key, use)
+        for order_id, timeline in timelines.items()
+        for key, use in terms_used(timeline, state).items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM visibility_termusage WHERE order_id = ANY(%s)", [sorted(timelines)]
+        )
+    TermUsage.objects.bulk_create(rows)
+
+
+def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey, TermUse]:
+    """The terms of one order, translated with the dictionary of its timeline."""
+    dictionary = timeline.dictionary
+    uses: dict[UsageKey, TermUse] = {}
+    for entry in timeline.entries:
+        event = entry.recorded
+        if entry.superseded:
+            continue
+        for kind, term, description in meanings.external_terms(event):
+            if not term.strip() or not state.is_looked_up(kind, event.source):
+                continue
+            if kind == "status" and not _is_unknown_or_mapped_status(event, term, dictionary):
+                continue
+            at = event.occurred_at
+            canonical = dictionary.canonical_term(kind, event.source, term, at=at)
+            key = (
+                kind,
+                event.source,
+                normalize_term(term)[:250],
+                normalize_term(canonical or "")[:250],
+                canonical is None,
+            )
+            use = uses.setdefault(key, TermUse(term[:250], at, at))
+            use.first_at, use.last_at = min(use.first_at, at), max(use.last_at, at)
+            use.description = use.description or description[:300]
+            use.messages.add(event.message_id)
+    return uses
+
+
+def _is_unknown_or_mapped_status(
+    event: RecordedEvent, term: str, dictionary: MasterDataDictionary
+) -> bool:
+    """Whether to record a status: the connector did not know it, or it has a mapping."""
+    names = {("status", event.source, term), ("status", "", term)}
+    return event.event.type is EventType.UNMAPPED or not names.isdisjoint(dictionary.mappings)
+
+
+def _term_usage_row(order_id: int, key: UsageKey, use: TermUse) -> TermUsage:
+    kind, source, term, canonical, unmapped = key
+    return TermUsage(
+        order_id=order_id,
+        kind=kind,
+        source=source,
+        term=term,
+        raw=use.raw,
+        description=use.description,
+        canonical=canonical,
+        unmapped=unmapped,
+        first_at=use.first_at,
+        last_at=use.last_at,
+        messages=len(use.messages),
+    )

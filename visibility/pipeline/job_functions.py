@@ -1,0 +1,213 @@
+"""What each job does: it looks for due work in PostgreSQL and takes it through a stage."""
+
+import threading
+import time
+from collections.abc import Collection
+
+from celery import current_app
+from django.db import connection, transaction
+from structlog.stdlib import get_logger
+
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
+from visibility.db.change_feed import latest_change_number
+from visibility.db.clock import database_now
+from visibility.ingest import file_drop, polling
+from visibility.kpi import facts_and_cells, kpi_failures
+from visibility.master_data import affected_orders, imports
+from visibility.notify import outbox
+from visibility.notify.broadcast import broadcast_change_number
+from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
+from visibility.pipeline.process_message_batches import (
+    BATCH_SIZE,
+    process_batch,
+    retry_failed_messages,
+    worker_backlog_offset,
+)
+from visibility.pipeline.refold import refold_batch
+from visibility.pipeline.shutdown_flag import stopping
+from visibility.sla import rule_failures
+from visibility.storage import refold_queue
+
+log = get_logger(__name__)
+# While a backlog is processed, refolding waits so long for it: most orders change again.
+BACKLOG_WAIT_SECONDS = 2.5
+# During a long refold, KPI cells are updated at least this often.
+KPI_REFRESH_SECONDS = 5.0
+# One batch in so many starts at the oldest message, whatever the worker's offset is.
+OLDEST_EVERY = 10
+_backlog = threading.Event()
+# No statement timeout ends a session that is sending rows to a client which reads none of them.
+TERMINATE_STUCK = """
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+    AND wait_event = 'ClientWrite' AND backend_xid IS NOT NULL
+    AND state_change < clock_timestamp() - make_interval(secs => %s)
+"""
+STUCK_SECONDS = 30
+# After a failed nudge, the broker is not contacted for this long.
+NUDGE_COOLDOWN_SECONDS = 3.0
+_nudges = {"resume_at": 0.0}
+
+
+def process_messages_and_refold() -> int:
+    """Process all waiting messages, then refold what they touched; return how many messages."""
+    total = process_messages()
+    refold_pending()
+    return total
+
+
+def process_messages(*, batches: int = 100) -> int:
+    """Parse and correlate waiting messages; return how many were settled.
+
+    Another thread refolds the orders they touch meanwhile.
+    """
+    with worker_backlog_offset() as offset:
+        return _process_batches_from_offset(offset, batches=batches)
+
+
+def _process_batches_from_offset(offset: float, *, batches: int) -> int:
+    total = 0
+    for turn in range(batches):
+        if stopping.is_set():
+            break
+        # Every second batch of a backlog takes new messages, so that it does not delay them. Some
+        # batches start at the oldest: the worker that would process those may be stuck.
+        start = offset if (turn + 1) % OLDEST_EVERY else 0.0
+        settled = 0
+        if turn % 2 and _backlog.is_set():
+            settled = process_batch(fresh=True, offset=start)
+        settled = settled or process_batch(offset=start)
+        if not turn % 10:
+            settled += retry_failed_messages()
+        total += settled
+        if not settled:
+            break
+        if settled < BATCH_SIZE // 2:
+            _backlog.clear()
+        else:
+            _backlog.set()
+        if turn:
+            nudge("refold")
+    _backlog.clear()
+    return total
+
+
+def refold_pending() -> int:
+    """Refold touched orders until none is left; return how many requests were settled."""
+    total, summed_at = 0, time.monotonic()
+    while not stopping.is_set():
+        _wait_for_backlog()
+        started_at, settled = database_now(), 0
+        while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
+            settled += batch
+            if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
+                facts_and_cells.update_cells()
+                summed_at = time.monotonic()
+        total += settled
+        if not settled:
+            break
+    while not stopping.is_set() and facts_and_cells.update_cells():
+        pass
+    return total
+
+
+def _wait_for_backlog() -> None:
+    """While a backlog touches the same orders again and again, wait, within limits."""
+    until = time.monotonic() + BACKLOG_WAIT_SECONDS
+    while _backlog.is_set() and time.monotonic() < until:
+        if stopping.wait(0.05):
+            return
+
+
+def make_partitions() -> None:
+    """Create the partitions of this month and the next three."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
+            "FROM unnest(ARRAY['visibility_inbound_message', 'visibility_event']) AS parent, "
+            "generate_series(0, 3) AS n"
+        )
+
+
+def claim_due_polls(
+    running: Collection[polling.ClaimedPoll], free_threads: int
+) -> list[polling.ClaimedPoll]:
+    """Claim the sources to poll now. Slow ones get half of the threads, so that others find one."""
+    slow = sum(claimed.is_slow for claimed in running)
+    return polling.claim_due_polls(
+        database_now(), limit=free_threads, slow_limit=max(POLL_THREADS // 2 - slow, 0)
+    )
+
+
+def poll_source(claimed: polling.ClaimedPoll) -> int:
+    """Poll one source; return how many messages were stored."""
+    stored = polling.poll_source(claimed, now=database_now(), should_stop=stopping.is_set)
+    if stored:
+        nudge("process")
+    return stored
+
+
+def collect_files() -> int:
+    """Store the files that were dropped into folders; return how many."""
+    stored = file_drop.collect_files(now=database_now())
+    if stored:
+        nudge("process")
+    return stored
+
+
+def deliver_notifications() -> int:
+    """Send the notifications that are due; return how many messages were sent."""
+    return outbox.send_due_notifications(now=database_now())
+
+
+def run_imports_and_backfills(throttle: imports.Throttle) -> int:
+    """Continue master data imports, and request a refold of the orders they affect."""
+    changed = imports.run_pending_imports(throttle)
+    with transaction.atomic():
+        while affected_orders.enqueue_vocabulary_backfill():
+            pass
+    requested = affected_orders.move_backfill_to_refold_queue()
+    if requested:
+        nudge("refold")
+    return changed + requested
+
+
+def sweep() -> int:
+    """Evaluate what is due by now and notify open pages; return how many alerts changed."""
+    now = database_now()
+    refold_queue.enqueue_expired_promises(now)
+    with transaction.atomic():
+        retried = rule_failures.take_orders_due_for_retry(now=now)
+        retried += kpi_failures.take_orders_due_for_kpi_retry(now=now)
+        refold_queue.enqueue_refolds(retried)
+    changed = sweep_due(now=now)
+    if changed:
+        broadcast_change_number(latest_change_number(), ["alert"])
+        nudge("deliver")
+    return changed
+
+
+def terminate_stuck_sessions() -> int:
+    """End database sessions that hold locks for a client which reads nothing; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(TERMINATE_STUCK, [STUCK_SECONDS])
+        pids = [row[0] for row in cursor.fetchall()]
+    if pids:
+        log.warning("stuck_sessions_terminated", pids=pids)
+    return len(pids)
+
+
+def nudge(name: str) -> None:
+    """Ask a worker to run this job now. A broker that fails raises nothing.
+
+    A nudge only saves time: the scheduler and the fallback loop run the job anyway. After a failure
+    nudges pause, so that a broker that hangs does not slow down each batch.
+    """
+    job = BY_NAME[name]
+    if time.monotonic() < _nudges["resume_at"]:
+        return
+    try:
+        current_app.send_task(job.task_name, expires=10, retry=False)
+    except Exception as error:
+        _nudges["resume_at"] = time.monotonic() + NUDGE_COOLDOWN_SECONDS
+        log.warning("nudge_failed", job=name, error=type(error).__name__)

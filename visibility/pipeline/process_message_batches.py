@@ -1,0 +1,251 @@
+"""Claim, parse, correlate and settle waiting messages in batches."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from structlog.stdlib import get_logger
+
+from connectors.sdk.payload import ParkReason
+from visibility.db import bulk
+from visibility.db.change_feed import append_changes
+from visibility.db.lock_keys import LockKey
+from visibility.identity import record_merges_and_move_alerts, store_and_link_events
+from visibility.ingest import parse_and_pick_versions
+from visibility.ingest.parse_and_pick_versions import StoredMessage
+from visibility.models.intake import Source
+from visibility.pipeline import exit_on_timeout
+from visibility.pipeline.shutdown_flag import stopping
+
+log = get_logger(__name__)
+BATCH_SIZE = 200
+# A batch of at most so many messages uses prepared statements.
+MAX_LIVE_MESSAGES = 10
+# A message that kills its worker is parked after this many attempts.
+MAX_ATTEMPTS = 5
+# Parsing a batch takes less than a second; one that takes this long never ends.
+PARSE_LIMIT_SECONDS = 20
+# Messages of a dead worker are claimed again after this; a live worker also holds row locks.
+LEASE_SECONDS = 20
+# (fewest attempts, most attempts, batch size): the more attempts, the smaller the batch, so that a
+# message that kills its worker is alone in the end.
+RETRY_GROUPS = ((1, 1, 25), (2, 2, 5), (3, 1_000_000, 1))
+# SQLSTATE classes of failures of the database itself, whatever the messages contain.
+TRANSIENT_SQLSTATES = frozenset({"08", "40", "53", "55", "57", "58"})
+CLAIM = """
+UPDATE visibility_inbound_message AS m
+SET attempts = m.attempts + 1,
+    next_attempt_at = clock_timestamp() + make_interval(secs => %s * (1 + random() / 4))
+FROM (
+    SELECT id, received_at FROM visibility_inbound_message
+    WHERE state = 'waiting'
+        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
+        AND (NOT %s OR received_at > clock_timestamp() - interval '10 seconds')
+        AND attempts BETWEEN %s AND %s AND id >= %s
+    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+) AS picked
+WHERE m.id = picked.id AND m.received_at = picked.received_at
+RETURNING m.id, m.attempts
+"""
+HAS_FAILED_MESSAGES = """
+SELECT EXISTS (SELECT FROM visibility_inbound_message
+    WHERE state = 'waiting' AND attempts > 0
+        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()))
+"""
+# Messages about one order arrive close together, so workers on adjacent batches would block on the
+# same rows. An advisory lock gives each worker an index, and the index an offset in the backlog.
+MAX_WORKERS = 16
+LOCK_INDEX = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
+UNLOCK_INDEX = "SELECT pg_advisory_unlock(%s, %s)"
+BACKLOG_RANGE = """
+SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting' AND attempts = 0
+"""
+# A database outage does not count as an attempt.
+RELEASE = """
+UPDATE visibility_inbound_message m
+SET attempts = m.attempts - 1, next_attempt_at = clock_timestamp() + interval '5 seconds'
+FROM unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
+WHERE m.id = t.id AND m.attempts = t.attempts AND m.state = 'waiting'
+"""
+LOCK_CLAIMED = """
+SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body
+FROM visibility_inbound_message m
+JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
+    ON t.id = m.id AND t.attempts = m.attempts
+WHERE m.state = 'waiting' ORDER BY m.id FOR UPDATE OF m
+"""
+SETTLE = """
+UPDATE visibility_inbound_message m
+SET state = CASE WHEN t.reason = '' THEN 'applied' ELSE 'parked' END,
+    reason = t.reason, detail = t.detail, processed_at = clock_timestamp()
+FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHERE m.id = t.id
+"""
+
+
+def retry_failed_messages(*, batches: int = 20) -> int:
+    """Process messages that failed before, in small batches; return how many were settled."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(HAS_FAILED_MESSAGES)
+        if cursor.fetchone() == (False,):
+            return 0
+    total = 0
+    for fewest, most, size in RETRY_GROUPS:
+        for _ in range(batches):
+            settled = process_batch(attempts=(fewest, most), limit=size)
+            total += settled
+            if not settled or stopping.is_set():
+                break
+    return total
+
+
+@contextmanager
+def worker_backlog_offset() -> Iterator[float]:
+    """The share of the backlog to skip (0..1), different for each worker that runs at once."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOCK_INDEX, [MAX_WORKERS - 1, LockKey.WORKER_INDEX])
+        row = cursor.fetchone()
+    if row is None:
+        yield 0.0
+        return
+    try:
+        yield van_der_corput(row[0])
+    finally:
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(UNLOCK_INDEX, [LockKey.WORKER_INDEX, row[0]])
+
+
+def van_der_corput(number: int) -> float:
+    """0, 1/2, 1/4, 3/4, 1/8 and so on: evenly spread, however many numbers are used."""
+    value, step = 0.0, 0.5
+    while number:
+        value += step * (number % 2)
+        number, step = number // 2, step / 2
+    return value
+
+
+def process_batch(
+    *,
+    fresh: bool = False,
+    attempts: tuple[int, int] = (0, 0),
+    limit: int | None = None,
+    offset: float = 0.0,
+) -> int:
+    """Parse and correlate one batch, the oldest first; return how many messages were settled.
+
+    `fresh`: only messages of the last seconds, past a backlog. `attempts`: the fewest and the most
+    attempts so far. `offset`: the share of the backlog to leave to other workers.
+    """
+    parameters, limit = [LEASE_SECONDS, fresh, *attempts], limit or BATCH_SIZE
+    with bulk.server_bound_cursor() as cursor:
+        first_id = _backlog_start_id(cursor, offset) if offset else 0
+        cursor.execute(CLAIM, [*parameters, first_id, limit])
+        claimed: list[tuple[int, int]] = cursor.fetchall()
+        if first_id and len(claimed) < limit:
+            cursor.execute(CLAIM, [*parameters, 0, limit - len(claimed)])
+            claimed += cursor.fetchall()
+    if not claimed:
+        return 0
+    exhausted = [message_id for message_id, tried in claimed if tried > MAX_ATTEMPTS]
+    if exhausted:
+        _park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
+    remaining = [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
+    with bulk.prepared_statements(enabled=len(remaining) <= MAX_LIVE_MESSAGES):
+        return len(exhausted) + _process_with_bisection(remaining)
+
+
+def _backlog_start_id(cursor: bulk.ServerBoundCursor, offset: float) -> int:
+    cursor.execute(BACKLOG_RANGE)
+    lowest, highest = cursor.fetchone() or (None, None)
+    return 0 if lowest is None else lowest + int((highest - lowest) * offset)
+
+
+def _process_with_bisection(claimed: Sequence[tuple[int, int]]) -> int:
+    """Process a batch. If it fails, process its halves, until the failing message is alone."""
+    if not claimed:
+        return 0
+    for attempt in range(4):
+        try:
+            with transaction.atomic():
+                return _process_claimed_messages(claimed)
+        except store_and_link_events.ConcurrentChange:
+            continue
+        except (OperationalError, InterfaceError) as error:
+            if not connection.is_usable():
+                raise
+            log.info("batch_retried", messages=len(claimed), attempt=attempt, error=str(error))
+            if attempt == 3 and _is_transient_database_error(error):
+                _release_claimed_messages(claimed)
+                return 0
+            time.sleep(0.02 * 2**attempt)
+        except record_merges_and_move_alerts.MergeTooLarge as error:
+            if len(claimed) == 1:
+                _park_messages([claimed[0][0]], ParkReason.JOIN_TOO_LARGE, str(error))
+                return 1
+            break
+        except Exception as error:  # recorded on the message; the others go on
+            if len(claimed) == 1:
+                log.exception("message_failed", message=claimed[0][0])
+                _record_failure_and_postpone(claimed[0][0], f"{type(error).__name__}: {error}")
+                return 0
+            break
+    if len(claimed) == 1:
+        return 0
+    middle = len(claimed) // 2
+    return _process_with_bisection(claimed[:middle]) + _process_with_bisection(claimed[middle:])
+
+
+def _is_transient_database_error(error: Exception) -> bool:
+    """Whether the database failed, and not a message."""
+    return (getattr(error.__cause__, "sqlstate", None) or "08")[:2] in TRANSIENT_SQLSTATES
+
+
+def _release_claimed_messages(claimed: Sequence[tuple[int, int]]) -> None:
+    """Return messages to the queue without counting the attempt."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(RELEASE, [[c[0] for c in claimed], [c[1] for c in claimed]])
+
+
+def _process_claimed_messages(claimed: Sequence[tuple[int, int]]) -> int:
+    """Parse, correlate and settle in one transaction; skip messages that another has claimed."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
+        raws = [StoredMessage.from_row(row) for row in cursor.fetchall()]
+    raws += parse_and_pick_versions.lock_other_message_versions(raws)
+    sources = {s.pk: s for s in Source.objects.filter(pk__in={r.source_id for r in raws})}
+    with exit_on_timeout.exit_process_on_timeout(PARSE_LIMIT_SECONDS):
+        readings = [
+            parse_and_pick_versions.parse_message(raw, sources[raw.source_id]) for raw in raws
+        ]
+    readings, losers = parse_and_pick_versions.pick_effective_message_versions(raws, readings)
+    store_and_link_events.supersede_events_of_messages(losers)
+    drafts = [draft for reading in readings for draft in reading.new_events]
+    store_and_link_events.store_and_link_events(drafts, {pk: s.slug for pk, s in sources.items()})
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            SETTLE,
+            [
+                [r.message_id for r in readings],
+                [r.reason.value if r.reason else "" for r in readings],
+                [r.detail for r in readings],
+            ],
+        )
+    append_changes({"source": sorted(sources)})
+    return len(raws)
+
+
+def _park_messages(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:
+    with bulk.server_bound_cursor() as cursor:
+        ids = list(message_ids)
+        cursor.execute(SETTLE, [ids, [reason.value] * len(ids), [detail] * len(ids)])
+
+
+def _record_failure_and_postpone(message_id: int, error: str) -> None:
+    """Record a failure that may pass; the message is tried again, later each time."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            "UPDATE visibility_inbound_message SET detail = %s, next_attempt_at = "
+            "clock_timestamp() + make_interval(secs => least(2 ^ attempts, 60) * (1 + random())) "
+            "WHERE id = %s AND state = 'waiting'",
+            [error[:500], message_id],
+        )

@@ -1,0 +1,85 @@
+"""Build the breakdowns of a KPI: the matrix of channels and warehouses, and lists of cells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.query import KpiSlice
+from visibility.screens.kpis import value_and_comparison_texts
+from visibility.screens.kpis.value_and_comparison_texts import format_value
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """One cell of the matrix, or one bar of a breakdown."""
+
+    row: str
+    column: str
+    value: str
+    orders: int
+    is_small_sample: bool
+    tone: str
+    tone_label: str
+    bar_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class KpiMatrix:
+    """Rows by columns, those with the most orders first. None is a cell without orders."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[MatrixCell | None]]]
+
+
+def build_kpi_matrix(kpi: Kpi, slices: Sequence[KpiSlice]) -> KpiMatrix:
+    """The matrix of slices by two dimensions, such as channel and warehouse."""
+    weight: dict[tuple[int, str], int] = {}
+    for kpi_slice in slices:
+        for axis in (0, 1):
+            key = (axis, kpi_slice.names[axis])
+            weight[key] = weight.get(key, 0) + kpi_slice.summary.orders
+    rows, columns = (
+        sorted((n for p, n in weight if p == axis), key=lambda n: (-weight[(axis, n)], n))
+        for axis in (0, 1)
+    )
+    known = {kpi_slice.names: kpi_slice for kpi_slice in slices}
+    return KpiMatrix(
+        columns,
+        [
+            (
+                row,
+                [
+                    _build_matrix_cell(kpi, known[(row, c)]) if (row, c) in known else None
+                    for c in columns
+                ],
+            )
+            for row in rows
+        ],
+    )
+
+
+def build_cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[MatrixCell]:
+    """The cells of slices, worst first: by missed amount, or by median for a duration."""
+
+    def weight(kpi_slice: KpiSlice) -> float:
+        if kpi.unit is KpiUnit.DURATION:
+            return -(kpi_slice.summary.median or 0)
+        return -float(kpi_slice.summary.denominator - kpi_slice.summary.numerator)
+
+    return [_build_matrix_cell(kpi, kpi_slice) for kpi_slice in sorted(slices, key=weight)]
+
+
+def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
+    value = kpi_slice.summary.main_value(kpi)
+    full = float(kpi.target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
+    tone = value_and_comparison_texts.target_tone(kpi, value)
+    return MatrixCell(
+        row=kpi_slice.names[0],
+        column=kpi_slice.names[-1],
+        value=format_value(kpi, value),
+        orders=kpi_slice.summary.orders,
+        is_small_sample=kpi_slice.summary.is_small_sample,
+        tone=tone,
+        tone_label=value_and_comparison_texts.TONE_LABELS[tone],
+        bar_width=round(min((value or 0) / full, 1) * 100),
+    )

@@ -1,0 +1,245 @@
+"""Build the KPI pages: headline, tiles, charts and breakdowns, from the KPI cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from visibility.formatting import count_with_noun
+from visibility.kpi import query
+from visibility.kpi.dimensions import DIMENSIONS, Dimension
+from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.query import DaySpan, KpiFilters, KpiSlice, KpiSummary
+from visibility.kpi.registry import kpi_registry
+from visibility.kpi.undelivered_age import undelivered_order_age
+from visibility.screens.charts import Chart
+from visibility.screens.kpis import charts as number_charts
+from visibility.screens.kpis import value_and_comparison_texts as texts
+from visibility.screens.kpis.matrix_and_worst_cells import (
+    KpiMatrix,
+    MatrixCell,
+    build_cells_worst_first,
+    build_kpi_matrix,
+)
+from visibility.screens.kpis.value_and_comparison_texts import KpiComparison, format_value
+
+
+@dataclass(frozen=True, slots=True)
+class ExclusionCount:
+    """Why orders or lines are excluded, and how many."""
+
+    code: str
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KpiTile:
+    """One KPI value with its target, change, population and exclusions."""
+
+    kpi: Kpi
+    value: str
+    p90_text: str
+    no_value_reason: str
+    population: str
+    is_small_sample: bool
+    target: KpiComparison
+    change: KpiComparison
+    excluded_count: int
+    reasons: Sequence[ExclusionCount]
+    uncountable: int
+    uncountable_reasons: Sequence[ExclusionCount]
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredBacklog:
+    """The number of undelivered orders, and a sentence: cycle time does not include them."""
+
+    orders: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KpiOverview:
+    """Everything on the overview page."""
+
+    headline: Sequence[str]
+    backlog: UndeliveredBacklog
+    tiles: Sequence[KpiTile]
+    charts: Sequence[Chart]
+    matrix: KpiMatrix
+    matrix_kpi: Kpi
+    choices: Mapping[Dimension, Sequence[str]]
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KpiPage:
+    """Everything on the page of one KPI."""
+
+    headline: Sequence[str]
+    # Only for durations.
+    backlog: UndeliveredBacklog | None
+    tile: KpiTile
+    charts: Sequence[Chart]
+    tables: Sequence[tuple[Dimension, str, Sequence[MatrixCell]]]
+    choices: Mapping[Dimension, Sequence[str]]
+
+
+def build_overview(
+    *, span: DaySpan, filters: KpiFilters, matrix: Kpi, now: datetime, range_label: str
+) -> KpiOverview:
+    """Build the overview page. `range_label` is the label of the date range."""
+    kpis = list(kpi_registry().values())
+    current = query.summaries(kpis, span, filters)
+    before = query.summaries(kpis, span.previous(), filters)
+    daily = query.daily_summaries(kpis, span, filters)
+    slices = query.breakdown(matrix, span, ("channel", "warehouse"), filters)
+    tiles = [build_tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
+    fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
+    fill_slices = slices if matrix is fill else []
+    charts = [
+        number_charts.build_daily_trend_chart(fill, daily[fill.code], current[fill.code]),
+        number_charts.build_weekly_channel_chart(fill, span, filters),
+        number_charts.build_daily_trend_chart(cycle, daily[cycle.code], current[cycle.code]),
+    ]
+    return KpiOverview(
+        headline=_build_headline_sentences(
+            current, before, span=span, range_label=range_label, slices=fill_slices
+        ),
+        backlog=_undelivered_backlog(now, filters),
+        tiles=tiles,
+        charts=[chart for chart in charts if chart],
+        matrix=build_kpi_matrix(matrix, slices),
+        matrix_kpi=matrix,
+        choices=query.dimension_values(span),
+        empty=not any(s.orders or s.excluded_count for s in current.values()),
+    )
+
+
+def build_kpi_page(
+    kpi: Kpi, *, span: DaySpan, filters: KpiFilters, now: datetime, range_label: str
+) -> KpiPage:
+    """Build the page of one KPI. `range_label` is the label of the date range."""
+    current = query.summary(kpi, span, filters)
+    before = query.summary(kpi, span.previous(), filters)
+    kpi_tile = build_tile(kpi, current, before, span)
+    charts = [
+        number_charts.build_daily_trend_chart(
+            kpi, query.daily_summaries([kpi], span, filters)[kpi.code], current
+        )
+    ]
+    if kpi.unit is KpiUnit.DURATION:
+        charts.append(number_charts.build_duration_histogram_chart(kpi, span, filters, current))
+    else:
+        charts.append(number_charts.build_weekly_channel_chart(kpi, span, filters))
+    sentence = f"{range_label}: {kpi.title.lower()} {kpi_tile.value}"
+    if not current.orders:
+        sentence = f"{range_label}: no value, {kpi_tile.no_value_reason}"
+    clauses = [kpi_tile.population, kpi_tile.target.text, kpi_tile.change.text]
+    headline = [sentence, *(clause for clause in clauses if clause and current.orders)]
+    if kpi.unit is KpiUnit.DURATION:
+        headline[0] += f" (median), {kpi_tile.p90_text}" if current.orders else ""
+    return KpiPage(
+        headline=headline,
+        backlog=_undelivered_backlog(now, filters) if kpi.unit is KpiUnit.DURATION else None,
+        tile=kpi_tile,
+        charts=[chart for chart in charts if chart],
+        tables=[
+            (
+                dimension,
+                title,
+                build_cells_worst_first(kpi, query.breakdown(kpi, span, (dimension,), filters)),
+            )
+            for dimension, title in DIMENSIONS.items()
+        ],
+        choices=query.dimension_values(span),
+    )
+
+
+def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan) -> KpiTile:
+    """One KPI value with its target, change, population and exclusions."""
+    value = current.main_value(kpi)
+    p90 = (
+        f"P90 {format_value(kpi, current.p90)}"
+        if kpi.unit is KpiUnit.DURATION and current.p90
+        else ""
+    )
+    return KpiTile(
+        kpi=kpi,
+        value=format_value(kpi, value),
+        p90_text=p90,
+        no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
+        population=texts.describe_population(kpi, current),
+        is_small_sample=current.orders > 0 and current.is_small_sample,
+        target=texts.compare_to_target(kpi, value),
+        change=texts.compare_to_previous(kpi, current, before, days=span.days),
+        excluded_count=current.excluded_count,
+        reasons=[
+            ExclusionCount(code, texts.exclusion_reason(kpi, code), count)
+            for code, count in current.excluded.items()
+        ],
+        uncountable=sum(current.uncountable.values()),
+        uncountable_reasons=[
+            ExclusionCount(code, text, count)
+            for code, count, text in texts.describe_uncountable(current.uncountable)
+        ],
+    )
+
+
+def _build_headline_sentences(
+    current: Mapping[str, KpiSummary],
+    before: Mapping[str, KpiSummary],
+    *,
+    span: DaySpan,
+    range_label: str,
+    slices: Sequence[KpiSlice],
+) -> list[str]:
+    """The headline sentences: fill rate and where it is missed, cycle time, on-time delivery."""
+    kpis = kpi_registry()
+    fill, cycle, on_time = kpis["fill_rate"], kpis["order_cycle_time"], kpis["on_time"]
+    fill_summary = current[fill.code]
+    if fill_summary.value is None:
+        fill_sentence = f"{range_label}: no fill rate, {texts.no_value_reason(fill, fill_summary)}"
+    else:
+        fill_change = texts.compare_to_previous(
+            fill, fill_summary, before[fill.code], days=span.days
+        )
+        fill_sentence = f"{range_label}: line fill {format_value(fill, fill_summary.value)}"
+        fill_sentence += f" (target {texts.format_target(fill)})"
+        fill_sentence += f", {fill_change.text}" if fill_change.text else ""
+        fill_sentence += _worst_slice_phrase(fill_summary, slices)
+    sentences = [fill_sentence]
+    if current[cycle.code].median is not None:
+        sentences.append(
+            f"Median cycle time {format_value(cycle, current[cycle.code].median)}, "
+            f"P90 {format_value(cycle, current[cycle.code].p90)}"
+        )
+    if current[on_time.code].value is not None:
+        sentences.append(f"{format_value(on_time, current[on_time.code].value)} delivered on time")
+    return sentences
+
+
+def _worst_slice_phrase(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
+    """The slice with at least a quarter of the missed lines, as a phrase, else ""."""
+    missed = total.denominator - total.numerator
+    if not missed or len(slices) < 2:
+        return ""
+    worst = max(slices, key=lambda s: s.summary.denominator - s.summary.numerator)
+    share = (worst.summary.denominator - worst.summary.numerator) / missed
+    if share < Decimal("0.25"):
+        return ""
+    channel, warehouse = map(texts.dimension_value_label, worst.names)
+    return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
+
+
+def _undelivered_backlog(now: datetime, filters: KpiFilters) -> UndeliveredBacklog:
+    age = undelivered_order_age(now, filters)
+    if not age.orders or age.median is None or age.oldest is None:
+        return UndeliveredBacklog(0, "No undelivered orders")
+    return UndeliveredBacklog(
+        age.orders,
+        f"{count_with_noun(age.orders, 'undelivered order')}, "
+        f"median age {texts.format_kpi_duration(age.median.total_seconds())}, "
+        f"oldest {texts.format_kpi_duration(age.oldest.total_seconds())}",
+    )

@@ -1,0 +1,290 @@
+"""Data lineage: from messages to events, orders, SLA timers, alerts and KPIs, and back."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection
+
+from connectors.sdk.trace_context import distinct_traces
+from visibility.models import InboundMessage, KpiFact, Order
+from visibility.storage.load_events import canonical_keys
+
+# Maximum number of events, orders and KPI facts in one answer.
+MAX_ROWS = 200
+REACHABLE_OBJECTS = """
+WITH RECURSIVE reach (id) AS (
+    SELECT %(order)s::bigint
+    UNION
+    SELECT r.child_id FROM reach JOIN visibility_objectrelation r ON r.parent_id = reach.id
+)
+"""
+EVENTS_WITH_MESSAGES = """
+SELECT event.id, event.type, event.key, source.slug, event.occurred_at, event.received_at,
+    event.recorded_at, event.superseded, event.message_id, message.state, message.reason,
+    message.attempts, message.processed_at, message.headers::text
+FROM {} AS named
+JOIN visibility_event event
+    ON event.id = named.event_id AND event.occurred_at = named.occurred_at
+JOIN visibility_source source ON source.id = event.source_id
+LEFT JOIN visibility_inbound_message message
+    ON message.id = event.message_id AND message.received_at = event.received_at
+ORDER BY named.occurred_at DESC, named.event_id DESC
+"""
+EVENT_PAGE = """
+, named AS (
+    SELECT DISTINCT link.occurred_at, link.event_id
+    FROM reach JOIN visibility_eventobjectlink link ON link.object_id = reach.id
+    WHERE %(at)s::timestamptz IS NULL
+        OR (link.occurred_at, link.event_id) < (%(at)s::timestamptz, %(event)s::bigint)
+    ORDER BY link.occurred_at DESC, link.event_id DESC LIMIT %(limit)s
+)
+"""
+ORDER_EVENTS = REACHABLE_OBJECTS + EVENT_PAGE + EVENTS_WITH_MESSAGES.format("named")
+MESSAGE_EVENTS = EVENTS_WITH_MESSAGES.format(
+    """(
+    SELECT id AS event_id, occurred_at FROM visibility_event
+    WHERE message_id = %(message)s ORDER BY occurred_at, id LIMIT %(limit)s
+)"""
+)
+ORDERS_OF_EVENTS = """
+WITH RECURSIVE up (event_id, id) AS (
+    SELECT event_id, object_id FROM visibility_eventobjectlink WHERE event_id = ANY(%s)
+    UNION
+    SELECT up.event_id, next.id FROM up, LATERAL (
+        SELECT parent_id FROM visibility_objectrelation WHERE child_id = up.id
+        UNION ALL
+        SELECT merged_into_id FROM visibility_businessobject
+        WHERE id = up.id AND merged_into_id IS NOT NULL
+    ) AS next (id)
+)
+SELECT up.event_id, o.object_id FROM up JOIN visibility_order o ON o.object_id = up.id
+ORDER BY 1, 2 LIMIT 5000
+"""
+OBJECTS_OF_EVENTS = """
+SELECT link.event_id, object.id, object.kind FROM visibility_eventobjectlink link
+JOIN visibility_businessobject object ON object.id = link.object_id
+WHERE link.event_id = ANY(%s) ORDER BY link.event_id, link.ref, object.id
+"""
+IDENTITY_KEYS = """
+SELECT object_id, scheme, issuer, value, reused_from FROM visibility_identifier
+WHERE object_id = ANY(%s) AND is_identity
+"""
+CLOCKS_OF_ORDERS = """
+SELECT clock.order_id, clock.started_at, clock.stopped_at, clock.due_at, clock.state, rule.code,
+    rule.title, clock.subject_key, alert.id, alert.state
+FROM visibility_slaclock clock
+JOIN visibility_slarule rule ON rule.id = clock.rule_id
+LEFT JOIN visibility_alert alert ON alert.order_id = clock.order_id
+    AND alert.rule_id = clock.rule_id AND alert.subject_key = clock.subject_key
+WHERE clock.order_id = ANY(%s) ORDER BY clock.due_at, clock.id LIMIT 1000
+"""
+CLOSED_STATES = frozenset({"resolved", "withdrawn"})
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLink:
+    """A W3C trace ID and its URL in the tracing tool; no URL if TRACE_URL is not set."""
+
+    trace_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventWithMessage:
+    """One event and its message. `state` is None if the message is no longer stored."""
+
+    id: int
+    type: str
+    key: str
+    source: str
+    occurred_at: datetime
+    received_at: datetime
+    recorded_at: datetime
+    superseded: bool
+    message_id: int
+    state: str | None
+    reason: str | None
+    attempts: int | None
+    processed_at: datetime | None
+    traces: tuple[TraceLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventClockEffect:
+    """An SLA timer that an event `started` or `stopped`, and the alert of that timer."""
+
+    clock_action: str
+    rule: str
+    title: str
+    subject_key: str
+    due_at: datetime
+    state: str
+    alert_id: int | None
+    alert_state: str | None
+
+    @property
+    def alert_action(self) -> str:
+        """`opened`, `closed` or empty: the effect on the alert."""
+        if self.alert_id is None:
+            return ""
+        if self.clock_action == "started":
+            return "opened"
+        return "closed" if self.alert_state in CLOSED_STATES else ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """A business object with its canonical key, such as `tracking::1Z999`."""
+
+    id: int
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventLineage:
+    """One event with the objects it refers to and its effects."""
+
+    event: EventWithMessage
+    objects: Sequence[NamedObject]
+    effects: Sequence[EventClockEffect]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLineage:
+    """A message with its events, their effects and the orders they reach."""
+
+    message: InboundMessage
+    traces: tuple[TraceLink, ...]
+    events: Sequence[EventLineage]
+    orders: Sequence[Order]
+
+
+def trace_links(headers: Mapping[str, str]) -> tuple[TraceLink, ...]:
+    """The trace links in the headers of a message."""
+    return tuple(
+        TraceLink(t.trace_id, settings.TRACE_URL.replace("{trace_id}", t.trace_id))
+        for t in distinct_traces(headers)
+    )
+
+
+def load_order_event_page(
+    order_id: int, *, after: tuple[str, int] | None = None, limit: int
+) -> list[EventWithMessage]:
+    """One page of the order's events with their messages, latest first."""
+    at, event = after or (None, 0)
+    return _fetch_events_with_messages(
+        ORDER_EVENTS, {"order": order_id, "at": at, "event": event, "limit": limit}
+    )
+
+
+def event_lineages(
+    events: Sequence[EventWithMessage], *, order_id: int | None = None
+) -> list[EventLineage]:
+    """Add objects and effects to events, for one order or for all orders they reach."""
+    ids = [event.id for event in events]
+    objects = _objects_by_event(ids)
+    orders = (
+        {event_id: [order_id] for event_id in ids}
+        if order_id is not None
+        else _order_ids_by_event(ids)
+    )
+    return _build_event_lineages(events, objects, orders)
+
+
+def kpi_facts(order_ids: Collection[int]) -> list[KpiFact]:
+    """The KPI facts of these orders."""
+    rows = KpiFact.objects.filter(order_id__in=order_ids).select_related("order__order")
+    return list(rows.order_by("kpi", "day", "order_id")[:MAX_ROWS])
+
+
+def message_lineage(message_id: int) -> MessageLineage | None:
+    """The lineage of a message; None if the message is not stored."""
+    messages = InboundMessage.objects.select_related("source").defer("body")
+    message = messages.filter(id=message_id).first()
+    if message is None:
+        return None
+    events = _fetch_events_with_messages(
+        MESSAGE_EVENTS, {"message": message_id, "limit": MAX_ROWS}
+    )[::-1]
+    ids = [event.id for event in events]
+    by_event = _order_ids_by_event(ids)
+    order_ids = sorted({order for orders in by_event.values() for order in orders})[:MAX_ROWS]
+    return MessageLineage(
+        message=message,
+        traces=trace_links(message.headers),
+        events=_build_event_lineages(events, _objects_by_event(ids), by_event),
+        orders=list(Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")),
+    )
+
+
+def _fetch_events_with_messages(
+    statement: str, values: Mapping[str, Any]
+) -> list[EventWithMessage]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows = cursor.fetchall()
+    return [EventWithMessage(*(*row[:13], _parse_trace_links(row[13]))) for row in rows]
+
+
+def _parse_trace_links(headers: str | None) -> tuple[TraceLink, ...]:
+    decoded: dict[str, str] = orjson.loads(headers) if headers else {}
+    return trace_links(decoded)
+
+
+def _order_ids_by_event(event_ids: Sequence[int]) -> dict[int, list[int]]:
+    """The IDs of the orders that each event reaches."""
+    orders: dict[int, list[int]] = defaultdict(list)
+    for event_id, order_id in _fetch_rows_by_ids(ORDERS_OF_EVENTS, event_ids):
+        orders[event_id].append(order_id)
+    return orders
+
+
+def _objects_by_event(event_ids: Sequence[int]) -> dict[int, list[NamedObject]]:
+    links = _fetch_rows_by_ids(OBJECTS_OF_EVENTS, event_ids)
+    names = canonical_keys(_fetch_rows_by_ids(IDENTITY_KEYS, sorted({row[1] for row in links})))
+    objects: dict[int, list[NamedObject]] = defaultdict(list)
+    for event_id, object_id, kind in links:
+        objects[event_id].append(NamedObject(object_id, kind, names.get(object_id, "")))
+    return objects
+
+
+def _build_event_lineages(
+    events: Sequence[EventWithMessage],
+    objects: Mapping[int, Sequence[NamedObject]],
+    orders: Mapping[int, Sequence[int]],
+) -> list[EventLineage]:
+    """Match events to SLA timers: timers that started or stopped at its time."""
+    order_ids = sorted({order for ids in orders.values() for order in ids})
+    effects: dict[tuple[int, datetime], list[EventClockEffect]] = defaultdict(list)
+    for order_id, started_at, stopped_at, *clock in (
+        _fetch_rows_by_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
+    ):
+        due_at, state, rule, title, subject_key, alert_id, alert_state = clock
+        for action, at in (("started", started_at), ("stopped", stopped_at)):
+            if at is not None:
+                effect = EventClockEffect(
+                    action, rule, title, subject_key, due_at, state, alert_id, alert_state
+                )
+                effects[(order_id, at)].append(effect)
+    return [
+        EventLineage(
+            event,
+            list(dict.fromkeys(objects.get(event.id, ()))),
+            []
+            if event.superseded
+            else [e for o in orders.get(event.id, ()) for e in effects[(o, event.occurred_at)]],
+        )
+        for event in events
+    ]
+
+
+def _fetch_rows_by_ids(statement: str, ids: Sequence[int]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [list(ids)])
+        return list(cursor.fetchall())

@@ -1,0 +1,298 @@
+"""Quantities of an order: the claims of each source by line, and which of them count."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import EventType, Measure, QuantityMode
+from visibility.timeline.authority import MEASURE_RANKS, most_authoritative_sources
+from visibility.timeline.interpret_event_lines import Interpretation, InterpretedLine
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
+from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
+
+# (done, due)
+Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
+
+
+class QuantityLedger:
+    """Claims by line and measure, in the counting unit of each line."""
+
+    def __init__(self, reading: Interpretation, arrivals: Arrivals | None = None) -> None:
+        self.interpretation = reading
+        self.arrivals = arrivals or {}
+        self._first_arrival = min(self.arrivals.values(), default=None)
+        self.columns: dict[Measure, dict[str, QuantityClaims]] = {
+            measure: {} for measure in Measure
+        }
+        # Claims in units that cannot be converted.
+        self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
+        self.keys: set[str] = set()
+        self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
+        # (source, event key) of increments without a scope -> the objects that they name
+        self.increment_objects: dict[tuple[str, str], set[str]] = {}
+        # Quantities cancelled by the seller, by line.
+        self.seller_cancelled: dict[str, QuantityClaims] = {}
+        # Caches, valid until a claim changes.
+        self._main: frozenset[str] | None = None
+        self._due: dict[str, Decimal | None] = {}
+        self._reached: dict[tuple[Measure, datetime], Progress | None] = {}
+        self._is_exact = all(goods.scale == 1 for goods in reading.items.values())
+
+    def apply(
+        self, recorded: RecordedEvent, *, cancelled_by_seller: bool = False
+    ) -> set[tuple[str, Measure]]:
+        """Apply the lines of an event. Return the (line, measure) pairs that changed.
+
+        `cancelled_by_seller`: the seller cancels the quantities that the event cancels.
+        """
+        event = recorded.event
+        if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
+            return self._void_scopes_of_event(recorded)
+        changed = set()
+        lines = self.interpretation.lines_of_event(recorded)
+        for line, measure, quantity in _quantities_of_lines(lines):
+            if line.unit_factor is None:
+                cell = self.unconvertible.setdefault(line.key, {}).setdefault(
+                    measure, QuantityClaims()
+                )
+                cell.record(recorded, line, quantity)
+                self._main = None
+                self._reached.clear()
+                continue
+            column = self.columns[measure]
+            cell = column[line.key] = column.get(line.key) or QuantityClaims()
+            is_first = recorded.source not in cell.figures
+            if cell.record(recorded, line, quantity):
+                changed.add((line.key, measure))
+                self._due.pop(line.key, None)
+                if is_first and measure is Measure.ORDERED:
+                    self._main = None
+            if measure is Measure.CANCELLED:
+                by_seller = quantity if cancelled_by_seller else ZERO
+                self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
+                    recorded, line, by_seller
+                )
+        self.keys.update(line.key for line in lines)
+        if event.scope:
+            self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
+        elif any(line.line.quantity_mode is QuantityMode.DELTA for line in lines):
+            self.increment_objects[(recorded.source, event.key)] = recorded.owned_object_keys()
+        if changed:
+            self._reached.clear()
+        return changed
+
+    def _void_scopes_of_event(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
+        """Void the scopes that the event names, or else those of its packages and invoices."""
+        voided_keys = recorded.owned_object_keys()
+        scopes = {
+            scope
+            for (source, scope), objects in self.scope_objects.items()
+            if source == recorded.source
+            and (
+                scope == recorded.event.scope
+                or (not recorded.event.scope and voided_keys & set(objects))
+            )
+        }
+        increments = {
+            key
+            for (source, key), objects in self.increment_objects.items()
+            if source == recorded.source and voided_keys & objects
+        }
+        changed = set()
+        for measure, column in self.columns.items():
+            for key, cell in column.items():
+                has_scope_changed = cell.void_scopes(recorded.source, scopes)
+                if cell.void_increments(recorded.source, increments) or has_scope_changed:
+                    changed.add((key, measure))
+        self._due.clear()
+        self._reached.clear()
+        return changed
+
+    def source_quantity(self, source: str, key: str, measure: Measure) -> Decimal | None:
+        """The figure of one source for a line, None if it reported none."""
+        cell = self.columns[measure].get(key)
+        return cell.figures.get(source) if cell else None
+
+    def authoritative_sources(self, key: str, measure: Measure) -> tuple[str, ...]:
+        """The sources whose figures count for a line."""
+        cell = self.columns[measure].get(key)
+        if cell is None:
+            return ()
+        if not cell.authoritative_sources:
+            cell.authoritative_sources = most_authoritative_sources(
+                cell.figures, self.interpretation.roles, MEASURE_RANKS[measure]
+            )
+        return cell.authoritative_sources
+
+    def authoritative_quantity(self, key: str, measure: Measure) -> Decimal | None:
+        """The authoritative figure of a line, without substitutes and kit components."""
+        cell = self.columns[measure].get(key)
+        if cell is None:
+            return None
+        if cell.total is None:
+            sources = self.authoritative_sources(key, measure)
+            cell.total = sum((cell.figures[s] for s in sources), ZERO)
+        return cell.total
+
+    def delivered_quantity(self, key: str, at: datetime) -> Decimal | None:
+        """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
+        claimed = self.authoritative_quantity(key, Measure.DELIVERED)
+        if claimed is not None or self._first_arrival is None or self._first_arrival > at:
+            return claimed
+        cell = self.columns[Measure.SHIPPED].get(key)
+        if cell is None:
+            return ZERO
+        sources = self.authoritative_sources(key, Measure.SHIPPED)
+        return cell.arrived_quantity(sources, self.arrivals, at)
+
+    def net_ordered_quantity(self, key: str) -> Decimal | None:
+        """The quantity ordered and not cancelled."""
+        if key not in self._due:
+            ordered, cancelled = (
+                self.authoritative_quantity(key, Measure.ORDERED),
+                self.net_cancelled(key),
+            )
+            self._due[key] = None if ordered is None else max(ordered - (cancelled or ZERO), ZERO)
+        return self._due[key]
+
+    def net_cancelled(self, key: str) -> Decimal | None:
+        """The cancelled part of the authoritative ordered quantity.
+
+        If the authoritative ordered figure is smaller than the one of the source that cancels, the
+        cancellation is already in it and is not subtracted twice.
+        """
+        cancelled, ordered = (
+            self.authoritative_quantity(key, Measure.CANCELLED),
+            self.authoritative_quantity(key, Measure.ORDERED),
+        )
+        if not cancelled or ordered is None:
+            return cancelled
+        sources = self.authoritative_sources(key, Measure.CANCELLED)
+        source_ordered = max(self.source_quantity(s, key, Measure.ORDERED) or ZERO for s in sources)
+        return max(cancelled - max(source_ordered - ordered, ZERO), ZERO)
+
+    def quantity_reached(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+        """How much of a line has reached a measure, with substitutes and kit components."""
+        own = self._own_quantity(key, measure, at)
+        if (
+            not self.interpretation.substitutions
+            or measure not in FILLABLE_MEASURES
+            or key not in self.interpretation.substitutions
+        ):
+            return own
+        substitution = self.interpretation.substitutions[key]
+        scale = self.interpretation.items[key].scale
+        surpluses = {child: self._surplus(child, measure, at) for child in substitution.children}
+        return substitution.filled_quantity(own, surpluses, scale)
+
+    def _own_quantity(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+        """How much of a line has reached a measure in its own item."""
+        if measure is Measure.CANCELLED:
+            return self.net_cancelled(key)
+        return (
+            self.delivered_quantity(key, at)
+            if measure is Measure.DELIVERED
+            else self.authoritative_quantity(key, measure)
+        )
+
+    def _surplus(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
+        """Base units of a line beyond its own demand, None if unknown."""
+        if key not in self.keys:
+            return None
+        quantity = self._own_quantity(key, measure, at)
+        if quantity is None or key in self.unconvertible:
+            return None
+        demand = (
+            (self.net_ordered_quantity(key) or ZERO)
+            if key in self.authoritative_line_keys()
+            else ZERO
+        )
+        return max(Fraction(quantity - demand), Fraction(0)) / self.interpretation.items[key].scale
+
+    def is_uncountable(self, key: str) -> bool:
+        """Whether a line cannot be counted: a unit or its item is unknown."""
+        return key in self.unconvertible or not self.interpretation.items[key].known
+
+    def has_uncountable_figures(self, measure: Measure) -> bool:
+        """Whether some figures of a measure cannot be counted, so that progress is unknown."""
+        return any(measure in cells for cells in self.unconvertible.values()) or any(
+            not self.interpretation.items[key].known for key in self.columns[measure]
+        )
+
+    def authoritative_line_keys(self) -> frozenset[str]:
+        """The order lines of the authoritative source."""
+        if self._main is None:
+            ranks = MEASURE_RANKS[Measure.ORDERED]
+            keys_by_source: dict[str, set[str]] = {}
+            for key, cell in self.columns[Measure.ORDERED].items():
+                for source in cell.figures:
+                    keys_by_source.setdefault(source, set()).add(key)
+            for key, cells in self.unconvertible.items():
+                for source in cells[Measure.ORDERED].figures if Measure.ORDERED in cells else ():
+                    keys_by_source.setdefault(source, set()).add(key)
+            if not keys_by_source:
+                return frozenset(self.keys)
+            roles: Mapping[str, SourceRole] = self.interpretation.roles
+            best = min(keys_by_source, key=lambda s: (ranks[roles[s]], s))
+            self._main = frozenset(keys_by_source[best])
+        return self._main
+
+    def progress(self, measure: Measure, at: datetime) -> Progress | None:
+        """(done, due) summed over the counted lines, None if nothing is known or due."""
+        key = (measure, at)
+        if key not in self._reached:
+            self._reached[key] = self._compute_progress(measure, at)
+        return self._reached[key]
+
+    def _compute_progress(self, measure: Measure, at: datetime) -> Progress | None:
+        done: list[Decimal] = []
+        due: list[Decimal] = []
+        scales: list[int] = []
+        is_known = False
+        for key in self.authoritative_line_keys():
+            demand = self.net_ordered_quantity(key)
+            if demand is None or self.is_uncountable(key):
+                continue
+            quantity = self.quantity_reached(key, measure, at)
+            is_known = is_known or quantity is not None
+            done.append(ZERO if quantity is None or quantity < 0 else min(quantity, demand))
+            due.append(demand)
+            scales.append(self.interpretation.items[key].scale)
+        if not is_known or not any(due):
+            return None
+        if self._is_exact:
+            return sum(done, ZERO), sum(due, ZERO)
+        pairs = (zip(figures, scales, strict=True) for figures in (done, due))
+        first, second = (sum((Fraction(q) / n for q, n in p), Fraction(0)) for p in pairs)
+        return first, second
+
+    def fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
+        """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""
+        progress = self.progress(measure, at)
+        if progress is None:
+            return None
+        done, due = progress
+        if isinstance(done, Decimal) and isinstance(due, Decimal):
+            return done / due
+        share = Fraction(progress[0]) / Fraction(progress[1])
+        return Decimal(share.numerator) / Decimal(share.denominator)
+
+
+def _quantities_of_lines(
+    lines: Iterable[InterpretedLine],
+) -> Iterator[tuple[InterpretedLine, Measure, Decimal]]:
+    """The quantities in the counting unit, or as reported without a conversion.
+
+    A line that an event repeats for several packages yields the sum so far.
+    """
+    sums: dict[tuple[str, str, Measure], Decimal] = {}
+    for line in lines:
+        for measure, reported in line.quantities.items():
+            quantity = reported if line.unit_factor is None else reported * line.unit_factor
+            if line.line.package_index >= 0:
+                scope_key = (line.key, line.line.line_id, measure)
+                quantity = sums[scope_key] = sums.get(scope_key, ZERO) + quantity
+            yield line, measure, quantity

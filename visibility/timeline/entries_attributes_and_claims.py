@@ -1,0 +1,137 @@
+"""Parts of a timeline that summarize its events: entries, attributes, claims and numbers."""
+
+from collections.abc import Sequence
+
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme
+from visibility.timeline.authoritative_quantities import QuantityLedger
+from visibility.timeline.authority import ROLES_BY_AUTHORITY
+from visibility.timeline.claim_line_conflict_types import Claim
+from visibility.timeline.effective_events import sort_key
+from visibility.timeline.interpret_event_lines import belongs_to_other_orders
+from visibility.timeline.line_quantities_and_flags import round_quantity
+from visibility.timeline.model import RecordedEvent, TimelineEntry
+from visibility.timeline.quantity_claims import ZERO
+from visibility.timeline.source_states import SourceStates
+
+# Events that report a state. A source may report the same state again with other figures.
+STATES = frozenset(
+    {
+        EventType.ORDER_RECEIVED,
+        EventType.ORDER_ACCEPTED,
+        EventType.ORDER_HELD,
+        EventType.ORDER_RELEASED,
+        EventType.INVOICE_ISSUED,
+    }
+)
+# Attributes that describe one event, not the order.
+EVENT_ATTRIBUTES = (Attribute.STATUS, Attribute.DETAIL, Attribute.REASON, Attribute.LOCATION)
+# Roles of systems in which orders are entered, first the closest to the customer.
+INTAKE_ROLES = (SourceRole.SHOP, SourceRole.EDI, SourceRole.CRM, SourceRole.ERP)
+
+
+def build_timeline_entries(
+    events: Sequence[RecordedEvent], superseded: Sequence[RecordedEvent]
+) -> tuple[TimelineEntry, ...]:
+    """The activity list. An unchanged repeat is counted on the entry that it repeats."""
+    shown: list[tuple[RecordedEvent, list[int], bool]] = []
+    last: dict[tuple[str, str, tuple[str, ...]], tuple[object, list[int]]] = {}
+    for recorded in events:
+        event = recorded.event
+        content = (event.lines, tuple(sorted(event.attributes.items())), event.raw_type)
+        subject = (recorded.source, f"{event.type}/{event.scope}", recorded.object_keys)
+        previous = last.get(subject)
+        if previous and previous[0] == content and Flag.TIME_RECEIVED not in event.flags:
+            previous[1][0] += 1
+            continue
+        repeats = [0]
+        shown.append((recorded, repeats, previous is not None and event.type in STATES))
+        last[subject] = (content, repeats)
+    result = [
+        TimelineEntry(s, repeats=count[0], is_update=is_update) for s, count, is_update in shown
+    ]
+    result += [TimelineEntry(s, superseded=True) for s in superseded]
+    return tuple(sorted(result, key=lambda entry: sort_key(entry.recorded)))
+
+
+def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, str]:
+    """The latest value of each attribute from the most authoritative source that has one."""
+    own_events = [s for s in events if s.event.attributes and not belongs_to_other_orders(s)]
+    values: dict[Attribute, str] = {}
+    for role in ROLES_BY_AUTHORITY:
+        for recorded in own_events:
+            if recorded.role is role:
+                values.update({n: t for n, t in recorded.event.attributes.items() if t})
+    for name in EVENT_ATTRIBUTES:
+        values.pop(name, None)
+    channel = next(
+        (
+            s.event.attributes[Attribute.CHANNEL]
+            for role in INTAKE_ROLES
+            for s in own_events
+            if s.role is role and s.event.attributes.get(Attribute.CHANNEL)
+        ),
+        None,
+    )
+    if channel:  # the channel where the order was placed, not where it was re-entered
+        values[Attribute.CHANNEL] = channel
+    return values
+
+
+def build_source_claims(
+    events: Sequence[RecordedEvent], ledger: QuantityLedger, source_states: SourceStates
+) -> tuple[Claim, ...]:
+    """What each source reports about the order, with totals of its quantities."""
+    by_source: dict[str, list[RecordedEvent]] = {}
+    for recorded in events:
+        by_source.setdefault(recorded.source, []).append(recorded)
+    result, items = [], ledger.interpretation.items
+    for source, source_events in sorted(by_source.items()):
+        quantities = {}
+        for measure, column in ledger.columns.items():
+            figures = [
+                figure if items[key].scale == 1 else round_quantity(figure / items[key].scale)
+                for key, cell in column.items()
+                if (figure := cell.figures.get(source)) is not None
+            ]
+            if figures:
+                quantities[measure] = sum(figures, ZERO)
+        result.append(
+            Claim(
+                source=source,
+                role=source_events[-1].role,
+                status_text=_status_text(source_events),
+                at=source_events[-1].occurred_at,
+                quantities=quantities,
+                last_received_at=max(s.received_at for s in source_events),
+                order_state=source_states.state(source),
+                promised=_latest_attribute(source_events, Attribute.PROMISED_AT),
+            )
+        )
+    return tuple(result)
+
+
+def _status_text(events: Sequence[RecordedEvent]) -> str:
+    return _latest_attribute(events, Attribute.STATUS) or events[-1].event.type.value
+
+
+def _latest_attribute(events: Sequence[RecordedEvent], name: Attribute) -> str:
+    return next((text for s in reversed(events) if (text := s.event.attributes.get(name))), "")
+
+
+def collect_order_numbers(events: Sequence[RecordedEvent]) -> dict[str, str]:
+    """The order's own numbers as written: `scheme:issuer` -> number."""
+    result: dict[str, str] = {}
+    for recorded in events:
+        if recorded.order_index >= 0:
+            for i in recorded.event.objects[recorded.order_index].identifiers:
+                if not i.strong and i.scheme is not IdentifierScheme.CUSTOMER_PO:
+                    continue  # a weak number helps to find the order but does not identify it
+                result.setdefault(f"{i.scheme.value}:{i.issuer}", i.value)
+    return result
+
+
+def other_currencies(events: Sequence[RecordedEvent], own: str) -> tuple[str, ...]:
+    """The currencies that sources use besides the order's own."""
+    used = {s.event.attributes.get(Attribute.CURRENCY, "").strip().upper() for s in events}
+    return tuple(sorted(used - {"", own.strip().upper()}))

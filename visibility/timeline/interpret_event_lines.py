@@ -1,0 +1,259 @@
+"""Interpret event lines with the master data: item, counting unit, substitutes and kits.
+
+All events are interpreted before any is counted, so that no figure depends on their order.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import SHARED_KINDS, Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.events import EventLine as RecordedLine
+from visibility.timeline.authority import MEASURE_RANKS
+from visibility.timeline.master_data_dictionary import (
+    EMPTY_DICTIONARY,
+    ItemDefinition,
+    MasterDataDictionary,
+)
+from visibility.timeline.model import RecordedEvent
+from visibility.timeline.substitutes_and_kits import Substitution, find_kits, find_substitutes
+from visibility.timeline.units import canonical_unit, conversion_factor
+
+NO_CONVERSION = Decimal(1)
+TRANSLATED = {Attribute.WAREHOUSE: "location", Attribute.CUSTOMER_NO: "customer"}
+
+
+@dataclass(frozen=True, slots=True)
+class InterpretedLine:
+    """One line of one event, assigned to an order line.
+
+    `unit_factor` converts its quantities to the line's counting unit, None if that is not possible.
+    """
+
+    index: int
+    key: str
+    line: RecordedLine
+    quantities: Mapping[Measure, Decimal]
+    unit: str
+    unit_factor: Decimal | None
+    price: Decimal | None
+
+
+@dataclass(slots=True)
+class LineItem:
+    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact."""
+
+    sku: str
+    item: ItemDefinition | None
+    known: bool
+    position: tuple[int, str]
+    unit: str = "EA"
+    scale: int = 1
+
+
+def translate_event_attributes(
+    recorded: RecordedEvent, dictionary: MasterDataDictionary
+) -> RecordedEvent:
+    """Return the event with canonical locations and customers.
+
+    A term that must be mapped but is not becomes empty.
+    """
+    if dictionary is EMPTY_DICTIONARY:
+        return recorded
+    event, at = recorded.event, recorded.occurred_at
+    attributes = dict(event.attributes)
+    for name, table in TRANSLATED.items():
+        if attributes.get(name):
+            attributes[name] = (
+                dictionary.canonical_term(table, recorded.source, attributes[name], at=at) or ""
+            )
+    return replace(recorded, event=replace(event, attributes=attributes))
+
+
+def apply_status_mapping(
+    recorded: RecordedEvent, dictionary: MasterDataDictionary
+) -> RecordedEvent:
+    """Return the event with the mapped type, if its connector did not know the status text."""
+    if recorded.event.type is not EventType.UNMAPPED or dictionary is EMPTY_DICTIONARY:
+        return recorded
+    status_text = recorded.event.raw_type or recorded.event.attributes.get(Attribute.STATUS, "")
+    mapped_type = dictionary.canonical_term(
+        "status", recorded.source, status_text, at=recorded.occurred_at
+    )
+    if mapped_type not in set(EventType):
+        return recorded
+    return replace(recorded, event=replace(recorded.event, type=EventType(mapped_type)))
+
+
+def belongs_to_other_orders(recorded: RecordedEvent) -> bool:
+    """Whether the event names only other orders: it is here because of a shared package."""
+    return recorded.order_index < 0 and any(
+        r.kind is ObjectKind.ORDER for r in recorded.event.objects
+    )
+
+
+# Cache key of the translated events of a timeline and their interpretation.
+CACHE_KEY = ("read", "")
+
+
+class Interpretation:
+    """The event lines of one order, each assigned to an order line and converted."""
+
+    def __init__(self, events: Sequence[RecordedEvent], dictionary: MasterDataDictionary) -> None:
+        self.dictionary = dictionary
+        self.items: dict[str, LineItem] = {}
+        self.roles: dict[str, SourceRole] = {}
+        # (source, item) -> its line ids, if one event has several lines of the item
+        self._line_ids: dict[tuple[str, str], list[str]] = {}
+        # (source, line id) -> item
+        self._articles: dict[tuple[str, str], str] = {}
+        self._shared = frozenset(_shared_objects(events))
+        self._events = events  # referenced because `id()` of the events is used as a key below
+        own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
+        for recorded, lines in own_lines:
+            self.roles[recorded.source] = recorded.role
+            self._record_duplicate_line_ids(recorded, lines)
+        keyed = [
+            (s, [(i, self._line_key(s, line), line) for i, line in lines]) for s, lines in own_lines
+        ]
+        self._add_items_and_choose_units(keyed)
+        self.substitutions: Mapping[str, Substitution] = {
+            **find_kits(self.items, {key: goods.item for key, goods in self.items.items()}),
+            **find_substitutes(keyed),
+        }
+        self._interpreted = {
+            id(s): tuple(self._interpret_lines(s, lines)) for s, lines in keyed if lines
+        }
+
+    def lines_of_event(self, recorded: RecordedEvent) -> tuple[InterpretedLine, ...]:
+        """The lines of an event that belong to this order."""
+        return self._interpreted.get(id(recorded), ())
+
+    def _own_lines(self, recorded: RecordedEvent) -> list[tuple[int, RecordedLine]]:
+        lines = recorded.event.lines
+        if not lines:
+            return []
+        orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)
+        # Lines that name no order belong to this one if no other order can be meant.
+        is_only_order = orders <= 1 and (
+            recorded.order_index >= 0
+            or (not orders and not any(key in self._shared for key in recorded.object_keys))
+        )
+        return [
+            (index, line)
+            for index, line in enumerate(lines)
+            if (line.order_index >= 0 and recorded.concerns_line(line))
+            or (line.order_index == -1 and is_only_order)
+        ]
+
+    def _canonical_item_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        """The canonical item number in upper case; `?source:number` if it is not mapped."""
+        number = self._canonical_item_number(recorded, line)
+        return f"?{recorded.source}:{line.sku}" if number is None else number.strip().upper()
+
+    def _canonical_item_number(self, recorded: RecordedEvent, line: RecordedLine) -> str | None:
+        if self.dictionary is EMPTY_DICTIONARY or not line.sku:
+            return line.sku
+        return self.dictionary.canonical_term(
+            "item", recorded.source, line.sku, at=recorded.occurred_at
+        )
+
+    def _record_duplicate_line_ids(
+        self, recorded: RecordedEvent, lines: Iterable[tuple[int, RecordedLine]]
+    ) -> None:
+        """Keep lines of one item apart if one event has them under several ids."""
+        ids: dict[str, list[str]] = {}
+        for _, line in lines:
+            article = self._canonical_item_key(recorded, line)
+            if article:
+                ids.setdefault(article, []).append(line.line_id)
+                self._articles.setdefault((recorded.source, line.line_id), article)
+        for article, line_ids in ids.items():
+            if len(set(line_ids)) > 1:
+                known_ids = self._line_ids.setdefault((recorded.source, article), [])
+                known_ids += [i for i in dict.fromkeys(line_ids) if i not in known_ids]
+
+    def _line_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        """The key of an order line: its item, numbered if on several lines, or else its line id."""
+        article = self._canonical_item_key(recorded, line) or self._articles.get(
+            (recorded.source, line.line_id), ""
+        )
+        if not article:
+            return f"{recorded.source}:{line.line_id}"
+        ids = self._line_ids.get((recorded.source, article), [])
+        index = ids.index(line.line_id) if line.line_id in ids else 0
+        return f"{article} #{index + 1}" if index else article
+
+    def _add_items_and_choose_units(
+        self, keyed: Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
+    ) -> None:
+        """Choose the unit of each line: the item's, or else the most authoritative source's."""
+        ranks = MEASURE_RANKS[Measure.ORDERED]
+        best: dict[str, tuple[bool, int]] = {}
+        for recorded, lines in keyed:
+            for index, key, line in lines:
+                goods = self.items.get(key) or self._add_item(recorded, line, index, key)
+                if goods.item is not None:
+                    continue
+                rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
+                if key not in best or rank <= best[key]:
+                    best[key], goods.unit = rank, self._canonical_line_unit(recorded, line)
+
+    def _add_item(
+        self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
+    ) -> LineItem:
+        number = self._canonical_item_number(recorded, line)
+        # The version at its first event: later versions do not change quantities of the past.
+        at = recorded.occurred_at
+        article = self.dictionary.item(number.strip(), at=at) if number else None
+        goods = LineItem((number or line.sku).strip(), article, number is not None, (index, key))
+        if goods.item:
+            goods.sku, goods.unit = goods.item.number, goods.item.unit
+            factors = goods.item.factors.values()
+            goods.scale = math.lcm(*(Fraction(f).denominator for f in factors))
+        self.items[key] = goods
+        return goods
+
+    def _canonical_line_unit(self, recorded: RecordedEvent, line: RecordedLine) -> str:
+        unit = self.dictionary.canonical_term(
+            "unit", recorded.source, line.unit, at=recorded.occurred_at
+        )
+        return f"?{line.unit}" if unit is None else unit
+
+    def _interpret_lines(
+        self, recorded: RecordedEvent, lines: Iterable[tuple[int, str, RecordedLine]]
+    ) -> Iterator[InterpretedLine]:
+        for index, key, line in lines:
+            goods, unit = self.items[key], self._canonical_line_unit(recorded, line)
+            unit_factor = _unit_factor(goods, unit)
+            quantities: Mapping[Measure, Decimal] = line.quantities
+            if recorded.event.type is EventType.LINE_SUBSTITUTED:
+                # The replaced quantity is still wanted, and its substitute is no additional demand.
+                ignored = Measure.CANCELLED if key in self.substitutions else Measure.ORDERED
+                quantities = {m: q for m, q in quantities.items() if m is not ignored}
+            price = line.price
+            if price is not None and unit_factor is not None and unit_factor != goods.scale:
+                price = price * goods.scale / unit_factor
+            yield InterpretedLine(
+                index, key, line, quantities, unit.lstrip("?"), unit_factor, price
+            )
+
+
+def _unit_factor(goods: LineItem, unit: str) -> Decimal | None:
+    if goods.item is None:
+        return NO_CONVERSION if canonical_unit(unit) == canonical_unit(goods.unit) else None
+    base_units = conversion_factor(goods.item, unit)
+    return None if base_units is None else Decimal(int(base_units * goods.scale))
+
+
+def _shared_objects(events: Iterable[RecordedEvent]) -> Iterator[str]:
+    """Packages, shipments and invoices that belong to several orders."""
+    for recorded in events:
+        orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)
+        if orders > 1 or (orders and recorded.order_index < 0):
+            for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True):
+                if ref.kind is not ObjectKind.ORDER and ref.kind not in SHARED_KINDS and key:
+                    yield key

@@ -1,0 +1,264 @@
+"""Endpoints of the master data tables and of unmapped source values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, HttpResponseBase
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.clock import database_now
+from visibility.master_data import write_and_restore_rows
+from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.change_author_and_origin import ChangeContext
+from visibility.master_data.tables import TABLES, MasterRow, MasterTable
+from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion
+from visibility.models.master import TermKind, Versioned
+from visibility.screens.mappings import canonical_record_suggestions, term_and_row_queries
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import serialize, serialize_all
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.master_data_serializers import (
+    MappingSuggestionSerializer,
+    MasterChangeSerializer,
+    MasterRowDetailSerializer,
+    MasterRowSerializer,
+    MasterTableListSerializer,
+    MasterTableSerializer,
+    UnmappedTermListSerializer,
+    UnmappedTermSerializer,
+    WriteResultSerializer,
+)
+from visibility.web.api.pagination import PAGING, ApiListView
+from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.query_params import (
+    QueryParameter,
+    enum_param,
+    printable_excerpt,
+)
+from visibility.web.api.request_bodies import MAX_ID, EmptyBody, RequestBody, parse_body, read_body
+from visibility.web.permissions import Permission
+
+LIST_PARAMETERS = (
+    QueryParameter("q", "Text to find in a number, source value or title."),
+    enum_param("kind", "For `mapping` only: filter by kind.", TermKind, lookup="kind"),
+    QueryParameter("source", "For `mapping` only: filter by source.", lookup="source"),
+    *PAGING,
+)
+UNMAPPED_PARAMETERS = (enum_param("kind", "Filter by kind.", TermKind),)
+MAX_UNMAPPED = 200
+
+
+class MasterRowBody(RequestBody):
+    """The values of a row: column name to text. Omitted columns are empty."""
+
+    values = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    version = serializers.IntegerField(
+        required=False, help_text="PUT only: fail with 409 if the row has another version."
+    )
+
+
+class MasterTableListView(ApiView):
+    """`GET /master`."""
+
+    required_permissions = (Permission.MAPPINGS_SEE,)
+
+    @extend_schema(operation_id="master_tables", responses=MasterTableListSerializer)
+    def get(self, request: Request) -> Response:
+        """List the master data tables and their columns."""
+        return Response({"items": serialize_all(MasterTableSerializer, TABLES.values())})
+
+
+class UnmappedTermListView(ApiView):
+    """`GET /master/unmapped`."""
+
+    required_permissions = (Permission.MAPPINGS_SEE,)
+    query_parameters = UNMAPPED_PARAMETERS
+
+    @extend_schema(
+        operation_id="master_unmapped",
+        responses=UnmappedTermListSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """List source values that require a mapping and have none, most affected orders first."""
+        unmapped = term_and_row_queries.unmapped_terms(
+            self.params.get("kind", ""), limit=MAX_UNMAPPED
+        )
+        items = [
+            serialize(UnmappedTermSerializer, term)
+            | {"suggestions": serialize_all(MappingSuggestionSerializer, term_suggestions)}
+            for term, term_suggestions in zip(
+                unmapped,
+                canonical_record_suggestions.suggest_canonical_records(unmapped),
+                strict=True,
+            )
+        ]
+        return Response({"items": items})
+
+
+class MasterDataBaseView(ApiView):
+    """Base of the views that need one permission to read and another one to write."""
+
+    http_method_names = ["get", "head", "post", "put", "delete"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        is_read = request.method in {"GET", "HEAD"}
+        self.required_permissions = (
+            Permission.MAPPINGS_SEE if is_read else Permission.MAPPINGS_EDIT,
+        )
+        super().initial(request, *args, **kwargs)
+
+
+@extend_schema_view(get=extend_schema(operation_id="master_rows"))
+class MasterRowListView(MasterDataBaseView, ApiListView):
+    """List the rows of a table in the order of their creation."""
+
+    query_parameters = LIST_PARAMETERS
+    serializer_class = MasterRowSerializer
+
+    def get_query_parameters(self) -> Sequence[QueryParameter]:
+        """Only reads have parameters."""
+        return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
+
+    def get_queryset(self) -> QuerySet[Versioned]:
+        """The rows that contain `q`. Raises Http404, InvalidInput."""
+        table = table_or_404(self.kwargs["table"])
+        if table.code != "mapping" and {"kind", "source"} & self.params.keys():
+            raise InvalidInput(next(iter(self.params)), "only `mapping` supports this filter")
+        return term_and_row_queries.search_table_rows(table, self.params.get("q", ""))
+
+    @extend_schema(
+        operation_id="master_add",
+        request=MasterRowBody,
+        responses={200: WriteResultSerializer, 201: WriteResultSerializer},
+    )
+    def post(self, request: Request, table: str) -> HttpResponse:
+        """Add a row, or update the row with the same key and `valid_from`."""
+        master_table = table_or_404(table)
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            row, _ = parse_row_body(master_table, body)
+            try:
+                done = write_and_restore_rows.write_rows(
+                    master_table, [row], context=build_change_context(request)
+                )
+            except OverlappingRows as error:
+                raise ConflictError(str(error)) from error
+            except InvalidCell as error:
+                raise InvalidInput("values", str(error)) from error
+            return ApiResponse.from_json(
+                serialize(WriteResultSerializer, done), status=201 if done.added else 200
+            )
+
+        return run_idempotently(request, body, do)
+
+
+class MasterRowView(MasterDataBaseView):
+    """`/master/<table>/<id>`."""
+
+    @extend_schema(operation_id="master_row", responses=MasterRowDetailSerializer)
+    def get(self, request: Request, table: str, row_id: int) -> Response:
+        """Retrieve a row with its change history."""
+        master_table = table_or_404(table)
+        row = _row_or_404(master_table, row_id)
+        history = [
+            {
+                **serialize(MasterChangeSerializer, change),
+                "before": master_table.format_cells(change.before) if change.before else None,
+                "after": master_table.format_cells(change.after) if change.after else None,
+            }
+            for change in term_and_row_queries.list_row_changes(master_table, row.pk)
+        ]
+        return Response(serialize(MasterRowSerializer, row) | {"history": history})
+
+    @extend_schema(
+        operation_id="master_change", request=MasterRowBody, responses=WriteResultSerializer
+    )
+    def put(self, request: Request, table: str, row_id: int) -> HttpResponse:
+        """Replace a row, including its key and validity. Returns 409 if validities overlap."""
+        master_table = table_or_404(table)
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            row, version = parse_row_body(master_table, body)
+            current = _row_or_404(master_table, row_id)
+            try:
+                done = write_and_restore_rows.replace_row(
+                    master_table,
+                    current.pk,
+                    row,
+                    version=version,
+                    context=build_change_context(request),
+                )
+            except (OverlappingRows, StaleVersion) as error:
+                raise ConflictError(str(error)) from error
+            except InvalidCell as error:
+                raise InvalidInput("values", str(error)) from error
+            return ApiResponse.from_json(serialize(WriteResultSerializer, done))
+
+        return run_idempotently(request, body, do)
+
+    @extend_schema(
+        operation_id="master_remove", request=EmptyBody, responses={200: WriteResultSerializer}
+    )
+    def delete(self, request: Request, table: str, row_id: int) -> HttpResponse:
+        """Delete a row. Its change history is retained."""
+        master_table = table_or_404(table)
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            current = _row_or_404(master_table, row_id)
+            write_and_restore_rows.delete_row(
+                master_table, current.pk, context=build_change_context(request)
+            )
+            return ApiResponse.from_json({"added": 0, "changed": 1, "unchanged": 0})
+
+        return run_idempotently(request, body, do)
+
+
+def table_or_404(code: str) -> MasterTable:
+    """The table with this code. Raises Http404."""
+    if code not in TABLES:
+        raise Http404
+    return TABLES[code]
+
+
+def build_change_context(request: Request) -> ChangeContext:
+    """The context of a change made through the API."""
+    return ChangeContext(current_user(request), "API", database_now())
+
+
+def parse_row_body(table: MasterTable, body: bytes) -> tuple[MasterRow, int | None]:
+    """Parse the row and the expected version from a body. Raises InvalidInput."""
+    fields = parse_body(MasterRowBody, body)
+    values: dict[str, str] = fields["values"]
+    names = {column.name for column in table.columns}
+    for name in values:
+        if name not in names:
+            message = f"unknown column; the columns are: {', '.join(sorted(names))}"
+            raise InvalidInput(f"values.{printable_excerpt(name)}", message)
+    try:
+        return table.parse_row(values), fields.get("version")
+    except InvalidCell as error:
+        raise InvalidInput("values", str(error)) from error
+
+
+def _row_or_404(table: MasterTable, row_id: int) -> Versioned:
+    row = None
+    if row_id <= MAX_ID:
+        rows = table.model._base_manager.select_related("changed_by")
+        row = rows.filter(pk=row_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def set_no_store_header(response: HttpResponseBase) -> HttpResponseBase:
+    """Forbid caching of a response that is not JSON."""
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,114 @@
+"""The webhook intake, a raw ASGI app. 202 means that the message is committed in PostgreSQL."""
+
+import orjson
+from django.conf import settings
+
+from connectors.sdk import trace_context
+from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
+from visibility.ingest.inbox import IncomingMessage
+from visibility.ingest.source_secrets import valid_secrets
+from visibility.web.intake.answer_and_count_rejections import (
+    RequestSource,
+    answer_rejections,
+    retry_later_error,
+)
+from visibility.web.intake.read_request_and_respond import (
+    HttpError,
+    Receive,
+    Scope,
+    Send,
+    check_inflated_size,
+    header_map,
+    is_gzip,
+    read_body,
+    send_response,
+    webhook_request,
+)
+from visibility.web.intake.source_cache import IntakeSource, SourceCache
+
+PREFIX = "/hooks/"
+# Headers stored with every message, in addition to those of the connector.
+STORED_HEADERS = frozenset({"content-type", "content-encoding"})
+
+
+class WebhookEndpoint:
+    """POST /hooks/<source>."""
+
+    def __init__(self, sources: SourceCache) -> None:
+        self.sources = sources
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        slug = scope["path"].removeprefix(PREFIX).rstrip("/")
+        async with answer_rejections(self.sources, RequestSource(slug), send):
+            await self._verify_store_and_respond(slug, scope, receive, send)
+
+    async def _verify_store_and_respond(
+        self, slug: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        headers = header_map(scope)
+        source = await self.sources.find_source(slug)
+        if source is None:
+            raise HttpError(404, "Not Found")
+        gzipped = is_gzip(headers)
+        limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
+        body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
+        request = webhook_request(scope, headers, body)
+        secrets = valid_secrets(source.secrets, self.sources.estimated_database_time())
+        reply = source.connector.handshake(request, secrets)
+        if reply is not None:
+            await send_response(
+                send,
+                reply.status,
+                reply.body,
+                content_type=reply.content_type,
+                headers=reply.headers,
+            )
+            return
+        if request.method != "POST":
+            raise HttpError(405, "Method Not Allowed", headers={"allow": "POST"})
+        if gzipped:
+            check_inflated_size(body, limit=settings.MAX_INFLATED)
+        try:
+            source.connector.verify(request, secrets, self.sources.estimated_database_time())
+        except InvalidSignature:
+            raise HttpError(401, "Unauthorized", detail="the signature is invalid") from None
+        except MalformedHeader as error:
+            raise HttpError(400, "Bad Request", detail=str(error)) from None
+        if not source.take_rate_limit_token():
+            raise retry_later_error(429, "Too Many Requests")
+        stored = await self.sources.writer.store(
+            incoming_message(source, source.connector.dedupe_key(request), request)
+        )
+        self.sources.nudge_workers()
+        vendor_response = source.connector.success_response()
+        if vendor_response is not None:
+            await send_response(
+                send,
+                vendor_response.status,
+                vendor_response.body,
+                content_type=vendor_response.content_type,
+            )
+            return
+        status = "accepted" if stored.is_new else "duplicate"
+        await send_response(
+            send, 202, orjson.dumps({"message_id": str(stored.message_id), "status": status})
+        )
+
+
+def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) -> IncomingMessage:
+    """The message to store, with only the headers that parsing needs and the trace context."""
+    headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name in STORED_HEADERS or name in source.connector.stored_headers
+    }
+    headers |= trace_context.valid_trace_headers(
+        {**request.headers, **source.connector.event_trace_headers(request)}
+    )
+    message = IncomingMessage(source.source_id, key, headers, request.body)
+    if key:
+        return message
+    return IncomingMessage(
+        source.source_id, f"sha256 {message.content_hash}", headers, request.body
+    )
