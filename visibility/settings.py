@@ -14,6 +14,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO = env_boolean("DEMO", default=False)
 DEBUG = env_boolean("DEBUG", default=False)
 DATA_DIR = Path(env_text("DATA_DIR", default=str(BASE_DIR / "var")))
+# Manifests of connectors that people add, one YAML file for each.
+CONNECTOR_FOLDER = DATA_DIR / "connectors"
 
 SECRET_KEY = env_text("SECRET_KEY", default="")
 if not SECRET_KEY:

@@ -3,13 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar
 
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.http import HttpClient, PolledPage, PollError, WebhookRequest, WebhookResponse
+from connectors.sdk.http import (
+    HttpClient,
+    PollContext,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+    WebhookResponse,
+)
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.settings import ParsedSettings, Setting, parse_settings
 
 
 class SourceRole(StrEnum):
@@ -67,15 +76,30 @@ class Connector(ABC):
     slug: ClassVar[str]
     title: ClassVar[str]
     role: ClassVar[SourceRole]
-    # Name of the setting -> help text.
-    settings: ClassVar[Mapping[str, str]] = {}
+    settings: ClassVar[tuple[Setting, ...]] = ()
     # Headers stored with the message (lower case). All others are dropped.
     stored_headers: ClassVar[frozenset[str]] = frozenset()
     polls: ClassVar[bool] = False
+    # How often a new source is polled; None: the default of the product.
+    poll_interval: ClassVar[timedelta | None] = None
+    # The vendor dictates the secret, so it may be shorter than 24 bytes.
+    allows_short_secrets: ClassVar[bool] = False
+    # How messages arrive, for the table of connectors in README.md.
+    reception: ClassVar[str] = ""
+    # What to do at the vendor.
+    setup: ClassVar[str] = ""
     accepts_files: ClassVar[bool] = False
+    accepts_webhooks: ClassVar[bool] = True
+    # Only files whose name matches are read from a drop folder; empty: all files.
+    file_pattern: ClassVar[str] = ""
 
     def __init__(self, config: Mapping[str, str]) -> None:
         self.config = config
+
+    @cached_property
+    def values(self) -> ParsedSettings:
+        """The typed settings. Reading an invalid setting raises PayloadError."""
+        return parse_settings(self.settings, self.config)
 
     @property
     def source(self) -> str:
@@ -111,6 +135,24 @@ class Connector(ABC):
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield pages of rows changed since `cursor` (empty: from the start). Raises PollError."""
         raise PollError(f"{self.title} does not support polling")
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield pages like `poll`, for connectors that need what the product knows."""
+        return self.poll(http, cursor, secrets)
+
+    def is_poll_configured(self) -> bool:
+        """Whether the settings have everything that polling needs."""
+        return self.polls
+
+    def url_query(self, secret: str) -> str:
+        """Return what the webhook URL must end with, such as `?token=...`; usually nothing."""
+        return ""
+
+    def example_payload(self) -> bytes:
+        """Return a small payload for an example request, or nothing."""
+        return b""
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Guess headers, such as a topic, from a body. Used to try a payload without a request."""

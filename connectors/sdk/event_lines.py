@@ -7,6 +7,7 @@ from connectors.sdk.event_references import ParsedReferences
 from connectors.sdk.events import EventLine, EventType, Flag, Measure, QuantityMode
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import parse_timestamp
 
 MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure}
@@ -15,7 +16,7 @@ MEASURES: Mapping[str, Measure] = {measure.value: measure for measure in Measure
 def parse_lines(
     data: Node,
     references: ParsedReferences,
-    config: Mapping[str, str],
+    settings: ParsedSettings,
     *,
     known_type: EventType | None,
     is_correction: bool,
@@ -28,7 +29,7 @@ def parse_lines(
     lines: list[EventLine] = []
     packages_by_line: dict[tuple[int, str], list[int]] = {}
     for node in data.list_at("lines"):
-        line = _parse_line(node, references, config, default_mode)
+        line = _parse_line(node, references, settings, default_mode)
         packages = packages_by_line.setdefault((line.order_index, line.line_id), [])
         # A line is repeated only to say how much of it is in each package.
         if packages and (line.package_index in packages or -1 in (line.package_index, packages[0])):
@@ -46,7 +47,7 @@ def parse_lines(
 def _parse_line(
     node: Node,
     references: ParsedReferences,
-    config: Mapping[str, str],
+    settings: ParsedSettings,
     default_mode: QuantityMode,
 ) -> EventLine:
     sku = node.text_at("sku")
@@ -65,7 +66,7 @@ def _parse_line(
         package_index=references.package_index(node),
         quantity_mode=_quantity_mode(node, default_mode),
         seller=node.text_at("seller"),
-        ship_by=format_date_or_utc_time(node.get("ship_by"), config),
+        ship_by=format_date_or_utc_time(node.get("ship_by"), settings),
         serials=_parse_serials(node.get("serials")),
     )
 
@@ -86,10 +87,10 @@ def _parse_serials(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(number for number in numbers if number))
 
 
-def format_date_or_utc_time(node: Node, config: Mapping[str, str]) -> str:
+def format_date_or_utc_time(node: Node, settings: ParsedSettings) -> str:
     """Return a date unchanged and a time in UTC."""
     text = node.as_text()
-    parsed = parse_timestamp(text, node.path, config.get("zone") or None)
+    parsed = parse_timestamp(text, node.path, settings.text("zone") or None)
     if parsed is None:
         return ""
     return text if Flag.DATE_ONLY in parsed.flags else format_rfc3339(parsed.time)

@@ -13,6 +13,7 @@ from connectors.sdk.event_references import (
 )
 from connectors.sdk.events import DATES, Attribute, CanonicalEvent, EventType, Flag
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime
 
 ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
@@ -23,16 +24,24 @@ ORDER_MEMBERS = {
     Attribute.CUSTOMER_NAME: "customer_name",
 }
 # Settings of every connector that reads this data.
-SETTINGS: Mapping[str, str] = {
-    "order_number": "The number range of order.number, such as sales_order@erp (default: its own).",
-    "prefix": "The prefix of event types, such as com.acme. in com.acme.order.received.",
-    "zone": "The IANA time zone of times without an offset. Without it they are rejected.",
-}
+SETTINGS = (
+    Setting(
+        "order_number",
+        "The number range of order.number, such as sales_order@erp (default: its own).",
+        SettingType.SCHEME_AT_ISSUER,
+    ),
+    Setting("prefix", "The prefix of event types, such as com.acme. in com.acme.order.received."),
+    Setting(
+        "zone",
+        "The IANA time zone of times without an offset. Without it they are rejected.",
+        SettingType.ZONE,
+    ),
+)
 
 
-def find_event_type(type_name: str, config: Mapping[str, str]) -> EventType | None:
+def find_event_type(type_name: str, settings: ParsedSettings) -> EventType | None:
     """Return the event type of a sender's type name, or None if it is unknown."""
-    return EVENT_TYPES.get(type_name.removeprefix(config.get("prefix", "")))
+    return EVENT_TYPES.get(type_name.removeprefix(settings.text("prefix")))
 
 
 def unknown_type_error(type_name: str, path: str) -> PayloadError:
@@ -51,7 +60,7 @@ def parse_event(
     path: str,
     key: str,
     at: ParsedTime | None,
-    config: Mapping[str, str],
+    settings: ParsedSettings,
     source: str,
     key_prefix: str = "",
 ) -> CanonicalEvent:
@@ -60,13 +69,13 @@ def parse_event(
     `type_name` is the sender's event type, at `path` of the document. `key_prefix` is prepended to
     all keys.
     """
-    known_type = find_event_type(type_name, config)
+    known_type = find_event_type(type_name, settings)
     if not isinstance(data.value, dict):
         if known_type is None:
             raise unknown_type_error(type_name, path)
         raise PayloadError(ParkReason.SCHEMA, data.path or "data", "expected an object")
     is_credit = known_type is EventType.CREDIT_ISSUED
-    references = parse_references(data, config, source, credit=is_credit)
+    references = parse_references(data, settings, source, credit=is_credit)
     if not references.objects:
         if known_type is None:
             raise unknown_type_error(type_name, path)
@@ -83,10 +92,10 @@ def parse_event(
         occurred_at=at.time if at else None,
         objects=references.objects,
         lines=parse_lines(
-            data, references, config, known_type=known_type, is_correction=bool(corrects)
+            data, references, settings, known_type=known_type, is_correction=bool(corrects)
         ),
         scope=data.text_at("part"),
-        attributes=_parse_attributes(data, config),
+        attributes=_parse_attributes(data, settings),
         revision=data.text_at("revision"),
         raw_type="" if known_type else type_name,
         flags=(*(at.flags if at else ()), *((Flag.SANITIZED,) * data.was_sanitized)),
@@ -108,7 +117,7 @@ def check_required_members(
         )
 
 
-def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, str]:
+def _parse_attributes(data: Node, settings: ParsedSettings) -> dict[Attribute, str]:
     attributes = {}
     for own_name, member in ORDER_MEMBERS.items():
         texts = {member_text(order, member) for order in order_nodes(data)}
@@ -120,7 +129,7 @@ def _parse_attributes(data: Node, config: Mapping[str, str]) -> dict[Attribute, 
         if name is None:
             continue
         if name in DATES:
-            attributes[name] = format_date_or_utc_time(node.get(name), config)
+            attributes[name] = format_date_or_utc_time(node.get(name), settings)
         elif name is Attribute.TOTAL:
             total = node.decimal_at(name)
             attributes[name] = "" if total is None else format_decimal(total)

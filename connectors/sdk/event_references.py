@@ -12,24 +12,16 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.identifier_normalization import normalize_identifier
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.identifier_parsing import (
+    WORLDWIDE_SCHEMES,
+    blank_if_placeholder,
+    can_be_strong,
+    usual_issuer,
+)
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 
 SCHEMES = {scheme.value: scheme for scheme in IdentifierScheme}
-# Schemes whose numbers are unique without an issuer.
-WORLDWIDE_SCHEMES = frozenset(
-    {IdentifierScheme.TRACKING, IdentifierScheme.SSCC, IdentifierScheme.CONTAINER}
-)
-# Schemes whose numbers find an object but do not identify it, unless their issuer is given.
-WEAK_WITHOUT_ISSUER = frozenset(
-    {
-        IdentifierScheme.CUSTOMER_PO,
-        IdentifierScheme.BOL,
-        IdentifierScheme.PRO,
-        IdentifierScheme.REFERENCE,
-        IdentifierScheme.SERIAL,
-    }
-)
 # Members of the data that are one object with a number: (kind, scheme of the number).
 SINGLE_OBJECTS: Mapping[str, tuple[ObjectKind, IdentifierScheme]] = {
     "shipment": (ObjectKind.SHIPMENT, IdentifierScheme.SHIPMENT),
@@ -105,10 +97,10 @@ class ParsedReferences:
 
 
 def parse_references(
-    data: Node, config: Mapping[str, str], source: str, *, credit: bool
+    data: Node, settings: ParsedSettings, source: str, *, credit: bool
 ) -> ParsedReferences:
     """Return all references, orders first. `credit`: the invoice is a credit memo."""
-    orders = _parse_orders(data, config, source)
+    orders = _parse_orders(data, settings, source)
     singles = _parse_single_objects(data, source, credit=credit)
     first_package = len(orders) + len(singles)
     packages: dict[tuple[EventIdentifier, ...], int] = {}
@@ -158,10 +150,10 @@ def serial_references(lines: Sequence[EventLine]) -> tuple[ObjectReference, ...]
     )
 
 
-def _parse_orders(data: Node, config: Mapping[str, str], source: str) -> list[ObjectReference]:
+def _parse_orders(data: Node, settings: ParsedSettings, source: str) -> list[ObjectReference]:
     result = []
     for node in order_nodes(data):
-        identifiers = _order_identifiers(node, config, source)
+        identifiers = _order_identifiers(node, settings, source)
         if identifiers:
             result.append(ObjectReference(ObjectKind.ORDER, identifiers))
         elif data.has_value("orders"):
@@ -170,13 +162,10 @@ def _parse_orders(data: Node, config: Mapping[str, str], source: str) -> list[Ob
 
 
 def _order_identifiers(
-    order: Node, config: Mapping[str, str], source: str
+    order: Node, settings: ParsedSettings, source: str
 ) -> tuple[EventIdentifier, ...]:
-    try:
-        setting = config.get("order_number", "")
-        scheme, issuer = parse_scheme_and_issuer(setting, (IdentifierScheme.ORDER_NUMBER, source))
-    except ValueError as error:
-        raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+    default = (IdentifierScheme.ORDER_NUMBER, source)
+    scheme, issuer = settings.number_range("order_number", default)
     identifiers = []
     if number := member_text(order, "number"):
         identifiers.append(EventIdentifier(scheme, number, issuer))
@@ -253,9 +242,6 @@ def _parse_numbers(node: Node, source: str) -> Iterator[EventIdentifier]:
         value = blank_if_placeholder(entry.required_text("value"))
         if not value:
             continue
-        issuer, is_weak = entry.text_at("issuer"), entry.boolean_at("weak")
-        if not issuer and scheme in WEAK_WITHOUT_ISSUER:
-            is_weak = True
-        elif not issuer and scheme not in WORLDWIDE_SCHEMES:
-            issuer = source
-        yield EventIdentifier(scheme, value, issuer, strong=not is_weak)
+        issuer = entry.text_at("issuer")
+        strong = can_be_strong(scheme, issuer) and not entry.boolean_at("weak")
+        yield EventIdentifier(scheme, value, issuer or usual_issuer(scheme, source), strong=strong)

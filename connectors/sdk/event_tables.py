@@ -9,14 +9,11 @@ from connectors.sdk.event_members import (
     ignored_members,
     required_members,
 )
-from connectors.sdk.event_references import (
-    SINGLE_OBJECTS,
-    WEAK_WITHOUT_ISSUER,
-    WORLDWIDE_SCHEMES,
-)
+from connectors.sdk.event_references import SINGLE_OBJECTS
 from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import DATES, Attribute, EventType, IdentifierScheme
+from connectors.sdk.identifier_parsing import WEAK_WITHOUT_ISSUER, WORLDWIDE_SCHEMES
 
 TABLE = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Members that no type uses are named once, above the table of types.

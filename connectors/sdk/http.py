@@ -1,7 +1,7 @@
 """HTTP values that connectors work with: webhook requests, outgoing calls and poll results."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -49,6 +49,12 @@ class HttpClient(Protocol):
         self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> HttpResponse:
         """Return the response, whatever its status. Raises ConnectionError if there is none."""
+        ...
+
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """Post a JSON document. Raises ConnectionError."""
         ...
 
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
@@ -105,6 +111,22 @@ def _seconds_until_http_date(text: str, now: datetime) -> float:
         return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):
         return math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPackage:
+    """A package that is under way: its tracking number, and its carrier if a source named it."""
+
+    tracking_number: str
+    carrier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PollContext:
+    """What the product knows at the time of a poll, for pollers that need more than a cursor."""
+
+    now: datetime
+    open_packages: Callable[[], Sequence[OpenPackage]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

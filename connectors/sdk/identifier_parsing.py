@@ -17,6 +17,32 @@ def blank_if_placeholder(text: str) -> str:
 
 
 SCHEMES = frozenset(IdentifierScheme)
+# Schemes whose numbers are unique without an issuer.
+WORLDWIDE_SCHEMES = frozenset(
+    {IdentifierScheme.TRACKING, IdentifierScheme.SSCC, IdentifierScheme.CONTAINER}
+)
+# Schemes whose numbers find an object but do not identify it, unless their issuer is given.
+WEAK_WITHOUT_ISSUER = frozenset(
+    {
+        IdentifierScheme.CUSTOMER_PO,
+        IdentifierScheme.BOL,
+        IdentifierScheme.PRO,
+        IdentifierScheme.REFERENCE,
+        IdentifierScheme.SERIAL,
+    }
+)
+
+
+def usual_issuer(scheme: IdentifierScheme, source: str) -> str:
+    """Return who issues numbers of this scheme if a message of `source` does not say."""
+    if scheme is IdentifierScheme.REFERENCE:
+        return source  # weak all the same: its meaning is unknown
+    return "" if scheme in WORLDWIDE_SCHEMES | WEAK_WITHOUT_ISSUER else source
+
+
+def can_be_strong(scheme: IdentifierScheme, issuer: str) -> bool:
+    """Whether such a number identifies one object: a customer PO only with its customer."""
+    return bool(issuer) or scheme not in WEAK_WITHOUT_ISSUER
 
 
 def parse_scheme_and_issuer(

@@ -4,10 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
 from urllib.parse import urlsplit
-
-import orjson
 
 from connectors.sdk.http import (
     HttpClient,
@@ -17,7 +14,7 @@ from connectors.sdk.http import (
     PollError,
     error_of_response,
 )
-from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
 from connectors.sdk.timestamps import parse_timestamp
 
 MODIFIED_FIELD = "lastModifiedDateTime"
@@ -60,7 +57,7 @@ class ODataSession:
             self._token, self._secret_index = "", self._secret_index + 1
             response = self._send_authorized_get(url, params, headers)
         if response.status != 200:
-            _raise_http_error("the collection request", response)
+            raise error_of_response("the collection request", response)
         return response
 
     def _send_authorized_get(
@@ -96,10 +93,10 @@ class ODataSession:
             except ConnectionError as error:
                 raise PollError(f"no response from the token URL: {error}") from error
             if response.status == 200:
-                return _parse_response(response).text_at("access_token") or _raise_http_error(
-                    "the token request", response
-                )
-        return _raise_http_error("the token request", response)
+                if token := _parse_response(response).text_at("access_token"):
+                    return token
+                break
+        raise error_of_response("the token request", response)
 
 
 def poll(
@@ -230,14 +227,5 @@ def _row_to_record(row: Node, stream: ODataCollection, options: ODataOptions) ->
         row.text_at("@odata.etag"),
     )
     return PolledRecord(
-        " ".join(filter(None, key_fields)), _encode_row(row.value), {options.header: stream.name}
+        " ".join(filter(None, key_fields)), encode_json(row.value), {options.header: stream.name}
     )
-
-
-def _encode_row(value: Any) -> bytes:
-    """Encode a row as JSON; decimals keep all their digits."""
-    return orjson.dumps(value, default=lambda number: orjson.Fragment(format(number, "f")))
-
-
-def _raise_http_error(request: str, response: HttpResponse) -> NoReturn:
-    raise error_of_response(request, response)

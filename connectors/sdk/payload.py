@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
 
+import orjson
+
 # PostgreSQL text columns accept neither NUL nor lone surrogates.
 UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 64
@@ -119,6 +121,11 @@ def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
         position = f"line {error.lineno} column {error.colno}"
         raise PayloadError(ParkReason.SYNTAX, "", f"{error.msg} at {position}") from None
     return Node(value, "", [False])
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a value as JSON; decimals keep all their digits."""
+    return orjson.dumps(value, default=lambda number: orjson.Fragment(format(number, "f")))
 
 
 def _check_depth(text: str) -> None:

@@ -7,7 +7,7 @@ nothing and still pass, so the expected names are written here.
 from pathlib import Path
 
 from connectors.catalog import connectors_by_slug
-from tests.unit.connectors import test_contract
+from tests.unit.connectors import test_contract, test_manifest_contract
 from visibility.boards import registry as tile_shelf
 from visibility.kpi import registry
 from visibility.notify.outbox import channel_registry
@@ -24,6 +24,7 @@ CONNECTORS = {
     "standard_webhooks",
     "x12",
 }
+MANIFESTS = {"fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
 KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
 TILES = {
@@ -39,7 +40,7 @@ CHANNELS = {"email"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:
-    assert set(connectors_by_slug()) == CONNECTORS
+    assert set(connectors_by_slug()) == CONNECTORS | MANIFESTS
     assert set(rule_kinds()) == RULES
     assert set(registry.kpi_registry()) == KPIS
     assert set(tile_shelf.tile_registry()) == TILES
@@ -49,6 +50,8 @@ def test_the_loaders_find_exactly_the_expected_plugins() -> None:
 def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
     assert test_contract.FILES == CONNECTORS
     assert {test_contract.slug_of(path) for path in test_contract.CASES} == CONNECTORS
+    assert test_contract.MANIFESTS == MANIFESTS
+    assert {slug for slug, _ in test_manifest_contract.CASES} == MANIFESTS
     assert len(test_contract.CASES) >= 43
     assert len(test_contract.JSON_CASES) >= 33
 

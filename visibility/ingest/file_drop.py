@@ -2,12 +2,14 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from structlog.stdlib import get_logger
 
+from connectors.catalog import connectors_by_slug
 from visibility.ingest.inbox import IncomingMessage, store_messages
 from visibility.ingest.source_failures import record_file_error
 from visibility.models.intake import Source
@@ -55,7 +57,8 @@ def collect_files(*, now: datetime) -> int:
 
 def _collect_files_of_source(source: Source, *, now: datetime) -> int:
     folder = _drop_folder(source)
-    new_count, rejected, files = 0, "", list_complete_files(folder, now=now)
+    new_count, rejected = 0, ""
+    files = list_complete_files(folder, now=now, pattern=_file_pattern(source))
     for path in files:
         if path.stat().st_size > settings.MAX_FILE_BODY:
             rejected = f"{path.name}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
@@ -80,11 +83,21 @@ def _drop_folder(source: Source) -> Path:
     return Path(name)
 
 
-def list_complete_files(folder: Path, *, now: datetime) -> list[Path]:
-    """List the files of a folder that are no longer being written, oldest first."""
+def _file_pattern(source: Source) -> str:
+    connector = connectors_by_slug().get(source.connector)
+    return connector.file_pattern if connector else ""
+
+
+def list_complete_files(folder: Path, *, now: datetime, pattern: str = "") -> list[Path]:
+    """List the files of a folder that are no longer being written, oldest first.
+
+    With a pattern such as `SHIP_*.csv`, other files stay where they are.
+    """
     files = []
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+            continue
+        if pattern and not fnmatchcase(path.name.lower(), pattern.lower()):
             continue
         if path.suffix.lower() not in UNFINISHED_SUFFIXES:
             files.append((path.stat().st_mtime, path.name, path))

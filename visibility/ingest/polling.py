@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import F, Q
@@ -17,6 +18,8 @@ from structlog.stdlib import get_logger
 from connectors.sdk.http import (
     TOO_MANY_REQUESTS,
     HttpClient,
+    OpenPackage,
+    PollContext,
     PolledPage,
     PollError,
     parse_retry_after,
@@ -31,6 +34,7 @@ from visibility.ingest.source_failures import (
 from visibility.models.intake import Cursor, Source, UnusableSource
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_budget import RequestBudget
+from visibility.storage.open_packages import load_open_packages
 
 log = get_logger(__name__)
 # A round ends after so many pages or seconds. The next one continues where it stopped.
@@ -165,10 +169,18 @@ def _read_round(
 def _open_pages(
     source: Source, http: HttpClient, cursor: str, now: datetime
 ) -> Iterator[PolledPage]:
-    secrets = source_secrets.valid_secrets(
-        source_secrets.decrypt_secrets(source.sealed_secrets), now
-    )
-    return source.build_connector().poll(http, cursor, secrets)
+    sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
+    connector = source.build_connector(source_secrets.secret_settings(sealed))
+    context = PollContext(now, partial(_load_open_packages, now))
+    secrets = source_secrets.valid_secrets(sealed, now)
+    return connector.poll_with_context(http, cursor, secrets, context)
+
+
+def _load_open_packages(now: datetime) -> list[OpenPackage]:
+    """Load the packages that the poller asks about, and release the database connection."""
+    packages = load_open_packages(now)
+    close_old_connections()
+    return packages
 
 
 def _check_progress(progress: _Progress) -> None:

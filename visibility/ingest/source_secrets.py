@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,10 +24,15 @@ class UnreadableSecrets(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SourceSecret:
-    """One secret and when it expires (None: the current secret)."""
+    """One secret and when it expires (None: the current secret).
+
+    `setting` names the secret setting that it is the value of; empty: it is a secret of the source
+    itself, which verifies webhooks and signs requests.
+    """
 
     value: str
     until: datetime | None = None
+    setting: str = ""
 
 
 def new_secret() -> str:
@@ -35,13 +40,18 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def encrypt_secrets(all_secrets: Sequence[SourceSecret]) -> str:
-    """Encrypt the secrets into one text. Raises WeakSecret."""
+def encrypt_secrets(all_secrets: Sequence[SourceSecret], *, short_allowed: bool = False) -> str:
+    """Encrypt the secrets into one text. Raises WeakSecret.
+
+    Vendors dictate the secrets of settings, so these may be short.
+    """
     for secret in all_secrets:
-        if len(secret.value.encode()) < MIN_SECRET_BYTES:
+        if not (short_allowed or secret.setting) and is_short(secret.value):
             raise WeakSecret(f"A secret needs at least {MIN_SECRET_BYTES} bytes.")
     rows = [
-        {"value": s.value, "until": s.until.isoformat() if s.until else None} for s in all_secrets
+        {"value": s.value, "until": s.until.isoformat() if s.until else None}
+        | ({"setting": s.setting} if s.setting else {})
+        for s in all_secrets
     ]
     return _fernet().encrypt(orjson.dumps(rows)).decode()
 
@@ -54,7 +64,9 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
         rows = orjson.loads(_fernet().decrypt(sealed.encode()))
         return [
             SourceSecret(
-                row["value"], datetime.fromisoformat(row["until"]) if row["until"] else None
+                row["value"],
+                datetime.fromisoformat(row["until"]) if row["until"] else None,
+                row.get("setting", ""),
             )
             for row in rows
         ]
@@ -65,8 +77,22 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
 
 
 def valid_secrets(all_secrets: Sequence[SourceSecret], now: datetime) -> list[bytes]:
-    """Return the secrets that are valid now."""
-    return [s.value.encode() for s in all_secrets if s.until is None or s.until > now]
+    """Return the secrets of the source itself that are valid now."""
+    return [
+        s.value.encode()
+        for s in all_secrets
+        if not s.setting and (s.until is None or s.until > now)
+    ]
+
+
+def secret_settings(all_secrets: Sequence[SourceSecret]) -> Mapping[str, str]:
+    """Return the values of the secret settings by name."""
+    return {s.setting: s.value for s in all_secrets if s.setting}
+
+
+def is_short(secret: str) -> bool:
+    """Whether a secret is shorter than 24 bytes."""
+    return len(secret.encode()) < MIN_SECRET_BYTES
 
 
 def _fernet() -> Fernet:

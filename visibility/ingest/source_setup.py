@@ -1,38 +1,41 @@
-"""Create sources and rotate their secrets."""
+"""Create and change sources, and rotate their secrets."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 from structlog.stdlib import get_logger
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.connector import SourceRole
-from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
-from visibility.ingest.file_drop import DROP_SETTING
+from connectors.sdk.connector import Connector
+from connectors.sdk.setting_values import check_slug
+from connectors.sdk.settings import SettingError
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
     decrypt_secrets,
     encrypt_secrets,
     new_secret,
+    secret_settings,
 )
+from visibility.ingest.source_settings import ROLE_SETTING, check_settings
 from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
-SLUG_PATTERN = re.compile(r"[-a-zA-Z0-9_]+")
-MAX_SLUG_LENGTH = 60
 
 
 class InvalidSource(ValueError):
-    """The source cannot be created; the message says why."""
+    """The source cannot be created or changed. `errors` names the fields and says why."""
+
+    def __init__(self, errors: Sequence[SettingError]) -> None:
+        super().__init__("\n".join(f"{error.name}: {error.sentence}" for error in errors))
+        self.errors = tuple(errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +58,31 @@ def add_source(
 ) -> CreatedSource:
     """Create a source.
 
-    Raises InvalidSource for an unknown connector or setting, and WeakSecret for a short secret.
+    Raises InvalidSource for an invalid slug, an unknown connector or an invalid setting, and
+    WeakSecret for a short secret.
     """
     if connector not in connectors_by_slug():
         known = ", ".join(sorted(connectors_by_slug()))
-        raise InvalidSource(f"There is no connector {connector!r}. Available connectors: {known}.")
+        sentence = f"There is no connector {connector!r}. Available connectors: {known}."
+        raise InvalidSource([SettingError("connector", sentence)])
     kind = connectors_by_slug()[connector]
-    _check_settings(config, kind.settings)
-    if DROP_SETTING in config and not kind.accepts_files:
-        raise InvalidSource(f"{kind.title} does not accept files, so it cannot have a drop folder.")
-    _check_slug_role_and_zone(slug, config)
-    if Source.objects.filter(slug=slug).exists():
-        raise InvalidSource(f"A source {slug!r} already exists.")
+    errors = [*_slug_errors(slug), *check_settings(kind, config)]
+    if errors:
+        raise InvalidSource(errors)
     chosen = secret or new_secret()
+    open_config, secrets = _separate_secret_settings(kind, config)
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
-            title=title or f"{kind.title} ({slug})",
+            title=(title or f"{kind.title} ({slug})")[:120],
             connector=connector,
-            role=config.get("role") or kind.role.value,
-            config=dict(config),
-            sealed_secrets=encrypt_secrets([SourceSecret(chosen)]),
-            next_poll_at=now if kind.polls and config.get("base_url") else None,
+            role=config.get(ROLE_SETTING) or kind.role.value,
+            config=open_config,
+            sealed_secrets=encrypt_secrets(
+                [SourceSecret(chosen), *secrets], short_allowed=kind.allows_short_secrets
+            ),
+            next_poll_at=now if kind({**config, "source": slug}).is_poll_configured() else None,
+            **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
         append_audit_entry(
             "source.add", user=None, object=slug, detail={"connector": connector}, now=now
@@ -84,59 +90,90 @@ def add_source(
     return CreatedSource(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
 
 
+def change_settings(
+    source: Source, changes: Mapping[str, str], *, now: datetime, user: User | None = None
+) -> None:
+    """Set these settings of a source; a blank value removes a setting. Raises InvalidSource."""
+    kind = connectors_by_slug().get(source.connector)
+    if kind is None:
+        sentence = f"There is no connector {source.connector!r}."
+        raise InvalidSource([SettingError("connector", sentence)])
+    try:
+        sealed = decrypt_secrets(source.sealed_secrets)
+    except UnreadableSecrets as error:
+        sentence = f"Replace the secret (manage.py source rotate) first: {error}."
+        raise InvalidSource([SettingError("secret", sentence)]) from None
+    merged = {**source.stored_settings, **secret_settings(sealed), **changes}
+    config = {name: text for name, text in merged.items() if str(text).strip()}
+    if errors := check_settings(kind, config):
+        raise InvalidSource(errors)
+    open_config, secrets = _separate_secret_settings(kind, config)
+    own_secrets = [secret for secret in sealed if not secret.setting]
+    connector = kind({**config, "source": source.slug})
+    with transaction.atomic():
+        Source.objects.filter(pk=source.pk).update(
+            config=open_config,
+            role=config.get(ROLE_SETTING) or kind.role.value
+            if ROLE_SETTING in changes
+            else source.role,
+            sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
+            next_poll_at=now if connector.is_poll_configured() else None,
+            changed_at=Now(),
+        )
+        append_audit_entry(
+            "source.set",
+            user=user,
+            object=source.slug,
+            detail={"settings": sorted(changes)},
+            now=now,
+        )
+
+
 def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:
     """Create and return a new secret. The old secrets stay valid for 24 hours.
 
     Old secrets that cannot be decrypted are lost, and are replaced.
     """
+    kind = connectors_by_slug().get(source.connector)
     chosen = secret or new_secret()
     ends = now + ROTATION_OVERLAP
     try:
-        stored = decrypt_secrets(source.sealed_secrets)
+        sealed = decrypt_secrets(source.sealed_secrets)
     except UnreadableSecrets as error:
         log.warning("unreadable_secrets_replaced", source=source.slug, error=str(error))
-        stored = []
+        sealed = []
     old = [
         SourceSecret(s.value, min(s.until or ends, ends))
-        for s in stored
-        if s.until is None or s.until > now
+        for s in sealed
+        if not s.setting and (s.until is None or s.until > now)
     ]
+    of_settings = [s for s in sealed if s.setting]
     with transaction.atomic():
         Source.objects.filter(pk=source.pk).update(
-            sealed_secrets=encrypt_secrets([SourceSecret(chosen), *old]), changed_at=Now()
+            sealed_secrets=encrypt_secrets(
+                [SourceSecret(chosen), *old, *of_settings],
+                short_allowed=bool(kind and kind.allows_short_secrets),
+            ),
+            changed_at=Now(),
         )
         append_audit_entry("source.rotate", user=None, object=source.slug, detail={}, now=now)
     return chosen
 
 
-def _check_slug_role_and_zone(slug: str, config: Mapping[str, str]) -> None:
-    if not SLUG_PATTERN.fullmatch(slug) or len(slug) > MAX_SLUG_LENGTH:
-        raise InvalidSource(
-            f"slug: {slug[:80]!r} must consist of letters, digits, hyphens and underscores, "
-            f"{MAX_SLUG_LENGTH} at most."
-        )
-    role, zone = config.get("role", ""), config.get("zone", "")
-    if role and role not in set(SourceRole):
-        known = ", ".join(SourceRole)
-        raise InvalidSource(f"role: there is no role {role!r}. Available roles: {known}.")
-    if zone and zone not in available_timezones():
-        raise InvalidSource(f"zone: {zone!r} is not a time zone such as America/Chicago.")
-
-
-def _check_settings(config: Mapping[str, str], known: Mapping[str, str]) -> None:
+def _slug_errors(slug: str) -> list[SettingError]:
     try:
-        parse_reuse_setting(config.get(REUSE_SETTING, ""))
+        check_slug(slug)
     except ValueError as error:
-        raise InvalidSource(f"{REUSE_SETTING}: {error}.") from error
-    prefixes = tuple(name.split("<")[0] for name in known if "<" in name)
-    for name in config:
-        if (
-            name in known
-            or name in {"role", "zone", "governed", REUSE_SETTING, DROP_SETTING}
-            or (prefixes and name.startswith(prefixes))
-        ):
-            continue
-        listed = ", ".join(sorted(known)) or "none"
-        raise InvalidSource(
-            f"This connector has no setting {name!r}. Available settings: {listed}."
-        )
+        return [SettingError("slug", str(error))]
+    if Source.objects.filter(slug=slug).exists():
+        return [SettingError("slug", f"A source {slug!r} already exists.")]
+    return []
+
+
+def _separate_secret_settings(
+    kind: type[Connector], config: Mapping[str, str]
+) -> tuple[dict[str, str], list[SourceSecret]]:
+    """Return the settings without the secret ones, and those as secrets to encrypt."""
+    names = {setting.name for setting in kind.settings if setting.is_secret}
+    secrets = [SourceSecret(config[name], setting=name) for name in sorted(names & config.keys())]
+    return {name: text for name, text in config.items() if name not in names}, secrets

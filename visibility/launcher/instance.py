@@ -14,9 +14,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 # Commands that only read code and files. They work without a running instance.
 OFFLINE_COMMANDS = {
-    "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",
-    "document_events", "lock_migrations", "makemessages", "makemigrations", "spectacular",
-    "startapp", "version",
+    "check", "collectstatic", "compilemessages", "connector_docs", "diffsettings",
+    "document_events", "findstatic", "help", "lock_migrations", "makemessages", "makemigrations",
+    "spectacular", "startapp", "version",
 }  # fmt: skip
 
 
@@ -161,12 +161,15 @@ def _pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:
 
 
 def _works_offline(command: str, arguments: list[str]) -> bool:
-    """Return whether the command works without a database. `source try` stores nothing."""
+    """Return whether the command works without a database.
+
+    `source try`, `lint` and `draft` store nothing.
+    """
     wants_help = command.startswith("-") or bool({"-h", "--help"} & set(arguments))
     return (
         wants_help
         or command in OFFLINE_COMMANDS
-        or (command == "source" and arguments[2:3] == ["try"])
+        or (command == "source" and arguments[2:3] in (["try"], ["lint"], ["draft"]))
     )
 
 

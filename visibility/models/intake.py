@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -59,19 +59,29 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.slug
 
-    def build_connector(self) -> Connector:
-        """The connector, with this source's settings. Raises UnusableSource."""
-        return build_connector(self.connector, self.config, self.slug)
+    @property
+    def stored_settings(self) -> Mapping[str, Any]:
+        """The settings by name; empty if what is stored is not pairs of names and values."""
+        return self.config if isinstance(self.config, Mapping) else {}
+
+    def build_connector(self, secret_settings: Mapping[str, str] | None = None) -> Connector:
+        """The connector, with this source's settings. Raises UnusableSource.
+
+        Parsing needs no secret settings.
+        """
+        return build_connector(self.connector, self.config, self.slug, secret_settings)
 
 
-def build_connector(code: str, config: object, slug: str) -> Connector:
+def build_connector(
+    code: str, config: object, slug: str, secret_settings: Mapping[str, str] | None = None
+) -> Connector:
     """The connector of a stored source, with its settings. Raises UnusableSource."""
     connector = connectors_by_slug().get(code)
     if connector is None:
         raise UnusableSource(f"this version has no connector {code!r}")
     if not isinstance(config, Mapping):
         raise UnusableSource("its stored settings are not pairs of names and values")
-    return connector({**config, "source": slug})
+    return connector({**config, **(secret_settings or {}), "source": slug})
 
 
 class Cursor(models.Model):

@@ -47,6 +47,12 @@ class OutgoingHttpClient:
         """Send a GET request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""
         return self._send_request("GET", url, params=params, headers=headers)
 
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """Send a POST request with a JSON document. Limits and errors as for `get`."""
+        return self._send_request("POST", url, params=params, headers=headers, content=content)
+
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
         """Send a POST request with form data. Limits and errors as for `get`."""
         return self._send_request("POST", url, data=data)
@@ -59,6 +65,7 @@ class OutgoingHttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> HttpResponse:
         check_url_allowed(url)
         seconds = RESPONSE_SECONDS
@@ -72,6 +79,7 @@ class OutgoingHttpClient:
                     params=dict(params) if params else None,
                     headers=dict(headers) if headers else None,
                     data=dict(data) if data else None,
+                    content=content,
                 ) as response:
                     body = _read_limited_body(response)
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -11,6 +11,8 @@ from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import HttpClient, PolledPage, PollError, WebhookRequest, WebhookResponse
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.setting_values import check_slug
+from connectors.sdk.settings import Setting, SettingType
 from connectors.systems.business_central.documents import SalesDocumentReader, guess_collection
 
 ENTITY = "x-bc-entity"
@@ -28,20 +30,53 @@ class BusinessCentral(Connector):
     slug = "business_central"
     title = "Dynamics 365 Business Central"
     role = SourceRole.ERP
+    reception = "polled (orders, shipments, invoices), and its notifications"
     polls = True
-    settings: ClassVar[Mapping[str, str]] = {
-        "base_url": "The API URL of the company: .../api/v2.0/companies(<id>).",
-        "token_url": "The OAuth token URL. Without it the secret is sent as the bearer token.",
-        "client_id": "The OAuth client id. The secret of the source is the client secret.",
-        "scope": f"The OAuth scope (default {SCOPE}).",
-        "page_size": "The number of rows per request (default 200).",
-        "overlap_minutes": "How many minutes each poll goes back before the last one (default 5).",
-        "since": "The first poll ignores documents older than this date or time.",
-        "credit_memos": "Set to yes to also poll sales credit memos.",
-        "web_orders": "The web shop whose order names (#1001) are external document numbers.",
-        "channel": "The sales channel of all orders.",
-        "channel.<code>": "The sales channel of orders with this shortcut dimension 1 code.",
-    }
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "base_url",
+            "The API URL of the company: .../api/v2.0/companies(<id>). Needed to poll.",
+            SettingType.URL,
+        ),
+        Setting(
+            "token_url",
+            "The OAuth token URL. Without it the secret is sent as the bearer token.",
+            SettingType.URL,
+        ),
+        Setting("client_id", "The OAuth client id. The secret of the source is the client secret."),
+        Setting("scope", "The OAuth scope.", default=SCOPE),
+        Setting(
+            "page_size",
+            "The number of rows per request.",
+            SettingType.INTEGER,
+            default="200",
+            minimum=1,
+            maximum=20_000,
+        ),
+        Setting(
+            "overlap_minutes",
+            "How many minutes each poll goes back before the last one.",
+            SettingType.DECIMAL,
+            default="5",
+            minimum=0,
+            maximum=10_080,
+        ),
+        Setting(
+            "since",
+            "The first poll ignores documents older than this date or time.",
+            SettingType.DATE,
+        ),
+        Setting("credit_memos", "Set to yes to also poll sales credit memos.", SettingType.BOOLEAN),
+        Setting(
+            "web_orders",
+            "The web shop whose order names (#1001) are external document numbers.",
+            check=check_slug,
+        ),
+        Setting("channel", "The sales channel of all orders."),
+        Setting(
+            "channel.<code>", "The sales channel of orders with this shortcut dimension 1 code."
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset({ENTITY})
 
     collections: ClassVar[tuple[odata.ODataCollection, ...]] = (
@@ -102,29 +137,40 @@ class BusinessCentral(Connector):
             return {}
         return {ENTITY: name} if name else {}
 
+    def is_poll_configured(self) -> bool:
+        """Whether the API URL is set."""
+        return bool(self.config.get("base_url"))
+
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield orders, shipments, invoices and credit memos modified since the cursor."""
-        base_url = self.config.get("base_url", "")
+        try:
+            return self._poll_collections(http, cursor, secrets)
+        except PayloadError as error:
+            raise PollError(error.detail) from None
+
+    def _poll_collections(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes]
+    ) -> Iterator[PolledPage]:
+        base_url = self.values.text("base_url")
         if not base_url:
             raise PollError("the setting base_url is required")
         form = {
             "grant_type": "client_credentials",
-            "client_id": self.config.get("client_id", ""),
-            "scope": self.config.get("scope") or SCOPE,
+            "client_id": self.values.text("client_id"),
+            "scope": self.values.text("scope"),
         }
-        token_url = self.config.get("token_url", "")
+        token_url = self.values.text("token_url")
         address = urlsplit(base_url)
         session = odata.ODataSession(
             http, secrets, (address.scheme, address.netloc), token_url, form
         )
-        extra = (self.credit_memos,) if self.config.get("credit_memos") == "yes" else ()
-        try:
-            page_size = int(self.config.get("page_size") or 200)
-            overlap = timedelta(minutes=float(self.config.get("overlap_minutes") or 5))
-        except ValueError:
-            raise PollError("page_size and overlap_minutes must be numbers") from None
-        since = self.config.get("since", "")
-        options = odata.ODataOptions(page_size, overlap, header=ENTITY, since=since)
+        extra = (self.credit_memos,) if self.values.is_on("credit_memos") else ()
+        options = odata.ODataOptions(
+            self.values.integer("page_size"),
+            timedelta(minutes=float(self.values.decimal("overlap_minutes"))),
+            header=ENTITY,
+            since=self.values.text("since"),
+        )
         return odata.poll(session, base_url, (*self.collections, *extra), cursor, options=options)
 
     def parse(self, message: Message) -> ParseResult:
@@ -137,7 +183,7 @@ class BusinessCentral(Connector):
             return ParseResult(ignored="notifications contain no data; changes are polled")
         context = root.text_at("@odata.context").rpartition("/")[2].split("(")[0] if is_list else ""
         name = message.headers.get(ENTITY, "") or context
-        documents = SalesDocumentReader(self.config, self.source)
+        documents = SalesDocumentReader(self.values, self.source)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         for entity in entities:

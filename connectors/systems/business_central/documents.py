@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
+from connectors.sdk.event_builder import build_event
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
@@ -18,6 +19,7 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
     customer_total_and_status,
     date_or_empty,
@@ -54,8 +56,8 @@ class SalesDocumentReader:
         "Corrective": (EventType.INVOICE_VOID,),
     }
 
-    def __init__(self, config: Mapping[str, str], source: str) -> None:
-        self.config = config
+    def __init__(self, settings: ParsedSettings, source: str) -> None:
+        self.settings = settings
         self.source = source
 
     def parse_entity(self, entity: Node, name: str) -> list[CanonicalEvent]:
@@ -100,7 +102,8 @@ class SalesDocumentReader:
         dated_nodes = [order, *lines] if not date_or_empty(order, "shipmentDate") else [order]
         return {
             **customer_total_and_status(order),
-            Attribute.CHANNEL: self.config.get(f"channel.{code}") or self.config.get("channel", ""),
+            Attribute.CHANNEL: self.settings.family("channel.").get(code)
+            or self.settings.text("channel"),
             Attribute.REQUESTED_AT: date_or_empty(order, "requestedDeliveryDate"),
             Attribute.PROMISED_AT: date_or_empty(order, "promisedDeliveryDate"),
             Attribute.SHIP_BY: max(
@@ -221,7 +224,7 @@ class SalesDocumentReader:
 
     def _external_document_identifiers(self, document: Node) -> list[EventIdentifier]:
         """Return the external document number: a web order name or the customer PO."""
-        text, shop = document.text_at("externalDocumentNumber"), self.config.get("web_orders", "")
+        text, shop = document.text_at("externalDocumentNumber"), self.settings.text("web_orders")
         if shop and text.startswith("#"):
             return optional_identifier(IdentifierScheme.WEB_ORDER, text, shop)
         customer = document.text_at("customerNumber")
@@ -244,18 +247,17 @@ class SalesDocumentReader:
         """Create an event of a snapshot. The time of the snapshot is part of the key."""
         modified = parse_modified_time(entity)
         revision_text = format_rfc3339(modified.time) if modified else ""
-        flags = (modified.flags if modified else ()) + ((Flag.SANITIZED,) * entity.was_sanitized)
-        return CanonicalEvent(
-            type=event_type,
-            key=f"{fact} seen {revision_text}" if revision_text else fact,
-            occurred_at=modified.time if modified else None,
-            objects=tuple(objects),
-            lines=tuple(lines),
+        return build_event(
+            event_type,
+            f"{fact} seen {revision_text}" if revision_text else fact,
+            modified,
+            *objects,
+            lines=lines,
             scope=scope,
-            attributes={name: text for name, text in (attributes or {}).items() if text},
+            attributes=attributes,
             revision=revision_text,
             raw_type=raw_type,
-            flags=flags,
+            flags=(Flag.SANITIZED,) * entity.was_sanitized,
         )
 
 

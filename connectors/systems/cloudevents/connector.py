@@ -15,6 +15,7 @@ from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import WebhookRequest, WebhookResponse
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import parse_timestamp
 
 # Larger documents are parsed again instead of cached.
@@ -33,11 +34,19 @@ class CloudEvents(Connector):
     slug = "cloudevents"
     title = "CloudEvents"
     role = SourceRole.OTHER
-    settings: ClassVar[Mapping[str, str]] = {
-        **event_parser.SETTINGS,
-        "origins": "Allowed WebHook-Request-Origin values, comma-separated (default any).",
-        "rate": "Allowed requests per minute in the handshake (default *, no limit).",
-    }
+    reception = (
+        "`POST /hooks/<source>` or `/api/v1/events` with a bearer token; single, batch, NDJSON"
+    )
+    settings: ClassVar[tuple[Setting, ...]] = (
+        *event_parser.SETTINGS,
+        Setting("origins", "Allowed WebHook-Request-Origin values, comma-separated (default any)."),
+        Setting(
+            "rate",
+            "Allowed requests per minute in the handshake (default: no limit).",
+            SettingType.INTEGER,
+            minimum=1,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = (
         frozenset({"content-type", *(f"ce-{name}" for name in ATTRIBUTES)})
         | standard_webhooks.HEADERS
@@ -51,14 +60,14 @@ class CloudEvents(Connector):
         origin = request.headers.get("webhook-request-origin", "")
         if request.method != "OPTIONS" or not origin:
             return None
-        allowed = {o.strip() for o in self.config.get("origins", "").split(",")} - {""}
+        allowed = self.values.list_of_texts("origins")
         printable = origin.isascii() and origin.isprintable() and len(origin) <= 255
         if not printable or (allowed and origin not in allowed):
             return WebhookResponse(403)
         headers = {
             "allow": "POST",
             "webhook-allowed-origin": origin,
-            "webhook-allowed-rate": self.config.get("rate") or "*",
+            "webhook-allowed-rate": str(self.values.integer("rate") or "*"),
         }
         return WebhookResponse(200, headers=headers)
 
@@ -167,7 +176,7 @@ class CloudEvents(Connector):
         try:
             data_node = _structured_mode_data(data) if isinstance(data, Node) else data()
         except PayloadError:
-            if event_parser.find_event_type(type_name, self.config) is None:
+            if event_parser.find_event_type(type_name, self.values) is None:
                 raise event_parser.unknown_type_error(type_name, path) from None
             raise
         return event_parser.parse_event(
@@ -175,8 +184,8 @@ class CloudEvents(Connector):
             type_name=type_name,
             path=path,
             key=event_id,
-            at=parse_timestamp(time.as_text(), time.path, self.config.get("zone") or None),
-            config=self.config,
+            at=parse_timestamp(time.as_text(), time.path, self.values.text("zone") or None),
+            settings=self.values,
             source=self.source,
             key_prefix=f"{sender} ",
         )

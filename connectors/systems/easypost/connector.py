@@ -2,12 +2,12 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_hex_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.event_builder import build_event, flag_if_sanitized
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
@@ -20,8 +20,9 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.http import WebhookRequest
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 SIGNATURE = "x-hmac-signature"
@@ -40,11 +41,25 @@ class EasyPost(Connector):
     slug: ClassVar[str] = "easypost"
     title: ClassVar[str] = "EasyPost"
     role: ClassVar[SourceRole] = SourceRole.CARRIER
-    settings: ClassVar[Mapping[str, str]] = {
-        "reference": "The number range of a tracker's reference, such as sales_order@erp.",
-        "test_traffic": "Set to yes to also process trackers in test mode.",
-        "zone": "The IANA time zone of times without an offset (default UTC).",
-    }
+    reception = "webhooks"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "reference",
+            "The number range of a tracker's reference, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "test_traffic",
+            "Set to yes to also process trackers in test mode.",
+            SettingType.BOOLEAN,
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of times without an offset.",
+            SettingType.ZONE,
+            default="UTC",
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE})
     # "unknown" (a scan without status) and "error" (an abandoned tracker) are left unmapped.
     statuses: ClassVar[Mapping[str, EventType]] = {
@@ -117,12 +132,10 @@ class EasyPost(Connector):
             return ParseResult(
                 ignored="the tracker has no scans and no estimated delivery date yet"
             )
-        if body.was_sanitized:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
-        return ParseResult(events=events)
+        return ParseResult(flag_if_sanitized(events, sanitized=body.was_sanitized))
 
     def _accepts_test_trackers(self) -> bool:
-        return self.config.get("test_traffic") == "yes"
+        return self.values.is_on("test_traffic")
 
     def _ignore_reason(self, body: Node) -> str:
         """Return why a body without a tracker is ignored, or ""."""
@@ -148,7 +161,6 @@ class EasyPost(Connector):
             attributes[Attribute.SERVICE] = tracker.required_object("carrier_detail").text_at(
                 "service"
             )
-        attributes = {name: text for name, text in attributes.items() if text}
         for scan in tracker.list_at("tracking_details"):
             yield self._build_scan_event(scan, objects, code, attributes)
         if tracker.text_at("status") not in self.final_statuses:
@@ -167,13 +179,13 @@ class EasyPost(Connector):
         if expected is None:
             return
         day = format_rfc3339(expected.time)
-        yield CanonicalEvent(
-            type=EventType.ETA_UPDATED,
-            key=f"{code} expected {day} {format_rfc3339(updated.time) if updated else ''}".strip(),
-            occurred_at=updated.time if updated else None,
-            objects=objects,
+        yield build_event(
+            EventType.ETA_UPDATED,
+            f"{code} expected {day} {format_rfc3339(updated.time) if updated else ''}".strip(),
+            updated,
+            *objects,
             attributes={**attributes, Attribute.ETA: day},
-            flags=updated.flags if updated else (Flag.TIME_RECEIVED,),
+            flags=() if updated else (Flag.TIME_RECEIVED,),
         )
 
     def _tracker_object_refs(self, tracker: Node) -> tuple[ObjectReference, ...]:
@@ -189,11 +201,8 @@ class EasyPost(Connector):
             identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source)
             objects.insert(0, ObjectReference(ObjectKind.SHIPMENT, (identifier,)))
         reference = blank_if_placeholder(tracker.text_at("reference"))
-        setting = self.config.get("reference", "")
-        if reference and setting:
-            scheme, issuer = parse_scheme_and_issuer(
-                setting, (IdentifierScheme.REFERENCE, self.source)
-            )
+        scheme, issuer = self.values.number_range("reference", (IdentifierScheme.REFERENCE, ""))
+        if reference and issuer:
             objects.insert(
                 0, ObjectReference(ObjectKind.ORDER, (EventIdentifier(scheme, reference, issuer),))
             )
@@ -220,19 +229,18 @@ class EasyPost(Connector):
             Attribute.STATUS: status,
             Attribute.DETAIL: scan.text_at("message"),
         }
-        return CanonicalEvent(
-            type=kind,
-            key=" ".join(p for p in (code, status, scan.text_at("datetime"), carrier_code) if p),
-            occurred_at=time.time if time else None,
-            objects=objects,
-            attributes={name: text for name, text in texts.items() if text},
+        return build_event(
+            kind,
+            " ".join(p for p in (code, status, scan.text_at("datetime"), carrier_code) if p),
+            time,
+            *objects,
+            attributes=texts,
             raw_type=status if kind is EventType.UNMAPPED else carrier_code or detail or status,
-            flags=time.flags if time else (),
         )
 
     def _parse_time(self, node: Node, key: str) -> ParsedTime | None:
         path = f"{node.path}.{key}".strip(".")
-        return parse_timestamp(node.text_at(key), path, self.config.get("zone") or "UTC")
+        return parse_timestamp(node.text_at(key), path, self.values.text("zone"))
 
 
 def _normalize_secret(secret: bytes) -> bytes:

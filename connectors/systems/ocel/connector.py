@@ -10,6 +10,7 @@ from typing import ClassVar
 from connectors.sdk import standard_webhooks
 from connectors.sdk.auth import bearer_header
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
     SHARED_KINDS,
     Attribute,
@@ -23,10 +24,17 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.http import WebhookRequest
-from connectors.sdk.identifier_parsing import parse_scheme_and_issuer
-from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
-from connectors.sdk.timestamps import parse_timestamp
-from connectors.systems.ocel.terms import MEASURES, event_type, object_kind, parse_custom_names
+from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.systems.ocel.terms import (
+    MEASURES,
+    check_activity_names,
+    check_object_names,
+    event_type,
+    object_kind,
+    parse_custom_names,
+)
 
 SCHEMES: Mapping[ObjectKind, IdentifierScheme] = {
     ObjectKind.ORDER: IdentifierScheme.ORDER_NUMBER,
@@ -84,13 +92,31 @@ class Ocel(Connector):
     slug = "ocel"
     title = "OCEL 2.0 event log"
     role = SourceRole.OTHER
+    reception = "sent with a bearer token, or `manage.py import-ocel FILE --source <slug>`"
     accepts_files = True
-    settings: ClassVar[Mapping[str, str]] = {
-        "order_number": "The number range of order ids, such as sales_order@erp.",
-        "objects": "Custom names of object types, such as Box=package, Beleg=invoice.",
-        "activities": "Custom names of activities, such as Book order=order.received.",
-        "zone": "The IANA time zone of times without an offset (default UTC).",
-    }
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "order_number",
+            "The number range of order ids, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "objects",
+            "Custom names of object types, such as Box=package, Beleg=invoice.",
+            check=check_object_names,
+        ),
+        Setting(
+            "activities",
+            "Custom names of activities, such as Book order=order.received.",
+            check=check_activity_names,
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of times without an offset.",
+            SettingType.ZONE,
+            default="UTC",
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
     )
@@ -126,7 +152,7 @@ class Ocel(Connector):
         return ParseResult(tuple(events), tuple(errors), ignored)
 
     def _index_log_objects(self, root: Node) -> _LogObjectIndex:
-        custom_names = parse_custom_names(self.config.get("objects", ""))
+        custom_names = parse_custom_names(self.values.text("objects"))
         objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
         for node in root.list_at("objects"):
@@ -167,7 +193,7 @@ class Ocel(Connector):
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
-        kind = event_type(activity, parse_custom_names(self.config.get("activities", "")))
+        kind = event_type(activity, parse_custom_names(self.values.text("activities")))
         event_objects = _event_objects(node, log)
         items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
         orders = _event_orders(event_objects, items, log, linked_pairs)
@@ -176,19 +202,20 @@ class Ocel(Connector):
         if not objects:
             return None
         at = parse_timestamp(
-            node.required_text("time"), f"{node.path}.time", self.config.get("zone") or "UTC"
+            node.required_text("time"), f"{node.path}.time", self.values.text("zone")
         )
         event_id = node.required_text("id")
-        return CanonicalEvent(
-            type=kind or EventType.UNMAPPED,
-            key=f"ocel {event_id}",
-            occurred_at=at.time if at else None,
-            objects=objects,
-            lines=tuple(_build_event_lines(items, orders, kind, log)),
+        return build_event(
+            kind or EventType.UNMAPPED,
+            f"ocel {event_id}",
+            # The zone of a log is usual, so its times are not flagged.
+            ParsedTime(at.time) if at else None,
+            *objects,
+            lines=_build_event_lines(items, orders, kind, log),
             scope="" if kind in ORDER_SCOPE_TYPES else f"event {event_id}",
             attributes=_event_attributes(node, event_objects),
             raw_type=activity if kind is None or kind.value != activity else "",
-            flags=(*((Flag.SANITIZED,) * node.was_sanitized),),
+            flags=(Flag.SANITIZED,) * node.was_sanitized,
         )
 
     def _build_object_ref(self, log_object: _LogObject) -> ObjectReference:
@@ -206,12 +233,7 @@ class Ocel(Connector):
             )
         scheme, issuer = SCHEMES[log_object.kind], self.source
         if log_object.kind is ObjectKind.ORDER:
-            try:
-                scheme, issuer = parse_scheme_and_issuer(
-                    self.config.get("order_number", ""), (scheme, issuer)
-                )
-            except ValueError as error:
-                raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+            scheme, issuer = self.values.number_range("order_number", (scheme, issuer))
         return ObjectReference(log_object.kind, (EventIdentifier(scheme, log_object.id, issuer),))
 
 
@@ -274,4 +296,4 @@ def _event_attributes(node: Node, event_objects: Sequence[_LogObject]) -> dict[A
     customers = [o.id for o in event_objects if o.kind is ObjectKind.CUSTOMER]
     if len(customers) == 1:
         attributes[Attribute.CUSTOMER_NO] = customers[0]
-    return {name: text for name, text in attributes.items() if text}
+    return attributes

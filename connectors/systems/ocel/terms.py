@@ -1,7 +1,7 @@
 """Usual names of object types and activities in OCEL logs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from connectors.sdk.events import EventType, Measure, ObjectKind
 
@@ -133,3 +133,22 @@ def parse_custom_names(setting: str) -> dict[str, str]:
     """Parse a setting such as `Box=package, Book order=order.received`."""
     pairs = (entry.partition("=") for entry in setting.split(",") if "=" in entry)
     return {normalize_name(name): value.strip() for name, _, value in pairs}
+
+
+def check_object_names(setting: str) -> None:
+    """Check that the value of every custom name is a kind of object. Raises ValueError."""
+    _check_custom_names(setting, set(ObjectKind), "Box=package")
+
+
+def check_activity_names(setting: str) -> None:
+    """Check that the value of every custom name is an event type. Raises ValueError."""
+    _check_custom_names(setting, set(EventType) - {EventType.UNMAPPED}, "Book order=order.received")
+
+
+def _check_custom_names(setting: str, known: Collection[str], example: str) -> None:
+    for entry in filter(None, (entry.strip() for entry in setting.split(","))):
+        name, separator, value = (text.strip() for text in entry.partition("="))
+        if not (name and separator):
+            raise ValueError(f"{entry[:40]!r} is not of the form name=value, such as {example}.")
+        if value not in known:
+            raise ValueError(f"{value[:40]!r} is not one of {', '.join(sorted(known))}.")

@@ -2,15 +2,15 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
-from connectors.sdk.events import Flag
+from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.http import WebhookRequest, WebhookResponse
 from connectors.sdk.payload import load_json
+from connectors.sdk.settings import Setting, SettingType
 from connectors.systems.shiphero.webhook_events import WebhookEventReader
 
 SIGNATURE = "x-shiphero-hmac-sha256"
@@ -29,12 +29,26 @@ class ShipHero(Connector):
     slug: ClassVar[str] = "shiphero"
     title: ClassVar[str] = "ShipHero"
     role: ClassVar[SourceRole] = SourceRole.WMS
-    settings: ClassVar[Mapping[str, str]] = {
-        "order_number": "The number range of order_number, such as sales_order@erp.",
-        "zone": "The IANA time zone of the account (default UTC).",
-        "warehouse.<id>": "The name of the warehouse with this warehouse_id.",
-        "test_traffic": "Set to yes to also process messages marked as test.",
-    }
+    reception = "webhooks"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "order_number",
+            "The number range of order_number, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of the account.",
+            SettingType.ZONE,
+            default="UTC",
+        ),
+        Setting("warehouse.<id>", "The name of the warehouse with this warehouse_id."),
+        Setting(
+            "test_traffic",
+            "Set to yes to also process messages marked as test.",
+            SettingType.BOOLEAN,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID})
     ignored_types: ClassVar[Mapping[str, str]] = {
         "Inventory Update": "stock levels are not tracked",
@@ -73,9 +87,7 @@ class ShipHero(Connector):
         kind = body.required_text("webhook_type")
         if kind in self.ignored_types:
             return ParseResult(ignored=f"{kind}: {self.ignored_types[kind]}")
-        if body.boolean_at("test") and self.config.get("test_traffic") != "yes":
+        if body.boolean_at("test") and not self.values.is_on("test_traffic"):
             return ParseResult(ignored="test message (test: 1)")
-        events = tuple(WebhookEventReader(self.config, self.source).read_events(kind, body))
-        if body.was_sanitized:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
-        return ParseResult(events=events)
+        events = WebhookEventReader(self.values, self.source).read_events(kind, body)
+        return ParseResult(flag_if_sanitized(tuple(events), sanitized=body.was_sanitized))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
 
+from connectors.sdk.event_builder import build_event
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import (
     Attribute,
@@ -18,8 +19,9 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
-from connectors.sdk.identifier_parsing import blank_if_placeholder, parse_scheme_and_issuer
+from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.shiphero.fields import (
     active_tracking_and_carrier,
@@ -38,8 +40,8 @@ class WebhookEventReader:
 
     return_statuses: ClassVar[Mapping[str, EventType]] = {"pending": EventType.RETURN_AUTHORIZED}
 
-    def __init__(self, config: Mapping[str, str], source: str) -> None:
-        self.config = config
+    def __init__(self, settings: ParsedSettings, source: str) -> None:
+        self.settings = settings
         self.source = source
 
     def read_events(self, kind: str, body: Node) -> Events:
@@ -222,22 +224,23 @@ class WebhookEventReader:
     ) -> CanonicalEvent:
         """Create an event of the order in `body`, with its warehouse."""
         texts = {Attribute.WAREHOUSE: self._warehouse_name(body), **(attributes or {})}
-        return CanonicalEvent(
-            type=kind,
-            key=key,
-            occurred_at=time.time if time else None,
-            objects=(self._order_reference(body), *objects),
+        return build_event(
+            kind,
+            key,
+            time,
+            self._order_reference(body),
+            *objects,
             lines=lines,
             scope=scope,
-            attributes={name: text for name, text in texts.items() if text},
+            attributes=texts,
             raw_type=raw_type,
-            flags=time.flags if time else (Flag.TIME_RECEIVED,),
+            flags=() if time else (Flag.TIME_RECEIVED,),
         )
 
     def _order_reference(self, body: Node) -> ObjectReference:
         """Reference the order by number, ShipHero id, and the partner's id if it differs."""
         default = (IdentifierScheme.ORDER_NUMBER, self.source)
-        scheme, issuer = parse_scheme_and_issuer(self.config.get("order_number", ""), default)
+        scheme, issuer = self.settings.number_range("order_number", default)
         number, order_id = (
             blank_if_placeholder(body.text_at("order_number")),
             blank_if_placeholder(body.text_at("order_id")),
@@ -261,14 +264,14 @@ class WebhookEventReader:
 
     def _warehouse_name(self, body: Node) -> str:
         number = blank_if_placeholder(body.text_at("warehouse_id"))
-        configured_name = self.config.get(f"warehouse.{number}", "") if number else ""
+        configured_name = self.settings.family("warehouse.").get(number, "")
         return configured_name or blank_if_placeholder(body.text_at("warehouse")) or number
 
     def _first_present_time(self, body: Node, *keys: str) -> ParsedTime | None:
         """Return the first of these times that is present: `2022-05-24 18:20:15`, or with a T."""
         for key in keys:
             path = f"{body.path}.{key}".strip(".")
-            parsed = parse_timestamp(body.text_at(key), path, self.config.get("zone") or "UTC")
+            parsed = parse_timestamp(body.text_at(key), path, self.settings.text("zone"))
             if parsed:
                 return parsed
         return None

@@ -2,15 +2,16 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
-from connectors.sdk.events import CanonicalEvent, EventType, Flag
+from connectors.sdk.event_builder import flag_if_sanitized
+from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
 from connectors.systems.shopify.fulfillments import FulfillmentReader
 from connectors.systems.shopify.orders import OrderReader
 
@@ -28,12 +29,24 @@ class Shopify(Connector):
     slug: ClassVar[str] = "shopify"
     title: ClassVar[str] = "Shopify"
     role: ClassVar[SourceRole] = SourceRole.SHOP
-    settings: ClassVar[Mapping[str, str]] = {
-        "test_traffic": "Set to yes to also process orders and refunds marked as test.",
-        "channel": "The name of the sales channel (default web).",
-        "customer_attribute": "The note attribute that contains the customer number of the ERP.",
-        "zone": "The IANA time zone of times without an offset. Without it they are rejected.",
-    }
+    reception = "webhooks (orders, fulfillments, refunds)"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "test_traffic",
+            "Set to yes to also process orders and refunds marked as test.",
+            SettingType.BOOLEAN,
+        ),
+        Setting("channel", "The name of the sales channel.", default="web"),
+        Setting(
+            "customer_attribute",
+            "The note attribute that contains the customer number of the ERP.",
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of times without an offset. Without it they are rejected.",
+            SettingType.ZONE,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset(
         {
             SIGNATURE,
@@ -117,7 +130,7 @@ class Shopify(Connector):
             if wrapped_topic.startswith(f"{family}/") and isinstance(document.get(key).value, dict):
                 node = document.required_object(key)
         test_reason = _test_traffic_reason(node)
-        if test_reason and self.config.get("test_traffic") != "yes":
+        if test_reason and not self.values.is_on("test_traffic"):
             return ParseResult(ignored=test_reason)
         if topic == "orders/delete":
             return ParseResult(ignored="deleting an order in Shopify does not cancel it")
@@ -128,13 +141,11 @@ class Shopify(Connector):
             return ParseResult(
                 ignored=f"not shipped: the fulfillment status is {node.text_at('status')}"
             )
-        if document.was_sanitized:
-            events = tuple(replace(e, flags=(*e.flags, Flag.SANITIZED)) for e in events)
-        return ParseResult(events=events)
+        return ParseResult(flag_if_sanitized(events, sanitized=document.was_sanitized))
 
     def _read_topic_events(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
-        orders = OrderReader(self.config, self.source)
-        fulfillments = FulfillmentReader(self.config, self.source)
+        orders = OrderReader(self.values, self.source)
+        fulfillments = FulfillmentReader(self.values, self.source)
         family, _, action = topic.partition("/")
         if node.has_value("order_edit"):
             return orders.edit_events(node.required_object("order_edit"))

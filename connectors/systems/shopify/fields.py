@@ -1,15 +1,11 @@
 """Fields shared by Shopify objects: ids, quantities, lines and times."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
-    Attribute,
-    CanonicalEvent,
     EventIdentifier,
     EventLine,
-    EventType,
     IdentifierScheme,
     Measure,
     ObjectKind,
@@ -17,14 +13,15 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 
 class ShopifyReader:
     """Base class of the Shopify readers: settings and source slug."""
 
-    def __init__(self, config: Mapping[str, str], source: str) -> None:
-        self.config = config
+    def __init__(self, settings: ParsedSettings, source: str) -> None:
+        self.settings = settings
         self.source = source
 
     def object_reference(
@@ -38,7 +35,7 @@ class ShopifyReader:
 
     def first_present_time(self, node: Node, *keys: str) -> ParsedTime | None:
         """Return the first of these times that is present. Shopify times have an offset."""
-        zone = self.config.get("zone") or None
+        zone = self.settings.text("zone") or None
         for key in keys:
             parsed = parse_timestamp(node.text_at(key), f"{node.path}.{key}".strip("."), zone)
             if parsed:
@@ -52,32 +49,6 @@ class ShopifyReader:
     def revision(self, node: Node) -> str:
         """Return `updated_at` in UTC as sortable revision."""
         return format_time(self.first_present_time(node, "updated_at"))
-
-
-def build_event(
-    event_type: EventType,
-    key: str,
-    time: ParsedTime | None,
-    *objects: ObjectReference,
-    lines: tuple[EventLine, ...] = (),
-    scope: str = "",
-    attributes: Mapping[Attribute, str] | None = None,
-    revision: str = "",
-    raw_type: str = "",
-) -> CanonicalEvent:
-    """Create an event; blank attributes are omitted."""
-    return CanonicalEvent(
-        type=event_type,
-        key=key,
-        occurred_at=time.time if time else None,
-        objects=objects,
-        lines=lines,
-        scope=scope,
-        attributes={name: text for name, text in (attributes or {}).items() if text},
-        revision=revision,
-        raw_type=raw_type,
-        flags=time.flags if time else (),
-    )
 
 
 def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> EventLine:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
+from connectors.sdk.event_builder import build_event
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
@@ -18,7 +19,6 @@ from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node
 from connectors.systems.shopify.fields import (
     ShopifyReader,
-    build_event,
     build_item_lines,
     format_time,
     required_id,

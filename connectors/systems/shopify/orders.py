@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import ClassVar
 
+from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -19,7 +20,6 @@ from connectors.sdk.identifier_parsing import blank_if_placeholder
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.systems.shopify.fields import (
     ShopifyReader,
-    build_event,
     build_item_lines,
     build_line,
     format_time,
@@ -64,7 +64,7 @@ class OrderReader(ShopifyReader):
                 EventType.ORDER_ACCEPTED, key, at, order_ref, revision=revision, raw_type=status
             )
         yield from self._cancellation_or_removal_events(order, order_ref, name)
-        fulfillments = FulfillmentReader(self.config, self.source)
+        fulfillments = FulfillmentReader(self.settings, self.source)
         for fulfillment in order.list_at("fulfillments"):
             yield from fulfillments.fulfillment_events(fulfillment, order_ref)
         for refund in order.list_at("refunds"):
@@ -169,7 +169,7 @@ class OrderReader(ShopifyReader):
 
     def _customer_number(self, order: Node) -> str:
         """Return the customer number of the ERP, if the shop writes it into a note attribute."""
-        attribute_name = self.config.get("customer_attribute", "")
+        attribute_name = self.settings.text("customer_attribute")
         notes = order.list_at("note_attributes") if attribute_name else []
         values = (note.text_at("value") for note in notes if note.text_at("name") == attribute_name)
         return blank_if_placeholder(next(values, ""))
@@ -182,7 +182,7 @@ class OrderReader(ShopifyReader):
             customer = order.required_object("customer")
             person = f"{customer.text_at('first_name')} {customer.text_at('last_name')}".strip()
         return {
-            Attribute.CHANNEL: self.config.get("channel", "") or "web",
+            Attribute.CHANNEL: self.settings.text("channel"),
             Attribute.CURRENCY: order.text_at("currency"),
             Attribute.TOTAL: order.text_at("current_total_price") or order.text_at("total_price"),
             Attribute.CUSTOMER_NO: self._customer_number(order),

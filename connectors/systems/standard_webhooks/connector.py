@@ -9,6 +9,7 @@ from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import load_json
+from connectors.sdk.settings import Setting
 from connectors.sdk.timestamps import parse_timestamp
 
 
@@ -21,7 +22,8 @@ class StandardWebhooks(Connector):
     slug = "standard_webhooks"
     title = "Standard Webhooks"
     role = SourceRole.OTHER
-    settings: ClassVar[Mapping[str, str]] = event_parser.SETTINGS
+    reception = "signed webhooks of any sender"
+    settings: ClassVar[tuple[Setting, ...]] = event_parser.SETTINGS
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
     )
@@ -52,9 +54,9 @@ class StandardWebhooks(Connector):
             key=standard_webhooks.webhook_or_svix_header(message.headers, "id")
             or _id_from_body(message.body),
             at=parse_timestamp(
-                root.text_at("timestamp"), "timestamp", self.config.get("zone") or None
+                root.text_at("timestamp"), "timestamp", self.values.text("zone") or None
             ),
-            config=self.config,
+            settings=self.values,
             source=self.source,
         )
         return ParseResult((event,))

@@ -10,6 +10,8 @@ from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.http import WebhookRequest
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.setting_values import check_charset
+from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text, read_isa
 from connectors.systems.x12.document import X12Document
@@ -21,7 +23,7 @@ from connectors.systems.x12.orders import (
     read_purchase_order,
 )
 from connectors.systems.x12.ship_notices import read_ship_notice
-from connectors.systems.x12.source_settings import X12Settings
+from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"
@@ -37,19 +39,62 @@ class X12(Connector):
     slug = "x12"
     title = "EDI X12"
     role = SourceRole.EDI
+    reception = (
+        "files sent by HTTP POST (header `x-throughline-signature: sha256=<hex HMAC of the "
+        "body>` or a bearer token) or dropped into a folder: 850, 855, 856, 810, 860, 940, 945"
+    )
     accepts_files = True
-    settings: ClassVar[Mapping[str, str]] = {
-        "own": "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner.",
-        "customer.<ISA id>": "The customer number (ERP) of the partner with this interchange id.",
-        "partner": "The partner id for files without ISA and GS envelopes.",
-        "zone": "The IANA time zone of dates and times (default UTC).",
-        "sku_qualifiers": "Item number qualifiers by preference (VN,VP,BP,CB,SK,UP,UA,EN,UK,IN).",
-        "depositor_order": "The number range of W0502 and W0602, such as sales_order@erp.",
-        "seller_order": "The number range of BAK08 and REF*VN, such as sales_order@erp.",
-        "invoice_number": "The number range of invoices that you send, such as invoice@erp.",
-        "charset": "The character set of the files (default utf-8).",
-        "test_traffic": "Set to yes to also process test interchanges (ISA15 = T).",
-    }
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "own",
+            "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner.",
+        ),
+        Setting(
+            "customer.<ISA id>",
+            "The customer number (ERP) of the partner with this interchange id.",
+        ),
+        Setting(
+            "partner",
+            "The partner id for files without ISA and GS envelopes.",
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of dates and times.",
+            SettingType.ZONE,
+            default="UTC",
+        ),
+        Setting(
+            "sku_qualifiers",
+            "Item number qualifiers by preference, comma-separated.",
+            default=SKU_QUALIFIERS,
+        ),
+        Setting(
+            "depositor_order",
+            "The number range of W0502 and W0602, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "seller_order",
+            "The number range of BAK08 and REF*VN, such as sales_order@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "invoice_number",
+            "The number range of invoices that you send, such as invoice@erp.",
+            SettingType.SCHEME_AT_ISSUER,
+        ),
+        Setting(
+            "charset",
+            "The character set of the files.",
+            default="utf-8",
+            check=check_charset,
+        ),
+        Setting(
+            "test_traffic",
+            "Set to yes to also process test interchanges (ISA15 = T).",
+            SettingType.BOOLEAN,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, "content-type"})
 
     readers: ClassVar[Mapping[str, Callable[[X12Document], list[CanonicalEvent]]]] = {
@@ -95,7 +140,7 @@ class X12(Connector):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return ISA06/ISA08/ISA13 if the file has a single interchange, else ""."""
         try:
-            text = decode_text(request.body, self.config.get("charset") or "utf-8")
+            text = decode_text(request.body, self.values.text("charset"))
             isa = read_isa(text)
         except PayloadError:
             return ""
@@ -105,13 +150,9 @@ class X12(Connector):
 
     def parse(self, message: Message) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""
-        settings = X12Settings.parse(self.config, self.source)
-        interchanges = read_interchanges(
-            decode_text(message.body, self.config.get("charset") or "utf-8")
-        )
-        live = [
-            i for i in interchanges if not i.is_test or self.config.get("test_traffic") == "yes"
-        ]
+        settings = X12Settings.parse(self.values, self.source)
+        interchanges = read_interchanges(decode_text(message.body, self.values.text("charset")))
+        live = [i for i in interchanges if not i.is_test or self.values.is_on("test_traffic")]
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         ignored_reasons: list[str] = []

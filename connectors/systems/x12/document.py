@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connectors.sdk import timestamps
+from connectors.sdk import event_builder, timestamps
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -220,8 +220,8 @@ class X12Document:
         raw_type: str = "",
     ) -> CanonicalEvent:
         """Create an event. Its key is set, partner and fact: resent documents have equal keys."""
-        texts = {name: text for name, text in (attributes or {}).items() if text}
-        flags = list(time.flags) if time else []
+        texts = dict(attributes or {})
+        flags = []
         if self.envelope_and_count_findings:
             flags.append(Flag.ENVELOPE)
             details = (texts.get(Attribute.DETAIL, ""), *self.envelope_and_count_findings)
@@ -230,15 +230,15 @@ class X12Document:
             "\ufffd" in element for s in self.transaction_set.segments for element in s.elements
         ):
             flags.append(Flag.SANITIZED)
-        return CanonicalEvent(
-            type=event_type,
-            key=" ".join(filter(None, (self.transaction_set.code, self.partner_id, fact))),
-            occurred_at=time.time if time else None,
-            objects=tuple(ref for ref in objects if ref is not None),
-            lines=tuple(lines),
+        return event_builder.build_event(
+            event_type,
+            " ".join(filter(None, (self.transaction_set.code, self.partner_id, fact))),
+            time,
+            *(ref for ref in objects if ref is not None),
+            lines=lines,
             scope=scope,
             attributes=texts,
             revision=self.revision,
             raw_type=raw_type,
-            flags=tuple(flags),
+            flags=flags,
         )

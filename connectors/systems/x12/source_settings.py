@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.sdk.events import IdentifierScheme
-from connectors.sdk.identifier_parsing import parse_scheme_and_issuer
-from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
 
 SKU_QUALIFIERS = "VN,VP,BP,CB,SK,UP,UA,EN,UK,IN"
 
@@ -25,31 +24,21 @@ class X12Settings:
     invoice_number: tuple[IdentifierScheme, str] | None
 
     @classmethod
-    def parse(cls, config: Mapping[str, str], source: str) -> "X12Settings":
-        """Parse the settings. Raises PayloadError if one is invalid."""
-        own_number = (IdentifierScheme.ORDER_NUMBER, source)
-        try:
-            depositor = parse_scheme_and_issuer(config.get("depositor_order", ""), own_number)
-            seller = parse_scheme_and_issuer(config.get("seller_order", ""), own_number)
-            invoice = parse_scheme_and_issuer(
-                config.get("invoice_number", ""), (IdentifierScheme.INVOICE, source)
-            )
-        except ValueError as error:
-            raise PayloadError(ParkReason.MAPPING, "settings", str(error)) from None
+    def parse(cls, settings: ParsedSettings, source: str) -> "X12Settings":
+        """Read the typed settings. Raises PayloadError if one is invalid."""
+        unset = (IdentifierScheme.ORDER_NUMBER, "")
+        seller = settings.number_range("seller_order", unset)
+        invoice = settings.number_range("invoice_number", unset)
         return cls(
             source=source,
-            zone=config.get("zone") or "UTC",
-            partner=config.get("partner", "").strip(),
-            own_ids=frozenset(filter(None, (i.strip() for i in config.get("own", "").split(",")))),
-            customers={
-                name.removeprefix("customer."): text.strip()
-                for name, text in config.items()
-                if name.startswith("customer.")
-            },
-            sku_qualifiers=tuple(
-                q.strip() for q in (config.get("sku_qualifiers") or SKU_QUALIFIERS).split(",")
+            zone=settings.text("zone"),
+            partner=settings.text("partner"),
+            own_ids=frozenset(settings.list_of_texts("own")),
+            customers=settings.family("customer."),
+            sku_qualifiers=settings.list_of_texts("sku_qualifiers"),
+            depositor_order=settings.number_range(
+                "depositor_order", (IdentifierScheme.ORDER_NUMBER, source)
             ),
-            depositor_order=depositor,
-            seller_order=seller if config.get("seller_order") else None,
-            invoice_number=invoice if config.get("invoice_number") else None,
+            seller_order=seller if seller[1] else None,
+            invoice_number=invoice if invoice[1] else None,
         )

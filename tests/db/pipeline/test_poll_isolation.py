@@ -111,7 +111,9 @@ def test_misbehaving_sources_delay_no_other_and_each_page_says_why(
     monkeypatch.setattr(
         Source,
         "build_connector",
-        lambda row: RaisingConnector(row.config) if row.slug == "raising" else build(row),
+        lambda row, *secrets: (
+            RaisingConnector(row.config) if row.slug == "raising" else build(row, *secrets)
+        ),
     )
     minute = timedelta(minutes=1)
     monkeypatch.setattr(polling, "MAX_PAGES", 30)

@@ -1,12 +1,14 @@
 """Pages of sources and messages, and replay of parked messages."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
+from connectors import catalog
 from connectors.sdk.payload import ParkReason
 from tests.builders.alerts import order, statements
 from tests.builders.sources import create_source, event, message
@@ -291,6 +293,34 @@ def test_secrets_are_never_shown(integrator: Client) -> None:
     assert "t0ps3cret" not in page
     assert "gAAAAAB" not in page
     assert signed_in(UserRole.OPERATIONS).get("/sources/wms?tab=settings").status_code == 403
+
+
+def test_invalid_stored_settings_are_shown_and_break_no_page(integrator: Client) -> None:
+    create_source("legacy", connector="shiphero", config={"zone": "Texas"}, role="boss")
+    create_source("orphan", connector="removed")
+    page = text(integrator, "/sources/legacy")
+    assert "is not an IANA time zone" in page
+    assert "is not a role; the source counts as other" in page
+    assert "There is no connector" in text(integrator, "/sources/orphan")
+    assert "LEGACY" in text(integrator, "/sources")
+    assert "Invalid settings" not in text(
+        integrator, f"/sources/{create_source('fine', connector='ocel').slug}"
+    )
+
+
+def test_broken_manifests_are_shown_on_the_list_of_sources(
+    integrator: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Invalid connector manifests" not in text(integrator, "/sources")
+    (tmp_path / "desk.yaml").write_text(f"connector: desk\ntitle: {HOSTILE}\nrole: boss\n")
+    monkeypatch.setattr(catalog, "_own", {})
+    monkeypatch.setattr(catalog, "_refreshed_at", {})
+    catalog.use_own_manifests(tmp_path, list)
+    page = text(integrator, "/sources")
+    assert "Invalid connector manifests" in page
+    assert "desk.yaml:3" in page
+    assert "is not one of shop" in page
+    assert HOSTILE not in page
 
 
 def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) -> None:

@@ -217,6 +217,8 @@ def test_old_and_new_secret_are_valid_after_rotation(
         "easypost",
         "cloudevents",
         "standard_webhooks",
+        "woocommerce",
+        "odoo",
     ],
 )
 def test_curl_command_printed_by_source_add_works(

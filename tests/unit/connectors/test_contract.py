@@ -15,12 +15,18 @@ from connectors.catalog import connectors_by_slug as shelf
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.settings import parse_settings
 from tests.effort import FULL
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SYSTEMS = Path(systems.__path__[0])
 FILES = {path.parent.name for path in SYSTEMS.glob("*/connector.py")}
-CASES = sorted(p for p in SYSTEMS.glob("*/samples/*.json") if not p.name.endswith(".events.json"))
+MANIFESTS = {path.stem for path in SYSTEMS.glob("*.yaml")}
+CASES = sorted(
+    p
+    for p in SYSTEMS.glob("*/samples/*.json")
+    if not p.name.endswith(".events.json") and p.parent.parent.name in FILES
+)
 JSON_CASES = [p for p in CASES if not isinstance(json.loads(p.read_text())["body"], str)]
 UNEXPECTED_VALUES: tuple[Any, ...] = (
     None,
@@ -115,8 +121,8 @@ def variants(body: Any, chance: random.Random) -> Iterator[Any]:
             del original["an unknown key"]
 
 
-def test_the_catalog_contains_every_connector_package() -> None:
-    assert set(shelf()) == FILES
+def test_the_catalog_contains_every_package_and_manifest() -> None:
+    assert set(shelf()) == FILES | MANIFESTS
 
 
 @pytest.mark.parametrize("slug", sorted(shelf()))
@@ -131,12 +137,28 @@ class TestEachConnector:
 
     def test_every_setting_has_a_help_sentence(self, slug: str) -> None:
         kind = shelf()[slug]
-        assert all(text.endswith(".") and " " in text for text in kind.settings.values())
-        source = (SYSTEMS / slug / "connector.py").read_text()
-        used = set(re.findall(r"""config(?:\.get\(|\[)["'](\w+)["']""", source)) - {"source"}
-        assert used <= set(kind.settings)
+        assert all(setting.help.endswith(".") and " " in setting.help for setting in kind.settings)
+        names = [setting.name for setting in kind.settings]
+        assert len(names) == len(set(names))
+        used = {
+            name
+            for path in (SYSTEMS / slug).glob("*.py")
+            for name in re.findall(
+                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|number_range"""
+                r"""|list_of_texts)\(\s*["'](\w+)["']""",
+                path.read_text(),
+            )
+        }
+        assert used <= set(names)
+
+    def test_defaults_are_valid(self, slug: str) -> None:
+        errors = parse_settings(shelf()[slug].settings, {}).errors
+        required = {setting.name for setting in shelf()[slug].settings if setting.required}
+        assert {error.name for error in errors} == required
 
     def test_every_sample_has_expected_events(self, slug: str) -> None:
+        if slug in MANIFESTS:
+            return  # test_manifest_contract visits them
         samples = [path for path in CASES if slug_of(path) == slug]
         assert samples
         assert all(path.with_suffix(".events.json").exists() for path in samples)

@@ -44,6 +44,11 @@ class PollingClient:
         response = httpx2.get(url, params=dict(params) or None, headers=dict(headers), timeout=10)
         return HttpResponse(response.status_code, dict(response.headers), response.content)
 
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        raise AssertionError("the poller must not post documents")
+
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
         raise AssertionError("the poller must not request a token")
 

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_members import ignored_members
-from connectors.sdk.event_parser import parse_event
+from connectors.sdk.event_parser import SETTINGS, parse_event
 from connectors.sdk.events import (
     Attribute,
     EventIdentifier,
@@ -21,6 +21,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.payload import load_json
+from connectors.sdk.settings import parse_settings
 from connectors.sdk.timestamps import ParsedTime
 from tests.builders.recorded_events import (
     SO_1,
@@ -90,7 +91,7 @@ def recorded_event(event_type: EventType, data: dict[str, Any]) -> RecordedEvent
         path="type",
         key="k",
         at=ParsedTime(datetime(2026, 3, 5, tzinfo=UTC)),
-        config={"order_number": "sales_order@erp"},
+        settings=parse_settings(SETTINGS, {"order_number": "sales_order@erp"}),
         source="wms",
     )
     template = shipped({"A": 1}, at(5))

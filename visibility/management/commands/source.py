@@ -1,20 +1,36 @@
 """`manage.py source`: add and list sources, rotate a secret, test a payload."""
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.catalog import connectors_by_slug
+from connectors.catalog import connectors_by_slug, own_manifest_problems
 from connectors.sdk.connector import Connector, Message
-from connectors.sdk.event_codec import event_to_dict
-from connectors.sdk.event_validation import validate_and_flag_event
+from connectors.sdk.manifest.folder import SUFFIX, load_manifest
+from connectors.sdk.manifest.problems import InvalidManifest
 from connectors.sdk.payload import PayloadError
 from visibility.db.clock import database_now
-from visibility.ingest.source_secrets import WeakSecret
-from visibility.ingest.source_setup import InvalidSource, add_source, rotate_secret
+from visibility.formatting import format_duration
+from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.source_secrets import WeakSecret, is_short
+from visibility.ingest.source_settings import (
+    check_settings,
+    declared_settings,
+    stored_setting_errors,
+)
+from visibility.ingest.source_setup import (
+    InvalidSource,
+    add_source,
+    change_settings,
+    rotate_secret,
+)
+from visibility.management.example_payloads import EXAMPLE_PAYLOADS
+from visibility.management.manifest_commands import draft_from_sample, lint_files
+from visibility.management.payload_trial import try_message
 from visibility.models import Source
 
 
@@ -26,7 +42,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         subcommands = parser.add_subparsers(dest="action", required=True)
-        add_parser = subcommands.add_parser("add", help="add a source")
+        add_parser = subcommands.add_parser(
+            "add",
+            help="add a source",
+            epilog=_settings_help(),
+            formatter_class=RawDescriptionHelpFormatter,
+        )
         add_parser.add_argument("slug")
         add_parser.add_argument("--connector", required=True)
         add_parser.add_argument("--secret", default="")
@@ -37,12 +58,26 @@ class Command(BaseCommand):
         try_parser = subcommands.add_parser(
             "try", help="show the events of a payload without storing them"
         )
-        try_parser.add_argument("connector")
+        try_parser.add_argument("connector", help="the name of a connector, or a manifest file")
         try_parser.add_argument("files", nargs="+", metavar="FILE")
         try_parser.add_argument("--header", action="append", default=[], metavar="K=V")
         try_parser.add_argument(
             "--config", nargs="*", action="extend", default=[], metavar="KEY=VALUE"
         )
+        set_parser = subcommands.add_parser(
+            "set", help="change settings of a source; KEY= removes a setting"
+        )
+        set_parser.add_argument("slug")
+        set_parser.add_argument("settings", nargs="+", metavar="KEY=VALUE")
+        lint_parser = subcommands.add_parser(
+            "lint", help="check manifests of connectors and their examples"
+        )
+        lint_parser.add_argument("files", nargs="*", metavar="FILE.yaml")
+        draft_parser = subcommands.add_parser(
+            "draft", help="propose a manifest from a sample (JSON, CSV, TSV)"
+        )
+        draft_parser.add_argument("sample")
+        draft_parser.add_argument("--name", default="", help="the name of the connector")
         rotate_parser = subcommands.add_parser(
             "rotate", help="create a new secret; the old one stays valid for a day"
         )
@@ -55,7 +90,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         handlers = {
             "add": self._add_source,
+            "set": self._change_settings,
             "try": self._print_parsed_payloads,
+            "lint": self._lint_manifests,
+            "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
             "list": self._list_sources,
         }
@@ -75,29 +113,37 @@ class Command(BaseCommand):
             )
         except (InvalidSource, WeakSecret) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"hook    {created.webhook_url}")
+        if is_short(created.secret):
+            self.stderr.write("warning: the secret is shorter than 24 bytes and easy to guess")
+        connector = created.source.build_connector()
+        url = created.webhook_url + connector.url_query(created.secret)
+        if connector.accepts_webhooks:
+            self.stdout.write(f"hook    {url}")
         self.stdout.write(f"secret  {created.secret}")
         self.stdout.write("        (shown only once)")
-        connector = created.source.build_connector()
         if created.source.next_poll_at:
-            self.stdout.write(f"polls   {config['base_url']}")
-        body = EXAMPLE_PAYLOADS.get(created.source.connector, b"{}")
-        headers = connector.signed_headers(body, created.secret.encode(), now)
+            self.stdout.write(f"polls   every {format_duration(created.source.poll_every)}")
+        if folder := created.source.config.get(DROP_SETTING):
+            self.stdout.write(f"files   {folder}")
+        if connector.accepts_webhooks:
+            self._print_example_request(connector, url, created.secret, now)
+
+    def _print_example_request(
+        self, connector: Connector, url: str, secret: str, now: datetime
+    ) -> None:
+        body = EXAMPLE_PAYLOADS.get(connector.slug) or connector.example_payload() or b"{}"
+        headers = connector.signed_headers(body, secret.encode(), now)
         fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
         text = body.decode().replace("'", "'\\''")
         self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
-        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' {created.webhook_url}")
+        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' '{url}'")
 
     def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
-        code = options["connector"]
-        if code not in connectors_by_slug():
-            raise CommandError(
-                f"Unknown connector {code!r}. "
-                f"Choose one of: {', '.join(sorted(connectors_by_slug()))}."
-            )
-        connector = connectors_by_slug()[code](
-            {"source": code, **_parse_key_value_pairs(options["config"])}
-        )
+        kind = _find_connector(options["connector"])
+        config = _parse_key_value_pairs(options["config"])
+        if errors := check_settings(kind, config):
+            raise CommandError("\n".join(f"{error.name}: {error.sentence}" for error in errors))
+        connector = kind({"source": kind.slug, **config})
         for name in options["files"]:
             try:
                 body = Path(name).read_bytes()
@@ -107,10 +153,28 @@ class Command(BaseCommand):
                 k.lower(): v for k, v in _parse_key_value_pairs(options["header"]).items()
             }
             headers = {**connector.guess_headers(body), **given_headers}
-            self._print_json(_parse_message(connector, Message(body, headers, _system_clock_now())))
+            self._print_json(try_message(connector, Message(body, headers, _system_clock_now())))
 
     def _print_json(self, result: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(result, ensure_ascii=False))
+
+    def _lint_manifests(self, options: dict[str, Any]) -> None:
+        count = 0
+        for path, problems in lint_files(options["files"], now=_system_clock_now()):
+            count += len(problems)
+            for problem in problems:
+                self.stderr.write(str(problem))
+            if not problems:
+                self.stdout.write(f"{path}: no problems")
+        if count:
+            raise CommandError(f"{count} problem{'s' * (count != 1)}")
+
+    def _draft_manifest(self, options: dict[str, Any]) -> None:
+        try:
+            text = draft_from_sample(Path(options["sample"]), options["name"])
+        except (OSError, PayloadError) as error:
+            raise CommandError(f"{options['sample']}: {error}") from error
+        self.stdout.write(text)
 
     def _rotate_secret(self, options: dict[str, Any]) -> None:
         source = Source.objects.filter(slug=options["slug"]).first()
@@ -122,51 +186,50 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"secret  {secret}")
 
+    def _change_settings(self, options: dict[str, Any]) -> None:
+        source = Source.objects.filter(slug=options["slug"]).first()
+        if source is None:
+            raise CommandError(f"Unknown source {options['slug']!r}.")
+        try:
+            change_settings(source, _parse_key_value_pairs(options["settings"]), now=database_now())
+        except InvalidSource as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"changed {source.slug}")
+
     def _list_sources(self, options: dict[str, Any]) -> None:
+        for problem in own_manifest_problems():
+            self.stderr.write(str(problem))
         for source in Source.objects.order_by("slug"):
             state = "on" if source.enabled else "off"
             self.stdout.write(f"{source.slug}\t{source.connector}\t{source.role}\t{state}")
+            for error in stored_setting_errors(source):
+                self.stderr.write(f"{source.slug}: {error.name}: {error.sentence}")
 
 
-def _parse_message(connector: Connector, message: Message) -> dict[str, Any]:
-    """Parse a message as the pipeline would: its events, or why it is ignored or parked."""
-    try:
-        parsed = connector.parse(message)
-    except PayloadError as error:
-        return {"parked": str(error)}
-    if parsed.ignored:
-        return {"ignored": parsed.ignored}
-    problems, events = list(parsed.errors), []
-    for event in parsed.events:
+def _find_connector(name: str) -> type[Connector]:
+    """Return a connector by its name, or the one of a manifest file. Raises CommandError."""
+    if name.endswith(SUFFIX):
         try:
-            events.append(event_to_dict(validate_and_flag_event(event, message.received_at)))
-        except PayloadError as error:
-            problems.append(error)
-    parked = {"parked": "; ".join(str(p) for p in problems)} if problems else {}
-    return {**parked, **({"events": events} if events or not problems else {})}
+            return load_manifest(Path(name))
+        except InvalidManifest as error:
+            raise CommandError(str(error)) from error
+    if name not in connectors_by_slug():
+        known = ", ".join(sorted(connectors_by_slug()))
+        raise CommandError(f"Unknown connector {name!r}. Choose one of: {known}.")
+    return connectors_by_slug()[name]
 
 
-EXAMPLE_PAYLOADS = {
-    "shopify": b'{"id": 1001, "name": "#1001", "created_at": "2026-01-05T10:00:00Z", '
-    b'"updated_at": "2026-01-05T10:00:00Z", "currency": "USD", "line_items": '
-    b'[{"id": 1, "sku": "DEMO-1", "quantity": 2, "price": "9.90"}]}',
-    "cloudevents": b'{"specversion": "1.0", "id": "1", "source": "/example", '
-    b'"type": "order.received", "time": "2026-01-05T10:00:00Z", '
-    b'"data": {"order": {"number": "SO-1"}}}',
-    "standard_webhooks": b'{"type": "order.received", "timestamp": "2026-01-05T10:00:00Z", '
-    b'"data": {"order": {"number": "SO-1"}}}',
-    "shiphero": b'{"webhook_type": "Order Allocated", "order_number": "SO-1", "order_id": 1, '
-    b'"allocated_at": "2026-01-05T10:00:00", "line_items": []}',
-    "easypost": b'{"object": "Event", "id": "evt_1", "mode": "production", "description": '
-    b'"tracker.updated", "result": {"object": "Tracker", "id": "trk_1", "tracking_code": '
-    b'"1Z999", "carrier": "UPS", "status": "in_transit", "tracking_details": [{"status": '
-    b'"in_transit", "message": "On the way", "datetime": "2026-01-05T10:00:00Z"}]}}',
-    "business_central": b'{"id": "b1", "number": "SO-1", "orderDate": "2026-01-05", '
-    b'"status": "Open", "customerNumber": "C1", "lastModifiedDateTime": "2026-01-05T10:00:00Z", '
-    b'"salesOrderLines": [{"sequence": 10000, "lineType": "Item", "lineObjectNumber": "DEMO-1", '
-    b'"quantity": 5, "unitOfMeasureCode": "PCS", "unitPrice": 9.90}]}',
-    "x12": b"ST*850*0001~BEG*00*SA*PO-1**20260105~PO1*1*5*EA*9.90**VN*DEMO-1~SE*4*0001~",
-}
+def _settings_help() -> str:
+    """The settings of every connector, for the help of `source add`."""
+    lines = []
+    for code, kind in sorted(connectors_by_slug().items()):
+        lines.append(f"settings of {code} ({kind.title}):")
+        for setting in declared_settings(kind):
+            needed = ", required" if setting.required else ""
+            default = f", default {setting.default}" if setting.default else ""
+            lines.append(f"  {setting.name} ({setting.type_description}{needed}{default})")
+            lines.append(f"      {setting.help}")
+    return "\n".join(lines)
 
 
 def _parse_key_value_pairs(texts: list[str]) -> dict[str, str]:

@@ -171,12 +171,9 @@ def _build_intake_source(
 ) -> IntakeSource | None:
     """Build a source from its row, or log why it cannot be used: the others still can."""
     try:
-        return IntakeSource(
-            source_id,
-            slug,
-            build_connector(code, config, slug),
-            source_secrets.decrypt_secrets(sealed),
-        )
+        secrets = source_secrets.decrypt_secrets(sealed)
+        connector = build_connector(code, config, slug, source_secrets.secret_settings(secrets))
+        return IntakeSource(source_id, slug, connector, secrets)
     except source_secrets.UnreadableSecrets as error:
         log.error("source_secrets_unreadable", source=slug, error=str(error))
     except UnusableSource as error:

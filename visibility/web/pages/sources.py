@@ -5,19 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.catalog import connectors_by_slug
+from connectors.catalog import connectors_by_slug, own_manifest_problems
+from connectors.sdk.settings import SettingError
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
+from visibility.ingest.source_settings import stored_setting_errors
+from visibility.ingest.source_setup import InvalidSource, change_settings
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.sources import health as sources
+from visibility.screens.sources import settings_form
 from visibility.screens.sources.labels import SourceState
 from visibility.screens.time_display import displayed_time
 from visibility.web.pages import messages as message_pages
@@ -40,6 +45,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "rows": [_health_row(health, now) for health in health_rows],
         "sentence": _summary_sentence(health_rows),
         "problems": problems.current_problems(now),
+        "manifest_problems": own_manifest_problems(),
         "pipeline": _pipeline_context(now),
         "groups": [_parked_group_context(group, now) for group in causes[:20]],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
@@ -51,11 +57,41 @@ def source_list(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.SOURCES_SEE)
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>`: the tabs overview, messages, parked and settings."""
+    return _render_source(request, _get_source(slug), request.GET.get("tab", "overview"))
+
+
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Save the settings of a source, or show the form again with an error at each field."""
     source = _get_source(slug)
+    posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
+    try:
+        changes = settings_form.changed_settings(source, posted)
+        if changes:
+            change_settings(source, changes, now=database_now(), user=_signed_in_user(request))
+    except InvalidSource as error:
+        fields = settings_form.setting_fields(source, entered=posted, errors=error.errors)
+        names = {field.name for field in fields}
+        others = [e for e in error.errors if e.name not in names]
+        return _render_source(
+            request, source, "settings", fields=fields, other_errors=others, status=422
+        )
+    return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
+
+
+def _render_source(
+    request: HttpRequest,
+    source: Source,
+    tab: str,
+    *,
+    fields: Sequence[settings_form.SettingField] | None = None,
+    other_errors: Sequence[SettingError] = (),
+    status: int = 200,
+) -> HttpResponse:
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
-    tab = request.GET.get("tab", "overview")
     if tab == "settings" and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
@@ -68,6 +104,7 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "setting_errors": [*stored_setting_errors(source), *other_errors],
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
@@ -83,7 +120,12 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
         ]
     else:
         context |= _settings_context(source, now)
-    return render(request, "sources/detail.html", context)
+        context["setting_fields"] = (
+            settings_form.setting_fields(source, errors=stored_setting_errors(source))
+            if fields is None
+            else fields
+        )
+    return render(request, "sources/detail.html", context, status=status)
 
 
 @require_POST
@@ -100,6 +142,11 @@ def replay_parked_messages(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=parked")
 
 
+def _signed_in_user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def _get_source(slug: str) -> Source:
     source = Source.objects.filter(slug=slug).first()
     if source is None:
@@ -111,11 +158,10 @@ def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
     connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     return {
+        "setup": connector.setup if connector else "",
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_queries.redact_secrets(
-            source.config if isinstance(source.config, dict) else {}
-        ),
+        "config": message_queries.redact_secrets(source.stored_settings),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
@@ -164,6 +210,7 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
 urlpatterns = [
     path("sources", source_list, name="sources"),
     path("sources/<slug:slug>", source_detail, name="source"),
+    path("sources/<slug:slug>/settings", save_settings, name="source-settings"),
     path("sources/<slug:slug>/replay", replay_parked_messages, name="source-replay"),
     *message_pages.urlpatterns,
 ]

@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
 import connectors.systems
+from connectors.sdk import event_parser
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_members import REFERENCE_MEMBERS
-from connectors.sdk.event_parser import parse_event
 from connectors.sdk.event_schema import SCHEMA, event_type_schema
 from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
 from connectors.sdk.event_types import EVENT_TYPES
@@ -31,6 +31,7 @@ from connectors.sdk.events import (
     QuantityMode,
 )
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
+from connectors.sdk.settings import parse_settings
 from connectors.sdk.timestamps import ParsedTime
 
 AT = ParsedTime(datetime(2026, 3, 9, tzinfo=UTC))
@@ -39,8 +40,14 @@ SYSTEMS = Path(connectors.systems.__path__[0])
 
 def parse(data: Any, type_name: str = "shipment.confirmed", **config: str) -> CanonicalEvent:
     node = load_json(json.dumps({"data": data}).encode()).get("data")
-    return parse_event(
-        node, type_name=type_name, path="type", key="k", at=AT, config=config, source="wms"
+    return event_parser.parse_event(
+        node,
+        type_name=type_name,
+        path="type",
+        key="k",
+        at=AT,
+        settings=parse_settings(event_parser.SETTINGS, config),
+        source="wms",
     )
 
 
@@ -342,3 +349,33 @@ def test_every_member_of_the_vocabulary_is_described() -> None:
     assert set(SCHEMES) == set(IdentifierScheme)
     assert set(MEASURES) == set(Measure)
     assert set(ATTRIBUTES) == set(Attribute)
+
+
+def test_an_object_has_any_number_of_numbers_from_any_issuer() -> None:
+    numbers = [
+        {"scheme": "web_order", "issuer": "shop", "value": "727"},
+        {"scheme": "source_id", "value": 42},
+        {"scheme": "customer_po", "value": "PO-1"},
+        {"scheme": "reference", "value": "R-1", "weak": True},
+        {"scheme": "order_number", "issuer": "wms", "value": "SO-1"},
+        {"scheme": "web_order", "issuer": "shop", "value": "N/A"},
+    ]
+    boxes = [{"tracking": "1Z1", "numbers": [{"scheme": "source_id", "value": "b1"}]}]
+    data = {"order": {"number": "SO-1", "numbers": numbers}, "packages": boxes}
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(data))
+    order, package = parse(data).objects
+    assert [(i.scheme, i.issuer, i.value, i.strong) for i in order.identifiers] == [
+        ("order_number", "wms", "SO-1", True),
+        ("web_order", "shop", "727", True),
+        ("source_id", "wms", "42", True),
+        ("customer_po", "", "PO-1", False),
+        ("reference", "wms", "R-1", False),
+    ]
+    assert [(i.scheme, i.issuer, i.value) for i in package.identifiers] == [
+        ("tracking", "", "1Z1"),
+        ("source_id", "wms", "b1"),
+    ]
+    error = parse_error({"order": {"numbers": [{"scheme": "so", "value": "1"}]}})
+    assert (error.path, error.reason) == ("data.order.numbers[0].scheme", ParkReason.MAPPING)
+    error = parse_error({"order": {"numbers": [{"scheme": "sku"}]}})
+    assert error.path == "data.order.numbers[0].value"

@@ -159,6 +159,11 @@ class FakeHttp:
         body = response if isinstance(response, bytes) else json.dumps(response).encode()
         return HttpResponse(self.status, self.headers, body)
 
+    def post_json(
+        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        raise AssertionError("the poller must not post documents")
+
     def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
         self.forms.append(data)
         return self.tokens.pop(0)

@@ -1,0 +1,1 @@
+"""Declarative connectors: one YAML file with a closed set of operators, and no code."""

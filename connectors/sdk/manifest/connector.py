@@ -1,0 +1,165 @@
+"""A connector class made from a manifest."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from connectors.sdk.auth import InvalidSignature
+from connectors.sdk.connector import Connector, Message, ParseResult
+from connectors.sdk.http import (
+    HttpClient,
+    PollContext,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+    WebhookResponse,
+)
+from connectors.sdk.manifest import verification
+from connectors.sdk.manifest.definition import Manifest
+from connectors.sdk.manifest.interpreter import Interpreter
+from connectors.sdk.manifest.paths import Reading, Scope
+from connectors.sdk.manifest.poller import ManifestPoller, settings_needed
+from connectors.sdk.payload import PayloadError, load_json
+
+
+class ManifestConnector(Connector):
+    """Base class of declarative connectors; subclasses only add their manifest."""
+
+    manifest: ClassVar[Manifest]
+    # The file, for messages to people.
+    manifest_path: ClassVar[Path]
+    # Vendors dictate the secrets.
+    allows_short_secrets: ClassVar[bool] = True
+
+    @cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The settings as text, for templates. Raises PayloadError for an invalid setting."""
+        return {"source": self.source} | {
+            setting.name: str(self.config.get(setting.name) or setting.default).strip()
+            for setting in self.settings
+            # Parsing gets no secrets, so they are not checked.
+            if setting.is_secret or self.values.check(setting.name)
+        }
+
+    def handshake(
+        self, request: WebhookRequest, secrets: Sequence[bytes]
+    ) -> WebhookResponse | None:
+        """Return the response to a declared setup request."""
+        webhook = self.manifest.webhook
+        return verification.answer_handshake(webhook.handshakes, request) if webhook else None
+
+    def success_response(self) -> WebhookResponse | None:
+        """Return the declared response to a stored message."""
+        webhook = self.manifest.webhook
+        return WebhookResponse(*webhook.answer) if webhook and webhook.answer else None
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check the declared signature or token."""
+        if self.manifest.webhook is None:
+            raise InvalidSignature("this connector receives no webhooks")
+        verification.verify(self.manifest.webhook.verify, request, secrets, now)
+
+    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+        """Sign as the vendor does."""
+        webhook = self.manifest.webhook
+        return verification.sign(webhook.verify, body, secret, now) if webhook else {}
+
+    def url_query(self, secret: str) -> str:
+        """Return the token that the vendor sends in the URL."""
+        webhook = self.manifest.webhook
+        if webhook is None or webhook.verify.method != "query_token":
+            return ""
+        return "?" + urlencode({webhook.verify.header: secret})
+
+    def example_payload(self) -> bytes:
+        """Return the first example that is written in the manifest."""
+        texts = (example.text for example in self.manifest.examples if example.event_types)
+        return next((text.encode() for text in texts if text), b"")
+
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return the declared delivery id; empty: the content decides."""
+        webhook = self.manifest.webhook
+        if webhook is None:
+            return ""
+        if webhook.delivery_id_header:
+            return request.headers.get(webhook.delivery_id_header, "")
+        if webhook.delivery_id_field is None:
+            return ""
+        try:
+            scope = Scope(load_json(request.body), {}, Reading())
+            if not webhook.delivery_id_condition.holds(scope):
+                return ""
+            return webhook.delivery_id_field.evaluate(scope)
+        except PayloadError:
+            return ""
+
+    def parse(self, message: Message) -> ParseResult:
+        """Interpret the manifest."""
+        return Interpreter(self.manifest, self.values, self.texts, self.source).parse(message)
+
+    def is_poll_configured(self) -> bool:
+        """Whether every setting that the requests need has a value."""
+        rule = self.manifest.poll
+        return rule is not None and all(
+            self.config.get(name) or _default_text(self, name)
+            for name in settings_needed(rule) - {"secret", "number", "source"}
+        )
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield pages as declared."""
+        rule = self.manifest.poll
+        if rule is None:
+            raise PollError(f"{self.title} does not support polling")
+        try:
+            texts = self.texts
+        except PayloadError as error:
+            raise PollError(error.detail) from None
+        return ManifestPoller(rule, self.manifest.read, http, texts, secrets, context).pages(cursor)
+
+
+def manifest_connector(manifest: Manifest, path: Path) -> type[ManifestConnector]:
+    """Make the connector class of a manifest."""
+    webhook = manifest.webhook
+    stored = webhook.stored_headers if webhook else frozenset()
+    members = {
+        "__doc__": manifest.description,
+        "__module__": __name__,
+        "manifest": manifest,
+        "manifest_path": path,
+        "slug": manifest.slug,
+        "title": manifest.title,
+        "role": manifest.role,
+        "settings": manifest.settings,
+        "stored_headers": stored,
+        "polls": manifest.poll is not None,
+        "poll_interval": manifest.poll.every if manifest.poll else None,
+        "accepts_webhooks": webhook is not None,
+        "accepts_files": manifest.accepts_files,
+        "file_pattern": manifest.file_pattern,
+        "reception": _reception(manifest),
+        "setup": manifest.setup,
+    }
+    return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)
+
+
+def _default_text(connector: Connector, name: str) -> str:
+    return next(setting.default for setting in connector.settings if setting.name == name)
+
+
+def _reception(manifest: Manifest) -> str:
+    """How messages arrive, in words."""
+    doors = []
+    if manifest.webhook:
+        doors.append("webhooks")
+    if manifest.poll:
+        about = " for the packages under way" if manifest.poll.about_open_packages else ""
+        doors.append(f"polled{about}")
+    if manifest.accepts_files:
+        pattern = f" (`{manifest.file_pattern}`)" if manifest.file_pattern else ""
+        doors.append(f"files{pattern} dropped into a folder")
+    return ", ".join(doors)

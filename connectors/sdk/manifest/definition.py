@@ -1,0 +1,210 @@
+"""A manifest after parsing: typed, immutable, without any text that still needs interpretation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute, IdentifierScheme, Measure, ObjectKind
+from connectors.sdk.manifest.operators import (
+    FieldCondition,
+    ListOperator,
+    TimeOperator,
+    ValueOperator,
+)
+from connectors.sdk.manifest.paths import Reading, Template
+from connectors.sdk.settings import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """One identifier of an object.
+
+    `range_setting` names a setting such as sales_order@erp, which gives scheme and issuer; without
+    a value of that setting there is no identifier, unless `scheme` is the default.
+    """
+
+    value: ValueOperator
+    scheme: IdentifierScheme | None = None
+    range_setting: str = ""
+    issuer: Template | None = None
+    is_weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRule:
+    """The object or objects of one kind that a record is about."""
+
+    kind: ObjectKind
+    numbers: tuple[NumberRule, ...]
+    elements: ListOperator | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinesRule:
+    """The order lines of a record."""
+
+    elements: ListOperator
+    line_id: ValueOperator
+    condition: FieldCondition = field(default_factory=FieldCondition)
+    sku: ValueOperator | None = None
+    description: ValueOperator | None = None
+    unit: ValueOperator | None = None
+    price: ValueOperator | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """One event of a record, or of each element of one of its lists."""
+
+    event_type: ValueOperator
+    key: Template
+    raw_type: ValueOperator | None = None
+    condition: FieldCondition = field(default_factory=FieldCondition)
+    elements: ListOperator | None = None
+    at: TimeOperator | None = None
+    revision: ValueOperator | TimeOperator | None = None
+    scope: Template | None = None
+    quantities: Mapping[Measure, ValueOperator] = field(default_factory=dict)
+    sums_lines: bool = False
+    attributes: "Mapping[Attribute, AttributeRule]" = field(default_factory=dict)
+    corrects: tuple[Template, ...] = ()
+
+
+AttributeRule = ValueOperator | TimeOperator
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """Records without events, with the reason; `unless_setting` is a yes/no setting."""
+
+    condition: FieldCondition
+    reason: str
+    unless_setting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRule:
+    """How the bytes of a message become records."""
+
+    format: str
+    records: ListOperator | None = None
+    reading: Reading = field(default_factory=Reading)
+    delimiter: str = ","
+    quote: str = '"'
+    charset: str = "utf-8"
+    has_header: bool = True
+    columns: tuple[str, ...] = ()
+    skip_rows: int = 0
+    group: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRule:
+    """How a webhook proves its sender. `method` is the only one that applies."""
+
+    method: str
+    header: str = ""
+    algorithm: str = "sha256"
+    encoding: str = "hex"
+    prefix: str = ""
+    signature_field: str = ""
+    timestamp_field: str = ""
+    signed: str = "body"
+    timestamp_header: str = ""
+    id_header: str = ""
+    tolerance: timedelta = timedelta(minutes=5)
+    key_form: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRule:
+    """A setup request and its response. All given conditions must hold."""
+
+    status: int
+    method: str = ""
+    query: str = ""
+    header: str = ""
+    body_begins: bytes = b""
+    echo: str = ""
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRule:
+    """The webhook door."""
+
+    verify: VerifyRule
+    handshakes: tuple[HandshakeRule, ...] = ()
+    delivery_id_header: str = ""
+    delivery_id_field: ValueOperator | None = None
+    delivery_id_condition: FieldCondition = field(default_factory=FieldCondition)
+    stored_headers: frozenset[str] = frozenset()
+    answer: tuple[int, bytes, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollRule:
+    """The poll door: a request, its authorization, its pages and its cursor."""
+
+    every: timedelta
+    url: Template
+    is_post: bool = False
+    body: Any = None
+    query: Mapping[str, Template] = field(default_factory=dict)
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    auth_method: str = ""
+    auth: Mapping[str, Template] = field(default_factory=dict)
+    records: ListOperator | None = None
+    record_key: Template | None = None
+    cursor_field: ValueOperator | None = None
+    cursor_query: str = ""
+    cursor_start: str = ""
+    overlap: timedelta = timedelta()
+    next_page: Mapping[str, str] = field(default_factory=dict)
+    page_size: int = 100
+    about_open_packages: bool = False
+    # Texts that the name of the carrier contains; empty: packages of every carrier.
+    carriers: tuple[str, ...] = ()
+    numbers_per_call: int = 30
+    limit_calls: int = 0
+    limit_period: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A payload and what it gives: event types, the reason why it is ignored, or the error."""
+
+    file: str = ""
+    text: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    event_types: tuple[str, ...] | None = None
+    ignored: str = ""
+    parked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A declarative connector."""
+
+    slug: str
+    version: int
+    title: str
+    role: SourceRole
+    description: str
+    read: ReadRule
+    events: tuple[EventRule, ...]
+    setup: str = ""
+    settings: tuple[Setting, ...] = ()
+    webhook: WebhookRule | None = None
+    poll: PollRule | None = None
+    accepts_files: bool = False
+    file_pattern: str = ""
+    ignore: tuple[IgnoreRule, ...] = ()
+    objects: tuple[ObjectRule, ...] = ()
+    attributes: Mapping[Attribute, AttributeRule] = field(default_factory=dict)
+    lines: LinesRule | None = None
+    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()

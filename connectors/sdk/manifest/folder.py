@@ -1,0 +1,87 @@
+"""Load the manifests of a folder. A broken one is reported and does not affect the others."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from connectors.sdk.connector import Connector
+from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
+from connectors.sdk.manifest.definition import Manifest
+from connectors.sdk.manifest.manifest_parser import parse_manifest
+from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
+
+SUFFIX = ".yaml"
+MAX_MANIFESTS = 500
+# Name, modification time and size of each file.
+Fingerprint = tuple[tuple[str, int, int], ...]
+Report = Callable[[Iterable[ManifestProblem]], object]
+
+
+def load_manifest(path: Path) -> type[ManifestConnector]:
+    """Load one manifest file. Raises InvalidManifest."""
+    manifest = read_manifest(path)
+    if manifest.slug != path.stem:
+        sentence = f"the connector is {manifest.slug!r}, but the file is {path.name!r}"
+        raise InvalidManifest([ManifestProblem("connector", 1, sentence, str(path))])
+    return manifest_connector(manifest, path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Parse one manifest file. Raises InvalidManifest; its problems name the file."""
+    try:
+        return parse_manifest(path.read_bytes())
+    except InvalidManifest as error:
+        raise InvalidManifest([replace(p, file=str(path)) for p in error.problems]) from None
+    except OSError as error:
+        sentence = f"the file cannot be read: {error.strerror}"
+        raise InvalidManifest([ManifestProblem("", 0, sentence, str(path))]) from None
+
+
+@dataclass
+class ManifestFolder:
+    """The manifests of a folder, read again when a file changes.
+
+    A file that becomes invalid keeps its last valid version until the process ends: rejecting all
+    messages of a source because of a typing error would lose them.
+    """
+
+    path: Path
+    reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
+    report: Report = list
+    connectors: dict[str, type[ManifestConnector]] = field(default_factory=dict)
+    problems: tuple[ManifestProblem, ...] = ()
+    with_reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
+    _fingerprint: Fingerprint | None = None
+
+    def refresh(self) -> None:
+        """Read the folder again if a file was added, changed or removed. Never raises."""
+        fingerprint = self._current_fingerprint()
+        if fingerprint == self._fingerprint:
+            return
+        self._fingerprint = fingerprint
+        loaded: dict[str, type[ManifestConnector]] = {}
+        problems: list[ManifestProblem] = []
+        for name, _, _ in fingerprint:
+            path = self.path / name
+            try:
+                connector = load_manifest(path)
+                if connector.slug in self.reserved:
+                    sentence = f"a shipped connector has the name {connector.slug!r}"
+                    raise InvalidManifest([ManifestProblem("connector", 1, sentence, str(path))])
+                loaded[connector.slug] = connector
+            except InvalidManifest as error:
+                problems += error.problems
+                if path.stem in self.connectors:
+                    loaded[path.stem] = self.connectors[path.stem]
+        self.connectors, self.problems = loaded, tuple(problems)
+        self.with_reserved = {**loaded, **self.reserved}
+        if problems:
+            self.report(problems)
+
+    def _current_fingerprint(self) -> Fingerprint:
+        try:
+            files = sorted(p for p in self.path.iterdir() if p.suffix == SUFFIX and p.is_file())
+            stats = [(path.name, path.stat()) for path in files[:MAX_MANIFESTS]]
+        except OSError:
+            return ()
+        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)

@@ -1,0 +1,263 @@
+"""Convert the records of a message to canonical events, as a manifest declares it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.event_builder import build_event, flag_if_sanitized
+from connectors.sdk.event_codec import format_decimal, format_rfc3339
+from connectors.sdk.events import (
+    Attribute,
+    CanonicalEvent,
+    EventIdentifier,
+    EventLine,
+    EventType,
+    Flag,
+    IdentifierScheme,
+    Measure,
+    ObjectReference,
+)
+from connectors.sdk.identifier_parsing import (
+    blank_if_placeholder,
+    can_be_strong,
+    usual_issuer,
+)
+from connectors.sdk.manifest.definition import (
+    AttributeRule,
+    EventRule,
+    LinesRule,
+    Manifest,
+    NumberRule,
+    ObjectRule,
+)
+from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
+from connectors.sdk.manifest.paths import Scope, parse_path
+from connectors.sdk.manifest.records import read_records
+from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.settings import ParsedSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A manifest with the settings of one source."""
+
+    manifest: Manifest
+    values: ParsedSettings
+    texts: Mapping[str, str]
+    source: str
+
+    def parse(self, message: Message) -> ParseResult:
+        """Return the events of a message. Raises PayloadError to park it."""
+        records = read_records(self.manifest.read, message.body, self.texts)
+        events: list[CanonicalEvent] = []
+        errors = list(records.errors)
+        ignored: list[str] = []
+        for scope in records.scopes:
+            try:
+                if reason := self._ignore_reason(scope):
+                    ignored.append(reason)
+                else:
+                    events += self._record_events(scope)
+            except PayloadError as error:
+                errors.append(error)
+        if errors and not records.is_list:
+            raise errors[0]
+        sanitized = records.was_sanitized or bool(
+            records.document and records.document.was_sanitized
+        )
+        if not events and not errors and not ignored:
+            ignored.append("the message has no events")
+        return ParseResult(
+            flag_if_sanitized(events, sanitized=sanitized),
+            tuple(errors),
+            "" if events or errors else "; ".join(dict.fromkeys(ignored)),
+        )
+
+    def _ignore_reason(self, scope: Scope) -> str:
+        for rule in self.manifest.ignore:
+            if rule.condition.holds(scope) and not (
+                rule.unless_setting and self.values.is_on(rule.unless_setting)
+            ):
+                return rule.reason
+        return ""
+
+    def _record_events(self, scope: Scope) -> list[CanonicalEvent]:
+        objects = tuple(self._object_references(scope))
+        if not objects:
+            detail = "the record has no number of an order, shipment, package, invoice or return"
+            raise PayloadError(ParkReason.REFERENCE, scope.node.path or "$", detail)
+        events: list[CanonicalEvent] = []
+        for rule in self.manifest.events:
+            for inner in rule.elements.elements(scope) if rule.elements else [scope]:
+                events += (
+                    [self._build_event(rule, inner, scope, objects)]
+                    if rule.condition.holds(inner)
+                    else []
+                )
+        return [*events, *self._unknown_code_events(scope, objects)]
+
+    def _build_event(
+        self, rule: EventRule, scope: Scope, record: Scope, objects: Sequence[ObjectReference]
+    ) -> CanonicalEvent:
+        raw_code = rule.event_type.raw_text(scope)
+        type_text = rule.event_type.evaluate(scope)
+        kind = EventType(type_text) if type_text in set(EventType) else EventType.UNMAPPED
+        raw_type = rule.raw_type.evaluate(scope) if rule.raw_type else ""
+        if kind is EventType.UNMAPPED or not (rule.raw_type or rule.event_type.const):
+            raw_type = raw_code
+        time = rule.at.evaluate(scope) if rule.at else None
+        attributes = self._attributes(self.manifest.attributes, record)
+        attributes |= self._attributes(rule.attributes, scope)
+        corrects = tuple(template.render(scope) for template in rule.corrects)
+        return build_event(
+            kind,
+            rule.key.render(scope),
+            time,
+            *objects,
+            lines=self._lines(rule, record, kind, allows_negative=bool(corrects)),
+            scope=rule.scope.render(scope) if rule.scope else "",
+            attributes=attributes,
+            revision=_revision(rule.revision, scope),
+            raw_type=raw_type,
+            flags=() if time else (Flag.TIME_RECEIVED,),
+            corrects=corrects,
+        )
+
+    def _unknown_code_events(
+        self, scope: Scope, objects: Sequence[ObjectReference]
+    ) -> Iterator[CanonicalEvent]:
+        """Yield an unmapped event for each code that the manifest does not declare."""
+        first = self.manifest.events[0]
+        for path, known in self.manifest.codes.items():
+            text = parse_path(path).text_in(scope)
+            if not text or text in known:
+                continue
+            time = first.at.evaluate(scope) if first.at and not first.elements else None
+            ids = [i for i in objects[0].identifiers if i.strong] or objects[0].identifiers
+            yield build_event(
+                EventType.UNMAPPED,
+                f"{objects[0].kind.value} {ids[0].value} {path} {text}",
+                time,
+                *objects,
+                attributes={Attribute.STATUS: text},
+                raw_type=text,
+                flags=() if time else (Flag.TIME_RECEIVED,),
+            )
+
+    def _object_references(self, scope: Scope) -> Iterator[ObjectReference]:
+        seen = set()
+        for rule in self.manifest.objects:
+            for inner in rule.elements.elements(scope) if rule.elements else [scope]:
+                identifiers = tuple(dict.fromkeys(self._identifiers(rule, inner)))
+                if identifiers and (rule.kind, identifiers) not in seen:
+                    seen.add((rule.kind, identifiers))
+                    yield ObjectReference(rule.kind, identifiers)
+
+    def _identifiers(self, rule: ObjectRule, scope: Scope) -> Iterator[EventIdentifier]:
+        for number in rule.numbers:
+            value = blank_if_placeholder(number.value.evaluate(scope))
+            scheme, issuer = self._scheme_and_issuer(number, scope)
+            if not value or scheme is None:
+                continue
+            strong = not number.is_weak and can_be_strong(scheme, issuer)
+            yield EventIdentifier(scheme, value, issuer, strong=strong)
+
+    def _scheme_and_issuer(
+        self, number: NumberRule, scope: Scope
+    ) -> tuple[IdentifierScheme | None, str]:
+        if number.range_setting:
+            unset = (IdentifierScheme.REFERENCE, "")
+            scheme, issuer = self.values.number_range(number.range_setting, unset)
+            return (scheme, issuer) if issuer else (None, "")
+        if number.issuer:
+            return number.scheme, number.issuer.render(scope)
+        issuer = usual_issuer(number.scheme, self.source) if number.scheme else ""
+        return number.scheme, issuer
+
+    def _attributes(
+        self, rules: Mapping[Attribute, AttributeRule], scope: Scope
+    ) -> dict[Attribute, str]:
+        attributes = {}
+        for name, rule in rules.items():
+            if isinstance(rule, TimeOperator):
+                attributes[name] = rule.date_or_time_text(scope)
+            elif name is Attribute.TOTAL:
+                total = read_number(rule, scope)
+                attributes[name] = "" if total is None else format_decimal(total)
+            else:
+                attributes[name] = rule.evaluate(scope)
+        return {name: text for name, text in attributes.items() if text}
+
+    def _lines(
+        self, rule: EventRule, record: Scope, kind: EventType, *, allows_negative: bool
+    ) -> list[EventLine]:
+        lines_rule = self.manifest.lines
+        if not rule.quantities or lines_rule is None:
+            return []
+        allows_negative |= kind.value.startswith(("return.", "credit."))
+        lines: dict[str, EventLine] = {}
+        for scope in lines_rule.elements.elements(record):
+            if not lines_rule.condition.holds(scope):
+                continue
+            quantities = {
+                measure: quantity
+                for measure, value in rule.quantities.items()
+                if (quantity := read_number(value, scope)) is not None
+            }
+            if not allows_negative and any(quantity < 0 for quantity in quantities.values()):
+                raise PayloadError(ParkReason.QUANTITY, scope.node.path, "a quantity is negative")
+            line = _build_line(lines_rule, scope, quantities)
+            if line.line_id in lines and not rule.sums_lines:
+                detail = f"duplicate line {line.line_id[:40]!r}"
+                raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
+            lines[line.line_id] = _add_line(lines.get(line.line_id), line, scope)
+        return list(lines.values())
+
+
+def _build_line(rule: LinesRule, scope: Scope, quantities: Mapping[Measure, Decimal]) -> EventLine:
+    line_id = rule.line_id.evaluate(scope)
+    if not line_id:
+        raise PayloadError(ParkReason.SCHEMA, scope.node.path, "the line has no id")
+    return EventLine(
+        line_id=line_id,
+        sku=_optional_text(rule.sku, scope),
+        description=_optional_text(rule.description, scope),
+        unit=_optional_text(rule.unit, scope) or "EA",
+        price=read_number(rule.price, scope) if rule.price else None,
+        quantities=quantities,
+    )
+
+
+def _add_line(existing: EventLine | None, line: EventLine, scope: Scope) -> EventLine:
+    """Add the quantities of a line that appears again, such as in another carton."""
+    if existing is None:
+        return line
+    if (existing.sku, existing.unit) != (line.sku, line.unit):
+        detail = f"line {line.line_id[:40]!r} appears with another item or unit"
+        raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
+    zero = Decimal(0)
+    measures = dict.fromkeys((*existing.quantities, *line.quantities))
+    return EventLine(
+        line_id=line.line_id,
+        sku=line.sku,
+        description=existing.description,
+        unit=line.unit,
+        price=existing.price,
+        quantities={
+            m: existing.quantities.get(m, zero) + line.quantities.get(m, zero) for m in measures
+        },
+    )
+
+
+def _optional_text(value: ValueOperator | None, scope: Scope) -> str:
+    return value.evaluate(scope) if value else ""
+
+
+def _revision(rule: ValueOperator | TimeOperator | None, scope: Scope) -> str:
+    if rule is None:
+        return ""
+    if isinstance(rule, TimeOperator):
+        time = rule.evaluate(scope)
+        return format_rfc3339(time.time) if time else ""
+    return rule.evaluate(scope)

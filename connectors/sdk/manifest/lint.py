@@ -1,0 +1,165 @@
+"""Checks of a manifest that neither its schema nor its syntax can express."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connectors.sdk.events import DATES, EventType
+from connectors.sdk.manifest.operator_parser import UNCHANGED, OperatorParser
+from connectors.sdk.manifest.paths import parse_template
+from connectors.sdk.manifest.problems import Position
+
+OBJECTS = ("order", "shipment", "invoice", "return", "packages")
+# Quantities of these events are totals of one shipment, invoice or refund, never of the order.
+SCOPED_PREFIXES = ("shipment.", "invoice.", "credit.", "return.", "pick.", "pack.")
+# Beginnings of secrets of well-known vendors, and private keys.
+SECRET_TEXT = re.compile(
+    r"whsec_\w{8}|whpk_\w{8}|\b[cs]k_[0-9a-z]{16}|shp(at|ss|ca)_\w{8}|xox[bp]-|EZ[AT]K\w{20}"
+    r"|-----BEGIN|\beyJ[\w-]{10,}\.[\w-]{10,}\."
+)
+CREDENTIALS = {"basic", "bearer", "client_secret"}
+
+
+def check(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+    """Report everything that would read messages wrongly."""
+    for index, event in enumerate(data["events"]):
+        _check_event(parser, event, data, ("events", index))
+    if not any(name in data for name in OBJECTS):
+        parser.report((), f"the messages refer to nothing; give one of {', '.join(OBJECTS)}")
+    _check_dates(parser, data.get("attributes", {}), ("attributes",))
+    _check_codes(parser, data)
+    _check_reading(parser, data)
+    _check_secrets(parser, data)
+    _check_examples(parser, data["examples"])
+    for name in sorted(parser.setting_names - parser.used_settings):
+        parser.report(("settings", name), f"the setting {name!r} is never used")
+
+
+def _check_event(
+    parser: OperatorParser, event: Mapping[str, Any], data: Mapping[str, Any], at: Position
+) -> None:
+    types = list(_event_types(parser, event["type"], (*at, "type")))
+    try:
+        placeholders = parse_template(event["key"]).placeholders
+    except ValueError:
+        placeholders = ()
+    if not any(p.path and p.required for p in placeholders):
+        parser.report((*at, "key"), "a key needs an id of the fact, such as {id}")
+    if "at" not in event:
+        parser.report(at, "the event has no time; give `at`")
+    if "lines" in event and "lines" not in data:
+        parser.report((*at, "lines"), "there are no lines; declare them under lines")
+    is_scoped = any(kind.startswith(SCOPED_PREFIXES) for kind in types)
+    if "lines" in event and is_scoped and "scope" not in event:
+        sentence = "its quantities need a scope, such as `shipment {SHIPMENT}`"
+        parser.report(at, sentence)
+    _check_dates(parser, event.get("attributes", {}), (*at, "attributes"))
+
+
+def _event_types(parser: OperatorParser, data: Any, at: Position) -> Iterator[str]:
+    """Yield the possible types of an event; report unknown ones."""
+    known = set(EventType) - {EventType.UNMAPPED}
+    if isinstance(data, dict):
+        if "map" not in data:
+            parser.report(at, "the type of an event needs a map from codes to event types")
+        if data.get("else") == UNCHANGED:
+            parser.report((*at, "else"), "unchanged is not an event type")
+        texts: dict[Position, str] = {
+            ("map", code): kind for code, kind in data.get("map", {}).items()
+        }
+        texts |= {("else",): data["else"]} if data.get("else", UNCHANGED) != UNCHANGED else {}
+    else:
+        texts = {(): data}
+    for inner, text in texts.items():
+        if text not in known:
+            parser.report((*at, *inner), f"unknown event type {text!r}")
+        yield text
+
+
+def _check_dates(parser: OperatorParser, attributes: Mapping[str, Any], at: Position) -> None:
+    for name in sorted(DATES & attributes.keys()):
+        item = attributes[name]
+        if isinstance(item, str) or not {"zone", "offset", "format"} & item.keys():
+            parser.report((*at, name), "a date or time needs a zone or `offset: included`")
+
+
+def _check_codes(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+    """Every code that decides about events must be declared, so that a new one is noticed."""
+    codes: Mapping[str, list[str]] = data.get("codes", {})
+    for at, conditions in _conditions(data):
+        for tests in conditions if isinstance(conditions, list) else [conditions]:
+            for path, test in tests.items():
+                texts = test.get("not", []) if isinstance(test, dict) else test
+                texts = [texts] if isinstance(texts, str) else texts
+                if isinstance(test, dict) and "present" in test:
+                    continue
+                if path not in codes:
+                    parser.report((*at, path), f"declare all codes of {path!r} under codes")
+                for text in texts:
+                    if path in codes and text not in codes[path]:
+                        parser.report((*at, path), f"{text!r} is missing in codes.{path}")
+
+
+def _conditions(data: Mapping[str, Any]) -> Iterator[tuple[Position, Any]]:
+    for index, event in enumerate(data["events"]):
+        if "if" in event and "for" not in event:
+            yield ("events", index, "if"), event["if"]
+
+
+def _check_reading(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+    read = data["read"]
+    table_members = {"delimiter", "quote", "charset", "header", "columns", "skip_rows", "group"}
+    if read["format"] == "json":
+        for name in sorted(table_members & read.keys()):
+            parser.report(("read", name), f"{name} belongs to csv and tsv")
+    else:
+        if "records" in read:
+            parser.report(("read", "records"), "records belongs to json")
+        if read.get("header") == "no" and "columns" not in read:
+            parser.report(("read",), "without a header the columns must be named")
+    if read.get("decimal", ".") == read.get("thousands", ""):
+        parser.report(("read",), "decimal and thousands are the same sign")
+    if not data["receive"]:
+        parser.report(("receive",), "give webhook, poll or file")
+
+
+def _check_secrets(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+    secret_names = {"secret"}
+    for name, setting in data.get("settings", {}).items():
+        if isinstance(setting, dict) and setting.get("type") == "secret":
+            secret_names.add(name)
+            if setting.get("default"):
+                parser.report(("settings", name, "default"), "a secret must not be in the file")
+    for at, text in _texts(data, ()):
+        if SECRET_TEXT.search(text):
+            parser.report(at, "this looks like a secret; declare a setting of type secret")
+        if "auth" in at and at[-1] in CREDENTIALS:
+            try:
+                settings = {p.setting for p in parse_template(text).placeholders}
+            except ValueError:
+                continue
+            if not settings & secret_names:
+                sentence = "a secret must not be in the file; use {$secret} or a secret setting"
+                parser.report(at, sentence)
+
+
+def _texts(data: Any, at: Position) -> Iterator[tuple[Position, str]]:
+    if isinstance(data, str):
+        yield at, data
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            yield from _texts(item, (*at, key))
+    else:
+        for index, item in enumerate(data):
+            yield from _texts(item, (*at, index))
+
+
+def _check_examples(parser: OperatorParser, examples: list[Mapping[str, Any]]) -> None:
+    for index, example in enumerate(examples):
+        at: Position = ("examples", index)
+        if ("file" in example) is ("text" in example):
+            parser.report(at, "give either file or text")
+        if len({"gives", "ignored", "parked"} & example.keys()) != 1:
+            parser.report(at, "give exactly one of gives, ignored, parked")
+        if ".." in example.get("file", "") or example.get("file", "").startswith("/"):
+            parser.report((*at, "file"), "the file must be inside the folder of samples")

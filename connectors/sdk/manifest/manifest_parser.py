@@ -1,0 +1,256 @@
+"""Parse a manifest: YAML, then its JSON Schema, then every operator and rule."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
+
+from connectors.sdk import setting_values
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.manifest import lint
+from connectors.sdk.manifest.definition import (
+    AttributeRule,
+    EventRule,
+    Example,
+    IgnoreRule,
+    LinesRule,
+    Manifest,
+    ObjectRule,
+    ReadRule,
+)
+from connectors.sdk.manifest.door_parser import parse_poll, parse_webhook
+from connectors.sdk.manifest.operator_parser import OperatorParser
+from connectors.sdk.manifest.operators import ValueOperator
+from connectors.sdk.manifest.paths import Reading
+from connectors.sdk.manifest.problems import (
+    InvalidManifest,
+    ManifestProblem,
+    Position,
+    format_position,
+    nearest_line,
+)
+from connectors.sdk.manifest.schema import SCHEMA
+from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
+from connectors.sdk.settings import Setting, SettingType, parse_value
+
+VALIDATOR = Draft202012Validator(SCHEMA)
+KINDS = {
+    "order": ObjectKind.ORDER,
+    "shipment": ObjectKind.SHIPMENT,
+    "invoice": ObjectKind.INVOICE,
+    "return": ObjectKind.RETURN,
+    "packages": ObjectKind.PACKAGE,
+}
+
+
+def parse_manifest(text: str | bytes) -> Manifest:
+    """Parse and lint a manifest. Raises InvalidManifest with all problems."""
+    document = read_yaml(text)
+    if problems := _schema_problems(document):
+        raise InvalidManifest(problems)
+    parser = OperatorParser(document.lines)
+    manifest = _parse_content(parser, document.content)
+    lint.check(parser, document.content)
+    if parser.problems:
+        raise InvalidManifest(sorted(parser.problems, key=lambda p: (p.line, p.path)))
+    return manifest
+
+
+def _schema_problems(document: YamlDocument) -> list[ManifestProblem]:
+    problems = []
+    for error in VALIDATOR.iter_errors(document.content):
+        position: Position = tuple(error.absolute_path)
+        sentence = _schema_sentence(error)
+        unknown = [name for name in getattr(error, "instance", {}) or () if f"{name!r}" in sentence]
+        if error.validator == "additionalProperties" and len(unknown) == 1:
+            position = (*position, unknown[0])
+        line = nearest_line(document.lines, position)
+        problems.append(ManifestProblem(format_position(position), line, sentence))
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def _schema_sentence(error: Any) -> str:
+    if error.validator == "additionalProperties":
+        known = ", ".join(sorted(error.schema.get("properties", {})))
+        names = [name for name in error.instance if name not in error.schema["properties"]]
+        return f"unknown {', '.join(map(repr, names))}; known here: {known or 'nothing'}"
+    if error.validator == "enum":
+        return f"{error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "required":
+        return str(error.message).replace("is a required property", "is missing")
+    return str(error.message)[:200]
+
+
+def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> Manifest:
+    settings = _parse_settings(parser, data.get("settings", {}))
+    parser.setting_names |= {setting.name for setting in settings}
+    receive = data["receive"]
+    poll = parse_poll(parser, receive["poll"]) if "poll" in receive else None
+    file_rule = receive.get("file")
+    return Manifest(
+        slug=data["connector"],
+        version=int(data["version"]),
+        title=data["title"],
+        role=SourceRole(data["role"]),
+        description=data["description"].strip(),
+        setup=data.get("setup", "").strip(),
+        settings=settings,
+        read=_parse_read(parser, data["read"]),
+        webhook=parse_webhook(parser, receive["webhook"]) if "webhook" in receive else None,
+        poll=poll,
+        accepts_files=file_rule is not None,
+        file_pattern=(file_rule or {}).get("pattern", ""),
+        ignore=tuple(
+            _parse_ignore(parser, item, ("ignore", i))
+            for i, item in enumerate(data.get("ignore", []))
+        ),
+        objects=tuple(
+            _parse_object(parser, data[name], kind, (name,))
+            for name, kind in KINDS.items()
+            if name in data
+        ),
+        attributes=_parse_attributes(parser, data.get("attributes", {}), ("attributes",)),
+        lines=_parse_lines(parser, data["lines"]) if "lines" in data else None,
+        events=tuple(
+            _parse_event(parser, item, ("events", i)) for i, item in enumerate(data["events"])
+        ),
+        codes={path: frozenset(texts) for path, texts in data.get("codes", {}).items()},
+        examples=tuple(_parse_example(item) for item in data["examples"]),
+    )
+
+
+def _parse_settings(parser: OperatorParser, data: Mapping[str, Any]) -> tuple[Setting, ...]:
+    return tuple(
+        _parse_setting(parser, name, {"help": item} if isinstance(item, str) else item)
+        for name, item in data.items()
+    )
+
+
+def _parse_setting(parser: OperatorParser, name: str, data: Mapping[str, Any]) -> Setting:
+    at: Position = ("settings", name)
+    minimum, maximum = (
+        parser.attempt(setting_values.parse_number, data[bound], (*at, bound), Decimal(0))
+        if bound in data
+        else None
+        for bound in ("minimum", "maximum")
+    )
+    setting = Setting(
+        name,
+        data["help"],
+        SettingType(data.get("type", "text")),
+        default=data.get("default", ""),
+        required=data.get("required") == "yes",
+        choices=tuple(data.get("choices", ())),
+        minimum=minimum,
+        maximum=maximum,
+    )
+    if setting.default:
+        try:
+            parse_value(setting, setting.default)
+        except ValueError as error:
+            parser.report((*at, "default"), str(error))
+            return replace(setting, default="")
+    return setting
+
+
+def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
+    charset = data.get("charset", "utf-8")
+    parser.attempt(setting_values.check_charset, charset, ("read", "charset"), None)
+    reading = Reading(
+        frozenset(data.get("blank", ())), data.get("decimal", "."), data.get("thousands", "")
+    )
+    return ReadRule(
+        format=data["format"],
+        records=parser.list_operator(data["records"], ("read", "records"))
+        if "records" in data
+        else None,
+        reading=reading,
+        delimiter=data.get("delimiter", "\t" if data["format"] == "tsv" else ","),
+        quote=data.get("quote", '"'),
+        charset=charset,
+        has_header=data.get("header", "yes") == "yes",
+        columns=tuple(data.get("columns", ())),
+        skip_rows=int(data.get("skip_rows", 0)),
+        group=tuple(data.get("group", ())),
+    )
+
+
+def _parse_ignore(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> IgnoreRule:
+    if "unless" in data:
+        parser.use_setting(data["unless"], (*at, "unless"))
+    condition = parser.condition(data["if"], (*at, "if"))
+    return IgnoreRule(condition, data["reason"], data.get("unless", ""))
+
+
+def _parse_object(
+    parser: OperatorParser, data: Mapping[str, Any], kind: ObjectKind, at: Position
+) -> ObjectRule:
+    numbers = tuple(
+        parser.number(item, (*at, "numbers", i)) for i, item in enumerate(data["numbers"])
+    )
+    elements = parser.list_operator(data["each"], (*at, "each")) if "each" in data else None
+    return ObjectRule(kind, numbers, elements)
+
+
+def _parse_lines(parser: OperatorParser, data: Mapping[str, Any]) -> LinesRule:
+    at: Position = ("lines",)
+    return LinesRule(
+        elements=parser.list_operator(data["each"], (*at, "each")),
+        line_id=parser.value(data["line_id"], (*at, "line_id")),
+        condition=parser.condition(data.get("if", {}), (*at, "if")),
+        sku=parser.optional_value(data, "sku", at),
+        description=parser.optional_value(data, "description", at),
+        unit=parser.optional_value(data, "unit", at),
+        price=parser.optional_value(data, "price", at),
+    )
+
+
+def _parse_attributes(
+    parser: OperatorParser, data: Mapping[str, Any], at: Position
+) -> dict[Attribute, AttributeRule]:
+    return {Attribute(name): parser.value_or_time(item, (*at, name)) for name, item in data.items()}
+
+
+def _parse_event(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> EventRule:
+    raw_type = data["type"]
+    event_type = (
+        ValueOperator(const=raw_type)
+        if isinstance(raw_type, str) and raw_type in set(EventType)
+        else parser.value(raw_type, (*at, "type"))
+    )
+    return EventRule(
+        event_type=event_type,
+        key=parser.template(data["key"], (*at, "key")),
+        raw_type=parser.optional_value(data, "raw_type", at),
+        condition=parser.condition(data.get("if", {}), (*at, "if")),
+        elements=parser.list_operator(data["for"], (*at, "for")) if "for" in data else None,
+        at=parser.time(data["at"], (*at, "at")) if "at" in data else None,
+        revision=parser.value_or_time(data["revision"], (*at, "revision"))
+        if "revision" in data
+        else None,
+        scope=parser.template(data["scope"], (*at, "scope")) if "scope" in data else None,
+        quantities={
+            Measure(name): parser.value(item, (*at, "lines", name))
+            for name, item in data.get("lines", {}).items()
+        },
+        sums_lines=data.get("sum") == "yes",
+        attributes=_parse_attributes(parser, data.get("attributes", {}), (*at, "attributes")),
+        corrects=tuple(
+            parser.template(text, (*at, "corrects", i))
+            for i, text in enumerate(data.get("corrects", []))
+        ),
+    )
+
+
+def _parse_example(data: Mapping[str, Any]) -> Example:
+    return Example(
+        file=data.get("file", ""),
+        text=data.get("text", ""),
+        settings=dict(data.get("settings", {})),
+        event_types=tuple(data["gives"]) if "gives" in data else None,
+        ignored=data.get("ignored", ""),
+        parked=data.get("parked", ""),
+    )

@@ -1,0 +1,56 @@
+"""From the bytes of a message to its records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.sdk.manifest.definition import ReadRule
+from connectors.sdk.manifest.paths import Scope
+from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.tabular import TableDialect, group_rows, read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a message, and the errors of those that cannot be read."""
+
+    scopes: Sequence[Scope]
+    errors: tuple[PayloadError, ...] = ()
+    # Whether the message is a list of records: then one invalid record does not affect the others.
+    is_list: bool = False
+    document: Node | None = None
+    was_sanitized: bool = False
+
+
+def read_records(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:
+    """Read the records of a message. Raises PayloadError."""
+    if rule.format == "json":
+        return _read_json(rule, body, settings)
+    dialect = TableDialect(
+        rule.delimiter, rule.quote, rule.charset, rule.has_header, rule.columns, rule.skip_rows
+    )
+    table = read_table(body, dialect)
+    if missing := [name for name in rule.group if name not in table.columns]:
+        raise PayloadError(ParkReason.SCHEMA, "line 1", f"the column {missing[0]!r} is missing")
+    rows = (
+        group_rows(table.rows, rule.group)
+        if rule.group
+        else [(row.line, row.fields) for row in table.rows]
+    )
+    scopes = [
+        Scope(Node(fields, f"line {line}", [False]), settings, rule.reading)
+        for line, fields in rows
+    ]
+    return Records(scopes, table.errors, is_list=True, was_sanitized=table.was_sanitized)
+
+
+def _read_json(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:
+    document = load_json(body)
+    top = Scope(document, settings, rule.reading)
+    if isinstance(document.value, list) and rule.records is None:
+        scopes = [top.enter(node) for node in document.as_list()]
+        return Records(scopes, is_list=True, document=document)
+    if not isinstance(document.value, dict | list):
+        raise PayloadError(ParkReason.SCHEMA, "$", "expected an object or a list")
+    if rule.records is None:
+        return Records([top], document=document)
+    return Records(rule.records.elements(top), is_list=True, document=document)

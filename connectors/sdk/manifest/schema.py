@@ -1,0 +1,296 @@
+"""The JSON Schema of a manifest. YAML scalars are read as text, so numbers are texts too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure
+from connectors.sdk.settings import SettingType
+
+TEXT = {"type": "string", "minLength": 1}
+YES_NO = {"enum": ["yes", "no"]}
+DURATION = {"type": "string", "pattern": r"^\d+(\.\d+)? ?[a-z]+$"}
+INTEGER = {"type": "string", "pattern": r"^\d{1,9}$"}
+TEXTS = {"type": ["string", "array"], "items": {"type": "string"}}
+
+
+def _closed(properties: Mapping[str, Any], *required: str, kind: Any = "object") -> dict[str, Any]:
+    """An object without other members; `kind` may also allow a plain text."""
+    return {
+        "type": kind,
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _by_name(names: Any, value: Any) -> dict[str, Any]:
+    return {"type": "object", "propertyNames": {"enum": list(names)}, "additionalProperties": value}
+
+
+VALUE = {"$ref": "#/$defs/value"}
+VALUE_MEMBERS = {
+    "value": TEXT,
+    "const": {"type": "string"},
+    "template": TEXT,
+    "first": {"type": "array", "items": VALUE, "minItems": 1},
+    "join": {"type": "array", "items": VALUE, "minItems": 1},
+    "separator": {"type": "string"},
+    "except": TEXTS,
+    "strip": TEXT,
+    "map": {"type": "object", "additionalProperties": {"type": "string"}},
+    "else": {"type": "string"},
+}
+TIME_MEMBERS = {"zone": TEXT, "offset": {"enum": ["included"]}, "format": TEXT}
+TIME = _closed(
+    {
+        "value": {"type": ["string", "array", "object"], "items": VALUE},
+        **TIME_MEMBERS,
+    },
+    "value",
+)
+VALUE_OR_TIME = _closed({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
+TEST = {
+    "type": ["string", "array", "object"],
+    "items": {"type": "string"},
+    "properties": {"present": YES_NO, "not": TEXTS},
+    "additionalProperties": False,
+}
+CONDITION = {
+    "type": ["object", "array"],
+    "items": {"type": "object", "additionalProperties": TEST},
+    "additionalProperties": TEST,
+}
+NUMBERS = {
+    "type": "array",
+    "minItems": 1,
+    "items": _closed(
+        {
+            **VALUE_MEMBERS,
+            "scheme": {"enum": [scheme.value for scheme in IdentifierScheme]},
+            "range": TEXT,
+            "issuer": {"type": "string"},
+            "weak": YES_NO,
+        },
+    ),
+}
+OBJECT = _closed({"numbers": NUMBERS}, "numbers")
+OBJECT_LIST = _closed({"each": TEXT, "numbers": NUMBERS}, "numbers")
+ATTRIBUTES = _by_name([name.value for name in Attribute], VALUE_OR_TIME)
+LINES = _closed(
+    dict.fromkeys(("line_id", "sku", "description", "unit", "price"), VALUE)
+    | {"each": TEXT, "if": CONDITION},
+    "each",
+    "line_id",
+)
+EVENT = _closed(
+    {
+        "type": {**VALUE, "examples": [kind.value for kind in EventType]},
+        "raw_type": VALUE,
+        "if": CONDITION,
+        "for": TEXT,
+        "key": TEXT,
+        "at": TIME,
+        "revision": VALUE_OR_TIME,
+        "scope": TEXT,
+        "lines": _by_name([measure.value for measure in Measure], VALUE),
+        "sum": YES_NO,
+        "attributes": ATTRIBUTES,
+        "corrects": {"type": "array", "items": TEXT},
+    },
+    "type",
+    "key",
+)
+HMAC = {
+    "hmac": {"enum": ["sha1", "sha256", "sha512"]},
+    "encoding": {"enum": ["base64", "hex"]},
+    "header": TEXT,
+    "prefix": TEXT,
+    "fields": _closed({"signature": TEXT, "timestamp": TEXT}, "signature"),
+    "signed": {"enum": ["body", "timestamp.body", "id.timestamp.body"]},
+    "timestamp_header": TEXT,
+    "id_header": TEXT,
+    "tolerance": DURATION,
+    "secret": {"enum": ["text", "base64", "nfkd"]},
+}
+VERIFY = _closed(
+    {
+        **HMAC,
+        "token_header": TEXT,
+        "query_token": TEXT,
+        "basic": YES_NO,
+        "bearer": YES_NO,
+        "standard_webhooks": YES_NO,
+    }
+)
+HANDSHAKE = _closed(
+    {
+        "method": {"enum": ["GET", "POST", "OPTIONS", "HEAD"]},
+        "query": TEXT,
+        "header": TEXT,
+        "body_begins": TEXT,
+        "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},
+        "echo": {"enum": ["body", "header"]},
+        "body": {"type": "string"},
+        "content_type": TEXT,
+    },
+    "status",
+)
+WEBHOOK = _closed(
+    {
+        "verify": VERIFY,
+        "handshakes": {"type": "array", "items": HANDSHAKE},
+        "delivery_id": _closed({"header": TEXT, "field": TEXT, "if": CONDITION}),
+        "store_headers": {"type": "array", "items": TEXT},
+        "answer": _closed(
+            {
+                "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},
+                "body": {"type": "string"},
+                "content_type": TEXT,
+            },
+            "status",
+        ),
+    },
+    "verify",
+)
+POLL = _closed(
+    {
+        "every": DURATION,
+        "get": TEXT,
+        "post": TEXT,
+        "body": {"type": ["object", "array"]},
+        "query": {"type": "object", "additionalProperties": {"type": "string"}},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "auth": _closed(
+            {
+                "basic": TEXT,
+                "bearer": TEXT,
+                "header": _closed({"name": TEXT, "value": TEXT}, "name", "value"),
+                "oauth2_client_credentials": _closed(
+                    {"token_url": TEXT, "client_id": TEXT, "client_secret": TEXT, "scope": TEXT},
+                    "token_url",
+                    "client_id",
+                    "client_secret",
+                ),
+            }
+        ),
+        "records": TEXT,
+        "record_key": TEXT,
+        "cursor": _closed(
+            {"field": TEXT, "query": TEXT, "overlap": DURATION, "start": {"type": "string"}},
+            "field",
+            "query",
+        ),
+        "next": _closed(
+            {
+                "link_header": YES_NO,
+                "url_field": TEXT,
+                "page_query": TEXT,
+                "offset_query": TEXT,
+                "cursor_field": TEXT,
+                "cursor_query": TEXT,
+                "from_newest": YES_NO,
+                "size": INTEGER,
+            }
+        ),
+        "about": {"enum": ["open_packages"]},
+        "carriers": {"type": "array", "items": TEXT},
+        "numbers_per_call": INTEGER,
+        "limit": _closed({"calls": INTEGER, "per": DURATION}, "calls", "per"),
+    },
+    "every",
+)
+SETTING = _closed(
+    {
+        "help": TEXT,
+        "type": {"enum": [kind.value for kind in SettingType]},
+        "default": {"type": "string"},
+        "required": YES_NO,
+        "choices": {"type": "array", "items": TEXT},
+        "minimum": TEXT,
+        "maximum": TEXT,
+    },
+    "help",
+    kind=["string", "object"],
+)
+READ = _closed(
+    {
+        "format": {"enum": ["json", "csv", "tsv"]},
+        "records": TEXT,
+        "blank": {"type": "array", "items": {"type": "string"}},
+        "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
+        "quote": {"type": "string", "minLength": 1, "maxLength": 1},
+        "charset": TEXT,
+        "header": YES_NO,
+        "columns": {"type": "array", "items": TEXT},
+        "skip_rows": INTEGER,
+        "decimal": {"enum": [".", ","]},
+        "thousands": {"enum": [".", ",", " ", "'"]},
+        "group": {"type": "array", "items": TEXT, "minItems": 1},
+    },
+    "format",
+)
+EXAMPLE = _closed(
+    {
+        "file": TEXT,
+        "text": {"type": "string"},
+        "settings": {"type": "object", "additionalProperties": {"type": "string"}},
+        "gives": {"type": "array", "items": TEXT},
+        "ignored": TEXT,
+        "parked": TEXT,
+    }
+)
+SCHEMA: Mapping[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Throughline connector manifest",
+    **_closed(
+        {
+            "connector": {"type": "string", "pattern": "^[a-z][a-z0-9_]{1,39}$"},
+            "version": INTEGER,
+            "title": TEXT,
+            "role": {"enum": [role.value for role in SourceRole]},
+            "description": TEXT,
+            "setup": TEXT,
+            "settings": {
+                "type": "object",
+                "propertyNames": {
+                    "pattern": "^[a-z][a-z0-9_]{0,39}$",
+                    "not": {"enum": ["secret", "source", "number", "role", "drop", "governed"]},
+                },
+                "additionalProperties": SETTING,
+            },
+            "receive": _closed(
+                {
+                    "webhook": WEBHOOK,
+                    "poll": POLL,
+                    "file": _closed({"pattern": TEXT}),
+                }
+            ),
+            "read": READ,
+            "ignore": {
+                "type": "array",
+                "items": _closed({"if": CONDITION, "unless": TEXT, "reason": TEXT}, "if", "reason"),
+            },
+            "order": OBJECT,
+            "shipment": OBJECT,
+            "invoice": OBJECT,
+            "return": OBJECT,
+            "packages": OBJECT_LIST,
+            "attributes": ATTRIBUTES,
+            "lines": LINES,
+            "events": {"type": "array", "items": EVENT, "minItems": 1},
+            "codes": {"type": "object", "additionalProperties": {"type": "array", "items": TEXT}},
+            "examples": {"type": "array", "items": EXAMPLE, "minItems": 1},
+        },
+        "connector",
+        "version",
+        "title",
+        "role",
+        "description",
+        "receive",
+        "read",
+        "events",
+        "examples",
+    ),
+    "$defs": {"value": _closed(VALUE_MEMBERS, kind=["string", "object"])},
+}

@@ -1,0 +1,113 @@
+"""The form of source settings: checked like the command line, with an error at the field."""
+
+import pytest
+from django.test import Client
+
+from tests.builders.sources import create_source
+from tests.builders.users import signed_in
+from visibility.ingest import source_secrets
+from visibility.models import AuditEntry, Source
+from visibility.web.permissions import UserRole
+
+pytestmark = pytest.mark.django_db
+URL = "/sources/wms/settings"
+
+
+@pytest.fixture
+def integrator() -> Client:
+    return signed_in(UserRole.INTEGRATOR, "ines")
+
+
+@pytest.fixture
+def wms() -> Source:
+    config = {"zone": "UTC", "warehouse.7": "Dallas"}
+    return create_source(connector="shiphero", config=config, role="wms")
+
+
+def test_the_form_has_a_field_for_every_setting(integrator: Client, wms: Source) -> None:
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    for name in ("order_number", "zone", "test_traffic", "warehouse.7", "role", "governed"):
+        assert f'name="{name}"' in page
+    assert 'name="drop"' not in page
+    assert "number range, such as sales_order@erp" in page
+
+
+def test_only_changed_settings_are_saved_and_audited(integrator: Client, wms: Source) -> None:
+    posted = {"zone": "America/Chicago", "order_number": "sales_order@erp", "warehouse.7": "Dallas"}
+    answer = integrator.post(URL, posted)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/sources/wms?tab=settings")
+    wms.refresh_from_db()
+    assert wms.config == posted
+    entry = AuditEntry.objects.get(action="source.set")
+    assert entry.detail == {"settings": ["order_number", "zone"]}
+    assert entry.user is not None
+    assert entry.user.username == "ines"
+    integrator.post(URL, posted)
+    assert AuditEntry.objects.filter(action="source.set").count() == 1
+    integrator.post(URL, {"order_number": ""})
+    wms.refresh_from_db()
+    assert wms.config == {"zone": "America/Chicago", "warehouse.7": "Dallas"}
+
+
+def test_invalid_values_are_shown_at_their_field_and_not_saved(
+    integrator: Client, wms: Source
+) -> None:
+    posted = {"zone": "Texas<b>", "order_number": "order@erp", "test_traffic": "maybe"}
+    answer = integrator.post(URL, posted)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "is not an IANA time zone" in page
+    assert "is not a scheme" in page
+    assert "neither yes nor no" in page
+    assert "Texas&lt;b&gt;" in page
+    assert page.count('aria-invalid="true"') == 3
+    wms.refresh_from_db()
+    assert wms.config == {"zone": "UTC", "warehouse.7": "Dallas"}
+
+
+def test_unknown_settings_and_the_drop_folder_cannot_be_posted(integrator: Client) -> None:
+    feed = create_source(connector="x12", config={})
+    integrator.post(URL, {"color": "red", "drop": "/etc", "source": "other"})
+    feed.refresh_from_db()
+    assert feed.config == {}
+
+
+def test_secrets_are_replaced_and_never_shown(integrator: Client) -> None:
+    feed = create_source(connector="woocommerce", config={})
+    integrator.post(URL, {"base_url": "https://shop.example.com", "api_key": "ck_1:cs_2"})
+    feed.refresh_from_db()
+    assert feed.config == {"base_url": "https://shop.example.com"}
+    assert feed.next_poll_at is not None
+    integrator.post(URL, {"api_key": "", "prefix": "WS-"})
+    feed.refresh_from_db()
+    sealed = source_secrets.decrypt_secrets(feed.sealed_secrets)
+    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    assert "ck_1" not in page
+    assert 'type="password"' in page
+
+
+def test_a_source_without_connector_has_no_form(integrator: Client) -> None:
+    create_source(connector="removed")
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    assert "Edit settings" not in page
+    assert integrator.post(URL, {"zone": "UTC"}).status_code == 302
+
+
+@pytest.mark.parametrize("role", [UserRole.OPERATIONS, UserRole.CUSTOMER_SERVICE])
+def test_other_roles_may_not_change_settings(role: UserRole, wms: Source) -> None:
+    assert signed_in(role).post(URL, {"zone": "Europe/Berlin"}).status_code == 403
+    wms.refresh_from_db()
+    assert wms.config["zone"] == "UTC"
+
+
+def test_an_unusable_stored_source_breaks_no_page(integrator: Client) -> None:
+    feed = create_source(connector="shiphero", config=["zone"], sealed_secrets="of another key")
+    assert integrator.get("/sources/wms?tab=settings").status_code == 200
+    answer = integrator.post(URL, {"zone": "UTC"})
+    assert answer.status_code == 422
+    assert "Replace the secret (manage.py source rotate) first" in answer.content.decode()
+    Source.objects.update(sealed_secrets="")
+    assert integrator.post(URL, {"zone": "UTC"}).status_code == 302
+    feed.refresh_from_db()
+    assert feed.config == {"zone": "UTC"}

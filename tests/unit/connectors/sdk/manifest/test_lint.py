@@ -1,0 +1,115 @@
+"""Problems of manifests: each names its line and path, and nothing dangerous is accepted."""
+
+import pytest
+
+from connectors.sdk.manifest.problems import InvalidManifest
+from connectors.sdk.manifest.yaml_reader import MAX_BYTES, read_yaml
+from tests.unit.connectors.sdk.manifest.samples import VALID, changed, problems
+
+
+def test_the_sample_has_no_problems() -> None:
+    assert problems(VALID) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "the file is empty"),
+        ("a: [1", "not valid YAML"),
+        ("a: 1\na: 2", "the key 'a' appears twice"),
+        ("a: &x 1\nb: *x", "anchors and aliases are not allowed"),
+        ("a: &x [1]\nb: [*x, *x]", "anchors and aliases are not allowed"),
+        ("? [1, 2]\n: 3", "a key must be text"),
+        ("a: \x07", "characters that YAML does not allow"),
+        ("[" * 50 + "]" * 50, "nested deeper than 20"),
+        ("a: " + "x" * MAX_BYTES, "larger than"),
+        (b"\xff\xfea", "not UTF-8"),
+        ("a: 1\n---\nb: 2", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['id']\n  b", "not valid YAML"),
+    ],
+)
+def test_dangerous_or_invalid_yaml_is_rejected(text: str | bytes, sentence: str) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read_yaml(text)
+    assert sentence in str(caught.value)
+
+
+def test_scalars_are_texts_and_tags_have_no_effect() -> None:
+    content = read_yaml(
+        "a: 1\nb: yes\nc: 2026-01-01\nd: !!python/name:os.system x\ne: null"
+    ).content
+    assert content == {"a": "1", "b": "yes", "c": "2026-01-01", "d": "x", "e": "null"}
+
+
+@pytest.mark.parametrize(
+    ("replacement", "problem"),
+    [
+        (("type: order.received", "type: order.recieved"), "14 events[0].type unknown event type"),
+        (("scheme: sales_order", "scheme: so"), "11 order.numbers[0].scheme 'so' is not one of"),
+        (("lines: {ordered: qty}", "lines: {orderd: qty}"), "17 events[0].lines 'orderd'"),
+        ((', zone: "{$zone}"', ""), "16 events[0].at a time needs either a zone or"),
+        (('zone: "{$zone}"', "zone: Texas"), "16 events[0].at.zone 'Texas' is not an IANA"),
+        (('key: "order {id}"', "key: order"), "15 events[0].key a key needs an id"),
+        (('key: "order {id}"', 'key: "order {id?}"'), "15 events[0].key a key needs an id"),
+        (('key: "order {id}"', 'key: "order {id"'), "15 events[0].key '"),
+        (("type: order.received", "type: shipment.confirmed"), "14 events[0] its quantities need"),
+        (
+            ("    at: {", "    if: {state: open}\n    at: {"),
+            "16 events[0].if.state declare all codes of 'state' under codes",
+        ),
+        (("title: Sample", "title: Sample\nsurprise: 1"), "5 surprise unknown 'surprise'"),
+        (("role: erp\n", ""), "2  'role' is missing"),
+        (("role: erp", "role: boss"), "5 role 'boss' is not one of shop"),
+        (("{bearer: yes}", "{}"), "9 receive.webhook.verify give exactly one of hmac"),
+        (("{bearer: yes}", "{bearer: yes, header: x}"), "9 receive.webhook.verify header belongs"),
+        (("{bearer: yes}", "{hmac: sha256}"), "hmac needs the header of the signature"),
+        (
+            ("number}", "number, issuer: '{$erp}'}"),
+            "11 order.numbers[0].issuer there is no setting",
+        ),
+        (('zone: "{$zone}"', "zone: UTC"), "8 settings.zone the setting 'zone' is never used"),
+        (("America/Chicago", "Chicago"), "8 settings.zone.default 'Chicago' is not an IANA"),
+        (("value: at,", "value: at, format: '%d.%q',"), "16 events[0].at.format '%d.%q' is not"),
+        (("order: {numbers", "xorder: {numbers"), "11 xorder unknown 'xorder'"),
+        (("lines: {each: lines, line_id: id, sku: sku}\n", ""), "there are no lines; declare"),
+        (("each: lines", 'each: "a..b"'), "12 lines.each 'a..b' is not a path"),
+        (("sku: sku", "sku: {value: a, const: b}"), "12 lines.sku give exactly one of value"),
+        (("sku: sku", "sku: {value: a, else: b}"), "12 lines.sku.else else needs a map"),
+        (("sku: sku", "sku: {python: 1}"), "12 lines.sku.python unknown 'python'"),
+        (("gives: [order.received]", "gives: [a], ignored: b"), "19 examples[0] give exactly one"),
+        (("{text: '", "{file: ../../x, text: '"), "the file must be inside the folder of samples"),
+        (("read: {format: json}", "read: {format: json, group: [a]}"), "group belongs to csv"),
+        (
+            ("title: Sample", "title: whsec_0123456789abcdef"),
+            "4 title this looks like a secret",
+        ),
+    ],
+)
+def test_each_problem_has_line_and_path(replacement: tuple[str, str], problem: str) -> None:
+    reported = problems(changed(replacement))
+    assert any(problem in text for text in reported), reported
+
+
+POLL = "receive: {poll: {every: 5 min, get: https://a.test, auth: {basic: 'user:password'}}}"
+
+
+def test_a_secret_in_the_file_is_rejected() -> None:
+    webhook = "receive: {webhook: {verify: {bearer: yes}}}"
+    assert any("a secret must not be in the file" in p for p in problems(changed((webhook, POLL))))
+    safe = POLL.replace("'user:password'", "'user:{$secret}'")
+    assert problems(changed((webhook, safe))) == []
+    secret = 'settings:\n  key: {help: "The key.", type: secret, default: abc}'
+    assert any(
+        "a secret must not be in the file" in p for p in problems(changed(("settings:", secret)))
+    )
+
+
+def test_a_code_that_is_not_declared_is_reported() -> None:
+    text = changed(("    at: {", "    if: {state: [open, clsoed]}\n    at: {"))
+    text += "codes: {state: [open, closed]}\n"
+    assert problems(text) == ["16 events[0].if.state 'clsoed' is missing in codes.state"]
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    text = changed(("order.received\n", "order.recieved\n"), ('"order {id}"', "order"))
+    assert len(problems(text)) == 2

@@ -1,0 +1,46 @@
+"""The pages of connectors and the README table agree with the declarations."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from connectors.catalog import connectors_by_slug, shipped_connectors
+from connectors.sdk.settings import Setting, SettingType
+from connectors.systems.shopify.connector import Shopify
+from visibility.management.connector_documentation import (
+    BEGIN,
+    END,
+    connector_page,
+    documentation_files,
+    outdated_pages,
+)
+
+
+def test_documents_are_current() -> None:
+    files = documentation_files(settings.BASE_DIR, shipped_connectors())
+    assert len(files) == len(shipped_connectors()) + 1
+    outdated = [p.name for p, text in files.items() if not p.is_file() or p.read_text() != text]
+    assert not outdated, "run `manage.py connector_docs`"
+    assert not outdated_pages(settings.BASE_DIR, shipped_connectors())
+
+
+def test_every_connector_says_how_its_messages_arrive() -> None:
+    assert not [slug for slug, kind in connectors_by_slug().items() if not kind.reception]
+
+
+def test_a_new_setting_appears_on_the_page(tmp_path: Path) -> None:
+    class Changed(Shopify):
+        """Shopify with another setting."""
+
+        settings = (
+            Setting("pages", "Pages.", SettingType.INTEGER, default="3", required=True, minimum=1),
+        )
+
+    assert "| `pages` | whole number from 1; required; default `3` | Pages. |" in connector_page(
+        Changed
+    )
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}old\n{END}after\n")
+    text = documentation_files(tmp_path, {"shopify": Changed})[tmp_path / "README.md"]
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "| Shopify | [`shopify`]" in text

@@ -1,0 +1,89 @@
+"""Check the settings of a source: those of its connector, and those that every source has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.connector import Connector, SourceRole
+from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
+from connectors.sdk.settings import (
+    Setting,
+    SettingError,
+    SettingType,
+    parse_settings,
+)
+from visibility.ingest.file_drop import DROP_SETTING
+from visibility.models.intake import Source
+from visibility.models.master import TermKind
+
+ROLE_SETTING = "role"
+
+
+def _check_reuse_setting(text: str) -> None:
+    try:
+        parse_reuse_setting(text)
+    except ValueError as error:
+        raise ValueError(f"{error}.") from None
+
+
+def _check_governed_kinds(text: str) -> None:
+    for kind in (entry.strip() for entry in text.split(",")):
+        if kind not in TermKind.values:
+            raise ValueError(f"{kind[:40]!r} is not one of {', '.join(TermKind.values)}.")
+
+
+COMMON_SETTINGS = (
+    Setting(
+        ROLE_SETTING,
+        "The role of the system, if it differs from the usual role of its connector.",
+        SettingType.CHOICE,
+        choices=tuple(role.value for role in SourceRole),
+    ),
+    Setting(
+        REUSE_SETTING,
+        "Number ranges that the system reuses, such as order_number:365 (days).",
+        check=_check_reuse_setting,
+    ),
+    Setting(
+        "governed",
+        "Kinds of terms that must be mapped, such as item,location.",
+        check=_check_governed_kinds,
+    ),
+    Setting("zone", "The IANA time zone of times without an offset.", SettingType.ZONE),
+)
+DROP_FOLDER = Setting(DROP_SETTING, "The folder in which files of this source are dropped.")
+
+
+def declared_settings(connector: type[Connector]) -> tuple[Setting, ...]:
+    """Return the settings that a source with this connector can have."""
+    names = {setting.name for setting in connector.settings}
+    common = (*COMMON_SETTINGS, *((DROP_FOLDER,) if connector.accepts_files else ()))
+    return (*connector.settings, *(s for s in common if s.name not in names))
+
+
+def check_settings(
+    connector: type[Connector], config: Mapping[str, Any]
+) -> tuple[SettingError, ...]:
+    """Return an error for each invalid, unknown or missing setting."""
+    if DROP_SETTING in config and not connector.accepts_files:
+        sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
+        return (SettingError(DROP_SETTING, sentence),)
+    return parse_settings(declared_settings(connector), config).errors
+
+
+def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
+    """Return what is wrong with the stored settings of a source.
+
+    A setting that was valid when it was entered can become invalid: the connector may have changed.
+    """
+    connector = connectors_by_slug().get(source.connector)
+    if connector is None:
+        sentence = f"There is no connector {source.connector!r}: its messages are rejected."
+        return (SettingError("connector", sentence),)
+    errors = check_settings(connector, source.stored_settings)
+    secret_names = {setting.name for setting in connector.settings if setting.is_secret}
+    errors = tuple(error for error in errors if error.name not in secret_names)
+    if source.role in set(SourceRole):
+        return errors
+    sentence = f"{source.role[:40]!r} is not a role; the source counts as {SourceRole.OTHER.value}."
+    return (*errors, SettingError(ROLE_SETTING, sentence))

@@ -1,0 +1,26 @@
+"""Parse a payload as the pipeline would, without storing anything."""
+
+from typing import Any
+
+from connectors.sdk.connector import Connector, Message
+from connectors.sdk.event_codec import event_to_dict
+from connectors.sdk.event_validation import validate_and_flag_event
+from connectors.sdk.payload import PayloadError
+
+
+def try_message(connector: Connector, message: Message) -> dict[str, Any]:
+    """Parse a message as the pipeline would: its events, or why it is ignored or parked."""
+    try:
+        parsed = connector.parse(message)
+    except PayloadError as error:
+        return {"parked": str(error)}
+    if parsed.ignored:
+        return {"ignored": parsed.ignored}
+    problems, events = list(parsed.errors), []
+    for event in parsed.events:
+        try:
+            events.append(event_to_dict(validate_and_flag_event(event, message.received_at)))
+        except PayloadError as error:
+            problems.append(error)
+    parked = {"parked": "; ".join(str(p) for p in problems)} if problems else {}
+    return {**parked, **({"events": events} if events or not problems else {})}

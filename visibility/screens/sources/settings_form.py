@@ -1,0 +1,92 @@
+"""The settings of a source as a form, derived from the declarations of its connector."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.settings import Setting, SettingError, SettingType
+from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.source_settings import declared_settings
+from visibility.models.intake import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One field. A secret has no value: it is replaced or stays unchanged."""
+
+    name: str
+    help: str
+    description: str
+    value: str
+    options: Sequence[str]
+    is_secret: bool
+    is_required: bool
+    placeholder: str
+    error: str
+
+
+def setting_fields(
+    source: Source,
+    *,
+    entered: Mapping[str, str] | None = None,
+    errors: Sequence[SettingError] = (),
+) -> list[SettingField]:
+    """Return the fields with their stored or entered values. Without a connector: none."""
+    sentences = {error.name: error.sentence for error in errors}
+    values = {name: str(text) for name, text in source.stored_settings.items()} | dict(
+        entered or {}
+    )
+    return [
+        _build_field(setting, name, values.get(name, ""), sentences.get(name, ""))
+        for setting in _editable_settings(source)
+        for name in _names(setting, values)
+    ]
+
+
+def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that differ from the stored ones; a blank secret is unchanged."""
+    changes: dict[str, str] = {}
+    for field in setting_fields(source, entered=_entered_families(source, posted)):
+        text = posted.get(field.name, "").strip()
+        stored = str(source.stored_settings.get(field.name, ""))
+        if field.name in posted and text != stored and (text or not field.is_secret):
+            changes[field.name] = text
+    return changes
+
+
+def _editable_settings(source: Source) -> list[Setting]:
+    """The drop folder is a path on the server: only people with access to the server set it."""
+    connector = connectors_by_slug().get(source.connector)
+    declared = declared_settings(connector) if connector else ()
+    return [setting for setting in declared if setting.name != DROP_SETTING]
+
+
+def _names(setting: Setting, values: Mapping[str, str]) -> list[str]:
+    """The name of a setting, or the names that a family has values for."""
+    if not setting.is_family:
+        return [setting.name]
+    prefix = setting.family_prefix
+    return sorted(name for name in values if name.startswith(prefix) and name != prefix)
+
+
+def _entered_families(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
+    prefixes = [s.family_prefix for s in _editable_settings(source) if s.is_family]
+    return {name: text for name, text in posted.items() if name.startswith(tuple(prefixes))}
+
+
+def _build_field(setting: Setting, name: str, value: str, error: str) -> SettingField:
+    options: tuple[str, ...] = setting.choices
+    if setting.type is SettingType.BOOLEAN:
+        options = ("yes", "no")
+    return SettingField(
+        name=name,
+        help=setting.help,
+        description=setting.type_description,
+        value="" if setting.is_secret else value,
+        # A stored value that is no longer valid stays visible.
+        options=(*options, value) if options and value and value not in options else options,
+        is_secret=setting.is_secret,
+        is_required=setting.required,
+        placeholder="unchanged" if setting.is_secret else setting.default,
+        error=error,
+    )
