@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
@@ -73,11 +74,13 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
 def record_file_error(source: Source, error: str, *, now: datetime) -> None:
     """Record why the drop folder cannot be read; empty: it can."""
     error = error[:MAX_ERROR_LENGTH].replace("\0", "")
+    # An error stored by an earlier version has no time: it gets that of the next check.
+    has_time = Q(file_error="") | Q(failing_since__isnull=False)
     with transaction.atomic():
         row = (
             Source.objects.select_for_update(no_key=True)
             .filter(pk=source.pk)
-            .exclude(file_error=error)
+            .exclude(has_time, file_error=error)
             .first()
         )
         if row is None:

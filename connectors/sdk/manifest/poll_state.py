@@ -57,7 +57,7 @@ class PollState:
         )
 
     def numbers_to_ask(self, numbers: Sequence[str]) -> list[str]:
-        """Return the numbers that remain in this pass, or all of a new pass."""
+        """Return what remains of the pass, or all numbers of a new one, from the last one asked."""
         later = [number for number in numbers if number > self.last_number]
         earlier = numbers[: len(numbers) - len(later)]
         remaining: list[str] = []

@@ -77,6 +77,21 @@ def test_too_large_file_is_rejected_and_reported(
     assert (healed.file_error, healed.failing_since, healed.recovered_at) == ("", now, now)
 
 
+def test_error_from_before_an_upgrade_gets_a_time_and_ends(folder: Path, now: datetime) -> None:
+    folder.rmdir()
+    error = f"{folder} is not a folder"
+    Source.objects.update(file_error=error)  # as migration 0009 leaves it: without a time
+    file_drop.collect_files(now=now)
+    file_drop.collect_files(now=now + timedelta(minutes=1))
+    failed = Source.objects.get()
+    assert (failed.file_error, failed.failing_since, failed.recovered_at) == (error, now, None)
+    folder.mkdir()
+    later = now + timedelta(minutes=2)
+    file_drop.collect_files(now=later)
+    healed = Source.objects.get()
+    assert (healed.file_error, healed.failing_since, healed.recovered_at) == ("", now, later)
+
+
 def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> None:
     with pytest.raises(add_source_and_rotate_secret.InvalidSource, match="does not accept files"):
         add_source_and_rotate_secret.add_source(
