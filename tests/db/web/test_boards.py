@@ -103,7 +103,7 @@ def test_empty_board_shows_empty_states(ops: Client) -> None:
     for expected in (
         "No sources yet.",
         "No open alerts",
-        "No messages in the last hour.",
+        "No messages in the last 60 full minutes.",
         "no orders",
     ):
         assert expected in page

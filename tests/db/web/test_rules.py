@@ -125,12 +125,12 @@ def test_change_is_saved_as_a_version_and_audited(ops: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"param.within": "soon"}, "Within must be a number of hours."),
-        ({"param.within": "0"}, "Within must be at least 1 working minute."),
+        ({"param.within": "soon"}, "Time limit must be a number of hours."),
+        ({"param.within": "0"}, "Time limit must be at least 1 working minute."),
         ({"severity": "worst"}, "Severity must be one of low, medium, high, critical."),
         ({"team": " "}, "Team must be the title of a team."),
         ({"team": "x" * 81}, "Team must be at most 80 characters long."),
-        ({"param.within": HOSTILE}, "Within must be a number of hours."),
+        ({"param.within": HOSTILE}, "Time limit must be a number of hours."),
     ],
 )
 def test_invalid_change_is_refused_with_a_sentence_and_keeps_what_was_entered(
@@ -194,3 +194,15 @@ def test_many_orders_are_refolded_behind_live_work(
     assert "3 orders will be checked again." in page_of(ops, "/rules/stuck")
     assert BackfillRequest.objects.count() == 3
     assert job_functions.refold_pending() == 0
+
+
+def test_history_names_parameters_as_the_form_does(ops: Client) -> None:
+    create_rule(params={"within": 4})
+    ops.post("/rules/stuck/save", form(**{"param.within": "8"}))
+    assert "Time limit (working hours): 8" in page_of(ops, "/rules/stuck")
+
+
+def test_reload_of_a_rejected_form_leads_to_the_rule(ops: Client) -> None:
+    create_rule()
+    answer = ops.get("/rules/stuck/save")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/rules/stuck")

@@ -156,3 +156,11 @@ def test_demo_sign_in_accepts_only_active_demo_users(client: Client, settings: S
         assert client.post("/signin/demo", {"who": who}).status_code == 404
     assert client.get("/signin/demo").status_code == 405
     assert "/signin/demo" not in client.get("/signin").content.decode()
+
+
+def test_sign_in_page_of_an_empty_installation_says_how_to_create_the_first_user(
+    client: Client,
+) -> None:
+    assert "manage.py createsuperuser" in client.get("/signin").content.decode()
+    person()
+    assert "manage.py createsuperuser" not in client.get("/signin").content.decode()

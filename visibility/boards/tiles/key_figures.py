@@ -121,7 +121,7 @@ def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> l
             "unknown",
             "Alerts on hold",
             alerts["suppressed"],
-            "no data from a source" if alerts["suppressed"] else "all sources reporting",
+            "no data from a source" if alerts["suppressed"] else "none wait for a source",
             "/alerts?view=suppressed",
             "unknown" if alerts["suppressed"] else "ok",
             "zoom-question",
@@ -141,7 +141,9 @@ def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> l
             alerts["unowned"],
             f"{format_number(alerts['critical'])} critical"
             if alerts["unowned"]
-            else "all assigned",
+            else "all open alerts assigned"
+            if alerts["open"]
+            else "no open alerts",
             "/alerts?view=team",
             "late" if alerts["critical"] else "risk" if alerts["unowned"] else "ok",
             "user",

@@ -1,5 +1,6 @@
 """Pages of the SLA rules: the list, and one rule with its form."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -50,11 +51,16 @@ def rule_detail(request: HttpRequest, code: str) -> HttpResponse:
     return _render_rule(request, summary, queries.parameter_inputs(summary))
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.RULES_EDIT)
 def save_rule(request: HttpRequest, code: str) -> HttpResponse:
-    """`POST /rules/<code>/save`: change the rule, or show the form again with the errors."""
+    """`POST /rules/<code>/save`: change the rule, or show the form again with the errors.
+
+    A reload of that form is a GET: it leads to the rule.
+    """
     summary = _rule_or_404(code)
+    if request.method != "POST":
+        return HttpResponseRedirect(f"/rules/{code}")
     inputs = queries.parameter_inputs(summary)
     version = request.POST.get("version", "")
     try:
@@ -70,8 +76,9 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
         messages.error(request, f"Not saved: {error} Check the new values below.")
         return HttpResponseRedirect(f"/rules/{code}")
     except InvalidRuleChange as error:
+        labeled = {name: _with_label(name, text, inputs) for name, text in error.errors.items()}
         return _render_rule(
-            request, summary, _entered_inputs(inputs, request.POST, error), errors=error.errors
+            request, summary, _entered_inputs(inputs, request.POST, labeled), errors=labeled
         )
     if result.refolded_orders:
         job_functions.nudge("refold")
@@ -101,16 +108,40 @@ def _form_values(form: QueryDict, inputs: list[ParameterInput]) -> dict[str, Any
 
 
 def _entered_inputs(
-    inputs: list[ParameterInput], form: QueryDict, error: InvalidRuleChange
+    inputs: list[ParameterInput], form: QueryDict, errors: Mapping[str, str]
 ) -> list[ParameterInput]:
     return [
         ParameterInput(
             i.field,
             form.get(f"param.{i.field.name}", ""),
-            error.errors.get(f"params.{i.field.name}", ""),
+            errors.get(f"params.{i.field.name}", ""),
         )
         for i in inputs
     ]
+
+
+def _with_label(name: str, sentence: str, inputs: list[ParameterInput]) -> str:
+    """Return the sentence about a parameter with its label instead of its name."""
+    for field in (i.field for i in inputs):
+        if name == f"params.{field.name}":
+            return field.text.label + sentence.removeprefix(field.name)
+    return sentence
+
+
+def _describe_changes(detail: Mapping[str, Any], inputs: list[ParameterInput]) -> str:
+    """`Time limit (working hours): 6, severity: high` of the values after a change."""
+    labels = {i.field.name: i.field for i in inputs}
+    texts = []
+    for name, value in dict(detail.get("after") or {}).items():
+        if name != "params" or not isinstance(value, Mapping):
+            texts.append(f"{name.replace('_', ' ')}: {value}")
+            continue
+        for parameter_name, parameter_value in value.items():
+            field = labels.get(parameter_name)
+            label = field.text.label if field else parameter_name
+            hint = f" ({field.input_hint})" if field and field.input_hint else ""
+            texts.append(f"{label}{hint}: {parameter_value}")
+    return ", ".join(texts)
 
 
 def _render_rule(
@@ -132,7 +163,10 @@ def _render_rule(
         "enabled": entered.get("enabled") == "on" if entered else rule.enabled,
         "severities": Severity.choices,
         "teams": queries.team_titles(),
-        "history": [(e, displayed_time(e.at, now)) for e in queries.rule_history(rule.code)],
+        "history": [
+            (entry, displayed_time(entry.at, now), _describe_changes(entry.detail, inputs))
+            for entry in queries.rule_history(rule.code)
+        ],
         "may_edit": has_permission(request.user, Permission.RULES_EDIT),
     }
     return render(request, "rules/rule.html", context, status=400 if errors else 200)

@@ -68,7 +68,10 @@ class SignInView(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the demo users."""
-        return super().get_context_data(**kwargs) | {"demo_people": demo_people()}
+        return super().get_context_data(**kwargs) | {
+            "demo_people": demo_people(),
+            "has_users": User.objects.exists(),
+        }
 
 
 def demo_people() -> list[dict[str, str]]:
