@@ -65,6 +65,27 @@ class RepositoryCopy:
         target.write_text(new)
         self.touched.add(path)
 
+    def run_command(self, *arguments: str) -> None:
+        """Run a management command, and record the documents that it writes."""
+        before = self._documents()
+        done = subprocess.run(
+            [sys.executable, "-m", "django", *arguments],
+            cwd=self.folder,
+            env=_environment(self.folder),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+        self.touched |= {
+            name for name, text in self._documents().items() if before.get(name) != text
+        }
+
+    def _documents(self) -> dict[str, str]:
+        paths = [self.folder / "README.md", *(self.folder / "docs").rglob("*.md")]
+        return {str(path.relative_to(self.folder)): path.read_text() for path in paths}
+
     def run_tests(self, *paths: str) -> str:
         """Run these tests of the copy; return the output. Fails if one fails."""
         done = subprocess.run(

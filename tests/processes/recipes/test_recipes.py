@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING work, and touch exactly the files that they name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,114 @@ def test_message_is_kept() -> None:
     with pytest.raises(DeliveryFailed):
         channel_registry()["memory"].send(OutgoingMessage("2", "late", "text"), "")
 '''
+CONNECTOR_CONTRACTS = (
+    "tests/unit/connectors/test_contract.py",
+    "tests/unit/connectors/test_manifest_contract.py",
+)
+CONNECTOR = '''"""Acme: webhooks with a shared token, one received order each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from connectors.sdk.auth import check_token
+from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.events import (
+    CanonicalEvent,
+    EventIdentifier,
+    EventType,
+    IdentifierScheme,
+    ObjectKind,
+    ObjectReference,
+)
+from connectors.sdk.payload import load_json
+from connectors.sdk.timestamps import parse_timestamp
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
+
+
+class Acme(Connector):
+    """Orders of Acme."""
+
+    slug = "acme"
+    title = "Acme"
+    role = SourceRole.SHOP
+    reception = "webhooks with a token"
+    stored_headers: ClassVar[frozenset[str]] = frozenset()
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Check the token."""
+        check_token(request.headers.get("x-acme-token", ""), secrets)
+
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """The content decides."""
+        return ""
+
+    def parse(self, message: Message) -> ParseResult:
+        """Parse one order."""
+        body = load_json(message.body)
+        number = EventIdentifier(
+            IdentifierScheme.WEB_ORDER, body.required_text("number"), self.source
+        )
+        at = parse_timestamp(body.required_text("at"), "at", None)
+        return ParseResult(
+            (
+                CanonicalEvent(
+                    type=EventType.ORDER_RECEIVED,
+                    key=f"order {number.value}",
+                    occurred_at=at.time if at else None,
+                    objects=(ObjectReference(ObjectKind.ORDER, (number,)),),
+                ),
+            )
+        )
+'''
+CONNECTOR_TEST = '''"""Acme sends orders."""
+
+from connectors.catalog import connectors_by_slug
+
+
+def test_acme_is_on_the_shelf() -> None:
+    assert connectors_by_slug()["acme"].title == "Acme"
+'''
+SAMPLE = {"headers": {}, "body": {"number": "A-1", "at": "2026-03-02T10:00:00Z"}}
+SAMPLE_EVENT = {
+    "type": "order.received",
+    "key": "order A-1",
+    "occurred_at": "2026-03-02T10:00:00.000000Z",
+    "objects": [
+        {
+            "kind": "order",
+            "identifiers": [
+                {"scheme": "web_order", "issuer": "acme", "value": "A-1", "strong": True}
+            ],
+        }
+    ],
+    "lines": [],
+    "part": "",
+    "attributes": {},
+    "revision": "",
+    "raw_type": "",
+    "flags": [],
+    "corrects": [],
+}
+MANIFEST = """connector: acme
+version: 1
+title: Acme
+role: shop
+description: Orders of Acme.
+receive:
+  webhook:
+    verify: {query_token: token}
+read: {format: json}
+order:
+  numbers:
+    - {scheme: web_order, value: number}
+events:
+  - type: order.received
+    key: "order {number}"
+    at: {value: at, zone: UTC}
+examples:
+  - {file: received.json, gives: [order.received]}
+"""
 RULE = '''"""Alert on sources whose parked messages may cost too much."""
 
 from collections.abc import Iterable
@@ -275,6 +384,41 @@ def test_adding_a_notification_channel(repository: RepositoryCopy) -> None:
     repository.add_name(SHELVES, "CHANNELS", "memory")
     repository.run_tests(SHELVES, "tests/unit/notify/channels")
     assert_recipe_is_complete(repository, "A notification channel", {"code": "memory"})
+
+
+def test_adding_a_connector(repository: RepositoryCopy) -> None:
+    folder = "connectors/systems/acme"
+    repository.write(f"{folder}/__init__.py", '"""Acme."""\n')
+    repository.write(f"{folder}/connector.py", CONNECTOR)
+    repository.write(f"{folder}/samples/received.json", json.dumps(SAMPLE))
+    events = json.dumps({"events": [SAMPLE_EVENT]})
+    repository.write(f"{folder}/samples/received.events.json", events)
+    repository.write("tests/unit/connectors/systems/test_acme.py", CONNECTOR_TEST)
+    repository.add_name(SHELVES, "CONNECTORS", "acme")
+    repository.run_command("connector_docs")
+    repository.run_tests(
+        SHELVES,
+        *CONNECTOR_CONTRACTS,
+        "tests/unit/connectors/systems/test_acme.py",
+        "-k",
+        "acme or shelves",
+    )
+    assert_recipe_is_complete(repository, "A connector", {"slug": "acme", "name": "received"})
+
+
+def test_adding_a_connector_without_code(repository: RepositoryCopy) -> None:
+    folder = "connectors/systems/acme"
+    repository.write(f"{folder}.yaml", MANIFEST)
+    repository.write(f"{folder}/samples/received.json", json.dumps(SAMPLE["body"]))
+    repository.write(
+        f"{folder}/samples/received.events.json", json.dumps({"events": [SAMPLE_EVENT]})
+    )
+    repository.add_name(SHELVES, "MANIFESTS", "acme")
+    repository.run_command("source", "lint", f"{folder}.yaml")
+    repository.run_command("connector_docs")
+    repository.run_tests(SHELVES, *CONNECTOR_CONTRACTS, "-k", "acme or shelves")
+    names = {"slug": "acme", "name": "received"}
+    assert_recipe_is_complete(repository, "A connector without code", names)
 
 
 def test_adding_a_rule_about_sources_with_a_money_parameter(repository: RepositoryCopy) -> None:
