@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.settings import ParsedSettings, Setting, parse_settings
+from connectors.sdk.settings import ParsedSettings, Setting, parse_and_check_settings
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
@@ -99,7 +99,7 @@ class Connector(ABC):
     @cached_property
     def values(self) -> ParsedSettings:
         """The typed settings. Reading an invalid setting raises PayloadError."""
-        return parse_settings(self.settings, self.config)
+        return parse_and_check_settings(self.settings, self.config)
 
     @property
     def source(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_members import REFERENCE_MEMBERS, member_use, required_members
 from connectors.sdk.event_references import SINGLE_OBJECTS
-from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS
+from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import (
     DATES,

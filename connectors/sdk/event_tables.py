@@ -10,7 +10,7 @@ from connectors.sdk.event_members import (
     required_members,
 )
 from connectors.sdk.event_references import SINGLE_OBJECTS
-from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
+from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.events import DATES, Attribute, EventType, IdentifierScheme
 from connectors.sdk.placeholders_and_issuers import WEAK_WITHOUT_ISSUER, WORLDWIDE_SCHEMES

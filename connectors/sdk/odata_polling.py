@@ -74,11 +74,11 @@ class ODataSession:
     def _get_token(self) -> str:
         if not self._token:
             self._token = (
-                self._fetch_token() if self.token_url else self._secret_text_at(self._secret_index)
+                self._fetch_token() if self.token_url else self._nth_secret_text(self._secret_index)
             )
         return self._token
 
-    def _secret_text_at(self, index: int) -> str:
+    def _nth_secret_text(self, index: int) -> str:
         if not self.secrets:
             raise PollError("this source has no secret")
         return self.secrets[index % len(self.secrets)].decode("utf-8", "replace")
@@ -88,7 +88,8 @@ class ODataSession:
         for index in range(max(len(self.secrets), 1)):
             try:
                 response = self.http.post_form(
-                    self.token_url, data={**self.form, "client_secret": self._secret_text_at(index)}
+                    self.token_url,
+                    data={**self.form, "client_secret": self._nth_secret_text(index)},
                 )
             except ConnectionError as error:
                 raise PollError(f"no response from the token URL: {error}") from error

@@ -172,7 +172,7 @@ def find_setting(declared: Sequence[Setting], name: str) -> Setting | None:
     return None
 
 
-def parse_settings(declared: Sequence[Setting], raw: Mapping[str, Any]) -> ParsedSettings:
+def parse_and_check_settings(declared: Sequence[Setting], raw: Mapping[str, Any]) -> ParsedSettings:
     """Parse the settings of a source as entered or stored. Never raises.
 
     Every declared setting gets a value (its default if it is unset) or an error.

@@ -12,8 +12,8 @@ from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
     MAX_COUNTED,
-    ReceivedStatus,
     SourceSnapshot,
+    UnmappedStatusText,
 )
 
 MAX_STATUSES = 500
@@ -102,7 +102,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
 
 def _load_statuses(
     slugs: Mapping[int, str], now: datetime
-) -> dict[int, tuple[ReceivedStatus, ...]]:
+) -> dict[int, tuple[UnmappedStatusText, ...]]:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(DISTINCT_STATUSES, [MAX_STATUSES])
         rows: list[tuple[int, str]] = [row for row in cursor.fetchall() if row[0] in slugs]
@@ -119,11 +119,11 @@ def _load_statuses(
             "source", "term"
         )
     )
-    statuses: dict[int, dict[str, ReceivedStatus]] = {}
+    statuses: dict[int, dict[str, UnmappedStatusText]] = {}
     for source_id, raw in rows:
         text = raw[:MAX_STATUS_LENGTH]
         settled = _reason_settled(slugs[source_id], raw, mapped, ignored)
-        statuses.setdefault(source_id, {})[text] = ReceivedStatus(text, settled)
+        statuses.setdefault(source_id, {})[text] = UnmappedStatusText(text, settled)
     return {source_id: tuple(by_text.values()) for source_id, by_text in statuses.items()}
 
 

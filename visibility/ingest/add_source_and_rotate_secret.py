@@ -14,6 +14,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from connectors.sdk.setting_values import check_slug
 from connectors.sdk.settings import SettingError
+from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -22,7 +23,6 @@ from visibility.ingest.source_secrets import (
     new_secret,
     secret_settings,
 )
-from visibility.ingest.source_settings import ROLE_SETTING, check_settings
 from visibility.models.audit import append_audit_entry
 from visibility.models.intake import Source
 

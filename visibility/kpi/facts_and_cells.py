@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
-from visibility.kpi import cell_statements, histogram
+from visibility.kpi import cell_statements, duration_histogram_buckets
 from visibility.kpi.dimensions import ORDER_ATTRIBUTES
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.kpi_failures import check_measurement, replace_kpi_failures
@@ -183,4 +183,7 @@ def find_wrong_cells() -> list[tuple[str, date]]:
 
 
 def _histogram_parameters() -> dict[str, Any]:
-    return {"timed": sorted(histogram.duration_kpi_codes()), "gamma": histogram.GAMMA}
+    return {
+        "timed": sorted(duration_histogram_buckets.duration_kpi_codes()),
+        "gamma": duration_histogram_buckets.GAMMA,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from visibility.kpi import histogram
+from visibility.kpi import duration_histogram_buckets
 from visibility.kpi.dimensions import DIMENSIONS, Dimension, stored_grouping
 from visibility.kpi.kpi import Kpi, KpiUnit
 
@@ -171,7 +171,9 @@ def duration_histogram(
         rows = cursor.fetchall()
     counts = [0] * count
     for bucket, orders in rows:
-        counts[min(int(histogram.bucket_midpoint(bucket) / width), count - 1)] += orders
+        counts[min(int(duration_histogram_buckets.bucket_midpoint(bucket) / width), count - 1)] += (
+            orders
+        )
     return counts
 
 
@@ -238,7 +240,10 @@ def _build_summary(
     most: int | None,
 ) -> KpiSummary:
     value = numerator / denominator if denominator else None
-    median, p90 = (None if at is None else histogram.bucket_midpoint(at) for at in (half, most))
+    median, p90 = (
+        None if at is None else duration_histogram_buckets.bucket_midpoint(at)
+        for at in (half, most)
+    )
     return KpiSummary(value, numerator, denominator, int(orders), median, p90)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from connectors.sdk.load_plugins_of_package import load_plugins
 from visibility.kpi import definitions
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.undelivered import Undelivered
+from visibility.kpi.undelivered_orders_by_day import Undelivered
 
 
 @cache

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from visibility.kpi.query import NO_FILTERS, KpiFilters
-from visibility.kpi.undelivered import Undelivered
+from visibility.kpi.undelivered_orders_by_day import Undelivered
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Supervisor:
     def wait_and_handle_events(self, max_seconds: float = 1.0) -> None:
         """Wait up to `max_seconds` for an event and handle it."""
         self._raise_if_stop_requested()
-        for key, _ in self._selector.select(self._seconds_until_restart(max_seconds)):
+        for key, _ in self._selector.select(self._seconds_until_next_restart(max_seconds)):
             key.data()
         self._raise_if_stop_requested()
         for run in list(self._children):
@@ -141,7 +141,7 @@ class Supervisor:
         if self._stop_requests:
             raise StopRequested
 
-    def _seconds_until_restart(self, max_seconds: float) -> float:
+    def _seconds_until_next_restart(self, max_seconds: float) -> float:
         now = time.monotonic()
         due = [run.restart_at - now for run in self._children if run.restart_at is not None]
         return max(0.0, min([max_seconds, *due]))

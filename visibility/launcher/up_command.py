@@ -102,7 +102,7 @@ def _start_product(
     plan: Callable[[StartOptions], ProcessPlan],
 ) -> None:
     url = f"http://127.0.0.1:{port}"
-    demo = _apply_fresh_and_demo_options(options)
+    demo = _delete_if_fresh_and_decide_demo(options)
     environment = _start_unconfigured_servers(options, supervisor) | _product_environment(
         options, demo=demo, url=url
     )
@@ -128,7 +128,7 @@ def _start_product(
     print_line(f"ready {url}/")
 
 
-def _apply_fresh_and_demo_options(options: UpOptions) -> bool:
+def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:
     """Return whether this is a demo.
 
     Refuses to change the mode of existing data: anybody can sign in to a demo.

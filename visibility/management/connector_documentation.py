@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connectors.sdk.connector import Connector
 from connectors.sdk.settings import Setting
-from visibility.ingest.source_settings import COMMON_SETTINGS, DROP_FOLDER
+from visibility.ingest.check_source_settings import COMMON_SETTINGS, DROP_FOLDER
 
 BEGIN = "<!-- Written by `manage.py connector_docs`. -->\n"
 END = "<!-- End of the table of connectors. -->\n"

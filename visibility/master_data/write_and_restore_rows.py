@@ -66,7 +66,7 @@ def write_rows(
     return dataclasses.replace(result, orders=orders)
 
 
-def replace_row(
+def update_existing_row(
     table: MasterTable, row_id: int, row: MasterRow, *, version: int | None, context: ChangeContext
 ) -> WriteResult:
     """Replace one row, including its key and validity.
@@ -109,7 +109,7 @@ def restore_row_version(
     row = table.parse_row(table.format_cells(change.after or change.before or {}))
     context = ChangeContext(context.user, f"restored version {change.version}", context.now)
     if table.model._base_manager.filter(pk=change.row).exists():
-        return replace_row(table, change.row, row, version=None, context=context)
+        return update_existing_row(table, change.row, row, version=None, context=context)
     return write_rows(table, [row], context=context)
 
 

@@ -67,7 +67,7 @@ class KpiCell(models.Model):
     orders = models.IntegerField()
     numerator = models.DecimalField(max_digits=32, decimal_places=6)
     denominator = models.DecimalField(max_digits=32, decimal_places=6)
-    # A histogram of the orders' values, for percentiles: see `visibility.kpi.histogram`.
+    # A histogram of the orders' values, for percentiles: see `duration_histogram_buckets`.
     buckets = ArrayField(models.IntegerField(), default=list)
     counts = ArrayField(models.IntegerField(), default=list)
     excluded = models.JSONField(default=dict)

@@ -138,7 +138,7 @@ def _claim_orders_of_objects(oldest: Sequence[int], limit: int) -> RefoldBatch:
         batch = _limit_orders_by_event_count(
             ready, locked, {order: count for order, (count, _) in cooldowns.items()}
         )
-        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_with_descendants(batch)})])
+        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_with_objects_of_orders(batch)})])
         requests: list[tuple[int, int]] = cursor.fetchall()
         orders_of |= _orders_of({object_id for _, object_id in requests} - orders_of.keys())
         deletable = {
@@ -172,7 +172,7 @@ def _limit_orders_by_event_count(
     return chosen
 
 
-def _with_descendants(orders: Collection[int]) -> set[int]:
+def _with_objects_of_orders(orders: Collection[int]) -> set[int]:
     """Return these objects and everything that belongs to them."""
     result, level = set(orders), set(orders)
     with bulk.server_bound_cursor() as cursor:

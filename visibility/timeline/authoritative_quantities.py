@@ -146,7 +146,7 @@ class QuantityLedger:
         if cell is None:
             return ZERO
         sources = self.authoritative_sources(key, Measure.SHIPPED)
-        return cell.arrived_quantity(sources, self.arrivals, at)
+        return cell.quantity_in_arrived_shipments(sources, self.arrivals, at)
 
     def net_ordered_quantity(self, key: str) -> Decimal | None:
         """The quantity ordered and not cancelled."""
@@ -176,7 +176,7 @@ class QuantityLedger:
 
     def quantity_reached(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
         """How much of a line has reached a measure, with substitutes and kit components."""
-        own = self._own_quantity(key, measure, at)
+        own = self._quantity_reached_in_own_item(key, measure, at)
         if (
             not self.interpretation.substitutions
             or measure not in FILLABLE_MEASURES
@@ -188,7 +188,9 @@ class QuantityLedger:
         surpluses = {child: self._surplus(child, measure, at) for child in substitution.children}
         return substitution.filled_quantity(own, surpluses, scale)
 
-    def _own_quantity(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+    def _quantity_reached_in_own_item(
+        self, key: str, measure: Measure, at: datetime
+    ) -> Decimal | None:
         """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
             return self.net_cancelled(key)
@@ -202,7 +204,7 @@ class QuantityLedger:
         """Base units of a line beyond its own demand, None if unknown."""
         if key not in self.keys:
             return None
-        quantity = self._own_quantity(key, measure, at)
+        quantity = self._quantity_reached_in_own_item(key, measure, at)
         if quantity is None or key in self.unconvertible:
             return None
         demand = (

@@ -108,7 +108,7 @@ class QuantityClaims:
             source, sum(map(_larger_of_total_and_sum, self.scopes[source].values()), ZERO)
         )
 
-    def arrived_quantity(
+    def quantity_in_arrived_shipments(
         self, sources: Collection[str], arrivals: Arrivals, at: datetime
     ) -> Decimal:
         """The quantity in the parts of these sources that arrived by `at`."""

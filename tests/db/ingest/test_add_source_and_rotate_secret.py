@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from visibility.ingest import add_source_and_rotate_secret, source_secrets
-from visibility.ingest.source_settings import stored_setting_errors
+from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import AuditEntry, Source
 
 pytestmark = pytest.mark.django_db

@@ -74,7 +74,7 @@ def test_stale_version_is_rejected(now: datetime) -> None:
     item = Item.objects.get()
     put_rows("item", {"number": "A-1", "title": "Other"}, now=now)
     with pytest.raises(StaleVersion):
-        write_and_restore_rows.replace_row(
+        write_and_restore_rows.update_existing_row(
             ITEM,
             item.pk,
             parsed_row(title="Mine"),
@@ -88,7 +88,9 @@ def test_row_can_change_key_and_validity(now: datetime) -> None:
     put_rows("item", {"number": "A-0"}, now=now)
     item = Item.objects.get()
     new = parsed_row(valid_from="2026-01-01")
-    write_and_restore_rows.replace_row(ITEM, item.pk, new, version=1, context=change_context(now))
+    write_and_restore_rows.update_existing_row(
+        ITEM, item.pk, new, version=1, context=change_context(now)
+    )
     changed = Item.objects.get()
     assert (changed.pk, changed.number, changed.valid_from is not None) == (item.pk, "A-1", True)
 

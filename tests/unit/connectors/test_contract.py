@@ -15,7 +15,7 @@ from connectors.catalog import connectors_by_slug as shelf
 from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.settings import parse_settings
+from connectors.sdk.settings import parse_and_check_settings
 from tests.effort import FULL
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -152,7 +152,7 @@ class TestEachConnector:
         assert used <= set(names)
 
     def test_defaults_are_valid(self, slug: str) -> None:
-        errors = parse_settings(shelf()[slug].settings, {}).errors
+        errors = parse_and_check_settings(shelf()[slug].settings, {}).errors
         required = {setting.name for setting in shelf()[slug].settings if setting.required}
         assert {error.name for error in errors} == required
 

@@ -21,7 +21,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.payload import load_json
-from connectors.sdk.settings import parse_settings
+from connectors.sdk.settings import parse_and_check_settings
 from connectors.sdk.timestamps import ParsedTime
 from tests.builders.recorded_events import (
     SO_1,
@@ -91,7 +91,7 @@ def recorded_event(event_type: EventType, data: dict[str, Any]) -> RecordedEvent
         path="type",
         key="k",
         at=ParsedTime(datetime(2026, 3, 5, tzinfo=UTC)),
-        settings=parse_settings(SETTINGS, {"order_number": "sales_order@erp"}),
+        settings=parse_and_check_settings(SETTINGS, {"order_number": "sales_order@erp"}),
         source="wms",
     )
     template = shipped({"A": 1}, at(5))

@@ -21,13 +21,13 @@ from visibility.ingest.add_source_and_rotate_secret import (
     change_settings,
     rotate_secret,
 )
-from visibility.ingest.file_drop import DROP_SETTING
-from visibility.ingest.source_secrets import WeakSecret, is_short
-from visibility.ingest.source_settings import (
+from visibility.ingest.check_source_settings import (
     check_settings,
     declared_settings,
     stored_setting_errors,
 )
+from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.example_payloads import EXAMPLE_PAYLOADS
 from visibility.management.manifest_commands import draft_from_sample, lint_files
 from visibility.management.payload_trial import try_message

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from connectors.sdk.event_terms import SCHEMES
+from connectors.sdk.event_term_descriptions import SCHEMES
 from connectors.sdk.events import SHARED_KINDS
 from connectors.sdk.identifier_normalization import (
     escape_invisible_and_lookalike,

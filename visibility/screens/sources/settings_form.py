@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.settings import Setting, SettingError, SettingType
+from visibility.ingest.check_source_settings import declared_settings
 from visibility.ingest.file_drop import DROP_SETTING
-from visibility.ingest.source_settings import declared_settings
 from visibility.models.intake import Source
 
 

@@ -64,7 +64,7 @@ class QueryParameterFilter(BaseFilterBackend):
         assert isinstance(view, ApiView)
         conditions = {
             parameter.lookup: view.params[parameter.name]
-            for parameter in view.get_query_parameters()
+            for parameter in view.declared_query_parameters()
             if parameter.lookup and parameter.name in view.params
         }
         return queryset.filter(**conditions) if conditions else queryset
@@ -72,7 +72,7 @@ class QueryParameterFilter(BaseFilterBackend):
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         """The parameters in the OpenAPI document."""
         assert isinstance(view, ApiView)
-        return [parameter.to_openapi() for parameter in view.get_query_parameters()]
+        return [parameter.to_openapi() for parameter in view.declared_query_parameters()]
 
 
 class ApiView(GenericAPIView[Any]):
@@ -97,9 +97,9 @@ class ApiView(GenericAPIView[Any]):
         """Check the permissions, and then parse the query string."""
         super().initial(request, *args, **kwargs)
         if request.method in self.allowed_methods:  # for other methods, 405 is the answer
-            self.params = parse_query(request, self.get_query_parameters())
+            self.params = parse_query(request, self.declared_query_parameters())
 
-    def get_query_parameters(self) -> Sequence[QueryParameter]:
+    def declared_query_parameters(self) -> Sequence[QueryParameter]:
         """The query parameters of this request's method."""
         return self.query_parameters
 

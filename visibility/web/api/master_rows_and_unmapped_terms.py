@@ -119,7 +119,7 @@ class MasterRowListView(MasterDataBaseView, ApiListView):
     query_parameters = LIST_PARAMETERS
     serializer_class = MasterRowSerializer
 
-    def get_query_parameters(self) -> Sequence[QueryParameter]:
+    def declared_query_parameters(self) -> Sequence[QueryParameter]:
         """Only reads have parameters."""
         return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
 
@@ -187,7 +187,7 @@ class MasterRowView(MasterDataBaseView):
             row, version = parse_row_body(master_table, body)
             current = _row_or_404(master_table, row_id)
             try:
-                done = write_and_restore_rows.replace_row(
+                done = write_and_restore_rows.update_existing_row(
                     master_table,
                     current.pk,
                     row,

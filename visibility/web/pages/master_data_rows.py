@@ -146,7 +146,7 @@ def _save(
         )
     given = request.POST.get("version", "")
     version = int(given) if given.isdecimal() and len(given) < 10 else None
-    return write_and_restore_rows.replace_row(
+    return write_and_restore_rows.update_existing_row(
         table, existing.pk, row, version=version, context=change_context_of_request(request)
     )
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
 
-from connectors.sdk.event_terms import OBJECT_KINDS
+from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.clock import database_now
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor

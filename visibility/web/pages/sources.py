@@ -17,7 +17,7 @@ from connectors.sdk.settings import SettingError
 from visibility.db.clock import database_now
 from visibility.formatting import count_with_noun, format_duration
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
-from visibility.ingest.source_settings import stored_setting_errors
+from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import problems
 from visibility.screens.messages import message_queries, parked

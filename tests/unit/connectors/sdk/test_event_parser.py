@@ -16,7 +16,7 @@ from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_members import REFERENCE_MEMBERS
 from connectors.sdk.event_schema import SCHEMA, event_type_schema
-from connectors.sdk.event_terms import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
+from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
 from connectors.sdk.event_types import EVENT_TYPES
 from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import (
@@ -31,7 +31,7 @@ from connectors.sdk.events import (
     QuantityMode,
 )
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
-from connectors.sdk.settings import parse_settings
+from connectors.sdk.settings import parse_and_check_settings
 from connectors.sdk.timestamps import ParsedTime
 
 AT = ParsedTime(datetime(2026, 3, 9, tzinfo=UTC))
@@ -46,7 +46,7 @@ def parse(data: Any, type_name: str = "shipment.confirmed", **config: str) -> Ca
         path="type",
         key="k",
         at=AT,
-        settings=parse_settings(event_parser.SETTINGS, config),
+        settings=parse_and_check_settings(event_parser.SETTINGS, config),
         source="wms",
     )
 

@@ -10,7 +10,7 @@ import pytest
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.setting_values import check_charset, check_slug
-from connectors.sdk.settings import ParsedSettings, Setting, SettingType, parse_settings
+from connectors.sdk.settings import ParsedSettings, Setting, SettingType, parse_and_check_settings
 
 KINDS = tuple(
     Setting(kind.value, "A setting of this type.", kind, choices=("a", "b"))
@@ -21,7 +21,7 @@ KINDS = tuple(
 
 
 def parse(raw: Mapping[str, Any], *declared: Setting) -> ParsedSettings:
-    return parse_settings(declared or KINDS, raw)
+    return parse_and_check_settings(declared or KINDS, raw)
 
 
 def sentences(raw: Mapping[str, Any], *declared: Setting) -> dict[str, str]:

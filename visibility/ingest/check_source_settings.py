@@ -10,7 +10,7 @@ from connectors.sdk.settings import (
     Setting,
     SettingError,
     SettingType,
-    parse_settings,
+    parse_and_check_settings,
 )
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models.intake import Source
@@ -26,7 +26,7 @@ def _check_reuse_setting(text: str) -> None:
         raise ValueError(f"{error}.") from None
 
 
-def _check_governed_kinds(text: str) -> None:
+def _check_governed_term_kinds(text: str) -> None:
     for kind in (entry.strip() for entry in text.split(",")):
         if kind not in TermKind.values:
             raise ValueError(f"{kind[:40]!r} is not one of {', '.join(TermKind.values)}.")
@@ -47,7 +47,7 @@ COMMON_SETTINGS = (
     Setting(
         "governed",
         "Kinds of terms that must be mapped, such as item,location.",
-        check=_check_governed_kinds,
+        check=_check_governed_term_kinds,
     ),
     Setting("zone", "The IANA time zone of times without an offset.", SettingType.ZONE),
 )
@@ -68,7 +68,7 @@ def check_settings(
     if DROP_SETTING in config and not connector.accepts_files:
         sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
         return (SettingError(DROP_SETTING, sentence),)
-    return parse_settings(declared_settings(connector), config).errors
+    return parse_and_check_settings(declared_settings(connector), config).errors
 
 
 def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
