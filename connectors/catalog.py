@@ -1,5 +1,6 @@
 """All connectors: Python packages and manifests that are shipped, and manifests of people."""
 
+import threading
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -14,6 +15,7 @@ from connectors.sdk.manifest.problems import ManifestProblem
 SYSTEMS = Path(connectors.systems.__path__[0])
 # How long changed manifests may go unnoticed.
 REFRESH_SECONDS = 2.0
+_lock = threading.Lock()
 _own: dict[str, ManifestFolder] = {}
 _refreshed_at: dict[str, float] = {}
 
@@ -34,15 +36,22 @@ def connectors_by_slug() -> Mapping[str, type[Connector]]:
     if folder is None:
         return shipped_connectors()
     now = time.monotonic()
-    if now - _refreshed_at.get("folder", -REFRESH_SECONDS) >= REFRESH_SECONDS:
-        _refreshed_at["folder"] = now
-        folder.refresh()
+    is_due = now - _refreshed_at.get("folder", -REFRESH_SECONDS) >= REFRESH_SECONDS
+    # Another thread that refreshes just now does it for all; this one uses what is loaded.
+    if is_due and _lock.acquire(blocking=False):
+        try:
+            _refreshed_at["folder"] = now
+            folder.refresh()
+        finally:
+            _lock.release()
     return folder.with_reserved
 
 
 def use_own_manifests(path: Path, report: Report) -> None:
     """Also load the manifests of this folder. `report` gets the problems of broken ones."""
-    _own["folder"] = ManifestFolder(path, reserved=shipped_connectors(), report=report)
+    folder = ManifestFolder(path, reserved=shipped_connectors(), report=report)
+    folder.refresh()
+    _own["folder"] = folder
     _refreshed_at.pop("folder", None)
 
 

@@ -39,6 +39,9 @@ SINGLE_OBJECTS: Mapping[str, tuple[ObjectKind, IdentifierScheme]] = {
     "container": (ObjectKind.CONTAINER, IdentifierScheme.CONTAINER),
     "transport_document": (ObjectKind.TRANSPORT_DOCUMENT, IdentifierScheme.TRANSPORT_DOCUMENT),
 }
+# Numbers that several orders share: each is the number of an object of its own, and of no other.
+SHARED_MEMBERS = ("quotation", "contract", "load", "vehicle", "container", "transport_document")
+MEMBER_OF_SCHEME = {SINGLE_OBJECTS[member][1]: member for member in SHARED_MEMBERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def _order_identifiers(
         )
     if source_id := member_text(order, "id"):
         identifiers.append(EventIdentifier(IdentifierScheme.SOURCE_ID, source_id, source))
-    return tuple(dict.fromkeys([*identifiers, *_parse_numbers(order, source)]))
+    return tuple(dict.fromkeys([*identifiers, *_parse_numbers(order, source, ObjectKind.ORDER)]))
 
 
 def _parse_single_objects(data: Node, source: str, *, credit: bool) -> list[ObjectReference]:
@@ -187,14 +190,14 @@ def _parse_single_objects(data: Node, source: str, *, credit: bool) -> list[Obje
         is_credit_memo = credit and kind is ObjectKind.INVOICE
         scheme = IdentifierScheme.CREDIT_MEMO if is_credit_memo else usual_scheme
         node = data.get(member)
-        identifiers = tuple(dict.fromkeys(_object_identifiers(node, scheme, source)))
+        identifiers = tuple(dict.fromkeys(_object_identifiers(node, scheme, source, kind)))
         if identifiers:
             result.append(ObjectReference(kind, identifiers))
     return result
 
 
 def _object_identifiers(
-    node: Node, scheme: IdentifierScheme, source: str
+    node: Node, scheme: IdentifierScheme, source: str, kind: ObjectKind
 ) -> Iterator[EventIdentifier]:
     if number := member_text(node, "number"):
         yield EventIdentifier(scheme, number, "" if scheme in WORLDWIDE_SCHEMES else source)
@@ -204,7 +207,7 @@ def _object_identifiers(
         for other in (IdentifierScheme.BOL, IdentifierScheme.PRO):
             if text := member_text(node, other.value):
                 yield EventIdentifier(other, text, strong=False)
-    yield from _parse_numbers(node, source)
+    yield from _parse_numbers(node, source, kind)
 
 
 def _parse_packages(data: Node, source: str) -> list[tuple[EventIdentifier, ...]]:
@@ -217,7 +220,8 @@ def _parse_packages(data: Node, source: str) -> list[tuple[EventIdentifier, ...]
         else:
             texts = [(IdentifierScheme.TRACKING, blank_if_placeholder(node.as_text()))]
         identifiers = [EventIdentifier(scheme, text) for scheme, text in texts if text]
-        packages.append(tuple(dict.fromkeys([*identifiers, *_parse_numbers(node, source)])))
+        numbers = _parse_numbers(node, source, ObjectKind.PACKAGE)
+        packages.append(tuple(dict.fromkeys([*identifiers, *numbers])))
     tracking = data.get("tracking")
     tracking_nodes = tracking.as_list() if isinstance(tracking.value, list) else [tracking]
     for number in map(blank_if_placeholder, (node.as_text() for node in tracking_nodes)):
@@ -226,7 +230,7 @@ def _parse_packages(data: Node, source: str) -> list[tuple[EventIdentifier, ...]
     return packages
 
 
-def _parse_numbers(node: Node, source: str) -> Iterator[EventIdentifier]:
+def _parse_numbers(node: Node, source: str, kind: ObjectKind) -> Iterator[EventIdentifier]:
     """The list `numbers` of an object: scheme, issuer, value and whether it is weak."""
     if not isinstance(node.value, dict):
         return
@@ -238,6 +242,14 @@ def _parse_numbers(node: Node, source: str) -> Iterator[EventIdentifier]:
                 ParkReason.MAPPING,
                 entry.get("scheme").path,
                 f"{scheme_text[:40]!r} is not a scheme; choose from {', '.join(sorted(SCHEMES))}",
+            )
+        member = MEMBER_OF_SCHEME.get(scheme)
+        if member and SINGLE_OBJECTS[member][0] is not kind:
+            raise PayloadError(
+                ParkReason.MAPPING,
+                entry.get("scheme").path,
+                f"a {scheme} number names a {member.replace('_', ' ')}, which others may share; "
+                f"give it as `{member}`",
             )
         value = blank_if_placeholder(entry.required_text("value"))
         if not value:

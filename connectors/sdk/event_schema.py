@@ -39,7 +39,7 @@ _NUMBERS = {
             "weak": {
                 "type": "boolean",
                 "default": False,
-                "description": "the number finds the object and never merges two objects",
+                "description": "it finds the object, and merges no objects with other numbers",
             },
         },
     },

@@ -8,7 +8,6 @@ from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
 from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, reopen_alert
-from visibility.db.change_feed import append_changes
 from visibility.formatting import count_with_noun
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind, AlertState
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
@@ -50,17 +49,19 @@ class FailingRule:
         return f"Rule “{self.rule.title}” fails for {self.extent}: {self.error}"
 
 
-def update_failing_rule_alerts(source_failures: SourceFailures, *, now: datetime) -> int:
+def update_failing_rule_alerts(source_failures: SourceFailures, *, now: datetime) -> list[int]:
     """Open one alert per failing rule, update its count, and resolve it when the rule works.
 
     `source_failures`: by rule id, the sources for which rules about sources failed just now.
-    Return how many alerts changed.
+    Return the alerts that changed; the caller publishes them.
     """
     with transaction.atomic():
         failing = _load_failing_rules(source_failures)
         alerts = {
             alert.rule_id or 0: alert
-            for alert in Alert.objects.select_for_update().filter(kind=AlertKind.RULE_FAILED)
+            for alert in Alert.objects.select_for_update()
+            .filter(kind=AlertKind.RULE_FAILED)
+            .order_by("pk")
         }
         changed = []
         new = []
@@ -76,8 +77,7 @@ def update_failing_rule_alerts(source_failures: SourceFailures, *, now: datetime
                 close_alert(alert, AlertState.RESOLVED, now, now, RESOLUTION)
                 changed.append(alert.pk)
         changed += create_alerts(new, now)
-        append_changes({"alert": changed})
-        return len(changed)
+        return changed
 
 
 def _load_failing_rules(source_failures: SourceFailures) -> dict[int, FailingRule]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
 from visibility.sla.loaded_rules import LoadedRule
 from visibility.sla.rule import Condition, ConditionEnd, SourceRule
 from visibility.sla.rule_failures import RuleFailure
@@ -56,7 +56,7 @@ def _build_plan(
         if alert is None:
             title = kind.alert_title(loaded.params, condition.subject)
             plan.opening.append((condition, title))
-        elif kind.may_reopen(alert.resolution):
+        elif alert.state == AlertState.WITHDRAWN or kind.may_reopen(alert.resolution):
             plan.reopening.append((alert, condition))
         else:
             continue

@@ -9,7 +9,6 @@ from django.db import transaction
 from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, reopen_alert
 from visibility.alerts.source_alert_plan import SourceAlertPlan, plan_source_alerts
 from visibility.alerts.source_snapshots import WatchedSource, load_watched_sources
-from visibility.db.change_feed import append_changes
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
 from visibility.models.teams import find_or_create_team
 from visibility.sla.default_rules import create_missing_source_rules
@@ -34,7 +33,10 @@ class SourceAlertChanges:
 
 
 def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
-    """Evaluate all rules about sources. Only one worker may do this at a time."""
+    """Evaluate all rules about sources. Only one worker may do this at a time.
+
+    The caller publishes the changes, after it has locked all alerts.
+    """
     changes = SourceAlertChanges()
     with transaction.atomic():
         create_missing_source_rules()
@@ -56,7 +58,6 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
                 else:
                     _apply_plan(loaded, watched, plan, changes)
         changes.changed += create_alerts(changes.new, now)
-        append_changes({"alert": changes.changed, "source": [1] if changes.changed else []})
     return changes
 
 

@@ -47,7 +47,10 @@ def evaluate_rules_about_sources(*, now: datetime) -> int:
         if not (row and row[0]):
             return 0
         changes = update_source_alerts(now=now)
-        return len(changes.changed) + update_failing_rule_alerts(changes.failures, now=now)
+        changed = changes.changed + update_failing_rule_alerts(changes.failures, now=now)
+        # Last: it locks the row that everybody locks after the alerts.
+        append_changes({"alert": changed, "source": [1] if changes.changed else []})
+        return len(changed)
 
 
 def has_backlog() -> bool:

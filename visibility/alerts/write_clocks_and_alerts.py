@@ -47,7 +47,7 @@ def write_clocks_and_reconcile_alerts(
                 expected_sources=list(_expected_sources(clock, timeline, roles_by_source)),
                 rule_version=loaded.rule.version,
                 money=clock.money_at_risk.amount if clock.money_at_risk else None,
-                currency=clock.money_at_risk.currency if clock.money_at_risk else "",
+                currency=clock.money_at_risk.currency[:8] if clock.money_at_risk else "",
             )
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
     _write_changed_clocks(wanted, list(timelines), now=now)

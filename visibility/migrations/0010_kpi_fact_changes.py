@@ -2,7 +2,8 @@
 
 The cells of the earlier version stay valid: what they lack is in its requests, which are copied.
 A worker of that version may run a little longer. It then sums whole days, which include changes
-that are not added yet, so its requests are copied as well: those days are counted again. The table
+that are not added yet, so its requests are copied when it
+makes and when it settles them: those days are counted again. The table
 of its requests is dropped by a later release.
 """
 
@@ -46,11 +47,22 @@ END $$;
 CREATE TRIGGER kpi_recompute_requested AFTER INSERT ON visibility_kpirecomputerequest
     REFERENCING NEW TABLE AS new_requests
     FOR EACH STATEMENT EXECUTE FUNCTION visibility_copy_kpi_recompute_requests();
+CREATE FUNCTION visibility_copy_settled_kpi_requests() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO visibility_kpirecountrequest (kpi, day)
+    SELECT DISTINCT kpi, day FROM old_requests;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER kpi_recompute_settled AFTER DELETE ON visibility_kpirecomputerequest
+    REFERENCING OLD TABLE AS old_requests
+    FOR EACH STATEMENT EXECUTE FUNCTION visibility_copy_settled_kpi_requests();
 INSERT INTO visibility_kpirecountrequest (kpi, day)
 SELECT DISTINCT kpi, day FROM visibility_kpirecomputerequest;
 """
 # The earlier version sums each day again that has changes or a request.
 DROP_TRIGGERS = """
+DROP TRIGGER kpi_recompute_settled ON visibility_kpirecomputerequest;
+DROP FUNCTION visibility_copy_settled_kpi_requests();
 DROP TRIGGER kpi_recompute_requested ON visibility_kpirecomputerequest;
 DROP FUNCTION visibility_copy_kpi_recompute_requests();
 DROP TRIGGER kpi_fact_inserted ON visibility_kpifact;

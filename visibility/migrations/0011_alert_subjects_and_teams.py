@@ -37,9 +37,13 @@ def fill_subject_kinds(apps: Apps, _schema_editor: Any) -> None:
 
 
 def update_in_batches(rows: Any, **values: Any) -> None:
-    """Update all rows of a query that each update makes smaller."""
-    while batch := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE]):
+    """Update all rows of a query, in the order of their ids."""
+    last = 0
+    while batch := list(
+        rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE]
+    ):
         rows.model.objects.filter(pk__in=batch).update(**values)
+        last = batch[-1]
 
 
 def build_slug(title: str, teams: Any) -> str:

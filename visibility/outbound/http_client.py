@@ -82,6 +82,11 @@ class OutgoingHttpClient:
                     content=content,
                 ) as response:
                     body = _read_limited_body(response)
+            except httpx2.LocalProtocolError:
+                # Its text contains the header, which may be the secret.
+                raise ConnectionError(
+                    "the request is not valid HTTP; look for a line break in a setting or secret"
+                ) from None
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 if is_deadline_over():
                     raise ConnectionError(

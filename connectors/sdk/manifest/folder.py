@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISREG
 
 from connectors.sdk.connector import Connector
 from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
@@ -53,6 +54,9 @@ class ManifestFolder:
     with_reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
     _fingerprint: Fingerprint | None = None
 
+    def __post_init__(self) -> None:
+        self.with_reserved = dict(self.reserved)
+
     def refresh(self) -> None:
         """Read the folder again if a file was added, changed or removed. Never raises."""
         fingerprint = self._current_fingerprint()
@@ -71,17 +75,35 @@ class ManifestFolder:
                 loaded[connector.slug] = connector
             except InvalidManifest as error:
                 problems += error.problems
-                if path.stem in self.connectors:
-                    loaded[path.stem] = self.connectors[path.stem]
+                self._use_last_valid(path, loaded)
+            except Exception as error:  # whatever a file contains, the others are loaded
+                sentence = f"the manifest cannot be loaded ({type(error).__name__}: {error})"
+                problems.append(ManifestProblem("", 0, sentence[:300], str(path)))
+                self._use_last_valid(path, loaded)
         self.connectors, self.problems = loaded, tuple(problems)
         self.with_reserved = {**loaded, **self.reserved}
         if problems:
             self.report(problems)
 
+    def _use_last_valid(self, path: Path, loaded: dict[str, type[ManifestConnector]]) -> None:
+        if path.stem in self.connectors:
+            loaded[path.stem] = self.connectors[path.stem]
+
     def _current_fingerprint(self) -> Fingerprint:
         try:
-            files = sorted(p for p in self.path.iterdir() if p.suffix == SUFFIX and p.is_file())
-            stats = [(path.name, path.stat()) for path in files[:MAX_MANIFESTS]]
-        except OSError:
+            names = sorted(p.name for p in self.path.iterdir() if p.suffix == SUFFIX)
+        except FileNotFoundError:
             return ()
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+        except OSError:
+            return self._fingerprint or ()
+        stats = []
+        for name in names[:MAX_MANIFESTS]:
+            try:
+                stat = (self.path / name).stat()
+            except FileNotFoundError:
+                continue  # it was removed just now
+            except OSError:
+                return self._fingerprint or ()
+            if S_ISREG(stat.st_mode):
+                stats.append((name, stat.st_mtime_ns, stat.st_size))
+        return tuple(stats)

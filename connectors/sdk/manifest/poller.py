@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +27,8 @@ from connectors.sdk.webhook_and_poll_types import (
 )
 
 MAX_PAGES = 1_000
+# Times without an offset may be of any time zone.
+MAX_AHEAD = timedelta(days=1)
 EMPTY = Node(None, "", [False])
 
 
@@ -135,7 +138,8 @@ class ManifestPoller:
             text = self.rule.cursor_field.evaluate(scope)
         except PayloadError as error:
             raise PollError(str(error)) from None
-        return text if text and time_of(text) else ""
+        # A time far ahead would hide every later change.
+        return text if text and time_of(text) <= self.context.now + MAX_AHEAD else ""
 
     def _query(self, numbers: Sequence[str]) -> dict[str, str]:
         query = {name: self._render(text, numbers) for name, text in self.rule.query.items()}
@@ -286,7 +290,9 @@ def settings_needed(rule: PollRule) -> set[str]:
 
 def _parse_document(response: HttpResponse) -> Node:
     if not response.body.strip():
-        return Node([], "", [False])  # 204 without a body
+        if response.status != HTTPStatus.NO_CONTENT:
+            raise PollError("the response is empty")
+        return Node([], "", [False])
     try:
         return load_json(response.body, max_keys=1_000_000)
     except PayloadError as error:

@@ -10,7 +10,7 @@ from tests.builders.watched_source import send_and_process, store_message
 from visibility.alerts.source_snapshots import load_watched_sources
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.models import Alert, AlertEntry, SlaRule, Source, WorkCalendar
+from visibility.models import Alert, AlertEntry, SlaClock, SlaRule, Source, WorkCalendar
 from visibility.pipeline import job_functions
 from visibility.sla.default_rules import create_missing_source_rules
 
@@ -96,6 +96,18 @@ def test_disabled_rule_withdraws_its_alerts(wms: Source, now: datetime) -> None:
     SlaRule.objects.filter(kind="source_silent").update(enabled=True)
     sweep(now=now + 2 * HOUR)
     assert (silent_alert().state, silent_alert().episode) == ("open", 2)
+
+
+def test_unmapped_status_alerts_again_after_its_rule_was_disabled(
+    wms: Source, now: datetime
+) -> None:
+    send_and_process(wms, "order.nonsense", now)
+    sweep(now=now)
+    assert Alert.objects.get(kind="unmapped_status").state == "open"
+    for enabled, state in ((False, "withdrawn"), (True, "open")):
+        SlaRule.objects.filter(kind="unmapped_status").update(enabled=enabled)
+        sweep(now=now)
+        assert Alert.objects.get(kind="unmapped_status").state == state
 
 
 def test_most_specific_rule_applies_to_a_source(wms: Source, now: datetime) -> None:
@@ -195,3 +207,10 @@ def test_rules_about_sources_set_no_clocks_on_orders(wms: Source, now: datetime)
     assert WorkCalendar.objects.filter(code="around-the-clock").exists()
     send_and_process(wms, "order.released", now)
     assert not Alert.objects.filter(kind="rule_failed").exists()
+
+
+def test_long_currency_is_shortened_on_clocks_as_on_orders(wms: Source, now: datetime) -> None:
+    money = {"attributes": {"total": "10", "currency": "DOUBLOONS AND MORE"}}
+    create_rule()
+    send_and_process(wms, "order.released", now, **money)
+    assert SlaClock.objects.get().currency == "DOUBLOON"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors import catalog
+from connectors.catalog import shipped_connectors
 from connectors.sdk.manifest.folder import ManifestFolder
 from connectors.sdk.manifest.problems import ManifestProblem
 from tests.unit.connectors.sdk.manifest.samples import VALID
@@ -71,3 +72,19 @@ def test_a_missing_folder_is_empty(tmp_path: Path) -> None:
     catalog.use_own_manifests(tmp_path / "missing", list)
     assert set(catalog.connectors_by_slug()) == set(catalog.shipped_connectors())
     assert not catalog.own_manifest_problems()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'title: "\\UFFFFFFFF"',
+        'title: Acme\nsettings: {wait: {type: duration, default: 5 min, minimum: "1", help: x}}',
+    ],
+)
+def test_file_that_cannot_be_loaded_hides_no_other_connector(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "acme.yaml").write_text(f"connector: acme\nversion: 1\n{lines}\n")
+    folder = ManifestFolder(tmp_path, reserved=shipped_connectors())
+    assert folder.with_reserved.keys() == shipped_connectors().keys()
+    folder.refresh()
+    assert folder.problems
+    assert folder.with_reserved.keys() == shipped_connectors().keys()

@@ -203,6 +203,9 @@ def test_number_without_an_issuer_is_the_senders_worldwide_or_weak(
         ({"scheme": "web_order"}, "data.order.numbers[0].value"),
         ({"scheme": "web_order", "value": "1", "weak": "maybe"}, "data.order.numbers[0].weak"),
         ("SO-1", "data.order.numbers[0]"),
+        # Many orders share a contract: its number must not merge them.
+        ({"scheme": "contract", "value": "1"}, "data.order.numbers[0].scheme"),
+        ({"scheme": "load", "issuer": "tms", "value": "1"}, "data.order.numbers[0].scheme"),
     ],
 )
 def test_an_invalid_number_is_an_error_at_its_path(entry: Any, path: str) -> None:

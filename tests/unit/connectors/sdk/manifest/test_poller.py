@@ -107,6 +107,25 @@ def test_rows_become_messages_and_the_cursor_is_the_newest_change() -> None:
     assert empty.cursor == page.cursor
 
 
+def test_a_row_dated_far_ahead_does_not_move_the_cursor_past_later_changes() -> None:
+    ahead = row(2, 5) | {"changed": "2099-01-01T00:00:00"}
+    (page,) = poll(manifest(), PreparedHttp([row(1, 1), ahead]))
+    assert len(page.records) == 2
+    assert json.loads(page.cursor)["since"] == "2026-03-02T10:01:00"
+
+
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    broken = HttpResponse(200, {}, b'[{"id": 1, "v": 0.10, "text": "x\\ud800y"}]')
+    (page,) = poll(manifest(), PreparedHttp(broken))
+    assert page.records[0].body == b'{"id":1,"v":0.10,"text":"x?y"}'
+
+
+def test_an_empty_response_is_an_error() -> None:
+    with pytest.raises(PollError, match="empty"):
+        poll(manifest(), PreparedHttp(HttpResponse(200, {}, b" ")))
+    assert poll(manifest(), PreparedHttp(HttpResponse(204, {}, b"")))[0].records == ()
+
+
 def test_equal_rows_have_equal_keys_and_changed_rows_do_not() -> None:
     (first,) = poll(manifest(), PreparedHttp([row(1, 1)]))
     (second,) = poll(manifest(), PreparedHttp([row(1, 1), row(1, 2)]))
