@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
+from connectors.sdk.encode_json import encode_json
+from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,

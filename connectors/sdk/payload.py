@@ -7,8 +7,6 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
 
-import orjson
-
 # PostgreSQL text columns accept neither NUL nor lone surrogates.
 UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 64
@@ -121,28 +119,6 @@ def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
         position = f"line {error.lineno} column {error.colno}"
         raise PayloadError(ParkReason.SYNTAX, "", f"{error.msg} at {position}") from None
     return Node(value, "", [False])
-
-
-def encode_json(value: Any) -> bytes:
-    """Encode a value as JSON; decimals keep all their digits, half surrogate pairs are replaced."""
-    try:
-        return orjson.dumps(value, default=_encode_decimal)
-    except TypeError:
-        return orjson.dumps(_replace_surrogates(value), default=_encode_decimal)
-
-
-def _encode_decimal(number: Any) -> orjson.Fragment:
-    return orjson.Fragment(format(number, "f"))
-
-
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_replace_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
-    return value
 
 
 def _check_depth(text: str) -> None:

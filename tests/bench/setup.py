@@ -20,6 +20,7 @@ AROUND_THE_CLOCK = {
 PRESERVED_TABLES = (
     "visibility_source",
     "visibility_slarule",
+    "visibility_team",
     "visibility_workcalendar",
     "visibility_auditentry",
 )

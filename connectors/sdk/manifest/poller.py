@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.manifest.definition import PollRule, ReadRule
 from connectors.sdk.manifest.page_links import PageRequest, next_request
 from connectors.sdk.manifest.paths import Scope, Template
 from connectors.sdk.manifest.poll_state import PollState, earlier_text, time_of
-from connectors.sdk.payload import Node, PayloadError, encode_json, load_json
+from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpResponse,

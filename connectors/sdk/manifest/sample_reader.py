@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.sdk.payload import ParkReason, PayloadError, encode_json, load_json
+from connectors.sdk.encode_json import encode_json
+from connectors.sdk.payload import ParkReason, PayloadError, load_json
 from connectors.sdk.tabular import Table, TableDialect, read_table
 
 DELIMITERS = (";", "\t", "|", ",")

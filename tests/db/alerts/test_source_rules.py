@@ -210,7 +210,7 @@ def test_rules_about_sources_set_no_clocks_on_orders(wms: Source, now: datetime)
 
 
 def test_long_currency_is_shortened_on_clocks_as_on_orders(wms: Source, now: datetime) -> None:
-    money = {"attributes": {"total": "10", "currency": "DOUBLOONS AND MORE"}}
     create_rule()
-    send_and_process(wms, "order.released", now, **money)
+    money = {"total": "10", "currency": "DOUBLOONS AND MORE"}
+    send_and_process(wms, "order.released", now, attributes=money)
     assert SlaClock.objects.get().currency == "DOUBLOON"

@@ -32,15 +32,15 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "folder-number": ({"config": {"drop": 7}}, "the setting drop is not the name of a folder"),
     "scheme": (
         {"connector": "business_central", "config": {"base_url": "ftp://erp.example/api"}},
-        "only http:// and https:// addresses",
+        "is not an http or https URL",
     ),
     "port": (
         {"connector": "business_central", "config": {"base_url": "http://erp.example:x/api"}},
-        "the address is invalid",
+        "is not an http or https URL",
     ),
     "base-url": (
         {"connector": "business_central", "config": {"base_url": 7}},
-        "internal error",
+        "is not an http or https URL",
     ),
     "zone": ({"config": {"zone": "Mars/Olympus"}, "expect_every": timedelta(days=9e8)}, ""),
     "poll-interval": ({"poll_every": timedelta(days=-9e8)}, ""),

@@ -162,7 +162,7 @@ def test_merge_and_undo_of_orders_with_alerts_and_notes(
 ) -> None:
     """Two alerts have the same subject, two have their own: none is lost or doubled."""
     monkeypatch.setattr(
-        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        "visibility.pipeline.refold.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
         lambda *_, **__: [],
     )
     process_messages(unrelated_orders())

@@ -129,7 +129,7 @@ def test_merge_preview_shows_the_effect_and_changes_nothing(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "visibility.pipeline.refold.write_clocks.write_clocks_and_reconcile_alerts",
+        "visibility.pipeline.refold.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
         lambda *_, **__: [],
     )
     order = order_of("SO-1")

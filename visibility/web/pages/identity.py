@@ -16,15 +16,19 @@ from visibility.identity.record_merges_and_move_alerts import MergeTooLarge
 from visibility.models import IdentityDecision, Order
 from visibility.notify.broadcast import broadcast_change_number
 from visibility.pipeline import refold
+from visibility.screens.identity import comparisons_and_previews as comparisons
+from visibility.screens.identity import decisions_and_automatic_merges as history
 from visibility.screens.identity import (
-    comparisons_and_previews,
-    decisions_and_automatic_merges,
     unmatched_records,
 )
 from visibility.screens.orders import number_and_customer_search
+from visibility.web.decision_form import (
+    parse_number_or_zero,
+    parse_object_id_or_404,
+    read_reason,
+)
 from visibility.web.permissions import Permission, has_permission, require_permission
 
-MAX_REASON_LENGTH = 2_000
 SUCCESS_MESSAGES = {
     "join": "Merged: the two are now one order",
     "belongs": "Attached to the order",
@@ -39,7 +43,7 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 @require_permission(Permission.MATCHING_SEE)
 def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
-    after = _parse_number_or_zero(request.GET.get("after", ""))
+    after = parse_number_or_zero(request.GET.get("after", ""))
     records, next_after = unmatched_records.load_unmatched_page(after)
     unmatched = unmatched_records.count_unmatched()
     context = {
@@ -49,10 +53,8 @@ def matching_view(request: HttpRequest) -> HttpResponse:
         "next": next_after,
         "first": not after,
         "likely": duplicate_order_suggestions.find_suggestions(),
-        "automatic_merges": decisions_and_automatic_merges.automatic_merges(),
-        "decisions": decisions_and_automatic_merges.manual_decisions()[
-            : decisions_and_automatic_merges.MAX_DECISIONS
-        ],
+        "automatic_merges": history.automatic_merges(),
+        "decisions": history.manual_decisions()[: history.MAX_DECISIONS],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
     return render(request, "identity/workbench.html", context)
@@ -64,10 +66,10 @@ def compare_view(request: HttpRequest) -> HttpResponse:
     """GET /joins/pair?left=&right=: compare two records and preview a merge."""
     if number := request.GET.get("number", "").strip()[:200]:
         return _redirect_to_comparison(
-            request, number, right=_parse_object_id_or_404(request.GET.get("right", ""))
+            request, number, right=parse_object_id_or_404(request.GET.get("right", ""))
         )
-    left, right = (_parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
-    sides = comparisons_and_previews.compared_objects([left, right])
+    left, right = (parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
+    sides = comparisons.compared_objects([left, right])
     if len(sides) < 2 or left == right:
         raise Http404
     can_decide = has_permission(request.user, Permission.MATCHING_EDIT)
@@ -89,7 +91,7 @@ def compare_view(request: HttpRequest) -> HttpResponse:
     if can_decide:
         decision = _build_merge_callback(request, left, right)
         context |= _decision_preview_context(
-            decision, comparisons_and_previews.surviving_order_numbers([left, right])
+            decision, comparisons.surviving_order_numbers([left, right])
         )
     return render(request, "identity/pair.html", context)
 
@@ -111,12 +113,11 @@ def split_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         raise Http404
-    chosen = set(request.GET.getlist("number")[: comparisons_and_previews.MAX_COUNTED])
+    chosen = set(request.GET.getlist("number")[: comparisons.MAX_COUNTED])
     context = {
         "order": order,
         "names": [
-            (name, name.form_value in chosen)
-            for name in comparisons_and_previews.identifier_usage(order_id)
+            (name, name.form_value in chosen) for name in comparisons.identifier_usage(order_id)
         ],
         "chosen": bool(chosen),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
@@ -143,13 +144,8 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     context = {
         "now": database_now(),
         "decision": decision,
-        "sides": [
-            decisions_and_automatic_merges.identifiers_on_decision_side(decision, side)
-            for side in (0, 1)
-        ],
-        "orders": comparisons_and_previews.surviving_order_numbers(
-            decisions.affected_objects(decision)
-        ),
+        "sides": [history.identifiers_on_decision_side(decision, side) for side in (0, 1)],
+        "orders": comparisons.surviving_order_numbers(decisions.affected_objects(decision)),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT)
         and decision.undone_at is None,
         "effect": None,
@@ -158,7 +154,7 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     if context["can_decide"]:
         context |= _decision_preview_context(
             _build_undo_callback(request, decision_id),
-            comparisons_and_previews.surviving_order_numbers(decisions.affected_objects(decision)),
+            comparisons.surviving_order_numbers(decisions.affected_objects(decision)),
         )
     return render(request, "identity/decision.html", context)
 
@@ -167,9 +163,7 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
 @require_permission(Permission.MATCHING_EDIT)
 def apply_merge_view(request: HttpRequest) -> HttpResponse:
     """POST /joins/join: merge two orders, or attach a record to an order."""
-    left, right = (
-        _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
-    )
+    left, right = (parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right"))
     return _apply_decision_and_redirect(
         request,
         _build_merge_callback(request, left, right),
@@ -181,10 +175,8 @@ def apply_merge_view(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MATCHING_EDIT)
 def apply_distinct_view(request: HttpRequest) -> HttpResponse:
     """POST /joins/distinct: mark two orders as different."""
-    left, right = (
-        _parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right")
-    )
-    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
+    left, right = (parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right"))
+    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
     return _apply_decision_and_redirect(
         request,
         lambda: decisions.mark_distinct(left, right, by=by, reason=reason, now=now),
@@ -196,7 +188,7 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MATCHING_EDIT)
 def apply_split_view(request: HttpRequest, order_id: int) -> HttpResponse:
     """POST /joins/split/<order>/do: move the chosen identifiers to a new order."""
-    chosen = set(request.POST.getlist("number")[: comparisons_and_previews.MAX_COUNTED])
+    chosen = set(request.POST.getlist("number")[: comparisons.MAX_COUNTED])
     return _apply_decision_and_redirect(
         request, _build_split_callback(request, order_id, chosen), f"/joins/split/{order_id}"
     )
@@ -217,14 +209,14 @@ def apply_undo_view(request: HttpRequest, decision_id: int) -> HttpResponse:
 def _build_merge_callback(
     request: HttpRequest, left: int, right: int
 ) -> Callable[[], IdentityDecision]:
-    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
+    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
     return lambda: decisions.merge_or_attach_objects(left, right, by=by, reason=reason, now=now)
 
 
 def _build_split_callback(
     request: HttpRequest, order_id: int, chosen: set[str]
 ) -> Callable[[], IdentityDecision]:
-    by, reason, now = _signed_in_user(request), _read_reason(request), database_now()
+    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
     numbers = [(a, b, c) for a, b, c in (_parse_identifier(code) for code in sorted(chosen))]
     return lambda: decisions.split_order(order_id, numbers, by=by, reason=reason, now=now)
 
@@ -247,7 +239,7 @@ def _decision_preview_context(
     try:
         effect = refold.preview_decision(
             decide,
-            lambda decision: comparisons_and_previews.measure_decision_effect(
+            lambda decision: comparisons.measure_decision_effect(
                 before, decisions.affected_objects(decision)
             ),
         )
@@ -277,22 +269,6 @@ def _apply_decision_and_redirect(
     broadcast_change_number(latest_change_number(), ["order", "alert"])
     messages.success(request, f"{SUCCESS_MESSAGES[label_key or decision.verdict]}.")
     return HttpResponseRedirect("/joins")
-
-
-def _read_reason(request: HttpRequest) -> str:
-    return request.POST.get("why", "").strip()[:MAX_REASON_LENGTH]
-
-
-def _parse_object_id_or_404(text: str) -> int:
-    """Parse an object ID. Raises Http404 if the text is not one."""
-    number = _parse_number_or_zero(text)
-    if not number:
-        raise Http404
-    return number
-
-
-def _parse_number_or_zero(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def _signed_in_user(request: HttpRequest) -> User:

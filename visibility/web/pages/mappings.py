@@ -18,11 +18,10 @@ from visibility.master_data.write_and_restore_rows import OverlappingRows
 from visibility.models import IgnoredTerm, MasterImport, Source
 from visibility.models.master import TermKind
 from visibility.pipeline import job_functions
-from visibility.screens.mappings import (
-    canonical_record_suggestions,
-    labels_and_sentences,
-    term_and_row_queries,
-)
+from visibility.screens.mappings import canonical_record_suggestions as suggestions
+from visibility.screens.mappings import labels_and_sentences as labels
+from visibility.screens.mappings import term_and_row_queries as queries
+from visibility.screens.mappings.table_tabs import selected_tab_code, table_tabs
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.pages import master_data_files, master_data_rows
 from visibility.web.pages.master_data_rows import (
@@ -44,12 +43,10 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
     context = {
-        "sentence": labels_and_sentences.unmapped_sentence(
-            *term_and_row_queries.count_unmapped_terms_and_orders()
-        ),
+        "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
         "unmapped_terms": _unmapped_entries(""),
         "certain": CERTAINTY_CHOICES,
-        "tables": [_table_card(code) for code in labels_and_sentences.KIND_LABELS],
+        "tables": [_table_card(code) for code in labels.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
         "imports": [
             master_data_files.import_context(master_import, now) for master_import in recent
@@ -64,10 +61,10 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MAPPINGS_SEE)
 def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
     """`/mappings/<kind>`: the mappings of one kind, or its master data rows."""
-    if kind not in labels_and_sentences.KIND_LABELS:
+    if kind not in labels.KIND_LABELS:
         raise Http404(kind)
     now = database_now()
-    tab = _selected_tab_code(kind, strip_nul_and_limit_length(request.GET.get("tab", "")))
+    tab = selected_tab_code(kind, strip_nul_and_limit_length(request.GET.get("tab", "")))
     master_table = MAPPING if tab == "words" else TABLES[kind]
     source = strip_nul_and_limit_length(request.GET.get("source", ""))
     filters = {"kind": kind} if tab == "words" else {}
@@ -75,17 +72,17 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
         filters["source"] = source
     q = strip_nul_and_limit_length(request.GET.get("q", ""))
     after = request.GET.get("after", "0")
-    rows = term_and_row_queries.list_table_rows(
+    rows = queries.list_table_rows(
         master_table, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
     )
-    shown = rows[: term_and_row_queries.PAGE_SIZE]
-    used = term_and_row_queries.count_orders_using_rows(master_table, shown, now=now)
+    shown = rows[: queries.PAGE_SIZE]
+    used = queries.count_orders_using_rows(master_table, shown, now=now)
     params = {"tab": tab, "q": q, "source": source}
     context = {
         "kind": kind,
-        "title": labels_and_sentences.KIND_LABELS[kind][0],
+        "title": labels.KIND_LABELS[kind][0],
         "tab": tab,
-        "tabs": [(code, name, code == tab) for code, name in _tabs(kind)],
+        "tabs": [(code, name, code == tab) for code, name in table_tabs(kind)],
         "table": master_table,
         "columns": [c for c in master_table.own_columns if tab != "words" or c.name != "kind"],
         "rows": [
@@ -108,11 +105,11 @@ def affected_orders_page(request: HttpRequest) -> HttpResponse:
     """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
     name = _requested_term(request.GET)
-    orders = term_and_row_queries.affected_orders(name["kind"], name["source"], name["term"])
+    orders = queries.affected_orders(name["kind"], name["source"], name["term"])
     context = {
         **name,
         "orders": [(order, displayed_time(order.last_at, now)) for order in orders],
-        "title": labels_and_sentences.KIND_LABELS[name["kind"]][1],
+        "title": labels.KIND_LABELS[name["kind"]][1],
         "contacts": has_permission(request.user, Permission.CONTACTS),
     }
     return render(request, "mappings/affected.html", context)
@@ -142,8 +139,8 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
     kind = strip_nul_and_limit_length(request.POST.get("kind", ""))
     least = request.POST.get("certainty", "")
     least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
-    unmapped = term_and_row_queries.unmapped_terms(
-        kind if kind in labels_and_sentences.KIND_LABELS else "", limit=MAX_ACCEPTED
+    unmapped = queries.unmapped_terms(
+        kind if kind in labels.KIND_LABELS else "", limit=MAX_ACCEPTED
     )
     rows = [
         {
@@ -153,7 +150,7 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
             "canonical": candidates[0].canonical,
         }
         for term, candidates in zip(
-            unmapped, canonical_record_suggestions.suggest_canonical_records(unmapped), strict=True
+            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
         )
         if candidates
         and candidates[0].certainty >= least_certain
@@ -208,53 +205,41 @@ def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     job_functions.nudge("refold")
     job_functions.nudge("import_master_data")
     mapped = count_with_noun(done.added + done.changed, "value")
-    notes.success(
-        request, f"{mapped} mapped.{labels_and_sentences.reprocessed_suffix(done.orders)}"
-    )
+    notes.success(request, f"{mapped} mapped.{labels.reprocessed_suffix(done.orders)}")
 
 
 def _has_unique_best_suggestion(
-    candidates: list[canonical_record_suggestions.TermSuggestion],
+    candidates: list[suggestions.TermSuggestion],
 ) -> bool:
     """Whether no other suggestion is equally certain."""
     return len(candidates) == 1 or candidates[0].certainty > candidates[1].certainty
 
 
 def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
-    unmapped = term_and_row_queries.unmapped_terms(kind, limit=MAX_SHOWN)
+    unmapped = queries.unmapped_terms(kind, limit=MAX_SHOWN)
     return [
         {
             "unmapped": term,
-            "title": labels_and_sentences.KIND_LABELS[term.kind][1],
+            "title": labels.KIND_LABELS[term.kind][1],
             "suggestions": candidates,
             "query": urlencode({"kind": term.kind, "source": term.source, "term": term.raw}),
             "spans": term.first_at != term.last_at,
         }
         for term, candidates in zip(
-            unmapped, canonical_record_suggestions.suggest_canonical_records(unmapped), strict=True
+            unmapped, suggestions.suggest_canonical_records(unmapped), strict=True
         )
     ]
 
 
 def _table_card(kind: str) -> dict[str, Any]:
     tabs = []
-    for code, name in _tabs(kind):
+    for code, name in table_tabs(kind):
         master_table = MAPPING if code == "words" else TABLES[kind]
-        count, more = term_and_row_queries.count_table_rows(
+        count, more = queries.count_table_rows(
             master_table, {"kind": kind} if code == "words" else {}
         )
         tabs.append((code, name, count, more))
-    return {"kind": kind, "title": labels_and_sentences.KIND_LABELS[kind][0], "tabs": tabs}
-
-
-def _tabs(kind: str) -> list[tuple[str, str]]:
-    tabs = [("words", "Source values")] if kind in set(TermKind.values) else []
-    return [*tabs, *([("rows", TABLES[kind].title)] if kind in TABLES else [])]
-
-
-def _selected_tab_code(kind: str, requested: str) -> str:
-    codes = [code for code, _ in _tabs(kind)]
-    return requested if requested in codes else codes[0]
+    return {"kind": kind, "title": labels.KIND_LABELS[kind][0], "tabs": tabs}
 
 
 def _table_row_context(
@@ -291,11 +276,7 @@ def _mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
 
 def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
     """Redirect to the page of the form."""
-    there = (
-        kind
-        if request.POST.get("on") == "table" and kind in labels_and_sentences.KIND_LABELS
-        else ""
-    )
+    there = kind if request.POST.get("on") == "table" and kind in labels.KIND_LABELS else ""
     return HttpResponseRedirect(f"/mappings/{there}" if there else "/mappings")
 
 

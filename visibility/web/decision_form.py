@@ -1,0 +1,23 @@
+"""Read the values of the forms that compare and decide about orders."""
+
+from django.http import Http404, HttpRequest
+
+MAX_REASON_LENGTH = 2_000
+
+
+def read_reason(request: HttpRequest) -> str:
+    """The reason that the user entered."""
+    return request.POST.get("why", "").strip()[:MAX_REASON_LENGTH]
+
+
+def parse_object_id_or_404(text: str) -> int:
+    """Parse an object ID. Raises Http404 if the text is not one."""
+    number = parse_number_or_zero(text)
+    if not number:
+        raise Http404
+    return number
+
+
+def parse_number_or_zero(text: str) -> int:
+    """Parse a database ID; 0 if the text is not one."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
