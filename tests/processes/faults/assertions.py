@@ -176,9 +176,6 @@ class GuaranteeChecker:
         answered = sum(responses.accepted_statuses.values())
         # 503 is also returned if the outcome of the commit is unknown.
         unknown = responses.unanswered + responses.rejected[503]
-        # A batch whose commit was not confirmed is stored again: it counts twice, and its senders
-        # read "duplicate".
-        unknown += responses.accepted_statuses["duplicate"]
         if not answered <= received - before <= answered + unknown:
             verdict.violations.append(
                 f"{received - before} counted, {answered} accepted, {unknown} unknown"
