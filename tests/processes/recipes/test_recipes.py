@@ -77,7 +77,7 @@ from visibility.notify.channels.memory import SENT
 from visibility.notify.outbox import channel_registry
 
 
-def test_message_is_kept() -> None:
+def test_message_is_stored() -> None:
     channel_registry()["memory"].send(OutgoingMessage("1", "late", "text"), "ops")
     assert SENT == ["ops: late"]
     with pytest.raises(DeliveryFailed):
