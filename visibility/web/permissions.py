@@ -105,6 +105,12 @@ def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
     return bool(roles(user) & ROLE_PERMISSIONS[permission])
 
 
+def signed_in_user(request: HttpRequest) -> User:
+    """The user of a request that a permission protects."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def require_permission(
     permission: Permission,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -32,6 +31,7 @@ from visibility.web.permissions import (
     Permission,
     has_permission,
     require_permission,
+    signed_in_user,
 )
 
 MAX_BULK = 500
@@ -52,9 +52,9 @@ def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpRespon
     ):
         raise Http404
     try:
-        fields = read_form(request.POST.dict(), by=_signed_in_user(request), now=now, action=action)
+        fields = read_form(request.POST.dict(), by=signed_in_user(request), now=now, action=action)
         alert = apply_alert_action(
-            action, alert_id, by=_signed_in_user(request), fields=fields, now=now
+            action, alert_id, by=signed_in_user(request), fields=fields, now=now
         )
     except ActionRejected as rejected:
         messages.error(request, str(rejected))
@@ -89,7 +89,7 @@ def run_bulk_action(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
     done: list[Alert] = []
     rejected: list[tuple[int, str]] = []
-    user = _signed_in_user(request)
+    user = signed_in_user(request)
     try:
         fields = read_form(data, by=user, now=now, action=action)
         require_note(action, fields.note)
@@ -146,11 +146,6 @@ def _check_permission_and_return_now(request: HttpRequest, action: str) -> datet
     if not has_permission(request.user, ALERT_ACTIONS[action].permission):
         raise PermissionDenied(ALERT_ACTIONS[action].permission.value)
     return database_now()
-
-
-def _signed_in_user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def _return_url(request: HttpRequest, default: str) -> str:

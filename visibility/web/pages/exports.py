@@ -49,7 +49,7 @@ def export_links(request: HttpRequest, **order_filter: object) -> Sequence[tuple
 @require_permission(Permission.EXPORT)
 def export_view(request: HttpRequest) -> HttpResponseBase:
     """Accepts the filters of /orders, `order` (IDs), `since` and `until`, and a `format`."""
-    assert isinstance(request.user, User)  # needs() let nobody else in
+    assert isinstance(request.user, User)
     format_code = request.GET.get("format", "")
     if format_code not in set(Format):
         return HttpResponse(f"format must be one of {', '.join(Format)}", status=400)

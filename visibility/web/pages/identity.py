@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -27,7 +26,12 @@ from visibility.web.decision_form import (
     parse_object_id_or_404,
     read_reason,
 )
-from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
 
 SUCCESS_MESSAGES = {
     "join": "Merged: the two are now one order",
@@ -176,7 +180,7 @@ def apply_merge_view(request: HttpRequest) -> HttpResponse:
 def apply_distinct_view(request: HttpRequest) -> HttpResponse:
     """POST /joins/distinct: mark two orders as different."""
     left, right = (parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right"))
-    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
+    by, reason, now = signed_in_user(request), read_reason(request), database_now()
     return _apply_decision_and_redirect(
         request,
         lambda: decisions.mark_distinct(left, right, by=by, reason=reason, now=now),
@@ -209,20 +213,20 @@ def apply_undo_view(request: HttpRequest, decision_id: int) -> HttpResponse:
 def _build_merge_callback(
     request: HttpRequest, left: int, right: int
 ) -> Callable[[], IdentityDecision]:
-    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
+    by, reason, now = signed_in_user(request), read_reason(request), database_now()
     return lambda: decisions.merge_or_attach_objects(left, right, by=by, reason=reason, now=now)
 
 
 def _build_split_callback(
     request: HttpRequest, order_id: int, chosen: set[str]
 ) -> Callable[[], IdentityDecision]:
-    by, reason, now = _signed_in_user(request), read_reason(request), database_now()
+    by, reason, now = signed_in_user(request), read_reason(request), database_now()
     numbers = [(a, b, c) for a, b, c in (_parse_identifier(code) for code in sorted(chosen))]
     return lambda: decisions.split_order(order_id, numbers, by=by, reason=reason, now=now)
 
 
 def _build_undo_callback(request: HttpRequest, decision_id: int) -> Callable[[], IdentityDecision]:
-    by, now = _signed_in_user(request), database_now()
+    by, now = signed_in_user(request), database_now()
     return lambda: decisions.undo_decision(decision_id, by=by, now=now)
 
 
@@ -269,11 +273,6 @@ def _apply_decision_and_redirect(
     broadcast_change_number(latest_change_number(), ["order", "alert"])
     messages.success(request, f"{SUCCESS_MESSAGES[label_key or decision.verdict]}.")
     return HttpResponseRedirect("/joins")
-
-
-def _signed_in_user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
 
 
 urlpatterns = [

@@ -108,7 +108,7 @@ def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
-    assert isinstance(request.user, User)  # needs() let nobody else in
+    assert isinstance(request.user, User)
     count = (
         parse_and_pick_versions.requeue_parked_messages(ids, by=request.user, now=database_now())
         if ids
@@ -176,7 +176,7 @@ def _audited_payload_context(
     """The payload for display. Records the access in the audit log first."""
     if not has_permission(request.user, Permission.MESSAGE_BODIES):
         raise PermissionDenied(Permission.MESSAGE_BODIES.value)
-    assert isinstance(request.user, User)  # may() let nobody else in
+    assert isinstance(request.user, User)
     detail = {"source": message.source.slug}
     append_audit_entry(
         "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -27,7 +26,12 @@ from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context, replay_messages
-from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
 
 TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
 SETTINGS_TAB = ("settings", "Settings")
@@ -69,7 +73,7 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         changes = settings_form.changed_settings(source, posted)
         if changes:
-            change_settings(source, changes, now=database_now(), user=_signed_in_user(request))
+            change_settings(source, changes, now=database_now(), user=signed_in_user(request))
     except InvalidSource as error:
         fields = settings_form.setting_fields(source, entered=posted, errors=error.errors)
         names = {field.name for field in fields}
@@ -140,11 +144,6 @@ def replay_parked_messages(request: HttpRequest, slug: str) -> HttpResponse:
     )
     replay_messages(request, ids)
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=parked")
-
-
-def _signed_in_user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def _get_source(slug: str) -> Source:
