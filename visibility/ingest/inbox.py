@@ -16,9 +16,13 @@ from structlog.stdlib import get_logger
 MAX_KEY = 500
 log = get_logger(__name__)
 
-# A duplicate only increments the counter of its key. A new key also inserts the message.
+# A duplicate only increments the counter of its key. A new key also inserts the message. A retry
+# gives the seconds since its first attempt began: a key of that time is the attempt's own, whose
+# commit was not confirmed, and is not counted as a duplicate.
 STORE = """
-WITH incoming AS (
+WITH attempt AS (
+    SELECT statement_timestamp() - make_interval(secs => %s::float8) AS began_at
+), incoming AS (
     SELECT t.*, nextval('visibility_inbound_message_id') AS id
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::bytea[])
         WITH ORDINALITY
@@ -29,7 +33,8 @@ WITH incoming AS (
     SELECT source_id, dedupe_key, content_hash, id, statement_timestamp(), copies - 1
     FROM incoming ORDER BY source_id, dedupe_key, content_hash
     ON CONFLICT (source_id, dedupe_key, content_hash)
-        DO UPDATE SET duplicate_count = known.duplicate_count + EXCLUDED.duplicate_count + 1
+        DO UPDATE SET duplicate_count = known.duplicate_count + EXCLUDED.duplicate_count
+            + CASE WHEN known.received_at >= (SELECT began_at FROM attempt) THEN 0 ELSE 1 END
     RETURNING message_id, source_id, dedupe_key, content_hash
 ), stored AS (
     INSERT INTO visibility_inbound_message
@@ -79,7 +84,7 @@ def store_messages(messages: Sequence[IncomingMessage]) -> list[StoreResult]:
         return []
     parameters, indexes = _build_insert_parameters(messages)
     with connection.cursor() as cursor:
-        cursor.execute(STORE, parameters)
+        cursor.execute(STORE, [None, *parameters])
         return _build_store_results(cursor.fetchall(), indexes)
 
 
@@ -140,6 +145,8 @@ class InboxWriter:
     BATCH = 500
     QUEUE = 5_000
     TIMEOUT = 5.0
+    # A statement may take so long to reach the database, in seconds.
+    TRANSIT = 1.0
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
@@ -218,18 +225,24 @@ class InboxWriter:
 
     async def _insert_with_retry(self, messages: list[IncomingMessage]) -> list[StoreResult]:
         """Insert, and retry once if the connection was lost: the dedupe keys make a retry safe."""
+        started = time.monotonic()
         try:
             return await self._insert(messages)
         except psycopg.OperationalError:
             if self._connection is None or not self._connection.closed:
                 raise
             await self._close()
-            return await self._insert(messages)
+            return await self._insert(messages, first_attempt=started)
 
-    async def _insert(self, messages: list[IncomingMessage]) -> list[StoreResult]:
+    async def _insert(
+        self, messages: list[IncomingMessage], *, first_attempt: float | None = None
+    ) -> list[StoreResult]:
         conn = await self.open_connection()
         parameters, indexes = _build_insert_parameters(messages)
-        cursor = await conn.execute(STORE_BINARY, parameters, prepare=True)
+        age = None
+        if first_attempt is not None:
+            age = time.monotonic() - first_attempt + self.TRANSIT
+        cursor = await conn.execute(STORE_BINARY, [age, *parameters], prepare=True)
         return _build_store_results(await cursor.fetchall(), indexes)
 
     async def open_connection(self) -> psycopg.AsyncConnection[Any]:

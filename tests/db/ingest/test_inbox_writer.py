@@ -1,15 +1,17 @@
 """The inbox writer reconnects after a lost database connection."""
 
 import asyncio
+from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 
 from tests.product import database_url
 from visibility.db.clock import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
-from visibility.ingest.inbox import InboxWriter, IncomingMessage
-from visibility.models import InboundMessage
+from visibility.ingest.inbox import InboxWriter, IncomingMessage, StoreResult
+from visibility.models import InboundMessage, MessageKey
 
 ENDED = "SELECT pg_terminate_backend(%s)"
 
@@ -34,3 +36,40 @@ def test_batch_is_stored_after_the_connection_is_lost() -> None:
 
     assert asyncio.run(store_twice(InboxWriter(database_url()))) == [True, True]
     assert InboundMessage.objects.count() == 2
+
+
+class UnconfirmedWriter(InboxWriter):
+    """The connection is lost before or after each first attempt commits."""
+
+    def __init__(self, *, commits: bool) -> None:
+        super().__init__(database_url())
+        self._commits = commits
+
+    async def _insert(
+        self, messages: list[IncomingMessage], *, first_attempt: float | None = None
+    ) -> list[StoreResult]:
+        if first_attempt is not None or self._commits:
+            results = await super()._insert(messages, first_attempt=first_attempt)
+        if first_attempt is None:
+            await (await self.open_connection()).close()
+            raise psycopg.OperationalError("the connection was lost")
+        return results
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("commits", [True, False])
+def test_retry_of_a_batch_is_not_counted_as_a_duplicate(commits: bool) -> None:
+    now = database_now()
+    source = add_source("s", connector="cloudevents", config={}, secret="x" * 40, now=now).source
+
+    async def store(writer: InboxWriter) -> None:
+        await writer.store(IncomingMessage(source.pk, "1", {}, b"{}"))
+        await (await writer.open_connection()).close()
+
+    asyncio.run(store(UnconfirmedWriter(commits=commits)))
+    assert MessageKey.objects.get().duplicate_count == 0
+    # A message that was received earlier is a duplicate, also in a retry.
+    MessageKey.objects.update(received_at=now - timedelta(minutes=1))
+    asyncio.run(store(UnconfirmedWriter(commits=False)))
+    assert MessageKey.objects.get().duplicate_count == 1
+    assert InboundMessage.objects.count() == 1
