@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
-from visibility.alerts.reconcile import reconcile_alerts
+from visibility.alerts.reconcile_alerts_with_clocks import reconcile_alerts
 from visibility.db import bulk
-from visibility.models.intake import Source
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock, SlaRule
-from visibility.sla import rule_failures
-from visibility.sla.clocks import clock_state_at, clocks_for
-from visibility.sla.loaded_rules import load_enabled_order_rules
+from visibility.models.sources_and_messages import Source
+from visibility.sla import record_rule_errors_and_retry
+from visibility.sla.clocks_of_order import (
+    met_breached_or_running_at,
+    order_clocks_of_most_specific_rules,
+)
+from visibility.sla.load_enabled_rules import load_enabled_order_rules
+from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Clock
-from visibility.sla.rule_failures import RuleFailure
 from visibility.timeline.model import Timeline
 
 
@@ -31,7 +34,7 @@ def write_clocks_and_reconcile_alerts(
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
     for order_id, timeline in timelines.items():
-        for loaded, clock in clocks_for(timeline, rules):
+        for loaded, clock in order_clocks_of_most_specific_rules(timeline, rules):
             if isinstance(clock, RuleFailure):
                 failed[(loaded.rule, order_id)] = clock
                 continue
@@ -51,7 +54,7 @@ def write_clocks_and_reconcile_alerts(
             )
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
     _write_changed_clocks(wanted, list(timelines), now=now)
-    rule_failures.replace_failures(failed, list(timelines))
+    record_rule_errors_and_retry.replace_failures(failed, list(timelines))
     return reconcile_alerts(list(wanted.values()), order_ids=list(timelines), now=now)
 
 
@@ -82,7 +85,7 @@ def _write_changed_clocks(
         before = old.get(key)
         breached = before is not None and before.state == ClockState.BREACHED
         if clock.stopped_at or (breached and clock.due_at < now):
-            clock.state = clock_state_at(
+            clock.state = met_breached_or_running_at(
                 Clock(clock.started_at, clock.due_at, clock.stopped_at), now
             )
     stale_ids = [c.pk for key, c in old.items() if key not in wanted]

@@ -61,11 +61,11 @@ def load_board(slug: str, *, now: datetime) -> LoadedBoard | None:
     return LoadedBoard(
         slug=slug,
         title=stored.title if stored else "Operations",
-        tiles=[load_tile(entry, now=now) for entry in _tile_entries(wanted)],
+        tiles=[load_tile(entry, now=now) for entry in _tile_entries_invalid_as_missing(wanted)],
     )
 
 
-def _tile_entries(stored: object) -> list[Mapping[str, Any]]:
+def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
     """The entries of a stored board. One that is no object is shown as a missing tile."""
     entries = stored if isinstance(stored, Sequence) and not isinstance(stored, str) else ()
     return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
@@ -86,7 +86,7 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
     shown = LoadedTile(
         code=code,
         title=kind.title,
-        width=_clamp_tile_width(entry.get("width"), kind.width),
+        width=_tile_columns_clamped_1_to_4(entry.get("width"), kind.width),
         kinds=" ".join(kind.kinds),
         href=kind.href,
     )
@@ -101,6 +101,6 @@ def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
         return replace(shown, failed=True)
 
 
-def _clamp_tile_width(configured: object, default: int) -> int:
+def _tile_columns_clamped_1_to_4(configured: object, default: int) -> int:
     """The configured width, clamped to 1-4 columns, or the default of the tile."""
     return min(max(configured, 1), 4) if isinstance(configured, int) else default

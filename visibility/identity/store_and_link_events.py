@@ -11,9 +11,15 @@ the batch is retried.
 from collections.abc import Iterable, Mapping, Sequence
 
 from visibility.db import bulk
-from visibility.identity import relations, resolve_from_all_events
+from visibility.identity import parent_child_object_relations, resolve_from_all_events
+from visibility.identity.classify_references_as_ambiguous import (
+    BatchAssignment,
+    EventReference,
+    ReferenceClassifier,
+    original_spellings,
+)
 from visibility.identity.create_and_delete_objects import delete_without_identifiers
-from visibility.identity.generations import (
+from visibility.identity.generations_of_reused_numbers import (
     extend_generations,
     keys_with_decisions,
     load_generations,
@@ -21,13 +27,7 @@ from visibility.identity.generations import (
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
 from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
-from visibility.identity.separate_ambiguous_references import (
-    BatchAssignment,
-    EventReference,
-    ReferenceClassifier,
-    original_spellings,
-)
-from visibility.identity.unmatched import update_unmatched_objects
+from visibility.identity.update_unmatched_objects import update_unmatched_objects
 from visibility.models.events import EventToStore
 from visibility.storage import refold_queue
 
@@ -183,11 +183,11 @@ def _write_links_and_relations(
                 [n.ref for n in references],
             ],
         )
-        pairs = relations.relations_of_events(
+        pairs = parent_child_object_relations.relations_of_events(
             (reference.event_id, reference.kind.value, object_id)
             for reference, object_id in zip(references, objects, strict=True)
         )
-        relations.insert_relations(pairs)
+        parent_child_object_relations.insert_relations(pairs)
         other_keys = sorted(
             {
                 (*n, o)

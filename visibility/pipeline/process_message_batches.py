@@ -12,9 +12,9 @@ from visibility.db import bulk
 from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
 from visibility.identity import record_merges_and_move_alerts, store_and_link_events
-from visibility.ingest import parse_and_pick_versions
-from visibility.ingest.parse_and_pick_versions import StoredMessage
-from visibility.models.intake import Source
+from visibility.ingest import parse_messages_and_pick_versions
+from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
+from visibility.models.sources_and_messages import Source
 from visibility.pipeline import exit_on_timeout
 from visibility.pipeline.shutdown_flag import stopping
 
@@ -83,7 +83,7 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 """
 
 
-def retry_failed_messages(*, batches: int = 20) -> int:
+def process_failed_messages_in_small_batches(*, batches: int = 20) -> int:
     """Process messages that failed before, in small batches; return how many were settled."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(HAS_FAILED_MESSAGES)
@@ -92,7 +92,7 @@ def retry_failed_messages(*, batches: int = 20) -> int:
     total = 0
     for fewest, most, size in RETRY_GROUPS:
         for _ in range(batches):
-            settled = process_batch(attempts=(fewest, most), limit=size)
+            settled = claim_parse_and_correlate_messages(attempts=(fewest, most), limit=size)
             total += settled
             if not settled or stopping.is_set():
                 break
@@ -124,7 +124,7 @@ def van_der_corput(number: int) -> float:
     return value
 
 
-def process_batch(
+def claim_parse_and_correlate_messages(
     *,
     fresh: bool = False,
     attempts: tuple[int, int] = (0, 0),
@@ -167,7 +167,7 @@ def _process_with_bisection(claimed: Sequence[tuple[int, int]]) -> int:
     for attempt in range(4):
         try:
             with transaction.atomic():
-                return _process_claimed_messages(claimed)
+                return _parse_correlate_and_settle_messages(claimed)
         except store_and_link_events.ConcurrentChange:
             continue
         except (OperationalError, InterfaceError) as error:
@@ -206,18 +206,21 @@ def _release_claimed_messages(claimed: Sequence[tuple[int, int]]) -> None:
         cursor.execute(RELEASE, [[c[0] for c in claimed], [c[1] for c in claimed]])
 
 
-def _process_claimed_messages(claimed: Sequence[tuple[int, int]]) -> int:
+def _parse_correlate_and_settle_messages(claimed: Sequence[tuple[int, int]]) -> int:
     """Parse, correlate and settle in one transaction; skip messages that another has claimed."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
         raws = [StoredMessage.from_row(row) for row in cursor.fetchall()]
-    raws += parse_and_pick_versions.lock_other_message_versions(raws)
+    raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
     sources = {s.pk: s for s in Source.objects.filter(pk__in={r.source_id for r in raws})}
     with exit_on_timeout.exit_process_on_timeout(PARSE_LIMIT_SECONDS):
         readings = [
-            parse_and_pick_versions.parse_message(raw, sources[raw.source_id]) for raw in raws
+            parse_messages_and_pick_versions.parse_message(raw, sources[raw.source_id])
+            for raw in raws
         ]
-    readings, losers = parse_and_pick_versions.pick_effective_message_versions(raws, readings)
+    readings, losers = parse_messages_and_pick_versions.pick_effective_message_versions(
+        raws, readings
+    )
     store_and_link_events.supersede_events_of_messages(losers)
     drafts = [draft for reading in readings for draft in reading.new_events]
     store_and_link_events.store_and_link_events(drafts, {pk: s.slug for pk, s in sources.items()})

@@ -14,7 +14,7 @@ from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.kpi_inputs import promise_deadline
-from visibility.timeline.model import parse_timestamp
+from visibility.timeline.model import timestamp_or_none
 from visibility.timeline.promises import FIRST
 from visibility.timeline.status_answer import status_answer
 
@@ -95,16 +95,16 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
     answer = status_answer(timeline, zone=settings.TIME_ZONE)
     texts = timeline.attributes
     counted = [line for line in timeline.lines if line.is_counted]
-    first = timeline.promise(FIRST)
+    first = timeline.first_promise_of_kind(FIRST)
     last = timeline.entries[-1].recorded if timeline.entries else None
     requested, promised = (
-        parse_timestamp(texts.get(Attribute.REQUESTED_AT)),
-        parse_timestamp(texts.get(Attribute.PROMISED_AT)),
+        timestamp_or_none(texts.get(Attribute.REQUESTED_AT)),
+        timestamp_or_none(texts.get(Attribute.PROMISED_AT)),
     )
     return {
         "object_id": order_id,
         "key": timeline.key,
-        "number": display_number(timeline)[:200],
+        "number": erp_else_shop_else_customer_order_number(timeline)[:200],
         "customer_po": timeline.first_number(IdentifierScheme.CUSTOMER_PO)[:200],
         "customer_no": texts.get(Attribute.CUSTOMER_NO, "")[:100],
         "customer_name": texts.get(Attribute.CUSTOMER_NAME, "")[:250],
@@ -139,11 +139,11 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
         "folded_at": now,
-        "promise_ends_at": _future_promise_end(timeline),
+        "promise_ends_at": _future_promise_end_of_undelivered_order(timeline),
     }
 
 
-def _future_promise_end(timeline: Timeline) -> datetime | None:
+def _future_promise_end_of_undelivered_order(timeline: Timeline) -> datetime | None:
     """Return the end of the promised date if it is in the future and goods are still due."""
     promised = promise_deadline(timeline, settings.TIME_ZONE)
     if promised is None or timeline.completed_at(MilestoneCode.DELIVERED):
@@ -152,7 +152,7 @@ def _future_promise_end(timeline: Timeline) -> datetime | None:
     return deadline if deadline > timeline.as_of else None
 
 
-def display_number(timeline: Timeline) -> str:
+def erp_else_shop_else_customer_order_number(timeline: Timeline) -> str:
     """Return the number to display: that of the ERP, the shop or the customer, in this order."""
     number = timeline.first_number(
         IdentifierScheme.SALES_ORDER,

@@ -82,7 +82,7 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
         links = cursor.fetchall()
         cursor.execute(IDENTIFIERS, [sorted({row[2] for row in links} | set(sorted_ids))])
         identifiers = cursor.fetchall()
-    keys = canonical_keys(row[:5] for row in identifiers if not row[5])
+    keys = preferred_identifier_key_by_object_id(row[:5] for row in identifiers if not row[5])
     rejected = {(row[0], row[1], row[2], row[3]) for row in identifiers if row[5]}
     objects: dict[int, dict[int, int]] = defaultdict(dict)
     for event_id, ref, object_id in links:
@@ -168,7 +168,7 @@ def scheme_rank(scheme: str) -> int:
     return SCHEME_PREFERENCE.get(scheme, len(SCHEME_PREFERENCE))
 
 
-def canonical_keys(
+def preferred_identifier_key_by_object_id(
     identifiers: Iterable[tuple[int, str, str, str, date | None]],
 ) -> Mapping[int, str]:
     """Return the key of each object, a pure function of its identifiers: `sales_order:erp:SO-1`.

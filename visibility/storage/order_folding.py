@@ -25,5 +25,5 @@ def load_and_fold_orders(
 
 def load_dictionary_for_events(events: Iterable[RecordedEvent]) -> MasterDataDictionary:
     """Load the dictionary for these events: 1 statement, or 3 if there is master data."""
-    scope = meanings.load_lookup_scope()
+    scope = meanings.load_looked_up_and_governed_vocabularies()
     return meanings.load_dictionary(events, scope) if scope else EMPTY_DICTIONARY

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import exported_order
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION, Redaction
 from visibility.export.snapshot_to_temp_tables import OrderSelection

@@ -7,10 +7,10 @@ import pytest
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message, create_sources
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.read_snapshot_in_chunks import exported_events
 from visibility.export.snapshot_to_temp_tables import OrderSelection, export_snapshot
-from visibility.ingest.inbox import store_messages
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Order
 from visibility.pipeline import job_functions
 from visibility.storage.load_events import load_events

@@ -11,8 +11,8 @@ from tests.builders import exported_order
 from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.users import signed_in
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Alert, InboundMessage, KpiFact, Order, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import order_and_message_lineage

@@ -10,7 +10,7 @@ from tests.builders.alerts import HOUR, alert, order, source_alert, statements
 from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import AlertState, ClockState, SlaClock
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web.permissions import UserRole

@@ -11,7 +11,11 @@ from django.db.models import Max
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
-from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
+from visibility.screens.sources.state import (
+    REJECTED_WITHIN,
+    LatestReceiptAndRejection,
+    source_state_and_reason,
+)
 
 SHOWN = 40
 MANY_PARKED = 1_000
@@ -65,8 +69,8 @@ class SourceHealthTile(Tile):
         feeds = []
         for source in Source.objects.order_by("title", "slug")[:SHOWN]:
             last, parked = latest.get(source.pk, (None, 0))
-            latest_traffic = LatestTraffic(last, rejected.get(source.slug))
-            chip_state, _ = source_state(source, latest_traffic, now)
+            latest_traffic = LatestReceiptAndRejection(last, rejected.get(source.slug))
+            chip_state, _ = source_state_and_reason(source, latest_traffic, now)
             feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
         worst = list(SourceState)
         return {

@@ -19,8 +19,8 @@ from tests.builders.sources import (
     create_sources,
     store_story,
 )
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Alert, Order, SlaRule, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
