@@ -27,10 +27,17 @@ SilentSources = Callable[[], Mapping[str, datetime]]
 def reconcile_alerts(
     clocks: Sequence[SlaClock], *, order_ids: Sequence[int], now: datetime
 ) -> list[int]:
-    """Bring the alerts of these orders in line with their clocks; return ids of changed alerts."""
+    """Bring the alerts of these orders in line with their clocks; return ids of changed alerts.
+
+    Without order ids, the clocks are those of orders that have no alerts yet.
+    """
     alerts = {
         (a.order_id, a.rule_id, a.subject_key): a
-        for a in Alert.objects.select_for_update().filter(order_id__in=order_ids).order_by("pk")
+        for a in (
+            Alert.objects.select_for_update().filter(order_id__in=order_ids).order_by("pk")
+            if order_ids
+            else ()
+        )
     }
     silent = cache(
         partial(overdue_since_by_silent_source_slug, now)

@@ -16,12 +16,18 @@ JOIN visibility_identifier i ON i.is_identity AND i.value = t.value
 JOIN visibility_businessobject o ON o.id = i.object_id
 ORDER BY i.generation
 """
-KEYS_WITH_DECISIONS = """
-SELECT DISTINCT n.kind, n.scheme, n.issuer, n.value
-FROM visibility_decisionidentifier n
-JOIN visibility_identitydecision a ON a.id = n.decision_id AND a.undone_at IS NULL
-JOIN unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
-    ON n.value = t.value AND n.scheme = t.scheme AND n.issuer = t.issuer AND n.kind = t.kind
+LOAD_GENERATIONS_AND_DECIDED_KEYS = """
+SELECT t.kind, t.scheme, t.issuer, t.value, EXISTS (
+        SELECT FROM visibility_decisionidentifier n
+        JOIN visibility_identitydecision a ON a.id = n.decision_id AND a.undone_at IS NULL
+        WHERE n.value = t.value AND n.scheme = t.scheme AND n.issuer = t.issuer
+            AND n.kind = t.kind),
+    i.object_id, i.generation, i.first_at, i.last_at, o.has_manual_decisions
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
+LEFT JOIN (visibility_identifier i JOIN visibility_businessobject o ON o.id = i.object_id)
+    ON i.is_identity AND i.value = t.value
+    AND i.scheme = t.scheme AND i.issuer = t.issuer AND i.kind = t.kind
+ORDER BY i.generation
 """
 EXTEND_GENERATIONS = """
 UPDATE visibility_identifier i
@@ -89,11 +95,20 @@ def load_generations(keys: Sequence[IdentifierKey]) -> dict[IdentifierKey, list[
     return by_key
 
 
-def keys_with_decisions(keys: Sequence[IdentifierKey]) -> frozenset[IdentifierKey]:
-    """Return the keys that an active decision names."""
+def load_generations_and_decided_keys(
+    keys: Sequence[IdentifierKey],
+) -> tuple[dict[IdentifierKey, list[StoredGeneration]], frozenset[IdentifierKey]]:
+    """Load all generations of these keys, and which of the keys an active decision names."""
+    by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
+    decided_keys: set[IdentifierKey] = set()
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(KEYS_WITH_DECISIONS, transpose_keys_to_columns(keys))
-        return frozenset((k, s, i, v) for k, s, i, v in cursor.fetchall())
+        cursor.execute(LOAD_GENERATIONS_AND_DECIDED_KEYS, transpose_keys_to_columns(keys))
+        for k, s, i, v, is_decided, object_id, *values in cursor.fetchall():
+            if is_decided:
+                decided_keys.add((k, s, i, v))
+            if object_id is not None:
+                by_key.setdefault((k, s, i, v), []).append(StoredGeneration(object_id, *values))
+    return by_key, frozenset(decided_keys)
 
 
 def extend_generations(

@@ -67,8 +67,10 @@ RECOUNT_BATCH_SIZE = 100
 DAYS_PER_CHECK = 31
 
 
-def record_facts(timelines: Mapping[int, Timeline]) -> None:
+def record_facts(timelines: Mapping[int, Timeline], *, has_failures: bool = True) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
+
+    `has_failures`: whether failures may be recorded for these orders.
 
     A trigger of the table stores each fact that was added or removed, for `update_cells`. A KPI
     that raises for an order has no fact for it; the failure is recorded, and the others go on.
@@ -86,7 +88,8 @@ def record_facts(timelines: Mapping[int, Timeline]) -> None:
                 for name, value in zip(COLUMNS, row, strict=True):
                     columns[name].append(value)
     _replace_facts(timelines, columns)
-    replace_kpi_failures(failures, timelines)
+    if failures or has_failures:
+        replace_kpi_failures(failures, timelines)
 
 
 def _kpi_fact_row_of_order(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...] | None:

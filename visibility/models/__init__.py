@@ -12,7 +12,7 @@ from visibility.models.alerts import (
 )
 from visibility.models.audit import AuditEntry
 from visibility.models.boards import Board
-from visibility.models.change_feed import Change, ChangeHead
+from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
     IdentityDecision,
@@ -81,6 +81,7 @@ __all__ = [
     "Change",
     "ChangeHead",
     "ClockState",
+    "ConfigurationVersion",
     "Conflict",
     "Cursor",
     "Customer",

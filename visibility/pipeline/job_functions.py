@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 
 from celery import current_app
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.process_message_batches import (
     BATCH_SIZE,
     claim_parse_and_correlate_messages,
+    has_new_and_failed_messages,
     process_failed_messages_in_small_batches,
     worker_backlog_offset,
 )
@@ -61,33 +63,40 @@ def parse_and_correlate_waiting_messages(*, batches: int = 100) -> int:
 
     Another thread refolds the orders they touch meanwhile.
     """
-    with worker_backlog_offset() as offset:
-        return _process_batches_from_offset(offset, batches=batches)
+    with ExitStack() as until_done:
+        return _process_batches(until_done, batches=batches)
 
 
-def _process_batches_from_offset(offset: float, *, batches: int) -> int:
-    total = 0
+def _process_batches(until_done: ExitStack, *, batches: int) -> int:
+    """Process batches until no message waits. `until_done` keeps this worker's place in a backlog.
+
+    A backlog is a batch that is at least half full; other workers then start at other places.
+    """
+    total, offset = 0, None
     for turn in range(batches):
         if stopping.is_set():
             break
         # Every second batch of a backlog takes new messages, so that it does not delay them. Some
         # batches start at the oldest: the worker that would process those may be stuck.
-        start = offset if (turn + 1) % OLDEST_EVERY else 0.0
+        start = (offset or 0.0) if (turn + 1) % OLDEST_EVERY else 0.0
         settled = 0
         if turn % 2 and _backlog.is_set():
             settled = claim_parse_and_correlate_messages(fresh=True, offset=start)
         settled = settled or claim_parse_and_correlate_messages(offset=start)
-        if not turn % 10:
-            settled += process_failed_messages_in_small_batches()
-        total += settled
-        if not settled:
-            break
+        has_new, has_failed = True, False
         if settled < BATCH_SIZE // 2:
             _backlog.clear()
+            has_new, has_failed = has_new_and_failed_messages()
         else:
             _backlog.set()
-        if turn:
-            ask_worker_to_run_job_now("refold")
+            if offset is None:
+                offset = until_done.enter_context(worker_backlog_offset())
+        if has_failed or not (turn + 1) % OLDEST_EVERY:
+            settled += process_failed_messages_in_small_batches()
+        total += settled
+        if not settled or not has_new:
+            break
+        ask_worker_to_run_job_now("refold")
     _backlog.clear()
     return total
 
@@ -97,8 +106,9 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
-        started_at, settled = database_now(), 0
-        while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
+        started_at, has_due = refold_queue.now_and_has_due_requests()
+        settled = 0
+        while has_due and not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 facts_and_cells.update_cells()

@@ -1,7 +1,7 @@
 """Refold touched orders: derived rows, clocks, alerts and KPI facts."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -20,6 +20,8 @@ from visibility.models.decisions_and_merges import IdentityDecision
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.projection import fold_and_write_orders
 from visibility.storage import refold_queue
+from visibility.storage.load_events import LinkedEvents
+from visibility.storage.lock_order_families import lock_order_families_if_free
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
@@ -33,8 +35,6 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
     A batch that fails is tried in smaller ones, until the order that cannot be folded is alone:
     that one is postponed, and the others go on.
     """
-    if not refold_queue.has_due_requests(due_by):
-        return 0
     limit, claimed = BATCH_SIZE, refold_queue.RefoldBatch((), ())
     for attempt in range(5 + BATCH_SIZE.bit_length()):
         try:
@@ -69,12 +69,43 @@ def refold_orders_clocks_alerts_and_kpi_facts(order_ids: Sequence[int]) -> int:
 
     The caller holds their locks and a transaction.
     """
-    now = database_now()
-    timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now)
+    return append_changes(_write_derived_rows(order_ids, now=database_now()))
+
+
+def _write_derived_rows(
+    order_ids: Sequence[int], *, now: datetime, linked: LinkedEvents | None = None
+) -> dict[str, list[int]]:
+    """Write every derived row of these orders; return the ids of what changed, by kind."""
+    timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now, linked=linked)
     used_and_unmapped_terms.replace_term_usage_of_orders(timelines)
-    alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, now=now)
-    facts_and_cells.record_facts(timelines)
-    return append_changes({"order": list(order_ids), "alert": alerts})
+    stored = write_clocks_and_alerts.load_stored_clocks(order_ids)
+    alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, stored, now=now)
+    facts_and_cells.record_facts(timelines, has_failures=stored.has_failed_kpis)
+    return {"order": list(order_ids), "alert": alerts}
+
+
+class RefoldFailed(RuntimeError):
+    """Orders could not be refolded in the transaction that linked their events."""
+
+
+def refold_orders_of_objects_if_free(object_ids: Collection[int]) -> dict[str, list[int]] | None:
+    """Refold the orders of these objects in the transaction that linked events to the objects.
+
+    Return the ids of what changed, by kind, or None if the refold must wait for the commit: another
+    transaction works on these objects, or they are many. Raises RefoldFailed; the transaction must
+    then be rolled back.
+    """
+    families = lock_order_families_if_free(object_ids)
+    if families is None:
+        return None
+    if not families.orders:
+        return {}
+    try:
+        return _write_derived_rows(families.orders, now=families.now, linked=families.linked)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # the queue isolates the order that cannot be folded
+        raise RefoldFailed from error
 
 
 Summary = TypeVar("Summary")

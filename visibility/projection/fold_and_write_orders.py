@@ -11,6 +11,7 @@ from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.db import bulk
 from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
+from visibility.storage.load_events import LinkedEvents
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.kpi_inputs import promise_deadline
@@ -19,19 +20,13 @@ from visibility.timeline.promises import FIRST
 from visibility.timeline.status_answer import status_answer
 
 # Each order has at most one future refold request: the fold decides when the next one is due.
-SCHEDULE_REFOLD = """
-WITH deleted AS (
-    DELETE FROM visibility_refoldrequest
-    WHERE object_id = ANY(%s) AND due_at > clock_timestamp()
-)
+DELETE_SCHEDULED_REFOLDS = """
+DELETE FROM visibility_refoldrequest
+WHERE object_id = ANY(%s) AND due_at > clock_timestamp()
+"""
+SCHEDULE_REFOLDS = """
 INSERT INTO visibility_refoldrequest (object_id, due_at)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[])
-"""
-DELETE_ROWS = """
-WITH lines AS (DELETE FROM visibility_orderline WHERE order_id = ANY(%(orders)s)),
-    shipments AS (DELETE FROM visibility_shipment WHERE order_id = ANY(%(orders)s)),
-    milestones AS (DELETE FROM visibility_milestone WHERE order_id = ANY(%(orders)s))
-DELETE FROM visibility_conflict WHERE order_id = ANY(%(orders)s)
 """
 INSERT_CUSTOMER_NAMES = """
 INSERT INTO visibility_customername (name, number)
@@ -42,9 +37,14 @@ ON CONFLICT DO NOTHING
 """
 
 
-def fold_and_write_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Timeline]:
-    """Fold the orders as of `now` and write their rows. Return {object id: timeline}."""
-    timelines = load_and_fold_orders(order_ids, as_of=now)
+def fold_and_write_orders(
+    order_ids: Sequence[int], *, now: datetime, linked: LinkedEvents | None = None
+) -> dict[int, Timeline]:
+    """Fold the orders as of `now` and write their rows. Return {object id: timeline}.
+
+    `linked`: the events of the orders, if they are already found.
+    """
+    timelines = load_and_fold_orders(order_ids, as_of=now, linked=linked)
     replace_derived_rows(timelines, now=now)
     return timelines
 
@@ -54,10 +54,9 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
     if not timelines:
         return
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
-    bulk.insert_or_update_rows(Order, rows, conflict_columns=["object_id"])
-    _store_customer_names(rows)
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(DELETE_ROWS, {"orders": list(timelines)})
+    writes = bulk.WritesInOneStatement()
+    writes.insert_or_update(Order, rows, conflict_columns=["object_id"])
+    _store_customer_names(writes, rows)
     row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
         OrderLine: _line_rows,
         Shipment: _shipment_rows,
@@ -65,29 +64,29 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
         Conflict: _conflict_rows,
     }
     for model, rows_of in row_builders.items():
-        bulk.insert_or_update_rows(
-            model, [row for o, t in timelines.items() for row in rows_of(o, t)]
+        writes.replace(
+            model,
+            [row for o, t in timelines.items() for row in rows_of(o, t)],
+            of=("order_id", list(timelines)),
         )
-    _schedule_refolds(timelines)
+    _schedule_refolds(writes, timelines)
+    writes.execute()
 
 
-def _schedule_refolds(timelines: Mapping[int, Timeline]) -> None:
+def _schedule_refolds(writes: bulk.WritesInOneStatement, timelines: Mapping[int, Timeline]) -> None:
     """Schedule a refold for orders that change at a known time without a new event."""
+    writes.add(DELETE_SCHEDULED_REFOLDS, list(timelines))
     ahead = [(order_id, t.next_change_at) for order_id, t in timelines.items() if t.next_change_at]
-    with bulk.server_bound_cursor() as cursor:
-        orders, times = [order_id for order_id, _ in ahead], [at for _, at in ahead]
-        cursor.execute(SCHEDULE_REFOLD, [list(timelines), orders, times])
+    if ahead:
+        writes.add(SCHEDULE_REFOLDS, *(list(column) for column in zip(*ahead, strict=True)))
 
 
-def _store_customer_names(rows: Sequence[bulk.Row]) -> None:
+def _store_customer_names(writes: bulk.WritesInOneStatement, rows: Sequence[bulk.Row]) -> None:
     """Store the names of customers, for the search."""
     pairs = {(str(row["customer_name"]), str(row["customer_no"])) for row in rows}
     names = sorted((name, number) for name, number in pairs if name)
     if names:
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(
-                INSERT_CUSTOMER_NAMES, [list(column) for column in zip(*names, strict=True)]
-            )
+        writes.add(INSERT_CUSTOMER_NAMES, *(list(column) for column in zip(*names, strict=True)))
 
 
 def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:

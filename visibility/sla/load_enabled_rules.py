@@ -11,6 +11,7 @@ from visibility.sla.record_rule_errors_and_retry import InvalidScope, RuleFailur
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import Clock, Condition, OrderRule, Rule, SourceRule
 from visibility.sla.source_snapshot import SourceSnapshot
+from visibility.storage import configuration_cache
 from visibility.timeline.model import Timeline
 
 ORDER_SCOPE_FIELDS = {
@@ -94,8 +95,15 @@ def load_enabled_order_rules() -> list[LoadedRule]:
 
     A rule of an unknown kind is one of them: it is reported on every order.
     """
-    rules = SlaRule.objects.filter(enabled=True).exclude(kind__in=source_rule_codes())
-    return _load_rules_most_specific_scope_first(rules.select_related("calendar"))
+    about_sources = source_rule_codes()
+    rules = configuration_cache.cached("enabled_rules", _read_enabled_rules)
+    return _load_rules_most_specific_scope_first(
+        rule for rule in rules if rule.kind not in about_sources
+    )
+
+
+def _read_enabled_rules() -> list[SlaRule]:
+    return list(SlaRule.objects.filter(enabled=True).select_related("calendar"))
 
 
 def load_enabled_source_rules() -> list[LoadedRule]:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from connectors.sdk.events import Attribute
 from visibility.models.master import KEY_SEPARATOR, TermKind, normalize_term
+from visibility.storage import configuration_cache
 from visibility.timeline.master_data_dictionary import (
     ItemDefinition,
     ItemVersion,
@@ -96,7 +97,11 @@ class DictionaryRows:
 
 
 def load_looked_up_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
-    """Load the watched and governed vocabularies, in one statement over two small tables."""
+    """Return the watched and governed vocabularies."""
+    return configuration_cache.cached("lookup_scope", _read_lookup_scope)
+
+
+def _read_lookup_scope() -> LookedUpAndGovernedVocabularies:
     with connection.cursor() as cursor:
         cursor.execute(LOAD_VOCABULARIES)
         rows = cursor.fetchall()

@@ -42,7 +42,9 @@ def random_event(sender: str, index: int, choose: random.Random) -> dict[str, An
 def test_export_and_fold_agree_on_effective_events(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     choose = random.Random(seed)
     sources = list(create_sources({"erp": "erp", "wms": "wms"}).values())
     for index in range(SENT_EVENTS):

@@ -28,7 +28,9 @@ pm4py: Any = import_module("pm4py")
 @pytest.fixture
 def order(db: None, monkeypatch: pytest.MonkeyPatch) -> Order:
     """An order with one event of each type; another order has the same contract and vehicle."""
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     source = Source.objects.create(slug="erp", title="ERP", connector="cloudevents", role="erp")
     sent = [(event_type.value, dict(data)) for event_type, data in EXAMPLES.items()]
     # Documents and transport are on the timeline of an order if an event names both.

@@ -101,7 +101,9 @@ def generated_log() -> dict[str, Any]:
 
 @pytest.fixture
 def source(db: None, monkeypatch: pytest.MonkeyPatch) -> Source:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     return create_source("log", connector="ocel", role="other")
 
 

@@ -79,7 +79,7 @@ def run_all_jobs() -> None:
 def test_worker_goes_on_and_every_page_says_why(
     sources: dict[str, Source], integrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", lambda _name: None)
     now = database_now()
     for number, source in enumerate(sources.values()):
         store_message(source, "order.released", now, f"SO-{number}")

@@ -96,7 +96,7 @@ def test_order_that_cannot_be_folded_does_not_stop_others(
             raise ZeroDivisionError
         fold(order_ids)
 
-    monkeypatch.setattr(refold_orders, "refold_orders", fold_orders)
+    monkeypatch.setattr(refold_orders, "refold_orders_clocks_alerts_and_kpi_facts", fold_orders)
     for _ in range(12):
         refold_orders.refold_batch()
     assert Order.objects.count() == 19

@@ -103,7 +103,7 @@ def nudge_raises(patch: Patch) -> None:
     def nudge(_: str) -> None:
         raise ConnectionError
 
-    patch.setattr(job_functions, "nudge", nudge)
+    patch.setattr(job_functions, "ask_worker_to_run_job_now", nudge)
 
 
 def duplicates_reported_as_new(patch: Patch) -> None:

@@ -22,7 +22,7 @@ COMPOSE = PACKAGE.parent / "docker-compose.yml"
 
 
 def nudged_names() -> set[str]:
-    """The name of every job that the product nudges, also through `to_thread(nudge, name)`."""
+    """The name of every job that the product nudges, also through `to_thread`."""
     names = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -31,7 +31,7 @@ def nudged_names() -> set[str]:
             function, *arguments = [node.func, *node.args]
             if ast.unparse(function).endswith("to_thread") and arguments:
                 function, *arguments = arguments
-            if ast.unparse(function).rpartition(".")[2] == "nudge":
+            if ast.unparse(function).rpartition(".")[2] == "ask_worker_to_run_job_now":
                 names |= {
                     argument.value
                     for argument in arguments

@@ -68,7 +68,7 @@ class Systems:
 @pytest.fixture
 def systems(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
     monkeypatch.setattr(http_client, "RESPONSE_SECONDS", RESPONSE_SECONDS)
-    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", lambda _name: None)
     stopping.clear()
     with ExitStack() as stack:
         yield Systems(stack, settings)

@@ -24,7 +24,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture
 def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """Three orders, and an SLA rule whose timer two of their events start and stop."""
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     create_rule(
         always_open(),
         code="scan",

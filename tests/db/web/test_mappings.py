@@ -40,7 +40,7 @@ READERS = (UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(job_functions, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", nudged.append)
     return nudged
 
 

@@ -185,7 +185,7 @@ def test_automatic_merge_shows_its_evidence_and_can_be_split(ops: Client) -> Non
 def test_unmatched_record_is_attached_by_order_number(ops: Client) -> None:
     record_id = UnmatchedObject.objects.get().object_id
     response = ops.get("/joins/pair", {"number": "so-1", "right": str(record_id)}, follow=True)
-    assert "Attach to SO-1?" in response.content.decode()
+    assert "Attach this record to order SO-1?" in response.content.decode()
     ops.post("/joins/join", {"left": order_of("SO-1").pk, "right": record_id})
     assert not UnmatchedObject.objects.exists()
     assert order_of("SO-1").event_count == 2

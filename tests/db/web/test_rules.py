@@ -59,7 +59,7 @@ def test_list_shows_each_rule_as_a_sentence(ops: Client) -> None:
     create_rule(params={"within": 8}, scope={"warehouse": "Dallas"})
     page = page_of(ops, "/rules")
     assert "Alert when an order stays in released for more than 8 working hours." in page
-    assert "Only warehouse: Dallas." in page
+    assert "Applies only to warehouse: Dallas." in page
     assert "Customer service delay, Revenue leakage" in page
 
 

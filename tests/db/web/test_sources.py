@@ -39,7 +39,7 @@ HOUR = timedelta(hours=1)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(job_functions, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", nudged.append)
     return nudged
 
 

@@ -54,7 +54,7 @@ class RuleSerializer(PermissionFilteredSerializer):
     subject = EnumField([*RuleSubject, ""], source="kind.subject", default="")
     sentence = serializers.CharField()
     problem = serializers.CharField()
-    meaning = serializers.CharField()
+    meaning = serializers.CharField(source="breach_meaning")
     response = serializers.CharField(source="rule.response")
     consequences = serializers.ListField(
         child=EnumField(Consequence), source="kind.consequences", default=list

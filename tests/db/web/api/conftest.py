@@ -105,7 +105,9 @@ class Installation:
 def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
     monkeypatch.setattr("visibility.web.api.alert_actions.broadcast_change_number", lambda *_: None)
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     sources = create_sources(SYSTEM_ROLES)
     store_story(sources, STORY)
     job_functions.process_messages_and_refold()
