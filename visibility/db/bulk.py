@@ -64,19 +64,19 @@ def insert_or_update_rows(
     With the columns of a unique constraint as the last argument, existing rows are updated.
     Raises Django's database errors.
     """
-    writes = WritesInOneStatement()
+    writes = CombinedWrites()
     writes.insert_or_update(model, rows, conflict_columns=conflict_columns)
     writes.execute()
 
 
-class WritesInOneStatement:
+class CombinedWrites:
     """Collects writes of several tables, and executes them as one statement.
 
     All writes see the rows as they were before the statement, so no two may change the same row.
     """
 
     def __init__(self) -> None:
-        self._parts: dict[str, sql.Composable] = {}
+        self._writes: dict[str, sql.Composable] = {}
         self._parameters: list[object] = []
 
     def insert_or_update(
@@ -114,8 +114,8 @@ class WritesInOneStatement:
         self._add(sql.SQL(statement), *parameters, name=name)
 
     def _add(self, statement: sql.Composable, *parameters: object, name: str = "") -> str:
-        name = name or f"part_{len(self._parts)}"
-        self._parts[name] = statement
+        name = name or f"write_{len(self._writes)}"
+        self._writes[name] = statement
         self._parameters += parameters
         return name
 
@@ -124,11 +124,11 @@ class WritesInOneStatement:
 
         Raises Django's database errors.
         """
-        if not self._parts:
+        if not self._writes:
             return ()
         named = sql.SQL(", ").join(
-            sql.SQL("{} AS ({})").format(sql.Identifier(name), part)
-            for name, part in self._parts.items()
+            sql.SQL("{} AS ({})").format(sql.Identifier(name), write)
+            for name, write in self._writes.items()
         )
         with server_bound_cursor() as bound_cursor:
             bound_cursor.execute(

@@ -24,7 +24,7 @@ FROM head, (
 
 
 def append_changes(
-    ids_by_kind: Mapping[str, Sequence[int]], *, after: bulk.WritesInOneStatement | None = None
+    ids_by_kind: Mapping[str, Sequence[int]], *, after: bulk.CombinedWrites | None = None
 ) -> int:
     """Add one change per kind ("order", "alert", "source") and return the latest change number.
 
@@ -37,7 +37,7 @@ def append_changes(
         for kind, ids in sorted(ids_by_kind.items())
         if ids
     ]
-    writes = after or bulk.WritesInOneStatement()
+    writes = after or bulk.CombinedWrites()
     if not rows:
         writes.execute()
         return 0

@@ -273,7 +273,7 @@ def _process_locked_messages(raws: Sequence[StoredMessage], *, refold: bool) -> 
     changes = refold_orders_of_objects_if_free(touched) if refold and touched else None
     if changes is None:
         enqueue_refolds(touched)
-    settle = bulk.WritesInOneStatement()
+    settle = bulk.CombinedWrites()
     settle.add(
         SETTLE,
         [r.message_id for r in readings],

@@ -54,7 +54,7 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
     if not timelines:
         return
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
-    writes = bulk.WritesInOneStatement()
+    writes = bulk.CombinedWrites()
     writes.insert_or_update(Order, rows, conflict_columns=["object_id"])
     _store_customer_names(writes, rows)
     row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
@@ -73,7 +73,7 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
     writes.execute()
 
 
-def _schedule_refolds(writes: bulk.WritesInOneStatement, timelines: Mapping[int, Timeline]) -> None:
+def _schedule_refolds(writes: bulk.CombinedWrites, timelines: Mapping[int, Timeline]) -> None:
     """Schedule a refold for orders that change at a known time without a new event."""
     writes.add(DELETE_SCHEDULED_REFOLDS, list(timelines))
     ahead = [(order_id, t.next_change_at) for order_id, t in timelines.items() if t.next_change_at]
@@ -81,7 +81,7 @@ def _schedule_refolds(writes: bulk.WritesInOneStatement, timelines: Mapping[int,
         writes.add(SCHEDULE_REFOLDS, *(list(column) for column in zip(*ahead, strict=True)))
 
 
-def _store_customer_names(writes: bulk.WritesInOneStatement, rows: Sequence[bulk.Row]) -> None:
+def _store_customer_names(writes: bulk.CombinedWrites, rows: Sequence[bulk.Row]) -> None:
     """Store the names of customers, for the search."""
     pairs = {(str(row["customer_name"]), str(row["customer_no"])) for row in rows}
     names = sorted((name, number) for name, number in pairs if name)

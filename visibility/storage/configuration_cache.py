@@ -1,8 +1,8 @@
-"""Keep sources, rules and settings in memory for as long as nobody changes them.
+"""Cache sources, rules and settings in memory until somebody changes them.
 
 Triggers renew `visibility_configurationversion` when a person changes a source, rule, calendar or
 watched vocabulary. A statement that a batch needs anyway also reads the version. Outside
-`known_version` nothing is kept, and each call loads.
+`known_version` nothing is cached, and each call loads.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,10 +37,10 @@ def cached(name: str, load: Callable[[], Value]) -> Value:
     version = _known_version.get()
     if version is None:
         return load()
-    kept = _values.get(name)
-    if kept is None or kept[0] != version:
-        kept = _values[name] = version, load()
-    value: Value = kept[1]
+    entry = _values.get(name)
+    if entry is None or entry[0] != version:
+        entry = _values[name] = version, load()
+    value: Value = entry[1]
     return value
 
 
