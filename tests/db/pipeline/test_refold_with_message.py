@@ -14,7 +14,8 @@ from tests.builders.identity import (
 )
 from visibility.models import InboundMessage, Order, RefoldRequest
 from visibility.models.objects_and_identifiers import BusinessObject
-from visibility.pipeline import job_functions, refold_orders
+from visibility.pipeline import job_functions
+from visibility.projection import fold_and_write_orders
 from visibility.storage import lock_order_families
 from visibility.storage.lock_order_families import lock_order_families_if_free
 
@@ -101,7 +102,7 @@ def test_failed_refold_leaves_the_message_applied_and_the_order_to_the_queue(
     def fail(*_: object, **__: object) -> None:
         raise ArithmeticError
 
-    monkeypatch.setattr(refold_orders.fold_and_write_orders, "fold_and_write_orders", fail)
+    monkeypatch.setattr(fold_and_write_orders, "fold_and_write_orders", fail)
     _process_without_refold_job(DELIVERED)
     assert RefoldRequest.objects.exists()
     monkeypatch.undo()
