@@ -25,6 +25,7 @@ from visibility.notify.channel_settings import (
 from visibility.notify.messages import compose_test
 from visibility.notify.outbox import channel_registry, describe_failure, send_through_channel
 
+MAX_ID = 2**63 - 1
 RULE, SEVERITIES, CHANNEL = "rule", "severities", "channel"
 
 
@@ -65,7 +66,7 @@ class SubscriptionTestResult:
 def active_subscription(number: int) -> Subscription:
     """Return a subscription that was not removed. Raises UnknownSubscription."""
     rows = Subscription.objects.select_related("user", "rule").filter(removed_at=None, pk=number)
-    subscription = rows.first()
+    subscription = rows.first() if number <= MAX_ID else None
     if subscription is None:
         raise UnknownSubscription(number)
     return subscription

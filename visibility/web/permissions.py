@@ -45,6 +45,8 @@ class Permission(StrEnum):
     MAPPINGS_EDIT = "mappings_edit"
     RULES_SEE = "rules_see"
     RULES_EDIT = "rules_edit"
+    SUBSCRIPTIONS_SEE = "subscriptions_see"
+    SUBSCRIPTIONS_EDIT = "subscriptions_edit"  # also sends test messages
     ADMINISTER = "administer"
 
 
@@ -77,6 +79,8 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.MAPPINGS_EDIT: frozenset({IN, AD}),
     Permission.RULES_SEE: frozenset({OP, AD}),
     Permission.RULES_EDIT: frozenset({OP, AD}),
+    Permission.SUBSCRIPTIONS_SEE: frozenset({OP, IN, AD}),
+    Permission.SUBSCRIPTIONS_EDIT: frozenset({OP, AD}),
     Permission.ADMINISTER: frozenset({AD}),
 }
 HOME_PAGES = {

@@ -69,7 +69,7 @@ class Webhook(Channel):
         Setting(
             "secret",
             "Signs each request as Standard Webhooks. The receiver checks the signature with the "
-            "same secret: whsec_ and the result of `openssl rand -base64 32`.",
+            "same secret: whsec_ and the output of openssl rand -base64 32.",
             SettingType.SECRET,
             required=True,
             check=check_webhook_secret,

@@ -15,6 +15,7 @@ from visibility.web.api import (
     rules,
     schema_and_docs,
     sources_and_messages,
+    subscriptions,
 )
 
 urlpatterns = [
@@ -40,6 +41,10 @@ urlpatterns = [
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
     path("rules/<slug:code>", rules.RuleView.as_view()),
+    path("channels", subscriptions.ChannelListView.as_view()),
+    path("subscriptions", subscriptions.SubscriptionListView.as_view()),
+    path("subscriptions/<int:subscription_id>", subscriptions.SubscriptionView.as_view()),
+    path("subscriptions/<int:subscription_id>/test", subscriptions.SubscriptionTestView.as_view()),
     path("kpis", kpis.KpiListView.as_view()),
     path("kpis/<slug:code>", kpis.KpiValueView.as_view()),
     path("kpis/<slug:code>/orders", kpis.KpiOrderListView.as_view()),
