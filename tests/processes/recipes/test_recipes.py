@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import Order
+from visibility.models.permission import Permission
 
 
 class OrdersToday(Tile):
@@ -26,10 +28,15 @@ class OrdersToday(Tile):
     code = "orders_today"
     title = "Orders today"
     kinds = ("order",)
+    permission = Permission.PRICES
+    settings = (
+        Setting("limit", "Count at most so many.", SettingType.INTEGER, default="10", minimum=1),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """One bounded query."""
-        return {"orders": Order.objects.all()[:1000].count()}
+        limit = self.values.integer("limit")
+        return {"orders": Order.objects.all()[:limit].count(), "limit": limit}
 '''
 TILE_TEST = '''"""The tile of today's orders."""
 
@@ -45,7 +52,12 @@ from visibility.web.permissions import UserRole
 def test_tile_is_on_a_board() -> None:
     Board.objects.create(slug="day", title="Day", tiles=[{"tile": "orders_today"}])
     page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
-    assert "0 orders so far" in page
+    assert "0 of 10 orders so far" in page
+    denied = signed_in(UserRole.INTEGRATOR).get("/boards/day").content.decode()
+    assert "orders so far" not in denied
+    Board.objects.update(tiles=[{"tile": "orders_today", "limit": 0}])
+    page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
+    assert "limit: 0 is less than 1." in page
 '''
 CHANNEL = '''"""Append notifications to a list in memory."""
 
@@ -400,7 +412,7 @@ def repository(tmp_path: Path) -> RepositoryCopy:
 def test_adding_a_tile(repository: RepositoryCopy) -> None:
     repository.write("visibility/boards/tiles/orders_today.py", TILE)
     repository.write(
-        "templates/tiles/orders_today.html", "<p>{{ tile.data.orders }} orders so far</p>"
+        "templates/tiles/orders_today.html", "<p>{{ d.orders }} of {{ d.limit }} orders so far</p>"
     )
     repository.write("tests/db/boards/tiles/test_orders_today.py", TILE_TEST)
     repository.add_name(SHELVES, "TILES", "orders_today")

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
 from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
 
-SHOWN = 40
 MANY_PARKED = 1_000
 LATEST_MESSAGES = """
 SELECT source.id, last.received_at, parked.many
@@ -54,6 +54,16 @@ class SourceHealthTile(Tile):
     title = "Sources"
     kinds = ("source", "order")
     href = "/sources"
+    settings = (
+        Setting(
+            "limit",
+            "The number of sources, by title.",
+            SettingType.INTEGER,
+            default="40",
+            minimum=1,
+            maximum=200,
+        ),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all sources with three SQL statements."""
@@ -63,7 +73,7 @@ class SourceHealthTile(Tile):
         recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
         rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
         feeds = []
-        for source in Source.objects.order_by("title", "slug")[:SHOWN]:
+        for source in Source.objects.order_by("title", "slug")[: self.values.integer("limit")]:
             last, parked = latest.get(source.pk, (None, 0))
             latest_traffic = LatestTraffic(last, rejected.get(source.slug))
             chip_state, _ = source_state(source, latest_traffic, now)

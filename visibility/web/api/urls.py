@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from visibility.web.api import (
     alert_actions,
     alerts,
+    boards,
     kpis,
     master_data_files,
     master_rows_and_unmapped_terms,
@@ -41,6 +42,9 @@ urlpatterns = [
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
     path("rules/<slug:code>", rules.RuleView.as_view()),
+    path("tiles", boards.TileListView.as_view()),
+    path("boards", boards.BoardListView.as_view()),
+    path("boards/<slug:slug>", boards.BoardView.as_view()),
     path("channels", subscriptions.ChannelListView.as_view()),
     path("subscriptions", subscriptions.SubscriptionListView.as_view()),
     path("subscriptions/<int:subscription_id>", subscriptions.SubscriptionView.as_view()),
