@@ -37,11 +37,11 @@ def main() -> int:
         from tests.processes.faults import soak
 
         return soak.main(sys.argv[2:])
-    from visibility.launcher import instance
+    from visibility.launcher import instance_lock_and_environment
 
     # Accept `import-ocel` for the module import_ocel.
     sys.argv[1:2] = [command if command.startswith("-") else command.replace("-", "_")]
-    sys.argv = instance.apply_instance_environment(sys.argv)
+    sys.argv = instance_lock_and_environment.apply_instance_environment(sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -9,7 +9,12 @@ from pathlib import Path
 import connectors.systems
 from connectors.sdk.connector import Connector
 from connectors.sdk.load_plugins_of_package import InvalidPlugin, load_plugins
-from connectors.sdk.manifest.folder import SUFFIX, ManifestFolder, Report, load_manifest
+from connectors.sdk.manifest.folder import (
+    SUFFIX,
+    ManifestFolder,
+    Report,
+    load_manifest_as_connector_class,
+)
 from connectors.sdk.manifest.problems import ManifestProblem
 
 SYSTEMS = Path(connectors.systems.__path__[0])
@@ -24,7 +29,10 @@ _refreshed_at: dict[str, float] = {}
 def shipped_connectors() -> Mapping[str, type[Connector]]:
     """Return every shipped connector class by its slug. Raises InvalidPlugin or InvalidManifest."""
     packages = load_plugins(connectors.systems, Connector, entry="connector")
-    manifests = {path.stem: load_manifest(path) for path in sorted(SYSTEMS.glob(f"*{SUFFIX}"))}
+    manifests = {
+        path.stem: load_manifest_as_connector_class(path)
+        for path in sorted(SYSTEMS.glob(f"*{SUFFIX}"))
+    }
     if twice := packages.keys() & manifests.keys():
         raise InvalidPlugin(f"{', '.join(sorted(twice))}: both a package and a manifest")
     return {**packages, **manifests}

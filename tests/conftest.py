@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests import shifted_clock
 from tests.effort import FULL
 from tests.product import empty_partitions
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 
 # More examples in a full run; a deadline per example would fail on a busy machine.
 hypothesis.settings.register_profile("normal", max_examples=100, deadline=None)

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 UNIT = CHECKOUT / "tests" / "unit"
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}

@@ -25,10 +25,10 @@ class VisibilityConfig(AppConfig):
         """
         import visibility.celery  # noqa: F401
 
-        use_own_manifests(settings.CONNECTOR_FOLDER, _log_problems)
+        use_own_manifests(settings.CONNECTOR_FOLDER, _log_manifest_problems)
 
 
-def _log_problems(problems: Iterable[ManifestProblem]) -> None:
+def _log_manifest_problems(problems: Iterable[ManifestProblem]) -> None:
     for problem in problems:
         log.warning(
             "manifest_invalid",

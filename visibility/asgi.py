@@ -25,7 +25,7 @@ _webhooks: WebhookEndpoint | None = None
 _events: CloudEventsEndpoint | None = None
 
 
-def intake_applications() -> tuple[WebhookEndpoint, CloudEventsEndpoint]:
+def webhook_and_cloudevents_endpoints() -> tuple[WebhookEndpoint, CloudEventsEndpoint]:
     """The intake endpoints, created inside the event loop by the first request."""
     global _source_cache, _webhooks, _events
     if _webhooks is None or _events is None:
@@ -34,14 +34,16 @@ def intake_applications() -> tuple[WebhookEndpoint, CloudEventsEndpoint]:
     return _webhooks, _events
 
 
-async def http_application(scope: Any, receive: Any, send: Any) -> None:
+async def route_http_to_intake_or_django(scope: Any, receive: Any, send: Any) -> None:
     """Route intake past Django's handler, which costs more than storing the message."""
     if scope["path"].startswith(PREFIX):
-        await intake_applications()[0](scope, receive, send)
+        await webhook_and_cloudevents_endpoints()[0](scope, receive, send)
     elif scope["path"] == EVENTS_PATH and scope["method"] == "POST":
-        await intake_applications()[1](scope, receive, send)
+        await webhook_and_cloudevents_endpoints()[1](scope, receive, send)
     else:
         await django_application(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": http_application, "websocket": websocket_application})
+application = ProtocolTypeRouter(
+    {"http": route_http_to_intake_or_django, "websocket": websocket_application}
+)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def env_text(name: str, *, default: str) -> str:
+def env_text_or_file_content(name: str, *, default: str) -> str:
     """The value of `name`, or the content of the file in `name_FILE`, or `default`."""
     path = os.environ.get(f"{name}_FILE")
     if path:
@@ -20,7 +20,7 @@ def env_text(name: str, *, default: str) -> str:
 
 def env_integer(name: str, *, default: int) -> int:
     """The value of `name` as an integer."""
-    value = env_text(name, default=str(default))
+    value = env_text_or_file_content(name, default=str(default))
     try:
         return int(value)
     except ValueError:
@@ -29,7 +29,7 @@ def env_integer(name: str, *, default: int) -> int:
 
 def env_boolean(name: str, *, default: bool) -> bool:
     """The value of `name` as a boolean: `1 true yes on` or `0 false no off`."""
-    value = env_text(name, default=str(default)).lower()
+    value = env_text_or_file_content(name, default=str(default)).lower()
     if value in {"1", "true", "yes", "on"}:
         return True
     if value in {"0", "false", "no", "off", ""}:
@@ -39,4 +39,8 @@ def env_boolean(name: str, *, default: bool) -> bool:
 
 def env_list(name: str, *, default: str) -> list[str]:
     """The value of `name` as a list, separated by commas."""
-    return [item.strip() for item in env_text(name, default=default).split(",") if item.strip()]
+    return [
+        item.strip()
+        for item in env_text_or_file_content(name, default=default).split(",")
+        if item.strip()
+    ]

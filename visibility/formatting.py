@@ -60,7 +60,7 @@ def start_of_day(now: datetime, zone: str) -> datetime:
     return in_zone(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def date_in_zone(moment: datetime, zone: str) -> date:
+def local_or_bare_utc_date(moment: datetime, zone: str) -> date:
     """The date of a moment in the time zone; midnight UTC means a date without a time."""
     is_bare_date = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
     return moment.date() if is_bare_date else in_zone(moment, zone).date()
@@ -68,7 +68,7 @@ def date_in_zone(moment: datetime, zone: str) -> date:
 
 def format_date_in_zone(moment: datetime, zone: str) -> str:
     """The date of a moment in the time zone as `Tue, Mar 3`."""
-    return format_date(date_in_zone(moment, zone))
+    return format_date(local_or_bare_utc_date(moment, zone))
 
 
 def format_number(number: int | Decimal) -> str:

@@ -21,7 +21,7 @@ CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 EventDict = MutableMapping[str, Any]
 
 
-def logging_settings(*, level: str, log_format: str) -> dict[str, Any]:
+def configure_structlog_and_return_logging_dict(*, level: str, log_format: str) -> dict[str, Any]:
     """Configure structlog, and return the settings for `logging.config.dictConfig`."""
     structlog.configure(
         processors=[

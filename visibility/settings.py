@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from visibility.environment import env_boolean, env_integer, env_list, env_text
-from visibility.logging_config import FORMATS, logging_settings
+from visibility.environment import env_boolean, env_integer, env_list, env_text_or_file_content
+from visibility.logging_config import FORMATS, configure_structlog_and_return_logging_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Demo data: one-click sign-in by role, no second factor. Never set this in production.
 DEMO = env_boolean("DEMO", default=False)
 DEBUG = env_boolean("DEBUG", default=False)
-DATA_DIR = Path(env_text("DATA_DIR", default=str(BASE_DIR / "var")))
+DATA_DIR = Path(env_text_or_file_content("DATA_DIR", default=str(BASE_DIR / "var")))
 # Manifests of connectors that people add, one YAML file for each.
 CONNECTOR_FOLDER = DATA_DIR / "connectors"
 
-SECRET_KEY = env_text("SECRET_KEY", default="")
+SECRET_KEY = env_text_or_file_content("SECRET_KEY", default="")
 if not SECRET_KEY:
     key_file = DATA_DIR / "secret.key"
     SECRET_KEY = key_file.read_text().strip() if key_file.is_file() else ""
@@ -29,9 +29,9 @@ if len(SECRET_KEY) < 32:
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", default="")
-PUBLIC_URL = env_text("PUBLIC_URL", default="http://127.0.0.1:8000")
+PUBLIC_URL = env_text_or_file_content("PUBLIC_URL", default="http://127.0.0.1:8000")
 # The URL of a trace viewer, such as https://tempo.example/trace/{trace_id}.
-TRACE_URL = env_text("TRACE_URL", default="")
+TRACE_URL = env_text_or_file_content("TRACE_URL", default="")
 if TRACE_URL and not (TRACE_URL.startswith(("http://", "https://")) and "{trace_id}" in TRACE_URL):
     raise SystemExit("TRACE_URL must be an http(s) URL that contains {trace_id}")
 # Behind a proxy that terminates TLS: cookies are secure and X-Forwarded-Proto is trusted.
@@ -80,8 +80,8 @@ def database_settings(url: str) -> dict[str, Any]:
 
 
 DATABASE_POOL = env_integer("DATABASE_POOL", default=10)
-DATABASE_URL = env_text("DATABASE_URL", default="postgresql:///visibility")
-REDIS_URL = env_text("REDIS_URL", default="redis://127.0.0.1:6379/0")
+DATABASE_URL = env_text_or_file_content("DATABASE_URL", default="postgresql:///visibility")
+REDIS_URL = env_text_or_file_content("REDIS_URL", default="redis://127.0.0.1:6379/0")
 DATABASES = {"default": database_settings(DATABASE_URL)}
 
 INSTALLED_APPS = [
@@ -143,10 +143,10 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 # The organization's time zone, for KPI days and for times on screens.
-TIME_ZONE = env_text("TIME_ZONE", default="UTC")
+TIME_ZONE = env_text_or_file_content("TIME_ZONE", default="UTC")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env_text("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATIC_ROOT = Path(env_text_or_file_content("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -163,13 +163,13 @@ if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
 
-EMAIL_HOST = env_text("EMAIL_HOST", default="")
+EMAIL_HOST = env_text_or_file_content("EMAIL_HOST", default="")
 EMAIL_PORT = env_integer("EMAIL_PORT", default=25)
-EMAIL_HOST_USER = env_text("EMAIL_HOST_USER", default="")
-EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_PASSWORD", default="")
+EMAIL_HOST_USER = env_text_or_file_content("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env_text_or_file_content("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env_boolean("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env_text("EMAIL_FROM", default="throughline@localhost")
+DEFAULT_FROM_EMAIL = env_text_or_file_content("EMAIL_FROM", default="throughline@localhost")
 # Without a mail server, emails are written to files, so that none is lost silently.
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
@@ -178,7 +178,7 @@ EMAIL_BACKEND = (
 )
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 
-REDIS_PREFIX = env_text("REDIS_PREFIX", default="throughline")
+REDIS_PREFIX = env_text_or_file_content("REDIS_PREFIX", default="throughline")
 
 # Intake limits (bytes, seconds). docs/pipeline.md lists the responses beyond them.
 MAX_BODY = env_integer("MAX_BODY", default=1_048_576)
@@ -196,12 +196,12 @@ if DEMO and (DATA_DIR / "run" / "demo.json").is_file():
     OUTGOING_ALLOWED.append(f"127.0.0.1:{erp_port}")
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "visibility.web.api.openapi_extensions.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "visibility.web.api.openapi_extensions.ApiViewAutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "visibility.web.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "visibility.web.api.problem_responses.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
 }
 SPECTACULAR_SETTINGS = {
@@ -214,7 +214,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-LOG_FORMAT = env_text("LOG_FORMAT", default="logfmt")
+LOG_FORMAT = env_text_or_file_content("LOG_FORMAT", default="logfmt")
 if LOG_FORMAT not in FORMATS:
     raise SystemExit(f"LOG_FORMAT must be one of {', '.join(FORMATS)}, not {LOG_FORMAT!r}")
-LOGGING = logging_settings(level=env_text("LOG_LEVEL", default="INFO"), log_format=LOG_FORMAT)
+LOGGING = configure_structlog_and_return_logging_dict(
+    level=env_text_or_file_content("LOG_LEVEL", default="INFO"), log_format=LOG_FORMAT
+)

@@ -44,7 +44,7 @@ class SourceRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RawMessage:
     """A stored message: raw body, stored headers (lower-case names) and time received."""
 
     body: bytes
@@ -97,12 +97,12 @@ class Connector(ABC):
         self.config = config
 
     @cached_property
-    def values(self) -> ParsedSettings:
+    def parsed_settings(self) -> ParsedSettings:
         """The typed settings. Reading an invalid setting raises PayloadError."""
         return parse_and_check_settings(self.settings, self.config)
 
     @property
-    def source(self) -> str:
+    def source_slug(self) -> str:
         """The slug of the source, which is the issuer of its own numbers."""
         return self.config.get("source", self.slug)
 
@@ -129,7 +129,7 @@ class Connector(ABC):
         return {}
 
     @abstractmethod
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Return the canonical events of a message. Raises PayloadError to park it."""
 
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
@@ -146,7 +146,7 @@ class Connector(ABC):
         """Whether the settings have everything that polling needs."""
         return self.polls
 
-    def url_query(self, secret: str) -> str:
+    def webhook_url_query(self, secret: str) -> str:
         """Return what the webhook URL must end with, such as `?token=...`; usually nothing."""
         return ""
 

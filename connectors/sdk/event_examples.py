@@ -12,11 +12,11 @@ _PARCEL: Data = {"packages": [{"tracking": "1Z0000000000000001"}]}
 _SCAN: Data = {**_PARCEL, "attributes": {"carrier": "UPS", "location": "Dallas"}}
 
 
-def _lines(measure: Measure, quantity: int = 10, **more: Any) -> Data:
+def _example_lines_member(measure: Measure, quantity: int = 10, **more: Any) -> Data:
     return {"lines": [{"line_id": "1", "sku": SKU, measure.value: quantity, **more}]}
 
 
-def _scoped(member: str, number: str) -> Data:
+def _example_data_scoped_to_document(member: str, number: str) -> Data:
     return {**_ORDER, member: number, "part": f"{member} {number}"}
 
 
@@ -30,15 +30,17 @@ EXAMPLES: Mapping[EventType, Data] = {
                 {"scheme": IdentifierScheme.WEB_ORDER.value, "issuer": "shop", "value": "727"}
             ],
         },
-        **_lines(Measure.ORDERED, price="12.30", ship_by="2026-03-04", seller="Acme"),
+        **_example_lines_member(
+            Measure.ORDERED, price="12.30", ship_by="2026-03-04", seller="Acme"
+        ),
         "attributes": {"currency": "USD", "total": "123", "promised_at": "2026-03-06"},
     },
     EventType.ORDER_ACCEPTED: _ORDER,
     EventType.ORDER_REJECTED: {**_ORDER, "attributes": {"reason": "credit limit"}},
-    EventType.ORDER_CHANGED: {**_ORDER, **_lines(Measure.ORDERED, 8)},
+    EventType.ORDER_CHANGED: {**_ORDER, **_example_lines_member(Measure.ORDERED, 8)},
     EventType.ORDER_CANCELLED: {
         **_ORDER,
-        **_lines(Measure.CANCELLED, 2),
+        **_example_lines_member(Measure.CANCELLED, 2),
         "attributes": {"reason": "customer changed the order"},
     },
     EventType.ORDER_HELD: {**_ORDER, "attributes": {"reason": "credit"}},
@@ -48,14 +50,14 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.QUOTATION_ISSUED: {"quotation": "Q-55"},
     EventType.CONTRACT_SIGNED: {"contract": "K-9"},
     EventType.LINE_REORDERED: {**_ORDER, "lines": [{"line_id": "1", "sku": SKU}]},
-    EventType.LINE_ALLOCATED: {**_ORDER, **_lines(Measure.ALLOCATED)},
+    EventType.LINE_ALLOCATED: {**_ORDER, **_example_lines_member(Measure.ALLOCATED)},
     EventType.LINE_DEALLOCATED: {
         **_ORDER,
         "quantity_mode": "delta",
-        **_lines(Measure.ALLOCATED, -2),
+        **_example_lines_member(Measure.ALLOCATED, -2),
     },
-    EventType.LINE_SHORTED: {**_ORDER, **_lines(Measure.BACKORDERED, 2)},
-    EventType.LINE_BACKORDERED: {**_ORDER, **_lines(Measure.BACKORDERED, 2)},
+    EventType.LINE_SHORTED: {**_ORDER, **_example_lines_member(Measure.BACKORDERED, 2)},
+    EventType.LINE_BACKORDERED: {**_ORDER, **_example_lines_member(Measure.BACKORDERED, 2)},
     EventType.LINE_SUBSTITUTED: {
         **_ORDER,
         "lines": [
@@ -64,11 +66,11 @@ EXAMPLES: Mapping[EventType, Data] = {
         ],
     },
     EventType.PICK_STARTED: _ORDER,
-    EventType.PICK_COMPLETED: {**_ORDER, **_lines(Measure.PICKED)},
+    EventType.PICK_COMPLETED: {**_ORDER, **_example_lines_member(Measure.PICKED)},
     EventType.PACK_COMPLETED: {
-        **_scoped("shipment", "S-1"),
+        **_example_data_scoped_to_document("shipment", "S-1"),
         **_PARCEL,
-        **_lines(Measure.PACKED, 2, package=0, serials=["A100", "A101"]),
+        **_example_lines_member(Measure.PACKED, 2, package=0, serials=["A100", "A101"]),
     },
     EventType.GOODS_MOVEMENT_POSTED: {"delivery": "80001234", "goods_movement": "4900012345"},
     EventType.LABEL_CREATED: {**_ORDER, "shipment": "S-1", **_PARCEL},
@@ -98,8 +100,8 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.ETA_UPDATED: {**_PARCEL, "attributes": {"eta": "2026-03-06T15:00:00Z"}},
     EventType.INVENTORY_SNAPSHOT: {**_ORDER, "attributes": {"warehouse": "Dallas"}},
     EventType.INVOICE_ISSUED: {
-        **_scoped("invoice", "I-1"),
-        **_lines(Measure.INVOICED),
+        **_example_data_scoped_to_document("invoice", "I-1"),
+        **_example_lines_member(Measure.INVOICED),
         "attributes": {"currency": "USD", "total": "123"},
     },
     EventType.PAYMENT_REMINDER_SENT: {"invoice": "I-1"},
@@ -107,11 +109,20 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.INVOICE_VOID: {"invoice": "I-1", "part": "invoice I-1"},
     EventType.CREDIT_REQUESTED: {**_ORDER, "credit_memo_request": "60000012"},
     EventType.DEBIT_REQUESTED: {**_ORDER, "debit_memo_request": "70000012"},
-    EventType.CREDIT_ISSUED: {**_scoped("invoice", "CM-1"), **_lines(Measure.CREDITED, 2)},
+    EventType.CREDIT_ISSUED: {
+        **_example_data_scoped_to_document("invoice", "CM-1"),
+        **_example_lines_member(Measure.CREDITED, 2),
+    },
     EventType.RETURN_AUTHORIZED: {**_ORDER, "return": "RMA-1"},
     EventType.RETURN_DELIVERY_CREATED: {"return": "RMA-1", "return_delivery": "84000001"},
-    EventType.RETURN_RECEIVED: {**_scoped("return", "RMA-1"), **_lines(Measure.RETURNED, 2)},
-    EventType.RETURN_CREDITED: {**_scoped("return", "RMA-1"), **_lines(Measure.CREDITED, 2)},
+    EventType.RETURN_RECEIVED: {
+        **_example_data_scoped_to_document("return", "RMA-1"),
+        **_example_lines_member(Measure.RETURNED, 2),
+    },
+    EventType.RETURN_CREDITED: {
+        **_example_data_scoped_to_document("return", "RMA-1"),
+        **_example_lines_member(Measure.CREDITED, 2),
+    },
     EventType.DOCUMENT_ACKNOWLEDGED: {**_ORDER, "attributes": {"detail": "855"}},
     EventType.DOCUMENT_REJECTED: {**_ORDER, "attributes": {"reason": "unknown item"}},
 }

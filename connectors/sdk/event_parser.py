@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from connectors.sdk.event_codec import format_decimal
-from connectors.sdk.event_lines import format_date_or_utc_time, parse_lines
-from connectors.sdk.event_members import REQUIRED_MEMBERS
-from connectors.sdk.event_references import (
+from connectors.sdk.events import DATES, Attribute, CanonicalEvent, EventType, Flag
+from connectors.sdk.parse_event_lines import date_unchanged_or_time_as_utc_text, parse_lines
+from connectors.sdk.parse_event_references import (
     ParsedReferences,
-    member_text,
+    member_text_or_plain_number,
     order_nodes,
     parse_references,
 )
-from connectors.sdk.events import DATES, Attribute, CanonicalEvent, EventType, Flag
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.required_and_ignored_event_members import REQUIRED_MEMBERS
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime
 
@@ -39,12 +39,12 @@ SETTINGS = (
 )
 
 
-def find_event_type(type_name: str, settings: ParsedSettings) -> EventType | None:
+def event_type_of_name_or_none(type_name: str, settings: ParsedSettings) -> EventType | None:
     """Return the event type of a sender's type name, or None if it is unknown."""
     return EVENT_TYPES.get(type_name.removeprefix(settings.text("prefix")))
 
 
-def unknown_type_error(type_name: str, path: str) -> PayloadError:
+def unknown_type_without_object_error(type_name: str, path: str) -> PayloadError:
     """The error for an unknown type whose data refers to no tracked object."""
     return PayloadError(
         ParkReason.MAPPING,
@@ -69,16 +69,16 @@ def parse_event(
     `type_name` is the sender's event type, at `path` of the document. `key_prefix` is prepended to
     all keys.
     """
-    known_type = find_event_type(type_name, settings)
+    known_type = event_type_of_name_or_none(type_name, settings)
     if not isinstance(data.value, dict):
         if known_type is None:
-            raise unknown_type_error(type_name, path)
+            raise unknown_type_without_object_error(type_name, path)
         raise PayloadError(ParkReason.SCHEMA, data.path or "data", "expected an object")
     is_credit = known_type is EventType.CREDIT_ISSUED
     references = parse_references(data, settings, source, credit=is_credit)
     if not references.objects:
         if known_type is None:
-            raise unknown_type_error(type_name, path)
+            raise unknown_type_without_object_error(type_name, path)
         raise PayloadError(
             ParkReason.REFERENCE,
             data.path or "data",
@@ -120,7 +120,7 @@ def check_required_members(
 def _parse_attributes(data: Node, settings: ParsedSettings) -> dict[Attribute, str]:
     attributes = {}
     for own_name, member in ORDER_MEMBERS.items():
-        texts = {member_text(order, member) for order in order_nodes(data)}
+        texts = {member_text_or_plain_number(order, member) for order in order_nodes(data)}
         # An attribute holds for all orders of the event.
         attributes[own_name] = texts.pop() if len(texts) == 1 else ""
     node = data.get("attributes")
@@ -129,7 +129,7 @@ def _parse_attributes(data: Node, settings: ParsedSettings) -> dict[Attribute, s
         if name is None:
             continue
         if name in DATES:
-            attributes[name] = format_date_or_utc_time(node.get(name), settings)
+            attributes[name] = date_unchanged_or_time_as_utc_text(node.get(name), settings)
         elif name is Attribute.TOTAL:
             total = node.decimal_at(name)
             attributes[name] = "" if total is None else format_decimal(total)

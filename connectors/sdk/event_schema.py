@@ -5,10 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 from connectors.sdk.event_examples import EXAMPLES
-from connectors.sdk.event_members import REFERENCE_MEMBERS, member_use, required_members
-from connectors.sdk.event_references import SINGLE_OBJECTS
 from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import (
     DATES,
     Attribute,
@@ -16,6 +14,12 @@ from connectors.sdk.events import (
     IdentifierScheme,
     Measure,
     QuantityMode,
+)
+from connectors.sdk.parse_event_references import SINGLE_OBJECTS
+from connectors.sdk.required_and_ignored_event_members import (
+    REFERENCE_MEMBERS,
+    member_use,
+    members_any_of_which_is_required,
 )
 
 VERSION = "1"
@@ -181,7 +185,9 @@ def event_type_schema(event_type: EventType) -> dict[str, Any]:
     schema: dict[str, Any] = deepcopy(dict(SCHEMA))
     schema["title"] = f"{SCHEMA['title']}: {event_type.value}"
     schema["description"] = f"{description.meaning} Effect: {description.effect}"
-    schema["anyOf"] = [{"required": [name]} for name in required_members(event_type)]
+    schema["anyOf"] = [
+        {"required": [name]} for name in members_any_of_which_is_required(event_type)
+    ]
     schema["examples"] = [deepcopy(EXAMPLES[event_type])]
     properties = schema["properties"]
     groups = {

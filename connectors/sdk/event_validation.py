@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.event_references import serial_references
 from connectors.sdk.events import (
     DATES,
     Attribute,
@@ -18,6 +17,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.identifier_normalization import has_invisible_or_lookalike, normalize_identifier
+from connectors.sdk.parse_event_references import serial_references
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.timestamps import MAX_AHEAD
 

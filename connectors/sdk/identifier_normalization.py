@@ -28,7 +28,7 @@ LOOKALIKE_NAMES = (
 )
 
 
-def _normalize_text(value: str) -> str:
+def _upper_case_and_collapse_whitespace(value: str) -> str:
     return WHITESPACE.sub(" ", _upper_reversible(unicodedata.normalize("NFC", value))).strip()
 
 
@@ -40,11 +40,11 @@ def _upper_reversible(value: str) -> str:
 
 
 def _without_separators(value: str) -> str:
-    return _normalize_text(value).replace(" ", "").replace("-", "")
+    return _upper_case_and_collapse_whitespace(value).replace(" ", "").replace("-", "")
 
 
 def _without_number_sign(value: str) -> str:
-    return _normalize_text(value).lstrip("#").strip()
+    return _upper_case_and_collapse_whitespace(value).lstrip("#").strip()
 
 
 def _sscc_digits(value: str) -> str:
@@ -54,7 +54,7 @@ def _sscc_digits(value: str) -> str:
 
 def _without_leading_zeros(value: str) -> str:
     """Normalize a counter of an ERP: some interfaces pad it with zeros, others do not."""
-    text = _normalize_text(value)
+    text = _upper_case_and_collapse_whitespace(value)
     return text.lstrip("0") or text if text.isascii() and text.isdecimal() else text
 
 
@@ -74,7 +74,7 @@ NORMALIZERS: Mapping[IdentifierScheme, Callable[[str], str]] = {
 
 def normalize_identifier(scheme: IdentifierScheme, value: str) -> str:
     """Return the normalized form in which a number is stored and compared."""
-    return NORMALIZERS.get(scheme, _normalize_text)(value)
+    return NORMALIZERS.get(scheme, _upper_case_and_collapse_whitespace)(value)
 
 
 def possible_normalized_values(text: str) -> list[str]:

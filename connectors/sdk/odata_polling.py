@@ -30,7 +30,7 @@ class ODataCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class ODataOptions:
+class ODataPollOptions:
     """Page size, overlap, start date, and the header that carries the collection name."""
 
     page_size: int
@@ -107,7 +107,7 @@ def poll(
     streams: Sequence[ODataCollection],
     cursor: str,
     *,
-    options: ODataOptions,
+    options: ODataPollOptions,
 ) -> Iterator[PolledPage]:
     """Yield every page of every stream, with the cursor to store in the same transaction.
 
@@ -129,7 +129,7 @@ def _read_collection_pages(
     base_url: str,
     stream: ODataCollection,
     modified_since: str | None,
-    options: ODataOptions,
+    options: ODataPollOptions,
 ) -> Iterator[tuple[tuple[PolledRecord, ...], str]]:
     params = {"$orderby": f"{MODIFIED_FIELD},id"}
     if modified_since or options.since:
@@ -221,7 +221,7 @@ def _newest_modification_time(last: Sequence[Node], rows: Sequence[Node], newest
     return newest
 
 
-def _row_to_record(row: Node, stream: ODataCollection, options: ODataOptions) -> PolledRecord:
+def _row_to_record(row: Node, stream: ODataCollection, options: ODataPollOptions) -> PolledRecord:
     key_fields = (
         stream.name,
         row.text_at("id"),

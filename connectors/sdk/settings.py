@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from connectors.sdk import setting_values as values
+from connectors.sdk import parse_setting_values as values
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.payload import ParkReason, PayloadError
 
@@ -142,7 +142,7 @@ class ParsedSettings:
         value = self._value(name)
         return value if isinstance(value, timedelta) else timedelta()
 
-    def number_range(
+    def scheme_and_issuer(
         self, name: str, default: tuple[IdentifierScheme, str]
     ) -> tuple[IdentifierScheme, str]:
         """The scheme and issuer of a `scheme_at_issuer` setting, or the default."""
@@ -153,7 +153,7 @@ class ParsedSettings:
         """The entries of a comma-separated text setting."""
         return tuple(filter(None, (entry.strip() for entry in self.text(name).split(","))))
 
-    def family(self, prefix: str) -> dict[str, str]:
+    def values_of_family_by_id(self, prefix: str) -> dict[str, str]:
         """The values of a family by id: `customer.` returns {id: customer number}."""
         return {
             name.removeprefix(prefix): self.text(name)
@@ -184,7 +184,7 @@ def parse_and_check_settings(
     parsed: dict[str, Any] = {}
     errors = []
     for setting in declared:
-        if not setting.is_family and not _text_of(raw.get(setting.name)):
+        if not setting.is_family and not _setting_value_as_text(raw.get(setting.name)):
             if setting.required:
                 errors.append(SettingError(setting.name, "This setting is required."))
             parsed[setting.name] = _parse_default(setting)
@@ -193,7 +193,7 @@ def parse_and_check_settings(
         if declaration is None:
             errors.append(SettingError(name, _unknown_name_sentence(declared, name, owner)))
             continue
-        text = _text_of(given)
+        text = _setting_value_as_text(given)
         if not text:
             continue
         try:
@@ -221,7 +221,7 @@ def _parse_default(setting: Setting) -> Any:
     return parse_value(setting, setting.default) if setting.default else None
 
 
-def _text_of(value: Any) -> str:
+def _setting_value_as_text(value: Any) -> str:
     """A stored value as text. JSON written by hand may contain numbers and booleans."""
     if value is None:
         return ""
@@ -236,15 +236,15 @@ def _unknown_name_sentence(declared: Sequence[Setting], name: str, owner: str) -
 
 
 PARSERS: Mapping[SettingType, Callable[[str], Any]] = {
-    SettingType.TEXT: values.parse_text,
+    SettingType.TEXT: values.parse_storable_text,
     SettingType.INTEGER: values.parse_integer,
     SettingType.DECIMAL: values.parse_number,
     SettingType.BOOLEAN: values.parse_boolean,
-    SettingType.CHOICE: values.parse_text,
+    SettingType.CHOICE: values.parse_storable_text,
     SettingType.DURATION: values.parse_duration,
     SettingType.ZONE: values.parse_zone,
     SettingType.URL: values.parse_url,
     SettingType.DATE: values.parse_date_or_time,
-    SettingType.SCHEME_AT_ISSUER: values.parse_number_range,
-    SettingType.SECRET: values.parse_text,
+    SettingType.SCHEME_AT_ISSUER: values.parse_scheme_at_issuer,
+    SettingType.SECRET: values.parse_storable_text,
 }

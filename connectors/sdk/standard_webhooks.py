@@ -102,7 +102,7 @@ def _parse_signature(entry: str) -> tuple[str, bytes]:
 def _signature_matches(secret: bytes, version: str, given: bytes, signed: bytes) -> bool:
     if version == "v1a" and secret.startswith(b"whpk_"):
         try:
-            key = Ed25519PublicKey.from_public_bytes(_decode_base64(secret[5:]))
+            key = Ed25519PublicKey.from_public_bytes(_decode_unpadded_base64(secret[5:]))
             key.verify(given, signed)
         except (ValueError, exceptions.InvalidSignature):
             return False
@@ -118,10 +118,10 @@ def _decode_secret(secret: bytes) -> bytes:
     if not secret.startswith(b"whsec_"):
         return secret
     try:
-        return _decode_base64(secret[6:])
+        return _decode_unpadded_base64(secret[6:])
     except ValueError:
         return secret
 
 
-def _decode_base64(text: bytes) -> bytes:
+def _decode_unpadded_base64(text: bytes) -> bytes:
     return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)

@@ -17,7 +17,7 @@
   const focusRow = (row) => row?.querySelector(".row-link").focus(); // focusin makes it the current row
   function count() {
     const total = selected().length;
-    if (label) label.textContent = total > 1 ? `${total} alerts selected` : total ? "1 alert selected" : current ? "1 alert (current row)" : "No alerts selected";
+    if (label) label.textContent = total > 1 ? `${total} alerts selected` : total ? "1 alert selected" : current ? "1 alert (current row)" : "0 alerts selected";
     if (form) for (const button of toolbar?.querySelectorAll(".btn:not(.menu-body *)") || []) button.disabled = button.ariaDisabled = !total && !current;
     for (const row of rows()) row.classList.toggle("selected", Boolean(checkbox(row)?.checked));
   }

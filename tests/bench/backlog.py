@@ -14,10 +14,10 @@ from tests.bench.environment import BenchEnvironment, Measurement, rows, wait_un
 from tests.bench.intake import cpu_by_process, cpu_each, rates
 from tests.bench.report import ReportLine
 from tests.bench.sizes import BenchSize
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Source
-from visibility.pipeline.job_functions import nudge
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 
 CHUNK = 500
 IS_IDLE = """
@@ -105,7 +105,7 @@ def process_backlog(
 
 
 def _nudge() -> bool:
-    nudge("process")
+    ask_worker_to_run_job_now("process")
     return True
 
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from tests.bench import workload
 from tests.bench.backlog import store_workload
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.kpi import facts_and_cells
 from visibility.pipeline.job_functions import process_messages_and_refold
 

@@ -28,7 +28,7 @@ PLAIN_ARGUMENTS = {
     "visibility.asgi:application": "tests.bench.plain.asgi:application",
     "visibility.celery:app": "tests.bench.plain.celery:app",
     "throughline,master": "plain",
-    "visibility.web.intake.uvicorn_protocol:HeaderTimeoutProtocol": "httptools",
+    "visibility.web.intake.header_timeout_protocol:HeaderTimeoutProtocol": "httptools",
 }
 WAIT_TIMEOUT_SECONDS = 600
 

@@ -14,8 +14,8 @@ from tests.bench.environment import BenchEnvironment
 from tests.bench.report import ReportLine, Sample, percentile
 from tests.bench.sizes import BenchSize
 from visibility.db.change_feed import append_changes
-from visibility.launcher.instance import CHECKOUT
-from visibility.notify.broadcast import broadcast_change_number
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
+from visibility.notify.publish_change_number import broadcast_change_number
 
 CHANGES_PER_SECOND = 5
 # The hub accepts 50 per session.

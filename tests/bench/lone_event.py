@@ -11,7 +11,7 @@ from tests.bench.environment import BenchEnvironment, Measurement, wait_until
 from tests.bench.intake import cpu_by_process, cpu_each
 from tests.bench.report import ReportLine
 from tests.bench.sizes import BenchSize
-from visibility.pipeline.job_functions import nudge
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 
 WORKER = "worker0"
 # Long enough for one event; the idle time is measured as well and subtracted.
@@ -40,7 +40,7 @@ def _measure(stage: BenchEnvironment, messages: list[workload.WorkloadMessage]) 
     meter = stage.meter(stage.product)
     meter.start()
     for _ in range(pauses):
-        nudge("process")
+        ask_worker_to_run_job_now("process")
         time.sleep(PAUSE_SECONDS)
         is_idle()
     idle = meter.used()
@@ -56,7 +56,7 @@ def _process_alone(message: workload.WorkloadMessage) -> int:
     store_workload([message])
     pauses = 0
     while not pauses or not is_idle():
-        nudge("process")
+        ask_worker_to_run_job_now("process")
         time.sleep(PAUSE_SECONDS)
         pauses += 1
     return pauses

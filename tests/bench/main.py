@@ -55,7 +55,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         setup,
         visibility_latency,
     )
-    from visibility.db.clock import database_now
+    from visibility.db.database_time import database_now
 
     setup.create_sources_and_rules()
     lines: list[ReportLine] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT_SECONDS = 60

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.bench import workload
 from tests.builders.sla_rules import create_rule
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.models import Source, WorkCalendar
 from visibility.web.permissions import UserRole

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import report
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 
 def test_tiny_run_produces_a_complete_report(tmp_path: Path) -> None:

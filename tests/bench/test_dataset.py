@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 from tests.bench import dataset, setup
 from tests.product import empty_tables
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.kpi import facts_and_cells
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline.refold import refold_orders
+from visibility.pipeline.refold_orders import refold_orders_clocks_alerts_and_kpi_facts
 from visibility.storage import refold_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +67,7 @@ def test_refolding_copied_orders_changes_nothing(orders: int) -> None:
         cursor.execute("SELECT object_id FROM visibility_order")
         ids = [row[0] for row in cursor.fetchall()]
     with transaction.atomic():
-        refold_orders(refold_queue.lock_orders_of_objects(ids))
+        refold_orders_clocks_alerts_and_kpi_facts(refold_queue.lock_orders_of_objects(ids))
     while facts_and_cells.update_cells():
         pass
     for table, column in DERIVED.items():

@@ -16,7 +16,7 @@ from tests.bench.environment import BenchEnvironment, Measurement, close_connect
 from tests.bench.processes import memory_of
 from tests.bench.report import ReportLine, Sample, percentile
 from tests.bench.sizes import BenchSize
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import imports
 from visibility.master_data.tables import TABLES
 from visibility.models.imports import ImportState, MasterImport

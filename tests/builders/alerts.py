@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.builders.sla_rules import create_rule
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import (
     Alert,
     AlertState,

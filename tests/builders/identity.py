@@ -11,7 +11,7 @@ from django.db import connection
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import ERP_NUMBERS, SYSTEM_ROLES, cloudevent_message, create_source
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Identifier, InboundMessage, Order, Source
 from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import job_functions

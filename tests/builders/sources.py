@@ -8,8 +8,8 @@ import orjson
 from django.db import connection
 
 from tests.builders.cloudevents import HEADERS, cloudevent
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import BusinessObject, EventObjectLink, MessageKey, Source
 
 # The order numbers of the source are those of the ERP.

@@ -5,8 +5,8 @@ from datetime import datetime
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Alert, Source
 from visibility.pipeline import job_functions
 

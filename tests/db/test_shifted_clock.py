@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from tests.shifted_clock import DAYS
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import BusinessObject
 
 pytestmark = pytest.mark.calendar

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.launcher.process_plan import scheduler_command, web_command
 
 WRITES = r"""

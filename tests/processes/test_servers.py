@@ -13,7 +13,7 @@ import redis
 from tests.lanes import needs_servers
 from tests.processes.launcher.up_process import SETTINGS_VARIABLES
 from tests.servers import NO_SERVERS
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 PRINT_ENVIRONMENT = """
 import json, os

@@ -7,7 +7,7 @@ from functools import cache
 import orjson
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.connector import Connector, Message
+from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
@@ -20,7 +20,7 @@ from visibility.simulator.simulated_order import (
     SimulatedStep,
     to_datetime,
 )
-from visibility.simulator.vendors import build_message, business_central
+from visibility.simulator.vendors import build_full_or_truncated_message, business_central
 
 # Tuesday, 2026-03-31 15:00 UTC.
 STARTED = 1_774_969_200.0
@@ -67,7 +67,7 @@ def _message(order: SimulatedOrder, step: SimulatedStep, index: int) -> Received
         return ReceivedMessage(
             "erp", f"{name} {order.n} {index}", body, {ENTITY: name}, to_datetime(step.send_at)
         )
-    request = build_message(order, step)
+    request = build_full_or_truncated_message(order, step)
     headers = {name.lower(): text for name, text in request.headers.items()}
     return ReceivedMessage(
         request.source, request.identity, request.body, headers, to_datetime(step.send_at)
@@ -85,7 +85,7 @@ def events(message: ReceivedMessage) -> list[CanonicalEvent]:
     """The events of a message; none if it cannot be parsed."""
     try:
         parsed = _connector(message.source).parse(
-            Message(message.body, message.headers, message.at)
+            RawMessage(message.body, message.headers, message.at)
         )
     except PayloadError:
         return []

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from visibility.launcher import process_plan
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 
 @pytest.fixture(scope="module")

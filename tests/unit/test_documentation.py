@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.urls import resolve
 
-from visibility.launcher.instance import CHECKOUT as ROOT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT as ROOT
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

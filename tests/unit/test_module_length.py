@@ -2,7 +2,7 @@
 
 import pytest
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 MAX_LINES = 300
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.vocabulary import ALLOWED, Banned, hits
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 # Inner classes and names that Django, pytest or the registries prescribe.
 REPEATED = {"Command", "Meta", "Migration", "Params"}

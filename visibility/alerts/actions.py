@@ -7,7 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from visibility.alerts.reconcile import reopen_alert
+from visibility.alerts.reconcile_alerts_with_clocks import reopen_alert
 from visibility.db.change_feed import append_changes
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
 from visibility.models.audit import append_audit_entry
@@ -19,7 +19,7 @@ class ActionRejected(ValueError):
 
 
 @contextmanager
-def _change_and_log_alert(
+def _lock_alert_then_save_and_log(
     alert_id: int, action: str, *, by: User, now: datetime, note: str
 ) -> Iterator[Alert]:
     with transaction.atomic():
@@ -43,7 +43,9 @@ def _require_active(alert: Alert) -> None:
 
 def acknowledge(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
     """Acknowledge an alert; the user becomes its owner if it has none. Raises ActionRejected."""
-    with _change_and_log_alert(alert_id, "acknowledged", by=by, now=now, note=note) as alert:
+    with _lock_alert_then_save_and_log(
+        alert_id, "acknowledged", by=by, now=now, note=note
+    ) as alert:
         _require_active(alert)
         if alert.state == AlertState.ACKNOWLEDGED and alert.acknowledged_by_id == by.pk:
             raise ActionRejected("You have already acknowledged this alert.")
@@ -60,7 +62,7 @@ def acknowledge(alert_id: int, *, by: User, now: datetime, note: str = "") -> Al
 def assign(alert_id: int, *, by: User, to: User | None, now: datetime, note: str = "") -> Alert:
     """Assign an alert to a user, or to nobody. Raises ActionRejected."""
     text = f"to {to.get_username()}" if to else "to nobody"
-    with _change_and_log_alert(
+    with _lock_alert_then_save_and_log(
         alert_id, "assigned", by=by, now=now, note=f"{text} {note}".strip()
     ) as alert:
         _require_active(alert)
@@ -70,7 +72,7 @@ def assign(alert_id: int, *, by: User, to: User | None, now: datetime, note: str
 
 def snooze(alert_id: int, *, by: User, until: datetime, now: datetime, note: str = "") -> Alert:
     """Hide an alert until a time in the future. Raises ActionRejected."""
-    with _change_and_log_alert(alert_id, "snoozed", by=by, now=now, note=note) as alert:
+    with _lock_alert_then_save_and_log(alert_id, "snoozed", by=by, now=now, note=note) as alert:
         _require_active(alert)
         if until <= now:
             raise ActionRejected("A snooze must end in the future.")
@@ -80,7 +82,7 @@ def snooze(alert_id: int, *, by: User, until: datetime, now: datetime, note: str
 
 def resolve(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
     """Resolve an alert; it reopens while its clock is breached. Raises ActionRejected."""
-    with _change_and_log_alert(alert_id, "resolved", by=by, now=now, note=note) as alert:
+    with _lock_alert_then_save_and_log(alert_id, "resolved", by=by, now=now, note=note) as alert:
         _require_active(alert)
         alert.state, alert.resolved_at = AlertState.RESOLVED, now
         alert.resolution, alert.snoozed_until = note, None
@@ -101,6 +103,6 @@ def add_note(alert_id: int, *, by: User, now: datetime, note: str) -> Alert:
     """Add a note to an alert. Raises ActionRejected."""
     if not note.strip():
         raise ActionRejected("Enter a note.")
-    with _change_and_log_alert(alert_id, "noted", by=by, now=now, note=note) as alert:
+    with _lock_alert_then_save_and_log(alert_id, "noted", by=by, now=now, note=note) as alert:
         pass
     return alert

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
-from visibility.sla.loaded_rules import LoadedRule
+from visibility.sla.load_enabled_rules import LoadedRule
+from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Condition, ConditionEnd, SourceRule
-from visibility.sla.rule_failures import RuleFailure
 from visibility.sla.source_snapshot import SourceSnapshot
 
 
@@ -23,7 +23,7 @@ def plan_source_alerts(
     loaded: LoadedRule, source: SourceSnapshot, alerts: Mapping[str, Alert]
 ) -> SourceAlertPlan | RuleFailure:
     """Compare the conditions that hold with the alerts by subject key."""
-    conditions = loaded.conditions(source)
+    conditions = loaded.conditions_or_failure(source)
     if isinstance(conditions, RuleFailure):
         return conditions
     assert isinstance(loaded.kind, SourceRule)

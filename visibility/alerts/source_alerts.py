@@ -6,15 +6,24 @@ from datetime import datetime
 
 from django.db import transaction
 
-from visibility.alerts.reconcile import NewAlert, close_alert, create_alerts, reopen_alert
+from visibility.alerts.reconcile_alerts_with_clocks import (
+    NewAlertWithLogEntry,
+    close_alert,
+    create_alerts,
+    reopen_alert,
+)
 from visibility.alerts.source_alert_plan import SourceAlertPlan, plan_source_alerts
 from visibility.alerts.source_snapshots import WatchedSource, load_watched_sources
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
 from visibility.models.teams import find_or_create_team
-from visibility.sla.default_rules import create_missing_source_rules
-from visibility.sla.loaded_rules import LoadedRule, load_enabled_source_rules, source_rule_codes
+from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
+from visibility.sla.load_enabled_rules import (
+    LoadedRule,
+    load_enabled_source_rules,
+    source_rule_codes,
+)
+from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Condition, RuleSubject, SourceRule
-from visibility.sla.rule_failures import RuleFailure
 
 NO_RULE = "The rule no longer applies to this source."
 
@@ -24,7 +33,7 @@ class SourceAlertChanges:
     """What one evaluation changed, and which rules failed for which sources (rule id, title)."""
 
     changed: list[int] = field(default_factory=list)
-    new: list[NewAlert] = field(default_factory=list)
+    new: list[NewAlertWithLogEntry] = field(default_factory=list)
     failures: dict[int, list[tuple[str, RuleFailure]]] = field(default_factory=dict)
 
     def add_failure(self, loaded: LoadedRule, watched: WatchedSource, error: RuleFailure) -> None:
@@ -39,10 +48,10 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
     """
     changes = SourceAlertChanges()
     with transaction.atomic():
-        create_missing_source_rules()
+        create_source_rules_for_kinds_without_rule()
         rules = load_enabled_source_rules()
         watched_sources = load_watched_sources(now)
-        alerts = _load_alerts(watched_sources)
+        alerts = _lock_and_group_alerts_by_source(watched_sources)
         for watched in watched_sources:
             own = alerts.get(watched.source.pk, {})
             for kind in source_rule_codes():
@@ -61,7 +70,7 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
     return changes
 
 
-def _load_alerts(
+def _lock_and_group_alerts_by_source(
     watched_sources: Sequence[WatchedSource],
 ) -> dict[int, dict[tuple[str, str], Alert]]:
     """Return the alerts of each source by kind and subject key."""
@@ -106,7 +115,7 @@ def _apply_plan(
         changes.changed.append(reopen_alert(alert, now, loaded.kind.reopening_reason))
     for condition, title in plan.opening:
         alert = _build_alert(loaded, watched, condition, title)
-        changes.new.append(NewAlert(alert, "opened", title))
+        changes.new.append(NewAlertWithLogEntry(alert, "opened", title))
 
 
 def _build_alert(

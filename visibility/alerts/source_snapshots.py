@@ -6,14 +6,14 @@ from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
 from visibility.db import bulk
-from visibility.models.intake import Source
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
+from visibility.models.sources_and_messages import Source
 from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
     MAX_COUNTED,
     SourceSnapshot,
-    UnmappedStatusText,
+    UnmappedStatusWithSettlement,
 )
 
 MAX_STATUSES = 500
@@ -80,7 +80,9 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
         received = {source_id: (last, parked) for source_id, last, parked in cursor.fetchall()}
         cursor.execute(PENDING, [MAX_PENDING_READ])
         pending: dict[int, int] = dict(cursor.fetchall())
-    statuses = _load_statuses({source.pk: source.slug for source in sources}, now)
+    statuses = _load_unmapped_status_texts_by_source(
+        {source.pk: source.slug for source in sources}, now
+    )
     watched = []
     for source in sources:
         last, parked = received.get(source.pk, (None, 0))
@@ -100,9 +102,9 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     return watched
 
 
-def _load_statuses(
+def _load_unmapped_status_texts_by_source(
     slugs: Mapping[int, str], now: datetime
-) -> dict[int, tuple[UnmappedStatusText, ...]]:
+) -> dict[int, tuple[UnmappedStatusWithSettlement, ...]]:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(DISTINCT_STATUSES, [MAX_STATUSES])
         rows: list[tuple[int, str]] = [row for row in cursor.fetchall() if row[0] in slugs]
@@ -119,15 +121,15 @@ def _load_statuses(
             "source", "term"
         )
     )
-    statuses: dict[int, dict[str, UnmappedStatusText]] = {}
+    statuses: dict[int, dict[str, UnmappedStatusWithSettlement]] = {}
     for source_id, raw in rows:
         text = raw[:MAX_STATUS_LENGTH]
-        settled = _reason_settled(slugs[source_id], raw, mapped, ignored)
-        statuses.setdefault(source_id, {})[text] = UnmappedStatusText(text, settled)
+        settled = _mapped_or_ignored_label_of_status_text(slugs[source_id], raw, mapped, ignored)
+        statuses.setdefault(source_id, {})[text] = UnmappedStatusWithSettlement(text, settled)
     return {source_id: tuple(by_text.values()) for source_id, by_text in statuses.items()}
 
 
-def _reason_settled(
+def _mapped_or_ignored_label_of_status_text(
     slug: str, raw: str, mapped: set[tuple[str, str]], ignored: set[tuple[str, str]]
 ) -> str:
     term = normalize_term(raw)[:MAX_STATUS_LENGTH]

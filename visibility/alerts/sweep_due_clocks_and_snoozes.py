@@ -7,20 +7,20 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from structlog.stdlib import get_logger
 
-from visibility.alerts.failing_rules import update_failing_rule_alerts
-from visibility.alerts.reconcile import (
+from visibility.alerts.failing_rule_alerts import update_failing_rule_alerts
+from visibility.alerts.reconcile_alerts_with_clocks import (
+    overdue_since_by_silent_source_slug,
     queue_notifications_of_alert,
     reconcile_alerts,
-    silent_sources,
 )
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
 from visibility.models.alerts import Alert, AlertEntry, AlertState
 from visibility.models.orders import COOLDOWN_MIN_EVENTS, MAX_COOLDOWN, Order
-from visibility.models.refold import RefoldRequest
+from visibility.models.refold_requests import RefoldRequest
 from visibility.models.rules_clocks_and_calendars import ClockState, FailedClock, SlaClock
-from visibility.sla import rule_failures
+from visibility.sla import record_rule_errors_and_retry
 
 log = get_logger(__name__)
 BATCH_SIZE = 500
@@ -78,7 +78,9 @@ def open_alerts_of_due_clocks(*, now: datetime) -> int:
     )
     is_due = Q(~Exists(failed), state=ClockState.RUNNING, stopped_at__isnull=True, due_at__lt=now)
     known_before = Q(due_at__gte=F("known_since"))
-    is_due &= known_before if has_backlog() else known_before | ~_order_cooldown_condition(now)
+    is_due &= (
+        known_before if has_backlog() else known_before | ~_large_order_awaits_refold_condition(now)
+    )
     try:
         return _breach_clocks_and_open_alerts(is_due, now=now)
     except (OperationalError, InterfaceError):
@@ -89,7 +91,7 @@ def open_alerts_of_due_clocks(*, now: datetime) -> int:
     return sum(_open_alert_or_record_failure(clock, is_due, now=now) for clock in clocks)
 
 
-def _order_cooldown_condition(now: datetime) -> Q:
+def _large_order_awaits_refold_condition(now: datetime) -> Q:
     """Whether the order is large and in cooldown: a pending refold may bring the evidence."""
     request = RefoldRequest.objects.filter(
         object=OuterRef("order"), due_at__gt=now, due_at__lte=now + MAX_COOLDOWN
@@ -104,7 +106,7 @@ def _open_alert_or_record_failure(clock: SlaClock, is_due: Q, *, now: datetime) 
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # recorded on the clock, and retried later
-        rule_failures.record_failure(clock, error, now=now)
+        record_rule_errors_and_retry.record_failure_of_existing_clock(clock, error, now=now)
         return 0
 
 
@@ -180,7 +182,7 @@ def open_suppressed_alerts(*, now: datetime) -> int:
         )
         if not rows:
             return 0
-        silent = silent_sources(now)
+        silent = overdue_since_by_silent_source_slug(now)
         clocks = {
             (c.order_id, c.rule_id, c.subject_key): c
             for c in SlaClock.objects.filter(order_id__in={a.order_id for a in rows})

@@ -1,23 +1,62 @@
 """Write the clocks of folded orders, and open or close their alerts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
-from visibility.alerts.reconcile import reconcile_alerts
+from visibility.alerts.reconcile_alerts_with_clocks import reconcile_alerts
 from visibility.db import bulk
-from visibility.models.intake import Source
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock, SlaRule
-from visibility.sla import rule_failures
-from visibility.sla.clocks import clock_state_at, clocks_for
-from visibility.sla.loaded_rules import load_enabled_order_rules
+from visibility.sla import record_rule_errors_and_retry
+from visibility.sla.clocks_of_order import (
+    met_breached_or_running_at,
+    order_clocks_of_most_specific_rules,
+)
+from visibility.sla.load_enabled_rules import load_enabled_order_rules
+from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Clock
-from visibility.sla.rule_failures import RuleFailure
+from visibility.storage import configuration_cache
 from visibility.timeline.model import Timeline
+
+# One row at least: the clocks are null for orders without clocks.
+LOAD_CLOCKS = """
+SELECT clock.*, has_failed_clocks, has_failed_kpis, has_alerts
+FROM (
+    SELECT EXISTS (SELECT FROM visibility_failedclock WHERE order_id = ANY(%(orders)s))
+            AS has_failed_clocks,
+        EXISTS (SELECT FROM visibility_failedkpi WHERE order_id = ANY(%(orders)s))
+            AS has_failed_kpis,
+        EXISTS (SELECT FROM visibility_alert WHERE order_id = ANY(%(orders)s)) AS has_alerts
+) AS others
+LEFT JOIN visibility_slaclock clock ON clock.order_id = ANY(%(orders)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClocks:
+    """The clocks of orders by (order, rule, subject key), and whether other rows exist for them."""
+
+    clocks: Mapping[tuple[int, int, str], SlaClock]
+    has_failed_clocks: bool
+    has_failed_kpis: bool
+    has_alerts: bool
+
+
+def load_stored_clocks(order_ids: Collection[int]) -> StoredClocks:
+    """Load the clocks of these orders; most have no failures and no alerts to load."""
+    rows = list(SlaClock.objects.raw(LOAD_CLOCKS, {"orders": list(order_ids)}))
+    columns = vars(rows[0])
+    return StoredClocks(
+        {(c.order_id, c.rule_id, c.subject_key): c for c in rows if c.pk is not None},
+        columns["has_failed_clocks"],
+        columns["has_failed_kpis"],
+        columns["has_alerts"],
+    )
 
 
 def write_clocks_and_reconcile_alerts(
-    timelines: Mapping[int, Timeline], *, now: datetime
+    timelines: Mapping[int, Timeline], stored: StoredClocks, *, now: datetime
 ) -> list[int]:
     """Write the clocks of these orders and reconcile their alerts; return ids of changed alerts.
 
@@ -26,12 +65,14 @@ def write_clocks_and_reconcile_alerts(
     """
     rules = load_enabled_order_rules()
     roles_by_source = {
-        s.slug: SourceRole.from_stored(s.role) for s in Source.objects.filter(enabled=True)
+        source.slug: SourceRole.from_stored(source.role)
+        for source in configuration_cache.load_sources().values()
+        if source.enabled
     }
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
     for order_id, timeline in timelines.items():
-        for loaded, clock in clocks_for(timeline, rules):
+        for loaded, clock in order_clocks_of_most_specific_rules(timeline, rules):
             if isinstance(clock, RuleFailure):
                 failed[(loaded.rule, order_id)] = clock
                 continue
@@ -50,9 +91,14 @@ def write_clocks_and_reconcile_alerts(
                 currency=clock.money_at_risk.currency[:8] if clock.money_at_risk else "",
             )
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
-    _write_changed_clocks(wanted, list(timelines), now=now)
-    rule_failures.replace_failures(failed, list(timelines))
-    return reconcile_alerts(list(wanted.values()), order_ids=list(timelines), now=now)
+    changed_stored = _write_changed_clocks(wanted, stored.clocks, now=now)
+    if failed or stored.has_failed_clocks:
+        record_rule_errors_and_retry.replace_failures(failed, list(timelines))
+    # A write of a stored clock may have waited for a sweep that opened its alert.
+    may_have_alerts = stored.has_alerts or changed_stored
+    return reconcile_alerts(
+        list(wanted.values()), order_ids=list(timelines) if may_have_alerts else (), now=now
+    )
 
 
 def _expected_sources(
@@ -67,22 +113,22 @@ def _expected_sources(
 
 
 def _write_changed_clocks(
-    wanted: Mapping[tuple[int, int, str], SlaClock], order_ids: list[int], *, now: datetime
-) -> None:
-    """Write only clocks that changed: an update that changes no clock costs no write.
+    wanted: Mapping[tuple[int, int, str], SlaClock],
+    old: Mapping[tuple[int, int, str], SlaClock],
+    *,
+    now: datetime,
+) -> bool:
+    """Write only clocks that changed; return whether stored clocks are among them.
 
-    A stopped clock is met or breached. A running clock past its due time is breached by the sweep
-    alone, which waits for a backlog that may contain the evidence.
+    An update that changes no clock costs no write. A stopped clock is met or breached. A running
+    clock past its due time is breached by the sweep alone, which waits for a backlog that may
+    contain the evidence.
     """
-    old = {
-        (c.order_id, c.rule_id, c.subject_key): c
-        for c in SlaClock.objects.filter(order_id__in=order_ids)
-    }
     for key, clock in wanted.items():
         before = old.get(key)
         breached = before is not None and before.state == ClockState.BREACHED
         if clock.stopped_at or (breached and clock.due_at < now):
-            clock.state = clock_state_at(
+            clock.state = met_breached_or_running_at(
                 Clock(clock.started_at, clock.due_at, clock.stopped_at), now
             )
     stale_ids = [c.pk for key, c in old.items() if key not in wanted]
@@ -98,6 +144,7 @@ def _write_changed_clocks(
         [_build_clock_row(c) for c in changed],
         conflict_columns=["order_id", "rule_id", "subject_key"],
     )
+    return bool(stale_ids) or any((c.order_id, c.rule_id, c.subject_key) in old for c in changed)
 
 
 def _build_clock_row(clock: SlaClock) -> bulk.Row:

@@ -68,7 +68,7 @@ def load_board(
     return LoadedBoard(slug=slug, title=title, tiles=tiles)
 
 
-def _tile_entries(stored: object) -> list[Mapping[str, Any]]:
+def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
     """The entries of a stored board. One that is no object is shown as a missing tile."""
     entries = stored if isinstance(stored, Sequence) and not isinstance(stored, str) else ()
     return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
@@ -80,7 +80,7 @@ def stored_tiles(slug: str) -> tuple[str, list[Mapping[str, Any]]] | None:
     if stored is None and slug != OPERATIONS:
         return None
     title = stored.title if stored else "Operations"
-    return title, _tile_entries(stored.tiles if stored else DEFAULT_TILES)
+    return title, _tile_entries_invalid_as_missing(stored.tiles if stored else DEFAULT_TILES)
 
 
 def board_titles() -> dict[str, str]:
@@ -97,7 +97,7 @@ def load_tile(
     kind = tile_registry().get(code)
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
-    width = _clamp_tile_width(entry.get("width"), kind.width)
+    width = _tile_columns_clamped_1_to_4(entry.get("width"), kind.width)
     if kind.permission not in permissions:
         return LoadedTile(code=code, title=kind.title, width=width, denied=True)
     shown = LoadedTile(
@@ -118,6 +118,6 @@ def load_tile(
         return replace(shown, failed=True)
 
 
-def _clamp_tile_width(configured: object, default: int) -> int:
+def _tile_columns_clamped_1_to_4(configured: object, default: int) -> int:
     """The configured width, clamped to 1-4 columns, or the default of the tile."""
     return min(max(configured, 1), 4) if isinstance(configured, int) else default

@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.abc import Params
 
 Row = Mapping[str, object]
+EMPTY_CLAUSE = sql.SQL("")
 _uses_prepared_statements = ContextVar("uses_prepared_statements", default=False)
 
 
@@ -63,26 +64,107 @@ def insert_or_update_rows(
     With the columns of a unique constraint as the last argument, existing rows are updated.
     Raises Django's database errors.
     """
-    if not rows:
-        return
+    writes = CombinedWrites()
+    writes.insert_or_update(model, rows, conflict_columns=conflict_columns)
+    writes.execute()
+
+
+class CombinedWrites:
+    """Collects writes of several tables, and executes them as one statement.
+
+    All writes see the rows as they were before the statement, so no two may change the same row.
+    """
+
+    def __init__(self) -> None:
+        self._writes: dict[str, sql.Composable] = {}
+        self._parameters: list[object] = []
+
+    def insert_or_update(
+        self, model: type[models.Model], rows: Sequence[Row], *, conflict_columns: Sequence[str]
+    ) -> None:
+        """Insert rows, given as {column: value}; all need the same columns.
+
+        Existing rows with the same values in `conflict_columns` are updated.
+        """
+        if rows:
+            self._add(_insert_statement(model, rows, conflict_columns), _to_json(rows))
+
+    def replace(
+        self, model: type[models.Model], rows: Sequence[Row], *, of: tuple[str, Sequence[int]]
+    ) -> None:
+        """Delete the rows whose column has one of the ids, `of` (column, ids); insert others."""
+        column, ids = of
+        deleted = self._add(
+            sql.SQL("DELETE FROM {} WHERE {} = ANY(%s) RETURNING 1").format(
+                sql.Identifier(model._meta.db_table), sql.Identifier(column)
+            ),
+            list(ids),
+        )
+        if rows:
+            # The insert reads the result of the deletion, and so starts after it.
+            after = sql.SQL("WHERE (SELECT count(*) FROM {}) >= 0").format(sql.Identifier(deleted))
+            self._add(_insert_statement(model, rows, (), after), _to_json(rows))
+
+    def add(self, statement: str, *parameters: object) -> None:
+        """Add an INSERT, UPDATE or DELETE with positional parameters."""
+        self._add(sql.SQL(statement), *parameters)
+
+    def add_named(self, name: str, statement: str, *parameters: object) -> None:
+        """Add a write whose RETURNING rows later writes and the final SELECT read by this name."""
+        self._add(sql.SQL(statement), *parameters, name=name)
+
+    def _add(self, statement: sql.Composable, *parameters: object, name: str = "") -> str:
+        name = name or f"write_{len(self._writes)}"
+        self._writes[name] = statement
+        self._parameters += parameters
+        return name
+
+    def execute(self, select: str = "SELECT 1") -> tuple[Any, ...]:
+        """Execute what was collected, and return the row of `select`. Nothing collected: ().
+
+        Raises Django's database errors.
+        """
+        if not self._writes:
+            return ()
+        named = sql.SQL(", ").join(
+            sql.SQL("{} AS ({})").format(sql.Identifier(name), write)
+            for name, write in self._writes.items()
+        )
+        with server_bound_cursor() as bound_cursor:
+            bound_cursor.execute(
+                sql.SQL("WITH {} {}").format(named, sql.SQL(select)), self._parameters
+            )
+            return bound_cursor.fetchone() or ()
+
+
+def _insert_statement(
+    model: type[models.Model],
+    rows: Sequence[Row],
+    conflict_columns: Sequence[str],
+    condition: sql.Composable = EMPTY_CLAUSE,
+) -> sql.Composable:
     columns = list(rows[0])
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    table = sql.Identifier(model._meta.db_table)
-    statement = sql.SQL(
+    return sql.SQL(
         "INSERT INTO {table} ({names}) "
-        "SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json) {on_conflict}"
+        "SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json) "
+        "{condition} {on_conflict}"
     ).format(
-        table=table, names=names, on_conflict=_on_conflict_update_clause(columns, conflict_columns)
+        table=sql.Identifier(model._meta.db_table),
+        names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        condition=condition,
+        on_conflict=_on_conflict_update_clause(columns, conflict_columns),
     )
-    with server_bound_cursor() as bound_cursor:
-        bound_cursor.execute(statement, [orjson.dumps(rows, default=_json_default).decode()])
+
+
+def _to_json(rows: Sequence[Row]) -> str:
+    return orjson.dumps(rows, default=_json_default).decode()
 
 
 def _on_conflict_update_clause(
     columns: Sequence[str], conflict_columns: Sequence[str]
 ) -> sql.Composable:
     if not conflict_columns:
-        return sql.SQL("")
+        return EMPTY_CLAUSE
     return sql.SQL("ON CONFLICT ({target}) DO UPDATE SET {changes}").format(
         target=sql.SQL(", ").join(map(sql.Identifier, conflict_columns)),
         changes=sql.SQL(", ").join(

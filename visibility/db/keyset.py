@@ -36,7 +36,7 @@ def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
         raise InvalidCursor(cursor) from error
 
 
-def rows_after(keys: Sequence[str], sort_key: Sequence[Any]) -> Q:
+def condition_for_rows_after_sort_key(keys: Sequence[str], sort_key: Sequence[Any]) -> Q:
     """The condition for the rows after a sort key. `-` before a key means descending.
 
     Only descending keys may be null: PostgreSQL sorts null before their other values.

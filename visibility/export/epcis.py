@@ -96,7 +96,9 @@ def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
         [object_uri(p) for p in event.objects_of_kind(ObjectKind.PACKAGE)],
     )
     form = EpcisEventType.OBJECT if not transactions else mapping.event_type
-    fields = _common_fields(event, form.value) | {"action": mapping.action.value}
+    fields = _id_time_and_error_declaration_fields(event, form.value) | {
+        "action": mapping.action.value
+    }
     if mapping.step:
         fields["bizStep"] = mapping.step
     if disposition := _disposition(event, mapping.disposition):
@@ -108,10 +110,12 @@ def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
     if transactions:
         fields["bizTransactionList"] = transactions
     yield fields | _location_fields(event) | _extension_fields(event, sight)
-    yield from _aggregation_events(event, transactions, packages)
+    yield from _shipment_package_aggregation_events(event, transactions, packages)
 
 
-def _common_fields(event: ExportedEvent, form: str, *, suffix: str = "") -> Fields:
+def _id_time_and_error_declaration_fields(
+    event: ExportedEvent, form: str, *, suffix: str = ""
+) -> Fields:
     fields: Fields = {
         "type": form,
         "eventID": event_uri(event.source, event.event.key, event.content_hash, suffix=suffix),
@@ -212,7 +216,7 @@ def _extension_fields(event: ExportedEvent, sight: Redaction) -> Fields:
     return {f"throughline:{name}": text for name, text in values.items() if text}
 
 
-def _aggregation_events(
+def _shipment_package_aggregation_events(
     event: ExportedEvent, transactions: Sequence[dict[str, str]], packages: Sequence[str]
 ) -> Iterator[Fields]:
     """Packages in their shipment. With several shipments the assignment is unknown: none."""
@@ -220,7 +224,7 @@ def _aggregation_events(
     action = AGGREGATION_ACTIONS.get(event.event.type)
     if action is None or len(shipments) != 1 or not packages:
         return
-    fields = _common_fields(event, "AggregationEvent", suffix="packages")
+    fields = _id_time_and_error_declaration_fields(event, "AggregationEvent", suffix="packages")
     mapping = EPCIS_MAPPINGS[event.event.type]
     fields |= {
         "parentID": object_uri(shipments[0]),

@@ -66,17 +66,17 @@ FIXED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 VARYING_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {ObjectKind.ORDER: ("step",)}
 
 
-def object_attribute_types(kind: str, redaction: Redaction) -> dict[str, str]:
+def ocel_types_by_attribute_of_object_kind(kind: str, redaction: Redaction) -> dict[str, str]:
     """The attributes of an object kind with their OCEL types."""
     attributes: Sequence[Attribute] = (
         ATTRIBUTE_SOURCES[ObjectKind(kind)][1] if kind in ATTRIBUTE_SOURCES else ()
     )
     names = [*FIXED_ATTRIBUTES.get(kind, ()), *VARYING_ATTRIBUTES.get(kind, ())]
     names += [name.value for name in attributes if name in redaction.allowed_attributes]
-    return {name: _ocel_attribute_type(name) for name in names}
+    return {name: _ocel_type_of_attribute_name(name) for name in names}
 
 
-def event_attribute_types(redaction: Redaction) -> dict[str, str]:
+def ocel_types_by_event_attribute(redaction: Redaction) -> dict[str, str]:
     """The attributes of all event types with their OCEL types."""
     common = (
         "source",
@@ -90,12 +90,12 @@ def event_attribute_types(redaction: Redaction) -> dict[str, str]:
     )
     attributes = sorted(name.value for name in redaction.allowed_attributes)
     return {
-        name: _ocel_attribute_type(name)
+        name: _ocel_type_of_attribute_name(name)
         for name in (*common, *attributes, *(m.value for m in Measure))
     }
 
 
-def _ocel_attribute_type(name: str) -> str:
+def _ocel_type_of_attribute_name(name: str) -> str:
     return "float" if name in FLOAT_ATTRIBUTES else "time" if name in TIME_ATTRIBUTES else "string"
 
 

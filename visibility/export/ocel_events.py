@@ -33,7 +33,10 @@ def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
     """All events that are not superseded, in order of time."""
     for event in exported_events(superseded=False):
         related = dict.fromkeys((o.id, o.kind.value) for _, o in event.objects)
-        items = [(item_id(sku), measures) for sku, measures in _measures_by_sku(event).items()]
+        items = [
+            (item_id(sku), measures)
+            for sku, measures in _joined_measure_names_by_sku(event).items()
+        ]
         yield OcelEvent(
             id=event_id(event.source, event.event.key, event.content_hash),
             type=event.event.type.value,
@@ -48,7 +51,7 @@ def event_id(source: str, key: str, content_hash: str) -> str:
     return f"{source}:{key}:{content_hash[:16]}"
 
 
-def _measures_by_sku(event: ExportedEvent) -> dict[str, str]:
+def _joined_measure_names_by_sku(event: ExportedEvent) -> dict[str, str]:
     """The items of an event's lines with the reported measures, joined by `+`."""
     measures_by_sku: dict[str, set[str]] = defaultdict(set)
     for line in event.lines_of_exported_orders:

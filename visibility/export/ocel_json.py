@@ -6,7 +6,10 @@ from typing import Any, BinaryIO
 import orjson
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.export.ocel_attributes import event_attribute_types, object_attribute_types
+from visibility.export.ocel_attributes import (
+    ocel_types_by_attribute_of_object_kind,
+    ocel_types_by_event_attribute,
+)
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
 from visibility.export.read_snapshot_in_chunks import event_types
@@ -19,13 +22,18 @@ def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
     """Stream the snapshot as one JSON document."""
     out.write(b'{"objectTypes":')
     out.write(
-        orjson.dumps([_type_json(k, object_attribute_types(k, redaction)) for k in object_kinds()])
+        orjson.dumps(
+            [
+                _type_json(k, ocel_types_by_attribute_of_object_kind(k, redaction))
+                for k in object_kinds()
+            ]
+        )
     )
     out.write(b',"eventTypes":')
     out.write(
         orjson.dumps(
             [
-                _type_json(event_type, event_attribute_types(redaction))
+                _type_json(event_type, ocel_types_by_event_attribute(redaction))
                 for event_type in event_types()
             ]
         )

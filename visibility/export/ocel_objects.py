@@ -103,13 +103,13 @@ def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
 
 
 def _ocel_business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator[OcelObject]:
-    related = _fetch_rows(SELECT_RELATIONS, ids)
+    related = _fetch_all_rows_for_ids(SELECT_RELATIONS, ids)
     objects = load_objects({*ids, *(child for _, child in related)})
     relations: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for parent, child in related:
         if child in objects:
             relations[parent].append((objects[child].id, objects[child].kind.value))
-    for order_id, sku in _fetch_rows(SELECT_ORDER_ITEMS, ids):
+    for order_id, sku in _fetch_all_rows_for_ids(SELECT_ORDER_ITEMS, ids):
         relations[order_id].append((item_id(sku), ITEM_KIND))
     values = _attribute_values_from_orders(ids)
     for object_id, changes in _attribute_values_from_events(ids, redaction).items():
@@ -140,10 +140,12 @@ def _attribute_values_from_events(
     ids: Sequence[int], redaction: Redaction
 ) -> dict[int, list[AttributeValue]]:
     """Attribute values of objects from their events, one per change."""
-    kinds = dict(_fetch_rows("SELECT id, kind FROM export_object WHERE id = ANY(%s)", ids))
+    kinds = dict(
+        _fetch_all_rows_for_ids("SELECT id, kind FROM export_object WHERE id = ANY(%s)", ids)
+    )
     values: dict[int, list[AttributeValue]] = defaultdict(list)
     last_text: dict[tuple[int, str], str] = {}
-    for object_id, at, event_type, attributes in _fetch_rows(SELECT_ATTRIBUTES, ids):
+    for object_id, at, event_type, attributes in _fetch_all_rows_for_ids(SELECT_ATTRIBUTES, ids):
         prefixes, names = ATTRIBUTE_SOURCES[ObjectKind(kinds[object_id])]
         if not event_type.startswith(prefixes):
             continue
@@ -166,7 +168,7 @@ def _decode_json_object(value: Any) -> dict[str, str]:
     return json_object
 
 
-def _fetch_rows(statement: str, ids: Collection[int]) -> list[Any]:
+def _fetch_all_rows_for_ids(statement: str, ids: Collection[int]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [sorted(ids)])
         return list(cursor.fetchall())

@@ -10,7 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.export.ocel_attributes import event_attribute_types, object_attribute_types
+from visibility.export.ocel_attributes import (
+    ocel_types_by_attribute_of_object_kind,
+    ocel_types_by_event_attribute,
+)
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_json import EPOCH_TIME
 from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
@@ -52,9 +55,11 @@ def write_ocel_sqlite(path: Path, redaction: Redaction) -> None:
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(CREATE_TABLES)
         for kind in object_kinds():
-            _create_object_table(database, kind, object_attribute_types(kind, redaction))
+            _create_object_table(
+                database, kind, ocel_types_by_attribute_of_object_kind(kind, redaction)
+            )
         for event_type in event_types():
-            _create_event_table(database, event_type, event_attribute_types(redaction))
+            _create_event_table(database, event_type, ocel_types_by_event_attribute(redaction))
         for obj in ocel_objects(redaction):
             _insert_object(database, obj)
         for event in ocel_events(redaction):

@@ -17,7 +17,7 @@ from connectors.sdk.events import (
     IdentifierScheme,
     ObjectKind,
 )
-from visibility.storage.load_events import canonical_keys
+from visibility.storage.load_events import preferred_identifier_key_by_object_id
 
 CHUNK_SIZE = 500
 SELECT_EVENTS = """
@@ -130,7 +130,9 @@ def load_objects(object_ids: Collection[int]) -> dict[int, ExportedObject]:
     with connection.cursor() as cursor:
         cursor.execute(SELECT_IDENTIFIERS, [sorted(object_ids)])
         rows = cursor.fetchall()
-    keys = canonical_keys((row[0], *row[2:5], row[6]) for row in rows if row[5])
+    keys = preferred_identifier_key_by_object_id(
+        (row[0], *row[2:5], row[6]) for row in rows if row[5]
+    )
     identifiers_by_object: dict[int, list[EventIdentifier]] = defaultdict(list)
     kind_by_object: dict[int, ObjectKind] = {}
     for object_id, kind_text, scheme, issuer, value, is_identity, _ in rows:

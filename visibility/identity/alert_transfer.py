@@ -7,7 +7,7 @@ MovedAlert and MovedAlertEntry record what is needed to restore both.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
 from visibility.models.decisions_and_merges import MovedAlert, MovedAlertEntry
 from visibility.models.objects_and_identifiers import BusinessObject

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
 
-from visibility.identity import relations, resolve_from_all_events
+from visibility.identity import parent_child_object_relations, resolve_from_all_events
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
 from visibility.identity.pure.resolution import DecisionKind
 from visibility.models.audit import append_audit_entry
@@ -19,7 +19,7 @@ from visibility.storage.load_events import scheme_rank
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The kinds of objects that may belong to an order.
-CHILD_KINDS = frozenset(kind.value for kind in relations.PARENT_KINDS)
+CHILD_KINDS = frozenset(kind.value for kind in parent_child_object_relations.PARENT_KINDS)
 MAX_IDENTIFIERS = 500
 
 
@@ -80,7 +80,7 @@ def split_order(
     decision = _store_decision_and_resolve(
         DecisionKind.SPLIT, [remaining, moved], by=by, reason=reason, now=now
     )
-    target_ids = _objects_named_by(moved)
+    target_ids = _object_ids_named_by_identifiers(moved)
     if order.pk in target_ids or not target_ids:
         raise DecisionRejected(
             "This split would move nothing: a person merged these numbers, or every event also "
@@ -115,11 +115,11 @@ def undo_decision(decision_id: int, *, by: User, now: datetime) -> IdentityDecis
     append_audit_entry(
         f"join.undo_{decision.verdict}", user=by, object=f"join {decision.pk}", detail={}, now=now
     )
-    resolve_from_all_events.resolve_identities((), keys=_identifier_keys(decision))
+    resolve_from_all_events.resolve_identities((), keys=_identifier_keys_of_decision(decision))
     return decision
 
 
-def affected_objects(decision: IdentityDecision) -> list[int]:
+def object_ids_named_by_decision(decision: IdentityDecision) -> list[int]:
     """Return the ids of the objects that the identifiers of a decision name now."""
     identifiers = Identifier.objects.none()
     for number in decision.identifiers.all():
@@ -199,11 +199,11 @@ def _store_decision_and_resolve(
     append_audit_entry(
         f"join.{kind.value}", user=by, object=f"join {decision.pk}", detail=detail, now=now
     )
-    resolve_from_all_events.resolve_identities((), keys=_identifier_keys(decision))
+    resolve_from_all_events.resolve_identities((), keys=_identifier_keys_of_decision(decision))
     return decision
 
 
-def _identifier_keys(decision: IdentityDecision) -> list[IdentifierKey]:
+def _identifier_keys_of_decision(decision: IdentityDecision) -> list[IdentifierKey]:
     return [(n.kind, n.scheme, n.issuer, n.value) for n in decision.identifiers.all()]
 
 
@@ -212,7 +212,7 @@ def _load_surviving_ids(object_ids: Collection[int]) -> set[int]:
     return {merged or pk for pk, merged in rows}
 
 
-def _objects_named_by(identifiers: Sequence[Identifier]) -> set[int]:
+def _object_ids_named_by_identifiers(identifiers: Sequence[Identifier]) -> set[int]:
     """Return the ids of the objects that these identifiers name now."""
     object_ids: set[int] = set()
     for i in identifiers:

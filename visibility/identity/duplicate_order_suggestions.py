@@ -8,7 +8,10 @@ from datetime import timedelta
 from django.db import connection, transaction
 
 from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
-from visibility.db.planner_settings import PREFER_INDEXES, apply_planner_settings
+from visibility.db.postgres_planner_settings import (
+    PREFER_INDEXES,
+    set_planner_settings_for_transaction,
+)
 from visibility.models import Order
 
 # One order of a pair is among this many latest orders; the other may be older.
@@ -91,7 +94,7 @@ class Suggestion:
 def find_suggestions(*, limit: int = 50) -> list[Suggestion]:
     """Return suggestions, highest confidence first, without pairs that a person separated."""
     with transaction.atomic(), connection.cursor() as cursor:
-        apply_planner_settings(cursor, PREFER_INDEXES)
+        set_planner_settings_for_transaction(cursor, PREFER_INDEXES)
         cursor.execute(SAME_PO, {"latest": LATEST_ORDERS})
         by_po = cursor.fetchall()
         cursor.execute(SAME_DIGITS, {"latest": LATEST_BY_DIGITS, "fewest": MIN_DIGITS})
@@ -162,7 +165,12 @@ def _suggest_by_digits(
 ) -> Iterable[Suggestion]:
     for a, b, left_number, right_number in rows:
         left, right = orders.get(a), orders.get(b)
-        if left is None or right is None or _digits(left_number) != _digits(right_number):
+        if (
+            left is None
+            or right is None
+            or _digits_without_leading_zeros(left_number)
+            != _digits_without_leading_zeros(right_number)
+        ):
             continue
         same_customer = _same_customer(left, right)
         if same_customer or (same_customer is None and _ordered_within(left, right, SIMILAR_SPAN)):
@@ -178,7 +186,7 @@ def _suggest_by_digits(
             )
 
 
-def _digits(number: str) -> str:
+def _digits_without_leading_zeros(number: str) -> str:
     return NON_DIGITS.sub("", number).lstrip("0")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from visibility.db import bulk
-from visibility.identity.generations import transpose_keys_to_columns
+from visibility.identity.generations_of_reused_numbers import transpose_keys_to_columns
 from visibility.identity.lock_and_load_component import ConcurrentChange
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
 

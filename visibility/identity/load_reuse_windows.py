@@ -7,12 +7,17 @@ from structlog.stdlib import get_logger
 from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
 from visibility.db import bulk
 from visibility.identity.pure.keys_and_reuse_windows import ReuseWindows
+from visibility.storage import configuration_cache
 
 log = get_logger(__name__)
 
 
 def load_reuse_windows() -> ReuseWindows:
-    """Load the reuse windows of all sources. An invalid setting is logged and ignored."""
+    """Return the reuse windows of all sources. An invalid setting is logged and ignored."""
+    return configuration_cache.cached("reuse_windows", _read_reuse_windows)
+
+
+def _read_reuse_windows() -> ReuseWindows:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             "SELECT slug, config->>%s FROM visibility_source WHERE config->>%s IS NOT NULL",

@@ -9,11 +9,11 @@ import orjson
 from connectors.sdk.events import EventIdentifier, IdentifierScheme, ObjectKind, ObjectReference
 from visibility.db import bulk
 from visibility.identity import record_merges_and_move_alerts
-from visibility.identity.generations import transpose_keys_to_columns
+from visibility.identity.generations_of_reused_numbers import transpose_keys_to_columns
 from visibility.identity.pure.keys_and_reuse_windows import (
     IdentifierKey,
     identity_and_other_keys,
-    spellings_of,
+    keys_and_original_spellings,
 )
 from visibility.identity.pure.resolution import (
     Decision,
@@ -162,12 +162,12 @@ def _add_mentions_to_component(
         if superseded:
             component.superseded[ref_key] = object_id
             continue
-        ref = _parse_reference(data)
+        ref = _object_reference_from_json(data)
         identity_keys, other_keys = identity_and_other_keys(ref, slug)
         sort_key = (at, slug, key, digest, index)
         component.mentions[ref_key] = Mention(ref_key, sort_key, identity_keys, other_keys)
         component.object_by_ref[ref_key], component.times[ref_key] = object_id, at
-        for number, spelling in spellings_of(ref, slug):
+        for number, spelling in keys_and_original_spellings(ref, slug):
             if (
                 number not in component.spellings
                 or (sort_key, spelling) < component.spellings[number]
@@ -177,7 +177,7 @@ def _add_mentions_to_component(
     return keys
 
 
-def _parse_reference(data: str) -> ObjectReference:
+def _object_reference_from_json(data: str) -> ObjectReference:
     reference = orjson.loads(data)
     return ObjectReference(
         ObjectKind(reference["kind"]),

@@ -39,7 +39,7 @@ class MergeRecord:
     decision_id: int | None
 
 
-def record_merges_and_move_alerts(merges: Sequence[MergeRecord]) -> None:
+def delete_derived_rows_and_record_merges(merges: Sequence[MergeRecord]) -> None:
     """Delete the derived rows of merged orders, record the merges and move the alerts.
 
     All orders must be locked.

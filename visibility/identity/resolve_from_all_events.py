@@ -11,8 +11,8 @@ from visibility.db import bulk
 from visibility.identity import (
     create_and_delete_objects,
     identifier_row_differences,
+    parent_child_object_relations,
     record_merges_and_move_alerts,
-    relations,
 )
 from visibility.identity.alert_transfer import undo_moves
 from visibility.identity.load_reuse_windows import load_reuse_windows
@@ -27,11 +27,11 @@ from visibility.identity.pure.resolution import (
     Generation,
     Mention,
     RefKey,
-    Resolution,
     ResolvedObject,
+    ResolvedObjectsAndGenerations,
     resolve_mentions,
 )
-from visibility.identity.unmatched import update_unmatched_objects
+from visibility.identity.update_unmatched_objects import update_unmatched_objects
 from visibility.storage import refold_queue
 
 MAX_ID = 2**63
@@ -55,7 +55,7 @@ def resolve_identities(
     windows = load_reuse_windows()
     resolution = resolve_mentions(list(component.mentions.values()), component.decisions, windows)
     stored = identifier_row_differences.load_identifier_rows(component.objects)
-    before = relations.with_ancestors(component.objects)
+    before = parent_child_object_relations.with_ancestors(component.objects)
     writer = _ResolutionWriter(component, resolution, stored, windows)
     writer.write_resolution()
     refold_queue.enqueue_refolds({*before, *component.objects, *writer.object_ids})
@@ -68,14 +68,14 @@ class _ResolutionWriter:
     def __init__(
         self,
         component: ConnectedComponent,
-        resolution: Resolution,
+        resolution: ResolvedObjectsAndGenerations,
         stored: Mapping[int, identifier_row_differences.IdentifierRow],
         windows: ReuseWindows,
     ) -> None:
         self._component, self._generations, self._stored = component, resolution.generations, stored
         self._windows = windows
         self._stored_spellings = {row.key: row.spelling for row in stored.values()}
-        self._original_objects = self._load_original_objects()
+        self._original_objects = self._load_original_object_ids_by_generation()
         originals = {id(resolved): self._originals_of(resolved) for resolved in resolution.objects}
         self._resolved = sorted(
             resolution.objects,
@@ -109,7 +109,7 @@ class _ResolutionWriter:
             for mention in resolved.mentions
         }
 
-    def _load_original_objects(self) -> dict[Generation, set[int]]:
+    def _load_original_object_ids_by_generation(self) -> dict[Generation, set[int]]:
         originals: dict[Generation, set[int]] = {}
         for row in self._stored.values():
             if row.is_identity and row.key in self._generations:
@@ -147,8 +147,10 @@ class _ResolutionWriter:
         self._write_event_links()
         identifier_row_differences.write_differences(self._stored, self._identifier_rows())
         touched = {*self._component.objects, *self.object_ids}
-        relations.rebuild_relations(touched, self.object_by_ref, self._component.decisions)
-        record_merges_and_move_alerts.record_merges_and_move_alerts(merges)
+        parent_child_object_relations.rebuild_relations(
+            touched, self.object_by_ref, self._component.decisions
+        )
+        record_merges_and_move_alerts.delete_derived_rows_and_record_merges(merges)
         if freed:
             undo_moves({*self._component.objects, *self.object_ids, *self._merged_into})
         update_unmatched_objects(touched, claimed=touched)
@@ -240,7 +242,7 @@ class _ResolutionWriter:
         for resolved, object_id in zip(self._resolved, self.object_ids, strict=True):
             for key, generation in resolved.generations:
                 first, last = self._generations[key].intervals[generation]
-                timed = self._windows.window_of(key) is not None
+                timed = self._windows.reuse_window_of_key(key) is not None
                 yield identifier_row_differences.IdentifierRow(
                     key,
                     self._spelling(key),
@@ -250,7 +252,9 @@ class _ResolutionWriter:
                     reused_from=first.astimezone(UTC).date() if generation else None,
                     first_at=first if timed else None,
                     last_at=last if timed else None,
-                    original_object_id=self._find_original_object((key, generation), object_id),
+                    original_object_id=self._original_object_id_of_generation(
+                        (key, generation), object_id
+                    ),
                 )
             own = {key for key, _ in resolved.generations}
             for key in sorted(resolved.rejected_keys - own):
@@ -263,7 +267,7 @@ class _ResolutionWriter:
                     key, self._spelling(key), is_identity=False, object_id=object_id
                 )
 
-    def _find_original_object(self, generation: Generation, object_id: int) -> int:
+    def _original_object_id_of_generation(self, generation: Generation, object_id: int) -> int:
         """Return the object it was first assigned to, if that is or was merged into the owner."""
         originals = self._original_objects.get(generation, set())
         return min(

@@ -11,23 +11,23 @@ the batch is retried.
 from collections.abc import Iterable, Mapping, Sequence
 
 from visibility.db import bulk
-from visibility.identity import relations, resolve_from_all_events
-from visibility.identity.create_and_delete_objects import delete_without_identifiers
-from visibility.identity.generations import (
-    extend_generations,
-    keys_with_decisions,
-    load_generations,
-)
-from visibility.identity.load_reuse_windows import load_reuse_windows
-from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
-from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
-from visibility.identity.separate_ambiguous_references import (
+from visibility.identity import parent_child_object_relations, resolve_from_all_events
+from visibility.identity.classify_references_as_ambiguous import (
     BatchAssignment,
     EventReference,
     ReferenceClassifier,
     original_spellings,
 )
-from visibility.identity.unmatched import update_unmatched_objects
+from visibility.identity.create_and_delete_objects import delete_without_identifiers
+from visibility.identity.generations_of_reused_numbers import (
+    extend_generations,
+    load_generations,
+    load_generations_and_decided_keys,
+)
+from visibility.identity.load_reuse_windows import load_reuse_windows
+from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
+from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
+from visibility.identity.update_unmatched_objects import update_unmatched_objects
 from visibility.models.events import EventToStore
 from visibility.storage import refold_queue
 
@@ -39,10 +39,11 @@ MAX_RETRIES = 4
 def store_and_link_events(
     new_events: Sequence[EventToStore], sources: Mapping[int, str]
 ) -> list[int]:
-    """Insert the new events and link them to their objects. Return the ids of affected objects.
+    """Insert the new events and link them to their objects.
 
-    `sources`: {source id: slug}. Call it in a transaction. An event that is already stored with the
-    same content changes nothing.
+    Return the ids of the objects whose orders must be refolded; a refold of those with ambiguous
+    references is already requested. `sources`: {source id: slug}. Call it in a transaction. An
+    event that is already stored with the same content changes nothing.
     """
     event_ids = _insert_events(new_events)
     references = [
@@ -57,8 +58,6 @@ def store_and_link_events(
     clear_references = [references[i] for i in sorted(assignment.objects)]
     objects = [assignment.objects[i] for i in sorted(assignment.objects)]
     _write_links_and_relations(clear_references, objects, assignment.created)
-    touched = sorted(set(objects))
-    refold_queue.enqueue_refolds(touched)
     refold_queue.enqueue_refolds_for_future_events(
         [(o, n.at, n.new_event.received_at) for n, o in zip(clear_references, objects, strict=True)]
     )
@@ -71,12 +70,14 @@ def store_and_link_events(
         refold_queue.enqueue_refolds_for_future_events(
             [(object_by_ref[(n.event_id, n.ref)], n.at, n.new_event.received_at) for n in ambiguous]
         )
-        touched = sorted({*touched, *object_by_ref.values()})
-    return touched
+    return sorted(set(objects))
 
 
 def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
-    """Return the id of each new event, or None if the event is already stored."""
+    """Return the id of each new event, or None if the event is already stored.
+
+    A superseded event that is effective again may have links to other objects: they are removed.
+    """
     rows: dict[tuple[int, str, str, object], EventToStore] = {}
     for new_event in new_events:
         rows.setdefault(
@@ -94,14 +95,20 @@ def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
-                received_at, message_id, data)
-            SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
-                %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
-            ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
-                SET superseded = false, message_id = EXCLUDED.message_id
-                WHERE e.superseded
-            RETURNING id, source_id, key, content_hash, occurred_at
+            WITH stored AS (
+                INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
+                    received_at, message_id, data)
+                SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
+                    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
+                ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
+                    SET superseded = false, message_id = EXCLUDED.message_id
+                    WHERE e.superseded
+                RETURNING id, source_id, key, content_hash, occurred_at
+            ), outdated_links AS (
+                DELETE FROM visibility_eventobjectlink link USING stored
+                WHERE link.event_id = stored.id
+            )
+            SELECT id, source_id, key, content_hash, occurred_at FROM stored
             """,
             [
                 [new_event.source_id for new_event in ordered],
@@ -115,11 +122,6 @@ def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
             ],
         )
         new_ids = {tuple(row[1:]): row[0] for row in cursor.fetchall()}
-        # A superseded event that is effective again may have links to other objects: remove them.
-        cursor.execute(
-            "DELETE FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
-            [sorted(new_ids.values())],
-        )
     result: list[int | None] = []
     for new_event in new_events:
         key = (
@@ -146,9 +148,8 @@ def _build_event_references(
 def _assign_references_to_objects(references: Sequence[EventReference]) -> BatchAssignment:
     """Assign each unambiguous reference to an object; create objects for new numbers."""
     keys = sorted({key for reference in references for key in reference.identity_keys})
-    windows, decided_keys = load_reuse_windows(), keys_with_decisions(keys)
-    created: set[int] = set()
-    stored = load_generations(keys)
+    windows, created = load_reuse_windows(), set[int]()
+    stored, decided_keys = load_generations_and_decided_keys(keys)
     for attempt in range(MAX_RETRIES):
         classifier = ReferenceClassifier(references, stored, windows, decided_keys)
         lock_objects_shared(classifier.clear)
@@ -183,11 +184,11 @@ def _write_links_and_relations(
                 [n.ref for n in references],
             ],
         )
-        pairs = relations.relations_of_events(
+        pairs = parent_child_object_relations.relations_of_events(
             (reference.event_id, reference.kind.value, object_id)
             for reference, object_id in zip(references, objects, strict=True)
         )
-        relations.insert_relations(pairs)
+        parent_child_object_relations.insert_relations(pairs)
         other_keys = sorted(
             {
                 (*n, o)

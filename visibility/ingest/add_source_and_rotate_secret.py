@@ -12,7 +12,7 @@ from structlog.stdlib import get_logger
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
-from connectors.sdk.setting_values import check_slug
+from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.settings import SettingError
 from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
 from visibility.ingest.source_secrets import (
@@ -21,10 +21,10 @@ from visibility.ingest.source_secrets import (
     decrypt_secrets,
     encrypt_secrets,
     new_secret,
-    secret_settings,
+    secret_setting_values_by_name,
 )
 from visibility.models.audit import append_audit_entry
-from visibility.models.intake import Source
+from visibility.models.sources_and_messages import Source
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -103,7 +103,11 @@ def change_settings(
     except UnreadableSecrets as error:
         sentence = f"Replace the secret (manage.py source rotate) first: {error}."
         raise InvalidSource([SettingError("secret", sentence)]) from None
-    merged = {**source.stored_settings, **secret_settings(sealed), **changes}
+    merged = {
+        **source.config_or_empty_if_invalid,
+        **secret_setting_values_by_name(sealed),
+        **changes,
+    }
     config = {name: text for name, text in merged.items() if str(text).strip()}
     if errors := check_settings(kind, config):
         raise InvalidSource(errors)

@@ -13,8 +13,8 @@ from connectors.sdk.settings import (
     parse_and_check_settings,
 )
 from visibility.ingest.file_drop import DROP_SETTING
-from visibility.models.intake import Source
 from visibility.models.master import TermKind
+from visibility.models.sources_and_messages import Source
 
 ROLE_SETTING = "role"
 
@@ -80,7 +80,7 @@ def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
     if connector is None:
         sentence = f"There is no connector {source.connector!r}: its messages are rejected."
         return (SettingError("connector", sentence),)
-    errors = check_settings(connector, source.stored_settings)
+    errors = check_settings(connector, source.config_or_empty_if_invalid)
     secret_names = {setting.name for setting in connector.settings if setting.is_secret}
     errors = tuple(error for error in errors if error.name not in secret_names)
     if source.role in set(SourceRole):

@@ -13,7 +13,7 @@ MAX_MEMBERS = 16
 BLOCK_BYTES = 1_048_576
 
 
-def decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
+def decompress_body_if_gzip(body: bytes, headers: Mapping[str, str]) -> bytes:
     """Return the body without its content encoding.
 
     Messages are stored as received, because signatures cover the compressed bytes. Raises

@@ -10,9 +10,9 @@ from django.db import InterfaceError, OperationalError
 from structlog.stdlib import get_logger
 
 from connectors.catalog import connectors_by_slug
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.ingest.source_failures import record_file_error
-from visibility.models.intake import Source
+from visibility.models.sources_and_messages import Source
 
 log = get_logger(__name__)
 # The source setting that names its drop folder.
@@ -58,7 +58,7 @@ def collect_files(*, now: datetime) -> int:
 def _collect_files_of_source(source: Source, *, now: datetime) -> int:
     folder = _drop_folder(source)
     new_count, rejected = 0, ""
-    files = list_complete_files(folder, now=now, pattern=_file_pattern(source))
+    files = list_complete_files(folder, now=now, pattern=_file_pattern_of_connector(source))
     for path in files:
         if path.stat().st_size > settings.MAX_FILE_BODY:
             rejected = f"{path.name}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
@@ -83,7 +83,7 @@ def _drop_folder(source: Source) -> Path:
     return Path(name)
 
 
-def _file_pattern(source: Source) -> str:
+def _file_pattern_of_connector(source: Source) -> str:
     connector = connectors_by_slug().get(source.connector)
     return connector.file_pattern if connector else ""
 

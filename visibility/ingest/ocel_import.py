@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from connectors.sdk.events import ObjectKind
-from connectors.systems.ocel.terms import object_kind, parse_custom_names
-from visibility.ingest.inbox import IncomingMessage, StoreResult, store_messages
-from visibility.models.intake import Source
+from connectors.systems.ocel.object_and_activity_names import object_kind, parse_custom_names
+from visibility.ingest.insert_messages import IncomingMessage, StoreResult, store_messages
+from visibility.models.sources_and_messages import Source
 
 # Events per message.
 EVENTS_PER_MESSAGE = 100

@@ -25,13 +25,13 @@ from connectors.sdk.webhook_and_poll_types import (
     parse_retry_after,
 )
 from visibility.ingest import source_secrets
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.ingest.source_failures import (
     PollResult,
     describe_poll_failure,
     record_poll_result,
 )
-from visibility.models.intake import Cursor, Source, UnusableSource
+from visibility.models.sources_and_messages import Cursor, Source, UnusableSource
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_budget import RequestBudget
 from visibility.storage.open_packages import load_open_packages
@@ -74,12 +74,14 @@ class _Progress:
 
 def claim_due_polls(now: datetime, *, limit: int, slow_limit: int) -> list[ClaimedPoll]:
     """Claim sources whose poll is due, at most `slow_limit` of them slow ones."""
-    claimed = _claim(~IS_SLOW, is_slow=False, limit=limit, now=now)
+    claimed = _claim_due_sources_matching(~IS_SLOW, is_slow=False, limit=limit, now=now)
     slow_limit = min(slow_limit, limit - len(claimed))
-    return claimed + _claim(IS_SLOW, is_slow=True, limit=slow_limit, now=now)
+    return claimed + _claim_due_sources_matching(IS_SLOW, is_slow=True, limit=slow_limit, now=now)
 
 
-def _claim(condition: Q, *, is_slow: bool, limit: int, now: datetime) -> list[ClaimedPoll]:
+def _claim_due_sources_matching(
+    condition: Q, *, is_slow: bool, limit: int, now: datetime
+) -> list[ClaimedPoll]:
     if limit <= 0:
         return []
     with transaction.atomic():
@@ -160,7 +162,7 @@ def _read_round(
         if should_stop():
             return False
         if progress.pages >= MAX_PAGES or elapsed >= ROUND_SECONDS:
-            _check_progress(progress)
+            _raise_if_cursor_did_not_advance(progress)
             return False
         budget.renew()
     return True
@@ -170,9 +172,9 @@ def _open_pages(
     source: Source, http: HttpClient, cursor: str, now: datetime
 ) -> Iterator[PolledPage]:
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
-    connector = source.build_connector(source_secrets.secret_settings(sealed))
+    connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
     context = PollContext(now, partial(_load_open_packages, now))
-    secrets = source_secrets.valid_secrets(sealed, now)
+    secrets = source_secrets.unexpired_signing_secrets(sealed, now)
     return connector.poll_with_context(http, cursor, secrets, context)
 
 
@@ -183,7 +185,7 @@ def _load_open_packages(now: datetime) -> list[OpenPackage]:
     return packages
 
 
-def _check_progress(progress: _Progress) -> None:
+def _raise_if_cursor_did_not_advance(progress: _Progress) -> None:
     """Raise PollError if the next round would read the same pages again."""
     if progress.cursor == progress.first_cursor:
         raise PollError(
@@ -213,22 +215,22 @@ def _build_result(
     if error is None:
         if is_catching_up:
             return PollResult(ended_at, ended_at, is_catching_up=True)
-        return PollResult(ended_at, ended_at + _poll_interval(source))
+        return PollResult(ended_at, ended_at + _poll_interval_within_limits(source))
     text = describe_poll_failure(error)
     wait = parse_retry_after(getattr(error, "retry_after", None), ended_at)
     if wait is not None or getattr(error, "status", None) == TOO_MANY_REQUESTS:
-        until = ended_at + (wait or _pause_after_failure(source))
+        until = ended_at + (wait or _retry_pause_up_to_about_60_seconds(source))
         return PollResult(ended_at, until, text, throttled_until=until)
-    return PollResult(ended_at, ended_at + _pause_after_failure(source), text)
+    return PollResult(ended_at, ended_at + _retry_pause_up_to_about_60_seconds(source), text)
 
 
-def _poll_interval(source: Source) -> timedelta:
+def _poll_interval_within_limits(source: Source) -> timedelta:
     return min(max(source.poll_every, MIN_INTERVAL), MAX_INTERVAL)
 
 
-def _pause_after_failure(source: Source) -> timedelta:
+def _retry_pause_up_to_about_60_seconds(source: Source) -> timedelta:
     """The first failure may be a restart, so retry soon; later failures retry every minute."""
-    first = min(_poll_interval(source).total_seconds(), RETRY_SECONDS)
+    first = min(_poll_interval_within_limits(source).total_seconds(), RETRY_SECONDS)
     seconds = RETRY_SECONDS if source.poll_error else first
     return timedelta(seconds=seconds * random.uniform(1.0, 1.1))  # noqa: S311  # jitter
 

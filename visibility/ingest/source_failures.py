@@ -9,7 +9,7 @@ from django.db.models import Q
 from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
 from visibility.ingest.source_secrets import UnreadableSecrets
-from visibility.models.intake import Source, UnusableSource
+from visibility.models.sources_and_messages import Source, UnusableSource
 
 MAX_ERROR_LENGTH = 500
 
@@ -48,7 +48,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
         )
         if row is None:
             return
-        before = _shown_values(row)
+        before = _failure_fields_to_compare(row)
         row.poll_error = result.error[:MAX_ERROR_LENGTH].replace("\0", "")
         row.throttled_until = result.throttled_until
         row.next_poll_at = result.next_poll_at
@@ -67,7 +67,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
                 "recovered_at",
             ]
         )
-        if _shown_values(row) != before:
+        if _failure_fields_to_compare(row) != before:
             append_changes({"source": [row.pk]})
 
 
@@ -100,7 +100,7 @@ def _update_failure_times(row: Source, *, now: datetime) -> None:
         row.recovered_at = now
 
 
-def _shown_values(row: Source) -> tuple[object, ...]:
+def _failure_fields_to_compare(row: Source) -> tuple[object, ...]:
     return (
         row.poll_error,
         row.file_error,

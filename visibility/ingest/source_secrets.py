@@ -76,7 +76,7 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
         raise UnreadableSecrets("the stored secrets are damaged") from None
 
 
-def valid_secrets(all_secrets: Sequence[SourceSecret], now: datetime) -> list[bytes]:
+def unexpired_signing_secrets(all_secrets: Sequence[SourceSecret], now: datetime) -> list[bytes]:
     """Return the secrets of the source itself that are valid now."""
     return [
         s.value.encode()
@@ -85,7 +85,7 @@ def valid_secrets(all_secrets: Sequence[SourceSecret], now: datetime) -> list[by
     ]
 
 
-def secret_settings(all_secrets: Sequence[SourceSecret]) -> Mapping[str, str]:
+def secret_setting_values_by_name(all_secrets: Sequence[SourceSecret]) -> Mapping[str, str]:
     """Return the values of the secret settings by name."""
     return {s.setting: s.value for s in all_secrets if s.setting}
 

@@ -28,7 +28,7 @@ STORED_GROUPINGS: tuple[frozenset[Dimension], ...] = (
 )
 
 
-def stored_grouping(wanted: Collection[str]) -> int:
+def smallest_stored_grouping_bitmask(wanted: Collection[str]) -> int:
     """The bitmask of the smallest stored grouping that has these dimensions."""
     dimensions = frozenset(name for name in DIMENSIONS if name in wanted)
     return grouping_bitmask(min((g for g in STORED_GROUPINGS if dimensions <= g), key=len))

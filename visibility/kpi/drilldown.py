@@ -59,7 +59,7 @@ def group_totals_and_exclusions(
     kpi: Kpi, span: DaySpan, filters: KpiFilters
 ) -> tuple[dict[OrderGroup, GroupTotals], dict[str, int]]:
     """Totals of the missed, counted and excluded orders, and the excluded ones by reason."""
-    condition, values = filters.where()
+    condition, values = filters.sql_condition_and_values()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -82,7 +82,7 @@ def group_totals_and_exclusions(
 
 def count_orders_with_uncountable_lines(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> int:
     """The number of orders that count without some of their lines."""
-    condition, values = filters.where()
+    condition, values = filters.sql_condition_and_values()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -105,7 +105,7 @@ def load_order_page(
     limit: int = PAGE_SIZE + 1,
 ) -> list[KpiOrder]:
     """Orders, newest day first: by default one page, and one more if there is a next page."""
-    condition, values = filters.where("fact.")
+    condition, values = filters.sql_condition_and_values("fact.")
     group_condition, group_values = f"{_order_group_sql(kpi)} = %s", [group]
     if group == UNCOUNTABLE:
         group_condition, group_values = HAS_UNCOUNTABLE, []
@@ -114,7 +114,7 @@ def load_order_page(
             " AND jsonb_exists(uncountable, %s)" if group == UNCOUNTABLE else " AND excluded = %s"
         )
         values.append(reason)
-    cursor_values = _decode_cursor(after)
+    cursor_values = _decode_cursor_or_empty(after)
     if cursor_values:
         condition += " AND (day, fact.order_id) < (%s, %s)"
         values += cursor_values
@@ -146,7 +146,7 @@ def _order_group_sql(kpi: Kpi) -> str:
     return f"CASE WHEN excluded <> '' THEN 'excluded' WHEN {hit} THEN 'counted' ELSE 'missed' END"
 
 
-def _decode_cursor(after: str) -> list[Any]:
+def _decode_cursor_or_empty(after: str) -> list[Any]:
     """Parse a cursor. An invalid one means the first page."""
     try:
         return decode_cursor(after, (date, int)) if after else []

@@ -10,11 +10,11 @@ from django.db import connection, transaction
 
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
-from visibility.kpi import cell_statements, duration_histogram_buckets
+from visibility.kpi import duration_histogram_buckets, kpi_cell_sql
 from visibility.kpi.dimensions import ORDER_ATTRIBUTES
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.kpi_failures import check_measurement, replace_kpi_failures
-from visibility.kpi.registry import measured_kpis
+from visibility.kpi.record_kpi_errors_and_retry import check_measurement, replace_kpi_failures
+from visibility.kpi.registry import registered_kpis_and_undelivered
 from visibility.timeline import Timeline
 
 COLUMNS = (
@@ -67,8 +67,10 @@ RECOUNT_BATCH_SIZE = 100
 DAYS_PER_CHECK = 31
 
 
-def record_facts(timelines: Mapping[int, Timeline]) -> None:
+def record_facts(timelines: Mapping[int, Timeline], *, has_failures: bool = True) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
+
+    `has_failures`: whether failures may be recorded for these orders.
 
     A trigger of the table stores each fact that was added or removed, for `update_cells`. A KPI
     that raises for an order has no fact for it; the failure is recorded, and the others go on.
@@ -76,9 +78,9 @@ def record_facts(timelines: Mapping[int, Timeline]) -> None:
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     failures: dict[tuple[int, str], Exception] = {}
     for order_id, timeline in sorted(timelines.items()):
-        for code, kpi in measured_kpis().items():
+        for code, kpi in registered_kpis_and_undelivered().items():
             try:
-                row = _measure_fact(order_id, kpi, timeline)
+                row = _kpi_fact_row_of_order(order_id, kpi, timeline)
             except Exception as error:  # recorded for this KPI and order; the others go on
                 failures[order_id, code] = error
                 continue
@@ -86,10 +88,11 @@ def record_facts(timelines: Mapping[int, Timeline]) -> None:
                 for name, value in zip(COLUMNS, row, strict=True):
                     columns[name].append(value)
     _replace_facts(timelines, columns)
-    replace_kpi_failures(failures, timelines)
+    if failures or has_failures:
+        replace_kpi_failures(failures, timelines)
 
 
-def _measure_fact(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...] | None:
+def _kpi_fact_row_of_order(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...] | None:
     """Return the fact of one order as values of COLUMNS, or None while it is too early."""
     result = kpi.measure(timeline, settings.TIME_ZONE)
     if result is None:
@@ -125,64 +128,64 @@ def update_cells() -> int:
     cells already, or still in the table of changes.
     """
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(cell_statements.HAS_REQUESTS_AND_CHANGES)
+        cursor.execute(kpi_cell_sql.HAS_REQUESTS_AND_CHANGES)
         ((has_requests, has_changes),) = cursor.fetchall()
     done = _recount_requested_days() if has_requests else 0
-    return done or (_add_fact_changes() if has_changes else 0)
+    return done or (_add_fact_changes_to_cells() if has_changes else 0)
 
 
 def _recount_requested_days() -> int:
     """Sum the facts of some requested days; return how many (KPI, day) pairs."""
     with transaction.atomic(), bulk.server_bound_cursor() as cursor:
-        cursor.execute(cell_statements.CLAIM_RECOUNTS, [RECOUNT_BATCH_SIZE])
+        cursor.execute(kpi_cell_sql.CLAIM_RECOUNTS, [RECOUNT_BATCH_SIZE])
         days = sorted(set(cursor.fetchall()))
         if days:
             cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
             kpis, dates = map(list, zip(*days, strict=True))
             cursor.execute(
-                cell_statements.RECOUNT_CELLS,
-                {"kpis": kpis, "days": dates, **_histogram_parameters()},
+                kpi_cell_sql.RECOUNT_CELLS,
+                {"kpis": kpis, "days": dates, **_duration_histogram_sql_params()},
             )
     return len(days)
 
 
-def _add_fact_changes() -> int:
+def _add_fact_changes_to_cells() -> int:
     """Add a batch of fact changes to the cells; return how many."""
     with transaction.atomic(), bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
         cursor.execute(
-            cell_statements.ADD_FACT_CHANGES,
-            {"limit": BATCH_SIZE, **_histogram_parameters()},
+            kpi_cell_sql.ADD_FACT_CHANGES,
+            {"limit": BATCH_SIZE, **_duration_histogram_sql_params()},
             prepare=True,
         )
         ((added, zero_cells),) = cursor.fetchall()
         if zero_cells:
-            cursor.execute(cell_statements.DELETE_CELLS, [zero_cells])
+            cursor.execute(kpi_cell_sql.DELETE_CELLS, [zero_cells])
     return int(added)
 
 
 def request_recount_of_all_days() -> None:
     """Ask `update_cells` to sum the facts of every day again."""
     with connection.cursor() as cursor:
-        cursor.execute(cell_statements.REQUEST_RECOUNT_OF_ALL_DAYS)
+        cursor.execute(kpi_cell_sql.REQUEST_RECOUNT_OF_ALL_DAYS)
 
 
-def find_wrong_cells() -> list[tuple[str, date]]:
+def find_kpi_days_with_wrong_cells() -> list[tuple[str, date]]:
     """The (KPI, day) pairs whose cells differ from a recount of their facts."""
     wrong: list[tuple[str, date]] = []
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(cell_statements.DAYS_WITH_FACTS_OR_CELLS)
+        cursor.execute(kpi_cell_sql.DAYS_WITH_FACTS_OR_CELLS)
         days = [row[0] for row in cursor.fetchall()]
         for start in range(0, len(days), DAYS_PER_CHECK):
             cursor.execute(
-                cell_statements.FIND_WRONG_CELLS,
-                {"days": days[start : start + DAYS_PER_CHECK], **_histogram_parameters()},
+                kpi_cell_sql.FIND_WRONG_CELLS,
+                {"days": days[start : start + DAYS_PER_CHECK], **_duration_histogram_sql_params()},
             )
             wrong += cursor.fetchall()
     return wrong
 
 
-def _histogram_parameters() -> dict[str, Any]:
+def _duration_histogram_sql_params() -> dict[str, Any]:
     return {
         "timed": sorted(duration_histogram_buckets.duration_kpi_codes()),
         "gamma": duration_histogram_buckets.GAMMA,

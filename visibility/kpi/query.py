@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from visibility.kpi import duration_histogram_buckets
-from visibility.kpi.dimensions import DIMENSIONS, Dimension, stored_grouping
+from visibility.kpi.dimensions import DIMENSIONS, Dimension, smallest_stored_grouping_bitmask
 from visibility.kpi.kpi import Kpi, KpiUnit
 
 # A value of fewer orders is statistically unreliable.
@@ -24,7 +24,7 @@ class KpiFilters:
     warehouse: str | None = None
     customer_group: str | None = None
 
-    def where(self, table: str = "") -> tuple[str, list[Any]]:
+    def sql_condition_and_values(self, table: str = "") -> tuple[str, list[Any]]:
         """The SQL condition and its parameters, for cells and facts; `table` is a prefix."""
         conditions, values = [""], []
         for name in DIMENSIONS:
@@ -39,9 +39,12 @@ class KpiFilters:
 
         A slice may have several such cells for a day: the caller must sum them.
         """
-        condition, values = self.where()
+        condition, values = self.sql_condition_and_values()
         dimensions = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
-        return f" AND grouping = %s{condition}", [stored_grouping(dimensions), *values]
+        return f" AND grouping = %s{condition}", [
+            smallest_stored_grouping_bitmask(dimensions),
+            *values,
+        ]
 
 
 NO_FILTERS = KpiFilters()
@@ -55,13 +58,13 @@ class DaySpan:
     end: date
 
     @property
-    def days(self) -> int:
+    def day_count(self) -> int:
         """The number of days."""
         return (self.end - self.start).days + 1
 
     def previous(self) -> "DaySpan":
         """The previous range of the same length."""
-        return DaySpan(self.start - timedelta(days=self.days), self.start - timedelta(days=1))
+        return DaySpan(self.start - timedelta(days=self.day_count), self.start - timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +109,13 @@ class KpiSlice:
 NO_ORDERS = KpiSummary(None, Decimal(0), Decimal(0), 0)
 
 
-def summaries(
+def summaries_by_kpi(
     kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
 ) -> dict[str, KpiSummary]:
     """The value of each KPI over a date range, with exclusions. Two queries."""
     codes = [kpi.code for kpi in kpis]
     totals = {row.names[0]: row.summary for row in _aggregate_cells(codes, span, filters, ("kpi",))}
-    reasons = _exclusion_counts(codes, span, filters)
+    reasons = _excluded_and_uncountable_counts(codes, span, filters)
     return {
         code: replace(
             totals.get(code, NO_ORDERS),
@@ -125,10 +128,10 @@ def summaries(
 
 def summary(kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS) -> KpiSummary:
     """The value of one KPI over a date range, with exclusions."""
-    return summaries([kpi], span, filters)[kpi.code]
+    return summaries_by_kpi([kpi], span, filters)[kpi.code]
 
 
-def daily_summaries(
+def daily_summaries_by_kpi(
     kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
     """By KPI code, the value of each day that has orders, in order. One query."""
@@ -147,7 +150,7 @@ def weekly_summaries_by_dimension(
     return [(row.names[0], date.fromisoformat(row.names[1]), row.summary) for row in rows]
 
 
-def breakdown(
+def summaries_by_dimensions(
     kpi: Kpi, span: DaySpan, dimensions: Sequence[Dimension], filters: KpiFilters = NO_FILTERS
 ) -> list[KpiSlice]:
     """The value of each slice."""
@@ -177,13 +180,14 @@ def duration_histogram(
     return counts
 
 
-def dimension_values(span: DaySpan) -> dict[Dimension, list[str]]:
+def values_by_dimension(span: DaySpan) -> dict[Dimension, list[str]]:
     """The values of each dimension in a date range."""
     with connection.cursor() as cursor:
         cursor.execute(
             " UNION ".join(
                 f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
-                f"WHERE grouping = {stored_grouping({name})} AND day BETWEEN %s AND %s"
+                f"WHERE grouping = {smallest_stored_grouping_bitmask({name})} "
+                "AND day BETWEEN %s AND %s"
                 for name in DIMENSIONS
             ),
             [span.start, span.end] * len(DIMENSIONS),
@@ -247,7 +251,7 @@ def _build_summary(
     return KpiSummary(value, numerator, denominator, int(orders), median, p90)
 
 
-def _exclusion_counts(
+def _excluded_and_uncountable_counts(
     codes: Sequence[str], span: DaySpan, filters: KpiFilters
 ) -> dict[tuple[str, str], dict[str, int]]:
     """Counts by reason, for each (KPI code, `excluded` or `uncountable`)."""

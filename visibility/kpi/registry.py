@@ -17,6 +17,6 @@ def kpi_registry() -> Mapping[str, Kpi]:
 
 
 @cache
-def measured_kpis() -> Mapping[str, Kpi]:
+def registered_kpis_and_undelivered() -> Mapping[str, Kpi]:
     """Every KPI for which facts are written: all of `shelf()` and the backlog."""
     return {**kpi_registry(), Undelivered.code: Undelivered()}

@@ -14,7 +14,7 @@ from visibility.kpi.undelivered_orders_by_day import Undelivered
 
 
 @dataclass(frozen=True, slots=True)
-class UndeliveredOrderAge:
+class UndeliveredOrderCountAndAges:
     """The number and age of undelivered orders, which cycle time does not include."""
 
     orders: int
@@ -22,7 +22,9 @@ class UndeliveredOrderAge:
     oldest: timedelta | None
 
 
-def undelivered_order_age(now: datetime, filters: KpiFilters = NO_FILTERS) -> UndeliveredOrderAge:
+def undelivered_order_count_and_ages(
+    now: datetime, filters: KpiFilters = NO_FILTERS
+) -> UndeliveredOrderCountAndAges:
     """Count undelivered orders, and compute their median and highest age.
 
     The KPI cells give the day of the median order; only the orders of that day are read.
@@ -36,26 +38,28 @@ def undelivered_order_age(now: datetime, filters: KpiFilters = NO_FILTERS) -> Un
         )
         days = cursor.fetchall()
     if not days:
-        return UndeliveredOrderAge(0, None, None)
+        return UndeliveredOrderCountAndAges(0, None, None)
     up_to = [0, *accumulate(count for _, count in days)]
     orders, median_index = up_to[-1], (up_to[-1] - 1) // 2
     day_index = bisect_right(up_to, median_index) - 1
-    median_at = _nth_undelivered_received_at(
+    median_at = _nth_newest_undelivered_received_at(
         days[day_index][0], median_index - up_to[day_index], filters
     )
     last, last_count = days[-1]
-    return UndeliveredOrderAge(
-        orders, now - median_at, now - _nth_undelivered_received_at(last, last_count - 1, filters)
+    return UndeliveredOrderCountAndAges(
+        orders,
+        now - median_at,
+        now - _nth_newest_undelivered_received_at(last, last_count - 1, filters),
     )
 
 
-def _nth_undelivered_received_at(day: date, offset: int, filters: KpiFilters) -> datetime:
+def _nth_newest_undelivered_received_at(day: date, offset: int, filters: KpiFilters) -> datetime:
     """When the n-th undelivered order of a day was received, counted from the end of the day.
 
     The cells may be seconds behind the orders. If the day has fewer orders than they say, use its
     first order, or the start of the day.
     """
-    condition, values = filters.where()
+    condition, values = filters.sql_condition_and_values()
     start, end = (
         datetime.combine(day + timedelta(days=n), time(), ZoneInfo(settings.TIME_ZONE))
         for n in (0, 1)

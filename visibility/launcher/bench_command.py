@@ -3,7 +3,7 @@
 import os
 import sys
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 
 def main(argv: list[str]) -> int:

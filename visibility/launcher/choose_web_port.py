@@ -28,7 +28,7 @@ def claim_port(requested: int | None) -> ClaimedPort:
     first = requested or DEFAULT_PORT
     last = requested or DEFAULT_PORT + PORTS_TO_TRY - 1
     for number in range(first, last + 1):
-        reservation = _reserve(number)
+        reservation = _reserve_port_by_abstract_socket(number)
         if reservation is not None:
             if number != first:
                 print_line(f"port {first} is taken; using {number}")
@@ -38,7 +38,7 @@ def claim_port(requested: int | None) -> ClaimedPort:
     raise StartError(f"No port from {first} to {last} is free.")
 
 
-def _reserve(number: int) -> socket.socket | None:
+def _reserve_port_by_abstract_socket(number: int) -> socket.socket | None:
     """Reserve the port through an abstract socket; return None if it is taken.
 
     The port itself stays free for the web server. The kernel releases the abstract socket when

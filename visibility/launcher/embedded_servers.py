@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 
 from visibility.launcher import detect_obsolete_database
-from visibility.launcher.instance import write_private
+from visibility.launcher.instance_lock_and_environment import write_private
 from visibility.launcher.reachable_server_folders import ServerLayout, assign_owner
 from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition
@@ -49,13 +49,13 @@ def define_initdb_if_needed(
     It writes to `pg.new`, so that a killed initdb leaves no incomplete `pg` behind.
     """
     if servers.postgres_data.is_dir():
-        _check_existing_data_folder(servers)
+        _check_postgres_version_and_password_file(servers)
         return None
     new_folder = servers.state_folder / "pg.new"
     shutil.rmtree(new_folder, ignore_errors=True)
     new_folder.mkdir(mode=0o700)
     assign_owner(new_folder, servers.account)
-    _ensure_password_file(servers)
+    _create_password_file_if_missing(servers)
     arguments = ["--pgdata", str(new_folder), "--username", DATABASE_NAME, "--encoding", "UTF8"]
     arguments += ["--pwfile", str(_password_file(servers)), "--auth", "scram-sha-256"]
     arguments += [
@@ -84,7 +84,7 @@ def _locale_arguments(servers: ServerLayout) -> list[str]:
     return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
 
 
-def _check_existing_data_folder(servers: ServerLayout) -> None:
+def _check_postgres_version_and_password_file(servers: ServerLayout) -> None:
     version = (servers.postgres_data / "PG_VERSION").read_text().strip()
     major = servers.programs.postgres_major_version
     if version != str(major):
@@ -102,7 +102,7 @@ def _password_file(servers: ServerLayout) -> Path:
     return servers.state_folder / "pg.password"
 
 
-def _ensure_password_file(servers: ServerLayout) -> None:
+def _create_password_file_if_missing(servers: ServerLayout) -> None:
     path = _password_file(servers)
     if not path.is_file():
         write_private(path, secrets.token_urlsafe(24) + "\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
 
 # glibc keeps an arena of freed memory per thread. Two are enough for three Python threads.
@@ -26,7 +26,7 @@ def web_command(host: str, port: int) -> tuple[str, ...]:
         *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
         *(
             "--http",
-            "visibility.web.intake.uvicorn_protocol:HeaderTimeoutProtocol",
+            "visibility.web.intake.header_timeout_protocol:HeaderTimeoutProtocol",
             "--ws",
             "websockets",
         ),

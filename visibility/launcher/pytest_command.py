@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 LANES = ("unit", "db", "processes", "browser")
 

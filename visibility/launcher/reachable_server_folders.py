@@ -63,16 +63,18 @@ def prepare_layout(data: Path, *, postgres: bool = True, valkey: bool = True) ->
     account = unprivileged_server_account()
     programs = find_programs(postgres=postgres, valkey=valkey)
     state_folder = data
-    if account is not None and not _is_data_folder_usable(account, data, programs):
+    if account is not None and not _can_account_enter_data_and_programs(account, data, programs):
         state_folder = _create_fallback_state_folder(data, account)
         if not _programs_reachable(account, programs):
             programs = copy_programs(programs, state_folder)
-    socket_folder = _choose_socket_folder(state_folder)
+    socket_folder = _socket_folder_with_short_enough_path(state_folder)
     _create_private_folder(socket_folder, account)
     return ServerLayout(state_folder, socket_folder, programs, account)
 
 
-def _is_data_folder_usable(account: ServerAccount, data: Path, programs: ServerPrograms) -> bool:
+def _can_account_enter_data_and_programs(
+    account: ServerAccount, data: Path, programs: ServerPrograms
+) -> bool:
     return (
         not _fallback_state_folder(data).is_dir()
         and _programs_reachable(account, programs)
@@ -105,7 +107,7 @@ def _short_hash(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:10]
 
 
-def _choose_socket_folder(state: Path) -> Path:
+def _socket_folder_with_short_enough_path(state: Path) -> Path:
     inside = state / "sock"
     if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) <= MAX_SOCKET_PATH:
         return inside

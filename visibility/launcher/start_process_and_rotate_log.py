@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from visibility.launcher.child_main import PARENT_PIPE_VARIABLE
+from visibility.launcher.run_module_until_supervisor_exits import PARENT_PIPE_VARIABLE
 from visibility.launcher.server_programs_and_account import ServerAccount
 
 PR_SET_PDEATHSIG = 1
@@ -38,7 +38,12 @@ class ProcessDefinition:
 
 def python_child_command(*arguments: str) -> tuple[str, ...]:
     """The command line of a Python module that exits together with the supervisor."""
-    return (sys.executable, "-m", "visibility.launcher.child_main", *arguments)
+    return (
+        sys.executable,
+        "-m",
+        "visibility.launcher.run_module_until_supervisor_exits",
+        *arguments,
+    )
 
 
 def parent_death_signal_hook(signal_number: signal.Signals) -> Callable[[], None] | None:
@@ -80,7 +85,7 @@ def start_process(child: ProcessDefinition, *, log: Path, pipe: int) -> "subproc
         )
 
 
-def rotate_log(log: Path) -> None:
+def copy_log_to_previous_and_truncate(log: Path) -> None:
     """Move the log to `.1` and truncate it. Writers append, so they continue at the start."""
     if log.is_file() and log.stat().st_size:
         previous = log.with_suffix(".log.1")

@@ -17,8 +17,8 @@ from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import (
     MAX_LOG_BYTES,
     ProcessDefinition,
+    copy_log_to_previous_and_truncate,
     last_lines,
-    rotate_log,
     start_process,
 )
 
@@ -77,22 +77,25 @@ class Supervisor:
         for number in STOP_SIGNALS:
             # Under `nohup`, a closed terminal must not stop the product.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._count_stop_request)
+                signal.signal(number, self._increment_stop_request_count)
 
-    def _count_stop_request(self, _number: int, _frame: FrameType | None) -> None:
+    def _increment_stop_request_count(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_requests += 1
 
     def start_child(self, child: ProcessDefinition) -> None:
         """Start the child and keep it running."""
         log = self._logs / f"{child.name}.log"
-        rotate_log(log)
-        self._spawn(self._add_child(child, log))
+        copy_log_to_previous_and_truncate(log)
+        self._spawn(self._append_new_supervised_child(child, log))
 
     def run_to_completion(self, *children: ProcessDefinition) -> None:
         """Start the children at the same time and wait until all have succeeded."""
-        runs = [self._add_child(child, self._logs / f"{child.name}.log") for child in children]
+        runs = [
+            self._append_new_supervised_child(child, self._logs / f"{child.name}.log")
+            for child in children
+        ]
         for run in runs:
-            rotate_log(run.log)
+            copy_log_to_previous_and_truncate(run.log)
             self._spawn(run)
         while any(run.process for run in runs):
             self.wait_and_handle_events()
@@ -146,7 +149,7 @@ class Supervisor:
         due = [run.restart_at - now for run in self._children if run.restart_at is not None]
         return max(0.0, min([max_seconds, *due]))
 
-    def _add_child(self, child: ProcessDefinition, log: Path) -> SupervisedChild:
+    def _append_new_supervised_child(self, child: ProcessDefinition, log: Path) -> SupervisedChild:
         run = SupervisedChild(child, log)
         self._children.append(run)
         return run
@@ -158,10 +161,10 @@ class Supervisor:
             out = run.process.stdout.fileno()
             os.set_blocking(out, False)
             self._selector.register(
-                out, selectors.EVENT_READ, lambda: self._forward_output(run, out)
+                out, selectors.EVENT_READ, lambda: self._print_available_output(run, out)
             )
 
-    def _forward_output(self, run: SupervisedChild, out: int) -> bool:
+    def _print_available_output(self, run: SupervisedChild, out: int) -> bool:
         """Print the available output; return False when there is none."""
         chunk = _read_available(out)
         if chunk:
@@ -172,13 +175,13 @@ class Supervisor:
             self._selector.unregister(out)
         return bool(chunk)
 
-    def _drain_and_close_output(self, run: SupervisedChild) -> None:
+    def _print_remaining_output_and_close(self, run: SupervisedChild) -> None:
         """Print the remaining output, without waiting for end of file: a grandchild may keep it."""
         if run.process is None or run.process.stdout is None:
             return
         out = run.process.stdout.fileno()
         if out in self._selector.get_map():
-            while self._forward_output(run, out):
+            while self._print_available_output(run, out):
                 pass
         if out in self._selector.get_map():
             self._selector.unregister(out)
@@ -188,7 +191,7 @@ class Supervisor:
         run.process.stdout.close()
 
     def _handle_exit(self, run: SupervisedChild, code: int) -> None:
-        self._drain_and_close_output(run)
+        self._print_remaining_output_and_close(run)
         run.process = None
         if code == 0 and (run.child.may_exit or run.child.is_setup_step):
             return
@@ -215,7 +218,7 @@ class Supervisor:
             self._logs_checked = now
             for run in self._children:
                 if run.log.is_file() and run.log.stat().st_size > MAX_LOG_BYTES:
-                    rotate_log(run.log)
+                    copy_log_to_previous_and_truncate(run.log)
 
     def stop(self) -> None:
         """Stop all children, the last started first. Another stop signal kills them at once."""
@@ -235,7 +238,7 @@ class Supervisor:
                 break
             for key, _ in self._selector.select(0.1):
                 key.data()
-        self._drain_and_close_output(run)
+        self._print_remaining_output_and_close(run)
 
 
 def _log_has_content(log: Path) -> bool:
@@ -261,7 +264,7 @@ def _read_available(descriptor: int) -> bytes | None:
         return None
 
 
-def report_failure(message: str) -> int:
+def print_error_and_return_exit_code(message: str) -> int:
     """Print the reason to standard error and return the exit code."""
     with suppress(OSError):
         print(message, file=sys.stderr, flush=True)

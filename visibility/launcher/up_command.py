@@ -10,18 +10,23 @@ from pathlib import Path
 
 import psycopg
 
-from visibility.environment import env_text
+from visibility.environment import env_text_or_file_content
 from visibility.launcher import (
     choose_web_port,
     embedded_servers,
-    instance,
+    instance_lock_and_environment,
     reachable_server_folders,
 )
 from visibility.launcher import process_plan as children
 from visibility.launcher.detect_obsolete_database import OBSOLETE_LAYOUT
 from visibility.launcher.process_plan import ProcessPlan, StartOptions
 from visibility.launcher.server_programs_and_account import StartError
-from visibility.launcher.supervisor import StopRequested, Supervisor, print_line, report_failure
+from visibility.launcher.supervisor import (
+    StopRequested,
+    Supervisor,
+    print_error_and_return_exit_code,
+    print_line,
+)
 
 READY_TIMEOUT = timedelta(seconds=60)
 
@@ -43,22 +48,22 @@ def main(
     """Run until Ctrl-C; return the exit code."""
     options = _parse_options(argv)
     try:
-        lock = instance.InstanceLock(options.data)
-    except instance.AlreadyRunning as running:
-        return report_failure(str(running))
+        lock = instance_lock_and_environment.InstanceLock(options.data)
+    except instance_lock_and_environment.AlreadyRunning as running:
+        return print_error_and_return_exit_code(str(running))
     supervisor = Supervisor(options.data / "log")
     code = 0
     try:
         port = choose_web_port.claim_port(options.port)
-        lock.record_holder(f"http://127.0.0.1:{port.number}/")
+        lock.record_holder_pid_and_url(f"http://127.0.0.1:{port.number}/")
         _start_product(options, port.number, supervisor, plan)
         supervisor.run_forever()
     except StopRequested:
         print_line("stopping")
     except (StartError, OSError, psycopg.Error) as error:
-        code = report_failure(str(error))
+        code = print_error_and_return_exit_code(str(error))
     finally:
-        instance.delete_instance_file(options.data)
+        instance_lock_and_environment.delete_instance_file(options.data)
         supervisor.stop()
     return code
 
@@ -85,7 +90,7 @@ def _parse_options(argv: list[str]) -> UpOptions:
     )
     parser.add_argument("--fresh", action="store_true", help="first delete all stored data")
     arguments = parser.parse_args(argv)
-    data_folder = (arguments.data or instance.default_data_folder()).absolute()
+    data_folder = (arguments.data or instance_lock_and_environment.default_data_folder()).absolute()
     return UpOptions(data_folder, arguments.port, arguments.demo, arguments.fresh)
 
 
@@ -103,12 +108,12 @@ def _start_product(
 ) -> None:
     url = f"http://127.0.0.1:{port}"
     demo = _delete_if_fresh_and_decide_demo(options)
-    environment = _start_unconfigured_servers(options, supervisor) | _product_environment(
-        options, demo=demo, url=url
-    )
+    environment = _start_unconfigured_servers(
+        options, supervisor
+    ) | _product_environment_without_server_urls(options, demo=demo, url=url)
     if embedded_servers.database_has_obsolete_layout(environment["DATABASE_URL"]):
         raise StartError(OBSOLETE_LAYOUT)
-    instance.write_instance_file(options.data, environment)
+    instance_lock_and_environment.write_instance_file(options.data, environment)
     process_plan = plan(StartOptions(options.data, port, demo, environment))
     for step in process_plan.setup_steps:
         print_line(f"running {' and '.join(child.name for child in step)}")
@@ -144,18 +149,20 @@ def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:
             "choose another folder with --data, or delete its content with --fresh."
         )
     if current_mode is None:
-        instance.write_private(path, f"{requested_mode}\n")
+        instance_lock_and_environment.write_private(path, f"{requested_mode}\n")
     return requested_mode == "demo"
 
 
 def _delete_data(options: UpOptions) -> None:
-    if env_text("DATABASE_URL", default=""):
+    if env_text_or_file_content("DATABASE_URL", default=""):
         raise StartError("--fresh only deletes the embedded database, but DATABASE_URL is set.")
     reachable_server_folders.delete_all_data(options.data)
     (options.data / "log").mkdir(mode=0o700)
 
 
-def _product_environment(options: UpOptions, *, demo: bool, url: str) -> dict[str, str]:
+def _product_environment_without_server_urls(
+    options: UpOptions, *, demo: bool, url: str
+) -> dict[str, str]:
     environment = {
         "DATA_DIR": str(options.data),
         "PUBLIC_URL": os.environ.get("PUBLIC_URL", url),
@@ -164,14 +171,16 @@ def _product_environment(options: UpOptions, *, demo: bool, url: str) -> dict[st
         "PYTHONUNBUFFERED": "1",
     }
     if not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
-        environment["SECRET_KEY_FILE"] = str(instance.ensure_secret_key_file(options.data))
+        environment["SECRET_KEY_FILE"] = str(
+            instance_lock_and_environment.ensure_secret_key_file(options.data)
+        )
     return environment
 
 
 def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> dict[str, str]:
     """Addresses of both servers. Starts those that the environment does not name."""
-    database = env_text("DATABASE_URL", default="")
-    broker = env_text("REDIS_URL", default="")
+    database = env_text_or_file_content("DATABASE_URL", default="")
+    broker = env_text_or_file_content("REDIS_URL", default="")
     if not (database and broker):
         servers = reachable_server_folders.prepare_layout(
             options.data, postgres=not database, valkey=not broker

@@ -35,7 +35,7 @@ def ensure_running_in_venv(checkout: str, *, development: bool) -> None:
     with (checkout_folder / RUNTIME_LOCK).open() as lock_file:
         # When two first starts run at once, the second one waits and then has nothing to install.
         fcntl.flock(lock_file, fcntl.LOCK_EX)
-        lock = _lock_file_to_install(checkout_folder, development=development)
+        lock = _lock_file_unless_already_installed(checkout_folder, development=development)
         if lock is not None:
             _install_locked_packages(checkout_folder, lock)
     if not in_venv:
@@ -51,7 +51,7 @@ def _require_django() -> None:
         )
 
 
-def _lock_file_to_install(root: Path, *, development: bool) -> Path | None:
+def _lock_file_unless_already_installed(root: Path, *, development: bool) -> Path | None:
     """The lock file to install, or None. The development lock includes the runtime lock."""
     stamp = _read_venv_stamp(root)
     lock = root / (
@@ -78,7 +78,7 @@ def _install_locked_packages(root: Path, lock: Path) -> None:
     package_count = sum(1 for line in lock.read_text().splitlines() if line[:1].isalnum())
     print(f"installing {package_count} packages into .venv (once)", flush=True)
     uv = _working_uv()
-    _ensure_current_venv(root, uv)
+    _create_venv_if_missing_or_python_changed(root, uv)
     if uv is None or not _install_with_uv(root, lock, uv):
         _install_with_pip(root, lock, package_count)
     (root / ".venv" / ".lock-sha256").write_text("\n".join(_expected_venv_stamp(root, lock)) + "\n")
@@ -93,7 +93,7 @@ def _working_uv() -> str | None:
     return uv
 
 
-def _ensure_current_venv(root: Path, uv: str | None) -> None:
+def _create_venv_if_missing_or_python_changed(root: Path, uv: str | None) -> None:
     python = root / ".venv" / "bin" / "python"
     stamp = _read_venv_stamp(root)
     if python.exists() and (not stamp or stamp[-1] == os.path.realpath(python)):
@@ -141,12 +141,14 @@ def _install_with_pip(root: Path, lock: Path, package_count: int) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    last_output = _print_pip_progress(process, package_count)
+    last_output = _print_pip_progress_and_return_last_lines(process, package_count)
     if process.wait() != 0:
         sys.exit("pip could not install the lock:\n" + "".join(last_output))
 
 
-def _print_pip_progress(process: "subprocess.Popen[str]", package_count: int) -> deque[str]:
+def _print_pip_progress_and_return_last_lines(
+    process: "subprocess.Popen[str]", package_count: int
+) -> deque[str]:
     """Print a line per twenty packages; return the last lines of output for an error message."""
     last_output: deque[str] = deque(maxlen=15)
     collected = 0

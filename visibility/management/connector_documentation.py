@@ -25,7 +25,9 @@ def documentation_files(root: Path, connectors: Mapping[str, type[Connector]]) -
     return files
 
 
-def outdated_pages(root: Path, connectors: Mapping[str, type[Connector]]) -> list[Path]:
+def pages_of_removed_connectors(
+    root: Path, connectors: Mapping[str, type[Connector]]
+) -> list[Path]:
     """Return pages of connectors that no longer exist."""
     return sorted(
         path for path in (root / "docs" / "connectors").glob("*.md") if path.stem not in connectors

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 MIGRATIONS = CHECKOUT / "visibility" / "migrations"
 

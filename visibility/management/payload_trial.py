@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from connectors.sdk.connector import Connector, Message
+from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.event_codec import event_to_dict
 from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.payload import PayloadError
 
 
-def try_message(connector: Connector, message: Message) -> dict[str, Any]:
+def try_message(connector: Connector, message: RawMessage) -> dict[str, Any]:
     """Parse a message as the pipeline would: its events, or why it is ignored or parked."""
     try:
         parsed = connector.parse(message)

@@ -84,7 +84,7 @@ INSERT INTO visibility_refoldrequest (object_id) SELECT DISTINCT object_id FROM 
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeEffect:
+class PredictedReprocessing:
     """What a change would reprocess. `whole`: also all earlier orders of the source, once."""
 
     orders: int
@@ -108,12 +108,12 @@ def enqueue_affected_orders(table: MasterTable, changes: Sequence[int]) -> int:
 
 def predict_effect(
     table: MasterTable, rows: Sequence[MasterRow], *, before: Sequence[MasterRow] = ()
-) -> ChangeEffect:
+) -> PredictedReprocessing:
     """What writing `rows` (in place of `before`) would reprocess."""
     images = [dict(row.values) for row in (*rows, *before)]
     if table.code not in TERMS or not images:
-        return ChangeEffect(0, 0, None, None, includes_backfill=False)
-    pairs = {table.vocabulary_of_row(image) for image in images}
+        return PredictedReprocessing(0, 0, None, None, includes_backfill=False)
+    pairs = {table.vocabulary_kind_and_source(image) for image in images}
     backfilled = set(
         WatchedVocabulary.objects.filter(backfilled=True).values_list("kind", "source")
     )
@@ -126,14 +126,14 @@ def predict_effect(
             {"images": orjson.dumps(images).decode()},
         )
         orders, messages, first, last = cursor.fetchone()
-    return ChangeEffect(orders, int(messages), first, last, includes_backfill)
+    return PredictedReprocessing(orders, int(messages), first, last, includes_backfill)
 
 
 def _affected_usage_sql(table: MasterTable, images: str) -> str:
     return AFFECTED_USAGE.format(images=images, terms=TERMS[table.code], holds=VALIDITY_CONDITION)
 
 
-def enqueue_vocabulary_backfill() -> bool:
+def enqueue_backfill_of_newly_watched_vocabulary() -> bool:
     """Enqueue the earlier orders of one newly watched vocabulary; False if there is none."""
     vocabulary = (
         WatchedVocabulary.objects.select_for_update(skip_locked=True)

@@ -114,7 +114,7 @@ def classify_import_rows(master_import: MasterImport, *, rows: int) -> Iterator[
 
 
 def _fill_sql_template(statement: str, table: MasterTable) -> str:
-    names = [f'"{name}"' for name in table.stored_columns]
+    names = [f'"{name}"' for name in table.columns_written_from_values]
     return statement.format(
         fresh=FRESH_ROWS.format(table=table.db_table),
         table=table.db_table,

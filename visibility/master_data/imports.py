@@ -15,12 +15,12 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import affected_orders, classify_import_rows, file_reader
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
-from visibility.master_data.import_file_lock_and_progress import (
+from visibility.master_data.import_lock_progress_and_file import (
     MEBIBYTE,
     resize_chunks,
     set_progress_sequence,
@@ -228,7 +228,7 @@ def _parse_staged_row(
         return "", "{}", "invalid", cells[:500]
     try:
         assert isinstance(cells, dict)
-        row = table.parse_row(cells)
+        row = table.parse_row_or_raise_invalid_cell(cells)
     except InvalidCell as error:
         return "", "{}", "invalid", str(error)[:500]
     return row.key, orjson.dumps(row.values).decode(), "", ""

@@ -89,19 +89,19 @@ class MasterTable:
         return self.model._meta.db_table
 
     @cached_property
-    def stored_columns(self) -> tuple[str, ...]:
+    def columns_written_from_values(self) -> tuple[str, ...]:
         """The database columns that are written from a row's values."""
         managed_columns = {"id", "version", "changed_at", "changed_by_id"}
         columns = (str(f.column) for f in self.model._meta.concrete_fields)
         return tuple(column for column in columns if column not in managed_columns)
 
-    def parse_row(self, given: Mapping[str, str]) -> MasterRow:
+    def parse_row_or_raise_invalid_cell(self, given: Mapping[str, str]) -> MasterRow:
         """Parse a row from its cells. Raises InvalidCell for the first error."""
         values: dict[str, CellValue] = {
             c.name: c.parse_cell(given.get(c.name, "")) for c in self.columns
         }
         starts, ends = values["valid_from"], values["valid_to"]
-        if starts and ends and parse_row_time(starts) >= parse_row_time(ends):
+        if starts and ends and datetime_from_row_value(starts) >= datetime_from_row_value(ends):
             raise InvalidCell("valid_to must be after valid_from")
         if self.code == "mapping":
             values["term"] = normalize_term(str(values["external"]))
@@ -111,13 +111,13 @@ class MasterTable:
             values["parent_key"] = normalize_term(str(values["parent"]))
             if values["parent_key"] == normalize_term(str(values["number"])):
                 raise InvalidCell("a customer cannot be its own parent")
-        values["key"] = self.key_of(values)
+        values["key"] = self.normalized_key_of(values)
         names = (values["key"], *(values.get(n, "") for n in ("term", "item_key", "parent_key")))
         if any(len(str(name).encode()) > MAX_KEY_BYTES for name in names):
             raise InvalidCell(f"{self.key_columns[-1]} is too long")
         return MasterRow(values)
 
-    def key_of(self, values: Mapping[str, Any]) -> str:
+    def normalized_key_of(self, values: Mapping[str, Any]) -> str:
         """The normalized key of these values."""
         return KEY_SEPARATOR.join(normalize_term(str(values[name])) for name in self.key_columns)
 
@@ -127,14 +127,14 @@ class MasterTable:
             return {c.name: c.format_cell(getattr(row, c.name)) for c in self.columns}
         return {c.name: c.format_cell(row.get(c.name)) for c in self.columns}
 
-    def vocabulary_of_row(self, row: Mapping[str, Any]) -> tuple[str, str]:
+    def vocabulary_kind_and_source(self, row: Mapping[str, Any]) -> tuple[str, str]:
         """The vocabulary (kind, source) that a row of this table translates."""
         if self.code == "mapping":
             return str(row["kind"]), str(row["source"])
         return self.code, ""
 
 
-def parse_row_time(text: CellValue) -> datetime:
+def datetime_from_row_value(text: CellValue) -> datetime:
     """Parse a time value of a row."""
     return datetime.fromisoformat(str(text))
 

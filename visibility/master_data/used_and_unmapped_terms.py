@@ -17,7 +17,7 @@ UsageKey = tuple[str, str, str, str, bool]
 
 
 @dataclass(slots=True)
-class TermUse:
+class TermUsageInOrder:
     """The usage of one term in one order."""
 
     raw: str
@@ -27,9 +27,9 @@ class TermUse:
     messages: set[int] = field(default_factory=set)
 
 
-def update_term_usage(timelines: Mapping[int, Timeline]) -> None:
+def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
     """Rewrite the term usage of these orders. No-op if no vocabulary is watched."""
-    state = meanings.load_lookup_scope()
+    state = meanings.load_looked_up_and_governed_vocabularies()
     if not state or not timelines:
         return
     rows = [
@@ -44,15 +44,17 @@ def update_term_usage(timelines: Mapping[int, Timeline]) -> None:
     TermUsage.objects.bulk_create(rows)
 
 
-def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey, TermUse]:
+def terms_used(
+    timeline: Timeline, state: meanings.LookedUpAndGovernedVocabularies
+) -> dict[UsageKey, TermUsageInOrder]:
     """The terms of one order, translated with the dictionary of its timeline."""
     dictionary = timeline.dictionary
-    uses: dict[UsageKey, TermUse] = {}
+    uses: dict[UsageKey, TermUsageInOrder] = {}
     for entry in timeline.entries:
         event = entry.recorded
         if entry.superseded:
             continue
-        for kind, term, description in meanings.external_terms(event):
+        for kind, term, description in meanings.item_unit_location_and_status_terms(event):
             if not term.strip() or not state.is_looked_up(kind, event.source):
                 continue
             if kind == "status" and not _is_unknown_or_mapped_status(event, term, dictionary):
@@ -66,7 +68,7 @@ def terms_used(timeline: Timeline, state: meanings.LookupScope) -> dict[UsageKey
                 normalize_term(canonical or "")[:250],
                 canonical is None,
             )
-            use = uses.setdefault(key, TermUse(term[:250], at, at))
+            use = uses.setdefault(key, TermUsageInOrder(term[:250], at, at))
             use.first_at, use.last_at = min(use.first_at, at), max(use.last_at, at)
             use.description = use.description or description[:300]
             use.messages.add(event.message_id)
@@ -81,7 +83,7 @@ def _is_unknown_or_mapped_status(
     return event.event.type is EventType.UNMAPPED or not names.isdisjoint(dictionary.mappings)
 
 
-def _term_usage_row(order_id: int, key: UsageKey, use: TermUse) -> TermUsage:
+def _term_usage_row(order_id: int, key: UsageKey, use: TermUsageInOrder) -> TermUsage:
     kind, source, term, canonical, unmapped = key
     return TermUsage(
         order_id=order_id,

@@ -19,12 +19,12 @@ from visibility.master_data.write_with_history_sql import (
     END_ROWS,
     INSERT_ROWS,
     UPDATE_ROWS,
-    write_rows_with_history,
+    write_rows_and_return_history_ids,
 )
 from visibility.models.audit import append_audit_entry
-from visibility.models.intake import Source
 from visibility.models.master import MasterChange, WatchedVocabulary
 from visibility.models.rules_clocks_and_calendars import WorkCalendar
+from visibility.models.sources_and_messages import Source
 
 GIVEN_ROWS = "SELECT n, values FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (n int, values jsonb)"
 
@@ -55,7 +55,7 @@ def write_rows(
     """Add or update all rows or none. Raises OverlappingRows, InvalidCell."""
     if not rows:
         return WriteResult()
-    check_references(table, rows)
+    check_sources_and_calendars_exist(table, rows)
     given = [{"n": n, "values": row.values} for n, row in enumerate(rows)]
     with overlap_checked_transaction(table):
         result = write_rows_from_select(
@@ -73,14 +73,14 @@ def update_existing_row(
 
     Raises OverlappingRows, StaleVersion, InvalidCell.
     """
-    check_references(table, [row])
+    check_sources_and_calendars_exist(table, [row])
     given = _to_json([{"n": 0, "values": {**row.values, "id": row_id}}])
     with overlap_checked_transaction(table):
         locked = table.model._base_manager.select_for_update().filter(pk=row_id)
         current_version = locked.values_list("version", flat=True).first()
         if current_version is None or version not in (None, current_version):
             raise StaleVersion("This row was changed by someone else. Reload it and try again.")
-        changes = write_rows_with_history(
+        changes = write_rows_and_return_history_ids(
             UPDATE_ROWS, table, GIVEN_ROWS, {"rows": given}, context=context, match="t.id = f.id"
         )
         orders = _propagate_and_audit_changes(
@@ -90,10 +90,14 @@ def update_existing_row(
     return WriteResult(changed=changed, unchanged=1 - changed, changes=changes, orders=orders)
 
 
-def delete_row(table: MasterTable, row_id: int, *, context: ChangeContext) -> bool:
+def delete_row_and_record_history(
+    table: MasterTable, row_id: int, *, context: ChangeContext
+) -> bool:
     """Delete a row and retain its history. False if there is none."""
     with overlap_checked_transaction(table):
-        changes = write_rows_with_history(DELETE_ROW, table, "", {"id": row_id}, context=context)
+        changes = write_rows_and_return_history_ids(
+            DELETE_ROW, table, "", {"id": row_id}, context=context
+        )
         if changes:
             _propagate_and_audit_changes(table, changes, context, {"row": row_id, "removed": 1})
     return bool(changes)
@@ -106,7 +110,9 @@ def restore_row_version(
 
     Raises OverlappingRows if another row is valid at that time now.
     """
-    row = table.parse_row(table.format_cells(change.after or change.before or {}))
+    row = table.parse_row_or_raise_invalid_cell(
+        table.format_cells(change.after or change.before or {})
+    )
     context = ChangeContext(context.user, f"restored version {change.version}", context.now)
     if table.model._base_manager.filter(pk=change.row).exists():
         return update_existing_row(table, change.row, row, version=None, context=context)
@@ -122,14 +128,18 @@ def write_rows_from_select(
     count: int,
 ) -> WriteResult:
     """Write the (n, values) rows of a statement in the caller's transaction, without checks."""
-    ended = write_rows_with_history(END_ROWS, table, source, parameters, context=context)
-    changed = write_rows_with_history(UPDATE_ROWS, table, source, parameters, context=context)
-    added = write_rows_with_history(INSERT_ROWS, table, source, parameters, context=context)
+    ended = write_rows_and_return_history_ids(END_ROWS, table, source, parameters, context=context)
+    changed = write_rows_and_return_history_ids(
+        UPDATE_ROWS, table, source, parameters, context=context
+    )
+    added = write_rows_and_return_history_ids(
+        INSERT_ROWS, table, source, parameters, context=context
+    )
     unchanged = count - len(changed) - len(added)
     return WriteResult(len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added])
 
 
-def check_references(table: MasterTable, rows: Sequence[MasterRow]) -> None:
+def check_sources_and_calendars_exist(table: MasterTable, rows: Sequence[MasterRow]) -> None:
     """Raises InvalidCell if a row refers to an unknown source or calendar."""
     for code, name, model in (
         ("mapping", "source", Source),
@@ -144,7 +154,7 @@ def check_references(table: MasterTable, rows: Sequence[MasterRow]) -> None:
 
 def watch_vocabularies(table: MasterTable, rows: Sequence[dict[str, Any]]) -> None:
     """Watch the vocabularies that these rows translate."""
-    pairs = {table.vocabulary_of_row(row) for row in rows}
+    pairs = {table.vocabulary_kind_and_source(row) for row in rows}
     if table.code == "unit":
         pairs.add(("item", ""))
     vocabularies = [WatchedVocabulary(kind=k, source=s) for k, s in pairs if k != "tax"]

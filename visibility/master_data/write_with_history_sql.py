@@ -67,7 +67,7 @@ CHANGE_VALUES = {
 }
 
 
-def write_rows_with_history(
+def write_rows_and_return_history_ids(
     statement: str,
     table: MasterTable,
     source: str,
@@ -77,7 +77,7 @@ def write_rows_with_history(
     match: str = SAME_KEY_AND_START,
 ) -> list[int]:
     """Run one of the statements; return the ids of the history entries."""
-    names = [f'"{name}"' for name in table.stored_columns]
+    names = [f'"{name}"' for name in table.columns_written_from_values]
     action, before, after = CHANGE_VALUES[statement]
     sql = statement.format(
         fresh=FRESH_ROWS.format(source=source, table=table.db_table),

@@ -51,7 +51,7 @@ class SheetHandler:
     _text: list[str] | None = None
     _length: int = 0
 
-    def start(self, name: str, attributes: Attributes) -> None:
+    def open_element(self, name: str, attributes: Attributes) -> None:
         """Handle a start tag."""
         self.depth += 1
         name = name.rpartition(":")[2]
@@ -76,7 +76,7 @@ class SheetHandler:
             self._check_cell_length(self._length)
             self._text.append(data)
 
-    def end(self, name: str) -> None:
+    def close_element(self, name: str) -> None:
         """Handle an end tag."""
         self.depth -= 1
         name = name.rpartition(":")[2]
@@ -122,7 +122,7 @@ class SharedStringsHandler:
     _in_phonetic: bool = False
     _length: int = 0
 
-    def start(self, name: str, _: Attributes) -> None:
+    def open_element(self, name: str, _: Attributes) -> None:
         """Handle a start tag."""
         self.depth += 1
         name = name.rpartition(":")[2]
@@ -139,7 +139,7 @@ class SharedStringsHandler:
             self._text.append(data)
             self._check_size()
 
-    def end(self, name: str) -> None:
+    def close_element(self, name: str) -> None:
         """Handle an end tag."""
         self.depth -= 1
         name = name.rpartition(":")[2]
@@ -157,7 +157,7 @@ class SharedStringsHandler:
             raise InvalidFile("The file has too much text. Save it as CSV.")
 
 
-class BoundedReads:
+class FileWithMaxReadSize:
     """A file without huge reads: zipfile reads the directory of an archive completely."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -176,7 +176,7 @@ class BoundedReads:
 def read_first_sheet(file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
     """The rows of the first sheet with their numbers. Raises InvalidFile."""
     try:
-        bounded = BoundedReads(file)
+        bounded = FileWithMaxReadSize(file)
         if not zipfile.is_zipfile(bounded):
             raise InvalidFile("This is not an XLSX file.")
         with zipfile.ZipFile(bounded) as archive:
@@ -212,8 +212,8 @@ def _parse_member(
     """Parse a file of the archive in chunks; yields after each."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = handler.start
-    parser.EndElementHandler = handler.end
+    parser.StartElementHandler = handler.open_element
+    parser.EndElementHandler = handler.close_element
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = _reject_doctype
     total = 0
@@ -249,13 +249,13 @@ class ElementAttributesCollector:
     depth: int = 0
     text: Callable[[str], None] = lambda _: None
 
-    def start(self, name: str, attributes: Attributes) -> None:
+    def open_element(self, name: str, attributes: Attributes) -> None:
         """Handle a start tag."""
         self.depth += 1
         if name.rpartition(":")[2] == self.element_name and len(self.elements) < MAX_SHEETS:
             self.elements.append(attributes)
 
-    def end(self, _: str) -> None:
+    def close_element(self, _: str) -> None:
         """Handle an end tag."""
         self.depth -= 1
 

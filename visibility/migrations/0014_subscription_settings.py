@@ -10,7 +10,7 @@ WHERE address <> '' AND channel_settings = '{}'
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0012_widen_object_kind"),
+        ("visibility", "0013_configuration_version"),
     ]
 
     operations = [

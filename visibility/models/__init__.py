@@ -12,7 +12,7 @@ from visibility.models.alerts import (
 )
 from visibility.models.audit import AuditEntry
 from visibility.models.boards import Board
-from visibility.models.change_feed import Change, ChangeHead
+from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
     IdentityDecision,
@@ -23,16 +23,6 @@ from visibility.models.decisions_and_merges import (
 from visibility.models.events import Event, EventObjectLink
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
-from visibility.models.intake import (
-    Cursor,
-    InboundMessage,
-    MessageKey,
-    MessageState,
-    RejectedRequestCount,
-    Source,
-    UnusableSource,
-    overdue_since,
-)
 from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
 from visibility.models.master import (
     BackfillRequest,
@@ -57,7 +47,7 @@ from visibility.models.objects_and_identifiers import (
 )
 from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
-from visibility.models.refold import RefoldRequest
+from visibility.models.refold_requests import RefoldRequest
 from visibility.models.rules_clocks_and_calendars import (
     ClockState,
     FailedClock,
@@ -65,6 +55,16 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaClock,
     SlaRule,
     WorkCalendar,
+)
+from visibility.models.sources_and_messages import (
+    Cursor,
+    InboundMessage,
+    MessageKey,
+    MessageState,
+    RejectedRequestCount,
+    Source,
+    UnusableSource,
+    overdue_since,
 )
 from visibility.models.teams import Team, find_or_create_team
 
@@ -81,6 +81,7 @@ __all__ = [
     "Change",
     "ChangeHead",
     "ClockState",
+    "ConfigurationVersion",
     "Conflict",
     "Cursor",
     "Customer",

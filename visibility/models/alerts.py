@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from visibility.models.intake import Source
 from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
+from visibility.models.sources_and_messages import Source
 from visibility.models.teams import Team
 
 

@@ -17,3 +17,9 @@ class Change(models.Model):
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=20)
     ids = models.JSONField(default=list)
+
+
+class ConfigurationVersion(models.Model):
+    """One row: renewed by triggers whenever a source, rule, calendar or watched term changes."""
+
+    version = models.UUIDField()

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from connectors.sdk.events import CanonicalEvent
 from visibility.models import choices
-from visibility.models.intake import Source
 from visibility.models.objects_and_identifiers import BusinessObject
+from visibility.models.sources_and_messages import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from visibility.notify.channel_settings import (
     decrypt_channel_secrets,
     hide_secrets,
 )
-from visibility.notify.messages import compose
+from visibility.notify.notification_texts import compose
 
 log = get_logger(__name__)
 MAX_ATTEMPTS = 20
@@ -80,7 +80,7 @@ def _claim_due_notifications(now: datetime, limit: int = 1) -> list[Notification
         )
         for subscription in subscriptions:
             rows = due.select_for_update().filter(subscription=subscription)
-            groups = _group_by_message(
+            groups = _group_never_sent_and_first_maybe_sent(
                 list(rows.order_by("next_attempt_at", "pk")[:MAX_PER_MESSAGE])
             )
             batches += [_claim_notifications_as_batch(group, now) for group in groups]
@@ -88,7 +88,9 @@ def _claim_due_notifications(now: datetime, limit: int = 1) -> list[Notification
     return batches
 
 
-def _group_by_message(rows: Sequence[Notification]) -> list[list[Notification]]:
+def _group_never_sent_and_first_maybe_sent(
+    rows: Sequence[Notification],
+) -> list[list[Notification]]:
     """Group notifications: all that were never sent, and one message that may have been sent."""
     fresh: list[Notification] = []
     resent: dict[UUID, list[Notification]] = {}
@@ -135,7 +137,7 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
         message = compose(rows, message_id=str(batch.id), sent_at=now)
         is_accepted = send_through_channel(subscription, message)
     except Exception as error:  # recorded on the notifications; the others go on
-        _record_failure(rows, error)
+        _set_error_and_fail_after_max_attempts(rows, error)
         return 0
     state = NotificationState.SENT if is_accepted else NotificationState.WRITTEN
     _queryset_of(rows).update(state=state, sent_at=now, error="")
@@ -194,7 +196,7 @@ def _queryset_of(rows: Sequence[Notification]) -> QuerySet[Notification]:
     return Notification.objects.filter(pk__in=[row.pk for row in rows])
 
 
-def _record_failure(rows: Sequence[Notification], error: Exception) -> None:
+def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: Exception) -> None:
     """Record the failure; notifications are retried up to 20 times.
 
     If the channel was not the cause, each is retried alone: one may have broken the message.

@@ -22,7 +22,7 @@ from visibility.notify.channel_settings import (
     hide_secrets,
     split_secret_settings,
 )
-from visibility.notify.messages import compose_test
+from visibility.notify.notification_texts import compose_test
 from visibility.notify.outbox import channel_registry, describe_failure, send_through_channel
 
 MAX_ID = 2**63 - 1

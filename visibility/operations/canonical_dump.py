@@ -17,10 +17,13 @@ from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
 from visibility.kpi.registry import kpi_registry
 from visibility.models.objects_and_identifiers import BusinessObject
-from visibility.sla.clocks import clock_state_at, clocks_for
-from visibility.sla.loaded_rules import LoadedRule, load_enabled_order_rules
+from visibility.sla.clocks_of_order import (
+    met_breached_or_running_at,
+    order_clocks_of_most_specific_rules,
+)
+from visibility.sla.load_enabled_rules import LoadedRule, load_enabled_order_rules
+from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Clock
-from visibility.sla.rule_failures import RuleFailure
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import Timeline, TimelineConflict
 
@@ -143,7 +146,7 @@ def order_to_json(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, 
         ],
         "clocks": [
             {"rule": promise.rule.code, **_clock_to_json(clock, timeline.as_of)}
-            for promise, clock in clocks_for(timeline, rules)
+            for promise, clock in order_clocks_of_most_specific_rules(timeline, rules)
         ],
     }
 
@@ -156,7 +159,7 @@ def _clock_to_json(clock: Clock | RuleFailure, at: datetime) -> dict[str, Any]:
         "started": _format_time(clock.started_at),
         "due": _format_time(clock.due_at),
         "stopped": _format_time(clock.stopped_at),
-        "verdict": clock_state_at(clock, at).value,
+        "verdict": met_breached_or_running_at(clock, at).value,
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from django.db import connection
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.kpi import facts_and_cells
 from visibility.models import audit
 from visibility.storage.load_events import load_events
@@ -42,7 +42,7 @@ ORDER BY o.id LIMIT 20
 """
 
 
-def check_message_outcomes() -> list[str]:
+def check_messages_have_outcome_and_key() -> list[str]:
     """I4: every stored message has exactly one outcome, and a message key."""
     with connection.cursor() as cursor:
         cursor.execute(MESSAGE_OUTCOMES)
@@ -85,7 +85,7 @@ def check_clocks_and_breach_alerts() -> list[str]:
     return violations + ([f"{unreported} breaches have no alert"] if unreported else [])
 
 
-def check_messages_processed() -> list[str]:
+def check_no_message_waits_untried() -> list[str]:
     """I8: no message waits without an attempt."""
     with connection.cursor() as cursor:
         cursor.execute(UNTRIED_MESSAGES)
@@ -112,16 +112,16 @@ def check_kpi_cells() -> list[str]:
     """Cells, with the fact changes that are not added yet, equal a recount of the facts."""
     return [
         f"the cells of KPI {kpi} on {day} differ from its facts"
-        for kpi, day in facts_and_cells.find_wrong_cells()
+        for kpi, day in facts_and_cells.find_kpi_days_with_wrong_cells()
     ]
 
 
 CHECKS: Mapping[str, Callable[[], list[str]]] = {
-    "message_outcomes": check_message_outcomes,
+    "message_outcomes": check_messages_have_outcome_and_key,
     "order_of_arrival": check_arrival_order_independence,
     "clocks_evaluated": check_clocks_and_breach_alerts,
     "merged_objects": check_merged_objects_unreferenced,
     "kpi_cells": check_kpi_cells,
-    "messages_processed": check_messages_processed,
+    "messages_processed": check_no_message_waits_untried,
     "audit": check_audit_chain,
 }

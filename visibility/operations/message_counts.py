@@ -21,7 +21,7 @@ class MessageCounts:
         return self.applied + self.duplicate + self.parked + self.waiting
 
 
-def count_messages(source_ids: Collection[int]) -> dict[int, MessageCounts]:
+def count_messages_by_source(source_ids: Collection[int]) -> dict[int, MessageCounts]:
     """Counts for several sources in one statement, so that they are consistent."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from visibility.db.change_feed import latest_change_number
 from visibility.models import Source
-from visibility.operations.message_counts import count_messages
-from visibility.operations.problems import longest_transaction, oldest_due_refold_at
+from visibility.operations.message_counts import count_messages_by_source
+from visibility.operations.operational_problems import longest_transaction, oldest_due_refold_at
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -27,8 +27,8 @@ class _DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _message_metrics()
         yield _oldest_waiting_metric(self._now)
-        yield _rejection_metric()
-        yield _state_count_metric(
+        yield _rejected_requests_by_status_metric()
+        yield _metric_by_state_from_sql(
             "throughline_clocks",
             "SLA clocks: running on time, overdue, breached, or failed because their rule fails",
             "SELECT CASE WHEN state = 'running' AND due_at < %s THEN 'overdue' ELSE state END, "
@@ -37,7 +37,7 @@ class _DatabaseCollector(Collector):
             [self._now],
             ("running", "overdue", "breached", "failed"),
         )
-        yield _state_count_metric(
+        yield _metric_by_state_from_sql(
             "throughline_notifications",
             "Notifications not sent",
             "SELECT state, count(*) FROM visibility_notification "
@@ -73,7 +73,7 @@ def render_metrics(now: datetime) -> bytes:
 
 def _message_metrics() -> Iterator[Metric]:
     sources = {source.id: source.slug for source in Source.objects.only("id", "slug")}
-    counts = count_messages(sources)
+    counts = count_messages_by_source(sources)
     descriptions = {
         "accepted": "Messages answered with 2xx, including duplicates",
         "applied": "Messages applied",
@@ -105,7 +105,7 @@ def _oldest_waiting_metric(now: datetime) -> Metric:
     )
 
 
-def _rejection_metric() -> Metric:
+def _rejected_requests_by_status_metric() -> Metric:
     family = CounterMetricFamily(
         "throughline_requests_rejected",
         "Rejected intake requests, by HTTP status",
@@ -121,7 +121,7 @@ def _rejection_metric() -> Metric:
     return family
 
 
-def _state_count_metric(
+def _metric_by_state_from_sql(
     name: str, description: str, sql: str, values: list[datetime], states: tuple[str, ...]
 ) -> Metric:
     family = GaugeMetricFamily(name, description, labels=["state"])

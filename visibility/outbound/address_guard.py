@@ -13,10 +13,10 @@ class ForbiddenAddress(ConnectionError):
     """The address is neither public nor allowed by an administrator."""
 
 
-def check_url_allowed(url: str) -> None:
+def check_url_scheme_port_and_no_credentials(url: str) -> None:
     """Check the form of the URL. Raises ForbiddenAddress.
 
-    `allowed_addresses` checks the address, when a connection is opened.
+    `resolve_to_allowed_ip_addresses` checks the address, when a connection is opened.
     """
     try:
         components = urlsplit(url)
@@ -27,11 +27,11 @@ def check_url_allowed(url: str) -> None:
         raise ForbiddenAddress("only http:// and https:// addresses with a host name are allowed")
     if components.username or components.password:
         raise ForbiddenAddress("the address must not contain a user name or a password")
-    if port == SMTP_PORT and not _is_listed(components.hostname, port):
+    if port == SMTP_PORT and not _is_host_and_port_in_outgoing_allowed(components.hostname, port):
         raise ForbiddenAddress("port 25 is not allowed")
 
 
-def allowed_addresses(host: str, port: int) -> list[str]:
+def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     """Return the IP addresses of a host. Raises ForbiddenAddress or ConnectionError.
 
     Public addresses are allowed. Others are allowed only if OUTGOING_ALLOWED lists their host:port.
@@ -42,7 +42,7 @@ def allowed_addresses(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise ConnectionError(f"{host} cannot be resolved: {error}") from error
     addresses = [str(address[0]) for *_, address in resolved]
-    if not _is_listed(host, port):
+    if not _is_host_and_port_in_outgoing_allowed(host, port):
         for address in addresses:
             if not ipaddress.ip_address(address).is_global:
                 raise ForbiddenAddress(
@@ -59,8 +59,8 @@ def is_allowed_by_administrator(url: str) -> bool:
         port = components.port or (443 if components.scheme == "https" else 80)
     except ValueError:
         return False
-    return _is_listed(components.hostname or "", port)
+    return _is_host_and_port_in_outgoing_allowed(components.hostname or "", port)
 
 
-def _is_listed(host: str, port: int) -> bool:
+def _is_host_and_port_in_outgoing_allowed(host: str, port: int) -> bool:
     return f"{host}:{port}" in settings.OUTGOING_ALLOWED

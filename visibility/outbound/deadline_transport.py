@@ -14,7 +14,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from visibility.outbound.address_guard import allowed_addresses
+from visibility.outbound.address_guard import resolve_to_allowed_ip_addresses
 
 _deadline: ContextVar[float | None] = ContextVar("outgoing_deadline", default=None)
 
@@ -90,7 +90,7 @@ class _GuardedBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         last_error: Exception | None = None
-        for address in allowed_addresses(host, port):
+        for address in resolve_to_allowed_ip_addresses(host, port):
             try:
                 return _DeadlineStream(
                     self._backend.connect_tcp(

@@ -11,7 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 
 from connectors.sdk.webhook_and_poll_types import HttpResponse
-from visibility.outbound.address_guard import check_url_allowed
+from visibility.outbound.address_guard import check_url_scheme_port_and_no_credentials
 from visibility.outbound.deadline_transport import DeadlineTransport, deadline_in, is_deadline_over
 from visibility.outbound.request_budget import RequestBudget
 
@@ -67,10 +67,10 @@ class OutgoingHttpClient:
         data: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> HttpResponse:
-        check_url_allowed(url)
+        check_url_scheme_port_and_no_credentials(url)
         seconds = RESPONSE_SECONDS
         if self._budget is not None:
-            seconds = min(seconds, self._budget.take_request())
+            seconds = min(seconds, self._budget.count_request_and_return_seconds_left())
         with deadline_in(seconds):
             try:
                 with _shared_client().stream(

@@ -25,7 +25,7 @@ class RequestBudget:
         self._deadline = time.monotonic() + self.seconds
         self._requests_left = self.requests
 
-    def take_request(self) -> float:
+    def count_request_and_return_seconds_left(self) -> float:
         """Count a request, and return the seconds it may take. Raises RequestBudgetExceeded."""
         seconds_left = self._deadline - time.monotonic()
         if seconds_left <= 0:

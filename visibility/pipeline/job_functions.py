@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 
 from celery import current_app
 from django.db import connection, transaction
@@ -10,22 +11,23 @@ from structlog.stdlib import get_logger
 
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db.change_feed import latest_change_number
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest import file_drop, polling
-from visibility.kpi import facts_and_cells, kpi_failures
+from visibility.kpi import facts_and_cells, record_kpi_errors_and_retry
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
-from visibility.notify.broadcast import broadcast_change_number
+from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.process_message_batches import (
     BATCH_SIZE,
-    process_batch,
-    retry_failed_messages,
+    claim_parse_and_correlate_messages,
+    has_new_and_failed_messages,
+    process_failed_messages_in_small_batches,
     worker_backlog_offset,
 )
-from visibility.pipeline.refold import refold_batch
+from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
-from visibility.sla import rule_failures
+from visibility.sla import record_rule_errors_and_retry
 from visibility.storage import refold_queue
 
 log = get_logger(__name__)
@@ -51,54 +53,62 @@ _nudges = {"resume_at": 0.0}
 
 def process_messages_and_refold() -> int:
     """Process all waiting messages, then refold what they touched; return how many messages."""
-    total = process_messages()
-    refold_pending()
+    total = parse_and_correlate_waiting_messages()
+    refold_touched_orders_and_update_kpi_cells()
     return total
 
 
-def process_messages(*, batches: int = 100) -> int:
+def parse_and_correlate_waiting_messages(*, batches: int = 100) -> int:
     """Parse and correlate waiting messages; return how many were settled.
 
     Another thread refolds the orders they touch meanwhile.
     """
-    with worker_backlog_offset() as offset:
-        return _process_batches_from_offset(offset, batches=batches)
+    with ExitStack() as until_done:
+        return _process_batches(until_done, batches=batches)
 
 
-def _process_batches_from_offset(offset: float, *, batches: int) -> int:
-    total = 0
+def _process_batches(until_done: ExitStack, *, batches: int) -> int:
+    """Process batches until no message waits. `until_done` keeps this worker's place in a backlog.
+
+    A backlog is a batch that is at least half full; other workers then start at other places.
+    """
+    total, offset = 0, None
     for turn in range(batches):
         if stopping.is_set():
             break
         # Every second batch of a backlog takes new messages, so that it does not delay them. Some
         # batches start at the oldest: the worker that would process those may be stuck.
-        start = offset if (turn + 1) % OLDEST_EVERY else 0.0
+        start = (offset or 0.0) if (turn + 1) % OLDEST_EVERY else 0.0
         settled = 0
         if turn % 2 and _backlog.is_set():
-            settled = process_batch(fresh=True, offset=start)
-        settled = settled or process_batch(offset=start)
-        if not turn % 10:
-            settled += retry_failed_messages()
-        total += settled
-        if not settled:
-            break
+            settled = claim_parse_and_correlate_messages(fresh=True, offset=start)
+        settled = settled or claim_parse_and_correlate_messages(offset=start)
+        has_new, has_failed = True, False
         if settled < BATCH_SIZE // 2:
             _backlog.clear()
+            has_new, has_failed = has_new_and_failed_messages()
         else:
             _backlog.set()
-        if turn:
-            nudge("refold")
+            if offset is None:
+                offset = until_done.enter_context(worker_backlog_offset())
+        if has_failed or not (turn + 1) % OLDEST_EVERY:
+            settled += process_failed_messages_in_small_batches()
+        total += settled
+        if not settled or not has_new:
+            break
+        ask_worker_to_run_job_now("refold")
     _backlog.clear()
     return total
 
 
-def refold_pending() -> int:
+def refold_touched_orders_and_update_kpi_cells() -> int:
     """Refold touched orders until none is left; return how many requests were settled."""
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
-        _wait_for_backlog()
-        started_at, settled = database_now(), 0
-        while not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
+        _wait_until_message_backlog_ends()
+        started_at, has_due = refold_queue.now_and_has_due_requests()
+        settled = 0
+        while has_due and not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 facts_and_cells.update_cells()
@@ -111,7 +121,7 @@ def refold_pending() -> int:
     return total
 
 
-def _wait_for_backlog() -> None:
+def _wait_until_message_backlog_ends() -> None:
     """While a backlog touches the same orders again and again, wait, within limits."""
     until = time.monotonic() + BACKLOG_WAIT_SECONDS
     while _backlog.is_set() and time.monotonic() < until:
@@ -143,7 +153,7 @@ def poll_source(claimed: polling.ClaimedPoll) -> int:
     """Poll one source; return how many messages were stored."""
     stored = polling.poll_source(claimed, now=database_now(), should_stop=stopping.is_set)
     if stored:
-        nudge("process")
+        ask_worker_to_run_job_now("process")
     return stored
 
 
@@ -151,7 +161,7 @@ def collect_files() -> int:
     """Store the files that were dropped into folders; return how many."""
     stored = file_drop.collect_files(now=database_now())
     if stored:
-        nudge("process")
+        ask_worker_to_run_job_now("process")
     return stored
 
 
@@ -160,34 +170,34 @@ def deliver_notifications() -> int:
     return outbox.send_due_notifications(now=database_now())
 
 
-def run_imports_and_backfills(throttle: imports.Throttle) -> int:
+def import_master_data_and_enqueue_refolds(throttle: imports.Throttle) -> int:
     """Continue master data imports, and request a refold of the orders they affect."""
     changed = imports.run_pending_imports(throttle)
     with transaction.atomic():
-        while affected_orders.enqueue_vocabulary_backfill():
+        while affected_orders.enqueue_backfill_of_newly_watched_vocabulary():
             pass
     requested = affected_orders.move_backfill_to_refold_queue()
     if requested:
-        nudge("refold")
+        ask_worker_to_run_job_now("refold")
     return changed + requested
 
 
-def sweep() -> int:
+def enqueue_due_refolds_and_update_due_alerts() -> int:
     """Evaluate what is due by now and notify open pages; return how many alerts changed."""
     now = database_now()
     refold_queue.enqueue_expired_promises(now)
     with transaction.atomic():
-        retried = rule_failures.take_orders_due_for_retry(now=now)
-        retried += kpi_failures.take_orders_due_for_kpi_retry(now=now)
+        retried = record_rule_errors_and_retry.take_orders_due_for_retry(now=now)
+        retried += record_kpi_errors_and_retry.take_orders_due_for_kpi_retry(now=now)
         refold_queue.enqueue_refolds(retried)
     changed = sweep_due(now=now)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])
-        nudge("deliver")
+        ask_worker_to_run_job_now("deliver")
     return changed
 
 
-def terminate_stuck_sessions() -> int:
+def terminate_sessions_stuck_in_client_write() -> int:
     """End database sessions that hold locks for a client which reads nothing; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(TERMINATE_STUCK, [STUCK_SECONDS])
@@ -197,7 +207,7 @@ def terminate_stuck_sessions() -> int:
     return len(pids)
 
 
-def nudge(name: str) -> None:
+def ask_worker_to_run_job_now(name: str) -> None:
     """Ask a worker to run this job now. A broker that fails raises nothing.
 
     A nudge only saves time: the scheduler and the fallback loop run the job anyway. After a failure

@@ -43,9 +43,9 @@ class Job:
 
 _STAGES = "visibility.pipeline.job_functions"
 JOBS: tuple[Job, ...] = (
-    Job("process", f"{_STAGES}.process_messages", every=2, then="refold"),
-    Job("refold", f"{_STAGES}.refold_pending", every=2),
-    Job("sweep", f"{_STAGES}.sweep", every=2),
+    Job("process", f"{_STAGES}.parse_and_correlate_waiting_messages", every=2, then="refold"),
+    Job("refold", f"{_STAGES}.refold_touched_orders_and_update_kpi_cells", every=2),
+    Job("sweep", f"{_STAGES}.enqueue_due_refolds_and_update_due_alerts", every=2),
     Job(
         "poll",
         f"{_STAGES}.poll_source",
@@ -55,11 +55,11 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("collect_files", f"{_STAGES}.collect_files", every=3),
     Job("deliver", f"{_STAGES}.deliver_notifications", every=3),
-    Job("end_stuck_sessions", f"{_STAGES}.terminate_stuck_sessions", every=None),
+    Job("end_stuck_sessions", f"{_STAGES}.terminate_sessions_stuck_in_client_write", every=None),
     # A file takes minutes: it has a queue and a thread of its own, so that orders never wait.
     Job(
         "import_master_data",
-        "visibility.pipeline.tasks_and_fallback_loop.import_master_data",
+        "visibility.pipeline.tasks_and_fallback_loop.import_master_data_throttled",
         every=3,
         queue=IMPORT_QUEUE,
     ),

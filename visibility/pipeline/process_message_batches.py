@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
@@ -12,11 +13,14 @@ from visibility.db import bulk
 from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
 from visibility.identity import record_merges_and_move_alerts, store_and_link_events
-from visibility.ingest import parse_and_pick_versions
-from visibility.ingest.parse_and_pick_versions import StoredMessage
-from visibility.models.intake import Source
+from visibility.ingest import parse_messages_and_pick_versions
+from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
+from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import exit_on_timeout
+from visibility.pipeline.refold_orders import RefoldFailed, refold_orders_of_objects_if_free
 from visibility.pipeline.shutdown_flag import stopping
+from visibility.storage import configuration_cache
+from visibility.storage.refold_queue import enqueue_refolds
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
@@ -48,10 +52,13 @@ FROM (
 WHERE m.id = picked.id AND m.received_at = picked.received_at
 RETURNING m.id, m.attempts
 """
-HAS_FAILED_MESSAGES = """
+HAS_NEW_AND_FAILED_MESSAGES = """
 SELECT EXISTS (SELECT FROM visibility_inbound_message
-    WHERE state = 'waiting' AND attempts > 0
-        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()))
+        WHERE state = 'waiting' AND attempts = 0
+            AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())),
+    EXISTS (SELECT FROM visibility_inbound_message
+        WHERE state = 'waiting' AND attempts > 0
+            AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()))
 """
 # Messages about one order arrive close together, so workers on adjacent batches would block on the
 # same rows. An advisory lock gives each worker an index, and the index an offset in the backlog.
@@ -69,7 +76,10 @@ FROM unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
 WHERE m.id = t.id AND m.attempts = t.attempts AND m.state = 'waiting'
 """
 LOCK_CLAIMED = """
-SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body
+SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body,
+    EXISTS (SELECT FROM visibility_messagekey k WHERE k.source_id = m.source_id
+        AND k.dedupe_key = m.dedupe_key AND k.content_hash <> m.content_hash),
+    (SELECT version FROM visibility_configurationversion WHERE id = 1)
 FROM visibility_inbound_message m
 JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
     ON t.id = m.id AND t.attempts = m.attempts
@@ -83,16 +93,29 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 """
 
 
-def retry_failed_messages(*, batches: int = 20) -> int:
-    """Process messages that failed before, in small batches; return how many were settled."""
+@dataclass(frozen=True, slots=True)
+class SettledBatch:
+    """What a committed batch changed: how many messages it settled, and what to broadcast."""
+
+    messages: int
+    change_number: int
+    changed_kinds: list[str]
+
+
+def has_new_and_failed_messages() -> tuple[bool, bool]:
+    """Return whether new messages wait, and whether messages wait that failed before."""
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(HAS_FAILED_MESSAGES)
-        if cursor.fetchone() == (False,):
-            return 0
+        cursor.execute(HAS_NEW_AND_FAILED_MESSAGES)
+        ((has_new, has_failed),) = cursor.fetchall()
+    return has_new, has_failed
+
+
+def process_failed_messages_in_small_batches(*, batches: int = 20) -> int:
+    """Process messages that failed before, in small batches; return how many were settled."""
     total = 0
     for fewest, most, size in RETRY_GROUPS:
         for _ in range(batches):
-            settled = process_batch(attempts=(fewest, most), limit=size)
+            settled = claim_parse_and_correlate_messages(attempts=(fewest, most), limit=size)
             total += settled
             if not settled or stopping.is_set():
                 break
@@ -124,7 +147,7 @@ def van_der_corput(number: int) -> float:
     return value
 
 
-def process_batch(
+def claim_parse_and_correlate_messages(
     *,
     fresh: bool = False,
     attempts: tuple[int, int] = (0, 0),
@@ -150,8 +173,9 @@ def process_batch(
     if exhausted:
         _park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
     remaining = [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
-    with bulk.prepared_statements(enabled=len(remaining) <= MAX_LIVE_MESSAGES):
-        return len(exhausted) + _process_with_bisection(remaining)
+    is_live = len(remaining) <= MAX_LIVE_MESSAGES
+    with bulk.prepared_statements(enabled=is_live):
+        return len(exhausted) + _process_with_bisection(remaining, refold=is_live)
 
 
 def _backlog_start_id(cursor: bulk.ServerBoundCursor, offset: float) -> int:
@@ -160,14 +184,24 @@ def _backlog_start_id(cursor: bulk.ServerBoundCursor, offset: float) -> int:
     return 0 if lowest is None else lowest + int((highest - lowest) * offset)
 
 
-def _process_with_bisection(claimed: Sequence[tuple[int, int]]) -> int:
-    """Process a batch. If it fails, process its halves, until the failing message is alone."""
+def _process_with_bisection(claimed: Sequence[tuple[int, int]], *, refold: bool = False) -> int:
+    """Process a batch. If it fails, process its halves, until the failing message is alone.
+
+    `refold`: also refold the orders, in the same transaction. If that fails, the refold is left to
+    the queue.
+    """
     if not claimed:
         return 0
     for attempt in range(4):
         try:
             with transaction.atomic():
-                return _process_claimed_messages(claimed)
+                settled = _parse_correlate_and_settle_messages(claimed, refold=refold)
+            if settled.changed_kinds:
+                broadcast_change_number(settled.change_number, settled.changed_kinds)
+            return settled.messages
+        except RefoldFailed:
+            log.info("refold_left_to_queue", messages=len(claimed), exc_info=True)
+            refold = False
         except store_and_link_events.ConcurrentChange:
             continue
         except (OperationalError, InterfaceError) as error:
@@ -206,32 +240,48 @@ def _release_claimed_messages(claimed: Sequence[tuple[int, int]]) -> None:
         cursor.execute(RELEASE, [[c[0] for c in claimed], [c[1] for c in claimed]])
 
 
-def _process_claimed_messages(claimed: Sequence[tuple[int, int]]) -> int:
+def _parse_correlate_and_settle_messages(
+    claimed: Sequence[tuple[int, int]], *, refold: bool
+) -> SettledBatch:
     """Parse, correlate and settle in one transaction; skip messages that another has claimed."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
-        raws = [StoredMessage.from_row(row) for row in cursor.fetchall()]
-    raws += parse_and_pick_versions.lock_other_message_versions(raws)
-    sources = {s.pk: s for s in Source.objects.filter(pk__in={r.source_id for r in raws})}
+        rows = cursor.fetchall()
+    raws = [StoredMessage.from_row(row) for row in rows]
+    if any(has_other_versions for *_, has_other_versions, _ in rows):
+        raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
+    with configuration_cache.known_version(rows[0][-1] if rows else None):
+        return _process_locked_messages(raws, refold=refold)
+
+
+def _process_locked_messages(raws: Sequence[StoredMessage], *, refold: bool) -> SettledBatch:
+    all_sources = configuration_cache.load_sources()
+    sources = {source_id: all_sources[source_id] for source_id in {r.source_id for r in raws}}
     with exit_on_timeout.exit_process_on_timeout(PARSE_LIMIT_SECONDS):
         readings = [
-            parse_and_pick_versions.parse_message(raw, sources[raw.source_id]) for raw in raws
+            parse_messages_and_pick_versions.parse_message(raw, sources[raw.source_id])
+            for raw in raws
         ]
-    readings, losers = parse_and_pick_versions.pick_effective_message_versions(raws, readings)
+    readings, losers = parse_messages_and_pick_versions.pick_effective_message_versions(
+        raws, readings
+    )
     store_and_link_events.supersede_events_of_messages(losers)
     drafts = [draft for reading in readings for draft in reading.new_events]
-    store_and_link_events.store_and_link_events(drafts, {pk: s.slug for pk, s in sources.items()})
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(
-            SETTLE,
-            [
-                [r.message_id for r in readings],
-                [r.reason.value if r.reason else "" for r in readings],
-                [r.detail for r in readings],
-            ],
-        )
-    append_changes({"source": sorted(sources)})
-    return len(raws)
+    touched = store_and_link_events.store_and_link_events(
+        drafts, {pk: s.slug for pk, s in sources.items()}
+    )
+    changes = refold_orders_of_objects_if_free(touched) if refold and touched else None
+    if changes is None:
+        enqueue_refolds(touched)
+    settle = bulk.CombinedWrites()
+    settle.add(
+        SETTLE,
+        [r.message_id for r in readings],
+        [r.reason.value if r.reason else "" for r in readings],
+        [r.detail for r in readings],
+    )
+    number = append_changes({"source": sorted(sources), **(changes or {})}, after=settle)
+    return SettledBatch(len(raws), number, list(changes or ()))
 
 
 def _park_messages(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:

@@ -18,8 +18,8 @@ from structlog.stdlib import get_logger
 from visibility import gc_tuning
 from visibility.master_data import imports
 from visibility.pipeline import exit_on_timeout, job_functions
-from visibility.pipeline.item_threads import ItemThreads
 from visibility.pipeline.jobs import BY_NAME, JOBS, Job
+from visibility.pipeline.run_job_items_in_threads import ItemThreads
 from visibility.pipeline.shutdown_flag import stopping
 
 log = get_logger(__name__)
@@ -35,22 +35,22 @@ item_threads = {job.name: ItemThreads[Any](job.name, job.threads) for job in JOB
 _finished_at: dict[str, float] = {}
 
 
-def run_job(job: Job) -> None:
+def run_job_unless_running_then_next_job(job: Job) -> None:
     """Run a job, and then the one that follows it. A job that is running already is skipped.
 
     A job with threads only starts its due items.
     """
     if _running[job.name].acquire(blocking=False):
         try:
-            _call_function(job)
+            _call_job_function_or_start_items(job)
             _finished_at[job.name] = time.monotonic()
         finally:
             _running[job.name].release()
     if job.then:
-        run_job(BY_NAME[job.then])
+        run_job_unless_running_then_next_job(BY_NAME[job.then])
 
 
-def _call_function(job: Job) -> None:
+def _call_job_function_or_start_items(job: Job) -> None:
     function: Callable[..., object] = import_string(job.function)
     if job.threads:
         item_threads[job.name].start_due_items(import_string(job.claim), function)
@@ -61,16 +61,16 @@ def _call_function(job: Job) -> None:
 def _register_celery_task(job: Job) -> None:
     @shared_task(name=job.task_name)
     def task(**_: object) -> None:
-        run_job(job)
+        run_job_unless_running_then_next_job(job)
 
 
 for _job in JOBS:
     _register_celery_task(_job)
 
 
-def import_master_data() -> int:
+def import_master_data_throttled() -> int:
     """Import master data at a pace that leaves orders their priority."""
-    return job_functions.run_imports_and_backfills(
+    return job_functions.import_master_data_and_enqueue_refolds(
         imports.Throttle(
             share=IMPORT_PAUSE, sleep=_yield_to_order_processing, should_stop=stopping.is_set
         )
@@ -95,7 +95,7 @@ def begin_shutdown(**_: object) -> None:
 
 
 @celeryd_after_setup.connect
-def start_fallback_loops(**_: object) -> None:
+def start_fallback_loop_per_queue(**_: object) -> None:
     """Start one fallback loop for each queue.
 
     They start before the worker connects to its broker, which may be away.
@@ -118,6 +118,6 @@ def _fallback_loop(jobs: Sequence[Job]) -> None:
                 continue
             try:
                 close_old_connections()
-                run_job(job)
+                run_job_unless_running_then_next_job(job)
             except Exception:  # recorded; the next round tries again
                 log.exception("fallback_job_failed", job=job.name)

@@ -11,27 +11,22 @@ from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.db import bulk
 from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
+from visibility.storage.load_events import LinkedEvents
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.kpi_inputs import promise_deadline
-from visibility.timeline.model import parse_timestamp
+from visibility.timeline.model import timestamp_or_none
 from visibility.timeline.promises import FIRST
 from visibility.timeline.status_answer import status_answer
 
 # Each order has at most one future refold request: the fold decides when the next one is due.
-SCHEDULE_REFOLD = """
-WITH deleted AS (
-    DELETE FROM visibility_refoldrequest
-    WHERE object_id = ANY(%s) AND due_at > clock_timestamp()
-)
+DELETE_SCHEDULED_REFOLDS = """
+DELETE FROM visibility_refoldrequest
+WHERE object_id = ANY(%s) AND due_at > clock_timestamp()
+"""
+SCHEDULE_REFOLDS = """
 INSERT INTO visibility_refoldrequest (object_id, due_at)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[])
-"""
-DELETE_ROWS = """
-WITH lines AS (DELETE FROM visibility_orderline WHERE order_id = ANY(%(orders)s)),
-    shipments AS (DELETE FROM visibility_shipment WHERE order_id = ANY(%(orders)s)),
-    milestones AS (DELETE FROM visibility_milestone WHERE order_id = ANY(%(orders)s))
-DELETE FROM visibility_conflict WHERE order_id = ANY(%(orders)s)
 """
 INSERT_CUSTOMER_NAMES = """
 INSERT INTO visibility_customername (name, number)
@@ -42,9 +37,14 @@ ON CONFLICT DO NOTHING
 """
 
 
-def fold_and_write_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Timeline]:
-    """Fold the orders as of `now` and write their rows. Return {object id: timeline}."""
-    timelines = load_and_fold_orders(order_ids, as_of=now)
+def fold_and_write_orders(
+    order_ids: Sequence[int], *, now: datetime, linked: LinkedEvents | None = None
+) -> dict[int, Timeline]:
+    """Fold the orders as of `now` and write their rows. Return {object id: timeline}.
+
+    `linked`: the events of the orders, if they are already found.
+    """
+    timelines = load_and_fold_orders(order_ids, as_of=now, linked=linked)
     replace_derived_rows(timelines, now=now)
     return timelines
 
@@ -54,10 +54,9 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
     if not timelines:
         return
     rows = [order_row(order_id, timeline, now=now) for order_id, timeline in timelines.items()]
-    bulk.insert_or_update_rows(Order, rows, conflict_columns=["object_id"])
-    _store_customer_names(rows)
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(DELETE_ROWS, {"orders": list(timelines)})
+    writes = bulk.CombinedWrites()
+    writes.insert_or_update(Order, rows, conflict_columns=["object_id"])
+    _store_customer_names(writes, rows)
     row_builders: Mapping[type[Model], Callable[[int, Timeline], Iterable[bulk.Row]]] = {
         OrderLine: _line_rows,
         Shipment: _shipment_rows,
@@ -65,29 +64,29 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
         Conflict: _conflict_rows,
     }
     for model, rows_of in row_builders.items():
-        bulk.insert_or_update_rows(
-            model, [row for o, t in timelines.items() for row in rows_of(o, t)]
+        writes.replace(
+            model,
+            [row for o, t in timelines.items() for row in rows_of(o, t)],
+            of=("order_id", list(timelines)),
         )
-    _schedule_refolds(timelines)
+    _schedule_refolds(writes, timelines)
+    writes.execute()
 
 
-def _schedule_refolds(timelines: Mapping[int, Timeline]) -> None:
+def _schedule_refolds(writes: bulk.CombinedWrites, timelines: Mapping[int, Timeline]) -> None:
     """Schedule a refold for orders that change at a known time without a new event."""
+    writes.add(DELETE_SCHEDULED_REFOLDS, list(timelines))
     ahead = [(order_id, t.next_change_at) for order_id, t in timelines.items() if t.next_change_at]
-    with bulk.server_bound_cursor() as cursor:
-        orders, times = [order_id for order_id, _ in ahead], [at for _, at in ahead]
-        cursor.execute(SCHEDULE_REFOLD, [list(timelines), orders, times])
+    if ahead:
+        writes.add(SCHEDULE_REFOLDS, *(list(column) for column in zip(*ahead, strict=True)))
 
 
-def _store_customer_names(rows: Sequence[bulk.Row]) -> None:
+def _store_customer_names(writes: bulk.CombinedWrites, rows: Sequence[bulk.Row]) -> None:
     """Store the names of customers, for the search."""
     pairs = {(str(row["customer_name"]), str(row["customer_no"])) for row in rows}
     names = sorted((name, number) for name, number in pairs if name)
     if names:
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(
-                INSERT_CUSTOMER_NAMES, [list(column) for column in zip(*names, strict=True)]
-            )
+        writes.add(INSERT_CUSTOMER_NAMES, *(list(column) for column in zip(*names, strict=True)))
 
 
 def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
@@ -95,16 +94,16 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
     answer = status_answer(timeline, zone=settings.TIME_ZONE)
     texts = timeline.attributes
     counted = [line for line in timeline.lines if line.is_counted]
-    first = timeline.promise(FIRST)
+    first = timeline.first_promise_of_kind(FIRST)
     last = timeline.entries[-1].recorded if timeline.entries else None
     requested, promised = (
-        parse_timestamp(texts.get(Attribute.REQUESTED_AT)),
-        parse_timestamp(texts.get(Attribute.PROMISED_AT)),
+        timestamp_or_none(texts.get(Attribute.REQUESTED_AT)),
+        timestamp_or_none(texts.get(Attribute.PROMISED_AT)),
     )
     return {
         "object_id": order_id,
         "key": timeline.key,
-        "number": display_number(timeline)[:200],
+        "number": erp_else_shop_else_customer_order_number(timeline)[:200],
         "customer_po": timeline.first_number(IdentifierScheme.CUSTOMER_PO)[:200],
         "customer_no": texts.get(Attribute.CUSTOMER_NO, "")[:100],
         "customer_name": texts.get(Attribute.CUSTOMER_NAME, "")[:250],
@@ -139,11 +138,11 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
         "folded_at": now,
-        "promise_ends_at": _future_promise_end(timeline),
+        "promise_ends_at": _future_promise_end_of_undelivered_order(timeline),
     }
 
 
-def _future_promise_end(timeline: Timeline) -> datetime | None:
+def _future_promise_end_of_undelivered_order(timeline: Timeline) -> datetime | None:
     """Return the end of the promised date if it is in the future and goods are still due."""
     promised = promise_deadline(timeline, settings.TIME_ZONE)
     if promised is None or timeline.completed_at(MilestoneCode.DELIVERED):
@@ -152,7 +151,7 @@ def _future_promise_end(timeline: Timeline) -> datetime | None:
     return deadline if deadline > timeline.as_of else None
 
 
-def display_number(timeline: Timeline) -> str:
+def erp_else_shop_else_customer_order_number(timeline: Timeline) -> str:
     """Return the number to display: that of the ERP, the shop or the customer, in this order."""
     number = timeline.first_number(
         IdentifierScheme.SALES_ORDER,

@@ -77,7 +77,7 @@ def _import_plotly_with_template() -> Any:
     return go
 
 
-def build_figure_json(
+def build_themed_plotly_figure_dict(
     traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The figure as plotly.js draws it; plotly raises ValueError for an unknown property."""

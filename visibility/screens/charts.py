@@ -11,7 +11,7 @@ from visibility.screens.chart_theme_and_cache import (
     SERIES,
     SOFT,
     SYMBOLS,
-    build_figure_json,
+    build_themed_plotly_figure_dict,
     cached_figure,
 )
 
@@ -58,11 +58,11 @@ def build_line_figure(
     return cached_figure(_draw_lines, _to_hashable_series(series), axis, target)
 
 
-def build_percentile_band_figure(
+def build_median_p90_band_figure(
     median: Series, p90: Series, axis: Axis, *, target: float | None
 ) -> dict[str, Any]:
     """A median line and a P90 line by day with the area between them filled."""
-    return cached_figure(_draw_band, _to_hashable_series([median, p90]), axis, target)
+    return cached_figure(_draw_median_p90_band, _to_hashable_series([median, p90]), axis, target)
 
 
 def build_histogram_figure(
@@ -100,10 +100,12 @@ def _draw_lines(series: Sequence[Series], axis: Axis, target: float | None) -> d
         if len(days) <= 14:
             layout["xaxis"].update(tickmode="array", tickvals=days)
         _label_line_ends(layout, series)
-    return build_figure_json(traces, layout)
+    return build_themed_plotly_figure_dict(traces, layout)
 
 
-def _draw_band(series: Sequence[Series], axis: Axis, target: float | None) -> dict[str, Any]:
+def _draw_median_p90_band(
+    series: Sequence[Series], axis: Axis, target: float | None
+) -> dict[str, Any]:
     traces = [
         _build_line_trace(
             single,
@@ -117,7 +119,7 @@ def _draw_band(series: Sequence[Series], axis: Axis, target: float | None) -> di
     ]
     layout = _build_daily_chart_layout(axis, target)
     _label_line_ends(layout, series)
-    return build_figure_json(traces, layout)
+    return build_themed_plotly_figure_dict(traces, layout)
 
 
 def _draw_histogram(
@@ -138,7 +140,7 @@ def _draw_histogram(
         "xaxis": {"type": "linear", "ticksuffix": axis.suffix, "rangemode": "tozero"},
         "yaxis": {"tickformat": ",d", "rangemode": "tozero"},
     }
-    return build_figure_json([bar], layout)
+    return build_themed_plotly_figure_dict([bar], layout)
 
 
 def _build_line_trace(series: Series, axis: Axis, index: int, **properties: Any) -> dict[str, Any]:

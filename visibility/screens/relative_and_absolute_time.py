@@ -25,7 +25,7 @@ def displayed_time(moment: datetime | None, now: datetime) -> DisplayedTime | No
     return DisplayedTime(moment.isoformat(), format_relative_time(moment, now), absolute)
 
 
-def format_elapsed_time(end: datetime | None, start: datetime) -> str:
+def format_time_from_start_to_end(end: datetime | None, start: datetime) -> str:
     """The time from start to end: `85 ms`, `3 min`; empty without an end."""
     if end is None:
         return ""

@@ -11,7 +11,11 @@ import orjson
 
 from visibility.simulator import document_numbers
 from visibility.simulator.faults import SILENT_AFTER
-from visibility.simulator.simulated_order import InjectedFault, SimulatedOrder, to_datetime
+from visibility.simulator.simulated_order import (
+    InjectedFaultWithSlaDueTime,
+    SimulatedOrder,
+    to_datetime,
+)
 
 RULE_BY_FAULT = {"stuck_order": "stuck_in_released", "no_scan": "no_tracking_scan"}
 CONFLICT_FAULTS = frozenset({"erp_blind", "price_drift"})
@@ -32,7 +36,7 @@ def order_fault_entries(order: SimulatedOrder) -> list[dict[str, Any]]:
     return [_fault_entry(fault, order_numbers) for fault in order.faults]
 
 
-def _fault_entry(fault: InjectedFault, order_numbers: list[str]) -> dict[str, Any]:
+def _fault_entry(fault: InjectedFaultWithSlaDueTime, order_numbers: list[str]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "fault": fault.name,
         "order": order_numbers[0],

@@ -77,7 +77,7 @@ class Watermark:
         """Every smaller value has finished."""
         return next(iter(self._open.values()), self._latest)
 
-    def begin_value(self, value: float) -> int:
+    def register_value_and_return_ticket(self, value: float) -> int:
         """Register a value and return a ticket for `end()`."""
         ticket, self._next = self._next, self._next + 1
         self._open[ticket] = self._latest = value

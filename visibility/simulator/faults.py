@@ -4,7 +4,12 @@ from bisect import bisect_right
 from dataclasses import dataclass, fields
 from random import Random
 
-from visibility.simulator.simulated_order import ERP_KINDS, InjectedFault, SimulatedStep, StepKind
+from visibility.simulator.simulated_order import (
+    ERP_KINDS,
+    InjectedFaultWithSlaDueTime,
+    SimulatedStep,
+    StepKind,
+)
 
 MINUTE, HOUR = 60.0, 3600.0
 LIVE_SILENCE, LIVE_SILENCE_INTERVAL = 6 * MINUTE, 40 * MINUTE
@@ -96,10 +101,10 @@ def inject_faults(
     rates: FaultRates,
     steps: list[SimulatedStep],
     silent_periods: SilentPeriods | None,
-) -> tuple[list[SimulatedStep], list[InjectedFault]]:
+) -> tuple[list[SimulatedStep], list[InjectedFaultWithSlaDueTime]]:
     """Return the steps as they arrive, and the faults injected into them."""
     arriving: list[SimulatedStep] = []
-    faults: list[InjectedFault] = []
+    faults: list[InjectedFaultWithSlaDueTime] = []
     for index, step in enumerate(steps):
         if step.kind in ERP_KINDS:
             arriving.append(step)
@@ -149,7 +154,7 @@ def _randomly_delay_or_reorder(
     return step, ""
 
 
-def _build_injected_fault(name: str, step: SimulatedStep) -> InjectedFault:
-    return InjectedFault(
+def _build_injected_fault(name: str, step: SimulatedStep) -> InjectedFaultWithSlaDueTime:
+    return InjectedFaultWithSlaDueTime(
         name, step.send_at, detail=f"{step.kind} {step.shipment}.{step.scan_index}"
     )

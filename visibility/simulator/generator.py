@@ -9,7 +9,7 @@ from random import Random
 from visibility.simulator import build_reported_steps, lifecycle, master_data
 from visibility.simulator.faults import FaultRates, SilentPeriods, inject_faults
 from visibility.simulator.simulated_order import (
-    InjectedFault,
+    InjectedFaultWithSlaDueTime,
     SalesChannel,
     SimulatedLine,
     SimulatedOrder,
@@ -81,7 +81,7 @@ class SimulatedWorld:
             created += sorted(start + random.triangular(6, 21, 13) * HOUR for _ in range(count))
         return created
 
-    def live_order_index(self, k: int) -> int:
+    def order_index_of_live_order(self, k: int) -> int:
         """The order index of live order `k`; skips the indexes of staged orders."""
         n = self.first_live_index + k
         return n if n < FIRST_STAGED else n + 10_000
@@ -91,7 +91,7 @@ class SimulatedWorld:
         jitter = (k * 0.6180339887 + self.setting.seed * 0.37) % 1
         return self.live_start + (k + jitter * 0.9) * self.live_interval
 
-    def staged_order_index(self, i: int) -> int:
+    def order_index_of_staged_order(self, i: int) -> int:
         """The order index of staged order `i`."""
         return FIRST_STAGED + i if i < 10_000 else FIRST_STAGED_OVERFLOW + i
 
@@ -123,7 +123,7 @@ class SimulatedWorld:
     def _generate_order(self, n: int) -> SimulatedOrder:
         rates, random = self.setting.rates, Random(f"{self.setting.seed} {n}")
         if FIRST_STAGED <= n < FIRST_STAGED + 10_000 or n >= FIRST_STAGED_OVERFLOW:
-            return self._generate_staged_order(random, n)
+            return self._generate_staged_order_that_misses_sla(random, n)
         if n < len(self.past_created_at):
             created = self.past_created_at[n]
         else:
@@ -147,7 +147,7 @@ class SimulatedWorld:
             order = lifecycle.add_erp_price_difference(random, order)
         return order
 
-    def _generate_staged_order(self, random: Random, n: int) -> SimulatedOrder:
+    def _generate_staged_order_that_misses_sla(self, random: Random, n: int) -> SimulatedOrder:
         i = n - FIRST_STAGED if n < FIRST_STAGED_OVERFLOW else n - FIRST_STAGED_OVERFLOW
         due = self.staged_due_at(i)
         channel = (
@@ -174,12 +174,12 @@ class SimulatedWorld:
 
     def _with_steps_and_faults(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
         steps = build_reported_steps.all_steps(random, order)
-        faults: list[InjectedFault] = list(order.faults)
+        faults: list[InjectedFaultWithSlaDueTime] = list(order.faults)
         packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
         if packed and random.random() < self.setting.rates.unknown_status:
             unknown = SimulatedStep(packed.at - 20, packed.at - 20, StepKind.WMS_UNKNOWN)
             steps = sorted([*steps, unknown])
-            faults.append(InjectedFault("unknown_status", unknown.at))
+            faults.append(InjectedFaultWithSlaDueTime("unknown_status", unknown.at))
         steps, injected = inject_faults(random, self.setting.rates, steps, self.silent_periods)
         return replace(order, steps=tuple(steps), faults=(*faults, *injected))
 

@@ -8,7 +8,7 @@ from visibility.simulator import document_numbers
 from visibility.simulator.master_data import NORTH
 from visibility.simulator.simulated_order import (
     CarrierScan,
-    InjectedFault,
+    InjectedFaultWithSlaDueTime,
     SalesChannel,
     SimulatedOrder,
     SimulatedPackage,
@@ -130,7 +130,7 @@ def _ship_scanned_late_or_never(
     ends = shipment.scans[1].at if len(shipment.scans) > 1 else None
     about = " ".join(package.tracking for package in shipment.packages)
     due = int(shipment.at) + NO_SCAN_AFTER
-    fault = InjectedFault("no_scan", shipment.at, due, ends, about)
+    fault = InjectedFaultWithSlaDueTime("no_scan", shipment.at, due, ends, about)
     return replace(order, shipments=(shipment,), faults=(fault,))
 
 
@@ -156,7 +156,9 @@ def _ship_late_or_cancel(
             order, shipments=(create_shipment(random, order, end, full, scanned="normal"),)
         )
         end = order.shipments[0].at
-    return replace(order, faults=(InjectedFault("stuck_order", order.released_at, due, end),))
+    return replace(
+        order, faults=(InjectedFaultWithSlaDueTime("stuck_order", order.released_at, due, end),)
+    )
 
 
 def _ship_short(random: Random, order: SimulatedOrder, at: float, scanned: str) -> SimulatedOrder:
@@ -182,7 +184,7 @@ def _ship_short(random: Random, order: SimulatedOrder, at: float, scanned: str) 
 def omit_second_erp_shipment(order: SimulatedOrder) -> SimulatedOrder:
     """The ERP never posts the second shipment and keeps its quantity open."""
     second = order.shipments[1]
-    fault = InjectedFault("erp_blind", second.at, detail="shipped")
+    fault = InjectedFaultWithSlaDueTime("erp_blind", second.at, detail="shipped")
     return replace(order, blind_from=1, faults=(*order.faults, fault))
 
 
@@ -190,5 +192,5 @@ def add_erp_price_difference(random: Random, order: SimulatedOrder) -> Simulated
     """The ERP has a different price for one line than the customer was shown."""
     index = random.randrange(len(order.lines))
     cents = max(round(order.lines[index].item.price * random.uniform(0.05, 0.2)), 1)
-    fault = InjectedFault("price_drift", order.entered_at, detail="price")
+    fault = InjectedFaultWithSlaDueTime("price_drift", order.entered_at, detail="price")
     return replace(order, drift=(index, cents), faults=(*order.faults, fault))

@@ -42,7 +42,7 @@ class PastStream:
                 else:
                     self.total += 1
 
-    def steps_in_sending_order(self) -> Iterator[tuple[int, SimulatedStep]]:
+    def orders_and_steps_newest_day_first(self) -> Iterator[tuple[int, SimulatedStep]]:
         """Yield (order, step) in the same sequence in every run of this world."""
         started = self._world.setting.started
         for day in sorted(self._days, reverse=True):
@@ -61,12 +61,12 @@ def order_indexes_until(world: SimulatedWorld, moment: float) -> Iterator[int]:
     yield from (n for n, at in enumerate(world.past_created_at) if at <= moment)
     k = 0
     while world.live_created_at(k) <= moment:
-        yield world.live_order_index(k)
+        yield world.order_index_of_live_order(k)
         k += 1
     if world.setting.rates.staged > 0:
         i = 0
         while world.staged_created_at(i) <= moment:
-            yield world.staged_order_index(i)
+            yield world.order_index_of_staged_order(i)
             i += 1
 
 
@@ -92,7 +92,7 @@ class LiveStream:
         """Skip everything before `until` and return the ERP rows of that time."""
         rows: list[tuple[float, int, int, StepKind]] = []
         began: list[int] = []
-        self._skip_orders(until - MAX_ORDER_AGE)
+        self._skip_orders_created_until(until - MAX_ORDER_AGE)
         self._skip_heartbeats(until)
         while entry := self.pop_due_step(math.nextafter(until, 0), began):
             step = self.step_of_entry(entry)
@@ -100,7 +100,7 @@ class LiveStream:
                 rows.append((step.at, entry.n, entry.step_index, step.kind))
         return rows
 
-    def _skip_orders(self, until: float) -> None:
+    def _skip_orders_created_until(self, until: float) -> None:
         """Skip orders whose last step is long past."""
         world = self._world
         while world.live_created_at(self._k) <= until:
@@ -156,9 +156,9 @@ class LiveStream:
             if self._n < len(world.past_created_at) and world.past_created_at[self._n] <= limit:
                 n, self._n = self._n, self._n + 1
             elif world.live_created_at(self._k) <= limit:
-                n, self._k = world.live_order_index(self._k), self._k + 1
+                n, self._k = world.order_index_of_live_order(self._k), self._k + 1
             elif world.setting.rates.staged > 0 and world.staged_created_at(self._i) <= limit:
-                n, self._i = world.staged_order_index(self._i), self._i + 1
+                n, self._i = world.order_index_of_staged_order(self._i), self._i + 1
             else:
                 return
             began.append(n)

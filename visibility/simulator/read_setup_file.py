@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from visibility.simulator.sender import WebhookTarget
+from visibility.simulator.sender import WebhookPathAndSecret
 from visibility.simulator.vendors import VENDORS
 
 
@@ -17,7 +17,7 @@ class SimulatorSetup:
     url: str
     erp_port: int
     erp_token: str
-    hooks: Mapping[str, WebhookTarget]
+    hooks: Mapping[str, WebhookPathAndSecret]
 
 
 class SetupError(ValueError):
@@ -34,7 +34,7 @@ def load_setup(path: Path) -> SimulatorSetup:
             erp_port=content["erp_port"],
             erp_token=sources["erp"]["secret"],
             hooks={
-                slug: WebhookTarget(sources[slug]["hook"], sources[slug]["secret"])
+                slug: WebhookPathAndSecret(sources[slug]["hook"], sources[slug]["secret"])
                 for slug in VENDORS
             },
         )

@@ -23,7 +23,10 @@ from visibility.simulator.past_and_live_streams import (
 from visibility.simulator.read_setup_file import SimulatorSetup
 from visibility.simulator.sender import MessageSender
 from visibility.simulator.simulated_order import ERP_KINDS
-from visibility.simulator.vendors import build_heartbeat_message, build_message
+from visibility.simulator.vendors import (
+    build_3pl_997_heartbeat_message,
+    build_full_or_truncated_message,
+)
 
 # Without --live: how many seconds without a request the ERP waits for a poller to read all rows.
 POLLER_TIMEOUT = 60.0
@@ -65,7 +68,7 @@ class SimulationRun:
         self._server.start()
         self._sender.start()
         self._write_past_faults()
-        work = asyncio.create_task(self._send_messages(live=live))
+        work = asyncio.create_task(self._send_past_and_optionally_live(live=live))
         stop = asyncio.create_task(self._stop.wait())
         watch = asyncio.create_task(self._report_and_save_progress())
         try:
@@ -81,7 +84,7 @@ class SimulationRun:
             if isinstance(result, Exception):
                 raise result
 
-    async def _send_messages(self, *, live: bool) -> None:
+    async def _send_past_and_optionally_live(self, *, live: bool) -> None:
         async with asyncio.TaskGroup() as group:
             if live:
                 group.create_task(self._send_live())
@@ -91,15 +94,17 @@ class SimulationRun:
 
     async def _send_past(self) -> None:
         started, sent_before = time.monotonic(), self._checkpoint.sent
-        for index, (n, step) in enumerate(self._past.steps_in_sending_order()):
+        for index, (n, step) in enumerate(self._past.orders_and_steps_newest_day_first()):
             if index < sent_before:
                 continue
-            ticket = self._past_watermark.begin_value(index)
-            message = build_message(self._world.order(n), step)
+            ticket = self._past_watermark.register_value_and_return_ticket(index)
+            message = build_full_or_truncated_message(self._world.order(n), step)
             await self._sender.enqueue(message, partial(self._record_delivery, ticket))
         while self._delivered < self._past.total:
             await asyncio.sleep(0.02)
-        self._past_watermark.finish_value(self._past_watermark.begin_value(self._past.total))
+        self._past_watermark.finish_value(
+            self._past_watermark.register_value_and_return_ticket(self._past.total)
+        )
         seconds = max(time.monotonic() - started, 0.001)
         count = self._past.total - sent_before
         self._log(f"backfill done: {count} messages in {seconds:.0f} s, {count / seconds:.0f}/s")
@@ -120,10 +125,10 @@ class SimulationRun:
                 if entry.n == HEARTBEAT:
                     if is_3pl_silent(self._world.silent_periods, entry.at) or entry.at < now - 60:
                         continue
-                    message = build_heartbeat_message(entry.step_index, entry.at)
+                    message = build_3pl_997_heartbeat_message(entry.step_index, entry.at)
                 else:
-                    message = build_message(self._world.order(entry.n), step)
-                ticket = self._live_watermark.begin_value(entry.at)
+                    message = build_full_or_truncated_message(self._world.order(entry.n), step)
+                ticket = self._live_watermark.register_value_and_return_ticket(entry.at)
                 await self._sender.enqueue(
                     message, partial(self._live_watermark.finish_value, ticket)
                 )

@@ -19,7 +19,7 @@ PERMANENT_STATUSES = frozenset({400, 413, 415, 422, 431})
 MAX_ATTEMPTS = 5
 
 
-class WebhookTarget(NamedTuple):
+class WebhookPathAndSecret(NamedTuple):
     """The webhook path of a source and its signing secret."""
 
     path: str
@@ -45,22 +45,26 @@ class PersistentHttpConnection:
         self._name = address.netloc.rpartition("@")[2]
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def post_with_single_reconnect(
+        self, path: str, headers: Mapping[str, str], body: bytes
+    ) -> None:
         """Post a message.
 
         Raises MessageRejected for any status but 2xx, OSError or EOFError without a response.
         """
         reused = self._streams is not None
         try:
-            await self._post_once(path, headers, body)
+            await self._post_and_raise_unless_2xx(path, headers, body)
         except (OSError, EOFError):
             self.close()
             if not reused:
                 raise
             # The server closes idle connections; that alone is not a failure.
-            await self._post_once(path, headers, body)
+            await self._post_and_raise_unless_2xx(path, headers, body)
 
-    async def _post_once(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def _post_and_raise_unless_2xx(
+        self, path: str, headers: Mapping[str, str], body: bytes
+    ) -> None:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         reader, writer = self._streams
@@ -121,7 +125,7 @@ class MessageSender:
     def __init__(
         self,
         url: str,
-        hooks: Mapping[str, WebhookTarget],
+        hooks: Mapping[str, WebhookPathAndSecret],
         log: Callable[[str], None],
         connections: int = CONNECTIONS,
     ) -> None:
@@ -175,7 +179,7 @@ class MessageSender:
             try:
                 headers = signed_headers(message, hook.secret, time.time())
                 async with asyncio.timeout(TIMEOUT):
-                    await connection.post(hook.path, headers, message.body)
+                    await connection.post_with_single_reconnect(hook.path, headers, message.body)
             except MessageRejected as refused:
                 pause, reason = refused.retry_after, str(refused)
                 tries += refused.status in PERMANENT_STATUSES
@@ -186,14 +190,14 @@ class MessageSender:
                 self.sent += 1
                 return
             if pause is None:  # Retry-After only asks for a lower rate
-                self._log_retry(f"{hook.path}: {reason}")
+                self._log_retry_at_most_every_10_seconds(f"{hook.path}: {reason}")
             if tries >= MAX_ATTEMPTS:
                 self.given_up += 1
                 return
             await asyncio.sleep(min(wait if pause is None else pause, 10 * MAX_RETRY_DELAY))
             wait = min(wait * 2, MAX_RETRY_DELAY)
 
-    def _log_retry(self, reason: str) -> None:
+    def _log_retry_at_most_every_10_seconds(self, reason: str) -> None:
         """Log at most once in ten seconds, so that an outage does not fill the log."""
         now = time.monotonic()
         if now - self._logged_at > 10 or not self._logged_at:

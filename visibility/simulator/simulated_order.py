@@ -120,7 +120,7 @@ class SimulatedShipment:
     invoiced_at: float
 
 
-class InjectedFault(NamedTuple):
+class InjectedFaultWithSlaDueTime(NamedTuple):
     """A problem added on purpose: name, start, SLA due time, end, and what it concerns."""
 
     name: str
@@ -162,7 +162,7 @@ class SimulatedOrder:
     returned: tuple[int, int] | None = None
     returned_at: float = 0.0
     steps: tuple[SimulatedStep, ...] = ()
-    faults: tuple[InjectedFault, ...] = field(default=())
+    faults: tuple[InjectedFaultWithSlaDueTime, ...] = field(default=())
 
     @property
     def total_price(self) -> int:
@@ -174,7 +174,7 @@ class SimulatedOrder:
         drift = dict([self.drift]) if self.drift else {}
         return self.lines[index].item.price + drift.get(index, 0)
 
-    def invoice_total(self, shipment: SimulatedShipment) -> int:
+    def shipment_invoice_cents(self, shipment: SimulatedShipment) -> int:
         """The invoice amount of a shipment, in cents."""
         return sum(self.erp_unit_price(index) * q for index, q in enumerate(shipment.quantities))
 

@@ -45,7 +45,7 @@ class ParameterType(ABC):
         """Return the JSON Schema of the stored value."""
 
     @abstractmethod
-    def describe(self, value: Any, unit: str) -> str:
+    def readable_value_with_unit(self, value: Any, unit: str) -> str:
         """Return the value in words, as part of a sentence."""
 
     def form_text(self, value: Any) -> str:

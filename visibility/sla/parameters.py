@@ -21,25 +21,30 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, get_args, get_origin, get_type_hints
 
-from visibility.sla.number_types import (
+from visibility.sla.number_parameter_types import (
     DecimalType,
-    DurationType,
+    DurationInHoursType,
     IntegerType,
     MoneyType,
     PercentType,
 )
 from visibility.sla.parameter_type import JsonSchema, Money, ParameterType, Percent
-from visibility.sla.text_and_list_types import BooleanType, EnumType, ListType, TextType
+from visibility.sla.text_and_list_parameter_types import (
+    BooleanType,
+    EnumType,
+    ListType,
+    SingleLineTextType,
+)
 
 METADATA_KEY = "parameter"
 SCALAR_TYPES: Mapping[type, ParameterType] = {
-    timedelta: DurationType(),
+    timedelta: DurationInHoursType(),
     Decimal: DecimalType(),
     Percent: PercentType(),
     int: IntegerType(),
     Money: MoneyType(),
     bool: BooleanType(),
-    str: TextType(),
+    str: SingleLineTextType(),
 }
 
 
@@ -56,7 +61,7 @@ class UndescribedParameter(TypeError):
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterText:
+class ParameterDescription:
     """What people read about a parameter, and its bounds. A list has the bounds of its items."""
 
     label: str
@@ -70,7 +75,7 @@ def parameter(
     default: Any, *, label: str, help: str, unit: str = "", minimum: Any = None, maximum: Any = None
 ) -> Any:
     """Describe a field of a parameter dataclass."""
-    text = ParameterText(label, help, unit, minimum, maximum)
+    text = ParameterDescription(label, help, unit, minimum, maximum)
     return dataclasses.field(default=default, metadata={METADATA_KEY: text})
 
 
@@ -81,9 +86,9 @@ class ParameterField:
     name: str
     type: ParameterType
     default: Any
-    text: ParameterText
+    text: ParameterDescription
 
-    def parse(self, raw: Any) -> Any:
+    def parse_without_bounds_check(self, raw: Any) -> Any:
         """Parse a value without checking its bounds. Raises ValueError with a sentence."""
         try:
             return self.type.parse(raw)
@@ -99,22 +104,21 @@ class ParameterField:
                 (self.text.maximum, _is_above, "at most"),
             ):
                 if bound is not None and is_outside(each, bound):
-                    raise ValueError(
-                        f"{self.name} must be {comparison} {item.describe(bound, self.text.unit)}"
-                    )
+                    limit = item.readable_value_with_unit(bound, self.text.unit)
+                    raise ValueError(f"{self.name} must be {comparison} {limit}")
 
     @property
-    def input_hint(self) -> str:
+    def form_unit_hint(self) -> str:
         """What a form field takes, beside the label: `working hours`, `%`, `one per line`."""
-        if isinstance(self.type, DurationType):
+        if isinstance(self.type, DurationInHoursType):
             return f"{self.text.unit} hours".strip()
         if isinstance(self.type, PercentType):
             return "%"
         return "one per line" if isinstance(self.type, ListType) else self.text.unit
 
-    def describe(self, value: Any) -> str:
+    def readable_value_with_unit(self, value: Any) -> str:
         """Return a value in words."""
-        return self.type.describe(value, self.text.unit)
+        return self.type.readable_value_with_unit(value, self.text.unit)
 
     def json_schema(self) -> JsonSchema:
         """Return the JSON Schema of this parameter."""
@@ -123,7 +127,7 @@ class ParameterField:
             text for text in (self.text.help, schema.get("description", "")) if text
         )
         schema["default"] = self.type.serialize(self.default)
-        if isinstance(self.type, DurationType | DecimalType | IntegerType):
+        if isinstance(self.type, DurationInHoursType | DecimalType | IntegerType):
             bounds = {"minimum": self.text.minimum, "maximum": self.text.maximum}
             schema |= {k: float(self.type.serialize(v)) for k, v in bounds.items() if v is not None}
         return schema
@@ -135,7 +139,7 @@ def parameter_fields(params_type: type[Any]) -> tuple[ParameterField, ...]:
     fields = []
     for field in dataclasses.fields(params_type):
         text = field.metadata.get(METADATA_KEY)
-        if not isinstance(text, ParameterText):
+        if not isinstance(text, ParameterDescription):
             raise UndescribedParameter(f"{params_type.__qualname__}.{field.name}: no description")
         fields.append(
             ParameterField(field.name, _type_of(hints[field.name], field.name), field.default, text)
@@ -149,15 +153,17 @@ def parse_parameters(params_type: type[Any], raw: object, *, owner: str) -> Any:
     Bounds are not checked: they may have become narrower since the parameters were entered.
     `owner` is the code of the rule kind, for the message.
     """
-    values, errors = _parse_values(params_type, raw, owner)
+    values, errors = _parsed_values_and_errors(params_type, raw, owner)
     if errors:
         raise InvalidParameters(errors)
     return params_type(**values)
 
 
-def parse_entered_parameters(params_type: type[Any], raw: object, *, owner: str) -> Any:
+def parse_entered_parameters_within_bounds(
+    params_type: type[Any], raw: object, *, owner: str
+) -> Any:
     """Parse parameters that a person entered, and check their bounds. Raises InvalidParameters."""
-    values, errors = _parse_values(params_type, raw, owner)
+    values, errors = _parsed_values_and_errors(params_type, raw, owner)
     for field in parameter_fields(params_type):
         if field.name in values:
             try:
@@ -177,10 +183,10 @@ def serialize_parameters(params: Any) -> dict[str, Any]:
     }
 
 
-def describe_parameters(params: Any) -> dict[str, str]:
+def readable_parameters_by_name(params: Any) -> dict[str, str]:
     """Return each parameter in words, by name."""
     return {
-        field.name: field.describe(getattr(params, field.name))
+        field.name: field.readable_value_with_unit(getattr(params, field.name))
         for field in parameter_fields(type(params))
     }
 
@@ -194,7 +200,7 @@ def parameters_json_schema(params_type: type[Any]) -> JsonSchema:
     }
 
 
-def _parse_values(
+def _parsed_values_and_errors(
     params_type: type[Any], raw: object, owner: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(raw, Mapping):
@@ -207,7 +213,7 @@ def _parse_values(
             errors[str(name)[:80]] = f"{owner} has no parameter {str(name)[:80]!r}"
             continue
         try:
-            values[name] = fields[name].parse(value)
+            values[name] = fields[name].parse_without_bounds_check(value)
         except ValueError as error:
             errors[name] = str(error)
     return values, errors
@@ -225,15 +231,15 @@ def _type_of(hint: Any, name: str) -> ParameterType:
 
 def _is_below(value: Any, bound: Any) -> bool:
     if isinstance(value, Money):
-        return _is_comparable(value, bound) and value.amount < bound.amount
+        return _has_same_currency_or_zero_bound(value, bound) and value.amount < bound.amount
     return bool(value < bound)
 
 
 def _is_above(value: Any, bound: Any) -> bool:
     if isinstance(value, Money):
-        return _is_comparable(value, bound) and value.amount > bound.amount
+        return _has_same_currency_or_zero_bound(value, bound) and value.amount > bound.amount
     return bool(value > bound)
 
 
-def _is_comparable(value: Money, bound: Money) -> bool:
+def _has_same_currency_or_zero_bound(value: Money, bound: Money) -> bool:
     return value.currency == bound.currency or not bound.amount

@@ -5,7 +5,11 @@ from functools import cache
 
 import visibility.sla.rules
 from connectors.sdk.load_plugins_of_package import InvalidPlugin, load_plugins
-from visibility.sla.parameters import UndescribedParameter, describe_parameters, parameter_fields
+from visibility.sla.parameters import (
+    UndescribedParameter,
+    parameter_fields,
+    readable_parameters_by_name,
+)
 from visibility.sla.rule import Rule
 
 
@@ -28,8 +32,12 @@ def check_rule_kind(kind: Rule) -> None:
         if not getattr(kind, name, None):
             raise InvalidPlugin(f"{kind.code} declares no {name}")
     try:
-        described = describe_parameters(kind.params_type())
-        missing = [f.name for f in parameter_fields(kind.params_type) if _is_unnamed(kind, f.name)]
+        described = readable_parameters_by_name(kind.params_type())
+        missing = [
+            f.name
+            for f in parameter_fields(kind.params_type)
+            if _is_missing_from_sentence_template(kind, f.name)
+        ]
         kind.sentence_template.format_map(described)
     except (UndescribedParameter, AttributeError, KeyError, TypeError) as error:
         raise InvalidPlugin(f"{kind.code}: its parameters are invalid: {error}") from error
@@ -37,5 +45,5 @@ def check_rule_kind(kind: Rule) -> None:
         raise InvalidPlugin(f"{kind.code}: its sentence does not name {missing[0]!r}")
 
 
-def _is_unnamed(kind: Rule, name: str) -> bool:
+def _is_missing_from_sentence_template(kind: Rule, name: str) -> bool:
     return f"{{{name}}}" not in kind.sentence_template

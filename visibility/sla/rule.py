@@ -15,7 +15,7 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameter_type import Money
-from visibility.sla.parameters import describe_parameters, parse_parameters
+from visibility.sla.parameters import parse_parameters, readable_parameters_by_name
 from visibility.sla.source_snapshot import SourceSnapshot
 from visibility.timeline.model import Timeline
 
@@ -115,7 +115,7 @@ class Rule(ABC):
 
     def sentence(self, params: Any) -> str:
         """Return when the rule alerts, as a sentence."""
-        return self.sentence_template.format_map(describe_parameters(params))
+        return self.sentence_template.format_map(readable_parameters_by_name(params))
 
 
 class OrderRule(Rule):

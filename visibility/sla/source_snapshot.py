@@ -12,7 +12,7 @@ IGNORED = "The status is ignored."
 
 
 @dataclass(frozen=True, slots=True)
-class UnmappedStatusText:
+class UnmappedStatusWithSettlement:
     """A status text that the connector could not map.
 
     `settled`: why it needs no mapping any more; empty if it needs one.
@@ -39,4 +39,4 @@ class SourceSnapshot:
     expected_interval: timedelta | None = None
     pending_count: int = 0
     parked_count: int = 0
-    statuses: tuple[UnmappedStatusText, ...] = ()
+    statuses: tuple[UnmappedStatusWithSettlement, ...] = ()

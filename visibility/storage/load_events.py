@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import orjson
@@ -55,15 +55,13 @@ SELECT object_id, event_id, occurred_at FROM visibility_eventobjectlink WHERE ob
 """
 LOAD_EVENTS = """
 SELECT event.id, event.message_id, source.slug, source.role,
-    event.occurred_at, event.received_at, event.content_hash, event.data::text
+    event.occurred_at, event.received_at, event.content_hash, event.data::text,
+    (SELECT array_agg(ARRAY[link.ref::bigint, link.object_id])
+        FROM visibility_eventobjectlink link WHERE link.event_id = event.id)
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS linked (id, at)
 JOIN visibility_event event ON event.id = linked.id AND event.occurred_at = linked.at
     AND NOT event.superseded
 JOIN visibility_source source ON source.id = event.source_id
-"""
-OBJECT_LINKS = """
-SELECT link.event_id, link.ref, link.object_id
-FROM visibility_eventobjectlink link WHERE link.event_id = ANY(%s)
 """
 IDENTIFIERS = """
 SELECT object_id, scheme, issuer, value, reused_from, rejected FROM visibility_identifier
@@ -71,26 +69,36 @@ WHERE object_id = ANY(%s) AND (is_identity OR rejected)
 """
 
 
-def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[RecordedEvent]]]:
-    """Return {object id of the order: (canonical key, its events, unsorted)}."""
+@dataclass(frozen=True, slots=True)
+class LinkedEvents:
+    """The events of orders: {event id: ids of its orders} and {event id: when it occurred}."""
+
+    orders_by_event: Mapping[int, Collection[int]]
+    times: Mapping[int, datetime]
+
+
+def load_events(
+    order_ids: Collection[int], linked: LinkedEvents | None = None
+) -> dict[int, tuple[str, list[RecordedEvent]]]:
+    """Return {object id of the order: (canonical key, its events, unsorted)}.
+
+    `linked`: which events they are, if the caller knows.
+    """
     sorted_ids = sorted(order_ids)
-    orders_by_event, times = _orders_and_times_by_event(sorted_ids)
+    linked = linked or _find_linked_events(sorted_ids)
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LOAD_EVENTS, [list(times), list(times.values())])
+        cursor.execute(LOAD_EVENTS, [list(linked.times), list(linked.times.values())])
         events = cursor.fetchall()
-        cursor.execute(OBJECT_LINKS, [sorted(row[0] for row in events)])
-        links = cursor.fetchall()
-        cursor.execute(IDENTIFIERS, [sorted({row[2] for row in links} | set(sorted_ids))])
+        objects = {row[0]: dict(row[8] or ()) for row in events}
+        owners = {owner for object_by_ref in objects.values() for owner in object_by_ref.values()}
+        cursor.execute(IDENTIFIERS, [sorted(owners | set(sorted_ids))])
         identifiers = cursor.fetchall()
-    keys = canonical_keys(row[:5] for row in identifiers if not row[5])
+    keys = preferred_identifier_key_by_object_id(row[:5] for row in identifiers if not row[5])
     rejected = {(row[0], row[1], row[2], row[3]) for row in identifiers if row[5]}
-    objects: dict[int, dict[int, int]] = defaultdict(dict)
-    for event_id, ref, object_id in links:
-        objects[event_id][ref] = object_id
     result: dict[int, tuple[str, list[RecordedEvent]]] = {
         order_id: (keys.get(order_id, ""), []) for order_id in sorted_ids
     }
-    for event_id, message_id, slug, role, occurred, received, digest, data in events:
+    for event_id, message_id, slug, role, occurred, received, digest, data, _ in events:
         event, object_by_ref = event_from_dict(orjson.loads(data)), objects[event_id]
         cleaned = (
             _without_rejected_identifiers(event, object_by_ref, rejected) if rejected else event
@@ -98,7 +106,7 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
         object_keys = tuple(
             keys.get(object_by_ref.get(ref, 0), "") for ref in range(len(event.objects))
         )
-        for order_id in orders_by_event[event_id]:
+        for order_id in linked.orders_by_event[event_id]:
             order = next(
                 (ref for ref, owner_id in sorted(object_by_ref.items()) if owner_id == order_id), -1
             )
@@ -119,10 +127,8 @@ def load_events(order_ids: Collection[int]) -> dict[int, tuple[str, list[Recorde
     return result
 
 
-def _orders_and_times_by_event(
-    order_ids: Sequence[int],
-) -> tuple[dict[int, set[int]], dict[int, datetime]]:
-    """Return {event id: order ids} and {event id: time} for the orders and their descendants."""
+def _find_linked_events(order_ids: Sequence[int]) -> LinkedEvents:
+    """Find the events of the orders and of everything that belongs to them."""
     owners = {order_id: {order_id} for order_id in order_ids}
     orders_by_event: dict[int, set[int]] = defaultdict(set)
     times: dict[int, datetime] = {}
@@ -140,7 +146,7 @@ def _orders_and_times_by_event(
         for object_id, event_id, occurred in cursor.fetchall():
             orders_by_event[event_id] |= owners[object_id]
             times[event_id] = occurred
-    return orders_by_event, times
+    return LinkedEvents(orders_by_event, times)
 
 
 def _without_rejected_identifiers(
@@ -168,7 +174,7 @@ def scheme_rank(scheme: str) -> int:
     return SCHEME_PREFERENCE.get(scheme, len(SCHEME_PREFERENCE))
 
 
-def canonical_keys(
+def preferred_identifier_key_by_object_id(
     identifiers: Iterable[tuple[int, str, str, str, date | None]],
 ) -> Mapping[int, str]:
     """Return the key of each object, a pure function of its identifiers: `sales_order:erp:SO-1`.

@@ -13,6 +13,7 @@ from django.db import connection
 
 from connectors.sdk.events import Attribute
 from visibility.models.master import KEY_SEPARATOR, TermKind, normalize_term
+from visibility.storage import configuration_cache
 from visibility.timeline.master_data_dictionary import (
     ItemDefinition,
     ItemVersion,
@@ -57,7 +58,7 @@ Term = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class LookupScope:
+class LookedUpAndGovernedVocabularies:
     """The (kind, source) pairs that are looked up, and those that must be mapped.
 
     An empty source means every source.
@@ -95,15 +96,19 @@ class DictionaryRows:
     factors: Mapping[str, Sequence[ValidUnitFactor]] = field(default_factory=dict)
 
 
-def load_lookup_scope() -> LookupScope:
-    """Load the watched and governed vocabularies, in one statement over two small tables."""
+def load_looked_up_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
+    """Return the watched and governed vocabularies."""
+    return configuration_cache.cached("lookup_scope", _read_lookup_scope)
+
+
+def _read_lookup_scope() -> LookedUpAndGovernedVocabularies:
     with connection.cursor() as cursor:
         cursor.execute(LOAD_VOCABULARIES)
         rows = cursor.fetchall()
     if not rows:
-        return LookupScope()
+        return LookedUpAndGovernedVocabularies()
     known = set(TermKind.values)
-    return LookupScope(
+    return LookedUpAndGovernedVocabularies(
         frozenset((kind, source) for governed, kind, source in rows if not governed),
         frozenset(
             (kind.strip(), source)
@@ -115,7 +120,7 @@ def load_lookup_scope() -> LookupScope:
     )
 
 
-def external_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
+def item_unit_location_and_status_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
     """Yield the external terms of one event: (kind, text as written, description)."""
     event = recorded.event
     for line in event.lines:
@@ -129,17 +134,19 @@ def external_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
     yield "status", event.raw_type or texts.get(Attribute.STATUS, ""), ""
 
 
-def load_dictionary(events: Iterable[RecordedEvent], scope: LookupScope) -> MasterDataDictionary:
+def load_dictionary(
+    events: Iterable[RecordedEvent], scope: LookedUpAndGovernedVocabularies
+) -> MasterDataDictionary:
     """Load the meaning of the external terms of these events."""
     terms = {
         (kind, recorded.source, term)
         for recorded in events
-        for kind, term, _ in external_terms(recorded)
+        for kind, term, _ in item_unit_location_and_status_terms(recorded)
         if term and scope.is_looked_up(kind, recorded.source)
     }
     if not terms:
         return MasterDataDictionary(governed=scope.governed)
-    meanings = _load_mappings(terms)
+    meanings = _load_term_mapping_versions(terms)
     records = _load_master_data_rows(terms, meanings)
     meanings_by_term: dict[Term, list[MappingVersion]] = {}
     for kind, source, term in terms:
@@ -165,7 +172,7 @@ def load_dictionary(events: Iterable[RecordedEvent], scope: LookupScope) -> Mast
     )
 
 
-def _load_mappings(terms: Collection[Term]) -> dict[Term, list[MappingVersion]]:
+def _load_term_mapping_versions(terms: Collection[Term]) -> dict[Term, list[MappingVersion]]:
     keys = {
         KEY_SEPARATOR.join((kind.upper(), normalize_term(scope_source), normalize_term(term)))
         for kind, source, term in terms

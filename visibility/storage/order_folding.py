@@ -4,16 +4,20 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from visibility.storage import load_needed_master_data as meanings
-from visibility.storage.load_events import load_events
+from visibility.storage.load_events import LinkedEvents, load_events
 from visibility.timeline import RecordedEvent, Timeline, fold
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
 
 def load_and_fold_orders(
-    order_ids: Collection[int], *, as_of: datetime, known_at: datetime | None = None
+    order_ids: Collection[int],
+    *,
+    as_of: datetime,
+    known_at: datetime | None = None,
+    linked: LinkedEvents | None = None,
 ) -> dict[int, Timeline]:
-    """Return the timeline of each order, by object id."""
-    events_by_order = load_events(order_ids)
+    """Return the timeline of each order, by object id. `linked`: its events, if already found."""
+    events_by_order = load_events(order_ids, linked)
     dictionary = load_dictionary_for_events(
         event for _, events in events_by_order.values() for event in events
     )
@@ -25,5 +29,5 @@ def load_and_fold_orders(
 
 def load_dictionary_for_events(events: Iterable[RecordedEvent]) -> MasterDataDictionary:
     """Load the dictionary for these events: 1 statement, or 3 if there is master data."""
-    scope = meanings.load_lookup_scope()
+    scope = meanings.load_looked_up_and_governed_vocabularies()
     return meanings.load_dictionary(events, scope) if scope else EMPTY_DICTIONARY

@@ -14,7 +14,7 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def tile_content(context: RequestContext, tile: LoadedTile) -> str:
+def render_tile_or_failure(context: RequestContext, tile: LoadedTile) -> str:
     """Render the template of a tile, with its data as `d`; if it fails, say so."""
     values: dict[str, Any] = {str(name): value for name, value in context.flatten().items()}
     values |= {"tile": tile, "d": tile.data}

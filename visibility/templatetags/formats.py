@@ -23,13 +23,13 @@ class HasCustomer(Protocol):
 
 
 @register.filter
-def local_day(at: datetime) -> date:
+def date_in_organization_zone(at: datetime) -> date:
     """The day of a promise in the organization's zone; a bare date stays that date.
 
     `|date` alone converts a bare date, which is stored as midnight UTC, to the day before in any
     zone west of Greenwich.
     """
-    return formatting.date_in_zone(at, settings.TIME_ZONE)
+    return formatting.local_or_bare_utc_date(at, settings.TIME_ZONE)
 
 
 @register.filter
@@ -45,7 +45,7 @@ def money(amount: Number | None, currency: str = "") -> str:
 
 
 @register.filter
-def customer_name_or_number(order: HasCustomer, contacts: object) -> str:
+def customer_name_if_may_see_contacts(order: HasCustomer, contacts: object) -> str:
     """The customer's name if the user may see contacts, otherwise the customer number."""
     return (order.customer_name if contacts else "") or order.customer_no
 

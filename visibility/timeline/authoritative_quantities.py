@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure, QuantityMode
-from visibility.timeline.authority import MEASURE_RANKS, most_authoritative_sources
+from visibility.timeline.authority import MEASURE_RANKS, all_warehouses_or_largest_figure_source
 from visibility.timeline.interpret_event_lines import Interpretation, InterpretedLine
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
@@ -24,9 +24,7 @@ class QuantityLedger:
         self.interpretation = reading
         self.arrivals = arrivals or {}
         self._first_arrival = min(self.arrivals.values(), default=None)
-        self.columns: dict[Measure, dict[str, QuantityClaims]] = {
-            measure: {} for measure in Measure
-        }
+        self.columns: dict[Measure, dict[str, QuantityClaims]] = {m: {} for m in Measure}
         # Claims in units that cannot be converted.
         self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
         self.keys: set[str] = set()
@@ -50,10 +48,10 @@ class QuantityLedger:
         """
         event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            return self._void_scopes_of_event(recorded)
+            return self._void_claims_of_event_scopes(recorded)
         changed = set()
         lines = self.interpretation.lines_of_event(recorded)
-        for line, measure, quantity in _quantities_of_lines(lines):
+        for line, measure, quantity in _line_measure_and_counting_unit_quantity(lines):
             if line.unit_factor is None:
                 cell = self.unconvertible.setdefault(line.key, {}).setdefault(
                     measure, QuantityClaims()
@@ -84,7 +82,7 @@ class QuantityLedger:
             self._reached.clear()
         return changed
 
-    def _void_scopes_of_event(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
+    def _void_claims_of_event_scopes(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
         """Void the scopes that the event names, or else those of its packages and invoices."""
         voided_keys = recorded.owned_object_keys()
         scopes = {
@@ -122,7 +120,7 @@ class QuantityLedger:
         if cell is None:
             return ()
         if not cell.authoritative_sources:
-            cell.authoritative_sources = most_authoritative_sources(
+            cell.authoritative_sources = all_warehouses_or_largest_figure_source(
                 cell.figures, self.interpretation.roles, MEASURE_RANKS[measure]
             )
         return cell.authoritative_sources
@@ -137,7 +135,7 @@ class QuantityLedger:
             cell.total = sum((cell.figures[s] for s in sources), ZERO)
         return cell.total
 
-    def delivered_quantity(self, key: str, at: datetime) -> Decimal | None:
+    def delivered_or_arrived_quantity(self, key: str, at: datetime) -> Decimal | None:
         """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
         claimed = self.authoritative_quantity(key, Measure.DELIVERED)
         if claimed is not None or self._first_arrival is None or self._first_arrival > at:
@@ -153,12 +151,12 @@ class QuantityLedger:
         if key not in self._due:
             ordered, cancelled = (
                 self.authoritative_quantity(key, Measure.ORDERED),
-                self.net_cancelled(key),
+                self.cancelled_not_already_in_ordered(key),
             )
             self._due[key] = None if ordered is None else max(ordered - (cancelled or ZERO), ZERO)
         return self._due[key]
 
-    def net_cancelled(self, key: str) -> Decimal | None:
+    def cancelled_not_already_in_ordered(self, key: str) -> Decimal | None:
         """The cancelled part of the authoritative ordered quantity.
 
         If the authoritative ordered figure is smaller than the one of the source that cancels, the
@@ -185,7 +183,9 @@ class QuantityLedger:
             return own
         substitution = self.interpretation.substitutions[key]
         scale = self.interpretation.items[key].scale
-        surpluses = {child: self._surplus(child, measure, at) for child in substitution.children}
+        surpluses = {
+            child: self._surplus_base_units(child, measure, at) for child in substitution.children
+        }
         return substitution.filled_quantity(own, surpluses, scale)
 
     def _quantity_reached_in_own_item(
@@ -193,14 +193,14 @@ class QuantityLedger:
     ) -> Decimal | None:
         """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
-            return self.net_cancelled(key)
+            return self.cancelled_not_already_in_ordered(key)
         return (
-            self.delivered_quantity(key, at)
+            self.delivered_or_arrived_quantity(key, at)
             if measure is Measure.DELIVERED
             else self.authoritative_quantity(key, measure)
         )
 
-    def _surplus(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
+    def _surplus_base_units(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
         """Base units of a line beyond its own demand, None if unknown."""
         if key not in self.keys:
             return None
@@ -242,14 +242,14 @@ class QuantityLedger:
             self._main = frozenset(keys_by_source[best])
         return self._main
 
-    def progress(self, measure: Measure, at: datetime) -> Progress | None:
+    def done_and_due_totals(self, measure: Measure, at: datetime) -> Progress | None:
         """(done, due) summed over the counted lines, None if nothing is known or due."""
         key = (measure, at)
         if key not in self._reached:
-            self._reached[key] = self._compute_progress(measure, at)
+            self._reached[key] = self._compute_done_and_due_totals(measure, at)
         return self._reached[key]
 
-    def _compute_progress(self, measure: Measure, at: datetime) -> Progress | None:
+    def _compute_done_and_due_totals(self, measure: Measure, at: datetime) -> Progress | None:
         done: list[Decimal] = []
         due: list[Decimal] = []
         scales: list[int] = []
@@ -271,9 +271,9 @@ class QuantityLedger:
         first, second = (sum((Fraction(q) / n for q, n in p), Fraction(0)) for p in pairs)
         return first, second
 
-    def fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
+    def order_fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
         """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""
-        progress = self.progress(measure, at)
+        progress = self.done_and_due_totals(measure, at)
         if progress is None:
             return None
         done, due = progress
@@ -283,7 +283,7 @@ class QuantityLedger:
         return Decimal(share.numerator) / Decimal(share.denominator)
 
 
-def _quantities_of_lines(
+def _line_measure_and_counting_unit_quantity(
     lines: Iterable[InterpretedLine],
 ) -> Iterator[tuple[InterpretedLine, Measure, Decimal]]:
     """The quantities in the counting unit, or as reported without a conversion.

@@ -69,7 +69,7 @@ def ranks_by_role(field: ComparedField) -> dict[SourceRole, int]:
     return {role: rank for rank, tier in tiers for role in tier}
 
 
-def most_authoritative_sources(
+def all_warehouses_or_largest_figure_source(
     figures: Mapping[str, Decimal],
     roles: Mapping[str, SourceRole],
     ranks: Mapping[SourceRole, int],

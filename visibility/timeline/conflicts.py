@@ -14,7 +14,7 @@ from visibility.timeline.claim_line_conflict_types import (
     TimelineConflict,
     TimelineLine,
 )
-from visibility.timeline.line_quantities_and_flags import round_quantity
+from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.source_states import SourceStates
@@ -69,8 +69,8 @@ class ConflictTracker:
         touched |= {
             (n, key) for name, key in touched if name in DEMAND_FIELDS for n in DEMAND_FIELDS
         }
-        touched.update(self._record_prices(recorded))
-        touched.update(self._record_promise(recorded))
+        touched.update(self._record_prices_yield_changed_keys(recorded))
+        touched.update(self._record_promise_yield_changed_key(recorded))
         if self.source_states.apply(recorded, self.ledger):
             touched.add((ComparedField.STATUS, ""))
         for conflict_key in touched:
@@ -103,7 +103,7 @@ class ConflictTracker:
         role = self.ledger.interpretation.roles[side.source]
         return ConflictClaim(side.source, role, side.text, side.at, side.authoritative)
 
-    def _record_prices(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
+    def _record_prices_yield_changed_keys(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
         currency = recorded.event.attributes.get(Attribute.CURRENCY, "").strip().upper()
         if currency and currency != self.currencies.get(recorded.source):
             self.currencies[recorded.source] = currency
@@ -113,7 +113,7 @@ class ConflictTracker:
         for line in self.ledger.interpretation.lines_of_event(recorded):
             if line.price is None or line.unit_factor is None:
                 continue
-            price = line.price if line.unit_factor == 1 else round_quantity(line.price)
+            price = line.price if line.unit_factor == 1 else round_to_six_decimals(line.price)
             sides = self.sides.setdefault((ComparedField.PRICE, line.key), {})
             old = sides.get(recorded.source)
             sides[recorded.source] = ConflictSide(
@@ -122,7 +122,7 @@ class ConflictTracker:
             if old is None or old.amount != price:
                 yield ComparedField.PRICE, line.key
 
-    def _record_promise(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
+    def _record_promise_yield_changed_key(self, recorded: RecordedEvent) -> Iterator[ConflictKey]:
         """Compare the dates as written, without their times."""
         text = recorded.event.attributes.get(Attribute.PROMISED_AT, "")
         if text and recorded.role not in CARRIERS:
@@ -150,8 +150,8 @@ class ConflictTracker:
         if name is ComparedField.PRICE:
             return self._price_difference(key)
         if name in DEMAND_FIELDS:
-            return self._demand_difference(key, name)
-        return self._progress_difference(key, Measure(name.value), at)
+            return self._ordered_less_cancelled_difference(key, name)
+        return self._shipped_or_invoiced_difference(key, Measure(name.value), at)
 
     def _build_ranked_difference(
         self, name: ComparedField, sides: Iterable[ConflictSide], gap: Decimal | None = None
@@ -183,7 +183,9 @@ class ConflictTracker:
             (top, *different), max(abs(s.amount - top.amount) for s in different)
         )
 
-    def _demand_difference(self, key: str, name: ComparedField) -> SourceDifference | None:
+    def _ordered_less_cancelled_difference(
+        self, key: str, name: ComparedField
+    ) -> SourceDifference | None:
         """Compare ordered less cancelled: 5 ordered with 2 cancelled equals 3 ordered."""
         ledger, roles = self.ledger, self.ledger.interpretation.roles
         cell = ledger.columns[Measure.ORDERED].get(key)
@@ -208,7 +210,7 @@ class ConflictTracker:
             name, sides, self._convert_to_line_unit(key, max(nets) - min(nets))
         )
 
-    def _progress_difference(
+    def _shipped_or_invoiced_difference(
         self, key: str, measure: Measure, at: datetime
     ) -> SourceDifference | None:
         """Compare the sum of the authoritative sources with each other source."""
@@ -233,7 +235,7 @@ class ConflictTracker:
 
     def _convert_to_line_unit(self, key: str, amount: Decimal) -> Decimal:
         scale = self.ledger.interpretation.items[key].scale
-        return amount if scale == 1 else round_quantity(amount / scale)
+        return amount if scale == 1 else round_to_six_decimals(amount / scale)
 
     def _build_conflict_side(
         self, key: str, source: str, at: datetime, amount: Decimal, *, counts: bool = False

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.formatting import count_with_noun, format_date_in_zone
-from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
+from visibility.timeline.model import (
+    MilestoneCode,
+    Status,
+    Timeline,
+    timestamp_or_none,
+)
 
 BEING_PREPARED = "Your order is being prepared"
 CUSTOMER_LABELS = {
@@ -38,7 +43,7 @@ def customer_answer(
 ) -> str:
     """The answer as text. `shortages`: the clauses about back-orders and cancellations."""
     sentences = ["; ".join([_status_sentence(timeline, zone), *shortages])]
-    promised = parse_timestamp(timeline.attributes.get(Attribute.PROMISED_AT))
+    promised = timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     if promised and timeline.status not in ENDED_STATUSES:
         is_past = days_late or timeline.completed_at(MilestoneCode.DELIVERED)
         verb = "was promised" if is_past else "is promised"

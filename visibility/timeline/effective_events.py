@@ -10,7 +10,9 @@ from visibility.timeline.model import RecordedEvent
 RANK = {event_type: rank for rank, event_type in enumerate(EventType)}
 
 
-def sort_key(recorded: RecordedEvent) -> tuple[datetime, int, str, str, str]:
+def sort_key_by_time_then_event_type(
+    recorded: RecordedEvent,
+) -> tuple[datetime, int, str, str, str]:
     """The sort key of a timeline. It does not depend on when an event arrived."""
     event = recorded.event
     return (
@@ -34,9 +36,11 @@ def split_superseded_events(
     for recorded in sorted(visible, key=_sort_key_with_receipt_time, reverse=True):
         name = (recorded.source, recorded.event.key)
         rival = best.get(name)
-        if rival is None or _version_key(recorded) > _version_key(rival):
+        if rival is None or _revision_and_content_hash(recorded) > _revision_and_content_hash(
+            rival
+        ):
             best[name], recorded = recorded, rival or recorded
-        elif _version_key(recorded) == _version_key(rival):
+        elif _revision_and_content_hash(recorded) == _revision_and_content_hash(rival):
             # A repeat. An event without its own time has the time of its first receipt.
             best[name] = min(recorded, rival, key=_sort_key_with_receipt_time)
             continue
@@ -45,12 +49,14 @@ def split_superseded_events(
     withdrawn = {(s.source, k) for s in best.values() for k in s.event.corrects}
     events = [s for name, s in best.items() if name not in withdrawn]
     superseded = [*losers.values(), *(s for name, s in best.items() if name in withdrawn)]
-    return sorted(events, key=sort_key), sorted(superseded, key=sort_key)
+    return sorted(events, key=sort_key_by_time_then_event_type), sorted(
+        superseded, key=sort_key_by_time_then_event_type
+    )
 
 
 def _sort_key_with_receipt_time(recorded: RecordedEvent) -> tuple[object, ...]:
-    return (*sort_key(recorded), recorded.received_at)
+    return (*sort_key_by_time_then_event_type(recorded), recorded.received_at)
 
 
-def _version_key(recorded: RecordedEvent) -> tuple[str, str]:
+def _revision_and_content_hash(recorded: RecordedEvent) -> tuple[str, str]:
     return (recorded.event.revision, recorded.content_hash)

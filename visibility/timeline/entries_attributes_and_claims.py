@@ -7,9 +7,9 @@ from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import ROLES_BY_AUTHORITY
 from visibility.timeline.claim_line_conflict_types import Claim
-from visibility.timeline.effective_events import sort_key
-from visibility.timeline.interpret_event_lines import belongs_to_other_orders
-from visibility.timeline.line_quantities_and_flags import round_quantity
+from visibility.timeline.effective_events import sort_key_by_time_then_event_type
+from visibility.timeline.interpret_event_lines import event_names_only_other_orders
+from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import RecordedEvent, TimelineEntry
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.source_states import SourceStates
@@ -51,12 +51,12 @@ def build_timeline_entries(
         TimelineEntry(s, repeats=count[0], is_update=is_update) for s, count, is_update in shown
     ]
     result += [TimelineEntry(s, superseded=True) for s in superseded]
-    return tuple(sorted(result, key=lambda entry: sort_key(entry.recorded)))
+    return tuple(sorted(result, key=lambda entry: sort_key_by_time_then_event_type(entry.recorded)))
 
 
 def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, str]:
     """The latest value of each attribute from the most authoritative source that has one."""
-    own_events = [s for s in events if s.event.attributes and not belongs_to_other_orders(s)]
+    own_events = [s for s in events if s.event.attributes and not event_names_only_other_orders(s)]
     values: dict[Attribute, str] = {}
     for role in ROLES_BY_AUTHORITY:
         for recorded in own_events:
@@ -90,7 +90,9 @@ def build_source_claims(
         quantities = {}
         for measure, column in ledger.columns.items():
             figures = [
-                figure if items[key].scale == 1 else round_quantity(figure / items[key].scale)
+                figure
+                if items[key].scale == 1
+                else round_to_six_decimals(figure / items[key].scale)
                 for key, cell in column.items()
                 if (figure := cell.figures.get(source)) is not None
             ]
@@ -100,7 +102,7 @@ def build_source_claims(
             Claim(
                 source=source,
                 role=source_events[-1].role,
-                status_text=_status_text(source_events),
+                status_text=_latest_status_text_or_event_type(source_events),
                 at=source_events[-1].occurred_at,
                 quantities=quantities,
                 last_received_at=max(s.received_at for s in source_events),
@@ -111,7 +113,7 @@ def build_source_claims(
     return tuple(result)
 
 
-def _status_text(events: Sequence[RecordedEvent]) -> str:
+def _latest_status_text_or_event_type(events: Sequence[RecordedEvent]) -> str:
     return _latest_attribute(events, Attribute.STATUS) or events[-1].event.type.value
 
 

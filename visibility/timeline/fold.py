@@ -15,14 +15,16 @@ from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
     apply_status_mapping,
-    belongs_to_other_orders,
+    event_names_only_other_orders,
     translate_event_attributes,
 )
 from visibility.timeline.line_quantities_and_flags import LineBuilder
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.package_contents import items_by_package
-from visibility.timeline.related_objects import related_objects
+from visibility.timeline.quotations_contracts_and_transports import (
+    quotations_contracts_and_transport,
+)
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
 
 
@@ -60,7 +62,7 @@ def fold(
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
         tracker.apply(recorded, {measure for _, measure in changed})
         disputes.apply(recorded, changed)
-        lines.record_descriptions_and_prices(recorded)
+        lines.record_line_descriptions_prices_and_terms(recorded)
     attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
         translated, tracker, attributes, ship_by=lines.earliest_ship_by(), at=as_of
@@ -103,8 +105,8 @@ def fold(
         conflicts=conflicts,
         pending_conflicts=pending,
         promises=tuple(promises.iterate_promise_changes(translated, reading)),
-        related=related_objects(translated),
-        next_change_at=_next_change_at(known, pending, as_of),
+        related=quotations_contracts_and_transport(translated),
+        next_change_at=_next_future_event_or_conflict_at(known, pending, as_of),
         currencies=entries_attributes_and_claims.other_currencies(
             translated, attributes.get(Attribute.CURRENCY, "")
         ),
@@ -116,10 +118,10 @@ def fold(
 
 def _event_concerns_order(recorded: RecordedEvent) -> bool:
     """Whether an event concerns the order: its own events, and those about shared shipments."""
-    return recorded.event.type in SHIPMENT_EVENTS or not belongs_to_other_orders(recorded)
+    return recorded.event.type in SHIPMENT_EVENTS or not event_names_only_other_orders(recorded)
 
 
-def _next_change_at(
+def _next_future_event_or_conflict_at(
     known: Iterable[RecordedEvent], waiting: Iterable[TimelineConflict], as_of: datetime
 ) -> datetime | None:
     """When the timeline changes next without a new event, None if never."""

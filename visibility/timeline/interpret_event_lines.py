@@ -19,7 +19,11 @@ from visibility.timeline.master_data_dictionary import (
     MasterDataDictionary,
 )
 from visibility.timeline.model import RecordedEvent
-from visibility.timeline.substitutes_and_kits import Substitution, find_kits, find_substitutes
+from visibility.timeline.substitutes_and_kits import (
+    Substitution,
+    find_kits,
+    find_reported_and_inferred_substitutes,
+)
 from visibility.timeline.units import canonical_unit, conversion_factor
 
 NO_CONVERSION = Decimal(1)
@@ -43,7 +47,7 @@ class InterpretedLine:
 
 
 @dataclass(slots=True)
-class LineItem:
+class LineItemUnitAndScale:
     """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact."""
 
     sku: str
@@ -88,7 +92,7 @@ def apply_status_mapping(
     return replace(recorded, event=replace(recorded.event, type=EventType(mapped_type)))
 
 
-def belongs_to_other_orders(recorded: RecordedEvent) -> bool:
+def event_names_only_other_orders(recorded: RecordedEvent) -> bool:
     """Whether the event names only other orders: it is here because of a shared package."""
     return recorded.order_index < 0 and any(
         r.kind is ObjectKind.ORDER for r in recorded.event.objects
@@ -104,7 +108,7 @@ class Interpretation:
 
     def __init__(self, events: Sequence[RecordedEvent], dictionary: MasterDataDictionary) -> None:
         self.dictionary = dictionary
-        self.items: dict[str, LineItem] = {}
+        self.items: dict[str, LineItemUnitAndScale] = {}
         self.roles: dict[str, SourceRole] = {}
         # (source, item) -> its line ids, if one event has several lines of the item
         self._line_ids: dict[tuple[str, str], list[str]] = {}
@@ -115,14 +119,14 @@ class Interpretation:
         own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
         for recorded, lines in own_lines:
             self.roles[recorded.source] = recorded.role
-            self._record_duplicate_line_ids(recorded, lines)
+            self._record_line_ids_of_repeated_items(recorded, lines)
         keyed = [
             (s, [(i, self._line_key(s, line), line) for i, line in lines]) for s, lines in own_lines
         ]
         self._add_items_and_choose_units(keyed)
         self.substitutions: Mapping[str, Substitution] = {
             **find_kits(self.items, {key: goods.item for key, goods in self.items.items()}),
-            **find_substitutes(keyed),
+            **find_reported_and_inferred_substitutes(keyed),
         }
         self._interpreted = {
             id(s): tuple(self._interpret_lines(s, lines)) for s, lines in keyed if lines
@@ -161,7 +165,7 @@ class Interpretation:
             "item", recorded.source, line.sku, at=recorded.occurred_at
         )
 
-    def _record_duplicate_line_ids(
+    def _record_line_ids_of_repeated_items(
         self, recorded: RecordedEvent, lines: Iterable[tuple[int, RecordedLine]]
     ) -> None:
         """Keep lines of one item apart if one event has them under several ids."""
@@ -195,21 +199,25 @@ class Interpretation:
         best: dict[str, tuple[bool, int]] = {}
         for recorded, lines in keyed:
             for index, key, line in lines:
-                goods = self.items.get(key) or self._add_item(recorded, line, index, key)
+                goods = self.items.get(key) or self._add_line_item_for_key(
+                    recorded, line, index, key
+                )
                 if goods.item is not None:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
                 if key not in best or rank <= best[key]:
                     best[key], goods.unit = rank, self._canonical_line_unit(recorded, line)
 
-    def _add_item(
+    def _add_line_item_for_key(
         self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
-    ) -> LineItem:
+    ) -> LineItemUnitAndScale:
         number = self._canonical_item_number(recorded, line)
         # The version at its first event: later versions do not change quantities of the past.
         at = recorded.occurred_at
         article = self.dictionary.item(number.strip(), at=at) if number else None
-        goods = LineItem((number or line.sku).strip(), article, number is not None, (index, key))
+        goods = LineItemUnitAndScale(
+            (number or line.sku).strip(), article, number is not None, (index, key)
+        )
         if goods.item:
             goods.sku, goods.unit = goods.item.number, goods.item.unit
             factors = goods.item.factors.values()
@@ -228,7 +236,7 @@ class Interpretation:
     ) -> Iterator[InterpretedLine]:
         for index, key, line in lines:
             goods, unit = self.items[key], self._canonical_line_unit(recorded, line)
-            unit_factor = _unit_factor(goods, unit)
+            unit_factor = _factor_to_counting_unit(goods, unit)
             quantities: Mapping[Measure, Decimal] = line.quantities
             if recorded.event.type is EventType.LINE_SUBSTITUTED:
                 # The replaced quantity is still wanted, and its substitute is no additional demand.
@@ -242,7 +250,7 @@ class Interpretation:
             )
 
 
-def _unit_factor(goods: LineItem, unit: str) -> Decimal | None:
+def _factor_to_counting_unit(goods: LineItemUnitAndScale, unit: str) -> Decimal | None:
     if goods.item is None:
         return NO_CONVERSION if canonical_unit(unit) == canonical_unit(goods.unit) else None
     base_units = conversion_factor(goods.item, unit)

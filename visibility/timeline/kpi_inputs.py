@@ -15,7 +15,7 @@ from visibility.timeline.interpret_event_lines import (
     Interpretation,
     translate_event_attributes,
 )
-from visibility.timeline.line_quantities_and_flags import round_quantity
+from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
@@ -35,7 +35,7 @@ class FirstShipment:
 
 
 @dataclass(frozen=True, slots=True)
-class DemandAtCutOff:
+class DemandAndFirstShippedAtCutOff:
     """The demand of one order at its cut-off: (wanted, in the first shipment) for each line.
 
     `excluded`: why the order is excluded. `uncountable`: the number of uncountable lines by
@@ -71,7 +71,9 @@ def _first_shipment(
     for recorded in confirmations:
         first = first_by_source.setdefault(recorded.source, recorded)
         own_root = grouping.shipment_key(recorded.object_keys)
-        is_same = own_root == root if own_root and root else _is_same_shipment(first, recorded)
+        is_same = (
+            own_root == root if own_root and root else _has_same_scope_or_time(first, recorded)
+        )
         if is_same:
             ledger.apply(recorded)
     quantities = {
@@ -113,10 +115,12 @@ def _shipped_quantity(line: TimelineLine, ledger: QuantityLedger, at: datetime) 
 
 def _convert_to_line_unit(figure: Decimal, line: TimelineLine, reading: Interpretation) -> Decimal:
     scale = reading.items[line.key].scale
-    return figure if scale == 1 else round_quantity(figure / scale)
+    return figure if scale == 1 else round_to_six_decimals(figure / scale)
 
 
-def demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+def demand_and_first_shipped_at_cut_off(
+    timeline: Timeline, zone: str
+) -> DemandAndFirstShippedAtCutOff | None:
     """The demand of an order at its cut-off and how much was met; None before the cut-off.
 
     The cut-off is the promise or the first shipment, whichever is earlier. Lines that the customer
@@ -124,12 +128,14 @@ def demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
     """
     key = ("first_pass", zone)
     if key not in timeline.cache:
-        timeline.cache[key] = _compute_demand_at_cut_off(timeline, zone)
-    cached: DemandAtCutOff | None = timeline.cache[key]
+        timeline.cache[key] = _compute_demand_and_first_shipped_at_cut_off(timeline, zone)
+    cached: DemandAndFirstShippedAtCutOff | None = timeline.cache[key]
     return cached
 
 
-def _compute_demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+def _compute_demand_and_first_shipped_at_cut_off(
+    timeline: Timeline, zone: str
+) -> DemandAndFirstShippedAtCutOff | None:
     events, reading = _cached_interpretation(timeline)
     shipment = _first_shipment(timeline, events, reading)
     shipped_at = shipment.at if shipment else timeline.reached_at(MilestoneCode.SHIPPED)
@@ -142,16 +148,16 @@ def _compute_demand_at_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff 
     wanted = _wanted_quantities(timeline, reading, events, moment)
     uncountable = _count_uncountable_by_reason(timeline)
     if not wanted:
-        return DemandAtCutOff(
+        return DemandAndFirstShippedAtCutOff(
             day, excluded=next(iter(uncountable), "") or _reason_without_demand(timeline)
         )
     if shipped_at and (shipment is None or not (shipment.quantities or shipment.uncounted)):
-        return DemandAtCutOff(day, excluded="no_shipped_quantity")
+        return DemandAndFirstShippedAtCutOff(day, excluded="no_shipped_quantity")
     if shipment and LineFlag.UNKNOWN_SKU in shipment.uncounted:
-        return DemandAtCutOff(day, excluded=LineFlag.UNKNOWN_SKU.value)
+        return DemandAndFirstShippedAtCutOff(day, excluded=LineFlag.UNKNOWN_SKU.value)
     shipped = shipment.quantities if shipment else {}
     lines = tuple((q, min(max(shipped.get(key, ZERO), ZERO), q)) for key, q in wanted)
-    return DemandAtCutOff(day, lines, uncountable=uncountable)
+    return DemandAndFirstShippedAtCutOff(day, lines, uncountable=uncountable)
 
 
 def _count_uncountable_by_reason(timeline: Timeline) -> dict[str, int]:
@@ -201,7 +207,7 @@ def _reports_shipped_quantity(recorded: RecordedEvent, reading: Interpretation) 
     )
 
 
-def _is_same_shipment(first: RecordedEvent, recorded: RecordedEvent) -> bool:
+def _has_same_scope_or_time(first: RecordedEvent, recorded: RecordedEvent) -> bool:
     """Whether an event without a shipment reports the same scope or time as the first one."""
     if recorded.event.scope or first.event.scope:
         return recorded.event.scope == first.event.scope
@@ -234,7 +240,9 @@ def _wanted_quantities(
         ledger.apply(recorded)
     wanted = {
         line.key: _ordered_quantity(line, ledger)
-        - _convert_to_line_unit(ledger.net_cancelled(line.key) or ZERO, line, reading)
+        - _convert_to_line_unit(
+            ledger.cancelled_not_already_in_ordered(line.key) or ZERO, line, reading
+        )
         for line in timeline.lines
         if line.is_counted
     }
@@ -267,7 +275,9 @@ def _reason_without_demand(timeline: Timeline) -> str:
     return "rejected" if is_rejected else "cancelled_before_cut_off"
 
 
-def _excluded_demand_without_cut_off(timeline: Timeline, zone: str) -> DemandAtCutOff | None:
+def _excluded_demand_without_cut_off(
+    timeline: Timeline, zone: str
+) -> DemandAndFirstShippedAtCutOff | None:
     """Exclude an order that was neither promised nor shipped, on the day it was received."""
     received = timeline.reached_at(MilestoneCode.RECEIVED)
     if received is None:
@@ -276,4 +286,4 @@ def _excluded_demand_without_cut_off(timeline: Timeline, zone: str) -> DemandAtC
     has_lines = any(
         not line.unexpected and line.quantity(Measure.ORDERED) > 0 for line in timeline.lines
     )
-    return DemandAtCutOff(day, excluded="no_cut_off" if has_lines else "no_lines")
+    return DemandAndFirstShippedAtCutOff(day, excluded="no_cut_off" if has_lines else "no_lines")

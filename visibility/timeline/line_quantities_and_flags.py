@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Context, Decimal
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.event_members import reads_line_terms
 from connectors.sdk.events import Measure
+from connectors.sdk.required_and_ignored_event_members import uses_line_seller_and_ship_by
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claim_line_conflict_types import QuantityClaim, TimelineLine
 from visibility.timeline.interpret_event_lines import InterpretedLine
-from visibility.timeline.model import RecordedEvent, parse_timestamp
+from visibility.timeline.model import RecordedEvent, timestamp_or_none
 from visibility.timeline.quantity_claims import ZERO, QuantityClaims
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
@@ -40,7 +40,7 @@ class LineBuilder:
         self.terms: dict[str, dict[SourceRole, tuple[str, str]]] = {}
         self.serials: dict[str, dict[str, None]] = {}
 
-    def record_descriptions_and_prices(self, recorded: RecordedEvent) -> None:
+    def record_line_descriptions_prices_and_terms(self, recorded: RecordedEvent) -> None:
         """Record the description, unit and price that a source reports for each line."""
         for line in self.reading.lines_of_event(recorded):
             event_line, by_role = line.line, self.descriptions.setdefault(line.key, {})
@@ -56,21 +56,21 @@ class LineBuilder:
                 prices[recorded.source] = (event_line.price, line, recorded.occurred_at)
             if event_line.serials:
                 self.serials.setdefault(line.key, {}).update(dict.fromkeys(event_line.serials))
-            if reads_line_terms(recorded.event.type):
+            if uses_line_seller_and_ship_by(recorded.event.type):
                 terms = self.terms.setdefault(line.key, {})
                 seller, ship_by = terms.get(recorded.role, ("", ""))
                 terms[recorded.role] = (event_line.seller or seller, event_line.ship_by or ship_by)
 
     def earliest_ship_by(self) -> datetime | None:
         """When the first line must be shipped, None if no line has such a date."""
-        dates = (self._seller_and_ship_by(key)[1] for key in self.terms)
+        dates = (self._most_authoritative_seller_and_ship_by(key)[1] for key in self.terms)
         return min((d for d in dates if d), default=None)
 
-    def _seller_and_ship_by(self, key: str) -> tuple[str, datetime | None]:
+    def _most_authoritative_seller_and_ship_by(self, key: str) -> tuple[str, datetime | None]:
         ranks, by_role = RANKS[ComparedField.ORDERED], self.terms.get(key, {})
         ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
         ship_by = next((text for _, text in ranked if text), None)
-        return next((seller for seller, _ in ranked if seller), ""), parse_timestamp(ship_by)
+        return next((seller for seller, _ in ranked if seller), ""), timestamp_or_none(ship_by)
 
     def build(self) -> tuple[TimelineLine, ...]:
         """All lines, in the order of their first event."""
@@ -84,12 +84,12 @@ class LineBuilder:
             m: q for m in Measure if (q := ledger.quantity_reached(key, m, self.at)) is not None
         }
         short_cancelled = min(
-            self._seller_cancelled_quantity(key),
+            self._largest_seller_cancelled_figure(key),
             ledger.authoritative_quantity(key, Measure.CANCELLED) or ZERO,
         )
         substituted_by = self._shipped_substitutes(key)
-        description, unit, price = self._description_unit_and_price(key)
-        seller, ship_by = self._seller_and_ship_by(key)
+        description, unit, price = self._most_authoritative_description_unit_price(key)
+        seller, ship_by = self._most_authoritative_seller_and_ship_by(key)
         return TimelineLine(
             key=key,
             sku=goods.sku,
@@ -97,7 +97,7 @@ class LineBuilder:
             unit=goods.unit if goods.item else unit,
             price=price,
             quantities={m: self._convert_to_line_unit(q, goods.scale) for m, q in figures.items()},
-            claims=tuple(self._claims(key)),
+            claims=tuple(self._quantity_and_price_claims(key)),
             state=LineState.UNCOUNTABLE if ledger.is_uncountable(key) else line_state(figures),
             flags=tuple(
                 sorted(
@@ -120,9 +120,9 @@ class LineBuilder:
 
     def _convert_to_line_unit(self, quantity: Decimal, scale: int) -> Decimal:
         """Convert from the counting unit to the unit of the line."""
-        return quantity if scale == 1 else round_quantity(quantity / scale)
+        return quantity if scale == 1 else round_to_six_decimals(quantity / scale)
 
-    def _seller_cancelled_quantity(self, key: str) -> Decimal:
+    def _largest_seller_cancelled_figure(self, key: str) -> Decimal:
         cell = self.ledger.seller_cancelled.get(key)
         return max(cell.figures.values()) if cell else ZERO
 
@@ -145,7 +145,9 @@ class LineBuilder:
             if quantity
         )
 
-    def _description_unit_and_price(self, key: str) -> tuple[str, str, Decimal | None]:
+    def _most_authoritative_description_unit_price(
+        self, key: str
+    ) -> tuple[str, str, Decimal | None]:
         ranks, by_role = RANKS[ComparedField.ORDERED], self.descriptions[key]
         ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
         return (
@@ -154,7 +156,7 @@ class LineBuilder:
             next((a[2] for a in ranked if a[2] is not None), None),
         )
 
-    def _claims(self, key: str) -> Iterator[QuantityClaim]:
+    def _quantity_and_price_claims(self, key: str) -> Iterator[QuantityClaim]:
         for measure, field in FIELDS.items():
             cell = self.ledger.columns[measure].get(key)
             if cell:
@@ -178,7 +180,9 @@ class LineBuilder:
         scale = self.reading.items[key].scale
         for source in sorted(claims.figures):
             figure, (unit, unit_factor) = claims.figures[source], claims.units[source]
-            reported_value = figure if unit_factor == 1 else round_quantity(figure / unit_factor)
+            reported_value = (
+                figure if unit_factor == 1 else round_to_six_decimals(figure / unit_factor)
+            )
             value = self._convert_to_line_unit(figure, scale)
             yield QuantityClaim(
                 source,
@@ -233,7 +237,7 @@ def _unconvertible_claims(field: ComparedField, cell: QuantityClaims) -> Iterato
         )
 
 
-def round_quantity(quantity: Decimal) -> Decimal:
+def round_to_six_decimals(quantity: Decimal) -> Decimal:
     """Round to six decimal places, without trailing zeros."""
     return quantity.quantize(QUANTUM, context=WIDE_CONTEXT).normalize(WIDE_CONTEXT) + ZERO
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.effective_events import sort_key
+from visibility.timeline.effective_events import sort_key_by_time_then_event_type
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
     TimelineMilestone,
     TimelineShipment,
-    parse_timestamp,
+    timestamp_or_none,
 )
 from visibility.timeline.quantity_claims import Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
@@ -74,7 +74,7 @@ class MilestoneTracker:
         for code, measure in MEASURED.items() if measures else ():
             if not affects_all and measure not in measures:
                 continue
-            done, due = self.ledger.progress(measure, recorded.occurred_at) or (0, 1)
+            done, due = self.ledger.done_and_due_totals(measure, recorded.occurred_at) or (0, 1)
             if done == due:
                 self.completed_at.setdefault(code, recorded.occurred_at)
             else:
@@ -124,7 +124,7 @@ def build_milestones(
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
-        share = ledger.fraction_reached(measure, at) if measure else Decimal(1)
+        share = ledger.order_fraction_reached(measure, at) if measure else Decimal(1)
         is_measured = measure is not None and (
             share is not None or ledger.has_uncountable_figures(measure)
         )
@@ -132,7 +132,7 @@ def build_milestones(
         by_code[code] = _build_milestone(code, recorded, done, share)
     for code, recorded in tracker.started_by.items():
         if code not in by_code:  # reported only by quantities
-            share = ledger.fraction_reached(MEASURED[code], at)
+            share = ledger.order_fraction_reached(MEASURED[code], at)
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
     _reset_unknown_delivery_completion(by_code, ledger, at)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
@@ -148,7 +148,7 @@ def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:
     """Whether a void revokes this event of the same source."""
     if recorded.event.type is not VOIDS[void.event.type] or recorded.source != void.source:
         return False
-    if sort_key(void) < sort_key(recorded):
+    if sort_key_by_time_then_event_type(void) < sort_key_by_time_then_event_type(recorded):
         return False
     if void.event.scope:
         return void.event.scope == recorded.event.scope
@@ -174,8 +174,8 @@ def _reset_unknown_delivery_completion(
     milestone = by_code.get(MilestoneCode.DELIVERED)
     if milestone is None or not ledger.keys:
         return
-    is_unknown = ledger.fraction_reached(Measure.DELIVERED, at) is None
-    if is_unknown and ledger.fraction_reached(Measure.SHIPPED, at) is not None:
+    is_unknown = ledger.order_fraction_reached(Measure.DELIVERED, at) is None
+    if is_unknown and ledger.order_fraction_reached(Measure.SHIPPED, at) is not None:
         by_code[MilestoneCode.DELIVERED] = TimelineMilestone(
             MilestoneCode.DELIVERED,
             reached_at=milestone.reached_at,
@@ -190,8 +190,8 @@ def _add_planned_times(
     ship_by: datetime | None,
 ) -> dict[MilestoneCode, TimelineMilestone]:
     plans = {
-        MilestoneCode.SHIPPED: parse_timestamp(attributes.get(Attribute.SHIP_BY)) or ship_by,
-        MilestoneCode.DELIVERED: parse_timestamp(
+        MilestoneCode.SHIPPED: timestamp_or_none(attributes.get(Attribute.SHIP_BY)) or ship_by,
+        MilestoneCode.DELIVERED: timestamp_or_none(
             attributes.get(Attribute.PROMISED_AT) or attributes.get(Attribute.REQUESTED_AT)
         ),
     }

@@ -30,7 +30,7 @@ from visibility.timeline.state_and_flag_enums import OrderState
 CLOCK_SKEW = timedelta(minutes=1)
 
 
-def parse_timestamp(text: str | None) -> datetime | None:
+def timestamp_or_none(text: str | None) -> datetime | None:
     """Parse the date or time of an attribute; a date without a time is midnight UTC."""
     if not text:
         return None
@@ -104,7 +104,7 @@ class RecordedEvent:
     message_id: int = 0
 
     @property
-    def flags(self) -> tuple[Flag, ...]:
+    def flags_with_future_if_after_receipt(self) -> tuple[Flag, ...]:
         """The flags of the event; `FUTURE` if it was received before it occurred."""
         if self.occurred_at - self.received_at > CLOCK_SKEW:
             return (*self.event.flags, Flag.FUTURE)
@@ -275,7 +275,7 @@ class Timeline:
                 return values[0]
         return ""
 
-    def promise(self, kind: str) -> Promise | None:
+    def first_promise_of_kind(self, kind: str) -> Promise | None:
         """The first entry of a kind in the promise date history."""
         return next((p for p in self.promises if p.kind == kind), None)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from connectors.sdk.event_members import reads_package_contents
 from connectors.sdk.events import EventLine, Measure, QuantityMode
-from visibility.timeline.interpret_event_lines import belongs_to_other_orders
+from connectors.sdk.required_and_ignored_event_members import reads_package_contents
+from visibility.timeline.interpret_event_lines import event_names_only_other_orders
 from visibility.timeline.model import PackageItem, RecordedEvent
 
 
@@ -15,7 +15,9 @@ def items_by_package(events: Iterable[RecordedEvent]) -> Mapping[str, tuple[Pack
     last_source: dict[str, str] = {}
     items: dict[tuple[str, str], dict[str, PackageItem]] = {}
     for recorded in events:
-        if not reads_package_contents(recorded.event.type) or belongs_to_other_orders(recorded):
+        if not reads_package_contents(recorded.event.type) or event_names_only_other_orders(
+            recorded
+        ):
             continue
         for line in recorded.event.lines:
             if line.package_index < 0 or not recorded.concerns_line(line):
@@ -23,14 +25,14 @@ def items_by_package(events: Iterable[RecordedEvent]) -> Mapping[str, tuple[Pack
             package = recorded.object_keys[line.package_index]
             last_source[package] = recorded.source
             known = items.setdefault((package, recorded.source), {})
-            known[line.line_id] = _add_to_item(known.get(line.line_id), line)
+            known[line.line_id] = _package_item_after_line(known.get(line.line_id), line)
     return {
         package: tuple(item for _, item in sorted(items[(package, source)].items()))
         for package, source in last_source.items()
     }
 
 
-def _add_to_item(known: PackageItem | None, line: EventLine) -> PackageItem:
+def _package_item_after_line(known: PackageItem | None, line: EventLine) -> PackageItem:
     """The item after an event; an increment is added to what is known."""
     quantity = line.quantities.get(Measure.SHIPPED, line.quantities.get(Measure.PACKED))
     item = PackageItem(line.sku or line.line_id, quantity, line.unit, line.serials)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from connectors.sdk.event_members import reads_line_terms
 from connectors.sdk.events import Attribute
+from connectors.sdk.required_and_ignored_event_members import uses_line_seller_and_ship_by
 from visibility.timeline.authority import CARRIERS
 from visibility.timeline.claim_line_conflict_types import Promise
 from visibility.timeline.interpret_event_lines import Interpretation
-from visibility.timeline.model import RecordedEvent, parse_timestamp
+from visibility.timeline.model import RecordedEvent, timestamp_or_none
 
 REQUESTED, FIRST, CHANGED, SHIP_BY = "requested", "first", "moved", "ship_by"
 
@@ -47,7 +47,7 @@ def _ship_by_changes(
     recorded: RecordedEvent, reading: Interpretation, dates: dict[str, str]
 ) -> Iterator[Promise]:
     """The ship-by dates of lines that an event sets or changes; `dates` has the current ones."""
-    if not reads_line_terms(recorded.event.type):
+    if not uses_line_seller_and_ship_by(recorded.event.type):
         return
     for line in reading.lines_of_event(recorded):
         text, old = line.line.ship_by, dates.get(line.key, "")
@@ -63,7 +63,7 @@ def _build_promise(recorded: RecordedEvent, kind: str, text: str, old: str) -> P
         source=recorded.source,
         role=recorded.role,
         reported_at=recorded.occurred_at,
-        date=parse_timestamp(text) or recorded.occurred_at,
-        old=parse_timestamp(old),
+        date=timestamp_or_none(text) or recorded.occurred_at,
+        old=timestamp_or_none(old),
         reason=recorded.event.attributes.get(Attribute.REASON, ""),
     )

@@ -74,7 +74,9 @@ class QuantityClaims:
         if "" in scopes:
             self.recompute_total(source)
         else:
-            self._set_figure(source, self.figures.get(source, ZERO) + quantity - (old or ZERO))
+            self._set_figure_and_clear_caches(
+                source, self.figures.get(source, ZERO) + quantity - (old or ZERO)
+            )
         return True
 
     def void_scopes(self, source: str, scopes: Collection[str]) -> bool:
@@ -104,7 +106,7 @@ class QuantityClaims:
 
     def recompute_total(self, source: str) -> None:
         """Recompute the total of a source."""
-        self._set_figure(
+        self._set_figure_and_clear_caches(
             source, sum(map(_larger_of_total_and_sum, self.scopes[source].values()), ZERO)
         )
 
@@ -113,11 +115,11 @@ class QuantityClaims:
     ) -> Decimal:
         """The quantity in the parts of these sources that arrived by `at`."""
         if self.arrivals is None:
-            self.arrivals = self._arrival_totals(sources, arrivals)
+            self.arrivals = self._arrival_times_and_running_totals(sources, arrivals)
         times, totals = self.arrivals
         return totals[bisect_right(times, at)]
 
-    def _arrival_totals(
+    def _arrival_times_and_running_totals(
         self, sources: Collection[str], arrivals: Arrivals
     ) -> tuple[list[datetime], list[Decimal]]:
         """The sorted arrival times, and the quantity that arrived before each."""
@@ -129,10 +131,10 @@ class QuantityClaims:
             if (arrived_at := arrivals.get((source, scope)))
         )
         if self.increments:
-            arrived = sorted([*arrived, *self._arrived_increments(sources, arrivals)])
+            arrived = sorted([*arrived, *self._arrival_times_and_increments(sources, arrivals)])
         return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
 
-    def _arrived_increments(
+    def _arrival_times_and_increments(
         self, sources: Collection[str], arrivals: Arrivals
     ) -> Iterator[tuple[datetime, Decimal]]:
         """When the increments without a scope arrived, by the shipments that their events name."""
@@ -141,7 +143,7 @@ class QuantityClaims:
                 if arrived_at := arrivals.get((source, increment_scope(key))):
                     yield arrived_at, quantity
 
-    def _set_figure(self, source: str, figure: Decimal) -> None:
+    def _set_figure_and_clear_caches(self, source: str, figure: Decimal) -> None:
         self.figures[source] = figure
         self.total, self.authoritative_sources, self.arrivals = None, (), None
 

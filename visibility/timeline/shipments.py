@@ -17,9 +17,12 @@ from visibility.timeline.model import (
     RecordedEvent,
     RelatedObject,
     TimelineShipment,
-    parse_timestamp,
+    timestamp_or_none,
 )
-from visibility.timeline.related_objects import TRANSPORT_KINDS, objects_of_event
+from visibility.timeline.quotations_contracts_and_transports import (
+    TRANSPORT_KINDS,
+    objects_of_kinds_named_by_event,
+)
 
 # Scans: the carrier had the package in hand. A created label is not a scan.
 SCANS = {
@@ -117,9 +120,11 @@ class ShipmentGrouping:
         for name in (Attribute.CARRIER, Attribute.SERVICE, Attribute.WAREHOUSE):
             if event.attributes.get(name):
                 group.texts[name] = event.attributes[name]
-        group.transport.update(dict.fromkeys(objects_of_event(recorded, TRANSPORT_KINDS)))
+        group.transport.update(
+            dict.fromkeys(objects_of_kinds_named_by_event(recorded, TRANSPORT_KINDS))
+        )
         if event.attributes.get(Attribute.ETA):
-            group.eta = parse_timestamp(event.attributes[Attribute.ETA])
+            group.eta = timestamp_or_none(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
             group.label = group.label or at
         elif event.type is EventType.SHIPMENT_CONFIRMED:

@@ -57,7 +57,9 @@ class StatusInputs:
     def fraction_reached(self, code: MilestoneCode) -> Decimal:
         """The fraction that reached a milestone: by quantities, or 1 if only an event is known."""
         fraction = (
-            self.ledger.fraction_reached(MEASURED[code], self.at) if code in MEASURED else None
+            self.ledger.order_fraction_reached(MEASURED[code], self.at)
+            if code in MEASURED
+            else None
         )
         if fraction is not None:
             return fraction

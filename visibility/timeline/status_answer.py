@@ -8,15 +8,15 @@ from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventType, Measure
 from visibility.formatting import (
     count_with_noun,
-    date_in_zone,
     format_date,
     format_date_in_zone,
     in_zone,
+    local_or_bare_utc_date,
 )
 from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
 from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.customer_answer import customer_answer
-from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp
+from visibility.timeline.model import MilestoneCode, Status, Timeline, timestamp_or_none
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status import is_backordered, is_credit_hold
 
@@ -98,8 +98,8 @@ def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
         *_invoice_clauses(timeline),
         *_return_clauses(timeline),
     ]
-    sentences = ["; ".join(clauses), *_warning_sentences(timeline, zone), *promise]
-    next_step, due = _next_step(timeline)
+    sentences = ["; ".join(clauses), *_conflict_warnings(timeline, zone), *promise]
+    next_step, due = _next_step_and_due_time(timeline)
     return StatusAnswer(
         text=". ".join(sentences) + ".",
         next_step=next_step + _format_due_clause(timeline, due, zone) if next_step else "",
@@ -157,7 +157,7 @@ def expected_stock_date(timeline: Timeline) -> datetime | None:
         and entry.recorded.event.type in {EventType.LINE_BACKORDERED, EventType.LINE_SHORTED}
     ]
     dates = [a.get(Attribute.ETA) or a.get(Attribute.SHIP_BY) for a in shortages]
-    return parse_timestamp(next((text for text in reversed(dates) if text), None))
+    return timestamp_or_none(next((text for text in reversed(dates) if text), None))
 
 
 def _shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
@@ -217,7 +217,7 @@ def _return_clauses(timeline: Timeline) -> list[str]:
     return [STATE_LABELS[state].lower() for state in shown if state in timeline.states]
 
 
-def _warning_sentences(timeline: Timeline, zone: str) -> list[str]:
+def _conflict_warnings(timeline: Timeline, zone: str) -> list[str]:
     """Sentences about facts that put the others in doubt."""
     warnings = []
     if OrderState.CONTRADICTION in timeline.states:
@@ -237,10 +237,10 @@ def _warning_sentences(timeline: Timeline, zone: str) -> list[str]:
 
 def _days_late_and_promise_sentences(timeline: Timeline, zone: str) -> tuple[int, list[str]]:
     """Days late, and the sentence about the promise date, if there is one."""
-    promised = parse_timestamp(timeline.attributes.get(Attribute.PROMISED_AT))
+    promised = timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     if promised is None:
         return 0, []
-    due: date = date_in_zone(promised, zone)
+    due: date = local_or_bare_utc_date(promised, zone)
     delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
     days_late = (in_zone(delivered_at or timeline.as_of, zone).date() - due).days
     text = f"Promised {format_date(due)}"
@@ -249,7 +249,7 @@ def _days_late_and_promise_sentences(timeline: Timeline, zone: str) -> tuple[int
     return max(days_late, 0), [text]
 
 
-def _next_step(timeline: Timeline) -> tuple[str, datetime | None]:
+def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
     """What is expected next and from whom, and when it is due."""
     warehouse = timeline.attributes.get(Attribute.WAREHOUSE) or "the warehouse"
     status = timeline.status
@@ -290,5 +290,5 @@ def _format_due_clause(timeline: Timeline, due: datetime | None, zone: str) -> s
     """`, due Thu, Mar 5`, or `, was due ...` if that day has passed."""
     if due is None:
         return ""
-    today, day = in_zone(timeline.as_of, zone).date(), date_in_zone(due, zone)
+    today, day = in_zone(timeline.as_of, zone).date(), local_or_bare_utc_date(due, zone)
     return f", {'due' if day >= today else 'was due'} {format_date(day)}"

@@ -64,7 +64,7 @@ def find_kits(
     return result
 
 
-def find_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
+def find_reported_and_inferred_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
     """Substitutes that are reported, or seen: a source ships another item on an ordered line."""
     pairs = [
         pair for recorded, lines in keyed for pair in _reported_substitute_pairs(recorded, lines)

@@ -42,7 +42,7 @@ class ActionFields:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertAction:
+class AlertActionDefinition:
     """An alert action: its permission, its success message, its field and its handler."""
 
     permission: Permission
@@ -56,11 +56,11 @@ def apply_alert_action(
     name: str, alert_id: int, *, by: User, fields: ActionFields, now: datetime
 ) -> Alert:
     """Run an action of ALERT_ACTIONS. Raises ActionRejected, InvalidActionField."""
-    require_note(name, fields.note)
+    require_note_unless_optional(name, fields.note)
     return ALERT_ACTIONS[name].handler(alert_id, by, fields, now)
 
 
-def require_note(action: str, note: str) -> None:
+def require_note_unless_optional(action: str, note: str) -> None:
     """Raises InvalidActionField if the action needs a note and there is none."""
     prompt = ALERT_ACTIONS[action].note_prompt
     if prompt and not note.strip():
@@ -81,14 +81,14 @@ def read_form(form: Mapping[str, str], *, by: User, now: datetime, action: str) 
     own_field = ALERT_ACTIONS[action].own_field
     return ActionFields(
         note=form.get("note", "").strip()[:MAX_NOTE],
-        owner=_parse_owner_choice(form.get("to", ""), by) if own_field == "to" else None,
+        owner=_parse_me_nobody_or_user_id(form.get("to", ""), by) if own_field == "to" else None,
         until=snooze_end(form.get("until", ""), form.get("at", ""), now=now)
         if own_field == "until"
         else None,
     )
 
 
-def _parse_owner_choice(choice: str, by: User) -> User | None:
+def _parse_me_nobody_or_user_id(choice: str, by: User) -> User | None:
     """The user for `me`, `nobody` or the id of a user who may act on alerts."""
     if choice == "nobody":
         return None
@@ -127,13 +127,13 @@ def _snooze(alert_id: int, by: User, fields: ActionFields, now: datetime) -> Ale
     return stage.snooze(alert_id, by=by, until=until, now=now, note=fields.note)
 
 
-ALERT_ACTIONS: Mapping[str, AlertAction] = {
-    "acknowledge": AlertAction(
+ALERT_ACTIONS: Mapping[str, AlertActionDefinition] = {
+    "acknowledge": AlertActionDefinition(
         Permission.ALERTS_MANAGE,
         "Acknowledged",
         lambda alert, by, fields, now: stage.acknowledge(alert, by=by, now=now, note=fields.note),
     ),
-    "assign": AlertAction(
+    "assign": AlertActionDefinition(
         Permission.ALERTS_MANAGE,
         "Assigned",
         lambda alert, by, fields, now: stage.assign(
@@ -141,14 +141,16 @@ ALERT_ACTIONS: Mapping[str, AlertAction] = {
         ),
         own_field="to",
     ),
-    "snooze": AlertAction(Permission.ALERTS_MANAGE, "Snoozed", _snooze, own_field="until"),
-    "note": AlertAction(
+    "snooze": AlertActionDefinition(
+        Permission.ALERTS_MANAGE, "Snoozed", _snooze, own_field="until"
+    ),
+    "note": AlertActionDefinition(
         Permission.ALERTS_NOTE,
         "Note added",
         lambda alert, by, fields, now: stage.add_note(alert, by=by, now=now, note=fields.note),
         note_prompt="Enter a note.",
     ),
-    "resolve": AlertAction(
+    "resolve": AlertActionDefinition(
         Permission.ALERTS_RESOLVE,
         "Resolved",
         lambda alert, by, fields, now: stage.resolve(alert, by=by, now=now, note=fields.note),

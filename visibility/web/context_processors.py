@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from visibility.models import AlertState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
-from visibility.web.screens import SCREENS, navigation_entries
+from visibility.web.screen_registry import SCREENS, navigation_entries
 
 ROLE_TITLES = {
     UserRole.CUSTOMER_SERVICE: "Customer service",
@@ -40,7 +40,7 @@ class NavItem:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertBadge:
+class OpenAlertBadge:
     """The number of alerts that are the user's or unassigned, counted up to MANY + 1."""
 
     count: int
@@ -77,7 +77,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         return context
     return context | {
         "nav": SimpleLazyObject(lambda: nav_items(user, request.path)),
-        "bell": SimpleLazyObject(lambda: alert_badge(user)),
+        "bell": SimpleLazyObject(lambda: open_alert_badge(user)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
     }
 
@@ -98,13 +98,13 @@ def nav_items(user: User, path: str) -> list[NavItem]:
     ]
 
 
-def alert_badge(user: User) -> AlertBadge | None:
+def open_alert_badge(user: User) -> OpenAlertBadge | None:
     """The alert badge; integrators see only alerts of sources. None without permission."""
     if not has_permission(user, Permission.ALERTS_SEE):
         return None
     condition = Q(owner=user, state__in=NEEDS_ATTENTION) | Q(owner=None, state=AlertState.OPEN)
     alerts = visible_alerts(sources_only=roles(user) == {UserRole.INTEGRATOR})
-    return AlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
+    return OpenAlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
 
 
 def user_summary(user: User) -> UserSummary:

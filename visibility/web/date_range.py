@@ -54,7 +54,7 @@ def default_range(today: date) -> DateRange:
     return _from_preset(DEFAULT, today)
 
 
-def parse_range(start: str, end: str, today: date) -> DateRange:
+def parse_range_from_preset_or_dates(start: str, end: str, today: date) -> DateRange:
     """Parse `from` and `to` of a URL: a preset, `now-<days>d`, or ISO dates.
 
     Raises ValueError with a message for the page.
@@ -62,14 +62,14 @@ def parse_range(start: str, end: str, today: date) -> DateRange:
     preset = PRESETS.get(start)
     if preset is not None and (end == "now" or preset.code == "month"):
         return _from_preset(preset, today)
-    last = today if end == "now" else _parse_date(end)
+    last = today if end == "now" else _parse_date_between_2000_and_2200(end)
     if start.startswith("now-") and start.endswith("d") and start[4:-1].isdecimal():
         days = int(start[4:-1]) if len(start) < 10 else MAX_DAYS
         relative = _last_days_preset(max(min(days, MAX_DAYS), 1))
         if end == "now":
             return DateRange(DaySpan(relative.start(today), today), relative.label)
         return _build_date_range(relative.start(last), last, today)
-    first = _parse_date(start)
+    first = _parse_date_between_2000_and_2200(start)
     if first > last:
         raise ValueError("The start date is after the end date")
     if (last - first).days >= MAX_DAYS:
@@ -95,7 +95,7 @@ def _build_date_range(first: date, last: date, today: date) -> DateRange:
     return DateRange(DaySpan(first, last), label)
 
 
-def _parse_date(text: str) -> date:
+def _parse_date_between_2000_and_2200(text: str) -> date:
     try:
         day = date.fromisoformat(text[:10])
     except ValueError:

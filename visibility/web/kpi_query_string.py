@@ -10,7 +10,12 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from visibility.kpi.query import DaySpan, KpiFilters
-from visibility.web.date_range import DEFAULT, default_range, parse_range, parse_single_day_range
+from visibility.web.date_range import (
+    DEFAULT,
+    default_range,
+    parse_range_from_preset_or_dates,
+    parse_single_day_range,
+)
 
 # The query parameter value for an unknown channel, warehouse or group.
 UNKNOWN_PARAM = "none"
@@ -43,7 +48,9 @@ def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
     other = {name: given[name] for name in ("kpi", "part", "reason") if given.get(name)}
     problem = ""
     try:
-        chosen = parse_range(get.get("from", DEFAULT.code), get.get("to", "now"), today)
+        chosen = parse_range_from_preset_or_dates(
+            get.get("from", DEFAULT.code), get.get("to", "now"), today
+        )
     except ValueError as error:
         chosen, problem = default_range(today), str(error)
         get.pop("from", None)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from visibility.web.screens import SCREENS, screen_urls
+from visibility.web.screen_registry import SCREENS, screen_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *screen_urls(SCREENS),

@@ -8,8 +8,8 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Connector, Message, ParseResult
-from connectors.sdk.manifest import verification
+from connectors.sdk.connector import Connector, ParseResult, RawMessage
+from connectors.sdk.manifest import webhook_verification
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import Reading, Scope
@@ -35,13 +35,13 @@ class ManifestConnector(Connector):
     allows_short_secrets: ClassVar[bool] = True
 
     @cached_property
-    def texts(self) -> Mapping[str, str]:
+    def setting_texts(self) -> Mapping[str, str]:
         """The settings as text, for templates. Raises PayloadError for an invalid setting."""
-        return {"source": self.source} | {
+        return {"source": self.source_slug} | {
             setting.name: str(self.config.get(setting.name) or setting.default).strip()
             for setting in self.settings
             # Parsing gets no secrets, so they are not checked.
-            if setting.is_secret or self.values.check(setting.name)
+            if setting.is_secret or self.parsed_settings.check(setting.name)
         }
 
     def handshake(
@@ -49,7 +49,9 @@ class ManifestConnector(Connector):
     ) -> WebhookResponse | None:
         """Return the response to a declared setup request."""
         webhook = self.manifest.webhook
-        return verification.answer_handshake(webhook.handshakes, request) if webhook else None
+        return (
+            webhook_verification.answer_handshake(webhook.handshakes, request) if webhook else None
+        )
 
     def success_response(self) -> WebhookResponse | None:
         """Return the declared response to a stored message."""
@@ -60,14 +62,14 @@ class ManifestConnector(Connector):
         """Check the declared signature or token."""
         if self.manifest.webhook is None:
             raise InvalidSignature("this connector receives no webhooks")
-        verification.verify(self.manifest.webhook.verify, request, secrets, now)
+        webhook_verification.verify(self.manifest.webhook.verify, request, secrets, now)
 
     def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as the vendor does."""
         webhook = self.manifest.webhook
-        return verification.sign(webhook.verify, body, secret, now) if webhook else {}
+        return webhook_verification.sign(webhook.verify, body, secret, now) if webhook else {}
 
-    def url_query(self, secret: str) -> str:
+    def webhook_url_query(self, secret: str) -> str:
         """Return the token that the vendor sends in the URL."""
         webhook = self.manifest.webhook
         if webhook is None or webhook.verify.method != "query_token":
@@ -96,9 +98,11 @@ class ManifestConnector(Connector):
         except PayloadError:
             return ""
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Interpret the manifest."""
-        return Interpreter(self.manifest, self.values, self.texts, self.source).parse(message)
+        return Interpreter(
+            self.manifest, self.parsed_settings, self.setting_texts, self.source_slug
+        ).parse(message)
 
     def is_poll_configured(self) -> bool:
         """Whether every setting that the requests need has a value."""
@@ -116,7 +120,7 @@ class ManifestConnector(Connector):
         if rule is None:
             raise PollError(f"{self.title} does not support polling")
         try:
-            texts = self.texts
+            texts = self.setting_texts
         except PayloadError as error:
             raise PollError(error.detail) from None
         return ManifestPoller(rule, self.manifest.read, http, texts, secrets, context).pages(cursor)
@@ -141,7 +145,7 @@ def manifest_connector(manifest: Manifest, path: Path) -> type[ManifestConnector
         "accepts_webhooks": webhook is not None,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
-        "reception": _reception(manifest),
+        "reception": _reception_text(manifest),
         "setup": manifest.setup,
     }
     return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)
@@ -151,7 +155,7 @@ def _default_text(connector: Connector, name: str) -> str:
     return next(setting.default for setting in connector.settings if setting.name == name)
 
 
-def _reception(manifest: Manifest) -> str:
+def _reception_text(manifest: Manifest) -> str:
     """How messages arrive, in words."""
     doors = []
     if manifest.webhook:

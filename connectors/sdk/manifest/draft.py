@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.sdk.connector import Message
+from connectors.sdk.connector import RawMessage
+from connectors.sdk.manifest.check_examples import example_body
 from connectors.sdk.manifest.connector import manifest_connector
-from connectors.sdk.manifest.examples import example_body
+from connectors.sdk.manifest.detect_sample_format import (
+    SampleFormat,
+    describe_sample,
+    detect_time_format,
+    is_number,
+)
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest
-from connectors.sdk.manifest.sample_reader import SampleFormat, describe_sample, is_number, is_time
 from connectors.sdk.payload import PayloadError
 
 MAX_CODES = 12
@@ -63,13 +68,13 @@ def draft_manifest(body: bytes, name: str) -> str:
         f"title: {name.replace('_', ' ').title()}",
         "role: other                     # CHECK: shop, erp, wms, 3pl, carrier, ...",
         "description: Drafted from a sample.",
-        *_receive_lines(sample),
-        *_read_lines(sample, fields),
+        *_receive_section_lines(sample),
+        *_read_section_lines(sample, fields),
         *_object_lines(fields),
         *_attribute_lines(fields),
         *_order_line_lines(fields),
-        *_event_lines(sample, fields),
-        *_code_lines(fields),
+        *_events_section_lines(sample, fields),
+        *_codes_section_lines(fields),
         *_example_lines(sample),
     ]
     return _with_example_result("\n".join(lines) + "\n")
@@ -80,7 +85,7 @@ def _with_example_result(text: str) -> str:
     try:
         connector = manifest_connector(parse_manifest(text.replace(UNCHECKED, "unmapped")), Path())
         body = example_body(connector, connector.manifest.examples[0])
-        parsed = connector({"source": connector.slug}).parse(Message(body, {}, RECEIVED_AT))
+        parsed = connector({"source": connector.slug}).parse(RawMessage(body, {}, RECEIVED_AT))
     except (InvalidManifest, PayloadError):
         return text
     types = ", ".join(event.type.value for event in parsed.events)
@@ -88,20 +93,24 @@ def _with_example_result(text: str) -> str:
 
 
 def _guess_fields(sample: SampleFormat) -> SampleFields:
-    record = _by_meaning(sample.records)
+    record = _field_names_by_meaning(sample.records)
     if sample.is_table:
         line_meanings = ("line_id", "sku", "quantity", "unit")
         line: dict[str, str] = {name: record[name] for name in line_meanings if name in record}
-        return SampleFields(record, "rows" if line else "", line, _codes(sample.records, record))
+        return SampleFields(
+            record, "rows" if line else "", line, _status_codes_of_sample(sample.records, record)
+        )
     first = sample.records[0]
     lists = [name for name, item in first.items() if _is_list_of_objects(item)]
     preferred = sorted(lists, key=lambda name: not LIST_NAMES.fullmatch(name))
     lines_path = preferred[0] if preferred else ""
-    of_line = _by_meaning(first[lines_path]) if lines_path else {}
-    return SampleFields(record, lines_path, of_line, _codes(sample.records, record))
+    of_line = _field_names_by_meaning(first[lines_path]) if lines_path else {}
+    return SampleFields(
+        record, lines_path, of_line, _status_codes_of_sample(sample.records, record)
+    )
 
 
-def _by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _field_names_by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return {meaning: field name}. A field has one meaning."""
     meanings: dict[str, str] = {}
     names = [name for name, item in records[0].items() if not isinstance(item, dict | list)]
@@ -112,7 +121,7 @@ def _by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             if name in meanings.values() or not re.fullmatch(pattern, name.strip(), re.I):
                 continue
             values = [str(record.get(name) or "").strip() for record in records]
-            if meaning == "time" and not any(map(is_time, values)):
+            if meaning == "time" and not any(map(detect_time_format, values)):
                 continue
             if meaning == "quantity" and not any(map(is_number, values)):
                 continue
@@ -121,7 +130,7 @@ def _by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return meanings
 
 
-def _codes(
+def _status_codes_of_sample(
     records: Iterable[Mapping[str, Any]], meanings: Mapping[str, str]
 ) -> dict[str, list[str]]:
     """The values of the status field in the sample."""
@@ -137,7 +146,7 @@ def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def _receive_lines(sample: SampleFormat) -> Iterator[str]:
+def _receive_section_lines(sample: SampleFormat) -> Iterator[str]:
     yield "receive:"
     if sample.is_table:
         yield '  file: {pattern: "*.csv"}      # CHECK: the names of the files'
@@ -146,7 +155,7 @@ def _receive_lines(sample: SampleFormat) -> Iterator[str]:
         yield "    verify: {bearer: yes}        # CHECK: how the sender signs its requests"
 
 
-def _read_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
+def _read_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
     yield "read:"
     yield f"  format: {sample.format}"
     for name, text in sample.options.items():
@@ -205,7 +214,7 @@ def _order_line_lines(fields: SampleFields) -> Iterator[str]:
             yield f"  {name}: {quoted(fields.line[name])}"
 
 
-def _event_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
+def _events_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
     record = fields.record
     is_shipment = "shipment" in record or "tracking" in {**record, **fields.line}
     kind = "shipment.confirmed" if is_shipment else "order.received"
@@ -229,7 +238,7 @@ def _event_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
 
 def _time_lines(sample: SampleFormat, name: str) -> Iterator[str]:
     text = next((str(r[name]) for r in sample.records if str(r.get(name) or "").strip()), "")
-    kind = is_time(text)
+    kind = detect_time_format(text)
     if kind == "offset":
         yield f"    at: {{value: {quoted(name)}, offset: included}}"
     else:
@@ -237,7 +246,7 @@ def _time_lines(sample: SampleFormat, name: str) -> Iterator[str]:
         yield f"    at: {{value: {quoted(name)}{given}, zone: UTC}}   # CHECK: the zone"
 
 
-def _code_lines(fields: SampleFields) -> Iterator[str]:
+def _codes_section_lines(fields: SampleFields) -> Iterator[str]:
     if fields.codes:
         yield "codes:                          # CHECK: every code that the system can send"
         for name, codes in fields.codes.items():

@@ -18,7 +18,7 @@ Fingerprint = tuple[tuple[str, int, int], ...]
 Report = Callable[[Iterable[ManifestProblem]], object]
 
 
-def load_manifest(path: Path) -> type[ManifestConnector]:
+def load_manifest_as_connector_class(path: Path) -> type[ManifestConnector]:
     """Load one manifest file. Raises InvalidManifest."""
     manifest = read_manifest(path)
     if manifest.slug != path.stem:
@@ -68,7 +68,7 @@ class ManifestFolder:
         for name, _, _ in fingerprint:
             path = self.path / name
             try:
-                connector = load_manifest(path)
+                connector = load_manifest_as_connector_class(path)
                 if connector.slug in self.reserved:
                     sentence = f"a shipped connector has the name {connector.slug!r}"
                     raise InvalidManifest([ManifestProblem("connector", 1, sentence, str(path))])

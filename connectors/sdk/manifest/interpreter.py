@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.event_builder import build_event, flag_if_sanitized
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import (
@@ -28,7 +28,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
 from connectors.sdk.manifest.paths import Scope, parse_path
-from connectors.sdk.manifest.records import read_records
+from connectors.sdk.manifest.read_records_of_message import read_records
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import (
     blank_if_placeholder,
@@ -47,7 +47,7 @@ class Interpreter:
     texts: Mapping[str, str]
     source: str
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Return the events of a message. Raises PayloadError to park it."""
         records = read_records(self.manifest.read, message.body, self.texts)
         events: list[CanonicalEvent] = []
@@ -168,7 +168,7 @@ class Interpreter:
     ) -> tuple[IdentifierScheme | None, str]:
         if number.range_setting:
             unset = (IdentifierScheme.REFERENCE, "")
-            scheme, issuer = self.values.number_range(number.range_setting, unset)
+            scheme, issuer = self.values.scheme_and_issuer(number.range_setting, unset)
             return (scheme, issuer) if issuer else (None, "")
         if number.issuer:
             return number.scheme, number.issuer.render(scope)
@@ -211,7 +211,9 @@ class Interpreter:
             if line.line_id in lines and not rule.sums_lines:
                 detail = f"duplicate line {line.line_id[:40]!r}"
                 raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
-            lines[line.line_id] = _add_line(lines.get(line.line_id), line, scope)
+            lines[line.line_id] = _add_quantities_of_repeated_line(
+                lines.get(line.line_id), line, scope
+            )
         return list(lines.values())
 
 
@@ -229,7 +231,9 @@ def _build_line(rule: LinesRule, scope: Scope, quantities: Mapping[Measure, Deci
     )
 
 
-def _add_line(existing: EventLine | None, line: EventLine, scope: Scope) -> EventLine:
+def _add_quantities_of_repeated_line(
+    existing: EventLine | None, line: EventLine, scope: Scope
+) -> EventLine:
     """Add the quantities of a line that appears again, such as in another carton."""
     if existing is None:
         return line

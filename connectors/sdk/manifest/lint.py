@@ -23,19 +23,19 @@ CREDENTIALS = {"basic", "bearer", "client_secret"}
 def check(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     """Report everything that would read messages wrongly."""
     for index, event in enumerate(data["events"]):
-        _check_event(parser, event, data, ("events", index))
+        _check_event_key_time_and_scope(parser, event, data, ("events", index))
     if not any(name in data for name in OBJECTS):
         parser.report((), f"the messages refer to nothing; give one of {', '.join(OBJECTS)}")
     _check_dates(parser, data.get("attributes", {}), ("attributes",))
-    _check_codes(parser, data)
-    _check_reading(parser, data)
-    _check_secrets(parser, data)
-    _check_examples(parser, data["examples"])
+    _check_condition_codes_are_declared(parser, data)
+    _check_read_options_fit_format(parser, data)
+    _check_no_secrets_in_manifest(parser, data)
+    _check_example_members_and_file_path(parser, data["examples"])
     for name in sorted(parser.setting_names - parser.used_settings):
         parser.report(("settings", name), f"the setting {name!r} is never used")
 
 
-def _check_event(
+def _check_event_key_time_and_scope(
     parser: OperatorParser, event: Mapping[str, Any], data: Mapping[str, Any], at: Position
 ) -> None:
     types = list(_event_types(parser, event["type"], (*at, "type")))
@@ -83,10 +83,10 @@ def _check_dates(parser: OperatorParser, attributes: Mapping[str, Any], at: Posi
             parser.report((*at, name), "a date or time needs a zone or `offset: included`")
 
 
-def _check_codes(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+def _check_condition_codes_are_declared(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     """Every code that decides about events must be declared, so that a new one is noticed."""
     codes: Mapping[str, list[str]] = data.get("codes", {})
-    for at, conditions in _conditions(data):
+    for at, conditions in _event_conditions(data):
         for tests in conditions if isinstance(conditions, list) else [conditions]:
             for path, test in tests.items():
                 texts = test.get("not", []) if isinstance(test, dict) else test
@@ -100,13 +100,13 @@ def _check_codes(parser: OperatorParser, data: Mapping[str, Any]) -> None:
                         parser.report((*at, path), f"{text!r} is missing in codes.{path}")
 
 
-def _conditions(data: Mapping[str, Any]) -> Iterator[tuple[Position, Any]]:
+def _event_conditions(data: Mapping[str, Any]) -> Iterator[tuple[Position, Any]]:
     for index, event in enumerate(data["events"]):
         if "if" in event and "for" not in event:
             yield ("events", index, "if"), event["if"]
 
 
-def _check_reading(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+def _check_read_options_fit_format(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     read = data["read"]
     table_members = {"delimiter", "quote", "charset", "header", "columns", "skip_rows", "group"}
     if read["format"] == "json":
@@ -123,14 +123,14 @@ def _check_reading(parser: OperatorParser, data: Mapping[str, Any]) -> None:
         parser.report(("receive",), "give webhook, poll or file")
 
 
-def _check_secrets(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+def _check_no_secrets_in_manifest(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     secret_names = {"secret"}
     for name, setting in data.get("settings", {}).items():
         if isinstance(setting, dict) and setting.get("type") == "secret":
             secret_names.add(name)
             if setting.get("default"):
                 parser.report(("settings", name, "default"), "a secret must not be in the file")
-    for at, text in _texts(data, ()):
+    for at, text in _texts_with_positions(data, ()):
         if SECRET_TEXT.search(text):
             parser.report(at, "this looks like a secret; declare a setting of type secret")
         if "auth" in at and at[-1] in CREDENTIALS:
@@ -143,18 +143,20 @@ def _check_secrets(parser: OperatorParser, data: Mapping[str, Any]) -> None:
                 parser.report(at, sentence)
 
 
-def _texts(data: Any, at: Position) -> Iterator[tuple[Position, str]]:
+def _texts_with_positions(data: Any, at: Position) -> Iterator[tuple[Position, str]]:
     if isinstance(data, str):
         yield at, data
     elif isinstance(data, dict):
         for key, item in data.items():
-            yield from _texts(item, (*at, key))
+            yield from _texts_with_positions(item, (*at, key))
     else:
         for index, item in enumerate(data):
-            yield from _texts(item, (*at, index))
+            yield from _texts_with_positions(item, (*at, index))
 
 
-def _check_examples(parser: OperatorParser, examples: list[Mapping[str, Any]]) -> None:
+def _check_example_members_and_file_path(
+    parser: OperatorParser, examples: list[Mapping[str, Any]]
+) -> None:
     for index, example in enumerate(examples):
         at: Position = ("examples", index)
         if ("file" in example) is ("text" in example):

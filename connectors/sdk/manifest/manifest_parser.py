@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
-from connectors.sdk import setting_values
+from connectors.sdk import parse_setting_values
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.manifest import lint
@@ -21,7 +21,6 @@ from connectors.sdk.manifest.definition import (
     ObjectRule,
     ReadRule,
 )
-from connectors.sdk.manifest.door_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.operators import ValueOperator
 from connectors.sdk.manifest.paths import Reading
@@ -33,6 +32,7 @@ from connectors.sdk.manifest.problems import (
     nearest_line,
 )
 from connectors.sdk.manifest.schema import SCHEMA
+from connectors.sdk.manifest.webhook_and_poll_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
 from connectors.sdk.settings import Setting, SettingType, parse_value
 
@@ -132,7 +132,9 @@ def _parse_settings(parser: OperatorParser, data: Mapping[str, Any]) -> tuple[Se
 def _parse_setting(parser: OperatorParser, name: str, data: Mapping[str, Any]) -> Setting:
     at: Position = ("settings", name)
     minimum, maximum = (
-        parser.attempt(setting_values.parse_number, data[bound], (*at, bound), Decimal(0))
+        parser.parse_or_report_and_return_default(
+            parse_setting_values.parse_number, data[bound], (*at, bound), Decimal(0)
+        )
         if bound in data
         else None
         for bound in ("minimum", "maximum")
@@ -158,7 +160,9 @@ def _parse_setting(parser: OperatorParser, name: str, data: Mapping[str, Any]) -
 
 def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
     charset = data.get("charset", "utf-8")
-    parser.attempt(setting_values.check_charset, charset, ("read", "charset"), None)
+    parser.parse_or_report_and_return_default(
+        parse_setting_values.check_charset, charset, ("read", "charset"), None
+    )
     reading = Reading(
         frozenset(data.get("blank", ())), data.get("decimal", "."), data.get("thousands", "")
     )
@@ -189,7 +193,8 @@ def _parse_object(
     parser: OperatorParser, data: Mapping[str, Any], kind: ObjectKind, at: Position
 ) -> ObjectRule:
     numbers = tuple(
-        parser.number(item, (*at, "numbers", i)) for i, item in enumerate(data["numbers"])
+        parser.parse_identifier_rule(item, (*at, "numbers", i))
+        for i, item in enumerate(data["numbers"])
     )
     elements = parser.list_operator(data["each"], (*at, "each")) if "each" in data else None
     return ObjectRule(kind, numbers, elements)

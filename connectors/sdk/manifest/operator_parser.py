@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from connectors.sdk import setting_values
+from connectors.sdk import parse_setting_values
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.manifest.definition import NumberRule
 from connectors.sdk.manifest.operators import (
     UNIX_MILLISECONDS,
     UNIX_SECONDS,
     FieldCondition,
+    FieldTest,
     ListOperator,
-    Test,
     TimeOperator,
     ValueOperator,
 )
@@ -46,7 +46,7 @@ class OperatorParser:
         line = nearest_line(self.lines, position)
         self.problems.append(ManifestProblem(format_position(position), line, sentence))
 
-    def attempt(
+    def parse_or_report_and_return_default(
         self, parse: Callable[[str], Parsed], text: str, position: Position, default: Parsed
     ) -> Parsed:
         """Parse a text, or report why it is invalid and return the default."""
@@ -58,7 +58,9 @@ class OperatorParser:
 
     def template(self, text: str, position: Position) -> Template:
         """Parse a template; every setting that it names must be declared."""
-        template = self.attempt(parse_template, text, position, Template(text))
+        template = self.parse_or_report_and_return_default(
+            parse_template, text, position, Template(text)
+        )
         for placeholder in template.placeholders:
             if placeholder.setting:
                 self.use_setting(placeholder.setting, position)
@@ -74,13 +76,18 @@ class OperatorParser:
         """Parse the path of a list: `a[].b`."""
         pieces = text.removesuffix("[]").split("[].")
         return ListOperator(
-            tuple(self.attempt(parse_path, p, position, parse_path(".")) for p in pieces)
+            tuple(
+                self.parse_or_report_and_return_default(parse_path, p, position, parse_path("."))
+                for p in pieces
+            )
         )
 
     def value(self, data: Any, position: Position) -> ValueOperator:
         """Parse a value: a path, or an object with one source and modifiers."""
         if isinstance(data, str):
-            path = self.attempt(parse_path, data, position, parse_path("."))
+            path = self.parse_or_report_and_return_default(
+                parse_path, data, position, parse_path(".")
+            )
             return ValueOperator(path=path)
         sources = [name for name in SOURCES if name in data]
         if len(sources) != 1:
@@ -90,15 +97,17 @@ class OperatorParser:
             self.report((*position, "else"), "else needs a map")
         fallback = data.get("else", "")
         return ValueOperator(
-            path=self.attempt(parse_path, data["value"], (*position, "value"), parse_path("."))
+            path=self.parse_or_report_and_return_default(
+                parse_path, data["value"], (*position, "value"), parse_path(".")
+            )
             if "value" in data
             else None,
             const=data.get("const", ""),
             template=self.template(data["template"], (*position, "template"))
             if "template" in data
             else None,
-            first=self._values(data, "first", position),
-            join=self._values(data, "join", position),
+            first=self._parse_value_list(data, "first", position),
+            join=self._parse_value_list(data, "join", position),
             separator=data.get("separator", " "),
             exceptions=frozenset(as_texts(data.get("except", []))),
             strip=self.template(data["strip"], (*position, "strip")) if "strip" in data else None,
@@ -106,7 +115,7 @@ class OperatorParser:
             fallback=None if fallback == UNCHANGED else fallback,
         )
 
-    def _values(
+    def _parse_value_list(
         self, data: Mapping[str, Any], name: str, position: Position
     ) -> tuple[ValueOperator, ...]:
         items = data.get(name, [])
@@ -124,13 +133,15 @@ class OperatorParser:
         items = raw if isinstance(raw, list) else [raw]
         text_format = data.get("format", "")
         if text_format:
-            self._check_format(text_format, (*position, "format"))
+            self._check_date_format(text_format, (*position, "format"))
         has_offset = "offset" in data or text_format in {UNIX_SECONDS, UNIX_MILLISECONDS}
         if has_offset is ("zone" in data):
             self.report(position, "a time needs either a zone or `offset: included`")
         zone = self.template(data["zone"], (*position, "zone")) if "zone" in data else None
         if zone and not zone.placeholders:
-            self.attempt(setting_values.parse_zone, data["zone"], (*position, "zone"), "UTC")
+            self.parse_or_report_and_return_default(
+                parse_setting_values.parse_zone, data["zone"], (*position, "zone"), "UTC"
+            )
         values = tuple(self.value(item, (*position, "value")) for item in items)
         return TimeOperator(values, zone, text_format)
 
@@ -143,7 +154,7 @@ class OperatorParser:
         times = {name: item for name, item in data.items() if name in time_members}
         return self.time({"value": value, **times}, position)
 
-    def _check_format(self, text: str, position: Position) -> None:
+    def _check_date_format(self, text: str, position: Position) -> None:
         if text in {UNIX_SECONDS, UNIX_MILLISECONDS}:
             return
         try:
@@ -164,17 +175,19 @@ class OperatorParser:
             )
         )
 
-    def _test(self, path_text: str, data: Any, position: Position) -> Test:
-        path = self.attempt(parse_path, path_text, position, parse_path("."))
+    def _test(self, path_text: str, data: Any, position: Position) -> FieldTest:
+        path = self.parse_or_report_and_return_default(
+            parse_path, path_text, position, parse_path(".")
+        )
         if not isinstance(data, dict):
-            return Test(path, frozenset(as_texts(data)))
+            return FieldTest(path, frozenset(as_texts(data)))
         if len(data) != 1:
             self.report(position, "give exactly one of present, not")
         if "present" in data:
-            return Test(path, present=data["present"] == "yes")
-        return Test(path, frozenset(as_texts(data.get("not", []))), negated=True)
+            return FieldTest(path, present=data["present"] == "yes")
+        return FieldTest(path, frozenset(as_texts(data.get("not", []))), negated=True)
 
-    def number(self, data: Mapping[str, Any], position: Position) -> NumberRule:
+    def parse_identifier_rule(self, data: Mapping[str, Any], position: Position) -> NumberRule:
         """Parse one identifier: a scheme and its issuer, or a range from a setting."""
         own = {"scheme", "range", "issuer", "weak"}
         if ("scheme" in data) is ("range" in data):

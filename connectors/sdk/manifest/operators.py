@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from connectors.sdk import timestamps
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Flag
-from connectors.sdk.manifest.paths import Path, Scope, Template, is_blank
+from connectors.sdk.manifest.paths import Path, Scope, Template, is_null_or_declared_blank
 from connectors.sdk.payload import Node, ParkReason, PayloadError, parse_decimal
 from connectors.sdk.timestamps import ParsedTime
 
@@ -113,7 +113,7 @@ class TimeOperator:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class FieldTest:
     """A test of one value: whether it is one of some texts, or none of them, or present."""
 
     __test__ = False  # not a test class
@@ -127,7 +127,9 @@ class Test:
         """Whether the value passes."""
         node = self.path.resolve(scope)
         if self.present is not None:
-            has_value = node.value not in (None, "", [], {}) and not is_blank(node, scope.reading)
+            has_value = node.value not in (None, "", [], {}) and not is_null_or_declared_blank(
+                node, scope.reading
+            )
             return has_value is self.present
         return (self.path.text_in(scope) in self.texts) is not self.negated
 
@@ -136,7 +138,7 @@ class Test:
 class FieldCondition:
     """All tests of one of the alternatives must pass. Without alternatives it always holds."""
 
-    alternatives: tuple[tuple[Test, ...], ...] = ()
+    alternatives: tuple[tuple[FieldTest, ...], ...] = ()
 
     def holds(self, scope: Scope) -> bool:
         """Whether the condition holds."""
@@ -158,7 +160,10 @@ class ListOperator:
             inner: list[Scope] = []
             for current in scopes:
                 # The elements see the record as their outer scope, whatever the nesting.
-                inner += [scope.enter(node) for node in _list_nodes(piece.resolve(current), scope)]
+                inner += [
+                    scope.enter(node)
+                    for node in _nodes_of_list_or_single_object(piece.resolve(current), scope)
+                ]
             scopes = inner
             if len(scopes) > MAX_ELEMENTS:
                 detail = f"more than {MAX_ELEMENTS} elements"
@@ -166,10 +171,12 @@ class ListOperator:
         return scopes
 
 
-def _list_nodes(node: Node, scope: Scope) -> list[Node]:
+def _nodes_of_list_or_single_object(node: Node, scope: Scope) -> list[Node]:
     if isinstance(node.value, list):
         return node.as_list()
-    return [] if node.value in (None, "") or is_blank(node, scope.reading) else [node]
+    return (
+        [] if node.value in (None, "") or is_null_or_declared_blank(node, scope.reading) else [node]
+    )
 
 
 def read_number(value: ValueOperator, scope: Scope) -> Decimal | None:

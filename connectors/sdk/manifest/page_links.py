@@ -1,11 +1,12 @@
-"""Find the next page of a poll: a link, a page number, an offset or a cursor."""
+"""Read the response of a poll, and find the next page: a link, a number, an offset, a cursor."""
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.manifest.paths import Scope, parse_path
-from connectors.sdk.payload import PayloadError
+from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.webhook_and_poll_types import HttpResponse, PollError
 
 NEXT_LINK = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*\brel=\"?next\"?")
@@ -47,3 +48,15 @@ def _text_at(path: str, scope: Scope) -> str:
         return parse_path(path).text_in(scope)
     except (PayloadError, ValueError) as error:
         raise PollError(f"the response is invalid ({error})") from None
+
+
+def parse_json_response(response: HttpResponse) -> Node:
+    """Return the JSON body; an empty list for 204. Raises PollError."""
+    if not response.body.strip():
+        if response.status != HTTPStatus.NO_CONTENT:
+            raise PollError("the response is empty")
+        return Node([], "", [False])
+    try:
+        return load_json(response.body, max_keys=1_000_000)
+    except PayloadError as error:
+        raise PollError(f"the response is not valid JSON ({error})") from None

@@ -59,7 +59,7 @@ class Path:
         if len(self.steps) > 1 and isinstance(node.value, dict) and self.text in node.value:
             return node.get(self.text)  # a column whose name contains dots
         for step in self.steps:
-            if node.value is None or is_blank(node, scope.reading):
+            if node.value is None or is_null_or_declared_blank(node, scope.reading):
                 return Node(None, node.path, [False])
             if isinstance(step, int):
                 # Odoo writes [id, name] in one interface and a bare id in another.
@@ -96,20 +96,22 @@ def parse_path(text: str) -> Path:
     return Path(text, levels, tuple(steps))
 
 
-def is_blank(node: Node, reading: Reading) -> bool:
+def is_null_or_declared_blank(node: Node, reading: Reading) -> bool:
     """Whether the source writes this scalar for a missing value."""
     value = node.value
     if not reading.blank or isinstance(value, dict | list):
         return value is None
-    return value is None or _plain_text(node) in reading.blank
+    return value is None or _boolean_number_or_string_as_text(node) in reading.blank
 
 
 def scalar_text(node: Node, reading: Reading) -> str:
     """Return a scalar as trimmed text; a boolean as true or false. Raises PayloadError."""
-    return "" if is_blank(node, reading) else _plain_text(node)
+    return (
+        "" if is_null_or_declared_blank(node, reading) else _boolean_number_or_string_as_text(node)
+    )
 
 
-def _plain_text(node: Node) -> str:
+def _boolean_number_or_string_as_text(node: Node) -> str:
     if isinstance(node.value, bool):
         return "true" if node.value else "false"
     if isinstance(node.value, Decimal):

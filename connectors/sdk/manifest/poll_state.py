@@ -67,12 +67,12 @@ class PollState:
             remaining = [*later, *(number for number in earlier if number <= self.pass_end)]
         return remaining or [*later, *earlier]
 
-    def end_pass(self) -> None:
+    def record_every_package_asked(self) -> None:
         """Record that every package was asked for."""
         self.pass_end, self.passes = "", self.passes + 1
 
 
-def time_of(text: str) -> datetime:
+def poll_time(text: str) -> datetime:
     try:
         parsed = parse_timestamp(text, "cursor", "UTC")
     except PayloadError as error:
@@ -82,8 +82,8 @@ def time_of(text: str) -> datetime:
     return parsed.time
 
 
-def earlier_text(text: str, overlap: timedelta) -> str:
+def time_text_minus_overlap(text: str, overlap: timedelta) -> str:
     """The time minus the overlap, with an offset only if the text has one."""
-    earlier = time_of(text) - overlap
+    earlier = poll_time(text) - overlap
     has_offset = text.endswith("Z") or "+" in text or text[-6:-5] == "-"
     return earlier.strftime("%Y-%m-%dT%H:%M:%S") + ("Z" if has_offset else "")

@@ -5,17 +5,16 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.manifest.definition import PollRule, ReadRule
-from connectors.sdk.manifest.page_links import PageRequest, next_request
+from connectors.sdk.manifest.page_links import PageRequest, next_request, parse_json_response
 from connectors.sdk.manifest.paths import Scope, Template
-from connectors.sdk.manifest.poll_state import PollState, earlier_text, time_of
-from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.manifest.poll_state import PollState, poll_time, time_text_minus_overlap
+from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpResponse,
@@ -58,24 +57,26 @@ class ManifestPoller:
     def _pages_about_packages(self) -> Iterator[PolledPage]:
         """Ask for the open packages, continuing after the last one that was asked for."""
         numbers = sorted(
-            {p.tracking_number for p in self.context.open_packages() if self._is_asked(p)}
+            {p.tracking_number for p in self.context.open_packages() if self._may_be_of_carrier(p)}
         )
         queue = self.state.numbers_to_ask(numbers)
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
-            if not self._take_call():
+            if not self._may_make_another_call():
                 return
             if self.rule.limit_calls:
                 yield PolledPage((), self.state.format())  # a failing call counts as well
             batch = queue[start : start + size]
-            document = _parse_document(self._send(self._url(batch), self._query(batch), batch))
+            document = parse_json_response(
+                self._send_or_retry_401(self._render_url(batch), self._query(batch), batch)
+            )
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or not self._has_calls_left():
-                self.state.end_pass()
+                self.state.record_every_package_asked()
             yield PolledPage(self._records(document), self.state.format())
 
-    def _is_asked(self, package: OpenPackage) -> bool:
+    def _may_be_of_carrier(self, package: OpenPackage) -> bool:
         """Whether the carrier may be the one that is polled. An unknown carrier may be."""
         carrier, known = package.carrier.casefold(), self.rule.carriers
         return not carrier or not known or any(name in carrier for name in known)
@@ -83,19 +84,19 @@ class ManifestPoller:
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
         newest, previous, is_ordered = self.state.since, "", True
-        url, query = self._url(()), self._query(())
+        url, query = self._render_url(()), self._query(())
         visited: set[tuple[str, str]] = set()
         for number in range(1, MAX_PAGES + 1):
-            if not self._take_call():
+            if not self._may_make_another_call():
                 return
-            response = self._send(url, query, ())
-            document = _parse_document(response)
+            response = self._send_or_retry_401(url, query, ())
+            document = parse_json_response(response)
             records = self._record_scopes(document)
             for scope in records:
                 at = self._changed_at(scope)
-                is_ordered &= not at or not previous or time_of(at) >= time_of(previous)
+                is_ordered &= not at or not previous or poll_time(at) >= poll_time(previous)
                 previous = at or previous
-                if at and (not newest or time_of(at) > time_of(newest)):
+                if at and (not newest or poll_time(at) > poll_time(newest)):
                     newest = at
             following = (
                 self._request_from_newest(query, newest, len(records))
@@ -111,7 +112,7 @@ class ManifestPoller:
                 return
             link, query = following
             url = urljoin(url, link) if link else url
-            if urlsplit(url)[:2] != urlsplit(self._url(()))[:2]:
+            if urlsplit(url)[:2] != urlsplit(self._render_url(()))[:2]:
                 raise PollError("the link to the next page points to another host")
             if (url, str(query)) in visited:
                 raise PollError("the next page was read already")
@@ -127,7 +128,7 @@ class ManifestPoller:
         """
         if count < self.rule.page_size:
             return None
-        since = earlier_text(newest, timedelta(seconds=1)) if newest else ""
+        since = time_text_minus_overlap(newest, timedelta(seconds=1)) if newest else ""
         if not newest or since == query.get(self.rule.cursor_query):
             raise PollError(f"{count} or more rows have the same time of change")
         return "", {**query, self.rule.cursor_query: since}
@@ -140,13 +141,13 @@ class ManifestPoller:
         except PayloadError as error:
             raise PollError(str(error)) from None
         # A time far ahead would hide every later change.
-        return text if text and time_of(text) <= self.context.now + MAX_AHEAD else ""
+        return text if text and poll_time(text) <= self.context.now + MAX_AHEAD else ""
 
     def _query(self, numbers: Sequence[str]) -> dict[str, str]:
         query = {name: self._render(text, numbers) for name, text in self.rule.query.items()}
         since = self.state.since
         if self.rule.cursor_query and since:
-            query[self.rule.cursor_query] = earlier_text(since, self.rule.overlap)
+            query[self.rule.cursor_query] = time_text_minus_overlap(since, self.rule.overlap)
         elif self.rule.cursor_query and self.rule.cursor_start:
             query[self.rule.cursor_query] = self.rule.cursor_start
         next_page = self.rule.next_page
@@ -156,7 +157,7 @@ class ManifestPoller:
             query[next_page["offset_query"]] = "0"
         return query
 
-    def _url(self, numbers: Sequence[str]) -> str:
+    def _render_url(self, numbers: Sequence[str]) -> str:
         return self._render(self.rule.url, numbers)
 
     def _render(self, template: Template, numbers: Sequence[str] = ()) -> str:
@@ -172,17 +173,19 @@ class ManifestPoller:
             return ""
         return self.secrets[self._secret_index % len(self.secrets)].decode("utf-8", "replace")
 
-    def _send(self, url: str, query: Mapping[str, str], numbers: Sequence[str]) -> HttpResponse:
+    def _send_or_retry_401(
+        self, url: str, query: Mapping[str, str], numbers: Sequence[str]
+    ) -> HttpResponse:
         """Send the request; after a 401, once more with a new token or the other secret."""
-        response = self._send_authorized(url, query, numbers)
+        response = self._send_with_authorization(url, query, numbers)
         if response.status == 401:
             self._token, self._secret_index = "", self._secret_index + 1
-            response = self._send_authorized(url, query, numbers)
+            response = self._send_with_authorization(url, query, numbers)
         if not 200 <= response.status < 300:
             raise error_of_response("the request", response)
         return response
 
-    def _send_authorized(
+    def _send_with_authorization(
         self, url: str, query: Mapping[str, str], numbers: Sequence[str]
     ) -> HttpResponse:
         headers = {name: self._render(text) for name, text in self.rule.headers.items()}
@@ -221,7 +224,7 @@ class ManifestPoller:
         if response.status != 200:
             raise error_of_response("the token request", response)
         try:
-            return _parse_document(response).required_text("access_token")
+            return parse_json_response(response).required_text("access_token")
         except PayloadError as error:
             raise PollError(f"the token response is invalid ({error})") from None
 
@@ -264,7 +267,7 @@ class ManifestPoller:
             key = ""
         return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
-    def _take_call(self) -> bool:
+    def _may_make_another_call(self) -> bool:
         """Count a call; False if the budget of the window is used up."""
         if not self.rule.limit_calls:
             return True
@@ -287,14 +290,3 @@ def settings_needed(rule: PollRule) -> set[str]:
     """Return the names of the settings in the URL and the authorization of a poll."""
     templates = [rule.url, *rule.auth.values()]
     return {p.setting for template in templates for p in template.placeholders if p.setting}
-
-
-def _parse_document(response: HttpResponse) -> Node:
-    if not response.body.strip():
-        if response.status != HTTPStatus.NO_CONTENT:
-            raise PollError("the response is empty")
-        return Node([], "", [False])
-    try:
-        return load_json(response.body, max_keys=1_000_000)
-    except PayloadError as error:
-        raise PollError(f"the response is not valid JSON ({error})") from None

@@ -14,7 +14,9 @@ INTEGER = {"type": "string", "pattern": r"^\d{1,9}$"}
 TEXTS = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
-def _closed(properties: Mapping[str, Any], *required: str, kind: Any = "object") -> dict[str, Any]:
+def _closed_object_schema(
+    properties: Mapping[str, Any], *required: str, kind: Any = "object"
+) -> dict[str, Any]:
     """An object without other members; `kind` may also allow a plain text."""
     return {
         "type": kind,
@@ -24,7 +26,7 @@ def _closed(properties: Mapping[str, Any], *required: str, kind: Any = "object")
     }
 
 
-def _by_name(names: Any, value: Any) -> dict[str, Any]:
+def _object_schema_with_allowed_names(names: Any, value: Any) -> dict[str, Any]:
     return {"type": "object", "propertyNames": {"enum": list(names)}, "additionalProperties": value}
 
 
@@ -42,14 +44,14 @@ VALUE_MEMBERS = {
     "else": {"type": "string"},
 }
 TIME_MEMBERS = {"zone": TEXT, "offset": {"enum": ["included"]}, "format": TEXT}
-TIME = _closed(
+TIME = _closed_object_schema(
     {
         "value": {"type": ["string", "array", "object"], "items": VALUE},
         **TIME_MEMBERS,
     },
     "value",
 )
-VALUE_OR_TIME = _closed({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
+VALUE_OR_TIME = _closed_object_schema({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
 TEST = {
     "type": ["string", "array", "object"],
     "items": {"type": "string"},
@@ -64,7 +66,7 @@ CONDITION = {
 NUMBERS = {
     "type": "array",
     "minItems": 1,
-    "items": _closed(
+    "items": _closed_object_schema(
         {
             **VALUE_MEMBERS,
             "scheme": {"enum": [scheme.value for scheme in IdentifierScheme]},
@@ -74,16 +76,16 @@ NUMBERS = {
         },
     ),
 }
-OBJECT = _closed({"numbers": NUMBERS}, "numbers")
-OBJECT_LIST = _closed({"each": TEXT, "numbers": NUMBERS}, "numbers")
-ATTRIBUTES = _by_name([name.value for name in Attribute], VALUE_OR_TIME)
-LINES = _closed(
+OBJECT = _closed_object_schema({"numbers": NUMBERS}, "numbers")
+OBJECT_LIST = _closed_object_schema({"each": TEXT, "numbers": NUMBERS}, "numbers")
+ATTRIBUTES = _object_schema_with_allowed_names([name.value for name in Attribute], VALUE_OR_TIME)
+LINES = _closed_object_schema(
     dict.fromkeys(("line_id", "sku", "description", "unit", "price"), VALUE)
     | {"each": TEXT, "if": CONDITION},
     "each",
     "line_id",
 )
-EVENT = _closed(
+EVENT = _closed_object_schema(
     {
         "type": {**VALUE, "examples": [kind.value for kind in EventType]},
         "raw_type": VALUE,
@@ -93,7 +95,7 @@ EVENT = _closed(
         "at": TIME,
         "revision": VALUE_OR_TIME,
         "scope": TEXT,
-        "lines": _by_name([measure.value for measure in Measure], VALUE),
+        "lines": _object_schema_with_allowed_names([measure.value for measure in Measure], VALUE),
         "sum": YES_NO,
         "attributes": ATTRIBUTES,
         "corrects": {"type": "array", "items": TEXT},
@@ -106,14 +108,14 @@ HMAC = {
     "encoding": {"enum": ["base64", "hex"]},
     "header": TEXT,
     "prefix": TEXT,
-    "fields": _closed({"signature": TEXT, "timestamp": TEXT}, "signature"),
+    "fields": _closed_object_schema({"signature": TEXT, "timestamp": TEXT}, "signature"),
     "signed": {"enum": ["body", "timestamp.body", "id.timestamp.body"]},
     "timestamp_header": TEXT,
     "id_header": TEXT,
     "tolerance": DURATION,
     "secret": {"enum": ["text", "base64", "nfkd"]},
 }
-VERIFY = _closed(
+VERIFY = _closed_object_schema(
     {
         **HMAC,
         "token_header": TEXT,
@@ -123,7 +125,7 @@ VERIFY = _closed(
         "standard_webhooks": YES_NO,
     }
 )
-HANDSHAKE = _closed(
+HANDSHAKE = _closed_object_schema(
     {
         "method": {"enum": ["GET", "POST", "OPTIONS", "HEAD"]},
         "query": TEXT,
@@ -136,13 +138,13 @@ HANDSHAKE = _closed(
     },
     "status",
 )
-WEBHOOK = _closed(
+WEBHOOK = _closed_object_schema(
     {
         "verify": VERIFY,
         "handshakes": {"type": "array", "items": HANDSHAKE},
-        "delivery_id": _closed({"header": TEXT, "field": TEXT, "if": CONDITION}),
+        "delivery_id": _closed_object_schema({"header": TEXT, "field": TEXT, "if": CONDITION}),
         "store_headers": {"type": "array", "items": TEXT},
-        "answer": _closed(
+        "answer": _closed_object_schema(
             {
                 "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},
                 "body": {"type": "string"},
@@ -153,7 +155,7 @@ WEBHOOK = _closed(
     },
     "verify",
 )
-POLL = _closed(
+POLL = _closed_object_schema(
     {
         "every": DURATION,
         "get": TEXT,
@@ -161,12 +163,12 @@ POLL = _closed(
         "body": {"type": ["object", "array"]},
         "query": {"type": "object", "additionalProperties": {"type": "string"}},
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "auth": _closed(
+        "auth": _closed_object_schema(
             {
                 "basic": TEXT,
                 "bearer": TEXT,
-                "header": _closed({"name": TEXT, "value": TEXT}, "name", "value"),
-                "oauth2_client_credentials": _closed(
+                "header": _closed_object_schema({"name": TEXT, "value": TEXT}, "name", "value"),
+                "oauth2_client_credentials": _closed_object_schema(
                     {"token_url": TEXT, "client_id": TEXT, "client_secret": TEXT, "scope": TEXT},
                     "token_url",
                     "client_id",
@@ -176,12 +178,12 @@ POLL = _closed(
         ),
         "records": TEXT,
         "record_key": TEXT,
-        "cursor": _closed(
+        "cursor": _closed_object_schema(
             {"field": TEXT, "query": TEXT, "overlap": DURATION, "start": {"type": "string"}},
             "field",
             "query",
         ),
-        "next": _closed(
+        "next": _closed_object_schema(
             {
                 "link_header": YES_NO,
                 "url_field": TEXT,
@@ -196,11 +198,11 @@ POLL = _closed(
         "about": {"enum": ["open_packages"]},
         "carriers": {"type": "array", "items": TEXT},
         "numbers_per_call": INTEGER,
-        "limit": _closed({"calls": INTEGER, "per": DURATION}, "calls", "per"),
+        "limit": _closed_object_schema({"calls": INTEGER, "per": DURATION}, "calls", "per"),
     },
     "every",
 )
-SETTING = _closed(
+SETTING = _closed_object_schema(
     {
         "help": TEXT,
         "type": {"enum": [kind.value for kind in SettingType]},
@@ -213,7 +215,7 @@ SETTING = _closed(
     "help",
     kind=["string", "object"],
 )
-READ = _closed(
+READ = _closed_object_schema(
     {
         "format": {"enum": ["json", "csv", "tsv"]},
         "records": TEXT,
@@ -230,7 +232,7 @@ READ = _closed(
     },
     "format",
 )
-EXAMPLE = _closed(
+EXAMPLE = _closed_object_schema(
     {
         "file": TEXT,
         "text": {"type": "string"},
@@ -243,7 +245,7 @@ EXAMPLE = _closed(
 SCHEMA: Mapping[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Throughline connector manifest",
-    **_closed(
+    **_closed_object_schema(
         {
             "connector": {"type": "string", "pattern": "^[a-z][a-z0-9_]{1,39}$"},
             "version": INTEGER,
@@ -259,17 +261,19 @@ SCHEMA: Mapping[str, Any] = {
                 },
                 "additionalProperties": SETTING,
             },
-            "receive": _closed(
+            "receive": _closed_object_schema(
                 {
                     "webhook": WEBHOOK,
                     "poll": POLL,
-                    "file": _closed({"pattern": TEXT}),
+                    "file": _closed_object_schema({"pattern": TEXT}),
                 }
             ),
             "read": READ,
             "ignore": {
                 "type": "array",
-                "items": _closed({"if": CONDITION, "unless": TEXT, "reason": TEXT}, "if", "reason"),
+                "items": _closed_object_schema(
+                    {"if": CONDITION, "unless": TEXT, "reason": TEXT}, "if", "reason"
+                ),
             },
             "order": OBJECT,
             "shipment": OBJECT,
@@ -292,5 +296,5 @@ SCHEMA: Mapping[str, Any] = {
         "events",
         "examples",
     ),
-    "$defs": {"value": _closed(VALUE_MEMBERS, kind=["string", "object"])},
+    "$defs": {"value": _closed_object_schema(VALUE_MEMBERS, kind=["string", "object"])},
 }

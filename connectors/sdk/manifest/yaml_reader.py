@@ -29,11 +29,11 @@ def read_yaml(text: str | bytes) -> YamlDocument:
     """Read one YAML document. Raises InvalidManifest."""
     body = text.encode() if isinstance(text, str) else text
     if len(body) > MAX_BYTES:
-        raise _problem(f"the file is larger than {MAX_BYTES} bytes", 0)
+        raise _invalid_manifest_error(f"the file is larger than {MAX_BYTES} bytes", 0)
     try:
         decoded = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _problem(f"the file is not UTF-8 at byte {error.start}", 0) from None
+        raise _invalid_manifest_error(f"the file is not UTF-8 at byte {error.start}", 0) from None
     try:
         _refuse_aliases_and_nesting(decoded)
         loader = yaml.BaseLoader(decoded)
@@ -43,11 +43,15 @@ def read_yaml(text: str | bytes) -> YamlDocument:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise _problem(f"not valid YAML: {error.problem or error.context}", line) from None
+        raise _invalid_manifest_error(
+            f"not valid YAML: {error.problem or error.context}", line
+        ) from None
     except yaml.YAMLError:
-        raise _problem("the file contains characters that YAML does not allow", 0) from None
+        raise _invalid_manifest_error(
+            "the file contains characters that YAML does not allow", 0
+        ) from None
     if root is None:
-        raise _problem("the file is empty", 0)
+        raise _invalid_manifest_error("the file is empty", 0)
     lines: dict[Position, int] = {}
     return YamlDocument(_convert(root, (), lines), lines)
 
@@ -58,13 +62,13 @@ def _refuse_aliases_and_nesting(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.BaseLoader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _problem("anchors and aliases are not allowed", line)
+            raise _invalid_manifest_error("anchors and aliases are not allowed", line)
         if isinstance(event, yaml.CollectionStartEvent):
             nesting += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             nesting -= 1
         if nesting > MAX_NESTING:
-            raise _problem(f"nested deeper than {MAX_NESTING}", line)
+            raise _invalid_manifest_error(f"nested deeper than {MAX_NESTING}", line)
 
 
 def _convert(node: yaml.Node, position: Position, lines: dict[Position, int]) -> Any:
@@ -78,13 +82,13 @@ def _convert(node: yaml.Node, position: Position, lines: dict[Position, int]) ->
         key = key_node.value
         line = key_node.start_mark.line + 1
         if not isinstance(key, str):
-            raise _problem("a key must be text", line, position)
+            raise _invalid_manifest_error("a key must be text", line, position)
         if key in members:
-            raise _problem(f"the key {key!r} appears twice", line, position)
+            raise _invalid_manifest_error(f"the key {key!r} appears twice", line, position)
         members[key] = _convert(value_node, (*position, key), lines)
         lines[(*position, key)] = line
     return members
 
 
-def _problem(sentence: str, line: int, position: Position = ()) -> InvalidManifest:
+def _invalid_manifest_error(sentence: str, line: int, position: Position = ()) -> InvalidManifest:
     return InvalidManifest([ManifestProblem(format_position(position), line, sentence)])

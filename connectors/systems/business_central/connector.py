@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from connectors.sdk import odata_polling
 from connectors.sdk.auth import InvalidSignature, bearer_header, check_token
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import PayloadError, load_json
-from connectors.sdk.setting_values import check_slug
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -150,38 +150,38 @@ class BusinessCentral(Connector):
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield orders, shipments, invoices and credit memos modified since the cursor."""
         try:
-            return self._poll_collections(http, cursor, secrets)
+            return self._poll_odata_collections(http, cursor, secrets)
         except PayloadError as error:
             raise PollError(error.detail) from None
 
-    def _poll_collections(
+    def _poll_odata_collections(
         self, http: HttpClient, cursor: str, secrets: Sequence[bytes]
     ) -> Iterator[PolledPage]:
-        base_url = self.values.text("base_url")
+        base_url = self.parsed_settings.text("base_url")
         if not base_url:
             raise PollError("the setting base_url is required")
         form = {
             "grant_type": "client_credentials",
-            "client_id": self.values.text("client_id"),
-            "scope": self.values.text("scope"),
+            "client_id": self.parsed_settings.text("client_id"),
+            "scope": self.parsed_settings.text("scope"),
         }
-        token_url = self.values.text("token_url")
+        token_url = self.parsed_settings.text("token_url")
         address = urlsplit(base_url)
         session = odata_polling.ODataSession(
             http, secrets, (address.scheme, address.netloc), token_url, form
         )
-        extra = (self.credit_memos,) if self.values.is_on("credit_memos") else ()
-        options = odata_polling.ODataOptions(
-            self.values.integer("page_size"),
-            timedelta(minutes=float(self.values.decimal("overlap_minutes"))),
+        extra = (self.credit_memos,) if self.parsed_settings.is_on("credit_memos") else ()
+        options = odata_polling.ODataPollOptions(
+            self.parsed_settings.integer("page_size"),
+            timedelta(minutes=float(self.parsed_settings.decimal("overlap_minutes"))),
             header=ENTITY,
-            since=self.values.text("since"),
+            since=self.parsed_settings.text("since"),
         )
         return odata_polling.poll(
             session, base_url, (*self.collections, *extra), cursor, options=options
         )
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse an entity, a list of entities, or a list of notifications."""
         root = load_json(message.body)
         is_list = isinstance(root.value, dict) and "value" in root.value
@@ -191,7 +191,7 @@ class BusinessCentral(Connector):
             return ParseResult(ignored="notifications contain no data; changes are polled")
         context = root.text_at("@odata.context").rpartition("/")[2].split("(")[0] if is_list else ""
         name = message.headers.get(ENTITY, "") or context
-        documents = SalesDocumentReader(self.values, self.source)
+        documents = SalesDocumentReader(self.parsed_settings, self.source_slug)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         for entity in entities:

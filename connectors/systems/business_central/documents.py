@@ -64,7 +64,7 @@ class SalesDocumentReader:
         """Return the events of an entity of collection `name` (empty: guess from its fields)."""
         readers: Mapping[str, Callable[[Node], list[CanonicalEvent]]] = {
             "salesOrders": self._parse_sales_order,
-            "salesOrderLines": self._order_line_events,
+            "salesOrderLines": self._order_changed_events_of_line,
             "salesShipments": self._parse_shipment,
             "salesInvoices": self._parse_invoice,
             "salesCreditMemos": self._parse_credit_memo,
@@ -102,7 +102,7 @@ class SalesDocumentReader:
         dated_nodes = [order, *lines] if not date_or_empty(order, "shipmentDate") else [order]
         return {
             **customer_total_and_status(order),
-            Attribute.CHANNEL: self.settings.family("channel.").get(code)
+            Attribute.CHANNEL: self.settings.values_of_family_by_id("channel.").get(code)
             or self.settings.text("channel"),
             Attribute.REQUESTED_AT: date_or_empty(order, "requestedDeliveryDate"),
             Attribute.PROMISED_AT: date_or_empty(order, "promisedDeliveryDate"),
@@ -114,7 +114,7 @@ class SalesDocumentReader:
             ),
         }
 
-    def _order_line_events(self, line: Node) -> list[CanonicalEvent]:
+    def _order_changed_events_of_line(self, line: Node) -> list[CanonicalEvent]:
         document = line.text_at("documentId")
         if not optional_identifier(IdentifierScheme.SOURCE_ID, document, self.source):
             raise PayloadError(

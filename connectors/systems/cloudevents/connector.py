@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk import trace_context as trace
 from connectors.sdk.auth import bearer_header
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
@@ -60,14 +60,14 @@ class CloudEvents(Connector):
         origin = request.headers.get("webhook-request-origin", "")
         if request.method != "OPTIONS" or not origin:
             return None
-        allowed = self.values.list_of_texts("origins")
+        allowed = self.parsed_settings.list_of_texts("origins")
         printable = origin.isascii() and origin.isprintable() and len(origin) <= 255
         if not printable or (allowed and origin not in allowed):
             return WebhookResponse(403)
         headers = {
             "allow": "POST",
             "webhook-allowed-origin": origin,
-            "webhook-allowed-rate": str(self.values.integer("rate") or "*"),
+            "webhook-allowed-rate": str(self.parsed_settings.integer("rate") or "*"),
         }
         return WebhookResponse(200, headers=headers)
 
@@ -108,7 +108,7 @@ class CloudEvents(Connector):
         is_json_lines = len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines)
         return {"content-type": "application/x-ndjson"} if is_json_lines else {}
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse each event separately, so that an invalid event does not affect the others."""
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
@@ -122,7 +122,7 @@ class CloudEvents(Connector):
             raise errors[0]
         return ParseResult(tuple(events), tuple(errors), "" if readers else "empty batch")
 
-    def _event_parsers(self, message: Message) -> Iterator[Callable[[], CanonicalEvent]]:
+    def _event_parsers(self, message: RawMessage) -> Iterator[Callable[[], CanonicalEvent]]:
         """Yield one callable per event, so that each can fail alone.
 
         A JSON array is a batch, whatever its content type.
@@ -155,7 +155,7 @@ class CloudEvents(Connector):
             path = f"line {line_number} {error.path}".strip()
             raise PayloadError(error.reason, path, error.detail) from None
 
-    def _parse_binary_mode_event(self, message: Message) -> CanonicalEvent:
+    def _parse_binary_mode_event(self, message: RawMessage) -> CanonicalEvent:
         """Parse binary mode: percent-encoded attributes in `ce-` headers, the body is the data."""
         attributes = {n: unquote(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
         content = message.headers.get("content-type", "")
@@ -176,17 +176,19 @@ class CloudEvents(Connector):
         try:
             data_node = _structured_mode_data(data) if isinstance(data, Node) else data()
         except PayloadError:
-            if event_parser.find_event_type(type_name, self.values) is None:
-                raise event_parser.unknown_type_error(type_name, path) from None
+            if event_parser.event_type_of_name_or_none(type_name, self.parsed_settings) is None:
+                raise event_parser.unknown_type_without_object_error(type_name, path) from None
             raise
         return event_parser.parse_event(
             data_node,
             type_name=type_name,
             path=path,
             key=event_id,
-            at=parse_timestamp(time.as_text(), time.path, self.values.text("zone") or None),
-            settings=self.values,
-            source=self.source,
+            at=parse_timestamp(
+                time.as_text(), time.path, self.parsed_settings.text("zone") or None
+            ),
+            settings=self.parsed_settings,
+            source=self.source_slug,
             key_prefix=f"{sender} ",
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_hex_signature, hmac_sha256
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import build_event, flag_if_sanitized
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
@@ -110,10 +110,10 @@ class EasyPost(Connector):
         except PayloadError:
             return ""
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse an event with its tracker, or a bare tracker from the API."""
         body = load_json(message.body)
-        ignored = self._ignore_reason(body)
+        ignored = self._reason_body_has_no_tracker(body)
         if ignored:
             return ParseResult(ignored=ignored)
         tracker = body.required_object("result") if body.text_at("object") == "Event" else body
@@ -135,9 +135,9 @@ class EasyPost(Connector):
         return ParseResult(flag_if_sanitized(events, sanitized=body.was_sanitized))
 
     def _accepts_test_trackers(self) -> bool:
-        return self.values.is_on("test_traffic")
+        return self.parsed_settings.is_on("test_traffic")
 
-    def _ignore_reason(self, body: Node) -> str:
+    def _reason_body_has_no_tracker(self, body: Node) -> str:
         """Return why a body without a tracker is ignored, or ""."""
         kind = body.text_at("description")
         if body.text_at("object") == "Event":
@@ -193,15 +193,17 @@ class EasyPost(Connector):
         numbers = [EventIdentifier(IdentifierScheme.TRACKING, code)]
         if blank_if_placeholder(tracker.text_at("id")):
             numbers.append(
-                EventIdentifier(IdentifierScheme.SOURCE_ID, tracker.text_at("id"), self.source)
+                EventIdentifier(IdentifierScheme.SOURCE_ID, tracker.text_at("id"), self.source_slug)
             )
         objects = [ObjectReference(ObjectKind.PACKAGE, tuple(numbers))]
         shipment = blank_if_placeholder(tracker.text_at("shipment_id"))
         if shipment:
-            identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source)
+            identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source_slug)
             objects.insert(0, ObjectReference(ObjectKind.SHIPMENT, (identifier,)))
         reference = blank_if_placeholder(tracker.text_at("reference"))
-        scheme, issuer = self.values.number_range("reference", (IdentifierScheme.REFERENCE, ""))
+        scheme, issuer = self.parsed_settings.scheme_and_issuer(
+            "reference", (IdentifierScheme.REFERENCE, "")
+        )
         if reference and issuer:
             objects.insert(
                 0, ObjectReference(ObjectKind.ORDER, (EventIdentifier(scheme, reference, issuer),))
@@ -240,7 +242,7 @@ class EasyPost(Connector):
 
     def _parse_time(self, node: Node, key: str) -> ParsedTime | None:
         path = f"{node.path}.{key}".strip(".")
-        return parse_timestamp(node.text_at(key), path, self.values.text("zone"))
+        return parse_timestamp(node.text_at(key), path, self.parsed_settings.text("zone"))
 
 
 def _normalize_secret(secret: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.auth import bearer_header
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
     SHARED_KINDS,
@@ -27,7 +27,7 @@ from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
-from connectors.systems.ocel.terms import (
+from connectors.systems.ocel.object_and_activity_names import (
     MEASURES,
     check_activity_names,
     check_object_names,
@@ -133,11 +133,11 @@ class Ocel(Connector):
         """Return "": a log has no id."""
         return ""
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse each event separately, so that an invalid event does not affect the others."""
         root = load_json(message.body)
         log = self._index_log_objects(root)
-        linked_pairs = self._pairs_linked_by_events(root, log)
+        linked_pairs = self._object_order_pairs_in_same_event(root, log)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         for node in root.list_at("events"):
@@ -152,7 +152,7 @@ class Ocel(Connector):
         return ParseResult(tuple(events), tuple(errors), ignored)
 
     def _index_log_objects(self, root: Node) -> _LogObjectIndex:
-        custom_names = parse_custom_names(self.values.text("objects"))
+        custom_names = parse_custom_names(self.parsed_settings.text("objects"))
         objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
         for node in root.list_at("objects"):
@@ -173,7 +173,7 @@ class Ocel(Connector):
             objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
         )
 
-    def _pairs_linked_by_events(
+    def _object_order_pairs_in_same_event(
         self, root: Node, log: _LogObjectIndex
     ) -> frozenset[tuple[str, str]]:
         """Return the (object, order) pairs that occur together in any event."""
@@ -193,7 +193,7 @@ class Ocel(Connector):
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
-        kind = event_type(activity, parse_custom_names(self.values.text("activities")))
+        kind = event_type(activity, parse_custom_names(self.parsed_settings.text("activities")))
         event_objects = _event_objects(node, log)
         items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
         orders = _event_orders(event_objects, items, log, linked_pairs)
@@ -202,7 +202,7 @@ class Ocel(Connector):
         if not objects:
             return None
         at = parse_timestamp(
-            node.required_text("time"), f"{node.path}.time", self.values.text("zone")
+            node.required_text("time"), f"{node.path}.time", self.parsed_settings.text("zone")
         )
         event_id = node.required_text("id")
         return build_event(
@@ -231,9 +231,10 @@ class Ocel(Connector):
                 log_object.kind,
                 (EventIdentifier(IdentifierScheme(fields[1]), fields[3], fields[2]),),
             )
-        scheme, issuer = SCHEMES[log_object.kind], self.source
+        scheme, issuer = SCHEMES[log_object.kind], self.source_slug
         if log_object.kind is ObjectKind.ORDER:
-            scheme, issuer = self.values.number_range("order_number", (scheme, issuer))
+            default = scheme, issuer
+            scheme, issuer = self.parsed_settings.scheme_and_issuer("order_number", default)
         return ObjectReference(log_object.kind, (EventIdentifier(scheme, log_object.id, issuer),))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.payload import load_json
 from connectors.sdk.settings import Setting, SettingType
@@ -81,13 +81,13 @@ class ShipHero(Connector):
         """Return the response that the ShipHero documentation requires."""
         return WebhookResponse(200, b'{"code": "200", "Message": "Success"}', "application/json")
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse by `webhook_type`. An unknown type becomes an unmapped event of its order."""
         body = load_json(message.body)
         kind = body.required_text("webhook_type")
         if kind in self.ignored_types:
             return ParseResult(ignored=f"{kind}: {self.ignored_types[kind]}")
-        if body.boolean_at("test") and not self.values.is_on("test_traffic"):
+        if body.boolean_at("test") and not self.parsed_settings.is_on("test_traffic"):
             return ParseResult(ignored="test message (test: 1)")
-        events = WebhookEventReader(self.values, self.source).read_events(kind, body)
+        events = WebhookEventReader(self.parsed_settings, self.source_slug).read_events(kind, body)
         return ParseResult(flag_if_sanitized(tuple(events), sanitized=body.was_sanitized))

@@ -41,7 +41,7 @@ def order_key(body: Node) -> str:
     return next((name for name in names if blank_if_placeholder(name)), "")
 
 
-def required_identifier(body: Node, key: str) -> str:
+def required_identifier_text(body: Node, key: str) -> str:
     """Return a number. Raises PayloadError if it is missing or a placeholder."""
     number = blank_if_placeholder(body.required_text(key))
     if not number:

@@ -27,7 +27,7 @@ from connectors.systems.shiphero.lines_and_packages import (
     active_tracking_and_carrier,
     order_key,
     package_references,
-    required_identifier,
+    required_identifier_text,
     sum_lines,
     tote_scope,
 )
@@ -137,7 +137,7 @@ class WebhookEventReader:
     def _shipment_events(self, body: Node) -> Events:
         """Yield one shipment with the total of its packages."""
         shipment = body.required_object("fulfillment") if body.has_value("fulfillment") else body
-        number = required_identifier(shipment, "shipment_id")
+        number = required_identifier_text(shipment, "shipment_id")
         boxes = shipment.list_at("packages") or body.list_at("packages")
         numbers, carrier = active_tracking_and_carrier(boxes or [shipment])
         packed = [item for box in boxes for item in box.list_at("line_items")]
@@ -169,7 +169,7 @@ class WebhookEventReader:
 
     def _return_events(self, body: Node) -> Events:
         """Yield a return. It is received once a quantity is; `created_at` is its authorization."""
-        number, status = required_identifier(body, "return_id"), body.text_at("status")
+        number, status = required_identifier_text(body, "return_id"), body.text_at("status")
         scope = f"return {number}"
         lines = sum_lines(body.list_at("items"), Measure.RETURNED, "quantity_received")
         is_received = any(line.quantities[Measure.RETURNED] for line in lines)
@@ -240,7 +240,7 @@ class WebhookEventReader:
     def _order_reference(self, body: Node) -> ObjectReference:
         """Reference the order by number, ShipHero id, and the partner's id if it differs."""
         default = (IdentifierScheme.ORDER_NUMBER, self.source)
-        scheme, issuer = self.settings.number_range("order_number", default)
+        scheme, issuer = self.settings.scheme_and_issuer("order_number", default)
         number, order_id = (
             blank_if_placeholder(body.text_at("order_number")),
             blank_if_placeholder(body.text_at("order_id")),
@@ -264,7 +264,7 @@ class WebhookEventReader:
 
     def _warehouse_name(self, body: Node) -> str:
         number = blank_if_placeholder(body.text_at("warehouse_id"))
-        configured_name = self.settings.family("warehouse.").get(number, "")
+        configured_name = self.settings.values_of_family_by_id("warehouse.").get(number, "")
         return configured_name or blank_if_placeholder(body.text_at("warehouse")) or number
 
     def _first_present_time(self, body: Node, *keys: str) -> ParsedTime | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.payload import Node, PayloadError, load_json
@@ -117,7 +117,7 @@ class Shopify(Connector):
             return {}
         return {TOPIC: topic} if topic else {}
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse by topic. REST responses wrap the object in a key, webhooks do not."""
         document = load_json(message.body)
         guessed = self._guess_topic(document)
@@ -130,7 +130,7 @@ class Shopify(Connector):
             if wrapped_topic.startswith(f"{family}/") and isinstance(document.get(key).value, dict):
                 node = document.required_object(key)
         test_reason = _test_traffic_reason(node)
-        if test_reason and not self.values.is_on("test_traffic"):
+        if test_reason and not self.parsed_settings.is_on("test_traffic"):
             return ParseResult(ignored=test_reason)
         if topic == "orders/delete":
             return ParseResult(ignored="deleting an order in Shopify does not cancel it")
@@ -144,11 +144,11 @@ class Shopify(Connector):
         return ParseResult(flag_if_sanitized(events, sanitized=document.was_sanitized))
 
     def _read_topic_events(self, topic: str, node: Node) -> Iterable[CanonicalEvent]:
-        orders = OrderReader(self.values, self.source)
-        fulfillments = FulfillmentReader(self.values, self.source)
+        orders = OrderReader(self.parsed_settings, self.source_slug)
+        fulfillments = FulfillmentReader(self.parsed_settings, self.source_slug)
         family, _, action = topic.partition("/")
         if node.has_value("order_edit"):
-            return orders.edit_events(node.required_object("order_edit"))
+            return orders.order_edit_events_without_lines(node.required_object("order_edit"))
         if family == "fulfillment_orders":
             return orders.hold_events(
                 self._hold_event_type(node, action) or EventType.UNMAPPED, node
@@ -156,8 +156,11 @@ class Shopify(Connector):
         if family == "fulfillments":
             return fulfillments.fulfillment_events(node, orders.object_reference(node, "order_id"))
         if family == "refunds":
-            return orders.refund_events(node, orders.object_reference(node, "order_id"))
-        readers = {"orders": orders.order_events, "fulfillment_events": fulfillments.scan_events}
+            return orders.credit_events_of_refund(node, orders.object_reference(node, "order_id"))
+        readers = {
+            "orders": orders.order_fulfillment_and_refund_events,
+            "fulfillment_events": fulfillments.scan_events,
+        }
         read = readers.get(family)
         return read(node) if read else orders.unmapped_events(node, topic)
 

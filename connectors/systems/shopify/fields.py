@@ -30,7 +30,13 @@ class ShopifyReader:
         """Reference an object by its Shopify id."""
         return ObjectReference(
             kind,
-            (EventIdentifier(IdentifierScheme.SOURCE_ID, required_id(node, key), self.source),),
+            (
+                EventIdentifier(
+                    IdentifierScheme.SOURCE_ID,
+                    required_id_without_gid_prefix(node, key),
+                    self.source,
+                ),
+            ),
         )
 
     def first_present_time(self, node: Node, *keys: str) -> ParsedTime | None:
@@ -65,7 +71,9 @@ def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> E
 def build_item_lines(node: Node, measure: Measure) -> tuple[EventLine, ...]:
     """Create one line per item of an order or a fulfillment."""
     return tuple(
-        build_line(item, required_id(item, "id"), measure, required_quantity(item))
+        build_line(
+            item, required_id_without_gid_prefix(item, "id"), measure, required_quantity(item)
+        )
         for item in node.list_at("line_items")
     )
 
@@ -81,7 +89,7 @@ def required_quantity(item: Node) -> Decimal:
     return value
 
 
-def required_id(node: Node, key: str) -> str:
+def required_id_without_gid_prefix(node: Node, key: str) -> str:
     """Return an id. Newer webhooks write gid://shopify/Order/1, older ones 1."""
     text = node.required_text(key)
     value = blank_if_placeholder(text.rsplit("/", 1)[-1] if text.startswith("gid://") else text)

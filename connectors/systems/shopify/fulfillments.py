@@ -21,7 +21,7 @@ from connectors.systems.shopify.fields import (
     ShopifyReader,
     build_item_lines,
     format_time,
-    required_id,
+    required_id_without_gid_prefix,
 )
 
 
@@ -55,7 +55,10 @@ class FulfillmentReader(ShopifyReader):
 
     def fulfillment_events(self, node: Node, order: ObjectReference) -> Iterator[CanonicalEvent]:
         """Yield the shipment and its last carrier status. `fulfilled` does not mean delivered."""
-        name, status = f"fulfillment {required_id(node, 'id')}", node.required_text("status")
+        name, status = (
+            f"fulfillment {required_id_without_gid_prefix(node, 'id')}",
+            node.required_text("status"),
+        )
         kind = self.statuses.get(status, EventType.UNMAPPED)
         if kind is None:
             return
@@ -107,7 +110,7 @@ class FulfillmentReader(ShopifyReader):
         address = [node.text_at(key) for key in ("city", "province", "country")]
         yield build_event(
             self.carrier_statuses.get(status, EventType.UNMAPPED),
-            f"fulfillment event {required_id(node, 'id')}",
+            f"fulfillment event {required_id_without_gid_prefix(node, 'id')}",
             self.first_present_time(node, "happened_at", "created_at"),
             self.object_reference(node, "order_id"),
             self.object_reference(node, "fulfillment_id", ObjectKind.SHIPMENT),

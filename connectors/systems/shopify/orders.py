@@ -23,7 +23,7 @@ from connectors.systems.shopify.fields import (
     build_item_lines,
     build_line,
     format_time,
-    required_id,
+    required_id_without_gid_prefix,
     required_quantity,
 )
 from connectors.systems.shopify.fulfillments import FulfillmentReader
@@ -41,9 +41,12 @@ class OrderReader(ShopifyReader):
     # A refunded order was paid before.
     paid: ClassVar[frozenset[str]] = frozenset({"paid", "partially_refunded", "refunded"})
 
-    def order_events(self, order: Node) -> Iterator[CanonicalEvent]:
+    def order_fulfillment_and_refund_events(self, order: Node) -> Iterator[CanonicalEvent]:
         """Yield all facts of an order, its fulfillments and refunds included."""
-        order_ref, name = self.object_reference(order, "id"), f"order {required_id(order, 'id')}"
+        order_ref, name = (
+            self.object_reference(order, "id"),
+            f"order {required_id_without_gid_prefix(order, 'id')}",
+        )
         revision = self.revision(order)
         yield build_event(
             EventType.ORDER_RECEIVED,
@@ -68,7 +71,7 @@ class OrderReader(ShopifyReader):
         for fulfillment in order.list_at("fulfillments"):
             yield from fulfillments.fulfillment_events(fulfillment, order_ref)
         for refund in order.list_at("refunds"):
-            yield from self.refund_events(refund, order_ref)
+            yield from self.credit_events_of_refund(refund, order_ref)
 
     def _cancellation_or_removal_events(
         self, order: Node, order_ref: ObjectReference, name: str
@@ -91,18 +94,20 @@ class OrderReader(ShopifyReader):
             key = f"{name} changed {format_time(at)}".strip()
             yield build_event(EventType.ORDER_CHANGED, key, at, order_ref, lines=removed)
 
-    def edit_events(self, edit: Node) -> Iterator[CanonicalEvent]:
+    def order_edit_events_without_lines(self, edit: Node) -> Iterator[CanonicalEvent]:
         """Yield orders/edited without lines: it has only deltas, the next snapshot has totals."""
         yield build_event(
             EventType.ORDER_CHANGED,
-            f"order edit {required_id(edit, 'id')}",
+            f"order edit {required_id_without_gid_prefix(edit, 'id')}",
             self.first_present_time(edit, "created_at"),
             self.object_reference(edit, "order_id"),
         )
 
-    def refund_events(self, refund: Node, order: ObjectReference) -> Iterator[CanonicalEvent]:
+    def credit_events_of_refund(
+        self, refund: Node, order: ObjectReference
+    ) -> Iterator[CanonicalEvent]:
         """Yield the credit with its lines. Refunds of an amount only have no lines."""
-        name = f"refund {required_id(refund, 'id')}"
+        name = f"refund {required_id_without_gid_prefix(refund, 'id')}"
         yield build_event(
             EventType.CREDIT_ISSUED,
             name,
@@ -124,9 +129,10 @@ class OrderReader(ShopifyReader):
         at = self.last_change_time(node)
         reasons = [hold.text_at("reason") for hold in node.list_at("fulfillment_holds")]
         action = kind.value.removeprefix("order.")
+        number = required_id_without_gid_prefix(node, "id")
         yield build_event(
             kind,
-            f"fulfillment order {required_id(node, 'id')} {action} {format_time(at)}".strip(),
+            f"fulfillment order {number} {action} {format_time(at)}".strip(),
             at,
             self.object_reference(node, "order_id"),
             attributes={
@@ -156,7 +162,7 @@ class OrderReader(ShopifyReader):
         )
         po, customer = (
             blank_if_placeholder(order.text_at("po_number")),
-            self._customer_number(order),
+            self._erp_customer_number_from_note_attribute(order),
         )
         if name:
             yield EventIdentifier(IdentifierScheme.WEB_ORDER, name, self.source)
@@ -167,7 +173,7 @@ class OrderReader(ShopifyReader):
         if po:
             yield EventIdentifier(IdentifierScheme.CUSTOMER_PO, po, customer, strong=bool(customer))
 
-    def _customer_number(self, order: Node) -> str:
+    def _erp_customer_number_from_note_attribute(self, order: Node) -> str:
         """Return the customer number of the ERP, if the shop writes it into a note attribute."""
         attribute_name = self.settings.text("customer_attribute")
         notes = order.list_at("note_attributes") if attribute_name else []
@@ -185,7 +191,7 @@ class OrderReader(ShopifyReader):
             Attribute.CHANNEL: self.settings.text("channel"),
             Attribute.CURRENCY: order.text_at("currency"),
             Attribute.TOTAL: order.text_at("current_total_price") or order.text_at("total_price"),
-            Attribute.CUSTOMER_NO: self._customer_number(order),
+            Attribute.CUSTOMER_NO: self._erp_customer_number_from_note_attribute(order),
             Attribute.CUSTOMER_NAME: company or person,
             Attribute.STATUS: order.text_at("fulfillment_status")
             or order.text_at("financial_status"),
@@ -195,7 +201,10 @@ class OrderReader(ShopifyReader):
 def _credited_line(item: Node) -> EventLine:
     line_node = item.required_object("line_item") if item.has_value("line_item") else item
     return build_line(
-        line_node, required_id(item, "line_item_id"), Measure.CREDITED, required_quantity(item)
+        line_node,
+        required_id_without_gid_prefix(item, "line_item_id"),
+        Measure.CREDITED,
+        required_quantity(item),
     )
 
 
@@ -208,18 +217,21 @@ def _removed_quantity_lines(order: Node) -> Iterator[EventLine]:
     shipped: dict[str, Decimal] = {}
     for fulfillment in order.list_at("fulfillments"):
         if fulfillment.text_at("status") == "success":
-            _add_quantities(shipped, fulfillment.list_at("line_items"), "id")
+            _add_quantities_by_line_id(shipped, fulfillment.list_at("line_items"), "id")
     returned: dict[str, Decimal] = {}
     no_restock: dict[str, Decimal] = {}
     for refund in order.list_at("refunds"):
         for item in refund.list_at("refund_line_items"):
             kind = item.text_at("restock_type")
             if kind != "cancel":
-                _add_quantities(
+                _add_quantities_by_line_id(
                     returned if kind == "return" else no_restock, [item], "line_item_id"
                 )
     for item in order.list_at("line_items"):
-        line_id, current = required_id(item, "id"), item.decimal_at("current_quantity")
+        line_id, current = (
+            required_id_without_gid_prefix(item, "id"),
+            item.decimal_at("current_quantity"),
+        )
         returned_quantity = returned.get(line_id, ZERO)
         returned_quantity += min(no_restock.get(line_id, ZERO), shipped.get(line_id, ZERO))
         removed = ZERO if current is None else required_quantity(item) - current - returned_quantity
@@ -227,7 +239,7 @@ def _removed_quantity_lines(order: Node) -> Iterator[EventLine]:
             yield build_line(item, line_id, Measure.CANCELLED, removed)
 
 
-def _add_quantities(totals: dict[str, Decimal], items: Iterable[Node], key: str) -> None:
+def _add_quantities_by_line_id(totals: dict[str, Decimal], items: Iterable[Node], key: str) -> None:
     for item in items:
-        line_id = required_id(item, key)
+        line_id = required_id_without_gid_prefix(item, key)
         totals[line_id] = totals.get(line_id, ZERO) + required_quantity(item)

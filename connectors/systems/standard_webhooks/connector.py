@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk import event_parser, standard_webhooks
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.payload import load_json
 from connectors.sdk.settings import Setting
 from connectors.sdk.timestamps import parse_timestamp
@@ -34,7 +34,9 @@ class StandardWebhooks(Connector):
 
     def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the three signature headers, with an id derived from the body."""
-        return standard_webhooks.signature_headers(body, secret, now, _id_from_body(body))
+        return standard_webhooks.signature_headers(
+            body, secret, now, _message_id_from_body_hash(body)
+        )
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the webhook-id. It is the same on every retry."""
@@ -42,9 +44,9 @@ class StandardWebhooks(Connector):
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Return an id derived from the body."""
-        return {"webhook-id": _id_from_body(body)}
+        return {"webhook-id": _message_id_from_body_hash(body)}
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse a single event."""
         root = load_json(message.body)
         event = event_parser.parse_event(
@@ -52,15 +54,15 @@ class StandardWebhooks(Connector):
             type_name=root.required_text("type"),
             path="type",
             key=standard_webhooks.webhook_or_svix_header(message.headers, "id")
-            or _id_from_body(message.body),
+            or _message_id_from_body_hash(message.body),
             at=parse_timestamp(
-                root.text_at("timestamp"), "timestamp", self.values.text("zone") or None
+                root.text_at("timestamp"), "timestamp", self.parsed_settings.text("zone") or None
             ),
-            settings=self.values,
-            source=self.source,
+            settings=self.parsed_settings,
+            source=self.source_slug,
         )
         return ParseResult((event,))
 
 
-def _id_from_body(body: bytes) -> str:
+def _message_id_from_body_hash(body: bytes) -> str:
     return f"msg_{hashlib.sha256(body).hexdigest()[:24]}"

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk import auth
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.parse_setting_values import check_charset
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.setting_values import check_charset
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
@@ -23,7 +23,7 @@ from connectors.systems.x12.orders import (
 )
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
-from connectors.systems.x12.summarize_acknowledgments import summarize_acknowledgment
+from connectors.systems.x12.summarize_functional_acknowledgments import summarize_acknowledgment
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"
@@ -140,7 +140,7 @@ class X12(Connector):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return ISA06/ISA08/ISA13 if the file has a single interchange, else ""."""
         try:
-            text = decode_text(request.body, self.values.text("charset"))
+            text = decode_text(request.body, self.parsed_settings.text("charset"))
             isa = read_isa(text)
         except PayloadError:
             return ""
@@ -148,11 +148,15 @@ class X12(Connector):
             return ""
         return f"{isa[6]}/{isa[8]}/{isa[13]}"
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""
-        settings = X12Settings.parse(self.values, self.source)
-        interchanges = read_interchanges(decode_text(message.body, self.values.text("charset")))
-        live = [i for i in interchanges if not i.is_test or self.values.is_on("test_traffic")]
+        settings = X12Settings.parse(self.parsed_settings, self.source_slug)
+        interchanges = read_interchanges(
+            decode_text(message.body, self.parsed_settings.text("charset"))
+        )
+        live = [
+            i for i in interchanges if not i.is_test or self.parsed_settings.is_on("test_traffic")
+        ]
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         ignored_reasons: list[str] = []

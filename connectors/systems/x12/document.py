@@ -93,12 +93,12 @@ class X12Document:
         return (self.receiver_id if self.is_outbound else self.sender_id) or self.settings.partner
 
     @property
-    def customer_number(self) -> str:
+    def partner_customer_number_in_settings(self) -> str:
         """The customer number of the partner from the settings, or ""."""
         return self.settings.customers.get(self.partner_id, "")
 
     @property
-    def issuer(self) -> str:
+    def issuer_of_sender_numbers(self) -> str:
         """The issuer of the sender's own numbers: this source or the partner."""
         return self.settings.source if self.is_outbound else self.partner_id or self.settings.source
 
@@ -192,7 +192,7 @@ class X12Document:
         preferred = (pairs[q] for q in self.settings.sku_qualifiers if pairs.get(q))
         return next(preferred, next(iter(pairs.values()), ""))
 
-    def parse_quantity(self, text: str, element: str) -> Decimal | None:
+    def parse_nonnegative_quantity(self, text: str, element: str) -> Decimal | None:
         """Return a quantity, or None if blank. Raises PayloadError if it is negative."""
         if not text:
             return None
@@ -203,7 +203,7 @@ class X12Document:
             )
         return value
 
-    def parse_amount(self, text: str, element: str) -> Decimal | None:
+    def parse_decimal_amount(self, text: str, element: str) -> Decimal | None:
         """Return an exact amount or price, or None if blank."""
         return parse_decimal(text, self.element_path(element)) if text else None
 

@@ -52,22 +52,22 @@ def read_invoice(doc: X12Document) -> list[CanonicalEvent]:
             lines=() if is_void else _invoice_lines(doc, list(orders), is_credit=is_credit),
             scope=f"{'credit' if is_credit else 'invoice'} {number}",
             attributes={
-                Attribute.CUSTOMER_NO: doc.customer_number,
+                Attribute.CUSTOMER_NO: doc.partner_customer_number_in_settings,
                 Attribute.CURRENCY: doc.first_segment("CUR")[2],
-                Attribute.TOTAL: _total(doc),
+                Attribute.TOTAL: _invoice_total_from_tds(doc),
             },
         )
     ]
 
 
-def _total(doc: X12Document) -> str:
+def _invoice_total_from_tds(doc: X12Document) -> str:
     """Return the total. TDS01 has two implied decimals: 5770 is 57.70."""
-    cents = doc.parse_amount(doc.first_segment("TDS")[1], "TDS01")
+    cents = doc.parse_decimal_amount(doc.first_segment("TDS")[1], "TDS01")
     return "" if cents is None else format(cents.scaleb(-2), "f")
 
 
 def _invoice_reference(doc: X12Document, number: str, *, is_credit: bool) -> ObjectReference:
-    scheme, issuer = (IdentifierScheme.INVOICE, doc.issuer)
+    scheme, issuer = (IdentifierScheme.INVOICE, doc.issuer_of_sender_numbers)
     if doc.is_outbound and doc.settings.invoice_number:
         scheme, issuer = doc.settings.invoice_number
     if is_credit and scheme is IdentifierScheme.INVOICE:
@@ -108,7 +108,7 @@ def _invoice_lines(
     heading = blank_if_placeholder(_header_po(doc))
     for loop in doc.loops("IT1", ("TDS", "CTT")):
         it1 = loop[0]
-        quantity = doc.parse_amount(it1[2], "IT102")
+        quantity = doc.parse_decimal_amount(it1[2], "IT102")
         sku = doc.preferred_sku(it1, 6)
         po = next((s[2] for s in loop if s.tag == "REF" and s[1] == "PO"), heading)
         measure = Measure.CREDITED if is_credit else Measure.INVOICED
@@ -122,7 +122,7 @@ def _invoice_lines(
                 sku=sku,
                 description=item_description(loop),
                 unit=it1[3] or "EA",
-                price=doc.parse_amount(it1[4], "IT104"),
+                price=doc.parse_decimal_amount(it1[4], "IT104"),
                 quantities={} if quantity is None else {measure: abs(Decimal(quantity))},
                 order_index=orders.index(po) if po in orders else -1,
             )

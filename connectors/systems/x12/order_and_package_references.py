@@ -15,7 +15,7 @@ PACKAGE_REFERENCES = frozenset({"2I", "CN"})
 
 def order_reference(doc: X12Document, po: str, *more: EventIdentifier) -> ObjectReference | None:
     """Reference the order by the customer PO, which is unique per partner."""
-    issuer = doc.customer_number or doc.partner_id
+    issuer = doc.partner_customer_number_in_settings or doc.partner_id
     identifiers = [*more]
     if blank_if_placeholder(po):
         identifiers.insert(
@@ -46,12 +46,15 @@ def seller_order_identifiers(doc: X12Document, number: str) -> tuple[EventIdenti
     """Return the seller's order number (BAK08, REF*VN), strong if `seller_order` is set."""
     if not blank_if_placeholder(number):
         return ()
-    scheme, issuer = doc.settings.seller_order or (IdentifierScheme.ORDER_NUMBER, doc.issuer)
+    scheme, issuer = doc.settings.seller_order or (
+        IdentifierScheme.ORDER_NUMBER,
+        doc.issuer_of_sender_numbers,
+    )
     strong = doc.settings.seller_order is not None
     return (EventIdentifier(scheme, blank_if_placeholder(number), issuer, strong=strong),)
 
 
-def package_reference(segments: Iterable[Segment]) -> ObjectReference | None:
+def package_reference_from_segments(segments: Iterable[Segment]) -> ObjectReference | None:
     """Return the package marked by these segments: its SSCC and tracking number."""
     identifiers: list[EventIdentifier] = []
     for segment in segments:

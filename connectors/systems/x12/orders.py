@@ -165,7 +165,7 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
 def _order_attributes(doc: X12Document, head: Sequence[Segment]) -> dict[Attribute, str]:
     return {
         Attribute.CHANNEL: "edi",
-        Attribute.CUSTOMER_NO: doc.customer_number,
+        Attribute.CUSTOMER_NO: doc.partner_customer_number_in_settings,
         Attribute.CUSTOMER_NAME: doc.party_name(head, "BY", "BT", "ST"),
         Attribute.CURRENCY: doc.first_segment("CUR")[2],
         **doc.date_attributes(head, DATE_ATTRIBUTES),
@@ -187,7 +187,9 @@ def _po1_lines(
             sku=doc.preferred_sku(loop[0], 6),
             description=item_description(loop),
             unit=loop[0][3] or "EA",
-            price=doc.parse_amount(loop[0][4] or _ctp_unit_price(loop), f"PO1 {line_id} price"),
+            price=doc.parse_decimal_amount(
+                loop[0][4] or _ctp_unit_price(loop), f"PO1 {line_id} price"
+            ),
             quantities=quantities[index] if quantities else {},
         )
         for index, (line_id, loop) in enumerate(zip(ids, loops, strict=True))
@@ -209,13 +211,13 @@ def _ordered_lines(doc: X12Document) -> list[EventLine]:
 
 def _ordered_quantity(doc: X12Document, loop: Sequence[Segment]) -> Decimal | None:
     """Return PO102, else the sum of the store quantities in SDQ."""
-    total = doc.parse_quantity(loop[0][2], "PO102")
+    total = doc.parse_nonnegative_quantity(loop[0][2], "PO102")
     shares = [
         share
         for segment in loop
         if segment.tag == "SDQ"
         for at in range(4, len(segment.elements) + 1, 2)
-        if (share := doc.parse_quantity(segment[at], "SDQ")) is not None
+        if (share := doc.parse_nonnegative_quantity(segment[at], "SDQ")) is not None
     ]
     return sum(shares, Decimal(0)) if total is None and shares else total
 
@@ -229,13 +231,17 @@ def _changed_lines(doc: X12Document) -> list[EventLine]:
             raise PayloadError(
                 ParkReason.MAPPING, doc.element_path("POC01"), "the changed line has no number"
             )
-        quantity = Decimal(0) if poc[2] in DELETED_CODES else doc.parse_quantity(poc[3], "POC03")
+        quantity = (
+            Decimal(0)
+            if poc[2] in DELETED_CODES
+            else doc.parse_nonnegative_quantity(poc[3], "POC03")
+        )
         lines[line_id] = EventLine(
             line_id=line_id,
             sku=doc.preferred_sku(poc, 8),
             description=item_description(loop),
             unit=poc[5] or "EA",
-            price=doc.parse_amount(poc[6], "POC06"),
+            price=doc.parse_decimal_amount(poc[6], "POC06"),
             quantities={} if quantity is None else {Measure.ORDERED: quantity},
         )
     return list(lines.values())
@@ -262,11 +268,11 @@ def _acknowledged_line_changes(
     """Yield (event type, line) for ACK segments other than plain acceptance."""
     acks = [s for s in loop if s.tag == "ACK" and s[1] in LINE_STATUS_TYPES]
     agreed_quantity = next((s[2] for s in acks if s[1] == "IQ" and s[2]), loop[0][2])
-    total = doc.parse_quantity(agreed_quantity, "PO102")
+    total = doc.parse_nonnegative_quantity(agreed_quantity, "PO102")
     for ack in acks:
         if ack[1] == "BP" and any(s[1] == "IB" for s in acks):
             continue  # IB has the exact quantity
-        quantity = doc.parse_quantity(ack[2], "ACK02")
+        quantity = doc.parse_nonnegative_quantity(ack[2], "ACK02")
         substitute_sku = doc.preferred_sku(ack, 7) if ack[1] == "IS" else ""
         if ack[1] == "BP":  # ACK02 is what ships, the balance is backordered
             quantity = (

@@ -27,7 +27,7 @@ from connectors.systems.x12.elements import (
 )
 from connectors.systems.x12.order_and_package_references import (
     order_reference,
-    package_reference,
+    package_reference_from_segments,
     seller_order_identifiers,
 )
 
@@ -110,7 +110,7 @@ def _shipment_event(
     event_type = PURPOSE_TYPES.get(bsn[1], EventType.UNMAPPED)
     is_void = event_type is EventType.SHIPMENT_VOID
     orders = _order_references_by_po(doc, members)
-    packages = [package_reference(x.segments) for x in members if x is not top]
+    packages = [package_reference_from_segments(x.segments) for x in members if x is not top]
     lines = [] if is_void else list(_shipped_lines(doc, members, tree, list(orders)))
     return doc.build_event(
         event_type,
@@ -123,26 +123,28 @@ def _shipment_event(
         ),
         lines=merge_lines(lines),
         scope=f"shipment {name}",
-        attributes=_shipment_attributes(doc, top),
+        attributes=_carrier_and_delivery_date_attributes(doc, top),
         raw_type="" if bsn[1] in PURPOSE_TYPES else f"856 purpose {bsn[1]}",
     )
 
 
-def _ship_date(top: HierarchyLevel) -> str:
+def _raw_dtm_011_ship_date(top: HierarchyLevel) -> str:
     return next((s[2] for s in top.segments_with_tag("DTM") if s[1] == "011"), "")
 
 
 def _notice_or_ship_time(doc: X12Document, top: HierarchyLevel) -> ParsedTime | None:
     """Return the time of the notice, or the ship date (DTM*011) if it is another day."""
-    bsn, shipped = doc.first_segment("BSN"), to_iso_date_or_blank(_ship_date(top))
+    bsn, shipped = doc.first_segment("BSN"), to_iso_date_or_blank(_raw_dtm_011_ship_date(top))
     if shipped and shipped != to_iso_date_or_blank(bsn[3]):
-        return doc.event_time(_ship_date(top), "DTM*011")
+        return doc.event_time(_raw_dtm_011_ship_date(top), "DTM*011")
     return doc.event_time(bsn[3], "BSN03", bsn[4])
 
 
-def _shipment_attributes(doc: X12Document, top: HierarchyLevel) -> dict[Attribute, str]:
+def _carrier_and_delivery_date_attributes(
+    doc: X12Document, top: HierarchyLevel
+) -> dict[Attribute, str]:
     carrier = next(iter(top.segments_with_tag("TD5")), Segment("", ()))
-    shipped = _ship_date(top)
+    shipped = _raw_dtm_011_ship_date(top)
     attributes = {
         Attribute.CARRIER: carrier[3] or carrier[5],
         **doc.date_attributes(top.segments, DATE_ATTRIBUTES),
@@ -172,7 +174,7 @@ def _shipment_and_package_references(
     doc: X12Document, top: HierarchyLevel, name: str
 ) -> Iterator[ObjectReference]:
     """Yield the shipment, and the package if the shipment level has a tracking number."""
-    identifiers = [EventIdentifier(IdentifierScheme.SHIPMENT, name, doc.issuer)]
+    identifiers = [EventIdentifier(IdentifierScheme.SHIPMENT, name, doc.issuer_of_sender_numbers)]
     carrier = next((s[3] for s in top.segments_with_tag("TD5")), "")
     for ref in top.segments_with_tag("REF"):
         if ref[1] == "BM" and blank_if_placeholder(ref[2]):
@@ -184,7 +186,7 @@ def _shipment_and_package_references(
     marked_segments = [
         s for s in top.segments if s.tag == "MAN" or (s.tag == "REF" and s[1] == "2I")
     ]
-    package = package_reference(marked_segments)
+    package = package_reference_from_segments(marked_segments)
     if package is not None:
         yield package
 
@@ -199,7 +201,7 @@ def _shipped_lines(
     for level in members:
         for sn1 in level.segments_with_tag("SN1"):
             lin = next(iter(level.segments_with_tag("LIN")), Segment("", ()))
-            shipped = doc.parse_quantity(sn1[2], "SN102")
+            shipped = doc.parse_nonnegative_quantity(sn1[2], "SN102")
             sku = doc.preferred_sku(lin, 2)
             po = next(
                 (

@@ -27,16 +27,16 @@ class X12Settings:
     def parse(cls, settings: ParsedSettings, source: str) -> "X12Settings":
         """Read the typed settings. Raises PayloadError if one is invalid."""
         unset = (IdentifierScheme.ORDER_NUMBER, "")
-        seller = settings.number_range("seller_order", unset)
-        invoice = settings.number_range("invoice_number", unset)
+        seller = settings.scheme_and_issuer("seller_order", unset)
+        invoice = settings.scheme_and_issuer("invoice_number", unset)
         return cls(
             source=source,
             zone=settings.text("zone"),
             partner=settings.text("partner"),
             own_ids=frozenset(settings.list_of_texts("own")),
-            customers=settings.family("customer."),
+            customers=settings.values_of_family_by_id("customer."),
             sku_qualifiers=settings.list_of_texts("sku_qualifiers"),
-            depositor_order=settings.number_range(
+            depositor_order=settings.scheme_and_issuer(
                 "depositor_order", (IdentifierScheme.ORDER_NUMBER, source)
             ),
             seller_order=seller if seller[1] else None,

@@ -25,7 +25,7 @@ from connectors.systems.x12.elements import (
     strip_line_number_zeros,
     to_iso_date_or_blank,
 )
-from connectors.systems.x12.order_and_package_references import package_reference
+from connectors.systems.x12.order_and_package_references import package_reference_from_segments
 
 # W0501
 RELEASE_TYPES = {
@@ -93,7 +93,11 @@ def read_shipping_advice(doc: X12Document) -> list[CanonicalEvent]:
         EventType.SHIPMENT_CONFIRMED,
         f"{w06[2]} {scope}",
         time=at,
-        objects=(order, _shipment_reference(doc, number), *_package_references(doc)),
+        objects=(
+            order,
+            _shipment_reference_with_bol_and_pro(doc, number),
+            *_package_references(doc),
+        ),
         lines=merge_lines(lines),
         scope=scope,
         attributes={
@@ -132,7 +136,7 @@ def _order_reference(doc: X12Document, depositor: str, po: str, element: str) ->
     return ObjectReference(ObjectKind.ORDER, tuple(identifiers))
 
 
-def _line_id(loop: Sequence[Segment], sku: str) -> str:
+def _order_line_number_or_sku(loop: Sequence[Segment], sku: str) -> str:
     """Return the order line (N9*LI), else the item. LX counts cartons or pallets, not lines."""
     return (
         strip_line_number_zeros(next((s[2] for s in loop if s.tag == "N9" and s[1] == "LI"), ""))
@@ -145,10 +149,10 @@ def _ordered_lines(doc: X12Document) -> tuple[EventLine, ...]:
     for loop in doc.loops("W01", ("W76",)):
         w01 = loop[0]
         sku = doc.preferred_sku(w01, 4, 7) or w01[3]
-        quantity = doc.parse_quantity(w01[1], "W0101")
+        quantity = doc.parse_nonnegative_quantity(w01[1], "W0101")
         lines.append(
             EventLine(
-                line_id=_line_id(loop, sku),
+                line_id=_order_line_number_or_sku(loop, sku),
                 sku=sku,
                 description=item_description(loop),
                 unit=w01[2] or "EA",
@@ -167,8 +171,8 @@ def _shipped_and_short_lines(
     for loop in doc.loops("W12", ("W03",)):
         w12 = loop[0]
         sku = doc.preferred_sku(w12, 7, 8) or w12[6]
-        shipped = doc.parse_quantity(w12[3], "W1203")
-        line_id = _line_id(loop, sku)
+        shipped = doc.parse_nonnegative_quantity(w12[3], "W1203")
+        line_id = _order_line_number_or_sku(loop, sku)
         unit, text = w12[5] or "EA", item_description(loop)
         quantities = {} if shipped is None else {Measure.SHIPPED: shipped}
         lines.append(EventLine(line_id, sku, text, unit, quantities=quantities))
@@ -184,14 +188,16 @@ def _short_quantity(doc: X12Document, w12: Segment, shipped: Decimal | None) -> 
     """Return the difference W1204, else ordered minus shipped."""
     if w12[4]:
         return (
-            abs(doc.parse_amount(w12[4], "W1204") or Decimal(0)) if w12[1] != "CM" else Decimal(0)
+            abs(doc.parse_decimal_amount(w12[4], "W1204") or Decimal(0))
+            if w12[1] != "CM"
+            else Decimal(0)
         )
-    ordered = doc.parse_quantity(w12[2], "W1202")
+    ordered = doc.parse_nonnegative_quantity(w12[2], "W1202")
     return Decimal(0) if ordered is None or shipped is None else ordered - shipped
 
 
-def _shipment_reference(doc: X12Document, number: str) -> ObjectReference:
-    identifiers = [EventIdentifier(IdentifierScheme.SHIPMENT, number, doc.issuer)]
+def _shipment_reference_with_bol_and_pro(doc: X12Document, number: str) -> ObjectReference:
+    identifiers = [EventIdentifier(IdentifierScheme.SHIPMENT, number, doc.issuer_of_sender_numbers)]
     for segment in doc.transaction_set.segments:
         if segment.tag != "N9" or not blank_if_placeholder(segment[2]):
             continue
@@ -209,6 +215,8 @@ def _shipment_reference(doc: X12Document, number: str) -> ObjectReference:
 
 def _package_references(doc: X12Document) -> list[ObjectReference]:
     """Return one package per marked LX loop, and one per number in the header."""
-    packages = [package_reference((segment,)) for segment in doc.header_segments("LX")]
-    packages += [package_reference(loop) for loop in doc.loops("LX", ("W03",))]
+    packages = [
+        package_reference_from_segments((segment,)) for segment in doc.header_segments("LX")
+    ]
+    packages += [package_reference_from_segments(loop) for loop in doc.loops("LX", ("W03",))]
     return list(dict.fromkeys(ref for ref in packages if ref is not None))

@@ -2,10 +2,10 @@
 
 import os
 
-from visibility.environment import env_text
+from visibility.environment import env_text_or_file_content
 from visibility.settings import database_settings
 
-SECRET_KEY = env_text("SECRET_KEY", default="")
+SECRET_KEY = env_text_or_file_content("SECRET_KEY", default="")
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True

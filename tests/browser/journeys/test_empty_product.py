@@ -18,7 +18,7 @@ EXPECTED_TEXTS = {
     "/orders": ("No orders yet", "manage.py source add"),
     "/sources": ("No sources yet", "manage.py source add"),
     "/alerts": ("No open alerts", "No SLA has been breached yet"),
-    "/boards/operations": ("No sources yet", "Connect a source"),
+    "/boards/operations": ("No sources yet", "View how to connect a source"),
     "/numbers": ("No orders in this date range yet", "Check which sources are connected"),
     "/messages": ("No message",),
     "/search?q=4711": ("No order found for", "Check for a missing digit"),

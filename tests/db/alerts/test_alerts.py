@@ -11,8 +11,8 @@ from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process, states, store_message
 from visibility.alerts import actions
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import (
     Alert,
     AlertEntry,

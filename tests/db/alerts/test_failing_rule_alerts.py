@@ -52,9 +52,9 @@ def test_failing_rule_opens_one_alert_with_its_first_error_and_count_and_heals(
     assert failing().entries.count() == 1
     kind.is_broken = False
     FailedClock.objects.update(failed_at=now - 2 * HOUR)
-    job_functions.sweep()
-    job_functions.refold_pending()
-    job_functions.sweep()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
     assert SlaClock.objects.filter(rule__code="half").count() == 4
     assert (failing().state, failing().resolution) == ("resolved", "The rule works again.")
 

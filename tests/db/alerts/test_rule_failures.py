@@ -55,9 +55,9 @@ def sweep_and_refold() -> None:
 
 def swept() -> None:
     """Run a sweep and the refold that it requests."""
-    job_functions.sweep()
-    job_functions.refold_pending()
-    job_functions.sweep()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
 
 
 def test_failing_rule_stops_neither_its_order_nor_other_rules(
@@ -226,7 +226,7 @@ def test_clock_that_cannot_be_evaluated_stops_no_other(
     monkeypatch.setattr(sweeping, "reconcile_alerts_of_due_clocks", fail_for_an_order)
     for number in range(3):
         send_and_process(wms, "order.released", now - 10 * HOUR, order=f"SO-{number}")
-    job_functions.sweep()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
     assert {a.order.order.number for a in Alert.objects.all() if a.order} == {"SO-0", "SO-2"}
     assert FailedClock.objects.get().order.order.number == "SO-1"
     assert sum("clock_failed" in r.getMessage() for r in caplog.records) == 1

@@ -9,17 +9,17 @@ from tests.builders.sla_rules import create_rule
 from tests.builders.watched_source import send_and_process, store_message
 from visibility.alerts.source_snapshots import load_watched_sources
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Alert, AlertEntry, SlaClock, SlaRule, Source, WorkCalendar
 from visibility.pipeline import job_functions
-from visibility.sla.default_rules import create_missing_source_rules
+from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
 def rule(kind: str) -> SlaRule:
-    create_missing_source_rules()
+    create_source_rules_for_kinds_without_rule()
     return SlaRule.objects.get(kind=kind)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from visibility.db.keyset import rows_after
+from visibility.db.keyset import condition_for_rows_after_sort_key
 from visibility.models import BusinessObject, Order
 
 AT = datetime(2026, 3, 7, tzinfo=UTC)
@@ -18,5 +18,7 @@ def test_rows_after_each_row_are_the_following_rows(db: None, keys: tuple[str, s
         Order.objects.create(object=row, key=f"N-{index}", number=f"N-{index}", last_event_at=at)
     rows = list(Order.objects.order_by(*keys))
     for index, order in enumerate(rows):
-        following = Order.objects.filter(rows_after(keys, [order.last_event_at, order.pk]))
+        following = Order.objects.filter(
+            condition_for_rows_after_sort_key(keys, [order.last_event_at, order.pk])
+        )
         assert list(following.order_by(*keys)) == rows[index + 1 :]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import exported_order
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION, Redaction
 from visibility.export.snapshot_to_temp_tables import OrderSelection
@@ -18,7 +18,9 @@ ExportWriter = Callable[..., Path]
 @pytest.fixture
 def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """The sources, after all events are processed."""
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     return exported_order.receive_story()
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message, create_sources
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.read_snapshot_in_chunks import exported_events
 from visibility.export.snapshot_to_temp_tables import OrderSelection, export_snapshot
-from visibility.ingest.inbox import store_messages
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Order
 from visibility.pipeline import job_functions
 from visibility.storage.load_events import load_events
@@ -42,7 +42,9 @@ def random_event(sender: str, index: int, choose: random.Random) -> dict[str, An
 def test_export_and_fold_agree_on_effective_events(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     choose = random.Random(seed)
     sources = list(create_sources({"erp": "erp", "wms": "wms"}).values())
     for index in range(SENT_EVENTS):

@@ -9,15 +9,15 @@ import orjson
 import pytest
 
 from connectors.sdk.event_examples import EXAMPLES
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import EventType
 from tests.builders.users import signed_in
 from tests.db.export.test_epcis import VALIDATOR
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION
 from visibility.export.snapshot_to_temp_tables import OrderSelection
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import InboundMessage, Order, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
@@ -28,7 +28,9 @@ pm4py: Any = import_module("pm4py")
 @pytest.fixture
 def order(db: None, monkeypatch: pytest.MonkeyPatch) -> Order:
     """An order with one event of each type; another order has the same contract and vehicle."""
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     source = Source.objects.create(slug="erp", title="ERP", connector="cloudevents", role="erp")
     sent = [(event_type.value, dict(data)) for event_type, data in EXAMPLES.items()]
     # Documents and transport are on the timeline of an order if an event names both.

@@ -12,11 +12,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from connectors.systems.ocel.terms import ACTIVITIES, KINDS, normalize_name
+from connectors.systems.ocel.object_and_activity_names import (
+    ACTIVITIES,
+    KINDS,
+    lower_case_singular_name,
+)
 from tests.builders.exported_order import EVENTS
 from tests.builders.sources import create_source
 from tests.db.export.conftest import ExportWriter
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format
 from visibility.ingest import ocel_import
 from visibility.ingest.ocel_import import split_log_into_messages
@@ -97,7 +101,9 @@ def generated_log() -> dict[str, Any]:
 
 @pytest.fixture
 def source(db: None, monkeypatch: pytest.MonkeyPatch) -> Source:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     return create_source("log", connector="ocel", role="other")
 
 
@@ -230,9 +236,13 @@ def test_import_requires_an_ocel_source(source: Source, tmp_path: Path) -> None:
 
 
 def test_type_names_are_normalized() -> None:
-    assert normalize_name("Sales_Orders") == normalize_name("sales order") == "sale order"
-    assert normalize_name("Deliveries") == "delivery"
-    assert [name for name in (*KINDS, *ACTIVITIES) if normalize_name(name) != name] == []
+    assert (
+        lower_case_singular_name("Sales_Orders")
+        == lower_case_singular_name("sales order")
+        == "sale order"
+    )
+    assert lower_case_singular_name("Deliveries") == "delivery"
+    assert [name for name in (*KINDS, *ACTIVITIES) if lower_case_singular_name(name) != name] == []
 
 
 def test_own_export_imports_to_the_same_objects(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders.exported_order import EVENTS, OBJECTS
 from tests.db.export.conftest import ExportWriter
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import Redaction
 from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyOrders

@@ -14,8 +14,8 @@ from django.db import OperationalError, connection, connections, transaction
 
 from visibility.alerts import sweep_due_clocks_and_snoozes
 from visibility.db import change_feed
-from visibility.db.clock import database_now
-from visibility.ingest import inbox
+from visibility.db.database_time import database_now
+from visibility.ingest import insert_messages
 from visibility.models import Alert, InboundMessage, Source
 from visibility.operations import invariants
 from visibility.pipeline import job_functions, process_message_batches
@@ -25,7 +25,7 @@ from visibility.web.live import hub
 
 def new_message(
     source: Source, *, kind: str = "order.received", order: str = ""
-) -> inbox.IncomingMessage:
+) -> insert_messages.IncomingMessage:
     """One message with a new ID."""
     name = uuid.uuid4().hex
     body = {
@@ -33,7 +33,9 @@ def new_message(
         "timestamp": (database_now() - timedelta(hours=6)).isoformat(),
         "data": {"order": {"number": order or name}},
     }
-    return inbox.IncomingMessage(source.pk, name, {"webhook-id": name}, orjson.dumps(body))
+    return insert_messages.IncomingMessage(
+        source.pk, name, {"webhook-id": name}, orjson.dumps(body)
+    )
 
 
 def in_thread(work: Callable[[], object]) -> threading.Thread:
@@ -53,8 +55,8 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
 def message_is_stored_once(source: Source) -> None:
     message = new_message(source)
     before = InboundMessage.objects.count()
-    inbox.store_messages([message])
-    inbox.store_messages([message])
+    insert_messages.store_messages([message])
+    insert_messages.store_messages([message])
     assert InboundMessage.objects.count() == before + 1
 
 
@@ -63,7 +65,7 @@ def response_is_sent_after_commit(source: Source) -> None:
     message = new_message(source)
 
     async def is_visible_on_response() -> bool:
-        writer = inbox.InboxWriter(conninfo())
+        writer = insert_messages.InboxWriter(conninfo())
         async with await psycopg.AsyncConnection.connect(conninfo()) as stranger:
             await stranger.execute("LOCK TABLE visibility_messagekey IN SHARE MODE")
             asyncio.get_running_loop().call_later(
@@ -83,7 +85,7 @@ def response_is_sent_after_commit(source: Source) -> None:
 
 
 # Writes that were not finished when the response was sent.
-PENDING_WRITES: list[asyncio.Task[inbox.StoreResult]] = []
+PENDING_WRITES: list[asyncio.Task[insert_messages.StoreResult]] = []
 
 
 def change_reader_misses_nothing(source: Source) -> None:
@@ -116,18 +118,18 @@ def change_reader_misses_nothing(source: Source) -> None:
 
 
 def claimed_messages_are_not_reclaimed_during_the_lease(source: Source) -> None:
-    (stored,) = inbox.store_messages([new_message(source)])
+    (stored,) = insert_messages.store_messages([new_message(source)])
     with connection.cursor() as cursor:
         cursor.execute(
             process_message_batches.CLAIM,
             [process_message_batches.LEASE_SECONDS, False, 0, 0, 0, 200],
         )
-    job_functions.process_messages()
+    job_functions.parse_and_correlate_waiting_messages()
     assert InboundMessage.objects.get(pk=stored.message_id).attempts == 1
 
 
 def workers_do_not_block_each_other(source: Source) -> None:
-    inbox.store_messages([new_message(source)])
+    insert_messages.store_messages([new_message(source)])
     claimed, go_on = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -138,11 +140,11 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
     thread = in_thread(other)
     assert claimed.wait(10)
-    (mine,) = inbox.store_messages([new_message(source)])
+    (mine,) = insert_messages.store_messages([new_message(source)])
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '500ms'")
-        process_message_batches.process_batch()
+        process_message_batches.claim_parse_and_correlate_messages()
     except OperationalError as error:
         raise AssertionError("the worker waited for a lock") from error
     finally:
@@ -154,17 +156,19 @@ def workers_do_not_block_each_other(source: Source) -> None:
 
 
 def every_message_is_processed(source: Source) -> None:
-    inbox.store_messages([new_message(source) for _ in range(3)])
+    insert_messages.store_messages([new_message(source) for _ in range(3)])
     job_functions.process_messages_and_refold()
     assert not InboundMessage.objects.filter(state="waiting").exists()
-    assert invariants.check_message_outcomes() == []
+    assert invariants.check_messages_have_outcome_and_key() == []
 
 
 def derived_state_is_independent_of_arrival_order(source: Source) -> None:
     kinds = ("order.received", "order.released", "order.held", "order.changed", "order.cancelled")
     for _ in range(6):
         name = uuid.uuid4().hex
-        inbox.store_messages([new_message(source, kind=kind, order=name) for kind in kinds])
+        insert_messages.store_messages(
+            [new_message(source, kind=kind, order=name) for kind in kinds]
+        )
     job_functions.process_messages_and_refold()
     assert invariants.check_arrival_order_independence() == []
 
@@ -172,7 +176,7 @@ def derived_state_is_independent_of_arrival_order(source: Source) -> None:
 def kill_before_the_alert_loses_no_alert(source: Source) -> None:
     before = Alert.objects.count()
     order = uuid.uuid4().hex
-    inbox.store_messages([new_message(source, kind="order.released", order=order)])
+    insert_messages.store_messages([new_message(source, kind="order.released", order=order)])
     job_functions.process_messages_and_refold()
 
     def killed(*_: Any) -> list[int]:
@@ -193,11 +197,11 @@ BETWEEN_STEPS: dict[str, Callable[[], None]] = {"clock and alert": lambda: None}
 
 
 def unreachable_broker_does_not_stop_processing(source: Source) -> None:
-    inbox.store_messages(
+    insert_messages.store_messages(
         [new_message(source) for _ in range(process_message_batches.BATCH_SIZE + 5)]
     )
     try:
-        job_functions.process_messages()
+        job_functions.parse_and_correlate_waiting_messages()
     except OSError as error:
         raise AssertionError("an unreachable broker stopped processing") from error
     assert not InboundMessage.objects.filter(state="waiting").exists()
@@ -206,5 +210,8 @@ def unreachable_broker_does_not_stop_processing(source: Source) -> None:
 def new_results_match_stored_messages(source: Source) -> None:
     message = new_message(source)
     before = InboundMessage.objects.count()
-    results = [*inbox.store_messages([message, message]), *inbox.store_messages([message])]
+    results = [
+        *insert_messages.store_messages([message, message]),
+        *insert_messages.store_messages([message]),
+    ]
     assert sum(result.is_new for result in results) == InboundMessage.objects.count() - before

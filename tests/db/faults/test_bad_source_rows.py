@@ -11,8 +11,8 @@ from django.test import Client
 
 from tests.builders.users import signed_in
 from tests.builders.watched_source import store_message
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import InboxUnavailable
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import InboxUnavailable
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, Order, Source
 from visibility.pipeline import job_functions, tasks_and_fallback_loop
@@ -72,14 +72,14 @@ def integrator() -> Client:
 
 def run_all_jobs() -> None:
     for name in ("process", "refold", "sweep", "poll", "collect_files"):
-        tasks_and_fallback_loop.run_job(BY_NAME[name])
+        tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME[name])
     assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
 def test_worker_goes_on_and_every_page_says_why(
     sources: dict[str, Source], integrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", lambda _name: None)
     now = database_now()
     for number, source in enumerate(sources.values()):
         store_message(source, "order.released", now, f"SO-{number}")
@@ -107,10 +107,10 @@ def test_worker_goes_on_and_every_page_says_why(
 def test_missing_folder_heals_by_itself(
     sources: dict[str, Source], integrator: Client, tmp_path: Path
 ) -> None:
-    tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["collect_files"])
     assert "is not a folder" in text(integrator, "/sources/folder")
     Source.objects.filter(slug="folder").update(config={"drop": str(tmp_path)})
-    tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["collect_files"])
     shown = text(integrator, "/sources/folder")
     assert "is not a folder" not in shown
     assert "It works again since" in shown
@@ -123,7 +123,7 @@ def test_intake_accepts_messages_of_the_other_sources(sources: dict[str, Source]
 
     async def outcome(cache: SourceCache, slug: str) -> str:
         try:
-            return "accepted" if await cache.find_source(slug) else "not found"
+            return "accepted" if await cache.find_source_by_slug(slug) else "not found"
         except InboxUnavailable:  # answered with 503, so that the sender keeps its messages
             return "retry later"
 

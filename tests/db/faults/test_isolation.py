@@ -17,8 +17,8 @@ from pytest_django.fixtures import Settings
 from connectors.sdk.settings import ParsedSettings
 from tests.builders.sources import create_source
 from tests.db.faults.sabotage_checks import new_message
-from visibility.db.clock import database_now
-from visibility.ingest import inbox
+from visibility.db.database_time import database_now
+from visibility.ingest import insert_messages
 from visibility.models import (
     Alert,
     InboundMessage,
@@ -34,7 +34,7 @@ from visibility.notify.channels.email import Email
 from visibility.pipeline import (
     job_functions,
     process_message_batches,
-    refold,
+    refold_orders,
     tasks_and_fallback_loop,
 )
 from visibility.pipeline.shutdown_flag import stopping
@@ -91,21 +91,21 @@ class FailingChannel:
 def test_order_that_cannot_be_folded_does_not_stop_others(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox.store_messages([new_message(source, order=f"SO-{n}") for n in range(20)])
-    job_functions.process_messages()
+    insert_messages.store_messages([new_message(source, order=f"SO-{n}") for n in range(20)])
+    job_functions.parse_and_correlate_waiting_messages()
     with connection.cursor() as cursor:
         cursor.execute("SELECT object_id FROM visibility_identifier WHERE value = 'SO-7'")
         (poison,) = cursor.fetchone()
-    fold = refold.refold_orders
+    fold = refold_orders.refold_orders_clocks_alerts_and_kpi_facts
 
     def fold_orders(order_ids: Sequence[int]) -> None:
         if poison in order_ids:
             raise ZeroDivisionError
         fold(order_ids)
 
-    monkeypatch.setattr(refold, "refold_orders", fold_orders)
+    monkeypatch.setattr(refold_orders, "refold_orders_clocks_alerts_and_kpi_facts", fold_orders)
     for _ in range(12):
-        refold.refold_batch()
+        refold_orders.refold_batch()
     assert Order.objects.count() == 19
     assert [row.object_id for row in RefoldRequest.objects.all()] == [poison]
 
@@ -113,20 +113,20 @@ def test_order_that_cannot_be_folded_does_not_stop_others(
 def test_database_error_does_not_count_as_an_attempt(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox.store_messages([new_message(source)])
+    insert_messages.store_messages([new_message(source)])
 
     def locked(_: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
-    monkeypatch.setattr(process_message_batches, "_process_claimed_messages", locked)
-    assert process_message_batches.process_batch() == 0
+    monkeypatch.setattr(process_message_batches, "_parse_correlate_and_settle_messages", locked)
+    assert process_message_batches.claim_parse_and_correlate_messages() == 0
     assert InboundMessage.objects.get().attempts == 0
 
 
 def test_stopping_worker_claims_no_new_batch(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox.store_messages([new_message(source)])
+    insert_messages.store_messages([new_message(source)])
     tasks_and_fallback_loop.begin_shutdown()
     try:
         assert job_functions.process_messages_and_refold() == 0
@@ -148,7 +148,7 @@ def test_hanging_broker_is_tried_once_and_then_skipped(
     monkeypatch.setattr(current_app, "send_task", hang)
     monkeypatch.setitem(job_functions._nudges, "resume_at", 0.0)
     for _ in range(50):
-        job_functions.nudge("refold")
+        job_functions.ask_worker_to_run_job_now("refold")
     assert sent == ["visibility.refold"]
 
 
@@ -156,7 +156,7 @@ def test_stuck_session_with_locks_is_terminated(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No database timeout ends a session that is blocked sending to a suspended worker."""
-    inbox.store_messages([new_message(source)])
+    insert_messages.store_messages([new_message(source)])
     monkeypatch.setattr(job_functions, "STUCK_SECONDS", 0)
     with closing(psycopg.connect(conninfo())) as frozen:
         frozen.execute("SELECT 1 FROM visibility_inbound_message FOR UPDATE")
@@ -164,7 +164,8 @@ def test_stuck_session_with_locks_is_terminated(
         frozen.pgconn.send_query(b"SELECT repeat('x', 100000) FROM generate_series(1, 1000)")
         deadline = time.monotonic() + 10
         while (
-            not (ended := job_functions.terminate_stuck_sessions()) and time.monotonic() < deadline
+            not (ended := job_functions.terminate_sessions_stuck_in_client_write())
+            and time.monotonic() < deadline
         ):
             time.sleep(0.05)
         assert ended == 1
@@ -197,18 +198,20 @@ def test_intake_responds_in_time_when_the_database_does_not_respond(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request has its own timeout, independent of the requests before it."""
-    monkeypatch.setattr(inbox.InboxWriter, "TIMEOUT", 0.5)
+    monkeypatch.setattr(insert_messages.InboxWriter, "TIMEOUT", 0.5)
     message = new_message(source)
 
-    async def rejected(writer: inbox.InboxWriter) -> float:
+    async def rejected(writer: insert_messages.InboxWriter) -> float:
         started = time.monotonic()
-        with pytest.raises(inbox.InboxUnavailable):
+        with pytest.raises(insert_messages.InboxUnavailable):
             await writer.store(message)
         return time.monotonic() - started
 
     async def all_of_them(port: int) -> list[float]:
-        writer = inbox.InboxWriter(f"host=127.0.0.1 port={port} user=nobody sslmode=disable")
-        monkeypatch.setattr(inbox.InboxWriter, "BATCH", 1)
+        writer = insert_messages.InboxWriter(
+            f"host=127.0.0.1 port={port} user=nobody sslmode=disable"
+        )
+        monkeypatch.setattr(insert_messages.InboxWriter, "BATCH", 1)
         return await asyncio.gather(*(rejected(writer) for _ in range(20)))
 
     with socket.socket() as unresponsive:

@@ -22,8 +22,8 @@ from tests.builders.sla_rules import create_rule
 from tests.builders.users import signed_in
 from tests.builders.watched_source import send_and_process
 from visibility.boards.tile_registry import tile_registry
-from visibility.db.clock import database_now
-from visibility.kpi.registry import kpi_registry, measured_kpis
+from visibility.db.database_time import database_now
+from visibility.kpi.registry import kpi_registry, registered_kpis_and_undelivered
 from visibility.models import (
     Board,
     FailedClock,
@@ -115,7 +115,8 @@ class FailingChannel(Channel):
 def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Register]:
     """Adds a plugin to its shelf, as a file of an installation would."""
     registries: tuple[Any, ...] = (
-        kpi_registry, measured_kpis, rule_kinds, tile_registry, outbox.channel_registry,
+        kpi_registry, registered_kpis_and_undelivered, rule_kinds, tile_registry,
+        outbox.channel_registry,
     )  # fmt: skip
     added: list[str] = []
 
@@ -199,14 +200,14 @@ def test_failed_kpi_is_retried_after_an_hour_and_heals(
 ) -> None:
     register(visibility.kpi.definitions, "failing_kpi", KPI.format(body="raise ValueError"))
     send_and_process(wms, "order.received", now - 9 * HOUR)
-    kpi = measured_kpis()["failing_kpi"]
+    kpi = registered_kpis_and_undelivered()["failing_kpi"]
     type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
-    job_functions.sweep()
-    job_functions.refold_pending()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert FailedKpi.objects.count() == 1
     FailedKpi.objects.update(failed_at=database_now() - HOUR * 2)
-    job_functions.sweep()
-    job_functions.refold_pending()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert not FailedKpi.objects.exists()
 
 
@@ -215,11 +216,11 @@ def test_failed_kpi_is_retried_at_once_by_another_version(
 ) -> None:
     register(visibility.kpi.definitions, "failing_kpi", KPI.format(body="raise ValueError"))
     send_and_process(wms, "order.received", now - 9 * HOUR)
-    kpi = measured_kpis()["failing_kpi"]
+    kpi = registered_kpis_and_undelivered()["failing_kpi"]
     type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
     type(kpi).version = 2
-    job_functions.sweep()
-    job_functions.refold_pending()
+    job_functions.enqueue_due_refolds_and_update_due_alerts()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert not FailedKpi.objects.exists()
 
 

@@ -11,7 +11,7 @@ from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.sources import create_source
 from tests.db.faults import sabotage_checks
 from visibility.db import change_feed
-from visibility.ingest import inbox
+from visibility.ingest import insert_messages
 from visibility.models import Source
 from visibility.operations import invariants
 from visibility.pipeline import job_functions, process_message_batches
@@ -32,20 +32,20 @@ def source() -> Source:
 def no_unique_key(patch: Patch) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE visibility_messagekey DROP CONSTRAINT message_key_unique")
-    insert, _, tail = inbox.STORE.partition("    ON CONFLICT")
-    patch.setattr(inbox, "STORE", insert + tail[tail.index("    RETURNING") :])
+    insert, _, tail = insert_messages.STORE.partition("    ON CONFLICT")
+    patch.setattr(insert_messages, "STORE", insert + tail[tail.index("    RETURNING") :])
 
 
 def response_before_commit(patch: Patch) -> None:
-    original = inbox.InboxWriter.store
+    original = insert_messages.InboxWriter.store
 
     async def respond_early(
-        self: inbox.InboxWriter, arrival: inbox.IncomingMessage
-    ) -> inbox.StoreResult:
+        self: insert_messages.InboxWriter, arrival: insert_messages.IncomingMessage
+    ) -> insert_messages.StoreResult:
         sabotage_checks.PENDING_WRITES.append(asyncio.create_task(original(self, arrival)))
-        return inbox.StoreResult(1, True)
+        return insert_messages.StoreResult(1, True)
 
-    patch.setattr(inbox.InboxWriter, "store", respond_early)
+    patch.setattr(insert_messages.InboxWriter, "store", respond_early)
 
 
 def change_numbers_without_lock(patch: Patch) -> None:
@@ -103,16 +103,16 @@ def nudge_raises(patch: Patch) -> None:
     def nudge(_: str) -> None:
         raise ConnectionError
 
-    patch.setattr(job_functions, "nudge", nudge)
+    patch.setattr(job_functions, "ask_worker_to_run_job_now", nudge)
 
 
 def duplicates_reported_as_new(patch: Patch) -> None:
-    original = inbox._build_store_results
+    original = insert_messages._build_store_results
     patch.setattr(
-        inbox,
+        insert_messages,
         "_build_store_results",
         lambda rows, indexes: [
-            inbox.StoreResult(k.message_id, True) for k in original(rows, indexes)
+            insert_messages.StoreResult(k.message_id, True) for k in original(rows, indexes)
         ],
     )
 

@@ -9,18 +9,20 @@ from django.db import connection, connections
 
 from tests.builders.sources import create_source
 from visibility.db import change_feed
-from visibility.ingest import inbox
+from visibility.ingest import insert_messages
 from visibility.models import InboundMessage, Source
 from visibility.pipeline import process_message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def version(source: Source, revision: int) -> inbox.IncomingMessage:
+def version(source: Source, revision: int) -> insert_messages.IncomingMessage:
     """The same message with another revision."""
     data = {"order": {"number": "SO-1"}, "revision": str(revision)}
     body = {"type": "order.released", "timestamp": "2026-03-02T10:00:00Z", "data": data}
-    return inbox.IncomingMessage(source.pk, "m1", {"webhook-id": "m1"}, orjson.dumps(body))
+    return insert_messages.IncomingMessage(
+        source.pk, "m1", {"webhook-id": "m1"}, orjson.dumps(body)
+    )
 
 
 def test_version_that_arrives_while_the_other_is_applied_wins(
@@ -41,18 +43,18 @@ def test_version_that_arrives_while_the_other_is_applied_wins(
 
     def apply_first() -> None:
         thread.is_first = True
-        process_message_batches.process_batch()
+        process_message_batches.claim_parse_and_correlate_messages()
         connections.close_all()
 
     def apply_second() -> None:
-        process_message_batches.process_batch()
+        process_message_batches.claim_parse_and_correlate_messages()
         connections.close_all()
 
-    inbox.store_messages([version(source, 1)])
+    insert_messages.store_messages([version(source, 1)])
     first_worker = threading.Thread(target=apply_first)
     first_worker.start()
     assert started.wait(10)
-    inbox.store_messages([version(source, 2)])
+    insert_messages.store_messages([version(source, 2)])
     second_worker = threading.Thread(target=apply_second)
     second_worker.start()
     second_worker.join(0.5)

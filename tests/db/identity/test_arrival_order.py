@@ -19,7 +19,7 @@ from tests.builders.sources import create_source
 from tests.builders.web_order import SHOP_ORDER, SOURCES, SampleMessage, web_order_messages
 from tests.effort import seeds
 from visibility.identity import decisions, store_and_link_events
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.kpi import facts_and_cells
 from visibility.models import (
     Identifier,
@@ -32,7 +32,7 @@ from visibility.models import (
     WorkCalendar,
 )
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import job_functions, process_message_batches, refold
+from visibility.pipeline import job_functions, process_message_batches, refold_orders
 
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -183,7 +183,7 @@ def split_shop_numbers(*, by: User) -> IdentityDecision:
     """Split the shop's numbers from the order."""
     order = Order.objects.get().pk
     shops = [decision_identifier("4711"), decision_identifier(str(SHOP_ORDER["id"]))]
-    return refold.apply_decision_and_refold(
+    return refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.split_order(order, shops, by=by, reason="", now=LATER)
     )
 
@@ -226,7 +226,9 @@ def test_decisions_during_processing(
     olga = User.objects.create(username="olga")
     split = split_shop_numbers(by=olga)
     separated = dump_state()
-    refold.apply_decision_and_refold(lambda: decisions.undo_decision(split.pk, by=olga, now=LATER))
+    refold_orders.apply_identity_decision_and_refold(
+        lambda: decisions.undo_decision(split.pk, by=olga, now=LATER)
+    )
     clear_state()
     messages = shuffled_twice(random.Random(seed))
     store(connected, messages[:6])
@@ -237,7 +239,7 @@ def test_decisions_during_processing(
         for _ in range(4):
             IdentityDecision.objects.update(undone_at=None)
             with suppress(OperationalError, store_and_link_events.ConcurrentChange):
-                refold.apply_decision_and_refold(
+                refold_orders.apply_identity_decision_and_refold(
                     lambda: decisions.undo_decision(split.pk, by=olga, now=LATER)
                 )
 

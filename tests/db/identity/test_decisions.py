@@ -19,7 +19,7 @@ from tests.builders.identity import (
 )
 from tests.builders.sla_rules import create_rule
 from visibility.alerts import actions as alerting
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.identity import decisions
 from visibility.identity.decisions import DecisionRejected
 from visibility.models import (
@@ -31,7 +31,7 @@ from visibility.models import (
     Source,
     UnmatchedObject,
 )
-from visibility.pipeline import refold
+from visibility.pipeline import refold_orders
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -71,7 +71,7 @@ def wrongly_merged() -> list[SourceMessage]:
 def merge_orders(left: str, right: str) -> IdentityDecision:
     """Merge two orders."""
     a, b = order_of(left).pk, order_of(right).pk
-    return refold.apply_decision_and_refold(
+    return refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.merge_or_attach_objects(
             a, b, by=decision_user(), reason="same goods", now=database_now()
         )
@@ -85,7 +85,7 @@ def split_order(order: str, *values: str) -> IdentityDecision:
         (i.scheme, i.issuer, i.value)
         for i in row.object.identifier_set.filter(is_identity=True, value__in=values)
     ]
-    return refold.apply_decision_and_refold(
+    return refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.split_order(
             row.pk, moved, by=decision_user(), reason="two orders", now=database_now()
         )
@@ -94,7 +94,7 @@ def split_order(order: str, *values: str) -> IdentityDecision:
 
 def undo_decision(decision: IdentityDecision) -> IdentityDecision:
     """Undo a decision."""
-    return refold.apply_decision_and_refold(
+    return refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.undo_decision(decision.pk, by=decision_user(), now=database_now())
     )
 
@@ -162,7 +162,7 @@ def test_merge_and_undo_of_orders_with_alerts_and_notes(
 ) -> None:
     """Two alerts have the same subject, two have their own: none is lost or doubled."""
     monkeypatch.setattr(
-        "visibility.pipeline.refold.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
+        "visibility.pipeline.refold_orders.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
         lambda *_, **__: [],
     )
     process_messages(unrelated_orders())
@@ -243,7 +243,7 @@ def test_split_orders_cannot_be_merged_before_the_split_is_undone() -> None:
 def test_orders_marked_as_different_are_never_merged() -> None:
     process_messages(wrongly_merged()[:3])
     a, b = order_of("SO-1").pk, order_of("SO-2").pk
-    refold.apply_decision_and_refold(
+    refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.mark_distinct(a, b, by=decision_user(), reason="", now=database_now())
     )
     process_messages(wrongly_merged()[3:])
@@ -259,7 +259,7 @@ def test_orphan_package_is_attached_to_an_order_and_detached_by_undo() -> None:
     )
     orphan = UnmatchedObject.objects.get().object_id
     order = order_of("SO-1").pk
-    decision = refold.apply_decision_and_refold(
+    decision = refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.merge_or_attach_objects(
             order, orphan, by=decision_user(), reason="", now=database_now()
         )

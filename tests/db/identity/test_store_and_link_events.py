@@ -300,7 +300,7 @@ def test_number_of_statements_does_not_grow_with_the_batch() -> None:
     def statements(messages: list[SourceMessage]) -> int:
         process_messages(messages, fold=False)
         with CaptureQueriesContext(connection) as queries:
-            process_message_batches.process_batch()
+            process_message_batches.claim_parse_and_correlate_messages()
         return len(queries)
 
     few, many = statements(confirmations(100, 103)), statements(confirmations(200, 240))

@@ -177,10 +177,10 @@ def test_old_secret_is_valid_for_a_day_after_rotation(now: datetime) -> None:
     fresh = add_source_and_rotate_secret.rotate_secret(source, now=now)
     source.refresh_from_db()
     secrets = source_secrets.decrypt_secrets(source.sealed_secrets)
-    assert source_secrets.valid_secrets(secrets, now) == [fresh.encode(), LONG.encode()]
-    assert source_secrets.valid_secrets(secrets, now + timedelta(hours=24, seconds=1)) == [
-        fresh.encode()
-    ]
+    assert source_secrets.unexpired_signing_secrets(secrets, now) == [fresh.encode(), LONG.encode()]
+    assert source_secrets.unexpired_signing_secrets(
+        secrets, now + timedelta(hours=24, seconds=1)
+    ) == [fresh.encode()]
 
 
 def test_secret_settings_are_sealed_and_reach_the_poller_only(now: datetime) -> None:
@@ -192,18 +192,20 @@ def test_secret_settings_are_sealed_and_reach_the_poller_only(now: datetime) -> 
     assert source.next_poll_at == now
     assert source.poll_every == timedelta(minutes=5)
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
-    assert source_secrets.valid_secrets(sealed, now) == [b"short"]
-    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
+    assert source_secrets.unexpired_signing_secrets(sealed, now) == [b"short"]
+    assert source_secrets.secret_setting_values_by_name(sealed) == {"api_key": "ck_1:cs_2"}
     assert source.build_connector().config.get("api_key") is None
     add_source_and_rotate_secret.rotate_secret(source, now=now)
     source.refresh_from_db()
     add_source_and_rotate_secret.change_settings(source, {"prefix": "WS-"}, now=now)
     source.refresh_from_db()
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
-    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
-    assert len(source_secrets.valid_secrets(sealed, now)) == 2
+    assert source_secrets.secret_setting_values_by_name(sealed) == {"api_key": "ck_1:cs_2"}
+    assert len(source_secrets.unexpired_signing_secrets(sealed, now)) == 2
     add_source_and_rotate_secret.change_settings(source, {"api_key": ""}, now=now)
     source.refresh_from_db()
-    assert not source_secrets.secret_settings(source_secrets.decrypt_secrets(source.sealed_secrets))
+    assert not source_secrets.secret_setting_values_by_name(
+        source_secrets.decrypt_secrets(source.sealed_secrets)
+    )
     assert source.next_poll_at is None
     assert not stored_setting_errors(source)

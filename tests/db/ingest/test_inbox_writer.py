@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from tests.product import database_url
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
-from visibility.ingest.inbox import InboxWriter, IncomingMessage, StoreResult
+from visibility.ingest.insert_messages import InboxWriter, IncomingMessage, StoreResult
 from visibility.models import InboundMessage, MessageKey
 
 ENDED = "SELECT pg_terminate_backend(%s)"

@@ -8,8 +8,8 @@ import pytest
 
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.ingest.add_source_and_rotate_secret import add_source, change_settings
-from visibility.ingest.inbox import IncomingMessage, store_messages
-from visibility.ingest.parse_and_pick_versions import requeue_parked_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
+from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
 from visibility.models import Alert, Event, InboundMessage, Order, Source
 from visibility.pipeline import job_functions
 

@@ -50,7 +50,7 @@ def _add_fact() -> None:
 def _update_and_count_orders() -> int:
     while facts_and_cells.update_cells():
         continue
-    assert facts_and_cells.find_wrong_cells() == []
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     return KpiCell.objects.get(kpi="fill_rate", grouping=7).orders
 
 

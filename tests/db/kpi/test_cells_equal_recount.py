@@ -115,16 +115,18 @@ def test_cells_equal_recount_after_random_changes_in_parallel(
         for start in range(WORKERS)
     ]
     work.append(
-        lambda: wrong.extend(row for _ in range(20) for row in facts_and_cells.find_wrong_cells())
+        lambda: wrong.extend(
+            row for _ in range(20) for row in facts_and_cells.find_kpi_days_with_wrong_cells()
+        )
     )
     errors = _run_in_threads(work)
     assert errors == []
     assert wrong == []
-    assert facts_and_cells.find_wrong_cells() == []
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     _update_all_cells()
     assert not KpiFactChange.objects.exists()
     assert not KpiRecountRequest.objects.exists()
-    assert facts_and_cells.find_wrong_cells() == []
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     by_changes = _cells()
     assert by_changes
     facts_and_cells.request_recount_of_all_days()
@@ -187,7 +189,7 @@ def test_wrong_cell_is_found_and_rebuild_repairs_it() -> None:
     KpiCell.objects.create(
         kpi="gone", day=cell.day, grouping=7, orders=1, numerator=1, denominator=1
     )
-    assert {kpi for kpi, _ in facts_and_cells.find_wrong_cells()} == {
+    assert {kpi for kpi, _ in facts_and_cells.find_kpi_days_with_wrong_cells()} == {
         "order_cycle_time",
         "fill_rate",
         "gone",
@@ -206,9 +208,9 @@ def test_update_that_is_rolled_back_loses_no_change() -> None:
         assert KpiCell.objects.exists()
         transaction.set_rollback(True)
     assert not KpiCell.objects.exists()
-    assert facts_and_cells.find_wrong_cells() == []
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     _update_all_cells()
-    assert facts_and_cells.find_wrong_cells() == []
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     assert KpiCell.objects.get(kpi="fill_rate", grouping=7).orders == 1
 
 

@@ -198,7 +198,7 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
     monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)
-    job_functions.refold_pending()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert seen[:3] == [0, 1, 2]
 
 

@@ -14,12 +14,15 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.effort import examples
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
-from visibility.kpi.undelivered_age import UndeliveredOrderAge, undelivered_order_age
+from visibility.kpi.undelivered_age import (
+    UndeliveredOrderCountAndAges,
+    undelivered_order_count_and_ages,
+)
 from visibility.models import KpiFact, Order
 from visibility.screens.kpis import value_and_comparison_texts
 
@@ -90,8 +93,10 @@ def test_filters_treat_unknown_as_a_value() -> None:
     assert query.summary(FILL, WEEK, KpiFilters(channel="Mail")).value is None
     both = KpiFilters(channel="Web", warehouse="Dallas")
     assert query.summary(FILL, WEEK, both).value == 1
-    assert [row.names for row in query.breakdown(FILL, WEEK, ["warehouse"], both)] == [("Dallas",)]
-    assert query.dimension_values(WEEK) == {
+    assert [
+        row.names for row in query.summaries_by_dimensions(FILL, WEEK, ["warehouse"], both)
+    ] == [("Dallas",)]
+    assert query.values_by_dimension(WEEK) == {
         "channel": ["", "Web"],
         "warehouse": ["Dallas"],
         "customer_group": [""],
@@ -110,8 +115,11 @@ def test_slices_and_days_add_up_to_total() -> None:
     recompute_cells()
     total = query.summary(FILL, WEEK)
     for slices in (
-        [row.summary for row in query.breakdown(FILL, WEEK, ("channel", "warehouse"))],
-        [summary for _, summary in query.daily_summaries([FILL], WEEK)["fill_rate"]],
+        [
+            row.summary
+            for row in query.summaries_by_dimensions(FILL, WEEK, ("channel", "warehouse"))
+        ],
+        [summary for _, summary in query.daily_summaries_by_kpi([FILL], WEEK)["fill_rate"]],
         [summary for _, _, summary in query.weekly_summaries_by_dimension(FILL, WEEK, "warehouse")],
     ):
         assert sum(summary.orders for summary in slices) == total.orders
@@ -201,25 +209,25 @@ def test_open_age_of_undelivered_orders() -> None:
         waiting(days, channel="EDI" if days > 3 else "Web")
     recompute_cells()
     now = database_now()
-    age = undelivered_order_age(now)
+    age = undelivered_order_count_and_ages(now)
     assert age.orders == 6
     assert (_days(age.median), _days(age.oldest)) == (3, 9)
-    edi = undelivered_order_age(now, KpiFilters(channel="EDI"))
+    edi = undelivered_order_count_and_ages(now, KpiFilters(channel="EDI"))
     assert edi.orders == 3
     assert (_days(edi.median), _days(edi.oldest)) == (8, 9)
-    assert undelivered_order_age(now, KpiFilters(channel="Fax")) == UndeliveredOrderAge(
-        0, None, None
-    )
+    assert undelivered_order_count_and_ages(
+        now, KpiFilters(channel="Fax")
+    ) == UndeliveredOrderCountAndAges(0, None, None)
 
 
 def test_open_age_works_with_stale_cells() -> None:
     first, second = waiting(2), waiting(2)
     recompute_cells()
     first.delete()
-    age = undelivered_order_age(database_now())
+    age = undelivered_order_count_and_ages(database_now())
     assert (age.orders, _days(age.oldest)) == (2, 2)
     second.delete()
-    age = undelivered_order_age(database_now())
+    age = undelivered_order_count_and_ages(database_now())
     assert age.oldest is not None
     assert timedelta(days=2) <= age.oldest < timedelta(days=3, hours=1)
 
@@ -233,7 +241,7 @@ def test_summaries_take_two_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(2):
-        query.summaries(kpi_registry().values(), WEEK)
+        query.summaries_by_kpi(kpi_registry().values(), WEEK)
 
 
 def test_change_says_better_or_worse() -> None:

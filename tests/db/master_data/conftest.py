@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
-from visibility.ingest.inbox import store_messages
+from visibility.ingest.insert_messages import store_messages
 from visibility.master_data import imports
 from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.tables import TABLES
@@ -21,7 +21,9 @@ GOVERNED = "item,location,customer"
 
 @pytest.fixture(autouse=True)
 def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
 
 
 @pytest.fixture
@@ -69,7 +71,8 @@ def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> WriteResult:
     """Write master rows."""
     table = TABLES[code]
     parsed_rows = [
-        table.parse_row({name: str(value) for name, value in row.items()}) for row in rows
+        table.parse_row_or_raise_invalid_cell({name: str(value) for name, value in row.items()})
+        for row in rows
     ]
     return write_rows(table, parsed_rows, context=ChangeContext(None, "test", now))
 
@@ -92,5 +95,5 @@ def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> Wr
 
 def process_all() -> None:
     """Run pending imports, backfills and refolds to completion."""
-    job_functions.run_imports_and_backfills(imports.Throttle())
-    job_functions.refold_pending()
+    job_functions.import_master_data_and_enqueue_refolds(imports.Throttle())
+    job_functions.refold_touched_orders_and_update_kpi_cells()

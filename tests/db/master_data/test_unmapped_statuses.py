@@ -12,7 +12,7 @@ from visibility.alerts.source_alerts import update_source_alerts
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.models import Alert, Event, IgnoredTerm, SlaRule, Source
 from visibility.models.master import TermKind
-from visibility.sla.default_rules import create_missing_source_rules
+from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.source_snapshot import MAPPED
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +79,7 @@ def test_number_of_new_alerts_per_run_is_limited(
     erp: Source,
     now: datetime,
 ) -> None:
-    create_missing_source_rules()
+    create_source_rules_for_kinds_without_rule()
     SlaRule.objects.filter(kind="unmapped_status").update(params={"max_alerts": 2})
     for number in range(4):
         receive_order(erp, f"SO-{number}", "A-1", event_type=f"W-{number}")

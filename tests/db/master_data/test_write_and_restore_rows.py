@@ -19,7 +19,7 @@ ITEM = TABLES["item"]
 
 
 def parsed_row(**cells: str) -> MasterRow:
-    return ITEM.parse_row({"number": "A-1", **cells})
+    return ITEM.parse_row_or_raise_invalid_cell({"number": "A-1", **cells})
 
 
 def change_context(now: datetime) -> ChangeContext:
@@ -52,7 +52,7 @@ def test_change_is_rolled_back(now: datetime) -> None:
 
 def test_deleted_row_is_restored(now: datetime) -> None:
     put_rows("item", {"number": "A-1", "title": "Old"}, now=now)
-    assert write_and_restore_rows.delete_row(
+    assert write_and_restore_rows.delete_row_and_record_history(
         ITEM, Item.objects.get().pk, context=change_context(now)
     )
     assert not Item.objects.exists()
@@ -118,10 +118,12 @@ def test_predicted_effect_equals_the_actual_refolds(shop: Source, now: datetime)
     receive_order(shop, "SO-3", "W-2")
     table = TABLES["mapping"]
     cells = {"kind": "item", "source": "shop", "external": "W-1", "canonical": "A-1"}
-    predicted = affected_orders.predict_effect(table, [table.parse_row(cells)])
+    predicted = affected_orders.predict_effect(
+        table, [table.parse_row_or_raise_invalid_cell(cells)]
+    )
     assert (predicted.orders, predicted.messages, predicted.includes_backfill) == (2, 2, False)
     later = affected_orders.predict_effect(
-        table, [table.parse_row({**cells, "valid_from": "2026-04-01"})]
+        table, [table.parse_row_or_raise_invalid_cell({**cells, "valid_from": "2026-04-01"})]
     )
     assert later.orders == 1
     put_rows("mapping", cells, now=now)

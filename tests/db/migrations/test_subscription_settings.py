@@ -8,7 +8,7 @@ from django.core import mail
 from django.db import connection
 
 from tests.builders.alerts import alert
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Notification, Subscription
 from visibility.notify import outbox
 

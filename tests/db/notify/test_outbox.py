@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from connectors.sdk.settings import ParsedSettings, Setting
 from tests.builders.alerts import alert, source_alert
 from tests.builders.sources import create_source
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Notification, Subscription
 from visibility.notify import outbox
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage

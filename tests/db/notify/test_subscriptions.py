@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from connectors.sdk.standard_webhooks import verify_signature
 from tests.builders.alerts import alert
 from tests.builders.sink import RecordingServer
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Notification, NotificationState, Subscription
 from visibility.notify import outbox, subscriptions
 from visibility.notify.channel_settings import decrypt_channel_secrets

@@ -14,15 +14,15 @@ from django.utils.module_loading import import_string
 from visibility import celery
 from visibility.launcher import process_plan
 from visibility.pipeline import job_functions, tasks_and_fallback_loop
-from visibility.pipeline.item_threads import ItemThreads
 from visibility.pipeline.jobs import BY_NAME, JOBS
+from visibility.pipeline.run_job_items_in_threads import ItemThreads
 
 PACKAGE = Path(job_functions.__file__).parent.parent
 COMPOSE = PACKAGE.parent / "docker-compose.yml"
 
 
 def nudged_names() -> set[str]:
-    """The name of every job that the product nudges, also through `to_thread(nudge, name)`."""
+    """The name of every job that the product nudges, also through `to_thread`."""
     names = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -31,7 +31,7 @@ def nudged_names() -> set[str]:
             function, *arguments = [node.func, *node.args]
             if ast.unparse(function).endswith("to_thread") and arguments:
                 function, *arguments = arguments
-            if ast.unparse(function).rpartition(".")[2] == "nudge":
+            if ast.unparse(function).rpartition(".")[2] == "ask_worker_to_run_job_now":
                 names |= {
                     argument.value
                     for argument in arguments
@@ -100,7 +100,7 @@ def test_every_nudge_names_a_job() -> None:
 
 def test_a_nudge_without_a_job_is_an_error() -> None:
     with pytest.raises(KeyError):
-        job_functions.nudge("no_such_job")
+        job_functions.ask_worker_to_run_job_now("no_such_job")
 
 
 def test_the_workers_listen_to_every_queue() -> None:
@@ -115,8 +115,8 @@ def test_a_job_that_is_running_is_not_started_again(monkeypatch: pytest.MonkeyPa
 
     def collect() -> None:
         runs.append("started")
-        tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
+        tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["collect_files"])
 
     monkeypatch.setattr(job_functions, "collect_files", collect)
-    tasks_and_fallback_loop.run_job(BY_NAME["collect_files"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["collect_files"])
     assert runs == ["started"]

@@ -12,7 +12,7 @@ from tests.builders.identity import (
     source_message,
 )
 from tests.builders.sla_rules import create_rule
-from visibility.models import KpiCell, Order, WorkCalendar
+from visibility.models import Alert, KpiCell, Order, SlaClock, WorkCalendar
 from visibility.pipeline import job_functions, process_message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,26 +59,31 @@ def _count_statements(message: SourceMessage) -> int:
     return len(captured)
 
 
-def test_delivery_of_known_order_takes_at_most_69_statements() -> None:
+def test_delivery_that_meets_a_clock_takes_at_most_28_statements() -> None:
     """From the inbox to committed KPI cells, with the checks that nothing else waits."""
-    assert (
-        _count_statements(source_message("carrier", "shipment.delivered", 2, tracking="1Z001"))
-        <= 69
-    )
+    message = source_message("carrier", "shipment.delivered", 1.2, tracking="1Z001")
+    assert _count_statements(message) <= 28
     assert Order.objects.get().status == "delivered"
+    assert SlaClock.objects.get().state == "met"
     assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=7, orders=1).exists()
 
 
-def test_new_order_takes_at_most_63_statements() -> None:
+def test_delivery_that_missed_a_clock_takes_at_most_29_statements() -> None:
+    message = source_message("carrier", "shipment.delivered", 2, tracking="1Z001")
+    assert _count_statements(message) <= 29
+    assert Alert.objects.get().state == "resolved"
+
+
+def test_new_order_takes_at_most_26_statements() -> None:
     message = source_message("erp", "order.received", 0, order="SO-2", lines=LINES)
-    assert _count_statements(message) <= 63
+    assert _count_statements(message) <= 26
     assert Order.objects.count() == 2
 
 
-def test_empty_queues_take_at_most_7_statements() -> None:
+def test_empty_queues_take_at_most_4_statements() -> None:
     with CaptureQueriesContext(connection) as captured:
         job_functions.process_messages_and_refold()
-    assert len(captured) <= 7
+    assert len(captured) <= 4
 
 
 def _prepared_runs() -> int:

@@ -27,7 +27,7 @@ from tests.builders.polled_systems import (
     send_order,
 )
 from tests.builders.users import signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest import polling
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, Source
@@ -68,7 +68,7 @@ class Systems:
 @pytest.fixture
 def systems(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
     monkeypatch.setattr(http_client, "RESPONSE_SECONDS", RESPONSE_SECONDS)
-    monkeypatch.setattr(job_functions, "nudge", lambda _name: None)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", lambda _name: None)
     stopping.clear()
     with ExitStack() as stack:
         yield Systems(stack, settings)
@@ -79,13 +79,13 @@ def run_worker(seconds: float) -> None:
     """Run the job every half second, as the scheduler and the fallback loop do."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        tasks_and_fallback_loop.run_job(BY_NAME["poll"])
+        tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["poll"])
         time.sleep(0.5)
 
 
 def poll_once() -> None:
     """Run the job and wait until its rounds have ended."""
-    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["poll"])
     assert tasks_and_fallback_loop.item_threads["poll"].wait_until_idle(30)
 
 
@@ -164,8 +164,8 @@ def test_many_slow_sources_leave_threads_for_the_others(systems: Systems) -> Non
     for n in range(12):
         systems.add(f"slow-{n}", drip_body, poll_error="timeout", next_poll_at=now - SECOND)
     healthy = systems.add("healthy", send_order, next_poll_at=now)
-    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
-    tasks_and_fallback_loop.run_job(BY_NAME["poll"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["poll"])
+    tasks_and_fallback_loop.run_job_unless_running_then_next_job(BY_NAME["poll"])
     deadline = time.monotonic() + 3
     while not healthy.requested_at and time.monotonic() < deadline:
         time.sleep(0.05)

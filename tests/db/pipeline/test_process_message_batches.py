@@ -10,8 +10,8 @@ import pytest
 from django.db import connections
 
 from tests.builders.sources import create_source
-from visibility.db.clock import database_now
-from visibility.ingest import inbox
+from visibility.db.database_time import database_now
+from visibility.ingest import insert_messages
 from visibility.models import InboundMessage
 from visibility.pipeline import process_message_batches
 
@@ -75,9 +75,9 @@ def test_batch_from_the_middle_is_filled_up_from_the_oldest(
         }
         for n in range(10)
     ]
-    inbox.store_messages(
+    insert_messages.store_messages(
         [
-            inbox.IncomingMessage(source.pk, f"m{n}", {}, orjson.dumps(b))
+            insert_messages.IncomingMessage(source.pk, f"m{n}", {}, orjson.dumps(b))
             for n, b in enumerate(bodies)
         ]
     )
@@ -87,13 +87,15 @@ def test_batch_from_the_middle_is_filled_up_from_the_oldest(
         left = InboundMessage.objects.filter(state="waiting").order_by("id")
         return [key.removeprefix("m") for key in left.values_list("dedupe_key", flat=True)]
 
-    assert process_message_batches.process_batch(offset=0.5) == 3
+    assert process_message_batches.claim_parse_and_correlate_messages(offset=0.5) == 3
     assert waiting() == ["0", "1", "2", "3", "7", "8", "9"]
     # Another worker has claimed what is left behind the middle.
     later = InboundMessage.objects.filter(dedupe_key__in=["m7", "m8", "m9"])
     later.update(next_attempt_at=database_now() + timedelta(minutes=1))
-    inbox.store_messages([inbox.IncomingMessage(source.pk, "m10", {}, orjson.dumps(bodies[0]))])
-    assert process_message_batches.process_batch(offset=0.999) == 3
+    insert_messages.store_messages(
+        [insert_messages.IncomingMessage(source.pk, "m10", {}, orjson.dumps(bodies[0]))]
+    )
+    assert process_message_batches.claim_parse_and_correlate_messages(offset=0.999) == 3
     assert waiting() == ["2", "3", "7", "8", "9"]
-    assert process_message_batches.process_batch(offset=0.5) == 2
-    assert process_message_batches.process_batch(offset=0.5) == 0
+    assert process_message_batches.claim_parse_and_correlate_messages(offset=0.5) == 2
+    assert process_message_batches.claim_parse_and_correlate_messages(offset=0.5) == 0

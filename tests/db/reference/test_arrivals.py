@@ -22,11 +22,11 @@ from tests.effort import FULL
 from tests.reference import history, ownership
 from tests.reference.kinds import events_of, spread
 from tests.reference.plain_fold import ReferenceFold
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.management.commands.demo import SOURCES
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import job_functions, process_message_batches, refold
+from visibility.pipeline import job_functions, process_message_batches, refold_orders
 from visibility.simulator.document_numbers import sales_order_number
 
 POSTED, ARRIVALS = (40, 200) if FULL else (14, 4)
@@ -83,7 +83,8 @@ def work(done: threading.Event, failures: list[BaseException]) -> None:
     """One worker: process and refold until no more messages come."""
     try:
         while (
-            busy := process_message_batches.process_batch() + refold.refold_batch()
+            busy := process_message_batches.claim_parse_and_correlate_messages()
+            + refold_orders.refold_batch()
         ) or not done.is_set():
             if not busy:
                 time.sleep(0.01)

@@ -11,8 +11,8 @@ from tests.builders import exported_order
 from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.users import signed_in
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Alert, InboundMessage, KpiFact, Order, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import order_and_message_lineage
@@ -24,7 +24,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture
 def sources(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
     """Three orders, and an SLA rule whose timer two of their events start and stop."""
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     create_rule(
         always_open(),
         code="scan",

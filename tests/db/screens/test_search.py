@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind
 from tests.builders.identity import create_sources, process_messages, source_message
-from visibility.db import planner_settings
+from visibility.db import postgres_planner_settings
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
 from visibility.screens.orders import number_and_customer_search
 
@@ -167,22 +167,22 @@ def test_customer_search_by_partial_name_limits_its_counts(monkeypatch: pytest.M
     ("ways", "statement", "parameters"),
     [
         (
-            planner_settings.PREFER_INDEXES_NO_BITMAP,
+            postgres_planner_settings.PREFER_INDEXES_NO_BITMAP,
             number_and_customer_search.EXACT_QUERY,
             {"values": ["SO-104711"], "limit": 50},
         ),
         (
-            planner_settings.PREFER_INDEXES_NO_BITMAP,
+            postgres_planner_settings.PREFER_INDEXES_NO_BITMAP,
             number_and_customer_search.EXACT_QUERY,
             {"values": number_and_customer_search.typo_variants("SO-104712"), "limit": 5},
         ),
         (
-            planner_settings.PREFER_INDEXES,
+            postgres_planner_settings.PREFER_INDEXES,
             number_and_customer_search.CONTAINS_QUERY,
             {"like": "%4711%", "part": "4711", "limit": 10},
         ),
         (
-            planner_settings.PREFER_INDEXES,
+            postgres_planner_settings.PREFER_INDEXES,
             number_and_customer_search.CUSTOMERS_QUERY,
             ["%quist%", 100],
         ),
@@ -192,7 +192,7 @@ def test_searches_use_indexes(
     ways: Mapping[str, str], statement: str, parameters: dict[str, Any] | list[Any]
 ) -> None:
     with connection.cursor() as cursor:
-        planner_settings.apply_planner_settings(cursor, ways)
+        postgres_planner_settings.set_planner_settings_for_transaction(cursor, ways)
         cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan

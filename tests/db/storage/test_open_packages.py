@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sdk.webhook_and_poll_types import OpenPackage
 from visibility.ingest.add_source_and_rotate_secret import add_source
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Source
 from visibility.pipeline import job_functions
 from visibility.storage.open_packages import load_open_packages

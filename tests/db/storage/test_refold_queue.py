@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Order
 from visibility.models.objects_and_identifiers import BusinessObject, ObjectRelation
-from visibility.models.refold import RefoldRequest
+from visibility.models.refold_requests import RefoldRequest
 from visibility.storage import refold_queue
 from visibility.storage.refold_queue import claim_batch, enqueue_refolds, postpone_requests
 

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.builders.alerts import HOUR, alert, source_alert
 from tests.builders.sources import create_source
 from tests.builders.users import create_user, signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Alert, AlertState, AuditEntry
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web.alert_actions import InvalidActionField, snooze_end

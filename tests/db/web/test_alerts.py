@@ -10,7 +10,7 @@ from tests.builders.alerts import HOUR, alert, order, source_alert, statements
 from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import AlertState, ClockState, SlaClock
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web.permissions import UserRole
@@ -265,7 +265,7 @@ def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
         rule=create_rule(),
         title="It fails",
     )
-    assert "Rule Released orders ship within 4 h" in text(ops, "/alerts")
+    assert "Failing rule: Released orders ship within 4 h" in text(ops, "/alerts")
     page = text(ops, f"/alerts/{target.pk}")
     assert "The rule has failed since" in page
     assert "Closes automatically when the rule works again." in page

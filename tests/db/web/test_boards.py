@@ -18,7 +18,7 @@ from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tiles import message_rate
 from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
 from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, OrderFunnel
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import AlertState, Board, Event, EventObjectLink, InboundMessage, Source
 from visibility.screens.orders import order_list
 from visibility.timeline.model import CLOSED, Status
@@ -32,7 +32,7 @@ BOARD = "/boards/operations"
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     message_rate.message_counts_of_last_hour.cache_clear()
-    message_rate.typical_rate.cache_clear()
+    message_rate.mean_messages_per_minute_in_same_weekly_hour.cache_clear()
 
 
 @pytest.fixture

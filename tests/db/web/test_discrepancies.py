@@ -12,8 +12,8 @@ from tests.builders import sources
 from tests.builders.cloudevents import cloudevent
 from tests.builders.users import signed_in
 from tests.db.web.test_orders import fetch
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Conflict, Order, Source
 from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import job_functions

@@ -10,7 +10,7 @@ from tests.builders.alerts import alert, order
 from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source, message
 from visibility.db.change_feed import append_changes
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import ClockState, RejectedRequestCount, SlaClock
 from visibility.web.pages import health_and_metrics
 

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from tests.builders.alerts import order, statements
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown
 from visibility.models import KpiFact, Order
@@ -195,9 +195,9 @@ def test_unchanged_page_builds_no_figure(reader: Client, monkeypatch: pytest.Mon
 
     def render(traces: Sequence[Any], layout: Mapping[str, Any]) -> dict[str, Any]:
         built.append(layout)
-        return chart_theme_and_cache.build_figure_json(traces, layout)
+        return chart_theme_and_cache.build_themed_plotly_figure_dict(traces, layout)
 
-    monkeypatch.setattr(figures, "build_figure_json", render)
+    monkeypatch.setattr(figures, "build_themed_plotly_figure_dict", render)
     chart_theme_and_cache.cached_figure.cache_clear()
     fact(3, 4)
     fact(4, 4, of=order("SO-3"), days_ago=12)

@@ -15,7 +15,7 @@ from tests.builders.live_client import HOST, LiveTestClient
 from tests.builders.users import create_user, signed_in
 from visibility.db.change_feed import append_changes
 from visibility.models import Change, ChangeHead
-from visibility.notify.broadcast import broadcast_change_number, broadcaster
+from visibility.notify.publish_change_number import broadcast_change_number, broadcaster
 from visibility.web.live import hub as hubs
 from visibility.web.live.hub import Subscriber, encode_message, hub_of_this_process
 from visibility.web.live.origin import is_same_origin
@@ -266,7 +266,9 @@ def test_full_queue_becomes_one_message_that_everything_may_have_changed() -> No
     async def run() -> None:
         subscriber = Subscriber(user_id=1, session_key="s", auth_hash="h")
         for n in range(100):
-            subscriber.enqueue_message(encode_message("change", n, kinds=["order"]), n)
+            subscriber.enqueue_message_or_replace_full_queue(
+                encode_message("change", n, kinds=["order"]), n
+            )
         assert subscriber.queue.qsize() <= hubs.MAX_QUEUED
         first = subscriber.queue.get_nowait()
         assert first is not None

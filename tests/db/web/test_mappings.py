@@ -40,7 +40,7 @@ READERS = (UserRole.OPERATIONS, UserRole.INTEGRATOR, UserRole.ADMIN)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(job_functions, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", nudged.append)
     return nudged
 
 
@@ -263,9 +263,16 @@ def test_customer_shows_parents_and_orders_with_branches(
     receive_order(shop, "SO-2", customer_no="SOUTH")
     receive_order(shop, "SO-3", customer_no="C-9")
     branch = customer_page(integrator, "C-1")
-    assert "Parent customer: SOUTH, which belongs to GROUP Orders, with branches: 1 " in branch
-    assert "Parent customer: GROUP Orders, with branches: 2 " in customer_page(integrator, "SOUTH")
-    assert "No parent customer. Orders, with branches: 2 " in customer_page(integrator, "GROUP")
+    assert (
+        "Parent customer: SOUTH, which belongs to GROUP "
+        "Orders of this customer and its branches: 1 " in branch
+    )
+    assert "Parent customer: GROUP Orders of this customer and its branches: 2 " in customer_page(
+        integrator, "SOUTH"
+    )
+    assert "No parent customer. Orders of this customer and its branches: 2 " in customer_page(
+        integrator, "GROUP"
+    )
     put_rows("item", {"number": "A-1"}, now=now)
     assert "branches" not in page(integrator, f"/mappings/item/{Item.objects.get().pk}")
 
@@ -281,7 +288,7 @@ def test_customer_page_runs_the_same_queries_for_any_number_of_branches(
         receive_order(shop, f"SO-{n}", customer_no=f"C-{n}")
     counted += [statements(integrator, f"/mappings/customer/{key}") for key in (group, leaf)]
     assert counted == [QUERIES_OF_CUSTOMER_PAGE] * 4
-    assert "Orders, with branches: 3 " in customer_page(integrator, "GROUP")
+    assert "Orders of this customer and its branches: 3 " in customer_page(integrator, "GROUP")
 
 
 def test_deleted_row_can_be_restored(integrator: Client, now: datetime) -> None:

@@ -15,7 +15,7 @@ from visibility.models import (
     Order,
     UnmatchedObject,
 )
-from visibility.screens.identity.unmatched_records import summarize_unmatched
+from visibility.screens.identity.unmatched_records import unmatched_record_count_sentence
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_unmatched_sentence_needs_records_to_be_reassuring(
     ],
 )
 def test_unmatched_sentence_counts_records(unmatched: int, sentence: str) -> None:
-    assert summarize_unmatched(unmatched) == sentence
+    assert unmatched_record_count_sentence(unmatched) == sentence
 
 
 def test_system_id_is_shown_only_without_other_numbers(ops: Client) -> None:
@@ -129,7 +129,7 @@ def test_merge_preview_shows_the_effect_and_changes_nothing(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "visibility.pipeline.refold.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
+        "visibility.pipeline.refold_orders.write_clocks_and_alerts.write_clocks_and_reconcile_alerts",
         lambda *_, **__: [],
     )
     order = order_of("SO-1")
@@ -185,7 +185,7 @@ def test_automatic_merge_shows_its_evidence_and_can_be_split(ops: Client) -> Non
 def test_unmatched_record_is_attached_by_order_number(ops: Client) -> None:
     record_id = UnmatchedObject.objects.get().object_id
     response = ops.get("/joins/pair", {"number": "so-1", "right": str(record_id)}, follow=True)
-    assert "Attach to SO-1?" in response.content.decode()
+    assert "Attach this record to order SO-1?" in response.content.decode()
     ops.post("/joins/join", {"left": order_of("SO-1").pk, "right": record_id})
     assert not UnmatchedObject.objects.exists()
     assert order_of("SO-1").event_count == 2

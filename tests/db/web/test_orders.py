@@ -13,8 +13,8 @@ from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source, store_story
 from tests.builders.users import signed_in
 from tests.builders.web_order import SOURCES, web_order_messages
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import BusinessObject, Event, Order, Source
 from visibility.pipeline import job_functions
 from visibility.screens.orders import event_labels
@@ -231,9 +231,9 @@ def test_event_in_the_future_is_flagged_and_has_no_effect_yet(order: Order) -> N
     assert "event time is in the future: no effect until then" in page
     timeline = load_and_fold_orders([order.pk], as_of=soon)[order.pk]
     (recorded,) = [e.recorded for e in timeline.entries if e.recorded.event_id == event.pk]
-    assert recorded.flags == (Flag.FUTURE,)
+    assert recorded.flags_with_future_if_after_receipt == (Flag.FUTURE,)
     others = [e.recorded for e in timeline.entries if e.recorded.event_id != event.pk]
-    assert not any(Flag.FUTURE in other.flags for other in others)
+    assert not any(Flag.FUTURE in other.flags_with_future_if_after_receipt for other in others)
     assert set(event_labels.FLAG_LABELS) == set(Flag)
 
 

@@ -20,7 +20,7 @@ from visibility.models import (
     Team,
 )
 from visibility.pipeline import job_functions
-from visibility.storage import backfill
+from visibility.storage import request_refold_of_all_orders
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_list_shows_each_rule_as_a_sentence(ops: Client) -> None:
     create_rule(params={"within": 8}, scope={"warehouse": "Dallas"})
     page = page_of(ops, "/rules")
     assert "Alert when an order stays in released for more than 8 working hours." in page
-    assert "Only warehouse: Dallas." in page
+    assert "Applies only to warehouse: Dallas." in page
     assert "Customer service delay, Revenue leakage" in page
 
 
@@ -167,11 +167,11 @@ def test_clocks_and_alerts_follow_a_change_of_the_time_limit(
     send_and_process(wms, "order.released", now - timedelta(hours=6))
     assert Alert.objects.get(kind="sla").state == "open"
     ops.post("/rules/stuck/save", form(**{"param.within": "8"}))
-    job_functions.refold_pending()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert Alert.objects.get(kind="sla").state == "withdrawn"
     assert SlaClock.objects.get().rule_version == 2
     ops.post("/rules/stuck/save", form(version="2", enabled="absent", **{"param.within": "8"}))
-    job_functions.refold_pending()
+    job_functions.refold_touched_orders_and_update_kpi_cells()
     assert not SlaClock.objects.exists()
 
 
@@ -180,20 +180,20 @@ def test_change_of_the_severity_alone_refolds_nothing(
 ) -> None:
     send_and_process(wms, "order.released", now)
     ops.post("/rules/stuck/save", form(severity="low"))
-    assert job_functions.refold_pending() == 0
+    assert job_functions.refold_touched_orders_and_update_kpi_cells() == 0
 
 
 def test_many_orders_are_refolded_behind_live_work(
     ops: Client, wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "DIRECT_LIMIT", 2)
+    monkeypatch.setattr(request_refold_of_all_orders, "DIRECT_LIMIT", 2)
     for number in range(3):
         send_and_process(wms, "order.released", now, order=f"SO-{number}")
     for version in ("1", "2"):
         ops.post("/rules/stuck/save", form(version=version, **{"param.within": f"1{version}"}))
     assert "3 orders will be checked again." in page_of(ops, "/rules/stuck")
     assert BackfillRequest.objects.count() == 3
-    assert job_functions.refold_pending() == 0
+    assert job_functions.refold_touched_orders_and_update_kpi_cells() == 0
 
 
 def test_history_names_parameters_as_the_form_does(ops: Client) -> None:

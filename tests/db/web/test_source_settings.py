@@ -81,7 +81,7 @@ def test_secrets_are_replaced_and_never_shown(integrator: Client) -> None:
     integrator.post(URL, {"api_key": "", "prefix": "WS-"})
     feed.refresh_from_db()
     sealed = source_secrets.decrypt_secrets(feed.sealed_secrets)
-    assert source_secrets.secret_settings(sealed) == {"api_key": "ck_1:cs_2"}
+    assert source_secrets.secret_setting_values_by_name(sealed) == {"api_key": "ck_1:cs_2"}
     page = integrator.get("/sources/wms?tab=settings").content.decode()
     assert "ck_1" not in page
     assert 'type="password"' in page

@@ -14,7 +14,7 @@ from tests.builders.alerts import order, statements
 from tests.builders.sources import create_source, event, message
 from tests.builders.users import signed_in
 from visibility.boards.tiles.source_health import SourceHealthTile
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import (
     AuditEntry,
     BusinessObject,
@@ -39,7 +39,7 @@ HOUR = timedelta(hours=1)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nudged jobs."""
     nudged: list[str] = []
-    monkeypatch.setattr(job_functions, "nudge", nudged.append)
+    monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", nudged.append)
     return nudged
 
 
@@ -337,7 +337,10 @@ def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) ->
 
 def test_every_parking_reason_has_a_text() -> None:
     assert set(parked.EXPLANATIONS) == set(ParkReason)
-    assert parked.explain_park_reason("something new")[0] == "The message could not be processed"
+    assert (
+        parked.cause_and_remedy_of_park_reason("something new")[0]
+        == "The message could not be processed"
+    )
 
 
 def test_replay_of_one_parked_message(integrator: Client, nudges: list[str]) -> None:

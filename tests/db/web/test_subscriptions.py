@@ -11,7 +11,7 @@ from tests.builders.alerts import alert, statements
 from tests.builders.sink import RecordingServer
 from tests.builders.sla_rules import create_rule
 from tests.builders.users import signed_in, user_of_role
-from visibility.alerts.reconcile import queue_notifications_of_alert
+from visibility.alerts.reconcile_alerts_with_clocks import queue_notifications_of_alert
 from visibility.models import AuditEntry, Notification, Subscription
 from visibility.notify.channels.email import FILE_BACKEND
 from visibility.pipeline import job_functions

@@ -8,7 +8,7 @@ from django.db import connection
 from tests.builders.users import signed_in
 from tests.db.web.test_discrepancies import create_sources, line_items, send_event
 from tests.db.web.test_orders import fetch
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import InboundMessage, Order, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole

@@ -14,8 +14,8 @@ import httpx2
 
 from tests.processes.faults.cluster import FaultCluster
 from tests.product import free_port
-from visibility.launcher.child_main import PARENT_PIPE_VARIABLE
 from visibility.launcher.process_plan import WORKER_COMMAND, scheduler_command, web_command
+from visibility.launcher.run_module_until_supervisor_exits import PARENT_PIPE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 CLOCK_SHIM = Path(__file__).resolve().parent / "clock_shim"
@@ -41,7 +41,12 @@ class InstallationProcess:
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(
                 # The child exits when this process exits, for whatever reason.
-                [sys.executable, "-m", "visibility.launcher.child_main", *self.arguments],
+                [
+                    sys.executable,
+                    "-m",
+                    "visibility.launcher.run_module_until_supervisor_exits",
+                    *self.arguments,
+                ],
                 cwd=ROOT,
                 env={**self.environment, PARENT_PIPE_VARIABLE: str(LIFELINE[0])},
                 pass_fds=(LIFELINE[0],),

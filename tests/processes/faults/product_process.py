@@ -64,7 +64,7 @@ def setup(within: float) -> dict[str, int]:
     from django.contrib.auth.models import User
 
     from tests.builders.sla_rules import always_open, create_rule
-    from visibility.db.clock import database_now
+    from visibility.db.database_time import database_now
     from visibility.ingest import add_source_and_rotate_secret
     from visibility.models import Source, Subscription
 
@@ -125,9 +125,12 @@ def replay(path: str) -> int:
     from django.db import connection
 
     from connectors.sdk.webhook_and_poll_types import WebhookRequest
-    from visibility.ingest import inbox
+    from visibility.ingest import insert_messages
     from visibility.models import Source
-    from visibility.pipeline.job_functions import process_messages_and_refold, sweep
+    from visibility.pipeline.job_functions import (
+        enqueue_due_refolds_and_update_due_alerts,
+        process_messages_and_refold,
+    )
     from visibility.web.intake.source_cache import IntakeSource
     from visibility.web.intake.webhook_endpoint import incoming_message
 
@@ -142,7 +145,7 @@ def replay(path: str) -> int:
             request = WebhookRequest("POST", f"/hooks/{row['slug']}", {}, row["headers"], body)
             key = door.connector.dedupe_key(request)
             arrivals.append(incoming_message(door, key, request))
-        stored = inbox.store_messages(arrivals)
+        stored = insert_messages.store_messages(arrivals)
         numbers = [k.message_id for k in stored]
         times = [row["received_at"] for row in chunk]
         with connection.cursor() as cursor:
@@ -155,21 +158,24 @@ def replay(path: str) -> int:
                 )
         count += sum(k.is_new for k in stored)
         process_messages_and_refold()
-    while sweep():
+    while enqueue_due_refolds_and_update_due_alerts():
         pass
     return count
 
 
 def catch_up() -> int:
     """Evaluate all due clocks and fold all requested orders now."""
-    from visibility.pipeline.job_functions import process_messages_and_refold, sweep
+    from visibility.pipeline.job_functions import (
+        enqueue_due_refolds_and_update_due_alerts,
+        process_messages_and_refold,
+    )
 
-    return process_messages_and_refold() + sweep()
+    return process_messages_and_refold() + enqueue_due_refolds_and_update_due_alerts()
 
 
 def now() -> str:
     """The current time of the database."""
-    from visibility.db.clock import database_now
+    from visibility.db.database_time import database_now
 
     return database_now().isoformat()
 

@@ -17,10 +17,10 @@ from connectors.sdk.events import CanonicalEvent, Flag
 from connectors.sdk.payload import ParkReason
 from tests.builders.cloudevents import cloudevent
 from tests.product import Product, empty_tables
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.models import Event, InboundMessage, Order
-from visibility.operations.invariants import check_message_outcomes
+from visibility.operations.invariants import check_messages_have_outcome_and_key
 
 SECRET = "a-secret-of-at-least-24-bytes"
 # A few seconds are enough, except on a busy machine.
@@ -140,7 +140,7 @@ class HostileRun:
 
     def check_others(self) -> None:
         """Check that valid orders exist, processes run, message counts add up, nothing crashed."""
-        assert check_message_outcomes() == []
+        assert check_messages_have_outcome_and_key() == []
         numbers = {f"GOOD-{n}" for n in range(1, self.valid_count + 1)}
         orders = Order.objects.filter(number__startswith="GOOD-").values_list("number", flat=True)
         assert set(orders) == numbers

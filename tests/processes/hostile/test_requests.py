@@ -28,11 +28,11 @@ from tests.processes.hostile.harness import (
     HostileSource,
     order_of,
 )
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.source_secrets import SourceSecret, encrypt_secrets
 from visibility.models import InboundMessage, MessageKey
-from visibility.models.intake import Source as SourceRow
-from visibility.operations.invariants import check_message_outcomes
+from visibility.models.sources_and_messages import Source as SourceRow
+from visibility.operations.invariants import check_messages_have_outcome_and_key
 
 pytestmark = pytest.mark.django_db
 SOURCES = (
@@ -216,7 +216,7 @@ def test_replay_of_a_removed_message_is_still_a_duplicate(
     message_id = aged["shop"].json()["message_id"]
     assert aged["shop again"].json() == {"message_id": message_id, "status": "duplicate"}
     assert not InboundMessage.objects.filter(pk=message_id).exists()
-    assert check_message_outcomes() == []
+    assert check_messages_have_outcome_and_key() == []
 
 
 def test_expired_secret_is_rejected(

@@ -15,7 +15,7 @@ import pytest
 
 from tests.builders.fedex_server import FedExServer
 from tests.product import Product
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import BusinessObject, Event, InboundMessage, MessageState, Order, Source
 
 WOO_SECRET, ODOO_TOKEN = "woo-secret-typed-by-a-person", "odoo-token-in-the-webhook-url"

@@ -17,7 +17,7 @@ from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.product import Product
 from visibility.launcher import server_programs_and_account
 from visibility.models import InboundMessage, MessageKey, MessageState, Order, RefoldRequest
-from visibility.operations.invariants import check_message_outcomes
+from visibility.operations.invariants import check_messages_have_outcome_and_key
 
 SECRET = "a-secret-of-at-least-24-bytes"
 MESSAGES = 1_000
@@ -120,7 +120,7 @@ def test_accepted_messages_are_neither_lost_nor_duplicated(
     )
     assert set(InboundMessage.objects.values_list("state", flat=True)) == {MessageState.APPLIED}
     assert MessageKey.objects.count() == MESSAGES
-    assert check_message_outcomes() == []
+    assert check_messages_have_outcome_and_key() == []
     shipped_orders = Order.objects.filter(status="shipped", line_count=1, lines_shipped=1)
     assert shipped_orders.count() == MESSAGES // 3
 

@@ -11,9 +11,9 @@ from django.db import connection
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message
 from tests.product import ROOT, Product
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Order, Source
 from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import job_functions

@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from visibility.launcher import up_command
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.launcher.process_plan import ProcessPlan, StartOptions
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 from tests.processes.launcher.up_process import UpProcess
 from visibility.launcher.detect_obsolete_database import OBSOLETE_LAYOUT
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 OLD_MIGRATIONS = """
 CREATE TABLE django_migrations (

@@ -21,7 +21,7 @@ from visibility.launcher import (
     reachable_server_folders,
     server_programs_and_account,
 )
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 Start = Callable[..., UpProcess]
 

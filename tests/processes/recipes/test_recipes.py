@@ -499,7 +499,7 @@ def test_adding_a_screen(repository: RepositoryCopy) -> None:
         '{% extends "base.html" %}{% block main %}<p>No carriers yet.</p>{% endblock %}',
     )
     repository.insert(
-        "visibility/web/screens.py",
+        "visibility/web/screen_registry.py",
         before='    Screen("health_and_metrics"),',
         text='    Screen("carriers", NavigationEntry("Carriers", "/carriers", "c", "table", '
         "Permission.ORDERS)),\n",
@@ -511,7 +511,7 @@ def test_adding_a_screen(repository: RepositoryCopy) -> None:
 
 def test_screen_without_a_module_stops_the_start(repository: RepositoryCopy) -> None:
     repository.insert(
-        "visibility/web/screens.py",
+        "visibility/web/screen_registry.py",
         before='    Screen("health_and_metrics"),',
         text='    Screen("nothing"),\n',
     )

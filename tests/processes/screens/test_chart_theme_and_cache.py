@@ -10,7 +10,7 @@ from typing import Any
 import plotly.io as pio  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.screens import chart_theme_and_cache
 from visibility.screens.chart_theme_and_cache import TEMPLATE, cached_figure
 from visibility.screens.charts import (
@@ -18,7 +18,7 @@ from visibility.screens.charts import (
     Series,
     build_histogram_figure,
     build_line_figure,
-    build_percentile_band_figure,
+    build_median_p90_band_figure,
 )
 
 DAY = date(2026, 3, 2)
@@ -54,7 +54,7 @@ def every_kind() -> list[dict[str, Any]]:
     return [
         build_line_figure([series("a")], PERCENT, target=0.9),
         build_line_figure([series("a"), series("b", 0.6)], PERCENT),
-        build_percentile_band_figure(
+        build_median_p90_band_figure(
             series("Median"), series("P90", 0.6), Axis(",.1f", " h"), target=0.4
         ),
         build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], Axis(",d")),
@@ -103,7 +103,7 @@ def test_figure_cache_is_bounded() -> None:
 
 def test_unknown_plotly_property_raises() -> None:
     with pytest.raises(ValueError, match="no_such_property"):
-        chart_theme_and_cache.build_figure_json([], {"no_such_property": 1})
+        chart_theme_and_cache.build_themed_plotly_figure_dict([], {"no_such_property": 1})
 
 
 @pytest.mark.parametrize("start", [WEB, WORKER, SCHEDULER], ids=["web", "worker", "scheduler"])

@@ -12,7 +12,7 @@ import pytest
 
 from connectors import systems
 from connectors.catalog import connectors_by_slug as shelf
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.settings import parse_and_check_settings
@@ -70,9 +70,9 @@ def sample_config(path: Path) -> dict[str, str]:
     return settings
 
 
-def make_message(path: Path, body: Any) -> Message:
+def make_message(path: Path, body: Any) -> RawMessage:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Message(text.encode(), load_sample(path)["headers"], NOW)
+    return RawMessage(text.encode(), load_sample(path)["headers"], NOW)
 
 
 def parse_sample(path: Path) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class TestEachConnector:
             name
             for path in (SYSTEMS / slug).glob("*.py")
             for name in re.findall(
-                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|number_range"""
+                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|scheme_and_issuer"""
                 r"""|list_of_texts)\(\s*["'](\w+)["']""",
                 path.read_text(),
             )
@@ -170,7 +170,7 @@ class TestEachConnector:
         system = shelf()[slug]({"source": slug})
         assert isinstance(system.guess_headers(body), dict)
         try:
-            assert not system.parse(Message(body, {}, NOW)).events
+            assert not system.parse(RawMessage(body, {}, NOW)).events
         except PayloadError as error:
             assert error.detail  # noqa: PT017 - parking and ignoring are both valid
 

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from connectors.catalog import SYSTEMS
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
+from connectors.sdk.manifest.check_examples import example_body, failing_examples, sample_folder
 from connectors.sdk.manifest.connector import ManifestConnector
 from connectors.sdk.manifest.definition import Example
-from connectors.sdk.manifest.examples import example_body, failing_examples, sample_folder
-from connectors.sdk.manifest.folder import load_manifest
+from connectors.sdk.manifest.folder import load_manifest_as_connector_class
 from connectors.sdk.payload import PayloadError
 from tests.unit.connectors.test_contract import variants
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-SHIPPED = {path.stem: load_manifest(path) for path in sorted(SYSTEMS.glob("*.yaml"))}
+SHIPPED = {
+    path.stem: load_manifest_as_connector_class(path) for path in sorted(SYSTEMS.glob("*.yaml"))
+}
 CASES = [
     (slug, example)
     for slug, connector in SHIPPED.items()
@@ -42,7 +44,7 @@ def result_of(slug: str, example: Example) -> dict[str, Any]:
     """Parse the sample of an example; in the form of its `.events.json` file."""
     body = example_body(SHIPPED[slug], example)
     try:
-        parsed = instance(slug, example).parse(Message(body, {}, NOW))
+        parsed = instance(slug, example).parse(RawMessage(body, {}, NOW))
     except PayloadError as error:
         return {"parked": str(error)}
     result: dict[str, Any] = {"events": [event_to_dict(event) for event in parsed.events]}
@@ -73,7 +75,7 @@ def test_parsing_returns_exactly_the_expected_events(slug: str, example: Example
 
 def check_parsed_or_parked(slug: str, example: Example, body: bytes) -> None:
     try:
-        parsed = instance(slug, example).parse(Message(body, {}, NOW))
+        parsed = instance(slug, example).parse(RawMessage(body, {}, NOW))
     except PayloadError as error:
         assert error.detail  # noqa: PT017 - parking is one of two valid results
         return

@@ -10,13 +10,13 @@ from connectors.sdk.events import (
     ObjectKind,
 )
 from connectors.systems.ocel.connector import SCHEMES as OCEL_SCHEMES
-from connectors.systems.ocel.terms import event_type as find_event_type
-from connectors.systems.ocel.terms import object_kind
+from connectors.systems.ocel.object_and_activity_names import event_type as find_event_type
+from connectors.systems.ocel.object_and_activity_names import object_kind
 from visibility.export.epcis_vocabulary import EPCIS_MAPPINGS
 from visibility.export.ocel_attributes import ATTRIBUTE_SOURCES
 from visibility.export.read_snapshot_in_chunks import ExportedObject
 from visibility.export.uris import object_uri, private_urn
-from visibility.identity.relations import PARENT_KINDS
+from visibility.identity.parent_child_object_relations import PARENT_KINDS
 from visibility.storage.load_events import SCHEME_PREFERENCE
 
 SSCC = EventIdentifier(IdentifierScheme.SSCC, "340123450000000017")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from visibility.launcher import venv_setup
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def install(root: Path, lock: str) -> None:
 
 
 def missing_lock(root: Path, *, development: bool) -> str | None:
-    lock = venv_setup._lock_file_to_install(root, development=development)
+    lock = venv_setup._lock_file_unless_already_installed(root, development=development)
     return lock.name if lock else None
 
 

@@ -12,7 +12,7 @@ from visibility.management.connector_documentation import (
     END,
     connector_page,
     documentation_files,
-    outdated_pages,
+    pages_of_removed_connectors,
 )
 
 
@@ -21,7 +21,7 @@ def test_documents_are_current() -> None:
     assert len(files) == len(shipped_connectors()) + 1
     outdated = [p.name for p, text in files.items() if not p.is_file() or p.read_text() != text]
     assert not outdated, "run `manage.py connector_docs`"
-    assert not outdated_pages(settings.BASE_DIR, shipped_connectors())
+    assert not pages_of_removed_connectors(settings.BASE_DIR, shipped_connectors())
 
 
 def test_every_connector_says_how_its_messages_arrive() -> None:

@@ -24,8 +24,8 @@ from tests.builders.polled_systems import (
 from visibility.outbound import http_client
 from visibility.outbound.address_guard import (
     ForbiddenAddress,
-    allowed_addresses,
-    check_url_allowed,
+    check_url_scheme_port_and_no_credentials,
+    resolve_to_allowed_ip_addresses,
 )
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_budget import RequestBudget, RequestBudgetExceeded
@@ -131,7 +131,7 @@ def test_private_address_is_refused_unless_listed(caller: Caller) -> None:
 )
 def test_malformed_or_dangerous_url_is_refused(url: str, message: str) -> None:
     with pytest.raises(ForbiddenAddress, match=message):
-        check_url_allowed(url)
+        check_url_scheme_port_and_no_credentials(url)
     with pytest.raises(ForbiddenAddress, match=message):
         OutgoingHttpClient().get(url, params={}, headers={})
 
@@ -141,9 +141,9 @@ def test_host_with_a_private_address_among_public_ones_is_refused(
 ) -> None:
     resolve_to(monkeypatch, PUBLIC, PRIVATE)
     with pytest.raises(ForbiddenAddress):
-        allowed_addresses("erp.example", 443)
+        resolve_to_allowed_ip_addresses("erp.example", 443)
     resolve_to(monkeypatch, PUBLIC)
-    assert allowed_addresses("erp.example", 443) == [PUBLIC]
+    assert resolve_to_allowed_ip_addresses("erp.example", 443) == [PUBLIC]
 
 
 def test_connection_goes_to_the_address_that_was_checked(

@@ -12,7 +12,7 @@ from visibility.screens.charts import (
     Series,
     build_histogram_figure,
     build_line_figure,
-    build_percentile_band_figure,
+    build_median_p90_band_figure,
 )
 from visibility.screens.kpis import value_and_comparison_texts
 
@@ -61,7 +61,7 @@ def test_plotly_accepts_every_kind_of_figure() -> None:
     for figure in (
         build_line_figure([first], Axis(".1%", "%"), target=0.9),
         build_line_figure([first, second], Axis(".1%", maximum=1.005)),
-        build_percentile_band_figure(first, second, Axis(",.1f", " h"), target=4.0),
+        build_median_p90_band_figure(first, second, Axis(",.1f", " h"), target=4.0),
         build_histogram_figure([0, 4, 8], ["0-4 h", "4-8 h", "above"], [1, 2, 3], Axis(",d")),
     ):
         read = json.loads(Figure(figure).to_json())  # raises for an unknown property

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.sdk.connector import Message
+from connectors.sdk.connector import RawMessage
 from connectors.sdk.webhook_and_poll_types import HttpResponse
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.unit.simulator.conftest import STARTED
@@ -53,13 +53,13 @@ class PollingClient:
         raise AssertionError("the poller must not request a token")
 
 
-def poll_all(server: ErpServer, cursor: str, **more: str) -> tuple[list[Message], str]:
+def poll_all(server: ErpServer, cursor: str, **more: str) -> tuple[list[RawMessage], str]:
     base = f"http://127.0.0.1:{server.port}/api/v2.0/companies(demo)"
     connector = BusinessCentral({"source": "erp", "base_url": base, **more})
     messages = []
     for page in connector.poll(PollingClient(), cursor, [b"token-of-the-erp"]):
         cursor = page.cursor
-        messages += [Message(r.body, r.headers, to_datetime(STARTED)) for r in page.records]
+        messages += [RawMessage(r.body, r.headers, to_datetime(STARTED)) for r in page.records]
     return messages, cursor
 
 

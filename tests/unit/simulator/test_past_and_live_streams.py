@@ -17,7 +17,7 @@ from visibility.simulator.simulated_order import ERP_KINDS
 
 
 def test_past_starts_with_the_newest_day(world: SimulatedWorld) -> None:
-    sent = list(PastStream(world).steps_in_sending_order())
+    sent = list(PastStream(world).orders_and_steps_newest_day_first())
     days = [int(world.order(n).created_at // DAY) for n, _ in sent]
     assert days == sorted(days, reverse=True)
     assert len(sent) == PastStream(world).total
@@ -26,7 +26,7 @@ def test_past_starts_with_the_newest_day(world: SimulatedWorld) -> None:
 
 def test_past_and_future_send_every_step_once(world: SimulatedWorld) -> None:
     past = PastStream(world)
-    sent = Counter(past.steps_in_sending_order())
+    sent = Counter(past.orders_and_steps_newest_day_first())
     sent.update((n, world.order(n).steps[index]) for _, n, index, _ in past.rows)
     future, until, began = LiveStream(world, past.pending), STARTED + 3 * HOUR, list[int]()
     last = STARTED

@@ -130,9 +130,9 @@ def test_changed_options_are_rejected_for_an_existing_run(data_dir: Path) -> Non
 def test_watermark_does_not_pass_the_oldest_unfinished_value() -> None:
     watermark = Watermark(10)
     first, second, third = (
-        watermark.begin_value(11),
-        watermark.begin_value(12),
-        watermark.begin_value(13),
+        watermark.register_value_and_return_ticket(11),
+        watermark.register_value_and_return_ticket(12),
+        watermark.register_value_and_return_ticket(13),
     )
     watermark.finish_value(second)
     assert watermark.finished_before == 11

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from tests.builders.sink import RecordedPost, RecordingServer, StatusAndHeaders
-from visibility.simulator.sender import MessageSender, WebhookTarget
+from visibility.simulator.sender import MessageSender, WebhookPathAndSecret
 from visibility.simulator.vendors.message import SimulatedMessage
 
-HOOKS = {"edi": WebhookTarget("/hooks/edi", "secret")}
+HOOKS = {"edi": WebhookPathAndSecret("/hooks/edi", "secret")}
 
 
 def send(url: str, count: int, *, log: list[str] | None = None) -> MessageSender:

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.check_digits import gs1_check_digit
-from connectors.sdk.connector import Connector, Message
+from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.events import CanonicalEvent, IdentifierScheme, ObjectKind
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from tests.unit.simulator.conftest import STARTED, world_setting
@@ -103,7 +103,7 @@ def steps_by_source() -> dict[str, list[tuple[SimulatedOrder, SimulatedStep]]]:
 def message(order: SimulatedOrder, step: SimulatedStep) -> tuple[bytes, dict[str, str]]:
     if step.kind in ERP_KINDS:
         return orjson.dumps(business_central.build_entity(order, step)), {}
-    written = vendors.build_message(order, step)
+    written = vendors.build_full_or_truncated_message(order, step)
     return written.body, vendors.signed_headers(written, SECRET, STARTED)
 
 
@@ -113,7 +113,7 @@ def parsed(
     reader = connector(slug)
     for order, step in steps_by_source[slug]:
         body, headers = message(order, step)
-        result = reader.parse(Message(body, headers, to_datetime(step.send_at)))
+        result = reader.parse(RawMessage(body, headers, to_datetime(step.send_at)))
         assert not result.errors, (step, result.errors)
         yield order, step, result.events
 
@@ -233,9 +233,12 @@ def test_duplicate_is_the_same_message_but_truncated_message_differs(world: Simu
     for step in order.steps:
         if step.kind in ERP_KINDS:
             continue
-        complete = vendors.build_message(order, step)
-        assert vendors.build_message(order, step._replace(is_duplicate=True)) == complete
-        truncated = vendors.build_message(order, step._replace(truncated=True))
+        complete = vendors.build_full_or_truncated_message(order, step)
+        assert (
+            vendors.build_full_or_truncated_message(order, step._replace(is_duplicate=True))
+            == complete
+        )
+        truncated = vendors.build_full_or_truncated_message(order, step._replace(truncated=True))
         assert complete.body.startswith(truncated.body)
         assert truncated.identity != complete.identity
 
@@ -274,11 +277,11 @@ def test_numbers_have_valid_check_digits_and_are_unique() -> None:
 
 
 def test_3pl_heartbeat_is_an_ignored_997() -> None:
-    heartbeat = vendors.build_heartbeat_message(7, STARTED)
+    heartbeat = vendors.build_3pl_997_heartbeat_message(7, STARTED)
     result = connector("3pl").parse(
-        Message(heartbeat.body, heartbeat.headers, to_datetime(STARTED))
+        RawMessage(heartbeat.body, heartbeat.headers, to_datetime(STARTED))
     )
     assert not result.events
     assert not result.errors
     assert "997" in result.ignored
-    assert vendors.build_heartbeat_message(8, STARTED + 100).identity != heartbeat.identity
+    assert vendors.build_3pl_997_heartbeat_message(8, STARTED + 100).identity != heartbeat.identity

@@ -132,7 +132,7 @@ def test_staged_orders_are_due_every_two_minutes_then_every_eight(world: Simulat
     assert dues[14] == 40 + 14 * 120
     assert dues[15] - dues[14] == 480
     for i in range(1, 20):
-        order = world.order(world.staged_order_index(i))
+        order = world.order(world.order_index_of_staged_order(i))
         (fault,) = (f for f in order.faults if f.name == "stuck_order")
         assert fault.due_at == pytest.approx(STARTED + dues[i - 1], abs=0.001)
         assert fault.due_at is not None
@@ -152,8 +152,8 @@ def test_purchase_order_4711_is_overdue_since_yesterday(world: SimulatedWorld) -
 
 
 def test_staged_and_live_indexes_never_collide(world: SimulatedWorld) -> None:
-    live = {world.live_order_index(k) for k in range(100_000)}
-    staged = {world.staged_order_index(i) for i in range(20_000)}
+    live = {world.order_index_of_live_order(k) for k in range(100_000)}
+    staged = {world.order_index_of_staged_order(i) for i in range(20_000)}
     assert len(live) == 100_000
     assert not live & staged
     assert not live & set(range(len(world.past_created_at)))

@@ -12,12 +12,12 @@ from visibility.sla.parameter_type import Money, Percent
 from visibility.sla.parameters import (
     InvalidParameters,
     UndescribedParameter,
-    describe_parameters,
     parameter,
     parameter_fields,
     parameters_json_schema,
-    parse_entered_parameters,
+    parse_entered_parameters_within_bounds,
     parse_parameters,
+    readable_parameters_by_name,
     serialize_parameters,
 )
 
@@ -62,7 +62,7 @@ class EveryType:
 
 
 def parse(raw: object) -> EveryType:
-    params: EveryType = parse_entered_parameters(EveryType, raw, owner="every_type")
+    params: EveryType = parse_entered_parameters_within_bounds(EveryType, raw, owner="every_type")
     return params
 
 
@@ -146,7 +146,9 @@ def test_stored_value_out_of_bounds_still_runs() -> None:
 
 
 def test_parameters_in_words() -> None:
-    assert describe_parameters(EveryType(within=timedelta(hours=8), strict=True, note="x")) == {
+    assert readable_parameters_by_name(
+        EveryType(within=timedelta(hours=8), strict=True, note="x")
+    ) == {
         "within": "8 working hours",
         "factor": "1.5",
         "share": "95%",
@@ -164,7 +166,7 @@ def test_parameters_in_words() -> None:
         (timedelta(minutes=90), "1.5 working hours"),
         (timedelta(0), "0 working hours"),
     ):
-        assert describe_parameters(EveryType(within=length))["within"] == expected
+        assert readable_parameters_by_name(EveryType(within=length))["within"] == expected
 
 
 def test_json_schema_states_types_bounds_and_defaults() -> None:

@@ -14,7 +14,7 @@ from visibility.sla.parameters import (
     parameter,
     parameter_fields,
     parameters_json_schema,
-    parse_entered_parameters,
+    parse_entered_parameters_within_bounds,
     serialize_parameters,
 )
 from visibility.sla.registry import check_rule_kind, rule_kinds
@@ -57,7 +57,7 @@ class WorkingRule(OrderRule):
 
 @pytest.mark.parametrize("kind", KINDS, ids=names_of)
 def test_defaults_are_valid_and_survive_being_stored(kind: Rule) -> None:
-    params = parse_entered_parameters(kind.params_type, {}, owner=kind.code)
+    params = parse_entered_parameters_within_bounds(kind.params_type, {}, owner=kind.code)
     stored = serialize_parameters(params)
     assert kind.parse_params(stored) == params == kind.params_type()
     assert set(stored) == set(parameters_json_schema(kind.params_type)["properties"])
@@ -68,7 +68,9 @@ def test_invalid_values_are_refused_with_the_name_of_their_field(kind: Rule) -> 
     for field in parameter_fields(kind.params_type):
         for raw in (None, object(), {"planet": "Mars"}):
             with pytest.raises(InvalidParameters) as refused:
-                parse_entered_parameters(kind.params_type, {field.name: raw}, owner=kind.code)
+                parse_entered_parameters_within_bounds(
+                    kind.params_type, {field.name: raw}, owner=kind.code
+                )
             assert refused.value.errors[field.name].startswith(field.name)
 
 
@@ -79,7 +81,7 @@ def test_sentence_names_every_parameter_in_words(kind: Rule) -> None:
     assert sentence.endswith(".")
     assert "{" not in sentence
     for field in parameter_fields(kind.params_type):
-        assert field.describe(getattr(params, field.name)) in sentence
+        assert field.readable_value_with_unit(getattr(params, field.name)) in sentence
         assert field.text.label
         assert field.text.help.endswith(".")
 

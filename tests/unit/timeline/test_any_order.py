@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.connector import Message, SourceRole
+from connectors.sdk.connector import RawMessage, SourceRole
 from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import Measure
 from tests.builders.web_order import (
@@ -32,7 +32,7 @@ def recorded_events(messages: Sequence[SampleMessage]) -> list[RecordedEvent]:
     for number, message in enumerate(messages):
         connector, role, config = SOURCES[message.source]
         system = connectors_by_slug()[connector]({**config, "source": message.source})
-        parsed = system.parse(Message(message.body, message.headers, RECEIVED))
+        parsed = system.parse(RawMessage(message.body, message.headers, RECEIVED))
         assert parsed.events, (message.source, parsed.ignored, parsed.errors)
         for event in parsed.events:
             kinds = [ref.kind.value for ref in event.objects]

@@ -31,7 +31,7 @@ def test_history_shows_who_requested_promised_and_changed_the_date() -> None:
     timeline = folded(REQUESTED, FIRST, moved)
     assert timeline.promises[2].reported_at == at(3)
     assert timeline.promises[2].reason == "stock"
-    first = timeline.promise("first")
+    first = timeline.first_promise_of_kind("first")
     assert first
     assert first.date == at(5, 0)
 

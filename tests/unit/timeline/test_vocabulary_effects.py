@@ -9,7 +9,6 @@ import orjson
 import pytest
 
 from connectors.sdk.event_examples import EXAMPLES
-from connectors.sdk.event_members import ignored_members
 from connectors.sdk.event_parser import SETTINGS, parse_event
 from connectors.sdk.events import (
     Attribute,
@@ -21,6 +20,7 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.payload import load_json
+from connectors.sdk.required_and_ignored_event_members import ignored_members
 from connectors.sdk.settings import parse_and_check_settings
 from connectors.sdk.timestamps import ParsedTime
 from tests.builders.recorded_events import (

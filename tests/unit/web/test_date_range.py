@@ -8,7 +8,7 @@ from visibility.web.date_range import (
     DEFAULT,
     PRESETS,
     default_range,
-    parse_range,
+    parse_range_from_preset_or_dates,
     parse_single_day_range,
 )
 
@@ -35,10 +35,10 @@ LABELS = {
 
 @pytest.mark.parametrize("today", DAYS, ids=str)
 def test_preset_label_does_not_depend_on_the_day(today: date) -> None:
-    ranges = {code: parse_range(code, "now", today) for code in PRESETS}
+    ranges = {code: parse_range_from_preset_or_dates(code, "now", today) for code in PRESETS}
     assert {code: selected.label for code, selected in ranges.items()} == LABELS
     assert {code: selected.preset for code, selected in ranges.items()} == {c: c for c in LABELS}
-    assert [ranges[f"now-{days}d"].span.days for days in (7, 28, 90)] == [7, 28, 90]
+    assert [ranges[f"now-{days}d"].span.day_count for days in (7, 28, 90)] == [7, 28, 90]
     assert {selected.span.end for selected in ranges.values()} == {today}
     assert ranges["month"].span.start == date(today.year, today.month, 1)
     assert default_range(today) == ranges[DEFAULT.code]
@@ -47,7 +47,7 @@ def test_preset_label_does_not_depend_on_the_day(today: date) -> None:
 @pytest.mark.parametrize("today", DAYS, ids=str)
 def test_dates_are_labeled_as_dates_even_where_a_preset_has_the_same_days(today: date) -> None:
     start = today - timedelta(days=27)
-    selected = parse_range(start.isoformat(), today.isoformat(), today)
+    selected = parse_range_from_preset_or_dates(start.isoformat(), today.isoformat(), today)
     assert selected.span == default_range(today).span
     assert selected.preset == ""
     assert selected.label.startswith(f"{start:%a, %b} {start.day}, {start.year}")
@@ -56,11 +56,11 @@ def test_dates_are_labeled_as_dates_even_where_a_preset_has_the_same_days(today:
 
 @pytest.mark.parametrize("today", DAYS, ids=str)
 def test_other_numbers_of_days_are_relative_to_today(today: date) -> None:
-    assert parse_range("now-1d", "now", today).label == "Today so far"
-    selected = parse_range("now-30d", "now", today)
-    assert (selected.label, selected.span.days, selected.preset) == ("Last 30 days", 30, "")
-    longest = parse_range("now-99999999999d", "now", today)
-    assert longest.span.days == 731
+    assert parse_range_from_preset_or_dates("now-1d", "now", today).label == "Today so far"
+    selected = parse_range_from_preset_or_dates("now-30d", "now", today)
+    assert (selected.label, selected.span.day_count, selected.preset) == ("Last 30 days", 30, "")
+    longest = parse_range_from_preset_or_dates("now-99999999999d", "now", today)
+    assert longest.span.day_count == 731
 
 
 def test_one_day_is_named_by_its_date() -> None:

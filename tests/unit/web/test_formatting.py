@@ -9,17 +9,17 @@ from django.template.loader import render_to_string
 from pytest_django.fixtures import Settings
 
 from visibility.templatetags import formats
-from visibility.web.context_processors import AlertBadge
+from visibility.web.context_processors import OpenAlertBadge
 
 
 def test_badge_shows_at_most_two_digits() -> None:
-    assert [AlertBadge(count).badge_text for count in (1, 99, 100)] == ["1", "99", "99+"]
-    assert AlertBadge(100).accessible_label == "Alerts: more than 99 yours or unassigned"
-    assert AlertBadge(0).accessible_label == "Alerts: none assigned to you, none unassigned"
+    assert [OpenAlertBadge(count).badge_text for count in (1, 99, 100)] == ["1", "99", "99+"]
+    assert OpenAlertBadge(100).accessible_label == "Alerts: more than 99 yours or unassigned"
+    assert OpenAlertBadge(0).accessible_label == "Alerts: none assigned to you, none unassigned"
 
 
 def test_server_error_page_needs_no_database() -> None:
-    assert "Something failed on our side" in render_to_string("500.html")
+    assert "Something went wrong on our side" in render_to_string("500.html")
 
 
 def test_amounts_have_units_and_none_is_a_dash() -> None:
@@ -60,4 +60,4 @@ def test_bare_promise_date_stays_that_date_west_of_greenwich(
     settings: Settings, at: datetime, day: date
 ) -> None:
     settings.TIME_ZONE = "America/Chicago"
-    assert formats.local_day(at) == day
+    assert formats.date_in_organization_zone(at) == day

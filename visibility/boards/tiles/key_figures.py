@@ -71,13 +71,13 @@ class KeyFigures(Tile):
             cursor.execute(MONEY)
             money: list[tuple[str, Decimal]] = cursor.fetchall()
         return {
-            "sentence": summarize_orders_and_alerts(orders, alerts),
+            "sentence": orders_and_alerts_summary_sentence(orders, alerts),
             "figures": build_key_figures(orders, alerts),
             "money": money,
         }
 
 
-def summarize_orders_and_alerts(orders: Mapping[str, int], alerts: Mapping[str, int]) -> str:
+def orders_and_alerts_summary_sentence(orders: Mapping[str, int], alerts: Mapping[str, int]) -> str:
     """Summarize orders and alerts in one sentence."""
     late, still_open = orders["late"], orders["open"]
     verb = "is" if late == 1 else "are"

@@ -38,7 +38,7 @@ def message_counts_of_last_hour(minute: datetime) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=2)
-def typical_rate(hour: datetime) -> float | None:
+def mean_messages_per_minute_in_same_weekly_hour(hour: datetime) -> float | None:
     """Typical messages per minute for this hour and weekday, from the last four weeks, or None."""
     totals = []
     for week in range(1, WEEKS + 1):
@@ -60,7 +60,7 @@ class MessageRate(Tile):
         """The bars of the chart, the last full minute, and the typical rate."""
         minute = now.replace(second=0, microsecond=0)
         counts = message_counts_of_last_hour(minute)
-        expected = typical_rate(minute.replace(minute=0))
+        expected = mean_messages_per_minute_in_same_weekly_hour(minute.replace(minute=0))
         top = max(*counts, expected or 0, 1)
         bars = [
             {"x": index * STEP, "y": HEIGHT - round(HEIGHT * count / top, 1), "many": count}

@@ -12,7 +12,11 @@ from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
-from visibility.screens.sources.state import REJECTED_WITHIN, LatestTraffic, source_state
+from visibility.screens.sources.state import (
+    REJECTED_WITHIN,
+    LatestReceiptAndRejection,
+    source_state_and_reason,
+)
 
 MANY_PARKED = 1_000
 LATEST_MESSAGES = """
@@ -75,8 +79,8 @@ class SourceHealthTile(Tile):
         feeds = []
         for source in Source.objects.order_by("title", "slug")[: self.values.integer("limit")]:
             last, parked = latest.get(source.pk, (None, 0))
-            latest_traffic = LatestTraffic(last, rejected.get(source.slug))
-            chip_state, _ = source_state(source, latest_traffic, now)
+            latest_traffic = LatestReceiptAndRejection(last, rejected.get(source.slug))
+            chip_state, _ = source_state_and_reason(source, latest_traffic, now)
             feeds.append(SourceChip(source.title, source.slug, chip_state, last, parked))
         worst = list(SourceState)
         return {

@@ -30,7 +30,7 @@ class ReuseWindows:
 
     by_source: Mapping[tuple[str, str], timedelta]
 
-    def window_of(self, key: IdentifierKey) -> timedelta | None:
+    def reuse_window_of_key(self, key: IdentifierKey) -> timedelta | None:
         """Return the reuse window of this number; None: the number is never reused."""
         _, scheme, issuer, _ = key
         return self.by_source.get((issuer.rstrip("?"), scheme)) or DEFAULT_WINDOWS.get(
@@ -68,7 +68,9 @@ def identifier_key(kind: ObjectKind, identifier: EventIdentifier) -> IdentifierK
     return (kind.value, identifier.scheme.value, identifier.issuer, value)
 
 
-def spellings_of(ref: ObjectReference, slug: str) -> Iterable[tuple[IdentifierKey, str]]:
+def keys_and_original_spellings(
+    ref: ObjectReference, slug: str
+) -> Iterable[tuple[IdentifierKey, str]]:
     """Yield (key, original spelling) for each identifier of a reference."""
     for identifier in ref.identifiers:
         key = identifier_key(ref.kind, identifier)

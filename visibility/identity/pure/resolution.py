@@ -75,7 +75,7 @@ class ResolvedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class ResolvedObjectsAndGenerations:
     """The resolved objects, and the generations of each key."""
 
     objects: tuple[ResolvedObject, ...]
@@ -88,7 +88,7 @@ class KeyGenerations:
     def __init__(
         self, key: IdentifierKey, times: Iterable[datetime], windows: ReuseWindows
     ) -> None:
-        gap, last = windows.window_of(key), None
+        gap, last = windows.reuse_window_of_key(key), None
         self.intervals: list[tuple[datetime, datetime]] = []
         for at in sorted(times):
             if last is None or (gap is not None and at - last > gap):
@@ -104,7 +104,7 @@ class KeyGenerations:
 
 def resolve_mentions(
     mentions: Sequence[Mention], decisions: Sequence[Decision], windows: ReuseWindows
-) -> Resolution:
+) -> ResolvedObjectsAndGenerations:
     """Group the mentions into objects, subject to the decisions."""
     times: dict[IdentifierKey, list[datetime]] = {}
     for mention in mentions:
@@ -122,7 +122,9 @@ def resolve_mentions(
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind is DecisionKind.JOIN and all(sides):
             sets.join(sides[0][0], sides[1][0])
-    return Resolution(_join_and_build_objects(mentions, generations, sets), generations)
+    return ResolvedObjectsAndGenerations(
+        _join_and_build_objects(mentions, generations, sets), generations
+    )
 
 
 def _generations_of_decision_side(
@@ -141,7 +143,7 @@ def _join_and_build_objects(
     evidence: dict[Generation, Mention] = {}
     for mention in sorted(mentions, key=lambda m: (m.sort_key, m.ref_key)):
         ordered = [(key, generations[key].index_at(mention.at)) for key in mention.identity_keys]
-        ordered.sort(key=lambda generation: (sets.is_separated(generation), generation))
+        ordered.sort(key=lambda generation: (sets.is_split_off_by_decision(generation), generation))
         first_generation[mention.ref_key] = ordered[0]
         for generation in ordered[1:]:
             if not sets.join(ordered[0], generation):
@@ -159,7 +161,7 @@ def _join_and_build_objects(
             group = by_root.get(sets.root(generation))
             if group is not None:
                 group.generations.append(generation)
-                group.is_separated = group.is_separated or sets.is_separated(generation)
+                group.is_separated = group.is_separated or sets.is_split_off_by_decision(generation)
                 if generation in evidence:
                     group.evidence[generation] = evidence[generation]
     for mention, key in rejected:
@@ -189,7 +191,7 @@ class _ConstrainedUnionFind:
     def add_separation_label(self, generation: Generation, label: tuple[int, int]) -> None:
         self._labels.setdefault(self.root(generation), set()).add(label)
 
-    def is_separated(self, generation: Generation) -> bool:
+    def is_split_off_by_decision(self, generation: Generation) -> bool:
         """Whether a decision separated it from its former object."""
         return any(side for _, side in self._labels.get(self.root(generation), ()))
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Timeline
-from visibility.timeline.kpi_inputs import demand_at_cut_off
+from visibility.timeline.kpi_inputs import demand_and_first_shipped_at_cut_off
 
 
 class FillRate(Kpi):
@@ -41,7 +41,7 @@ class FillRate(Kpi):
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
         """Count lines complete in the first shipment, and lines in demand."""
-        demand = demand_at_cut_off(timeline, zone)
+        demand = demand_and_first_shipped_at_cut_off(timeline, zone)
         if demand is None:
             return None
         if demand.excluded:

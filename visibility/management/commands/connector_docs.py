@@ -7,7 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.catalog import shipped_connectors
-from visibility.management.connector_documentation import documentation_files, outdated_pages
+from visibility.management.connector_documentation import (
+    documentation_files,
+    pages_of_removed_connectors,
+)
 
 
 class Command(BaseCommand):
@@ -21,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = settings.BASE_DIR
-        outdated = outdated_pages(root, shipped_connectors())
+        outdated = pages_of_removed_connectors(root, shipped_connectors())
         for path, text in documentation_files(root, shipped_connectors()).items():
             if path.is_file() and path.read_text() == text:
                 continue

@@ -13,13 +13,13 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.source_secrets import decrypt_secrets
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
 from visibility.models.rules_clocks_and_calendars import Severity
 from visibility.simulator.master_data import EDI_CUSTOMERS
-from visibility.sla.default_rules import create_missing_source_rules
+from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.web.permissions import UserRole
 
 DEMO_USERS = {
@@ -142,7 +142,7 @@ class Command(BaseCommand):
             },
         )
 
-        create_missing_source_rules()
+        create_source_rules_for_kinds_without_rule()
 
     def _create_or_update_sources(self) -> dict[str, Any]:
         port = _choose_erp_port(_previous_erp_port())

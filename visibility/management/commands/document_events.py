@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.sdk.event_tables import update_tables
+from connectors.sdk.events_documentation_tables import update_tables
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.operations.canonical_dump import dump_lines
 
 
@@ -28,16 +28,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
         known_at = (
-            _parse_timestamp("--known-at", options["known_at"]) if options["known_at"] else None
+            _parse_timestamp_default_utc("--known-at", options["known_at"])
+            if options["known_at"]
+            else None
         )
         as_of = (
-            _parse_timestamp("--as-of", options["as_of"]) if options["as_of"] else known_at or now
+            _parse_timestamp_default_utc("--as-of", options["as_of"])
+            if options["as_of"]
+            else known_at or now
         )
         for line in dump_lines(as_of=as_of, known_at=known_at, order_key=options["order"]):
             self.stdout.write(line.decode())
 
 
-def _parse_timestamp(name: str, text: str) -> datetime:
+def _parse_timestamp_default_utc(name: str, text: str) -> datetime:
     """Parse an RFC 3339 timestamp; without an offset it is UTC."""
     try:
         timestamp = datetime.fromisoformat(text)

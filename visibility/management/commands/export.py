@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION
 from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyExports

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import export, imports
 from visibility.master_data.export import TooManyRows
 from visibility.master_data.file_reader import FILE_FORMATS
 from visibility.master_data.tables import TABLES
 from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models import ImportRow, ImportState, MasterImport
-from visibility.pipeline.job_functions import run_imports_and_backfills
+from visibility.pipeline.job_functions import import_master_data_and_enqueue_refolds
 
 MAX_ROWS_SHOWN = 20
 CHUNK_BYTES = 1_048_576
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             user=None,
             now=database_now(),
         )
-        run_imports_and_backfills(imports.Throttle())
+        import_master_data_and_enqueue_refolds(imports.Throttle())
         master_import.refresh_from_db()
         self.stdout.write(
             f"added {master_import.added}  changed {master_import.changed}  "

@@ -17,7 +17,7 @@ from visibility.identity import (
 )
 from visibility.kpi import facts_and_cells
 from visibility.models import BusinessObject
-from visibility.pipeline.refold import refold_orders
+from visibility.pipeline.refold_orders import refold_orders_clocks_alerts_and_kpi_facts
 from visibility.storage import refold_queue
 
 log = get_logger(__name__)
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         for chunk in _split_into_batches(ids):
             with transaction.atomic():
                 locked = refold_queue.lock_orders_of_objects(chunk)
-                refold_orders(locked)
+                refold_orders_clocks_alerts_and_kpi_facts(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
         facts_and_cells.request_recount_of_all_days()

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from visibility.db.clock import database_now
-from visibility.ingest.parse_and_pick_versions import requeue_parked_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
 from visibility.models import InboundMessage, MessageState
-from visibility.pipeline.job_functions import nudge
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 
 CHUNK = 1000
 
@@ -40,5 +40,5 @@ class Command(BaseCommand):
             count += requeue_parked_messages(
                 ids[start : start + CHUNK], by=None, now=database_now()
             )
-        nudge("process")
+        ask_worker_to_run_job_now("process")
         self.stdout.write(json.dumps({"replayed": count}))

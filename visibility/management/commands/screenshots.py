@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 
 from visibility.launcher import find_browser
-from visibility.launcher.instance import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.models import EventObjectLink, Order
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ class Command(BaseCommand):
     help = "Take the documentation's screenshots of the running demo (needs Chromium)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path = _require_demo_and_browser()
+        path = _require_demo_and_find_browser_path()
         pages = {
-            "timeline": f"/orders/{_busiest_partial_order_id()}",
+            "timeline": f"/orders/{_partially_shipped_order_id_with_most_events()}",
             "board": "/boards/operations",
             "alerts": "/alerts",
             "numbers": "/numbers",
         }
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for name, size in _take_screenshots(path, pages).items():
+        for name, size in _save_screenshots_and_return_file_sizes(path, pages).items():
             self.stdout.write(f"{name}.png {size // 1000} kB")
             if size > MAX_BYTES:
                 raise CommandError(
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 )
 
 
-def _require_demo_and_browser() -> str:
+def _require_demo_and_find_browser_path() -> str:
     if not settings.DEMO:
         raise CommandError("Screenshots need a demo: start one with `manage.py up --demo`.")
     if find_spec("playwright") is None:
@@ -65,7 +65,7 @@ def _require_demo_and_browser() -> str:
     return path
 
 
-def _busiest_partial_order_id() -> int:
+def _partially_shipped_order_id_with_most_events() -> int:
     """The partially shipped order with the most events."""
     orders = Order.objects.filter(status__in=PARTIAL_STATUSES).values("pk")
     links = EventObjectLink.objects.filter(object_id__in=orders).values("object_id")
@@ -77,7 +77,7 @@ def _busiest_partial_order_id() -> int:
     return int(busiest["object_id"])
 
 
-def _take_screenshots(path: str, pages: Mapping[str, str]) -> dict[str, int]:
+def _save_screenshots_and_return_file_sizes(path: str, pages: Mapping[str, str]) -> dict[str, int]:
     """Save a screenshot of each page; return the file sizes in bytes."""
     from playwright.sync_api import sync_playwright
 
@@ -95,13 +95,14 @@ def _take_screenshots(path: str, pages: Mapping[str, str]) -> dict[str, int]:
         page.click("button[value=admin]")
         page.wait_for_selector("nav.rail")
         sizes = {
-            name: _take_screenshot(page, url, FOLDER / f"{name}.png") for name, url in pages.items()
+            name: _save_screenshot_and_return_file_size(page, url, FOLDER / f"{name}.png")
+            for name, url in pages.items()
         }
         chromium.close()
     return sizes
 
 
-def _take_screenshot(page: "Page", url: str, path: Path) -> int:
+def _save_screenshot_and_return_file_size(page: "Page", url: str, path: Path) -> int:
     page.goto(url)
     page.wait_for_function(CHARTS_ARE_DRAWN)
     return len(page.screenshot(path=path))

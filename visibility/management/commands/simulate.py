@@ -75,9 +75,9 @@ class Command(BaseCommand):
         checkpoint: Checkpoint,
         options: dict[str, Any],
     ) -> None:
-        run = SimulationRun(demo_setup, checkpoint, options["key"], self._print_line)
+        run = SimulationRun(demo_setup, checkpoint, options["key"], self._print_line_and_flush)
         await run.run(live=options["live"])
 
-    def _print_line(self, line: str) -> None:
+    def _print_line_and_flush(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.catalog import connectors_by_slug, own_manifest_problems
-from connectors.sdk.connector import Connector, Message
-from connectors.sdk.manifest.folder import SUFFIX, load_manifest
+from connectors.sdk.connector import Connector, RawMessage
+from connectors.sdk.manifest.folder import SUFFIX, load_manifest_as_connector_class
 from connectors.sdk.manifest.problems import InvalidManifest
 from connectors.sdk.payload import PayloadError
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import format_duration
 from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
@@ -29,7 +29,7 @@ from visibility.ingest.check_source_settings import (
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.example_payloads import EXAMPLE_PAYLOADS
-from visibility.management.manifest_commands import draft_from_sample, lint_files
+from visibility.management.lint_and_draft_manifests import draft_from_sample, lint_files
 from visibility.management.payload_trial import try_message
 from visibility.models import Source
 
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         if is_short(created.secret):
             self.stderr.write("warning: the secret is shorter than 24 bytes and easy to guess")
         connector = created.source.build_connector()
-        url = created.webhook_url + connector.url_query(created.secret)
+        url = created.webhook_url + connector.webhook_url_query(created.secret)
         if connector.accepts_webhooks:
             self.stdout.write(f"hook    {url}")
         self.stdout.write(f"secret  {created.secret}")
@@ -153,7 +153,7 @@ class Command(BaseCommand):
                 k.lower(): v for k, v in _parse_key_value_pairs(options["header"]).items()
             }
             headers = {**connector.guess_headers(body), **given_headers}
-            self._print_json(try_message(connector, Message(body, headers, _system_clock_now())))
+            self._print_json(try_message(connector, RawMessage(body, headers, _system_clock_now())))
 
     def _print_json(self, result: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(result, ensure_ascii=False))
@@ -210,7 +210,7 @@ def _find_connector(name: str) -> type[Connector]:
     """Return a connector by its name, or the one of a manifest file. Raises CommandError."""
     if name.endswith(SUFFIX):
         try:
-            return load_manifest(Path(name))
+            return load_manifest_as_connector_class(Path(name))
         except InvalidManifest as error:
             raise CommandError(str(error)) from error
     if name not in connectors_by_slug():

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.setting_values import parse_url
+from connectors.sdk.parse_setting_values import parse_url
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.standard_webhooks import signature_headers
 from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage

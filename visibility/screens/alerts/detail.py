@@ -22,7 +22,7 @@ from visibility.models import (
 )
 from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
-from visibility.screens.rules.labels import consequence_label
+from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 
 MAX_HISTORY = 200
@@ -128,11 +128,11 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         ),
         last_events=_last_events_of_order(alert),
         similar=_count_recent_alerts_of_rule(alert, now),
-        consequences=_consequences_of_rule(alert),
+        consequences=_rule_breach_cost_labels(alert),
     )
 
 
-def _consequences_of_rule(alert: Alert) -> list[str]:
+def _rule_breach_cost_labels(alert: Alert) -> list[str]:
     """What a breach of the rule costs; nothing if the rule itself fails or its kind is unknown."""
     kind = rule_kinds().get(alert.rule.kind) if alert.rule else None
     if kind is None or alert.kind == AlertKind.RULE_FAILED:

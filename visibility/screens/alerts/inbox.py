@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from visibility.db.keyset import decode_cursor, encode_cursor, rows_after
+from visibility.db.keyset import condition_for_rows_after_sort_key, decode_cursor, encode_cursor
 from visibility.formatting import start_of_day
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
 
@@ -90,7 +90,7 @@ class InboxPage:
 
 
 @dataclass(frozen=True, slots=True)
-class EmptyInboxSummary:
+class EmptyInboxFacts:
     """What an empty inbox shows: the last breach, the running timers, and the next one due."""
 
     last_breach_at: datetime | None = None
@@ -137,7 +137,7 @@ def view_condition(view: InboxViewName, *, user_id: int, now: datetime) -> Q:
     }[view]
 
 
-def filtered_alerts(query: InboxQuery) -> QuerySet[Alert]:
+def alerts_matching_filters_in_any_view(query: InboxQuery) -> QuerySet[Alert]:
     """The alerts that match the filters, in any view."""
     alerts = visible_alerts(sources_only=query.sources_only)
     if query.severity:
@@ -151,7 +151,7 @@ def filtered_alerts(query: InboxQuery) -> QuerySet[Alert]:
 
 def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
     """The number of alerts in each view, with the same filters. Two SQL statements."""
-    alerts = filtered_alerts(query)
+    alerts = alerts_matching_filters_in_any_view(query)
     views = [view for view in InboxViewName if view is not InboxViewName.RESOLVED]
     totals = alerts.filter(state__in=ACTIVE_ALERT_STATES).aggregate(
         **{
@@ -171,7 +171,7 @@ def list_alerts(
     """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
     keys = RESOLVED_SORT_KEYS if query.view is InboxViewName.RESOLVED else SORT_KEYS[query.sort]
     alerts = (
-        filtered_alerts(query)
+        alerts_matching_filters_in_any_view(query)
         .filter(view_condition(query.view, user_id=query.user_id, now=now))
         .select_related(*RELATED_FIELDS)
         .annotate(
@@ -185,7 +185,9 @@ def list_alerts(
         .order_by(*keys)
     )
     if after:
-        alerts = alerts.filter(rows_after(keys, decode_cursor(after, _sort_key_types(keys))))
+        alerts = alerts.filter(
+            condition_for_rows_after_sort_key(keys, decode_cursor(after, _sort_key_types(keys)))
+        )
     rows = list(alerts[: limit + 1])
     more = len(rows) > limit
     return InboxPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
@@ -199,7 +201,7 @@ def load_visible_alerts_with_ids(query: InboxQuery, ids: Sequence[int]) -> list[
 
 def list_matching_alert_ids(query: InboxQuery, *, now: datetime, limit: int) -> list[int]:
     """The ids of the matching alerts, up to `limit`, the longest overdue first."""
-    alerts = filtered_alerts(query).filter(
+    alerts = alerts_matching_filters_in_any_view(query).filter(
         view_condition(query.view, user_id=query.user_id, now=now)
     )
     return list(alerts.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
@@ -214,13 +216,15 @@ def _sort_key_types(keys: Sequence[str]) -> list[type]:
     return [datetime if n.endswith("_at") else Decimal if n == "worth" else int for n in names]
 
 
-def summarize_empty_inbox(now: datetime, *, sources_only: bool) -> EmptyInboxSummary:
+def load_last_breach_running_timers_and_next_due(
+    now: datetime, *, sources_only: bool
+) -> EmptyInboxFacts:
     """Summarize the timers while no alert is open. Three SQL statements."""
     last = visible_alerts(sources_only=sources_only).order_by("-opened_at").first()
     running = SlaClock.objects.filter(state="running", stopped_at=None, due_at__gt=now)
     many = running.aggregate(many=Count("pk"), due=Min("due_at"))
     following = running.select_related("rule").order_by("due_at").first() if many["many"] else None
-    return EmptyInboxSummary(
+    return EmptyInboxFacts(
         last_breach_at=last.opened_at if last else None,
         running=many["many"],
         next_due_at=many["due"],
@@ -228,7 +232,7 @@ def summarize_empty_inbox(now: datetime, *, sources_only: bool) -> EmptyInboxSum
     )
 
 
-def filter_choices() -> FilterChoices:
+def all_rules_and_teams_as_filter_choices() -> FilterChoices:
     """All rules and their teams. One SQL statement."""
     rules = list(SlaRule.objects.order_by("title")[:200])
     return FilterChoices(rules, sorted({rule.team for rule in rules if rule.team}))

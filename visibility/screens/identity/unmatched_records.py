@@ -106,7 +106,7 @@ def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
     return f"{label} {escape_invisible_and_lookalike(number)} is the {order_label} of this order"
 
 
-def load_unmatched_page(after: int) -> tuple[list[UnmatchedRecord], int]:
+def load_unmatched_records_and_next_cursor(after: int) -> tuple[list[UnmatchedRecord], int]:
     """One page of records, and the id after which the next page starts (0: this is the last)."""
     records = list_unmatched_records(after=after, limit=PAGE_SIZE + 1)
     page = records[:PAGE_SIZE]
@@ -120,7 +120,7 @@ def count_unmatched() -> int:
         return int(cursor.fetchone()[0])
 
 
-def summarize_unmatched(unmatched: int) -> str:
+def unmatched_record_count_sentence(unmatched: int) -> str:
     """`15 shipments, packages or invoices have no order.`"""
     if unmatched == 1:
         return "1 shipment, package or invoice has no order."

@@ -19,7 +19,7 @@ SECONDS_PER_DAY = 86_400
 MAX_SERIES = 5
 
 
-def build_daily_trend_chart(
+def build_daily_kpi_chart_with_target(
     kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: KpiSummary
 ) -> Chart | None:
     """The KPI by day, with its target."""
@@ -34,7 +34,7 @@ def build_daily_trend_chart(
             "Median", days, [_convert_to_axis_unit(f.median, scale) for _, f in daily], orders
         )
         slow = Series("P90", days, [_convert_to_axis_unit(f.p90, scale) for _, f in daily], orders)
-        drawn = charts.build_percentile_band_figure(typical, slow, axis, target=target)
+        drawn = charts.build_median_p90_band_figure(typical, slow, axis, target=target)
         head = ["Day", "Median", "P90", "Orders"]
         rows = [
             [

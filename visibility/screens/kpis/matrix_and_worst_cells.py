@@ -24,14 +24,16 @@ class MatrixCell:
 
 
 @dataclass(frozen=True, slots=True)
-class KpiMatrix:
+class KpiMatrixByTwoDimensions:
     """Rows by columns, those with the most orders first. None is a cell without orders."""
 
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[MatrixCell | None]]]
 
 
-def build_kpi_matrix(kpi: Kpi, slices: Sequence[KpiSlice]) -> KpiMatrix:
+def build_kpi_matrix_by_two_dimensions(
+    kpi: Kpi, slices: Sequence[KpiSlice]
+) -> KpiMatrixByTwoDimensions:
     """The matrix of slices by two dimensions, such as channel and warehouse."""
     weight: dict[tuple[int, str], int] = {}
     for kpi_slice in slices:
@@ -43,7 +45,7 @@ def build_kpi_matrix(kpi: Kpi, slices: Sequence[KpiSlice]) -> KpiMatrix:
         for axis in (0, 1)
     )
     known = {kpi_slice.names: kpi_slice for kpi_slice in slices}
-    return KpiMatrix(
+    return KpiMatrixByTwoDimensions(
         columns,
         [
             (

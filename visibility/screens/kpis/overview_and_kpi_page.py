@@ -11,15 +11,15 @@ from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import DaySpan, KpiFilters, KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
-from visibility.kpi.undelivered_age import undelivered_order_age
+from visibility.kpi.undelivered_age import undelivered_order_count_and_ages
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.matrix_and_worst_cells import (
-    KpiMatrix,
+    KpiMatrixByTwoDimensions,
     MatrixCell,
     build_cells_worst_first,
-    build_kpi_matrix,
+    build_kpi_matrix_by_two_dimensions,
 )
 from visibility.screens.kpis.value_and_comparison_texts import KpiComparison, format_value
 
@@ -67,7 +67,7 @@ class KpiOverview:
     backlog: UndeliveredBacklog
     tiles: Sequence[KpiTile]
     charts: Sequence[Chart]
-    matrix: KpiMatrix
+    matrix: KpiMatrixByTwoDimensions
     matrix_kpi: Kpi
     choices: Mapping[Dimension, Sequence[str]]
     empty: bool
@@ -91,28 +91,30 @@ def build_overview(
 ) -> KpiOverview:
     """Build the overview page. `range_label` is the label of the date range."""
     kpis = list(kpi_registry().values())
-    current = query.summaries(kpis, span, filters)
-    before = query.summaries(kpis, span.previous(), filters)
-    daily = query.daily_summaries(kpis, span, filters)
-    slices = query.breakdown(matrix, span, ("channel", "warehouse"), filters)
+    current = query.summaries_by_kpi(kpis, span, filters)
+    before = query.summaries_by_kpi(kpis, span.previous(), filters)
+    daily = query.daily_summaries_by_kpi(kpis, span, filters)
+    slices = query.summaries_by_dimensions(matrix, span, ("channel", "warehouse"), filters)
     tiles = [build_tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
     fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
     fill_slices = slices if matrix is fill else []
     charts = [
-        number_charts.build_daily_trend_chart(fill, daily[fill.code], current[fill.code]),
+        number_charts.build_daily_kpi_chart_with_target(fill, daily[fill.code], current[fill.code]),
         number_charts.build_weekly_channel_chart(fill, span, filters),
-        number_charts.build_daily_trend_chart(cycle, daily[cycle.code], current[cycle.code]),
+        number_charts.build_daily_kpi_chart_with_target(
+            cycle, daily[cycle.code], current[cycle.code]
+        ),
     ]
     return KpiOverview(
-        headline=_build_headline_sentences(
+        headline=_fill_rate_cycle_time_on_time_sentences(
             current, before, span=span, range_label=range_label, slices=fill_slices
         ),
-        backlog=_undelivered_backlog(now, filters),
+        backlog=_undelivered_order_count_and_age(now, filters),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
-        matrix=build_kpi_matrix(matrix, slices),
+        matrix=build_kpi_matrix_by_two_dimensions(matrix, slices),
         matrix_kpi=matrix,
-        choices=query.dimension_values(span),
+        choices=query.values_by_dimension(span),
         empty=not any(s.orders or s.excluded_count for s in current.values()),
     )
 
@@ -125,8 +127,8 @@ def build_kpi_page(
     before = query.summary(kpi, span.previous(), filters)
     kpi_tile = build_tile(kpi, current, before, span)
     charts = [
-        number_charts.build_daily_trend_chart(
-            kpi, query.daily_summaries([kpi], span, filters)[kpi.code], current
+        number_charts.build_daily_kpi_chart_with_target(
+            kpi, query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code], current
         )
     ]
     if kpi.unit is KpiUnit.DURATION:
@@ -142,18 +144,22 @@ def build_kpi_page(
         headline[0] += f" (median), {kpi_tile.p90_text}" if current.orders else ""
     return KpiPage(
         headline=headline,
-        backlog=_undelivered_backlog(now, filters) if kpi.unit is KpiUnit.DURATION else None,
+        backlog=_undelivered_order_count_and_age(now, filters)
+        if kpi.unit is KpiUnit.DURATION
+        else None,
         tile=kpi_tile,
         charts=[chart for chart in charts if chart],
         tables=[
             (
                 dimension,
                 title,
-                build_cells_worst_first(kpi, query.breakdown(kpi, span, (dimension,), filters)),
+                build_cells_worst_first(
+                    kpi, query.summaries_by_dimensions(kpi, span, (dimension,), filters)
+                ),
             )
             for dimension, title in DIMENSIONS.items()
         ],
-        choices=query.dimension_values(span),
+        choices=query.values_by_dimension(span),
     )
 
 
@@ -173,7 +179,7 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
         population=texts.describe_population(kpi, current),
         is_small_sample=current.orders > 0 and current.is_small_sample,
         target=texts.compare_to_target(kpi, value),
-        change=texts.compare_to_previous(kpi, current, before, days=span.days),
+        change=texts.compare_to_previous(kpi, current, before, days=span.day_count),
         excluded_count=current.excluded_count,
         reasons=[
             ExclusionCount(code, texts.exclusion_reason(kpi, code), count)
@@ -182,12 +188,12 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
         uncountable=sum(current.uncountable.values()),
         uncountable_reasons=[
             ExclusionCount(code, text, count)
-            for code, count, text in texts.describe_uncountable(current.uncountable)
+            for code, count, text in texts.uncountable_codes_counts_and_texts(current.uncountable)
         ],
     )
 
 
-def _build_headline_sentences(
+def _fill_rate_cycle_time_on_time_sentences(
     current: Mapping[str, KpiSummary],
     before: Mapping[str, KpiSummary],
     *,
@@ -203,12 +209,12 @@ def _build_headline_sentences(
         fill_sentence = f"{range_label}: no fill rate, {texts.no_value_reason(fill, fill_summary)}"
     else:
         fill_change = texts.compare_to_previous(
-            fill, fill_summary, before[fill.code], days=span.days
+            fill, fill_summary, before[fill.code], days=span.day_count
         )
         fill_sentence = f"{range_label}: line fill {format_value(fill, fill_summary.value)}"
         fill_sentence += f" (target {texts.format_target(fill)})"
         fill_sentence += f", {fill_change.text}" if fill_change.text else ""
-        fill_sentence += _worst_slice_phrase(fill_summary, slices)
+        fill_sentence += _phrase_for_slice_with_most_missed_lines(fill_summary, slices)
     sentences = [fill_sentence]
     if current[cycle.code].median is not None:
         sentences.append(
@@ -220,7 +226,7 @@ def _build_headline_sentences(
     return sentences
 
 
-def _worst_slice_phrase(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
+def _phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
     """The slice with at least a quarter of the missed lines, as a phrase, else ""."""
     missed = total.denominator - total.numerator
     if not missed or len(slices) < 2:
@@ -233,8 +239,8 @@ def _worst_slice_phrase(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
     return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
 
 
-def _undelivered_backlog(now: datetime, filters: KpiFilters) -> UndeliveredBacklog:
-    age = undelivered_order_age(now, filters)
+def _undelivered_order_count_and_age(now: datetime, filters: KpiFilters) -> UndeliveredBacklog:
+    age = undelivered_order_count_and_ages(now, filters)
     if not age.orders or age.median is None or age.oldest is None:
         return UndeliveredBacklog(0, "No undelivered orders")
     return UndeliveredBacklog(

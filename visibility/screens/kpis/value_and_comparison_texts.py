@@ -143,7 +143,9 @@ UNCOUNTABLE_REASONS = {
 }
 
 
-def describe_uncountable(uncountable: Mapping[str, int]) -> list[tuple[str, int, str]]:
+def uncountable_codes_counts_and_texts(
+    uncountable: Mapping[str, int],
+) -> list[tuple[str, int, str]]:
     """(code, count, `2 lines in units without a conversion`) for each reason."""
     return [
         (

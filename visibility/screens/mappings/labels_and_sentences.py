@@ -36,7 +36,7 @@ def unmapped_sentence(terms: int, orders: int) -> str:
     return f"{values} {verb} unmapped and {effect} {count_with_noun(orders, 'order')}."
 
 
-def reprocessing_sentence(
+def messages_and_orders_to_reprocess_sentence(
     orders: int, messages: int, first_at: datetime | None, last_at: datetime | None
 ) -> str:
     """Summarize the messages that a change reprocesses."""

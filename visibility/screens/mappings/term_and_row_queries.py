@@ -152,7 +152,9 @@ def search_table_rows(table: MasterTable, q: str) -> QuerySet[Versioned]:
     return rows.order_by("pk")
 
 
-def count_table_rows(table: MasterTable, filters: Mapping[str, str]) -> tuple[int, bool]:
+def capped_row_count_and_whether_more(
+    table: MasterTable, filters: Mapping[str, str]
+) -> tuple[int, bool]:
     """(row count up to `MAX_COUNT`, whether there are more)."""
     rows = table.model._base_manager.filter(**filters)
     count = rows[: MAX_COUNT + 1].count()

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import connection
 
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
-from visibility.models.intake import InboundMessage
 from visibility.models.orders import Order
+from visibility.models.sources_and_messages import InboundMessage
 from visibility.timeline.model import CLOCK_SKEW
 
 PAGE_SIZE = 50
@@ -137,7 +137,7 @@ def list_messages(
         return [MessageRow(*row) for row in cursor.fetchall()]
 
 
-def find_message_ids(text: str, spellings: Sequence[str]) -> list[int]:
+def find_message_ids_by_id_key_or_event_number(text: str, spellings: Sequence[str]) -> list[int]:
     """IDs of messages with this ID, this sender's ID, or events about this number."""
     message_id = int(text) if text.isdecimal() and len(text) < 18 else 0
     with connection.cursor() as cursor:
@@ -196,7 +196,7 @@ def message_detail(message_id: int) -> MessageDetail | None:
     )
 
 
-def message_body_and_headers(message_id: int) -> tuple[bytes, dict[str, str]] | None:
+def raw_message_body_and_headers(message_id: int) -> tuple[bytes, dict[str, str]] | None:
     """The payload as received and the headers needed to decode it."""
     row = InboundMessage.objects.filter(id=message_id).values_list("body", "headers").first()
     return (bytes(row[0]), row[1]) if row else None

@@ -12,7 +12,7 @@ from django.db import connection
 
 from connectors.sdk.trace_context import distinct_traces
 from visibility.models import InboundMessage, KpiFact, Order
-from visibility.storage.load_events import canonical_keys
+from visibility.storage.load_events import preferred_identifier_key_by_object_id
 
 # Maximum number of events, orders and KPI facts in one answer.
 MAX_ROWS = 200
@@ -87,7 +87,7 @@ CLOSED_STATES = frozenset({"resolved", "withdrawn"})
 
 
 @dataclass(frozen=True, slots=True)
-class TraceLink:
+class TracingToolLink:
     """A W3C trace ID and its URL in the tracing tool; no URL if TRACE_URL is not set."""
 
     trace_id: str
@@ -111,7 +111,7 @@ class EventWithMessage:
     reason: str | None
     attempts: int | None
     processed_at: datetime | None
-    traces: tuple[TraceLink, ...]
+    traces: tuple[TracingToolLink, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +160,22 @@ class MessageLineage:
     """A message with its events, their effects and the orders they reach."""
 
     message: InboundMessage
-    traces: tuple[TraceLink, ...]
+    traces: tuple[TracingToolLink, ...]
     events: Sequence[EventLineage]
     orders: Sequence[Order]
 
 
-def trace_links(headers: Mapping[str, str]) -> tuple[TraceLink, ...]:
+def tracing_tool_links_from_message_headers(
+    headers: Mapping[str, str],
+) -> tuple[TracingToolLink, ...]:
     """The trace links in the headers of a message."""
     return tuple(
-        TraceLink(t.trace_id, settings.TRACE_URL.replace("{trace_id}", t.trace_id))
+        TracingToolLink(t.trace_id, settings.TRACE_URL.replace("{trace_id}", t.trace_id))
         for t in distinct_traces(headers)
     )
 
 
-def load_order_event_page(
+def load_order_events_with_messages(
     order_id: int, *, after: tuple[str, int] | None = None, limit: int
 ) -> list[EventWithMessage]:
     """One page of the order's events with their messages, latest first."""
@@ -183,7 +185,7 @@ def load_order_event_page(
     )
 
 
-def event_lineages(
+def add_objects_and_timer_effects_to_events(
     events: Sequence[EventWithMessage], *, order_id: int | None = None
 ) -> list[EventLineage]:
     """Add objects and effects to events, for one order or for all orders they reach."""
@@ -217,7 +219,7 @@ def message_lineage(message_id: int) -> MessageLineage | None:
     order_ids = sorted({order for orders in by_event.values() for order in orders})[:MAX_ROWS]
     return MessageLineage(
         message=message,
-        traces=trace_links(message.headers),
+        traces=tracing_tool_links_from_message_headers(message.headers),
         events=_build_event_lineages(events, _objects_by_event(ids), by_event),
         orders=list(Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")),
     )
@@ -229,25 +231,30 @@ def _fetch_events_with_messages(
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()
-    return [EventWithMessage(*(*row[:13], _parse_trace_links(row[13]))) for row in rows]
+    return [
+        EventWithMessage(*(*row[:13], _tracing_tool_links_from_headers_json(row[13])))
+        for row in rows
+    ]
 
 
-def _parse_trace_links(headers: str | None) -> tuple[TraceLink, ...]:
+def _tracing_tool_links_from_headers_json(headers: str | None) -> tuple[TracingToolLink, ...]:
     decoded: dict[str, str] = orjson.loads(headers) if headers else {}
-    return trace_links(decoded)
+    return tracing_tool_links_from_message_headers(decoded)
 
 
 def _order_ids_by_event(event_ids: Sequence[int]) -> dict[int, list[int]]:
     """The IDs of the orders that each event reaches."""
     orders: dict[int, list[int]] = defaultdict(list)
-    for event_id, order_id in _fetch_rows_by_ids(ORDERS_OF_EVENTS, event_ids):
+    for event_id, order_id in _fetch_all_rows_of_sql_for_ids(ORDERS_OF_EVENTS, event_ids):
         orders[event_id].append(order_id)
     return orders
 
 
 def _objects_by_event(event_ids: Sequence[int]) -> dict[int, list[NamedObject]]:
-    links = _fetch_rows_by_ids(OBJECTS_OF_EVENTS, event_ids)
-    names = canonical_keys(_fetch_rows_by_ids(IDENTITY_KEYS, sorted({row[1] for row in links})))
+    links = _fetch_all_rows_of_sql_for_ids(OBJECTS_OF_EVENTS, event_ids)
+    names = preferred_identifier_key_by_object_id(
+        _fetch_all_rows_of_sql_for_ids(IDENTITY_KEYS, sorted({row[1] for row in links}))
+    )
     objects: dict[int, list[NamedObject]] = defaultdict(list)
     for event_id, object_id, kind in links:
         objects[event_id].append(NamedObject(object_id, kind, names.get(object_id, "")))
@@ -263,7 +270,7 @@ def _build_event_lineages(
     order_ids = sorted({order for ids in orders.values() for order in ids})
     effects: dict[tuple[int, datetime], list[EventClockEffect]] = defaultdict(list)
     for order_id, started_at, stopped_at, *clock in (
-        _fetch_rows_by_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
+        _fetch_all_rows_of_sql_for_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
     ):
         due_at, state, rule, title, subject_key, alert_id, alert_state = clock
         for action, at in (("started", started_at), ("stopped", stopped_at)):
@@ -284,7 +291,7 @@ def _build_event_lineages(
     ]
 
 
-def _fetch_rows_by_ids(statement: str, ids: Sequence[int]) -> list[Any]:
+def _fetch_all_rows_of_sql_for_ids(statement: str, ids: Sequence[int]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(ids)])
         return list(cursor.fetchall())

@@ -99,12 +99,12 @@ class ParkedGroup:
     sample: int
 
     @property
-    def explanation(self) -> tuple[str, str]:
+    def cause_and_remedy(self) -> tuple[str, str]:
         """(what happened, what to do about it)."""
-        return explain_park_reason(self.reason)
+        return cause_and_remedy_of_park_reason(self.reason)
 
 
-def explain_park_reason(reason: str) -> tuple[str, str]:
+def cause_and_remedy_of_park_reason(reason: str) -> tuple[str, str]:
     """(what happened, what to do about it) for a reason code."""
     explanation = next((EXPLANATIONS[code] for code in ParkReason if code.value == reason), None)
     return explanation or (

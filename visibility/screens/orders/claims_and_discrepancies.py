@@ -12,7 +12,7 @@ from visibility.screens.orders.suppress_conflicts_if_silent import SuppressedCon
 from visibility.timeline import Claim, Promise, Timeline, TimelineConflict, TimelineLine
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claim_line_conflict_types import ConflictClaim, QuantityClaim
-from visibility.timeline.line_quantities_and_flags import round_quantity
+from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.state_and_flag_enums import ComparedField
 
 SourceTitles = Mapping[str, tuple[str, datetime]]
@@ -121,7 +121,11 @@ def _order_comparison_rows(
         (ComparedField.STATUS, {c.source: c.order_state for c in timeline.claims if c.order_state}),
         (
             ComparedField.PROMISED_AT,
-            {c.source: _format_if_date(c.promised) for c in timeline.claims if c.promised},
+            {
+                c.source: _format_date_else_return_text(c.promised)
+                for c in timeline.claims
+                if c.promised
+            },
         ),
     )
     for field, values in fields:
@@ -189,7 +193,7 @@ def format_quantity_claim(claim: QuantityClaim) -> str:
     if claim.value == claim.reported_value:
         return format_decimal(claim.value)
     separator = " per " if claim.field is ComparedField.PRICE else " "
-    converted = format_decimal(round_quantity(claim.value))
+    converted = format_decimal(round_to_six_decimals(claim.value))
     return f"{converted} ({format_decimal(claim.reported_value)}{separator}{claim.unit})"
 
 
@@ -214,7 +218,7 @@ def discrepancies(
     return tuple(sorted(visible_conflicts, key=lambda d: (d.opened_at, d.sku, d.sentence)))
 
 
-def describe_suppressed_conflicts(
+def suppressed_conflict_and_silent_source_texts(
     suppressed: Collection[SuppressedConflict], names: SourceTitles, *, prices: bool
 ) -> tuple[tuple[str, str], ...]:
     """(sentence, sources waited for) of each discrepancy suppressed until a source catches up."""
@@ -236,13 +240,13 @@ def conflict_sentence(conflict: TimelineConflict, names: SourceTitles) -> str:
 
 def _format_claimed_value(claim: ConflictClaim, conflict: TimelineConflict) -> str:
     if conflict.field is ComparedField.PROMISED_AT:
-        return _format_if_date(claim.value)
+        return _format_date_else_return_text(claim.value)
     if conflict.field is ComparedField.PRICE:
         return f"{claim.value} {conflict.currency}".rstrip()
     return claim.value
 
 
-def _format_if_date(text: str) -> str:
+def _format_date_else_return_text(text: str) -> str:
     """A date such as `Thu, Mar 5`; text that is not a date is returned unchanged."""
     try:
         return format_date(date.fromisoformat(text[:10]))

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme, Measure, ObjectKind
 from visibility.formatting import count_with_noun, format_date
 from visibility.timeline import RecordedEvent
@@ -52,7 +52,7 @@ NEUTRAL_EVENTS = {EventType.UNMAPPED, EventType.ORDER_CANCELLED, EventType.SHIPM
 
 
 @dataclass(frozen=True, slots=True)
-class EventLabel:
+class EventTitleAndDetail:
     """`title`: our label; `detail`: quantities, numbers, reasons.
 
     `source_status`: the source's status.
@@ -74,9 +74,9 @@ def event_tone(kind: EventType) -> str:
     return "unknown" if kind in NEUTRAL_EVENTS else "running"
 
 
-def event_label(
+def event_title_and_detail(
     recorded: RecordedEvent, *, is_update: bool = False, contacts: bool = True
-) -> EventLabel:
+) -> EventTitleAndDetail:
     """The label and details of an event. All of it is untrusted text and must be escaped.
 
     `is_update`: the source had already reported this state; only its figures changed. `contacts`:
@@ -88,17 +88,17 @@ def event_label(
     attribute_names += [Attribute.DETAIL] if contacts else []
     details += [event.attributes.get(name, "") for name in attribute_names]
     if event.type is EventType.ETA_UPDATED and event.attributes.get(Attribute.ETA):
-        details.append(_format_if_date(event.attributes[Attribute.ETA]))
+        details.append(_format_date_else_return_text(event.attributes[Attribute.ETA]))
     source_status = event.raw_type or event.attributes.get(Attribute.STATUS, "")
     title = (
         f"Update (status unchanged): {EVENT_LABELS[event.type].lower()}"
         if is_update
         else EVENT_LABELS[event.type]
     )
-    return EventLabel(title, " · ".join(p for p in details if p), source_status)
+    return EventTitleAndDetail(title, " · ".join(p for p in details if p), source_status)
 
 
-def _format_if_date(text: str) -> str:
+def _format_date_else_return_text(text: str) -> str:
     """A date such as `Tue, Dec 1`; text that is not a date is returned unchanged."""
     try:
         return format_date(date.fromisoformat(text[:10]))

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from visibility.screens.orders.claims_and_discrepancies import format_quantity_claim
 from visibility.timeline import Timeline, TimelineLine
@@ -80,7 +80,7 @@ class LineTable:
 
 
 @dataclass(frozen=True, slots=True)
-class LineBillingComparison:
+class LineShippedInvoicedComparison:
     """Shipped against invoiced quantity of one line, and the value of the difference."""
 
     line: TimelineLine
@@ -93,7 +93,7 @@ class LineBillingComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class BillingEvent:
+class InvoiceOrCreditEvent:
     """One invoice or credit event."""
 
     title: str
@@ -160,12 +160,16 @@ def _line_remarks(line: TimelineLine) -> Iterator[str]:
         yield "not on the original order"
 
 
-def compare_billing_by_line(timeline: Timeline) -> tuple[LineBillingComparison, ...]:
+def compare_billing_by_line(timeline: Timeline) -> tuple[LineShippedInvoicedComparison, ...]:
     """Compare shipped with invoiced, and returned with credited quantities, line by line."""
-    return tuple(_compare_line_billing(line) for line in timeline.lines if not line.unexpected)
+    return tuple(
+        _compare_shipped_with_invoiced_of_line(line)
+        for line in timeline.lines
+        if not line.unexpected
+    )
 
 
-def _compare_line_billing(line: TimelineLine) -> LineBillingComparison:
+def _compare_shipped_with_invoiced_of_line(line: TimelineLine) -> LineShippedInvoicedComparison:
     shipped, invoiced = line.quantity(Measure.SHIPPED), line.quantity(Measure.INVOICED)
     returned, credited = line.quantity(Measure.RETURNED), line.quantity(Measure.CREDITED)
     gap, label, tone = ZERO, "In agreement", "ok"
@@ -179,18 +183,18 @@ def _compare_line_billing(line: TimelineLine) -> LineBillingComparison:
         gap, label, tone = returned - credited, "returned, not credited", "risk"
     elif not shipped:
         label, tone = "Nothing shipped or invoiced yet", "unknown"
-    return LineBillingComparison(
+    return LineShippedInvoicedComparison(
         line=line,
-        shipped=_format_quantity(line, Measure.SHIPPED),
-        invoiced=_format_quantity(line, Measure.INVOICED),
-        credited=_format_quantity(line, Measure.CREDITED),
+        shipped=_format_line_quantity_or_dash(line, Measure.SHIPPED),
+        invoiced=_format_line_quantity_or_dash(line, Measure.INVOICED),
+        credited=_format_line_quantity_or_dash(line, Measure.CREDITED),
         label=f"{format_decimal(gap)} {label}" if gap else label,
         tone=tone,
         value_at_risk=gap * line.price if gap and line.price is not None else None,
     )
 
 
-def _format_quantity(line: TimelineLine, measure: Measure) -> str:
+def _format_line_quantity_or_dash(line: TimelineLine, measure: Measure) -> str:
     return format_decimal(line.quantities[measure]) if measure in line.quantities else NO_VALUE
 
 
@@ -218,10 +222,12 @@ BILLING_KINDS = frozenset(
 )
 
 
-def list_billing_events(timeline: Timeline, names: SourceTitles) -> tuple[BillingEvent, ...]:
+def list_billing_events(
+    timeline: Timeline, names: SourceTitles
+) -> tuple[InvoiceOrCreditEvent, ...]:
     """Invoices and credits, newest first."""
     return tuple(
-        BillingEvent(
+        InvoiceOrCreditEvent(
             title=INVOICE_EVENT_LABELS[entry.recorded.event.type],
             number=next(
                 (

@@ -11,7 +11,11 @@ from django.conf import settings
 from visibility.formatting import format_date, format_duration, in_zone
 from visibility.models import Alert, FailedClock, Identifier, Source
 from visibility.models.alerts import ACTIVE_ALERT_STATES
-from visibility.screens.orders.event_labels import EventLabel, event_label, event_tone
+from visibility.screens.orders.event_labels import (
+    EventTitleAndDetail,
+    event_title_and_detail,
+    event_tone,
+)
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 
@@ -62,7 +66,7 @@ class ActivityItem:
     at: datetime
     source: str
     role: str
-    label: EventLabel
+    label: EventTitleAndDetail
     tone: str
     delay: str
     superseded: bool
@@ -108,7 +112,7 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
     if milestone is None or milestone.reached_at is None:
         planned = milestone.planned_at if milestone else None
         late = bool(planned and planned < timeline.as_of and timeline.is_open)
-        note = f"due {_format_day(planned)}" if planned else ""
+        note = f"due {_format_month_and_day(planned)}" if planned else ""
         return MilestoneStep(
             title, "planned" if planned else "none", planned, 0, note, "late" if late else ""
         )
@@ -127,7 +131,7 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
     )
 
 
-def _format_day(moment: datetime) -> str:
+def _format_month_and_day(moment: datetime) -> str:
     """`Dec 1` in the organization's time zone."""
     return format_date(in_zone(moment, settings.TIME_ZONE).date(), weekday=False)
 
@@ -155,7 +159,7 @@ def activity_item(entry: TimelineEntry, names: SourceTitles, *, contacts: bool) 
         at=recorded.occurred_at,
         source=title,
         role=recorded.role.value,
-        label=event_label(recorded, is_update=entry.is_update, contacts=contacts),
+        label=event_title_and_detail(recorded, is_update=entry.is_update, contacts=contacts),
         tone=event_tone(recorded.event.type),
         delay=format_duration(delay) if delay > LATE_AFTER and recorded.occurred_at > since else "",
         superseded=entry.superseded,

@@ -14,10 +14,10 @@ from connectors.sdk.identifier_normalization import (
     escape_invisible_and_lookalike,
     possible_normalized_values,
 )
-from visibility.db.planner_settings import (
+from visibility.db.postgres_planner_settings import (
     PREFER_INDEXES,
     PREFER_INDEXES_NO_BITMAP,
-    apply_planner_settings,
+    set_planner_settings_for_transaction,
 )
 
 MAX_HITS = 50
@@ -153,8 +153,8 @@ def find_orders_by_similar_number(text: str, *, limit: int = 5) -> list[SearchHi
     distinctive = [piece for piece in pieces if any(map(str.isdecimal, piece))]
     return (
         _exact_hits(typo_variants(number), limit=limit)
-        or _find_hits_by_pieces(number, distinctive, limit=limit)
-        or _find_hits_by_pieces(
+        or _find_orders_sharing_a_piece_of_number(number, distinctive, limit=limit)
+        or _find_orders_sharing_a_piece_of_number(
             number, [piece for piece in pieces if piece not in distinctive], limit=limit
         )
     )
@@ -179,7 +179,9 @@ def typo_variants(number: str) -> list[str]:
     return sorted(variants - {number})
 
 
-def _find_hits_by_pieces(number: str, pieces: Sequence[str], *, limit: int) -> list[SearchHit]:
+def _find_orders_sharing_a_piece_of_number(
+    number: str, pieces: Sequence[str], *, limit: int
+) -> list[SearchHit]:
     if not pieces:
         return []
     statement = SIMILAR_QUERY.replace(
@@ -220,7 +222,7 @@ def find_orders_for_numbers(numbers: Sequence[str]) -> list[tuple[str, list[Sear
 
 def _exact_hits(values: list[str], *, limit: int) -> list[SearchHit]:
     with transaction.atomic(), connection.cursor() as cursor:
-        apply_planner_settings(cursor, PREFER_INDEXES_NO_BITMAP)
+        set_planner_settings_for_transaction(cursor, PREFER_INDEXES_NO_BITMAP)
         cursor.execute(EXACT_QUERY, {"values": values, "limit": limit})
         return _to_hits(cursor.fetchall())
 
@@ -241,7 +243,7 @@ def _fetch_or_sample_on_timeout(
         }
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                apply_planner_settings(cursor, PREFER_INDEXES | query_settings)
+                set_planner_settings_for_transaction(cursor, PREFER_INDEXES | query_settings)
                 cursor.execute(statement, parameters)
                 return list(cursor.fetchall())
         except OperationalError as error:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from visibility.formatting import format_date, format_duration
-from visibility.screens.orders.event_labels import event_label, event_tone
+from visibility.screens.orders.event_labels import event_title_and_detail, event_tone
 from visibility.timeline import Timeline, TimelineEntry
 from visibility.timeline.model import MilestoneCode
 
@@ -179,7 +179,9 @@ def _layout_event_markers(
             y,
             group[0].recorded.event_id,
             "; ".join(
-                dict.fromkeys(event_label(e.recorded, is_update=e.is_update).title for e in group)
+                dict.fromkeys(
+                    event_title_and_detail(e.recorded, is_update=e.is_update).title for e in group
+                )
             ),
             event_tone(group[-1].recorded.event.type),
             len(group),
@@ -212,14 +214,14 @@ def _now_and_promise_ticks(
     """Ticks for now and the promise date, with labels on opposite sides if they are close."""
     ticks = sorted(
         (Tick(round(axis.x_position(at), 1), label, kind) for at, label, kind in labels),
-        key=_tick_position,
+        key=_x_of_tick,
     )
     if len(ticks) == 2 and ticks[1].x - ticks[0].x < LABEL_WIDTH:
         return [replace(ticks[0], anchor="end"), replace(ticks[1], anchor="start")]
     return ticks
 
 
-def _tick_position(tick: Tick) -> float:
+def _x_of_tick(tick: Tick) -> float:
     return tick.x
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team
-from visibility.screens.rules.labels import CONSEQUENCE_LABELS, SUBJECT_LABELS
+from visibility.screens.rules.subject_and_consequence_labels import (
+    CONSEQUENCE_LABELS,
+    SUBJECT_LABELS,
+)
 from visibility.sla.parameters import InvalidParameters, ParameterField, parameter_fields
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import Rule
-from visibility.sla.text_and_list_types import EnumType
+from visibility.sla.text_and_list_parameter_types import EnumType
 
 PAGE_SIZE = 50
 MAX_HISTORY = 50
@@ -38,7 +41,7 @@ class RuleSummary:
         return [CONSEQUENCE_LABELS[c] for c in self.kind.consequences] if self.kind else []
 
     @property
-    def meaning(self) -> str:
+    def breach_meaning(self) -> str:
         """What a breach means."""
         return self.kind.meaning if self.kind else ""
 
@@ -60,7 +63,7 @@ class ParameterInput:
     @property
     def choices(self) -> Sequence[str]:
         """The options of a parameter that has fixed values."""
-        return self.field.type.choices() if isinstance(self.field.type, EnumType) else ()
+        return self.field.type.member_values() if isinstance(self.field.type, EnumType) else ()
 
 
 def list_rules(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
@@ -108,7 +111,11 @@ def parameter_inputs(summary: RuleSummary) -> list[ParameterInput]:
     inputs = []
     for field in parameter_fields(summary.kind.params_type):
         try:
-            value = field.parse(stored[field.name]) if field.name in stored else field.default
+            value = (
+                field.parse_without_bounds_check(stored[field.name])
+                if field.name in stored
+                else field.default
+            )
             inputs.append(ParameterInput(field, field.type.form_text(value)))
         except ValueError as error:
             inputs.append(ParameterInput(field, str(stored[field.name]), str(error)))

@@ -9,10 +9,10 @@ from django.db import connection
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
-from visibility.models.intake import Source
-from visibility.operations.message_counts import MessageCounts, count_messages
+from visibility.models.sources_and_messages import Source
+from visibility.operations.message_counts import MessageCounts, count_messages_by_source
 from visibility.screens.sources.role_and_state_labels import ROLE_LABELS, STATE_TONES, SourceState
-from visibility.screens.sources.state import LatestTraffic, source_state
+from visibility.screens.sources.state import LatestReceiptAndRejection, source_state_and_reason
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -96,7 +96,7 @@ class HealthReport:
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineStatus:
+class PipelineMessageCounts:
     """The state of the processing pipeline."""
 
     queued: int
@@ -134,10 +134,10 @@ def source_health(now: datetime, sources: Iterable[Source] | None = None) -> lis
 
 def count_message_outcomes(source: Source) -> MessageCounts:
     """The outcomes of all accepted messages of a source."""
-    return count_messages([source.id])[source.id]
+    return count_messages_by_source([source.id])[source.id]
 
 
-def pipeline_status(now: datetime) -> PipelineStatus:
+def count_queued_parked_and_recently_applied(now: datetime) -> PipelineMessageCounts:
     """Queued and parked messages, and those applied in the last minute (of the newest 20,000)."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -152,7 +152,7 @@ def pipeline_status(now: datetime) -> PipelineStatus:
             """,
             [now - timedelta(minutes=1)],
         )
-        return PipelineStatus(*cursor.fetchone())
+        return PipelineMessageCounts(*cursor.fetchone())
 
 
 def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[int, _SourceCounts]:
@@ -202,11 +202,13 @@ def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[in
 def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
     connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
-    latest = LatestTraffic(counts.last_at, counts.rejected_at, counts.rejected_status)
-    state, why = source_state(source, latest, now)
+    latest = LatestReceiptAndRejection(counts.last_at, counts.rejected_at, counts.rejected_status)
+    state, why = source_state_and_reason(source, latest, now)
     expected = None
     if source.expect_every is not None and source.enabled:
-        expected = _add_within_range(counts.last_at or source.created_at, source.expect_every)
+        expected = _add_interval_or_none_on_overflow(
+            counts.last_at or source.created_at, source.expect_every
+        )
     return HealthReport(
         source=source,
         system=f"{title}, {ROLE_LABELS[SourceRole.from_stored(source.role)]}",
@@ -226,7 +228,7 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
     )
 
 
-def _add_within_range(moment: datetime, interval: timedelta) -> datetime | None:
+def _add_interval_or_none_on_overflow(moment: datetime, interval: timedelta) -> datetime | None:
     """Return the sum, or None if it is beyond the calendar: the stored interval is absurd."""
     try:
         return moment + interval

@@ -8,7 +8,7 @@ from django.conf import settings
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
-from visibility.models.intake import Source, UnusableSource, overdue_since
+from visibility.models.sources_and_messages import Source, UnusableSource, overdue_since
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
 
 # How recent a rejected request must be to count.
@@ -18,7 +18,7 @@ RECOVERY_SHOWN_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class LatestTraffic:
+class LatestReceiptAndRejection:
     """When the last message of a source was received, and its last request rejected, and how."""
 
     received_at: datetime | None
@@ -26,19 +26,21 @@ class LatestTraffic:
     rejected_status: int = 0
 
 
-def source_state(source: Source, latest: LatestTraffic, now: datetime) -> tuple[SourceState, str]:
+def source_state_and_reason(
+    source: Source, latest: LatestReceiptAndRejection, now: datetime
+) -> tuple[SourceState, str]:
     """Return the state of a source, and why: a clause without a capital and a period."""
     if not source.enabled:
         return SourceState.PAUSED, "disabled: its messages are rejected"
-    if problem := stored_problem(source):
+    if problem := reason_source_row_is_unusable(source):
         return SourceState.FAILING, problem
     if source.file_error:
         return (
             SourceState.FAILING,
-            f"its files are not read{_since(source, now)}: {source.file_error}",
+            f"its files are not read{_failing_since_text(source, now)}: {source.file_error}",
         )
     if source.poll_error and source.throttled_until is not None:
-        until = clock_time(source.throttled_until, now)
+        until = clock_time_with_date_unless_today(source.throttled_until, now)
         return SourceState.THROTTLED, f"throttled until {until}: {source.poll_error}"
     if source.poll_error:
         return SourceState.FAILING, _describe_poll_failure(source, now)
@@ -51,18 +53,21 @@ def source_state(source: Source, latest: LatestTraffic, now: datetime) -> tuple[
         cause = REJECTION_LABELS.get(latest.rejected_status, f"status {latest.rejected_status}")
         return SourceState.FAILING, f"its requests are rejected: {cause}"
     if source.catching_up_since is not None:
-        since = clock_time(source.catching_up_since, now)
+        since = clock_time_with_date_unless_today(source.catching_up_since, now)
         return SourceState.CATCHING_UP, (
             f"catching up since {since}: each poll stops at its limit because the system has more"
         )
     if latest.received_at is None:
-        return SourceState.WAITING, f"no message received yet{_recovery(source, now)}"
+        return SourceState.WAITING, f"no message received yet{_recovered_since_text(source, now)}"
     if overdue_since(source, latest.received_at, now):
-        return SourceState.SILENT, f"no data for longer than expected{_recovery(source, now)}"
-    return SourceState.LIVE, f"reporting normally{_recovery(source, now)}"
+        return (
+            SourceState.SILENT,
+            f"no data for longer than expected{_recovered_since_text(source, now)}",
+        )
+    return SourceState.LIVE, f"reporting normally{_recovered_since_text(source, now)}"
 
 
-def stored_problem(source: Source) -> str:
+def reason_source_row_is_unusable(source: Source) -> str:
     """Return why the stored row of a source cannot be used, or an empty text."""
     try:
         source.build_connector()
@@ -82,7 +87,7 @@ def stored_problem(source: Source) -> str:
     return ""
 
 
-def clock_time(moment: datetime, now: datetime) -> str:
+def clock_time_with_date_unless_today(moment: datetime, now: datetime) -> str:
     """`14:05` today, `Mon, Nov 3, 14:05` on another day, in the organization's time zone."""
     zone = settings.TIME_ZONE
     local = in_zone(moment, zone)
@@ -92,27 +97,27 @@ def clock_time(moment: datetime, now: datetime) -> str:
 
 
 def _describe_poll_failure(source: Source, now: datetime) -> str:
-    text = f"polling fails{_since(source, now)}: {source.poll_error}"
+    text = f"polling fails{_failing_since_text(source, now)}: {source.poll_error}"
     if source.next_poll_at is None:
         return text
     if source.next_poll_at <= now:
         return f"{text}. The next attempt is due now"
-    return f"{text}. The next attempt is at {clock_time(source.next_poll_at, now)}"
+    next_at = clock_time_with_date_unless_today(source.next_poll_at, now)
+    return f"{text}. The next attempt is at {next_at}"
 
 
-def _since(source: Source, now: datetime) -> str:
+def _failing_since_text(source: Source, now: datetime) -> str:
     if source.failing_since is None or source.recovered_at is not None:
         return ""
-    return f" since {clock_time(source.failing_since, now)}"
+    return f" since {clock_time_with_date_unless_today(source.failing_since, now)}"
 
 
-def _recovery(source: Source, now: datetime) -> str:
+def _recovered_since_text(source: Source, now: datetime) -> str:
     """Return that the source works again, for a day."""
     if source.recovered_at is None or source.failing_since is None:
         return ""
     if now - source.recovered_at > RECOVERY_SHOWN_FOR:
         return ""
-    return (
-        f". It works again since {clock_time(source.recovered_at, now)}, after failing for "
-        f"{format_duration(source.recovered_at - source.failing_since)}"
-    )
+    since = clock_time_with_date_unless_today(source.recovered_at, now)
+    failed_for = format_duration(source.recovered_at - source.failing_since)
+    return f". It works again since {since}, after failing for {failed_for}"

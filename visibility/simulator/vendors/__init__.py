@@ -21,11 +21,11 @@ VENDORS: Mapping[str, SimulatedVendor] = {
     "wms": SimulatedVendor(shiphero.build_message, shiphero.sign),
     "3pl": SimulatedVendor(x12.build_message, x12.sign),
     "carrier": SimulatedVendor(easypost.build_message, easypost.sign),
-    "finance": SimulatedVendor(finance.build_message, finance.sign),
+    "finance": SimulatedVendor(finance.build_standard_webhooks_message, finance.sign),
 }
 
 
-def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
+def build_full_or_truncated_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The message of a step. A duplicate has the same bytes and ID; a truncated one is cut off."""
     complete = VENDORS[step.kind.source].build_message(order, step)
     if not step.truncated:
@@ -44,7 +44,7 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     )
 
 
-def build_heartbeat_message(index: int, at: float) -> SimulatedMessage:
+def build_3pl_997_heartbeat_message(index: int, at: float) -> SimulatedMessage:
     """The 3PL's functional acknowledgment with this index; sent even when nothing ships."""
     return x12.build_functional_acknowledgment(
         SimulatedStep(at, at, StepKind.NORTH_HEARTBEAT), index

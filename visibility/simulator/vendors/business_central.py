@@ -94,7 +94,7 @@ def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
                 "invoicedQuantity": sum(s.quantities[index] for s in invoiced),
                 "shipQuantity": quantity - done,
                 "locationCode": order.warehouse,
-                "shipmentDate": _ship_by(order),
+                "shipmentDate": _ship_date_day_after_order(order),
             }
         )
     return {
@@ -114,7 +114,7 @@ def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
     }
 
 
-def _ship_by(order: SimulatedOrder) -> str:
+def _ship_date_day_after_order(order: SimulatedOrder) -> str:
     """The day after the order."""
     return to_datetime(order.created_at + 86400).date().isoformat()
 
@@ -169,7 +169,7 @@ def _sales_shipment_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[s
 
 def _sales_invoice_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     identity = document_numbers.deterministic_guid("erp invoice", order.n, step.shipment)
-    amount = order.invoice_total(order.shipments[step.shipment]) / 100
+    amount = order.shipment_invoice_cents(order.shipments[step.shipment]) / 100
     day = to_datetime(step.at).date().isoformat()
     return {
         **_common_entity_fields(order, step, identity),

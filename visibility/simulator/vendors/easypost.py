@@ -47,7 +47,9 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
         "completed_urls": [],
         "status": "pending",
         "user_id": "user_5f2c9b60",
-        "result": _tracker(order, code, scans, _estimated_delivery(shipment.scans)),
+        "result": _tracker(
+            order, code, scans, _delivery_estimate_3_days_after_label(shipment.scans)
+        ),
     }
     return SimulatedMessage(
         "carrier", orjson.dumps(event), {"content-type": "application/json"}, identity
@@ -60,7 +62,7 @@ def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, st
     return {"x-hmac-signature": f"hmac-sha256-hex={hmac_sha256(key, message.body).hex()}"}
 
 
-def _estimated_delivery(scans: tuple[CarrierScan, ...]) -> str:
+def _delivery_estimate_3_days_after_label(scans: tuple[CarrierScan, ...]) -> str:
     """The carrier's delivery estimate when the label is created: always three days."""
     return format_rfc3339(scans[0].at - scans[0].at % 86400 + 3 * 86400)
 

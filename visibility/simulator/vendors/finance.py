@@ -19,7 +19,7 @@ from visibility.simulator.simulated_order import (
 from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
 
-def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
+def build_standard_webhooks_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
     """The webhook of an invoice, payment or credit."""
     writers = {
         StepKind.INVOICED: ("invoice.issued", _invoice_issued_data),
@@ -77,12 +77,15 @@ def _invoice_issued_data(order: SimulatedOrder, step: SimulatedStep) -> dict[str
             for line, quantity in zip(order.lines, shipment.quantities, strict=True)
             if quantity
         ],
-        "attributes": {"total": format_cents(order.invoice_total(shipment)), "currency": CURRENCY},
+        "attributes": {
+            "total": format_cents(order.shipment_invoice_cents(shipment)),
+            "currency": CURRENCY,
+        },
     }
 
 
 def _invoice_paid_data(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    total = format_cents(order.invoice_total(order.shipments[step.shipment]))
+    total = format_cents(order.shipment_invoice_cents(order.shipments[step.shipment]))
     return {
         **_order_and_invoice_numbers(order, step),
         "attributes": {"total": total, "currency": CURRENCY},

@@ -17,11 +17,7 @@ from visibility.simulator.simulated_order import (
 )
 from visibility.simulator.vendors.message import SimulatedMessage, hmac_sha256
 
-WAREHOUSE = {
-    "warehouse": "Dallas",
-    "warehouse_id": 11790,
-    "warehouse_uuid": "V2FyZWhvdXNlOjExNzkw",
-}
+WAREHOUSE = {"warehouse": "Dallas", "warehouse_id": 11790, "warehouse_uuid": "V2FyZWhvdXNlOjExNzkw"}
 
 
 def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessage:
@@ -46,7 +42,7 @@ def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, st
     return {"x-shiphero-hmac-sha256": signature}
 
 
-def _format_timestamp(at: float) -> str:
+def _format_utc_without_zone(at: float) -> str:
     return to_datetime(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -68,11 +64,13 @@ def _line_id(order: SimulatedOrder, line: SimulatedLine) -> int:
     return 550_000_000 + order.n * 10 + line.number
 
 
-def _partner_line_item_id(order: SimulatedOrder, line: SimulatedLine) -> str:
+def _order_number_dash_erp_line_number(order: SimulatedOrder, line: SimulatedLine) -> str:
     return f"{document_numbers.sales_order_number(order.n)}-{line.erp_line_number}"
 
 
-def _shipped_lines(order: SimulatedOrder, step: SimulatedStep) -> list[tuple[SimulatedLine, int]]:
+def _lines_and_quantities_in_shipment(
+    order: SimulatedOrder, step: SimulatedStep
+) -> list[tuple[SimulatedLine, int]]:
     quantities = order.shipments[step.shipment].quantities
     return [(line, q) for line, q in zip(order.lines, quantities, strict=True) if q]
 
@@ -91,13 +89,13 @@ def _order_allocated_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
             {
                 "id": _line_id(order, line),
                 "item_uuid": _base64_uuid("LineItem", _line_id(order, line)),
-                "partner_line_item_id": _partner_line_item_id(order, line),
+                "partner_line_item_id": _order_number_dash_erp_line_number(order, line),
                 "quantity": quantity,
                 "sku": line.item.sku,
                 "is_kit_component": False,
                 "created_at": at,
             }
-            for line, quantity in _shipped_lines(order, step)
+            for line, quantity in _lines_and_quantities_in_shipment(order, step)
         ],
         "ready_to_ship": 1,
     }
@@ -111,7 +109,7 @@ def _tote_complete_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
     tote = _tote_id(order, step)
     return {
         "webhook_type": "Tote Complete",
-        "completed_at": _format_timestamp(step.at),
+        "completed_at": _format_utc_without_zone(step.at),
         "totes": [
             {
                 "tote_id": str(tote),
@@ -132,7 +130,7 @@ def _tote_complete_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
                                 "width": "6.00 in",
                                 "length": "8.00 in",
                             }
-                            for line, quantity in _shipped_lines(order, step)
+                            for line, quantity in _lines_and_quantities_in_shipment(order, step)
                         ],
                     }
                 ],
@@ -149,8 +147,8 @@ def _order_packed_out_body(order: SimulatedOrder, step: SimulatedStep) -> dict[s
         "tote_uuid": _base64_uuid("Tote", tote),
         "tote_name": f"Tote-{tote}",
         **named,
-        "packed_at": _format_timestamp(step.at),
-        "created_at": _format_timestamp(step.at),
+        "packed_at": _format_utc_without_zone(step.at),
+        "created_at": _format_utc_without_zone(step.at),
         "items": [
             {
                 "order_id": named["order_id"],
@@ -160,7 +158,7 @@ def _order_packed_out_body(order: SimulatedOrder, step: SimulatedStep) -> dict[s
                 "quantity": quantity,
                 "sku": line.item.sku,
             }
-            for line, quantity in _shipped_lines(order, step)
+            for line, quantity in _lines_and_quantities_in_shipment(order, step)
         ],
     }
 
@@ -182,9 +180,9 @@ def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
 
     def item(line: SimulatedLine, quantity: int, index: int) -> dict[str, Any]:
         return {
-            "id": _partner_line_item_id(order, line),
+            "id": _order_number_dash_erp_line_number(order, line),
             "shiphero_id": _line_id(order, line),
-            "partner_line_item_id": _partner_line_item_id(order, line),
+            "partner_line_item_id": _order_number_dash_erp_line_number(order, line),
             "quantity": quantity,
             "sku": line.item.sku,
             "serial_numbers": [],
@@ -207,7 +205,7 @@ def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
                 "tracking_number": package.tracking,
                 "carrier": carrier,
                 "shipping_method": method,
-                "created_at": _format_timestamp(shipment.scans[0].at),
+                "created_at": _format_utc_without_zone(shipment.scans[0].at),
                 "status": "valid",
             },
         }
@@ -238,7 +236,7 @@ def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
             },
             "package": size,
             "completed": step.shipment == len(order.shipments) - 1,
-            "created_at": _format_timestamp(step.at),
+            "created_at": _format_utc_without_zone(step.at),
             "order_gift_note": "",
         },
     }
@@ -251,7 +249,7 @@ def _order_cancelled_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
         "fulfillment-status": "canceled",
         "shop_name": "public-api",
         "shop_order_number": document_numbers.sales_order_number(order.n),
-        "updated_at": _format_timestamp(step.at),
+        "updated_at": _format_utc_without_zone(step.at),
     }
 
 
@@ -262,7 +260,7 @@ def _undocumented_webhook_body(order: SimulatedOrder, step: SimulatedStep) -> di
         **_order_references(order),
         **WAREHOUSE,
         "reason": "awaiting inspection",
-        "created_at": _format_timestamp(step.at),
+        "created_at": _format_utc_without_zone(step.at),
     }
 
 
@@ -285,13 +283,13 @@ def _return_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
                 "sku": line.item.sku,
                 "item_reason": "Ordered by mistake",
                 "restock": quantity,
-                "partner_line_item_id": _partner_line_item_id(order, line),
+                "partner_line_item_id": _order_number_dash_erp_line_number(order, line),
                 "warehouse_id": WAREHOUSE["warehouse_id"],
             }
         ],
         **_order_references(order),
         "shop_name": "public-api",
-        "created_at": _format_timestamp(step.at),
+        "created_at": _format_utc_without_zone(step.at),
         "label_type": "Self Return",
         "label_cost": "0.00",
         "picked_up": True,

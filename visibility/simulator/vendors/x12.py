@@ -75,7 +75,7 @@ def _wrap_in_interchange(
     return ("~\n".join(segments) + "~\n").encode()
 
 
-def _format_date(day: date) -> str:
+def _date_as_yyyymmdd(day: date) -> str:
     return f"{day:%Y%m%d}"
 
 
@@ -109,7 +109,7 @@ def _purchase_order_segments(order: SimulatedOrder, _step: SimulatedStep) -> Seg
     body = [
         f"BEG*00*SA*{order.po}**{_format_utc_date(order.created_at)}",
         "CUR*BY*USD",
-        f"DTM*002*{_format_date(order.requested)}",
+        f"DTM*002*{_date_as_yyyymmdd(order.requested)}",
         f"N1*BY*{_replace_delimiters(customer.name)}*92*{customer.number}",
         *_ship_to_segments(order),
     ]
@@ -140,7 +140,7 @@ def _order_acknowledgment_segments(order: SimulatedOrder, step: SimulatedStep) -
     for line in order.lines:
         price = format_cents(line.item.price)
         body.append(f"PO1*{line.number}*{line.quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"ACK*IA*{line.quantity}*EA*067*{_format_date(order.promised)}")
+        body.append(f"ACK*IA*{line.quantity}*EA*067*{_date_as_yyyymmdd(order.promised)}")
     return [*body, f"CTT*{len(order.lines)}"]
 
 
@@ -196,7 +196,7 @@ def _invoice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
         price = format_cents(line.item.price)
         body.append(f"IT1*{line.number}*{quantity}*EA*{price}**VN*{line.item.sku}")
         body.append(f"PID*F****{_replace_delimiters(line.item.title)}")
-    return [*body, f"TDS*{order.invoice_total(shipment)}", f"CTT*{len(goods)}"]
+    return [*body, f"TDS*{order.shipment_invoice_cents(shipment)}", f"CTT*{len(goods)}"]
 
 
 def _shipping_order_segments(
@@ -208,8 +208,8 @@ def _shipping_order_segments(
         f"W05*{status}*{document_numbers.sales_order_number(order.n)}*{po}",
         f"N1*WH*{NORTH}*9*{WAREHOUSE_ISA}",
         *_ship_to_segments(order),
-        f"G62*10*{_format_date(to_datetime(order.created_at).date() + timedelta(days=1))}",
-        f"G62*02*{_format_date(order.requested)}",
+        f"G62*10*{_date_as_yyyymmdd(to_datetime(order.created_at).date() + timedelta(days=1))}",
+        f"G62*02*{_date_as_yyyymmdd(order.requested)}",
         f"W66*PP*M***{order.carrier.name}",
     ]
     if status == "F":
@@ -228,7 +228,9 @@ def _shipping_advice_segments(order: SimulatedOrder, step: SimulatedStep) -> Seg
     """945: warehouse shipping advice with packages and shortages."""
     shipment = order.shipments[step.shipment]
     po = order.po or document_numbers.web_order_number(order.n)
-    short = any(missing for _, _, missing, _ in _lines_with_ship_status(order, shipment))
+    short = any(
+        missing for _, _, missing, _ in _lines_shipped_missing_and_w12_status(order, shipment)
+    )
     body = [
         f"W06*{'P' if short else 'F'}*{document_numbers.sales_order_number(order.n)}"
         f"*{_format_utc_date(step.at)}"
@@ -238,7 +240,7 @@ def _shipping_advice_segments(order: SimulatedOrder, step: SimulatedStep) -> Seg
         f"G62*11*{_format_utc_date(step.at)}",
         f"W27*M**{order.carrier.name}",
     ]
-    counted = list(_lines_with_ship_status(order, shipment))
+    counted = list(_lines_shipped_missing_and_w12_status(order, shipment))
     count = len(shipment.packages)
     for index, package in enumerate(shipment.packages):
         body += [f"LX*{index + 1}", f"MAN*GM*{package.sscc}**CP*{package.tracking}"]
@@ -251,7 +253,7 @@ def _shipping_advice_segments(order: SimulatedOrder, step: SimulatedStep) -> Seg
     return [*body, f"W03*{sum(shipment.quantities)}*{6 * len(shipment.packages)}*LB"]
 
 
-def _lines_with_ship_status(
+def _lines_shipped_missing_and_w12_status(
     order: SimulatedOrder, shipment: SimulatedShipment
 ) -> Iterator[tuple[SimulatedLine, int, int, str]]:
     """Yield (line, shipped, missing, W1201).

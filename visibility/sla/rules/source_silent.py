@@ -11,7 +11,7 @@ from visibility.sla.source_snapshot import SourceSnapshot
 
 
 @dataclass(frozen=True)
-class Params:
+class SilenceGracePeriodParams:
     """`grace`: how much longer than its expected interval a source may be silent."""
 
     grace: timedelta = parameter(
@@ -32,7 +32,7 @@ class SourceSilent(SourceRule):
     code: ClassVar[str] = "source_silent"
     title: ClassVar[str] = "Silent source"
     subject: ClassVar[RuleSubject] = RuleSubject.SOURCE
-    params_type: ClassVar[type[Any]] = Params
+    params_type: ClassVar[type[Any]] = SilenceGracePeriodParams
     sentence_template: ClassVar[str] = (
         "Alert when a source sends no data for its expected interval plus {grace}."
     )
@@ -51,7 +51,9 @@ class SourceSilent(SourceRule):
     )
     reopening_reason: ClassVar[str] = "No data again."
 
-    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[Condition]:
+    def conditions(
+        self, source: SourceSnapshot, params: SilenceGracePeriodParams
+    ) -> Iterable[Condition]:
         """Return one condition while the source is silent."""
         if source.expected_interval is None:
             return
@@ -61,12 +63,12 @@ class SourceSilent(SourceRule):
             yield Condition(started_at=since, due_at=due_at, subject=source.title)
 
     def condition_end(
-        self, source: SourceSnapshot, params: Params, subject_key: str
+        self, source: SourceSnapshot, params: SilenceGracePeriodParams, subject_key: str
     ) -> ConditionEnd | None:
         """Return the time of the message that ended the silence."""
         at = source.last_message_at or source.as_of
         return ConditionEnd(at, "The source is sending data again.")
 
-    def alert_title(self, params: Params, subject: str) -> str:
+    def alert_title(self, params: SilenceGracePeriodParams, subject: str) -> str:
         """Return the title of the alert."""
         return f"No data from {subject}"

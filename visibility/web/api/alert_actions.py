@@ -11,9 +11,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from visibility.alerts.actions import ActionRejected
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Alert
-from visibility.notify.broadcast import broadcast_change_number
+from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.screens.alerts.inbox import visible_alerts
 from visibility.web.alert_actions import (
     ALERT_ACTIONS,
@@ -21,7 +21,7 @@ from visibility.web.alert_actions import (
     InvalidActionField,
     apply_alert_action,
     require_assignable,
-    require_note,
+    require_note_unless_optional,
 )
 from visibility.web.api.alert_detail_bulk_serializers import BulkResponseSerializer
 from visibility.web.api.alerts import visible_alert_or_404
@@ -31,13 +31,13 @@ from visibility.web.api.common_serializers import (
     serialize,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.problems import (
+from visibility.web.api.problem_responses import (
     ApiResponse,
     ConflictError,
     InvalidInput,
     problem_response,
 )
-from visibility.web.api.request_bodies import (
+from visibility.web.api.request_body_serializers import (
     AssignBody,
     BulkActionBody,
     OptionalNoteBody,
@@ -178,14 +178,14 @@ def _parse_action_fields(action: str, body: Mapping[str, Any], request: Request)
     if own_field and own_field not in body:
         raise InvalidInput(own_field, "This field is required.")
     try:
-        require_note(action, body["note"])
-        owner = _find_assignable_owner(body.get("to"), request)
+        require_note_unless_optional(action, body["note"])
+        owner = _find_owner_by_me_or_user_id(body.get("to"), request)
     except InvalidActionField as error:
         raise InvalidInput(error.field, str(error)) from error
     return ActionFields(note=body["note"], owner=owner, until=body.get("until"))
 
 
-def _find_assignable_owner(target: int | str | None, request: Request) -> User | None:
+def _find_owner_by_me_or_user_id(target: int | str | None, request: Request) -> User | None:
     """The user for `me`, an id, or None for nobody. Raises InvalidActionField."""
     if target is None or target == "me":
         return None if target is None else current_user(request)

@@ -6,8 +6,8 @@ from visibility.models import AlertState
 from visibility.web.api.common_serializers import (
     AlertHistorySerializer,
     AlertSerializer,
-    ApiSerializer,
     EnumField,
+    PermissionFilteredSerializer,
 )
 
 
@@ -17,7 +17,7 @@ class AlertDetailSerializer(AlertSerializer):
     history = AlertHistorySerializer(many=True)
 
 
-class BulkResultSerializer(ApiSerializer):
+class BulkResultSerializer(PermissionFilteredSerializer):
     """The result of a bulk action for one alert: its new state, or the reason for the failure."""
 
     id = serializers.IntegerField()
@@ -26,7 +26,7 @@ class BulkResultSerializer(ApiSerializer):
     detail = serializers.CharField(required=False)
 
 
-class BulkResponseSerializer(ApiSerializer):
+class BulkResponseSerializer(PermissionFilteredSerializer):
     """One result per id, in the order of the request."""
 
     results = BulkResultSerializer(many=True)

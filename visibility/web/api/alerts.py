@@ -19,7 +19,7 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.pagination import PAGING, ApiListView
 from visibility.web.api.query_params import QueryParameter, enum_param
-from visibility.web.api.request_bodies import (
+from visibility.web.api.request_body_serializers import (
     MAX_ID,
 )
 from visibility.web.permissions import Permission

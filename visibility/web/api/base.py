@@ -15,7 +15,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.web.api.query_params import QueryParameter, parse_query
 from visibility.web.permissions import (
@@ -60,7 +60,7 @@ class HasPermissions(BasePermission):
         )
 
 
-class QueryParameterFilter(BaseFilterBackend):
+class DeclaredQueryParameterFilter(BaseFilterBackend):
     """Applies and documents the declared query parameters of a view."""
 
     def filter_queryset(
@@ -94,7 +94,7 @@ class ApiView(GenericAPIView[Any]):
     authentication_classes = [PageSessionAuthentication]
     permission_classes = [HasPermissions]
     content_negotiation_class = JsonOnlyNegotiation
-    filter_backends = [QueryParameterFilter]
+    filter_backends = [DeclaredQueryParameterFilter]
     pagination_class: type[BasePagination] | None = None
     metadata_class = None
     http_method_names = ["get", "head", "post"]

@@ -15,14 +15,14 @@ from visibility.boards.check_tiles import MAX_TILES, tile_errors
 from visibility.boards.load_board_and_tiles import board_titles, stored_tiles
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import COMMON_SETTINGS
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Board
 from visibility.models.audit import append_audit_entry
 from visibility.web.api.base import ApiView, current_user, user_permissions
-from visibility.web.api.common_serializers import ApiSerializer, EnumField, serialize
+from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer, serialize
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.problems import ApiResponse, InvalidInput
-from visibility.web.api.request_bodies import MAX_ID, RequestBody, parse_body, read_body
+from visibility.web.api.problem_responses import ApiResponse, InvalidInput
+from visibility.web.api.request_body_serializers import MAX_ID, RequestBody, parse_body, read_body
 from visibility.web.api.subscriptions import ChannelSettingSerializer
 from visibility.web.permissions import Permission
 
@@ -35,7 +35,7 @@ class InvalidTiles(InvalidInput):
         self.errors = [{"path": error.name, "detail": error.sentence} for error in errors]
 
 
-class TileSerializer(ApiSerializer):
+class TileSerializer(PermissionFilteredSerializer):
     """A tile that boards can have. Who lacks `permission` does not get its data."""
 
     code = serializers.CharField()
@@ -44,21 +44,21 @@ class TileSerializer(ApiSerializer):
     settings = ChannelSettingSerializer(many=True)
 
 
-class TileListSerializer(ApiSerializer):
+class TileListSerializer(PermissionFilteredSerializer):
     """All tiles. `common_settings` are those of every tile."""
 
     items = TileSerializer(many=True)
     common_settings = ChannelSettingSerializer(many=True)
 
 
-class BoardTitleSerializer(ApiSerializer):
+class BoardTitleSerializer(PermissionFilteredSerializer):
     """A board."""
 
     slug = serializers.CharField()
     title = serializers.CharField()
 
 
-class BoardListSerializer(ApiSerializer):
+class BoardListSerializer(PermissionFilteredSerializer):
     """All boards."""
 
     items = BoardTitleSerializer(many=True)

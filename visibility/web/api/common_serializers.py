@@ -11,14 +11,14 @@ from rest_framework import serializers
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.models import AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.role_and_state_labels import SourceState
-from visibility.sla.loaded_rules import source_rule_codes
+from visibility.sla.load_enabled_rules import source_rule_codes
 from visibility.sla.rule import RuleSubject
 from visibility.web.permissions import Permission
 
 DECIMAL_SCHEMA: dict[str, Any] = {"type": "string", "format": "decimal"}
 
 
-class ApiSerializer(serializers.Serializer[Any]):
+class PermissionFilteredSerializer(serializers.Serializer[Any]):
     """Base of the response serializers.
 
     `restricted_fields` maps a field to the permission without which it is absent.
@@ -41,7 +41,7 @@ class ApiSerializer(serializers.Serializer[Any]):
 
 
 def serialize(
-    serializer_class: type[ApiSerializer],
+    serializer_class: type[PermissionFilteredSerializer],
     instance: Any,
     *,
     permissions: Iterable[Permission] = frozenset(),
@@ -51,7 +51,7 @@ def serialize(
 
 
 def serialize_all(
-    serializer_class: type[ApiSerializer],
+    serializer_class: type[PermissionFilteredSerializer],
     instances: Iterable[Any],
     *,
     permissions: Iterable[Permission] = frozenset(),
@@ -109,28 +109,28 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
         return None if amount is None else {"amount": format_decimal(amount), "currency": currency}
 
 
-class UserSerializer(ApiSerializer):
+class UserSerializer(PermissionFilteredSerializer):
     """A user."""
 
     id = serializers.IntegerField()
     name = serializers.CharField(source="get_username")
 
 
-class AlertRuleSerializer(ApiSerializer):
+class AlertRuleSerializer(PermissionFilteredSerializer):
     """The SLA rule of an alert."""
 
     code = serializers.CharField()
     title = serializers.CharField()
 
 
-class AlertOrderSerializer(ApiSerializer):
+class AlertOrderSerializer(PermissionFilteredSerializer):
     """The order of an alert."""
 
     id = serializers.IntegerField()
     number = serializers.CharField(source="order.number", default="")
 
 
-class AlertSerializer(ApiSerializer):
+class AlertSerializer(PermissionFilteredSerializer):
     """A breach of an SLA rule by an order or a source, or a rule that fails."""
 
     restricted_fields = {"money_at_risk": Permission.PRICES}
@@ -168,7 +168,7 @@ class AlertSerializer(ApiSerializer):
     changed_at = Rfc3339Field()
 
 
-class AlertHistorySerializer(ApiSerializer):
+class AlertHistorySerializer(PermissionFilteredSerializer):
     """An entry of an alert's history."""
 
     at = Rfc3339Field()
@@ -177,7 +177,7 @@ class AlertHistorySerializer(ApiSerializer):
     text = serializers.CharField()
 
 
-class MessageSerializer(ApiSerializer):
+class MessageSerializer(PermissionFilteredSerializer):
     """A message and its outcome, without its content."""
 
     id = serializers.CharField()
@@ -191,7 +191,7 @@ class MessageSerializer(ApiSerializer):
     event_types = serializers.ListField(child=serializers.CharField(), source="types")
 
 
-class SourceSerializer(ApiSerializer):
+class SourceSerializer(PermissionFilteredSerializer):
     """A source and the health of its feed, without its secrets."""
 
     slug = serializers.CharField(source="source.slug")

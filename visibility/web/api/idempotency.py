@@ -9,11 +9,11 @@ from django.db import connection, transaction
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.db.lock_keys import LockKey
 from visibility.models.idempotency import IdempotencyKey
 from visibility.web.api.base import current_user
-from visibility.web.api.problems import (
+from visibility.web.api.problem_responses import (
     ApiResponse,
     ConflictError,
     InvalidInput,
@@ -45,7 +45,7 @@ def run_idempotently(
         b"\0".join((method.encode(), request.path.encode(), body))
     ).hexdigest()
     with transaction.atomic():
-        _lock_idempotency_key(current_user(request).pk, key)
+        _lock_idempotency_key_or_conflict(current_user(request).pk, key)
         stored = IdempotencyKey.objects.filter(user=current_user(request), key=key).first()
         if stored:
             return _replay_stored_response(stored, fingerprint)
@@ -71,7 +71,7 @@ def run_idempotently(
     return response.to_http_response()
 
 
-def _lock_idempotency_key(user_id: int, key: str) -> None:
+def _lock_idempotency_key_or_conflict(user_id: int, key: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(TRY_LOCK, [f"{user_id} {key}", LockKey.IDEMPOTENCY_KEY])
         row = cursor.fetchone()

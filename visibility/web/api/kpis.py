@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.sdk.event_codec import format_decimal
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
@@ -23,13 +23,13 @@ from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
 from visibility.kpi.registry import kpi_registry
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
-    ApiSerializer,
     DecimalTextField,
     EnumField,
+    PermissionFilteredSerializer,
     serialize_all,
 )
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
-from visibility.web.api.problems import InvalidInput
+from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import QueryParameter, parse_day
 from visibility.web.permissions import Permission
 
@@ -67,7 +67,7 @@ ORDER_PARAMETERS = (
 )
 
 
-class KpiSerializer(ApiSerializer):
+class KpiSerializer(PermissionFilteredSerializer):
     """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
 
     code = serializers.CharField()
@@ -83,13 +83,13 @@ class KpiSerializer(ApiSerializer):
     )
 
 
-class KpiListSerializer(ApiSerializer):
+class KpiDefinitionListSerializer(PermissionFilteredSerializer):
     """All KPI definitions."""
 
     items = KpiSerializer(many=True)
 
 
-class KpiSummarySerializer(ApiSerializer):
+class KpiNumeratorDenominatorSerializer(PermissionFilteredSerializer):
     """A KPI value with its numerator and denominator; `value` is null if nothing counts."""
 
     value = DecimalTextField(
@@ -102,7 +102,7 @@ class KpiSummarySerializer(ApiSerializer):
     p90_seconds = serializers.FloatField(allow_null=True)
 
 
-class KpiTotalSerializer(KpiSummarySerializer):
+class KpiTotalWithExclusionsSerializer(KpiNumeratorDenominatorSerializer):
     """A KPI value with the excluded orders and the uncountable lines."""
 
     excluded = serializers.DictField(child=serializers.IntegerField())
@@ -112,20 +112,20 @@ class KpiTotalSerializer(KpiSummarySerializer):
     )
 
 
-class KpiSliceSerializer(KpiSummarySerializer):
+class KpiSliceSerializer(KpiNumeratorDenominatorSerializer):
     """The KPI value of one slice."""
 
     name = serializers.CharField()
 
 
-class KpiValueSerializer(ApiSerializer):
+class KpiValueSerializer(PermissionFilteredSerializer):
     """A KPI value over a date range."""
 
     kpi = serializers.CharField()
     version = serializers.IntegerField()
     unit = EnumField(KpiUnit)
     since = serializers.DateField(source="from")
-    total = KpiTotalSerializer()
+    total = KpiTotalWithExclusionsSerializer()
     by = EnumField(list(BY_PARAMETER.choices), allow_null=True)
     slices = KpiSliceSerializer(many=True)
     slices_omitted = serializers.IntegerField()
@@ -137,7 +137,7 @@ class KpiValueSerializer(ApiSerializer):
         return {"from": serializers.DateField(), "to": serializers.DateField()} | fields
 
 
-class KpiOrderSerializer(ApiSerializer):
+class KpiOrderSerializer(PermissionFilteredSerializer):
     """An order with its contribution to a KPI."""
 
     restricted_fields = {"customer_name": Permission.CONTACTS}
@@ -161,12 +161,12 @@ class KpiOrderSerializer(ApiSerializer):
     )
 
 
-class KpiListView(ApiView):
+class KpiDefinitionListView(ApiView):
     """`GET /kpis`."""
 
     required_permissions = (Permission.KPIS,)
 
-    @extend_schema(operation_id="kpis", responses=KpiListSerializer)
+    @extend_schema(operation_id="kpis", responses=KpiDefinitionListSerializer)
     def get(self, request: Request) -> Response:
         """List the KPI definitions."""
         return Response({"items": serialize_all(KpiSerializer, kpi_registry().values())})
@@ -200,11 +200,11 @@ class KpiValueView(ApiView):
                 "unit": kpi_query.kpi.unit.value,
                 "from": kpi_query.span.start.isoformat(),
                 "to": kpi_query.span.end.isoformat(),
-                "total": _serialize_kpi_summary(total)
+                "total": _serialize_value_numerator_denominator(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
                 "by": by,
                 "slices": [
-                    {"name": name} | _serialize_kpi_summary(summary)
+                    {"name": name} | _serialize_value_numerator_denominator(summary)
                     for name, summary in slices[:MAX_SLICES]
                 ],
                 "slices_omitted": max(len(slices) - MAX_SLICES, 0),
@@ -254,13 +254,16 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
 def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
     kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
     if by == "day":
-        days = query.daily_summaries([kpi], span, filters)[kpi.code]
+        days = query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code]
         return [(date.isoformat(), summary) for date, summary in days]
     dimension: Dimension = next(name for name in DIMENSIONS if name == by)
-    return [(row.names[0], row.summary) for row in query.breakdown(kpi, span, [dimension], filters)]
+    return [
+        (row.names[0], row.summary)
+        for row in query.summaries_by_dimensions(kpi, span, [dimension], filters)
+    ]
 
 
-def _serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
+def _serialize_value_numerator_denominator(summary: KpiSummary) -> dict[str, Any]:
     value = summary.value
     return {
         "value": None if value is None else format_decimal(round(value, 6)),

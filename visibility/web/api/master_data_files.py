@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import imports
 from visibility.master_data.export import TooManyRows
 from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
@@ -22,19 +22,19 @@ from visibility.models import ImportRow, ImportState, MasterImport
 from visibility.pipeline import job_functions
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
-    ApiSerializer,
     EnumField,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     serialize,
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.master_rows_and_unmapped_terms import (
-    MasterDataBaseView,
+    MasterDataSeeOrEditPermissionView,
     set_no_store_header,
     table_or_404,
 )
-from visibility.web.api.problems import (
+from visibility.web.api.problem_responses import (
     ApiResponse,
     BodyTooLarge,
     ConflictError,
@@ -42,7 +42,7 @@ from visibility.web.api.problems import (
     UnprocessableError,
 )
 from visibility.web.api.query_params import QueryParameter
-from visibility.web.api.request_bodies import (
+from visibility.web.api.request_body_serializers import (
     MAX_ID,
     EmptyBody,
     UnsupportedMediaType,
@@ -61,14 +61,14 @@ MAX_PROBLEMS = 100
 CHUNK_SIZE = 65_536
 
 
-class InvalidRowSerializer(ApiSerializer):
+class InvalidRowSerializer(PermissionFilteredSerializer):
     """An invalid row of an imported file."""
 
     row = serializers.IntegerField(source="number")
     reason = serializers.CharField()
 
 
-class MasterImportSerializer(ApiSerializer):
+class MasterImportSerializer(PermissionFilteredSerializer):
     """An import and its progress in rows."""
 
     id = serializers.CharField(source="pk")
@@ -92,7 +92,7 @@ class MasterImportDetailSerializer(MasterImportSerializer):
     problems = InvalidRowSerializer(many=True)
 
 
-class UploadImportView(MasterDataBaseView):
+class UploadImportView(MasterDataSeeOrEditPermissionView):
     """`POST /master/<table>/import`."""
 
     query_parameters = (FORMAT_PARAMETER, DRY_RUN_PARAMETER, NAME_PARAMETER)
@@ -119,13 +119,13 @@ class UploadImportView(MasterDataBaseView):
             digest = _spool_and_hash_body(request, file, max_bytes=MAX_FILE_SIZES[file_format])
 
             def do() -> ApiResponse:
-                stored = _store_import(
+                stored = _create_master_import_from_file(
                     request, master_table, file, file_format=file_format, params=self.params
                 )
                 return ApiResponse.from_json(serialize(MasterImportSerializer, stored), status=202)
 
             response = run_idempotently(request, digest, do)
-        job_functions.nudge("import_master_data")
+        job_functions.ask_worker_to_run_job_now("import_master_data")
         return response
 
 
@@ -145,7 +145,7 @@ class MasterImportView(ApiView):
         return Response(serialize(MasterImportSerializer, master_import) | {"problems": problems})
 
 
-class ApplyImportView(MasterDataBaseView):
+class ConfirmValidatedImportView(MasterDataSeeOrEditPermissionView):
     """`POST /master/imports/<id>/apply`."""
 
     http_method_names = ["post"]
@@ -172,11 +172,11 @@ class ApplyImportView(MasterDataBaseView):
             )
 
         response = run_idempotently(request, body, do)
-        job_functions.nudge("import_master_data")
+        job_functions.ask_worker_to_run_job_now("import_master_data")
         return response
 
 
-class DiscardImportView(MasterDataBaseView):
+class DiscardImportView(MasterDataSeeOrEditPermissionView):
     """`POST /master/imports/<id>/discard`."""
 
     http_method_names = ["post"]
@@ -233,7 +233,7 @@ def _spool_and_hash_body(request: Request, file: IO[bytes], *, max_bytes: int) -
     return digest.digest()
 
 
-def _store_import(
+def _create_master_import_from_file(
     request: Request,
     table: MasterTable,
     file: IO[bytes],

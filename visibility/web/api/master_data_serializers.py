@@ -4,10 +4,10 @@ from rest_framework import serializers
 
 from visibility.master_data.tables import TABLES, MasterTable
 from visibility.models.master import Versioned
-from visibility.web.api.common_serializers import ApiSerializer, Rfc3339Field
+from visibility.web.api.common_serializers import PermissionFilteredSerializer, Rfc3339Field
 
 
-class MasterColumnSerializer(ApiSerializer):
+class MasterColumnSerializer(PermissionFilteredSerializer):
     """A column of a master data table."""
 
     name = serializers.CharField()
@@ -16,7 +16,7 @@ class MasterColumnSerializer(ApiSerializer):
     description = serializers.CharField()
 
 
-class MasterTableSerializer(ApiSerializer):
+class MasterTableSerializer(PermissionFilteredSerializer):
     """A master data table."""
 
     code = serializers.CharField()
@@ -25,13 +25,13 @@ class MasterTableSerializer(ApiSerializer):
     columns = MasterColumnSerializer(many=True)
 
 
-class MasterTableListSerializer(ApiSerializer):
+class MasterTableListSerializer(PermissionFilteredSerializer):
     """All master data tables."""
 
     items = MasterTableSerializer(many=True)
 
 
-class MasterRowSerializer(ApiSerializer):
+class MasterRowSerializer(PermissionFilteredSerializer):
     """A row. `values` maps each column to its text, in the same form as in files."""
 
     id = serializers.CharField(source="pk")
@@ -49,7 +49,7 @@ class MasterRowSerializer(ApiSerializer):
         return table_of_row(row).format_cells(row)
 
 
-class MasterChangeSerializer(ApiSerializer):
+class MasterChangeSerializer(PermissionFilteredSerializer):
     """A change of a row. `before` and `after` map each column to its text."""
 
     id = serializers.CharField(source="pk")
@@ -68,7 +68,7 @@ class MasterRowDetailSerializer(MasterRowSerializer):
     history = MasterChangeSerializer(many=True)
 
 
-class WriteResultSerializer(ApiSerializer):
+class RowWriteCountsSerializer(PermissionFilteredSerializer):
     """The number of rows added, changed and unchanged by a write."""
 
     added = serializers.IntegerField()
@@ -76,7 +76,7 @@ class WriteResultSerializer(ApiSerializer):
     unchanged = serializers.IntegerField()
 
 
-class MappingSuggestionSerializer(ApiSerializer):
+class MappingSuggestionSerializer(PermissionFilteredSerializer):
     """A suggested value for a source value."""
 
     canonical = serializers.CharField()
@@ -85,7 +85,7 @@ class MappingSuggestionSerializer(ApiSerializer):
     reason = serializers.CharField(source="why")
 
 
-class UnmappedTermSerializer(ApiSerializer):
+class UnmappedTermSerializer(PermissionFilteredSerializer):
     """A source value without a mapping."""
 
     kind = serializers.CharField()
@@ -104,7 +104,7 @@ class UnmappedTermDetailSerializer(UnmappedTermSerializer):
     suggestions = MappingSuggestionSerializer(many=True)
 
 
-class UnmappedTermListSerializer(ApiSerializer):
+class UnmappedTermListSerializer(PermissionFilteredSerializer):
     """Unmapped source values, most affected orders first, at most 200."""
 
     items = UnmappedTermDetailSerializer(many=True)

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
@@ -28,18 +28,24 @@ from visibility.web.api.master_data_serializers import (
     MasterRowSerializer,
     MasterTableListSerializer,
     MasterTableSerializer,
+    RowWriteCountsSerializer,
     UnmappedTermListSerializer,
     UnmappedTermSerializer,
-    WriteResultSerializer,
 )
 from visibility.web.api.pagination import PAGING, ApiListView
-from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
     printable_excerpt,
 )
-from visibility.web.api.request_bodies import MAX_ID, EmptyBody, RequestBody, parse_body, read_body
+from visibility.web.api.request_body_serializers import (
+    MAX_ID,
+    EmptyBody,
+    RequestBody,
+    parse_body,
+    read_body,
+)
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
@@ -99,7 +105,7 @@ class UnmappedTermListView(ApiView):
         return Response({"items": items})
 
 
-class MasterDataBaseView(ApiView):
+class MasterDataSeeOrEditPermissionView(ApiView):
     """Base of the views that need one permission to read and another one to write."""
 
     http_method_names = ["get", "head", "post", "put", "delete"]
@@ -113,7 +119,7 @@ class MasterDataBaseView(ApiView):
 
 
 @extend_schema_view(get=extend_schema(operation_id="master_rows"))
-class MasterRowListView(MasterDataBaseView, ApiListView):
+class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
     """List the rows of a table in the order of their creation."""
 
     query_parameters = LIST_PARAMETERS
@@ -133,7 +139,7 @@ class MasterRowListView(MasterDataBaseView, ApiListView):
     @extend_schema(
         operation_id="master_add",
         request=MasterRowBody,
-        responses={200: WriteResultSerializer, 201: WriteResultSerializer},
+        responses={200: RowWriteCountsSerializer, 201: RowWriteCountsSerializer},
     )
     def post(self, request: Request, table: str) -> HttpResponse:
         """Add a row, or update the row with the same key and `valid_from`."""
@@ -151,13 +157,13 @@ class MasterRowListView(MasterDataBaseView, ApiListView):
             except InvalidCell as error:
                 raise InvalidInput("values", str(error)) from error
             return ApiResponse.from_json(
-                serialize(WriteResultSerializer, done), status=201 if done.added else 200
+                serialize(RowWriteCountsSerializer, done), status=201 if done.added else 200
             )
 
         return run_idempotently(request, body, do)
 
 
-class MasterRowView(MasterDataBaseView):
+class MasterRowView(MasterDataSeeOrEditPermissionView):
     """`/master/<table>/<id>`."""
 
     @extend_schema(operation_id="master_row", responses=MasterRowDetailSerializer)
@@ -176,7 +182,7 @@ class MasterRowView(MasterDataBaseView):
         return Response(serialize(MasterRowSerializer, row) | {"history": history})
 
     @extend_schema(
-        operation_id="master_change", request=MasterRowBody, responses=WriteResultSerializer
+        operation_id="master_change", request=MasterRowBody, responses=RowWriteCountsSerializer
     )
     def put(self, request: Request, table: str, row_id: int) -> HttpResponse:
         """Replace a row, including its key and validity. Returns 409 if validities overlap."""
@@ -198,12 +204,12 @@ class MasterRowView(MasterDataBaseView):
                 raise ConflictError(str(error)) from error
             except InvalidCell as error:
                 raise InvalidInput("values", str(error)) from error
-            return ApiResponse.from_json(serialize(WriteResultSerializer, done))
+            return ApiResponse.from_json(serialize(RowWriteCountsSerializer, done))
 
         return run_idempotently(request, body, do)
 
     @extend_schema(
-        operation_id="master_remove", request=EmptyBody, responses={200: WriteResultSerializer}
+        operation_id="master_remove", request=EmptyBody, responses={200: RowWriteCountsSerializer}
     )
     def delete(self, request: Request, table: str, row_id: int) -> HttpResponse:
         """Delete a row. Its change history is retained."""
@@ -213,7 +219,7 @@ class MasterRowView(MasterDataBaseView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             current = _row_or_404(master_table, row_id)
-            write_and_restore_rows.delete_row(
+            write_and_restore_rows.delete_row_and_record_history(
                 master_table, current.pk, context=build_change_context(request)
             )
             return ApiResponse.from_json({"added": 0, "changed": 1, "unchanged": 0})
@@ -243,7 +249,7 @@ def parse_row_body(table: MasterTable, body: bytes) -> tuple[MasterRow, int | No
             message = f"unknown column; the columns are: {', '.join(sorted(names))}"
             raise InvalidInput(f"values.{printable_excerpt(name)}", message)
     try:
-        return table.parse_row(values), fields.get("version")
+        return table.parse_row_or_raise_invalid_cell(values), fields.get("version")
     except InvalidCell as error:
         raise InvalidInput("values", str(error)) from error
 

@@ -11,12 +11,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.identity import decisions, duplicate_order_suggestions
 from visibility.identity.record_merges_and_move_alerts import MergeTooLarge
 from visibility.models import IdentityDecision
-from visibility.notify.broadcast import broadcast_change_number
-from visibility.pipeline import refold
+from visibility.notify.publish_change_number import broadcast_change_number
+from visibility.pipeline import refold_orders
 from visibility.screens.identity import (
     comparisons_and_previews,
     decisions_and_automatic_merges,
@@ -37,8 +37,8 @@ from visibility.web.api.matching_serializers import (
     UnmatchedRecordSerializer,
 )
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
-from visibility.web.api.problems import ApiResponse, ConflictError
-from visibility.web.api.request_bodies import (
+from visibility.web.api.problem_responses import ApiResponse, ConflictError
+from visibility.web.api.request_body_serializers import (
     MAX_ID,
     EmptyBody,
     OptionalNoteBody,
@@ -136,7 +136,7 @@ class ApplyMatchingDecisionView(ApiView):
             decision_function = prepare(body)
             try:
                 with transaction.atomic():
-                    decision = refold.apply_decision_and_refold(decision_function)
+                    decision = refold_orders.apply_identity_decision_and_refold(decision_function)
                     transaction.on_commit(
                         lambda: broadcast_change_number(0, ["order", "alert"]), robust=True
                     )
@@ -152,13 +152,13 @@ class ApplyMatchingDecisionView(ApiView):
             return ApiResponse.from_json(
                 serialize(MatchingDecisionSerializer, decision)
                 | shown
-                | {"objects": decisions.affected_objects(decision)}
+                | {"objects": decisions.object_ids_named_by_decision(decision)}
             )
 
         return run_idempotently(request, body, do)
 
 
-class JoinRecordsView(ApplyMatchingDecisionView):
+class MergeOrderOrAttachRecordView(ApplyMatchingDecisionView):
     """`POST /orders/<id>/join`."""
 
     @extend_schema(

@@ -5,14 +5,14 @@ from rest_framework import serializers
 from connectors.sdk.events import IdentifierScheme, ObjectKind
 from visibility.models import IdentityDecision
 from visibility.web.api.common_serializers import (
-    ApiSerializer,
     EnumField,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     UserSerializer,
 )
 
 
-class DecisionIdentifierSerializer(ApiSerializer):
+class DecisionIdentifierSerializer(PermissionFilteredSerializer):
     """An identifier on one side of a decision."""
 
     side = serializers.IntegerField(help_text="0: the left or surviving side. 1: the other side.")
@@ -22,7 +22,7 @@ class DecisionIdentifierSerializer(ApiSerializer):
     value = serializers.CharField()
 
 
-class MatchingDecisionSerializer(ApiSerializer):
+class MatchingDecisionSerializer(PermissionFilteredSerializer):
     """A user's decision to join, split or keep apart records."""
 
     id = serializers.IntegerField()
@@ -43,7 +43,7 @@ class MatchingDecisionDetailSerializer(MatchingDecisionSerializer):
     objects = serializers.ListField(child=serializers.IntegerField())
 
 
-class UnmatchedRecordSerializer(ApiSerializer):
+class UnmatchedRecordSerializer(PermissionFilteredSerializer):
     """A shipment, package, invoice or return without an order."""
 
     id = serializers.IntegerField()
@@ -56,7 +56,7 @@ class UnmatchedRecordSerializer(ApiSerializer):
     reason = serializers.CharField()
 
 
-class DuplicateSuggestionSerializer(ApiSerializer):
+class DuplicateSuggestionSerializer(PermissionFilteredSerializer):
     """Two orders that are probably duplicates."""
 
     left_order = serializers.IntegerField(source="left.pk")
@@ -68,7 +68,7 @@ class DuplicateSuggestionSerializer(ApiSerializer):
     confidence = serializers.FloatField(help_text="From 0 to 1.")
 
 
-class DuplicateSuggestionListSerializer(ApiSerializer):
+class DuplicateSuggestionListSerializer(PermissionFilteredSerializer):
     """Suggestions, highest confidence first."""
 
     items = DuplicateSuggestionSerializer(many=True)

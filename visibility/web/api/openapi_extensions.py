@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from connectors.sdk.event_schema import SCHEMA
 from visibility.web.api.base import PageSessionAuthentication
-from visibility.web.intake.problems import PROBLEM_TYPE
+from visibility.web.intake.problem_body import PROBLEM_TYPE
 
 Document = dict[str, Any]
 PROBLEM_SCHEMA: Document = {
@@ -96,7 +96,7 @@ BATCH_RESULTS_SCHEMA: Document = {
 }
 
 
-class ApiSchema(AutoSchema):
+class ApiViewAutoSchema(AutoSchema):
     """Describes the operations of the API views."""
 
     def get_filter_backends(self) -> list[Any]:

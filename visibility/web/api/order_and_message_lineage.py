@@ -17,21 +17,21 @@ from visibility.timeline.model import Status
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import (
     AlertSerializer,
-    ApiSerializer,
     DecimalTextField,
     EnumField,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     serialize_all,
 )
 from visibility.web.api.orders import surviving_order_or_404
 from visibility.web.api.pagination import PAGING, LoadedRows, PaginatedView, page_serializer
-from visibility.web.api.request_bodies import MAX_ID
+from visibility.web.api.request_body_serializers import MAX_ID
 from visibility.web.permissions import Permission, has_permission
 
 MAX_ALERTS = 500
 
 
-class TraceSerializer(ApiSerializer):
+class W3cTraceLinkSerializer(PermissionFilteredSerializer):
     """A W3C trace that the message belongs to."""
 
     trace_id = serializers.CharField()
@@ -40,7 +40,7 @@ class TraceSerializer(ApiSerializer):
     )
 
 
-class EventMessageSerializer(ApiSerializer):
+class EventMessageSerializer(PermissionFilteredSerializer):
     """The message of an event; `state` is null once retention has deleted the message."""
 
     id = serializers.CharField(source="message_id")
@@ -48,10 +48,10 @@ class EventMessageSerializer(ApiSerializer):
     reason = serializers.CharField(allow_null=True)
     attempts = serializers.IntegerField(allow_null=True)
     processed_at = Rfc3339Field(allow_null=True)
-    traces = TraceSerializer(many=True)
+    traces = W3cTraceLinkSerializer(many=True)
 
 
-class EventObjectSerializer(ApiSerializer):
+class EventObjectSerializer(PermissionFilteredSerializer):
     """A business object that an event refers to."""
 
     id = serializers.IntegerField()
@@ -59,7 +59,7 @@ class EventObjectSerializer(ApiSerializer):
     name = serializers.CharField(help_text="The canonical key of the object.")
 
 
-class ClockEffectSerializer(ApiSerializer):
+class ClockEffectSerializer(PermissionFilteredSerializer):
     """An SLA clock that an event started or stopped, and the alert of that clock."""
 
     clock_action = EnumField(("started", "stopped"))
@@ -72,7 +72,7 @@ class ClockEffectSerializer(ApiSerializer):
     alert_action = EnumField(("", "opened", "closed"))
 
 
-class EventLineageSerializer(ApiSerializer):
+class EventLineageSerializer(PermissionFilteredSerializer):
     """An event with its message, the objects it refers to, and its effects."""
 
     id = serializers.IntegerField(source="event.id")
@@ -92,7 +92,7 @@ class EventLineageSerializer(ApiSerializer):
     )
 
 
-class KpiFactSerializer(ApiSerializer):
+class KpiFactSerializer(PermissionFilteredSerializer):
     """The contribution of an order to a KPI."""
 
     kpi = serializers.CharField()
@@ -107,7 +107,7 @@ class KpiFactSerializer(ApiSerializer):
     excluded = serializers.CharField(help_text="Why the order does not count; empty if it counts.")
 
 
-class OrderLineageSerializer(ApiSerializer):
+class OrderLineageSerializer(PermissionFilteredSerializer):
     """The events of an order with their messages, and the order's alerts and KPI facts."""
 
     order = serializers.IntegerField()
@@ -117,7 +117,7 @@ class OrderLineageSerializer(ApiSerializer):
     kpis = KpiFactSerializer(many=True, help_text="Empty without permission to see KPIs.")
 
 
-class AffectedOrderSerializer(ApiSerializer):
+class AffectedOrderSerializer(PermissionFilteredSerializer):
     """An order that a message changed."""
 
     id = serializers.IntegerField(source="object_id")
@@ -125,7 +125,7 @@ class AffectedOrderSerializer(ApiSerializer):
     status = EnumField(Status)
 
 
-class MessageLineageSerializer(ApiSerializer):
+class MessageLineageSerializer(PermissionFilteredSerializer):
     """Everything that resulted from a message."""
 
     id = serializers.CharField()
@@ -133,7 +133,7 @@ class MessageLineageSerializer(ApiSerializer):
     received_at = Rfc3339Field()
     state = EnumField(MessageState)
     reason = serializers.CharField()
-    traces = TraceSerializer(many=True)
+    traces = W3cTraceLinkSerializer(many=True)
     events = EventLineageSerializer(many=True)
     orders = AffectedOrderSerializer(many=True)
     alerts = AlertSerializer(many=True)
@@ -155,19 +155,21 @@ class OrderLineageView(PaginatedView):
         order = surviving_order_or_404(order_id)
         events = self.paginate_queryset(
             LoadedRows(
-                lambda limit, *after: order_and_message_lineage.load_order_event_page(
+                lambda limit, *after: order_and_message_lineage.load_order_events_with_messages(
                     order.object_id, after=after or None, limit=limit
                 ),
                 lambda event: (event.occurred_at, event.id),
             )
         )
-        threads = order_and_message_lineage.event_lineages(events, order_id=order.object_id)
+        threads = order_and_message_lineage.add_objects_and_timer_effects_to_events(
+            events, order_id=order.object_id
+        )
         return Response(
             {
                 "order": order.object_id,
                 "number": order.number,
                 "events": self.get_paginated_response(
-                    _serialize_event_lineages(request, threads)
+                    _serialize_lineages_with_visible_effects(request, threads)
                 ).data,
                 "alerts": _serialize_visible_alerts(request, Q(order=order.object_id)),
                 "kpis": _serialize_visible_kpi_facts(request, [order.object_id]),
@@ -196,8 +198,8 @@ class MessageLineageView(ApiView):
                 "received_at": Rfc3339Field().to_representation(message.received_at),
                 "state": message.state,
                 "reason": message.reason,
-                "traces": serialize_all(TraceSerializer, fed.traces),
-                "events": _serialize_event_lineages(request, fed.events),
+                "traces": serialize_all(W3cTraceLinkSerializer, fed.traces),
+                "events": _serialize_lineages_with_visible_effects(request, fed.events),
                 "orders": serialize_all(AffectedOrderSerializer, fed.orders),
                 "alerts": _serialize_visible_alerts(request, Q(order__in=ids)),
                 "kpis": _serialize_visible_kpi_facts(request, ids),
@@ -209,7 +211,7 @@ def _may_see_order_alerts(request: Request) -> bool:
     return has_permission(request.user, Permission.ALERTS_SEE) and not is_integrator_only(request)
 
 
-def _serialize_event_lineages(
+def _serialize_lineages_with_visible_effects(
     request: Request, threads: Iterable[order_and_message_lineage.EventLineage]
 ) -> list[dict[str, Any]]:
     events = serialize_all(EventLineageSerializer, threads)

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.snapshot_to_temp_tables import (
     MAX_ORDERS,
@@ -17,7 +17,7 @@ from visibility.export.snapshot_to_temp_tables import (
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
 from visibility.web.api.base import ApiView, current_user
-from visibility.web.api.problems import InvalidInput
+from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     InvalidValue,
     QueryParameter,

@@ -13,10 +13,10 @@ from visibility.timeline.model import MilestoneCode, Status, Timeline
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState, OrderState
 from visibility.web.api.common_serializers import (
     DECIMAL_SCHEMA,
-    ApiSerializer,
     DecimalTextField,
     EnumField,
     MoneyField,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     serialize_all,
 )
@@ -45,7 +45,7 @@ class QuantitiesField(serializers.Field[Any, Any, Any, Any]):
         }
 
 
-class OrderSerializer(ApiSerializer):
+class OrderSerializer(PermissionFilteredSerializer):
     """An order in a list."""
 
     restricted_fields = {"total": Permission.PRICES, "customer_name": Permission.CONTACTS}
@@ -93,7 +93,7 @@ class OrderSerializer(ApiSerializer):
     event_count = serializers.IntegerField()
 
 
-class OrderLineSerializer(ApiSerializer):
+class OrderLineSerializer(PermissionFilteredSerializer):
     """An order line with its reconciled quantities."""
 
     restricted_fields = {"price": Permission.PRICES}
@@ -109,7 +109,7 @@ class OrderLineSerializer(ApiSerializer):
     quantities = QuantitiesField(source="*")
 
 
-class ShipmentSerializer(ApiSerializer):
+class ShipmentSerializer(PermissionFilteredSerializer):
     """A shipment of the order."""
 
     key = serializers.CharField()
@@ -123,7 +123,7 @@ class ShipmentSerializer(ApiSerializer):
     eta = Rfc3339Field(allow_null=True)
 
 
-class MilestoneSerializer(ApiSerializer):
+class MilestoneSerializer(PermissionFilteredSerializer):
     """A milestone: planned, first reached, completed, and the completed share from 0 to 1."""
 
     code = EnumField(MilestoneCode)
@@ -134,7 +134,7 @@ class MilestoneSerializer(ApiSerializer):
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
 
 
-class ClaimSerializer(ApiSerializer):
+class ClaimSerializer(PermissionFilteredSerializer):
     """What one source reports about the whole order."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
@@ -147,7 +147,7 @@ class ClaimSerializer(ApiSerializer):
     last_received_at = Rfc3339Field()
 
 
-class ConflictClaimSerializer(ApiSerializer):
+class ConflictClaimSerializer(PermissionFilteredSerializer):
     """One source's value in a conflict."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # not DRF's `source`
@@ -157,7 +157,7 @@ class ConflictClaimSerializer(ApiSerializer):
     authoritative = serializers.BooleanField()
 
 
-class ConflictSerializer(ApiSerializer):
+class ConflictSerializer(PermissionFilteredSerializer):
     """Sources that disagree about a field for longer than the allowed delay."""
 
     restricted_fields = {"money_at_risk": Permission.PRICES}
@@ -183,7 +183,7 @@ class ConflictSerializer(ApiSerializer):
         return serialize_all(ConflictSerializer, conflicts, permissions=permissions)
 
 
-class PromiseSerializer(ApiSerializer):
+class PromiseSerializer(PermissionFilteredSerializer):
     """A requested or promised delivery date, or a ship-by date, as reported by a source."""
 
     kind = serializers.ChoiceField(choices=["requested", "first", "moved", "ship_by"])
@@ -198,7 +198,7 @@ class PromiseSerializer(ApiSerializer):
     )
 
 
-class IdentifierSerializer(ApiSerializer):
+class IdentifierSerializer(PermissionFilteredSerializer):
     """An identifier of the order or of one of its shipments, packages, invoices or returns."""
 
     kind = EnumField(ObjectKind)

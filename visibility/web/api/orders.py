@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Milestone, Order, Shipment
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline import Timeline
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import status_answer
-from visibility.web.api import order_queries as queries
+from visibility.web.api import find_orders_and_identifiers as queries
 from visibility.web.api.base import is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import serialize, serialize_all
 from visibility.web.api.order_serializers import (
@@ -39,13 +39,13 @@ from visibility.web.api.pagination import (
     PaginatedView,
     decode_cursor,
 )
-from visibility.web.api.problems import InvalidInput
+from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
     parse_time,
 )
-from visibility.web.api.request_bodies import MAX_ID
+from visibility.web.api.request_body_serializers import MAX_ID
 from visibility.web.api.timeline_event_serializers import (
     TimelineEventSerializer,
     TimelineSerializer,
@@ -131,7 +131,7 @@ class OrderDetailView(PaginatedView):
         )
         return Response(
             serialize(OrderSerializer, order, permissions=permissions)
-            | (_values_without_suppressed_conflicts(order_timeline) if has_suppressed else {})
+            | (_conflict_count_states_and_status_answer(order_timeline) if has_suppressed else {})
             | {
                 "lines": self.get_paginated_response(
                     serialize_all(OrderLineSerializer, lines, permissions=permissions)
@@ -216,7 +216,7 @@ class OrderTimelineView(PaginatedView):
         )
 
 
-def _values_without_suppressed_conflicts(folded: Timeline) -> dict[str, object]:
+def _conflict_count_states_and_status_answer(folded: Timeline) -> dict[str, object]:
     """Values that replace those of the row while a silent feed suppresses conflicts."""
     return {
         "conflict_count": len(folded.conflicts),
@@ -227,7 +227,7 @@ def _values_without_suppressed_conflicts(folded: Timeline) -> dict[str, object]:
 
 def _object_ids_by_number(number: str) -> list[int]:
     try:
-        return queries.find_object_ids_by_number(number)
+        return queries.find_object_and_ancestor_ids_by_number(number)
     except queries.NumberTooCommon:
         raise InvalidInput(
             "q", f"more than {queries.MAX_OBJECTS:,} records match; use a longer number"

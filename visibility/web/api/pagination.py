@@ -16,16 +16,16 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.keyset import rows_after
+from visibility.db.keyset import condition_for_rows_after_sort_key
 from visibility.web.api.base import ApiView
-from visibility.web.api.problems import InvalidInput
+from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import InvalidValue, QueryParameter
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
 
-def _parse_page_size(value: str) -> int:
+def _parse_page_size_capped_at_max(value: str) -> int:
     if not value.isascii() or not value.isdecimal() or int(value[:9]) < 1:
         raise InvalidValue("must be an integer of at least 1")
     return MAX_PAGE_SIZE if len(value) > 9 else min(int(value), MAX_PAGE_SIZE)
@@ -41,7 +41,7 @@ CURSOR = QueryParameter("cursor", "The `next` value of the previous page.", _che
 PAGE_SIZE = QueryParameter(
     "page_size",
     f"Items per page. Default: {DEFAULT_PAGE_SIZE}. Maximum: {MAX_PAGE_SIZE}.",
-    _parse_page_size,
+    _parse_page_size_capped_at_max,
     openapi_format="integer",
 )
 PAGING = (CURSOR, PAGE_SIZE)
@@ -63,7 +63,11 @@ class LoadedRows:
         keys = [str(key) for key in queryset.query.order_by]
 
         def load(limit: int, *after: Any) -> list[Any]:
-            rows = queryset.filter(rows_after(keys, after)) if after else queryset
+            rows = (
+                queryset.filter(condition_for_rows_after_sort_key(keys, after))
+                if after
+                else queryset
+            )
             return list(rows[:limit])
 
         return cls(load, lambda row: [getattr(row, key.removeprefix("-")) for key in keys])
@@ -84,7 +88,9 @@ class KeysetPagination(BasePagination):
                 value.isoformat() if isinstance(value, date) else value
                 for value in rows.sort_key(page[size - 1])
             ]
-            self.next_cursor = _signer(request, view.params).sign_object(sort_key, compress=True)
+            self.next_cursor = _signer_bound_to_path_and_filters(request, view.params).sign_object(
+                sort_key, compress=True
+            )
         return page[:size]
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -125,7 +131,9 @@ def decode_cursor(request: Request, params: Mapping[str, Any]) -> list[Any]:
     if CURSOR.name not in params:
         return []
     try:
-        sort_key = _signer(request, params).unsign_object(params[CURSOR.name])
+        sort_key = _signer_bound_to_path_and_filters(request, params).unsign_object(
+            params[CURSOR.name]
+        )
     except (signing.BadSignature, ValueError, UnicodeError):
         raise InvalidInput(
             CURSOR.name, "is not a valid cursor for this list and these filters"
@@ -145,7 +153,9 @@ def page_serializer(name: str, item: serializers.Serializer[Any]) -> serializers
     )
 
 
-def _signer(request: Request, params: Mapping[str, Any]) -> signing.Signer:
+def _signer_bound_to_path_and_filters(
+    request: Request, params: Mapping[str, Any]
+) -> signing.Signer:
     filters = {name: params[name] for name in params if name not in {CURSOR.name, PAGE_SIZE.name}}
     content = json.dumps([request.path, filters], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()

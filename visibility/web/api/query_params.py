@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import TextChoices
 from rest_framework.request import Request
 
-from visibility.web.api.problems import InvalidInput
+from visibility.web.api.problem_responses import InvalidInput
 
 MAX_LENGTH = 200
 TIME_PATTERN = re.compile(

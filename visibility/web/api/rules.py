@@ -8,12 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.alerts.rule_changes import (
+from visibility.alerts.change_sla_rules import (
     InvalidRuleChange,
     OutdatedRuleVersion,
     change_rule,
 )
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Severity
 from visibility.models.teams import MAX_TITLE_LENGTH
 from visibility.pipeline import job_functions
@@ -22,11 +22,11 @@ from visibility.screens.rules.queries import RuleSummary
 from visibility.sla.parameters import parameters_json_schema
 from visibility.sla.rule import Consequence, RuleSubject
 from visibility.web.api.base import ApiView, current_user
-from visibility.web.api.common_serializers import ApiSerializer, EnumField, serialize
+from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer, serialize
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
-from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
-from visibility.web.api.request_bodies import RequestBody, parse_body, read_body
+from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
 
@@ -38,14 +38,14 @@ class InvalidRuleInput(InvalidInput):
         self.errors = [{"path": name, "detail": text} for name, text in errors.items()]
 
 
-class RuleTeamSerializer(ApiSerializer):
+class RuleTeamSerializer(PermissionFilteredSerializer):
     """A team."""
 
     slug = serializers.CharField()
     title = serializers.CharField()
 
 
-class RuleSerializer(ApiSerializer):
+class RuleSerializer(PermissionFilteredSerializer):
     """An SLA rule. `sentence` is empty if the rule cannot run; `problem` says why."""
 
     code = serializers.CharField(source="rule.code")
@@ -54,7 +54,7 @@ class RuleSerializer(ApiSerializer):
     subject = EnumField([*RuleSubject, ""], source="kind.subject", default="")
     sentence = serializers.CharField()
     problem = serializers.CharField()
-    meaning = serializers.CharField()
+    meaning = serializers.CharField(source="breach_meaning")
     response = serializers.CharField(source="rule.response")
     consequences = serializers.ListField(
         child=EnumField(Consequence), source="kind.consequences", default=list
@@ -135,7 +135,7 @@ class RuleView(ApiView):
             except OutdatedRuleVersion as error:
                 raise ConflictError(str(error)) from error
             if result.refolded_orders:
-                job_functions.nudge("refold")
+                job_functions.ask_worker_to_run_job_now("refold")
             return ApiResponse.from_json(serialize(RuleSerializer, _rule_or_404(code)))
 
         return run_idempotently(request, body, do)

@@ -19,14 +19,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.sdk.event_schema import VERSION, event_type_schema
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import EventType
 from visibility.web.api.base import ApiView
-from visibility.web.api.common_serializers import ApiSerializer, EnumField
+from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer
 from visibility.web.api.openapi_extensions import extend_document
-from visibility.web.api.problems import problem_response
+from visibility.web.api.problem_responses import problem_response
 from visibility.web.api.query_params import QueryParameter
-from visibility.web.intake.problems import PROBLEM_TYPE, problem_body
+from visibility.web.intake.problem_body import PROBLEM_TYPE, problem_body
 
 # Types that senders can use; `unmapped` is ours.
 SENT_TYPES = [event_type for event_type in EventType if event_type is not EventType.UNMAPPED]
@@ -56,7 +56,7 @@ class PublicApiView(ApiView):
     permission_classes = []
 
 
-class EventTypeSerializer(ApiSerializer):
+class EventTypeSerializer(PermissionFilteredSerializer):
     """An event type and where its JSON Schema is."""
 
     type = EnumField(EventType)
@@ -67,7 +67,7 @@ class EventTypeSerializer(ApiSerializer):
     effect = serializers.CharField(help_text="What it changes on the timeline of an order.")
 
 
-class EventSchemaListSerializer(ApiSerializer):
+class EventSchemaListSerializer(PermissionFilteredSerializer):
     """All event types."""
 
     items = EventTypeSerializer(many=True)

@@ -8,17 +8,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.clock import database_now
-from visibility.ingest import parse_and_pick_versions
+from visibility.db.database_time import database_now
+from visibility.ingest import parse_messages_and_pick_versions
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
 from visibility.screens.sources import health as sources
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
-    ApiSerializer,
     EnumField,
     MessageSerializer,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     SourceSerializer,
     serialize,
@@ -26,9 +26,9 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
-from visibility.web.api.problems import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import QueryParameter, enum_param
-from visibility.web.api.request_bodies import MAX_ID, EmptyBody, parse_body, read_body
+from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
@@ -38,13 +38,13 @@ LIST_PARAMETERS = (
 )
 
 
-class SourceListSerializer(ApiSerializer):
+class SourceListSerializer(PermissionFilteredSerializer):
     """All sources, worst health first."""
 
     items = SourceSerializer(many=True)
 
 
-class MessageCountsSerializer(ApiSerializer):
+class MessageCountsSerializer(PermissionFilteredSerializer):
     """Messages by outcome: accepted = applied + duplicate + parked + waiting."""
 
     accepted = serializers.IntegerField()
@@ -65,7 +65,7 @@ class SourceHealthSerializer(SourceSerializer):
     message_counts = MessageCountsSerializer()
 
 
-class ReplayedMessageSerializer(ApiSerializer):
+class ReplayedMessageSerializer(PermissionFilteredSerializer):
     """A message queued for reprocessing."""
 
     id = serializers.CharField()
@@ -152,7 +152,7 @@ class ReplayMessageView(ApiView):
             known = message_id <= MAX_ID
             if not (known and InboundMessage.objects.filter(id=message_id).exists()):
                 raise Http404
-            if not parse_and_pick_versions.requeue_parked_messages(
+            if not parse_messages_and_pick_versions.requeue_parked_messages(
                 [message_id], by=current_user(request), now=database_now()
             ):
                 raise ConflictError("This message is not parked.")
@@ -160,5 +160,5 @@ class ReplayMessageView(ApiView):
 
         response = run_idempotently(request, body, do)
         if response.status_code == 202:
-            job_functions.nudge("process")
+            job_functions.ask_worker_to_run_job_now("process")
         return response

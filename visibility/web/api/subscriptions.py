@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.sdk.settings import SettingType
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import Severity
 from visibility.notify import subscriptions
 from visibility.notify.subscriptions import (
@@ -22,8 +22,8 @@ from visibility.screens.subscriptions.queries import SubscriptionSummary
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     AlertRuleSerializer,
-    ApiSerializer,
     EnumField,
+    PermissionFilteredSerializer,
     Rfc3339Field,
     UserSerializer,
     serialize,
@@ -31,8 +31,13 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
-from visibility.web.api.problems import ApiResponse, InvalidInput
-from visibility.web.api.request_bodies import EmptyBody, RequestBody, parse_body, read_body
+from visibility.web.api.problem_responses import ApiResponse, InvalidInput
+from visibility.web.api.request_body_serializers import (
+    EmptyBody,
+    RequestBody,
+    parse_body,
+    read_body,
+)
 from visibility.web.permissions import Permission
 
 MAX_SETTING_LENGTH = 1_000
@@ -50,7 +55,7 @@ class InvalidSubscriptionInput(InvalidInput):
         ]
 
 
-class ChannelSettingSerializer(ApiSerializer):
+class ChannelSettingSerializer(PermissionFilteredSerializer):
     """A setting that a channel declares. A secret is written and never read."""
 
     name = serializers.CharField()
@@ -62,7 +67,7 @@ class ChannelSettingSerializer(ApiSerializer):
     choices = serializers.ListField(child=serializers.CharField())
 
 
-class ChannelSerializer(ApiSerializer):
+class ChannelSerializer(PermissionFilteredSerializer):
     """A channel. `problem` says why no server accepts its messages; empty if one does."""
 
     code = serializers.CharField()
@@ -72,13 +77,13 @@ class ChannelSerializer(ApiSerializer):
     settings = ChannelSettingSerializer(many=True)
 
 
-class ChannelListSerializer(ApiSerializer):
+class ChannelListSerializer(PermissionFilteredSerializer):
     """All channels."""
 
     items = ChannelSerializer(many=True)
 
 
-class SubscriptionSerializer(ApiSerializer):
+class SubscriptionSerializer(PermissionFilteredSerializer):
     """A subscription without its secrets. `problem`: why no server can accept its messages."""
 
     id = serializers.IntegerField(source="subscription.pk")
@@ -94,7 +99,7 @@ class SubscriptionSerializer(ApiSerializer):
     delivery_error = serializers.CharField(source="subscription.delivery_error")
 
 
-class SubscriptionTestResultSerializer(ApiSerializer):
+class SubscriptionTestResultSerializer(PermissionFilteredSerializer):
     """Whether a server accepted the test message, and what it answered."""
 
     accepted = serializers.BooleanField(source="is_accepted")

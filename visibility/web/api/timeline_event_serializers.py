@@ -11,7 +11,12 @@ from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute, EventLine, EventType, Flag, ObjectKind
 from visibility.timeline.model import Status, Timeline, TimelineEntry
 from visibility.timeline.state_and_flag_enums import OrderState
-from visibility.web.api.common_serializers import ApiSerializer, EnumField, MoneyField, Rfc3339Field
+from visibility.web.api.common_serializers import (
+    EnumField,
+    MoneyField,
+    PermissionFilteredSerializer,
+    Rfc3339Field,
+)
 from visibility.web.api.order_serializers import (
     ConflictSerializer,
     IdentifierSerializer,
@@ -36,18 +41,18 @@ RESTRICTED_ATTRIBUTES = {
 
 
 @extend_schema_field(ATTRIBUTES_SCHEMA)
-class AttributesField(serializers.DictField):
+class EventAttributesDictField(serializers.DictField):
     """Attributes of an event by name."""
 
 
-class TimelineObjectSerializer(ApiSerializer):
+class TimelineObjectSerializer(PermissionFilteredSerializer):
     """A business object that an event refers to."""
 
     kind = EnumField(ObjectKind)
     identifiers = IdentifierSerializer(many=True)
 
 
-class TimelineLineSerializer(ApiSerializer):
+class TimelineLineSerializer(PermissionFilteredSerializer):
     """An order line of an event, as reported by the source."""
 
     line_id = serializers.CharField()
@@ -57,7 +62,7 @@ class TimelineLineSerializer(ApiSerializer):
     quantities = QuantitiesField()
 
 
-class TimelineEventSerializer(ApiSerializer):
+class TimelineEventSerializer(PermissionFilteredSerializer):
     """An event of the timeline."""
 
     event_id = serializers.IntegerField()
@@ -74,7 +79,7 @@ class TimelineEventSerializer(ApiSerializer):
         help_text="What the line quantities refer to, such as one shipment; empty for the order."
     )
     flags = serializers.ListField(child=EnumField(Flag))
-    attributes = AttributesField()
+    attributes = EventAttributesDictField()
     objects = TimelineObjectSerializer(many=True)
     lines = TimelineLineSerializer(many=True)
 
@@ -99,7 +104,7 @@ class TimelineEventSerializer(ApiSerializer):
             "superseded": entry.superseded,
             "repeats": entry.repeats,
             "scope": event.scope,
-            "flags": sorted(flag.value for flag in recorded.flags),
+            "flags": sorted(flag.value for flag in recorded.flags_with_future_if_after_receipt),
             "attributes": {
                 name.value: text
                 for name, text in sorted(event.attributes.items())
@@ -139,7 +144,7 @@ def _serialize_event_line(
     }
 
 
-class TimelineSerializer(ApiSerializer):
+class TimelineSerializer(PermissionFilteredSerializer):
     """The timeline of an order as known at a point in time."""
 
     order = serializers.IntegerField()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from visibility.ingest.inbox import InboxUnavailable
+from visibility.ingest.insert_messages import InboxUnavailable
 from visibility.web.intake.read_request_and_respond import (
     ClientDisconnected,
     HttpError,
@@ -19,7 +19,7 @@ CLIENT_CLOSED_REQUEST = 499  # no response is sent; only the count uses it
 
 
 @dataclass
-class RequestSource:
+class SourceSlugOfRequest:
     """The slug of the source that sends a request, empty until it is known."""
 
     slug: str = ""
@@ -27,7 +27,7 @@ class RequestSource:
 
 @asynccontextmanager
 async def answer_rejections(
-    sources: SourceCache, sender: RequestSource, send: Send
+    sources: SourceCache, sender: SourceSlugOfRequest, send: Send
 ) -> AsyncIterator[None]:
     """Handle the errors with which the block rejects a request."""
     try:
@@ -37,12 +37,12 @@ async def answer_rejections(
         await send_problem(send, error)
     except InboxUnavailable:
         sources.count_rejection(sender.slug, 503)
-        await send_problem(send, retry_later_error(503, "Service Unavailable"))
+        await send_problem(send, http_error_with_random_retry_after(503, "Service Unavailable"))
     except ClientDisconnected:
         sources.count_rejection(sender.slug, CLIENT_CLOSED_REQUEST)
 
 
-def retry_later_error(status: int, title: str) -> HttpError:
+def http_error_with_random_retry_after(status: int, title: str) -> HttpError:
     """An error that asks the client to retry after a random delay, to spread the retries."""
     pause = RETRY_SECONDS + random.randint(0, RETRY_SECONDS)  # noqa: S311  # jitter, not a secret
     return HttpError(status, title, headers={"retry-after": str(pause)})

@@ -11,16 +11,16 @@ from django.conf import settings
 
 from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
-from connectors.sdk.connector import Message
+from connectors.sdk.connector import RawMessage
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
-from visibility.ingest.inbox import IncomingMessage, StoreResult
-from visibility.ingest.source_secrets import valid_secrets
+from visibility.ingest.insert_messages import IncomingMessage, StoreResult
+from visibility.ingest.source_secrets import unexpired_signing_secrets
 from visibility.web.intake.answer_and_count_rejections import (
-    RequestSource,
+    SourceSlugOfRequest,
     answer_rejections,
-    retry_later_error,
+    http_error_with_random_retry_after,
 )
 from visibility.web.intake.read_request_and_respond import (
     HttpError,
@@ -82,7 +82,7 @@ class CloudEventsEndpoint:
         self.sources = sources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = RequestSource()
+        sender = SourceSlugOfRequest()
         async with answer_rejections(self.sources, sender, send):
             headers = header_map(scope)
             if is_gzip(headers):
@@ -96,14 +96,16 @@ class CloudEventsEndpoint:
             source = await self._authenticate(request)
             sender.slug = source.slug
             if not source.take_rate_limit_token():
-                raise retry_later_error(429, "Too Many Requests")
+                raise http_error_with_random_retry_after(429, "Too Many Requests")
             await self._store_and_respond(source, request, send)
 
     async def _authenticate(self, request: WebhookRequest) -> IntakeSource:
         now = self.sources.estimated_database_time()
         for source in await self.sources.sources_of_connector("cloudevents"):
             try:
-                source.connector.verify(request, valid_secrets(source.secrets, now), now)
+                source.connector.verify(
+                    request, unexpired_signing_secrets(source.secrets, now), now
+                )
             except (InvalidSignature, MalformedHeader):
                 continue
             return source
@@ -165,7 +167,7 @@ class CloudEventsEndpoint:
         request = WebhookRequest("POST", EVENTS_PATH, {}, headers, body)
         try:
             parsed = source.connector.parse(
-                Message(body, headers, self.sources.estimated_database_time())
+                RawMessage(body, headers, self.sources.estimated_database_time())
             )
         except PayloadError as error:
             return _error_result(error)

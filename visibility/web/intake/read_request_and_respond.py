@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from visibility.ingest.decompress_gzip import GZIP_CODINGS, decompressed_blocks
-from visibility.web.intake.problems import NO_STORE, PROBLEM_TYPE, problem_body
+from visibility.web.intake.problem_body import NO_STORE, PROBLEM_TYPE, problem_body
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -15,9 +15,9 @@ from structlog.stdlib import get_logger
 
 from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
-from visibility.ingest.inbox import InboxUnavailable, InboxWriter
-from visibility.models.intake import UnusableSource, build_connector
-from visibility.pipeline.job_functions import nudge
+from visibility.ingest.insert_messages import InboxUnavailable, InboxWriter
+from visibility.models.sources_and_messages import UnusableSource, build_connector
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 
 log = get_logger(__name__)
 REFRESH_SECONDS = 2.0
@@ -84,7 +84,7 @@ class SourceCache:
         moment, at = self._database_time
         return moment + timedelta(seconds=time.monotonic() - at)
 
-    async def find_source(self, slug: str) -> IntakeSource | None:
+    async def find_source_by_slug(self, slug: str) -> IntakeSource | None:
         """The enabled source with this slug.
 
         Raises InboxUnavailable before the first refresh, and for a source whose stored row cannot
@@ -163,7 +163,7 @@ class SourceCache:
             self._nudge_pending = False
             await asyncio.sleep(0.05)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.to_thread(nudge, "process"), 3)
+                await asyncio.wait_for(asyncio.to_thread(ask_worker_to_run_job_now, "process"), 3)
 
 
 def _build_intake_source(
@@ -172,7 +172,9 @@ def _build_intake_source(
     """Build a source from its row, or log why it cannot be used: the others still can."""
     try:
         secrets = source_secrets.decrypt_secrets(sealed)
-        connector = build_connector(code, config, slug, source_secrets.secret_settings(secrets))
+        connector = build_connector(
+            code, config, slug, source_secrets.secret_setting_values_by_name(secrets)
+        )
         return IntakeSource(source_id, slug, connector, secrets)
     except source_secrets.UnreadableSecrets as error:
         log.error("source_secrets_unreadable", source=slug, error=str(error))

@@ -6,12 +6,12 @@ from django.conf import settings
 from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedHeader
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
-from visibility.ingest.inbox import IncomingMessage
-from visibility.ingest.source_secrets import valid_secrets
+from visibility.ingest.insert_messages import IncomingMessage
+from visibility.ingest.source_secrets import unexpired_signing_secrets
 from visibility.web.intake.answer_and_count_rejections import (
-    RequestSource,
+    SourceSlugOfRequest,
     answer_rejections,
-    retry_later_error,
+    http_error_with_random_retry_after,
 )
 from visibility.web.intake.read_request_and_respond import (
     HttpError,
@@ -40,21 +40,21 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = scope["path"].removeprefix(PREFIX).rstrip("/")
-        async with answer_rejections(self.sources, RequestSource(slug), send):
+        async with answer_rejections(self.sources, SourceSlugOfRequest(slug), send):
             await self._verify_store_and_respond(slug, scope, receive, send)
 
     async def _verify_store_and_respond(
         self, slug: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         headers = header_map(scope)
-        source = await self.sources.find_source(slug)
+        source = await self.sources.find_source_by_slug(slug)
         if source is None:
             raise HttpError(404, "Not Found")
         gzipped = is_gzip(headers)
         limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
         request = webhook_request(scope, headers, body)
-        secrets = valid_secrets(source.secrets, self.sources.estimated_database_time())
+        secrets = unexpired_signing_secrets(source.secrets, self.sources.estimated_database_time())
         reply = source.connector.handshake(request, secrets)
         if reply is not None:
             await send_response(
@@ -76,7 +76,7 @@ class WebhookEndpoint:
         except MalformedHeader as error:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
         if not source.take_rate_limit_token():
-            raise retry_later_error(429, "Too Many Requests")
+            raise http_error_with_random_retry_after(429, "Too Many Requests")
         stored = await self.sources.writer.store(
             incoming_message(source, source.connector.dedupe_key(request), request)
         )

@@ -23,7 +23,7 @@ from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import latest_change_number
 from visibility.models import Change
-from visibility.notify.broadcast import redis_channel_name
+from visibility.notify.publish_change_number import redis_channel_name
 from visibility.web.permissions import ROLE_PERMISSIONS, Permission
 
 log = get_logger(__name__)
@@ -54,7 +54,7 @@ class Subscriber:
         default_factory=lambda: asyncio.Queue(maxsize=MAX_QUEUED)
     )
 
-    def enqueue_message(self, text: str | None, head: int) -> None:
+    def enqueue_message_or_replace_full_queue(self, text: str | None, head: int) -> None:
         """Queue a message. A full queue is replaced by one message: everything may have changed."""
         if self.queue.full() or text is None:
             while not self.queue.empty():
@@ -144,7 +144,9 @@ class Hub:
         self.subscribers.add(subscriber)
         with suppress(DatabaseError):
             newest = await database_sync_to_async(latest_change_number)()
-            subscriber.enqueue_message(encode_message("hello", newest), newest)
+            subscriber.enqueue_message_or_replace_full_queue(
+                encode_message("hello", newest), newest
+            )
             if not self.tasks:
                 self.head = newest
         if not self.tasks and self.subscribers:
@@ -200,7 +202,7 @@ class Hub:
     def broadcast(self, text: str) -> None:
         """Queue one message for every socket."""
         for subscriber in self.subscribers:
-            subscriber.enqueue_message(text, self.head)
+            subscriber.enqueue_message_or_replace_full_queue(text, self.head)
 
     async def wake_on_redis_broadcast(self) -> None:
         """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""
@@ -235,7 +237,7 @@ class Hub:
                     subscriber.session_key,
                     subscriber.auth_hash,
                 ) not in authorized:
-                    subscriber.enqueue_message(None, 0)
+                    subscriber.enqueue_message_or_replace_full_queue(None, 0)
 
 
 @lru_cache(maxsize=1)

@@ -11,16 +11,16 @@ from django.views.decorators.http import require_POST
 
 from visibility.alerts.actions import ActionRejected
 from visibility.db.change_feed import latest_change_number
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun
 from visibility.models import Alert, AlertState
-from visibility.notify.broadcast import broadcast_change_number
+from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.screens.alerts import inbox
 from visibility.web.alert_actions import (
     ALERT_ACTIONS,
     apply_alert_action,
     read_form,
-    require_note,
+    require_note_unless_optional,
 )
 from visibility.web.pages.alerts import (
     inbox_query_string,
@@ -92,7 +92,7 @@ def run_bulk_action(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
     try:
         fields = read_form(data, by=user, now=now, action=action)
-        require_note(action, fields.note)
+        require_note_unless_optional(action, fields.note)
     except ActionRejected as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))

@@ -8,10 +8,10 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.change_feed import latest_change_number
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor
 from visibility.models import Severity
-from visibility.operations.problems import current_problems
+from visibility.operations.operational_problems import current_problems
 from visibility.screens.alerts import detail as alert_detail
 from visibility.screens.alerts import inbox
 from visibility.screens.alerts.inbox import (
@@ -80,7 +80,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
     also = [int(n) for n in request.GET.get("also", "").split(",")[:100] if n.isdecimal()]
     counts = inbox.count_by_view(asked, now)
-    choices = inbox.filter_choices()
+    choices = inbox.all_rules_and_teams_as_filter_choices()
     return render(
         request,
         "alerts/inbox.html",
@@ -108,7 +108,9 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "chips": _filter_chips(asked, choices),
             "query": inbox_query_string(asked),
             "next": inbox_query_string(asked, after=page.next) if page.next else "",
-            "summary": inbox.summarize_empty_inbox(now, sources_only=asked.sources_only)
+            "summary": inbox.load_last_breach_running_timers_and_next_due(
+                now, sources_only=asked.sources_only
+            )
             if not page.alerts and not _has_filters(asked)
             else None,
             **_permissions_and_form_options(request),

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from visibility.boards import load_board_and_tiles
 from visibility.db.change_feed import latest_change_number
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
@@ -45,7 +45,7 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
             "contacts": has_permission(request.user, Permission.CONTACTS) and not kiosk,
             "kiosk": kiosk,
             "following": _next_board_url(request, slug, set(titles)) if kiosk else "",
-            "every": _rotation_seconds(request.GET.get("every", "")),
+            "every": _rotation_seconds_clamped_or_default(request.GET.get("every", "")),
         },
     )
 
@@ -61,7 +61,7 @@ def _next_board_url(request: HttpRequest, slug: str, known_slugs: set[str]) -> s
     return f"/boards/{rotation[(index + 1) % len(rotation)]}?{query}"
 
 
-def _rotation_seconds(value: str) -> int:
+def _rotation_seconds_clamped_or_default(value: str) -> int:
     return (
         min(max(int(value), MIN_SECONDS), MAX_SECONDS)
         if value.isdecimal() and len(value) < 6

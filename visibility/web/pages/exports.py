@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.snapshot_to_temp_tables import (
     MAX_CONCURRENT,
@@ -88,8 +88,8 @@ def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
             by_name=by_name,
         ),
         order_ids=tuple(ids) if "order" in query else None,
-        since=_parse_time(query.get("since", "")),
-        until=_parse_time(query.get("until", "")),
+        since=_parse_time_or_none(query.get("since", "")),
+        until=_parse_time_or_none(query.get("until", "")),
     )
 
 
@@ -97,7 +97,7 @@ def _is_object_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def _parse_time(text: str) -> datetime | None:
+def _parse_time_or_none(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

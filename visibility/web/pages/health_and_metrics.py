@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.db.clock import database_now
-from visibility.environment import env_text
+from visibility.db.database_time import database_now
+from visibility.environment import env_text_or_file_content
 from visibility.operations.metrics import CONTENT_TYPE, render_metrics
 
-METRICS_TOKEN = env_text("METRICS_TOKEN", default="")
+METRICS_TOKEN = env_text_or_file_content("METRICS_TOKEN", default="")
 RETRY_AFTER_SECONDS = "5"
 
 

@@ -9,28 +9,28 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.change_feed import latest_change_number
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.identity import decisions, duplicate_order_suggestions
 from visibility.identity.record_merges_and_move_alerts import MergeTooLarge
 from visibility.models import IdentityDecision, Order
-from visibility.notify.broadcast import broadcast_change_number
-from visibility.pipeline import refold
+from visibility.notify.publish_change_number import broadcast_change_number
+from visibility.pipeline import refold_orders
 from visibility.screens.identity import comparisons_and_previews as comparisons
 from visibility.screens.identity import decisions_and_automatic_merges as history
 from visibility.screens.identity import (
     unmatched_records,
 )
 from visibility.screens.orders import number_and_customer_search
-from visibility.web.decision_form import (
-    parse_number_or_zero,
-    parse_object_id_or_404,
-    read_reason,
-)
 from visibility.web.permissions import (
     Permission,
     has_permission,
     require_permission,
     signed_in_user,
+)
+from visibility.web.read_decision_form_values import (
+    parse_number_or_zero,
+    parse_object_id_or_404,
+    read_reason,
 )
 
 SUCCESS_MESSAGES = {
@@ -48,12 +48,12 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 def matching_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
     after = parse_number_or_zero(request.GET.get("after", ""))
-    records, next_after = unmatched_records.load_unmatched_page(after)
+    records, next_after = unmatched_records.load_unmatched_records_and_next_cursor(after)
     unmatched = unmatched_records.count_unmatched()
     context = {
         "now": database_now(),
         "records": records,
-        "unmatched_sentence": unmatched_records.summarize_unmatched(unmatched),
+        "unmatched_sentence": unmatched_records.unmatched_record_count_sentence(unmatched),
         "next": next_after,
         "first": not after,
         "likely": duplicate_order_suggestions.find_suggestions(),
@@ -69,7 +69,7 @@ def matching_view(request: HttpRequest) -> HttpResponse:
 def compare_view(request: HttpRequest) -> HttpResponse:
     """GET /joins/pair?left=&right=: compare two records and preview a merge."""
     if number := request.GET.get("number", "").strip()[:200]:
-        return _redirect_to_comparison(
+        return _redirect_to_comparison_by_order_number(
             request, number, right=parse_object_id_or_404(request.GET.get("right", ""))
         )
     left, right = (parse_object_id_or_404(request.GET.get(name, "")) for name in ("left", "right"))
@@ -93,14 +93,16 @@ def compare_view(request: HttpRequest) -> HttpResponse:
         "rejection": "",
     }
     if can_decide:
-        decision = _build_merge_callback(request, left, right)
+        decision = _build_merge_or_attach_callback(request, left, right)
         context |= _decision_preview_context(
             decision, comparisons.surviving_order_numbers([left, right])
         )
     return render(request, "identity/pair.html", context)
 
 
-def _redirect_to_comparison(request: HttpRequest, number: str, *, right: int) -> HttpResponse:
+def _redirect_to_comparison_by_order_number(
+    request: HttpRequest, number: str, *, right: int
+) -> HttpResponse:
     """Redirect to the comparison with the order that has this number."""
     hits = number_and_customer_search.find_orders_by_exact_number(number, limit=2)
     if len(hits) == 1:
@@ -149,7 +151,9 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
         "now": database_now(),
         "decision": decision,
         "sides": [history.identifiers_on_decision_side(decision, side) for side in (0, 1)],
-        "orders": comparisons.surviving_order_numbers(decisions.affected_objects(decision)),
+        "orders": comparisons.surviving_order_numbers(
+            decisions.object_ids_named_by_decision(decision)
+        ),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT)
         and decision.undone_at is None,
         "effect": None,
@@ -158,19 +162,19 @@ def decision_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     if context["can_decide"]:
         context |= _decision_preview_context(
             _build_undo_callback(request, decision_id),
-            comparisons.surviving_order_numbers(decisions.affected_objects(decision)),
+            comparisons.surviving_order_numbers(decisions.object_ids_named_by_decision(decision)),
         )
     return render(request, "identity/decision.html", context)
 
 
 @require_POST
 @require_permission(Permission.MATCHING_EDIT)
-def apply_merge_view(request: HttpRequest) -> HttpResponse:
+def apply_merge_or_attach_view(request: HttpRequest) -> HttpResponse:
     """POST /joins/join: merge two orders, or attach a record to an order."""
     left, right = (parse_object_id_or_404(request.POST.get(name, "")) for name in ("left", "right"))
     return _apply_decision_and_redirect(
         request,
-        _build_merge_callback(request, left, right),
+        _build_merge_or_attach_callback(request, left, right),
         f"/joins/pair?left={left}&right={right}",
     )
 
@@ -210,7 +214,7 @@ def apply_undo_view(request: HttpRequest, decision_id: int) -> HttpResponse:
     )
 
 
-def _build_merge_callback(
+def _build_merge_or_attach_callback(
     request: HttpRequest, left: int, right: int
 ) -> Callable[[], IdentityDecision]:
     by, reason, now = signed_in_user(request), read_reason(request), database_now()
@@ -241,10 +245,10 @@ def _decision_preview_context(
 ) -> dict[str, object]:
     """Preview a decision: its effect, or why it is rejected."""
     try:
-        effect = refold.preview_decision(
+        effect = refold_orders.summarize_identity_decision_and_roll_back(
             decide,
             lambda decision: comparisons.measure_decision_effect(
-                before, decisions.affected_objects(decision)
+                before, decisions.object_ids_named_by_decision(decision)
             ),
         )
     except decisions.DecisionRejected as error:
@@ -263,7 +267,7 @@ def _apply_decision_and_redirect(
 ) -> HttpResponse:
     """Apply a decision and redirect with a message about the result."""
     try:
-        decision = refold.apply_decision_and_refold(decide)
+        decision = refold_orders.apply_identity_decision_and_refold(decide)
     except decisions.DecisionRejected as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(error_url)
@@ -278,7 +282,7 @@ def _apply_decision_and_redirect(
 urlpatterns = [
     path("joins", matching_view, name="joins"),
     path("joins/pair", compare_view, name="joins_pair"),
-    path("joins/join", apply_merge_view, name="joins_join"),
+    path("joins/join", apply_merge_or_attach_view, name="joins_join"),
     path("joins/distinct", apply_distinct_view, name="joins_distinct"),
     path("joins/split/<int:order_id>", split_preview_view, name="joins_part"),
     path("joins/split/<int:order_id>/do", apply_split_view, name="joins_split"),

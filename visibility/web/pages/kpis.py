@@ -8,14 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
-from visibility.screens.kpis.failures import kpi_failure_notes
+from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
+from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.date_range import PRESETS
@@ -122,7 +123,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
             (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
-            for code, _, text in value_and_comparison_texts.describe_uncountable(
+            for code, _, text in value_and_comparison_texts.uncountable_codes_counts_and_texts(
                 summary.uncountable
             )
         ],
@@ -133,7 +134,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         if summary.uncountable or group == drilldown.UNCOUNTABLE
         else None,
         "summary": summary,
-        "sentence": _summary_sentence(kpi, asked, summary),
+        "sentence": _kpi_value_and_population_sentence(kpi, asked, summary),
         "tabs": [
             (titles[p], tallies[p], asked.query_string_with(part=p, reason=""), p == group)
             for p in ("missed", "counted", "excluded")
@@ -159,9 +160,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                         ),
                         *(
                             text
-                            for _, _, text in value_and_comparison_texts.describe_uncountable(
-                                row.uncountable
-                            )
+                            for _, _, text in uncountable_codes_counts_and_texts(row.uncountable)
                         ),
                     ]
                 ),
@@ -175,7 +174,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         else "",
         "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
-    choices = numbers.dimension_values(asked.span)
+    choices = numbers.values_by_dimension(asked.span)
     return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
 
 
@@ -186,7 +185,9 @@ def _get_kpi(code: str) -> Kpi:
     return kpi
 
 
-def _summary_sentence(kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary) -> str:
+def _kpi_value_and_population_sentence(
+    kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary
+) -> str:
     value = value_and_comparison_texts.format_value(kpi, summary.main_value(kpi))
     population = value_and_comparison_texts.describe_population(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"

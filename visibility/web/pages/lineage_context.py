@@ -23,10 +23,10 @@ def order_lineage_context(
     request: HttpRequest, order_id: int, names: Mapping[str, tuple[str, datetime]]
 ) -> dict[str, Any]:
     """The context of the tab *Data trail* of an order."""
-    events = order_and_message_lineage.load_order_event_page(
+    events = order_and_message_lineage.load_order_events_with_messages(
         order_id, limit=order_and_message_lineage.MAX_ROWS + 1
     )
-    threads = order_and_message_lineage.event_lineages(
+    threads = order_and_message_lineage.add_objects_and_timer_effects_to_events(
         events[: order_and_message_lineage.MAX_ROWS], order_id=order_id
     )
     return {
@@ -94,13 +94,13 @@ def _visible_kpi_facts(
         return []
     kpis = kpi_registry()
     return [
-        (f, kpis[f.kpi].title, _describe_fact_result(f))
+        (f, kpis[f.kpi].title, _exclusion_duration_or_fraction_text(f))
         for f in order_and_message_lineage.kpi_facts(order_ids)
         if f.kpi in kpis
     ]
 
 
-def _describe_fact_result(fact: KpiFact) -> str:
+def _exclusion_duration_or_fraction_text(fact: KpiFact) -> str:
     if fact.excluded:
         return f"excluded: {exclusion_reason(kpi_registry()[fact.kpi], fact.excluded)}"
     if fact.numerator is None or not fact.denominator:

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun
 from visibility.master_data import ignored_terms, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
@@ -21,7 +21,10 @@ from visibility.pipeline import job_functions
 from visibility.screens.mappings import canonical_record_suggestions as suggestions
 from visibility.screens.mappings import labels_and_sentences as labels
 from visibility.screens.mappings import term_and_row_queries as queries
-from visibility.screens.mappings.table_tabs import selected_tab_code, table_tabs
+from visibility.screens.mappings.table_tabs import (
+    selected_tab_code,
+    tab_codes_and_titles_of_master_data_kind,
+)
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.pages import master_data_files, master_data_rows
 from visibility.web.pages.master_data_rows import (
@@ -46,10 +49,11 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
         "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
         "unmapped_terms": _unmapped_entries(""),
         "certain": CERTAINTY_CHOICES,
-        "tables": [_table_card(code) for code in labels.KIND_LABELS],
+        "tables": [_kind_card_with_tab_row_counts(code) for code in labels.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
         "imports": [
-            master_data_files.import_context(master_import, now) for master_import in recent
+            master_data_files.import_state_and_time_context(master_import, now)
+            for master_import in recent
         ],
         "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
         "governed": Source.objects.filter(config__has_key="governed").exists(),
@@ -82,7 +86,10 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
         "kind": kind,
         "title": labels.KIND_LABELS[kind][0],
         "tab": tab,
-        "tabs": [(code, name, code == tab) for code, name in table_tabs(kind)],
+        "tabs": [
+            (code, name, code == tab)
+            for code, name in tab_codes_and_titles_of_master_data_kind(kind)
+        ],
         "table": master_table,
         "columns": [c for c in master_table.own_columns if tab != "words" or c.name != "kind"],
         "rows": [
@@ -124,7 +131,7 @@ def accept_mapping(request: HttpRequest) -> HttpResponse:
         request,
         [
             {
-                **_mapping_row_cells(name),
+                **_term_to_mapping_row_cells(name),
                 "canonical": strip_nul_and_limit_length(request.POST.get("canonical", "")),
             }
         ],
@@ -196,14 +203,14 @@ def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
     try:
         done = write_and_restore_rows.write_rows(
             MAPPING,
-            [MAPPING.parse_row(row) for row in rows],
+            [MAPPING.parse_row_or_raise_invalid_cell(row) for row in rows],
             context=change_context_of_request(request),
         )
     except (InvalidCell, OverlappingRows) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return
-    job_functions.nudge("refold")
-    job_functions.nudge("import_master_data")
+    job_functions.ask_worker_to_run_job_now("refold")
+    job_functions.ask_worker_to_run_job_now("import_master_data")
     mapped = count_with_noun(done.added + done.changed, "value")
     notes.success(request, f"{mapped} mapped.{labels.reprocessed_suffix(done.orders)}")
 
@@ -231,11 +238,11 @@ def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def _table_card(kind: str) -> dict[str, Any]:
+def _kind_card_with_tab_row_counts(kind: str) -> dict[str, Any]:
     tabs = []
-    for code, name in table_tabs(kind):
+    for code, name in tab_codes_and_titles_of_master_data_kind(kind):
         master_table = MAPPING if code == "words" else TABLES[kind]
-        count, more = queries.count_table_rows(
+        count, more = queries.capped_row_count_and_whether_more(
             master_table, {"kind": kind} if code == "words" else {}
         )
         tabs.append((code, name, count, more))
@@ -270,7 +277,7 @@ def _requested_term(params: Any) -> dict[str, str]:
     return name
 
 
-def _mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
+def _term_to_mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
     return {"kind": name["kind"], "source": name["source"], "external": name["term"]}
 
 

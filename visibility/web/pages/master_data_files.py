@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import imports
 from visibility.master_data.export import TooManyRows
 from visibility.master_data.file_reader import FILE_FORMATS
@@ -36,7 +36,7 @@ def upload_file(request: HttpRequest, code: str) -> HttpResponse:
     file = request.FILES.get("file")
     if file is None:
         notes.error(request, "Choose a file first.")
-        return HttpResponseRedirect(f"/mappings/{_page_kind_of_table(code)}")
+        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}")
     assert isinstance(request.user, User)
     name = str(file.name or "file")
     file_format = name.rpartition(".")[2].lower()
@@ -52,8 +52,8 @@ def upload_file(request: HttpRequest, code: str) -> HttpResponse:
         )
     except InvalidFile as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_page_kind_of_table(code)}")
-    job_functions.nudge("import_master_data")
+        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}")
+    job_functions.ask_worker_to_run_job_now("import_master_data")
     return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
 
 
@@ -66,8 +66,8 @@ def import_page(request: HttpRequest, import_id: int) -> HttpResponse:
         "number"
     )
     context = {
-        **import_context(master_import, database_now()),
-        "kind": _page_kind_of_table(master_import.table),
+        **import_state_and_time_context(master_import, database_now()),
+        "kind": _mappings_url_kind_of_table(master_import.table),
         "problems": bad[:MAX_PROBLEMS],
         "more": max(0, master_import.invalid - MAX_PROBLEMS),
         "moving": master_import.state in IN_PROGRESS,
@@ -86,7 +86,7 @@ def approve_import(request: HttpRequest, import_id: int) -> HttpResponse:
     master_import = _load_import_with_progress(import_id)
     assert isinstance(request.user, User)
     if imports.confirm_import(master_import.pk, user=request.user, now=database_now()):
-        job_functions.nudge("import_master_data")
+        job_functions.ask_worker_to_run_job_now("import_master_data")
     else:
         notes.error(request, "This file is not awaiting approval.")
     return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
@@ -99,7 +99,7 @@ def discard_import(request: HttpRequest, import_id: int) -> HttpResponse:
     master_import = _load_import_with_progress(import_id)
     if not imports.discard_import(master_import.pk):
         notes.error(request, "This file cannot be discarded now.")
-    return HttpResponseRedirect(f"/mappings/{_page_kind_of_table(master_import.table)}")
+    return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(master_import.table)}")
 
 
 @require_GET
@@ -115,10 +115,10 @@ def export_table(request: HttpRequest, code: str, form: str) -> HttpResponseBase
         return table_response(request, table, form, filters={"kind": kind} if mapped else {})
     except TooManyRows as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_page_kind_of_table(code)}?tab=rows")
+        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}?tab=rows")
 
 
-def import_context(master_import: MasterImport, now: datetime) -> dict[str, Any]:
+def import_state_and_time_context(master_import: MasterImport, now: datetime) -> dict[str, Any]:
     """The template context of an import."""
     label, tone = labels_and_sentences.IMPORT_STATE_LABELS[ImportState(master_import.state)]
     return {
@@ -130,7 +130,7 @@ def import_context(master_import: MasterImport, now: datetime) -> dict[str, Any]
     }
 
 
-def _page_kind_of_table(code: str) -> str:
+def _mappings_url_kind_of_table(code: str) -> str:
     return "item" if code == "mapping" else code
 
 

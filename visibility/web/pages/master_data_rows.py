@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.master_data import (
     affected_orders,
     customer_parents_and_orders,
@@ -63,7 +63,9 @@ def _delete_or_edit_row(
     if row is None:
         raise Http404
     if request.POST.get("act") == "remove":
-        write_and_restore_rows.delete_row(table, row_id, context=change_context_of_request(request))
+        write_and_restore_rows.delete_row_and_record_history(
+            table, row_id, context=change_context_of_request(request)
+        )
         _nudge_workers()
         notes.success(request, "Deleted. You can restore the row from its history.")
         return HttpResponseRedirect(f"/mappings/{table.code}/{row_id}")
@@ -121,11 +123,11 @@ def _save_or_preview(
     """Show the effect of the entered values, or save them."""
     cells = {c.name: request.POST.get(c.name, "") for c in table.columns}
     try:
-        row = table.parse_row(cells)
-        write_and_restore_rows.check_references(table, [row])
+        row = table.parse_row_or_raise_invalid_cell(cells)
+        write_and_restore_rows.check_sources_and_calendars_exist(table, [row])
         if request.POST.get("act") != "save":
             return _render_form(request, table, existing, cells=cells, row=row)
-        done = _save(request, table, existing, row)
+        done = _insert_or_update_row(request, table, existing, row)
     except (InvalidCell, OverlappingRows, StaleVersion) as error:
         return _render_form(request, table, existing, cells=cells, error=str(error))
     _nudge_workers()
@@ -137,7 +139,7 @@ def _save_or_preview(
     return HttpResponseRedirect(f"/mappings/{kind}?tab={tab}")
 
 
-def _save(
+def _insert_or_update_row(
     request: HttpRequest, table: MasterTable, existing: Versioned | None, row: MasterRow
 ) -> WriteResult:
     if existing is None:
@@ -167,7 +169,11 @@ def _render_form(
         if existing or row_id
         else []
     )
-    before = [table.parse_row(table.format_cells(existing))] if existing and row else []
+    before = (
+        [table.parse_row_or_raise_invalid_cell(table.format_cells(existing))]
+        if existing and row
+        else []
+    )
     preview = affected_orders.predict_effect(table, [row], before=before) if row else None
     kind = cells.get("kind", "item") if table.code == "mapping" else table.code
     context = {
@@ -180,18 +186,20 @@ def _render_form(
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
         "effect": preview,
         "effect_sentence": preview
-        and labels_and_sentences.reprocessing_sentence(
+        and labels_and_sentences.messages_and_orders_to_reprocess_sentence(
             preview.orders, preview.messages, preview.first_at, preview.last_at
         ),
         "error": error,
-        "customer": _customer_context(existing, now) if isinstance(existing, Customer) else None,
+        "customer": _customer_parents_and_order_count_context(existing, now)
+        if isinstance(existing, Customer)
+        else None,
         "history": [_change_entry(table, change, now) for change in past],
         "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
     }
     return render(request, "mappings/row.html", context, status=400 if error else 200)
 
 
-def _customer_context(customer: Customer, now: datetime) -> dict[str, Any]:
+def _customer_parents_and_order_count_context(customer: Customer, now: datetime) -> dict[str, Any]:
     """The parents of a customer, and its orders with those of the customers below it."""
     return {
         "parents": customer_parents_and_orders.ancestors_of_row(customer, now),
@@ -224,8 +232,8 @@ def _change_entry(table: MasterTable, change: MasterChange, now: Any) -> dict[st
 
 def _nudge_workers() -> None:
     """Wake the workers that reprocess the affected orders."""
-    job_functions.nudge("refold")
-    job_functions.nudge("import_master_data")
+    job_functions.ask_worker_to_run_job_now("refold")
+    job_functions.ask_worker_to_run_job_now("import_master_data")
 
 
 urlpatterns = [

@@ -18,15 +18,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connectors.sdk.identifier_normalization import possible_normalized_values
 from connectors.sdk.payload import PayloadError
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun, format_duration, format_number, format_timestamp
-from visibility.ingest import parse_and_pick_versions
-from visibility.ingest.decompress_gzip import decompress
+from visibility.ingest import parse_messages_and_pick_versions
+from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import append_audit_entry
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries, parked
-from visibility.screens.relative_and_absolute_time import displayed_time, format_elapsed_time
+from visibility.screens.relative_and_absolute_time import (
+    displayed_time,
+    format_time_from_start_to_end,
+)
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.pages import lineage_context
@@ -50,7 +53,13 @@ def message_list_view(request: HttpRequest) -> HttpResponse:
     state = state if state in set(MessageState) else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     filters = {"source": source.slug if source else "", "state": state, "q": text}
-    ids = message_queries.find_message_ids(text, possible_normalized_values(text)) if text else None
+    ids = (
+        message_queries.find_message_ids_by_id_key_or_event_number(
+            text, possible_normalized_values(text)
+        )
+        if text
+        else None
+    )
     context = message_list_context(
         request, now, source_id=source.id if source else None, state=state, ids=ids, filters=filters
     )
@@ -76,7 +85,9 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "detail": detail,
         "received": displayed_time(detail.message.received_at, now),
         "processed": displayed_time(detail.message.processed_at, now),
-        "took": format_elapsed_time(detail.message.processed_at, detail.message.received_at),
+        "took": format_time_from_start_to_end(
+            detail.message.processed_at, detail.message.received_at
+        ),
         "headers": message_queries.redact_secrets(detail.message.headers),
         "events": [
             (
@@ -110,11 +121,13 @@ def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
 def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
     assert isinstance(request.user, User)
     count = (
-        parse_and_pick_versions.requeue_parked_messages(ids, by=request.user, now=database_now())
+        parse_messages_and_pick_versions.requeue_parked_messages(
+            ids, by=request.user, now=database_now()
+        )
         if ids
         else 0
     )
-    job_functions.nudge("process")
+    job_functions.ask_worker_to_run_job_now("process")
     if count:
         notes.success(request, f"{count_with_noun(count, 'message')} queued for reprocessing.")
     else:
@@ -146,7 +159,7 @@ def message_list_context(
 def message_row_context(row: message_queries.MessageRow, now: datetime) -> dict[str, Any]:
     label, tone = STATE_LABELS[MessageState(row.state)]
     problem = (
-        parked.explain_park_reason(row.reason)[0]
+        parked.cause_and_remedy_of_park_reason(row.reason)[0]
         if row.state == MessageState.PARKED
         else row.detail
     )
@@ -156,14 +169,14 @@ def message_row_context(row: message_queries.MessageRow, now: datetime) -> dict[
         "tone": tone,
         "problem": problem,
         "received": displayed_time(row.received_at, now),
-        "took": format_elapsed_time(row.processed_at, row.received_at),
+        "took": format_time_from_start_to_end(row.processed_at, row.received_at),
     }
 
 
 def _state_context(message: InboundMessage) -> dict[str, Any]:
     label, tone = STATE_LABELS[MessageState(message.state)]
     problem, remedy = (
-        parked.explain_park_reason(message.reason)
+        parked.cause_and_remedy_of_park_reason(message.reason)
         if message.state == MessageState.PARKED
         else ("", "")
     )
@@ -181,12 +194,12 @@ def _audited_payload_context(
     append_audit_entry(
         "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now
     )
-    stored = message_queries.message_body_and_headers(message.id)
+    stored = message_queries.raw_message_body_and_headers(message.id)
     if stored is None:
         raise Http404(str(message.id))
     raw, headers = stored
     try:
-        payload = decompress(raw, headers)
+        payload = decompress_body_if_gzip(raw, headers)
     except PayloadError:
         payload = raw
     text = payload[: message_queries.MAX_SHOWN_BYTES].decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import Attribute, IdentifierScheme
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
@@ -119,12 +119,12 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "states": [STATE_LABELS[s] for s in timeline.states if s.value != timeline.status.value],
         "now": now,
         "known_at": known_at,
-        "back": _as_known_query_string(known_at),
+        "back": _as_known_at_query_string_or_empty(known_at),
         "rail": timeline_page.milestone_steps(timeline),
         "alerts": timeline_page.active_alerts(order.pk),
         "failed_clocks": timeline_page.failed_clocks(order.pk),
         "conflicts": conflicts,
-        "suppressed": claims_and_discrepancies.describe_suppressed_conflicts(
+        "suppressed": claims_and_discrepancies.suppressed_conflict_and_silent_source_texts(
             suppressed, names, prices=prices
         ),
         "promises": claims_and_discrepancies.promise_history(timeline, names),
@@ -212,12 +212,12 @@ def _tabs(
         len({entry.recorded.message_id for entry in timeline.entries}),
     )
     return [
-        (code, f"?tab={code}{_as_known_query_string(known_at)}", title, count)
+        (code, f"?tab={code}{_as_known_at_query_string_or_empty(known_at)}", title, count)
         for (code, title), count in zip(TABS, counts, strict=True)
     ]
 
 
-def _as_known_query_string(known_at: datetime | None) -> str:
+def _as_known_at_query_string_or_empty(known_at: datetime | None) -> str:
     """The query string that links carry while the page shows an earlier point in time."""
     return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
 
@@ -235,7 +235,10 @@ def _event_context(
             entry, names, contacts=has_permission(request.user, Permission.CONTACTS)
         ),
         "recorded": entry.recorded,
-        "flags": [event_labels.FLAG_LABELS[flag] for flag in entry.recorded.flags],
+        "flags": [
+            event_labels.FLAG_LABELS[flag]
+            for flag in entry.recorded.flags_with_future_if_after_receipt
+        ],
         "attributes": [
             (name.value.replace("_", " "), value)
             for name, value in event.attributes.items()

@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from visibility.alerts.rule_changes import (
+from visibility.alerts.change_sla_rules import (
     InvalidRuleChange,
     OutdatedRuleVersion,
     RuleChangeResult,
     change_rule,
 )
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun
 from visibility.models import Severity
 from visibility.pipeline import job_functions
@@ -76,12 +76,15 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
         messages.error(request, f"Not saved: {error} Check the new values below.")
         return HttpResponseRedirect(f"/rules/{code}")
     except InvalidRuleChange as error:
-        labeled = {name: _with_label(name, text, inputs) for name, text in error.errors.items()}
+        labeled = {
+            name: _error_sentence_with_field_label(name, text, inputs)
+            for name, text in error.errors.items()
+        }
         return _render_rule(
             request, summary, _entered_inputs(inputs, request.POST, labeled), errors=labeled
         )
     if result.refolded_orders:
-        job_functions.nudge("refold")
+        job_functions.ask_worker_to_run_job_now("refold")
     messages.success(request, _success_message(result))
     return HttpResponseRedirect(f"/rules/{code}")
 
@@ -120,7 +123,7 @@ def _entered_inputs(
     ]
 
 
-def _with_label(name: str, sentence: str, inputs: list[ParameterInput]) -> str:
+def _error_sentence_with_field_label(name: str, sentence: str, inputs: list[ParameterInput]) -> str:
     """Return the sentence about a parameter with its label instead of its name."""
     for field in (i.field for i in inputs):
         if name == f"params.{field.name}":
@@ -128,7 +131,7 @@ def _with_label(name: str, sentence: str, inputs: list[ParameterInput]) -> str:
     return sentence
 
 
-def _describe_changes(detail: Mapping[str, Any], inputs: list[ParameterInput]) -> str:
+def _values_after_change_as_text(detail: Mapping[str, Any], inputs: list[ParameterInput]) -> str:
     """`Time limit (working hours): 6, severity: high` of the values after a change."""
     labels = {i.field.name: i.field for i in inputs}
     texts = []
@@ -139,7 +142,7 @@ def _describe_changes(detail: Mapping[str, Any], inputs: list[ParameterInput]) -
         for parameter_name, parameter_value in value.items():
             field = labels.get(parameter_name)
             label = field.text.label if field else parameter_name
-            hint = f" ({field.input_hint})" if field and field.input_hint else ""
+            hint = f" ({field.form_unit_hint})" if field and field.form_unit_hint else ""
             texts.append(f"{label}{hint}: {parameter_value}")
     return ", ".join(texts)
 
@@ -164,7 +167,11 @@ def _render_rule(
         "severities": Severity.choices,
         "teams": queries.team_titles(),
         "history": [
-            (entry, displayed_time(entry.at, now), _describe_changes(entry.detail, inputs))
+            (
+                entry,
+                displayed_time(entry.at, now),
+                _values_after_change_as_text(entry.detail, inputs),
+            )
             for entry in queries.rule_history(rule.code)
         ],
         "may_edit": has_permission(request.user, Permission.RULES_EDIT),

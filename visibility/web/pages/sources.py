@@ -13,12 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connectors.catalog import connectors_by_slug, own_manifest_problems
 from connectors.sdk.settings import SettingError
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun, format_duration
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
-from visibility.operations import problems
+from visibility.operations import operational_problems
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.setting_fields import SettingField
@@ -49,7 +49,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "now": now,
         "rows": [_health_row(health, now) for health in health_rows],
         "sentence": _summary_sentence(health_rows),
-        "problems": problems.current_problems(now),
+        "problems": operational_problems.current_problems(now),
         "manifest_problems": own_manifest_problems(),
         "pipeline": _pipeline_context(now),
         "groups": [_parked_group_context(group, now) for group in causes[:20]],
@@ -161,7 +161,7 @@ def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
         "setup": connector.setup if connector else "",
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_queries.redact_secrets(source.stored_settings),
+        "config": message_queries.redact_secrets(source.config_or_empty_if_invalid),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
@@ -181,13 +181,13 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
 
 
 def _parked_group_context(group: parked.ParkedGroup, now: datetime) -> dict[str, Any]:
-    what, then = group.explanation
+    what, then = group.cause_and_remedy
     first, last = displayed_time(group.first_at, now), displayed_time(group.last_at, now)
     return {"group": group, "what": what, "then": then, "first": first, "last": last}
 
 
 def _pipeline_context(now: datetime) -> dict[str, Any]:
-    state = sources.pipeline_status(now)
+    state = sources.count_queued_parked_and_recently_applied(now)
     return {"status": state, "oldest": displayed_time(state.oldest_at, now)}
 
 

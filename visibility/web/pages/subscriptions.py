@@ -10,7 +10,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connectors.sdk.settings import SettingError
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Severity
 from visibility.notify import subscriptions
 from visibility.notify.channel import Channel

@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.builders.alerts import order, statements
 from tests.builders.users import signed_in
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import facts_and_cells
 from visibility.kpi.registry import kpi_registry

@@ -19,8 +19,8 @@ from tests.builders.sources import (
     create_sources,
     store_story,
 )
-from visibility.db.clock import database_now
-from visibility.ingest.inbox import store_messages
+from visibility.db.database_time import database_now
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import Alert, Order, SlaRule, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
@@ -105,7 +105,9 @@ class Installation:
 def installation(db: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """The order SO-104711 with events from all sources and two alerts."""
     monkeypatch.setattr("visibility.web.api.alert_actions.broadcast_change_number", lambda *_: None)
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
     sources = create_sources(SYSTEM_ROLES)
     store_story(sources, STORY)
     job_functions.process_messages_and_refold()

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import HOUR, Installation, create_alert
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.db.lock_keys import LockKey
 from visibility.models import Alert, AlertEntry, AuditEntry, IdempotencyKey
 from visibility.models.teams import find_or_create_team

@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import Installation, receive_event
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.identity import decisions
 from visibility.models import AuditEntry, InboundMessage, MessageState, Order, Subscription
-from visibility.pipeline import job_functions, refold
+from visibility.pipeline import job_functions, refold_orders
 from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
@@ -134,7 +134,7 @@ def create_more_records(installation: Installation, *, by: User) -> tuple[int, i
     )
     job_functions.process_messages_and_refold()
     ids = dict(Order.objects.values_list("number", "pk"))
-    decision = refold.apply_decision_and_refold(
+    decision = refold_orders.apply_identity_decision_and_refold(
         lambda: decisions.mark_distinct(
             ids["SO-2"], ids["SO-3"], by=by, reason="", now=database_now()
         )

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
-from visibility.ingest.inbox import IncomingMessage, store_messages
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole

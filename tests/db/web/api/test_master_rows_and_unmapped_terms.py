@@ -27,7 +27,9 @@ ROW = {"values": {"number": "A-1", "title": "One"}}
 
 @pytest.fixture(autouse=True)
 def _no_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visibility.pipeline.job_functions.nudge", lambda *_: None)
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
 
 
 @pytest.fixture

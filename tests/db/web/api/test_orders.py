@@ -9,10 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.db.web.api.conftest import Installation, create_alert, receive_event
-from visibility.db.clock import database_now
+from visibility.db.database_time import database_now
 from visibility.models import BusinessObject, Order, OrderLine
 from visibility.pipeline import job_functions
-from visibility.web.api import order_queries
+from visibility.web.api import find_orders_and_identifiers
 from visibility.web.permissions import UserRole
 
 
@@ -68,7 +68,7 @@ def test_filters_apply_and_blank_filters_are_ignored(
 def test_number_shared_by_too_many_records_is_rejected(
     installation: Installation, operations: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_queries, "MAX_OBJECTS", 0)
+    monkeypatch.setattr(find_orders_and_identifiers, "MAX_OBJECTS", 0)
     answer = operations.get("/api/v1/orders?q=SO-104711")
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["path"] == "q"

@@ -81,7 +81,7 @@ def _patches() -> dict[str, list[Callable[[ModuleType], None]]]:
         patches.setdefault("visibility.settings", []).append(lambda m: _set_idle_timeout(m, idle))
     text = os.environ.get("FAULT_POISON", "").encode()
     if text:
-        patches.setdefault("visibility.ingest.parse_and_pick_versions", []).append(
+        patches.setdefault("visibility.ingest.parse_messages_and_pick_versions", []).append(
             lambda m: _crash_on(m, text)
         )
     return patches

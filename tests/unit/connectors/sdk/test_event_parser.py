@@ -14,10 +14,9 @@ import connectors.systems
 from connectors.sdk import event_parser
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.event_examples import EXAMPLES
-from connectors.sdk.event_members import REFERENCE_MEMBERS
 from connectors.sdk.event_schema import SCHEMA, event_type_schema
 from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
-from connectors.sdk.event_types import EVENT_TYPES
+from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import (
     Attribute,
@@ -31,6 +30,7 @@ from connectors.sdk.events import (
     QuantityMode,
 )
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
+from connectors.sdk.required_and_ignored_event_members import REFERENCE_MEMBERS
 from connectors.sdk.settings import parse_and_check_settings
 from connectors.sdk.timestamps import ParsedTime
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.sdk.events import IdentifierScheme
+from connectors.sdk.parse_setting_values import check_charset, check_slug
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.setting_values import check_charset, check_slug
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType, parse_and_check_settings
 
 KINDS = tuple(
@@ -54,8 +54,8 @@ def test_each_type_has_a_value() -> None:
     assert parsed.text("zone") == "America/Chicago"
     assert parsed.text("url") == "https://shop.example.com:8443/api"
     default = (IdentifierScheme.ORDER_NUMBER, "wms")
-    assert parsed.number_range("scheme_at_issuer", default) == ("sales_order", "erp")
-    assert parse({}).number_range("scheme_at_issuer", default) == default
+    assert parsed.scheme_and_issuer("scheme_at_issuer", default) == ("sales_order", "erp")
+    assert parse({}).scheme_and_issuer("scheme_at_issuer", default) == default
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_bounds_and_own_checks_apply() -> None:
 def test_a_family_has_one_value_per_id() -> None:
     family = Setting("customer.<ISA id>", "The customer of this partner.")
     parsed = parse({"customer.ACME": "C1", "customer.B": "C2"}, family)
-    assert parsed.family("customer.") == {"ACME": "C1", "B": "C2"}
+    assert parsed.values_of_family_by_id("customer.") == {"ACME": "C1", "B": "C2"}
     assert "customer." in sentences({"customer.": "C1"}, family)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, IdentifierScheme
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
@@ -26,7 +26,7 @@ SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
 
 def parse(body: Any, headers: Mapping[str, str] | None = None, **config: str) -> ParseResult:
     raw = json.dumps(body).encode()
-    return BusinessCentral({"source": "erp", **config}).parse(Message(raw, headers or {}, NOW))
+    return BusinessCentral({"source": "erp", **config}).parse(RawMessage(raw, headers or {}, NOW))
 
 
 def order(number: int, at: str, **more: Any) -> dict[str, Any]:

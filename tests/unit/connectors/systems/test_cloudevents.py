@@ -9,7 +9,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_stru
 from cloudevents.core.v1.event import CloudEvent
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.standard_webhooks import signature_headers
@@ -35,7 +35,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 def parse(body: Any, headers: dict[str, str] | None = None, **config: str) -> ParseResult:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return CloudEvents({"source": "ce", **config}).parse(Message(raw, headers or {}, NOW))
+    return CloudEvents({"source": "ce", **config}).parse(RawMessage(raw, headers or {}, NOW))
 
 
 def parse_error(body: Any, **config: str) -> PayloadError:

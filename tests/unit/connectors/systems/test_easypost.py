@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
@@ -31,7 +31,7 @@ def request(body: bytes = BODY, **headers: str) -> WebhookRequest:
 
 def parse(body: Any, **config: str) -> ParseResult:
     raw = json.dumps(body).encode()
-    return EasyPost({"source": "carrier", **config}).parse(Message(raw, {}, NOW))
+    return EasyPost({"source": "carrier", **config}).parse(RawMessage(raw, {}, NOW))
 
 
 def scan(status: str = "in_transit", code: str = "DP", **more: Any) -> dict[str, Any]:

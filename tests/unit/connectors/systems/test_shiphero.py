@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, Flag, IdentifierScheme, Measure, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
@@ -23,7 +23,7 @@ ORDER_NUMBERS = {"order_number": "SO-1", "order_id": 77}
 
 def parse(kind: str, body: dict[str, Any], **config: str) -> ParseResult:
     raw = json.dumps({"webhook_type": kind, **body}).encode()
-    return ShipHero({"source": "wms", **config}).parse(Message(raw, {}, NOW))
+    return ShipHero({"source": "wms", **config}).parse(RawMessage(raw, {}, NOW))
 
 
 def shipped(**more: Any) -> dict[str, Any]:

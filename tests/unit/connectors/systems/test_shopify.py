@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -30,7 +30,7 @@ BODY = '{"id": 1, "note": "Größe"}'.encode()
 def parse(body: Any, topic: str = "", **config: str) -> ParseResult:
     raw = json.dumps(body).encode()
     headers = {"x-shopify-topic": topic} if topic else {}
-    return Shopify({"source": "shop", **config}).parse(Message(raw, headers, NOW))
+    return Shopify({"source": "shop", **config}).parse(RawMessage(raw, headers, NOW))
 
 
 def events(body: Any, topic: str = "", **config: str) -> tuple[CanonicalEvent, ...]:

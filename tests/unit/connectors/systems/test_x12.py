@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
@@ -32,7 +32,7 @@ def envelope(*sets: str, control: int = 7, **fields: Any) -> bytes:
 
 
 def parse(body: bytes, **config: str) -> ParseResult:
-    return X12({"source": "edi", **config}).parse(Message(body, {}, NOW))
+    return X12({"source": "edi", **config}).parse(RawMessage(body, {}, NOW))
 
 
 def events(*sets: str, **config: str) -> tuple[CanonicalEvent, ...]:

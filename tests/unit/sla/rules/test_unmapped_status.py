@@ -4,19 +4,26 @@ from datetime import UTC, datetime
 
 from connectors.sdk.connector import SourceRole
 from visibility.sla.rules.unmapped_status import Params, UnmappedStatus
-from visibility.sla.source_snapshot import IGNORED, MAPPED, SourceSnapshot, UnmappedStatusText
+from visibility.sla.source_snapshot import (
+    IGNORED,
+    MAPPED,
+    SourceSnapshot,
+    UnmappedStatusWithSettlement,
+)
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 RULE = UnmappedStatus()
 
 
-def source(*statuses: UnmappedStatusText) -> SourceSnapshot:
+def source(*statuses: UnmappedStatusWithSettlement) -> SourceSnapshot:
     return SourceSnapshot("erp", "ERP", SourceRole.ERP, NOON, NOON, statuses=statuses)
 
 
 def test_only_statuses_that_need_a_mapping_are_conditions() -> None:
     snapshot = source(
-        UnmappedStatusText("A"), UnmappedStatusText("B", MAPPED), UnmappedStatusText("C", IGNORED)
+        UnmappedStatusWithSettlement("A"),
+        UnmappedStatusWithSettlement("B", MAPPED),
+        UnmappedStatusWithSettlement("C", IGNORED),
     )
     (condition,) = RULE.conditions(snapshot, Params())
     assert condition.subject_key == "A"
@@ -24,7 +31,7 @@ def test_only_statuses_that_need_a_mapping_are_conditions() -> None:
 
 
 def test_condition_ends_when_the_status_is_settled_and_not_when_it_is_not_sent_any_more() -> None:
-    end = RULE.condition_end(source(UnmappedStatusText("B", MAPPED)), Params(), "B")
+    end = RULE.condition_end(source(UnmappedStatusWithSettlement("B", MAPPED)), Params(), "B")
     assert end is not None
     assert (end.at, end.reason) == (NOON, MAPPED)
     assert RULE.condition_end(source(), Params(), "B") is None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.sdk.connector import Message, ParseResult
+from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
 from connectors.sdk.manifest.manifest_parser import parse_manifest
@@ -58,7 +58,7 @@ def connector(text: str, **config: str) -> ManifestConnector:
 
 def parse(text: str, body: Any, **config: str) -> ParseResult:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return connector(text, **config).parse(Message(raw, {}, NOW))
+    return connector(text, **config).parse(RawMessage(raw, {}, NOW))
 
 
 def events(text: str, body: Any, **config: str) -> tuple[CanonicalEvent, ...]:

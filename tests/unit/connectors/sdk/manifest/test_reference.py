@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from connectors.sdk.manifest.check_examples import failing_examples
 from connectors.sdk.manifest.connector import manifest_connector
-from connectors.sdk.manifest.examples import failing_examples
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.schema import SCHEMA
 from tests.unit.connectors.sdk.manifest.samples import NOW

@@ -1,0 +1,208 @@
+"""Separate the unambiguous references of a batch from the ambiguous ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from connectors.sdk.events import ObjectKind
+from visibility.db import bulk
+from visibility.identity import create_and_delete_objects as business_objects
+from visibility.identity.generations_of_reused_numbers import StoredGeneration
+from visibility.identity.pure.keys_and_reuse_windows import (
+    IdentifierKey,
+    ReuseWindows,
+    keys_and_original_spellings,
+)
+from visibility.identity.pure.resolution import Mention
+from visibility.identity.pure.union_find import DisjointSets
+from visibility.models.events import EventToStore
+
+
+@dataclass(frozen=True, slots=True)
+class EventReference:
+    """One reference of one stored event, with its identifier keys."""
+
+    event_id: int
+    new_event: EventToStore
+    ref: int
+    kind: ObjectKind
+    identity_keys: tuple[IdentifierKey, ...]
+    other_keys: tuple[IdentifierKey, ...]
+    source: str
+
+    @property
+    def at(self) -> datetime:
+        """When the event occurred."""
+        return self.new_event.occurred_at
+
+    @property
+    def mention(self) -> Mention:
+        """The reference in the form that `resolve_mentions` needs."""
+        d = self.new_event
+        sort_key = (d.occurred_at, self.source, d.event.key, d.content_hash, self.ref)
+        return Mention((self.event_id, self.ref), sort_key, self.identity_keys, self.other_keys)
+
+
+@dataclass(slots=True)
+class BatchAssignment:
+    """The result for a batch.
+
+    `objects`: {index of an unambiguous reference: object id}. `created`: ids of new objects.
+    `ambiguous`: indexes of ambiguous references. `seeds`: ids of the objects that they may name.
+    """
+
+    objects: dict[int, int]
+    created: set[int]
+    ambiguous: list[int]
+    seeds: set[int]
+
+
+class ReferenceClassifier:
+    """Classifies the references of a batch by the identifiers that are stored now."""
+
+    def __init__(
+        self,
+        references: Sequence[EventReference],
+        stored: Mapping[IdentifierKey, Sequence[StoredGeneration]],
+        windows: ReuseWindows,
+        decided_keys: frozenset[IdentifierKey],
+    ) -> None:
+        self._references, self._stored, self._windows = references, stored, windows
+        self._sets = DisjointSets()
+        self._new_keys: dict[IdentifierKey, int] = {}
+        self._times: dict[IdentifierKey, list[datetime]] = {}
+        self._generations: dict[tuple[int, IdentifierKey], StoredGeneration] = {}
+        ambiguous: set[int] = set()
+        for index, reference in enumerate(references):
+            members: list[int] = []
+            for key in reference.identity_keys:
+                candidates, clear = self._candidate_objects(index, key)
+                members += candidates
+                if not clear or key in decided_keys:
+                    ambiguous.update(candidates)
+            self._sets.join(members)
+        for key, times in self._times.items():
+            gap = windows.reuse_window_of_key(key)
+            times.sort()
+            if gap and any(b - a > gap for a, b in pairwise(times)):
+                ambiguous.add(self._new_keys[key])
+        self.objects = sorted(m for m in self._sets.all_members() if m > 0)
+        self._ambiguous = {self._sets.root(m) for m in ambiguous}
+        owners: dict[int, int] = {}
+        for member in self.objects:
+            root = self._sets.root(member)
+            if owners.setdefault(root, member) != member:
+                self._ambiguous.add(root)
+        self._object_by_root = owners
+        self.clear = [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
+
+    def _candidate_objects(self, index: int, key: IdentifierKey) -> tuple[list[int], bool]:
+        """Return the objects that this key may name, and whether it is unambiguous.
+
+        A new object has a negative id.
+        """
+        reference, generations = self._references[index], self._stored.get(key)
+        if not generations:
+            self._times.setdefault(key, []).append(reference.at)
+            return [self._new_keys.setdefault(key, -1 - len(self._new_keys))], True
+        generation = StoredGeneration.find_certain_at_time(
+            generations, reference.at, self._windows.reuse_window_of_key(key)
+        )
+        if generation is None or generation.has_manual_decisions:
+            return [k.object_id for k in generations], False
+        self._generations[(index, key)] = generation
+        return [generation.object_id], True
+
+    def insert_new_keys_and_objects(self, created_ids: set[int]) -> bool:
+        """Insert the new keys of unambiguous references.
+
+        Return whether another worker inserted one of them first.
+        """
+        roots = {n: self._sets.root(member) for n, member in self._new_keys.items()}
+        new_keys = sorted(n for n, root in roots.items() if root not in self._ambiguous)
+        if not new_keys:
+            return False
+        kinds = {roots[n]: n[0] for n in new_keys if roots[n] not in self._object_by_root}
+        created = business_objects.create_objects([kinds[root] for root in sorted(kinds)])
+        self._object_by_root |= dict(zip(sorted(kinds), created, strict=True))
+        created_ids.update(created)
+        spellings = dict(original_spellings(self._references))
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO visibility_identifier
+                    (kind, scheme, issuer, value, raw, is_identity, object_id,
+                    original_object_id, first_at, last_at)
+                SELECT kind, scheme, issuer, value, raw, true, object_id, object_id, first, last
+                FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+                    %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+                    AS t (kind, scheme, issuer, value, raw, object_id, first, last)
+                ON CONFLICT DO NOTHING
+                """,
+                [
+                    *[list(column) for column in zip(*new_keys, strict=True)],
+                    [spellings[n] for n in new_keys],
+                    [self._object_by_root[roots[n]] for n in new_keys],
+                    [
+                        self._times[n][0] if self._windows.reuse_window_of_key(n) else None
+                        for n in new_keys
+                    ],
+                    [
+                        self._times[n][-1] if self._windows.reuse_window_of_key(n) else None
+                        for n in new_keys
+                    ],
+                ],
+            )
+            return int(cursor.rowcount) < len(new_keys)
+
+    def generations_to_extend(self) -> dict[tuple[IdentifierKey, int], tuple[datetime, datetime]]:
+        """Return the stored generations whose interval must be extended, with the new interval."""
+        intervals: dict[tuple[IdentifierKey, int], tuple[datetime, datetime]] = {}
+        for (index, key), generation in self._generations.items():
+            gap, at = self._windows.reuse_window_of_key(key), self._references[index].at
+            if (
+                gap is None
+                or not self._is_unambiguous(index)
+                or not generation.should_extend(at, gap)
+            ):
+                continue
+            first, last = intervals.get((key, generation.generation), (at, at))
+            intervals[(key, generation.generation)] = (min(first, at), max(last, at))
+        return intervals
+
+    def _is_unambiguous(self, index: int) -> bool:
+        return self._root_of_reference(index) not in self._ambiguous
+
+    def _root_of_reference(self, index: int) -> int:
+        """Return the representative of the set that a reference belongs to."""
+        key = self._references[index].identity_keys[0]
+        if key in self._new_keys:
+            return self._sets.root(self._new_keys[key])
+        return (
+            self._sets.root(self._stored[key][0].object_id)
+            if ((index, key) not in self._generations)
+            else self._sets.root(self._generations[(index, key)].object_id)
+        )
+
+    def build_assignment(self, created: set[int]) -> BatchAssignment:
+        """Return the assignment of the batch."""
+        objects, ambiguous, seeds = {}, [], set()
+        for index in range(len(self._references)):
+            root = self._root_of_reference(index)
+            if root in self._ambiguous:
+                ambiguous.append(index)
+            else:
+                objects[index] = self._object_by_root[root]
+        for member in self.objects:
+            if self._sets.root(member) in self._ambiguous:
+                seeds.add(member)
+        return BatchAssignment(objects, created, ambiguous, seeds)
+
+
+def original_spellings(references: Iterable[EventReference]) -> Iterable[tuple[IdentifierKey, str]]:
+    """Yield (key, original spelling) in reverse order, so that dict() keeps the first spelling."""
+    for reference in reversed(list(references)):
+        yield from keys_and_original_spellings(
+            reference.new_event.event.objects[reference.ref], reference.source
+        )

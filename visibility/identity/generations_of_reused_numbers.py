@@ -1,0 +1,134 @@
+"""Stored generations of reused numbers, and the keys that decisions of people name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from visibility.db import bulk
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
+
+LOAD_GENERATIONS = """
+SELECT i.kind, i.scheme, i.issuer, i.value, i.object_id, i.generation, i.first_at, i.last_at,
+    o.has_manual_decisions
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
+JOIN visibility_identifier i ON i.is_identity AND i.value = t.value
+    AND i.scheme = t.scheme AND i.issuer = t.issuer AND i.kind = t.kind
+JOIN visibility_businessobject o ON o.id = i.object_id
+ORDER BY i.generation
+"""
+LOAD_GENERATIONS_AND_DECIDED_KEYS = """
+SELECT t.kind, t.scheme, t.issuer, t.value, EXISTS (
+        SELECT FROM visibility_decisionidentifier n
+        JOIN visibility_identitydecision a ON a.id = n.decision_id AND a.undone_at IS NULL
+        WHERE n.value = t.value AND n.scheme = t.scheme AND n.issuer = t.issuer
+            AND n.kind = t.kind),
+    i.object_id, i.generation, i.first_at, i.last_at, o.has_manual_decisions
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
+LEFT JOIN (visibility_identifier i JOIN visibility_businessobject o ON o.id = i.object_id)
+    ON i.is_identity AND i.value = t.value
+    AND i.scheme = t.scheme AND i.issuer = t.issuer AND i.kind = t.kind
+ORDER BY i.generation
+"""
+EXTEND_GENERATIONS = """
+UPDATE visibility_identifier i
+SET first_at = least(i.first_at, t.first), last_at = greatest(i.last_at, t.last)
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %s::int[],
+    %s::timestamptz[], %s::timestamptz[])
+    AS t (kind, scheme, issuer, value, generation, first, last)
+WHERE i.is_identity AND i.value = t.value AND i.scheme = t.scheme AND i.issuer = t.issuer
+    AND i.kind = t.kind AND i.generation = t.generation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGeneration:
+    """One stored generation of a key, and the object that it names.
+
+    `first_at` is exact. `last_at` may lag by up to half the reuse window, so that a package that is
+    scanned daily does not cause an update per scan.
+    """
+
+    object_id: int
+    generation: int
+    first_at: datetime | None
+    last_at: datetime | None
+    has_manual_decisions: bool
+
+    @staticmethod
+    def find_certain_at_time(
+        generations: Sequence["StoredGeneration"], at: datetime, gap: timedelta | None
+    ) -> "StoredGeneration | None":
+        """Return the generation at a time, or None if only the full history can decide."""
+        if gap is None:
+            return generations[0] if len(generations) == 1 else None
+        near = [generation for generation in generations if generation._may_include_time(at, gap)]
+        if len(near) != 1 or not near[0]._surely_includes_time(at, gap):
+            return None
+        return near[0]
+
+    def _may_include_time(self, at: datetime, gap: timedelta) -> bool:
+        if self.first_at is None or self.last_at is None:
+            return True
+        return self.first_at - gap <= at <= self.last_at + gap * 1.5
+
+    def _surely_includes_time(self, at: datetime, gap: timedelta) -> bool:
+        if self.first_at is None or self.last_at is None or at > self.last_at + gap:
+            return False
+        # The start of a later generation is part of its key: moving it needs a full resolution.
+        return at >= self.first_at or self.generation == 0
+
+    def should_extend(self, at: datetime, gap: timedelta) -> bool:
+        """Whether a time within the generation must be stored."""
+        assert self.first_at is not None
+        assert self.last_at is not None
+        return at < self.first_at or at > self.last_at + gap / 2
+
+
+def load_generations(keys: Sequence[IdentifierKey]) -> dict[IdentifierKey, list[StoredGeneration]]:
+    """Load all generations of these keys."""
+    by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
+    if keys:
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(LOAD_GENERATIONS, transpose_keys_to_columns(keys))
+            for k, s, i, v, *values in cursor.fetchall():
+                by_key.setdefault((k, s, i, v), []).append(StoredGeneration(*values))
+    return by_key
+
+
+def load_generations_and_decided_keys(
+    keys: Sequence[IdentifierKey],
+) -> tuple[dict[IdentifierKey, list[StoredGeneration]], frozenset[IdentifierKey]]:
+    """Load all generations of these keys, and which of the keys an active decision names."""
+    by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
+    decided_keys: set[IdentifierKey] = set()
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(LOAD_GENERATIONS_AND_DECIDED_KEYS, transpose_keys_to_columns(keys))
+        for k, s, i, v, is_decided, object_id, *values in cursor.fetchall():
+            if is_decided:
+                decided_keys.add((k, s, i, v))
+            if object_id is not None:
+                by_key.setdefault((k, s, i, v), []).append(StoredGeneration(object_id, *values))
+    return by_key, frozenset(decided_keys)
+
+
+def extend_generations(
+    intervals: Mapping[tuple[IdentifierKey, int], tuple[datetime, datetime]],
+) -> None:
+    """Extend the intervals of stored generations."""
+    if intervals:
+        ordered = sorted(intervals)
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(
+                EXTEND_GENERATIONS,
+                [
+                    *transpose_keys_to_columns([number for number, _ in ordered]),
+                    [generation for _, generation in ordered],
+                    [intervals[key][0] for key in ordered],
+                    [intervals[key][1] for key in ordered],
+                ],
+            )
+
+
+def transpose_keys_to_columns(keys: Sequence[IdentifierKey]) -> list[list[str]]:
+    """Return the keys as four columns, for `unnest`."""
+    return [list(column) for column in zip(*keys, strict=True)] or [[], [], [], []]

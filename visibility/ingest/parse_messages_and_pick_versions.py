@@ -1,0 +1,214 @@
+"""Parse messages into canonical events, and choose between versions of one message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from connectors.sdk.connector import ParseResult, RawMessage
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
+from connectors.sdk.event_validation import validate_and_flag_event
+from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.payload import ParkReason, PayloadError
+from visibility.db import bulk
+from visibility.ingest.decompress_gzip import decompress_body_if_gzip
+from visibility.models.audit import append_audit_entry
+from visibility.models.events import EventToStore
+from visibility.models.sources_and_messages import MessageState, Source, UnusableSource
+
+SYNTAX_REASONS = frozenset({ParkReason.SYNTAX, ParkReason.EDI_ENVELOPE})
+FORM_DETAIL = "the request body is a form: send the document itself as the body"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A stored message as the worker reads it."""
+
+    id: int
+    source_id: int
+    received_at: datetime
+    dedupe_key: str
+    content_hash: str
+    headers: dict[str, str]
+    body: bytes
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> "StoredMessage":
+        """Build it from a database row with the columns in the order of the fields."""
+        headers = row[5] if isinstance(row[5], dict) else orjson.loads(row[5])
+        return cls(row[0], row[1], row[2], row[3], row[4], headers, bytes(row[6]))
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOutcome:
+    """The events of one message, and the reason if it is parked or ignored."""
+
+    message_id: int
+    new_events: tuple[EventToStore, ...] = ()
+    reason: ParkReason | None = None
+    detail: str = ""
+
+
+def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
+    """Parse the message with its connector. A failure is returned as a reason, never raised."""
+    try:
+        body = decompress_body_if_gzip(message.body, message.headers)
+        parsed = source.build_connector().parse(
+            RawMessage(body, message.headers, message.received_at)
+        )
+    except PayloadError as error:
+        if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
+            return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
+        return ParseOutcome(message.id, reason=error.reason, detail=_error_path_and_detail(error))
+    except UnusableSource as error:
+        return ParseOutcome(message.id, reason=ParkReason.SOURCE, detail=str(error)[:500])
+    except RecursionError:
+        return ParseOutcome(
+            message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
+        )
+    return _parse_outcome_with_valid_events(message, parsed)
+
+
+def _parse_outcome_with_valid_events(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
+    """Validate the events. Valid events are applied even if others of the same message are not."""
+    valid, errors = [], list(parsed.errors)
+    for event in parsed.events:
+        try:
+            valid.append(_build_event_to_store(message, event))
+        except PayloadError as error:
+            errors.append(error)
+    new_events = tuple(valid)
+    if errors:
+        first, more = errors[0], len(errors) - 1
+        detail = _error_path_and_detail(first) + (f" (and {more} more)" if more else "")
+        return ParseOutcome(message.id, new_events, first.reason, detail)
+    return ParseOutcome(
+        message.id, new_events, detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored)
+    )
+
+
+def _build_event_to_store(message: StoredMessage, reported: CanonicalEvent) -> EventToStore:
+    event = validate_and_flag_event(reported, message.received_at)
+    occurred = event.occurred_at or message.received_at
+    text = to_canonical_json(event)
+    return EventToStore(
+        message.id,
+        message.source_id,
+        event,
+        occurred,
+        message.received_at,
+        sha256_hex(text),
+        text.decode(),
+    )
+
+
+def _error_path_and_detail(error: PayloadError) -> str:
+    text = f"{error.path}: {error.detail}" if error.path else error.detail
+    return text[:500]
+
+
+def _has_form_content_type(headers: dict[str, str]) -> bool:
+    """Whether the content type is a form. Only a hint: some senders label documents so."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+
+LOCK_OTHER_VERSIONS = """
+SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body, m.state
+FROM visibility_messagekey k
+JOIN visibility_inbound_message m ON m.id = k.message_id AND m.received_at = k.received_at
+WHERE (k.source_id, k.dedupe_key) IN (SELECT * FROM unnest(%s::bigint[], %b::text[]))
+    AND NOT m.id = ANY(%s)
+ORDER BY m.id FOR UPDATE OF m
+"""
+KEYS_WITH_VERSIONS = """
+SELECT k.source_id, k.dedupe_key FROM visibility_messagekey k
+JOIN unnest(%s::bigint[], %b::text[]) AS t (source_id, dedupe_key)
+    ON k.source_id = t.source_id AND k.dedupe_key = t.dedupe_key
+GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2
+"""
+
+
+def lock_other_message_versions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
+    """Lock and return the processed versions of these messages: same key, other content.
+
+    An advisory lock serializes workers that process versions of one message until the commit. A
+    worker that started before the second version arrived has no such lock: waiting for its row, and
+    checking the state afterwards, covers that case.
+    """
+    if not messages:
+        return []
+    keys = sorted({(r.source_id, r.dedupe_key) for r in messages})
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(KEYS_WITH_VERSIONS, [[k[0] for k in keys], [k[1] for k in keys]])
+        versioned_keys = cursor.fetchall()
+        if not versioned_keys:
+            return []
+        for source_id, key in versioned_keys:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, source_id]
+            )
+        cursor.execute(
+            LOCK_OTHER_VERSIONS,
+            [
+                [k[0] for k in versioned_keys],
+                [k[1] for k in versioned_keys],
+                [r.id for r in messages],
+            ],
+        )
+        return [
+            StoredMessage.from_row(row)
+            for row in cursor.fetchall()
+            if row[7] != MessageState.WAITING
+        ]
+
+
+def pick_effective_message_versions(
+    messages: Sequence[StoredMessage], outcomes: Sequence[ParseOutcome]
+) -> tuple[list[ParseOutcome], list[int]]:
+    """Choose one version of each message. Return its outcome, and the ids of the other versions.
+
+    The highest event revision wins, then the greatest content hash. The order of arrival has no
+    influence.
+    """
+    versions: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
+    for message, outcome in zip(messages, outcomes, strict=True):
+        revision = max((d.event.revision for d in outcome.new_events), default="")
+        versions.setdefault((message.source_id, message.dedupe_key), []).append(
+            (revision, message.content_hash, message.id)
+        )
+    winners = {key: max(candidates)[2] for key, candidates in versions.items()}
+    result, superseded_ids = [], []
+    for message, outcome in zip(messages, outcomes, strict=True):
+        winner = winners[(message.source_id, message.dedupe_key)]
+        if winner == message.id:
+            result.append(outcome)
+            continue
+        superseded_ids.append(message.id)
+        detail = f"message {winner} has the same key and different content, and is used instead"
+        result.append(ParseOutcome(message.id, reason=ParkReason.CONFLICT, detail=detail))
+    return result, superseded_ids
+
+
+def requeue_parked_messages(message_ids: Sequence[int], *, by: User | None, now: datetime) -> int:
+    """Return parked messages to the queue; applied messages do not change. Return the number."""
+    with transaction.atomic():
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(
+                "UPDATE visibility_inbound_message SET state = 'waiting', attempts = 0, "
+                "next_attempt_at = NULL WHERE id = ANY(%s) AND state = 'parked'",
+                [list(message_ids)],
+            )
+            count = int(cursor.rowcount)
+        append_audit_entry(
+            "message.replay",
+            user=by,
+            object=f"{count} messages",
+            detail={"ids": list(message_ids)[:100], "count": count},
+            now=now,
+        )
+    return count

@@ -1,0 +1,167 @@
+"""Sources, their messages as received, and their polling cursors."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.connector import Connector
+from visibility.models import choices
+
+
+class MessageState(models.TextChoices):
+    """The processing state of a message. Duplicates are counted on `MessageKey`."""
+
+    WAITING = "waiting"
+    APPLIED = "applied"
+    PARKED = "parked"
+
+
+class UnusableSource(ValueError):
+    """The stored connector or settings of a source cannot be used; the message says why."""
+
+
+class Source(models.Model):
+    """One external system: its connector, its settings, its secrets."""
+
+    slug = models.SlugField(unique=True, max_length=60)
+    title = models.CharField(max_length=120)
+    connector = models.CharField(max_length=60)
+    role = models.CharField(max_length=20, choices=choices.source_roles)
+    config = models.JSONField(default=dict)
+    # Encrypted list of {"value", "until"}, newest first; see visibility/ingest/source_secrets.py.
+    sealed_secrets = models.TextField(default="", blank=True)
+    enabled = models.BooleanField(default=True)
+    owner = models.CharField(max_length=80, default="", blank=True)
+    # The source counts as silent after this long without a message; null: never.
+    expect_every = models.DurationField(null=True, default=timedelta(hours=1))
+    poll_every = models.DurationField(default=timedelta(minutes=1))
+    next_poll_at = models.DateTimeField(null=True)
+    # Number of the latest poll round. A round stores nothing once a later one has started.
+    poll_round = models.BigIntegerField(default=0, db_default=0)
+    # Why the last poll failed, and why the drop folder cannot be read; empty if they work.
+    poll_error = models.TextField(default="", blank=True)
+    file_error = models.TextField(default="", db_default="", blank=True)
+    # Since when one of the two fails; stays after it works again at `recovered_at`.
+    failing_since = models.DateTimeField(null=True)
+    recovered_at = models.DateTimeField(null=True)
+    # Until when the system asked not to be polled; the poll error is then no failure.
+    throttled_until = models.DateTimeField(null=True)
+    # Since when polls stop at their limit because the system has more.
+    catching_up_since = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def config_or_empty_if_invalid(self) -> Mapping[str, Any]:
+        """The settings by name; empty if what is stored is not pairs of names and values."""
+        return self.config if isinstance(self.config, Mapping) else {}
+
+    def build_connector(self, secret_settings: Mapping[str, str] | None = None) -> Connector:
+        """The connector, with this source's settings. Raises UnusableSource.
+
+        Parsing needs no secret settings.
+        """
+        return build_connector(self.connector, self.config, self.slug, secret_settings)
+
+
+def build_connector(
+    code: str, config: object, slug: str, secret_settings: Mapping[str, str] | None = None
+) -> Connector:
+    """The connector of a stored source, with its settings. Raises UnusableSource."""
+    connector = connectors_by_slug().get(code)
+    if connector is None:
+        raise UnusableSource(f"this version has no connector {code!r}")
+    if not isinstance(config, Mapping):
+        raise UnusableSource("its stored settings are not pairs of names and values")
+    return connector({**config, **(secret_settings or {}), "source": slug})
+
+
+class Cursor(models.Model):
+    """How far a poller has read. Moves in the transaction that stores the rows."""
+
+    source = models.OneToOneField(Source, on_delete=models.PROTECT, primary_key=True)
+    value = models.TextField(default="")
+    moved_at = models.DateTimeField(db_default=Now())
+
+
+class InboundMessage(models.Model):
+    """One message, byte for byte, and the queue of the pipeline. Partitioned by `received_at`."""
+
+    id = models.BigIntegerField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    received_at = models.DateTimeField()
+    dedupe_key = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    state = models.CharField(max_length=10, choices=MessageState.choices)
+    reason = models.CharField(max_length=20, choices=choices.parking_reasons)
+    detail = models.TextField(default="")
+    attempts = models.IntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "visibility_inbound_message"
+
+
+class MessageKey(models.Model):
+    """What was already received, for at least 400 days: longer than the message partitions live.
+
+    Two rows with one dedupe key and two hashes are two versions of one message: both are stored,
+    one is effective.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    dedupe_key = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    message_id = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    duplicate_count = models.IntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "dedupe_key", "content_hash"], name="message_key_unique"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["message_id"], name="message_key_message"),
+            models.Index(
+                fields=["source"], condition=Q(duplicate_count__gt=0), name="message_key_duplicated"
+            ),
+        ]
+
+
+class RejectedRequestCount(models.Model):
+    """Number of rejected requests by source, HTTP status and hour; the requests are not stored."""
+
+    slug = models.CharField(max_length=60)
+    status = models.IntegerField()
+    hour = models.DateTimeField()
+    count = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["slug", "status", "hour"], name="rejected_request_count_unique"
+            )
+        ]
+
+
+def overdue_since(source: Source, last: datetime | None, now: datetime) -> datetime | None:
+    """Since when a source is overdue, or None while it keeps its expected interval."""
+    if source.expect_every is None:
+        return None
+    latest = last or source.created_at
+    return latest if now - latest > source.expect_every else None

@@ -1,0 +1,151 @@
+"""The enabled rules with their parameters, ready to be evaluated."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.sdk.events import Attribute
+from visibility.models.rules_clocks_and_calendars import SlaRule
+from visibility.sla.calendar import Calendar
+from visibility.sla.record_rule_errors_and_retry import InvalidScope, RuleFailure, UnknownRuleKind
+from visibility.sla.registry import rule_kinds
+from visibility.sla.rule import Clock, Condition, OrderRule, Rule, SourceRule
+from visibility.sla.source_snapshot import SourceSnapshot
+from visibility.storage import configuration_cache
+from visibility.timeline.model import Timeline
+
+ORDER_SCOPE_FIELDS = {
+    "channel": Attribute.CHANNEL,
+    "warehouse": Attribute.WAREHOUSE,
+    "customer_no": Attribute.CUSTOMER_NO,
+    "carrier": Attribute.CARRIER,
+}
+SOURCE_SCOPE_FIELDS = ("source", "role")
+
+
+class InvalidClock(TypeError):
+    """A rule returned a clock that cannot be stored: a defect of the rule."""
+
+
+@dataclass(frozen=True)
+class LoadedRule:
+    """A rule with its parameters and calendar, or the reason why it cannot run."""
+
+    rule: SlaRule
+    kind: Rule | RuleFailure
+    params: object = None
+    calendar: Calendar = field(default_factory=Calendar)
+    scope: Mapping[str, object] | None = None
+
+    def covers(self, timeline: Timeline) -> bool:
+        """Whether the order is in the rule's scope. An invalid scope covers every order."""
+        return all(
+            timeline.attributes.get(ORDER_SCOPE_FIELDS[name], "").upper() == str(wanted).upper()
+            for name, wanted in (self.scope or {}).items()
+        )
+
+    def covers_source(self, source: SourceSnapshot) -> bool:
+        """Whether the source is in the rule's scope. An invalid scope covers every source."""
+        actual = {"source": source.slug, "role": source.role.value}
+        return all(actual[name] == str(wanted) for name, wanted in (self.scope or {}).items())
+
+    def clocks_or_failure(self, timeline: Timeline) -> list[Clock] | RuleFailure:
+        """Return the clocks of this rule on one order with their money at risk, or the failure."""
+        if isinstance(self.kind, RuleFailure):
+            return self.kind
+        assert isinstance(self.kind, OrderRule)
+        try:
+            clocks = list(self.kind.clocks(timeline, self.params, self.calendar))
+            for clock in clocks:
+                raise_if_clock_malformed(clock)
+            return [
+                replace(clock, money_at_risk=self.kind.money_at_risk(timeline, clock.subject_key))
+                for clock in clocks
+            ]
+        except Exception as error:  # recorded on the clock; the others go on
+            return RuleFailure(error)
+
+    def conditions_or_failure(self, source: SourceSnapshot) -> list[Condition] | RuleFailure:
+        """Return the conditions of this rule on one source, or the failure."""
+        if isinstance(self.kind, RuleFailure):
+            return self.kind
+        assert isinstance(self.kind, SourceRule)
+        try:
+            return list(self.kind.conditions(source, self.params))
+        except Exception as error:  # reported by an alert; the others go on
+            return RuleFailure(error)
+
+
+def raise_if_clock_malformed(clock: Clock) -> None:
+    """Check that a clock can be stored and compared. Raises InvalidClock."""
+    if not isinstance(clock, Clock):
+        raise InvalidClock("it is no Clock")
+    times = [clock.started_at, clock.due_at]
+    times += [clock.stopped_at] if clock.stopped_at is not None else []
+    if not all(isinstance(at, datetime) and at.tzinfo is not None for at in times):
+        raise InvalidClock("its times need a time zone")
+    if not (isinstance(clock.subject_key, str) and isinstance(clock.subject, str)):
+        raise InvalidClock("its subject is no text")
+    if not isinstance(clock.expected_from, tuple):
+        raise InvalidClock("expected_from is no tuple")
+
+
+def load_enabled_order_rules() -> list[LoadedRule]:
+    """Load the enabled rules about orders, the most specific scope first.
+
+    A rule of an unknown kind is one of them: it is reported on every order.
+    """
+    about_sources = source_rule_codes()
+    rules = configuration_cache.cached("enabled_rules", _read_enabled_rules)
+    return _load_rules_most_specific_scope_first(
+        rule for rule in rules if rule.kind not in about_sources
+    )
+
+
+def _read_enabled_rules() -> list[SlaRule]:
+    return list(SlaRule.objects.filter(enabled=True).select_related("calendar"))
+
+
+def load_enabled_source_rules() -> list[LoadedRule]:
+    """Load the enabled rules about sources, the most specific scope first."""
+    rules = SlaRule.objects.filter(enabled=True, kind__in=source_rule_codes())
+    return _load_rules_most_specific_scope_first(rules.select_related("calendar"))
+
+
+def source_rule_codes() -> list[str]:
+    """Return the codes of the kinds of rules about sources."""
+    return [code for code, kind in rule_kinds().items() if isinstance(kind, SourceRule)]
+
+
+def _load_rules_most_specific_scope_first(rules: Iterable[SlaRule]) -> list[LoadedRule]:
+    return sorted(
+        map(_load_rule_or_failure, rules), key=lambda p: (-len(p.scope or ()), p.rule.code)
+    )
+
+
+def _load_rule_or_failure(rule: SlaRule) -> LoadedRule:
+    scope = None
+    try:
+        kind = rule_kinds().get(rule.kind)
+        scope = scope_with_known_fields_only(rule.scope, kind)
+        if kind is None:
+            raise UnknownRuleKind(f"{rule.kind!r}")
+        calendar_row = rule.calendar
+        calendar = Calendar(calendar_row.zone, calendar_row.hours, calendar_row.holidays)
+        calendar.validate()
+        return LoadedRule(rule, kind, kind.parse_params(rule.params), calendar, scope)
+    except Exception as error:  # recorded on the rule's clocks; the others go on
+        return LoadedRule(rule, RuleFailure(error), scope=scope)
+
+
+def scope_with_known_fields_only(raw: object, kind: Rule | None) -> Mapping[str, object]:
+    """Return the scope of a rule of this kind. Raises InvalidScope."""
+    if not isinstance(raw, Mapping):
+        raise InvalidScope("it must be an object of names and values")
+    is_about_sources = isinstance(kind, SourceRule)
+    known = SOURCE_SCOPE_FIELDS if is_about_sources else tuple(ORDER_SCOPE_FIELDS)
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        subject = "sources" if is_about_sources else "orders"
+        raise InvalidScope(f"{subject} have no field {unknown[0]!r}")
+    return raw
