@@ -211,6 +211,14 @@ def test_disabled_subscription_gets_nothing_more(olga: User) -> None:
     assert mail.outbox == []
 
 
+def test_alert_that_is_queued_while_a_subscription_is_disabled_is_not_sent(olga: User) -> None:
+    created = add(olga)
+    change(created, olga, enabled=False)
+    notify(created)
+    assert send_due() == 0
+    assert mail.outbox == []
+
+
 def test_removed_subscription_loses_its_secrets_and_keeps_its_history(
     olga: User, receiver: RecordingServer
 ) -> None:

@@ -98,6 +98,15 @@ def test_secret_is_never_shown_again(ops: Client, receiver: RecordingServer) -> 
     assert not [entry for entry in AuditEntry.objects.all() if SECRET in str(entry.detail)]
 
 
+def test_setting_that_a_later_release_declares_as_secret_is_not_shown(
+    ops: Client, receiver: RecordingServer
+) -> None:
+    created = add_webhook(ops, receiver)
+    Subscription.objects.update(channel_settings={"url": receiver.url, "secret": SECRET})
+    for address in (LIST, f"{LIST}/{created.pk}", f"/api/v1{LIST}", f"/api/v1{LIST}/{created.pk}"):
+        assert SECRET not in page(ops, address)
+
+
 def test_invalid_values_are_shown_at_their_field_and_not_saved(ops: Client) -> None:
     created = add_email()
     values = {"setting.address": "no<b>body", "severities": ["low"], "rule": ""}
