@@ -36,7 +36,7 @@ TILES = {
     "notable_events",
     "top_alerts",
 }
-CHANNELS = {"email"}
+CHANNELS = {"email", "webhook"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:
@@ -59,6 +59,10 @@ def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
 def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:
     assert names_of_tests(TESTS / "sla" / "rules") == RULES
     assert names_of_tests(TESTS / "kpi" / "definitions") == KPIS
+
+
+def test_every_channel_has_a_test_of_its_own() -> None:
+    assert names_of_tests(TESTS / "notify" / "channels") == CHANNELS
 
 
 def names_of_tests(folder: Path) -> set[str]:

@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import Order
+from visibility.models.permission import Permission
 
 
 class OrdersToday(Tile):
@@ -26,10 +28,15 @@ class OrdersToday(Tile):
     code = "orders_today"
     title = "Orders today"
     kinds = ("order",)
+    permission = Permission.PRICES
+    settings = (
+        Setting("limit", "Count at most so many.", SettingType.INTEGER, default="10", minimum=1),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """One bounded query."""
-        return {"orders": Order.objects.all()[:1000].count()}
+        limit = self.values.integer("limit")
+        return {"orders": Order.objects.all()[:limit].count(), "limit": limit}
 '''
 TILE_TEST = '''"""The tile of today's orders."""
 
@@ -45,12 +52,18 @@ from visibility.web.permissions import UserRole
 def test_tile_is_on_a_board() -> None:
     Board.objects.create(slug="day", title="Day", tiles=[{"tile": "orders_today"}])
     page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
-    assert "0 orders so far" in page
+    assert "0 of 10 orders so far" in page
+    denied = signed_in(UserRole.INTEGRATOR).get("/boards/day").content.decode()
+    assert "orders so far" not in denied
+    Board.objects.update(tiles=[{"tile": "orders_today", "limit": 0}])
+    page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
+    assert "limit: 0 is less than 1." in page
 '''
 CHANNEL = '''"""Append notifications to a list in memory."""
 
 from typing import ClassVar
 
+from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
 
 SENT: list[str] = []
@@ -61,27 +74,56 @@ class Memory(Channel):
 
     code: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting("room", "Where messages go.", required=True, label="Room"),
+        Setting("token", "Opens the room.", SettingType.SECRET, required=True, label="Token"),
+    )
 
-    def send(self, message: OutgoingMessage, address: str) -> None:
-        """Keep one message. Raises DeliveryFailed for an empty address."""
-        if not address:
-            raise DeliveryFailed("no address")
-        SENT.append(f"{address}: {message.subject}")
+    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
+        """Keep one message. Raises DeliveryFailed for a wrong token."""
+        if settings.text("token") != "open":
+            raise DeliveryFailed("wrong token")
+        SENT.append(f"{settings.text('room')}: {message.subject}")
 '''
 CHANNEL_TEST = '''"""The channel in memory."""
+
+from datetime import UTC, datetime
 
 import pytest
 
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.channels.memory import SENT
-from visibility.notify.outbox import channel_registry
+from visibility.notify.channel_settings import check_channel_settings
+from visibility.notify.channels.memory import SENT, Memory
+
+LATE = OutgoingMessage("1", "late", "text", datetime(2026, 3, 4, tzinfo=UTC))
 
 
 def test_message_is_stored() -> None:
-    channel_registry()["memory"].send(OutgoingMessage("1", "late", "text"), "ops")
+    entered = {"room": "ops", "token": "open"}
+    Memory().send(LATE, check_channel_settings(Memory(), entered))
     assert SENT == ["ops: late"]
     with pytest.raises(DeliveryFailed):
-        channel_registry()["memory"].send(OutgoingMessage("2", "late", "text"), "")
+        Memory().send(LATE, check_channel_settings(Memory(), entered | {"token": "x"}))
+    assert [e.name for e in check_channel_settings(Memory(), {}).errors] == ["room", "token"]
+'''
+CHANNEL_FORM_TEST = '''"""The form of the channel in memory follows from its declaration."""
+
+import pytest
+
+from tests.builders.users import signed_in
+from visibility.models import Subscription
+from visibility.web.permissions import UserRole
+
+
+@pytest.mark.django_db
+def test_subscription_is_added_in_the_browser() -> None:
+    ops = signed_in(UserRole.OPERATIONS)
+    form = ops.get("/subscriptions/new/memory").content.decode()
+    assert 'name="setting.token" type="password"' in form
+    entered = {"setting.room": "ops", "setting.token": "open", "enabled": "on"}
+    ops.post("/subscriptions/new/memory", entered)
+    assert Subscription.objects.get().stored_settings == {"room": "ops"}
+    assert "ops" in ops.get("/subscriptions").content.decode()
 '''
 CONNECTOR_CONTRACTS = (
     "tests/unit/connectors/test_contract.py",
@@ -370,7 +412,7 @@ def repository(tmp_path: Path) -> RepositoryCopy:
 def test_adding_a_tile(repository: RepositoryCopy) -> None:
     repository.write("visibility/boards/tiles/orders_today.py", TILE)
     repository.write(
-        "templates/tiles/orders_today.html", "<p>{{ tile.data.orders }} orders so far</p>"
+        "templates/tiles/orders_today.html", "<p>{{ d.orders }} of {{ d.limit }} orders so far</p>"
     )
     repository.write("tests/db/boards/tiles/test_orders_today.py", TILE_TEST)
     repository.add_name(SHELVES, "TILES", "orders_today")
@@ -383,6 +425,10 @@ def test_adding_a_notification_channel(repository: RepositoryCopy) -> None:
     repository.write("tests/unit/notify/channels/test_memory.py", CHANNEL_TEST)
     repository.add_name(SHELVES, "CHANNELS", "memory")
     repository.run_tests(SHELVES, "tests/unit/notify/channels")
+    touched = set(repository.touched)
+    repository.write("tests/db/notify/test_memory_form.py", CHANNEL_FORM_TEST)
+    repository.run_tests("tests/db/notify/test_memory_form.py")
+    repository.touched = touched
     assert_recipe_is_complete(repository, "A notification channel", {"code": "memory"})
 
 

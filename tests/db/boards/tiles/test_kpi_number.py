@@ -69,11 +69,11 @@ def test_every_kpi_has_a_tile() -> None:
         assert "Invalid setting" not in text
 
 
-@pytest.mark.parametrize("kpi", ["nothing", "", 7, None, ["fill_rate"], "<script>alert(1)"])
-def test_invalid_setting_is_explained_in_its_tile_only(kpi: Any) -> None:
+@pytest.mark.parametrize("kpi", ["nothing", 7, "<script>alert(1)"])
+def test_unknown_kpi_is_explained_in_its_tile_only(kpi: Any) -> None:
     add_board({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
     text = page(signed_in(UserRole.EXECUTIVE))
-    assert "Invalid setting of this tile. kpi: there is no KPI" in text
+    assert "Invalid setting of this tile. kpi: There is no KPI" in text
     assert "Use one of: fill_rate, on_time" in text
     assert "<script>alert(1)" not in text
     assert "No KPI value" in text
@@ -84,7 +84,7 @@ def test_role_without_kpis_sees_no_value() -> None:
     fact("fill_rate", 3, 4)
     text = page(signed_in(UserRole.INTEGRATOR))
     assert "75.0%" not in text
-    assert "Your role does not include KPIs." in text
+    assert "Your role does not include this tile." in text
 
 
 def test_tile_takes_four_statements_for_any_number_of_orders() -> None:
