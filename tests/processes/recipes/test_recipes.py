@@ -136,7 +136,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import check_token
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import (
     CanonicalEvent,
     EventIdentifier,
@@ -167,11 +167,11 @@ class Acme(Connector):
         """The content decides."""
         return ""
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse one order."""
         body = load_json(message.body)
         number = EventIdentifier(
-            IdentifierScheme.WEB_ORDER, body.required_text("number"), self.source
+            IdentifierScheme.WEB_ORDER, body.required_text("number"), self.source_slug
         )
         at = parse_timestamp(body.required_text("at"), "at", None)
         return ParseResult(
