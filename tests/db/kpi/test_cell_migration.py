@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from visibility.kpi import facts_and_cells
+from visibility.kpi.dimensions import TOTAL
 from visibility.models import BusinessObject, KpiCell
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -51,7 +52,7 @@ def _update_and_count_orders() -> int:
     while facts_and_cells.update_cells():
         continue
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
-    return KpiCell.objects.get(kpi="fill_rate", grouping=7).orders
+    return KpiCell.objects.get(kpi="fill_rate", grouping=TOTAL).orders
 
 
 def test_upgrade_preserves_cells_and_requests_of_earlier_version(earlier_version: None) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from visibility.boards.tile import InvalidTileSetting, Tile
 from visibility.formatting import in_zone
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi
+from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis.overview_and_kpi_page import build_tile
@@ -50,8 +50,13 @@ class KpiNumber(Tile):
         return f"/numbers/{self.kpi.code}"
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """The value of the last 28 days and of the 28 days before, with four SQL statements."""
+        """The value of the last 28 days and of the 28 days before, with a few SQL statements."""
         today = in_zone(now, settings.TIME_ZONE).date()
         span = DaySpan(today - timedelta(days=DAYS - 1), today)
-        current, before = (query.summary(self.kpi, days) for days in (span, span.previous()))
-        return {"tile": build_tile(self.kpi, current, before, span), "days": DAYS}
+        current = query.summary(self.kpi, span, now=now)
+        before = query.summary(self.kpi, span.previous())
+        return {
+            "tile": build_tile(self.kpi, current, before, span),
+            "days": DAYS,
+            "is_stock": self.kpi.family is KpiFamily.STOCK,
+        }

@@ -54,7 +54,8 @@ def test_tile_shows_value_target_and_change_of_its_kpi() -> None:
     assert '<span data-mark="kpi-fill_rate">75.0%</span>' in text
     assert "21.0 points below the 96% target" in text
     assert "25.0 points worse than the previous 28 days (100.0%)" in text
-    assert "Last 28 days: 3 of 4 lines, 1 order, small sample" in text
+    link = '<a href="/numbers/fill_rate/orders">3 of 4 lines, 1 order</a>'
+    assert f"Last 28 days: {link}, small sample" in text
     assert "No KPI value: no orders were delivered or reached their promise date" in text
 
 
@@ -74,7 +75,7 @@ def test_invalid_setting_is_explained_in_its_tile_only(kpi: Any) -> None:
     add_board({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
     text = page(signed_in(UserRole.EXECUTIVE))
     assert "Invalid setting of this tile. kpi: there is no KPI" in text
-    assert "Use one of: fill_rate, on_time" in text
+    assert "Use one of: event_delay, fill_rate, on_time" in text
     assert "<script>alert(1)" not in text
     assert "No KPI value" in text
 

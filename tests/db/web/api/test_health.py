@@ -62,6 +62,7 @@ def test_kpi_value_has_numerator_denominator_and_slices(
         "orders": 0,
         "median_seconds": None,
         "p90_seconds": None,
+        "oldest_seconds": None,
         "excluded": {},
         "uncountable": {},
     }
