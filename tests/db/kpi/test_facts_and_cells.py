@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.builders.recorded_events import ORDERED_AT, at, delivered, ordered, shipped
 from tests.builders.timelines import folded
+from visibility.db.database_time import database_now
 from visibility.kpi import duration_histogram_buckets, facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
 from visibility.kpi.dimensions import DIMENSIONS, TOTAL, grouping_bitmask
@@ -22,6 +23,7 @@ from visibility.models import (
     KpiFactChange,
 )
 from visibility.pipeline import job_functions
+from visibility.storage import refold_queue
 from visibility.timeline import Timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -211,6 +213,9 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
         return 1
 
     monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
+    monkeypatch.setattr(
+        refold_queue, "now_and_has_due_requests", lambda: (database_now(), bool(batches))
+    )
     monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert seen[:3] == [0, 1, 2]

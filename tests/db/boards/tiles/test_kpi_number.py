@@ -8,6 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from tests.builders.alerts import order, statements
+from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
@@ -96,3 +97,27 @@ def test_tile_takes_four_statements_for_any_number_of_orders() -> None:
     for days_ago in range(5):
         fact("fill_rate", 3, 4, days_ago)
     assert statements(client, BOARD) == empty + 4
+
+
+def test_tile_of_a_stock_kpi_shows_the_orders_that_are_open_now() -> None:
+    add_board({"tile": "kpi_number", "kpi": "undelivered_orders"})
+    received_at = database_now() - timedelta(days=3)
+    create_fact(
+        None,
+        day=in_zone(received_at, settings.TIME_ZONE).date(),
+        kpi="undelivered_orders",
+        started_at=received_at,
+    )
+    recompute_cells()
+    text = page(signed_in(UserRole.EXECUTIVE))
+    assert '<span data-mark="kpi-undelivered_orders">3.0 d</span>' in text
+    assert "median age" in text
+    assert 'Now: <a href="/numbers/undelivered_orders/orders">1 order</a>' in text
+
+
+def test_tile_of_a_measure_kpi_shows_the_events() -> None:
+    add_board({"tile": "kpi_number", "kpi": "event_delay"})
+    fact("event_delay", 30, 1)
+    text = page(signed_in(UserRole.EXECUTIVE))
+    assert '<span data-mark="kpi-event_delay">30 s</span>' in text
+    assert 'Last 28 days: <a href="/numbers/event_delay/orders">1 event</a>' in text
