@@ -50,7 +50,7 @@ class GroupTotals:
 class KpiOrder:
     """One order or event and how it counts. Pass `cursor` as `after` to get the next page.
 
-    `source`, `event_type` and `message_id`: only of an event.
+    `item`: only of a line. `source`, `event_type` and `message_id`: only of an event.
     """
 
     order_id: int
@@ -66,6 +66,7 @@ class KpiOrder:
     denominator: Decimal | None
     excluded: str
     subject_key: str
+    item: str
     source: str
     started_at: datetime | None
     ended_at: datetime | None
@@ -148,7 +149,7 @@ def load_order_page(
             SELECT fact.order_id, coalesce(o.number, ''), coalesce(o.customer_no, ''),
                 coalesce(o.customer_name, ''), coalesce(o.status, ''), coalesce(o.answer, ''),
                 day, fact.channel, fact.warehouse, numerator, denominator, excluded, subject_key,
-                fact.source, started_at, ended_at, {EVENT_COLUMNS[kpi.family]}, fact.id,
+                fact.item, fact.source, started_at, ended_at, {EVENT_COLUMNS[kpi.family]}, fact.id,
                 uncountable::text
             FROM visibility_kpifact fact
             LEFT JOIN visibility_order o ON o.object_id = fact.order_id {EVENT_JOIN[kpi.family]}
@@ -210,6 +211,6 @@ def group_titles(kpi: Kpi) -> Mapping[OrderGroup, str]:
         return {"missed": "Missed", "counted": "Open", "excluded": "Excluded"}
     if kpi.unit is KpiUnit.DURATION:
         return {"missed": "Over target", "counted": "Within target", "excluded": "Excluded"}
-    if kpi.counted == "orders":
+    if kpi.counted == f"{kpi.subject}s":
         return {"missed": "Missed", "counted": "Met", "excluded": "Excluded"}
     return {"missed": "Missed", "counted": "Filled complete", "excluded": "Excluded"}

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from visibility.kpi.dimensions import ORDER_DIMENSIONS, Dimension
-from visibility.timeline import RecordedEvent, Timeline
+from visibility.timeline import RecordedEvent, Timeline, TimelineLine
 from visibility.timeline.counted_events import events_counted_by_order
 
 
@@ -22,7 +22,7 @@ class KpiUnit(StrEnum):
 
 
 class KpiFamily(StrEnum):
-    """What a KPI counts: orders that reached something, orders that are open, or events."""
+    """What a KPI counts: orders or lines that reached something, open orders, or events."""
 
     FLOW = "flow"
     STOCK = "stock"
@@ -51,7 +51,7 @@ class KpiMeasurement:
 
 
 class Kpi(ABC):
-    """A KPI. Definitions are subclasses of `FlowKpi`, `StockKpi` or `MeasureKpi`.
+    """A KPI. Definitions subclass `FlowKpi`, `LineFlowKpi`, `StockKpi` or `MeasureKpi`.
 
     The facts of an order must be a pure function of its timeline. Increase `version` when a
     definition changes.
@@ -66,6 +66,8 @@ class Kpi(ABC):
     definition: ClassVar[str]
     # The counted noun, as in "941 of 1,000 lines", "312 orders" and "90 events".
     counted: ClassVar[str]
+    # What one fact is about, as in "4 orders excluded": order, line or event.
+    subject: ClassVar[str] = "order"
     # What the KPI can be filtered and broken down by.
     dimensions: ClassVar[tuple[Dimension, ...]] = ORDER_DIMENSIONS
     # A fraction of 0..1, or seconds.
@@ -99,6 +101,33 @@ class FlowKpi(Kpi):
     @abstractmethod
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
         """How the order counts, with days in time zone `zone`; None while it is too early."""
+
+
+class LineFlowKpi(Kpi):
+    """A KPI of order lines, each on the day when it reached something, with its item.
+
+    Its values are those of a `FlowKpi`. Lines of orders that it does not count yet have no fact.
+    """
+
+    family = KpiFamily.FLOW
+    counted = "lines"
+    subject = "line"
+    dimensions: ClassVar[tuple[Dimension, ...]] = (*ORDER_DIMENSIONS, "item")
+
+    def measurements(self, timeline: Timeline, zone: str) -> Iterator[KpiMeasurement]:
+        """The facts of the lines that customers ordered, except those for which it is too early."""
+        for line in timeline.lines:
+            if line.is_counted:
+                measured = self.measure_line(timeline, line, zone)
+                if measured is not None:
+                    dimensions: dict[Dimension, str] = {"item": line.sku, **measured.dimensions}
+                    yield replace(measured, subject_key=line.key[:300], dimensions=dimensions)
+
+    @abstractmethod
+    def measure_line(
+        self, timeline: Timeline, line: TimelineLine, zone: str
+    ) -> KpiMeasurement | None:
+        """How one line counts, with days in time zone `zone`; None while it is too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +181,7 @@ class MeasureKpi(Kpi):
 
     family = KpiFamily.MEASURE
     counted = "events"
+    subject = "event"
     no_value_reason = "no events occurred"
     dimensions: ClassVar[tuple[Dimension, ...]] = (
         "source",

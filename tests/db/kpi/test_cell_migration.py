@@ -99,13 +99,8 @@ def three_dimensions() -> Iterator[None]:
 
 def _add_undelivered_order(received_at: str) -> int:
     order = BusinessObject.objects.create(kind="order").id
-    _execute(
-        INSERT_FACT.replace("'fill_rate', 1, %s", "'undelivered', 1, %s").replace(
-            "1, 2, ", "1, 1, "
-        ),
-        order,
-        received_at[:10],
-    )
+    insert = INSERT_FACT.replace("'fill_rate'", "'undelivered'").replace("1, 2, ", "1, 1, ")
+    _execute(insert, order, received_at[:10])
     Order.objects.create(object_id=order, number="x", ordered_at=received_at)
     return order
 

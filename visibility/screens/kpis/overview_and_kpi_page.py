@@ -40,8 +40,6 @@ class KpiTile:
 
     kpi: Kpi
     value: str
-    # What a row of the drill-down is: "order" or "event".
-    fact_noun: str
     # What the value of a duration is, such as "median age"; else "".
     value_label: str
     p90_text: str
@@ -182,7 +180,6 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
     return KpiTile(
         kpi=kpi,
         value=format_value(kpi, value),
-        fact_noun=texts.fact_noun(kpi),
         value_label=texts.duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
         p90_text=p90,
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",

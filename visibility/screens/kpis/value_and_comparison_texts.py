@@ -132,21 +132,16 @@ def describe_population(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
     if kpi.unit is KpiUnit.DURATION:
         return count_with_noun(summary.orders, counted_noun(kpi))
-    orders = count_with_noun(summary.orders, fact_noun(kpi))
+    orders = count_with_noun(summary.orders, kpi.subject)
     counted = (
         f"{format_number(summary.numerator)} of {format_number(summary.denominator)} {kpi.counted}"
     )
-    return counted if kpi.counted == "orders" else f"{counted}, {orders}"
+    return counted if counted_noun(kpi) == kpi.subject else f"{counted}, {orders}"
 
 
 def counted_noun(kpi: Kpi) -> str:
     """The singular of what the KPI counts: `order`, `line`, `event`."""
     return kpi.counted.removesuffix("s")
-
-
-def fact_noun(kpi: Kpi) -> str:
-    """What one row of the drill-down is: `order` or `event`."""
-    return "event" if kpi.family is KpiFamily.MEASURE else "order"
 
 
 def duration_label(kpi: Kpi) -> str:
@@ -157,7 +152,7 @@ def duration_label(kpi: Kpi) -> str:
 def no_value_reason(kpi: Kpi, summary: KpiSummary) -> str:
     """Why there is no value."""
     if summary.excluded_count and kpi.family is not KpiFamily.STOCK:
-        return f"all {fact_noun(kpi)}s in this date range are excluded"
+        return f"all {kpi.subject}s in this date range are excluded"
     return kpi.no_value_reason
 
 
@@ -213,7 +208,7 @@ def describe_order_result(
         return f"Excluded: {exclusion_reason(kpi, exclusion)}"
     if kpi.unit is KpiUnit.DURATION:
         return format_kpi_duration(float(numerator / denominator))
-    if kpi.counted == "orders":
+    if counted_noun(kpi) == kpi.subject:
         return "Met" if numerator >= denominator else "Missed"
     return f"{format_number(numerator)} of {format_number(denominator)} {kpi.counted}"
 

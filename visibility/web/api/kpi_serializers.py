@@ -123,6 +123,7 @@ class KpiOrderSerializer(PermissionFilteredSerializer):
         help_text="What of the order counts: empty for the order itself, the key of a line, or the "
         "ID of an event."
     )
+    item = serializers.CharField(help_text="The item of a line.")
     event_source = serializers.CharField(source="source", help_text="The source of an event.")
     event_type = serializers.CharField(help_text="The type of an event.")
     message_id = serializers.IntegerField(allow_null=True, help_text="The message of an event.")

@@ -14,7 +14,7 @@ from visibility.db.database_time import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
 from visibility.kpi.dimensions import DIMENSIONS
-from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.kpi import Kpi
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
@@ -141,8 +141,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "kpi": kpi,
         "part": group,
-        "noun": value_and_comparison_texts.fact_noun(kpi),
-        "is_measure": kpi.family is KpiFamily.MEASURE,
+        "noun": kpi.subject,
         "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [

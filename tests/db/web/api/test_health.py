@@ -72,10 +72,8 @@ def test_kpi_value_has_numerator_denominator_and_slices(
 def test_stock_kpi_has_the_open_orders_and_their_ages(
     installation: Installation, operations: Client
 ) -> None:
-    answer = get(
-        operations, "kpis/undelivered_orders", **{"from": "2026-03-02", "to": "2026-03-02"}
-    )
-    total = answer["total"]
+    day = {"from": "2026-03-02", "to": "2026-03-02"}
+    total = get(operations, "kpis/undelivered_orders", **day)["total"]
     assert total["orders"] == 1
     assert 0 < total["median_seconds"] == total["oldest_seconds"] <= 86_400
     rows = get(operations, "kpis/undelivered_orders/orders", **day)["items"]
