@@ -413,7 +413,7 @@ import pytest
 
 from tests.builders.identity import START, create_sources, process_messages, source_message
 from tests.builders.users import signed_in
-from visibility.kpi import facts_and_cells, query
+from visibility.kpi import drilldown, facts_and_cells, query
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.models import Board
@@ -442,7 +442,7 @@ def test_kpi_has_a_value_a_page_a_list_and_a_tile() -> None:
         assert kpi.title in client.get(address).content.decode()
     pages = [
         client.get(f"/numbers/<code>/orders?{days}&part={group}").content.decode()
-        for group in ("counted", "missed")
+        for group in drilldown.groups_of(kpi)
     ]
     assert sum(page.count("<tr>") - 1 for page in pages if "<tbody>" in page) == <facts>
 '''
