@@ -32,7 +32,8 @@ class UndeliveredOrders(StockKpi):
             return None
         ended = last_delivery_if_complete(timeline)
         if ended is None and not timeline.is_open:
-            ended = timeline.status_since or timeline.as_of
+            # Never the time of the fold: a rebuild must not change the fact.
+            ended = timeline.status_since or timeline.entries[-1].recorded.occurred_at
         if ended is not None and ended < received:
             return OpenInterval(received, excluded="reversed_times")
         return OpenInterval(received, ended)

@@ -1,5 +1,6 @@
 """Undelivered orders: open from the receipt to the last delivery or another end."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -44,6 +45,13 @@ def test_partially_delivered_order_is_open() -> None:
 def test_order_ends_with_its_cancellation() -> None:
     timeline = folded(ordered({"A": 5}), reported("shop", EventType.ORDER_CANCELLED, at(4)))
     assert measured(timeline) == [counted(date(2026, 3, 2), 2, at(4))]
+
+
+def test_end_does_not_depend_on_the_time_of_the_fold() -> None:
+    events = ordered({"A": 5}), reported("shop", EventType.ORDER_CANCELLED, at(4))
+    closed = replace(folded(*events), status_since=None)
+    assert measured(closed) == [counted(date(2026, 3, 2), 2, at(4))]
+    assert measured(replace(closed, as_of=at(29))) == measured(closed)
 
 
 def test_days_use_time_zone() -> None:
