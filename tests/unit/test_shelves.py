@@ -26,7 +26,14 @@ CONNECTORS = {
 }
 MANIFESTS = {"fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
-KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
+KPIS = {
+    "event_delay",
+    "fill_rate",
+    "on_time",
+    "order_cycle_time",
+    "undelivered_orders",
+    "unit_fill_rate",
+}
 TILES = {
     "order_funnel",
     "key_figures",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("visibility", "0013_configuration_version")]
+    dependencies = [("visibility", "0016_subscription_settings")]
 
     operations = [
         migrations.AddField(

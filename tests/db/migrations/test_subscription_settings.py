@@ -1,4 +1,4 @@
-"""Migration 0014 moves the email address into the settings of its channel."""
+"""Migration 0016 moves the email address into the settings of its channel."""
 
 from importlib import import_module
 
@@ -13,7 +13,7 @@ from visibility.models import Notification, Subscription
 from visibility.notify import outbox
 
 pytestmark = pytest.mark.django_db
-MIGRATION = import_module("visibility.migrations.0014_subscription_settings")
+MIGRATION = import_module("visibility.migrations.0016_subscription_settings")
 
 
 @pytest.mark.parametrize("is_migrated", [True, False])

@@ -12,6 +12,7 @@ from tests.builders.identity import (
     source_message,
 )
 from tests.builders.sla_rules import create_rule
+from visibility.kpi.dimensions import TOTAL
 from visibility.models import Alert, KpiCell, Order, SlaClock, WorkCalendar
 from visibility.pipeline import job_functions, process_message_batches
 
@@ -65,7 +66,7 @@ def test_delivery_that_meets_a_clock_takes_at_most_28_statements() -> None:
     assert _count_statements(message) <= 28
     assert Order.objects.get().status == "delivered"
     assert SlaClock.objects.get().state == "met"
-    assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=7, orders=1).exists()
+    assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=TOTAL, orders=1).exists()
 
 
 def test_delivery_that_missed_a_clock_takes_at_most_29_statements() -> None:

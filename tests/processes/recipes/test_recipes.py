@@ -312,11 +312,11 @@ KPI = '''"""The fraction of orders that were cancelled."""
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import MilestoneCode, Status, Timeline
 
 
-class CancelledOrders(Kpi):
+class CancelledOrders(FlowKpi):
     """The fraction of received orders that were cancelled."""
 
     code = "cancelled_orders"
@@ -349,6 +349,144 @@ from visibility.kpi.registry import kpi_registry
 def test_kpi_is_on_the_shelf_and_has_a_tile() -> None:
     assert kpi_registry()["cancelled_orders"].title == "Cancelled orders"
     assert KpiNumber({"kpi": "cancelled_orders"}).displayed_title == "Cancelled orders"
+'''
+LINE_KPI = '''"""The fraction of order lines that were shipped complete."""
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from connectors.sdk.events import Measure
+from visibility.kpi.kpi import KpiMeasurement, KpiUnit, LineFlowKpi
+from visibility.timeline import MilestoneCode, Timeline, TimelineLine
+
+
+class ShippedLines(LineFlowKpi):
+    """The fraction of ordered lines that were shipped complete, with the item of each."""
+
+    code = "shipped_lines"
+    title = "Shipped lines"
+    unit = KpiUnit.PERCENT
+    version = 1
+    definition = (
+        "Order lines that were shipped complete, divided by all order lines. A line counts on the "
+        "day of the receipt of its order, in the organization's time zone."
+    )
+    higher_is_better = True
+    no_value_reason = "no orders were received"
+
+    def measure_line(
+        self, timeline: Timeline, line: TimelineLine, zone: str
+    ) -> KpiMeasurement | None:
+        """Count one line."""
+        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        if received is None:
+            return None
+        shipped = line.quantity(Measure.SHIPPED) >= line.quantity(Measure.ORDERED)
+        day = received.astimezone(ZoneInfo(zone)).date()
+        return KpiMeasurement(day, Decimal(shipped), Decimal(1))
+'''
+STOCK_KPI = '''"""The orders that are on hold, and since when."""
+
+from visibility.kpi.kpi import OpenInterval, StockKpi
+from visibility.timeline import Timeline
+
+
+class OrdersOnHold(StockKpi):
+    """The orders that are on hold at the end of a date range."""
+
+    code = "orders_on_hold"
+    title = "Orders on hold"
+    version = 1
+    definition = (
+        "Orders that are on hold at an instant, and their age: the time since the hold began. The "
+        "instant is the end of the date range, in the organization's time zone."
+    )
+    counted = "orders"
+    higher_is_better = False
+    no_value_reason = "no orders are on hold"
+
+    def open_interval(self, timeline: Timeline) -> OpenInterval | None:
+        """From the begin of the current hold."""
+        return OpenInterval(timeline.on_hold_since) if timeline.on_hold_since else None
+'''
+MEASURE_KPI = '''"""The fraction of events that came with a time of their own."""
+
+from decimal import Decimal
+
+from connectors.sdk.events import Flag
+from visibility.kpi.kpi import EventMeasurement, KpiUnit, MeasureKpi
+from visibility.timeline import RecordedEvent
+
+
+class TimedEvents(MeasureKpi):
+    """The fraction of events that came with a time of their own."""
+
+    code = "timed_events"
+    title = "Events with a time"
+    unit = KpiUnit.PERCENT
+    version = 1
+    definition = (
+        "Events that came with a time of their own, divided by all events of orders. An event "
+        "counts on the day when it occurred, in the organization's time zone."
+    )
+    higher_is_better = True
+
+    def measure_event(self, recorded: RecordedEvent) -> EventMeasurement:
+        """Count one event."""
+        is_timed = Flag.TIME_RECEIVED not in recorded.event.flags
+        return EventMeasurement(Decimal(is_timed), Decimal(1))
+'''
+UNIT_TEST_OF_KPI = '''"""The KPI counts an order that was received."""
+
+from tests.builders.recorded_events import ordered
+from tests.builders.timelines import folded
+from visibility.kpi.registry import kpi_registry
+
+
+def test_facts_have_different_subject_keys() -> None:
+    facts = list(kpi_registry()["<code>"].measurements(folded(ordered({"A": 5, "B": 3})), "UTC"))
+    assert len(facts) == len({fact.subject_key for fact in facts})
+'''
+FAMILY_KPI_TEST = '''"""The KPI counts stored messages, up to its page, its list and its tile."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders.identity import START, create_sources, process_messages, source_message
+from tests.builders.users import signed_in
+from visibility.kpi import drilldown, facts_and_cells, query
+from visibility.kpi.query import DaySpan
+from visibility.kpi.registry import kpi_registry
+from visibility.models import Board
+from visibility.web.permissions import UserRole
+
+LINES = [{"line_id": str(n), "sku": "AB"[n], "ordered": 5} for n in range(2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kpi_has_a_value_a_page_a_list_and_a_tile() -> None:
+    create_sources()
+    process_messages(
+        [
+            source_message("erp", "order.received", 0, order="SO-1", lines=LINES),
+            source_message("erp", "order.held", 1, order="SO-1"),
+        ]
+    )
+    kpi = kpi_registry()["<code>"]
+    end = START.date() + timedelta(days=2)
+    assert query.summary(kpi, DaySpan(START.date(), end)).orders == <facts>
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
+    Board.objects.create(slug="day", title="Day", tiles=[{"tile": "kpi_number", "kpi": "<code>"}])
+    client = signed_in(UserRole.EXECUTIVE)
+    days = f"from={START.date()}&to={end}"
+    for address in (f"/numbers/<code>?{days}", f"/numbers?{days}", "/boards/day"):
+        assert kpi.title in client.get(address).content.decode()
+    pages = [
+        client.get(f"/numbers/<code>/orders?{days}&part={group}").content.decode()
+        for group in drilldown.groups_of(kpi)
+    ]
+    assert sum(page.count("<tr>") - 1 for page in pages if "<tbody>" in page) == <facts>
 '''
 PAGE = '''"""The page that lists carriers."""
 
@@ -487,6 +625,28 @@ def test_adding_a_kpi(repository: RepositoryCopy) -> None:
         SHELVES, "tests/unit/kpi/definitions/test_cancelled_orders.py", KPI_CONTRACT
     )
     assert_recipe_is_complete(repository, "A KPI", {"code": "cancelled_orders"})
+
+
+@pytest.mark.parametrize(
+    ("code", "definition", "facts"),
+    [
+        ("shipped_lines", LINE_KPI, 2),
+        ("orders_on_hold", STOCK_KPI, 1),
+        ("timed_events", MEASURE_KPI, 2),
+    ],
+)
+def test_adding_a_kpi_of_each_family(
+    repository: RepositoryCopy, code: str, definition: str, facts: int
+) -> None:
+    test = f"tests/unit/kpi/definitions/test_{code}.py"
+    repository.write(f"visibility/kpi/definitions/{code}.py", definition)
+    repository.write(test, UNIT_TEST_OF_KPI.replace("<code>", code))
+    repository.add_name(SHELVES, "KPIS", code)
+    repository.run_tests(SHELVES, KPI_CONTRACT, test)
+    check = FAMILY_KPI_TEST.replace("<code>", code).replace("<facts>", str(facts))
+    (repository.folder / "tests/db/kpi/test_new_kpi.py").write_text(check)
+    repository.run_tests("tests/db/kpi/test_new_kpi.py")
+    assert_recipe_is_complete(repository, "A KPI", {"code": code})
 
 
 def test_adding_a_screen(repository: RepositoryCopy) -> None:

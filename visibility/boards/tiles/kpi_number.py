@@ -10,7 +10,7 @@ from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.formatting import in_zone
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi
+from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.models.permission import Permission
@@ -61,9 +61,14 @@ class KpiNumber(Tile):
         return f"/numbers/{self.kpi.code}"
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """The value of the last days and of as many before, with four SQL statements."""
+        """The value of the last days and of as many before, with a few SQL statements."""
         days = self.values.integer("days")
         today = in_zone(now, settings.TIME_ZONE).date()
         span = DaySpan(today - timedelta(days=days - 1), today)
-        current, before = (query.summary(self.kpi, each) for each in (span, span.previous()))
-        return {"tile": build_tile(self.kpi, current, before, span), "days": days}
+        current = query.summary(self.kpi, span, now=now)
+        before = query.summary(self.kpi, span.previous())
+        return {
+            "tile": build_tile(self.kpi, current, before, span),
+            "days": days,
+            "is_stock": self.kpi.family is KpiFamily.STOCK,
+        }

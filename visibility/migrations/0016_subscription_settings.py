@@ -10,7 +10,7 @@ WHERE address <> '' AND channel_settings = '{}'
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0013_configuration_version"),
+        ("visibility", "0015_kpi_fact_subjects"),
     ]
 
     operations = [
