@@ -1,6 +1,6 @@
 """Write KPI facts of folded orders, and update the KPI cells: their sums by day and dimension."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -40,25 +40,25 @@ FACT_COLUMNS: Mapping[str, str] = {
 _KEY = ("order_id", "kpi", "subject_key")
 _VALUES = tuple(name for name in FACT_COLUMNS if name not in _KEY)
 _PARAMETERS = ", ".join(
-    f"%({name}){'b' if kind == 'text' else 's'}::{kind}[]" for name, kind in FACT_COLUMNS.items()
+    f"%{'b' if kind == 'text' else 's'}::{kind}[]" for kind in FACT_COLUMNS.values()
 )
 # Replace all facts of some orders; those that stay the same are not written.
+SENT_FACTS = f"""
+SELECT {", ".join("uncountable::jsonb" if n == "uncountable" else n for n in FACT_COLUMNS)}
+FROM unnest({_PARAMETERS}) AS f ({", ".join(FACT_COLUMNS)})
+"""  # noqa: S608  # only own column names
+STORED_FACTS = f"""
+SELECT {", ".join(FACT_COLUMNS)} FROM visibility_kpifact WHERE order_id = ANY(%s)
+"""  # noqa: S608  # only own column names
+DELETE_FACTS = """
+DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%s)
+    AND NOT EXISTS (
+        SELECT FROM sent_facts sent WHERE (sent.order_id, sent.kpi, sent.subject_key)
+            = (fact.order_id, fact.kpi, fact.subject_key))
+"""
 WRITE_FACTS = f"""
-WITH sent AS (
-    SELECT * FROM unnest({_PARAMETERS}) AS f ({", ".join(FACT_COLUMNS)})
-), fresh AS (
-    SELECT {", ".join("uncountable::jsonb" if n == "uncountable" else n for n in FACT_COLUMNS)}
-    FROM sent
-), stored AS (
-    SELECT {", ".join(FACT_COLUMNS)} FROM visibility_kpifact WHERE order_id = ANY(%(touched)s)
-), gone AS (
-    DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%(touched)s)
-        AND NOT EXISTS (
-            SELECT FROM fresh WHERE (fresh.order_id, fresh.kpi, fresh.subject_key)
-                = (fact.order_id, fact.kpi, fact.subject_key))
-)
 INSERT INTO visibility_kpifact AS fact ({", ".join(FACT_COLUMNS)})
-    SELECT * FROM (SELECT * FROM fresh EXCEPT SELECT * FROM stored) changed
+    SELECT * FROM (SELECT * FROM sent_facts EXCEPT SELECT * FROM stored_facts) changed
     ORDER BY order_id, kpi, subject_key
     ON CONFLICT (order_id, kpi, subject_key) DO UPDATE SET
         {", ".join(f"{name} = excluded.{name}" for name in _VALUES)}
@@ -70,10 +70,16 @@ RECOUNT_BATCH_SIZE = 100
 DAYS_PER_CHECK = 31
 
 
-def record_facts(timelines: Mapping[int, Timeline], *, has_failures: bool = True) -> None:
+def record_facts(
+    timelines: Mapping[int, Timeline],
+    *,
+    has_failures: bool = True,
+    writes: bulk.CombinedWrites | None = None,
+) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
 
-    `has_failures`: whether failures may be recorded for these orders.
+    `has_failures`: whether failures may be recorded for these orders. `writes`: the statement to
+    add the facts to; without it, they are written at once.
 
     A trigger of the table stores each fact that was added or removed, for `update_cells`. A KPI
     that raises for an order has no fact for it; the failure is recorded, and the others go on.
@@ -86,7 +92,11 @@ def record_facts(timelines: Mapping[int, Timeline], *, has_failures: bool = True
                 rows += list(_kpi_fact_rows_of_order(order_id, kpi, timeline))
             except Exception as error:  # recorded for this KPI and order; the others go on
                 failures[order_id, code] = error
-    _replace_facts(timelines, rows)
+    added = writes or bulk.CombinedWrites()
+    if timelines:
+        _add_fact_writes(added, sorted(timelines), rows)
+    if writes is None:
+        added.execute()
     if failures or has_failures:
         replace_kpi_failures(failures, timelines)
 
@@ -122,11 +132,22 @@ def _kpi_fact_rows_of_order(
         )
 
 
-def _replace_facts(touched: Collection[int], rows: Sequence[tuple[Any, ...]]) -> None:
-    if touched:
-        columns = {name: [row[index] for row in rows] for index, name in enumerate(FACT_COLUMNS)}
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(WRITE_FACTS, {**columns, "touched": sorted(touched)})
+def _add_fact_writes(
+    writes: bulk.CombinedWrites, order_ids: Sequence[int], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    columns = [[row[index] for row in rows] for index in range(len(FACT_COLUMNS))]
+    writes.add_named("sent_facts", SENT_FACTS, *columns)
+    writes.add_named("stored_facts", STORED_FACTS, order_ids)
+    writes.add(DELETE_FACTS, order_ids)
+    writes.add(WRITE_FACTS)
+
+
+def has_requests_and_changes() -> tuple[bool, bool]:
+    """Return whether recounts of days are requested, and whether fact changes must be added."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(f"SELECT {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}")
+        ((has_requests, has_changes),) = cursor.fetchall()
+    return has_requests, has_changes
 
 
 def update_cells() -> int:
@@ -136,11 +157,19 @@ def update_cells() -> int:
     after the lock of the cells is acquired: each fact that they see has its change either in the
     cells already, or still in the table of changes.
     """
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(kpi_cell_sql.HAS_REQUESTS_AND_CHANGES)
-        ((has_requests, has_changes),) = cursor.fetchall()
+    has_requests, has_changes = has_requests_and_changes()
     done = _recount_requested_days() if has_requests else 0
     return done or (_add_fact_changes_to_cells() if has_changes else 0)
+
+
+def update_all_cells(
+    should_stop: Callable[[], bool], has_requests: bool, has_changes: bool
+) -> None:
+    """Recount all requested days and add all fact changes, of which the caller knows some wait."""
+    while has_requests and not should_stop() and _recount_requested_days():
+        has_changes = True
+    while has_changes and not should_stop() and _add_fact_changes_to_cells() == BATCH_SIZE:
+        pass
 
 
 def _recount_requested_days() -> int:

@@ -92,9 +92,9 @@ _MERGED_HISTOGRAM = """(
         ) merged)"""
 
 
+# Two columns of a SELECT.
 HAS_REQUESTS_AND_CHANGES = """
-SELECT EXISTS (SELECT FROM visibility_kpirecountrequest),
-    EXISTS (SELECT FROM visibility_kpifactchange)
+EXISTS (SELECT FROM visibility_kpirecountrequest), EXISTS (SELECT FROM visibility_kpifactchange)
 """
 # Add the oldest fact changes to the cells. Returns their number and the cells that became zero.
 ADD_FACT_CHANGES = f"""
