@@ -124,7 +124,7 @@ def _minute_of_day(text: str) -> int:
 
 
 def _local_time_to_utc(day: date, text: str, info: ZoneInfo) -> datetime:
-    """Return the instant of a local time; of one that daylight saving skips, the end of the gap."""
+    """Return the instant of a local time. A skipped time is the end of the gap."""
     if text == "24:00":
         day, text = day + timedelta(days=1), "00:00"
     hour, minute = text.split(":")

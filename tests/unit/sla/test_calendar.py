@@ -65,7 +65,7 @@ def test_invalid_hours_fail_validation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spans", "words"),
+    ("spans", "sentence"),
     [
         ([("08:00", "12:00"), ("11:00", "17:00")], "overlap"),
         ([("08:00", "17:00"), ("09:00", "10:00")], "overlap"),
@@ -75,9 +75,9 @@ def test_invalid_hours_fail_validation() -> None:
     ],
 )
 def test_hours_with_two_readings_are_refused_in_words(
-    spans: list[tuple[str, str]], words: str
+    spans: list[tuple[str, str]], sentence: str
 ) -> None:
-    with pytest.raises(InvalidCalendar, match=f"'wed'.*{words}"):
+    with pytest.raises(InvalidCalendar, match=f"'wed'.*{sentence}"):
         Calendar("UTC", {"wed": spans}).validate()
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import AuditEntry, Severity
 from visibility.notify import subscriptions
 from visibility.notify.channel import Channel
@@ -45,7 +46,7 @@ ACTION_TEXTS = {
 def subscription_list(request: HttpRequest) -> HttpResponse:
     """`/subscriptions`: who receives which alerts, and whether the messages arrive."""
     after = request.GET.get("after", "")
-    position = int(after) if after.isdecimal() and len(after) < 19 else 0
+    position = parse_row_id(after) or 0
     rows = queries.list_subscriptions(after=position, limit=queries.PAGE_SIZE + 1)
     shown = rows[: queries.PAGE_SIZE]
     now = database_now()
