@@ -95,7 +95,7 @@ async def read_body(
 ) -> bytes:
     """The raw body, with any framing. Raises HttpError (413 or 408) and ClientDisconnected."""
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
+    if length.isascii() and length.isdecimal() and int(length[:19]) > limit:
         raise HttpError(413, "Content Too Large", detail=f"the limit is {limit} bytes")
     body = bytearray()
     try:
