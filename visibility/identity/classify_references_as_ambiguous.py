@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from connectors.sdk.events import ObjectKind
+from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
 from visibility.db import bulk
 from visibility.identity import create_and_delete_objects as business_objects
 from visibility.identity.generations_of_reused_numbers import StoredGeneration
@@ -16,9 +16,12 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     keys_and_original_spellings,
     strength_rank,
 )
-from visibility.identity.pure.resolution import Mention
+from visibility.identity.pure.resolution import ARRIVALS, SCANS, Mention
 from visibility.identity.pure.union_find import DisjointSets
 from visibility.models.events import EventToStore
+
+# Events that are no mere scan of a package under way.
+DIVIDING_EVENTS = frozenset(EventType) - (SCANS - ARRIVALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class EventReference:
             sort_key,
             (*self.identity_keys, *self.shared_keys),
             self.other_keys,
+            d.event.type.value,
         )
 
 
@@ -156,10 +160,28 @@ class ReferenceClassifier:
         generation = StoredGeneration.find_certain_at_time(
             generations, reference.at, self._windows.reuse_window_of_key(key)
         )
-        if generation is None or generation.has_manual_decisions:
+        if (
+            generation is None
+            or generation.has_manual_decisions
+            or self._may_end_or_begin_a_use(reference, key, generation)
+        ):
             return [k.object_id for k in generations], False
         self._generations[(index, key)] = generation
         return [generation.object_id], True
+
+    def _may_end_or_begin_a_use(
+        self, reference: EventReference, key: IdentifierKey, generation: StoredGeneration
+    ) -> bool:
+        """Whether this event may divide a use of a tracking number that has a long silence."""
+        gap = self._windows.reuse_window_of_key(key)
+        if key[1] != IdentifierScheme.TRACKING or gap is None or generation.first_at is None:
+            return False
+        newest = (generation.last_at or generation.first_at) + gap / 2  # last_at may lag
+        return (
+            reference.new_event.event.type in DIVIDING_EVENTS
+            and newest - generation.first_at > gap
+            and reference.at < newest
+        )
 
     def insert_new_keys_and_objects(self, created_ids: set[int]) -> bool:
         """Insert the new keys of unambiguous references.

@@ -11,8 +11,8 @@ from visibility.identity.pure.resolution import Decision, DecisionKind, RefKey
 PARENT_KINDS = {
     ObjectKind.SHIPMENT: (ObjectKind.ORDER,),
     ObjectKind.PACKAGE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
-    ObjectKind.INVOICE: (ObjectKind.ORDER,),
-    ObjectKind.RETURN: (ObjectKind.ORDER,),
+    ObjectKind.INVOICE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
+    ObjectKind.RETURN: (ObjectKind.ORDER, ObjectKind.SHIPMENT, ObjectKind.INVOICE),
     ObjectKind.RETURN_DELIVERY: (ObjectKind.ORDER, ObjectKind.RETURN),
     ObjectKind.GOODS_MOVEMENT: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
     ObjectKind.CREDIT_MEMO_REQUEST: (ObjectKind.ORDER, ObjectKind.INVOICE, ObjectKind.RETURN),

@@ -7,9 +7,10 @@ they arrived.
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from connectors.sdk.events import EventType, IdentifierScheme
 from visibility.identity.pure.constrained_union_find import ConstrainedUnionFind, Generation
 from visibility.identity.pure.keys_and_reuse_windows import (
     IdentifierKey,
@@ -19,6 +20,22 @@ from visibility.identity.pure.keys_and_reuse_windows import (
 
 # (event id, index of the reference in the event).
 RefKey = tuple[int, int]
+# What carriers report about a package under way, and what ends its way.
+ARRIVALS = frozenset({EventType.DELIVERED, EventType.SHIPMENT_RETURNED, EventType.SHIPMENT_VOID})
+SCANS = frozenset(
+    {
+        EventType.PICKED_UP,
+        EventType.IN_TRANSIT,
+        EventType.OUT_FOR_DELIVERY,
+        EventType.ATTEMPTED,
+        EventType.AVAILABLE_FOR_PICKUP,
+        EventType.DELIVERED,
+        EventType.DELAYED,
+        EventType.SHIPMENT_EXCEPTION,
+        EventType.SHIPMENT_RETURNED,
+    }
+)
+MAX_TRANSIT = timedelta(days=365)
 
 
 class DecisionKind(StrEnum):
@@ -42,6 +59,7 @@ class Mention:
     sort_key: tuple[datetime, str, str, str, int]
     identity_keys: tuple[IdentifierKey, ...]
     other_keys: tuple[IdentifierKey, ...] = ()
+    event_type: str = ""
 
     @property
     def at(self) -> datetime:
@@ -88,18 +106,30 @@ class ResolvedObjectsAndGenerations:
 
 
 class KeyGenerations:
-    """The generations of one key: a new one after each gap longer than its reuse window."""
+    """The generations of one key: a new one after each gap longer than its reuse window.
+
+    A scan of a package that has not arrived is no new use of its tracking number, however long no
+    scan was reported; at most for MAX_TRANSIT.
+    """
 
     def __init__(
-        self, key: IdentifierKey, times: Iterable[datetime], windows: ReuseWindows
+        self, key: IdentifierKey, mentions: Iterable[Mention], windows: ReuseWindows
     ) -> None:
         gap, last = windows.reuse_window_of_key(key), None
+        is_tracking, has_arrived = key[1] == IdentifierScheme.TRACKING, False
         self.intervals: list[tuple[datetime, datetime]] = []
-        for at in sorted(times):
-            if last is None or (gap is not None and at - last > gap):
+        for mention in sorted(mentions, key=lambda m: (m.sort_key, m.ref_key)):
+            at = mention.at
+            is_late = last is not None and gap is not None and at - last > gap
+            if is_late and is_tracking and mention.event_type in SCANS and not has_arrived:
+                assert last is not None
+                is_late = at - last > MAX_TRANSIT
+            if last is None or is_late:
                 self.intervals.append((at, at))
+                has_arrived = False
             else:
                 self.intervals[-1] = (self.intervals[-1][0], at)
+            has_arrived = has_arrived or mention.event_type in ARRIVALS
             last = at
 
     def index_at(self, moment: datetime) -> int:
@@ -122,11 +152,11 @@ def resolve_mentions(
 
     `known_shared_keys`: keys that also appear on objects whose mentions are not given.
     """
-    times: dict[IdentifierKey, list[datetime]] = {}
+    naming: dict[IdentifierKey, list[Mention]] = {}
     for mention in mentions:
         for key in mention.identity_keys:
-            times.setdefault(key, []).append(mention.at)
-    generations = {key: KeyGenerations(key, key_times, windows) for key, key_times in times.items()}
+            naming.setdefault(key, []).append(mention)
+    generations = {key: KeyGenerations(key, named, windows) for key, named in naming.items()}
     sets = ConstrainedUnionFind()
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
