@@ -1,6 +1,5 @@
 """EDI X12: purchase orders, warehouse orders, ship notices and invoices."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -13,8 +12,9 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
-from connectors.sdk.x12_segments import decode_text, read_isa
+from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.interchange_dedupe_key import interchange_dedupe_key
 from connectors.systems.x12.invoices import read_invoice
 from connectors.systems.x12.orders import (
     read_order_acknowledgment,
@@ -138,15 +138,13 @@ class X12(Connector):
         return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
-        """Return ISA06/ISA08/ISA13 if the file has a single interchange, else ""."""
+        """Return the key of the file's interchange, "" if it has several or cannot be read."""
         try:
-            text = decode_text(request.body, self.parsed_settings.text("charset"))
-            isa = read_isa(text)
+            return interchange_dedupe_key(
+                decode_text(request.body, self.parsed_settings.text("charset"))
+            )
         except PayloadError:
             return ""
-        if isa is None or len(re.findall(rf"(?<![\w*])ISA{re.escape(text[3])}", text)) > 1:
-            return ""
-        return f"{isa[6]}/{isa[8]}/{isa[13]}"
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""

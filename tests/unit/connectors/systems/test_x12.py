@@ -95,17 +95,51 @@ class TestVerify:
 
 
 class TestX12DedupeKey:
-    def test_it_is_sender_receiver_and_control_number(self) -> None:
-        assert X12({}).dedupe_key(request(envelope(ORDER, control=12))) == "BIGMART/ACME/12"
+    def key(self, body: bytes) -> str:
+        return X12({}).dedupe_key(request(body))
+
+    def test_it_names_sender_receiver_date_time_number_group_and_set(self) -> None:
+        key = self.key(envelope(ORDER, control=12))
+        assert key.startswith("BIGMART/ACME/260304/0915/12/PO/850/")
+        assert key == self.key(envelope(ORDER, control=12))
+
+    def test_a_corrected_set_sent_again_has_the_key_of_the_first(self) -> None:
+        assert self.key(envelope(ORDER)) == self.key(envelope(ORDER.replace("*5*EA", "*6*EA")))
+
+    @pytest.mark.parametrize(
+        ("was", "becomes"),
+        [
+            (b"*260304*0915*U", b"*270304*0915*U"),
+            (b"*260304*0915*U", b"*260304*1015*U"),
+            (b"GS*PO*BIGMART", b"GS*PO*BIGMART-WEST"),
+            (b"GS*PO*BIGMART", b"GS*PC*BIGMART"),
+            (b"20260304*0915*7*X", b"20260304*0915*8*X"),
+            (b"ST*850*0001", b"ST*850*0002"),
+            (b"BEG*00*SA*4711", b"BEG*00*SA*4712"),
+            (b"ZZ*BIGMART*", b"01*BIGMART*"),
+        ],
+    )
+    def test_a_control_number_used_again_is_another_message(
+        self, was: bytes, becomes: bytes
+    ) -> None:
+        body = envelope(ORDER)
+        assert was in body
+        assert self.key(body) != self.key(body.replace(was, becomes))
+
+    def test_an_interchange_acknowledgment_has_a_key_of_its_own(self) -> None:
+        head = envelope(ORDER).split(b"GS*")[0]
+        bodies = [head + b"TA1*%d*260304*0900*A*000~IEA*0*7~" % n for n in (1, 2)]
+        assert self.key(bodies[0]) != self.key(bodies[1])
+        assert self.key(bodies[0]).startswith("BIGMART/ACME/260304/0915/7/")
 
     def test_several_or_incomplete_interchanges_have_no_dedupe_key(self) -> None:
         two = envelope(ORDER) + envelope(ORDER, control=8)
         for body in (two, b"ST*850*0001~SE*2*0001~", b"", b"\xff", b"ISA", b"ISA*"):
-            assert X12({}).dedupe_key(request(body)) == ""
+            assert self.key(body) == ""
 
     def test_a_name_ending_in_isa_is_not_an_interchange(self) -> None:
         body = envelope("850~BEG*00*SA*4711**20260304~N1*ST*VISA*92*1~N1*BY*ISA*92*1~CTT*0")
-        assert X12({}).dedupe_key(request(body)) == "BIGMART/ACME/7"
+        assert self.key(body).startswith("BIGMART/ACME/260304/0915/7/PO/850/")
 
 
 class TestEnvelope:
