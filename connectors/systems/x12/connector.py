@@ -16,11 +16,8 @@ from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.interchange_dedupe_key import interchange_dedupe_key
 from connectors.systems.x12.invoices import read_invoice
-from connectors.systems.x12.orders import (
-    read_order_acknowledgment,
-    read_order_change,
-    read_purchase_order,
-)
+from connectors.systems.x12.order_acknowledgments import read_order_acknowledgment
+from connectors.systems.x12.orders import read_order_change, read_purchase_order
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
 from connectors.systems.x12.summarize_functional_acknowledgments import summarize_acknowledgment
@@ -165,15 +162,21 @@ class X12(Connector):
         for interchange in live:
             errors += interchange.errors
             for transaction_set in interchange.sets:
+                document = X12Document(transaction_set, settings)
                 try:
-                    events += self._read_set(
-                        X12Document(transaction_set, settings), ignored_reasons
-                    )
+                    events += self._read_set(document, ignored_reasons)
                 except PayloadError as error:
-                    errors.append(_error_with_set_path(error, transaction_set.path))
+                    document.line_errors.append(error)
+                errors += [
+                    _error_with_set_path(error, transaction_set.path)
+                    for error in document.line_errors
+                ]
+                ignored_reasons += [
+                    f"{transaction_set.path} {text}" for text in document.not_understood
+                ]
         if not events and len(errors) == 1 and not ignored_reasons:
             raise errors[0]
-        ignored = "" if events or errors else "; ".join(dict.fromkeys(ignored_reasons))
+        ignored = "; ".join(dict.fromkeys(ignored_reasons))
         return ParseResult(tuple(events), tuple(errors), ignored)
 
     def _read_set(self, document: X12Document, ignored_reasons: list[str]) -> list[CanonicalEvent]:

@@ -47,5 +47,5 @@ def _identifying_elements(isa: Segment) -> list[str]:
 def _first_element(segments: list[str], tag: str, separator: str) -> str:
     """Return element 01 of the first segment with this tag, cut to 10 characters, or ""."""
     start = tag + separator
-    found = next((s[len(start) :] for s in segments if s.startswith(start)), "")
-    return re.split(rf"[{re.escape(separator)}\W]", found, maxsplit=1)[0][:10]
+    values = next((s[len(start) :] for s in segments if s.startswith(start)), "")
+    return re.split(rf"[{re.escape(separator)}\W]", values, maxsplit=1)[0][:10]
