@@ -266,7 +266,7 @@ class X12Document:
         """Create an event. Its key is set, partner and fact: resent documents have equal keys.
 
         Of several copies the last one sent is used, or the first if `is_first_copy_used`. The event
-        withdraws the events of `replaced_facts`, by which earlier versions knew this fact.
+        withdraws the events of `replaced_facts`.
         """
         texts = dict(attributes or {})
         flags = []
@@ -279,7 +279,9 @@ class X12Document:
         ):
             flags.append(Flag.SANITIZED)
         sender = f"from {self.sender_id}" if self.is_sender_assumed and self.sender_id else ""
-        replaced = [*([fact] if sender else ()), *replaced_facts]
+        replaced = [self._event_key(sender, old_fact) for old_fact in replaced_facts]
+        if sender:
+            replaced.append(self._event_key("", fact))
         return event_builder.build_event(
             event_type,
             self._event_key(sender, fact),
@@ -291,7 +293,7 @@ class X12Document:
             revision=self.revision.translate(COMPLEMENT) if is_first_copy_used else self.revision,
             raw_type=raw_type,
             flags=flags,
-            corrects=[self._event_key("", old_fact) for old_fact in replaced],
+            corrects=replaced,
         )
 
     def _event_key(self, sender: str, fact: str) -> str:

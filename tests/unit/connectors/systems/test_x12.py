@@ -375,8 +375,11 @@ class TestShipNotice:
 
     def test_circular_levels_do_not_loop_forever(self) -> None:
         levels = "HL*1**S~HL*2*3*P~HL*3*2*I~LIN**VN*A~SN1**1*EA"
-        (event,) = events(f"856~BSN*00*A1*20260304*0800~{levels}")
-        assert event.lines == ()
+        error = parse_error(f"856~BSN*00*A1*20260304*0800~{levels}")
+        assert (error.path, error.detail) == (
+            "ST 856 0001 HL 2",
+            "the levels name each other as parents",
+        )
 
     def test_each_shipment_of_a_notice_is_an_event(self) -> None:
         levels = "HL*1**S~HL*2*1*O~PRF*4711~HL*3**S~HL*4*3*O~PRF*4712"
