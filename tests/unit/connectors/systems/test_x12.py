@@ -326,22 +326,6 @@ class TestWarehouse:
         )
         assert order.objects[0] == advice.objects[0]
 
-    @pytest.mark.parametrize(
-        ("status", "backordered"), [("BP", {Measure.BACKORDERED: Decimal(2)}), ("CP", {})]
-    )
-    def test_a_short_line_is_backordered_only_if_the_status_says_so(
-        self, status: str, backordered: dict[Measure, Decimal]
-    ) -> None:
-        advice = f"945~W06*F*SO-1*20260304*SH1~LX*1~W12*{status}*5*3*2*EA**VN*A~W03*3"
-        confirmed, shorted = events(advice)
-        assert confirmed.lines[0].quantities == {Measure.SHIPPED: Decimal(3)}
-        assert shorted.type is EventType.LINE_SHORTED
-        assert shorted.lines[0].quantities == backordered
-
-    def test_an_advice_without_shipment_number_uses_order_and_date(self) -> None:
-        (event,) = events("945~W06*F*SO-1*20260304~LX*1~W12*CC*5*5*0*EA**VN*A~W03*5")
-        assert event.scope == "shipment SO-1 2026-03-04"
-
     def test_a_carton_counter_is_not_a_tracking_number(self) -> None:
         (event,) = events("945~W06*F*SO-1*20260304*S~N9*CN*0817~LX*1~MAN*CA*0001~W12*CC*5*5*0*EA")
         numbers = [i.scheme for ref in event.objects for i in ref.identifiers]
