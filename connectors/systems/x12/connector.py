@@ -20,7 +20,10 @@ from connectors.systems.x12.order_acknowledgments import read_order_acknowledgme
 from connectors.systems.x12.orders import read_order_change, read_purchase_order
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
-from connectors.systems.x12.summarize_functional_acknowledgments import summarize_acknowledgment
+from connectors.systems.x12.summarize_functional_acknowledgments import (
+    summarize_acknowledgment,
+    summarize_interchange_acknowledgment,
+)
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"
@@ -161,6 +164,11 @@ class X12(Connector):
             )
         for interchange in live:
             errors += interchange.errors
+            for segment in interchange.acknowledgments:
+                try:
+                    ignored_reasons.append(summarize_interchange_acknowledgment(segment))
+                except PayloadError as error:
+                    errors.append(error)
             for transaction_set in interchange.sets:
                 document = X12Document(transaction_set, settings)
                 try:

@@ -148,13 +148,49 @@ class TestEnvelope:
         parsed = parse(envelope("997~AK1*PR*77~AK9*A*1*1*1"))
         assert parsed.ignored == "997 of group PR 77: accepted"
 
-    def test_a_rejected_set_is_named_in_the_summary(self) -> None:
-        parsed = parse(envelope("999~AK1*IN*81~AK2*810*0002~IK5*R*5~AK9*Q*1*1*0"))
-        assert parsed.ignored == "999 of group IN 81: Q; set 810 0002 rejected"
+    @pytest.mark.parametrize(
+        ("text", "path", "detail"),
+        [
+            (
+                "999~AK1*IN*81~AK2*810*0002~IK5*R*5~AK9*P*2*2*1",
+                "ST 999 0001 IK5",
+                "BIGMART rejected set 810 0002 of group IN 81: segments in error",
+            ),
+            ("997~AK1*PO*9~AK9*R*1*1*0", "ST 997 0001 AK9", "BIGMART rejected group PO 9"),
+            (
+                "997~AK5*X",
+                "ST 997 0001 AK5",
+                "BIGMART rejected set of group without a number",
+            ),
+        ],
+    )
+    def test_a_rejection_parks_the_acknowledgment(self, text: str, path: str, detail: str) -> None:
+        parsed = parse(envelope(text))
+        assert [(e.reason, e.path, e.detail) for e in parsed.errors] == [
+            (ParkReason.DOCUMENT_REJECTED, path, detail)
+        ]
+        assert "rejected" in parsed.ignored
 
-    def test_an_incomplete_acknowledgment_is_summarized(self) -> None:
-        parsed = parse(envelope("997~AK5*R"))
-        assert parsed.ignored == "997 of group without a number: no group status; rejected"
+    def test_an_acceptance_with_errors_is_summarized(self) -> None:
+        parsed = parse(envelope("997~AK1*PR*77~AK2*855*0001~AK5*E*5~AK9*E*1*1*1"))
+        assert parsed.errors == ()
+        assert parsed.ignored == (
+            "997 of group PR 77: accepted with errors; set 855 0001 accepted with errors"
+        )
+
+    def test_an_accepted_interchange_is_summarized_beside_its_sets(self) -> None:
+        body = envelope(ORDER).replace(b"GS*", b"TA1*000000004*260303*0900*A*000~GS*", 1)
+        parsed = parse(body)
+        assert len(parsed.events) == 1
+        assert parsed.ignored == "TA1 of interchange 000000004: accepted"
+
+    def test_a_rejected_interchange_parks_its_acknowledgment(self) -> None:
+        head = envelope(ORDER).split(b"GS*")[0]
+        parsed = parse(head + b"TA1*000000004*260303*0900*R*022~IEA*0*7~" + envelope(ORDER))
+        assert len(parsed.events) == 1
+        (error,) = parsed.errors
+        assert error.reason is ParkReason.DOCUMENT_REJECTED
+        assert error.detail == "TA1 of interchange 000000004: rejected, note 022"
 
     def test_a_resent_document_has_the_same_key_and_a_higher_revision(self) -> None:
         (first,) = parse(envelope(ORDER)).events
