@@ -47,11 +47,13 @@ class X12(Connector):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "own",
-            "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner.",
+            "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner. "
+            "Without it, each sender of an 810, 855, 856 or 940 issues its own numbers.",
         ),
         Setting(
             "customer.<ISA id>",
-            "The customer number (ERP) of the partner with this interchange id.",
+            "The customer number (ERP) of the partner with this interchange id, or of one of "
+            "several companies behind it: `customer.<ISA id>/<GS id>` (GS02 or GS03).",
         ),
         Setting(
             "partner",

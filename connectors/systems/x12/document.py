@@ -1,6 +1,5 @@
 """Access to a transaction set: partner, dates, parties, item numbers and quantities."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,6 +16,11 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.x12_interchanges import TransactionSet
 from connectors.sdk.x12_segments import Segment
+from connectors.systems.x12.document_content import (
+    content_digest,
+    count_finding,
+    has_replaced_characters,
+)
 from connectors.systems.x12.document_times import time_sent
 from connectors.systems.x12.elements import (
     to_iso_date,
@@ -28,8 +32,6 @@ from connectors.systems.x12.source_settings import X12Settings
 
 # Sets that a distributor sends. Without the setting `own`, the partner is the receiver.
 OUTBOUND_SETS = frozenset({"180", "810", "855", "856", "865", "940", "943"})
-# The segments that CTT01 counts.
-COUNTED_SEGMENTS = {"850": "PO1", "855": "PO1", "856": "HL", "860": "POC", "810": "IT1"}
 EMPTY_SEGMENT = Segment("", ())
 # Turns the order of revisions around: the earliest one becomes the highest.
 COMPLEMENT = str.maketrans("0123456789", "9876543210")
@@ -135,8 +137,7 @@ class X12Document:
     @property
     def content_digest(self) -> str:
         """12 hexadecimal digits that only another copy of the same content has."""
-        text = "\n".join("\t".join((s.tag, *s.elements)) for s in self.transaction_set.segments)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return content_digest(self.transaction_set)
 
     @property
     def revision(self) -> str:
@@ -159,13 +160,8 @@ class X12Document:
     @property
     def envelope_and_count_findings(self) -> tuple[str, ...]:
         """Mismatches of the envelope and of CTT01."""
-        counted = COUNTED_SEGMENTS.get(self.transaction_set.code)
-        reported = self.first_segment("CTT")[1]
-        count = sum(s.tag == counted for s in self.transaction_set.segments)
-        if not reported or counted is None or (reported.lstrip("0") or "0") == str(count):
-            return self.transaction_set.findings
-        finding = f"CTT01 is {reported[:20]!r}, expected '{count}' ({counted} segments)"
-        return (*self.transaction_set.findings, finding)
+        finding = count_finding(self.transaction_set)
+        return (*self.transaction_set.findings, *([finding] if finding else ()))
 
     def event_time(
         self, text: str, element: str, time_text: str = ""
@@ -274,13 +270,12 @@ class X12Document:
             flags.append(Flag.ENVELOPE)
             details = (texts.get(Attribute.DETAIL, ""), *self.envelope_and_count_findings)
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
-        if any(
-            "\ufffd" in element for s in self.transaction_set.segments for element in s.elements
-        ):
+        if has_replaced_characters(self.transaction_set):
             flags.append(Flag.SANITIZED)
         sender = f"from {self.sender_id}" if self.is_sender_assumed and self.sender_id else ""
         replaced = [self._event_key(sender, old_fact) for old_fact in replaced_facts]
-        if sender:
+        # Earlier versions knew no fact by its content.
+        if sender and self.content_digest not in fact:
             replaced.append(self._event_key("", fact))
         return event_builder.build_event(
             event_type,

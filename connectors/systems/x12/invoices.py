@@ -23,6 +23,7 @@ from connectors.systems.x12.order_and_package_references import (
     order_reference,
     seller_order_identifiers,
 )
+from connectors.systems.x12.pack_sizes import pieces_per_unit
 from connectors.systems.x12.read_line_loops import read_line_loops
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
@@ -149,6 +150,7 @@ def _invoice_lines(
             price=doc.parse_decimal_amount(it1[4], "IT104"),
             quantities={} if quantity is None else {measure: abs(quantity)},
             order_index=orders.index(order) if order in orders else -1,
+            pieces_per_unit=pieces_per_unit(doc, loop, it1[3]),
         )
 
     return merge_lines(read_line_loops(doc, doc.loops("IT1", ("TDS", "CTT")), read_line))

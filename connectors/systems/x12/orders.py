@@ -8,6 +8,7 @@ from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, strip_line_number_zeros
 from connectors.systems.x12.line_dates import latest_dates_of_order, latest_line_dates
 from connectors.systems.x12.order_and_package_references import required_order_reference
+from connectors.systems.x12.pack_sizes import pieces_per_unit
 from connectors.systems.x12.purchase_order_lines import order_attributes, read_po1_lines
 from connectors.systems.x12.read_line_loops import Loop, read_line_loops
 
@@ -102,6 +103,7 @@ def _changed_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
             price=doc.parse_decimal_amount(poc[6], "POC06"),
             quantities={} if parsed is None else {Measure.ORDERED: parsed},
             ship_by=latest_line_dates(loop).get(Attribute.SHIP_BY, ""),
+            pieces_per_unit=pieces_per_unit(doc, loop, poc[5]),
         )
 
     lines = read_line_loops(doc, loops, read_line)

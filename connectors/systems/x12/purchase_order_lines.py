@@ -8,6 +8,7 @@ from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, strip_line_number_zeros
 from connectors.systems.x12.line_dates import DATE_ATTRIBUTES, latest_line_dates
+from connectors.systems.x12.pack_sizes import pieces_per_unit
 from connectors.systems.x12.read_line_loops import Loop, read_line_loops
 
 
@@ -47,6 +48,7 @@ def read_po1_lines(
             ),
             quantities={} if is_acknowledgment or quantity is None else {Measure.ORDERED: quantity},
             ship_by=dates.get(Attribute.SHIP_BY, ""),
+            pieces_per_unit=pieces_per_unit(doc, loop, loop[0][3]),
         )
         return line, loop
 

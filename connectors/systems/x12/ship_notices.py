@@ -32,6 +32,7 @@ from connectors.systems.x12.order_and_package_references import (
     package_reference_from_segments,
     seller_order_identifiers,
 )
+from connectors.systems.x12.pack_sizes import pieces_per_unit
 from connectors.systems.x12.ship_notice_hierarchy import HierarchyLevel, ShipNoticeHierarchy
 from connectors.systems.x12.shortages_of_ship_notices import (
     MEASURES_AND_NAMES,
@@ -254,4 +255,5 @@ def _lines_of_level(
             unit=sn1[3] or "EA",
             quantities={} if shipped is None else {Measure.SHIPPED: shipped},
             order_index=orders.index(order) if order in orders else -1,
+            pieces_per_unit=pieces_per_unit(doc, level.segments, sn1[3]),
         )

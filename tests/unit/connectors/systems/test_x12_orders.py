@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.events import Attribute, CanonicalEvent, EventType, Flag, Measure
 from connectors.sdk.payload import ParkReason
 from tests.builders.parsed_x12 import envelope, events, parse
@@ -47,6 +48,11 @@ class TestIdentity:
     def test_two_changes_by_850_are_two_facts(self) -> None:
         change = ORDER.replace("BEG*00", "BEG*04")
         assert events(change)[0].key != events(change.replace("*8*EA", "*9*EA"))[0].key
+
+    def test_a_fact_known_by_its_content_withdraws_no_earlier_key(self) -> None:
+        (answer,) = events(ANSWER.format("ACK*IA*10*EA"))
+        assert answer.key.startswith("855 ACME from BIGMART 7001 order.accepted ")
+        assert answer.corrects == ()
 
     def test_two_answers_to_one_order_are_two_facts(self) -> None:
         (first,) = events(ANSWER.format("ACK*IA*10*EA*067*20260310"))
@@ -247,3 +253,47 @@ class TestLinesOfAnOrder:
     def test_a_count_of_zero_lines_is_no_finding(self) -> None:
         (event,) = events("855~BAK*00*AT*7001*20260304~CTT*0")
         assert Flag.ENVELOPE not in event.flags
+
+
+class TestPackSizes:
+    @pytest.mark.parametrize(
+        ("pack", "pieces"),
+        [
+            ("PO4*24*1*EA", 24),
+            ("PO4*24", 24),
+            ("PO4*24*16*OZ", 24),
+            ("PO4*1*24*EA", 24),
+            ("PO4*4*1*EA***********6", 24),
+            ("PO4**1*EA", None),
+            ("PO4*0", None),
+        ],
+    )
+    def test_the_pieces_of_an_ordered_case_are_read(self, pack: str, pieces: int | None) -> None:
+        (event,) = events(ORDER.replace("*8*EA*2**VN*BOLT", f"*8*CA*2**VN*BOLT~{pack}"))
+        line = event.lines[0]
+        assert (line.unit, line.quantities) == ("CA", {Measure.ORDERED: Decimal(8)})
+        assert line.pieces_per_unit == pieces
+        assert event_from_dict(event_to_dict(event)) == event
+
+    def test_a_pack_size_of_a_line_in_pieces_is_not_its_unit(self) -> None:
+        (event,) = events(ORDER.replace("VN*BOLT", "VN*BOLT~PO4*24*1*EA"))
+        assert event.lines[0].pieces_per_unit is None
+        assert "pieces_per_unit" not in event_to_dict(event)["lines"][0]
+
+    def test_an_invalid_pack_size_is_reported_and_the_line_read(self) -> None:
+        parsed = parse(envelope(ORDER.replace("*8*EA*2**VN*BOLT", "*8*CA*2**VN*BOLT~PO4*x")))
+        assert len(parsed.events[0].lines) == 2
+        assert parsed.ignored == "ST 850 0001 PO401: 'x' is not a number"
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            CHANGE.replace("*2*EA*2**VN*BOLT", "*2*CA*2**VN*BOLT~PO4*24"),
+            ANSWER.format("ACK*IA*10").replace("*10*EA*2**VN*BOLT", "*10*CA*2**VN*BOLT~PO4*24"),
+            "810~BIG*20260304*I1**7001~IT1*1*3*CA*1**VN*BOLT~PO4*24~TDS*500",
+            "856~BSN*00*S1*20260304*0800~HL*1**S~HL*2*1*O~PRF*7001~"
+            "HL*3*2*I~LIN**VN*BOLT~SN1**1*CA~PO4*24",
+        ],
+    )
+    def test_every_document_with_lines_reads_pack_sizes(self, document: str) -> None:
+        assert events(document)[0].lines[0].pieces_per_unit == 24
