@@ -34,6 +34,11 @@ class X12(Connector):
 
     X12 defines no signature. Over HTTP, senders use `Authorization: Bearer` or
     `X-Throughline-Signature: sha256=<hex HMAC-SHA256 of the body>`.
+
+    Changes, cancellations and acknowledgments occur when they are sent (GS04, GS05). Lines that are
+    rejected (ACK01) or closed short (W1201, TD506, SN108) are cancelled by the seller. A rejection
+    in a 997, 999 or TA1 parks its message, because a control number identifies no order. What is
+    not understood in an applied file is in the detail of its message.
     """
 
     slug = "x12"

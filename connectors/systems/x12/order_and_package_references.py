@@ -18,22 +18,23 @@ def order_reference(
 ) -> ObjectReference | None:
     """Reference the order by the customer PO, which is unique per partner.
 
-    A release (BEG04, BCH04, BAK05, PRF02, BIG05) of a blanket order is an order of its own, such as
-    `4711/3`. The number of the blanket order is then weak: it finds all its releases.
+    A release (BEG04, BCH04, BAK05, PRF02, BIG05) of a blanket order is an order of its own, with
+    the exclusive order number `4711/3`. It shares the PO 4711 with other releases. A document
+    without a release therefore belongs to the only release, but to none of several.
     """
     issuer = doc.partner_customer_number_in_settings or doc.partner_id
     identifiers = [*more]
     number, release = blank_if_placeholder(po), blank_if_placeholder(release)
-    if number and release:
-        identifiers.insert(
-            0, EventIdentifier(IdentifierScheme.CUSTOMER_PO, number, issuer, strong=False)
-        )
-        number = f"{number}/{release}"
     if number:
-        identifiers.insert(
-            0,
-            EventIdentifier(IdentifierScheme.CUSTOMER_PO, number, issuer, strong=bool(issuer)),
-        )
+        strong = bool(issuer)
+        own = [EventIdentifier(IdentifierScheme.CUSTOMER_PO, number, issuer, strong=strong)]
+        if release:
+            name = f"{number}/{release}"
+            own.insert(
+                0, EventIdentifier(IdentifierScheme.CUSTOMER_PO, name, issuer, strong=strong)
+            )
+            own.append(EventIdentifier(IdentifierScheme.ORDER_NUMBER, name, issuer, strong=strong))
+        identifiers = [*own, *more]
     return ObjectReference(ObjectKind.ORDER, tuple(identifiers)) if identifiers else None
 
 

@@ -19,8 +19,9 @@ def quantities(event: CanonicalEvent) -> list[dict[Measure, Decimal]]:
     return [dict(line.quantities) for line in event.lines]
 
 
-def customer_pos(event: CanonicalEvent) -> list[tuple[str, bool]]:
-    return [(i.value, i.strong) for i in event.objects[0].identifiers]
+def order_numbers(event: CanonicalEvent) -> list[str]:
+    """The strong numbers of the order with their schemes, such as `customer_po 7001`."""
+    return [f"{i.scheme.value} {i.value}" for i in event.objects[0].identifiers if i.strong]
 
 
 class TestIdentity:
@@ -61,9 +62,9 @@ class TestIdentity:
 
     def test_each_release_of_a_blanket_order_is_an_order(self) -> None:
         orders = [events(ORDER.replace("7001**", f"7001*{n}*"))[0] for n in ("R1", "R2")]
-        assert [customer_pos(e) for e in orders] == [
-            [("7001/R1", True), ("7001", False)],
-            [("7001/R2", True), ("7001", False)],
+        assert [order_numbers(e) for e in orders] == [
+            ["customer_po 7001/R1", "customer_po 7001", "order_number 7001/R1"],
+            ["customer_po 7001/R2", "customer_po 7001", "order_number 7001/R2"],
         ]
         assert orders[0].key != orders[1].key
 
@@ -75,12 +76,12 @@ class TestIdentity:
         ],
     )
     def test_a_change_and_an_answer_name_the_release(self, document: str) -> None:
-        assert customer_pos(events(document)[0])[0] == ("7001/R1", True)
+        assert "order_number 7001/R1" in order_numbers(events(document)[0])
 
     @pytest.mark.parametrize("release", ["", "0000", "N/A"])
     def test_a_placeholder_is_no_release(self, release: str) -> None:
         (event,) = events(ORDER.replace("7001**", f"7001*{release}*"))
-        assert customer_pos(event) == [("7001", True)]
+        assert order_numbers(event) == ["customer_po 7001"]
 
     def test_two_buyers_behind_one_interchange_id_differ_by_their_group(self) -> None:
         settings = {"customer.BIGMART/EAST": "C1", "customer.BIGMART/WEST": "C2"}
