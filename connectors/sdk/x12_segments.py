@@ -137,13 +137,15 @@ def _split_at_line_ends(raw: str, element: str) -> tuple[Segment, ...]:
     A line that ends with an element separator is wrapped: the next line begins with an element.
     """
     begins = re.compile(rf"[A-Z][A-Z0-9]{{1,2}}{re.escape(element)}")
-    pieces: list[str] = []
-    for line in re.split(r"[\r\n]+[ \t]*", raw):
-        if pieces and (not begins.match(line) or pieces[-1].rstrip(PADDING).endswith(element)):
-            pieces[-1] += line
+    pieces: list[list[str]] = []
+    for line in re.split(r"[\r\n]+", raw):
+        text = line.strip(WHITESPACE)
+        if pieces and (not begins.match(text) or pieces[-1][-1].rstrip(PADDING).endswith(element)):
+            pieces[-1].append(line)
         else:
-            pieces.append(line)
-    return tuple(_parse_segment(piece, element) for piece in pieces) if len(pieces) > 1 else ()
+            pieces.append([line])
+    joined = ["".join(lines).strip(WHITESPACE) for lines in pieces]
+    return tuple(_parse_segment(piece, element) for piece in joined) if len(joined) > 1 else ()
 
 
 def _parse_segment(raw: str, element: str, split: tuple[Segment, ...] = ()) -> Segment:

@@ -27,7 +27,7 @@ def interchange_dedupe_key(text: str) -> str:
     if len(re.findall(rf"(?<![\w*])ISA{element}", text)) > 1:
         return ""
     beginnings = re.findall(
-        rf"{terminator}\s*((?:(?:GS|TA1){element}[^{terminator}]*)"
+        rf"{terminator}[ \t\r\n]{{0,9}}((?:(?:GS|TA1){element}[^{terminator}]*)"
         rf"|(?:ST{element}[^{terminator}]*{terminator}[^{terminator}]*))",
         text,
     )

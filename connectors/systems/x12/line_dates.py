@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from connectors.sdk.events import Attribute
 from connectors.sdk.x12_segments import Segment
+from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import to_iso_date_or_blank
 
 # Of several dates of one kind in a heading, the first qualifier in this table counts. Earliest
@@ -32,20 +33,24 @@ QUALIFIER_POSITIONS = {"DTM": (1,), "SCH": (5, 8), "ACK": (4, 6)}
 
 
 def latest_line_dates(
-    loop: Iterable[Segment], *, is_acknowledgment: bool = False
+    doc: X12Document, loop: Iterable[Segment], *, is_acknowledgment: bool = False
 ) -> dict[Attribute, str]:
     """Return the last date of each kind in one line loop, as `2026-03-20`.
 
     A line in several deliveries is complete with the last one. In an acknowledgment, every date
-    that is no ship date is a promised delivery. Invalid dates are skipped.
+    that is no ship date is a promised delivery. Invalid dates are reported on the message.
     """
     dates: dict[Attribute, str] = {}
-    for qualifier, date in _qualified_dates(loop):
+    for tag, qualifier, text in _qualified_dates(loop):
         name = DATE_ATTRIBUTES.get(qualifier)
         if is_acknowledgment:
             is_ship_date = qualifier in SHIP_DATE_QUALIFIERS
             name = Attribute.SHIP_BY if is_ship_date else Attribute.PROMISED_AT
-        if name is not None:
+        date = to_iso_date_or_blank(text)
+        # Some partners send 99991231 or 00010101 for "no date".
+        if name is not None and not "1900" < date < "2100":
+            doc.not_understood.append(f"{tag}*{qualifier}*{text[:40]} is not a valid date")
+        elif name is not None:
             dates[name] = max(dates.get(name, ""), date)
     return dates
 
@@ -61,10 +66,9 @@ def latest_dates_of_order(
     return latest
 
 
-def _qualified_dates(loop: Iterable[Segment]) -> Iterator[tuple[str, str]]:
+def _qualified_dates(loop: Iterable[Segment]) -> Iterator[tuple[str, str, str]]:
+    """Yield (tag, qualifier, date as sent)."""
     for segment in loop:
         for position in QUALIFIER_POSITIONS.get(segment.tag, ()):
-            date = to_iso_date_or_blank(segment[position + 1])
-            # Some partners send 99991231 or 00010101 for "no date".
-            if len(segment[position]) == 3 and "1900" < date < "2100":
-                yield segment[position], date
+            if len(segment[position]) == 3 and segment[position + 1]:
+                yield segment.tag, segment[position], segment[position + 1]

@@ -61,7 +61,7 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     number = " ".join(filter(None, (bak[3], bak[5])))
     lines = read_po1_lines(doc, doc.loops("PO1"), is_acknowledgment=True)
     order_type = ACKNOWLEDGMENT_TYPES.get(bak[2], EventType.UNMAPPED)
-    dates = [latest_line_dates(loop, is_acknowledgment=True) for _, loop in lines]
+    dates = [latest_line_dates(doc, loop, is_acknowledgment=True) for _, loop in lines]
     attributes = order_attributes(doc, doc.header_segments("PO1")) | latest_dates_of_order(dates)
     events = [
         doc.build_event(

@@ -50,7 +50,7 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
             time=time,
             objects=(required_order_reference(doc, beg[3], "BEG03", release=beg[4]),),
             lines=lines,
-            attributes=latest_dates_of_order([latest_line_dates(loop) for loop in loops])
+            attributes=latest_dates_of_order([latest_line_dates(doc, loop) for loop in loops])
             | order_attributes(doc, doc.header_segments("PO1")),
             raw_type="" if event_type in fact_names else f"850 purpose {beg[1]}",
             is_first_copy_used=not is_order,
@@ -76,7 +76,7 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
             time=doc.time_sent or (doc.event_time(bch[11], "BCH11") if bch[11] else None),
             objects=(required_order_reference(doc, bch[3], "BCH03", release=bch[4]),),
             lines=() if is_cancelled else _changed_lines(doc, loops),
-            attributes=latest_dates_of_order([latest_line_dates(loop) for loop in loops])
+            attributes=latest_dates_of_order([latest_line_dates(doc, loop) for loop in loops])
             | order_attributes(doc, doc.header_segments("POC")),
             raw_type=f"860 purpose {bch[1]}",
             is_first_copy_used=True,
@@ -102,7 +102,7 @@ def _changed_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
             unit=poc[5] or "EA",
             price=doc.parse_decimal_amount(poc[6], "POC06"),
             quantities={} if parsed is None else {Measure.ORDERED: parsed},
-            ship_by=latest_line_dates(loop).get(Attribute.SHIP_BY, ""),
+            ship_by=latest_line_dates(doc, loop).get(Attribute.SHIP_BY, ""),
             pieces_per_unit=pieces_per_unit(doc, loop, poc[5]),
         )
 

@@ -37,7 +37,7 @@ def read_po1_lines(
 
     def read_line(loop: Loop) -> tuple[EventLine, Loop]:
         line_id, quantity = ids_by_loop[id(loop)], ordered_quantity(doc, loop)
-        dates = latest_line_dates(loop, is_acknowledgment=is_acknowledgment)
+        dates = latest_line_dates(doc, loop, is_acknowledgment=is_acknowledgment)
         line = EventLine(
             line_id=line_id,
             sku=doc.preferred_sku(loop[0], 6),

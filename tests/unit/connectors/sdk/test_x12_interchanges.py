@@ -200,3 +200,9 @@ def test_an_isa_without_the_terminator_of_the_other_segments_is_named() -> None:
     with pytest.raises(PayloadError) as caught:
         read_interchanges(text)
     assert caught.value.detail == "the ISA does not end with '~', which ends the other segments"
+
+
+def test_a_million_line_ends_within_a_segment_are_read_quickly() -> None:
+    text = THREE_LINES.replace("VN*A~", "VN*A" + "\nx" * 500_000 + "~")
+    with pytest.raises(PayloadError, match="text longer"):
+        read_interchanges(text)

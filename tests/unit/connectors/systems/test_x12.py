@@ -113,6 +113,10 @@ class TestX12DedupeKey:
         for body in (two, b"ST*850*0001~SE*2*0001~", b"", b"\xff", b"ISA", b"ISA*"):
             assert self.key(body) == ""
 
+    def test_a_million_line_ends_have_a_key_quickly(self) -> None:
+        body = envelope(ORDER).replace(b"~", b"\n") + b"\n" * 1_000_000
+        assert self.key(body).startswith("BIGMART/ACME/260304/0915/7/PO/850/")
+
     def test_a_name_ending_in_isa_is_not_an_interchange(self) -> None:
         body = envelope("850~BEG*00*SA*4711**20260304~N1*ST*VISA*92*1~N1*BY*ISA*92*1~CTT*0")
         assert self.key(body).startswith("BIGMART/ACME/260304/0915/7/PO/850/")

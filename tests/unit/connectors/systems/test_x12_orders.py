@@ -148,6 +148,11 @@ class TestDatesOfLines:
         (event,) = events(ORDER.replace("VN*BOLT", f"VN*BOLT~DTM*{qualifier}*20260315"))
         assert [line.ship_by for line in event.lines] == ["2026-03-15", ""]
 
+    def test_an_invalid_date_of_a_line_is_reported_once(self) -> None:
+        parsed = parse(envelope(ORDER.replace("VN*BOLT", "VN*BOLT~DTM*010*20261341")))
+        assert len(parsed.events[0].lines) == 2
+        assert parsed.ignored == "ST 850 0001 DTM*010*20261341 is not a valid date"
+
     def test_an_earliest_date_is_no_deadline(self) -> None:
         dated = ORDER.replace("VN*BOLT", "VN*BOLT~DTM*037*20260310~DTM*038*20260312")
         assert events(dated)[0].lines[0].ship_by == "2026-03-12"
