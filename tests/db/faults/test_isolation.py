@@ -115,7 +115,7 @@ def test_database_error_does_not_count_as_an_attempt(
 ) -> None:
     insert_messages.store_messages([new_message(source)])
 
-    def locked(_: object) -> int:
+    def locked(_: object, **__: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
     monkeypatch.setattr(process_message_batches, "_parse_correlate_and_settle_messages", locked)

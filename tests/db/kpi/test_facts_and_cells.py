@@ -23,7 +23,6 @@ from visibility.models import (
     KpiFactChange,
 )
 from visibility.pipeline import job_functions
-from visibility.storage import refold_queue
 from visibility.timeline import Timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -214,7 +213,14 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
     monkeypatch.setattr(
-        refold_queue, "now_and_has_due_requests", lambda: (database_now(), bool(batches))
+        job_functions,
+        "_find_due_refolds_and_cells",
+        lambda: job_functions.DueWork(
+            database_now(),
+            has_refolds=bool(batches),
+            has_requested_recounts=False,
+            has_fact_changes=False,
+        ),
     )
     monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)
     job_functions.refold_touched_orders_and_update_kpi_cells()
