@@ -95,7 +95,7 @@ class TestItemNumbers:
         assert event.lines[0].sku == "0088151"
 
 
-class TestTimes:
+class TestTimesOfWarehouseSets:
     def test_the_ship_time_and_zone_of_g62_are_read(self) -> None:
         advice = ADVICE.format("CC*5*5*").replace("~LX*1", "~G62*11*20260304*8*1730*ET~LX*1")
         assert events(advice)[0].occurred_at == datetime(2026, 3, 4, 22, 30, tzinfo=UTC)
