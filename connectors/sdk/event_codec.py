@@ -86,6 +86,8 @@ def _line_to_dict(line: EventLine) -> dict[str, Any]:
         result["ship_by"] = line.ship_by
     if line.serials:
         result["serials"] = list(line.serials)
+    if line.pieces_per_unit is not None:
+        result["pieces_per_unit"] = format_decimal(line.pieces_per_unit)
     return result
 
 
@@ -105,6 +107,7 @@ def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
         seller=line.get("seller", ""),
         ship_by=line.get("ship_by", ""),
         serials=tuple(line.get("serials", ())),
+        pieces_per_unit=Decimal(line["pieces_per_unit"]) if "pieces_per_unit" in line else None,
     )
 
 

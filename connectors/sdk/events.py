@@ -232,7 +232,8 @@ class EventLine:
     line's order, for events that refer to several orders (-1: the only order). `package_index` is
     the index of the package that contains it (-1: not reported); a line in several packages is
     repeated, and its quantities add up. `ship_by` is ISO 8601 text. `seller` is who sells the line
-    on a marketplace.
+    on a marketplace. `pieces_per_unit` is how many pieces one `unit` contains, if the event says
+    it: 12 for an order of cases of 12.
     """
 
     line_id: str
@@ -247,6 +248,7 @@ class EventLine:
     seller: str = ""
     ship_by: str = ""
     serials: tuple[str, ...] = ()
+    pieces_per_unit: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
