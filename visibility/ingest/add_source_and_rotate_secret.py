@@ -15,6 +15,8 @@ from connectors.sdk.connector import Connector
 from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.settings import SettingError
 from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
+from visibility.ingest.drop_folder_roots import create_allowed_drop_folder
+from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -91,35 +93,48 @@ def add_source(
 
 
 def change_settings(
-    source: Source, changes: Mapping[str, str], *, now: datetime, user: User | None = None
+    source: Source,
+    changes: Mapping[str, str],
+    *,
+    now: datetime,
+    user: User | None = None,
+    any_drop_folder: bool = True,
 ) -> None:
-    """Set these settings of a source; a blank value removes a setting. Raises InvalidSource."""
+    """Set these settings of a source; a blank value removes a setting. Raises InvalidSource.
+
+    `any_drop_folder`: the caller has access to the server. Otherwise a new drop folder must be
+    inside the folders that an administrator allows. The audit entry has only the names.
+    """
     kind = connectors_by_slug().get(source.connector)
     if kind is None:
         sentence = f"There is no connector {source.connector!r}."
         raise InvalidSource([SettingError("connector", sentence)])
-    try:
-        sealed = decrypt_secrets(source.sealed_secrets)
-    except UnreadableSecrets as error:
-        sentence = f"Replace the secret (manage.py source rotate) first: {error}."
-        raise InvalidSource([SettingError("secret", sentence)]) from None
-    merged = {
-        **source.config_or_empty_if_invalid,
-        **secret_setting_values_by_name(sealed),
-        **changes,
-    }
-    config = {name: text for name, text in merged.items() if str(text).strip()}
-    if errors := check_settings(kind, config):
-        raise InvalidSource(errors)
-    open_config, secrets = _separate_secret_settings(kind, config)
-    own_secrets = [secret for secret in sealed if not secret.setting]
-    connector = kind({**config, "source": source.slug})
     with transaction.atomic():
-        Source.objects.filter(pk=source.pk).update(
+        # A poll may store a new refresh token at the same time.
+        row = Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+        try:
+            sealed = decrypt_secrets(row.sealed_secrets)
+        except UnreadableSecrets as error:
+            sentence = f"Replace the secret (manage.py source rotate) first: {error}."
+            raise InvalidSource([SettingError("secret", sentence)]) from None
+        merged = {
+            **row.config_or_empty_if_invalid,
+            **secret_setting_values_by_name(sealed),
+            **changes,
+        }
+        config = {name: text for name, text in merged.items() if str(text).strip()}
+        if errors := check_settings(kind, config):
+            raise InvalidSource(errors)
+        if not any_drop_folder:
+            _create_drop_folder_if_changed(row, config)
+        open_config, secrets = _separate_secret_settings(kind, config)
+        own_secrets = [secret for secret in sealed if not secret.setting]
+        connector = kind({**config, "source": row.slug})
+        Source.objects.filter(pk=row.pk).update(
             config=open_config,
             role=config.get(ROLE_SETTING) or kind.role.value
             if ROLE_SETTING in changes
-            else source.role,
+            else row.role,
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
             next_poll_at=now if connector.is_poll_configured() else None,
             changed_at=Now(),
@@ -127,10 +142,19 @@ def change_settings(
         append_audit_entry(
             "source.set",
             user=user,
-            object=source.slug,
+            object=row.slug,
             detail={"settings": sorted(changes)},
             now=now,
         )
+
+
+def _create_drop_folder_if_changed(row: Source, config: Mapping[str, str]) -> None:
+    chosen = config.get(DROP_SETTING, "")
+    if chosen and chosen != row.config_or_empty_if_invalid.get(DROP_SETTING):
+        try:
+            create_allowed_drop_folder(chosen)
+        except ValueError as error:
+            raise InvalidSource([SettingError(DROP_SETTING, str(error))]) from None
 
 
 def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:

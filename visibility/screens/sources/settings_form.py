@@ -1,4 +1,4 @@
-"""The settings of a source as a form, derived from the declarations of its connector."""
+"""The settings of a source as a form and for the API, derived from its connector's declarations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,23 +6,75 @@ from dataclasses import dataclass
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.settings import Setting, SettingError, SettingType
 from visibility.ingest.check_source_settings import declared_settings
-from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.source_secrets import (
+    UnreadableSecrets,
+    decrypt_secrets,
+    secret_setting_values_by_name,
+)
 from visibility.models.sources_and_messages import Source
+
+# Names of the inputs that add an entry to a family, such as `new-id:customer.`
+NEW_ID, NEW_VALUE = "new-id:", "new-value:"
+# Name of the checkbox that removes a stored secret.
+REMOVE_SECRET = "remove-secret:"  # noqa: S105  # the name of an input
 
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """One field. A secret has no value: it is replaced or stays unchanged."""
+    """One field. A secret has no value: it is replaced, removed or stays unchanged.
+
+    `is_set`: a value is stored. `family` is the declaration of a family's entry, such as
+    `customer.<ISA id>`; empty for other settings.
+    """
 
     name: str
-    help: str
-    description: str
+    setting: Setting
     value: str
-    options: Sequence[str]
-    is_secret: bool
-    is_required: bool
-    placeholder: str
     error: str
+    is_set: bool = False
+    family: str = ""
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is never shown."""
+        return self.setting.is_secret
+
+    @property
+    def options(self) -> Sequence[str]:
+        """The values to choose from; empty for free text."""
+        options: tuple[str, ...] = self.setting.choices
+        if self.setting.type is SettingType.BOOLEAN:
+            options = ("yes", "no")
+        # A stored value that is no longer valid stays visible.
+        is_unlisted = options and self.value and self.value not in options
+        return (*options, self.value) if is_unlisted else options
+
+    @property
+    def placeholder(self) -> str:
+        """What applies without a value."""
+        if self.is_secret:
+            return "unchanged" if self.is_set else ""
+        return self.setting.default
+
+
+@dataclass(frozen=True, slots=True)
+class NewFamilyEntry:
+    """The two inputs that add an entry to a family of settings: an id and its value."""
+
+    setting: Setting
+    id: str = ""
+    value: str = ""
+    error: str = ""
+
+    @property
+    def id_input(self) -> str:
+        """The name of the input for the id."""
+        return NEW_ID + self.setting.family_prefix
+
+    @property
+    def value_input(self) -> str:
+        """The name of the input for the value."""
+        return NEW_VALUE + self.setting.family_prefix
 
 
 def setting_fields(
@@ -33,14 +85,40 @@ def setting_fields(
 ) -> list[SettingField]:
     """Return the fields with their stored or entered values. Without a connector: none."""
     sentences = {error.name: error.sentence for error in errors}
-    values = {name: str(text) for name, text in source.config_or_empty_if_invalid.items()} | dict(
-        entered or {}
-    )
+    stored = {name: str(text) for name, text in source.config_or_empty_if_invalid.items()}
+    values = stored | dict(entered or {})
+    secrets = _names_of_stored_secrets(source)
     return [
-        _build_field(setting, name, values.get(name, ""), sentences.get(name, ""))
-        for setting in _settings_except_drop_folder(source)
+        SettingField(
+            name=name,
+            setting=setting,
+            value="" if setting.is_secret else values.get(name, ""),
+            error=sentences.get(name, ""),
+            is_set=name in secrets if setting.is_secret else bool(stored.get(name)),
+            family=setting.name if setting.is_family else "",
+        )
+        for setting in settings_of_source(source)
         for name in _names_of_setting_or_family_members(setting, values)
     ]
+
+
+def new_family_entries(
+    source: Source,
+    *,
+    entered: Mapping[str, str] | None = None,
+    errors: Sequence[SettingError] = (),
+) -> list[NewFamilyEntry]:
+    """Return the inputs for a new entry of each family, with an entry that has an error."""
+    sentences = {error.name: error.sentence for error in errors}
+    entries = []
+    for setting in settings_of_source(source):
+        if not setting.is_family:
+            continue
+        entry = NewFamilyEntry(setting)
+        id_, value = ((entered or {}).get(n, "") for n in (entry.id_input, entry.value_input))
+        error = sentences.get(entry.id_input) or sentences.get(setting.family_prefix + id_, "")
+        entries.append(NewFamilyEntry(setting, id_, value, error) if error else entry)
+    return entries
 
 
 def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
@@ -49,16 +127,37 @@ def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str
     for field in setting_fields(source, entered=_entered_families(source, posted)):
         text = posted.get(field.name, "").strip()
         stored = str(source.config_or_empty_if_invalid.get(field.name, ""))
-        if field.name in posted and text != stored and (text or not field.is_secret):
+        if field.is_secret and field.is_set and not text:
+            if posted.get(REMOVE_SECRET + field.name):
+                changes[field.name] = ""
+        elif field.name in posted and text != stored and (text or not field.is_secret):
             changes[field.name] = text
     return changes
 
 
-def _settings_except_drop_folder(source: Source) -> list[Setting]:
-    """The drop folder is a path on the server: only people with access to the server set it."""
+def new_entry_errors(source: Source, posted: Mapping[str, str]) -> list[SettingError]:
+    """Return an error for each new entry that has only an id or only a value, or exists."""
+    errors = []
+    for entry in new_family_entries(source):
+        id_, value = (posted.get(n, "").strip() for n in (entry.id_input, entry.value_input))
+        if bool(id_) is not bool(value):
+            errors.append(SettingError(entry.id_input, "Enter both the id and the value."))
+        elif id_ and entry.setting.family_prefix + id_ in source.config_or_empty_if_invalid:
+            errors.append(SettingError(entry.id_input, f"There is an entry {id_[:60]!r} already."))
+    return errors
+
+
+def settings_of_source(source: Source) -> Sequence[Setting]:
+    """Return the declared settings; without a connector: none."""
     connector = connectors_by_slug().get(source.connector)
-    declared = declared_settings(connector) if connector else ()
-    return [setting for setting in declared if setting.name != DROP_SETTING]
+    return declared_settings(connector) if connector else ()
+
+
+def _names_of_stored_secrets(source: Source) -> frozenset[str]:
+    try:
+        return frozenset(secret_setting_values_by_name(decrypt_secrets(source.sealed_secrets)))
+    except UnreadableSecrets:
+        return frozenset()
 
 
 def _names_of_setting_or_family_members(setting: Setting, values: Mapping[str, str]) -> list[str]:
@@ -70,23 +169,14 @@ def _names_of_setting_or_family_members(setting: Setting, values: Mapping[str, s
 
 
 def _entered_families(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
-    prefixes = [s.family_prefix for s in _settings_except_drop_folder(source) if s.is_family]
+    prefixes = [s.family_prefix for s in settings_of_source(source) if s.is_family]
     return {name: text for name, text in posted.items() if name.startswith(tuple(prefixes))}
 
 
-def _build_field(setting: Setting, name: str, value: str, error: str) -> SettingField:
-    options: tuple[str, ...] = setting.choices
-    if setting.type is SettingType.BOOLEAN:
-        options = ("yes", "no")
-    return SettingField(
-        name=name,
-        help=setting.help,
-        description=setting.type_description,
-        value="" if setting.is_secret else value,
-        # A stored value that is no longer valid stays visible.
-        options=(*options, value) if options and value and value not in options else options,
-        is_secret=setting.is_secret,
-        is_required=setting.required,
-        placeholder="unchanged" if setting.is_secret else setting.default,
-        error=error,
-    )
+def with_new_family_entries(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
+    """Return the posted values with each new entry under the name of its setting."""
+    added = {}
+    for entry in new_family_entries(source):
+        if id_ := posted.get(entry.id_input, "").strip():
+            added[entry.setting.family_prefix + id_] = posted.get(entry.value_input, "")
+    return {**posted, **added}

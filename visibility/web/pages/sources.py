@@ -1,6 +1,6 @@
 """Pages of sources, and replay of their parked messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,15 +71,22 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     source = _get_source(slug)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
     try:
-        changes = settings_form.changed_settings(source, posted)
+        if errors := settings_form.new_entry_errors(source, posted):
+            raise InvalidSource(errors)
+        changes = settings_form.changed_settings(
+            source, settings_form.with_new_family_entries(source, posted)
+        )
         if changes:
-            change_settings(source, changes, now=database_now(), user=signed_in_user(request))
+            change_settings(
+                source,
+                changes,
+                now=database_now(),
+                user=signed_in_user(request),
+                any_drop_folder=False,
+            )
     except InvalidSource as error:
-        fields = settings_form.setting_fields(source, entered=posted, errors=error.errors)
-        names = {field.name for field in fields}
-        others = [e for e in error.errors if e.name not in names]
         return _render_source(
-            request, source, "settings", fields=fields, other_errors=others, status=422
+            request, source, "settings", posted=posted, errors=error.errors, status=422
         )
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
 
@@ -89,10 +96,11 @@ def _render_source(
     source: Source,
     tab: str,
     *,
-    fields: Sequence[settings_form.SettingField] | None = None,
-    other_errors: Sequence[SettingError] = (),
+    posted: Mapping[str, str] | None = None,
+    errors: Sequence[SettingError] = (),
     status: int = 200,
 ) -> HttpResponse:
+    """Render a tab. `errors` are those of the `posted` settings, which were not saved."""
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
@@ -100,6 +108,7 @@ def _render_source(
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
     health = sources.source_health(now, [source])[0]
+    stored_errors = stored_setting_errors(source)
     context: dict[str, Any] = {
         "now": now,
         "source": source,
@@ -108,7 +117,7 @@ def _render_source(
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
-        "setting_errors": [*stored_setting_errors(source), *other_errors],
+        "setting_errors": stored_errors,
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
@@ -124,11 +133,13 @@ def _render_source(
         ]
     else:
         context |= _settings_context(source, now)
-        context["setting_fields"] = (
-            settings_form.setting_fields(source, errors=stored_setting_errors(source))
-            if fields is None
-            else fields
-        )
+        shown_errors = stored_errors if posted is None else errors
+        fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
+        entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
+        context |= {"setting_fields": fields, "new_entries": entries}
+        names = {f.name for f in fields} | {entry.id_input for entry in entries}
+        names |= {e.setting.family_prefix + e.id for e in entries if e.error}
+        context["setting_errors"] = [*stored_errors, *(e for e in errors if e.name not in names)]
     return render(request, "sources/detail.html", context, status=status)
 
 
