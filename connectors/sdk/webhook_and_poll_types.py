@@ -123,10 +123,15 @@ class OpenPackage:
 
 @dataclass(frozen=True, slots=True)
 class PollContext:
-    """What the product knows at the time of a poll, for pollers that need more than a cursor."""
+    """What the product knows at the time of a poll, for pollers that need more than a cursor.
+
+    `open_packages(carriers, after)` returns packages whose carrier contains one of these lower-case
+    texts or is unknown (no texts: all), ordered by number: first those later than `after`, then
+    the others. The number of packages is limited, so a poller continues after the last one asked.
+    """
 
     now: datetime
-    open_packages: Callable[[], Sequence[OpenPackage]] = tuple
+    open_packages: Callable[[Sequence[str], str], Sequence[OpenPackage]] = lambda *_: ()
 
 
 @dataclass(frozen=True, slots=True)

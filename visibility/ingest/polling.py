@@ -6,7 +6,7 @@ connection while it waits for a response.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -178,9 +178,9 @@ def _open_pages(
     return connector.poll_with_context(http, cursor, secrets, context)
 
 
-def _load_open_packages(now: datetime) -> list[OpenPackage]:
+def _load_open_packages(now: datetime, carriers: Sequence[str], after: str) -> list[OpenPackage]:
     """Load the packages that the poller asks about, and release the database connection."""
-    packages = load_open_packages(now)
+    packages = load_open_packages(now, carriers=carriers, after=after)
     close_old_connections()
     return packages
 

@@ -18,7 +18,6 @@ from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpResponse,
-    OpenPackage,
     PollContext,
     PolledPage,
     PolledRecord,
@@ -56,9 +55,8 @@ class ManifestPoller:
 
     def _pages_about_packages(self) -> Iterator[PolledPage]:
         """Ask for the open packages, continuing after the last one that was asked for."""
-        numbers = sorted(
-            {p.tracking_number for p in self.context.open_packages() if self._may_be_of_carrier(p)}
-        )
+        packages = self.context.open_packages(self.rule.carriers, self.state.last_number)
+        numbers = sorted({package.tracking_number for package in packages})
         queue = self.state.numbers_to_ask(numbers)
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
@@ -75,11 +73,6 @@ class ManifestPoller:
             if batch[-1] == queue[-1] or not self._has_calls_left():
                 self.state.record_every_package_asked()
             yield PolledPage(self._records(document), self.state.format())
-
-    def _may_be_of_carrier(self, package: OpenPackage) -> bool:
-        """Whether the carrier may be the one that is polled. An unknown carrier may be."""
-        carrier, known = package.carrier.casefold(), self.rule.carriers
-        return not carrier or not known or any(name in carrier for name in known)
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""

@@ -271,7 +271,7 @@ def poll_fedex(
     http: PreparedHttp, packages: Sequence[OpenPackage], cursor: str = "", now: datetime = NOW
 ) -> list[PolledPage]:
     system = shipped_connectors()["fedex"](FEDEX)
-    context = PollContext(now, lambda: packages)
+    context = PollContext(now, lambda *_: packages)
     return list(system.poll_with_context(http, cursor, [b"s1"], context))
 
 
@@ -303,7 +303,7 @@ def test_open_packages_are_asked_for_thirty_at_a_time() -> None:
 
 def test_a_round_that_stopped_at_its_limit_is_continued_to_the_end_of_the_pass() -> None:
     http = PreparedHttp({}, {}, {}, {}, {}, {}, {})
-    context = PollContext(NOW, lambda: packages(90))
+    context = PollContext(NOW, lambda *_: packages(90))
     system = shipped_connectors()["fedex"](FEDEX)
     started = system.poll_with_context(http, "", [b"s1"], context)
     cursor = [next(started) for _ in range(4)][-1].cursor  # two pages for each request
@@ -317,11 +317,19 @@ def test_a_round_that_stopped_at_its_limit_is_continued_to_the_end_of_the_pass()
     assert remaining[-1].cursor not in {cursor, shrunk[-1].cursor}
 
 
-def test_only_packages_of_the_carrier_are_asked_for() -> None:
-    http = PreparedHttp({})
-    carriers = {"1": "UPS", "2": "FedEx Ground", "3": "", "4": "FDEG"}
-    poll_fedex(http, [OpenPackage(number, name) for number, name in carriers.items()])
-    assert asked(http) == [["2", "3", "4"]]
+def test_packages_of_the_carrier_are_requested_from_the_last_number_on() -> None:
+    requests: list[tuple[tuple[str, ...], str]] = []
+
+    def open_packages(carriers: Sequence[str], after: str) -> Sequence[OpenPackage]:
+        requests.append((tuple(carriers), after))
+        return packages(1)
+
+    cursor = json.dumps({"since": "", "number": "000000000007", "window": "", "calls": 0})
+    system = shipped_connectors()["fedex"](FEDEX)
+    context = PollContext(NOW, open_packages)
+    list(system.poll_with_context(PreparedHttp({}), cursor, [b"s1"], context))
+    carriers = ("fedex", "fdeg", "fdxe", "fxfe", "federal express")
+    assert requests == [(carriers, "000000000007")]
 
 
 def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
@@ -341,7 +349,10 @@ def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
 def test_a_failed_call_counts_for_the_budget() -> None:
     system = shipped_connectors()["fedex"](FEDEX)
     pages = system.poll_with_context(
-        PreparedHttp(HttpResponse(503, {}, b"")), "", [b"s1"], PollContext(NOW, lambda: packages(1))
+        PreparedHttp(HttpResponse(503, {}, b"")),
+        "",
+        [b"s1"],
+        PollContext(NOW, lambda *_: packages(1)),
     )
     assert json.loads(next(pages).cursor)["calls"] == 1
     with pytest.raises(PollError):
