@@ -82,7 +82,7 @@ class PagePosition:
             return None
         newest = max(filter(None, times), key=poll_time, default="")
         since = time_text_minus_overlap(newest, timedelta(seconds=1)) if newest else ""
-        if not newest or (self.since and poll_time(since) <= poll_time(self.since)):
+        if not newest or since == self.since:
             raise PollError(f"{len(times)} or more rows have the same time of change")
         return replace(self, since=since)
 

@@ -172,7 +172,7 @@ class ManifestPoller:
             except PollError as error:
                 if error.status not in MISSING_FILE:
                     raise
-                listed.pop()  # it is requested again by the next poll
+                listed.pop()  # requested again by the next poll that lists it
                 self._file_error = PollError(f"the file {name[:100]!r}: {error}")
                 continue
             if response is not None:

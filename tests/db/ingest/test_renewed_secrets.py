@@ -102,6 +102,7 @@ def test_a_token_that_a_person_entered_during_the_poll_stays(
     store_page = polling._store_page_and_cursor
 
     def change_and_store_page(*args: Any, **kwargs: Any) -> int:
+        monkeypatch.setattr(polling, "_store_page_and_cursor", store_page)
         change_settings(source, {"refresh_token": "entered"}, now=now)
         return store_page(*args, **kwargs)
 
