@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.settings import Setting, SettingError, SettingType
+from connectors.sdk.settings import Setting, SettingError
 from visibility.ingest.check_source_settings import declared_settings
 from visibility.ingest.source_secrets import (
     UnreadableSecrets,
@@ -12,49 +12,12 @@ from visibility.ingest.source_secrets import (
     secret_setting_values_by_name,
 )
 from visibility.models.sources_and_messages import Source
+from visibility.screens.setting_fields import SettingField, build_setting_field
 
 # Names of the inputs that add an entry to a family, such as `new-id:customer.`
 NEW_ID, NEW_VALUE = "new-id:", "new-value:"
 # Name of the checkbox that removes a stored secret.
 REMOVE_SECRET = "remove-secret:"  # noqa: S105  # the name of an input
-
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """One field. A secret has no value: it is replaced, removed or stays unchanged.
-
-    `is_set`: a value is stored. `family` is the declaration of a family's entry, such as
-    `customer.<ISA id>`; empty for other settings.
-    """
-
-    name: str
-    setting: Setting
-    value: str
-    error: str
-    is_set: bool = False
-    family: str = ""
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether the value is never shown."""
-        return self.setting.is_secret
-
-    @property
-    def options(self) -> Sequence[str]:
-        """The values to choose from; empty for free text."""
-        options: tuple[str, ...] = self.setting.choices
-        if self.setting.type is SettingType.BOOLEAN:
-            options = ("yes", "no")
-        # A stored value that is no longer valid stays visible.
-        is_unlisted = options and self.value and self.value not in options
-        return (*options, self.value) if is_unlisted else options
-
-    @property
-    def placeholder(self) -> str:
-        """What applies without a value."""
-        if self.is_secret:
-            return "unchanged" if self.is_set else ""
-        return self.setting.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +52,13 @@ def setting_fields(
     values = stored | dict(entered or {})
     secrets = _names_of_stored_secrets(source)
     return [
-        SettingField(
-            name=name,
-            setting=setting,
-            value="" if setting.is_secret else values.get(name, ""),
-            error=sentences.get(name, ""),
-            is_set=name in secrets if setting.is_secret else bool(stored.get(name)),
-            family=setting.name if setting.is_family else "",
+        build_setting_field(
+            setting,
+            name,
+            values.get(name, ""),
+            sentences.get(name, ""),
+            is_stored=name in secrets if setting.is_secret else bool(stored.get(name)),
+            is_removable=setting.is_secret and name in secrets and not setting.required,
         )
         for setting in settings_of_source(source)
         for name in _names_of_setting_or_family_members(setting, values)
@@ -127,7 +90,7 @@ def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str
     for field in setting_fields(source, entered=_entered_families(source, posted)):
         text = posted.get(field.name, "").strip()
         stored = str(source.config_or_empty_if_invalid.get(field.name, ""))
-        if field.is_secret and field.is_set and not text:
+        if field.is_secret and field.is_stored and not text:
             if posted.get(REMOVE_SECRET + field.name):
                 changes[field.name] = ""
         elif field.name in posted and text != stored and (text or not field.is_secret):

@@ -14,8 +14,8 @@ from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
+from visibility.screens.setting_fields import SettingField
 from visibility.screens.sources import settings_form
-from visibility.screens.sources.settings_form import SettingField
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     EnumField,
@@ -54,13 +54,13 @@ class SourceSettingSerializer(PermissionFilteredSerializer):
     minimum = serializers.SerializerMethodField()
     maximum = serializers.SerializerMethodField()
     is_secret = serializers.BooleanField()
-    is_set = serializers.BooleanField()
+    is_set = serializers.BooleanField(source="is_stored")
     error = serializers.CharField()
 
     @extend_schema_field({"type": ["string", "null"]})
     def text_of_value(self, field: SettingField) -> str | None:
         """The stored text; null if there is none, and for secrets."""
-        return field.value if field.is_set and not field.is_secret else None
+        return field.value if field.is_stored and not field.is_secret else None
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_minimum(self, field: SettingField) -> str | None:

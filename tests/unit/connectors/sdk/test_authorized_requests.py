@@ -43,6 +43,7 @@ def test_files_are_uploaded_as_multipart() -> None:
     request = multipart_request("https://a.test", {"kind": "orders"}, files={"file": file})
     head = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
     sections = BytesParser().parsebytes(head + request.body).get_payload()
+    assert isinstance(sections, list)
     field, upload = sections
     assert isinstance(field, Message)
     assert isinstance(upload, Message)

@@ -1,0 +1,68 @@
+"""One declared setting as a field of a form: of a source or of a subscription."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connectors.sdk.settings import Setting, SettingType
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One field. A secret has no value: it is replaced or stays unchanged.
+
+    `is_removable`: the form offers to remove a stored secret. `setting` is the declaration.
+    """
+
+    name: str
+    setting: Setting
+    label: str
+    help: str
+    description: str
+    value: str
+    options: Sequence[str]
+    is_secret: bool
+    is_required: bool
+    placeholder: str
+    error: str
+    is_stored: bool
+    is_removable: bool
+
+    @property
+    def family(self) -> str:
+        """The declared name of the family, such as `customer.<ISA id>`; empty for one setting."""
+        return self.setting.name if self.setting.is_family else ""
+
+
+def build_setting_field(
+    setting: Setting,
+    name: str,
+    value: str,
+    error: str,
+    *,
+    is_stored: bool = True,
+    is_removable: bool = False,
+) -> SettingField:
+    """Return the field of a setting, or of one name of a family.
+
+    `is_stored`: a secret may have a stored value, which a blank field leaves unchanged.
+    """
+    options: tuple[str, ...] = setting.choices
+    if setting.type is SettingType.BOOLEAN:
+        options = ("yes", "no")
+    unchanged = "unchanged" if is_stored else ""
+    return SettingField(
+        name=name,
+        setting=setting,
+        label=setting.label,
+        help=setting.help,
+        description=setting.type_description,
+        value="" if setting.is_secret else value,
+        # A stored value that is no longer valid stays visible.
+        options=(*options, value) if options and value and value not in options else options,
+        is_secret=setting.is_secret,
+        is_required=setting.required,
+        placeholder=unchanged if setting.is_secret else setting.default,
+        error=error,
+        is_stored=is_stored,
+        is_removable=is_removable,
+    )
