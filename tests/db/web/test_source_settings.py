@@ -157,3 +157,19 @@ def test_an_unusable_stored_source_breaks_no_page(integrator: Client) -> None:
     assert integrator.post(URL, {"zone": "UTC"}).status_code == 302
     feed.refresh_from_db()
     assert feed.config == {"zone": "UTC"}
+
+
+def test_the_secret_of_the_source_is_replaced(integrator: Client, wms: Source) -> None:
+    answer = integrator.post(URL, {"new-secret": "short"})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert page.count('aria-invalid="true"') == 1
+    assert "A secret needs at least 24 bytes." in page
+    assert integrator.post(URL, {"new-secret": "  "}).status_code == 302
+    assert not AuditEntry.objects.exists()
+    secret = "a-new-secret-of-the-warehouse-system"
+    assert integrator.post(URL, {"new-secret": secret}).status_code == 302
+    wms.refresh_from_db()
+    sealed = source_secrets.decrypt_secrets(wms.sealed_secrets)
+    assert [(s.value, s.setting) for s in sealed] == [(secret, "")]
+    assert secret not in integrator.get("/sources/wms?tab=settings").content.decode()

@@ -16,6 +16,8 @@ from visibility.screens.setting_fields import SettingField, build_setting_field
 
 # Names of the inputs that add an entry to a family, such as `new-id:customer.`
 NEW_ID, NEW_VALUE = "new-id:", "new-value:"
+# Name of the input for a new secret of the source itself.
+NEW_SECRET = "new-secret"  # noqa: S105  # the name of an input
 # Name of the checkbox that removes a stored secret.
 REMOVE_SECRET = "remove-secret:"  # noqa: S105  # the name of an input
 

@@ -11,7 +11,11 @@ from rest_framework.response import Response
 
 from connectors.sdk.settings import SettingError, SettingType
 from visibility.db.database_time import database_now
-from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
+from visibility.ingest.add_source_and_rotate_secret import (
+    SECRET,
+    InvalidSource,
+    change_settings_and_secret,
+)
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.screens.setting_fields import SettingField
@@ -33,7 +37,13 @@ class InvalidSettingsInput(InvalidInput):
 
     def __init__(self, errors: list[SettingError] | tuple[SettingError, ...]) -> None:
         super().__init__("", "; ".join(f"{error.name}: {error.sentence}" for error in errors))
-        self.errors = [{"path": f"settings.{e.name}", "detail": e.sentence} for e in errors]
+        self.errors = [
+            {
+                "path": e.name if e.name == SECRET else f"settings.{e.name}",
+                "detail": e.sentence,
+            }
+            for e in errors
+        ]
 
 
 class SourceSettingSerializer(PermissionFilteredSerializer):
@@ -96,9 +106,13 @@ class SettingValueField(serializers.Field[Any, Any, Any, Any]):
 
 
 class SourceSettingsBody(RequestBody):
-    """The settings to change. Settings that are not given stay; null or "" removes one."""
+    """The settings to change. Settings that are not given stay; null or "" removes one.
 
-    settings = serializers.DictField(child=SettingValueField(allow_null=True))
+    `secret` replaces the secret of the source; the old one stays valid for 24 hours.
+    """
+
+    settings = serializers.DictField(child=SettingValueField(allow_null=True), required=False)
+    secret = serializers.CharField(max_length=1000, required=False, write_only=True)
 
 
 class SourceSettingsView(ApiView):
@@ -122,18 +136,18 @@ class SourceSettingsView(ApiView):
         body = read_body(request)
 
         def do() -> ApiResponse:
-            given = parse_body(SourceSettingsBody, body)["settings"]
+            values = parse_body(SourceSettingsBody, body)
+            given = values.get("settings", {})
             source = _source_or_404(slug)
             changes = {name: "" if value is None else value for name, value in given.items()}
             try:
-                if changes:
-                    change_settings(
-                        source,
-                        changes,
-                        now=database_now(),
-                        user=current_user(request),
-                        any_drop_folder=False,
-                    )
+                change_settings_and_secret(
+                    source,
+                    changes,
+                    secret=values.get("secret", ""),
+                    now=database_now(),
+                    user=current_user(request),
+                )
             except InvalidSource as error:
                 raise InvalidSettingsInput(error.errors) from error
             return ApiResponse.from_json(_settings_content(_source_or_404(slug)))

@@ -15,7 +15,11 @@ from connectors.catalog import connectors_by_slug, own_manifest_problems
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun, format_duration
-from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
+from visibility.ingest.add_source_and_rotate_secret import (
+    SECRET,
+    InvalidSource,
+    change_settings_and_secret,
+)
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import operational_problems
@@ -76,14 +80,13 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
         changes = settings_form.changed_settings(
             source, settings_form.with_new_family_entries(source, posted)
         )
-        if changes:
-            change_settings(
-                source,
-                changes,
-                now=database_now(),
-                user=signed_in_user(request),
-                any_drop_folder=False,
-            )
+        change_settings_and_secret(
+            source,
+            changes,
+            secret=posted.get(settings_form.NEW_SECRET, "").strip(),
+            now=database_now(),
+            user=signed_in_user(request),
+        )
     except InvalidSource as error:
         return _render_source(
             request, source, "settings", posted=posted, errors=error.errors, status=422
@@ -136,8 +139,14 @@ def _render_source(
         shown_errors = stored_errors if posted is None else errors
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
-        context |= {"setting_fields": fields, "new_entries": entries}
-        names = {f.name for f in fields} | {entry.id_input for entry in entries}
+        secret_errors = [e.sentence for e in errors if e.name == SECRET]
+        context |= {
+            "setting_fields": fields,
+            "new_entries": entries,
+            "secret_input": settings_form.NEW_SECRET,
+            "secret_error": " ".join(secret_errors),
+        }
+        names = {SECRET} | {f.name for f in fields} | {entry.id_input for entry in entries}
         names |= {e.setting.family_prefix + e.id for e in entries if e.error}
         context["setting_errors"] = [*stored_errors, *(e for e in errors if e.name not in names)]
     return render(request, "sources/detail.html", context, status=status)

@@ -72,7 +72,7 @@ def test_every_invalid_setting_is_named_and_nothing_is_saved(integrator: Client)
 def test_unreadable_settings_are_refused(integrator: Client, given: object) -> None:
     create_source(connector="shiphero", config={"zone": "UTC"})
     assert patch(integrator, given).status_code == 400
-    assert integrator.patch(URL, {"zone": "UTC"}, "application/json").status_code == 400
+    assert integrator.patch(URL, {"zone": "UTC"}, "application/json").status_code == 400  # unknown
     assert Source.objects.get().config == {"zone": "UTC"}
 
 
@@ -130,3 +130,45 @@ def test_settings_need_a_permission_and_a_source(integrator: Client) -> None:
     operations = signed_in(UserRole.OPERATIONS)
     assert operations.get(URL).status_code == 403
     assert patch(operations, {"zone": "UTC"}).status_code == 403
+
+
+def own_secrets(source: Source) -> list[str]:
+    source.refresh_from_db()
+    sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
+    return [secret.value for secret in sealed if not secret.setting]
+
+
+def test_the_secret_of_the_source_is_replaced_and_never_returned(integrator: Client) -> None:
+    feed = create_source(connector="shiphero", config={})
+    new = "a-new-secret-of-the-warehouse-system"
+    for secret in ("the-first-secret-of-the-warehouse", new):
+        body = {"secret": secret, "settings": {"zone": "UTC"}}
+        answer = integrator.patch(URL, body, "application/json")
+        assert answer.status_code == 200
+        assert secret.encode() not in answer.content
+    assert own_secrets(feed) == [new, "the-first-secret-of-the-warehouse"]
+    assert feed.config == {"zone": "UTC"}
+    entries = AuditEntry.objects.filter(action="source.rotate")
+    assert [(entry.detail, str(entry.user)) for entry in entries] == [({}, "ines")] * 2
+
+
+def test_a_weak_secret_or_an_invalid_setting_changes_nothing(integrator: Client) -> None:
+    feed = create_source(connector="shiphero", config={})
+    for secret, zone, path in (
+        ("short", "UTC", "secret"),
+        ("a-new-secret-of-the-warehouse-system", "Texas", "settings.zone"),
+    ):
+        body = {"secret": secret, "settings": {"zone": zone}}
+        answer = integrator.patch(URL, body, "application/json")
+        assert answer.status_code == 400
+        assert [error["path"] for error in answer.json()["errors"]] == [path]
+        assert own_secrets(feed) == []
+        assert feed.config == {}
+    assert not AuditEntry.objects.filter(action__startswith="source.").exists()
+
+
+def test_a_new_secret_replaces_those_that_cannot_be_decrypted(integrator: Client) -> None:
+    feed = create_source(connector="woocommerce", config={}, sealed_secrets="of another key")
+    body = {"secret": "short", "settings": {"api_key": "ck_1:cs_2"}}
+    assert integrator.patch(URL, body, "application/json").status_code == 200
+    assert own_secrets(feed) == ["short"]
