@@ -120,11 +120,11 @@ class ReferenceClassifier:
         self._object_by_root = owners
 
     @property
-    def clear(self) -> list[int]:
+    def unambiguous_stored_object_ids(self) -> list[int]:
         """The ids of the stored objects that unambiguous references name."""
         return [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
 
-    def find_conflicts(
+    def flag_number_conflicts_as_ambiguous(
         self, load_numbers: Callable[[Collection[int]], Mapping[int, Collection[IdentifierKey]]]
     ) -> None:
         """Mark references as ambiguous that would give an object a second number of one issuer.
@@ -135,7 +135,9 @@ class ReferenceClassifier:
         for key, member in self._new_keys.items():
             if is_exclusive(key):
                 numbers_by_root.setdefault(self._sets.root(member), set()).add(key)
-        stored = [m for m in self.clear if self._sets.root(m) in numbers_by_root]
+        stored = [
+            m for m in self.unambiguous_stored_object_ids if self._sets.root(m) in numbers_by_root
+        ]
         for object_id, numbers in (load_numbers(stored) if stored else {}).items():
             numbers_by_root[self._sets.root(object_id)].update(numbers)
         for root, keys in numbers_by_root.items():

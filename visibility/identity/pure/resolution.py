@@ -133,13 +133,13 @@ def resolve_mentions(
         if decision.kind in SEPARATING and all(sides):
             for side_index, side in enumerate(sides):
                 for generation in side:
-                    sets.add_separation_label(generation, (decision.id, side_index))
+                    sets.add_side_of_separating_decision(generation, (decision.id, side_index))
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind is DecisionKind.JOIN and all(sides):
             sets.join(sides[0][0], sides[1][0], by_decision=True)
     resolver = _MentionResolver(mentions, generations, sets)
-    resolver.connect_mentions(frozenset(known_shared_keys))
+    resolver.connect_mentions_by_strength_rank(frozenset(known_shared_keys))
     return ResolvedObjectsAndGenerations(resolver.build_objects(), generations)
 
 
@@ -170,7 +170,9 @@ class _MentionResolver:
         self._unconnected: set[tuple[RefKey, IdentifierKey]] = set()
         self._evidence: dict[Generation, Mention] = {}
 
-    def connect_mentions(self, known_shared_keys: frozenset[IdentifierKey]) -> None:
+    def connect_mentions_by_strength_rank(
+        self, known_shared_keys: frozenset[IdentifierKey]
+    ) -> None:
         """Connect what each mention names, rank by rank.
 
         Which numbers of a rank are shared is decided before any of them connects objects, so that
@@ -178,11 +180,11 @@ class _MentionResolver:
         """
         ranks = sorted({strength_rank(key) for key in self._generations})
         for rank in ranks:
-            self._find_shared_generations(rank, known_shared_keys)
+            self._add_shared_generations_of_rank(rank, known_shared_keys)
             for mention in self._mentions:
                 self._connect_generations_of_mention(mention, rank)
 
-    def _find_shared_generations(
+    def _add_shared_generations_of_rank(
         self, rank: int, known_shared_keys: frozenset[IdentifierKey]
     ) -> None:
         mentions_by_generation: dict[Generation, list[list[Generation]]] = {}
@@ -195,11 +197,14 @@ class _MentionResolver:
             generation
             for generation, mentions in mentions_by_generation.items()
             if not self._sets.is_named_by_decision(generation)
-            and (generation[0] in known_shared_keys or self._names_several(generation, mentions))
+            and (
+                generation[0] in known_shared_keys
+                or self._is_shared_by_several_objects(generation, mentions)
+            )
         ]
         self._shared.update(shared)
 
-    def _names_several(
+    def _is_shared_by_several_objects(
         self, generation: Generation, mentions: Sequence[Sequence[Generation]]
     ) -> bool:
         """Whether the other numbers of these mentions belong to different objects."""
@@ -210,7 +215,7 @@ class _MentionResolver:
             for other in named
             if other != generation and strength_rank(other[0]) <= rank
         }
-        return self._sets.has_exclusive_conflict(roots, outside=generation)
+        return self._sets.any_two_sets_have_number_conflict(roots, outside=generation)
 
     def _connect_generations_of_mention(self, mention: Mention, rank: int) -> None:
         named = [
@@ -220,7 +225,7 @@ class _MentionResolver:
         ]
         if not named:
             return
-        first, *others = sorted(named, key=self._connecting_order)
+        first, *others = sorted(named, key=self._sort_key_unsplit_strongest_first)
         for generation in others:
             # A system that names its own id with another number has changed the number.
             is_renumbered = strength_rank(first[0]) == 0 < strength_rank(generation[0])
@@ -228,12 +233,14 @@ class _MentionResolver:
             if self._sets.join(first, generation, renumbered=renumbered):
                 self._evidence.setdefault(first, mention)
                 self._evidence.setdefault(generation, mention)
-            elif self._sets.is_separated(first, generation):
+            elif self._sets.is_separated_by_decision(first, generation):
                 self._rejected.add((mention.ref_key, generation[0]))
             else:
                 self._unconnected.add((mention.ref_key, generation[0]))
 
-    def _connecting_order(self, generation: Generation) -> tuple[bool, int, Generation]:
+    def _sort_key_unsplit_strongest_first(
+        self, generation: Generation
+    ) -> tuple[bool, int, Generation]:
         is_split_off = self._sets.is_split_off_by_decision(generation)
         return is_split_off, strength_rank(generation[0]), generation
 
@@ -245,7 +252,7 @@ class _MentionResolver:
         for mention in self._mentions:
             named = sorted(
                 self._named[mention.ref_key],
-                key=lambda g: (g in self._shared, *self._connecting_order(g)),
+                key=lambda g: (g in self._shared, *self._sort_key_unsplit_strongest_first(g)),
             )
             root = roots[mention.ref_key] = sets.root(named[0])
             resolved = by_root.setdefault(root, ResolvedObject())
