@@ -48,7 +48,10 @@ class InterpretedLine:
 
 @dataclass(slots=True)
 class LineItemUnitAndScale:
-    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact."""
+    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact.
+
+    `is_goods` is false if a source says that the line is never shipped.
+    """
 
     sku: str
     item: ItemDefinition | None
@@ -56,6 +59,7 @@ class LineItemUnitAndScale:
     position: tuple[int, str]
     unit: str = "EA"
     scale: int = 1
+    is_goods: bool = True
 
 
 def translate_event_attributes(
@@ -202,6 +206,7 @@ class Interpretation:
                 goods = self.items.get(key) or self._add_line_item_for_key(
                     recorded, line, index, key
                 )
+                goods.is_goods = goods.is_goods and line.is_goods
                 if goods.item is not None:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])

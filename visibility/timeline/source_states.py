@@ -77,6 +77,8 @@ class SourceStates:
             return SHIPPED
         if old == SHIPPED:
             return ""
+        if (recorded.source, recorded.event.key) in ledger.balance_cancellations:
+            return ""
         if event_type is EventType.ORDER_CANCELLED and recorded.order_index >= 0:
             return CANCELLED
         if (

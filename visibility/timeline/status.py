@@ -26,10 +26,10 @@ ENDS_HOLD = frozenset(
     {
         EventType.ORDER_HOLD_RELEASED,
         EventType.ORDER_RELEASED,
-        EventType.SHIPMENT_CONFIRMED,
         EventType.ORDER_CANCELLED,
     }
 )
+ENDS_UNSCOPED_HOLD = frozenset({EventType.SHIPMENT_CONFIRMED})
 BEFORE_SHIPPING = (
     MilestoneCode.PACKED,
     MilestoneCode.PICKED,
@@ -72,9 +72,7 @@ class StatusInputs:
     def returned_or_credited_fraction(self, measure: Measure) -> Decimal | None:
         """The fraction of the shipped quantity that was returned or credited, None if none was."""
         total = returned = ZERO
-        for key in self.ledger.authoritative_line_keys():
-            if self.ledger.is_uncountable(key):
-                continue
+        for key in self.ledger.counted_line_keys():
             shipped, delivered, line_returned = (
                 self.ledger.quantity_reached(key, m, self.at) or ZERO
                 for m in (Measure.SHIPPED, Measure.DELIVERED, measure)
@@ -86,15 +84,25 @@ class StatusInputs:
 
 
 def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
-    """Since when the order is on hold and why; the last report of each source counts."""
-    holds: dict[str, tuple[datetime, str]] = {}
+    """Since when the order is on hold and why, by all its holds.
+
+    Each source has one hold per scope. An event without a scope ends all holds of its source, and
+    so do the events of `ENDS_UNSCOPED_HOLD` for its hold without a scope.
+    """
+    holds: dict[tuple[str, str], tuple[datetime, str]] = {}
     for recorded in events:
-        if recorded.event.type is EventType.ORDER_HELD:
-            reason = recorded.event.attributes.get(Attribute.REASON, "")
-            holds.setdefault(recorded.source, (recorded.occurred_at, reason))
-        elif recorded.event.type in ENDS_HOLD:
-            holds.pop(recorded.source, None)
-    return min(holds.values()) if holds else (None, "")
+        event, name = recorded.event, (recorded.source, recorded.event.scope)
+        if event.type is EventType.ORDER_HELD:
+            reason = event.attributes.get(Attribute.REASON, "")
+            holds.setdefault(name, (recorded.occurred_at, reason))
+        elif event.type in ENDS_HOLD and event.scope:
+            holds.pop(name, None)
+        elif event.type in ENDS_HOLD:
+            holds = {n: hold for n, hold in holds.items() if n[0] != recorded.source}
+        elif event.type in ENDS_UNSCOPED_HOLD:
+            holds.pop((recorded.source, ""), None)
+    reasons = dict.fromkeys(reason for _, reason in sorted(holds.values()) if reason)
+    return min((since for since, _ in holds.values()), default=None), ", ".join(reasons)
 
 
 def is_credit_hold(reason: str) -> bool:
@@ -143,8 +151,8 @@ def _status_before_shipping(known: StatusInputs) -> Status:
 def _all_backordered(ledger: QuantityLedger) -> bool:
     open_lines = [
         (due, ledger.authoritative_quantity(key, Measure.BACKORDERED) or ZERO)
-        for key in ledger.authoritative_line_keys()
-        if not ledger.is_uncountable(key) and (due := ledger.net_ordered_quantity(key))
+        for key in ledger.counted_line_keys()
+        if (due := ledger.net_ordered_quantity(key))
     ]
     return bool(open_lines) and all(backordered >= due for due, backordered in open_lines)
 
@@ -275,6 +283,7 @@ def _cancellation_states(
         s
         for s in cancellations
         if not any(Measure.CANCELLED in n.quantities for n in s.event.lines)
+        and (s.source, s.event.key) not in known.ledger.balance_cancellations
     ]
     if (shipped and order_cancellations) or any(
         LineFlag.CONTRADICTION in line.flags for line in lines
