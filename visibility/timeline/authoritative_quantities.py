@@ -13,7 +13,12 @@ from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantities_of_event_lines import (
     line_measure_and_counting_unit_quantity,
 )
-from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
+from visibility.timeline.quantity_claims import (
+    ZERO,
+    Arrivals,
+    QuantityClaims,
+    record_seller_cancellation,
+)
 from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
 from visibility.timeline.withdrawn_quantities import (
     by_measure,
@@ -81,9 +86,8 @@ class QuantityLedger:
                 if is_first and measure is Measure.ORDERED:
                     self._main = None
             if measure is Measure.CANCELLED:
-                by_seller = quantity if cancelled_by_seller else ZERO
-                self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
-                    recorded, line, by_seller
+                record_seller_cancellation(
+                    self.seller_cancelled, recorded, line, quantity if cancelled_by_seller else None
                 )
         self.keys.update(line.key for line in lines)
         if event.complete_measures:

@@ -33,12 +33,11 @@ def record_balance_cancellation(
             continue
         balance = max(ordered - (ledger.quantity_reached(key, Measure.SHIPPED, at) or ZERO), ZERO)
         goods = ledger.interpretation.items[key]
-        for column, quantity in (
-            (ledger.columns[Measure.CANCELLED], balance),
-            (ledger.seller_cancelled, balance if by_seller else ZERO),
-        ):
+        columns = [ledger.columns[Measure.CANCELLED]]
+        columns += [ledger.seller_cancelled] if by_seller else []
+        for column in columns:
             cell = column.setdefault(key, QuantityClaims())
-            cell.record_balance(recorded, quantity, unit=goods.unit, scale=goods.scale)
+            cell.record_balance(recorded, balance, unit=goods.unit, scale=goods.scale)
         changed.add((key, Measure.CANCELLED))
     ledger.balance_cancellations.add((recorded.source, event.key))
     ledger.clear_caches()

@@ -1,6 +1,6 @@
 """Parts of a timeline that summarize its events: entries, attributes, claims and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import (
@@ -41,16 +41,22 @@ INTAKE_ROLES = (SourceRole.SHOP, SourceRole.EDI, SourceRole.CRM, SourceRole.ERP)
 
 
 def build_timeline_entries(
-    events: Sequence[RecordedEvent], superseded: Sequence[RecordedEvent]
+    events: Sequence[RecordedEvent],
+    superseded: Sequence[RecordedEvent],
+    ineffective: Collection[int] = (),
 ) -> tuple[TimelineEntry, ...]:
     """The activity list. An unchanged repeat of a state is counted on the entry that it repeats.
 
     A repeated scan or reminder has an entry of its own, unless its time is only that of the report.
+    Events that only say that nothing was removed have one only if they took something back;
+    `ineffective`: the indexes of the events that changed no quantity.
     """
     shown: list[tuple[RecordedEvent, list[int], bool]] = []
     last: dict[tuple[str, str, tuple[str, ...]], tuple[object, list[int]]] = {}
-    for recorded in events:
+    for index, recorded in enumerate(events):
         event = recorded.event
+        if index in ineffective and _reports_only_absence(event):
+            continue
         content = (event.lines, tuple(sorted(event.attributes.items())), event.raw_type)
         subject = (recorded.source, f"{event.type}/{event.scope}", recorded.object_keys)
         previous = last.get(subject)
@@ -63,8 +69,14 @@ def build_timeline_entries(
     result = [
         TimelineEntry(s, repeats=count[0], is_update=is_update) for s, count, is_update in shown
     ]
-    result += [TimelineEntry(s, superseded=True) for s in superseded]
+    result += [
+        TimelineEntry(s, superseded=True) for s in superseded if not _reports_only_absence(s.event)
+    ]
     return tuple(sorted(result, key=lambda entry: sort_key_by_time_then_event_type(entry.recorded)))
+
+
+def _reports_only_absence(event: CanonicalEvent) -> bool:
+    return bool(event.complete_measures) and not event.lines and not event.attributes
 
 
 def _is_state(event: CanonicalEvent) -> bool:
@@ -86,6 +98,9 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
                 values.update({n: t for n, t in recorded.event.attributes.items() if t})
     for name in EVENT_ATTRIBUTES:
         values.pop(name, None)
+    # The amount of an invoice or a credit is the order's only if no event tells the order's own.
+    if own_total := _order_total(own_events):
+        values[Attribute.TOTAL] = own_total
     channel = next(
         (
             s.event.attributes[Attribute.CHANNEL]
@@ -98,6 +113,19 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
     if channel:  # the channel where the order was placed, not where it was re-entered
         values[Attribute.CHANNEL] = channel
     return values
+
+
+def _order_total(events: Sequence[RecordedEvent]) -> str:
+    """The latest total of the most authoritative source, not of an invoice or a credit."""
+    totals = {
+        role: text
+        for role in ROLES_BY_AUTHORITY
+        for s in events
+        if s.role is role
+        and s.event.type.value.startswith("order.")
+        and (text := s.event.attributes.get(Attribute.TOTAL))
+    }
+    return next(reversed(totals.values()), "")
 
 
 def build_source_claims(

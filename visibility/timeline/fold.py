@@ -67,10 +67,13 @@ def fold(
         LineBuilder(ledger, as_of),
     )
     cancelling = {id(recorded) for recorded in active_cancellations(holding)}
-    for recorded in translated:
+    ineffective = set()
+    for index, recorded in enumerate(translated):
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
         if id(recorded) in cancelling:
             changed |= record_balance_cancellation(ledger, recorded)
+        if not changed:
+            ineffective.add(index)
         tracker.apply(recorded, {measure for _, measure in changed})
         disputes.apply(recorded, changed)
         lines.record_line_descriptions_prices_and_terms(recorded)
@@ -97,7 +100,9 @@ def fold(
         as_of=as_of,
         status=order_status,
         status_since=status.status_since(order_status, milestones, on_hold_since, holding),
-        entries=entries_attributes_and_claims.build_timeline_entries(classified, superseded),
+        entries=entries_attributes_and_claims.build_timeline_entries(
+            classified, superseded, ineffective
+        ),
         lines=order_lines,
         shipments=shipments,
         milestones=milestones,

@@ -16,6 +16,7 @@ from visibility.timeline.model import (
 )
 from visibility.timeline.quantity_claims import Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
+from visibility.timeline.withdrawn_quantities import are_quantities_taken_back
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
@@ -124,6 +125,11 @@ def build_milestones(
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
+        if code is MilestoneCode.CREDITED and _credits_no_goods(recorded):
+            continue
+        lines = ledger.interpretation.lines_of_event(recorded)
+        if measure and are_quantities_taken_back(ledger.columns, recorded, lines, measure):
+            continue
         share = ledger.order_fraction_reached(measure, at) if measure else Decimal(1)
         is_measured = measure is not None and (
             share is not None or ledger.has_uncountable_figures(measure)
@@ -142,6 +148,14 @@ def build_milestones(
             MilestoneCode.RECEIVED, first, first.occurred_at, Decimal(1)
         )
     return _add_planned_times(by_code, attributes, ship_by)
+
+
+def _credits_no_goods(recorded: RecordedEvent) -> bool:
+    """Whether an event has lines and credits none of them: it refunds what was never sent."""
+    lines = recorded.event.lines
+    return any(Measure.CANCELLED in line.quantities for line in lines) and not any(
+        Measure.CREDITED in line.quantities for line in lines
+    )
 
 
 def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:

@@ -12,6 +12,7 @@ from connectors.sdk.events import (
     SHARED_KINDS,
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
     EventLine,
     Flag,
     IdentifierScheme,
@@ -119,6 +120,11 @@ class RecordedEvent:
             return True
         key = self.object_keys[line.order_index]
         return self.order_index >= 0 and bool(key) and key == self.object_keys[self.order_index]
+
+    @property
+    def order_identifiers(self) -> tuple[EventIdentifier, ...]:
+        """The numbers by which the event names the folded order."""
+        return self.event.objects[self.order_index].identifiers if self.order_index >= 0 else ()
 
     def owned_object_keys(self) -> set[str]:
         """The keys of the objects that belong to orders: shipments, packages, invoices, returns."""

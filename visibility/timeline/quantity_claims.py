@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate
 
-from connectors.sdk.events import QuantityMode
+from connectors.sdk.events import EventIdentifier, QuantityMode
 from visibility.timeline.interpret_event_lines import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
@@ -36,6 +36,7 @@ class QuantityClaims:
     __slots__ = (
         "arrivals",
         "authoritative_sources",
+        "documents",
         "figures",
         "increments",
         "reported_at",
@@ -49,6 +50,8 @@ class QuantityClaims:
         self.scopes: dict[str, dict[str, dict[str, Decimal]]] = {}
         # (source, its line id, scope) -> event key -> increment since the last total
         self.increments: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        # (source, its line id, scope) -> the numbers of the order in the last report
+        self.documents: dict[tuple[str, str, str], tuple[EventIdentifier, ...]] = {}
         # source -> the total that it claims
         self.figures: dict[str, Decimal] = {}
         self.reported_at: dict[str, datetime] = {}
@@ -66,6 +69,8 @@ class QuantityClaims:
         self.units[source] = (line.unit, line.unit_factor or Decimal(1))
         old = self.scopes.get(source, {}).get(line_id, {}).get(scope)
         scope_key = (source, line_id, scope)
+        if recorded.event.complete_measures:
+            self.documents[scope_key] = recorded.order_identifiers
         if line.line.quantity_mode is QuantityMode.DELTA:
             increments = self.increments.setdefault(scope_key, {})
             previous = increments.get(recorded.event.key, ZERO)
@@ -76,6 +81,11 @@ class QuantityClaims:
         if not scope:
             self.scopes.get(source, {}).pop(BALANCE_LINE_ID, None)
         return self._set_scope_quantity(source, line_id, scope, quantity)
+
+    def scope_quantity(self, recorded: RecordedEvent, line: InterpretedLine) -> Decimal:
+        """The current quantity of the scope in which an event reported a line."""
+        scopes = self.scopes.get(recorded.source, {}).get(line.line.line_id, {})
+        return scopes.get(recorded.event.scope, ZERO)
 
     def record_balance(
         self, recorded: RecordedEvent, quantity: Decimal, *, unit: str, scale: int
@@ -93,13 +103,18 @@ class QuantityClaims:
     ) -> bool:
         """Set the lines of the event's scope that it does not name to zero.
 
+        A line of another order of the source, which was found to be the same order, is not set.
         Return whether that changed the figure of the source.
         """
         source, scope, has_changed = recorded.source, recorded.event.scope, False
+        own_numbers = recorded.order_identifiers
         for line_id, quantities in self.scopes.get(source, {}).items():
+            scope_key = (source, line_id, scope)
             if line_id in named_line_ids or scope not in quantities:
                 continue
-            self.increments.pop((source, line_id, scope), None)
+            if are_of_different_orders(self.documents.get(scope_key, ()), own_numbers):
+                continue
+            self.increments.pop(scope_key, None)
             self.reported_at[source] = recorded.occurred_at
             has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
         return has_changed
@@ -183,6 +198,16 @@ class QuantityClaims:
                     yield arrived_at, quantity
 
 
+def are_of_different_orders(
+    known: Collection[EventIdentifier], other: Collection[EventIdentifier]
+) -> bool:
+    """Whether two sets of numbers have no number, but the same kind of number, in common."""
+    kinds = {(i.scheme, i.issuer) for i in known if i.strong}
+    return not set(known) & set(other) and any(
+        (i.scheme, i.issuer) in kinds for i in other if i.strong
+    )
+
+
 def _sum_of_scopes(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
     return sum((q for scopes in lines.values() for s, q in scopes.items() if s), ZERO)
 
@@ -196,3 +221,19 @@ def _total_after_scope_changed(total: Decimal, scopes_before: Decimal, change: D
     if change > 0:
         return max(total, scopes_before + change)
     return total + change if total >= scopes_before else total
+
+
+def record_seller_cancellation(
+    claims_by_line: dict[str, QuantityClaims],
+    recorded: RecordedEvent,
+    line: InterpretedLine,
+    quantity: Decimal | None,
+) -> None:
+    """Record what the seller cancelled of a line; `quantity` is None if it was not the seller.
+
+    A report by another cause only replaces what the seller cancelled in the same scope.
+    """
+    claims = claims_by_line.get(line.key) or QuantityClaims()
+    if quantity is not None or claims.scope_quantity(recorded, line):
+        claims.record(recorded, line, quantity or ZERO)
+        claims_by_line[line.key] = claims

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from connectors.sdk.events import (
     Attribute,
+    CanonicalEvent,
     EventIdentifier,
     EventType,
     IdentifierScheme,
+    Measure,
     ObjectKind,
 )
 from visibility.timeline.model import (
@@ -127,6 +129,9 @@ class ShipmentGrouping:
             group.eta = timestamp_or_none(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
             group.label = group.label or at
+        elif event.type is EventType.SHIPMENT_CONFIRMED and reports_nothing_shipped(event):
+            if group.shipped:
+                group.voided[recorded.source] = at
         elif event.type is EventType.SHIPMENT_CONFIRMED:
             group.shipped = group.shipped or at
             group.voided[recorded.source] = None
@@ -184,6 +189,14 @@ class ShipmentGrouping:
             eta=group.eta,
             transport=tuple(group.transport),
         )
+
+
+def reports_nothing_shipped(event: CanonicalEvent) -> bool:
+    """Whether all shipped quantities of an event are zero: it undoes its shipment."""
+    quantities = [
+        q[Measure.SHIPPED] for line in event.lines if Measure.SHIPPED in (q := line.quantities)
+    ]
+    return bool(quantities) and not any(quantities)
 
 
 def _apply_scan(parcel: _PackageState, status: str, at: datetime) -> None:

@@ -82,6 +82,13 @@ class StatusInputs:
             returned += min(max(line_returned, ZERO), sent) / scale
         return returned / total if total and returned else None
 
+    @property
+    def is_nothing_sent(self) -> bool:
+        """Whether quantities say that nothing was sent: a credit is then no credit of goods."""
+        sent = (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
+        is_sent = any(code in self.milestones and self.fraction_reached(code) for code in sent)
+        return not is_sent and bool(self.ledger.counted_line_keys())
+
 
 def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
     """Since when the order is on hold and why, by all its holds.
@@ -262,7 +269,7 @@ def _return_states(known: StatusInputs) -> Iterator[OrderState]:
         fraction = known.returned_or_credited_fraction(measure)
         if fraction is not None:
             yield complete if fraction == 1 else partial
-        elif code in known.milestones:
+        elif code in known.milestones and not known.is_nothing_sent:
             yield complete
 
 

@@ -257,13 +257,14 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
     ship_by, deliver_by = (
         plans.get(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
     )
-    if status in {Status.SHIPPED, Status.PARTIALLY_DELIVERED}:
+    is_open = OrderState.PARTIALLY_SHIPPED in timeline.states
+    if status is Status.SHIPPED or (status is Status.PARTIALLY_DELIVERED and not is_open):
         return _expected_carrier_step(timeline), deliver_by
     if status in WAREHOUSE_STATUSES:
         return f"ship confirmation from {warehouse}", ship_by
     if status is Status.BACKORDERED:
         return f"stock at {warehouse}", expected_stock_date(timeline)
-    if status is Status.PARTIALLY_SHIPPED:
+    if status in {Status.PARTIALLY_SHIPPED, Status.PARTIALLY_DELIVERED}:
         return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
     if status is Status.ON_HOLD:
         credit = is_credit_hold(timeline.hold_reason)

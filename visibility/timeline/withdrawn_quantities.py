@@ -1,9 +1,9 @@
 """Quantities that a later event takes back: by a void, or by a report that omits them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from connectors.sdk.events import Measure
-from visibility.timeline.interpret_event_lines import InterpretedLine
+from visibility.timeline.interpret_event_lines import Interpretation, InterpretedLine
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import QuantityClaims
 
@@ -87,3 +87,33 @@ def reset_quantities_not_reported(
     for key, measure, cell in cells:
         if cell.reset_lines_not_named(recorded, named.get((key, measure), set())):
             yield key, measure
+
+
+def are_quantities_taken_back(
+    columns: Columns,
+    recorded: RecordedEvent,
+    lines: Iterable[InterpretedLine],
+    measure: Measure,
+) -> bool:
+    """Whether an event reported quantities of a measure in `lines`, and they all are zero now."""
+    counted = [
+        line for line in lines if measure in line.quantities and line.unit_factor is not None
+    ]
+    cells = columns[measure]
+    return bool(counted) and not any(
+        cells[line.key].scope_quantity(recorded, line) for line in counted
+    )
+
+
+def undone_scopes(events: Sequence[RecordedEvent], reading: Interpretation) -> set[tuple[str, str]]:
+    """(source, scope) of totals of shipped quantities whose last report is zero."""
+    last: dict[tuple[str, str], bool] = {}
+    for recorded in events:
+        shipped = [
+            line.quantities[Measure.SHIPPED]
+            for line in reading.lines_of_event(recorded)
+            if Measure.SHIPPED in line.quantities
+        ]
+        if shipped:
+            last[(recorded.source, recorded.event.scope)] = not any(shipped)
+    return {scope for scope, is_undone in last.items() if is_undone}

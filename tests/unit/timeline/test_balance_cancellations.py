@@ -9,6 +9,7 @@ from tests.builders.timelines import folded
 from visibility.timeline import Status, Timeline
 from visibility.timeline.kpi_inputs import demand_and_first_shipped_at_cut_off
 from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
+from visibility.timeline.status_answer import status_answer
 
 PARTLY_SHIPPED = [ordered({"A": 10, "B": 2}), shipped({"A": 6}, at(3))]
 CANCELLED = reported("shop", "order.cancelled", at(4), reason="customer")
@@ -82,3 +83,50 @@ def test_what_is_no_goods_is_neither_awaited_nor_counted() -> None:
         assert not shown.is_counted
         assert not shown.unexpected
         assert demand_lines(timeline) == [[1, 1]]
+
+
+def test_credit_of_what_was_never_sent_is_no_credit_of_goods() -> None:
+    cancelled = reported(
+        "shop", "credit.issued", at(4), lines("cancelled", {"A": 3}), scope="refund 1"
+    )
+    timeline = folded(ordered({"A": 5}), shipped({"A": 2}, at(3)), cancelled)
+    assert timeline.status is Status.SHIPPED
+    assert not {OrderState.CREDITED, OrderState.PARTIALLY_CREDITED} & set(timeline.states)
+    returned = reported("wms", "return.received", at(6), lines("returned", {"A": 2}))
+    timeline = folded(ordered({"A": 5}), shipped({"A": 2}, at(3)), cancelled, returned)
+    assert timeline.status is Status.RETURNED
+    assert "credit for the returned goods" in status_answer(timeline, zone="UTC").next_step
+    amount = reported("shop", "credit.issued", at(4), scope="refund 2")
+    assert folded(ordered({"A": 5}), amount).states == ()
+
+
+def test_total_that_the_customer_cancelled_keeps_what_the_seller_cancelled() -> None:
+    by_seller = reported(
+        "shop", "credit.issued", at(4), lines("cancelled", {"A": 2}), scope="refund 1",
+        reason="out of stock",
+    )  # fmt: skip
+    total = reported("shop", "order.changed", at(5), lines("cancelled", {"A": 3}))
+    (entry,) = folded(ordered({"A": 5}), by_seller, total).lines
+    assert entry.quantity(Measure.CANCELLED) == 3
+    assert entry.short_cancelled == 2
+    corrected = reported(
+        "shop", "credit.issued", at(5), lines("cancelled", {"A": 2}), scope="refund 1"
+    )
+    (entry,) = folded(ordered({"A": 5}), by_seller, corrected).lines
+    assert entry.short_cancelled == 0
+
+
+def test_partially_delivered_order_with_open_lines_waits_for_the_warehouse() -> None:
+    timeline = folded(ordered({"A": 1, "B": 1}), shipped({"A": 1}, at(3)), delivered(at(4)))
+    assert timeline.status is Status.PARTIALLY_DELIVERED
+    assert "ships the open quantity" in status_answer(timeline, zone="UTC").next_step
+
+
+def test_snapshot_without_removals_is_listed_only_if_it_takes_one_back() -> None:
+    removed = reported("shop", "order.changed", at(3), lines("cancelled", {"A": 2}),
+                       complete=["cancelled"])  # fmt: skip
+    restored = reported("shop", "order.changed", at(4), complete=["cancelled"])
+    timeline = folded(ordered({"A": 5}), removed, restored)
+    assert timeline.lines[0].quantity(Measure.CANCELLED) == 0
+    assert len(timeline.entries) == 3
+    assert len(folded(ordered({"A": 5}), restored).entries) == 1

@@ -6,13 +6,25 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.sdk.events import Measure
+from connectors.sdk.events import (
+    Attribute,
+    EventIdentifier,
+    IdentifierScheme,
+    Measure,
+    ObjectKind,
+    ObjectReference,
+)
 from tests.builders.recorded_events import at, line, lines, ordered, reported, shipped
 from tests.builders.timelines import LATER, folded, line_of
 from tests.effort import examples
 from tests.reference.compare import differences
-from visibility.timeline import RecordedEvent, Status, fold
+from visibility.sla.calendar import DAYS, Calendar
+from visibility.sla.rules.stuck_in_released import Params, StuckInReleased
+from visibility.timeline import MilestoneCode, RecordedEvent, Status, fold
+from visibility.timeline.kpi_inputs import demand_and_first_shipped_at_cut_off
 from visibility.timeline.state_and_flag_enums import LineState, OrderState
+
+ALWAYS_OPEN = Calendar(hours={day: [("00:00", "24:00")] for day in DAYS})
 
 
 def order_total(day: int, hour: float = 12, **figures: int | str) -> RecordedEvent:
@@ -155,3 +167,74 @@ def test_total_of_the_order_and_a_part_with_other_line_ids_are_not_added_up() ->
         reported("erp", "order.changed", at(4), [line("A", line_id="10000", invoiced=5)]),
     ]
     assert line_of(folded(*events), "A").quantity(Measure.INVOICED) == 5
+
+
+def test_undone_shipment_is_void_starts_the_clock_again_and_fills_nothing() -> None:
+    released = reported("erp", "order.released", at(2, 13))
+    timeline = folded(*UNDO, released)
+    assert [shipment.status for shipment in timeline.shipments] == ["void"]
+    assert timeline.reached_at(MilestoneCode.SHIPPED) is None
+    (clock,) = StuckInReleased().clocks(timeline, Params(), ALWAYS_OPEN)
+    assert clock.stopped_at is None
+    demand = demand_and_first_shipped_at_cut_off(timeline, "UTC")
+    assert demand is not None
+    assert demand.excluded == "no_cut_off"
+    posted_later = folded(*UNDO, released, posted(10, 5, number="S2"))
+    assert posted_later.status is Status.SHIPPED
+    assert posted_later.reached_at(MilestoneCode.SHIPPED) == at(5)
+
+
+def test_shipment_of_nothing_reaches_no_milestone() -> None:
+    nothing = reported(
+        "wms", "shipment.confirmed", at(3), [line("A", shipped=0, backordered=10)], shipment="S1"
+    )
+    timeline = folded(ordered({"A": 10}), nothing)
+    assert timeline.reached_at(MilestoneCode.SHIPPED) is None
+    assert timeline.shipments[0].shipped_at is None
+    assert timeline.status is Status.BACKORDERED
+
+
+def test_complete_order_does_not_take_back_the_lines_of_another_order_of_the_source() -> None:
+    first = ordered({"A": 1}, complete=["ordered"])
+    second = ordered({"B": 5}, at(3), complete=["ordered"], orders=["SO-2"], of="SO-2")
+    timeline = folded(first, second)
+    assert [entry.quantity(Measure.ORDERED) for entry in timeline.lines] == [1, 5]
+
+
+def test_invoice_of_several_shipments_bills_the_order_of_each_line() -> None:
+    def invoice_of_two_orders() -> RecordedEvent:
+        lines_by_shipment = [
+            replace(line("A", line_id="item A", invoiced=2), shipment_index=1),
+            replace(line("A", line_id="item A", invoiced=3), shipment_index=2),
+            replace(line("C", line_id="item C", invoiced=7), shipment_index=3),
+        ]
+        event = reported(
+            "erp", "invoice.issued", at(6), lines_by_shipment, orders=[], invoice="I1", total="99"
+        )
+        refs = [
+            ObjectReference(
+                ObjectKind.SHIPMENT, (EventIdentifier(IdentifierScheme.SHIPMENT, number, "wms"),)
+            )
+            for number in ("S1", "S2", "S3")
+        ]
+        keys = (f"shipment:wms:{number}" for number in ("S1", "S2", "S3"))
+        objects = (*event.event.objects, *refs)
+        return replace(
+            event,
+            event=replace(event.event, objects=objects),
+            object_keys=(*event.object_keys, *keys),
+        )
+
+    events = [
+        reported(
+            "erp", "order.received", at(2), [line("A", line_id="10000", ordered=5)], total="7"
+        ),
+        shipped({"A": 2}, at(3), "S1", source="erp"),
+        shipped({"A": 3}, at(4), "S2", source="erp"),
+        invoice_of_two_orders(),
+    ]
+    timeline = folded(*events)
+    (entry,) = timeline.lines
+    assert entry.quantity(Measure.INVOICED) == 5
+    assert OrderState.INVOICED in timeline.states
+    assert timeline.attributes[Attribute.TOTAL] == "7"
