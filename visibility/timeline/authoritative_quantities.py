@@ -14,6 +14,7 @@ from visibility.timeline.quantities_of_event_lines import (
     line_measure_and_counting_unit_quantity,
 )
 from visibility.timeline.quantity_claims import (
+    NEVER,
     ZERO,
     Arrivals,
     QuantityClaims,
@@ -35,10 +36,16 @@ Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
 class QuantityLedger:
     """Claims by line and measure, in the counting unit of each line."""
 
-    def __init__(self, reading: Interpretation, arrivals: Arrivals | None = None) -> None:
+    def __init__(
+        self,
+        reading: Interpretation,
+        delivered: Arrivals = NEVER,
+        returned: Arrivals = NEVER,
+    ) -> None:
         self.interpretation = reading
-        self.arrivals = arrivals or {}
-        self._first_arrival = min(self.arrivals.values(), default=None)
+        # By measure: when shipments arrived at the customer or back at the sender, and the first.
+        both = ((Measure.DELIVERED, delivered), (Measure.RETURNED, returned))
+        self.arrivals = {m: (times, min(times.values())) for m, times in both if times}
         self.columns: dict[Measure, dict[str, QuantityClaims]] = {m: {} for m in Measure}
         # Claims in units that cannot be converted.
         self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
@@ -46,8 +53,7 @@ class QuantityLedger:
         self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
         # (source, event key) of increments without a scope -> the objects that they name
         self.increment_objects: dict[tuple[str, str], set[str]] = {}
-        # Quantities cancelled by the seller, by line.
-        self.seller_cancelled: dict[str, QuantityClaims] = {}
+        self.seller_cancelled: dict[str, QuantityClaims] = {}  # by line
         # (source, event key) of cancellations that cancelled what was not shipped.
         self.balance_cancellations: set[tuple[str, str]] = set()
         # Caches, valid until a claim changes.
@@ -65,7 +71,10 @@ class QuantityLedger:
         """
         event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            return self._void_claims_of_event_scopes(recorded)
+            scopes = scopes_of_void(recorded, self.scope_objects)
+            increments = increments_of_void(recorded, self.increment_objects)
+            self.clear_caches()
+            return set(void_claims(self.columns, recorded.source, scopes, increments))
         changed = set()
         lines = self.interpretation.lines_of_event(recorded)
         for line, measure, quantity in line_measure_and_counting_unit_quantity(lines):
@@ -102,14 +111,6 @@ class QuantityLedger:
             self._reached.clear()
         return changed
 
-    def _void_claims_of_event_scopes(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
-        """Void the scopes that the event names, or else those of its packages and invoices."""
-        scopes = scopes_of_void(recorded, self.scope_objects)
-        increments = increments_of_void(recorded, self.increment_objects)
-        changed = set(void_claims(self.columns, recorded.source, scopes, increments))
-        self.clear_caches()
-        return changed
-
     def clear_caches(self) -> None:
         """Forget what was computed from the claims before one of them changed."""
         self._due.clear()
@@ -141,16 +142,19 @@ class QuantityLedger:
             cell.total = sum((cell.figures[s] for s in sources), ZERO)
         return cell.total
 
-    def delivered_or_arrived_quantity(self, key: str, at: datetime) -> Decimal | None:
-        """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
-        claimed = self.authoritative_quantity(key, Measure.DELIVERED)
-        if claimed is not None or self._first_arrival is None or self._first_arrival > at:
+    def claimed_or_arrived_quantity(
+        self, key: str, measure: Measure, at: datetime
+    ) -> Decimal | None:
+        """The delivered or returned quantity: as claimed, or in shipments that arrived by `at`."""
+        claimed = self.authoritative_quantity(key, measure)
+        arrivals, first = self.arrivals[measure]
+        if claimed is not None or first > at:
             return claimed
         cell = self.columns[Measure.SHIPPED].get(key)
         if cell is None:
             return ZERO
         sources = self.authoritative_sources(key, Measure.SHIPPED)
-        return cell.quantity_in_arrived_shipments(sources, self.arrivals, at)
+        return cell.quantity_in_arrived_shipments(sources, arrivals, at)
 
     def net_ordered_quantity(self, key: str) -> Decimal | None:
         """The quantity ordered and not cancelled."""
@@ -200,11 +204,9 @@ class QuantityLedger:
         """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
             return self.cancelled_not_already_in_ordered(key)
-        return (
-            self.delivered_or_arrived_quantity(key, at)
-            if measure is Measure.DELIVERED
-            else self.authoritative_quantity(key, measure)
-        )
+        if measure in self.arrivals:
+            return self.claimed_or_arrived_quantity(key, measure, at)
+        return self.authoritative_quantity(key, measure)
 
     def _surplus_base_units(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
         """Base units of a line beyond its own demand, None if unknown."""

@@ -18,6 +18,7 @@ from visibility.timeline.effective_events import (
     split_superseded_events,
     without_events_taken_back,
 )
+from visibility.timeline.holds import current_hold
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
@@ -60,7 +61,17 @@ def fold(
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))
     reading = Interpretation(translated, dictionary)
-    ledger = QuantityLedger(reading, steps.arrival_times_by_scope(translated, grouping, shipments))
+    carried = [s for s in shipments if not s.voided_at]
+    ledger = QuantityLedger(
+        reading,
+        *(
+            steps.arrival_times_by_scope(translated, grouping, times)
+            for times in (
+                {s.key: s.delivered_at for s in carried},
+                {s.key: s.returned_at for s in carried},
+            )
+        ),
+    )
     tracker, disputes, lines = (
         steps.MilestoneTracker(ledger),
         ConflictTracker(ledger),
@@ -79,10 +90,12 @@ def fold(
         lines.record_line_descriptions_prices_and_terms(recorded)
     attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
-        holding, tracker, attributes, ship_by=lines.earliest_ship_by(), at=as_of
+        holding, tracker, attributes, shipments, ship_by=lines.earliest_ship_by(), at=as_of
     )
-    on_hold_since, hold_reason = status.current_hold(holding)
-    inputs = status.StatusInputs(holding, ledger, milestones, as_of, on_hold_since is not None)
+    on_hold_since, hold_reason = current_hold(holding)
+    inputs = status.StatusInputs(
+        holding, ledger, milestones, as_of, on_hold_since is not None, shipments
+    )
     order_status, order_lines = status.compute_order_status(inputs), lines.build()
     over = order_status is Status.CANCELLED or inputs.fraction_reached(MilestoneCode.DELIVERED) == 1
     differences = tuple(

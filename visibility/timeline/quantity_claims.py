@@ -13,6 +13,7 @@ from visibility.timeline.model import RecordedEvent
 ZERO = Decimal(0)
 # (source, scope) -> when the shipment of that scope arrived completely
 Arrivals = Mapping[tuple[str, str], datetime]
+NEVER: Arrivals = {}
 
 # The line id of a balance that a cancellation of the whole order cancels.
 BALANCE_LINE_ID = "\0balance"
@@ -59,8 +60,8 @@ class QuantityClaims:
         # Cache, valid until a figure changes: the authoritative total and its sources.
         self.total: Decimal | None = None
         self.authoritative_sources: tuple[str, ...] = ()
-        # Cache: when parts arrived, and the running totals.
-        self.arrivals: tuple[list[datetime], list[Decimal]] | None = None
+        # Cache by the identity of `Arrivals`: when parts arrived, and the running totals.
+        self.arrivals: dict[int, tuple[list[datetime], list[Decimal]]] = {}
 
     def record(self, recorded: RecordedEvent, line: InterpretedLine, quantity: Decimal) -> bool:
         """Record a claim. Return whether it changed the figure of the source."""
@@ -157,7 +158,7 @@ class QuantityClaims:
             new = _total_after_scope_changed(
                 figure or ZERO, scopes_before, quantity - (old or ZERO)
             )
-        self.arrivals = None
+        self.arrivals.clear()
         if new == figure:
             return False
         self.figures[source] = new
@@ -168,9 +169,11 @@ class QuantityClaims:
         self, sources: Collection[str], arrivals: Arrivals, at: datetime
     ) -> Decimal:
         """The quantity in the parts of these sources that arrived by `at`."""
-        if self.arrivals is None:
-            self.arrivals = self._arrival_times_and_running_totals(sources, arrivals)
-        times, totals = self.arrivals
+        cached = self.arrivals.get(id(arrivals))
+        if cached is None:
+            cached = self._arrival_times_and_running_totals(sources, arrivals)
+            self.arrivals[id(arrivals)] = cached
+        times, totals = cached
         return totals[bisect_right(times, at)]
 
     def _arrival_times_and_running_totals(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, EventType, Measure
+from connectors.sdk.events import EventType, Measure
 from visibility.timeline.active_cancellations_and_cause import (
     active_cancellations,
     is_order_cancelled,
@@ -13,23 +13,21 @@ from visibility.timeline.active_cancellations_and_cause import (
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.claim_line_conflict_types import TimelineLine
+from visibility.timeline.holds import is_credit_hold
 from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
-from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, TimelineMilestone
+from visibility.timeline.milestones_of_shipments import is_completely_returned
+from visibility.timeline.model import (
+    MilestoneCode,
+    RecordedEvent,
+    Status,
+    TimelineMilestone,
+    TimelineShipment,
+)
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 
-# A hold with one of these in its reason is a credit hold.
-CREDIT_TERMS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")
 # Some of it, but not all: the quantity is unknown.
 UNKNOWN_FRACTION = Decimal("0.5")
-ENDS_HOLD = frozenset(
-    {
-        EventType.ORDER_HOLD_RELEASED,
-        EventType.ORDER_RELEASED,
-        EventType.ORDER_CANCELLED,
-    }
-)
-ENDS_UNSCOPED_HOLD = frozenset({EventType.SHIPMENT_CONFIRMED})
 BEFORE_SHIPPING = (
     MilestoneCode.PACKED,
     MilestoneCode.PICKED,
@@ -53,6 +51,7 @@ class StatusInputs:
     milestones: Mapping[MilestoneCode, TimelineMilestone]
     at: datetime
     is_on_hold: bool
+    shipments: Sequence[TimelineShipment] = ()
 
     def fraction_reached(self, code: MilestoneCode) -> Decimal:
         """The fraction that reached a milestone: by quantities, or 1 if only an event is known."""
@@ -66,6 +65,8 @@ class StatusInputs:
         milestone = self.milestones.get(code)
         if milestone is None or milestone.reached_at is None or milestone.share == 0:
             return Decimal(0)
+        if code is MilestoneCode.DELIVERED and milestone.share is not None and milestone.share < 1:
+            return milestone.share
         is_unknown = code in MEASURED and self.ledger.has_uncountable_figures(MEASURED[code])
         return UNKNOWN_FRACTION if is_unknown else Decimal(1)
 
@@ -80,6 +81,8 @@ class StatusInputs:
             sent, scale = max(shipped, delivered, ZERO), self.ledger.interpretation.items[key].scale
             total += sent / scale
             returned += min(max(line_returned, ZERO), sent) / scale
+        if not total and measure is Measure.RETURNED and is_completely_returned(self.shipments):
+            return Decimal(1)
         return returned / total if total and returned else None
 
     @property
@@ -88,33 +91,6 @@ class StatusInputs:
         sent = (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
         is_sent = any(code in self.milestones and self.fraction_reached(code) for code in sent)
         return not is_sent and bool(self.ledger.counted_line_keys())
-
-
-def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
-    """Since when the order is on hold and why, by all its holds.
-
-    Each source has one hold per scope. An event without a scope ends all holds of its source, and
-    so do the events of `ENDS_UNSCOPED_HOLD` for its hold without a scope.
-    """
-    holds: dict[tuple[str, str], tuple[datetime, str]] = {}
-    for recorded in events:
-        event, name = recorded.event, (recorded.source, recorded.event.scope)
-        if event.type is EventType.ORDER_HELD:
-            reason = event.attributes.get(Attribute.REASON, "")
-            holds.setdefault(name, (recorded.occurred_at, reason))
-        elif event.type in ENDS_HOLD and event.scope:
-            holds.pop(name, None)
-        elif event.type in ENDS_HOLD:
-            holds = {n: hold for n, hold in holds.items() if n[0] != recorded.source}
-        elif event.type in ENDS_UNSCOPED_HOLD:
-            holds.pop((recorded.source, ""), None)
-    reasons = dict.fromkeys(reason for _, reason in sorted(holds.values()) if reason)
-    return min((since for since, _ in holds.values()), default=None), ", ".join(reasons)
-
-
-def is_credit_hold(reason: str) -> bool:
-    """Whether the reason of a hold is about credit."""
-    return any(term in reason.lower() for term in CREDIT_TERMS)
 
 
 def compute_order_status(inputs: StatusInputs) -> Status:
