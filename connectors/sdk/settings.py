@@ -1,4 +1,4 @@
-"""Typed settings of sources: declared by connectors, checked on entry, read as typed values."""
+"""Typed settings, declared by a connector, channel or tile: checked on entry, read as values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,11 +45,11 @@ EXAMPLES: Mapping[SettingType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a connector.
+    """One setting of a connector, a channel or a tile.
 
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
-    ValueError for a value that the type alone allows.
+    ValueError for a value that the type alone allows. `label`: its name on a form, if it has one.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Setting:
     minimum: Decimal | int | None = None
     maximum: Decimal | int | None = None
     check: Callable[[str], object] | None = None
+    label: str = ""
 
     @property
     def is_family(self) -> bool:
@@ -172,10 +173,13 @@ def find_setting(declared: Sequence[Setting], name: str) -> Setting | None:
     return None
 
 
-def parse_and_check_settings(declared: Sequence[Setting], raw: Mapping[str, Any]) -> ParsedSettings:
-    """Parse the settings of a source as entered or stored. Never raises.
+def parse_and_check_settings(
+    declared: Sequence[Setting], raw: Mapping[str, Any], *, owner: str = "connector"
+) -> ParsedSettings:
+    """Parse settings as entered or stored. Never raises.
 
-    Every declared setting gets a value (its default if it is unset) or an error.
+    Every declared setting gets a value (its default if it is unset) or an error. `owner` is what
+    declares the settings, for the sentence about an unknown name.
     """
     parsed: dict[str, Any] = {}
     errors = []
@@ -187,7 +191,7 @@ def parse_and_check_settings(declared: Sequence[Setting], raw: Mapping[str, Any]
     for name, given in raw.items():
         declaration = find_setting(declared, name)
         if declaration is None:
-            errors.append(SettingError(name, _unknown_name_sentence(declared, name)))
+            errors.append(SettingError(name, _unknown_name_sentence(declared, name, owner)))
             continue
         text = _setting_value_as_text(given)
         if not text:
@@ -226,9 +230,9 @@ def _setting_value_as_text(value: Any) -> str:
     return str(value).strip()
 
 
-def _unknown_name_sentence(declared: Sequence[Setting], name: str) -> str:
+def _unknown_name_sentence(declared: Sequence[Setting], name: str, owner: str) -> str:
     names = ", ".join(sorted(setting.name for setting in declared)) or "none"
-    return f"This connector has no setting {name[:60]!r}. Available settings: {names}."
+    return f"This {owner} has no setting {name[:60]!r}. Available settings: {names}."
 
 
 PARSERS: Mapping[SettingType, Callable[[str], Any]] = {

@@ -10,7 +10,7 @@ from tests.bench.environment import BenchEnvironment
 from tests.bench.report import ReportLine, Sample
 from tests.bench.sizes import BenchSize
 from visibility.kpi import facts_and_cells
-from visibility.kpi.registry import registered_kpis_and_undelivered
+from visibility.kpi.registry import kpi_registry
 
 # One day for each number of orders.
 DAYS = (date(2026, 3, 3), date(2026, 3, 4))
@@ -77,7 +77,7 @@ def _create_day(day: date, orders: int) -> int:
             {
                 "orders": orders,
                 "day": day,
-                "kpis": list(registered_kpis_and_undelivered()),
+                "kpis": list(kpi_registry()),
                 "timed": ["order_cycle_time"],
             },
         )

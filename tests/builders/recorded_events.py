@@ -123,15 +123,17 @@ def reported(
         complete_measures=tuple(Measure(name) for name in complete),
         takes_back=tuple(EventType(name) for name in takes_back),
     )
+    content_hash = sha256_hex(to_canonical_json(event))
     return RecordedEvent(
         event=event,
         source=source,
         role=ROLES[source],
         occurred_at=when,
         received_at=received or when,
-        content_hash=sha256_hex(to_canonical_json(event)),
+        content_hash=content_hash,
         object_keys=tuple(f"{s.value}:{issuer}:{value}" for _, s, issuer, value in named),
         order_index=list(orders).index(of) if of in orders else -1,
+        event_id=int(sha256_hex(f"{source} {content_hash}".encode())[:12], 16),
     )
 
 

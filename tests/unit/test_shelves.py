@@ -26,7 +26,14 @@ CONNECTORS = {
 }
 MANIFESTS = {"fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
-KPIS = {"fill_rate", "on_time", "order_cycle_time", "unit_fill_rate"}
+KPIS = {
+    "event_delay",
+    "fill_rate",
+    "on_time",
+    "order_cycle_time",
+    "undelivered_orders",
+    "unit_fill_rate",
+}
 TILES = {
     "order_funnel",
     "key_figures",
@@ -36,7 +43,7 @@ TILES = {
     "notable_events",
     "top_alerts",
 }
-CHANNELS = {"email"}
+CHANNELS = {"email", "webhook"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:
@@ -59,6 +66,10 @@ def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
 def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:
     assert names_of_tests(TESTS / "sla" / "rules") == RULES
     assert names_of_tests(TESTS / "kpi" / "definitions") == KPIS
+
+
+def test_every_channel_has_a_test_of_its_own() -> None:
+    assert names_of_tests(TESTS / "notify" / "channels") == CHANNELS
 
 
 def names_of_tests(folder: Path) -> set[str]:

@@ -1,15 +1,17 @@
 """Load a board with the data of its tiles. A tile that fails does not affect the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from structlog.stdlib import get_logger
 
-from visibility.boards.tile import InvalidTileSetting, Tile
+from visibility.boards.tile import Tile
 from visibility.boards.tile_registry import tile_registry
+from visibility.boards.tile_settings import InvalidTileSetting
 from visibility.models import Board
+from visibility.models.permission import Permission
 
 log = get_logger(__name__)
 
@@ -29,7 +31,8 @@ DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
 class LoadedTile:
     """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist.
 
-    `problem`: which setting of the tile is invalid, and why.
+    `problem`: which settings of the tile are invalid, and why. `denied`: the user lacks its
+    permission; then nothing of it was read.
     """
 
     code: str
@@ -41,6 +44,7 @@ class LoadedTile:
     data: Mapping[str, Any] = field(default_factory=dict)
     failed: bool = False
     problem: str = ""
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +56,16 @@ class LoadedBoard:
     tiles: Sequence[LoadedTile]
 
 
-def load_board(slug: str, *, now: datetime) -> LoadedBoard | None:
-    """The board with the data of all its tiles, or None if it does not exist."""
-    stored = Board.objects.filter(slug=slug).first()
-    if stored is None and slug != OPERATIONS:
+def load_board(
+    slug: str, *, now: datetime, permissions: Collection[Permission]
+) -> LoadedBoard | None:
+    """The board with the data of its tiles for a user with these permissions, or None."""
+    stored = stored_tiles(slug)
+    if stored is None:
         return None
-    wanted = stored.tiles if stored else DEFAULT_TILES
-    return LoadedBoard(
-        slug=slug,
-        title=stored.title if stored else "Operations",
-        tiles=[load_tile(entry, now=now) for entry in _tile_entries_invalid_as_missing(wanted)],
-    )
+    title, entries = stored
+    tiles = [load_tile(entry, now=now, permissions=permissions) for entry in entries]
+    return LoadedBoard(slug=slug, title=title, tiles=tiles)
 
 
 def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
@@ -71,22 +74,36 @@ def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
     return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
 
 
+def stored_tiles(slug: str) -> tuple[str, list[Mapping[str, Any]]] | None:
+    """The title and the entries of a board, or None if it does not exist."""
+    stored = Board.objects.filter(slug=slug).first()
+    if stored is None and slug != OPERATIONS:
+        return None
+    title = stored.title if stored else "Operations"
+    return title, _tile_entries_invalid_as_missing(stored.tiles if stored else DEFAULT_TILES)
+
+
 def board_titles() -> dict[str, str]:
     """The title of each board by slug. The operations board always exists."""
     stored = dict(Board.objects.order_by("title").values_list("slug", "title")[:100])
     return {OPERATIONS: "Operations"} | stored
 
 
-def load_tile(entry: Mapping[str, Any], *, now: datetime) -> LoadedTile:
+def load_tile(
+    entry: Mapping[str, Any], *, now: datetime, permissions: Collection[Permission]
+) -> LoadedTile:
     """Load one tile. An unknown or failing tile is returned with `failed` set."""
     code = str(entry.get("tile", ""))
     kind = tile_registry().get(code)
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
+    width = _tile_columns_clamped_1_to_4(entry.get("width"), kind.width)
+    if kind.permission not in permissions:
+        return LoadedTile(code=code, title=kind.title, width=width, denied=True)
     shown = LoadedTile(
         code=code,
         title=kind.title,
-        width=_tile_columns_clamped_1_to_4(entry.get("width"), kind.width),
+        width=width,
         kinds=" ".join(kind.kinds),
         href=kind.href,
     )

@@ -5,39 +5,50 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-
-class InvalidTileSetting(ValueError):
-    """A setting of a tile is invalid. The message names it, and is shown in place of the tile."""
+from connectors.sdk.settings import ParsedSettings, Setting
+from visibility.boards.tile_settings import parse_tile_settings
+from visibility.models.permission import Permission
 
 
 class Tile(ABC):
-    """One tile of a board. `settings` is its entry in the `Board` row.
+    """One tile of a board.
 
-    `data` must run a small number of bounded SQL statements, whatever the number of orders. Each
-    number must equal the length of the list it links to. The template is `tiles/<code>.html`; it
-    shows prices only inside `{% if prices %}`.
+    `settings` declares what its entry in the `Board` row may contain besides `title` and `width`;
+    `values` has the typed values. Who lacks `permission` sees neither the tile nor its data.
+
+    `load_context()` must run a small number of bounded SQL statements, whatever the number of
+    orders. Each number must equal the length of the list it links to. The template is
+    `tiles/<code>.html`; it shows prices only inside `{% if prices %}`.
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
     # Change kinds ("order", "alert", "source") after which the tile is reloaded.
     kinds: ClassVar[tuple[str, ...]]
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    permission: ClassVar[Permission] = Permission.BOARDS
     # In columns; a board has four.
     width: ClassVar[int] = 2
     # The page that the title links to.
     href: ClassVar[str] = ""
 
-    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
-        self.settings: Mapping[str, Any] = settings or {}
+    def __init__(self, entry: Mapping[str, Any] | None = None) -> None:
+        """Read the entry of a board. Raises InvalidTileSetting."""
+        self.values: ParsedSettings = parse_tile_settings(self.settings, entry or {})
 
     @property
     def displayed_title(self) -> str:
-        """The title on the board. Raises InvalidTileSetting."""
+        """The title on the board: the setting `title`, or else the usual one."""
+        return self.values.text("title") or self.usual_title
+
+    @property
+    def usual_title(self) -> str:
+        """The title of a tile without the setting `title`."""
         return self.title
 
     @property
     def displayed_href(self) -> str:
-        """The page that the title links to. Raises InvalidTileSetting."""
+        """The page that the title links to."""
         return self.href
 
     @property
@@ -47,4 +58,4 @@ class Tile(ABC):
 
     @abstractmethod
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """The template context. Raises InvalidTileSetting."""
+        """The template context."""

@@ -1,7 +1,7 @@
 """Separate the unambiguous references of a batch from the ambiguous ones."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,7 +12,9 @@ from visibility.identity.generations_of_reused_numbers import StoredGeneration
 from visibility.identity.pure.keys_and_reuse_windows import (
     IdentifierKey,
     ReuseWindows,
+    is_exclusive,
     keys_and_original_spellings,
+    strength_rank,
 )
 from visibility.identity.pure.resolution import Mention
 from visibility.identity.pure.union_find import DisjointSets
@@ -21,7 +23,10 @@ from visibility.models.events import EventToStore
 
 @dataclass(frozen=True, slots=True)
 class EventReference:
-    """One reference of one stored event, with its identifier keys."""
+    """One reference of one stored event, with its identifier keys.
+
+    `shared_keys` would be identity keys, but several objects share them.
+    """
 
     event_id: int
     new_event: EventToStore
@@ -30,6 +35,19 @@ class EventReference:
     identity_keys: tuple[IdentifierKey, ...]
     other_keys: tuple[IdentifierKey, ...]
     source: str
+    shared_keys: tuple[IdentifierKey, ...] = ()
+
+    def without_shared_keys(self, shared: Set[IdentifierKey]) -> "EventReference":
+        """Return the reference identified by its other keys; without others, by its strongest."""
+        if not any(key in shared for key in self.identity_keys):
+            return self
+        own = tuple(key for key in self.identity_keys if key not in shared)
+        own = own or (min(self.identity_keys, key=lambda key: (strength_rank(key), key)),)
+        return replace(
+            self,
+            identity_keys=own,
+            shared_keys=tuple(key for key in self.identity_keys if key not in own),
+        )
 
     @property
     def at(self) -> datetime:
@@ -41,7 +59,12 @@ class EventReference:
         """The reference in the form that `resolve_mentions` needs."""
         d = self.new_event
         sort_key = (d.occurred_at, self.source, d.event.key, d.content_hash, self.ref)
-        return Mention((self.event_id, self.ref), sort_key, self.identity_keys, self.other_keys)
+        return Mention(
+            (self.event_id, self.ref),
+            sort_key,
+            (*self.identity_keys, *self.shared_keys),
+            self.other_keys,
+        )
 
 
 @dataclass(slots=True)
@@ -95,7 +118,29 @@ class ReferenceClassifier:
             if owners.setdefault(root, member) != member:
                 self._ambiguous.add(root)
         self._object_by_root = owners
-        self.clear = [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
+
+    @property
+    def clear(self) -> list[int]:
+        """The ids of the stored objects that unambiguous references name."""
+        return [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
+
+    def find_conflicts(
+        self, load_numbers: Callable[[Collection[int]], Mapping[int, Collection[IdentifierKey]]]
+    ) -> None:
+        """Mark references as ambiguous that would give an object a second number of one issuer.
+
+        `load_numbers` returns the exclusive numbers of stored objects.
+        """
+        numbers_by_root: dict[int, set[IdentifierKey]] = {}
+        for key, member in self._new_keys.items():
+            if is_exclusive(key):
+                numbers_by_root.setdefault(self._sets.root(member), set()).add(key)
+        stored = [m for m in self.clear if self._sets.root(m) in numbers_by_root]
+        for object_id, numbers in (load_numbers(stored) if stored else {}).items():
+            numbers_by_root[self._sets.root(object_id)].update(numbers)
+        for root, keys in numbers_by_root.items():
+            if len({key[:3] for key in keys}) < len(keys):
+                self._ambiguous.add(root)
 
     def _candidate_objects(self, index: int, key: IdentifierKey) -> tuple[list[int], bool]:
         """Return the objects that this key may name, and whether it is unambiguous.

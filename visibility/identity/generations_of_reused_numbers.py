@@ -1,27 +1,21 @@
 """Stored generations of reused numbers, and the keys that decisions of people name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from visibility.db import bulk
-from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
+from visibility.identity.pure.keys_and_reuse_windows import EXCLUSIVE_SCHEMES, IdentifierKey
 
-LOAD_GENERATIONS = """
-SELECT i.kind, i.scheme, i.issuer, i.value, i.object_id, i.generation, i.first_at, i.last_at,
-    o.has_manual_decisions
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
-JOIN visibility_identifier i ON i.is_identity AND i.value = t.value
-    AND i.scheme = t.scheme AND i.issuer = t.issuer AND i.kind = t.kind
-JOIN visibility_businessobject o ON o.id = i.object_id
-ORDER BY i.generation
-"""
-LOAD_GENERATIONS_AND_DECIDED_KEYS = """
+LOAD_KEYS = """
 SELECT t.kind, t.scheme, t.issuer, t.value, EXISTS (
         SELECT FROM visibility_decisionidentifier n
         JOIN visibility_identitydecision a ON a.id = n.decision_id AND a.undone_at IS NULL
         WHERE n.value = t.value AND n.scheme = t.scheme AND n.issuer = t.issuer
             AND n.kind = t.kind),
+    EXISTS (SELECT FROM visibility_identifier s WHERE NOT s.is_identity AND s.is_shared
+        AND s.value = t.value AND s.scheme = t.scheme AND s.issuer = t.issuer
+        AND s.kind = t.kind),
     i.object_id, i.generation, i.first_at, i.last_at, o.has_manual_decisions
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
 LEFT JOIN (visibility_identifier i JOIN visibility_businessobject o ON o.id = i.object_id)
@@ -84,31 +78,54 @@ class StoredGeneration:
         return at < self.first_at or at > self.last_at + gap / 2
 
 
-def load_generations(keys: Sequence[IdentifierKey]) -> dict[IdentifierKey, list[StoredGeneration]]:
-    """Load all generations of these keys."""
-    by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
-    if keys:
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(LOAD_GENERATIONS, transpose_keys_to_columns(keys))
-            for k, s, i, v, *values in cursor.fetchall():
-                by_key.setdefault((k, s, i, v), []).append(StoredGeneration(*values))
-    return by_key
+@dataclass(frozen=True, slots=True)
+class StoredKeys:
+    """What is stored about keys: their generations, and which have decisions or are shared."""
+
+    generations: Mapping[IdentifierKey, Sequence[StoredGeneration]]
+    decided: frozenset[IdentifierKey]
+    shared: frozenset[IdentifierKey]
 
 
-def load_generations_and_decided_keys(
-    keys: Sequence[IdentifierKey],
-) -> tuple[dict[IdentifierKey, list[StoredGeneration]], frozenset[IdentifierKey]]:
-    """Load all generations of these keys, and which of the keys an active decision names."""
-    by_key: dict[IdentifierKey, list[StoredGeneration]] = {}
-    decided_keys: set[IdentifierKey] = set()
+def load_stored_keys(keys: Sequence[IdentifierKey]) -> StoredKeys:
+    """Load all generations of these keys, and which of them decisions name or objects share."""
+    generations: dict[IdentifierKey, list[StoredGeneration]] = {}
+    decided: set[IdentifierKey] = set()
+    shared: set[IdentifierKey] = set()
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LOAD_GENERATIONS_AND_DECIDED_KEYS, transpose_keys_to_columns(keys))
-        for k, s, i, v, is_decided, object_id, *values in cursor.fetchall():
+        cursor.execute(LOAD_KEYS, transpose_keys_to_columns(keys))
+        for (
+            kind,
+            scheme,
+            issuer,
+            value,
+            is_decided,
+            is_shared,
+            object_id,
+            *generation,
+        ) in cursor.fetchall():
+            key = (kind, scheme, issuer, value)
             if is_decided:
-                decided_keys.add((k, s, i, v))
+                decided.add(key)
+            if is_shared:
+                shared.add(key)
             if object_id is not None:
-                by_key.setdefault((k, s, i, v), []).append(StoredGeneration(object_id, *values))
-    return by_key, frozenset(decided_keys)
+                generations.setdefault(key, []).append(StoredGeneration(object_id, *generation))
+    return StoredKeys(generations, frozenset(decided), frozenset(shared))
+
+
+def load_exclusive_numbers(object_ids: Collection[int]) -> dict[int, set[IdentifierKey]]:
+    """Return the numbers of these objects of which an object has one from each issuer."""
+    numbers: dict[int, set[IdentifierKey]] = {}
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            "SELECT object_id, kind, scheme, issuer, value FROM visibility_identifier "
+            "WHERE object_id = ANY(%s) AND is_identity AND scheme = ANY(%b)",
+            [sorted(object_ids), sorted(scheme.value for scheme in EXCLUSIVE_SCHEMES)],
+        )
+        for object_id, kind, scheme, issuer, value in cursor.fetchall():
+            numbers.setdefault(object_id, set()).add((kind, scheme, issuer, value))
+    return numbers
 
 
 def extend_generations(

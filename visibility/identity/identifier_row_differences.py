@@ -11,7 +11,7 @@ from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
 
 LOAD_ROWS = """
 SELECT id, kind, scheme, issuer, value, raw, is_identity, object_id, rejected, generation,
-    reused_from, first_at, last_at, original_object_id
+    reused_from, first_at, last_at, original_object_id, is_shared
 FROM visibility_identifier WHERE object_id = ANY(%s)
 """
 
@@ -30,6 +30,7 @@ class IdentifierRow:
     first_at: datetime | None = None
     last_at: datetime | None = None
     original_object_id: int | None = None
+    is_shared: bool = False
 
     @property
     def unique_key(self) -> tuple[IdentifierKey, bool, int, int]:
@@ -72,10 +73,10 @@ def write_differences(
                 """
                 INSERT INTO visibility_identifier (kind, scheme, issuer, value, raw, is_identity,
                     object_id, rejected, generation, reused_from, first_at, last_at,
-                    original_object_id)
+                    original_object_id, is_shared)
                 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
                     %s::bool[], %s::bigint[], %s::bool[], %s::smallint[], %s::date[],
-                    %s::timestamptz[], %s::timestamptz[], %s::bigint[])
+                    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bool[])
                 ON CONFLICT DO NOTHING
                 """,
                 [
@@ -89,6 +90,7 @@ def write_differences(
                     [row.first_at for row in new],
                     [row.last_at for row in new],
                     [row.original_object_id for row in new],
+                    [row.is_shared for row in new],
                 ],
             )
             if cursor.rowcount < len(new):

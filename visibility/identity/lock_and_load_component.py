@@ -25,6 +25,9 @@ from visibility.identity.pure.resolution import (
 
 # The maximum number of objects in one connected component.
 MAX_COMPONENT = 2_000
+# A number that more objects share stays shared, whatever happens to one of them: they are not
+# resolved together.
+MAX_SHARING_OBJECTS = 20
 LOCK_EXCLUSIVE = """
 SELECT id, merged_into_id FROM visibility_businessobject
 WHERE id = ANY(%s) ORDER BY id FOR UPDATE
@@ -35,17 +38,17 @@ SURVIVORS = """
 SELECT DISTINCT coalesce(merged_into_id, id) FROM visibility_businessobject WHERE id = ANY(%s)
 """
 OBJECTS_WITH_KEYS = """
-SELECT DISTINCT i.object_id
+SELECT t.kind, t.scheme, t.issuer, t.value,
+    ARRAY(SELECT i.object_id FROM visibility_identifier i
+        WHERE i.is_identity AND i.value = t.value AND i.scheme = t.scheme
+            AND i.issuer = t.issuer AND i.kind = t.kind),
+    ARRAY(SELECT i.object_id FROM visibility_identifier i
+        WHERE NOT i.is_identity AND i.rejected AND i.value = t.value AND i.scheme = t.scheme
+            AND i.issuer = t.issuer AND i.kind = t.kind),
+    ARRAY(SELECT i.object_id FROM visibility_identifier i
+        WHERE NOT i.is_identity AND i.is_shared AND i.value = t.value AND i.scheme = t.scheme
+            AND i.issuer = t.issuer AND i.kind = t.kind LIMIT %s)
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
-JOIN visibility_identifier i ON i.value = t.value AND i.scheme = t.scheme
-    AND i.issuer = t.issuer AND i.kind = t.kind
-WHERE i.is_identity
-UNION
-SELECT DISTINCT i.object_id
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
-JOIN visibility_identifier i ON i.value = t.value AND i.scheme = t.scheme
-    AND i.issuer = t.issuer AND i.kind = t.kind
-WHERE NOT i.is_identity AND i.rejected
 """
 MENTIONS = """
 SELECT link.object_id, link.event_id, link.ref, link.occurred_at, event.superseded, source.slug,
@@ -82,6 +85,8 @@ class ConnectedComponent:
     times: dict[RefKey, datetime] = field(default_factory=dict)
     spellings: dict[IdentifierKey, tuple[object, str]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+    # Keys that objects outside the component share.
+    widely_shared_keys: set[IdentifierKey] = field(default_factory=set)
 
 
 def lock_and_load_component(
@@ -104,7 +109,7 @@ def lock_and_load_component(
                 for side in decision.sides
                 for n, _ in side.keys
             }
-            wanted |= _find_object_ids_by_keys(keys)
+            wanted |= _find_object_ids_by_keys(component, keys)
         new = _load_surviving_ids(wanted) - component.objects
         if not new and looked_up == len(keys):
             return component
@@ -136,11 +141,22 @@ def _load_decisions(keys: Collection[IdentifierKey]) -> list[Decision]:
     ]
 
 
-def _find_object_ids_by_keys(keys: Collection[IdentifierKey]) -> set[int]:
-    key_values = transpose_keys_to_columns(sorted(keys))
+def _find_object_ids_by_keys(
+    component: ConnectedComponent, keys: Collection[IdentifierKey]
+) -> set[int]:
+    """Return the objects that these keys connect; note the keys that too many objects share."""
+    object_ids: set[int] = set()
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(OBJECTS_WITH_KEYS, [*key_values, *key_values])
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(
+            OBJECTS_WITH_KEYS, [MAX_SHARING_OBJECTS + 1, *transpose_keys_to_columns(sorted(keys))]
+        )
+        for kind, scheme, issuer, value, owners, rejecting, sharing in cursor.fetchall():
+            object_ids.update(owners, rejecting)
+            if len(sharing) > MAX_SHARING_OBJECTS:
+                component.widely_shared_keys.add((kind, scheme, issuer, value))
+            else:
+                object_ids.update(sharing)
+    return object_ids
 
 
 def _load_surviving_ids(object_ids: Collection[int]) -> set[int]:

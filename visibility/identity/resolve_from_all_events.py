@@ -21,10 +21,14 @@ from visibility.identity.lock_and_load_component import (
     lock_and_load_component,
     lock_objects_exclusive,
 )
-from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
+from visibility.identity.pure.constrained_union_find import Generation
+from visibility.identity.pure.keys_and_reuse_windows import (
+    IdentifierKey,
+    ReuseWindows,
+    strength_rank,
+)
 from visibility.identity.pure.resolution import (
     DecisionKind,
-    Generation,
     Mention,
     RefKey,
     ResolvedObject,
@@ -53,7 +57,12 @@ def resolve_identities(
     for key, spelling in (spellings or {}).items():
         component.spellings.setdefault(key, ((), spelling))
     windows = load_reuse_windows()
-    resolution = resolve_mentions(list(component.mentions.values()), component.decisions, windows)
+    resolution = resolve_mentions(
+        list(component.mentions.values()),
+        component.decisions,
+        windows,
+        known_shared_keys=component.widely_shared_keys,
+    )
     stored = identifier_row_differences.load_identifier_rows(component.objects)
     before = parent_child_object_relations.with_ancestors(component.objects)
     writer = _ResolutionWriter(component, resolution, stored, windows)
@@ -79,7 +88,12 @@ class _ResolutionWriter:
         originals = {id(resolved): self._originals_of(resolved) for resolved in resolution.objects}
         self._resolved = sorted(
             resolution.objects,
-            key=lambda g: (g.is_separated, min(originals[id(g)], default=MAX_ID), g.generations),
+            key=lambda g: (
+                g.is_separated,
+                min(originals[id(g)], default=MAX_ID),
+                min(strength_rank(key) for key, _ in g.generations),
+                g.generations,
+            ),
         )
         taken: set[int] = set()
         self.object_ids: list[int] = []
@@ -262,9 +276,14 @@ class _ResolutionWriter:
                     key, self._spelling(key), is_identity=False, object_id=object_id, rejected=True
                 )
             other_keys = {key for mention in resolved.mentions for key in mention.other_keys}
-            for key in sorted(other_keys - resolved.rejected_keys):
+            shared_keys = resolved.shared_keys - own
+            for key in sorted((other_keys | shared_keys) - resolved.rejected_keys):
                 yield identifier_row_differences.IdentifierRow(
-                    key, self._spelling(key), is_identity=False, object_id=object_id
+                    key,
+                    self._spelling(key),
+                    is_identity=False,
+                    object_id=object_id,
+                    is_shared=key in shared_keys,
                 )
 
     def _original_object_id_of_generation(self, generation: Generation, object_id: int) -> int:

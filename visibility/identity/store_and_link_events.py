@@ -21,8 +21,8 @@ from visibility.identity.classify_references_as_ambiguous import (
 from visibility.identity.create_and_delete_objects import delete_without_identifiers
 from visibility.identity.generations_of_reused_numbers import (
     extend_generations,
-    load_generations,
-    load_generations_and_decided_keys,
+    load_exclusive_numbers,
+    load_stored_keys,
 )
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
@@ -54,15 +54,15 @@ def store_and_link_events(
     ]
     if not references:
         return []
-    assignment = _assign_references_to_objects(references)
-    clear_references = [references[i] for i in sorted(assignment.objects)]
+    own_references, assignment = _assign_references_to_objects(references)
+    clear_references = [own_references[i] for i in sorted(assignment.objects)]
     objects = [assignment.objects[i] for i in sorted(assignment.objects)]
     _write_links_and_relations(clear_references, objects, assignment.created)
     refold_queue.enqueue_refolds_for_future_events(
         [(o, n.at, n.new_event.received_at) for n, o in zip(clear_references, objects, strict=True)]
     )
     if assignment.ambiguous:
-        ambiguous = [references[i] for i in assignment.ambiguous]
+        ambiguous = [own_references[i] for i in assignment.ambiguous]
         spellings = dict(original_spellings(ambiguous))
         object_by_ref = resolve_from_all_events.resolve_identities(
             assignment.seeds, new_mentions=[n.mention for n in ambiguous], spellings=spellings
@@ -145,24 +145,32 @@ def _build_event_references(
             )
 
 
-def _assign_references_to_objects(references: Sequence[EventReference]) -> BatchAssignment:
-    """Assign each unambiguous reference to an object; create objects for new numbers."""
+def _assign_references_to_objects(
+    references: Sequence[EventReference],
+) -> tuple[Sequence[EventReference], BatchAssignment]:
+    """Assign each unambiguous reference to an object; create objects for new numbers.
+
+    Return the references without the keys that several objects share, and their assignment.
+    """
     keys = sorted({key for reference in references for key in reference.identity_keys})
     windows, created = load_reuse_windows(), set[int]()
-    stored, decided_keys = load_generations_and_decided_keys(keys)
+    stored = load_stored_keys(keys)
     for attempt in range(MAX_RETRIES):
-        classifier = ReferenceClassifier(references, stored, windows, decided_keys)
+        shared = stored.shared - stored.decided
+        own = [reference.without_shared_keys(shared) for reference in references]
+        classifier = ReferenceClassifier(own, stored.generations, windows, stored.decided)
+        classifier.find_conflicts(load_exclusive_numbers)
         lock_objects_shared(classifier.clear)
-        reloaded = load_generations(keys) if classifier.objects else stored
+        reloaded = load_stored_keys(keys) if classifier.objects else stored
         if reloaded != stored:
             stored = reloaded
             continue
         if not classifier.insert_new_keys_and_objects(created):
             extend_generations(classifier.generations_to_extend())
-            return classifier.build_assignment(
+            return own, classifier.build_assignment(
                 created - delete_without_identifiers(created) if attempt else created
             )
-        stored = load_generations(keys)
+        stored = load_stored_keys(keys)
     raise ConcurrentChange
 
 
@@ -189,26 +197,28 @@ def _write_links_and_relations(
             for reference, object_id in zip(references, objects, strict=True)
         )
         parent_child_object_relations.insert_relations(pairs)
-        other_keys = sorted(
-            {
-                (*n, o)
-                for reference, o in zip(references, objects, strict=True)
-                for n in reference.other_keys
-            }
-        )
-        if other_keys:
+        is_shared = {
+            (*key, o): key in reference.shared_keys
+            for reference, o in zip(references, objects, strict=True)
+            for key in (*reference.other_keys, *reference.shared_keys)
+        }
+        if is_shared:
+            other_keys = sorted(is_shared)
             spellings = dict(original_spellings(references))
             cursor.execute(
                 """
                 INSERT INTO visibility_identifier
-                    (kind, scheme, issuer, value, object_id, raw, is_identity)
+                    (kind, scheme, issuer, value, object_id, raw, is_shared, is_identity)
                 SELECT t.*, false FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[],
-                    %s::bigint[], %b::text[]) AS t
-                ON CONFLICT DO NOTHING
+                    %s::bigint[], %b::text[], %s::bool[]) AS t
+                ON CONFLICT (value, scheme, issuer, kind, object_id) WHERE NOT is_identity
+                DO UPDATE SET is_shared = true
+                WHERE EXCLUDED.is_shared AND NOT visibility_identifier.is_shared
                 """,
                 [
                     *[list(column) for column in zip(*other_keys, strict=True)],
                     [spellings[(w[0], w[1], w[2], w[3])] for w in other_keys],
+                    [is_shared[key] for key in other_keys],
                 ],
             )
     update_unmatched_objects(created, claimed=[child for _, child, _ in pairs])

@@ -1,17 +1,17 @@
 """Secrets of sources: encrypted at rest, shown once, several valid during a rotation."""
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+
+from visibility.db.encrypt_texts import UnreadableCiphertext, decrypt_text, encrypt_text
 
 MIN_SECRET_BYTES = 24
+PURPOSE = "throughline source secrets"
 
 
 class WeakSecret(ValueError):
@@ -53,7 +53,7 @@ def encrypt_secrets(all_secrets: Sequence[SourceSecret], *, short_allowed: bool 
         | ({"setting": s.setting} if s.setting else {})
         for s in all_secrets
     ]
-    return _fernet().encrypt(orjson.dumps(rows)).decode()
+    return encrypt_text(orjson.dumps(rows), purpose=PURPOSE)
 
 
 def decrypt_secrets(sealed: str) -> list[SourceSecret]:
@@ -61,7 +61,7 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
     if not sealed:
         return []
     try:
-        rows = orjson.loads(_fernet().decrypt(sealed.encode()))
+        rows = orjson.loads(decrypt_text(sealed, purpose=PURPOSE))
         return [
             SourceSecret(
                 row["value"],
@@ -70,7 +70,7 @@ def decrypt_secrets(sealed: str) -> list[SourceSecret]:
             )
             for row in rows
         ]
-    except InvalidToken:
+    except UnreadableCiphertext:
         raise UnreadableSecrets("the secrets were encrypted with another SECRET_KEY") from None
     except (ValueError, TypeError, KeyError):
         raise UnreadableSecrets("the stored secrets are damaged") from None
@@ -93,8 +93,3 @@ def secret_setting_values_by_name(all_secrets: Sequence[SourceSecret]) -> Mappin
 def is_short(secret: str) -> bool:
     """Whether a secret is shorter than 24 bytes."""
     return len(secret.encode()) < MIN_SECRET_BYTES
-
-
-def _fernet() -> Fernet:
-    digest = hashlib.sha256(b"throughline source secrets\0" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))

@@ -7,7 +7,7 @@ bucket is represented by its midpoint (relative error <= 0.5 %). Values below 1 
 
 from collections.abc import Collection
 
-from visibility.kpi.kpi import KpiUnit
+from visibility.kpi.kpi import KpiFamily, KpiUnit
 from visibility.kpi.registry import kpi_registry
 
 GAMMA = 1.01
@@ -19,5 +19,14 @@ def bucket_midpoint(bucket: int) -> float:
 
 
 def duration_kpi_codes() -> Collection[str]:
-    """The codes of the KPIs that have percentiles: durations only."""
-    return {code for code, kpi in kpi_registry().items() if kpi.unit is KpiUnit.DURATION}
+    """The codes of the KPIs whose histograms have durations: all durations except stock KPIs."""
+    return {
+        code
+        for code, kpi in kpi_registry().items()
+        if kpi.unit is KpiUnit.DURATION and kpi.family is not KpiFamily.STOCK
+    }
+
+
+def stock_kpi_codes() -> Collection[str]:
+    """The codes of the KPIs whose histograms have the days until the end."""
+    return {code for code, kpi in kpi_registry().items() if kpi.family is KpiFamily.STOCK}

@@ -1,6 +1,6 @@
 """Write KPI facts of folded orders, and update the KPI cells: their sums by day and dimension."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,56 +10,59 @@ from django.db import connection, transaction
 
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
-from visibility.kpi import duration_histogram_buckets, kpi_cell_sql
-from visibility.kpi.dimensions import ORDER_ATTRIBUTES
+from visibility.kpi import kpi_cell_sql
+from visibility.kpi.cell_parameters import cell_parameters
+from visibility.kpi.dimensions import DEFINITIONS, order_dimension_values
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.record_kpi_errors_and_retry import check_measurement, replace_kpi_failures
-from visibility.kpi.registry import registered_kpis_and_undelivered
+from visibility.kpi.record_kpi_errors_and_retry import (
+    InvalidMeasurement,
+    check_measurement,
+    replace_kpi_failures,
+)
+from visibility.kpi.registry import kpi_registry
 from visibility.timeline import Timeline
 
-COLUMNS = (
-    "orders",
-    "kpis",
-    "versions",
-    "days",
-    "channels",
-    "warehouses",
-    "groups",
-    "numerators",
-    "denominators",
-    "excluded",
-    "uncountables",
+# The columns of a fact and their types; `uncountable` is sent as text.
+FACT_COLUMNS: Mapping[str, str] = {
+    "order_id": "bigint",
+    "kpi": "text",
+    "subject_key": "text",
+    "version": "int",
+    "day": "date",
+    **dict.fromkeys(DEFINITIONS, "text"),
+    "numerator": "numeric",
+    "denominator": "numeric",
+    "excluded": "text",
+    "uncountable": "text",
+    "started_at": "timestamptz",
+    "ended_at": "timestamptz",
+}
+_KEY = ("order_id", "kpi", "subject_key")
+_VALUES = tuple(name for name in FACT_COLUMNS if name not in _KEY)
+_PARAMETERS = ", ".join(
+    f"%{'b' if kind == 'text' else 's'}::{kind}[]" for kind in FACT_COLUMNS.values()
 )
-WRITE_FACTS = """
-WITH fresh AS (
-    SELECT * FROM unnest(
-        %(orders)s::bigint[], %(kpis)b::text[], %(versions)s::int[], %(days)s::date[],
-        %(channels)b::text[], %(warehouses)b::text[], %(groups)b::text[],
-        %(numerators)s::numeric[], %(denominators)s::numeric[], %(excluded)b::text[],
-        %(uncountables)b::text[]
-    ) AS f (order_id, kpi, version, day, channel, warehouse, customer_group,
-        numerator, denominator, excluded, uncountable)
-), gone AS (
-    DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%(touched)s)
-        AND NOT EXISTS (
-            SELECT FROM fresh WHERE fresh.order_id = fact.order_id AND fresh.kpi = fact.kpi)
-)
-INSERT INTO visibility_kpifact AS fact (order_id, kpi, version, day, channel, warehouse,
-        customer_group, numerator, denominator, excluded, uncountable)
-    SELECT order_id, kpi, version, day, channel, warehouse, customer_group,
-        numerator, denominator, excluded, uncountable::jsonb
-    FROM fresh ORDER BY order_id, kpi
-    ON CONFLICT (order_id, kpi) DO UPDATE SET version = excluded.version, day = excluded.day,
-        channel = excluded.channel, warehouse = excluded.warehouse,
-        customer_group = excluded.customer_group, numerator = excluded.numerator,
-        denominator = excluded.denominator, excluded = excluded.excluded,
-        uncountable = excluded.uncountable
-    WHERE (fact.version, fact.day, fact.channel, fact.warehouse, fact.customer_group,
-            fact.numerator, fact.denominator, fact.excluded, fact.uncountable)
-        IS DISTINCT FROM (excluded.version, excluded.day, excluded.channel, excluded.warehouse,
-            excluded.customer_group, excluded.numerator, excluded.denominator, excluded.excluded,
-            excluded.uncountable)
+# Replace all facts of some orders; those that stay the same are not written.
+SENT_FACTS = f"""
+SELECT {", ".join("uncountable::jsonb" if n == "uncountable" else n for n in FACT_COLUMNS)}
+FROM unnest({_PARAMETERS}) AS f ({", ".join(FACT_COLUMNS)})
+"""  # noqa: S608  # only own column names
+STORED_FACTS = f"""
+SELECT {", ".join(FACT_COLUMNS)} FROM visibility_kpifact WHERE order_id = ANY(%s)
+"""  # noqa: S608  # only own column names
+DELETE_FACTS = """
+DELETE FROM visibility_kpifact fact WHERE fact.order_id = ANY(%s)
+    AND NOT EXISTS (
+        SELECT FROM sent_facts sent WHERE (sent.order_id, sent.kpi, sent.subject_key)
+            = (fact.order_id, fact.kpi, fact.subject_key))
 """
+WRITE_FACTS = f"""
+INSERT INTO visibility_kpifact AS fact ({", ".join(FACT_COLUMNS)})
+    SELECT * FROM (SELECT * FROM sent_facts EXCEPT SELECT * FROM stored_facts) changed
+    ORDER BY order_id, kpi, subject_key
+    ON CONFLICT (order_id, kpi, subject_key) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in _VALUES)}
+"""  # noqa: S608  # only own column names
 LOCK_CELLS = "SELECT pg_advisory_xact_lock(%s)"
 # A batch of a few thousand changes keeps the lock of the cells for less than a second.
 BATCH_SIZE = 5_000
@@ -67,57 +70,84 @@ RECOUNT_BATCH_SIZE = 100
 DAYS_PER_CHECK = 31
 
 
-def record_facts(timelines: Mapping[int, Timeline], *, has_failures: bool = True) -> None:
+def record_facts(
+    timelines: Mapping[int, Timeline],
+    *,
+    has_failures: bool = True,
+    writes: bulk.CombinedWrites | None = None,
+) -> None:
     """Write the KPI facts of these orders in the caller's transaction.
 
-    `has_failures`: whether failures may be recorded for these orders.
+    `has_failures`: whether failures may be recorded for these orders. `writes`: the statement to
+    add the facts to; without it, they are written at once.
 
     A trigger of the table stores each fact that was added or removed, for `update_cells`. A KPI
     that raises for an order has no fact for it; the failure is recorded, and the others go on.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    rows: list[tuple[Any, ...]] = []
     failures: dict[tuple[int, str], Exception] = {}
     for order_id, timeline in sorted(timelines.items()):
-        for code, kpi in registered_kpis_and_undelivered().items():
+        for code, kpi in kpi_registry().items():
             try:
-                row = _kpi_fact_row_of_order(order_id, kpi, timeline)
+                rows += list(_kpi_fact_rows_of_order(order_id, kpi, timeline))
             except Exception as error:  # recorded for this KPI and order; the others go on
                 failures[order_id, code] = error
-                continue
-            if row is not None:
-                for name, value in zip(COLUMNS, row, strict=True):
-                    columns[name].append(value)
-    _replace_facts(timelines, columns)
+    added = writes or bulk.CombinedWrites()
+    if timelines:
+        _add_fact_writes(added, sorted(timelines), rows)
+    if writes is None:
+        added.execute()
     if failures or has_failures:
         replace_kpi_failures(failures, timelines)
 
 
-def _kpi_fact_row_of_order(order_id: int, kpi: Kpi, timeline: Timeline) -> tuple[Any, ...] | None:
-    """Return the fact of one order as values of COLUMNS, or None while it is too early."""
-    result = kpi.measure(timeline, settings.TIME_ZONE)
-    if result is None:
-        return None
-    check_measurement(result)
-    return (
-        order_id,
-        kpi.code,
-        kpi.version,
-        result.day,
-        *(
-            timeline.attributes.get(attribute, "")[:length]
-            for attribute, length in ORDER_ATTRIBUTES.values()
-        ),
-        result.numerator,
-        result.denominator,
-        result.excluded,
-        orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
-    )
+def _kpi_fact_rows_of_order(
+    order_id: int, kpi: Kpi, timeline: Timeline
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the facts of one order as values of FACT_COLUMNS; none while it is too early. Raises
+    InvalidMeasurement."""
+    of_order, subject_keys = order_dimension_values(timeline), set[str]()
+    for result in kpi.measurements(timeline, settings.TIME_ZONE):
+        check_measurement(result)
+        if result.subject_key in subject_keys:
+            raise InvalidMeasurement("two of its facts have the same subject key")
+        subject_keys.add(result.subject_key)
+        values = {**of_order, **result.dimensions}
+        yield (
+            order_id,
+            kpi.code,
+            result.subject_key,
+            kpi.version,
+            result.day,
+            *(
+                values.get(name, "")[: dimension.max_length] if name in kpi.dimensions else ""
+                for name, dimension in DEFINITIONS.items()
+            ),
+            result.numerator,
+            result.denominator,
+            result.excluded,
+            orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
+            result.started_at,
+            result.ended_at,
+        )
 
 
-def _replace_facts(touched: Collection[int], columns: Mapping[str, list[Any]]) -> None:
-    if touched:
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(WRITE_FACTS, {**columns, "touched": sorted(touched)})
+def _add_fact_writes(
+    writes: bulk.CombinedWrites, order_ids: Sequence[int], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    columns = [[row[index] for row in rows] for index in range(len(FACT_COLUMNS))]
+    writes.add_named("sent_facts", SENT_FACTS, *columns)
+    writes.add_named("stored_facts", STORED_FACTS, order_ids)
+    writes.add(DELETE_FACTS, order_ids)
+    writes.add(WRITE_FACTS)
+
+
+def has_requests_and_changes() -> tuple[bool, bool]:
+    """Return whether recounts of days are requested, and whether fact changes must be added."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(f"SELECT {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}")
+        ((has_requests, has_changes),) = cursor.fetchall()
+    return has_requests, has_changes
 
 
 def update_cells() -> int:
@@ -127,11 +157,19 @@ def update_cells() -> int:
     after the lock of the cells is acquired: each fact that they see has its change either in the
     cells already, or still in the table of changes.
     """
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(kpi_cell_sql.HAS_REQUESTS_AND_CHANGES)
-        ((has_requests, has_changes),) = cursor.fetchall()
+    has_requests, has_changes = has_requests_and_changes()
     done = _recount_requested_days() if has_requests else 0
     return done or (_add_fact_changes_to_cells() if has_changes else 0)
+
+
+def update_all_cells(
+    should_stop: Callable[[], bool], has_requests: bool, has_changes: bool
+) -> None:
+    """Recount all requested days and add all fact changes, of which the caller knows some wait."""
+    while has_requests and not should_stop() and _recount_requested_days():
+        has_changes = True
+    while has_changes and not should_stop() and _add_fact_changes_to_cells() == BATCH_SIZE:
+        pass
 
 
 def _recount_requested_days() -> int:
@@ -144,7 +182,7 @@ def _recount_requested_days() -> int:
             kpis, dates = map(list, zip(*days, strict=True))
             cursor.execute(
                 kpi_cell_sql.RECOUNT_CELLS,
-                {"kpis": kpis, "days": dates, **_duration_histogram_sql_params()},
+                {"kpis": kpis, "days": dates, **cell_parameters()},
             )
     return len(days)
 
@@ -155,7 +193,7 @@ def _add_fact_changes_to_cells() -> int:
         cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
         cursor.execute(
             kpi_cell_sql.ADD_FACT_CHANGES,
-            {"limit": BATCH_SIZE, **_duration_histogram_sql_params()},
+            {"limit": BATCH_SIZE, **cell_parameters()},
             prepare=True,
         )
         ((added, zero_cells),) = cursor.fetchall()
@@ -179,14 +217,7 @@ def find_kpi_days_with_wrong_cells() -> list[tuple[str, date]]:
         for start in range(0, len(days), DAYS_PER_CHECK):
             cursor.execute(
                 kpi_cell_sql.FIND_WRONG_CELLS,
-                {"days": days[start : start + DAYS_PER_CHECK], **_duration_histogram_sql_params()},
+                {"days": days[start : start + DAYS_PER_CHECK], **cell_parameters()},
             )
             wrong += cursor.fetchall()
     return wrong
-
-
-def _duration_histogram_sql_params() -> dict[str, Any]:
-    return {
-        "timed": sorted(duration_histogram_buckets.duration_kpi_codes()),
-        "gamma": duration_histogram_buckets.GAMMA,
-    }

@@ -4,25 +4,37 @@ All three sum weighted facts in the same way. A fact has the weight 1. A fact ch
 1 for the fact that was added, and -1 for the fact that was removed.
 """
 
-from visibility.kpi.dimensions import DIMENSIONS, STORED_GROUPINGS, grouping_bitmask
+from visibility.kpi.dimensions import COLUMNS, STORED_GROUPINGS, grouping_bitmask
 
-_DIMENSIONS = ", ".join(DIMENSIONS)
+_DIMENSIONS = ", ".join(COLUMNS)
 _KEYS = f"grouping, kpi, day, {_DIMENSIONS}"
 _VALUES = "orders, numerator, denominator, buckets, counts, excluded, uncountable"
-_FACT = f"kpi, day, {_DIMENSIONS}, numerator, denominator, excluded, uncountable"
+FACT = f"kpi, day, {_DIMENSIONS}, numerator, denominator, excluded, uncountable"
 _GROUPING_SETS = ", ".join(
-    f"({', '.join(name for name in DIMENSIONS if name in grouping)})"
-    for grouping in STORED_GROUPINGS
+    f"({', '.join(name for name in COLUMNS if name in grouping)})" for grouping in STORED_GROUPINGS
 )
 _STORED_BITMASKS = ", ".join(str(grouping_bitmask(grouping)) for grouping in STORED_GROUPINGS)
+
+
+def bucket_sql(timed: str, gamma: str, stocks: str) -> str:
+    """The bucket of a fact in the histogram of its cell: of its duration, or of the days until its
+    end. The arguments are the placeholders of `cell_parameters`."""
+    return f"""
+    CASE WHEN excluded <> '' THEN NULL
+        WHEN kpi = ANY({timed}::text[]) AND denominator <> 0 THEN
+            ceil(ln(greatest(numerator / denominator, 1)::float8) / ln({gamma}::float8))::int
+        WHEN kpi = ANY({stocks}::text[]) THEN numerator::int
+    END"""
+
+
+# The KPIs and groupings without cells, because the KPI lacks one of the dimensions.
+_GROUPINGS_WITHOUT_CELLS = """
+    SELECT * FROM unnest(%(unstored_kpis)b::text[], %(unstored_groupings)s::int[])"""
 # From `weighted`, rows of a fact and its weight, to `summed`, one row for each cell that is not
 # zero. `grouping` is the bitmask of GROUPING(): a set bit is a dimension that the cell sums over.
 _SUM_WEIGHTED = f"""
 fact AS (
-    SELECT *, CASE WHEN kpi = ANY(%(timed)s::text[]) AND excluded = '' AND denominator <> 0 THEN
-        ceil(ln(greatest(numerator / denominator, 1)::float8) / ln(%(gamma)s::float8))::int
-    END AS bucket
-    FROM weighted
+    SELECT *, {bucket_sql("%(timed)s", "%(gamma)s", "%(stocks)s")} AS bucket FROM weighted
 ), fine AS (
     SELECT kpi, day, {_DIMENSIONS}, excluded, bucket, NULL AS reason, sum(weight) AS n,
         sum(weight * numerator) AS numerator, sum(weight * denominator) AS denominator
@@ -33,11 +45,12 @@ fact AS (
     GROUP BY kpi, day, {_DIMENSIONS}, reason
 ), part AS (
     SELECT kpi, day, GROUPING({_DIMENSIONS}) AS grouping,
-        {", ".join(f"coalesce({name}, '') AS {name}" for name in DIMENSIONS)},
+        {", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)},
         excluded, bucket, reason,
         sum(n)::int AS n, sum(numerator) AS numerator, sum(denominator) AS denominator
     FROM fine
     GROUP BY kpi, day, excluded, bucket, reason, GROUPING SETS ({_GROUPING_SETS})
+    HAVING (kpi, GROUPING({_DIMENSIONS})) NOT IN ({_GROUPINGS_WITHOUT_CELLS})
 ), summed AS (
     SELECT * FROM (
         SELECT {_KEYS},
@@ -79,16 +92,16 @@ _MERGED_HISTOGRAM = """(
         ) merged)"""
 
 
+# Two columns of a SELECT.
 HAS_REQUESTS_AND_CHANGES = """
-SELECT EXISTS (SELECT FROM visibility_kpirecountrequest),
-    EXISTS (SELECT FROM visibility_kpifactchange)
+EXISTS (SELECT FROM visibility_kpirecountrequest), EXISTS (SELECT FROM visibility_kpifactchange)
 """
 # Add the oldest fact changes to the cells. Returns their number and the cells that became zero.
 ADD_FACT_CHANGES = f"""
 WITH taken AS (
     DELETE FROM visibility_kpifactchange WHERE id = ANY(ARRAY(
         SELECT id FROM visibility_kpifactchange ORDER BY id LIMIT %(limit)s))
-    RETURNING {_FACT}, weight
+    RETURNING {FACT}, weight
 ), weighted AS (SELECT * FROM taken), {_SUM_WEIGHTED}, written AS (
     INSERT INTO visibility_kpicell AS cell ({_KEYS}, {_VALUES})
     SELECT {_KEYS}, {_VALUES} FROM summed
@@ -126,7 +139,7 @@ WITH wanted AS (
     DELETE FROM visibility_kpifactchange change USING wanted
     WHERE change.kpi = wanted.kpi AND change.day = wanted.day
 ), weighted AS (
-    SELECT {_FACT}, 1 AS weight FROM visibility_kpifact JOIN wanted USING (kpi, day)
+    SELECT {FACT}, 1 AS weight FROM visibility_kpifact JOIN wanted USING (kpi, day)
 ), {_SUM_WEIGHTED}, gone AS (
     DELETE FROM visibility_kpicell cell USING wanted
     WHERE cell.kpi = wanted.kpi AND cell.day = wanted.day AND NOT EXISTS (
@@ -147,12 +160,13 @@ UNION SELECT day FROM visibility_kpifactchange ORDER BY day
 # The days whose cells differ from their facts without the changes that are still to be added.
 FIND_WRONG_CELLS = f"""
 WITH weighted AS (
-    SELECT {_FACT}, 1 AS weight FROM visibility_kpifact WHERE day = ANY(%(days)s)
+    SELECT {FACT}, 1 AS weight FROM visibility_kpifact WHERE day = ANY(%(days)s)
     UNION ALL
-    SELECT {_FACT}, -weight FROM visibility_kpifactchange WHERE day = ANY(%(days)s)
+    SELECT {FACT}, -weight FROM visibility_kpifactchange WHERE day = ANY(%(days)s)
 ), {_SUM_WEIGHTED}, stored AS (
     SELECT {_KEYS}, {_VALUES} FROM visibility_kpicell
     WHERE day = ANY(%(days)s) AND grouping IN ({_STORED_BITMASKS})
+        AND (kpi, grouping) NOT IN ({_GROUPINGS_WITHOUT_CELLS})
 )
 SELECT DISTINCT kpi, day FROM summed FULL JOIN stored USING ({_KEYS})
 WHERE ({", ".join(f"summed.{name}" for name in _VALUES.split(", "))})

@@ -1,120 +1,77 @@
-"""Read KPI values from the KPI cells: totals, by day, by week and by dimension."""
+"""Read KPI values from the KPI cells: totals, by day, by week and by dimension.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+A stock KPI has the value of the end of each day or range (`stock_query`).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
-from visibility.kpi import duration_histogram_buckets
-from visibility.kpi.dimensions import DIMENSIONS, Dimension, smallest_stored_grouping_bitmask
-from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi import duration_histogram_buckets, stock_query
+from visibility.kpi.cells_or_facts import TooManyFacts, select_cells
+from visibility.kpi.dimensions import (
+    DIMENSIONS,
+    SHARED_DIMENSIONS,
+    Dimension,
+    stored_grouping_bitmask,
+)
+from visibility.kpi.filters_and_values import (
+    NO_FILTERS,
+    NO_ORDERS,
+    SMALL_SAMPLE,
+    DaySpan,
+    KpiFilters,
+    KpiSlice,
+    KpiSummary,
+)
+from visibility.kpi.kpi import Kpi, KpiFamily
 
-# A value of fewer orders is statistically unreliable.
-SMALL_SAMPLE = 30
-
-
-@dataclass(frozen=True, slots=True)
-class KpiFilters:
-    """Channel, warehouse and customer group. None is no filter, "" is an unknown value."""
-
-    channel: str | None = None
-    warehouse: str | None = None
-    customer_group: str | None = None
-
-    def sql_condition_and_values(self, table: str = "") -> tuple[str, list[Any]]:
-        """The SQL condition and its parameters, for cells and facts; `table` is a prefix."""
-        conditions, values = [""], []
-        for name in DIMENSIONS:
-            value = getattr(self, name)
-            if value is not None:
-                conditions.append(f"{table}{name} = %s")
-                values.append(value)
-        return " AND ".join(conditions), values
-
-    def cell_condition(self, by: Collection[str] = ()) -> tuple[str, list[Any]]:
-        """The SQL condition for the cells that keep these dimensions and those of the filters.
-
-        A slice may have several such cells for a day: the caller must sum them.
-        """
-        condition, values = self.sql_condition_and_values()
-        dimensions = {name for name in DIMENSIONS if name in by or getattr(self, name) is not None}
-        return f" AND grouping = %s{condition}", [
-            smallest_stored_grouping_bitmask(dimensions),
-            *values,
-        ]
-
-
-NO_FILTERS = KpiFilters()
-
-
-@dataclass(frozen=True, slots=True)
-class DaySpan:
-    """A range of days; `start` and `end` are included."""
-
-    start: date
-    end: date
-
-    @property
-    def day_count(self) -> int:
-        """The number of days."""
-        return (self.end - self.start).days + 1
-
-    def previous(self) -> "DaySpan":
-        """The previous range of the same length."""
-        return DaySpan(self.start - timedelta(days=self.day_count), self.start - timedelta(days=1))
-
-
-@dataclass(frozen=True, slots=True)
-class KpiSummary:
-    """A KPI value with its population. `value` is None if no order counts."""
-
-    value: Decimal | None
-    numerator: Decimal
-    denominator: Decimal
-    orders: int
-    median: float | None = None
-    p90: float | None = None
-    excluded: Mapping[str, int] = field(default_factory=dict)
-    # Excluded lines of counted orders, by reason.
-    uncountable: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def excluded_count(self) -> int:
-        """The number of excluded orders."""
-        return sum(self.excluded.values())
-
-    @property
-    def is_small_sample(self) -> bool:
-        """Whether the value has too few orders to be reliable."""
-        return self.orders < SMALL_SAMPLE
-
-    def main_value(self, kpi: Kpi) -> float | None:
-        """The main figure of the KPI: the fraction, or the median in seconds."""
-        if kpi.unit is KpiUnit.DURATION:
-            return self.median
-        return None if self.value is None else float(self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class KpiSlice:
-    """One slice of a breakdown: its dimension values in the requested order, and its value."""
-
-    names: tuple[str, ...]
-    summary: KpiSummary
-
-
-NO_ORDERS = KpiSummary(None, Decimal(0), Decimal(0), 0)
+__all__ = [
+    "NO_FILTERS",
+    "NO_ORDERS",
+    "SMALL_SAMPLE",
+    "DaySpan",
+    "KpiFilters",
+    "KpiSlice",
+    "KpiSummary",
+    "TooManyFacts",
+    "daily_summaries_by_kpi",
+    "duration_histogram",
+    "summaries_by_dimensions",
+    "summaries_by_kpi",
+    "summary",
+    "values_by_dimension",
+    "weekly_summaries_by_dimension",
+]
+# More values of a dimension cannot be chosen as a filter, only entered in an address.
+MAX_DIMENSION_VALUES = 200
 
 
 def summaries_by_kpi(
-    kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
+    kpis: Iterable[Kpi],
+    span: DaySpan,
+    filters: KpiFilters = NO_FILTERS,
+    *,
+    now: datetime | None = None,
 ) -> dict[str, KpiSummary]:
-    """The value of each KPI over a date range, with exclusions. Two queries."""
-    codes = [kpi.code for kpi in kpis]
-    totals = {row.names[0]: row.summary for row in _aggregate_cells(codes, span, filters, ("kpi",))}
+    """The value of each KPI over a date range, with exclusions. Two queries.
+
+    With stock KPIs four queries: their ages are those at `now` if the range has not ended by then.
+    Raises TooManyFacts.
+    """
+    kpis = list(kpis)
+    codes, flows = [kpi.code for kpi in kpis], _codes_without_stocks(kpis)
+    totals = (
+        {row.names[0]: row.summary for row in _aggregate_cells(flows, span, filters, ("kpi",))}
+        if flows
+        else {}
+    )
+    if len(flows) < len(codes):
+        stocks = [code for code in codes if code not in flows]
+        totals |= stock_query.stock_summaries(stocks, span.end, filters, now=now)
     reasons = _excluded_and_uncountable_counts(codes, span, filters)
     return {
         code: replace(
@@ -126,26 +83,37 @@ def summaries_by_kpi(
     }
 
 
-def summary(kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS) -> KpiSummary:
+def summary(
+    kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS, *, now: datetime | None = None
+) -> KpiSummary:
     """The value of one KPI over a date range, with exclusions."""
-    return summaries_by_kpi([kpi], span, filters)[kpi.code]
+    return summaries_by_kpi([kpi], span, filters, now=now)[kpi.code]
 
 
 def daily_summaries_by_kpi(
     kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
-    """By KPI code, the value of each day that has orders, in order. One query."""
-    codes = [kpi.code for kpi in kpis]
-    by_code: dict[str, list[tuple[date, KpiSummary]]] = {code: [] for code in codes}
-    for row in _aggregate_cells(codes, span, filters, ("kpi", "day")):
+    """By KPI code, the value of each day that has orders, in order. One query, two with stock KPIs.
+
+    A stock KPI has the value of the end of the day. Raises TooManyFacts.
+    """
+    kpis = list(kpis)
+    flows = _codes_without_stocks(kpis)
+    by_code: dict[str, list[tuple[date, KpiSummary]]] = {kpi.code: [] for kpi in kpis}
+    for row in _aggregate_cells(flows, span, filters, ("kpi", "day")) if flows else ():
         by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
-    return by_code
+    stocks = [code for code in by_code if code not in flows]
+    return by_code | (stock_query.daily_stock_summaries(stocks, span, filters) if stocks else {})
+
+
+def _codes_without_stocks(kpis: Iterable[Kpi]) -> list[str]:
+    return [kpi.code for kpi in kpis if kpi.family is not KpiFamily.STOCK]
 
 
 def weekly_summaries_by_dimension(
     kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiFilters = NO_FILTERS
 ) -> list[tuple[str, date, KpiSummary]]:
-    """The value of each dimension value and week (its Monday), in order."""
+    """The value of each dimension value and week (its Monday), in order. Not for stock KPIs."""
     rows = _aggregate_cells([kpi.code], span, filters, (dimension, "date_trunc('week', day)::date"))
     return [(row.names[0], date.fromisoformat(row.names[1]), row.summary) for row in rows]
 
@@ -153,64 +121,73 @@ def weekly_summaries_by_dimension(
 def summaries_by_dimensions(
     kpi: Kpi, span: DaySpan, dimensions: Sequence[Dimension], filters: KpiFilters = NO_FILTERS
 ) -> list[KpiSlice]:
-    """The value of each slice."""
+    """The value of each slice. Raises TooManyFacts."""
+    if kpi.family is KpiFamily.STOCK:
+        return stock_query.stock_breakdown(kpi.code, span.end, dimensions, filters)
     return _aggregate_cells([kpi.code], span, filters, dimensions)
 
 
 def duration_histogram(
     kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS, *, width: float, count: int
 ) -> list[int]:
-    """Order counts in classes of `width` seconds; the last class includes all higher values."""
-    condition, values = filters.cell_condition()
+    """Order counts in classes of `width` seconds; the last class includes all higher values.
+
+    Raises TooManyFacts.
+    """
+    counts = [0] * count
+    for seconds, orders in _durations(kpi, span, filters):
+        counts[min(int(seconds / width), count - 1)] += orders
+    return counts
+
+
+def _durations(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> list[tuple[float, int]]:
+    """(seconds, number of orders), for a stock KPI the ages at the end of the range."""
+    if kpi.family is KpiFamily.STOCK:
+        return stock_query.ages_and_counts(kpi.code, span.end, filters)
+    cells, values = select_cells([kpi.code], span.start, span.end, filters.values())
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT bucket, sum(n)::int
-            FROM visibility_kpicell, unnest(buckets, counts) AS h (bucket, n)
-            WHERE kpi = %s AND day BETWEEN %s AND %s {condition} GROUP BY bucket
+            FROM ({cells}) cell, unnest(buckets, counts) AS h (bucket, n) GROUP BY bucket
             """,  # noqa: S608  # only own column names
-            [kpi.code, span.start, span.end, *values],
+            values,
         )
-        rows = cursor.fetchall()
-    counts = [0] * count
-    for bucket, orders in rows:
-        counts[min(int(duration_histogram_buckets.bucket_midpoint(bucket) / width), count - 1)] += (
-            orders
-        )
-    return counts
+        return [(duration_histogram_buckets.bucket_midpoint(b), n) for b, n in cursor.fetchall()]
 
 
-def values_by_dimension(span: DaySpan) -> dict[Dimension, list[str]]:
-    """The values of each dimension in a date range."""
+def values_by_dimension(
+    span: DaySpan, dimensions: Collection[Dimension] = SHARED_DIMENSIONS
+) -> dict[Dimension, list[str]]:
+    """The values of some dimensions in a date range, those with the most orders, sorted."""
     with connection.cursor() as cursor:
         cursor.execute(
-            " UNION ".join(
-                f"SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
-                f"WHERE grouping = {smallest_stored_grouping_bitmask({name})} "
-                "AND day BETWEEN %s AND %s"
-                for name in DIMENSIONS
+            " UNION ALL ".join(
+                f"(SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
+                f"WHERE grouping = {stored_grouping_bitmask({name})} AND day BETWEEN %s AND %s "
+                f"GROUP BY {name} ORDER BY sum(orders) DESC, {name} LIMIT {MAX_DIMENSION_VALUES})"
+                for name in dimensions
             ),
-            [span.start, span.end] * len(DIMENSIONS),
+            [span.start, span.end] * len(dimensions),
         )
         rows = cursor.fetchall()
-    return {
-        name: sorted(value for dimension, value in rows if dimension == name) for name in DIMENSIONS
-    }
+    return {name: sorted(v for dimension, v in rows if dimension == name) for name in dimensions}
 
 
 def _aggregate_cells(
     codes: Sequence[str], span: DaySpan, filters: KpiFilters, by: Sequence[str]
 ) -> list[KpiSlice]:
     """Sum cells by the SQL expressions `by`. Percentiles are those of the orders."""
-    condition, values = filters.cell_condition(by)
+    cells, values = select_cells(
+        codes, span.start, span.end, filters.values(), set(by) & set(DIMENSIONS)
+    )
     columns = ", ".join(f"({name})::text AS k{index}" for index, name in enumerate(by))
     keys = ", ".join(f"k{index}" for index in range(len(by)))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH cell AS (
-                SELECT *, {columns} FROM visibility_kpicell
-                WHERE kpi = ANY(%s) AND day BETWEEN %s AND %s {condition}
+                SELECT *, {columns} FROM ({cells}) cell
             ), histogram AS (
                 SELECT {keys}, bucket, sum(n) AS n
                 FROM cell, unnest(buckets, counts) AS h (bucket, n) GROUP BY {keys}, bucket
@@ -230,7 +207,7 @@ def _aggregate_cells(
             SELECT {keys}, orders, numerator, denominator, half, most
             FROM added LEFT JOIN ranked USING ({keys}) ORDER BY {keys}
             """,  # noqa: S608  # only own column names
-            [list(codes), span.start, span.end, *values],
+            values,
         )
         rows = cursor.fetchall()
     return [KpiSlice(tuple(row[: len(by)]), _build_summary(*row[len(by) :])) for row in rows]
@@ -255,19 +232,18 @@ def _excluded_and_uncountable_counts(
     codes: Sequence[str], span: DaySpan, filters: KpiFilters
 ) -> dict[tuple[str, str], dict[str, int]]:
     """Counts by reason, for each (KPI code, `excluded` or `uncountable`)."""
-    condition, values = filters.cell_condition()
+    cells, values = select_cells(codes, span.start, span.end, filters.values())
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT kpi, what, reason, sum(n::int)
-            FROM visibility_kpicell CROSS JOIN LATERAL (
+            FROM ({cells}) cell CROSS JOIN LATERAL (
                 SELECT 'excluded' AS what, * FROM jsonb_each_text(excluded) AS e (reason, n)
                 UNION ALL SELECT 'uncountable', * FROM jsonb_each_text(uncountable)
             ) counted
-            WHERE kpi = ANY(%s) AND day BETWEEN %s AND %s {condition}
             GROUP BY kpi, what, reason ORDER BY kpi, what, 4 DESC, reason
             """,  # noqa: S608  # only own column names
-            [list(codes), span.start, span.end, *values],
+            values,
         )
         rows = cursor.fetchall()
     counts: dict[tuple[str, str], dict[str, int]] = {}

@@ -9,7 +9,7 @@ from django.db.models import Count, Min, Q
 from structlog.stdlib import get_logger
 
 from visibility.kpi.kpi import Kpi, KpiMeasurement
-from visibility.kpi.registry import registered_kpis_and_undelivered
+from visibility.kpi.registry import kpi_registry
 from visibility.models.kpis import FailedKpi
 
 log = get_logger(__name__)
@@ -20,6 +20,7 @@ MAX_ERROR_LENGTH = 300
 # What the columns of a fact and their sums can store.
 MAX_VALUE = Decimal(10) ** 18
 MAX_REASON_LENGTH = 40
+MAX_SUBJECT_KEY_LENGTH = 300
 MAX_SHOWN = 20
 
 
@@ -48,8 +49,12 @@ def check_measurement(result: KpiMeasurement) -> KpiMeasurement:
             raise InvalidMeasurement("its numerator or denominator is no decimal in range")
     if not isinstance(result.excluded, str) or len(result.excluded) > MAX_REASON_LENGTH:
         raise InvalidMeasurement("its reason for exclusion is no short text")
-    if not result.excluded and (result.numerator is None or result.denominator is None):
+    is_open_interval = result.started_at is not None and result.ended_at is None
+    has_value = result.numerator is not None or is_open_interval
+    if not result.excluded and (not has_value or result.denominator is None):
         raise InvalidMeasurement("it has neither a value nor a reason for exclusion")
+    if not isinstance(result.subject_key, str) or len(result.subject_key) > MAX_SUBJECT_KEY_LENGTH:
+        raise InvalidMeasurement("its subject key is no short text")
     for reason, count in result.uncountable.items():
         if not isinstance(reason, str) or not isinstance(count, int):
             raise InvalidMeasurement("its uncountable lines are no numbers by reason")
@@ -69,7 +74,7 @@ def replace_kpi_failures(
         (order_id, code): FailedKpi(
             order_id=order_id,
             kpi=code,
-            version=registered_kpis_and_undelivered()[code].version,
+            version=kpi_registry()[code].version,
             error=_failure_text_of_exception(error),
         )
         for (order_id, code), error in failures.items()
@@ -105,15 +110,13 @@ def take_orders_due_for_kpi_retry(*, now: datetime) -> list[int]:
     A retry is due when the KPI has another version or was removed, or after an hour. Call it in the
     transaction that requests the refold: each order is returned once.
     """
-    is_due = Q(failed_at__lt=now - RETRY_AFTER) | ~_current_kpi_version_condition(
-        registered_kpis_and_undelivered()
-    )
+    is_due = Q(failed_at__lt=now - RETRY_AFTER) | ~_current_kpi_version_condition(kpi_registry())
     rows = list(
         FailedKpi.objects.select_for_update(skip_locked=True)
         .filter(is_due)
         .values_list("pk", "order_id", "kpi")[:BATCH_SIZE]
     )
-    versions = {code: kpi.version for code, kpi in registered_kpis_and_undelivered().items()}
+    versions = {code: kpi.version for code, kpi in kpi_registry().items()}
     for code in {code for _, _, code in rows}:
         pks = [pk for pk, _, failed in rows if failed == code]
         retried = FailedKpi.objects.filter(pk__in=pks)

@@ -6,7 +6,6 @@ from functools import cache
 from connectors.sdk.load_plugins_of_package import load_plugins
 from visibility.kpi import definitions
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.undelivered_orders_by_day import Undelivered
 
 
 @cache
@@ -14,9 +13,3 @@ def kpi_registry() -> Mapping[str, Kpi]:
     """Every KPI by its code, sorted by title."""
     kpis = {code: kind() for code, kind in load_plugins(definitions, Kpi, "code").items()}
     return dict(sorted(kpis.items(), key=lambda item: item[1].title))
-
-
-@cache
-def registered_kpis_and_undelivered() -> Mapping[str, Kpi]:
-    """Every KPI for which facts are written: all of `shelf()` and the backlog."""
-    return {**kpi_registry(), Undelivered.code: Undelivered()}

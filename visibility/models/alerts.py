@@ -1,7 +1,8 @@
 """Alerts, their history, subscriptions and outgoing notifications."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -134,20 +135,40 @@ class Subscription(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     channel = models.CharField(max_length=40, default="email")
-    address = models.CharField(max_length=250)
+    # The settings that the channel declares, as texts by name, without the secret ones.
+    channel_settings = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
+    # The secret settings; see visibility/notify/channel_settings.py.
+    sealed_secrets = models.TextField(default="", db_default="")
+    # The email address in rows of an older release; `channel_settings` has it in others.
+    address = models.CharField(max_length=250, default="", db_default="")
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
     severities = models.JSONField(default=list)
     enabled = models.BooleanField(default=True)
     # When a message was last sent or attempted. Later notifications wait and go in one message.
     last_sent_at = models.DateTimeField(null=True)
+    # When a server last accepted a message, and why the last attempt failed (empty: it did not).
+    accepted_at = models.DateTimeField(null=True)
+    delivery_error = models.TextField(default="", db_default="")
+    # A removed subscription stays, because its notifications refer to it; its secrets do not.
+    removed_at = models.DateTimeField(null=True)
+
+    @property
+    def stored_settings(self) -> Mapping[str, Any]:
+        """The settings by name, without the secret ones; empty if they are unreadable."""
+        stored = self.channel_settings if isinstance(self.channel_settings, Mapping) else {}
+        return stored or ({"address": self.address} if self.address else {})
 
 
 class NotificationState(models.TextChoices):
     """`pending` until it is sent; `failed` after the last attempt."""
 
     PENDING = "pending"
-    SENT = "sent"
+    SENT = "sent"  # a server accepted it
+    WRITTEN = "written"  # to a file, because no server is configured
     FAILED = "failed"
+    CANCELLED = "cancelled"  # its subscription was disabled or removed first
 
 
 class Notification(models.Model):

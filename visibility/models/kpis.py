@@ -1,4 +1,4 @@
-"""KPI results: what each order contributes, and the aggregated cells that pages read."""
+"""KPI results: what orders and events contribute, and the aggregated cells that pages read."""
 
 from typing import ClassVar
 
@@ -9,25 +9,49 @@ from django.db.models.functions import Now
 from visibility.models.objects_and_identifiers import BusinessObject
 
 
-class KpiFact(models.Model):
-    """How one order counts in one KPI. Drill-downs list these rows; cells are their sums."""
+class KpiDimensions(models.Model):
+    """The columns of `visibility.kpi.dimensions`. A KPI without a dimension has "" in it."""
 
-    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
-    kpi = models.CharField(max_length=60)
-    version = models.IntegerField()
-    day = models.DateField()
     channel = models.CharField(max_length=60)
     warehouse = models.CharField(max_length=100)
     customer_group = models.CharField(max_length=100)
+    customer = models.CharField(max_length=100, db_default="", default="")
+    carrier = models.CharField(max_length=100, db_default="", default="")
+    item = models.CharField(max_length=250, db_default="", default="")
+    supplier = models.CharField(max_length=100, db_default="", default="")
+    source = models.CharField(max_length=100, db_default="", default="")
+
+    class Meta:
+        abstract = True
+
+
+class KpiFact(KpiDimensions):
+    """How one order, line or event counts in one KPI. Drill-downs list these rows; cells are their
+    sums.
+
+    `subject_key`: "" for the order itself, the key of a line, or the ID of an event. `started_at`
+    and `ended_at`: the interval of a stock KPI; the times of occurrence and receipt of an event.
+    """
+
+    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
+    kpi = models.CharField(max_length=60)
+    subject_key = models.CharField(max_length=300, db_default="", default="")
+    version = models.IntegerField()
+    day = models.DateField()
+    # For a stock KPI: the days until the day of the end, null while the order is open.
     numerator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
     denominator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
     excluded = models.CharField(max_length=40, default="")
     # Number of lines that cannot be counted, by reason; the order counts without them.
     uncountable = models.JSONField(default=dict)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["order", "kpi"], name="kpi_fact_unique")
+            models.UniqueConstraint(
+                fields=["order", "kpi", "subject_key"], name="kpi_fact_subject_unique"
+            )
         ]
         indexes: ClassVar = [models.Index(fields=["kpi", "day"], name="kpi_fact_day")]
 
@@ -51,23 +75,22 @@ class FailedKpi(models.Model):
         indexes: ClassVar = [models.Index(fields=["kpi"], name="failed_kpi_kpi")]
 
 
-class KpiCell(models.Model):
+class KpiCell(KpiDimensions):
     """The sum of the facts of one KPI on one day, by a grouping of `visibility.kpi.dimensions`.
 
-    `grouping`: a bit mask of the dimensions that the cell sums over, as GROUPING() returns it:
-    4 channels, 2 warehouses, 1 customer groups. Those dimensions are then empty.
+    `grouping`: a bit mask of the dimensions that the cell sums over, as GROUPING() returns it.
+    Those dimensions are then empty.
     """
 
     grouping = models.SmallIntegerField()
     kpi = models.CharField(max_length=60)
     day = models.DateField()
-    channel = models.CharField(max_length=60)
-    warehouse = models.CharField(max_length=100)
-    customer_group = models.CharField(max_length=100)
+    # The number of facts that count: orders, lines or events.
     orders = models.IntegerField()
     numerator = models.DecimalField(max_digits=32, decimal_places=6)
     denominator = models.DecimalField(max_digits=32, decimal_places=6)
-    # A histogram of the orders' values, for percentiles: see `duration_histogram_buckets`.
+    # A histogram: of durations, for percentiles (`duration_histogram_buckets`); for a stock KPI, of
+    # the days until the end.
     buckets = ArrayField(models.IntegerField(), default=list)
     counts = ArrayField(models.IntegerField(), default=list)
     excluded = models.JSONField(default=dict)
@@ -76,13 +99,25 @@ class KpiCell(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["grouping", "kpi", "day", "channel", "warehouse", "customer_group"],
-                name="kpi_cell_unique",
+                fields=[
+                    "grouping",
+                    "kpi",
+                    "day",
+                    "channel",
+                    "warehouse",
+                    "customer_group",
+                    "customer",
+                    "carrier",
+                    "item",
+                    "supplier",
+                    "source",
+                ],
+                name="kpi_cell_dimensions_unique",
             )
         ]
 
 
-class KpiFactChange(models.Model):
+class KpiFactChange(KpiDimensions):
     """A fact that was added (weight 1) or removed (weight -1), and is not in the cells yet.
 
     A trigger of the fact table writes these rows, in the transaction that changes the fact.
@@ -90,9 +125,6 @@ class KpiFactChange(models.Model):
 
     kpi = models.CharField(max_length=60)
     day = models.DateField()
-    channel = models.CharField(max_length=60)
-    warehouse = models.CharField(max_length=100)
-    customer_group = models.CharField(max_length=100)
     weight = models.SmallIntegerField()
     numerator = models.DecimalField(max_digits=32, decimal_places=6, null=True)
     denominator = models.DecimalField(max_digits=32, decimal_places=6, null=True)

@@ -26,7 +26,8 @@ class Identifier(models.Model):
     An identity (`is_identity`) names exactly one object; any other identifier only helps to find
     objects. A number that a system reuses after a long pause gets a new row: `generation` counts
     its uses from 0, and `reused_from` is the day a later use began. A `rejected` identifier appears
-    on an event of the object, but a person decided that it does not belong to the object.
+    on an event of the object, but a person decided that it does not belong to the object. A number
+    that would be an identity but appears on several objects is no identity (`is_shared`).
     """
 
     kind = models.CharField(max_length=20, choices=choices.object_kinds)
@@ -37,6 +38,7 @@ class Identifier(models.Model):
     is_identity = models.BooleanField()
     object = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
     rejected = models.BooleanField(db_default=False)
+    is_shared = models.BooleanField(db_default=False)
     generation = models.SmallIntegerField(db_default=0)
     reused_from = models.DateField(null=True)
     # Reused numbers only: when it was first and last reported. `last_at` may lag by up to half the

@@ -2,28 +2,57 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.conf import settings
 
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState, Notification
 from visibility.models.rules_clocks_and_calendars import Severity
-from visibility.notify.channel import OutgoingMessage
+from visibility.notify.channel import AlertSummary, OutgoingMessage
 
 MAX_LINES = 50
 SEVERITIES_WORST_FIRST = tuple(reversed(Severity.values))
 
 
-def compose(rows: Sequence[Notification], *, message_id: str) -> OutgoingMessage:
+def compose(rows: Sequence[Notification], *, message_id: str, sent_at: datetime) -> OutgoingMessage:
     """Return the message for these notifications of one subscription."""
     alerts = list({row.alert_id: row.alert for row in rows}.values())
     return (
-        _compose_single_alert(alerts[0], message_id)
+        _compose_single_alert(alerts[0], message_id, sent_at)
         if len(alerts) == 1
-        else _compose_several_alerts(alerts, message_id)
+        else _compose_several_alerts(alerts, message_id, sent_at)
     )
 
 
-def _compose_single_alert(alert: Alert, message_id: str) -> OutgoingMessage:
+def compose_test(*, message_id: str, sent_at: datetime) -> OutgoingMessage:
+    """Return the message that a person sends to try a subscription."""
+    return OutgoingMessage(
+        id=message_id,
+        subject="Test message from Throughline",
+        text="This is a test. Alerts of this subscription will arrive here.\n"
+        f"{settings.PUBLIC_URL}/subscriptions",
+        sent_at=sent_at,
+    )
+
+
+def _summarize_alert(alert: Alert) -> AlertSummary:
+    order = getattr(alert.order, "order", None)
+    return AlertSummary(
+        id=alert.pk,
+        title=alert.title,
+        state=alert.state,
+        severity=alert.severity,
+        team=alert.team,
+        rule=alert.rule.code if alert.rule else "",
+        order=order.number if order else "",
+        source=alert.source.slug if alert.source else "",
+        due_at=alert.due_at,
+        opened_at=alert.opened_at,
+        url=f"{settings.PUBLIC_URL}/alerts/{alert.pk}",
+    )
+
+
+def _compose_single_alert(alert: Alert, message_id: str, sent_at: datetime) -> OutgoingMessage:
     rule = alert.rule
     return OutgoingMessage(
         id=message_id,
@@ -38,11 +67,15 @@ def _compose_single_alert(alert: Alert, message_id: str) -> OutgoingMessage:
             )
             if line
         ),
+        sent_at=sent_at,
+        alerts=(_summarize_alert(alert),),
     )
 
 
-def _compose_several_alerts(alerts: Sequence[Alert], message_id: str) -> OutgoingMessage:
-    """List up to 50 alerts: the most severe first, then the longest overdue."""
+def _compose_several_alerts(
+    alerts: Sequence[Alert], message_id: str, sent_at: datetime
+) -> OutgoingMessage:
+    """List up to 50 alerts in the text: the most severe first, then the longest overdue."""
     ranked = sorted(
         alerts, key=lambda a: (SEVERITIES_WORST_FIRST.index(a.severity), a.due_at, a.pk)
     )
@@ -61,6 +94,8 @@ def _compose_several_alerts(alerts: Sequence[Alert], message_id: str) -> Outgoin
                 *more,
             ]
         ),
+        sent_at=sent_at,
+        alerts=tuple(map(_summarize_alert, ranked)),
     )
 
 

@@ -1,6 +1,7 @@
 """The outbox: claim due notifications, send them through their channel, record the result."""
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +14,15 @@ from structlog.stdlib import get_logger
 
 import visibility.notify.channels
 from connectors.sdk.load_plugins_of_package import load_plugins
+from connectors.sdk.payload import PayloadError
 from visibility.models.alerts import Notification, NotificationState, Subscription
-from visibility.notify.channel import Channel, DeliveryFailed
+from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
+from visibility.notify.channel_settings import (
+    UnreadableChannelSecrets,
+    check_channel_settings,
+    decrypt_channel_secrets,
+    hide_secrets,
+)
 from visibility.notify.notification_texts import compose
 
 log = get_logger(__name__)
@@ -23,6 +31,7 @@ MAX_PAUSE = timedelta(hours=2)
 # Messages to one subscription are at least this far apart; alerts in between go together.
 MIN_INTERVAL = timedelta(seconds=30)
 MAX_PER_MESSAGE = 5_000
+MAX_ERROR_LENGTH = 500
 
 
 @cache
@@ -41,15 +50,24 @@ class NotificationBatch:
 
 
 def send_due_notifications(*, now: datetime, limit: int = 50) -> int:
-    """Send due notifications; return how many were sent.
+    """Send due notifications of up to `limit` subscriptions; return how many left the outbox.
 
     All that is due for one subscription goes in one message. If the process is killed while it
-    sends, the message is sent again with the same id.
+    sends, the message is sent again with the same id. Subscriptions are claimed one by one: what
+    waits for a slow server is not claimed, so other workers send it.
     """
-    return sum(_send_batch(batch, now) for batch in _claim_due_notifications(now, limit))
+    started = time.monotonic()
+    sent = 0
+    for _ in range(limit):
+        batches = _claim_due_notifications(now)
+        if not batches:
+            break
+        for batch in batches:
+            sent += _send_batch(batch, now + timedelta(seconds=time.monotonic() - started))
+    return sent
 
 
-def _claim_due_notifications(now: datetime, limit: int) -> list[NotificationBatch]:
+def _claim_due_notifications(now: datetime, limit: int = 1) -> list[NotificationBatch]:
     """Claim due notifications. The attempt is counted first, so that a fatal one backs off."""
     due = Notification.objects.filter(state=NotificationState.PENDING, next_attempt_at__lte=now)
     batches: list[NotificationBatch] = []
@@ -57,7 +75,7 @@ def _claim_due_notifications(now: datetime, limit: int) -> list[NotificationBatc
         subscriptions = list(
             Subscription.objects.select_for_update(skip_locked=True, no_key=True)
             .filter(Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - MIN_INTERVAL))
-            .filter(pk__in=due.values("subscription"))
+            .filter(pk__in=due.values("subscription"), enabled=True)
             .order_by(F("last_sent_at").asc(nulls_first=True), "pk")[:limit]
         )
         for subscription in subscriptions:
@@ -109,22 +127,69 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
         row
         for row in Notification.objects.filter(
             pk__in=batch.attempts, state=NotificationState.PENDING
-        ).select_related("alert__rule", "alert__order__order", "subscription")
+        ).select_related("alert__rule", "alert__order__order", "alert__source", "subscription")
         if row.attempts == batch.attempts[row.pk]
     ]
     if len(rows) < len(batch.attempts):
         return 0
     subscription = rows[0].subscription
-    channel = channel_registry().get(subscription.channel)
     try:
-        if channel is None:
-            raise DeliveryFailed(f"unknown channel {subscription.channel!r}")
-        channel.send(compose(rows, message_id=str(batch.id)), subscription.address)
+        message = compose(rows, message_id=str(batch.id), sent_at=now)
+        is_accepted = send_through_channel(subscription, message)
     except Exception as error:  # recorded on the notifications; the others go on
         _set_error_and_fail_after_max_attempts(rows, error)
         return 0
-    _queryset_of(rows).update(state=NotificationState.SENT, sent_at=now, error="")
+    state = NotificationState.SENT if is_accepted else NotificationState.WRITTEN
+    _queryset_of(rows).update(state=state, sent_at=now, error="")
     return len(rows)
+
+
+def send_through_channel(subscription: Subscription, message: OutgoingMessage) -> bool:
+    """Send a message; record the result on the subscription.
+
+    Return whether a server accepted it; without a server, it was only written to this one. Raises
+    DeliveryFailed, or what the channel raises. No text of an error contains a secret.
+    """
+    secrets: dict[str, str] = {}
+    try:
+        channel = channel_registry().get(subscription.channel)
+        if channel is None:
+            raise DeliveryFailed(f"unknown channel {subscription.channel!r}")
+        secrets = decrypt_channel_secrets(subscription.sealed_secrets)
+        parsed = check_channel_settings(channel, {**subscription.stored_settings, **secrets})
+        for setting in channel.settings:
+            parsed.check(setting.name)
+        channel.send(message, parsed)
+        is_accepted = not channel.missing_server()
+    except Exception as error:
+        reported = _without_secrets(error, secrets)
+        _record_result(subscription, delivery_error=describe_failure(reported))
+        raise reported from None
+    accepted = {"accepted_at": message.sent_at} if is_accepted else {}
+    _record_result(subscription, delivery_error="", **accepted)
+    return is_accepted
+
+
+def _without_secrets(error: Exception, secrets: Mapping[str, str]) -> Exception:
+    """Return a DeliveryFailed for problems of settings, and hide secrets in other errors."""
+    if isinstance(error, PayloadError | UnreadableChannelSecrets):
+        return DeliveryFailed(str(error))
+    if hide_secrets(str(error), secrets) == str(error):
+        return error
+    if isinstance(error, DeliveryFailed):
+        return DeliveryFailed(hide_secrets(str(error), secrets))
+    return RuntimeError(f"{type(error).__name__}: {hide_secrets(str(error), secrets)}")
+
+
+def describe_failure(error: Exception) -> str:
+    """Return the text of an error of a channel, for people."""
+    return str(error) if isinstance(error, DeliveryFailed) else f"{type(error).__name__}: {error}"
+
+
+def _record_result(subscription: Subscription, *, delivery_error: str, **fields: object) -> None:
+    Subscription.objects.filter(pk=subscription.pk).update(
+        delivery_error=delivery_error[:MAX_ERROR_LENGTH], **fields
+    )
 
 
 def _queryset_of(rows: Sequence[Notification]) -> QuerySet[Notification]:
@@ -137,7 +202,6 @@ def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: 
     If the channel was not the cause, each is retried alone: one may have broken the message.
     """
     channel_failed = isinstance(error, DeliveryFailed)
-    error_text = str(error) if channel_failed else f"{type(error).__name__}: {error}"
     for row in rows:
         log.warning(
             "notification_failed",
@@ -146,8 +210,8 @@ def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: 
             error=type(error).__name__,
         )
     batch = Value(None, output_field=UUIDField()) if channel_failed else F("message_id")
-    _queryset_of(rows).update(
-        error=error_text[:500],
+    _queryset_of(rows).filter(state=NotificationState.PENDING).update(
+        error=describe_failure(error)[:MAX_ERROR_LENGTH],
         batch=batch,
         state=Case(
             When(attempts__gte=MAX_ATTEMPTS, then=Value(NotificationState.FAILED)),

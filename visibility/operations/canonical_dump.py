@@ -15,6 +15,7 @@ from django.conf import settings
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
+from visibility.kpi.kpi import KpiFamily, KpiMeasurement
 from visibility.kpi.registry import kpi_registry
 from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.sla.clocks_of_order import (
@@ -191,29 +192,34 @@ def _add_order_to_kpi_cells(timeline: Timeline, cells: dict[KpiCellKey, dict[str
         for name in (Attribute.CHANNEL, Attribute.WAREHOUSE, Attribute.CUSTOMER_GROUP)
     )
     for code, kpi in kpi_registry().items():
-        measured = kpi.measure(timeline, settings.TIME_ZONE)
-        if measured is None:
+        if kpi.family is KpiFamily.MEASURE:
+            # These state when events were received, which the canonical form leaves out.
             continue
-        cell = (code, measured.day.isoformat(), dimensions[0], dimensions[1], dimensions[2])
-        values = cells.setdefault(
-            cell,
-            {
-                "orders": 0,
-                "numerator": Decimal(0),
-                "denominator": Decimal(0),
-                "excluded": {},
-                "uncountable": {},
-            },
-        )
-        if measured.excluded:
-            excluded = values["excluded"]
-            excluded[measured.excluded] = excluded.get(measured.excluded, 0) + 1
-            continue
-        for reason, lines in measured.uncountable.items():
-            values["uncountable"][reason] = values["uncountable"].get(reason, 0) + lines
-        values["orders"] += 1
-        values["numerator"] += measured.numerator or 0
-        values["denominator"] += measured.denominator or 0
+        for measured in kpi.measurements(timeline, settings.TIME_ZONE):
+            cell = (code, measured.day.isoformat(), dimensions[0], dimensions[1], dimensions[2])
+            _add_measurement(measured, cells.setdefault(cell, _empty_cell()))
+
+
+def _empty_cell() -> dict[str, Any]:
+    return {
+        "orders": 0,
+        "numerator": Decimal(0),
+        "denominator": Decimal(0),
+        "excluded": {},
+        "uncountable": {},
+    }
+
+
+def _add_measurement(measured: KpiMeasurement, values: dict[str, Any]) -> None:
+    if measured.excluded:
+        excluded = values["excluded"]
+        excluded[measured.excluded] = excluded.get(measured.excluded, 0) + 1
+        return
+    for reason, lines in measured.uncountable.items():
+        values["uncountable"][reason] = values["uncountable"].get(reason, 0) + lines
+    values["orders"] += 1
+    values["numerator"] += measured.numerator or 0
+    values["denominator"] += measured.denominator or 0
 
 
 def _cell_to_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import connection
 
 from visibility.formatting import count_with_noun, format_duration, format_relative_time
 from visibility.kpi.record_kpi_errors_and_retry import kpi_failures_with_order_counts
-from visibility.kpi.registry import registered_kpis_and_undelivered
+from visibility.kpi.registry import kpi_registry
 from visibility.notify.outbox import channel_registry
 
 # A refold request older than this means that pages show stale data.
@@ -141,7 +141,7 @@ def _failing_rule_problems() -> list[Problem]:
 
 
 def _failing_kpi_problems() -> list[Problem]:
-    kpis = registered_kpis_and_undelivered()
+    kpis = kpi_registry()
     return [
         Problem(
             f"KPI “{kpis[failure.kpi].title if failure.kpi in kpis else failure.kpi}” fails "

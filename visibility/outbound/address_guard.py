@@ -52,5 +52,15 @@ def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     return addresses
 
 
+def is_allowed_by_administrator(url: str) -> bool:
+    """Whether OUTGOING_ALLOWED lists the host and port of a URL."""
+    try:
+        components = urlsplit(url)
+        port = components.port or (443 if components.scheme == "https" else 80)
+    except ValueError:
+        return False
+    return _is_host_and_port_in_outgoing_allowed(components.hostname or "", port)
+
+
 def _is_host_and_port_in_outgoing_allowed(host: str, port: int) -> bool:
     return f"{host}:{port}" in settings.OUTGOING_ALLOWED

@@ -4,16 +4,19 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 
 from celery import current_app
 from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
+from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.ingest import file_drop, polling
-from visibility.kpi import facts_and_cells, record_kpi_errors_and_retry
+from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -23,10 +26,10 @@ from visibility.pipeline.process_message_batches import (
     claim_parse_and_correlate_messages,
     has_new_and_failed_messages,
     process_failed_messages_in_small_batches,
-    worker_backlog_offset,
 )
 from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
+from visibility.pipeline.worker_backlog_offset import worker_backlog_offset
 from visibility.sla import record_rule_errors_and_retry
 from visibility.storage import refold_queue
 
@@ -46,6 +49,11 @@ WHERE datname = current_database() AND usename = current_user AND pid <> pg_back
     AND state_change < clock_timestamp() - make_interval(secs => %s)
 """
 STUCK_SECONDS = 30
+DUE_WORK = f"""
+SELECT now, EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= now),
+    {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}
+FROM (SELECT clock_timestamp() AS now) AS clock
+"""  # noqa: S608  # only own text
 # After a failed nudge, the broker is not contacted for this long.
 NUDGE_COOLDOWN_SECONDS = 3.0
 _nudges = {"resume_at": 0.0}
@@ -106,9 +114,11 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
-        started_at, has_due = refold_queue.now_and_has_due_requests()
-        settled = 0
-        while has_due and not stopping.is_set() and (batch := refold_batch(due_by=started_at)):
+        due, settled = _find_due_refolds_and_cells(), 0
+        while due.has_refolds and not stopping.is_set():
+            batch = refold_batch(due_by=due.now)
+            if not batch:
+                break
             settled += batch
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 facts_and_cells.update_cells()
@@ -116,9 +126,28 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
         total += settled
         if not settled:
             break
-    while not stopping.is_set() and facts_and_cells.update_cells():
-        pass
+    else:
+        return total
+    facts_and_cells.update_all_cells(
+        stopping.is_set, due.has_requested_recounts, due.has_fact_changes
+    )
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """The time of the database, and what is due by then."""
+
+    now: datetime
+    has_refolds: bool
+    has_requested_recounts: bool
+    has_fact_changes: bool
+
+
+def _find_due_refolds_and_cells() -> DueWork:
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(DUE_WORK)
+        return DueWork(*(cursor.fetchone() or ()))
 
 
 def _wait_until_message_backlog_ends() -> None:

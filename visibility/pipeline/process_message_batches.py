@@ -1,17 +1,15 @@
 """Claim, parse, correlate and settle waiting messages in batches."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
 
 from connectors.sdk.payload import ParkReason
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
-from visibility.db.lock_keys import LockKey
 from visibility.identity import record_merges_and_move_alerts, store_and_link_events
 from visibility.ingest import parse_messages_and_pick_versions
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
@@ -60,11 +58,6 @@ SELECT EXISTS (SELECT FROM visibility_inbound_message
         WHERE state = 'waiting' AND attempts > 0
             AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()))
 """
-# Messages about one order arrive close together, so workers on adjacent batches would block on the
-# same rows. An advisory lock gives each worker an index, and the index an offset in the backlog.
-MAX_WORKERS = 16
-LOCK_INDEX = "SELECT n FROM generate_series(0, %s) AS n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
-UNLOCK_INDEX = "SELECT pg_advisory_unlock(%s, %s)"
 BACKLOG_RANGE = """
 SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting' AND attempts = 0
 """
@@ -120,31 +113,6 @@ def process_failed_messages_in_small_batches(*, batches: int = 20) -> int:
             if not settled or stopping.is_set():
                 break
     return total
-
-
-@contextmanager
-def worker_backlog_offset() -> Iterator[float]:
-    """The share of the backlog to skip (0..1), different for each worker that runs at once."""
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LOCK_INDEX, [MAX_WORKERS - 1, LockKey.WORKER_INDEX])
-        row = cursor.fetchone()
-    if row is None:
-        yield 0.0
-        return
-    try:
-        yield van_der_corput(row[0])
-    finally:
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(UNLOCK_INDEX, [LockKey.WORKER_INDEX, row[0]])
-
-
-def van_der_corput(number: int) -> float:
-    """0, 1/2, 1/4, 3/4, 1/8 and so on: evenly spread, however many numbers are used."""
-    value, step = 0.0, 0.5
-    while number:
-        value += step * (number % 2)
-        number, step = number // 2, step / 2
-    return value
 
 
 def claim_parse_and_correlate_messages(
@@ -270,17 +238,21 @@ def _process_locked_messages(raws: Sequence[StoredMessage], *, refold: bool) -> 
     touched = store_and_link_events.store_and_link_events(
         drafts, {pk: s.slug for pk, s in sources.items()}
     )
-    changes = refold_orders_of_objects_if_free(touched) if refold and touched else None
+    last_writes = bulk.CombinedWrites()
+    may_refold = refold and bool(touched)
+    changes = refold_orders_of_objects_if_free(touched, last_writes) if may_refold else None
     if changes is None:
         enqueue_refolds(touched)
-    settle = bulk.CombinedWrites()
-    settle.add(
+    last_writes.add(
         SETTLE,
         [r.message_id for r in readings],
         [r.reason.value if r.reason else "" for r in readings],
         [r.detail for r in readings],
     )
-    number = append_changes({"source": sorted(sources), **(changes or {})}, after=settle)
+    try:
+        number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
+    except DataError as error:
+        raise RefoldFailed from error
     return SettledBatch(len(raws), number, list(changes or ()))
 
 

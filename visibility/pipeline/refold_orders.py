@@ -69,18 +69,27 @@ def refold_orders_clocks_alerts_and_kpi_facts(order_ids: Sequence[int]) -> int:
 
     The caller holds their locks and a transaction.
     """
-    return append_changes(_write_derived_rows(order_ids, now=database_now()))
+    writes = bulk.CombinedWrites()
+    changes = _write_derived_rows(order_ids, writes, now=database_now())
+    return append_changes(changes, after=writes)
 
 
 def _write_derived_rows(
-    order_ids: Sequence[int], *, now: datetime, linked: LinkedEvents | None = None
+    order_ids: Sequence[int],
+    last_writes: bulk.CombinedWrites,
+    *,
+    now: datetime,
+    linked: LinkedEvents | None = None,
 ) -> dict[str, list[int]]:
-    """Write every derived row of these orders; return the ids of what changed, by kind."""
+    """Write every derived row of these orders; return the ids of what changed, by kind.
+
+    What can be written last is added to `last_writes`, which the caller executes.
+    """
     timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now, linked=linked)
     used_and_unmapped_terms.replace_term_usage_of_orders(timelines)
     stored = write_clocks_and_alerts.load_stored_clocks(order_ids)
     alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, stored, now=now)
-    facts_and_cells.record_facts(timelines, has_failures=stored.has_failed_kpis)
+    facts_and_cells.record_facts(timelines, has_failures=stored.has_failed_kpis, writes=last_writes)
     return {"order": list(order_ids), "alert": alerts}
 
 
@@ -88,10 +97,13 @@ class RefoldFailed(RuntimeError):
     """Orders could not be refolded in the transaction that linked their events."""
 
 
-def refold_orders_of_objects_if_free(object_ids: Collection[int]) -> dict[str, list[int]] | None:
+def refold_orders_of_objects_if_free(
+    object_ids: Collection[int], last_writes: bulk.CombinedWrites
+) -> dict[str, list[int]] | None:
     """Refold the orders of these objects in the transaction that linked events to the objects.
 
-    Return the ids of what changed, by kind, or None if the refold must wait for the commit: another
+    Some rows are added to `last_writes`, which the caller executes. Return the ids of what changed,
+    by kind, or None if the refold must wait for the commit: another
     transaction works on these objects, or they are many. Raises RefoldFailed; the transaction must
     then be rolled back.
     """
@@ -101,7 +113,9 @@ def refold_orders_of_objects_if_free(object_ids: Collection[int]) -> dict[str, l
     if not families.orders:
         return {}
     try:
-        return _write_derived_rows(families.orders, now=families.now, linked=families.linked)
+        return _write_derived_rows(
+            families.orders, last_writes, now=families.now, linked=families.linked
+        )
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # the queue isolates the order that cannot be folded

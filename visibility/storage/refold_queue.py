@@ -24,10 +24,6 @@ OLDEST_REQUESTS = """
 SELECT id, object_id FROM visibility_refoldrequest
 WHERE due_at <= coalesce(%s, clock_timestamp()) ORDER BY due_at, id LIMIT %s
 """
-NOW_AND_HAS_DUE_REQUESTS = """
-SELECT now, EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= now)
-FROM (SELECT clock_timestamp() AS now) AS clock
-"""
 # One query per level instead of WITH RECURSIVE: the planner can estimate an array parameter, but
 # not a recursive term.
 RESOLVE_MERGED_AND_PARENTS = """
@@ -95,14 +91,6 @@ class RefoldBatch:
 
     request_ids: Sequence[int]
     orders: Sequence[int]
-
-
-def now_and_has_due_requests() -> tuple[datetime, bool]:
-    """Return the time of the database, and whether a refold request is due."""
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(NOW_AND_HAS_DUE_REQUESTS)
-        ((now, has_due),) = cursor.fetchall()
-    return now, has_due
 
 
 def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:

@@ -108,6 +108,11 @@ def _cached_interpretation(timeline: Timeline) -> tuple[Sequence[RecordedEvent],
     return cached
 
 
+def current_events(timeline: Timeline) -> Sequence[RecordedEvent]:
+    """The events that have an effect, in the order of the timeline."""
+    return _cached_interpretation(timeline)[0]
+
+
 def _shipped_quantity(line: TimelineLine, ledger: QuantityLedger, at: datetime) -> Decimal | None:
     """The shipped quantity of a line. Kits count by their components, substitutes do not count."""
     if LineFlag.KIT in line.flags:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest
 
+from visibility.kpi.dimensions import Dimension
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.web.date_range import (
     DEFAULT,
@@ -17,9 +18,21 @@ from visibility.web.date_range import (
     parse_single_day_range,
 )
 
-# The query parameter value for an unknown channel, warehouse or group.
+# The query parameter value for an unknown value of a dimension.
 UNKNOWN_PARAM = "none"
-FILTER_PARAMS = {"channel": "channel", "warehouse": "warehouse", "group": "customer_group"}
+# The dimension of each query parameter.
+FILTER_PARAMS: Mapping[str, Dimension] = {
+    "channel": "channel",
+    "warehouse": "warehouse",
+    "group": "customer_group",
+    "customer": "customer",
+    "carrier": "carrier",
+    "item": "item",
+    "supplier": "supplier",
+    "source": "source",
+}
+# The query parameters that the order list has, too.
+ORDER_LIST_PARAMS = ("channel", "warehouse", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +96,7 @@ def slice_query_string(asked: KpiRequest, filters: Mapping[str, str]) -> str:
 def undelivered_orders_query_string(asked: KpiRequest) -> str:
     """The query string for undelivered orders; "" if the order list lacks such a filter."""
     chosen = {name: asked.query[name] for name in FILTER_PARAMS if name in asked.query}
-    return "" if UNKNOWN_PARAM in chosen.values() else urlencode({**chosen, "undelivered": "1"})
+    has_other_filters = UNKNOWN_PARAM in chosen.values() or not chosen.keys() <= set(
+        ORDER_LIST_PARAMS
+    )
+    return "" if has_other_filters else urlencode({**chosen, "undelivered": "1"})

@@ -10,6 +10,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from visibility.models.permission import Permission as Permission
+
 
 class UserRole(StrEnum):
     """A user's roles are the names of their groups."""
@@ -19,33 +21,6 @@ class UserRole(StrEnum):
     OPERATIONS = "operations"
     INTEGRATOR = "integrator"
     ADMIN = "admin"
-
-
-class Permission(StrEnum):
-    """A permission that roles grant."""
-
-    ORDERS = "orders"  # search and open orders
-    CONTACTS = "contacts"
-    PRICES = "prices"
-    BOARDS = "boards"
-    KPIS = "kpis"
-    ALERTS_SEE = "alerts_see"
-    ALERTS_NOTE = "alerts_note"
-    ALERTS_MANAGE = "alerts_manage"  # acknowledge, snooze, assign
-    ALERTS_RESOLVE = "alerts_resolve"
-    EXPORT = "export"  # download event logs
-    MESSAGE_BODIES = "message_bodies"  # read message bodies; audited
-    SOURCES_SEE = "sources_see"
-    SOURCES_EDIT = "sources_edit"
-    PARKED_SEE = "parked_see"
-    PARKED_REPLAY = "parked_replay"
-    MATCHING_SEE = "matching_see"
-    MATCHING_EDIT = "matching_edit"  # merge, split, mark different, undo
-    MAPPINGS_SEE = "mappings_see"
-    MAPPINGS_EDIT = "mappings_edit"
-    RULES_SEE = "rules_see"
-    RULES_EDIT = "rules_edit"
-    ADMINISTER = "administer"
 
 
 CS, EX, OP, IN, AD = (
@@ -60,6 +35,7 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.CONTACTS: frozenset({CS, OP, AD}),
     Permission.PRICES: frozenset({CS, EX, OP, AD}),
     Permission.BOARDS: frozenset({CS, EX, OP, IN, AD}),
+    Permission.BOARDS_EDIT: frozenset({OP, AD}),
     Permission.KPIS: frozenset({EX, OP, AD}),
     Permission.ALERTS_SEE: frozenset({CS, EX, OP, IN, AD}),
     Permission.ALERTS_NOTE: frozenset({CS, OP, IN, AD}),
@@ -77,6 +53,8 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.MAPPINGS_EDIT: frozenset({IN, AD}),
     Permission.RULES_SEE: frozenset({OP, AD}),
     Permission.RULES_EDIT: frozenset({OP, AD}),
+    Permission.SUBSCRIPTIONS_SEE: frozenset({OP, IN, AD}),
+    Permission.SUBSCRIPTIONS_EDIT: frozenset({OP, AD}),
     Permission.ADMINISTER: frozenset({AD}),
 }
 HOME_PAGES = {
@@ -103,6 +81,11 @@ def roles(user: User | AnonymousUser) -> frozenset[UserRole]:
 def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
     """Whether one of the user's roles grants the permission."""
     return bool(roles(user) & ROLE_PERMISSIONS[permission])
+
+
+def granted_permissions(user: User | AnonymousUser) -> frozenset[Permission]:
+    """Every permission that the user's roles grant."""
+    return frozenset(p for p in Permission if has_permission(user, p))
 
 
 def signed_in_user(request: HttpRequest) -> User:

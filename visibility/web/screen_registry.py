@@ -76,6 +76,12 @@ SCREENS: tuple[Screen, ...] = (
         "rules",
         NavigationEntry("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
     ),
+    Screen(
+        "subscriptions",
+        NavigationEntry(
+            "Subscriptions", "/subscriptions", "u", "mail", Permission.SUBSCRIPTIONS_SEE
+        ),
+    ),
     Screen("health_and_metrics"),
 )
 

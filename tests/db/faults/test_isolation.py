@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
+from connectors.sdk.settings import ParsedSettings
 from tests.builders.sources import create_source
 from tests.db.faults.sabotage_checks import new_message
 from visibility.db.database_time import database_now
@@ -29,6 +30,7 @@ from visibility.models import (
 )
 from visibility.notify import outbox
 from visibility.notify.channel import OutgoingMessage
+from visibility.notify.channels.email import Email
 from visibility.pipeline import (
     job_functions,
     process_message_batches,
@@ -74,7 +76,12 @@ class FailingChannel:
     def __init__(self) -> None:
         self.sent: list[str] = []
 
-    def send(self, note: OutgoingMessage, address: str) -> None:
+    settings = Email.settings
+
+    def missing_server(self) -> str:
+        return ""
+
+    def send(self, note: OutgoingMessage, settings: ParsedSettings) -> None:
         if not self.sent:
             self.sent.append("")
             raise KeyError("surprise")
@@ -108,7 +115,7 @@ def test_database_error_does_not_count_as_an_attempt(
 ) -> None:
     insert_messages.store_messages([new_message(source)])
 
-    def locked(_: object) -> int:
+    def locked(_: object, **__: object) -> int:
         raise OperationalError from psycopg.errors.LockNotAvailable()
 
     monkeypatch.setattr(process_message_batches, "_parse_correlate_and_settle_messages", locked)

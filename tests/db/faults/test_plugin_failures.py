@@ -23,7 +23,7 @@ from tests.builders.users import signed_in
 from tests.builders.watched_source import send_and_process
 from visibility.boards.tile_registry import tile_registry
 from visibility.db.database_time import database_now
-from visibility.kpi.registry import kpi_registry, registered_kpis_and_undelivered
+from visibility.kpi.registry import kpi_registry
 from visibility.models import (
     Board,
     FailedClock,
@@ -47,9 +47,9 @@ Register = Callable[[ModuleType, str, str], None]
 KPI = '''
 from datetime import date
 from decimal import Decimal
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 
-class Failing(Kpi):
+class Failing(FlowKpi):
     """A KPI with a defect."""
     code = "failing_kpi"
     title = "Failing KPI"
@@ -115,7 +115,7 @@ class FailingChannel(Channel):
 def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Register]:
     """Adds a plugin to its shelf, as a file of an installation would."""
     registries: tuple[Any, ...] = (
-        kpi_registry, registered_kpis_and_undelivered, rule_kinds, tile_registry,
+        kpi_registry, rule_kinds, tile_registry,
         outbox.channel_registry,
     )  # fmt: skip
     added: list[str] = []
@@ -183,7 +183,7 @@ def test_failing_kpi_stops_neither_the_fold_nor_other_kpis(
     register(visibility.kpi.definitions, "failing_kpi", KPI.format(body=body))
     send_and_process(wms, "order.received", now - 9 * HOUR)
     assert Order.objects.get().status == "received"
-    assert set(KpiFact.objects.values_list("kpi", flat=True)) >= {"undelivered"}
+    assert set(KpiFact.objects.values_list("kpi", flat=True)) >= {"undelivered_orders"}
     failed = FailedKpi.objects.get()
     assert (failed.kpi, failed.order.order.number) == ("failing_kpi", "SO-1")
     expected = "Failing KPI cannot be computed for 1 order, which is not counted: " + reason
@@ -196,12 +196,12 @@ def test_failing_kpi_stops_neither_the_fold_nor_other_kpis(
 
 
 def test_failed_kpi_is_retried_after_an_hour_and_heals(
-    register: Register, wms: Source, now: datetime
+    register: Register, wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(visibility.kpi.definitions, "failing_kpi", KPI.format(body="raise ValueError"))
     send_and_process(wms, "order.received", now - 9 * HOUR)
-    kpi = registered_kpis_and_undelivered()["failing_kpi"]
-    type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
+    kpi = kpi_registry()["failing_kpi"]
+    monkeypatch.setattr(type(kpi), "measure", lambda *_: None)
     job_functions.enqueue_due_refolds_and_update_due_alerts()
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert FailedKpi.objects.count() == 1
@@ -212,12 +212,12 @@ def test_failed_kpi_is_retried_after_an_hour_and_heals(
 
 
 def test_failed_kpi_is_retried_at_once_by_another_version(
-    register: Register, wms: Source, now: datetime
+    register: Register, wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(visibility.kpi.definitions, "failing_kpi", KPI.format(body="raise ValueError"))
     send_and_process(wms, "order.received", now - 9 * HOUR)
-    kpi = registered_kpis_and_undelivered()["failing_kpi"]
-    type(kpi).measure = lambda *_: None  # type: ignore[method-assign]
+    kpi = kpi_registry()["failing_kpi"]
+    monkeypatch.setattr(type(kpi), "measure", lambda *_: None)
     type(kpi).version = 2
     job_functions.enqueue_due_refolds_and_update_due_alerts()
     job_functions.refold_touched_orders_and_update_kpi_cells()

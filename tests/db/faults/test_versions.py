@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 import pytest
@@ -33,11 +34,11 @@ def test_version_that_arrives_while_the_other_is_applied_wins(
     thread = threading.local()
     change = change_feed.append_changes
 
-    def slow(touched: Mapping[str, Sequence[int]]) -> int:
+    def slow(touched: Mapping[str, Sequence[int]], **options: Any) -> int:
         if getattr(thread, "is_first", False):
             started.set()
             go_on.wait(10)
-        return change(touched)
+        return change(touched, **options)
 
     monkeypatch.setattr(process_message_batches, "append_changes", slow)
 

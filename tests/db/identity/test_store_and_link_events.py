@@ -186,6 +186,9 @@ def test_lookalike_number_is_another_order_and_is_flagged() -> None:
     assert Event.objects.get(type="order.received").data["flags"] == []
 
 
+SO_1 = {"scheme": "sales_order", "issuer": "erp", "value": "SO-1"}
+
+
 def merging_messages(first: str, second: str, day: float = 3) -> list[SourceMessage]:
     """Build messages of two orders, and one ERP message that names both."""
     return [
@@ -228,8 +231,10 @@ def test_conflicts_of_a_merged_order_are_deleted_with_it() -> None:
 def test_old_id_redirects_after_two_merges() -> None:
     for message in [
         *merging_messages("SO-1", "77"),
-        *merging_messages("SO-0", "78"),
-        source_message("erp", "order.changed", 9, order={"number": "SO-0", "id": "77"}),
+        source_message("shop", "order.received", 4, order={"number": "W-5"}),
+        source_message("shop", "order.received", 5, order={"id": "78"}),
+        source_message("shop", "order.changed", 6, order={"number": "W-5", "id": "78"}),
+        source_message("shop", "order.changed", 9, order={"numbers": [SO_1], "id": "78"}),
     ]:
         process_messages([message])
     order = Order.objects.get()
@@ -244,13 +249,17 @@ def test_old_id_redirects_after_two_merges() -> None:
 
 
 def test_merge_of_more_than_fifty_orders_is_parked() -> None:
+    po_numbers = [{"scheme": "customer_po", "issuer": "C1", "value": f"P{n}"} for n in range(60)]
     process_messages(
-        [source_message("erp", "order.received", n, order={"id": f"X{n}"}) for n in range(60)]
+        [
+            source_message("erp", "order.received", n, order={"numbers": [po_number]})
+            for n, po_number in enumerate(po_numbers)
+        ]
     )
     process_messages(
         [
-            source_message("erp", "order.changed", 70 + n, order={"number": "SO-1", "id": f"X{n}"})
-            for n in range(60)
+            source_message("erp", "order.changed", 70 + n, order={"numbers": [SO_1, po_number]})
+            for n, po_number in enumerate(po_numbers)
         ],
         fold=False,
     )
@@ -303,7 +312,8 @@ def test_number_of_statements_does_not_grow_with_the_batch() -> None:
             process_message_batches.claim_parse_and_correlate_messages()
         return len(queries)
 
-    few, many = statements(confirmations(100, 103)), statements(confirmations(200, 240))
+    statements(confirmations(0, 15))  # also loads the configuration
+    few, many = statements(confirmations(100, 115)), statements(confirmations(200, 240))
     scans = [
         source_message("carrier", "shipment.in_transit", 25, tracking=f"1Z{n}")
         for n in range(200, 240)

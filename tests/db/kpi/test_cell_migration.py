@@ -1,13 +1,18 @@
-"""The upgrade from cells that were summed by day to cells that are updated by fact changes."""
+"""Upgrades of facts and cells: to cells that are updated by fact changes, and to KPI families."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from visibility.kpi import facts_and_cells
-from visibility.models import BusinessObject, KpiCell
+from tests.builders.kpi_facts import create_fact
+from visibility.kpi import facts_and_cells, query
+from visibility.kpi.dimensions import TOTAL
+from visibility.kpi.query import DaySpan
+from visibility.kpi.registry import kpi_registry
+from visibility.models import BusinessObject, KpiCell, KpiFact, Order
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 BEFORE, DAY = "0009", "2026-03-03"
@@ -51,7 +56,7 @@ def _update_and_count_orders() -> int:
     while facts_and_cells.update_cells():
         continue
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
-    return KpiCell.objects.get(kpi="fill_rate", grouping=7).orders
+    return KpiCell.objects.get(kpi="fill_rate", grouping=TOTAL).orders
 
 
 def test_upgrade_preserves_cells_and_requests_of_earlier_version(earlier_version: None) -> None:
@@ -81,3 +86,51 @@ def test_earlier_version_after_downgrade_sums_every_day_again(earlier_version: N
     with connection.cursor() as cursor:
         cursor.execute("SELECT kpi, day::text FROM visibility_kpirecomputerequest")
         assert cursor.fetchall() == [("fill_rate", DAY)]
+
+
+@pytest.fixture
+def three_dimensions() -> Iterator[None]:
+    """The tables before facts had families and all dimensions; the new ones again at the end."""
+    call_command("migrate", "visibility", "0013", verbosity=0)
+    _execute("DELETE FROM visibility_kpirecountrequest")
+    yield
+    call_command("migrate", "visibility", verbosity=0)
+
+
+def _add_undelivered_order(received_at: str) -> int:
+    order = BusinessObject.objects.create(kind="order").id
+    insert = INSERT_FACT.replace("'fill_rate'", "'undelivered'").replace("1, 2, ", "1, 1, ")
+    _execute(insert, order, received_at[:10])
+    Order.objects.create(object_id=order, number="x", ordered_at=received_at)
+    return order
+
+
+def test_upgrade_to_families_preserves_totals_and_undelivered_orders(
+    three_dimensions: None,
+) -> None:
+    _add_fact()
+    _execute("DELETE FROM visibility_kpifactchange")
+    _execute(SUM_DAY)
+    order = _add_undelivered_order("2026-03-03T12:00:00Z")
+    call_command("migrate", "visibility", verbosity=0)
+    before_recount = KpiCell.objects.get(kpi="fill_rate", grouping=TOTAL)
+    assert before_recount.orders == 1
+    assert _update_and_count_orders() == 1
+    fact = KpiFact.objects.get(order_id=order)
+    assert (fact.kpi, fact.numerator, fact.subject_key) == ("undelivered_orders", None, "")
+    kpi = kpi_registry()["undelivered_orders"]
+    span = DaySpan(date(2026, 3, 1), date(2026, 3, 5))
+    assert query.summary(kpi, span, now=datetime(2026, 3, 5, 12, tzinfo=UTC)).oldest == 2 * 86_400
+
+
+def test_downgrade_removes_what_the_earlier_version_does_not_know(three_dimensions: None) -> None:
+    call_command("migrate", "visibility", verbosity=0)
+    fact = create_fact(None, 1, day=date(2026, 3, 3), kpi="undelivered_orders")
+    create_fact(5, 1, day=date(2026, 3, 3), kpi="undelivered_orders")
+    create_fact(1, 1, day=date(2026, 3, 3), kpi="event_delay", subject_key="7", order=fact.order)
+    call_command("migrate", "visibility", "0013", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT order_id, kpi, numerator FROM visibility_kpifact")
+        assert cursor.fetchall() == [(fact.order_id, "undelivered", 1)]
+        cursor.execute("SELECT kpi, day::text FROM visibility_kpirecountrequest")
+        assert ("undelivered", DAY) in cursor.fetchall()

@@ -17,6 +17,7 @@ from tests.effort import FULL
 from visibility.identity.record_merges_and_move_alerts import DELETE_DERIVED_ROWS
 from visibility.kpi import facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.dimensions import TOTAL, grouping_bitmask
 from visibility.models import (
     BusinessObject,
     KpiCell,
@@ -167,7 +168,7 @@ def _check_totals() -> None:
             numerator + (fact.numerator or 0),
             denominator + (fact.denominator or 0),
         )
-    totals = KpiCell.objects.filter(grouping=7, orders__gt=0)
+    totals = KpiCell.objects.filter(grouping=TOTAL, orders__gt=0)
     assert {(c.kpi, c.day): (c.orders, c.numerator, c.denominator) for c in totals} == sums
 
 
@@ -178,16 +179,16 @@ def test_wrong_cell_is_found_and_rebuild_repairs_it() -> None:
     assert CHECKS["kpi_cells"]() == []
     _update_all_cells()
     before = _cells()
-    cell = KpiCell.objects.get(kpi="order_cycle_time", grouping=5)
+    cell = KpiCell.objects.get(kpi="order_cycle_time", grouping=grouping_bitmask({"warehouse"}))
     KpiCell.objects.filter(pk=cell.pk).update(counts=[2])
     assert CHECKS["kpi_cells"]() == [
         f"the cells of KPI order_cycle_time on {cell.day} differ from its facts"
     ]
     with pytest.raises(CommandError, match="order_cycle_time"):
         call_command("check_invariants")
-    KpiCell.objects.filter(kpi="fill_rate", grouping=7).delete()
+    KpiCell.objects.filter(kpi="fill_rate", grouping=TOTAL).delete()
     KpiCell.objects.create(
-        kpi="gone", day=cell.day, grouping=7, orders=1, numerator=1, denominator=1
+        kpi="gone", day=cell.day, grouping=TOTAL, orders=1, numerator=1, denominator=1
     )
     assert {kpi for kpi, _ in facts_and_cells.find_kpi_days_with_wrong_cells()} == {
         "order_cycle_time",
@@ -211,7 +212,7 @@ def test_update_that_is_rolled_back_loses_no_change() -> None:
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
     _update_all_cells()
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
-    assert KpiCell.objects.get(kpi="fill_rate", grouping=7).orders == 1
+    assert KpiCell.objects.get(kpi="fill_rate", grouping=TOTAL).orders == 1
 
 
 @pytest.mark.django_db
@@ -226,4 +227,4 @@ def test_update_reads_only_the_changed_facts() -> None:
         cursor.execute("SET LOCAL session_replication_role = origin")
     facts_and_cells.record_facts({second: _timelines()[25]})
     _update_all_cells()
-    assert KpiCell.objects.get(kpi="fill_rate", grouping=7).orders == 2
+    assert KpiCell.objects.get(kpi="fill_rate", grouping=TOTAL).orders == 2

@@ -11,8 +11,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.builders.recorded_events import ORDERED_AT, at, delivered, ordered, shipped
 from tests.builders.timelines import folded
+from visibility.db.database_time import database_now
 from visibility.kpi import duration_histogram_buckets, facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
+from visibility.kpi.dimensions import DIMENSIONS, TOTAL, grouping_bitmask
 from visibility.kpi.kpi import KpiMeasurement
 from visibility.models import (
     BusinessObject,
@@ -24,6 +26,7 @@ from visibility.pipeline import job_functions
 from visibility.timeline import Timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
+CHANNEL_AND_WAREHOUSE = grouping_bitmask({"channel", "warehouse"})
 
 
 def order() -> int:
@@ -45,7 +48,7 @@ def settle(timelines: Mapping[int, Timeline]) -> None:
 
 
 def cell(kpi: str = "fill_rate", **fields: object) -> KpiCell:
-    return KpiCell.objects.get(kpi=kpi, grouping=0, **fields)
+    return KpiCell.objects.get(kpi=kpi, grouping=CHANNEL_AND_WAREHOUSE, **fields)
 
 
 def test_orders_of_same_day_add_up_to_one_cell() -> None:
@@ -115,7 +118,7 @@ def test_order_moved_to_another_warehouse_leaves_old_cell() -> None:
     order_id, other = order(), order()
     settle({order_id: order_timeline(), other: order_timeline()})
     settle({order_id: order_timeline(warehouse="Reno")})
-    fine = KpiCell.objects.filter(kpi="fill_rate", grouping=0)
+    fine = KpiCell.objects.filter(kpi="fill_rate", grouping=CHANNEL_AND_WAREHOUSE)
     assert dict(fine.values_list("warehouse", "orders")) == {"Dallas": 1, "Reno": 1}
 
 
@@ -136,20 +139,30 @@ def test_every_stored_grouping_has_its_own_sums() -> None:
         }
     )
     sums = {
-        (c.grouping, c.channel, c.warehouse, c.customer_group): (c.orders, int(c.numerator))
+        (c.grouping, *(v for name in DIMENSIONS if (v := getattr(c, name)))): (
+            c.orders,
+            int(c.numerator),
+        )
         for c in KpiCell.objects.filter(kpi="fill_rate")
     }
+    channel, warehouse, group = (
+        grouping_bitmask({name}) for name in ("channel", "warehouse", "customer_group")
+    )
     assert sums == {
-        (0, "Web", "Dallas", "Retail"): (2, 3),
-        (0, "EDI", "Reno", "Retail"): (1, 1),
-        (1, "Web", "Dallas", ""): (2, 3),
-        (1, "EDI", "Reno", ""): (1, 1),
-        (3, "Web", "", ""): (2, 3),
-        (3, "EDI", "", ""): (1, 1),
-        (5, "", "Dallas", ""): (2, 3),
-        (5, "", "Reno", ""): (1, 1),
-        (6, "", "", "Retail"): (3, 4),
-        (7, "", "", ""): (3, 4),
+        (CHANNEL_AND_WAREHOUSE, "Web", "Dallas"): (2, 3),
+        (CHANNEL_AND_WAREHOUSE, "EDI", "Reno"): (1, 1),
+        (grouping_bitmask({"channel", "customer_group"}), "Web", "Retail"): (2, 3),
+        (grouping_bitmask({"channel", "customer_group"}), "EDI", "Retail"): (1, 1),
+        (grouping_bitmask({"warehouse", "customer_group"}), "Dallas", "Retail"): (2, 3),
+        (grouping_bitmask({"warehouse", "customer_group"}), "Reno", "Retail"): (1, 1),
+        (channel, "Web"): (2, 3),
+        (channel, "EDI"): (1, 1),
+        (warehouse, "Dallas"): (2, 3),
+        (warehouse, "Reno"): (1, 1),
+        (group, "Retail"): (3, 4),
+        (grouping_bitmask({"customer"}),): (3, 4),
+        (grouping_bitmask({"carrier"}),): (3, 4),
+        (TOTAL,): (3, 4),
     }
 
 
@@ -188,7 +201,9 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
     def refold_batch(**_: object) -> int:
         seen.append(
             sum(
-                KpiCell.objects.filter(grouping=7, kpi="fill_rate").values_list("orders", flat=True)
+                KpiCell.objects.filter(grouping=TOTAL, kpi="fill_rate").values_list(
+                    "orders", flat=True
+                )
             )
         )
         if not batches:
@@ -197,6 +212,16 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
         return 1
 
     monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
+    monkeypatch.setattr(
+        job_functions,
+        "_find_due_refolds_and_cells",
+        lambda: job_functions.DueWork(
+            database_now(),
+            has_refolds=bool(batches),
+            has_requested_recounts=False,
+            has_fact_changes=False,
+        ),
+    )
     monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert seen[:3] == [0, 1, 2]
@@ -228,13 +253,3 @@ def test_concurrent_workers_produce_exact_sums() -> None:
     assert errors == []
     total = cell()
     assert (total.orders, total.numerator, total.denominator) == (24, Decimal(24), Decimal(48))
-
-
-def test_order_is_undelivered_until_fully_delivered() -> None:
-    order_id = order()
-    settle({order_id: order_timeline()})
-    assert cell("undelivered").day == date(2026, 3, 2)
-    done = [ordered({"A": 5}), shipped({"A": 5}, at(3)), delivered(at(4))]
-    settle({order_id: folded(*done)})
-    assert not KpiFact.objects.filter(kpi="undelivered").exists()
-    assert not KpiCell.objects.filter(kpi="undelivered").exists()

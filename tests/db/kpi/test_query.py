@@ -1,12 +1,11 @@
 """KPI queries: sums, percentiles, exclusions, drill-down, and chart figures."""
 
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,16 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.effort import examples
-from visibility.db.database_time import database_now
-from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.query import DaySpan, KpiFilters
 from visibility.kpi.registry import kpi_registry
-from visibility.kpi.undelivered_age import (
-    UndeliveredOrderCountAndAges,
-    undelivered_order_count_and_ages,
-)
-from visibility.models import KpiFact, Order
+from visibility.models import KpiFact
 from visibility.screens.kpis import value_and_comparison_texts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
@@ -193,54 +186,14 @@ def test_last_histogram_class_includes_slower_orders() -> None:
     assert query.duration_histogram(CYCLE, WEEK, width=3600, count=4) == [1, 2, 0, 1]
 
 
-def waiting(days: float, *, channel: str = "Web") -> Order:
-    """An undelivered order that was received so many days ago, with its KPI fact."""
-    at = database_now() - timedelta(days=days)
-    counted = fact(
-        kpi="undelivered", channel=channel, day=in_zone(at, django_settings.TIME_ZONE).date()
-    )
-    return Order.objects.create(
-        object=counted.order, number="x", status="released", ordered_at=at, channel=channel
-    )
-
-
-def test_open_age_of_undelivered_orders() -> None:
-    for days in (8, 3, 1, 1.02, 3.02, 9):
-        waiting(days, channel="EDI" if days > 3 else "Web")
-    recompute_cells()
-    now = database_now()
-    age = undelivered_order_count_and_ages(now)
-    assert age.orders == 6
-    assert (_days(age.median), _days(age.oldest)) == (3, 9)
-    edi = undelivered_order_count_and_ages(now, KpiFilters(channel="EDI"))
-    assert edi.orders == 3
-    assert (_days(edi.median), _days(edi.oldest)) == (8, 9)
-    assert undelivered_order_count_and_ages(
-        now, KpiFilters(channel="Fax")
-    ) == UndeliveredOrderCountAndAges(0, None, None)
-
-
-def test_open_age_works_with_stale_cells() -> None:
-    first, second = waiting(2), waiting(2)
-    recompute_cells()
-    first.delete()
-    age = undelivered_order_count_and_ages(database_now())
-    assert (age.orders, _days(age.oldest)) == (2, 2)
-    second.delete()
-    age = undelivered_order_count_and_ages(database_now())
-    assert age.oldest is not None
-    assert timedelta(days=2) <= age.oldest < timedelta(days=3, hours=1)
-
-
-def _days(age: timedelta | None) -> float | None:
-    """Days, to a quarter of an hour."""
-    return None if age is None else round(age / timedelta(days=1), 2)
-
-
-def test_summaries_take_two_queries(
+def test_summaries_take_a_few_queries_for_any_number_of_kpis(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(2):
+        query.summaries_by_kpi([FILL, CYCLE], WEEK)
+    fact(None, 1, kpi="undelivered_orders", started_at=datetime(2026, 3, 3, tzinfo=UTC))
+    recompute_cells()
+    with django_assert_num_queries(4):
         query.summaries_by_kpi(kpi_registry().values(), WEEK)
 
 

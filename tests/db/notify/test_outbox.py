@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from connectors.sdk.settings import ParsedSettings, Setting
 from tests.builders.alerts import alert, source_alert
 from tests.builders.sources import create_source
 from visibility.db.database_time import database_now
@@ -24,19 +25,20 @@ class Post(Channel):
 
     code = "email"
     title = "Post"
+    settings = (Setting("address", "Where."),)
 
     def __init__(self) -> None:
         self.sent: list[tuple[OutgoingMessage, str]] = []
         self.away = False
         self.poison = ""
 
-    def send(self, note: OutgoingMessage, address: str) -> None:
+    def send(self, note: OutgoingMessage, values: ParsedSettings) -> None:
         """Send."""
         if self.away:
             raise DeliveryFailed("nobody answers")
         if self.poison and self.poison in note.text:
             raise KeyError(self.poison)
-        self.sent.append((note, address))
+        self.sent.append((note, values.text("address")))
 
     @property
     def subjects(self) -> list[str]:

@@ -12,6 +12,7 @@ from tests.builders.identity import (
     source_message,
 )
 from tests.builders.sla_rules import create_rule
+from visibility.kpi.dimensions import TOTAL
 from visibility.models import Alert, KpiCell, Order, SlaClock, WorkCalendar
 from visibility.pipeline import job_functions, process_message_batches
 
@@ -59,31 +60,31 @@ def _count_statements(message: SourceMessage) -> int:
     return len(captured)
 
 
-def test_delivery_that_meets_a_clock_takes_at_most_28_statements() -> None:
+def test_delivery_that_meets_a_clock_takes_at_most_24_statements() -> None:
     """From the inbox to committed KPI cells, with the checks that nothing else waits."""
     message = source_message("carrier", "shipment.delivered", 1.2, tracking="1Z001")
-    assert _count_statements(message) <= 28
+    assert _count_statements(message) <= 24
     assert Order.objects.get().status == "delivered"
     assert SlaClock.objects.get().state == "met"
-    assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=7, orders=1).exists()
+    assert KpiCell.objects.filter(kpi="order_cycle_time", grouping=TOTAL, orders=1).exists()
 
 
-def test_delivery_that_missed_a_clock_takes_at_most_29_statements() -> None:
+def test_delivery_that_missed_a_clock_takes_at_most_25_statements() -> None:
     message = source_message("carrier", "shipment.delivered", 2, tracking="1Z001")
-    assert _count_statements(message) <= 29
+    assert _count_statements(message) <= 25
     assert Alert.objects.get().state == "resolved"
 
 
-def test_new_order_takes_at_most_26_statements() -> None:
+def test_new_order_takes_at_most_23_statements() -> None:
     message = source_message("erp", "order.received", 0, order="SO-2", lines=LINES)
-    assert _count_statements(message) <= 26
+    assert _count_statements(message) <= 23
     assert Order.objects.count() == 2
 
 
-def test_empty_queues_take_at_most_4_statements() -> None:
+def test_empty_queues_take_at_most_3_statements() -> None:
     with CaptureQueriesContext(connection) as captured:
         job_functions.process_messages_and_refold()
-    assert len(captured) <= 4
+    assert len(captured) <= 3
 
 
 def _prepared_runs() -> int:

@@ -22,7 +22,7 @@ from visibility.db.database_time import database_now
 from visibility.models import AlertState, Board, Event, EventObjectLink, InboundMessage, Source
 from visibility.screens.orders import order_list
 from visibility.timeline.model import CLOSED, Status
-from visibility.web.permissions import UserRole
+from visibility.web.permissions import Permission, UserRole
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -275,6 +275,7 @@ def test_stored_board_shows_its_tiles_and_reports_missing_ones(ops: Client) -> N
     Board.objects.create(slug="dock", title=HOSTILE, tiles=entries)
     page = text(ops, "/boards/dock")
     assert "tile-message_rate tile-w4" in page
+    assert "Invalid setting of this tile. width: 9 is more than 4." in page
     assert "This tile no longer exists." in page
     assert "tile-order_funnel" not in page
     assert "<script>alert" not in page
@@ -323,4 +324,6 @@ def test_every_registered_tile_loads() -> None:
         tile = kind()
         assert tile.title
         assert set(tile.kinds) <= {"order", "alert", "source"}
-        assert not load_board_and_tiles.load_tile({"tile": code}, now=now).failed
+        assert not load_board_and_tiles.load_tile(
+            {"tile": code}, now=now, permissions=frozenset(Permission)
+        ).failed

@@ -17,7 +17,7 @@ from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
-from visibility.kpi import drilldown
+from visibility.kpi import cells_or_facts, drilldown
 from visibility.models import KpiFact, Order
 from visibility.screens import chart_theme_and_cache
 from visibility.screens import charts as figures
@@ -113,7 +113,13 @@ def test_undelivered_orders_link_preserves_filters(
             channel="Web",
             customer_group="Retail",
         )
-        fact(kpi="undelivered", of=waiting, days_ago=days)
+        fact(
+            None,
+            kpi="undelivered_orders",
+            of=waiting,
+            days_ago=days,
+            started_at=database_now() - timedelta(days=days),
+        )
     for address in ("/numbers", "/numbers/order_cycle_time"):
         page = reader.get(address, {"channel": "Web", "group": "Retail"}).content.decode()
         link = re.search(r'<a href="/orders\?([^"]+)">3 undelivered orders, ([^<]+)<', page)
@@ -134,7 +140,7 @@ def test_undelivered_orders_link_preserves_filters(
 
 
 def test_undelivered_orders_of_unknown_group_have_no_link(reader: Client) -> None:
-    fact(kpi="undelivered", customer_group="")
+    fact(None, kpi="undelivered_orders", customer_group="", started_at=database_now())
     page = text(reader, "/numbers?group=none")
     assert "1 undelivered order" in page
     assert "/orders?undelivered" not in page
@@ -346,7 +352,7 @@ def test_statement_count_does_not_grow_with_orders(reader: Client) -> None:
     for index in range(1, 25):
         fact(0, 1, of=order(f"SO-{index}"), days_ago=index, channel=f"C{index % 4}")
     assert [statements(reader, address) for address in ADDRESSES] == few
-    assert max(few) <= 16
+    assert max(few) <= 18
 
 
 @pytest.mark.calendar
@@ -355,3 +361,100 @@ def test_days_use_time_zone_of_organization(reader: Client, settings: Settings) 
     ahead = database_now() + timedelta(hours=14)
     page = text(reader, "/numbers?from=now-1d")
     assert f'value="{ahead.date()}"' in page
+
+
+def open_order(number: str, days: float, **fields: Any) -> Order:
+    """An undelivered order that was received so many days ago."""
+    waiting = order(number)
+    at = database_now() - timedelta(days=days)
+    create_fact(
+        None,
+        day=in_zone(at, settings.TIME_ZONE).date(),
+        order=waiting.object,
+        kpi="undelivered_orders",
+        started_at=at,
+        **{"customer_group": "Retail"} | fields,
+    )
+    recompute_cells()
+    return waiting
+
+
+@pytest.mark.calendar
+def test_stock_kpi_shows_number_and_age_and_lists_its_orders(reader: Client) -> None:
+    waiting = [open_order(f"SO-{days}", days, channel="Web") for days in (5, 3, 40)]
+    page = text(reader, "/numbers/undelivered_orders")
+    assert "Last 28 days: undelivered orders 5.0 d (median age), P90 40.0 d. 3 orders" in page
+    assert "Age of undelivered orders by day" in page
+    assert "Breakdown by customer group" in page
+    assert "Breakdown by carrier" in page
+    listed = text(reader, "/numbers/undelivered_orders/orders")
+    assert re.findall(r'tab-count">(\d+)<', listed) == ["3", "0"]
+    for shown in waiting:
+        assert f'href="/orders/{shown.object_id}"' in listed
+    assert listed.count(">Since ") == 3
+    narrowed = text(reader, "/numbers/undelivered_orders/orders?channel=EDI")
+    assert "No orders in this date range." in narrowed
+    assert "undelivered orders 5.0 d" in text(reader, "/numbers/undelivered_orders?channel=Web")
+
+
+@pytest.mark.calendar
+def test_stock_kpi_counts_the_orders_open_at_the_end_of_a_past_range(reader: Client) -> None:
+    open_order("SO-NEW", 2)
+    old = open_order("SO-OLD", 20)
+    past = today() - timedelta(days=10)
+    listed = text(reader, f"/numbers/undelivered_orders/orders?day={past}")
+    assert f'href="/orders/{old.object_id}"' in listed
+    assert "SO-NEW" not in listed
+
+
+@pytest.mark.calendar
+def test_measure_kpi_lists_events_with_their_source_and_message(
+    reader: Client, django_user_model: Any
+) -> None:
+    of = order("SO-1")
+    for index, (source, seconds) in enumerate([("erp", 30), ("erp", 90), ("wms", 7200)]):
+        fact(
+            seconds,
+            1,
+            of=of,
+            kpi="event_delay",
+            source=source,
+            subject_key=str(index + 1),
+            started_at=database_now() - timedelta(days=1),
+        )
+    fact(None, None, of=of, kpi="event_delay", subject_key="9", excluded="no_event_time")
+    page = text(reader, "/numbers/event_delay")
+    assert "Last 28 days: event delay 2 min (median duration)" in page
+    assert "3 events" in page
+    assert "1 event excluded" in page
+    assert "Breakdown by source" in page
+    assert "Events counted" in page
+    listed = text(reader, "/numbers/event_delay/orders?part=counted&source=erp")
+    assert "Event delay: events" in listed
+    assert listed.count(f'href="/orders/{of.object_id}"') == 2
+    late = text(reader, "/numbers/event_delay/orders")
+    assert "2.0 h" in late
+    assert '<td data-title="Source">wms</td>' in late
+
+
+def test_overview_has_a_tile_for_each_family(reader: Client) -> None:
+    open_order("SO-1", 5)
+    fact(30, 1, kpi="event_delay", subject_key="1", source="erp")
+    page = text(reader, "/numbers")
+    assert '<span data-mark="undelivered_orders">5.0 d</span>' in page
+    assert '<span data-mark="event_delay">30 s</span>' in page
+    assert 'href="/numbers/event_delay/orders?' in page
+
+
+def test_page_explains_that_a_combination_has_too_many_orders(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 2)
+    for number in range(3):
+        fact(0, 1, of=order(f"SO-{number}"), customer="C1")
+    query = "?customer=C1&channel=Web"
+    for address in ("/numbers/fill_rate", "/numbers/fill_rate/orders"):
+        page = text(reader, address + query)
+        assert "Choose a shorter date range or fewer filters" in page
+        assert "more than 2 facts" in page
+    assert "75" not in text(reader, "/numbers/fill_rate?customer=C1")

@@ -23,11 +23,21 @@ NAMES = {
     UserRole.CUSTOMER_SERVICE: ["Board", "Orders", "Alerts", "Matching"],
     UserRole.EXECUTIVE: ["Board", "Orders", "Alerts", "KPIs"],
     UserRole.OPERATIONS: [
-        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules")
+        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules"),
+        "Subscriptions",
     ],
-    UserRole.INTEGRATOR: ["Board", "Orders", "Alerts", "Matching", "Sources", "Mappings"],
+    UserRole.INTEGRATOR: [
+        "Board",
+        "Orders",
+        "Alerts",
+        "Matching",
+        "Sources",
+        "Mappings",
+        "Subscriptions",
+    ],
     UserRole.ADMIN: [
-        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules")
+        *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules"),
+        "Subscriptions",
     ],
 }
 

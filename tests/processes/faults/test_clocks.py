@@ -24,7 +24,7 @@ SELECT count(DISTINCT coalesce(n.batch, n.message_id)), count(*)
 FROM visibility_notification n JOIN visibility_alert a ON a.id = n.alert_id
 JOIN visibility_identifier i
     ON i.object_id = a.order_id AND i.scheme = 'sales_order' AND i.is_identity
-WHERE i.value LIKE %s AND n.state = 'sent'
+WHERE i.value LIKE %s AND n.state = 'written'
 """
 
 

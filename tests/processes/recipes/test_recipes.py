@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import Order
+from visibility.models.permission import Permission
 
 
 class OrdersToday(Tile):
@@ -26,10 +28,15 @@ class OrdersToday(Tile):
     code = "orders_today"
     title = "Orders today"
     kinds = ("order",)
+    permission = Permission.PRICES
+    settings = (
+        Setting("limit", "Count at most so many.", SettingType.INTEGER, default="10", minimum=1),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """One bounded query."""
-        return {"orders": Order.objects.all()[:1000].count()}
+        limit = self.values.integer("limit")
+        return {"orders": Order.objects.all()[:limit].count(), "limit": limit}
 '''
 TILE_TEST = '''"""The tile of today's orders."""
 
@@ -45,12 +52,18 @@ from visibility.web.permissions import UserRole
 def test_tile_is_on_a_board() -> None:
     Board.objects.create(slug="day", title="Day", tiles=[{"tile": "orders_today"}])
     page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
-    assert "0 orders so far" in page
+    assert "0 of 10 orders so far" in page
+    denied = signed_in(UserRole.INTEGRATOR).get("/boards/day").content.decode()
+    assert "orders so far" not in denied
+    Board.objects.update(tiles=[{"tile": "orders_today", "limit": 0}])
+    page = signed_in(UserRole.OPERATIONS).get("/boards/day").content.decode()
+    assert "limit: 0 is less than 1." in page
 '''
 CHANNEL = '''"""Append notifications to a list in memory."""
 
 from typing import ClassVar
 
+from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
 
 SENT: list[str] = []
@@ -61,27 +74,56 @@ class Memory(Channel):
 
     code: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting("room", "Where messages go.", required=True, label="Room"),
+        Setting("token", "Opens the room.", SettingType.SECRET, required=True, label="Token"),
+    )
 
-    def send(self, message: OutgoingMessage, address: str) -> None:
-        """Keep one message. Raises DeliveryFailed for an empty address."""
-        if not address:
-            raise DeliveryFailed("no address")
-        SENT.append(f"{address}: {message.subject}")
+    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
+        """Keep one message. Raises DeliveryFailed for a wrong token."""
+        if settings.text("token") != "open":
+            raise DeliveryFailed("wrong token")
+        SENT.append(f"{settings.text('room')}: {message.subject}")
 '''
 CHANNEL_TEST = '''"""The channel in memory."""
+
+from datetime import UTC, datetime
 
 import pytest
 
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.channels.memory import SENT
-from visibility.notify.outbox import channel_registry
+from visibility.notify.channel_settings import check_channel_settings
+from visibility.notify.channels.memory import SENT, Memory
+
+LATE = OutgoingMessage("1", "late", "text", datetime(2026, 3, 4, tzinfo=UTC))
 
 
 def test_message_is_stored() -> None:
-    channel_registry()["memory"].send(OutgoingMessage("1", "late", "text"), "ops")
+    entered = {"room": "ops", "token": "open"}
+    Memory().send(LATE, check_channel_settings(Memory(), entered))
     assert SENT == ["ops: late"]
     with pytest.raises(DeliveryFailed):
-        channel_registry()["memory"].send(OutgoingMessage("2", "late", "text"), "")
+        Memory().send(LATE, check_channel_settings(Memory(), entered | {"token": "x"}))
+    assert [e.name for e in check_channel_settings(Memory(), {}).errors] == ["room", "token"]
+'''
+CHANNEL_FORM_TEST = '''"""The form of the channel in memory follows from its declaration."""
+
+import pytest
+
+from tests.builders.users import signed_in
+from visibility.models import Subscription
+from visibility.web.permissions import UserRole
+
+
+@pytest.mark.django_db
+def test_subscription_is_added_in_the_browser() -> None:
+    ops = signed_in(UserRole.OPERATIONS)
+    form = ops.get("/subscriptions/new/memory").content.decode()
+    assert 'name="setting.token" type="password"' in form
+    entered = {"setting.room": "ops", "setting.token": "open", "enabled": "on"}
+    ops.post("/subscriptions/new/memory", entered)
+    assert Subscription.objects.get().stored_settings == {"room": "ops"}
+    assert "ops" in ops.get("/subscriptions").content.decode()
 '''
 CONNECTOR_CONTRACTS = (
     "tests/unit/connectors/test_contract.py",
@@ -94,7 +136,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.auth import check_token
-from connectors.sdk.connector import Connector, Message, ParseResult, SourceRole
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import (
     CanonicalEvent,
     EventIdentifier,
@@ -125,11 +167,11 @@ class Acme(Connector):
         """The content decides."""
         return ""
 
-    def parse(self, message: Message) -> ParseResult:
+    def parse(self, message: RawMessage) -> ParseResult:
         """Parse one order."""
         body = load_json(message.body)
         number = EventIdentifier(
-            IdentifierScheme.WEB_ORDER, body.required_text("number"), self.source
+            IdentifierScheme.WEB_ORDER, body.required_text("number"), self.source_slug
         )
         at = parse_timestamp(body.required_text("at"), "at", None)
         return ParseResult(
@@ -270,11 +312,11 @@ KPI = '''"""The fraction of orders that were cancelled."""
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import MilestoneCode, Status, Timeline
 
 
-class CancelledOrders(Kpi):
+class CancelledOrders(FlowKpi):
     """The fraction of received orders that were cancelled."""
 
     code = "cancelled_orders"
@@ -307,6 +349,144 @@ from visibility.kpi.registry import kpi_registry
 def test_kpi_is_on_the_shelf_and_has_a_tile() -> None:
     assert kpi_registry()["cancelled_orders"].title == "Cancelled orders"
     assert KpiNumber({"kpi": "cancelled_orders"}).displayed_title == "Cancelled orders"
+'''
+LINE_KPI = '''"""The fraction of order lines that were shipped complete."""
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from connectors.sdk.events import Measure
+from visibility.kpi.kpi import KpiMeasurement, KpiUnit, LineFlowKpi
+from visibility.timeline import MilestoneCode, Timeline, TimelineLine
+
+
+class ShippedLines(LineFlowKpi):
+    """The fraction of ordered lines that were shipped complete, with the item of each."""
+
+    code = "shipped_lines"
+    title = "Shipped lines"
+    unit = KpiUnit.PERCENT
+    version = 1
+    definition = (
+        "Order lines that were shipped complete, divided by all order lines. A line counts on the "
+        "day of the receipt of its order, in the organization's time zone."
+    )
+    higher_is_better = True
+    no_value_reason = "no orders were received"
+
+    def measure_line(
+        self, timeline: Timeline, line: TimelineLine, zone: str
+    ) -> KpiMeasurement | None:
+        """Count one line."""
+        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        if received is None:
+            return None
+        shipped = line.quantity(Measure.SHIPPED) >= line.quantity(Measure.ORDERED)
+        day = received.astimezone(ZoneInfo(zone)).date()
+        return KpiMeasurement(day, Decimal(shipped), Decimal(1))
+'''
+STOCK_KPI = '''"""The orders that are on hold, and since when."""
+
+from visibility.kpi.kpi import OpenInterval, StockKpi
+from visibility.timeline import Timeline
+
+
+class OrdersOnHold(StockKpi):
+    """The orders that are on hold at the end of a date range."""
+
+    code = "orders_on_hold"
+    title = "Orders on hold"
+    version = 1
+    definition = (
+        "Orders that are on hold at an instant, and their age: the time since the hold began. The "
+        "instant is the end of the date range, in the organization's time zone."
+    )
+    counted = "orders"
+    higher_is_better = False
+    no_value_reason = "no orders are on hold"
+
+    def open_interval(self, timeline: Timeline) -> OpenInterval | None:
+        """From the begin of the current hold."""
+        return OpenInterval(timeline.on_hold_since) if timeline.on_hold_since else None
+'''
+MEASURE_KPI = '''"""The fraction of events that came with a time of their own."""
+
+from decimal import Decimal
+
+from connectors.sdk.events import Flag
+from visibility.kpi.kpi import EventMeasurement, KpiUnit, MeasureKpi
+from visibility.timeline import RecordedEvent
+
+
+class TimedEvents(MeasureKpi):
+    """The fraction of events that came with a time of their own."""
+
+    code = "timed_events"
+    title = "Events with a time"
+    unit = KpiUnit.PERCENT
+    version = 1
+    definition = (
+        "Events that came with a time of their own, divided by all events of orders. An event "
+        "counts on the day when it occurred, in the organization's time zone."
+    )
+    higher_is_better = True
+
+    def measure_event(self, recorded: RecordedEvent) -> EventMeasurement:
+        """Count one event."""
+        is_timed = Flag.TIME_RECEIVED not in recorded.event.flags
+        return EventMeasurement(Decimal(is_timed), Decimal(1))
+'''
+UNIT_TEST_OF_KPI = '''"""The KPI counts an order that was received."""
+
+from tests.builders.recorded_events import ordered
+from tests.builders.timelines import folded
+from visibility.kpi.registry import kpi_registry
+
+
+def test_facts_have_different_subject_keys() -> None:
+    facts = list(kpi_registry()["<code>"].measurements(folded(ordered({"A": 5, "B": 3})), "UTC"))
+    assert len(facts) == len({fact.subject_key for fact in facts})
+'''
+FAMILY_KPI_TEST = '''"""The KPI counts stored messages, up to its page, its list and its tile."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders.identity import START, create_sources, process_messages, source_message
+from tests.builders.users import signed_in
+from visibility.kpi import drilldown, facts_and_cells, query
+from visibility.kpi.query import DaySpan
+from visibility.kpi.registry import kpi_registry
+from visibility.models import Board
+from visibility.web.permissions import UserRole
+
+LINES = [{"line_id": str(n), "sku": "AB"[n], "ordered": 5} for n in range(2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kpi_has_a_value_a_page_a_list_and_a_tile() -> None:
+    create_sources()
+    process_messages(
+        [
+            source_message("erp", "order.received", 0, order="SO-1", lines=LINES),
+            source_message("erp", "order.held", 1, order="SO-1"),
+        ]
+    )
+    kpi = kpi_registry()["<code>"]
+    end = START.date() + timedelta(days=2)
+    assert query.summary(kpi, DaySpan(START.date(), end)).orders == <facts>
+    assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
+    Board.objects.create(slug="day", title="Day", tiles=[{"tile": "kpi_number", "kpi": "<code>"}])
+    client = signed_in(UserRole.EXECUTIVE)
+    days = f"from={START.date()}&to={end}"
+    for address in (f"/numbers/<code>?{days}", f"/numbers?{days}", "/boards/day"):
+        assert kpi.title in client.get(address).content.decode()
+    pages = [
+        client.get(f"/numbers/<code>/orders?{days}&part={group}").content.decode()
+        for group in drilldown.groups_of(kpi)
+    ]
+    assert sum(page.count("<tr>") - 1 for page in pages if "<tbody>" in page) == <facts>
 '''
 PAGE = '''"""The page that lists carriers."""
 
@@ -370,7 +550,7 @@ def repository(tmp_path: Path) -> RepositoryCopy:
 def test_adding_a_tile(repository: RepositoryCopy) -> None:
     repository.write("visibility/boards/tiles/orders_today.py", TILE)
     repository.write(
-        "templates/tiles/orders_today.html", "<p>{{ tile.data.orders }} orders so far</p>"
+        "templates/tiles/orders_today.html", "<p>{{ d.orders }} of {{ d.limit }} orders so far</p>"
     )
     repository.write("tests/db/boards/tiles/test_orders_today.py", TILE_TEST)
     repository.add_name(SHELVES, "TILES", "orders_today")
@@ -383,6 +563,10 @@ def test_adding_a_notification_channel(repository: RepositoryCopy) -> None:
     repository.write("tests/unit/notify/channels/test_memory.py", CHANNEL_TEST)
     repository.add_name(SHELVES, "CHANNELS", "memory")
     repository.run_tests(SHELVES, "tests/unit/notify/channels")
+    touched = set(repository.touched)
+    repository.write("tests/db/notify/test_memory_form.py", CHANNEL_FORM_TEST)
+    repository.run_tests("tests/db/notify/test_memory_form.py")
+    repository.touched = touched
     assert_recipe_is_complete(repository, "A notification channel", {"code": "memory"})
 
 
@@ -441,6 +625,28 @@ def test_adding_a_kpi(repository: RepositoryCopy) -> None:
         SHELVES, "tests/unit/kpi/definitions/test_cancelled_orders.py", KPI_CONTRACT
     )
     assert_recipe_is_complete(repository, "A KPI", {"code": "cancelled_orders"})
+
+
+@pytest.mark.parametrize(
+    ("code", "definition", "facts"),
+    [
+        ("shipped_lines", LINE_KPI, 2),
+        ("orders_on_hold", STOCK_KPI, 1),
+        ("timed_events", MEASURE_KPI, 2),
+    ],
+)
+def test_adding_a_kpi_of_each_family(
+    repository: RepositoryCopy, code: str, definition: str, facts: int
+) -> None:
+    test = f"tests/unit/kpi/definitions/test_{code}.py"
+    repository.write(f"visibility/kpi/definitions/{code}.py", definition)
+    repository.write(test, UNIT_TEST_OF_KPI.replace("<code>", code))
+    repository.add_name(SHELVES, "KPIS", code)
+    repository.run_tests(SHELVES, KPI_CONTRACT, test)
+    check = FAMILY_KPI_TEST.replace("<code>", code).replace("<facts>", str(facts))
+    (repository.folder / "tests/db/kpi/test_new_kpi.py").write_text(check)
+    repository.run_tests("tests/db/kpi/test_new_kpi.py")
+    assert_recipe_is_complete(repository, "A KPI", {"code": code})
 
 
 def test_adding_a_screen(repository: RepositoryCopy) -> None:

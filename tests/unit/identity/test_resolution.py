@@ -22,8 +22,18 @@ WINDOWS = ReuseWindows({("wms", "order_number"): 60 * DAY})
 
 
 def permanent_key(value: str) -> IdentifierKey:
-    """Return a key that is never reused."""
-    return ("order", "sales_order", "erp", value)
+    """Return a key that is never reused. Each value has an issuer of its own."""
+    return ("order", "sales_order", f"erp {value}", value)
+
+
+def erp_key(value: str, scheme: str = "sales_order") -> IdentifierKey:
+    """Return a number of one ERP, which gives each order another one."""
+    return ("order", scheme, "erp", value)
+
+
+def customer_po(value: str) -> IdentifierKey:
+    """Return a number that a customer gave."""
+    return ("order", "customer_po", "C100", value)
 
 
 def reused_key(value: str) -> IdentifierKey:
@@ -137,6 +147,72 @@ def test_split_numbers_are_not_joined_by_a_third_number() -> None:
     assert resolved_values(mentions, [split]) == {frozenset({"A"}), frozenset({"B", "C"})}
 
 
+def test_customer_po_does_not_join_two_orders_of_one_erp() -> None:
+    mentions = [
+        make_mention(1, erp_key("S1"), customer_po("PO")),
+        make_mention(2, erp_key("S2"), customer_po("PO")),
+    ]
+    groups = resolve_mentions(mentions, [], WINDOWS).objects
+    assert [(group.generations, group.shared_keys) for group in groups] == [
+        ([(erp_key("S1"), 0)], {customer_po("PO")}),
+        ([(erp_key("S2"), 0)], {customer_po("PO")}),
+    ]
+
+
+def test_customer_po_joins_an_order_that_its_erp_numbers_once() -> None:
+    mentions = [
+        make_mention(1, customer_po("PO")),
+        make_mention(2, erp_key("S1"), customer_po("PO")),
+        make_mention(3, erp_key("W1", "web_order"), customer_po("PO")),
+    ]
+    assert resolved_values(mentions) == {frozenset({"PO", "S1", "W1"})}
+
+
+def test_event_that_names_only_a_shared_po_belongs_to_neither_order() -> None:
+    mentions = [
+        make_mention(1, customer_po("PO")),
+        make_mention(2, erp_key("S1"), customer_po("PO")),
+        make_mention(3, erp_key("S2"), customer_po("PO")),
+    ]
+    assert resolved_values(mentions) == {frozenset({"PO"}), frozenset({"S1"}), frozenset({"S2"})}
+
+
+def test_equal_number_of_two_system_ids_joins_nothing() -> None:
+    """An ERP or a shop that starts its numbering again."""
+    mentions = [
+        make_mention(1, erp_key("id-1", "source_id"), erp_key("S1")),
+        make_mention(400, erp_key("id-2", "source_id"), erp_key("S1")),
+    ]
+    assert resolved_values(mentions) == {frozenset({"id-1"}), frozenset({"id-2"})}
+
+
+def test_system_id_joins_a_renamed_order() -> None:
+    mentions = [
+        make_mention(1, erp_key("id-1", "source_id"), erp_key("S1")),
+        make_mention(2, erp_key("id-1", "source_id"), erp_key("S1-R")),
+    ]
+    assert resolved_values(mentions) == {frozenset({"id-1", "S1", "S1-R"})}
+
+
+def test_chain_of_weak_numbers_does_not_join_two_orders_of_one_erp() -> None:
+    mentions = [
+        make_mention(1, erp_key("S1"), customer_po("PO-1")),
+        make_mention(2, erp_key("W1", "web_order"), customer_po("PO-1")),
+        make_mention(3, erp_key("W1", "web_order"), customer_po("PO-2")),
+        make_mention(4, erp_key("S2"), customer_po("PO-2")),
+    ]
+    assert not any({"S1", "S2"} <= values for values in resolved_values(mentions))
+
+
+def test_person_may_join_two_orders_of_one_erp() -> None:
+    join = make_decision(1, DecisionKind.JOIN, [erp_key("S1")], [erp_key("S2")])
+    mentions = [
+        make_mention(1, erp_key("S1"), customer_po("PO")),
+        make_mention(2, erp_key("S2"), customer_po("PO")),
+    ]
+    assert resolved_values(mentions, [join]) == {frozenset({"PO", "S1", "S2"})}
+
+
 def test_person_joins_numbers_that_no_event_names_together() -> None:
     join = make_decision(1, DecisionKind.JOIN, [permanent_key("A")], [permanent_key("B")])
     assert resolved_values(
@@ -150,6 +226,10 @@ NUMBERS = [
     permanent_key("C"),
     reused_key("4711"),
     reused_key("4712"),
+    erp_key("S1"),
+    erp_key("S2"),
+    erp_key("id-1", "source_id"),
+    customer_po("PO"),
 ]
 MENTIONS = st.lists(
     st.builds(
@@ -186,6 +266,15 @@ def test_order_of_arrival_does_not_change_the_objects(
     assert [(g.generations, g.mentions, g.rejected_keys) for g in first] == [
         (g.generations, g.mentions, g.rejected_keys) for g in second
     ]
+
+
+@settings(max_examples=examples(300))
+@given(MENTIONS)
+def test_no_weak_number_gives_an_order_two_numbers_of_one_erp(mentions: list[Mention]) -> None:
+    for group in resolve_mentions(mentions, [], WINDOWS).objects:
+        keys = {key for key, _ in group.generations}
+        if not any(key[1] == "source_id" for key in keys):
+            assert not {erp_key("S1"), erp_key("S2")} <= keys
 
 
 @settings(max_examples=examples(300))

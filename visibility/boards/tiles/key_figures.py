@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from visibility.boards.tile import Tile
 from visibility.formatting import count_with_noun, format_number
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
+from visibility.models.permission import Permission
 from visibility.screens.alerts.inbox import InboxViewName, view_condition
 
 # An order may have several alerts: its value counts once.
@@ -44,6 +45,7 @@ class KeyFigures(Tile):
     title = "Key figures"
     kinds = ("order", "alert")
     width = 4
+    permission = Permission.ORDERS
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all figures with three SQL statements."""

@@ -1,4 +1,4 @@
-"""One KPI as a number. The setting `kpi` of the board names the KPI."""
+"""One KPI as a number. The settings name the KPI and the number of days."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,41 +6,52 @@ from typing import Any
 
 from django.conf import settings
 
-from visibility.boards.tile import InvalidTileSetting, Tile
+from connectors.sdk.settings import Setting, SettingType
+from visibility.boards.tile import Tile
 from visibility.formatting import in_zone
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi
+from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
+from visibility.models.permission import Permission
 from visibility.screens.kpis.overview_and_kpi_page import build_tile
 
-DAYS = 28
-DEFAULT_KPI = "fill_rate"
+
+def check_kpi_code(text: str) -> None:
+    """Check that there is a KPI with this code. Raises ValueError."""
+    if text not in kpi_registry():
+        known = ", ".join(sorted(kpi_registry()))
+        raise ValueError(f"There is no KPI {text[:60]!r}. Use one of: {known}.")
 
 
 class KpiNumber(Tile):
-    """The value of a KPI over the last 28 days, with its target and its change."""
+    """The value of a KPI over the last days, with its target and its change."""
 
     code = "kpi_number"
     title = "KPI"
     kinds = ("order",)
     width = 1
     href = "/numbers"
+    permission = Permission.KPIS
+    settings = (
+        Setting("kpi", "The code of the KPI.", default="fill_rate", check=check_kpi_code),
+        Setting(
+            "days",
+            "The number of days, up to today.",
+            SettingType.INTEGER,
+            default="28",
+            minimum=1,
+            maximum=366,
+        ),
+    )
 
     @property
     def kpi(self) -> Kpi:
-        """The KPI that the setting names. Raises InvalidTileSetting."""
-        code = self.settings.get("kpi", DEFAULT_KPI)
-        kpi = kpi_registry().get(code) if isinstance(code, str) else None
-        if kpi is None:
-            known = ", ".join(sorted(kpi_registry()))
-            raise InvalidTileSetting(
-                f"kpi: there is no KPI {str(code)[:60]!r}. Use one of: {known}."
-            )
-        return kpi
+        """The KPI that the setting names."""
+        return kpi_registry()[self.values.text("kpi")]
 
     @property
-    def displayed_title(self) -> str:
+    def usual_title(self) -> str:
         """The title of the KPI."""
         return self.kpi.title
 
@@ -50,8 +61,14 @@ class KpiNumber(Tile):
         return f"/numbers/{self.kpi.code}"
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """The value of the last 28 days and of the 28 days before, with four SQL statements."""
+        """The value of the last days and of as many before, with a few SQL statements."""
+        days = self.values.integer("days")
         today = in_zone(now, settings.TIME_ZONE).date()
-        span = DaySpan(today - timedelta(days=DAYS - 1), today)
-        current, before = (query.summary(self.kpi, days) for days in (span, span.previous()))
-        return {"tile": build_tile(self.kpi, current, before, span), "days": DAYS}
+        span = DaySpan(today - timedelta(days=days - 1), today)
+        current = query.summary(self.kpi, span, now=now)
+        before = query.summary(self.kpi, span.previous())
+        return {
+            "tile": build_tile(self.kpi, current, before, span),
+            "days": days,
+            "is_stock": self.kpi.family is KpiFamily.STOCK,
+        }

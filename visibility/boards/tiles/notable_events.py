@@ -8,10 +8,12 @@ from typing import Any
 from django.db import connection
 
 from connectors.sdk.events import EventType, Flag
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
+from visibility.formatting import count_with_noun
+from visibility.models.permission import Permission
 
-SHOWN = 10
-# At most so many events of the last day are searched.
+# At most so many events of the period are searched.
 MAX_SEARCHED = 2_000
 # type: (sentence about the order, tone).
 NOTABLE = {
@@ -38,7 +40,7 @@ WITH RECURSIVE notable AS (
         SELECT id, type, occurred_at, source_id, data -> 'attributes' ->> 'reason' AS reason,
             coalesce(data -> 'flags' ? %s, false) AS is_time_unknown
         FROM visibility_event WHERE NOT superseded AND occurred_at <= clock_timestamp()
-            AND occurred_at > clock_timestamp() - interval '1 day'
+            AND occurred_at > clock_timestamp() - %s * interval '1 hour'
         ORDER BY occurred_at DESC LIMIT %s
     ) AS recent
     WHERE recent.type = ANY(%s) ORDER BY recent.is_time_unknown, recent.occurred_at DESC LIMIT %s
@@ -86,12 +88,33 @@ class NotableEvents(Tile):
     title = "Recent events"
     kinds = ("order",)
     href = "/orders"
+    permission = Permission.ORDERS
+    settings = (
+        Setting(
+            "limit",
+            "The number of events.",
+            SettingType.INTEGER,
+            default="10",
+            minimum=1,
+            maximum=50,
+        ),
+        Setting(
+            "hours",
+            "How far to look back, in hours.",
+            SettingType.INTEGER,
+            default="24",
+            minimum=1,
+            maximum=168,
+        ),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The newest events first, those without an event time last. One SQL statement."""
         with connection.cursor() as cursor:
             kinds = [kind.value for kind in NOTABLE]
-            cursor.execute(RECENT_EVENTS, [Flag.TIME_RECEIVED.value, MAX_SEARCHED, kinds, SHOWN])
+            limit, hours = self.values.integer("limit"), self.values.integer("hours")
+            flag = Flag.TIME_RECEIVED.value
+            cursor.execute(RECENT_EVENTS, [flag, hours, MAX_SEARCHED, kinds, limit])
             rows = cursor.fetchall()
         events = []
         for event_id, kind, at, is_time_unknown, reason, source, *order_fields in rows:
@@ -112,4 +135,4 @@ class NotableEvents(Tile):
                     tone=tone,
                 )
             )
-        return {"events": events, "now": now}
+        return {"events": events, "now": now, "period": count_with_noun(hours, "hour")}

@@ -10,6 +10,7 @@ from django.db import connection
 
 from visibility.boards.tile import Tile
 from visibility.formatting import start_of_day
+from visibility.models.permission import Permission
 from visibility.timeline.model import Status
 
 # The stages of the main flow, then the exceptions.
@@ -73,6 +74,7 @@ class OrderFunnel(Tile):
     kinds = ("order", "alert")
     width = 4
     href = "/orders"
+    permission = Permission.ORDERS
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all stages with two SQL statements."""

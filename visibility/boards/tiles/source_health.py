@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
+from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
@@ -17,7 +18,6 @@ from visibility.screens.sources.state import (
     source_state_and_reason,
 )
 
-SHOWN = 40
 MANY_PARKED = 1_000
 LATEST_MESSAGES = """
 SELECT source.id, last.received_at, parked.many
@@ -58,6 +58,16 @@ class SourceHealthTile(Tile):
     title = "Sources"
     kinds = ("source", "order")
     href = "/sources"
+    settings = (
+        Setting(
+            "limit",
+            "The number of sources, by title.",
+            SettingType.INTEGER,
+            default="40",
+            minimum=1,
+            maximum=200,
+        ),
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all sources with three SQL statements."""
@@ -67,7 +77,7 @@ class SourceHealthTile(Tile):
         recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
         rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
         feeds = []
-        for source in Source.objects.order_by("title", "slug")[:SHOWN]:
+        for source in Source.objects.order_by("title", "slug")[: self.values.integer("limit")]:
             last, parked = latest.get(source.pk, (None, 0))
             latest_traffic = LatestReceiptAndRejection(last, rejected.get(source.slug))
             chip_state, _ = source_state_and_reason(source, latest_traffic, now)

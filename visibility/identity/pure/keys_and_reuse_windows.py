@@ -22,6 +22,37 @@ DEFAULT_WINDOWS: Mapping[IdentifierScheme, timedelta] = {
     IdentifierScheme.BOL: timedelta(days=180),
     IdentifierScheme.SSCC: timedelta(days=270),
 }
+# Numbers that an issuer gives to one object only: two of them are two objects.
+EXCLUSIVE_SCHEMES = frozenset(
+    {
+        IdentifierScheme.SOURCE_ID,
+        IdentifierScheme.SALES_ORDER,
+        IdentifierScheme.WEB_ORDER,
+        IdentifierScheme.ORDER_NUMBER,
+        IdentifierScheme.DELIVERY,
+        IdentifierScheme.SHIPMENT,
+        IdentifierScheme.INVOICE,
+        IdentifierScheme.CREDIT_MEMO,
+        IdentifierScheme.RMA,
+    }
+)
+# Given by others than the owner of the object, or for several objects at once.
+WEAK_SCHEMES = frozenset({IdentifierScheme.CUSTOMER_PO, IdentifierScheme.BOL, IdentifierScheme.PRO})
+
+
+def is_exclusive(key: IdentifierKey) -> bool:
+    """Whether an object has at most one such number of the issuer."""
+    return key[1] in EXCLUSIVE_SCHEMES
+
+
+def strength_rank(key: IdentifierKey) -> int:
+    """Return how surely equal numbers name the same object: 0 is a system's own id, 2 the weakest.
+
+    A number connects two objects only if no number of its rank or a stronger one tells them apart.
+    """
+    if key[1] == IdentifierScheme.SOURCE_ID:
+        return 0
+    return 2 if key[1] in WEAK_SCHEMES else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,18 @@ they arrived.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
+from visibility.identity.pure.constrained_union_find import ConstrainedUnionFind, Generation
+from visibility.identity.pure.keys_and_reuse_windows import (
+    IdentifierKey,
+    ReuseWindows,
+    strength_rank,
+)
 
-# One generation of a reused number: the key, and the index of the generation, from 0.
-Generation = tuple[IdentifierKey, int]
 # (event id, index of the reference in the event).
 RefKey = tuple[int, int]
 
@@ -69,6 +72,8 @@ class ResolvedObject:
     generations: list[Generation] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     rejected_keys: set[IdentifierKey] = field(default_factory=set)
+    # Keys of its mentions that name several objects, and so connect none of them.
+    shared_keys: set[IdentifierKey] = field(default_factory=set)
     is_separated: bool = False
     # The first mention that connected each generation with the others.
     evidence: dict[Generation, Mention] = field(default_factory=dict)
@@ -103,15 +108,26 @@ class KeyGenerations:
 
 
 def resolve_mentions(
-    mentions: Sequence[Mention], decisions: Sequence[Decision], windows: ReuseWindows
+    mentions: Sequence[Mention],
+    decisions: Sequence[Decision],
+    windows: ReuseWindows,
+    *,
+    known_shared_keys: Collection[IdentifierKey] = (),
 ) -> ResolvedObjectsAndGenerations:
-    """Group the mentions into objects, subject to the decisions."""
+    """Group the mentions into objects, subject to the decisions.
+
+    Two mentions that name the same number name the same object, unless the issuer of a number of
+    the same or of a higher strength tells them apart: two orders of one ERP with the same customer
+    PO are two orders. The number is then shared: it finds both, and connects neither.
+
+    `known_shared_keys`: keys that also appear on objects whose mentions are not given.
+    """
     times: dict[IdentifierKey, list[datetime]] = {}
     for mention in mentions:
         for key in mention.identity_keys:
             times.setdefault(key, []).append(mention.at)
     generations = {key: KeyGenerations(key, key_times, windows) for key, key_times in times.items()}
-    sets = _ConstrainedUnionFind()
+    sets = ConstrainedUnionFind()
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind in SEPARATING and all(sides):
@@ -121,10 +137,10 @@ def resolve_mentions(
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind is DecisionKind.JOIN and all(sides):
-            sets.join(sides[0][0], sides[1][0])
-    return ResolvedObjectsAndGenerations(
-        _join_and_build_objects(mentions, generations, sets), generations
-    )
+            sets.join(sides[0][0], sides[1][0], by_decision=True)
+    resolver = _MentionResolver(mentions, generations, sets)
+    resolver.connect_mentions(frozenset(known_shared_keys))
+    return ResolvedObjectsAndGenerations(resolver.build_objects(), generations)
 
 
 def _generations_of_decision_side(
@@ -133,77 +149,121 @@ def _generations_of_decision_side(
     return [(key, generations[key].index_at(at)) for key, at in side.keys if key in generations]
 
 
-def _join_and_build_objects(
-    mentions: Sequence[Mention],
-    generations: Mapping[IdentifierKey, KeyGenerations],
-    sets: "_ConstrainedUnionFind",
-) -> tuple[ResolvedObject, ...]:
-    first_generation: dict[RefKey, Generation] = {}
-    rejected: list[tuple[Mention, IdentifierKey]] = []
-    evidence: dict[Generation, Mention] = {}
-    for mention in sorted(mentions, key=lambda m: (m.sort_key, m.ref_key)):
-        ordered = [(key, generations[key].index_at(mention.at)) for key in mention.identity_keys]
-        ordered.sort(key=lambda generation: (sets.is_split_off_by_decision(generation), generation))
-        first_generation[mention.ref_key] = ordered[0]
-        for generation in ordered[1:]:
-            if not sets.join(ordered[0], generation):
-                rejected.append((mention, generation[0]))
+class _MentionResolver:
+    """Connects the generations that mentions name together, the strongest numbers first."""
+
+    def __init__(
+        self,
+        mentions: Sequence[Mention],
+        generations: Mapping[IdentifierKey, KeyGenerations],
+        sets: ConstrainedUnionFind,
+    ) -> None:
+        self._mentions = sorted(mentions, key=lambda m: (m.sort_key, m.ref_key))
+        self._generations, self._sets = generations, sets
+        self._named = {
+            m.ref_key: [(key, generations[key].index_at(m.at)) for key in m.identity_keys]
+            for m in self._mentions
+        }
+        self._shared: set[Generation] = set()
+        # What a mention names although a decision separates it, or another number tells it apart.
+        self._rejected: set[tuple[RefKey, IdentifierKey]] = set()
+        self._unconnected: set[tuple[RefKey, IdentifierKey]] = set()
+        self._evidence: dict[Generation, Mention] = {}
+
+    def connect_mentions(self, known_shared_keys: frozenset[IdentifierKey]) -> None:
+        """Connect what each mention names, rank by rank.
+
+        Which numbers of a rank are shared is decided before any of them connects objects, so that
+        the result is the same for all of these objects.
+        """
+        ranks = sorted({strength_rank(key) for key in self._generations})
+        for rank in ranks:
+            self._find_shared_generations(rank, known_shared_keys)
+            for mention in self._mentions:
+                self._connect_generations_of_mention(mention, rank)
+
+    def _find_shared_generations(
+        self, rank: int, known_shared_keys: frozenset[IdentifierKey]
+    ) -> None:
+        mentions_by_generation: dict[Generation, list[list[Generation]]] = {}
+        for mention in self._mentions:
+            named = self._named[mention.ref_key]
+            for generation in named:
+                if strength_rank(generation[0]) == rank:
+                    mentions_by_generation.setdefault(generation, []).append(named)
+        shared = [
+            generation
+            for generation, mentions in mentions_by_generation.items()
+            if not self._sets.is_named_by_decision(generation)
+            and (generation[0] in known_shared_keys or self._names_several(generation, mentions))
+        ]
+        self._shared.update(shared)
+
+    def _names_several(
+        self, generation: Generation, mentions: Sequence[Sequence[Generation]]
+    ) -> bool:
+        """Whether the other numbers of these mentions belong to different objects."""
+        rank = strength_rank(generation[0])
+        roots = {
+            self._sets.root(other)
+            for named in mentions
+            for other in named
+            if other != generation and strength_rank(other[0]) <= rank
+        }
+        return self._sets.has_exclusive_conflict(roots, outside=generation)
+
+    def _connect_generations_of_mention(self, mention: Mention, rank: int) -> None:
+        named = [
+            generation
+            for generation in self._named[mention.ref_key]
+            if strength_rank(generation[0]) <= rank and generation not in self._shared
+        ]
+        if not named:
+            return
+        first, *others = sorted(named, key=self._connecting_order)
+        for generation in others:
+            # A system that names its own id with another number has changed the number.
+            is_renumbered = strength_rank(first[0]) == 0 < strength_rank(generation[0])
+            renumbered = generation[0][:3] if is_renumbered else None
+            if self._sets.join(first, generation, renumbered=renumbered):
+                self._evidence.setdefault(first, mention)
+                self._evidence.setdefault(generation, mention)
+            elif self._sets.is_separated(first, generation):
+                self._rejected.add((mention.ref_key, generation[0]))
             else:
-                evidence.setdefault(generation, mention)
-    by_root: dict[Generation, ResolvedObject] = {}
-    for mention in mentions:
-        by_root.setdefault(
-            sets.root(first_generation[mention.ref_key]), ResolvedObject()
-        ).mentions.append(mention)
-    for key, history in generations.items():
-        for index in range(len(history.intervals)):
-            generation = (key, index)
-            group = by_root.get(sets.root(generation))
-            if group is not None:
-                group.generations.append(generation)
-                group.is_separated = group.is_separated or sets.is_split_off_by_decision(generation)
-                if generation in evidence:
-                    group.evidence[generation] = evidence[generation]
-    for mention, key in rejected:
-        by_root[sets.root(first_generation[mention.ref_key])].rejected_keys.add(key)
-    for group in by_root.values():
-        group.generations.sort()
-        group.mentions.sort(key=lambda m: (m.sort_key, m.ref_key))
-    return tuple(group for _, group in sorted(by_root.items()))
+                self._unconnected.add((mention.ref_key, generation[0]))
 
+    def _connecting_order(self, generation: Generation) -> tuple[bool, int, Generation]:
+        is_split_off = self._sets.is_split_off_by_decision(generation)
+        return is_split_off, strength_rank(generation[0]), generation
 
-class _ConstrainedUnionFind:
-    """Union-find over generations; it does not join what a decision separates."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Generation, Generation] = {}
-        self._labels: dict[Generation, set[tuple[int, int]]] = {}
-
-    def root(self, generation: Generation) -> Generation:
-        top = generation
-        while (parent := self._parent.get(top, top)) != top:
-            top = parent
-        while (parent := self._parent.get(generation, generation)) != top:
-            self._parent[generation] = top
-            generation = parent
-        return top
-
-    def add_separation_label(self, generation: Generation, label: tuple[int, int]) -> None:
-        self._labels.setdefault(self.root(generation), set()).add(label)
-
-    def is_split_off_by_decision(self, generation: Generation) -> bool:
-        """Whether a decision separated it from its former object."""
-        return any(side for _, side in self._labels.get(self.root(generation), ()))
-
-    def join(self, left: Generation, right: Generation) -> bool:
-        """Join the two unless a decision separates them. Return whether they are joined."""
-        a, b = sorted((self.root(left), self.root(right)))
-        if a == b:
-            return True
-        labels, other_labels = self._labels.get(a, set()), self._labels.get(b, set())
-        if any((decision, 1 - side) in other_labels for decision, side in labels):
-            return False
-        self._parent[b] = a
-        if other_labels:
-            self._labels[a] = labels | other_labels
-        return True
+    def build_objects(self) -> tuple[ResolvedObject, ...]:
+        """Return the resolved objects."""
+        sets = self._sets
+        by_root: dict[Generation, ResolvedObject] = {}
+        roots: dict[RefKey, Generation] = {}
+        for mention in self._mentions:
+            named = sorted(
+                self._named[mention.ref_key],
+                key=lambda g: (g in self._shared, *self._connecting_order(g)),
+            )
+            root = roots[mention.ref_key] = sets.root(named[0])
+            resolved = by_root.setdefault(root, ResolvedObject())
+            resolved.mentions.append(mention)
+            resolved.shared_keys.update(g[0] for g in named[1:] if g in self._shared)
+        for key, history in self._generations.items():
+            for index in range(len(history.intervals)):
+                generation = (key, index)
+                group = by_root.get(sets.root(generation))
+                if group is not None:
+                    group.generations.append(generation)
+                    group.is_separated |= sets.is_split_off_by_decision(generation)
+                    if generation in self._evidence:
+                        group.evidence[generation] = self._evidence[generation]
+        for ref_key, key in self._rejected:
+            by_root[roots[ref_key]].rejected_keys.add(key)
+        for ref_key, key in self._unconnected:
+            by_root[roots[ref_key]].shared_keys.add(key)
+        for group in by_root.values():
+            group.generations.sort()
+        return tuple(group for _, group in sorted(by_root.items()))

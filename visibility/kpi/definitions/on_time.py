@@ -3,12 +3,12 @@
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Status, Timeline
 from visibility.timeline.kpi_inputs import last_delivery_if_complete, promise_deadline
 
 
-class OnTime(Kpi):
+class OnTime(FlowKpi):
     """The fraction of orders fully delivered by the promise date."""
 
     code = "on_time"

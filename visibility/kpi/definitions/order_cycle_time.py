@@ -4,12 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import MilestoneCode, Status, Timeline
 from visibility.timeline.kpi_inputs import last_delivery_if_complete
 
 
-class OrderCycleTime(Kpi):
+class OrderCycleTime(FlowKpi):
     """The time from the receipt of an order to its last delivery."""
 
     code = "order_cycle_time"

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from visibility.kpi.kpi import Kpi, KpiMeasurement, KpiUnit
+from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Timeline
 from visibility.timeline.kpi_inputs import demand_and_first_shipped_at_cut_off
 
 
-class UnitFillRate(Kpi):
+class UnitFillRate(FlowKpi):
     """The fraction of ordered units that shipped with the first shipment."""
 
     code = "unit_fill_rate"

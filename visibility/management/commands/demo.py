@@ -99,7 +99,9 @@ class Command(BaseCommand):
             user.groups.add(Group.objects.get_or_create(name=role.value)[0])
         operations = User.objects.get(username="operations")
         Subscription.objects.get_or_create(
-            user=operations, channel="email", defaults={"address": operations.email}
+            user=operations,
+            channel="email",
+            defaults={"channel_settings": {"address": operations.email}},
         )
 
     def _create_sla_rules(self) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from visibility.formatting import format_date, format_number
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
 from visibility.screens import charts
 from visibility.screens.charts import Axis, Chart, Series
@@ -35,7 +35,7 @@ def build_daily_kpi_chart_with_target(
         )
         slow = Series("P90", days, [_convert_to_axis_unit(f.p90, scale) for _, f in daily], orders)
         drawn = charts.build_median_p90_band_figure(typical, slow, axis, target=target)
-        head = ["Day", "Median", "P90", "Orders"]
+        head = ["Day", "Median", "P90", kpi.counted.capitalize()]
         rows = [
             [
                 format_date(d),
@@ -45,10 +45,7 @@ def build_daily_kpi_chart_with_target(
             ]
             for d, f in daily
         ]
-        sentence = (
-            f"Half of the orders took at most {format_value(kpi, total.median)}, and 90% took at "
-            f"most {format_value(kpi, total.p90)}."
-        )
+        sentence = _percentile_sentence(kpi, total)
     else:
         values = [_convert_to_axis_unit(summary.main_value(kpi), 1) for _, summary in daily]
         drawn = charts.build_line_figure(
@@ -65,7 +62,25 @@ def build_daily_kpi_chart_with_target(
             for d, f in daily
         ]
         sentence = _trend_sentence(kpi, daily, total)
-    return Chart(f"{kpi.code}-by-day", f"{kpi.title} by day", sentence, drawn, head, rows)
+    title = f"{_duration_title(kpi)} by day"
+    return Chart(f"{kpi.code}-by-day", title, sentence, drawn, head, rows)
+
+
+def build_open_orders_chart(
+    kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: KpiSummary
+) -> Chart | None:
+    """The number of open orders of a stock KPI at the end of each day."""
+    if not daily:
+        return None
+    days, orders = [day for day, _ in daily], [summary.orders for _, summary in daily]
+    drawn = charts.build_line_figure([Series(kpi.title, days, orders, orders)], Axis(",.0f"))
+    rows = [[format_date(day), format_number(summary.orders)] for day, summary in daily]
+    sentence = (
+        f"{format_number(orders[0])} {kpi.counted} were open at the end of {format_date(days[0])}, "
+        f"{format_number(total.orders)} at the end of the date range."
+    )
+    head = ["Day", kpi.title]
+    return Chart(f"{kpi.code}-open", f"{kpi.title} by day", sentence, drawn, head, rows)
 
 
 def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> Chart | None:
@@ -141,7 +156,7 @@ def build_duration_histogram_chart(
         return None
     axis, scale = _choose_axis_and_divisor(kpi, total)
     classes = 20
-    width = max(total.p90 * 1.6 / classes, 60.0)
+    width = max(total.p90 * 1.6 / classes, 60.0 if total.p90 >= 600 else 1.0)
     counts = query.duration_histogram(kpi, span, filters, width=width, count=classes)
     starts = [index * width / scale for index in range(classes)]
     rows = [
@@ -153,17 +168,34 @@ def build_duration_histogram_chart(
         ]
         for index, count in enumerate(counts)
     ]
-    sentence = (
-        f"Half of the orders took at most {format_value(kpi, total.median)}, and the slowest 10% "
-        f"took more than {format_value(kpi, total.p90)}."
-    )
+    sentence = _percentile_sentence(kpi, total)
     drawn = charts.build_histogram_figure(
         starts, [row[0] for row in rows], counts, Axis(".1f", axis.suffix)
     )
-    head = [kpi.title, "Orders"]
+    head = [_duration_title(kpi), kpi.counted.capitalize()]
     return Chart(
-        f"{kpi.code}-distribution", f"{kpi.title} distribution", sentence, drawn, head, rows
+        f"{kpi.code}-distribution",
+        f"{_duration_title(kpi)}: distribution",
+        sentence,
+        drawn,
+        head,
+        rows,
     )
+
+
+def _percentile_sentence(kpi: Kpi, total: KpiSummary) -> str:
+    median, p90 = format_value(kpi, total.median), format_value(kpi, total.p90)
+    if kpi.family is KpiFamily.STOCK:
+        return (
+            f"At the end, {format_number(total.orders)} {kpi.counted} are open: half of them for "
+            f"at most {median}, and 90% for at most {p90}."
+        )
+    return f"Half of the {kpi.counted} took at most {median}, and 90% took at most {p90}."
+
+
+def _duration_title(kpi: Kpi) -> str:
+    """What the durations are: of a stock KPI the ages."""
+    return f"Age of {kpi.title.lower()}" if kpi.family is KpiFamily.STOCK else kpi.title
 
 
 def _choose_axis_and_divisor(kpi: Kpi, total: KpiSummary) -> tuple[Axis, float]:
@@ -172,7 +204,9 @@ def _choose_axis_and_divisor(kpi: Kpi, total: KpiSummary) -> tuple[Axis, float]:
         return Axis(".1%", maximum=1.0005), 1
     if (total.p90 or SECONDS_PER_DAY * 2) >= SECONDS_PER_DAY * 2:
         return Axis(".1f", " d"), SECONDS_PER_DAY
-    return Axis(".1f", " h"), 3_600
+    if (total.p90 or 0) >= 2 * 3_600:
+        return Axis(".1f", " h"), 3_600
+    return (Axis(".0f", " min"), 60) if (total.p90 or 0) >= 120 else (Axis(".0f", " s"), 1)
 
 
 def _convert_to_axis_unit(value: float | None, scale: float) -> float | None:

@@ -8,10 +8,9 @@ from decimal import Decimal
 from visibility.formatting import count_with_noun
 from visibility.kpi import query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
-from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import DaySpan, KpiFilters, KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
-from visibility.kpi.undelivered_age import undelivered_order_count_and_ages
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
 from visibility.screens.kpis import value_and_comparison_texts as texts
@@ -22,6 +21,8 @@ from visibility.screens.kpis.matrix_and_worst_cells import (
     build_kpi_matrix_by_two_dimensions,
 )
 from visibility.screens.kpis.value_and_comparison_texts import KpiComparison, format_value
+
+CYCLE_TIME, UNDELIVERED = "order_cycle_time", "undelivered_orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class KpiTile:
 
     kpi: Kpi
     value: str
+    # What the value of a duration is, such as "median age"; else "".
+    value_label: str
     p90_text: str
     no_value_reason: str
     population: str
@@ -91,12 +94,13 @@ def build_overview(
 ) -> KpiOverview:
     """Build the overview page. `range_label` is the label of the date range."""
     kpis = list(kpi_registry().values())
-    current = query.summaries_by_kpi(kpis, span, filters)
+    current = query.summaries_by_kpi(kpis, span, filters, now=now)
     before = query.summaries_by_kpi(kpis, span.previous(), filters)
-    daily = query.daily_summaries_by_kpi(kpis, span, filters)
+    charted = [kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]]
+    daily = query.daily_summaries_by_kpi(charted, span, filters)
     slices = query.summaries_by_dimensions(matrix, span, ("channel", "warehouse"), filters)
     tiles = [build_tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
-    fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
+    fill, cycle = charted
     fill_slices = slices if matrix is fill else []
     charts = [
         number_charts.build_daily_kpi_chart_with_target(fill, daily[fill.code], current[fill.code]),
@@ -109,13 +113,17 @@ def build_overview(
         headline=_fill_rate_cycle_time_on_time_sentences(
             current, before, span=span, range_label=range_label, slices=fill_slices
         ),
-        backlog=_undelivered_order_count_and_age(now, filters),
+        backlog=_undelivered_order_count_and_age(current[UNDELIVERED]),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
         matrix=build_kpi_matrix_by_two_dimensions(matrix, slices),
         matrix_kpi=matrix,
         choices=query.values_by_dimension(span),
-        empty=not any(s.orders or s.excluded_count for s in current.values()),
+        empty=not any(
+            current[kpi.code].orders or current[kpi.code].excluded_count
+            for kpi in kpis
+            if kpi.family is KpiFamily.FLOW
+        ),
     )
 
 
@@ -123,14 +131,13 @@ def build_kpi_page(
     kpi: Kpi, *, span: DaySpan, filters: KpiFilters, now: datetime, range_label: str
 ) -> KpiPage:
     """Build the page of one KPI. `range_label` is the label of the date range."""
-    current = query.summary(kpi, span, filters)
+    current = query.summary(kpi, span, filters, now=now)
     before = query.summary(kpi, span.previous(), filters)
     kpi_tile = build_tile(kpi, current, before, span)
-    charts = [
-        number_charts.build_daily_kpi_chart_with_target(
-            kpi, query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code], current
-        )
-    ]
+    daily = query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code]
+    charts = [number_charts.build_daily_kpi_chart_with_target(kpi, daily, current)]
+    if kpi.family is KpiFamily.STOCK:
+        charts.insert(0, number_charts.build_open_orders_chart(kpi, daily, current))
     if kpi.unit is KpiUnit.DURATION:
         charts.append(number_charts.build_duration_histogram_chart(kpi, span, filters, current))
     else:
@@ -141,12 +148,10 @@ def build_kpi_page(
     clauses = [kpi_tile.population, kpi_tile.target.text, kpi_tile.change.text]
     headline = [sentence, *(clause for clause in clauses if clause and current.orders)]
     if kpi.unit is KpiUnit.DURATION:
-        headline[0] += f" (median), {kpi_tile.p90_text}" if current.orders else ""
+        headline[0] += f" ({kpi_tile.value_label}), {kpi_tile.p90_text}" if current.orders else ""
     return KpiPage(
         headline=headline,
-        backlog=_undelivered_order_count_and_age(now, filters)
-        if kpi.unit is KpiUnit.DURATION
-        else None,
+        backlog=_load_undelivered_backlog(span, filters, now) if kpi.code == CYCLE_TIME else None,
         tile=kpi_tile,
         charts=[chart for chart in charts if chart],
         tables=[
@@ -158,8 +163,9 @@ def build_kpi_page(
                 ),
             )
             for dimension, title in DIMENSIONS.items()
+            if dimension in kpi.dimensions
         ],
-        choices=query.values_by_dimension(span),
+        choices=query.values_by_dimension(span, kpi.dimensions),
     )
 
 
@@ -174,6 +180,7 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
     return KpiTile(
         kpi=kpi,
         value=format_value(kpi, value),
+        value_label=texts.duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
         p90_text=p90,
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
         population=texts.describe_population(kpi, current),
@@ -239,13 +246,19 @@ def _phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence
     return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
 
 
-def _undelivered_order_count_and_age(now: datetime, filters: KpiFilters) -> UndeliveredBacklog:
-    age = undelivered_order_count_and_ages(now, filters)
+def _load_undelivered_backlog(
+    span: DaySpan, filters: KpiFilters, now: datetime
+) -> UndeliveredBacklog:
+    kpi = kpi_registry()[UNDELIVERED]
+    return _undelivered_order_count_and_age(query.summary(kpi, span, filters, now=now))
+
+
+def _undelivered_order_count_and_age(age: KpiSummary) -> UndeliveredBacklog:
     if not age.orders or age.median is None or age.oldest is None:
         return UndeliveredBacklog(0, "No undelivered orders")
     return UndeliveredBacklog(
         age.orders,
         f"{count_with_noun(age.orders, 'undelivered order')}, "
-        f"median age {texts.format_kpi_duration(age.median.total_seconds())}, "
-        f"oldest {texts.format_kpi_duration(age.oldest.total_seconds())}",
+        f"median age {texts.format_kpi_duration(age.median)}, "
+        f"oldest {texts.format_kpi_duration(age.oldest)}",
     )

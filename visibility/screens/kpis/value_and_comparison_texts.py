@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+
+from django.conf import settings
 
 from visibility.formatting import (
     count_with_noun,
+    format_date,
     format_number,
     format_percent,
+    in_zone,
     sales_channel_label,
 )
-from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import KpiSummary
 
 NO_VALUE = "\u2013"
@@ -26,9 +31,9 @@ class KpiComparison:
 
 
 def format_kpi_duration(seconds: float, *, unit_of: float | None = None) -> str:
-    """`2.1 d`, `5.3 h`, `12 min`: one unit only, chosen by `unit_of` (default: `seconds`)."""
+    """`2.1 d`, `5.3 h`, `12 min`, `8 s`: one unit, chosen by `unit_of` (default: `seconds`)."""
     size, symbol = _duration_unit(seconds if unit_of is None else unit_of)
-    decimals = 0 if symbol == "min" else 1
+    decimals = 0 if symbol in {"min", "s"} else 1
     least = 0.1**decimals
     if unit_of is not None and seconds and abs(seconds) / size < least / 2:
         return f"under {least:.{decimals}f}\u00a0{symbol}"
@@ -39,7 +44,9 @@ def _duration_unit(seconds: float) -> tuple[int, str]:
     """(seconds per unit, symbol) of the unit for a duration."""
     if abs(seconds) >= 86_400:
         return 86_400, "d"
-    return (3_600, "h") if abs(seconds) >= 3_600 else (60, "min")
+    if abs(seconds) >= 3_600:
+        return 3_600, "h"
+    return (60, "min") if abs(seconds) >= 60 or not seconds else (1, "s")
 
 
 def format_value(kpi: Kpi, value: float | Decimal | None) -> str:
@@ -59,7 +66,7 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparison:
         return KpiComparison("")
     gap = value - float(kpi.target)
     target = format_target(kpi)
-    if abs(gap) < (0.0005 if kpi.unit is KpiUnit.PERCENT else 60):
+    if abs(gap) < _least_gap(kpi, value):
         return KpiComparison(f"on target ({target})", "ok")
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
@@ -67,6 +74,13 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparison:
         f"{_format_gap(kpi, gap, unit_of=float(kpi.target))} {side} the {target} target",
         target_tone(kpi, value) if not good else "ok",
     )
+
+
+def _least_gap(kpi: Kpi, value: float) -> float:
+    """The smallest difference that is shown: 0.05 points, a minute, or a second below minutes."""
+    if kpi.unit is KpiUnit.PERCENT:
+        return 0.0005
+    return 60 if value >= 60 else 1
 
 
 def format_target(kpi: Kpi) -> str:
@@ -103,7 +117,7 @@ def compare_to_previous(
     if previous_value is None:
         return KpiComparison(f"no value in {period}")
     gap = current_value - previous_value
-    if abs(gap) < (0.0005 if kpi.unit is KpiUnit.PERCENT else 60):
+    if abs(gap) < _least_gap(kpi, previous_value):
         return KpiComparison(f"same as {period}", "unknown")
     better = (gap > 0) == kpi.higher_is_better
     direction = "better" if better else "worse"
@@ -116,19 +130,29 @@ def compare_to_previous(
 
 def describe_population(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
-    orders = count_with_noun(summary.orders, "order")
     if kpi.unit is KpiUnit.DURATION:
-        return orders
+        return count_with_noun(summary.orders, counted_noun(kpi))
+    orders = count_with_noun(summary.orders, kpi.subject)
     counted = (
         f"{format_number(summary.numerator)} of {format_number(summary.denominator)} {kpi.counted}"
     )
-    return counted if kpi.counted == "orders" else f"{counted}, {orders}"
+    return counted if counted_noun(kpi) == kpi.subject else f"{counted}, {orders}"
+
+
+def counted_noun(kpi: Kpi) -> str:
+    """The singular of what the KPI counts: `order`, `line`, `event`."""
+    return kpi.counted.removesuffix("s")
+
+
+def duration_label(kpi: Kpi) -> str:
+    """What the median of a duration is: `median age` or `median duration`."""
+    return "median age" if kpi.family is KpiFamily.STOCK else "median duration"
 
 
 def no_value_reason(kpi: Kpi, summary: KpiSummary) -> str:
     """Why there is no value."""
-    if summary.excluded_count:
-        return "all orders in this date range are excluded"
+    if summary.excluded_count and kpi.family is not KpiFamily.STOCK:
+        return f"all {kpi.subject}s in this date range are excluded"
     return kpi.no_value_reason
 
 
@@ -163,14 +187,28 @@ def dimension_value_label(value: str) -> str:
 
 
 def describe_order_result(
-    kpi: Kpi, numerator: Decimal | None, denominator: Decimal | None, exclusion: str
+    kpi: Kpi,
+    numerator: Decimal | None,
+    denominator: Decimal | None,
+    exclusion: str,
+    *,
+    started_at: datetime | None = None,
+    ended_at: datetime | None = None,
 ) -> str:
-    """How one order counts: `3 of 4 lines`, `2.1 d`, or why it is excluded."""
+    """How one order counts: `3 of 4 lines`, `2.1 d`, or why it is excluded.
+
+    For a stock KPI: `Since Mar 2, 2026`, or `Mar 2, 2026 to Mar 5, 2026`.
+    """
+    if kpi.family is KpiFamily.STOCK and not exclusion and started_at:
+        start = format_date(in_zone(started_at, settings.TIME_ZONE).date())
+        if ended_at is None:
+            return f"Since {start}"
+        return f"{start} to {format_date(in_zone(ended_at, settings.TIME_ZONE).date())}"
     if exclusion or numerator is None or not denominator:
         return f"Excluded: {exclusion_reason(kpi, exclusion)}"
     if kpi.unit is KpiUnit.DURATION:
         return format_kpi_duration(float(numerator / denominator))
-    if kpi.counted == "orders":
+    if counted_noun(kpi) == kpi.subject:
         return "Met" if numerator >= denominator else "Missed"
     return f"{format_number(numerator)} of {format_number(denominator)} {kpi.counted}"
 

@@ -200,9 +200,9 @@ def add_objects_and_timer_effects_to_events(
 
 
 def kpi_facts(order_ids: Collection[int]) -> list[KpiFact]:
-    """The KPI facts of these orders."""
+    """The KPI facts of these orders: first those of the orders, then those of their events."""
     rows = KpiFact.objects.filter(order_id__in=order_ids).select_related("order__order")
-    return list(rows.order_by("kpi", "day", "order_id")[:MAX_ROWS])
+    return list(rows.order_by("subject_key", "kpi", "day", "order_id")[:MAX_ROWS])
 
 
 def message_lineage(message_id: int) -> MessageLineage | None:

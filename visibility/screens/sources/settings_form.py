@@ -1,28 +1,13 @@
 """The settings of a source as a form, derived from the declarations of its connector."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.settings import Setting, SettingError, SettingType
+from connectors.sdk.settings import Setting, SettingError
 from visibility.ingest.check_source_settings import declared_settings
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models.sources_and_messages import Source
-
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """One field. A secret has no value: it is replaced or stays unchanged."""
-
-    name: str
-    help: str
-    description: str
-    value: str
-    options: Sequence[str]
-    is_secret: bool
-    is_required: bool
-    placeholder: str
-    error: str
+from visibility.screens.setting_fields import SettingField, build_setting_field
 
 
 def setting_fields(
@@ -37,7 +22,7 @@ def setting_fields(
         entered or {}
     )
     return [
-        _build_field(setting, name, values.get(name, ""), sentences.get(name, ""))
+        build_setting_field(setting, name, values.get(name, ""), sentences.get(name, ""))
         for setting in _settings_except_drop_folder(source)
         for name in _names_of_setting_or_family_members(setting, values)
     ]
@@ -72,21 +57,3 @@ def _names_of_setting_or_family_members(setting: Setting, values: Mapping[str, s
 def _entered_families(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
     prefixes = [s.family_prefix for s in _settings_except_drop_folder(source) if s.is_family]
     return {name: text for name, text in posted.items() if name.startswith(tuple(prefixes))}
-
-
-def _build_field(setting: Setting, name: str, value: str, error: str) -> SettingField:
-    options: tuple[str, ...] = setting.choices
-    if setting.type is SettingType.BOOLEAN:
-        options = ("yes", "no")
-    return SettingField(
-        name=name,
-        help=setting.help,
-        description=setting.type_description,
-        value="" if setting.is_secret else value,
-        # A stored value that is no longer valid stays visible.
-        options=(*options, value) if options and value and value not in options else options,
-        is_secret=setting.is_secret,
-        is_required=setting.required,
-        placeholder="unchanged" if setting.is_secret else setting.default,
-        error=error,
-    )

@@ -18,7 +18,13 @@ from rest_framework.views import APIView
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.web.api.query_params import QueryParameter, parse_query
-from visibility.web.permissions import Permission, UserRole, has_permission, roles
+from visibility.web.permissions import (
+    Permission,
+    UserRole,
+    granted_permissions,
+    has_permission,
+    roles,
+)
 
 
 class PageSessionAuthentication(SessionAuthentication):
@@ -134,9 +140,7 @@ def current_user(request: Request) -> User:
 
 def user_permissions(request: Request) -> frozenset[Permission]:
     """All permissions of the user; some fields are shown only with the matching permission."""
-    return frozenset(
-        permission for permission in Permission if has_permission(request.user, permission)
-    )
+    return granted_permissions(request.user)
 
 
 def is_integrator_only(request: Request) -> bool:

@@ -1,6 +1,7 @@
 """Endpoints of the KPIs: definitions, values and the orders behind a value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,15 +18,16 @@ from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
-from visibility.kpi.kpi import Kpi, KpiUnit
-from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
+from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary, TooManyFacts
 from visibility.kpi.registry import kpi_registry
 from visibility.web.api.base import ApiView
-from visibility.web.api.common_serializers import (
-    DecimalTextField,
-    EnumField,
-    PermissionFilteredSerializer,
-    serialize_all,
+from visibility.web.api.common_serializers import serialize_all
+from visibility.web.api.kpi_serializers import (
+    KpiDefinitionListSerializer,
+    KpiOrderSerializer,
+    KpiSerializer,
+    KpiValueSerializer,
 )
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
 from visibility.web.api.problem_responses import InvalidInput
@@ -51,7 +52,7 @@ BY_PARAMETER = QueryParameter(
 )
 OUTCOME_PARAMETER = QueryParameter(
     "outcome",
-    "Which orders. Default: `missed`.",
+    "Which orders or events. Default: `missed`; for the family `stock`, `counted`: the open ones.",
     choices=(*drilldown.ORDER_GROUPS, drilldown.UNCOUNTABLE),
 )
 REASON_PARAMETER = QueryParameter(
@@ -65,100 +66,6 @@ ORDER_PARAMETERS = (
     *FILTER_PARAMETERS,
     *PAGING,
 )
-
-
-class KpiSerializer(PermissionFilteredSerializer):
-    """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
-
-    code = serializers.CharField()
-    title = serializers.CharField()
-    unit = EnumField(KpiUnit)
-    version = serializers.IntegerField()
-    definition = serializers.CharField()
-    counted = serializers.CharField(help_text="What the numerator and denominator count.")
-    target = DecimalTextField(allow_null=True)
-    higher_is_better = serializers.BooleanField()
-    reasons = serializers.DictField(
-        child=serializers.CharField(), help_text="Reasons to exclude an order: code and text."
-    )
-
-
-class KpiDefinitionListSerializer(PermissionFilteredSerializer):
-    """All KPI definitions."""
-
-    items = KpiSerializer(many=True)
-
-
-class KpiNumeratorDenominatorSerializer(PermissionFilteredSerializer):
-    """A KPI value with its numerator and denominator; `value` is null if nothing counts."""
-
-    value = DecimalTextField(
-        allow_null=True, help_text="Numerator / denominator: a ratio, or a mean in seconds."
-    )
-    numerator = DecimalTextField()
-    denominator = DecimalTextField()
-    orders = serializers.IntegerField()
-    median_seconds = serializers.FloatField(allow_null=True)
-    p90_seconds = serializers.FloatField(allow_null=True)
-
-
-class KpiTotalWithExclusionsSerializer(KpiNumeratorDenominatorSerializer):
-    """A KPI value with the excluded orders and the uncountable lines."""
-
-    excluded = serializers.DictField(child=serializers.IntegerField())
-    uncountable = serializers.DictField(
-        child=serializers.IntegerField(),
-        help_text="Lines of counted orders that could not be counted, by reason.",
-    )
-
-
-class KpiSliceSerializer(KpiNumeratorDenominatorSerializer):
-    """The KPI value of one slice."""
-
-    name = serializers.CharField()
-
-
-class KpiValueSerializer(PermissionFilteredSerializer):
-    """A KPI value over a date range."""
-
-    kpi = serializers.CharField()
-    version = serializers.IntegerField()
-    unit = EnumField(KpiUnit)
-    since = serializers.DateField(source="from")
-    total = KpiTotalWithExclusionsSerializer()
-    by = EnumField(list(BY_PARAMETER.choices), allow_null=True)
-    slices = KpiSliceSerializer(many=True)
-    slices_omitted = serializers.IntegerField()
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is a Python keyword and cannot be a class attribute."""
-        fields = super().get_fields()
-        fields.pop("since")
-        return {"from": serializers.DateField(), "to": serializers.DateField()} | fields
-
-
-class KpiOrderSerializer(PermissionFilteredSerializer):
-    """An order with its contribution to a KPI."""
-
-    restricted_fields = {"customer_name": Permission.CONTACTS}
-
-    id = serializers.IntegerField(source="order_id")
-    number = serializers.CharField()
-    customer_no = serializers.CharField()
-    customer_name = serializers.CharField(
-        required=False, help_text="Only with permission to see contacts."
-    )
-    status = serializers.CharField()
-    status_answer = serializers.CharField(source="answer")
-    day = serializers.DateField()
-    channel = serializers.CharField()
-    warehouse = serializers.CharField()
-    numerator = DecimalTextField(allow_null=True)
-    denominator = DecimalTextField(allow_null=True)
-    excluded = serializers.CharField(help_text="Reason code; empty if the order counts.")
-    uncountable = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Lines that could not be counted, by reason."
-    )
 
 
 class KpiDefinitionListView(ApiView):
@@ -191,8 +98,10 @@ class KpiValueView(ApiView):
     def get(self, request: Request, code: str) -> Response:
         """Retrieve a KPI value with its numerator, denominator and exclusions by reason."""
         kpi_query, by = _parse_kpi_query(code, self.params), self.params.get(BY_PARAMETER.name)
-        total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters)
-        slices = _query_slices(kpi_query, by) if by else []
+        with _refuse_too_many_facts():
+            now = database_now() if kpi_query.kpi.family is KpiFamily.STOCK else None
+            total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters, now=now)
+            slices = _query_slices(kpi_query, by) if by else []
         return Response(
             {
                 "kpi": code,
@@ -224,21 +133,22 @@ class KpiOrderListView(ApiListView):
         """The orders of one group. Raises Http404, InvalidInput."""
         kpi_query = _parse_kpi_query(self.kwargs["code"], self.params)
         return LoadedRows(
-            lambda limit, after="": drilldown.load_order_page(
-                kpi_query.kpi,
-                kpi_query.span,
-                kpi_query.filters,
-                group=self.params.get(OUTCOME_PARAMETER.name, "missed"),
-                reason=self.params.get(REASON_PARAMETER.name, ""),
-                after=after,
-                limit=limit,
+            lambda limit, after="": _load_order_page(
+                kpi_query,
+                limit,
+                after,
+                self.params.get(OUTCOME_PARAMETER.name, drilldown.groups_of(kpi_query.kpi)[0]),
+                self.params.get(REASON_PARAMETER.name, ""),
             ),
             lambda order: [order.cursor],
         )
 
 
 def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
-    """Parse the KPI, the date range and the filters. Raises Http404, InvalidInput."""
+    """Parse the KPI, the date range and the filters. Raises Http404, InvalidInput.
+
+    A filter or breakdown by a dimension that the KPI lacks is refused.
+    """
     kpi = kpi_registry().get(code)
     if kpi is None:
         raise Http404
@@ -248,7 +158,43 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
         raise InvalidInput("from", "must not be after `to`")
     if end - start >= MAX_RANGE:
         raise InvalidInput("from", f"the range must be at most {MAX_RANGE.days} days")
-    return KpiQuery(kpi, DaySpan(start, end), KpiFilters(**{f: params.get(f) for f in DIMENSIONS}))
+    filters = KpiFilters(**{name: params.get(name) for name in DIMENSIONS})
+    asked: dict[str, str] = {name: name for name in filters.values()}
+    if params.get(BY_PARAMETER.name, "day") != "day":
+        asked[params[BY_PARAMETER.name]] = BY_PARAMETER.name
+    for dimension, parameter in asked.items():
+        if dimension not in kpi.dimensions:
+            raise InvalidInput(
+                parameter, f"{code} has the dimensions {', '.join(sorted(kpi.dimensions))}"
+            )
+    return KpiQuery(kpi, DaySpan(start, end), filters)
+
+
+@contextmanager
+def _refuse_too_many_facts() -> Iterator[None]:
+    """Raises InvalidInput instead of TooManyFacts."""
+    try:
+        yield
+    except TooManyFacts as error:
+        raise InvalidInput(
+            "from", f"choose a shorter range or fewer filters: the combination has {error}"
+        ) from error
+
+
+def _load_order_page(
+    kpi_query: KpiQuery, limit: int, after: str, outcome: str, reason: str
+) -> list[drilldown.KpiOrder]:
+    group = next(g for g in (*drilldown.ORDER_GROUPS, drilldown.UNCOUNTABLE) if g == outcome)
+    with _refuse_too_many_facts():
+        return drilldown.load_order_page(
+            kpi_query.kpi,
+            kpi_query.span,
+            kpi_query.filters,
+            group=group,
+            reason=reason,
+            after=after,
+            limit=limit,
+        )
 
 
 def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
@@ -272,4 +218,5 @@ def _serialize_value_numerator_denominator(summary: KpiSummary) -> dict[str, Any
         "orders": summary.orders,
         "median_seconds": summary.median,
         "p90_seconds": summary.p90,
+        "oldest_seconds": summary.oldest,
     }

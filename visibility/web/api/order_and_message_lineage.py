@@ -105,6 +105,9 @@ class KpiFactSerializer(PermissionFilteredSerializer):
     numerator = DecimalTextField(allow_null=True)
     denominator = DecimalTextField(allow_null=True)
     excluded = serializers.CharField(help_text="Why the order does not count; empty if it counts.")
+    subject_key = serializers.CharField(
+        help_text="Empty for the order itself, the key of a line, or the ID of an event."
+    )
 
 
 class OrderLineageSerializer(PermissionFilteredSerializer):

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from visibility.web.api import (
     alert_actions,
     alerts,
+    boards,
     kpis,
     master_data_files,
     master_rows_and_unmapped_terms,
@@ -15,6 +16,7 @@ from visibility.web.api import (
     rules,
     schema_and_docs,
     sources_and_messages,
+    subscriptions,
 )
 
 urlpatterns = [
@@ -40,6 +42,13 @@ urlpatterns = [
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
     path("rules/<slug:code>", rules.RuleView.as_view()),
+    path("tiles", boards.TileListView.as_view()),
+    path("boards", boards.BoardListView.as_view()),
+    path("boards/<slug:slug>", boards.BoardView.as_view()),
+    path("channels", subscriptions.ChannelListView.as_view()),
+    path("subscriptions", subscriptions.SubscriptionListView.as_view()),
+    path("subscriptions/<int:subscription_id>", subscriptions.SubscriptionView.as_view()),
+    path("subscriptions/<int:subscription_id>/test", subscriptions.SubscriptionTestView.as_view()),
     path("kpis", kpis.KpiDefinitionListView.as_view()),
     path("kpis/<slug:code>", kpis.KpiValueView.as_view()),
     path("kpis/<slug:code>/orders", kpis.KpiOrderListView.as_view()),

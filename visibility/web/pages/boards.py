@@ -8,7 +8,12 @@ from django.views.decorators.http import require_GET
 from visibility.boards import load_board_and_tiles
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.permissions import (
+    Permission,
+    granted_permissions,
+    has_permission,
+    require_permission,
+)
 
 # Seconds per board in a kiosk rotation: minimum, default, maximum.
 MIN_SECONDS, DEFAULT_SECONDS, MAX_SECONDS = 10, 30, 3600
@@ -20,7 +25,9 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     """`/boards/<slug>`; `?kiosk=1` for a wall screen, `&boards=a,b&every=30` to rotate."""
     newest = latest_change_number()
     now = database_now()
-    shown = load_board_and_tiles.load_board(slug, now=now)
+    shown = load_board_and_tiles.load_board(
+        slug, now=now, permissions=granted_permissions(request.user)
+    )
     if shown is None:
         raise Http404
     kiosk = request.GET.get("kiosk") == "1"
@@ -36,8 +43,6 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
             "prices": has_permission(request.user, Permission.PRICES) and not kiosk,
             # Anyone can read a wall screen.
             "contacts": has_permission(request.user, Permission.CONTACTS) and not kiosk,
-            "alerts": has_permission(request.user, Permission.ALERTS_SEE),
-            "kpis": has_permission(request.user, Permission.KPIS),
             "kiosk": kiosk,
             "following": _next_board_url(request, slug, set(titles)) if kiosk else "",
             "every": _rotation_seconds_clamped_or_default(request.GET.get("every", "")),

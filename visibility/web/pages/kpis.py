@@ -1,13 +1,15 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
+from connectors.sdk.events import EventType
 from visibility.db.database_time import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
@@ -17,6 +19,7 @@ from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
 from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
+from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.date_range import PRESETS
@@ -31,7 +34,24 @@ from visibility.web.kpi_query_string import (
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 
+def explain_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Show a page with the filters instead of a value that would be summed from too many facts."""
+
+    @wraps(view)
+    def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except numbers.TooManyFacts as error:
+            now = database_now()
+            asked = parse_kpi_query_string(request, now)
+            context = {"too_many": str(error)} | _shared_context(asked, now, {})
+            return render(request, "kpis/too_many_facts.html", context)
+
+    return explained
+
+
 @require_permission(Permission.KPIS)
+@explain_too_many_facts
 def kpi_overview(request: HttpRequest) -> HttpResponse:
     """All KPIs over a date range."""
     now = database_now()
@@ -60,6 +80,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
 
 
 @require_permission(Permission.KPIS)
+@explain_too_many_facts
 def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One KPI: trend, distribution, breakdowns, definition."""
     kpi = _get_kpi(code)
@@ -87,7 +108,6 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "content": kpi_page,
         "kpi": kpi,
         "tables": tables,
-        "parts": drilldown.group_titles(kpi),
         "undelivered": undelivered_orders_query_string(asked),
         "failures": kpi_failure_notes(code),
     }
@@ -97,29 +117,32 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_permission(Permission.KPIS)
+@explain_too_many_facts
 def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     """The orders of a KPI; their totals equal its value."""
     kpi = _get_kpi(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     groups: tuple[drilldown.OrderGroup | drilldown.Uncountable, ...] = (
-        *drilldown.ORDER_GROUPS,
+        *drilldown.groups_of(kpi),
         drilldown.UNCOUNTABLE,
     )
-    group = next((p for p in groups if p == request.GET.get("part")), drilldown.ORDER_GROUPS[0])
+    group = next((p for p in groups if p == request.GET.get("part")), groups[0])
     reason = asked.query.get("reason", "") if group in {"excluded", drilldown.UNCOUNTABLE} else ""
     after = request.GET.get("after", "").replace("\0", "")
     tallies, reasons = drilldown.group_totals_and_exclusions(kpi, asked.span, asked.filters)
     rows = drilldown.load_order_page(
         kpi, asked.span, asked.filters, group=group, reason=reason, after=after
     )
-    summary = numbers.summary(kpi, asked.span, asked.filters)
+    summary = numbers.summary(kpi, asked.span, asked.filters, now=now)
     titles = drilldown.group_titles(kpi)
     shown = rows[: drilldown.PAGE_SIZE]
     contacts = has_permission(request.user, Permission.CONTACTS)
     context = {
         "kpi": kpi,
         "part": group,
+        "noun": kpi.subject,
+        "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
             (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
@@ -137,7 +160,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "sentence": _kpi_value_and_population_sentence(kpi, asked, summary),
         "tabs": [
             (titles[p], tallies[p], asked.query_string_with(part=p, reason=""), p == group)
-            for p in ("missed", "counted", "excluded")
+            for p in drilldown.groups_of(kpi)
         ],
         "reasons": [
             (
@@ -156,7 +179,12 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                 "; excluded: ".join(
                     [
                         value_and_comparison_texts.describe_order_result(
-                            kpi, row.numerator, row.denominator, row.excluded
+                            kpi,
+                            row.numerator,
+                            row.denominator,
+                            row.excluded,
+                            started_at=row.started_at,
+                            ended_at=row.ended_at,
                         ),
                         *(
                             text
@@ -164,6 +192,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                         ),
                     ]
                 ),
+                EVENT_LABELS[EventType(row.event_type)] if row.event_type else row.event_type,
                 value_and_comparison_texts.dimension_value_label(row.channel),
                 value_and_comparison_texts.dimension_value_label(row.warehouse),
             )
@@ -174,7 +203,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         else "",
         "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
-    choices = numbers.values_by_dimension(asked.span)
+    choices = numbers.values_by_dimension(asked.span, kpi.dimensions)
     return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
 
 
@@ -197,6 +226,8 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     """The template context that all KPI pages share: date range, presets, filters."""
     selects = []
     for name, field in FILTER_PARAMS.items():
+        if field not in choices and name not in asked.query:
+            continue
         chosen = asked.query.get(name, "")
         options = [
             (v or UNKNOWN_PARAM, value_and_comparison_texts.dimension_value_label(v))
@@ -204,7 +235,7 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
         ]
         if chosen and chosen not in [value for value, _ in options]:
             options.append((chosen, chosen))
-        title = DIMENSIONS[field]  # type: ignore[index]  # NAMES has Dimension values only
+        title = DIMENSIONS[field]
         selects.append((name, title, options, chosen))
     return {
         "asked": asked,

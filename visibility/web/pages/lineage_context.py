@@ -9,10 +9,13 @@ from django.http import HttpRequest
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import EventType
 from visibility.formatting import format_duration
-from visibility.kpi.kpi import KpiUnit
+from visibility.kpi.kpi import KpiFamily, KpiUnit
 from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiFact
-from visibility.screens.kpis.value_and_comparison_texts import exclusion_reason
+from visibility.screens.kpis.value_and_comparison_texts import (
+    describe_order_result,
+    exclusion_reason,
+)
 from visibility.screens.messages import order_and_message_lineage
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
@@ -103,6 +106,15 @@ def _visible_kpi_facts(
 def _exclusion_duration_or_fraction_text(fact: KpiFact) -> str:
     if fact.excluded:
         return f"excluded: {exclusion_reason(kpi_registry()[fact.kpi], fact.excluded)}"
+    if kpi_registry()[fact.kpi].family is KpiFamily.STOCK:
+        return describe_order_result(
+            kpi_registry()[fact.kpi],
+            fact.numerator,
+            fact.denominator,
+            "",
+            started_at=fact.started_at,
+            ended_at=fact.ended_at,
+        )
     if fact.numerator is None or not fact.denominator:
         return ""
     if kpi_registry()[fact.kpi].unit is KpiUnit.DURATION:

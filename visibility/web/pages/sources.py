@@ -21,6 +21,7 @@ from visibility.models import Source
 from visibility.operations import operational_problems
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.setting_fields import SettingField
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
@@ -89,7 +90,7 @@ def _render_source(
     source: Source,
     tab: str,
     *,
-    fields: Sequence[settings_form.SettingField] | None = None,
+    fields: Sequence[SettingField] | None = None,
     other_errors: Sequence[SettingError] = (),
     status: int = 200,
 ) -> HttpResponse:

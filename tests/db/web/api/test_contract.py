@@ -15,7 +15,7 @@ from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
-from visibility.models import AuditEntry, InboundMessage, MessageState, Order
+from visibility.models import AuditEntry, InboundMessage, MessageState, Order, Subscription
 from visibility.pipeline import job_functions, refold_orders
 from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
@@ -66,6 +66,17 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "rules": ("rules", {OP, AD}, None),
     "rules/stuck": ("rules/{code}", {OP, AD}, None),
+    "tiles": ("tiles", ALL, None),
+    "boards": ("boards", ALL, None),
+    "boards/operations": ("boards/{slug}", ALL, None),
+    "channels": ("channels", {OP, IN, AD}, None),
+    "subscriptions": ("subscriptions", {OP, IN, AD}, None),
+    "subscriptions/{subscription}": ("subscriptions/{subscription_id}", {OP, IN, AD}, None),
+    "subscriptions/{subscription}/test": (
+        "subscriptions/{subscription_id}/test",
+        {OP, AD},
+        {},
+    ),
     "kpis": ("kpis", {EX, OP, AD}, None),
     "kpis/fill_rate?by=channel&from=2026-01-01&to=2026-12-31": ("kpis/{code}", {EX, OP, AD}, None),
     "kpis/fill_rate/orders?outcome=counted&from=2026-01-01&to=2026-12-31": (
@@ -100,6 +111,9 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "message": message.id,
         "other": other,
         "decision": decision,
+        "subscription": Subscription.objects.create(
+            user=person(UserRole.ADMIN), channel_settings={"address": "ops@example.com"}
+        ).pk,
     }
 
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
+from visibility.kpi import cells_or_facts
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
@@ -62,9 +63,67 @@ def test_kpi_value_has_numerator_denominator_and_slices(
         "orders": 0,
         "median_seconds": None,
         "p90_seconds": None,
+        "oldest_seconds": None,
         "excluded": {},
         "uncountable": {},
     }
+
+
+def test_stock_kpi_has_the_open_orders_and_their_ages(
+    installation: Installation, operations: Client
+) -> None:
+    day = {"from": "2026-03-02", "to": "2026-03-02"}
+    total = get(operations, "kpis/undelivered_orders", **day)["total"]
+    assert total["orders"] == 1
+    assert 0 < total["median_seconds"] == total["oldest_seconds"] <= 86_400
+    rows = get(operations, "kpis/undelivered_orders/orders", **day)["items"]
+    assert [row["id"] for row in rows] == [installation.order.object_id]
+    assert rows[0]["started_at"].startswith("2026-03-02")
+
+
+def test_measure_kpi_has_the_events_of_each_source(
+    installation: Installation, operations: Client
+) -> None:
+    answer = get(operations, "kpis/event_delay", **YEAR, by="source")
+    assert answer["total"]["orders"] == sum(s["orders"] for s in answer["slices"])
+    for source in answer["slices"]:
+        rows = [
+            row
+            for outcome in ("counted", "missed")
+            for row in get(
+                operations,
+                "kpis/event_delay/orders",
+                **YEAR,
+                outcome=outcome,
+                source=source["name"],
+            )["items"]
+        ]
+        assert len(rows) == source["orders"] > 0
+        assert {row["event_source"] for row in rows} == {source["name"]}
+        assert all(row["event_type"] and row["message_id"] for row in rows)
+
+
+def test_dimension_that_a_kpi_lacks_is_refused(
+    installation: Installation, operations: Client
+) -> None:
+    for query in ({"by": "source"}, {"item": "A"}):
+        answer = operations.get("/api/v1/kpis/fill_rate", query)
+        assert answer.status_code == 400
+        assert "fill_rate has the dimensions carrier, channel" in answer.content.decode()
+
+
+def test_combination_with_too_many_facts_is_refused(
+    installation: Installation, operations: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 0)
+    query = {**YEAR, "channel": "b2b", "customer": installation.order.customer_no}
+    for path in ("kpis/fill_rate", "kpis/undelivered_orders/orders"):
+        answer = operations.get(f"/api/v1/{path}", query)
+        assert answer.status_code == 400, path
+        assert "choose a shorter range" in answer.content.decode()
+    assert get(operations, "kpis/fill_rate", **YEAR, channel="b2b")["total"]["orders"] == 1
+    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 1)
+    assert get(operations, "kpis/fill_rate", **query)["total"]["orders"] == 1
 
 
 def test_orders_behind_a_kpi_are_paginated(installation: Installation, operations: Client) -> None:

@@ -1,0 +1,104 @@
+"""What a KPI query asks for and returns: date range, filters, and values with their population."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from visibility.kpi.dimensions import DIMENSIONS, Dimension
+from visibility.kpi.kpi import Kpi, KpiUnit
+
+# A value of fewer orders is statistically unreliable.
+SMALL_SAMPLE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class KpiFilters:
+    """The value of each dimension to filter by. None is no filter, "" is an unknown value."""
+
+    channel: str | None = None
+    warehouse: str | None = None
+    customer_group: str | None = None
+    customer: str | None = None
+    carrier: str | None = None
+    item: str | None = None
+    supplier: str | None = None
+    source: str | None = None
+
+    def values(self) -> dict[Dimension, str]:
+        """The value of each dimension that is filtered."""
+        return {name: value for name in DIMENSIONS if (value := getattr(self, name)) is not None}
+
+    def sql_condition_and_values(self, table: str = "") -> tuple[str, list[Any]]:
+        """The SQL condition and its parameters, for facts; `table` is a prefix."""
+        values = self.values()
+        return "".join(f" AND {table}{name} = %s" for name in values), list(values.values())
+
+
+NO_FILTERS = KpiFilters()
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpan:
+    """A range of days; `start` and `end` are included."""
+
+    start: date
+    end: date
+
+    @property
+    def day_count(self) -> int:
+        """The number of days."""
+        return (self.end - self.start).days + 1
+
+    def previous(self) -> "DaySpan":
+        """The previous range of the same length."""
+        return DaySpan(self.start - timedelta(days=self.day_count), self.start - timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class KpiSummary:
+    """A KPI value with its population. `value` is None if no order counts.
+
+    `orders`: the number of facts: orders, lines or events.
+    """
+
+    value: Decimal | None
+    numerator: Decimal
+    denominator: Decimal
+    orders: int
+    # Seconds.
+    median: float | None = None
+    p90: float | None = None
+    # Only of a stock KPI.
+    oldest: float | None = None
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    # Excluded lines of counted orders, by reason.
+    uncountable: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def excluded_count(self) -> int:
+        """The number of excluded orders."""
+        return sum(self.excluded.values())
+
+    @property
+    def is_small_sample(self) -> bool:
+        """Whether the value has too few orders to be reliable."""
+        return self.orders < SMALL_SAMPLE
+
+    def main_value(self, kpi: Kpi) -> float | None:
+        """The main figure of the KPI: the fraction, or the median in seconds."""
+        if kpi.unit is KpiUnit.DURATION:
+            return self.median
+        return None if self.value is None else float(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class KpiSlice:
+    """One slice of a breakdown: its dimension values in the requested order, and its value."""
+
+    names: tuple[str, ...]
+    summary: KpiSummary
+
+
+NO_ORDERS = KpiSummary(None, Decimal(0), Decimal(0), 0)

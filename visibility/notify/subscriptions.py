@@ -1,0 +1,239 @@
+"""Add, change, remove and try subscriptions: checked, audited, and with encrypted secrets."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from connectors.sdk.settings import SettingError, find_setting
+from visibility.models.alerts import Notification, NotificationState, Subscription
+from visibility.models.audit import append_audit_entry
+from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
+from visibility.notify.channel import Channel
+from visibility.notify.channel_settings import (
+    UnreadableChannelSecrets,
+    check_channel_settings,
+    decrypt_channel_secrets,
+    encrypt_channel_secrets,
+    hide_secrets,
+    split_secret_settings,
+)
+from visibility.notify.notification_texts import compose_test
+from visibility.notify.outbox import channel_registry, describe_failure, send_through_channel
+
+MAX_ID = 2**63 - 1
+RULE, SEVERITIES, CHANNEL = "rule", "severities", "channel"
+
+
+class InvalidSubscription(ValueError):
+    """Values of a subscription are invalid. `errors` names the fields and says why."""
+
+    def __init__(self, errors: Sequence[SettingError]) -> None:
+        super().__init__("\n".join(f"{error.name}: {error.sentence}" for error in errors))
+        self.errors = tuple(errors)
+
+
+class UnknownSubscription(LookupError):
+    """There is no such subscription, or it was removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChange:
+    """The new values of a subscription; None leaves a field as it is.
+
+    `settings` are texts by name: a blank one removes the setting, but a blank secret leaves it.
+    `rule` is the code of a rule, and "" means all rules. Without `severities`, all are sent.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    rule: str | None = None
+    severities: Sequence[str] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionTestResult:
+    """Whether a server accepted a test message; if none did, a sentence says why."""
+
+    is_accepted: bool
+    detail: str
+
+
+def active_subscription(number: int) -> Subscription:
+    """Return a subscription that was not removed. Raises UnknownSubscription."""
+    rows = Subscription.objects.select_related("user", "rule").filter(removed_at=None, pk=number)
+    subscription = rows.first() if number <= MAX_ID else None
+    if subscription is None:
+        raise UnknownSubscription(number)
+    return subscription
+
+
+def add_subscription(
+    channel: str, change: SubscriptionChange, *, by: User, now: datetime
+) -> Subscription:
+    """Create a subscription of the user `by`. Raises InvalidSubscription."""
+    subscription = Subscription(user=by, channel=channel, channel_settings={})
+    with transaction.atomic():
+        changed = _apply_change(subscription, change)
+        subscription.save()
+        _audit("subscription.added", subscription, changed, by=by, now=now)
+    return subscription
+
+
+def change_subscription(
+    number: int, change: SubscriptionChange, *, by: User, now: datetime
+) -> Subscription:
+    """Change a subscription; without a difference, nothing is written.
+
+    What waits to be sent is cancelled when it is disabled. Raises InvalidSubscription and
+    UnknownSubscription.
+    """
+    with transaction.atomic():
+        subscription = _lock_subscription(number)
+        changed = _apply_change(subscription, change)
+        if changed:
+            subscription.save(
+                update_fields=[
+                    "channel_settings",
+                    "sealed_secrets",
+                    "address",
+                    "rule",
+                    "severities",
+                    "enabled",
+                    "delivery_error",
+                ]
+            )
+            _audit("subscription.changed", subscription, changed, by=by, now=now)
+        if not subscription.enabled:
+            _cancel_pending(subscription, "The subscription was disabled before this was sent.")
+    return subscription
+
+
+def remove_subscription(number: int, *, by: User, now: datetime) -> None:
+    """Remove a subscription and its secrets; cancel what waits. Raises UnknownSubscription."""
+    with transaction.atomic():
+        subscription = _lock_subscription(number)
+        subscription.enabled, subscription.sealed_secrets = False, ""
+        subscription.removed_at = now
+        subscription.save(update_fields=["enabled", "sealed_secrets", "removed_at"])
+        _cancel_pending(subscription, "The subscription was removed before this was sent.")
+        _audit("subscription.removed", subscription, {}, by=by, now=now)
+
+
+def send_test_message(number: int, *, by: User, now: datetime) -> SubscriptionTestResult:
+    """Send a test message now, also if it is disabled. Raises UnknownSubscription."""
+    subscription = active_subscription(number)
+    channel = channel_registry().get(subscription.channel)
+    message = compose_test(message_id=str(uuid.uuid4()), sent_at=now)
+    try:
+        is_accepted = send_through_channel(subscription, message)
+        missing = channel.missing_server() if channel else ""
+        detail = "The server accepted the test message." if is_accepted else missing
+    except Exception as error:  # shown to the person who tries the subscription
+        is_accepted, detail = False, describe_failure(error)
+    _audit("subscription.tested", subscription, {"accepted": is_accepted}, by=by, now=now)
+    return SubscriptionTestResult(is_accepted, detail)
+
+
+def _lock_subscription(number: int) -> Subscription:
+    locked = Subscription.objects.select_for_update(no_key=True).filter(removed_at=None, pk=number)
+    if locked.first() is None:
+        raise UnknownSubscription(number)
+    return active_subscription(number)
+
+
+def _apply_change(subscription: Subscription, change: SubscriptionChange) -> dict[str, Any]:
+    """Set the new values; return what changed, for the audit log. Raises InvalidSubscription."""
+    errors: list[SettingError] = []
+    changed: dict[str, Any] = {}
+    rule, rule_errors = _find_rule(subscription, change)
+    errors += [*rule_errors, *_severity_errors(change.severities)]
+    channel = channel_registry().get(subscription.channel)
+    if channel is None:
+        known = ", ".join(sorted(channel_registry()))
+        sentence = f"There is no channel {subscription.channel[:40]!r}. Channels: {known}."
+        # One whose channel no longer exists can still be disabled.
+        errors += [SettingError(CHANNEL, sentence)] if change.enabled is not False else []
+    elif change.enabled is not False or change.settings:
+        changed_names, setting_errors = _apply_settings(subscription, channel, change.settings)
+        errors += setting_errors
+        changed |= {"settings": changed_names} if changed_names else {}
+    if errors:
+        raise InvalidSubscription(errors)
+    wanted: dict[str, Any] = {"rule": rule}
+    if change.severities is not None:
+        wanted["severities"] = [s for s in Severity.values if s in change.severities]
+    if change.enabled is not None:
+        wanted["enabled"] = change.enabled
+    for name, value in wanted.items():
+        if getattr(subscription, name) != value:
+            setattr(subscription, name, value)
+            changed[name] = value.code if isinstance(value, SlaRule) else value
+    return changed
+
+
+def _apply_settings(
+    subscription: Subscription, channel: Channel, given: Mapping[str, str]
+) -> tuple[list[str], Sequence[SettingError]]:
+    """Set the settings of the channel; return the names that changed, and what is invalid."""
+    secret_names = {setting.name for setting in channel.settings if setting.is_secret}
+    try:
+        secrets = decrypt_channel_secrets(subscription.sealed_secrets)
+    except UnreadableChannelSecrets:
+        secrets = {}  # they are lost: the required ones must be entered again
+    stored = {**subscription.stored_settings, **secrets}
+    before = {n: str(value) for n, value in stored.items() if find_setting(channel.settings, n)}
+    entered = {n: t for n, t in given.items() if t.strip() or n not in secret_names}
+    merged = {name: text.strip() for name, text in {**before, **entered}.items() if text.strip()}
+    parsed = check_channel_settings(channel, merged)
+    if parsed.errors:
+        hidden = {name: merged[name] for name in secret_names & merged.keys()}
+        return [], [SettingError(e.name, hide_secrets(e.sentence, hidden)) for e in parsed.errors]
+    changed = sorted(n for n in before.keys() | merged.keys() if before.get(n) != merged.get(n))
+    subscription.channel_settings, secrets = split_secret_settings(channel, merged)
+    if changed:
+        subscription.address, subscription.delivery_error = "", ""
+        subscription.sealed_secrets = encrypt_channel_secrets(secrets)
+    return changed, ()
+
+
+def _find_rule(
+    subscription: Subscription, change: SubscriptionChange
+) -> tuple[SlaRule | None, list[SettingError]]:
+    if change.rule is None:
+        return subscription.rule, []
+    if not change.rule:
+        return None, []
+    rule = SlaRule.objects.filter(code=change.rule).first()
+    sentence = f"There is no rule {change.rule[:60]!r}."
+    return rule, [] if rule else [SettingError(RULE, sentence)]
+
+
+def _severity_errors(severities: Sequence[str] | None) -> list[SettingError]:
+    unknown = [text for text in severities or () if text not in Severity.values]
+    known = ", ".join(Severity.values)
+    sentences = [f"{str(text)[:40]!r} is not one of {known}." for text in unknown[:1]]
+    return [SettingError(SEVERITIES, sentence) for sentence in sentences]
+
+
+def _cancel_pending(subscription: Subscription, reason: str) -> None:
+    Notification.objects.filter(subscription=subscription, state=NotificationState.PENDING).update(
+        state=NotificationState.CANCELLED, error=reason
+    )
+
+
+def _audit(
+    action: str, subscription: Subscription, changed: Mapping[str, Any], *, by: User, now: datetime
+) -> None:
+    """Add an audit entry. It names the settings that changed, never their values."""
+    append_audit_entry(
+        action,
+        user=by,
+        object=f"subscription {subscription.pk}",
+        detail={CHANNEL: subscription.channel, **changed},
+        now=now,
+    )

@@ -1,0 +1,140 @@
+"""Load subscriptions with their channel, what they select, and how their last message went."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.sdk.settings import SettingError
+from visibility.models import AuditEntry, Severity, SlaRule, Subscription
+from visibility.notify.channel import Channel
+from visibility.notify.channel_settings import check_channel_settings
+from visibility.notify.outbox import channel_registry
+from visibility.screens.setting_fields import SettingField, build_setting_field
+
+PAGE_SIZE = 50
+MAX_RULES = 500
+MAX_HISTORY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionSummary:
+    """A subscription for a page or the API. Secret settings have a name and no value.
+
+    `channel`: None if this version does not have it. `problem`: why it cannot be sent, apart from
+    the result of the last attempt.
+    """
+
+    subscription: Subscription
+    channel: Channel | None
+    problem: str
+
+    @property
+    def channel_title(self) -> str:
+        """The title of the channel, or its code if it no longer exists."""
+        return self.channel.title if self.channel else self.subscription.channel
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings by name, without the secret ones."""
+        secret = {s.name for s in self.channel.settings if s.is_secret} if self.channel else set()
+        stored = self.subscription.stored_settings.items()
+        return {name: str(value) for name, value in stored if name not in secret}
+
+    @property
+    def target(self) -> str:
+        """Where the messages go: the settings that are no secret, in the order of the form."""
+        declared = [setting.name for setting in self.channel.settings] if self.channel else []
+        return ", ".join(self.settings[name] for name in declared if name in self.settings)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether it has stored secrets."""
+        return bool(self.subscription.sealed_secrets)
+
+    @property
+    def severities(self) -> list[str]:
+        """The severities that it selects; none: all."""
+        stored = self.subscription.severities
+        return [s for s in Severity.values if isinstance(stored, list) and s in stored]
+
+    @property
+    def selection(self) -> str:
+        """Which alerts it selects: `high, critical; rule Stuck in released`."""
+        severities = ", ".join(
+            label.lower() for value, label in Severity.choices if value in self.severities
+        )
+        rule = self.subscription.rule
+        severity_text = f"Alerts of severity {severities}" if severities else "All alerts"
+        return f"{severity_text} of the rule {rule.title}" if rule else severity_text
+
+    @property
+    def owner(self) -> str:
+        """The name of the user who added it."""
+        user = self.subscription.user
+        return user.get_full_name() or user.get_username()
+
+
+def list_subscriptions(*, after: int = 0, limit: int = PAGE_SIZE) -> list[SubscriptionSummary]:
+    """Return subscriptions in the order in which they were added. One statement."""
+    rows = Subscription.objects.filter(removed_at=None, pk__gt=after).select_related("user", "rule")
+    return [summarize_subscription(row) for row in rows.order_by("pk")[:limit]]
+
+
+def summarize_subscription(subscription: Subscription) -> SubscriptionSummary:
+    """Describe a subscription. No statement if its user and rule are loaded."""
+    channel = channel_registry().get(subscription.channel)
+    if channel is None:
+        problem = f"This version has no channel “{subscription.channel}”."
+    else:
+        problem = channel.missing_server()
+    return SubscriptionSummary(subscription, channel, problem)
+
+
+def channels_without_server() -> list[tuple[Channel, str]]:
+    """Return the channels that no server accepts messages of, each with the reason."""
+    channels = [(channel, channel.missing_server()) for channel in list_channels()]
+    return [(channel, reason) for channel, reason in channels if reason]
+
+
+def list_channels() -> list[Channel]:
+    """Return all channels by title."""
+    return sorted(channel_registry().values(), key=lambda channel: channel.title)
+
+
+def subscription_fields(
+    channel: Channel,
+    *,
+    stored: SubscriptionSummary | None = None,
+    entered: Mapping[str, str] | None = None,
+    errors: Sequence[SettingError] = (),
+) -> list[SettingField]:
+    """Return the settings of a channel as form fields, with stored or entered values."""
+    values = (stored.settings if stored else {}) | dict(entered or {})
+    sentences = {error.name: error.sentence for error in errors}
+    if stored and not errors and entered is None:
+        # A stored value that this version refuses is explained before it is changed.
+        stored_errors = check_channel_settings(channel, stored.settings).errors
+        secret = {setting.name for setting in channel.settings if setting.is_secret}
+        sentences = {e.name: e.sentence for e in stored_errors if e.name not in secret}
+    return [
+        build_setting_field(
+            setting,
+            setting.name,
+            values.get(setting.name, ""),
+            sentences.get(setting.name, ""),
+            is_stored=stored is not None and stored.has_secrets,
+        )
+        for setting in channel.settings
+    ]
+
+
+def rules_of_choice() -> list[tuple[str, str]]:
+    """Return the code and title of each rule, by title."""
+    return list(SlaRule.objects.order_by("title", "code").values_list("code", "title")[:MAX_RULES])
+
+
+def subscription_history(number: int) -> list[AuditEntry]:
+    """Return the latest changes and tests of a subscription, newest first."""
+    entries = AuditEntry.objects.filter(
+        object=f"subscription {number}", action__startswith="subscription."
+    )
+    return list(entries.select_related("user").order_by("-pk")[:MAX_HISTORY])

@@ -1,0 +1,138 @@
+"""Serializers of KPI definitions, values and the orders behind a value."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from visibility.kpi.dimensions import DIMENSIONS
+from visibility.kpi.kpi import KpiFamily, KpiUnit
+from visibility.web.api.common_serializers import (
+    DecimalTextField,
+    EnumField,
+    PermissionFilteredSerializer,
+)
+from visibility.web.permissions import Permission
+
+
+class KpiSerializer(PermissionFilteredSerializer):
+    """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
+
+    code = serializers.CharField()
+    family = EnumField(
+        KpiFamily,
+        help_text="`flow`: orders that reached something. `stock`: orders that are open at the "
+        "end of the range. `measure`: events.",
+    )
+    title = serializers.CharField()
+    unit = EnumField(KpiUnit)
+    version = serializers.IntegerField()
+    definition = serializers.CharField()
+    counted = serializers.CharField(help_text="What the numerator and denominator count.")
+    target = DecimalTextField(allow_null=True)
+    higher_is_better = serializers.BooleanField()
+    dimensions = serializers.ListField(
+        child=EnumField(list(DIMENSIONS)), help_text="What it can be filtered and broken down by."
+    )
+    reasons = serializers.DictField(
+        child=serializers.CharField(), help_text="Reasons to exclude an order: code and text."
+    )
+
+
+class KpiDefinitionListSerializer(PermissionFilteredSerializer):
+    """All KPI definitions."""
+
+    items = KpiSerializer(many=True)
+
+
+class KpiNumeratorDenominatorSerializer(PermissionFilteredSerializer):
+    """A KPI value with its numerator and denominator; `value` is null if nothing counts."""
+
+    value = DecimalTextField(
+        allow_null=True, help_text="Numerator / denominator: a ratio, or a mean in seconds."
+    )
+    numerator = DecimalTextField()
+    denominator = DecimalTextField()
+    orders = serializers.IntegerField(
+        help_text="Number of orders; of events for a KPI of the family `measure`."
+    )
+    median_seconds = serializers.FloatField(allow_null=True)
+    p90_seconds = serializers.FloatField(allow_null=True)
+    oldest_seconds = serializers.FloatField(
+        allow_null=True, help_text="The highest age, of a KPI of the family `stock`."
+    )
+
+
+class KpiTotalWithExclusionsSerializer(KpiNumeratorDenominatorSerializer):
+    """A KPI value with the excluded orders and the uncountable lines."""
+
+    excluded = serializers.DictField(child=serializers.IntegerField())
+    uncountable = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Lines of counted orders that could not be counted, by reason.",
+    )
+
+
+class KpiSliceSerializer(KpiNumeratorDenominatorSerializer):
+    """The KPI value of one slice."""
+
+    name = serializers.CharField()
+
+
+class KpiValueSerializer(PermissionFilteredSerializer):
+    """A KPI value over a date range."""
+
+    kpi = serializers.CharField()
+    version = serializers.IntegerField()
+    unit = EnumField(KpiUnit)
+    since = serializers.DateField(source="from")
+    total = KpiTotalWithExclusionsSerializer()
+    by = EnumField([*DIMENSIONS, "day"], allow_null=True)
+    slices = KpiSliceSerializer(many=True)
+    slices_omitted = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is a Python keyword and cannot be a class attribute."""
+        fields = super().get_fields()
+        fields.pop("since")
+        return {"from": serializers.DateField(), "to": serializers.DateField()} | fields
+
+
+class KpiOrderSerializer(PermissionFilteredSerializer):
+    """An order, or an event of an order, with its contribution to a KPI."""
+
+    restricted_fields = {"customer_name": Permission.CONTACTS}
+
+    id = serializers.IntegerField(source="order_id")
+    number = serializers.CharField()
+    customer_no = serializers.CharField()
+    customer_name = serializers.CharField(
+        required=False, help_text="Only with permission to see contacts."
+    )
+    status = serializers.CharField()
+    status_answer = serializers.CharField(source="answer")
+    day = serializers.DateField()
+    channel = serializers.CharField()
+    warehouse = serializers.CharField()
+    numerator = DecimalTextField(
+        allow_null=True,
+        help_text="For the family `stock`: the days until the order ended, null while it is open.",
+    )
+    denominator = DecimalTextField(allow_null=True)
+    excluded = serializers.CharField(help_text="Reason code; empty if the order counts.")
+    subject_key = serializers.CharField(
+        help_text="What of the order counts: empty for the order itself, the key of a line, or the "
+        "ID of an event."
+    )
+    item = serializers.CharField(help_text="The item of a line.")
+    event_source = serializers.CharField(source="source", help_text="The source of an event.")
+    event_type = serializers.CharField(help_text="The type of an event.")
+    message_id = serializers.IntegerField(allow_null=True, help_text="The message of an event.")
+    started_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the order became open, or the event occurred."
+    )
+    ended_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the order was no longer open, or the event was received."
+    )
+    uncountable = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Lines that could not be counted, by reason."
+    )

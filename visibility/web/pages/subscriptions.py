@@ -1,0 +1,239 @@
+"""Pages of subscriptions: the list, one subscription with its form, and a test message."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from connectors.sdk.settings import SettingError
+from visibility.db.database_time import database_now
+from visibility.models import AuditEntry, Severity
+from visibility.notify import subscriptions
+from visibility.notify.channel import Channel
+from visibility.notify.outbox import channel_registry
+from visibility.notify.subscriptions import (
+    InvalidSubscription,
+    SubscriptionChange,
+    UnknownSubscription,
+)
+from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.subscriptions import queries
+from visibility.screens.subscriptions.queries import SubscriptionSummary
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
+
+LIST_URL = "/subscriptions"
+# Settings of a channel have names of their own: they must not meet those of the form.
+PREFIX = "setting."
+ACTION_TEXTS = {
+    "subscription.added": "Added",
+    "subscription.changed": "Changed",
+    "subscription.tested": "Test message",
+}
+
+
+@require_GET
+@require_permission(Permission.SUBSCRIPTIONS_SEE)
+def subscription_list(request: HttpRequest) -> HttpResponse:
+    """`/subscriptions`: who receives which alerts, and whether the messages arrive."""
+    after = request.GET.get("after", "")
+    position = int(after) if after.isdecimal() and len(after) < 19 else 0
+    rows = queries.list_subscriptions(after=position, limit=queries.PAGE_SIZE + 1)
+    shown = rows[: queries.PAGE_SIZE]
+    now = database_now()
+    context = {
+        "rows": [(row, displayed_time(row.subscription.accepted_at, now)) for row in shown],
+        "next": shown[-1].subscription.pk if len(rows) > len(shown) else "",
+        "is_first": not position,
+        "channels": queries.list_channels(),
+        "missing_servers": queries.channels_without_server(),
+        "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
+    }
+    return render(request, "subscriptions/page.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.SUBSCRIPTIONS_EDIT)
+def new_subscription(request: HttpRequest, code: str) -> HttpResponse:
+    """`/subscriptions/new/<channel>`: the empty form; POST adds the subscription."""
+    channel = channel_registry().get(code)
+    if channel is None:
+        raise Http404(code)
+    if request.method != "POST":
+        return _render_form(request, channel)
+    try:
+        created = subscriptions.add_subscription(
+            code, _read_form(request.POST), by=signed_in_user(request), now=database_now()
+        )
+    except InvalidSubscription as error:
+        return _render_form(request, channel, errors=error.errors)
+    messages.success(request, "Subscription added. Send a test message to check that it arrives.")
+    return HttpResponseRedirect(f"{LIST_URL}/{created.pk}")
+
+
+@require_http_methods(["GET", "HEAD"])
+@require_permission(Permission.SUBSCRIPTIONS_SEE)
+def subscription_detail(request: HttpRequest, number: int) -> HttpResponse:
+    """`/subscriptions/<id>`: one subscription, its form and its history."""
+    summary = _summary_or_404(number)
+    return _render_form(request, summary.channel, summary=summary)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.SUBSCRIPTIONS_EDIT)
+def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
+    """`POST /subscriptions/<id>/save`: change it, or show the form again with the errors."""
+    summary = _summary_or_404(number)
+    if request.method != "POST":
+        return HttpResponseRedirect(f"{LIST_URL}/{number}")
+    try:
+        subscriptions.change_subscription(
+            number, _read_form(request.POST), by=signed_in_user(request), now=database_now()
+        )
+    except InvalidSubscription as error:
+        return _render_form(request, summary.channel, summary=summary, errors=error.errors)
+    messages.success(request, "Subscription saved.")
+    return HttpResponseRedirect(f"{LIST_URL}/{number}")
+
+
+@require_POST
+@require_permission(Permission.SUBSCRIPTIONS_EDIT)
+def switch_subscription(request: HttpRequest, number: int, action: str) -> HttpResponse:
+    """`POST /subscriptions/<id>/enable` or `/disable`."""
+    _summary_or_404(number)
+    change = SubscriptionChange(enabled=action == "enable")
+    try:
+        subscriptions.change_subscription(
+            number, change, by=signed_in_user(request), now=database_now()
+        )
+    except InvalidSubscription as error:
+        messages.error(request, f"Not enabled. {error.errors[0].sentence}")
+    else:
+        messages.success(request, f"Subscription {action}d.")
+    return HttpResponseRedirect(f"{LIST_URL}/{number}")
+
+
+@require_POST
+@require_permission(Permission.SUBSCRIPTIONS_EDIT)
+def delete_subscription(request: HttpRequest, number: int) -> HttpResponse:
+    """`POST /subscriptions/<id>/delete`."""
+    _summary_or_404(number)
+    subscriptions.remove_subscription(number, by=signed_in_user(request), now=database_now())
+    messages.success(request, "Subscription deleted.")
+    return HttpResponseRedirect(LIST_URL)
+
+
+@require_POST
+@require_permission(Permission.SUBSCRIPTIONS_EDIT)
+def send_test(request: HttpRequest, number: int) -> HttpResponse:
+    """`POST /subscriptions/<id>/test`: send a test message, and say whether it was accepted."""
+    _summary_or_404(number)
+    result = subscriptions.send_test_message(number, by=signed_in_user(request), now=database_now())
+    if result.is_accepted:
+        messages.success(request, result.detail)
+    else:
+        messages.error(request, f"The test message was not sent. {result.detail}")
+    return HttpResponseRedirect(f"{LIST_URL}/{number}")
+
+
+def _render_form(
+    request: HttpRequest,
+    channel: Channel | None,
+    *,
+    summary: SubscriptionSummary | None = None,
+    errors: Sequence[SettingError] = (),
+) -> HttpResponse:
+    """Render the form with stored values, or with entered ones and their errors (422)."""
+    entered = _read_form(request.POST) if errors else None
+    stored = summary.subscription if summary else None
+    stored_rule = stored.rule.code if stored and stored.rule else ""
+    chosen = entered.severities if entered else (summary.severities if summary else [])
+    now = database_now()
+    fields = (
+        queries.subscription_fields(
+            channel,
+            stored=summary,
+            entered=entered.settings if entered else None,
+            errors=errors,
+        )
+        if channel
+        else []
+    )
+    names = {field.name for field in fields}
+    context: dict[str, Any] = {
+        "channel": channel,
+        "summary": summary,
+        "fields": fields,
+        "prefix": PREFIX,
+        "errors": errors,
+        "other_errors": [error for error in errors if error.name not in names],
+        "problem": summary.problem if summary else channel.missing_server() if channel else "",
+        "severities": [(v, label, v in (chosen or ())) for v, label in Severity.choices],
+        "rules": queries.rules_of_choice(),
+        "rule": entered.rule if entered else stored_rule,
+        "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
+        "accepted": displayed_time(stored.accepted_at, now) if stored else None,
+        "history": [
+            (_describe_entry(entry), displayed_time(entry.at, now), entry.user)
+            for entry in (queries.subscription_history(stored.pk) if stored else ())
+        ],
+        "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
+    }
+    return render(request, "subscriptions/form.html", context, status=422 if errors else 200)
+
+
+def _describe_entry(entry: AuditEntry) -> str:
+    """`Changed: settings url, enabled` or `Test message: accepted`."""
+    action = ACTION_TEXTS.get(entry.action, entry.action)
+    detail: Mapping[str, Any] = entry.detail if isinstance(entry.detail, Mapping) else {}
+    if entry.action == "subscription.tested":
+        return f"{action}: {'accepted' if detail.get('accepted') else 'not sent'}"
+    if entry.action != "subscription.changed":
+        return action
+    names = [str(name) for name in detail.get("settings", ())]
+    names += [name for name in ("rule", "severities") if name in detail]
+    if "enabled" in detail:
+        names.append("enabled" if detail["enabled"] else "disabled")
+    return f"{action}: {', '.join(names)}"
+
+
+def _read_form(form: QueryDict) -> SubscriptionChange:
+    """Read the form. A box that is not checked is not sent: it is false."""
+    texts = {
+        name.removeprefix(PREFIX): text
+        for name, text in form.items()
+        if name.startswith(PREFIX) and isinstance(text, str)
+    }
+    return SubscriptionChange(
+        settings=texts,
+        rule=form.get("rule", "").replace("\0", ""),
+        severities=form.getlist("severities"),
+        enabled=form.get("enabled") == "on",
+    )
+
+
+def _summary_or_404(number: int) -> SubscriptionSummary:
+    try:
+        return queries.summarize_subscription(subscriptions.active_subscription(number))
+    except UnknownSubscription:
+        raise Http404 from None
+
+
+urlpatterns = [
+    path("subscriptions", subscription_list),
+    path("subscriptions/new/<slug:code>", new_subscription),
+    path("subscriptions/<int:number>", subscription_detail),
+    path("subscriptions/<int:number>/save", save_subscription),
+    path("subscriptions/<int:number>/delete", delete_subscription),
+    path("subscriptions/<int:number>/test", send_test),
+    path("subscriptions/<int:number>/enable", switch_subscription, {"action": "enable"}),
+    path("subscriptions/<int:number>/disable", switch_subscription, {"action": "disable"}),
+]
