@@ -61,6 +61,7 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
         _check_line(line)
         _check_index(line.order_index, ObjectKind.ORDER, objects)
         _check_index(line.package_index, ObjectKind.PACKAGE, objects)
+        _check_index(line.shipment_index, ObjectKind.SHIPMENT, objects)
     total = event.attributes.get(Attribute.TOTAL)
     if total is not None:
         _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")
@@ -113,7 +114,7 @@ def _check_line(line: EventLine) -> None:
 
 
 def _check_index(index: int, kind: ObjectKind, objects: Sequence[ObjectReference]) -> None:
-    """Check that the index of a line's order or package, if given, refers to one."""
+    """Check that the index of a line's order, package or shipment, if given, refers to one."""
     if index >= 0 and (index >= len(objects) or objects[index].kind is not kind):
         detail = f"reference {index} of a line is no {kind.value} of the event"
         raise PayloadError(ParkReason.MAPPING, "lines", detail)
