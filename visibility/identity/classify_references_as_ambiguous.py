@@ -16,7 +16,7 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     keys_and_original_spellings,
     strength_rank,
 )
-from visibility.identity.pure.resolution import ARRIVALS, SCANS, Mention
+from visibility.identity.pure.mentions_and_generations import ARRIVALS, SCANS, Mention
 from visibility.identity.pure.union_find import DisjointSets
 from visibility.models.events import EventToStore
 

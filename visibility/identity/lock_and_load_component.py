@@ -15,13 +15,8 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     identity_and_other_keys,
     keys_and_original_spellings,
 )
-from visibility.identity.pure.resolution import (
-    Decision,
-    DecisionKind,
-    DecisionSide,
-    Mention,
-    RefKey,
-)
+from visibility.identity.pure.mentions_and_generations import Mention, RefKey
+from visibility.identity.pure.resolution import Decision, DecisionKind, DecisionSide
 
 # The maximum number of objects in one connected component.
 MAX_COMPONENT = 2_000

@@ -11,6 +11,7 @@ from connectors.sdk.events import (
     EventLine,
     EventType,
     Flag,
+    Measure,
     ObjectReference,
 )
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
@@ -258,6 +259,7 @@ class X12Document:
         raw_type: str = "",
         is_first_copy_used: bool = False,
         replaced_facts: Iterable[str] = (),
+        complete_measures: Iterable[Measure] = (),
     ) -> CanonicalEvent:
         """Create an event. Its key is set, partner and fact: resent documents have equal keys.
 
@@ -289,6 +291,7 @@ class X12Document:
             raw_type=raw_type,
             flags=flags,
             corrects=replaced,
+            complete_measures=complete_measures,
         )
 
     def _event_key(self, sender: str, fact: str) -> str:

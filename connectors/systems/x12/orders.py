@@ -54,6 +54,8 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
             | order_attributes(doc, doc.header_segments("PO1")),
             raw_type="" if event_type in fact_names else f"850 purpose {beg[1]}",
             is_first_copy_used=not is_order,
+            # A replacement: what it does not list is no longer ordered.
+            complete_measures=(Measure.ORDERED,) if beg[1] == "05" else (),
         )
     ]
 

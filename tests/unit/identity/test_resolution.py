@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tests.effort import examples
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
+from visibility.identity.pure.mentions_and_generations import Mention
 from visibility.identity.pure.resolution import (
     Decision,
     DecisionKind,
     DecisionSide,
-    Mention,
     resolve_mentions,
 )
 

@@ -94,6 +94,17 @@ class TestIdentity:
         assert len({e.key for e in orders}) == 3
 
 
+class TestReplacement:
+    @pytest.mark.parametrize(
+        ("purpose", "complete"), [("05", (Measure.ORDERED,)), ("04", ()), ("00", ())]
+    )
+    def test_only_a_replacement_takes_back_the_lines_that_it_omits(
+        self, purpose: str, complete: tuple[Measure, ...]
+    ) -> None:
+        (event,) = events(ORDER.replace("BEG*00", f"BEG*{purpose}"))
+        assert event.complete_measures == complete
+
+
 class TestTimeOfADocument:
     @pytest.mark.parametrize(
         "document",
