@@ -9,6 +9,7 @@ from connectors.sdk.events import (
     EventLine,
     EventType,
     Flag,
+    Measure,
     ObjectReference,
 )
 from connectors.sdk.timestamps import ParsedTime
@@ -26,6 +27,8 @@ def build_event(
     raw_type: str = "",
     flags: Iterable[Flag] = (),
     corrects: Iterable[str] = (),
+    complete_measures: Iterable[Measure] = (),
+    takes_back: Iterable[EventType] = (),
 ) -> CanonicalEvent:
     """Create an event. Blank attributes are omitted; `flags` are added to those of the time."""
     return CanonicalEvent(
@@ -40,6 +43,8 @@ def build_event(
         raw_type=raw_type,
         flags=(*(time.flags if time else ()), *flags),
         corrects=tuple(corrects),
+        complete_measures=tuple(complete_measures),
+        takes_back=tuple(takes_back),
     )
 
 

@@ -35,8 +35,11 @@ def format_rfc3339(time: datetime) -> str:
 
 
 def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
-    """Convert an event to JSON values. `event_from_dict` is the inverse."""
-    return {
+    """Convert an event to JSON values. `event_from_dict` is the inverse.
+
+    Newer members are absent if unset, so that stored hashes stay valid.
+    """
+    result: dict[str, Any] = {
         "type": event.type.value,
         "key": event.key,
         "occurred_at": format_rfc3339(event.occurred_at) if event.occurred_at else None,
@@ -63,6 +66,11 @@ def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
         "flags": sorted(flag.value for flag in event.flags),
         "corrects": list(event.corrects),
     }
+    if event.complete_measures:
+        result["complete_measures"] = [measure.value for measure in event.complete_measures]
+    if event.takes_back:
+        result["takes_back"] = [event_type.value for event_type in event.takes_back]
+    return result
 
 
 def _line_to_dict(line: EventLine) -> dict[str, Any]:
@@ -86,6 +94,12 @@ def _line_to_dict(line: EventLine) -> dict[str, Any]:
         result["ship_by"] = line.ship_by
     if line.serials:
         result["serials"] = list(line.serials)
+    if line.pieces_per_unit is not None:
+        result["pieces_per_unit"] = format_decimal(line.pieces_per_unit)
+    if line.shipment_index >= 0:
+        result["shipment"] = line.shipment_index
+    if not line.is_goods:
+        result["goods"] = False
     return result
 
 
@@ -105,6 +119,9 @@ def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
         seller=line.get("seller", ""),
         ship_by=line.get("ship_by", ""),
         serials=tuple(line.get("serials", ())),
+        pieces_per_unit=Decimal(line["pieces_per_unit"]) if "pieces_per_unit" in line else None,
+        shipment_index=line.get("shipment", -1),
+        is_goods=line.get("goods", True),
     )
 
 
@@ -134,6 +151,8 @@ def event_from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
         raw_type=data["raw_type"],
         flags=tuple(Flag(flag) for flag in data["flags"]),
         corrects=tuple(data["corrects"]),
+        complete_measures=tuple(Measure(name) for name in data.get("complete_measures", ())),
+        takes_back=tuple(EventType(name) for name in data.get("takes_back", ())),
     )
 
 

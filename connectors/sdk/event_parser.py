@@ -1,10 +1,22 @@
 """Converts Throughline event data (see `event_schema`) to canonical events."""
 
 from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
 
 from connectors.sdk.event_codec import format_decimal
-from connectors.sdk.events import DATES, Attribute, CanonicalEvent, EventType, Flag
-from connectors.sdk.parse_event_lines import date_unchanged_or_time_as_utc_text, parse_lines
+from connectors.sdk.events import (
+    DATES,
+    Attribute,
+    CanonicalEvent,
+    EventType,
+    Flag,
+)
+from connectors.sdk.parse_event_lines import (
+    MEASURES,
+    date_unchanged_or_time_as_utc_text,
+    parse_lines,
+)
 from connectors.sdk.parse_event_references import (
     ParsedReferences,
     member_text_or_plain_number,
@@ -16,6 +28,7 @@ from connectors.sdk.required_and_ignored_event_members import REQUIRED_MEMBERS
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime
 
+Term = TypeVar("Term", bound=StrEnum)
 ATTRIBUTES: Mapping[str, Attribute] = {name.value: name for name in Attribute}
 EVENT_TYPES = {kind.value: kind for kind in EventType if kind is not EventType.UNMAPPED}
 ORDER_MEMBERS = {
@@ -100,7 +113,20 @@ def parse_event(
         raw_type="" if known_type else type_name,
         flags=(*(at.flags if at else ()), *((Flag.SANITIZED,) * data.was_sanitized)),
         corrects=corrects,
+        complete_measures=_parse_names(data, "complete_measures", MEASURES),
+        takes_back=_parse_names(data, "takes_back", EVENT_TYPES),
     )
+
+
+def _parse_names(data: Node, member: str, terms: Mapping[str, Term]) -> tuple[Term, ...]:
+    """The terms that a list of texts names. Raises PayloadError for an unknown name."""
+    names = []
+    for node in data.list_at(member):
+        if node.as_text() not in terms:
+            detail = f"{node.as_text()[:40]!r} is not in the vocabulary"
+            raise PayloadError(ParkReason.MAPPING, node.path, detail)
+        names.append(terms[node.as_text()])
+    return tuple(dict.fromkeys(names))
 
 
 def check_required_members(

@@ -119,6 +119,11 @@ _LINE: Mapping[str, Any] = {
             "description": "the serial numbers of the pieces",
         },
         "quantity_mode": _QUANTITY_MODE,
+        "goods": {
+            "type": "boolean",
+            "default": True,
+            "description": "false for what is never shipped: a service, a tip, a digital gift card",
+        },
         **{m.value: {**_NUMBER, "description": MEASURES[m].meaning} for m in Measure},
     },
 }
@@ -163,6 +168,18 @@ SCHEMA: Mapping[str, Any] = {
             "type": "array",
             "items": _TEXT,
             "description": "keys of earlier events that this event withdraws",
+        },
+        "complete_measures": {
+            "type": "array",
+            "items": {"enum": [measure.value for measure in Measure]},
+            "description": "measures that the event reports for its whole part: a line, or a "
+            "quantity of a line, that it does not name is 0 from then on",
+        },
+        "takes_back": {
+            "type": "array",
+            "items": {"enum": [t.value for t in EventType if t is not EventType.UNMAPPED]},
+            "description": "types of earlier events of the sender that no longer hold, such as "
+            "order.released when an order is reopened",
         },
         "attributes": {
             "type": "object",

@@ -40,7 +40,7 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
     EventType.ORDER_CANCELLED: _T(
         "Order cancelled",
         "The order, or the cancelled quantities of its lines, are no longer wanted.",
-        "Milestone: cancelled. Without quantities it cancels the whole order.",
+        "Milestone: cancelled. Without quantities it cancels the order, or what is not shipped.",
     ),
     EventType.ORDER_HELD: _T(
         "Put on hold", "The order must not be released yet.", "Status: on hold."
@@ -142,7 +142,9 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
     EventType.SHIPMENT_RETURNED: _T(
         "Returned to sender",
         "The carrier brings the goods back.",
-        STATUS_AND_SCAN + " It takes a delivery back.",
+        STATUS_AND_SCAN
+        + " It takes a delivery back. A later delivery of the package is one to the "
+        "sender: its goods are then returned.",
     ),
     EventType.ETA_UPDATED: _T(
         "Estimated delivery",

@@ -64,6 +64,7 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
         _check_line(line)
         _check_index(line.order_index, ObjectKind.ORDER, objects)
         _check_index(line.package_index, ObjectKind.PACKAGE, objects)
+        _check_index(line.shipment_index, ObjectKind.SHIPMENT, objects)
     total = event.attributes.get(Attribute.TOTAL)
     if total is not None:
         _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")
@@ -106,6 +107,8 @@ def _check_line(line: EventLine) -> None:
         _check_amount(quantity, MAX_QUANTITY, f"{path} {measure.value}")
     if line.price is not None:
         _check_amount(line.price, MAX_PRICE, f"{path} price")
+    if line.pieces_per_unit is not None:
+        _check_amount(line.pieces_per_unit, MAX_QUANTITY, f"{path} pieces_per_unit")
     if line.ship_by:
         _check_date(line.ship_by, f"{path} ship_by")
     if len(line.seller) > MAX_SELLER_LENGTH:
@@ -114,7 +117,7 @@ def _check_line(line: EventLine) -> None:
 
 
 def _check_index(index: int, kind: ObjectKind, objects: Sequence[ObjectReference]) -> None:
-    """Check that the index of a line's order or package, if given, refers to one."""
+    """Check that the index of a line's order, package or shipment, if given, refers to one."""
     if index >= 0 and (index >= len(objects) or objects[index].kind is not kind):
         detail = f"reference {index} of a line is no {kind.value} of the event"
         raise PayloadError(ParkReason.MAPPING, "lines", detail)

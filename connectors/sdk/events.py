@@ -192,6 +192,7 @@ class Flag(StrEnum):
 
     DATE_ONLY = "date_only"
     TIME_RECEIVED = "time_received"  # no event time sent; the time received is used
+    TIME_OF_REPORT = "time_of_report"  # a state without a time of its own, as of its report
     ZONE_ASSUMED = "zone_assumed"
     LOCAL_REPEATED = "local_repeated"
     LOCAL_SKIPPED = "local_skipped"
@@ -231,8 +232,11 @@ class EventLine:
     `line_id` is the source's own id of the line. `order_index` is the index into `objects` of the
     line's order, for events that refer to several orders (-1: the only order). `package_index` is
     the index of the package that contains it (-1: not reported); a line in several packages is
-    repeated, and its quantities add up. `ship_by` is ISO 8601 text. `seller` is who sells the line
-    on a marketplace.
+    repeated, and its quantities add up. `shipment_index` is the index of the shipment that the line
+    is about, for an invoice of several shipments (-1: not reported). `ship_by` is ISO 8601 text.
+    `seller` is who sells the line on a marketplace. `pieces_per_unit` is how many pieces one `unit`
+    contains, if the event says it: 12 for an order of cases of 12. `is_goods` is false for what is
+    never shipped, such as a service, a tip or a digital gift card.
     """
 
     line_id: str
@@ -247,6 +251,9 @@ class EventLine:
     seller: str = ""
     ship_by: str = ""
     serials: tuple[str, ...] = ()
+    pieces_per_unit: Decimal | None = None
+    shipment_index: int = -1
+    is_goods: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +266,10 @@ class CanonicalEvent:
     adds to them if the `quantity_mode` of the line is `delta`; quantities of different scopes add
     up. `revision` is the source's version as sortable text: of
     two reports with one key, the higher revision wins. `corrects` lists keys of events of this
-    source that this event withdraws. `occurred_at` is in UTC, or None if the source sends no time.
+    source that this event withdraws. `complete_measures` lists the measures that the event reports
+    for its whole scope: what it does not name is zero. `takes_back` lists types of earlier events
+    of this source, with the same scope, that no longer hold. `occurred_at` is in UTC, or None if
+    the source sends no time.
     """
 
     type: EventType
@@ -273,3 +283,5 @@ class CanonicalEvent:
     raw_type: str = ""
     flags: tuple[Flag, ...] = ()
     corrects: tuple[str, ...] = ()
+    complete_measures: tuple[Measure, ...] = ()
+    takes_back: tuple[EventType, ...] = ()

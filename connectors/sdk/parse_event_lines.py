@@ -68,6 +68,7 @@ def _parse_line(
         seller=node.text_at("seller"),
         ship_by=date_unchanged_or_time_as_utc_text(node.get("ship_by"), settings),
         serials=_parse_serials(node.get("serials")),
+        is_goods=node.boolean_at("goods") or not node.has_value("goods"),
     )
 
 

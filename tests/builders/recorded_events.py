@@ -89,10 +89,15 @@ def reported(
     corrects: Sequence[str] = (),
     revision: str = "",
     raw: str = "",
+    complete: Sequence[str] = (),
+    takes_back: Sequence[str] = (),
     received: datetime | None = None,
     **attributes: str,
 ) -> RecordedEvent:
-    """One event in the timeline of the order `of`; `orders` are the orders that it names."""
+    """One event in the timeline of the order `of`; `orders` are the orders that it names.
+
+    `complete`: the measures that it reports completely.
+    """
     named = [(ObjectKind.ORDER, IdentifierScheme.SALES_ORDER, "erp", number) for number in orders]
     others = (
         (ObjectKind.SHIPMENT, IdentifierScheme.SHIPMENT, "wms", shipment),
@@ -115,6 +120,8 @@ def reported(
         revision=revision,
         raw_type=raw,
         corrects=tuple(corrects),
+        complete_measures=tuple(Measure(name) for name in complete),
+        takes_back=tuple(EventType(name) for name in takes_back),
     )
     content_hash = sha256_hex(to_canonical_json(event))
     return RecordedEvent(

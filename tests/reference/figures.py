@@ -107,8 +107,25 @@ def figures(events: Sequence[RecordedEvent]) -> list[Figure]:
         if line.order_index in (-1, recorded.order_index)
         for measure, value in line.quantities.items()
     ]
+    rows += [row for event in events for row in _zeros_of_complete_report(event, rows)]
     voids = [(void, scopes_of(void, events)) for void in events if void.event.type in VOIDS]
     return [_unless_voided(row, voids) for row in rows]
+
+
+def _zeros_of_complete_report(recorded: RecordedEvent, rows: Sequence[Figure]) -> list[Figure]:
+    """A zero for each earlier figure that a complete report of the same source does not name."""
+    event, at = recorded.event, recorded.occurred_at
+    named = {(line.sku, measure) for line in event.lines for measure in line.quantities}
+    earlier = {
+        (row.sku, row.measure)
+        for row in rows
+        if (row.source, row.scope) == (recorded.source, event.scope) and row.at <= at
+    }
+    return [
+        Figure(at, "", event.key, recorded.source, recorded.role, event.scope, sku, measure, ZERO)
+        for sku, measure in sorted(earlier - named)
+        if measure in event.complete_measures
+    ]
 
 
 def scopes_of(void: RecordedEvent, events: Iterable[RecordedEvent]) -> set[str]:
@@ -156,16 +173,26 @@ def prices(events: Sequence[RecordedEvent]) -> list[Price]:
 def claim(rows: Sequence[Figure], source: str, at: datetime) -> Decimal | None:
     """The claim of a source at a moment, from the rows of one item and measure; None if none.
 
-    The latest figures of the scopes are added up. If the source also reports a total of the order,
-    the larger counts.
+    The figures of the scopes are added up. If the source also reports a total of the order, its
+    newest report counts: a scope that grows raises the total to the sum of the scopes, and one that
+    shrinks is subtracted, unless the total is smaller than the scopes were.
     """
     own_rows = sorted(row for row in rows if row.source == source and row.at <= at)
     if not own_rows:
         return None
-    latest = {row.scope: row.value for row in own_rows}
-    values = [value for scope, value in latest.items() if scope]
-    total = [latest[""]] if "" in latest else []
-    return max(total + ([sum(values, ZERO)] if values else []))
+    by_scope: dict[str, Decimal] = {}
+    total: Decimal | None = None
+    for row in own_rows:
+        if not row.scope:
+            total = row.value
+            continue
+        before, change = sum(by_scope.values(), ZERO), row.value - by_scope.get(row.scope, ZERO)
+        by_scope[row.scope] = row.value
+        if total is not None and change > 0:
+            total = max(total, before + change)
+        elif total is not None and total >= before:
+            total += change
+    return sum(by_scope.values(), ZERO) if total is None else total
 
 
 def authoritative_sources(rows: Sequence[Figure], measure: Measure, at: datetime) -> list[str]:

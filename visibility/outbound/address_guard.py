@@ -72,7 +72,7 @@ def is_public_address(text: str) -> bool:
     )
 
 
-def is_allowed_by_administrator(url: str) -> bool:
+def is_url_in_outgoing_allowed(url: str) -> bool:
     """Whether OUTGOING_ALLOWED lists the host and port of a URL."""
     try:
         components = urlsplit(url)

@@ -48,7 +48,7 @@ def is_order_cancelled(events: Sequence[RecordedEvent], ledger: QuantityLedger) 
         return bool(active_cancellations(events))
     keys = [
         key
-        for key in ledger.authoritative_line_keys()
-        if not ledger.is_uncountable(key) and ledger.authoritative_quantity(key, Measure.ORDERED)
+        for key in ledger.counted_line_keys()
+        if ledger.authoritative_quantity(key, Measure.ORDERED)
     ]
     return bool(keys) and all(ledger.net_ordered_quantity(key) == 0 for key in keys)

@@ -1,6 +1,6 @@
 """Quantities of an order: the claims of each source by line, and which of them count."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -8,10 +8,26 @@ from fractions import Fraction
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure, QuantityMode
 from visibility.timeline.authority import MEASURE_RANKS, all_warehouses_or_largest_figure_source
-from visibility.timeline.interpret_event_lines import Interpretation, InterpretedLine
+from visibility.timeline.interpret_event_lines import Interpretation
 from visibility.timeline.model import RecordedEvent
-from visibility.timeline.quantity_claims import ZERO, Arrivals, QuantityClaims
+from visibility.timeline.quantities_of_event_lines import (
+    line_measure_and_counting_unit_quantity,
+)
+from visibility.timeline.quantity_claims import (
+    NEVER,
+    ZERO,
+    Arrivals,
+    QuantityClaims,
+    record_seller_cancellation,
+)
 from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
+from visibility.timeline.withdrawn_quantities import (
+    by_measure,
+    increments_of_void,
+    reset_quantities_not_reported,
+    scopes_of_void,
+    void_claims,
+)
 
 # (done, due)
 Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
@@ -20,10 +36,16 @@ Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
 class QuantityLedger:
     """Claims by line and measure, in the counting unit of each line."""
 
-    def __init__(self, reading: Interpretation, arrivals: Arrivals | None = None) -> None:
+    def __init__(
+        self,
+        reading: Interpretation,
+        delivered: Arrivals = NEVER,
+        returned: Arrivals = NEVER,
+    ) -> None:
         self.interpretation = reading
-        self.arrivals = arrivals or {}
-        self._first_arrival = min(self.arrivals.values(), default=None)
+        # By measure: when shipments arrived at the customer or back at the sender, and the first.
+        both = ((Measure.DELIVERED, delivered), (Measure.RETURNED, returned))
+        self.arrivals = {m: (times, min(times.values())) for m, times in both if times}
         self.columns: dict[Measure, dict[str, QuantityClaims]] = {m: {} for m in Measure}
         # Claims in units that cannot be converted.
         self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
@@ -31,8 +53,9 @@ class QuantityLedger:
         self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
         # (source, event key) of increments without a scope -> the objects that they name
         self.increment_objects: dict[tuple[str, str], set[str]] = {}
-        # Quantities cancelled by the seller, by line.
-        self.seller_cancelled: dict[str, QuantityClaims] = {}
+        self.seller_cancelled: dict[str, QuantityClaims] = {}  # by line
+        # (source, event key) of cancellations that cancelled what was not shipped.
+        self.balance_cancellations: set[tuple[str, str]] = set()
         # Caches, valid until a claim changes.
         self._main: frozenset[str] | None = None
         self._due: dict[str, Decimal | None] = {}
@@ -48,10 +71,13 @@ class QuantityLedger:
         """
         event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            return self._void_claims_of_event_scopes(recorded)
+            scopes = scopes_of_void(recorded, self.scope_objects)
+            increments = increments_of_void(recorded, self.increment_objects)
+            self.clear_caches()
+            return set(void_claims(self.columns, recorded.source, scopes, increments))
         changed = set()
         lines = self.interpretation.lines_of_event(recorded)
-        for line, measure, quantity in _line_measure_and_counting_unit_quantity(lines):
+        for line, measure, quantity in line_measure_and_counting_unit_quantity(lines):
             if line.unit_factor is None:
                 cell = self.unconvertible.setdefault(line.key, {}).setdefault(
                     measure, QuantityClaims()
@@ -69,11 +95,14 @@ class QuantityLedger:
                 if is_first and measure is Measure.ORDERED:
                     self._main = None
             if measure is Measure.CANCELLED:
-                by_seller = quantity if cancelled_by_seller else ZERO
-                self.seller_cancelled.setdefault(line.key, QuantityClaims()).record(
-                    recorded, line, by_seller
+                record_seller_cancellation(
+                    self.seller_cancelled, recorded, line, quantity if cancelled_by_seller else None
                 )
         self.keys.update(line.key for line in lines)
+        if event.complete_measures:
+            others = ({Measure.CANCELLED: self.seller_cancelled}, by_measure(self.unconvertible))
+            changed |= set(reset_quantities_not_reported((self.columns, *others), recorded, lines))
+            self.clear_caches()
         if event.scope:
             self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
         elif any(line.line.quantity_mode is QuantityMode.DELTA for line in lines):
@@ -82,32 +111,10 @@ class QuantityLedger:
             self._reached.clear()
         return changed
 
-    def _void_claims_of_event_scopes(self, recorded: RecordedEvent) -> set[tuple[str, Measure]]:
-        """Void the scopes that the event names, or else those of its packages and invoices."""
-        voided_keys = recorded.owned_object_keys()
-        scopes = {
-            scope
-            for (source, scope), objects in self.scope_objects.items()
-            if source == recorded.source
-            and (
-                scope == recorded.event.scope
-                or (not recorded.event.scope and voided_keys & set(objects))
-            )
-        }
-        increments = {
-            key
-            for (source, key), objects in self.increment_objects.items()
-            if source == recorded.source and voided_keys & objects
-        }
-        changed = set()
-        for measure, column in self.columns.items():
-            for key, cell in column.items():
-                has_scope_changed = cell.void_scopes(recorded.source, scopes)
-                if cell.void_increments(recorded.source, increments) or has_scope_changed:
-                    changed.add((key, measure))
+    def clear_caches(self) -> None:
+        """Forget what was computed from the claims before one of them changed."""
         self._due.clear()
         self._reached.clear()
-        return changed
 
     def source_quantity(self, source: str, key: str, measure: Measure) -> Decimal | None:
         """The figure of one source for a line, None if it reported none."""
@@ -135,16 +142,19 @@ class QuantityLedger:
             cell.total = sum((cell.figures[s] for s in sources), ZERO)
         return cell.total
 
-    def delivered_or_arrived_quantity(self, key: str, at: datetime) -> Decimal | None:
-        """The delivered quantity of a line: as claimed, or in shipments that arrived by `at`."""
-        claimed = self.authoritative_quantity(key, Measure.DELIVERED)
-        if claimed is not None or self._first_arrival is None or self._first_arrival > at:
+    def claimed_or_arrived_quantity(
+        self, key: str, measure: Measure, at: datetime
+    ) -> Decimal | None:
+        """The delivered or returned quantity: as claimed, or in shipments that arrived by `at`."""
+        claimed = self.authoritative_quantity(key, measure)
+        arrivals, first = self.arrivals[measure]
+        if claimed is not None or first > at:
             return claimed
         cell = self.columns[Measure.SHIPPED].get(key)
         if cell is None:
             return ZERO
         sources = self.authoritative_sources(key, Measure.SHIPPED)
-        return cell.quantity_in_arrived_shipments(sources, self.arrivals, at)
+        return cell.quantity_in_arrived_shipments(sources, arrivals, at)
 
     def net_ordered_quantity(self, key: str) -> Decimal | None:
         """The quantity ordered and not cancelled."""
@@ -194,11 +204,9 @@ class QuantityLedger:
         """How much of a line has reached a measure in its own item."""
         if measure is Measure.CANCELLED:
             return self.cancelled_not_already_in_ordered(key)
-        return (
-            self.delivered_or_arrived_quantity(key, at)
-            if measure is Measure.DELIVERED
-            else self.authoritative_quantity(key, measure)
-        )
+        if measure in self.arrivals:
+            return self.claimed_or_arrived_quantity(key, measure, at)
+        return self.authoritative_quantity(key, measure)
 
     def _surplus_base_units(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
         """Base units of a line beyond its own demand, None if unknown."""
@@ -223,6 +231,15 @@ class QuantityLedger:
         return any(measure in cells for cells in self.unconvertible.values()) or any(
             not self.interpretation.items[key].known for key in self.columns[measure]
         )
+
+    def counted_line_keys(self) -> list[str]:
+        """The order lines of the authoritative source that are goods and can be counted."""
+        items = self.interpretation.items
+        return [
+            key
+            for key in self.authoritative_line_keys()
+            if items[key].is_goods and not self.is_uncountable(key)
+        ]
 
     def authoritative_line_keys(self) -> frozenset[str]:
         """The order lines of the authoritative source."""
@@ -254,9 +271,9 @@ class QuantityLedger:
         due: list[Decimal] = []
         scales: list[int] = []
         is_known = False
-        for key in self.authoritative_line_keys():
+        for key in self.counted_line_keys():
             demand = self.net_ordered_quantity(key)
-            if demand is None or self.is_uncountable(key):
+            if demand is None:
                 continue
             quantity = self.quantity_reached(key, measure, at)
             is_known = is_known or quantity is not None
@@ -281,20 +298,3 @@ class QuantityLedger:
             return done / due
         share = Fraction(progress[0]) / Fraction(progress[1])
         return Decimal(share.numerator) / Decimal(share.denominator)
-
-
-def _line_measure_and_counting_unit_quantity(
-    lines: Iterable[InterpretedLine],
-) -> Iterator[tuple[InterpretedLine, Measure, Decimal]]:
-    """The quantities in the counting unit, or as reported without a conversion.
-
-    A line that an event repeats for several packages yields the sum so far.
-    """
-    sums: dict[tuple[str, str, Measure], Decimal] = {}
-    for line in lines:
-        for measure, reported in line.quantities.items():
-            quantity = reported if line.unit_factor is None else reported * line.unit_factor
-            if line.line.package_index >= 0:
-                scope_key = (line.key, line.line.line_id, measure)
-                quantity = sums[scope_key] = sums.get(scope_key, ZERO) + quantity
-            yield line, measure, quantity

@@ -71,6 +71,8 @@ class TimelineLine:
     seller: str = ""
     ship_by: datetime | None = None
     serials: tuple[str, ...] = ()
+    # False for what is never shipped, such as a service or a tip: shown but not counted.
+    is_goods: bool = True
 
     def quantity(self, measure: Measure) -> Decimal:
         """The authoritative quantity, 0 if none was reported."""
@@ -83,8 +85,8 @@ class TimelineLine:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the line belongs to the order and can be counted."""
-        return not self.unexpected and not self.uncountable
+        """Whether the line belongs to the order, is goods and can be counted."""
+        return self.is_goods and not self.unexpected and not self.uncountable
 
     @property
     def quantities_by_source(self) -> dict[str, dict[ComparedField, Decimal]]:

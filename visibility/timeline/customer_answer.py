@@ -74,6 +74,8 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
         if not dates:
             return title
         return f"{title}, most recently on {format_date_in_zone(max(dates), zone)}"
+    if timeline.status is Status.RETURNED and any(s.returned_at for s in timeline.shipments):
+        return "Your order could not be delivered and was returned to us"
     delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
     if delivered_at and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
         return f"Your order was delivered on {format_date_in_zone(delivered_at, zone)}"

@@ -54,6 +54,23 @@ def split_superseded_events(
     )
 
 
+def without_events_taken_back(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The events that still hold: those whose type no later event of the source takes back.
+
+    `events` are sorted. An event takes back earlier events of its own scope only.
+    """
+    if not any(s.event.takes_back for s in events):
+        return list(events)
+    taken_back: set[tuple[str, str, EventType]] = set()
+    holding = []
+    for recorded in reversed(events):
+        event = recorded.event
+        if (recorded.source, event.scope, event.type) not in taken_back:
+            holding.append(recorded)
+        taken_back |= {(recorded.source, event.scope, t) for t in event.takes_back}
+    return holding[::-1]
+
+
 def _sort_key_with_receipt_time(recorded: RecordedEvent) -> tuple[object, ...]:
     return (*sort_key_by_time_then_event_type(recorded), recorded.received_at)
 

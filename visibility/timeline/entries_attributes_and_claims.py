@@ -1,9 +1,16 @@
 """Parts of a timeline that summarize its events: entries, attributes, claims and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme
+from connectors.sdk.events import (
+    Attribute,
+    CanonicalEvent,
+    EventType,
+    Flag,
+    IdentifierScheme,
+    QuantityMode,
+)
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import ROLES_BY_AUTHORITY
 from visibility.timeline.claim_line_conflict_types import Claim
@@ -12,6 +19,7 @@ from visibility.timeline.interpret_event_lines import event_names_only_other_ord
 from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import RecordedEvent, TimelineEntry
 from visibility.timeline.quantity_claims import ZERO
+from visibility.timeline.shipments import SCANS
 from visibility.timeline.source_states import SourceStates
 
 # Events that report a state. A source may report the same state again with other figures.
@@ -24,6 +32,8 @@ STATES = frozenset(
         EventType.INVOICE_ISSUED,
     }
 )
+# Events that happen at a time, and may happen again just the same.
+OCCURRENCES = frozenset(SCANS) | {EventType.PAYMENT_REMINDER_SENT}
 # Attributes that describe one event, not the order.
 EVENT_ATTRIBUTES = (Attribute.STATUS, Attribute.DETAIL, Attribute.REASON, Attribute.LOCATION)
 # Roles of systems in which orders are entered, first the closest to the customer.
@@ -31,17 +41,26 @@ INTAKE_ROLES = (SourceRole.SHOP, SourceRole.EDI, SourceRole.CRM, SourceRole.ERP)
 
 
 def build_timeline_entries(
-    events: Sequence[RecordedEvent], superseded: Sequence[RecordedEvent]
+    events: Sequence[RecordedEvent],
+    superseded: Sequence[RecordedEvent],
+    ineffective: Collection[int] = (),
 ) -> tuple[TimelineEntry, ...]:
-    """The activity list. An unchanged repeat is counted on the entry that it repeats."""
+    """The activity list. An unchanged repeat of a state is counted on the entry that it repeats.
+
+    A repeated scan or reminder has an entry of its own, unless its time is only that of the report.
+    Events that only say that nothing was removed have one only if they took something back;
+    `ineffective`: the indexes of the events that changed no quantity.
+    """
     shown: list[tuple[RecordedEvent, list[int], bool]] = []
     last: dict[tuple[str, str, tuple[str, ...]], tuple[object, list[int]]] = {}
-    for recorded in events:
+    for index, recorded in enumerate(events):
         event = recorded.event
+        if index in ineffective and _reports_only_absence(event):
+            continue
         content = (event.lines, tuple(sorted(event.attributes.items())), event.raw_type)
         subject = (recorded.source, f"{event.type}/{event.scope}", recorded.object_keys)
         previous = last.get(subject)
-        if previous and previous[0] == content and Flag.TIME_RECEIVED not in event.flags:
+        if previous and previous[0] == content and _is_state(event):
             previous[1][0] += 1
             continue
         repeats = [0]
@@ -50,8 +69,23 @@ def build_timeline_entries(
     result = [
         TimelineEntry(s, repeats=count[0], is_update=is_update) for s, count, is_update in shown
     ]
-    result += [TimelineEntry(s, superseded=True) for s in superseded]
+    result += [
+        TimelineEntry(s, superseded=True) for s in superseded if not _reports_only_absence(s.event)
+    ]
     return tuple(sorted(result, key=lambda entry: sort_key_by_time_then_event_type(entry.recorded)))
+
+
+def _reports_only_absence(event: CanonicalEvent) -> bool:
+    return bool(event.complete_measures) and not event.lines and not event.attributes
+
+
+def _is_state(event: CanonicalEvent) -> bool:
+    """Whether an equal report is the same fact again."""
+    if Flag.TIME_OF_REPORT in event.flags:
+        return True
+    has_increment = any(line.quantity_mode is QuantityMode.DELTA for line in event.lines)
+    is_occurrence = event.type in OCCURRENCES or has_increment
+    return not is_occurrence and Flag.TIME_RECEIVED not in event.flags
 
 
 def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, str]:
@@ -64,6 +98,9 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
                 values.update({n: t for n, t in recorded.event.attributes.items() if t})
     for name in EVENT_ATTRIBUTES:
         values.pop(name, None)
+    # The amount of an invoice or a credit is the order's only if no event tells the order's own.
+    if own_total := _order_total(own_events):
+        values[Attribute.TOTAL] = own_total
     channel = next(
         (
             s.event.attributes[Attribute.CHANNEL]
@@ -76,6 +113,19 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
     if channel:  # the channel where the order was placed, not where it was re-entered
         values[Attribute.CHANNEL] = channel
     return values
+
+
+def _order_total(events: Sequence[RecordedEvent]) -> str:
+    """The latest total of the most authoritative source, not of an invoice or a credit."""
+    totals = {
+        role: text
+        for role in ROLES_BY_AUTHORITY
+        for s in events
+        if s.role is role
+        and s.event.type.value.startswith("order.")
+        and (text := s.event.attributes.get(Attribute.TOTAL))
+    }
+    return next(reversed(totals.values()), "")
 
 
 def build_source_claims(

@@ -6,11 +6,19 @@ from datetime import datetime
 from connectors.sdk.events import Attribute
 from visibility.timeline import entries_attributes_and_claims, promises, status
 from visibility.timeline import milestones as steps
-from visibility.timeline.active_cancellations_and_cause import is_seller_cancellation
+from visibility.timeline.active_cancellations_and_cause import (
+    active_cancellations,
+    is_seller_cancellation,
+)
 from visibility.timeline.authoritative_quantities import QuantityLedger
+from visibility.timeline.balance_cancellations import record_balance_cancellation
 from visibility.timeline.claim_line_conflict_types import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
-from visibility.timeline.effective_events import split_superseded_events
+from visibility.timeline.effective_events import (
+    split_superseded_events,
+    without_events_taken_back,
+)
+from visibility.timeline.holds import current_hold
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
@@ -49,26 +57,45 @@ def fold(
     current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
     classified = [apply_status_mapping(s, dictionary) for s in current]
     translated = [translate_event_attributes(s, dictionary) for s in classified]
+    holding = without_events_taken_back(translated)
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))
     reading = Interpretation(translated, dictionary)
-    ledger = QuantityLedger(reading, steps.arrival_times_by_scope(translated, grouping, shipments))
+    carried = [s for s in shipments if not s.voided_at]
+    ledger = QuantityLedger(
+        reading,
+        *(
+            steps.arrival_times_by_scope(translated, grouping, times)
+            for times in (
+                {s.key: s.delivered_at for s in carried},
+                {s.key: s.returned_at for s in carried},
+            )
+        ),
+    )
     tracker, disputes, lines = (
         steps.MilestoneTracker(ledger),
         ConflictTracker(ledger),
         LineBuilder(ledger, as_of),
     )
-    for recorded in translated:
+    cancelling = {id(recorded) for recorded in active_cancellations(holding)}
+    ineffective = set()
+    for index, recorded in enumerate(translated):
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
+        if id(recorded) in cancelling:
+            changed |= record_balance_cancellation(ledger, recorded)
+        if not changed:
+            ineffective.add(index)
         tracker.apply(recorded, {measure for _, measure in changed})
         disputes.apply(recorded, changed)
         lines.record_line_descriptions_prices_and_terms(recorded)
     attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
-        translated, tracker, attributes, ship_by=lines.earliest_ship_by(), at=as_of
+        holding, tracker, attributes, shipments, ship_by=lines.earliest_ship_by(), at=as_of
     )
-    on_hold_since, hold_reason = status.current_hold(translated)
-    inputs = status.StatusInputs(translated, ledger, milestones, as_of, on_hold_since is not None)
+    on_hold_since, hold_reason = current_hold(holding)
+    inputs = status.StatusInputs(
+        holding, ledger, milestones, as_of, on_hold_since is not None, shipments
+    )
     order_status, order_lines = status.compute_order_status(inputs), lines.build()
     over = order_status is Status.CANCELLED or inputs.fraction_reached(MilestoneCode.DELIVERED) == 1
     differences = tuple(
@@ -85,8 +112,10 @@ def fold(
         key=key,
         as_of=as_of,
         status=order_status,
-        status_since=status.status_since(order_status, milestones, on_hold_since, translated),
-        entries=entries_attributes_and_claims.build_timeline_entries(classified, superseded),
+        status_since=status.status_since(order_status, milestones, on_hold_since, holding),
+        entries=entries_attributes_and_claims.build_timeline_entries(
+            classified, superseded, ineffective
+        ),
         lines=order_lines,
         shipments=shipments,
         milestones=milestones,

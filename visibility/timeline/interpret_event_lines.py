@@ -48,7 +48,10 @@ class InterpretedLine:
 
 @dataclass(slots=True)
 class LineItemUnitAndScale:
-    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact."""
+    """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact.
+
+    `is_goods` is false if a source says that the line is never shipped.
+    """
 
     sku: str
     item: ItemDefinition | None
@@ -56,6 +59,7 @@ class LineItemUnitAndScale:
     position: tuple[int, str]
     unit: str = "EA"
     scale: int = 1
+    is_goods: bool = True
 
 
 def translate_event_attributes(
@@ -115,6 +119,7 @@ class Interpretation:
         # (source, line id) -> item
         self._articles: dict[tuple[str, str], str] = {}
         self._shared = frozenset(_shared_objects(events))
+        self._own_shipments = frozenset(_own_shipments(events))
         self._events = events  # referenced because `id()` of the events is used as a key below
         own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
         for recorded, lines in own_lines:
@@ -149,9 +154,19 @@ class Interpretation:
         return [
             (index, line)
             for index, line in enumerate(lines)
-            if (line.order_index >= 0 and recorded.concerns_line(line))
-            or (line.order_index == -1 and is_only_order)
+            if self._is_own_line(recorded, line, is_only_order=is_only_order)
         ]
+
+    def _is_own_line(
+        self, recorded: RecordedEvent, line: RecordedLine, *, is_only_order: bool
+    ) -> bool:
+        """Whether a line belongs to this order: by its order, its shipment, or the only order."""
+        if line.order_index >= 0:
+            return recorded.concerns_line(line)
+        if line.shipment_index >= 0 and recorded.order_index < 0:
+            key = recorded.object_keys[line.shipment_index]
+            return key in self._own_shipments and key not in self._shared
+        return is_only_order
 
     def _canonical_item_key(self, recorded: RecordedEvent, line: RecordedLine) -> str:
         """The canonical item number in upper case; `?source:number` if it is not mapped."""
@@ -202,6 +217,7 @@ class Interpretation:
                 goods = self.items.get(key) or self._add_line_item_for_key(
                     recorded, line, index, key
                 )
+                goods.is_goods = goods.is_goods and line.is_goods
                 if goods.item is not None:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
@@ -255,6 +271,15 @@ def _factor_to_counting_unit(goods: LineItemUnitAndScale, unit: str) -> Decimal 
         return NO_CONVERSION if canonical_unit(unit) == canonical_unit(goods.unit) else None
     base_units = conversion_factor(goods.item, unit)
     return None if base_units is None else Decimal(int(base_units * goods.scale))
+
+
+def _own_shipments(events: Iterable[RecordedEvent]) -> Iterator[str]:
+    """The shipments that an event names together with this order."""
+    for recorded in events:
+        if recorded.order_index >= 0:
+            for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True):
+                if ref.kind is ObjectKind.SHIPMENT and key:
+                    yield key
 
 
 def _shared_objects(events: Iterable[RecordedEvent]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Time
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.state_and_flag_enums import LineFlag
+from visibility.timeline.withdrawn_quantities import undone_scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def _first_shipment(
         for s in events
         if s.event.type is EventType.SHIPMENT_VOID and s.event.scope
     }
+    voided |= undone_scopes(events, reading)
     confirmations = [
         s
         for s in events

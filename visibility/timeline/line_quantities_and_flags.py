@@ -116,6 +116,7 @@ class LineBuilder:
             seller=seller,
             ship_by=ship_by,
             serials=tuple(self.serials.get(key, ())),
+            is_goods=goods.is_goods,
         )
 
     def _convert_to_line_unit(self, quantity: Decimal, scale: int) -> Decimal:
@@ -207,6 +208,8 @@ class LineBuilder:
             yield LineFlag.UNIT
         if not self.reading.items[key].known:
             yield LineFlag.UNKNOWN_SKU
+        if not self.reading.items[key].is_goods:
+            yield LineFlag.NOT_GOODS
         if is_short_cancelled:
             yield LineFlag.SHORT_CANCELLED
         if substitution and substitution.kit:
@@ -258,7 +261,7 @@ def line_state(figures: Mapping[Measure, Decimal]) -> LineState:
     if shipped > 0:
         return LineState.SHIPPED if shipped >= due else LineState.PARTIALLY_SHIPPED
     if due == 0:
-        return LineState.CANCELLED if ordered else LineState.UNKNOWN
+        return LineState.CANCELLED
     if figures.get(Measure.BACKORDERED, ZERO) > 0:
         return LineState.BACKORDERED
     return next((s for m, s in PROGRESS if figures.get(m, ZERO) > 0), LineState.ORDERED)

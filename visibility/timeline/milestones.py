@@ -7,6 +7,11 @@ from decimal import Decimal
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.effective_events import sort_key_by_time_then_event_type
+from visibility.timeline.milestones_of_shipments import (
+    add_return_of_shipments,
+    complete_delivery_with_last_shipment,
+    names_returned_shipment,
+)
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -16,6 +21,7 @@ from visibility.timeline.model import (
 )
 from visibility.timeline.quantity_claims import Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
+from visibility.timeline.withdrawn_quantities import are_quantities_taken_back
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
@@ -88,19 +94,18 @@ class MilestoneTracker:
 def arrival_times_by_scope(
     events: Sequence[RecordedEvent],
     grouping: ShipmentGrouping,
-    shipments: Sequence[TimelineShipment],
+    arrived_at_by_shipment: Mapping[str, datetime | None],
 ) -> Arrivals:
-    """When the shipment of each (source, scope) was delivered completely."""
-    delivered = {s.key: s.delivered_at for s in shipments if s.delivered_at and not s.voided_at}
+    """When the shipment of each (source, scope) arrived completely, by the times of shipments."""
     arrived_at: dict[tuple[str, str], datetime] = {}
-    for recorded in events if delivered else ():
+    for recorded in events if any(arrived_at_by_shipment.values()) else ():
         scope = recorded.event.scope
         if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
             scope = scope or increment_scope(recorded.event.key)
         if scope:
             arrived_at.pop((recorded.source, scope), None)
-            arrived = delivered.get(grouping.shipment_key(recorded.object_keys) or "")
-            if arrived:
+            shipment = grouping.shipment_key(recorded.object_keys) or ""
+            if arrived := arrived_at_by_shipment.get(shipment):
                 arrived_at[(recorded.source, scope)] = arrived
     return arrived_at
 
@@ -109,6 +114,7 @@ def build_milestones(
     events: Sequence[RecordedEvent],
     tracker: MilestoneTracker,
     attributes: Mapping[Attribute, str],
+    shipments: Sequence[TimelineShipment],
     *,
     ship_by: datetime | None,
     at: datetime,
@@ -118,12 +124,20 @@ def build_milestones(
     `ship_by`: when the first line must be shipped, if the order itself has no such date.
     """
     ledger, by_code = tracker.ledger, dict[MilestoneCode, TimelineMilestone]()
+    carried = [s for s in shipments if not s.voided_at]
     voids = [s for s in events if s.event.type in VOIDS]
     for recorded in events:
         code = CODES.get(recorded.event.type)
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
+        if code is MilestoneCode.DELIVERED and names_returned_shipment(recorded, carried):
+            continue
+        if code is MilestoneCode.CREDITED and _credits_no_goods(recorded):
+            continue
+        lines = ledger.interpretation.lines_of_event(recorded)
+        if measure and are_quantities_taken_back(ledger.columns, recorded, lines, measure):
+            continue
         share = ledger.order_fraction_reached(measure, at) if measure else Decimal(1)
         is_measured = measure is not None and (
             share is not None or ledger.has_uncountable_figures(measure)
@@ -134,7 +148,9 @@ def build_milestones(
         if code not in by_code:  # reported only by quantities
             share = ledger.order_fraction_reached(MEASURED[code], at)
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
+    complete_delivery_with_last_shipment(by_code, ledger, carried, events, at)
     _reset_unknown_delivery_completion(by_code, ledger, at)
+    add_return_of_shipments(by_code, carried)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
     if first and MilestoneCode.RECEIVED not in by_code:
         # No system reported the receipt: the first event of the order replaces it.
@@ -142,6 +158,14 @@ def build_milestones(
             MilestoneCode.RECEIVED, first, first.occurred_at, Decimal(1)
         )
     return _add_planned_times(by_code, attributes, ship_by)
+
+
+def _credits_no_goods(recorded: RecordedEvent) -> bool:
+    """Whether an event has lines and credits none of them: it refunds what was never sent."""
+    lines = recorded.event.lines
+    return any(Measure.CANCELLED in line.quantities for line in lines) and not any(
+        Measure.CREDITED in line.quantities for line in lines
+    )
 
 
 def _is_voided_by(void: RecordedEvent, recorded: RecordedEvent) -> bool:

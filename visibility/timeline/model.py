@@ -12,6 +12,7 @@ from connectors.sdk.events import (
     SHARED_KINDS,
     Attribute,
     CanonicalEvent,
+    EventIdentifier,
     EventLine,
     Flag,
     IdentifierScheme,
@@ -120,6 +121,11 @@ class RecordedEvent:
         key = self.object_keys[line.order_index]
         return self.order_index >= 0 and bool(key) and key == self.object_keys[self.order_index]
 
+    @property
+    def order_identifiers(self) -> tuple[EventIdentifier, ...]:
+        """The numbers by which the event names the folded order."""
+        return self.event.objects[self.order_index].identifiers if self.order_index >= 0 else ()
+
     def owned_object_keys(self) -> set[str]:
         """The keys of the objects that belong to orders: shipments, packages, invoices, returns."""
         return {
@@ -163,7 +169,10 @@ class RelatedObject:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package: its numbers, what its carrier reports, and its items."""
+    """One package: its numbers, what its carrier reports, and its items.
+
+    `returned_at`: when it arrived back at the sender.
+    """
 
     key: str
     tracking: str
@@ -173,13 +182,15 @@ class Package:
     last_scan_at: datetime | None
     delivered_at: datetime | None
     items: tuple[PackageItem, ...] = ()
+    returned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineShipment:
     """Goods that were shipped together, as reported by any system.
 
-    `transport`: its loads, vehicles, containers and transport documents.
+    `transport`: its loads, vehicles, containers and transport documents. `scanned_at`: when the
+    last of its packages had its first scan. `returned_at`: when all were back at the sender.
     """
 
     key: str
@@ -197,6 +208,8 @@ class TimelineShipment:
     delivered_at: datetime | None
     eta: datetime | None
     transport: tuple[RelatedObject, ...] = ()
+    scanned_at: datetime | None = None
+    returned_at: datetime | None = None
 
     @property
     def status(self) -> str:

@@ -6,13 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate
 
-from connectors.sdk.events import QuantityMode
+from connectors.sdk.events import EventIdentifier, QuantityMode
 from visibility.timeline.interpret_event_lines import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)
 # (source, scope) -> when the shipment of that scope arrived completely
 Arrivals = Mapping[tuple[str, str], datetime]
+NEVER: Arrivals = {}
+
+# The line id of a balance that a cancellation of the whole order cancels.
+BALANCE_LINE_ID = "\0balance"
 
 
 def increment_scope(event_key: str) -> str:
@@ -21,16 +25,19 @@ def increment_scope(event_key: str) -> str:
 
 
 class QuantityClaims:
-    """Quantities by source and scope.
+    """Quantities by source and scope, recorded in the order in which they were reported.
 
     A scope is a part of the order, such as a shipment; the empty scope is the whole order. Parts
-    are added up. If a source reports both a total and parts, the larger counts. An increment is
-    added to what its scope has; a later total of the scope includes it.
+    are added up. If a source reports both a total and parts, its newest report counts: a total
+    replaces what the parts gave, a part that grows raises the total to the sum of the parts, and
+    a part that shrinks is subtracted from a total that still includes it. An increment is added
+    to what its scope has; a later total of the scope includes it.
     """
 
     __slots__ = (
         "arrivals",
         "authoritative_sources",
+        "documents",
         "figures",
         "increments",
         "reported_at",
@@ -44,6 +51,8 @@ class QuantityClaims:
         self.scopes: dict[str, dict[str, dict[str, Decimal]]] = {}
         # (source, its line id, scope) -> event key -> increment since the last total
         self.increments: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        # (source, its line id, scope) -> the numbers of the order in the last report
+        self.documents: dict[tuple[str, str, str], tuple[EventIdentifier, ...]] = {}
         # source -> the total that it claims
         self.figures: dict[str, Decimal] = {}
         self.reported_at: dict[str, datetime] = {}
@@ -51,16 +60,18 @@ class QuantityClaims:
         # Cache, valid until a figure changes: the authoritative total and its sources.
         self.total: Decimal | None = None
         self.authoritative_sources: tuple[str, ...] = ()
-        # Cache: when parts arrived, and the running totals.
-        self.arrivals: tuple[list[datetime], list[Decimal]] | None = None
+        # Cache by the identity of `Arrivals`: when parts arrived, and the running totals.
+        self.arrivals: dict[int, tuple[list[datetime], list[Decimal]]] = {}
 
     def record(self, recorded: RecordedEvent, line: InterpretedLine, quantity: Decimal) -> bool:
         """Record a claim. Return whether it changed the figure of the source."""
-        source, scope = recorded.source, recorded.event.scope
+        source, scope, line_id = recorded.source, recorded.event.scope, line.line.line_id
         self.reported_at[source] = recorded.occurred_at
         self.units[source] = (line.unit, line.unit_factor or Decimal(1))
-        scopes = self.scopes.setdefault(source, {}).setdefault(line.line.line_id, {})
-        old, scope_key = scopes.get(scope), (source, line.line.line_id, scope)
+        old = self.scopes.get(source, {}).get(line_id, {}).get(scope)
+        scope_key = (source, line_id, scope)
+        if recorded.event.complete_measures:
+            self.documents[scope_key] = recorded.order_identifiers
         if line.line.quantity_mode is QuantityMode.DELTA:
             increments = self.increments.setdefault(scope_key, {})
             previous = increments.get(recorded.event.key, ZERO)
@@ -68,55 +79,101 @@ class QuantityClaims:
             quantity += (old or ZERO) - previous
         elif self.increments:
             self.increments.pop(scope_key, None)
-        if old == quantity:
-            return False
-        scopes[scope] = quantity
-        if "" in scopes:
-            self.recompute_total(source)
-        else:
-            self._set_figure_and_clear_caches(
-                source, self.figures.get(source, ZERO) + quantity - (old or ZERO)
-            )
-        return True
+        if not scope:
+            self.scopes.get(source, {}).pop(BALANCE_LINE_ID, None)
+        return self._set_scope_quantity(source, line_id, scope, quantity)
+
+    def scope_quantity(self, recorded: RecordedEvent, line: InterpretedLine) -> Decimal:
+        """The current quantity of the scope in which an event reported a line."""
+        scopes = self.scopes.get(recorded.source, {}).get(line.line.line_id, {})
+        return scopes.get(recorded.event.scope, ZERO)
+
+    def record_balance(
+        self, recorded: RecordedEvent, quantity: Decimal, *, unit: str, scale: int
+    ) -> None:
+        """Set the total of the source, in 1/`scale` of `unit`, until it reports one itself."""
+        lines = self.scopes.setdefault(recorded.source, {})
+        lines.pop(BALANCE_LINE_ID, None)
+        self.reported_at[recorded.source] = recorded.occurred_at
+        self.units[recorded.source] = (unit, Decimal(scale))
+        others = sum((q[""] for q in lines.values() if "" in q), ZERO)
+        self._set_scope_quantity(recorded.source, BALANCE_LINE_ID, "", quantity - others)
+
+    def reset_lines_not_named(
+        self, recorded: RecordedEvent, named_line_ids: Collection[str]
+    ) -> bool:
+        """Set the lines of the event's scope that it does not name to zero.
+
+        A line of another order of the source, which was found to be the same order, is not set.
+        Return whether that changed the figure of the source.
+        """
+        source, scope, has_changed = recorded.source, recorded.event.scope, False
+        own_numbers = recorded.order_identifiers
+        for line_id, quantities in self.scopes.get(source, {}).items():
+            scope_key = (source, line_id, scope)
+            if line_id in named_line_ids or scope not in quantities:
+                continue
+            if are_of_different_orders(self.documents.get(scope_key, ()), own_numbers):
+                continue
+            self.increments.pop(scope_key, None)
+            self.reported_at[source] = recorded.occurred_at
+            has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
+        return has_changed
 
     def void_scopes(self, source: str, scopes: Collection[str]) -> bool:
-        """Set these parts of a source to zero. Return whether that changed anything."""
+        """Set these parts of a source to zero. Return whether that changed its figure."""
         has_changed = False
         for line_id, quantities in self.scopes.get(source, {}).items():
             for scope in scopes:
                 self.increments.pop((source, line_id, scope), None)
                 if quantities.get(scope):
-                    quantities[scope] = ZERO
-                    has_changed = True
-        if has_changed:
-            self.recompute_total(source)
+                    has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
         return has_changed
 
     def void_increments(self, source: str, event_keys: Collection[str]) -> bool:
-        """Take back the increments of these events. Return whether that changed anything."""
+        """Take back the increments of these events. Return whether that changed the figure."""
         has_changed = False
         for (owner, line_id, scope), increments in self.increments.items():
             for key in event_keys if owner == source else ():
                 if increment := increments.pop(key, None):
-                    self.scopes[source][line_id][scope] -= increment
-                    has_changed = True
-        if has_changed:
-            self.recompute_total(source)
+                    reduced = self.scopes[source][line_id][scope] - increment
+                    has_changed |= self._set_scope_quantity(source, line_id, scope, reduced)
         return has_changed
 
-    def recompute_total(self, source: str) -> None:
-        """Recompute the total of a source."""
-        self._set_figure_and_clear_caches(
-            source, sum(map(_larger_of_total_and_sum, self.scopes[source].values()), ZERO)
-        )
+    def _set_scope_quantity(self, source: str, line_id: str, scope: str, quantity: Decimal) -> bool:
+        """Set the quantity of one scope. Return whether the figure of the source changed."""
+        lines = self.scopes.setdefault(source, {})
+        scopes = lines.setdefault(line_id, {})
+        old, figure = scopes.get(scope), self.figures.get(source)
+        if figure is not None and old == quantity and scope:
+            return False
+        has_totals = any("" in quantities for quantities in lines.values())
+        scopes_before = _sum_of_scopes(lines) if has_totals else ZERO
+        scopes[scope] = quantity
+        if not scope:
+            new = sum((q[""] for q in lines.values() if "" in q), ZERO)
+        elif not has_totals:
+            new = (figure or ZERO) + quantity - (old or ZERO)
+        else:
+            new = _total_after_scope_changed(
+                figure or ZERO, scopes_before, quantity - (old or ZERO)
+            )
+        self.arrivals.clear()
+        if new == figure:
+            return False
+        self.figures[source] = new
+        self.total, self.authoritative_sources = None, ()
+        return True
 
     def quantity_in_arrived_shipments(
         self, sources: Collection[str], arrivals: Arrivals, at: datetime
     ) -> Decimal:
         """The quantity in the parts of these sources that arrived by `at`."""
-        if self.arrivals is None:
-            self.arrivals = self._arrival_times_and_running_totals(sources, arrivals)
-        times, totals = self.arrivals
+        cached = self.arrivals.get(id(arrivals))
+        if cached is None:
+            cached = self._arrival_times_and_running_totals(sources, arrivals)
+            self.arrivals[id(arrivals)] = cached
+        times, totals = cached
         return totals[bisect_right(times, at)]
 
     def _arrival_times_and_running_totals(
@@ -143,16 +200,43 @@ class QuantityClaims:
                 if arrived_at := arrivals.get((source, increment_scope(key))):
                     yield arrived_at, quantity
 
-    def _set_figure_and_clear_caches(self, source: str, figure: Decimal) -> None:
-        self.figures[source] = figure
-        self.total, self.authoritative_sources, self.arrivals = None, (), None
+
+def are_of_different_orders(
+    known: Collection[EventIdentifier], other: Collection[EventIdentifier]
+) -> bool:
+    """Whether two sets of numbers have no number, but the same kind of number, in common."""
+    kinds = {(i.scheme, i.issuer) for i in known if i.strong}
+    return not set(known) & set(other) and any(
+        (i.scheme, i.issuer) in kinds for i in other if i.strong
+    )
 
 
-def _larger_of_total_and_sum(scopes: Mapping[str, Decimal]) -> Decimal:
-    if len(scopes) == 1:
-        (only,) = scopes.values()
-        return only
-    total = scopes.get("")
-    if total is None:
-        return sum(scopes.values(), ZERO)
-    return max(total, sum((q for scope, q in scopes.items() if scope), ZERO))
+def _sum_of_scopes(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
+    return sum((q for scopes in lines.values() for s, q in scopes.items() if s), ZERO)
+
+
+def _total_after_scope_changed(total: Decimal, scopes_before: Decimal, change: Decimal) -> Decimal:
+    """The total of a source after one of its parts changed by `change`.
+
+    A total below the parts was reported later than they were, and is already without what they
+    lose.
+    """
+    if change > 0:
+        return max(total, scopes_before + change)
+    return total + change if total >= scopes_before else total
+
+
+def record_seller_cancellation(
+    claims_by_line: dict[str, QuantityClaims],
+    recorded: RecordedEvent,
+    line: InterpretedLine,
+    quantity: Decimal | None,
+) -> None:
+    """Record what the seller cancelled of a line; `quantity` is None if it was not the seller.
+
+    A report by another cause only replaces what the seller cancelled in the same scope.
+    """
+    claims = claims_by_line.get(line.key) or QuantityClaims()
+    if quantity is not None or claims.scope_quantity(recorded, line):
+        claims.record(recorded, line, quantity or ZERO)
+        claims_by_line[line.key] = claims

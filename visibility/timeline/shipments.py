@@ -1,14 +1,16 @@
 """Combine the reports of all systems into the shipments and packages of an order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.sdk.events import (
     Attribute,
+    CanonicalEvent,
     EventIdentifier,
     EventType,
     IdentifierScheme,
+    Measure,
     ObjectKind,
 )
 from visibility.timeline.model import (
@@ -52,6 +54,9 @@ class _PackageState:
     first: datetime | None = None
     last: datetime | None = None
     delivered: datetime | None = None
+    # It is on its way back to the sender, and when it arrived there.
+    is_returning: bool = False
+    returned: datetime | None = None
 
 
 @dataclass
@@ -127,6 +132,9 @@ class ShipmentGrouping:
             group.eta = timestamp_or_none(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
             group.label = group.label or at
+        elif event.type is EventType.SHIPMENT_CONFIRMED and reports_nothing_shipped(event):
+            if group.shipped:
+                group.voided[recorded.source] = at
         elif event.type is EventType.SHIPMENT_CONFIRMED:
             group.shipped = group.shipped or at
             group.voided[recorded.source] = None
@@ -152,8 +160,6 @@ class ShipmentGrouping:
         firsts = [p.first for p in scanned if p.first]
         lasts = [p.last for p in scanned if p.last]
         packages = list(group.packages.values()) or [group.own]
-        arrived = [p.delivered for p in packages if p.delivered]
-        delivered = max(arrived) if arrived and len(arrived) == len(packages) else None
         voids = [v for v in group.voided.values() if v]
         return TimelineShipment(
             key=key,
@@ -172,6 +178,7 @@ class ShipmentGrouping:
                     last_scan_at=p.last,
                     delivered_at=p.delivered,
                     items=items.get(k, ()),
+                    returned_at=p.returned,
                 )
                 for k, p in sorted(group.packages.items())
             ),
@@ -180,22 +187,40 @@ class ShipmentGrouping:
             voided_at=max(voids) if voids and len(voids) == len(group.voided) else None,
             first_scan_at=min(firsts) if firsts else None,
             last_scan_at=max(lasts) if lasts else None,
-            delivered_at=delivered or group.own.delivered,
+            delivered_at=_latest_if_complete([p.delivered for p in packages])
+            or group.own.delivered,
             eta=group.eta,
             transport=tuple(group.transport),
+            scanned_at=group.own.first or _latest_if_complete([p.first for p in packages]),
+            returned_at=group.own.returned or _latest_if_complete([p.returned for p in packages]),
         )
+
+
+def reports_nothing_shipped(event: CanonicalEvent) -> bool:
+    """Whether all shipped quantities of an event are zero: it undoes its shipment."""
+    quantities = [
+        q[Measure.SHIPPED] for line in event.lines if Measure.SHIPPED in (q := line.quantities)
+    ]
+    return bool(quantities) and not any(quantities)
 
 
 def _apply_scan(parcel: _PackageState, status: str, at: datetime) -> None:
     parcel.first = parcel.first or at
     parcel.last = at
-    if status == "delivered":
-        parcel.delivered = parcel.delivered or at
-    # Late scans do not change a delivery; only a return does.
-    if status == "returned" or parcel.status != "delivered":
-        parcel.status = status
     if status == "returned":
-        parcel.delivered = None
+        parcel.is_returning, parcel.status, parcel.delivered = True, status, None
+    elif parcel.is_returning:
+        # A delivery of a package that is on its way back is a delivery to the sender.
+        parcel.returned = parcel.returned or (at if status == "delivered" else None)
+    elif parcel.status != "delivered":  # late scans do not change a delivery
+        parcel.status = status
+        parcel.delivered = at if status == "delivered" else None
+
+
+def _latest_if_complete(times: Sequence[datetime | None]) -> datetime | None:
+    """The latest of these times, None if one is missing."""
+    known = [at for at in times if at]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _shipment_and_package_keys(recorded: RecordedEvent) -> list[str]:

@@ -52,7 +52,9 @@ class SourceStates:
             if Measure.SHIPPED in line.quantities
         ]
         self.has_shipped_quantity = self.has_shipped_quantity or any(q > 0 for q in shipped)
-        state = self._state_from_event(recorded, ledger, has_shipped=any(q > 0 for q in shipped))
+        state = self._state_from_event(
+            recorded, ledger, has_shipped=any(shipped) if shipped else None
+        )
         if shipped and not any(shipped) and self.states.get(recorded.source, ("",))[0] != SHIPPED:
             self.reports_nothing_shipped[recorded.source] = recorded.occurred_at
         if not state:
@@ -67,15 +69,19 @@ class SourceStates:
         return True
 
     def _state_from_event(
-        self, recorded: RecordedEvent, ledger: QuantityLedger, *, has_shipped: bool
+        self, recorded: RecordedEvent, ledger: QuantityLedger, *, has_shipped: bool | None
     ) -> str:
+        """The state by an event. `has_shipped` is None if it reports no shipped quantities."""
         old = self.states.get(recorded.source, ("",))[0]
         event_type = recorded.event.type
-        if event_type is EventType.SHIPMENT_VOID:
+        is_undone = has_shipped is False and old == SHIPPED
+        if event_type is EventType.SHIPMENT_VOID or is_undone:
             return "" if self._has_shipped(recorded.source, ledger) else OPEN
-        if has_shipped or event_type in SHIPPED_EVENTS:
+        if has_shipped or (has_shipped is None and event_type in SHIPPED_EVENTS):
             return SHIPPED
         if old == SHIPPED:
+            return ""
+        if (recorded.source, recorded.event.key) in ledger.balance_cancellations:
             return ""
         if event_type is EventType.ORDER_CANCELLED and recorded.order_index >= 0:
             return CANCELLED

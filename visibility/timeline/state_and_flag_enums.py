@@ -60,6 +60,7 @@ class LineFlag(StrEnum):
     SUBSTITUTE = "substitute"
     KIT = "kit"
     COMPONENT = "component"
+    NOT_GOODS = "not_goods"  # never shipped: a service, a tip, a digital gift card
 
 
 class ComparedField(StrEnum):

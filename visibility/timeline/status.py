@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from connectors.sdk.events import Attribute, EventType, Measure
+from connectors.sdk.events import EventType, Measure
 from visibility.timeline.active_cancellations_and_cause import (
     active_cancellations,
     is_order_cancelled,
@@ -13,23 +13,21 @@ from visibility.timeline.active_cancellations_and_cause import (
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.claim_line_conflict_types import TimelineLine
+from visibility.timeline.holds import is_credit_hold
 from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
-from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, TimelineMilestone
+from visibility.timeline.milestones_of_shipments import is_completely_returned
+from visibility.timeline.model import (
+    MilestoneCode,
+    RecordedEvent,
+    Status,
+    TimelineMilestone,
+    TimelineShipment,
+)
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 
-# A hold with one of these in its reason is a credit hold.
-CREDIT_TERMS = ("credit", "payment", "overdue", "limit", "prepay", "dunning")
 # Some of it, but not all: the quantity is unknown.
 UNKNOWN_FRACTION = Decimal("0.5")
-ENDS_HOLD = frozenset(
-    {
-        EventType.ORDER_HOLD_RELEASED,
-        EventType.ORDER_RELEASED,
-        EventType.SHIPMENT_CONFIRMED,
-        EventType.ORDER_CANCELLED,
-    }
-)
 BEFORE_SHIPPING = (
     MilestoneCode.PACKED,
     MilestoneCode.PICKED,
@@ -53,6 +51,7 @@ class StatusInputs:
     milestones: Mapping[MilestoneCode, TimelineMilestone]
     at: datetime
     is_on_hold: bool
+    shipments: Sequence[TimelineShipment] = ()
 
     def fraction_reached(self, code: MilestoneCode) -> Decimal:
         """The fraction that reached a milestone: by quantities, or 1 if only an event is known."""
@@ -66,15 +65,15 @@ class StatusInputs:
         milestone = self.milestones.get(code)
         if milestone is None or milestone.reached_at is None or milestone.share == 0:
             return Decimal(0)
+        if code is MilestoneCode.DELIVERED and milestone.share is not None and milestone.share < 1:
+            return milestone.share
         is_unknown = code in MEASURED and self.ledger.has_uncountable_figures(MEASURED[code])
         return UNKNOWN_FRACTION if is_unknown else Decimal(1)
 
     def returned_or_credited_fraction(self, measure: Measure) -> Decimal | None:
         """The fraction of the shipped quantity that was returned or credited, None if none was."""
         total = returned = ZERO
-        for key in self.ledger.authoritative_line_keys():
-            if self.ledger.is_uncountable(key):
-                continue
+        for key in self.ledger.counted_line_keys():
             shipped, delivered, line_returned = (
                 self.ledger.quantity_reached(key, m, self.at) or ZERO
                 for m in (Measure.SHIPPED, Measure.DELIVERED, measure)
@@ -82,24 +81,16 @@ class StatusInputs:
             sent, scale = max(shipped, delivered, ZERO), self.ledger.interpretation.items[key].scale
             total += sent / scale
             returned += min(max(line_returned, ZERO), sent) / scale
+        if not total and measure is Measure.RETURNED and is_completely_returned(self.shipments):
+            return Decimal(1)
         return returned / total if total and returned else None
 
-
-def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
-    """Since when the order is on hold and why; the last report of each source counts."""
-    holds: dict[str, tuple[datetime, str]] = {}
-    for recorded in events:
-        if recorded.event.type is EventType.ORDER_HELD:
-            reason = recorded.event.attributes.get(Attribute.REASON, "")
-            holds.setdefault(recorded.source, (recorded.occurred_at, reason))
-        elif recorded.event.type in ENDS_HOLD:
-            holds.pop(recorded.source, None)
-    return min(holds.values()) if holds else (None, "")
-
-
-def is_credit_hold(reason: str) -> bool:
-    """Whether the reason of a hold is about credit."""
-    return any(term in reason.lower() for term in CREDIT_TERMS)
+    @property
+    def is_nothing_sent(self) -> bool:
+        """Whether quantities say that nothing was sent: a credit is then no credit of goods."""
+        sent = (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
+        is_sent = any(code in self.milestones and self.fraction_reached(code) for code in sent)
+        return not is_sent and bool(self.ledger.counted_line_keys())
 
 
 def compute_order_status(inputs: StatusInputs) -> Status:
@@ -143,8 +134,8 @@ def _status_before_shipping(known: StatusInputs) -> Status:
 def _all_backordered(ledger: QuantityLedger) -> bool:
     open_lines = [
         (due, ledger.authoritative_quantity(key, Measure.BACKORDERED) or ZERO)
-        for key in ledger.authoritative_line_keys()
-        if not ledger.is_uncountable(key) and (due := ledger.net_ordered_quantity(key))
+        for key in ledger.counted_line_keys()
+        if (due := ledger.net_ordered_quantity(key))
     ]
     return bool(open_lines) and all(backordered >= due for due, backordered in open_lines)
 
@@ -254,7 +245,7 @@ def _return_states(known: StatusInputs) -> Iterator[OrderState]:
         fraction = known.returned_or_credited_fraction(measure)
         if fraction is not None:
             yield complete if fraction == 1 else partial
-        elif code in known.milestones:
+        elif code in known.milestones and not known.is_nothing_sent:
             yield complete
 
 
@@ -275,6 +266,7 @@ def _cancellation_states(
         s
         for s in cancellations
         if not any(Measure.CANCELLED in n.quantities for n in s.event.lines)
+        and (s.source, s.event.key) not in known.ledger.balance_cancellations
     ]
     if (shipped and order_cancellations) or any(
         LineFlag.CONTRADICTION in line.flags for line in lines

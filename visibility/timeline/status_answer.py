@@ -16,9 +16,10 @@ from visibility.formatting import (
 from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
 from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.customer_answer import customer_answer
+from visibility.timeline.holds import is_credit_hold
 from visibility.timeline.model import MilestoneCode, Status, Timeline, timestamp_or_none
 from visibility.timeline.state_and_flag_enums import OrderState
-from visibility.timeline.status import is_backordered, is_credit_hold
+from visibility.timeline.status import is_backordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,20 +258,23 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
     ship_by, deliver_by = (
         plans.get(code) for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
     )
-    if status in {Status.SHIPPED, Status.PARTIALLY_DELIVERED}:
+    is_open = OrderState.PARTIALLY_SHIPPED in timeline.states
+    if status is Status.SHIPPED or (status is Status.PARTIALLY_DELIVERED and not is_open):
         return _expected_carrier_step(timeline), deliver_by
     if status in WAREHOUSE_STATUSES:
         return f"ship confirmation from {warehouse}", ship_by
     if status is Status.BACKORDERED:
         return f"stock at {warehouse}", expected_stock_date(timeline)
-    if status is Status.PARTIALLY_SHIPPED:
+    if status in {Status.PARTIALLY_SHIPPED, Status.PARTIALLY_DELIVERED}:
         return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
     if status is Status.ON_HOLD:
         credit = is_credit_hold(timeline.hold_reason)
         return f"release of the hold by {'credit control' if credit else 'its owner'}", None
     returned = {OrderState.RETURNED, OrderState.PARTIALLY_RETURNED} & set(timeline.states)
     if returned and not {OrderState.CREDITED, OrderState.PARTIALLY_CREDITED} & set(timeline.states):
-        return "credit for the returned goods, from finance", None
+        is_undelivered = any(s.returned_at for s in timeline.shipments)
+        alternative = "a new shipment, or " if is_undelivered else ""
+        return f"{alternative}credit for the returned goods, from finance", None
     return {
         Status.UNKNOWN: "the order record, from the shop or the ERP",
         Status.RECEIVED: "release to the warehouse, from the ERP",
@@ -282,6 +286,8 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
 def _expected_carrier_step(timeline: Timeline) -> str:
     shipments = [s for s in timeline.shipments if not s.voided_at]
     carrier = next((s.carrier for s in shipments if s.carrier), "") or "the carrier"
+    if any(s.status == "returned" for s in shipments):
+        return f"return to the sender by {carrier}"
     is_scanned = any(s.first_scan_at for s in shipments)
     return f"{'delivery' if is_scanned else 'first scan'} by {carrier}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventIdentifier, EventLine, IdentifierScheme, Measure
-from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.payload import Node
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
@@ -59,9 +59,6 @@ def parse_item_lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> 
         if node.text_at("lineType", "Item") != "Item":
             continue
         quantities = {measure: node.decimal_at(key) for key, measure in measures.items()}
-        for measure, quantity in quantities.items():
-            if quantity is not None and quantity < 0 and measure is Measure.SHIPPED:
-                raise PayloadError(ParkReason.QUANTITY, node.path, f"{quantity} shipped")
         lines.append(
             EventLine(
                 line_id=node.text_at("sequence") or node.required_text("id"),
@@ -73,3 +70,16 @@ def parse_item_lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> 
             )
         )
     return lines
+
+
+def complete_measures(document: Node, key: str, lines: Sequence[EventLine]) -> list[Measure]:
+    """Return the measures that a document reports completely: none if it was sent without lines."""
+    if not isinstance(document.get(key).value, list):
+        return []
+    return list(dict.fromkeys(measure for line in lines for measure in line.quantities))
+
+
+def is_order_line(entity: Node) -> bool:
+    """Whether an entity is a line of an order: lines of posted documents lack its quantities."""
+    fields = ("shippedQuantity", "shipQuantity", "invoicedQuantity", "invoiceQuantity")
+    return entity.has_value("sequence") and any(entity.has_value(key) for key in fields)

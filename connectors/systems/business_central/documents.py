@@ -21,12 +21,18 @@ from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
+    complete_measures,
     customer_total_and_status,
     date_or_empty,
+    is_order_line,
     optional_identifier,
     parse_item_lines,
     parse_modified_time,
     status_text,
+)
+from connectors.systems.business_central.posted_document_lines import (
+    invoice_lines_of_shipments,
+    subtract_corrective_lines,
 )
 
 ORDER_LINE = {
@@ -46,6 +52,11 @@ class SalesDocumentReader:
         "In Review": EventType.ORDER_HELD,
         "Open": EventType.ORDER_RELEASED,
         "Released": EventType.ORDER_RELEASED,
+    }
+    # What a status revokes: Reopen takes back a release, and the end of a review the hold.
+    revoked_by_status: ClassVar[Mapping[str, tuple[EventType, ...]]] = {
+        "Draft": (EventType.ORDER_RELEASED, EventType.ORDER_HELD),
+        "In Review": (EventType.ORDER_RELEASED,),
     }
     invoice_statuses: ClassVar[Mapping[str, tuple[EventType, ...]]] = {
         "Draft": (),
@@ -83,15 +94,19 @@ class SalesDocumentReader:
         ids += optional_identifier(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
         ids += self._external_document_identifiers(order)
         known = status in self.statuses
+        lines = parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE)
+        complete = complete_measures(order, "salesOrderLines", lines)
         return [
             self._build_event(
                 self.statuses.get(status, EventType.UNMAPPED),
                 f"order {number} {status or 'Draft'}",
                 order,
                 (ObjectReference(ObjectKind.ORDER, tuple(ids)),),
-                lines=parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE),
+                lines=lines,
                 attributes=self._order_attributes(order),
                 raw_type="" if known else status,
+                complete=complete,
+                takes_back=self.revoked_by_status.get(status, ()),
             )
         ]
 
@@ -145,16 +160,19 @@ class SalesDocumentReader:
             *packages,
         )
         carrier = shipment.text_at("shippingAgentCode")
+        nodes = shipment.list_at("salesShipmentLines")
+        lines = subtract_corrective_lines(
+            parse_item_lines(nodes, {"quantity": Measure.SHIPPED}), "salesShipmentLines"
+        )
         return [
             self._build_event(
                 EventType.SHIPMENT_CONFIRMED,
                 f"shipment {number}",
                 shipment,
                 objects,
-                lines=parse_item_lines(
-                    shipment.list_at("salesShipmentLines"), {"quantity": Measure.SHIPPED}
-                ),
+                lines=lines,
                 scope=f"shipment {number}",
+                complete=complete_measures(shipment, "salesShipmentLines", lines),
                 attributes={**customer_total_and_status(shipment), Attribute.CARRIER: carrier},
             )
         ]
@@ -164,17 +182,20 @@ class SalesDocumentReader:
         types = self.invoice_statuses.get(status or "Open", (EventType.UNMAPPED,))
         ids = [EventIdentifier(IdentifierScheme.INVOICE, number, self.source)]
         ids += optional_identifier(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
+        orders = self._build_order_refs(invoice)
+        objects = (*orders, ObjectReference(ObjectKind.INVOICE, tuple(ids)))
+        nodes = invoice.list_at("salesInvoiceLines")
+        lines = parse_item_lines(nodes, {"quantity": Measure.INVOICED})
+        if not orders:
+            collected = invoice_lines_of_shipments(nodes, self.source, first_index=len(objects))
+            objects, lines = (*objects, *collected.shipments), collected.lines or lines
         return [
             self._build_event(
                 event_type,
                 f"invoice {number} {event_type.value}",
                 invoice,
-                (*self._build_order_refs(invoice), ObjectReference(ObjectKind.INVOICE, tuple(ids))),
-                lines=parse_item_lines(
-                    invoice.list_at("salesInvoiceLines"), {"quantity": Measure.INVOICED}
-                )
-                if event_type is EventType.INVOICE_ISSUED
-                else (),
+                objects,
+                lines=lines if event_type is EventType.INVOICE_ISSUED else (),
                 scope=f"invoice {number}",
                 attributes=customer_total_and_status(invoice),
                 raw_type=status if event_type is EventType.UNMAPPED else "",
@@ -243,6 +264,8 @@ class SalesDocumentReader:
         scope: str = "",
         attributes: Mapping[Attribute, str] | None = None,
         raw_type: str = "",
+        complete: Sequence[Measure] = (),
+        takes_back: Sequence[EventType] = (),
     ) -> CanonicalEvent:
         """Create an event of a snapshot. The time of the snapshot is part of the key."""
         modified = parse_modified_time(entity)
@@ -258,13 +281,15 @@ class SalesDocumentReader:
             revision=revision_text,
             raw_type=raw_type,
             flags=(Flag.SANITIZED,) * entity.was_sanitized,
+            complete_measures=complete,
+            takes_back=takes_back,
         )
 
 
 def guess_collection(entity: Node) -> str:
     """Return the collection of an entity, guessed from fields that only its entities have."""
     if entity.has_value("documentId"):
-        return "salesOrderLines" if entity.has_value("sequence") else ""
+        return "salesOrderLines" if is_order_line(entity) else ""
     if entity.has_value("salesOrderLines") or entity.has_value("orderDate"):
         return "salesOrders"
     if entity.has_value("salesCreditMemoLines") or entity.has_value("creditMemoDate"):

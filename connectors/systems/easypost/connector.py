@@ -163,8 +163,30 @@ class EasyPost(Connector):
             )
         for scan in tracker.list_at("tracking_details"):
             yield self._build_scan_event(scan, objects, code, attributes)
+        if not tracker.list_at("tracking_details"):
+            yield from self._status_events_without_scans(tracker, objects, code, attributes)
         if tracker.text_at("status") not in self.final_statuses:
             yield from self._estimated_delivery_events(tracker, objects, code, attributes)
+
+    def _status_events_without_scans(
+        self,
+        tracker: Node,
+        objects: tuple[ObjectReference, ...],
+        code: str,
+        attributes: Mapping[Attribute, str],
+    ) -> Iterator[CanonicalEvent]:
+        """Yield the final status of a tracker without scans, as of its last update."""
+        status, updated = tracker.text_at("status"), self._parse_time(tracker, "updated_at")
+        if status in self.final_statuses:
+            yield build_event(
+                self.statuses[status],
+                f"{code} {status} without scans",
+                updated,
+                *objects,
+                attributes={**attributes, Attribute.STATUS: status},
+                raw_type=tracker.text_at("status_detail") or status,
+                flags=(Flag.TIME_OF_REPORT,) if updated else (Flag.TIME_RECEIVED,),
+            )
 
     def _estimated_delivery_events(
         self,

@@ -65,6 +65,7 @@ def build_line(item: Node, line_id: str, measure: Measure, amount: Decimal) -> E
         description=item.text_at("title") or item.text_at("name"),
         price=item.decimal_at("price"),
         quantities={measure: amount},
+        is_goods=item.boolean_at("requires_shipping") or not item.has_value("requires_shipping"),
     )
 
 

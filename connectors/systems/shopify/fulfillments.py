@@ -10,6 +10,7 @@ from connectors.sdk.events import (
     CanonicalEvent,
     EventIdentifier,
     EventType,
+    Flag,
     IdentifierScheme,
     Measure,
     ObjectKind,
@@ -99,6 +100,7 @@ class FulfillmentReader(ShopifyReader):
                 *objects,
                 attributes={Attribute.CARRIER: carrier, Attribute.STATUS: status},
                 raw_type=status,
+                flags=(Flag.TIME_OF_REPORT,),
             )
 
     def scan_events(self, node: Node) -> Iterator[CanonicalEvent]:

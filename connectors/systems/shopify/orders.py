@@ -1,6 +1,8 @@
 """Shopify orders. An order snapshot contains several facts, each with its own key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -27,8 +29,18 @@ from connectors.systems.shopify.fields import (
     required_quantity,
 )
 from connectors.systems.shopify.fulfillments import FulfillmentReader
+from connectors.systems.shopify.removed_units import (
+    CANCEL,
+    RETURN,
+    ZERO,
+    RemovedUnits,
+    removed_units_by_line_id,
+)
 
-ZERO = Decimal(0)
+# Quantities that a snapshot of an order reports completely, by the lines that have any.
+REMOVED_MEASURES = (Measure.CANCELLED, Measure.RETURNED)
+# A snapshot of a new order cannot take anything back.
+JUST_CREATED = timedelta(minutes=1)
 
 
 class OrderReader(ShopifyReader):
@@ -66,33 +78,60 @@ class OrderReader(ShopifyReader):
             yield build_event(
                 EventType.ORDER_ACCEPTED, key, at, order_ref, revision=revision, raw_type=status
             )
-        yield from self._cancellation_or_removal_events(order, order_ref, name)
+        removed = removed_units_by_line_id(order)
+        yield from self._cancellation_or_removal_events(order, order_ref, name, removed)
         fulfillments = FulfillmentReader(self.settings, self.source)
         for fulfillment in order.list_at("fulfillments"):
             yield from fulfillments.fulfillment_events(fulfillment, order_ref)
+        unsent = {n: u.cancelled_without_restock for n, u in removed.items()}
         for refund in order.list_at("refunds"):
-            yield from self.credit_events_of_refund(refund, order_ref)
+            yield from self.credit_events_of_refund(refund, order_ref, unsent, revision)
 
     def _cancellation_or_removal_events(
-        self, order: Node, order_ref: ObjectReference, name: str
+        self,
+        order: Node,
+        order_ref: ObjectReference,
+        name: str,
+        removed: Mapping[str, RemovedUnits],
     ) -> Iterator[CanonicalEvent]:
-        """Yield the cancellation of the order, or of quantities that edits removed."""
-        removed = tuple(_removed_quantity_lines(order))
+        """Yield the cancellation of the order, or the quantities that were removed.
+
+        A later snapshot in which nothing is removed takes earlier removals back, so it is an event.
+        """
+        lines = tuple(_removed_quantity_lines(order, removed))
+        created, updated = (
+            self.first_present_time(order, key) for key in ("created_at", "updated_at")
+        )
         if order.has_value("cancelled_at"):
             yield build_event(
                 EventType.ORDER_CANCELLED,
                 f"{name} cancelled",
                 self.first_present_time(order, "cancelled_at"),
                 order_ref,
-                lines=removed,
+                lines=lines,
                 attributes={Attribute.REASON: order.text_at("cancel_reason")},
                 revision=self.revision(order),
             )
-        elif removed:
+        elif lines:
             # The order has no time of an edit, so the time of the snapshot is used.
-            at = self.first_present_time(order, "updated_at")
-            key = f"{name} changed {format_time(at)}".strip()
-            yield build_event(EventType.ORDER_CHANGED, key, at, order_ref, lines=removed)
+            key = f"{name} changed {format_time(updated)}".strip()
+            yield build_event(
+                EventType.ORDER_CHANGED,
+                key,
+                updated,
+                order_ref,
+                lines=lines,
+                complete_measures=REMOVED_MEASURES,
+            )
+        elif created and updated and updated.time - created.time > JUST_CREATED:
+            yield build_event(
+                EventType.ORDER_CHANGED,
+                f"{name} nothing removed",
+                updated,
+                order_ref,
+                revision=self.revision(order),
+                complete_measures=REMOVED_MEASURES,
+            )
 
     def order_edit_events_without_lines(self, edit: Node) -> Iterator[CanonicalEvent]:
         """Yield orders/edited without lines: it has only deltas, the next snapshot has totals."""
@@ -104,18 +143,31 @@ class OrderReader(ShopifyReader):
         )
 
     def credit_events_of_refund(
-        self, refund: Node, order: ObjectReference
+        self,
+        refund: Node,
+        order: ObjectReference,
+        unsent: dict[str, Decimal] | None = None,
+        order_revision: str = "",
     ) -> Iterator[CanonicalEvent]:
-        """Yield the credit with its lines. Refunds of an amount only have no lines."""
+        """Yield the credit with its lines. Refunds of an amount only have no lines.
+
+        `unsent`: by line id, the units refunded without restock that were not sent, which only the
+        order tells. Then the event has the revision of the order and replaces that of the refund's
+        own webhook.
+        """
         name = f"refund {required_id_without_gid_prefix(refund, 'id')}"
+        unsent = unsent or {}
+        before = sum(unsent.values(), ZERO)
+        lines = tuple(_refunded_line(item, unsent) for item in refund.list_at("refund_line_items"))
         yield build_event(
             EventType.CREDIT_ISSUED,
             name,
             self.first_present_time(refund, "processed_at", "created_at"),
             order,
-            lines=tuple(_credited_line(item) for item in refund.list_at("refund_line_items")),
+            lines=lines,
             scope=name,
             attributes={Attribute.REASON: refund.text_at("note")},
+            revision=order_revision if before != sum(unsent.values(), ZERO) else "",
         )
 
     def hold_events(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:
@@ -135,6 +187,7 @@ class OrderReader(ShopifyReader):
             f"fulfillment order {number} {action} {format_time(at)}".strip(),
             at,
             self.object_reference(node, "order_id"),
+            scope=f"fulfillment order {number}",
             attributes={
                 Attribute.STATUS: node.text_at("status"),
                 Attribute.REASON: ", ".join(reason for reason in reasons if reason),
@@ -198,48 +251,36 @@ class OrderReader(ShopifyReader):
         }
 
 
-def _credited_line(item: Node) -> EventLine:
+def _refunded_line(item: Node, unsent: dict[str, Decimal]) -> EventLine:
+    """A refunded line. Units that were not sent are cancelled; the others are credited.
+
+    `unsent`: by line id, the units refunded without restock that were not sent; it is used up.
+    """
     line_node = item.required_object("line_item") if item.has_value("line_item") else item
-    return build_line(
-        line_node,
+    line_id, quantity = (
         required_id_without_gid_prefix(item, "line_item_id"),
-        Measure.CREDITED,
         required_quantity(item),
     )
+    restock_type = item.text_at("restock_type")
+    if restock_type == CANCEL:
+        return build_line(line_node, line_id, Measure.CANCELLED, quantity)
+    line = build_line(line_node, line_id, Measure.CREDITED, quantity)
+    cancelled = ZERO if restock_type == RETURN else min(quantity, unsent.get(line_id, ZERO))
+    if not cancelled:
+        return line
+    unsent[line_id] -= cancelled
+    quantities = {Measure.CANCELLED: cancelled, Measure.CREDITED: quantity - cancelled}
+    return replace(line, quantities={m: q for m, q in quantities.items() if q})
 
 
-def _removed_quantity_lines(order: Node) -> Iterator[EventLine]:
-    """Yield quantities removed from the order without a return.
-
-    `current_quantity` is `quantity` minus everything removed, cancelled or returned. A `no_restock`
-    refund may be for shipped or for unshipped goods; it counts as returned up to what was shipped.
-    """
-    shipped: dict[str, Decimal] = {}
-    for fulfillment in order.list_at("fulfillments"):
-        if fulfillment.text_at("status") == "success":
-            _add_quantities_by_line_id(shipped, fulfillment.list_at("line_items"), "id")
-    returned: dict[str, Decimal] = {}
-    no_restock: dict[str, Decimal] = {}
-    for refund in order.list_at("refunds"):
-        for item in refund.list_at("refund_line_items"):
-            kind = item.text_at("restock_type")
-            if kind != "cancel":
-                _add_quantities_by_line_id(
-                    returned if kind == "return" else no_restock, [item], "line_item_id"
-                )
+def _removed_quantity_lines(
+    order: Node, removed: Mapping[str, RemovedUnits]
+) -> Iterator[EventLine]:
+    """Yield the cancelled and returned units of each line that has any."""
     for item in order.list_at("line_items"):
-        line_id, current = (
-            required_id_without_gid_prefix(item, "id"),
-            item.decimal_at("current_quantity"),
-        )
-        returned_quantity = returned.get(line_id, ZERO)
-        returned_quantity += min(no_restock.get(line_id, ZERO), shipped.get(line_id, ZERO))
-        removed = ZERO if current is None else required_quantity(item) - current - returned_quantity
-        if removed > 0:
-            yield build_line(item, line_id, Measure.CANCELLED, removed)
-
-
-def _add_quantities_by_line_id(totals: dict[str, Decimal], items: Iterable[Node], key: str) -> None:
-    for item in items:
-        line_id = required_id_without_gid_prefix(item, key)
-        totals[line_id] = totals.get(line_id, ZERO) + required_quantity(item)
+        line_id = required_id_without_gid_prefix(item, "id")
+        units = removed.get(line_id, RemovedUnits())
+        quantities = {Measure.CANCELLED: units.cancelled, Measure.RETURNED: units.returned}
+        if any(quantities.values()):
+            line = build_line(item, line_id, Measure.CANCELLED, units.cancelled)
+            yield replace(line, quantities={m: q for m, q in quantities.items() if q})

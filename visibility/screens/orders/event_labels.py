@@ -17,6 +17,7 @@ EVENT_LABELS: Mapping[EventType, str] = {
 FLAG_LABELS: Mapping[Flag, str] = {
     Flag.DATE_ONLY: "Date sent without a time",
     Flag.TIME_RECEIVED: "No event time sent; time received is shown",
+    Flag.TIME_OF_REPORT: "Time of the report; it may have happened earlier",
     Flag.ZONE_ASSUMED: "No time zone sent; the time zone of the source is used",
     Flag.LOCAL_REPEATED: "Ambiguous local time when clocks go back; the earlier time is used",
     Flag.LOCAL_SKIPPED: "Local time skipped when clocks go forward; moved one hour later",

@@ -41,6 +41,7 @@ LINE_FLAG_LABELS: Mapping[LineFlag, str] = {
     LineFlag.SUBSTITUTE: "substitute for another line",
     LineFlag.KIT: "kit, counted by component",
     LineFlag.COMPONENT: "kit component",
+    LineFlag.NOT_GOODS: "not shipped: a service, tip or digital gift card",
 }
 MEASURES = (
     Measure.ORDERED,
@@ -165,7 +166,7 @@ def compare_billing_by_line(timeline: Timeline) -> tuple[LineShippedInvoicedComp
     return tuple(
         _compare_shipped_with_invoiced_of_line(line)
         for line in timeline.lines
-        if not line.unexpected
+        if line.is_goods and not line.unexpected
     )
 
 

@@ -30,8 +30,8 @@ class Params:
 class NoTrackingScan(OrderRule):
     """The carrier must scan a confirmed shipment within a time limit.
 
-    Creating a label is not a scan. There is one clock per shipment, also for a shipment without a
-    tracking number. A voided shipment has none.
+    Creating a label is not a scan, and each package needs one. There is one clock per shipment,
+    also for a shipment without a tracking number. A voided shipment has none.
     """
 
     code: ClassVar[str] = "no_tracking_scan"
@@ -56,7 +56,7 @@ class NoTrackingScan(OrderRule):
         for shipment in timeline.shipments:
             if shipment.shipped_at is None or shipment.voided_at:
                 continue
-            scanned = shipment.first_scan_at
+            scanned = shipment.scanned_at
             numbers = [p.tracking for p in shipment.packages if p.tracking]
             yield Clock(
                 started_at=shipment.shipped_at,

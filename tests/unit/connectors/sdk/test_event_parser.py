@@ -382,3 +382,27 @@ def test_an_object_has_any_number_of_numbers_from_any_issuer() -> None:
     assert (error.path, error.reason) == ("data.order.numbers[0].scheme", ParkReason.MAPPING)
     error = parse_error({"order": {"numbers": [{"scheme": "sku"}]}})
     assert error.path == "data.order.numbers[0].value"
+
+
+def test_complete_measures_states_taken_back_and_lines_that_are_no_goods() -> None:
+    data = {
+        "order": "SO-1",
+        "complete_measures": ["ordered", "ordered", "cancelled"],
+        "takes_back": ["order.released"],
+        "lines": [{"line_id": "1", "ordered": 1}, {"line_id": "2", "ordered": 1, "goods": False}],
+    }
+    Draft202012Validator(SCHEMA).validate(data)
+    event = parse(data, "order.changed")
+    assert event.complete_measures == (Measure.ORDERED, Measure.CANCELLED)
+    assert event.takes_back == (EventType.ORDER_RELEASED,)
+    assert [line.is_goods for line in event.lines] == [True, False]
+    assert event_from_dict(event_to_dict(event)) == event
+    plain = event_to_dict(parse({"order": "SO-1", "lines": [{"line_id": "1"}]}))
+    assert not {"complete_measures", "takes_back"} & plain.keys()
+    assert not {"goods", "shipment"} & plain["lines"][0].keys()
+
+
+@pytest.mark.parametrize("member", ["complete_measures", "takes_back"])
+def test_unknown_measure_or_event_type_in_a_list_is_an_error(member: str) -> None:
+    error = parse_error({"order": "SO-1", member: ["nothing"]})
+    assert (error.reason, error.path) == (ParkReason.MAPPING, f"data.{member}[0]")

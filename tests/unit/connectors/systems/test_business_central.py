@@ -4,14 +4,16 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.events import EventType, IdentifierScheme
+from connectors.sdk.events import EventType, IdentifierScheme, Measure, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
+    HttpRequest,
     HttpResponse,
     PolledPage,
     PollError,
@@ -21,6 +23,7 @@ from connectors.systems.business_central.connector import BusinessCentral
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BASE = "https://bc.example.com/api/v2.0/companies(1)"
+ZERO_ID = "00000000-0000-0000-0000-000000000000"
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
 
 
@@ -149,7 +152,8 @@ class TestDocuments:
         ]
 
     def test_a_single_line_needs_the_order_id(self) -> None:
-        (event,) = parse({"documentId": "d-1", "sequence": 10000, "quantity": 2.5}).events
+        body = {"documentId": "d-1", "sequence": 10000, "quantity": 2.5, "shippedQuantity": 0}
+        (event,) = parse(body).events
         assert (event.type, event.occurred_at) == (EventType.ORDER_CHANGED, None)
         with pytest.raises(PayloadError) as caught:
             parse({"sequence": 10000}, {"x-bc-entity": "salesOrderLines"})
@@ -160,6 +164,72 @@ class TestDocuments:
         with pytest.raises(PayloadError) as caught:
             parse({"number": "S", "orderNumber": "O", "salesShipmentLines": lines})
         assert caught.value.reason is ParkReason.QUANTITY
+
+    def test_line_of_a_posted_document_is_not_taken_for_a_line_of_an_order(self) -> None:
+        body = {"documentId": "d-1", "documentNo": "7", "sequence": 10000, "quantity": 3}
+        with pytest.raises(PayloadError, match="not a sales order"):
+            parse({**body, "shipmentDate": "2026-03-02"})
+
+    @pytest.mark.parametrize(
+        ("status", "taken_back"),
+        [
+            ("Draft", [EventType.ORDER_RELEASED, EventType.ORDER_HELD]),
+            ("In Review", [EventType.ORDER_RELEASED]),
+            ("Open", []),
+            (None, []),
+        ],
+    )
+    def test_status_before_the_release_takes_a_release_back(
+        self, status: str | None, taken_back: list[EventType]
+    ) -> None:
+        body = order(1, "2026-03-04T10:00:00Z", orderDate="2026-03-04", status=status)
+        (event,) = parse(body).events
+        assert list(event.takes_back) == taken_back
+
+    def test_order_sent_with_its_lines_reports_them_completely(self) -> None:
+        line = {"sequence": 10000, "lineObjectNumber": "A", "quantity": 2, "shippedQuantity": 0}
+        body = order(1, "2026-03-04T10:00:00Z", orderDate="2026-03-04")
+        (event,) = parse({**body, "salesOrderLines": [line]}).events
+        assert event.complete_measures == (Measure.ORDERED, Measure.SHIPPED)
+        (event,) = parse(body).events
+        assert event.complete_measures == ()
+
+    def test_corrective_line_is_subtracted_from_the_line_that_it_undoes(self) -> None:
+        def line(sequence: int, quantity: int, item: str = "A") -> dict[str, Any]:
+            return {"sequence": sequence, "lineObjectNumber": item, "quantity": quantity}
+
+        lines = [line(10000, 4), line(20000, 6), line(25000, -6), line(30000, 5, "B")]
+        body = {"number": "S", "orderNumber": "O", "salesShipmentLines": lines}
+        (event,) = parse(body).events
+        shipped = {entry.line_id: entry.quantities[Measure.SHIPPED] for entry in event.lines}
+        assert shipped == {"10000": 4, "20000": 0, "30000": 5}
+        assert event.complete_measures == (Measure.SHIPPED,)
+        body["salesShipmentLines"] = [*lines, line(35000, -2)]
+        (event,) = parse(body).events
+        assert event.lines[0].quantities[Measure.SHIPPED] == 2
+
+    def test_invoice_of_several_shipments_names_the_shipment_of_each_line(self) -> None:
+        def line(sequence: int, item: str, shipment: str) -> dict[str, Any]:
+            return {"sequence": sequence, "lineObjectNumber": item, "quantity": 1,
+                    "shipmentId": shipment}  # fmt: skip
+
+        comment = {"sequence": 1, "lineType": "Comment", "shipmentId": ZERO_ID}
+        lines = [comment, line(2, "A", "s-1"), line(3, "A", "s-2"), line(4, "B", "s-1")]
+        body = order(1, "2026-03-04T10:00:00Z", totalAmountIncludingTax=1, salesInvoiceLines=lines)
+        (event,) = parse(body).events
+        assert [ref.kind for ref in event.objects] == [
+            ObjectKind.INVOICE,
+            *[ObjectKind.SHIPMENT] * 2,
+        ]
+        named = [
+            (entry.line_id, event.objects[entry.shipment_index].identifiers[0].value)
+            for entry in event.lines
+        ]
+        assert named == [("item A", "s-1"), ("item B", "s-1"), ("item A", "s-2")]
+        (event,) = parse({**body, "orderNumber": "O"}).events
+        assert [(entry.line_id, entry.shipment_index) for entry in event.lines] == [
+            ("2", -1), ("3", -1), ("4", -1)
+        ]  # fmt: skip
 
     def test_other_entities_are_an_error(self) -> None:
         with pytest.raises(PayloadError, match="not a sales order"):
@@ -176,24 +246,16 @@ class FakeHttp:
         self.forms: list[Mapping[str, str]] = []
         self.tokens = [HttpResponse(200, {}, b'{"access_token": "t-1"}')]
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        self.requests.append((url, params, headers))
+    def send(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST":
+            self.forms.append(dict(parse_qsl(request.body.decode())))
+            return self.tokens.pop(0)
+        self.requests.append((request.url, request.query, request.headers))
         response = self.responses.pop(0) if self.responses else {"value": []}
         if isinstance(response, HttpResponse):
             return response
         body = response if isinstance(response, bytes) else json.dumps(response).encode()
         return HttpResponse(self.status, self.headers, body)
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        raise AssertionError("the poller must not post documents")
-
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        self.forms.append(data)
-        return self.tokens.pop(0)
 
 
 def poll(http: FakeHttp, cursor: str = "", **config: str) -> list[PolledPage]:
@@ -327,7 +389,7 @@ class TestPolling:
 
     def test_a_connection_error_is_a_poll_error(self) -> None:
         class UnreachableHttp(FakeHttp):
-            def get(self, *_: Any, **__: Any) -> HttpResponse:
+            def send(self, request: HttpRequest) -> HttpResponse:
                 raise ConnectionError("refused")
 
         with pytest.raises(PollError, match="refused"):

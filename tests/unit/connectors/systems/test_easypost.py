@@ -10,7 +10,7 @@ import pytest
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
+from connectors.sdk.events import EventType, Flag, IdentifierScheme, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.easypost.connector import EasyPost
@@ -142,6 +142,21 @@ class TestScans:
         (event,) = parse({**body, "reference": "TBD"}, reference="sales_order@erp").events
         assert event.objects[0].kind is ObjectKind.SHIPMENT
 
+    @pytest.mark.parametrize(
+        ("status", "event_type"),
+        [
+            ("delivered", EventType.DELIVERED),
+            ("return_to_sender", EventType.SHIPMENT_RETURNED),
+            ("cancelled", EventType.SHIPMENT_VOID),
+        ],
+    )
+    def test_final_status_of_a_tracker_without_scans_is_an_event(
+        self, status: str, event_type: EventType
+    ) -> None:
+        (event,) = parse(tracker(status=status)).events
+        assert (event.type, event.flags) == (event_type, (Flag.TIME_OF_REPORT,))
+        assert event.occurred_at == datetime(2026, 3, 4, 12, tzinfo=UTC)
+
     def test_each_estimate_is_an_event_until_delivery(self) -> None:
         body = tracker(status="in_transit", est_delivery_date="2026-03-06T00:00:00Z")
         (first,), (later,) = (
@@ -149,7 +164,8 @@ class TestScans:
         )
         assert (first.type, first.attributes) == (EventType.ETA_UPDATED, later.attributes)
         assert first.key != later.key
-        assert parse({**body, "status": "delivered"}).events == ()
+        ended = parse({**body, "status": "delivered"}).events
+        assert [event.type for event in ended] == [EventType.DELIVERED]
 
     def test_replaced_characters_are_flagged(self) -> None:
         (event,) = parse(tracker(scan(message="left \0 at door"))).events

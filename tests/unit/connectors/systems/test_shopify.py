@@ -1,6 +1,7 @@
 """Shopify: repeated reports by several topics, fulfillments, refunds and test traffic."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
     EventType,
+    Flag,
     IdentifierScheme,
     Measure,
     ObjectKind,
@@ -175,6 +177,109 @@ class TestShopifyOrders:
         assert [e.type for e in unchanged] == [EventType.ORDER_RECEIVED]
 
 
+ALL_SENT = {"fulfillable_quantity": 0, "fulfillment_status": "fulfilled"}
+
+
+def refund(refund_id: int, restock_type: str, quantity: int = 1) -> dict[str, Any]:
+    lines = [{"line_item_id": 11, "quantity": quantity, "restock_type": restock_type}]
+    return {
+        "id": refund_id,
+        "order_id": 900719925474099301,
+        "created_at": "2026-03-04T09:00:00-06:00",
+        "refund_line_items": lines,
+    }
+
+
+def quantities_by_type(all_events: Sequence[CanonicalEvent]) -> dict[str, dict[str, int]]:
+    """{event type: {measure: quantity}} of the events that cancel, return or credit."""
+    return {
+        event.type.value: {m.value: int(q) for m, q in event.lines[0].quantities.items()}
+        for event in all_events
+        if event.type in {EventType.ORDER_CHANGED, EventType.CREDIT_ISSUED} and event.lines
+    }
+
+
+class TestRemovedUnits:
+    """What was removed and not sent is cancelled; what was sent and removed came back."""
+
+    @pytest.mark.parametrize(
+        ("line", "refunds", "expected"),
+        [
+            # Two of five are sent. The line is fulfilled, so the other three are cancelled.
+            (
+                {"current_quantity": 2, **ALL_SENT},
+                [refund(9, "no_restock", 3)],
+                {"order.changed": {"cancelled": 3}, "credit.issued": {"cancelled": 3}},
+            ),
+            # One of the three is still to be sent.
+            (
+                {"current_quantity": 3, "fulfillable_quantity": 1, "fulfillment_status": "partial"},
+                [refund(9, "no_restock", 2)],
+                {"order.changed": {"cancelled": 2}, "credit.issued": {"cancelled": 2}},
+            ),
+            # One that was sent, and all three others.
+            (
+                {"current_quantity": 1, **ALL_SENT},
+                [refund(9, "no_restock", 4)],
+                {
+                    "order.changed": {"cancelled": 3},
+                    "credit.issued": {"cancelled": 3, "credited": 1},
+                },
+            ),
+            # A fulfillable quantity of 0 on hold says nothing.
+            (
+                {"current_quantity": 3, "fulfillable_quantity": 0, "fulfillment_status": "partial"},
+                [refund(9, "cancel", 2)],
+                {"order.changed": {"cancelled": 2}, "credit.issued": {"cancelled": 2}},
+            ),
+            (
+                {"current_quantity": 4, "fulfillable_quantity": 3},
+                [refund(9, "return", 1)],
+                {"credit.issued": {"credited": 1}},
+            ),
+            # Returned in an exchange without a refund.
+            (
+                {"current_quantity": 3, "fulfillable_quantity": 3},
+                [],
+                {"order.changed": {"returned": 2}},
+            ),
+        ],
+    )  # fmt: skip
+    def test_removed_units_are_cancelled_or_returned(
+        self, line: dict[str, Any], refunds: list[dict[str, Any]], expected: dict[str, Any]
+    ) -> None:
+        body = order(line_items=[item(**line)], refunds=refunds, fulfillments=[fulfillment()])
+        assert quantities_by_type(events(body)) == expected
+
+    def test_split_refund_replaces_that_of_its_own_webhook(self) -> None:
+        line = item(current_quantity=2, fulfillable_quantity=0, fulfillment_status="fulfilled")
+        body = order(
+            line_items=[line], refunds=[refund(9, "no_restock", 3)], fulfillments=[fulfillment()]
+        )
+        (alone,) = events(refund(9, "no_restock", 3), "refunds/create")
+        inside = events(body)[-1]
+        assert (inside.key, inside.scope) == (alone.key, alone.scope)
+        assert inside.revision > alone.revision
+        (alone,) = events(refund(9, "return"), "refunds/create")
+        assert events(order(refunds=[refund(9, "return")]))[-1] == alone
+
+    def test_later_snapshot_without_removals_takes_them_back(self) -> None:
+        removed = order(
+            line_items=[item(current_quantity=4)], updated_at="2026-03-03T09:00:00-06:00"
+        )
+        restored = order(updated_at="2026-03-04T09:00:00-06:00")
+        (first,) = [e for e in events(removed) if e.type is EventType.ORDER_CHANGED]
+        (second,) = [e for e in events(restored) if e.type is EventType.ORDER_CHANGED]
+        assert Measure.CANCELLED in first.complete_measures
+        assert Measure.CANCELLED in second.complete_measures
+        assert second.lines == ()
+
+    def test_line_that_requires_no_shipping_is_no_goods(self) -> None:
+        lines = [item(), item(12, requires_shipping=False), item(13, requires_shipping=True)]
+        (event,) = events(order(line_items=lines))
+        assert [line.is_goods for line in event.lines] == [True, False, True]
+
+
 class TestFulfillments:
     @pytest.mark.parametrize("status", ["pending", "open", "error", "failure"])
     def test_an_unshipped_fulfillment_is_ignored(self, status: str) -> None:
@@ -201,6 +306,7 @@ class TestFulfillments:
     def test_the_carrier_status_is_an_event_of_its_own(self) -> None:
         _, event = events(fulfillment(shipment_status="out_for_delivery"), "fulfillments/update")
         assert event.type is EventType.OUT_FOR_DELIVERY
+        assert event.flags == (Flag.TIME_OF_REPORT,)
         assert not event.lines
 
     @pytest.mark.parametrize(
@@ -239,6 +345,7 @@ class TestHolds:
         body = {"id": 1, "order_id": 2, "status": "open", "updated_at": "2026-03-04T09:00:00Z"}
         (event,) = events(body, f"fulfillment_orders/{action}")
         assert event.type is event_type
+        assert event.scope == "fulfillment order 1"  # an order may have several
 
     def test_a_packing_assignment_is_ignored(self) -> None:
         body = {"id": 1, "order_id": 2, "status": "open"}

@@ -1,0 +1,113 @@
+"""Each package counts by itself: scans, deliveries, and packages that come back."""
+
+import pytest
+
+from connectors.sdk.events import Measure
+from tests.builders.recorded_events import (
+    at,
+    delivered,
+    invoiced,
+    lines,
+    ordered,
+    reported,
+    shipped,
+)
+from tests.builders.timelines import folded
+from visibility.sla.calendar import DAYS, Calendar
+from visibility.sla.rules.no_tracking_scan import NoTrackingScan, Params
+from visibility.timeline import MilestoneCode, RecordedEvent, Status
+from visibility.timeline.kpi_inputs import last_delivery_if_complete
+from visibility.timeline.state_and_flag_enums import OrderState
+from visibility.timeline.status_answer import status_answer
+
+ALWAYS_OPEN = Calendar(hours={day: [("00:00", "24:00")] for day in DAYS})
+ORDERED = ordered({"A": 1})
+
+
+def scan(what: str, day: int, tracking: str = "T1") -> RecordedEvent:
+    return reported("carrier", f"shipment.{what}", at(day), orders=[], tracking=tracking)
+
+
+def sent(tracking: str = "T1", quantity: int = 1, **options: str) -> RecordedEvent:
+    """A shipment of one package."""
+    return shipped({"A": quantity}, at(3), tracking=tracking, **options)
+
+
+REFUSED = [scan("out_for_delivery", 4), scan("returned", 5), scan("in_transit", 6)]
+BACK = scan("delivered", 7)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_package_delivered_back_to_the_sender_is_returned(is_reversed: bool) -> None:
+    events = [ORDERED, sent(), *REFUSED, BACK]
+    timeline = folded(*(reversed(events) if is_reversed else events))
+    assert timeline.status is Status.RETURNED
+    assert timeline.status_since == at(7)
+    assert timeline.lines[0].quantity(Measure.DELIVERED) == 0
+    assert timeline.lines[0].quantity(Measure.RETURNED) == 1
+    assert not {OrderState.DELIVERED, OrderState.PARTIALLY_DELIVERED} & set(timeline.states)
+    assert timeline.reached_at(MilestoneCode.DELIVERED) is None
+    assert last_delivery_if_complete(timeline) is None
+    answer = status_answer(timeline, zone="UTC")
+    assert answer.next_step == "a new shipment, or credit for the returned goods, from finance"
+    assert "delivered" not in answer.customer.replace("could not be delivered", "")
+
+
+def test_package_on_its_way_back_is_neither_delivered_nor_returned_yet() -> None:
+    timeline = folded(ORDERED, sent(carrier="UPS"), *REFUSED)
+    assert timeline.status is Status.SHIPPED
+    assert status_answer(timeline, zone="UTC").next_step == "return to the sender by UPS"
+    delivered_before = folded(ORDERED, sent(), scan("delivered", 4), scan("returned", 5))
+    assert delivered_before.status is Status.SHIPPED
+
+
+def test_package_that_came_back_without_quantities_is_returned() -> None:
+    confirmed = reported("wms", "shipment.confirmed", at(3), tracking="T1")
+    timeline = folded(ORDERED, confirmed, *REFUSED, BACK)
+    assert timeline.status is Status.RETURNED
+    assert timeline.reached_at(MilestoneCode.RETURNED) == at(7)
+
+
+def test_replacement_of_a_returned_package_is_delivered() -> None:
+    replacement = shipped({"A": 1}, at(9), "S2", tracking="T2")
+    timeline = folded(
+        ordered({"A": 2}), sent(), *REFUSED, BACK, replacement, scan("delivered", 10, "T2")
+    )
+    assert timeline.status is Status.PARTIALLY_DELIVERED
+    assert timeline.reached_at(MilestoneCode.DELIVERED) == at(10)
+
+
+def test_credit_of_a_returned_package_closes_the_order() -> None:
+    credit = reported("finance", "credit.issued", at(9), lines("credited", {"A": 1}))
+    timeline = folded(ORDERED, sent(), invoiced({"A": 1}, at(4)), *REFUSED, BACK, credit)
+    assert timeline.status is Status.CREDITED
+
+
+def test_each_package_needs_a_scan_of_its_own() -> None:
+    second = reported("wms", "shipment.confirmed", at(3), shipment="S1", tracking="T2", key="2")
+    events = [ORDERED, sent(), second, scan("in_transit", 4, "T1")]
+    (clock,) = NoTrackingScan().clocks(folded(*events), Params(), ALWAYS_OPEN)
+    assert clock.stopped_at is None
+    timeline = folded(*events, scan("in_transit", 6, "T2"))
+    (clock,) = NoTrackingScan().clocks(timeline, Params(), ALWAYS_OPEN)
+    assert clock.stopped_at == at(6)
+    of_shipment = delivered(at(5))
+    (clock,) = NoTrackingScan().clocks(folded(*events, of_shipment), Params(), ALWAYS_OPEN)
+    assert clock.stopped_at == at(5)
+
+
+def test_without_quantities_an_order_is_delivered_when_all_known_packages_are() -> None:
+    confirmed = [
+        reported("wms", "shipment.confirmed", at(3), tracking=tracking) for tracking in ("T1", "T2")
+    ]
+    order = reported("erp", "order.received", at(2))
+    first = folded(order, *confirmed, scan("delivered", 5, "T1"))
+    assert first.status is Status.PARTIALLY_DELIVERED
+    assert first.completed_at(MilestoneCode.DELIVERED) is None
+    both = folded(order, *confirmed, scan("delivered", 5, "T1"), scan("delivered", 6, "T2"))
+    assert both.status is Status.DELIVERED
+    assert both.completed_at(MilestoneCode.DELIVERED) == at(6)
+    void = reported("wms", "shipment.void", at(4), tracking="T2")
+    assert folded(order, *confirmed, void, scan("delivered", 5, "T1")).status is Status.DELIVERED
+    by_order = reported("erp", "shipment.delivered", at(5))
+    assert folded(order, *confirmed, by_order).status is Status.DELIVERED
