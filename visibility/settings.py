@@ -101,6 +101,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "visibility.web.security_headers.SecurityHeadersMiddleware",
+    "visibility.web.nul_characters_and_large_ids.NulAndLargeIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -109,7 +110,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "visibility.web.nul_characters_and_large_ids.NulAndLargeIdMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"

@@ -13,7 +13,7 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class NulAndLargeIdMiddleware:
-    """Removes NUL from query strings and forms of pages; answers 404 to ids that no row can have.
+    """Removes NUL from queries, forms and cookies; answers 404 to ids that no row can have.
 
     The API rejects NUL itself and names the parameter.
     """
@@ -22,6 +22,9 @@ class NulAndLargeIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # A quoted cookie can spell NUL as `\\000`. Removed before the session is looked up.
+        for name in [name for name, text in request.COOKIES.items() if "\0" in name + text]:
+            del request.COOKIES[name]
         return self.get_response(request)
 
     def process_view(

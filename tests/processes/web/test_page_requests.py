@@ -98,6 +98,18 @@ def test_repeated_header_of_a_page_request_is_refused(client: httpx2.Client) -> 
     assert client.get("/api/v1/orders", headers=repeated).status_code == 400
 
 
+@pytest.mark.parametrize("depth", [300, 100_000])
+@pytest.mark.parametrize(
+    "media", ["application/json", "application/cloudevents-batch+json", "application/x-ndjson"]
+)
+def test_deeply_nested_events_are_a_bad_request(
+    client: httpx2.Client, media: str, depth: int
+) -> None:
+    headers = {**authorized_headers(SECRET), "content-type": media}
+    answer = client.post("/api/v1/events", content=b"[" * depth + b"]" * depth, headers=headers)
+    assert answer.status_code in {207, 400}, answer.text
+
+
 @pytest.mark.parametrize("media", ["text/csv", "application/octet-stream"])
 @pytest.mark.parametrize("size", [0, 3 * MEBIBYTE])
 def test_master_data_file_is_uploaded_with_session_and_token(

@@ -232,10 +232,10 @@ def _split_batch(media: str, body: bytes) -> list[bytes]:
             batch = orjson.loads(body)
             if not isinstance(batch, list):
                 raise HttpError(400, "Bad Request", detail="a batch must be a JSON array")
-            documents = [orjson.dumps(item) for item in batch]
+            documents = [orjson.dumps(item) for item in batch]  # TypeError: nested too deeply
         else:
             documents = [line for line in body.split(b"\n") if line.strip()]
-    except orjson.JSONDecodeError as error:
+    except (orjson.JSONDecodeError, TypeError) as error:
         raise HttpError(
             400, "Bad Request", detail=f"the batch is not valid JSON: {error}"
         ) from None

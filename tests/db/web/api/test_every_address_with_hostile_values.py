@@ -154,6 +154,15 @@ def test_nul_in_an_address_is_not_found(administrator: Client) -> None:
     assert {status_of(administrator, "get", f"/{path}") for path in addresses_with_nul} == {404}
 
 
+@pytest.mark.parametrize("path", ["/orders", "/signin", "/api/v1/orders"])
+@pytest.mark.parametrize("name", ["sessionid", "csrftoken", "messages"])
+def test_cookie_with_nul_is_ignored(db: None, path: str, name: str) -> None:
+    cookie = f'{name}="\\000abcdefghijklmnop"'
+    client = Client()
+    assert client.get(path, headers={"cookie": cookie}).status_code in {200, 302, 401}
+    assert client.post(path, {"username": "a"}, headers={"cookie": cookie}).status_code < 500
+
+
 @pytest.mark.slow
 def test_endpoints_answer_hostile_parameters(
     installation: Installation, administrator: Client
