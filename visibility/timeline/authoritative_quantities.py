@@ -77,7 +77,7 @@ class QuantityLedger:
             return set(void_claims(self.columns, recorded.source, scopes, increments))
         changed = set()
         lines = self.interpretation.lines_of_event(recorded)
-        for line, measure, quantity in line_measure_and_counting_unit_quantity(lines):
+        for line, measure, quantity in line_measure_and_counting_unit_quantity(recorded, lines):
             if line.unit_factor is None:
                 cell = self.unconvertible.setdefault(line.key, {}).setdefault(
                     measure, QuantityClaims()

@@ -5,7 +5,7 @@ All events are interpreted before any is counted, so that no figure depends on t
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -35,6 +35,7 @@ class InterpretedLine:
     """One line of one event, assigned to an order line.
 
     `unit_factor` converts its quantities to the line's counting unit, None if that is not possible.
+    `quantity_by_package`: in the counting unit, of the measure that is being recorded.
     """
 
     index: int
@@ -44,6 +45,7 @@ class InterpretedLine:
     unit: str
     unit_factor: Decimal | None
     price: Decimal | None
+    quantity_by_package: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from visibility.timeline.model import (
     TimelineShipment,
     timestamp_or_none,
 )
-from visibility.timeline.quantity_claims import Arrivals, increment_scope
+from visibility.timeline.quantity_claims import PACKAGE, Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.withdrawn_quantities import are_quantities_taken_back
 
@@ -94,18 +94,21 @@ class MilestoneTracker:
 def arrival_times_by_scope(
     events: Sequence[RecordedEvent],
     grouping: ShipmentGrouping,
-    arrived_at_by_shipment: Mapping[str, datetime | None],
+    arrived_at_by_key: Mapping[str, datetime | None],
 ) -> Arrivals:
-    """When the shipment of each (source, scope) arrived completely, by the times of shipments."""
-    arrived_at: dict[tuple[str, str], datetime] = {}
-    for recorded in events if any(arrived_at_by_shipment.values()) else ():
+    """When the shipment of each (source, scope) arrived completely, and each package.
+
+    `arrived_at_by_key`: the times of shipments and packages by their keys.
+    """
+    arrived_at = {(PACKAGE, key): at for key, at in arrived_at_by_key.items() if at}
+    for recorded in events if arrived_at else ():
         scope = recorded.event.scope
         if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
             scope = scope or increment_scope(recorded.event.key)
         if scope:
             arrived_at.pop((recorded.source, scope), None)
             shipment = grouping.shipment_key(recorded.object_keys) or ""
-            if arrived := arrived_at_by_shipment.get(shipment):
+            if arrived := arrived_at_by_key.get(shipment):
                 arrived_at[(recorded.source, scope)] = arrived
     return arrived_at
 

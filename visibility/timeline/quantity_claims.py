@@ -11,10 +11,12 @@ from visibility.timeline.interpret_event_lines import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)
-# (source, scope) -> when the shipment of that scope arrived completely
+# (source, scope) -> when the shipment of that scope arrived completely;
+# (PACKAGE, package key) -> when that package did
 Arrivals = Mapping[tuple[str, str], datetime]
 NEVER: Arrivals = {}
 
+PACKAGE = "\0package"
 # The line id of a balance that a cancellation of the whole order cancels.
 BALANCE_LINE_ID = "\0balance"
 
@@ -40,6 +42,7 @@ class QuantityClaims:
         "documents",
         "figures",
         "increments",
+        "packages",
         "reported_at",
         "scopes",
         "total",
@@ -51,6 +54,8 @@ class QuantityClaims:
         self.scopes: dict[str, dict[str, dict[str, Decimal]]] = {}
         # (source, its line id, scope) -> event key -> increment since the last total
         self.increments: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        # (source, its line id, scope) -> package key -> quantity, if reported by package
+        self.packages: dict[tuple[str, str, str], Mapping[str, Decimal]] = {}
         # (source, its line id, scope) -> the numbers of the order in the last report
         self.documents: dict[tuple[str, str, str], tuple[EventIdentifier, ...]] = {}
         # source -> the total that it claims
@@ -70,6 +75,9 @@ class QuantityClaims:
         self.units[source] = (line.unit, line.unit_factor or Decimal(1))
         old = self.scopes.get(source, {}).get(line_id, {}).get(scope)
         scope_key = (source, line_id, scope)
+        if line.quantity_by_package or self.packages:
+            self.packages[scope_key] = line.quantity_by_package
+            self.arrivals.clear()
         if recorded.event.complete_measures:
             self.documents[scope_key] = recorded.order_identifiers
         if line.line.quantity_mode is QuantityMode.DELTA:
@@ -181,15 +189,27 @@ class QuantityClaims:
     ) -> tuple[list[datetime], list[Decimal]]:
         """The sorted arrival times, and the quantity that arrived before each."""
         arrived = sorted(
-            (arrived_at, quantity)
+            entry
             for source in sources
-            for quantities in self.scopes[source].values()
+            for line_id, quantities in self.scopes[source].items()
             for scope, quantity in quantities.items()
-            if (arrived_at := arrivals.get((source, scope)))
+            for entry in self._arrivals_of_scope((source, line_id, scope), quantity, arrivals)
         )
         if self.increments:
             arrived = sorted([*arrived, *self._arrival_times_and_increments(sources, arrivals)])
         return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
+
+    def _arrivals_of_scope(
+        self, scope_key: tuple[str, str, str], quantity: Decimal, arrivals: Arrivals
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """When a scope arrived, or else each of its packages, with the quantity."""
+        source, _, scope = scope_key
+        if arrived_at := arrivals.get((source, scope)):
+            yield arrived_at, quantity
+        elif quantity:
+            for key, packed in self.packages.get(scope_key, {}).items():
+                if arrived_at := arrivals.get((PACKAGE, key)):
+                    yield arrived_at, packed
 
     def _arrival_times_and_increments(
         self, sources: Collection[str], arrivals: Arrivals
