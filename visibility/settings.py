@@ -16,6 +16,8 @@ DEBUG = env_boolean("DEBUG", default=False)
 DATA_DIR = Path(env_text_or_file_content("DATA_DIR", default=str(BASE_DIR / "var")))
 # Manifests of connectors that people add, one YAML file for each.
 CONNECTOR_FOLDER = DATA_DIR / "connectors"
+# Drop folders that people choose in the browser and over the API are below these folders.
+DROP_ROOTS = env_list("DROP_ROOTS", default=str(DATA_DIR / "drop"))
 
 SECRET_KEY = env_text_or_file_content("SECRET_KEY", default="")
 if not SECRET_KEY:

@@ -57,7 +57,8 @@ class ParseResult:
     """The result of parsing one message.
 
     `events` are applied even if there are errors, as with one bad document in a file. Errors park
-    the message. `ignored` is the reason why a valid message has no events.
+    the message. `ignored` is the reason why a valid message has no events, or what an applied
+    message says that is not understood; people read it on the message.
     """
 
     events: tuple[CanonicalEvent, ...] = ()

@@ -94,6 +94,8 @@ def _line_to_dict(line: EventLine) -> dict[str, Any]:
         result["ship_by"] = line.ship_by
     if line.serials:
         result["serials"] = list(line.serials)
+    if line.pieces_per_unit is not None:
+        result["pieces_per_unit"] = format_decimal(line.pieces_per_unit)
     if line.shipment_index >= 0:
         result["shipment"] = line.shipment_index
     if not line.is_goods:
@@ -117,6 +119,7 @@ def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
         seller=line.get("seller", ""),
         ship_by=line.get("ship_by", ""),
         serials=tuple(line.get("serials", ())),
+        pieces_per_unit=Decimal(line["pieces_per_unit"]) if "pieces_per_unit" in line else None,
         shipment_index=line.get("shipment", -1),
         is_goods=line.get("goods", True),
     )

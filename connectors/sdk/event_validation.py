@@ -104,6 +104,8 @@ def _check_line(line: EventLine) -> None:
         _check_amount(quantity, MAX_QUANTITY, f"{path} {measure.value}")
     if line.price is not None:
         _check_amount(line.price, MAX_PRICE, f"{path} price")
+    if line.pieces_per_unit is not None:
+        _check_amount(line.pieces_per_unit, MAX_QUANTITY, f"{path} pieces_per_unit")
     if line.ship_by:
         _check_date(line.ship_by, f"{path} ship_by")
     if len(line.seller) > MAX_SELLER_LENGTH:

@@ -234,8 +234,9 @@ class EventLine:
     the index of the package that contains it (-1: not reported); a line in several packages is
     repeated, and its quantities add up. `shipment_index` is the index of the shipment that the line
     is about, for an invoice of several shipments (-1: not reported). `ship_by` is ISO 8601 text.
-    `seller` is who sells the line on a marketplace. `is_goods` is false for what is never shipped,
-    such as a service, a tip or a digital gift card.
+    `seller` is who sells the line on a marketplace. `pieces_per_unit` is how many pieces one `unit`
+    contains, if the event says it: 12 for an order of cases of 12. `is_goods` is false for what is
+    never shipped, such as a service, a tip or a digital gift card.
     """
 
     line_id: str
@@ -250,6 +251,7 @@ class EventLine:
     seller: str = ""
     ship_by: str = ""
     serials: tuple[str, ...] = ()
+    pieces_per_unit: Decimal | None = None
     shipment_index: int = -1
     is_goods: bool = True
 

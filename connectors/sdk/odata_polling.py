@@ -1,16 +1,19 @@
-"""Poll OData v4 collections by modification time: paging, cursor and bearer tokens."""
+"""Poll OData v4 collections by modification time: paging and cursor."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.encode_json import encode_json
+from connectors.sdk.oauth_authorization import OAuth2Authorization
 from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.request_authorization import Authorization, bearer_authorization
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import (
-    HttpClient,
+    HttpRequest,
     HttpResponse,
     PolledPage,
     PolledRecord,
@@ -41,64 +44,34 @@ class ODataPollOptions:
 
 @dataclass(slots=True)
 class ODataSession:
-    """Authorized requests. The bearer token is renewed once after a 401."""
+    """Authorized requests to one host. Other hosts must not get the token."""
 
-    http: HttpClient
-    secrets: Sequence[bytes]
+    requests: AuthorizedRequests
     host: tuple[str, str]
-    token_url: str = ""
-    form: Mapping[str, str] = field(default_factory=dict)
-    _token: str = ""
-    _secret_index: int = 0  # index of the secret in use when secrets are tokens
 
     def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> HttpResponse:
         """Return the 200 response to a GET. Raises PollError."""
-        response = self._send_authorized_get(url, params, headers)
-        if response.status == 401:
-            self._token, self._secret_index = "", self._secret_index + 1
-            response = self._send_authorized_get(url, params, headers)
+        if urlsplit(url)[:2] != self.host:
+            raise PollError("the next link points to another host")
+        response = self.requests.send_now(HttpRequest("GET", url, params, headers))
         if response.status != 200:
             raise error_of_response("the collection request", response)
         return response
 
-    def _send_authorized_get(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        if urlsplit(url)[:2] != self.host:
-            raise PollError("the next link points to another host")
-        authorized_headers = {"authorization": f"Bearer {self._get_token()}", **headers}
-        try:
-            return self.http.get(url, params=params, headers=authorized_headers)
-        except ConnectionError as error:
-            raise PollError(f"no response: {error}") from error
 
-    def _get_token(self) -> str:
-        if not self._token:
-            self._token = (
-                self._fetch_token() if self.token_url else self._nth_secret_text(self._secret_index)
-            )
-        return self._token
+def authorize_by_secrets_or_tokens(
+    secrets: Sequence[bytes], token_url: str, form: Mapping[str, str]
+) -> list[Authorization]:
+    """Return an authorization per secret: a client secret for the token URL, or else a token.
 
-    def _nth_secret_text(self, index: int) -> str:
-        if not self.secrets:
-            raise PollError("this source has no secret")
-        return self.secrets[index % len(self.secrets)].decode("utf-8", "replace")
-
-    def _fetch_token(self) -> str:
-        """Get a token by OAuth client credentials. Tries each secret, as they may be rotating."""
-        for index in range(max(len(self.secrets), 1)):
-            try:
-                response = self.http.post_form(
-                    self.token_url,
-                    data={**self.form, "client_secret": self._nth_secret_text(index)},
-                )
-            except ConnectionError as error:
-                raise PollError(f"no response from the token URL: {error}") from error
-            if response.status == 200:
-                if token := _parse_response(response).text_at("access_token"):
-                    return token
-                break
-        raise error_of_response("the token request", response)
+    Raises PollError if the source has no secret.
+    """
+    texts = [secret.decode("utf-8", "replace") for secret in secrets]
+    if not texts:
+        raise PollError("this source has no secret")
+    if not token_url:
+        return [bearer_authorization(text) for text in texts]
+    return [OAuth2Authorization(token_url, {**form, "client_secret": text}) for text in texts]
 
 
 def poll(

@@ -35,6 +35,7 @@ class ParkReason(StrEnum):
     QUANTITY = "quantity"
     MEDIA = "media"
     EDI_ENVELOPE = "edi_envelope"
+    DOCUMENT_REJECTED = "document_rejected"
     CONFLICT = "conflict"
     JOIN_TOO_LARGE = "join_too_large"
     CRASH = "crash"

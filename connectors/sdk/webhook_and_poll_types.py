@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 TOO_MANY_REQUESTS = 429
 # A system that asks for a longer pause is asked again after this.
@@ -34,6 +35,34 @@ class WebhookResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """An outgoing request. `query` is added to that of the URL; `body` is sent as it is.
+
+    Names of headers are lower case. `http_requests.py` builds requests of the usual kinds.
+    """
+
+    method: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def full_url(self) -> str:
+        """The URL as sent. A member of `query` replaces those of the same name in `url`."""
+        if not self.query:
+            return self.url
+        address = urlsplit(self.url)
+        old = [
+            (name, text)
+            for name, text in parse_qsl(address.query, keep_blank_values=True)
+            if name not in self.query
+        ]
+        query = urlencode([*old, *self.query.items()], quote_via=quote, safe="")
+        return address._replace(query=query).geturl()
+
+
+@dataclass(frozen=True, slots=True)
 class HttpResponse:
     """The response of a polled system."""
 
@@ -45,20 +74,8 @@ class HttpResponse:
 class HttpClient(Protocol):
     """The outgoing client for polling. It limits size and time and refuses blocked addresses."""
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
+    def send(self, request: HttpRequest) -> HttpResponse:
         """Return the response, whatever its status. Raises ConnectionError if there is none."""
-        ...
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        """Post a JSON document. Raises ConnectionError."""
-        ...
-
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        """Post a form, as OAuth token requests need. Raises ConnectionError."""
         ...
 
 
@@ -123,10 +140,15 @@ class OpenPackage:
 
 @dataclass(frozen=True, slots=True)
 class PollContext:
-    """What the product knows at the time of a poll, for pollers that need more than a cursor."""
+    """What the product knows at the time of a poll, for pollers that need more than a cursor.
+
+    `open_packages(carriers, after)` returns packages whose carrier contains one of these lower-case
+    texts or is unknown (no texts: all), ordered by number: first those later than `after`, then
+    the others. The number of packages is limited, so a poller continues after the last one asked.
+    """
 
     now: datetime
-    open_packages: Callable[[], Sequence[OpenPackage]] = tuple
+    open_packages: Callable[[Sequence[str], str], Sequence[OpenPackage]] = lambda *_: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +161,21 @@ class PolledRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewedSecret:
+    """A new value of a secret setting, such as a refresh token that the system replaced.
+
+    It is stored only if the setting still has the `old` value: a person may have changed it.
+    """
+
+    setting: str
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PolledPage:
-    """Rows of one poll response, and the cursor to store in the same transaction."""
+    """Rows of one poll response, and the cursor and secrets to store in the same transaction."""
 
     records: tuple[PolledRecord, ...]
     cursor: str
+    renewed_secrets: tuple[RenewedSecret, ...] = ()

@@ -13,6 +13,7 @@ from connectors.sdk.x12_segments import (
 )
 
 TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
+ENVELOPE_TAGS = frozenset({"GS", "ST", "SE", "GE", "IEA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,15 @@ class TransactionSet:
 
 @dataclass(frozen=True, slots=True)
 class Interchange:
-    """The content between ISA and IEA, or a file that begins with GS or ST."""
+    """The content between ISA and IEA, or a file that begins with GS or ST.
+
+    `acknowledgments` are its TA1 segments, which answer interchanges of the other direction.
+    """
 
     header: Segment | None
     sets: tuple[TransactionSet, ...]
     errors: tuple[PayloadError, ...]
+    acknowledgments: tuple[Segment, ...] = ()
 
     @property
     def is_test(self) -> bool:
@@ -57,7 +62,7 @@ def read_interchanges(text: str) -> list[Interchange]:
             if not interchanges:
                 raise
             last = interchanges[-1]
-            interchanges[-1] = Interchange(last.header, last.sets, (*last.errors, error))
+            interchanges[-1] = replace(last, errors=(*last.errors, error))
             break
         interchanges.append(interchange)
     return interchanges
@@ -82,6 +87,29 @@ def _numbers_match(left: str, right: str) -> bool:
     return left == right
 
 
+def _with_missing_terminators(transaction_set: TransactionSet, count: str) -> TransactionSet:
+    """Split segments that lack a terminator, if SE01, the count with ST and SE, then agrees.
+
+    If it agrees without that, the line ends are wrapped lines. Raises PayloadError if it agrees
+    with neither: segments would be lost within the one before.
+    """
+    segments = transaction_set.segments
+    joined = [s for s in segments if s.split_at_line_ends]
+    if not joined or _numbers_match(count, str(len(segments) + 2)):
+        return transaction_set
+    complete = tuple(x for s in segments for x in s.split_at_line_ends or (s,))
+    tags = ", ".join(dict.fromkeys(_number_of_segment(s) for s in joined))
+    detail = f"a segment terminator is missing after {tags[:200]}"
+    if not _numbers_match(count, str(len(complete) + 2)):
+        raise envelope_error(f"{detail}, and SE01 is {count[:20]!r}", transaction_set.path)
+    return replace(transaction_set, segments=complete, findings=(*transaction_set.findings, detail))
+
+
+def _number_of_segment(segment: Segment) -> str:
+    """Return the tag and the first element, such as `PO1 1`, of a segment."""
+    return f"{segment.tag} {segment[1]}".strip()[:20]
+
+
 @dataclass(slots=True)
 class _InterchangeReader:
     """State machine over the segments of one interchange."""
@@ -96,9 +124,17 @@ class _InterchangeReader:
     set_count: int = 0  # the sets begun in the open group
     group_count: int = 0
     is_closed: bool = False
+    acknowledgments: list[Segment] = field(default_factory=list)
 
     def process_segment(self, segment: Segment) -> None:
-        """Process one segment."""
+        """Process one segment, or its parts if it contains a segment of an envelope."""
+        if ENVELOPE_TAGS & {s.tag for s in segment.split_at_line_ends}:
+            for contained in segment.split_at_line_ends:
+                self._process_single_segment(contained)
+        else:
+            self._process_single_segment(segment)
+
+    def _process_single_segment(self, segment: Segment) -> None:
         if segment.tag == "ISA":
             self.header = segment
         elif segment.tag == "IEA":
@@ -134,7 +170,9 @@ class _InterchangeReader:
             self._close_set(segment)
         elif self.open_set is not None:
             self.open_segments.append(segment)
-        elif segment.tag != "TA1":
+        elif segment.tag == "TA1":
+            self.acknowledgments.append(segment)
+        else:
             self.errors.append(
                 envelope_error("the segment is outside a transaction set", segment.tag[:20])
             )
@@ -147,6 +185,11 @@ class _InterchangeReader:
         transaction_set = TransactionSet(
             start[1], start[2], tuple(self.open_segments), self.group, self.header
         )
+        try:
+            transaction_set = _with_missing_terminators(transaction_set, end[1])
+        except PayloadError as error:
+            self.errors.append(error)
+            return
         invalid_tag = next((s.tag for s in self.open_segments if not TAG.fullmatch(s.tag)), None)
         if invalid_tag is not None:
             self.errors.append(
@@ -155,7 +198,7 @@ class _InterchangeReader:
             return
         self.sets.append(transaction_set)
         self._add_finding_if_different(
-            len(self.sets) - 1, "SE01", end[1], str(len(self.open_segments) + 2)
+            len(self.sets) - 1, "SE01", end[1], str(len(transaction_set.segments) + 2)
         )
         self._add_finding_if_different(len(self.sets) - 1, "SE02", end[2], start[2])
 
@@ -199,4 +242,6 @@ class _InterchangeReader:
             )
         if not self.sets and not self.errors and self.group_count:
             self.errors.append(envelope_error("the interchange has no transaction set"))
-        return Interchange(self.header, tuple(self.sets), tuple(self.errors))
+        return Interchange(
+            self.header, tuple(self.sets), tuple(self.errors), tuple(self.acknowledgments)
+        )

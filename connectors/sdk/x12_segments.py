@@ -23,10 +23,15 @@ class Delimiters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment. `segment[3]` is element 03 in X12 numbering, empty if it is absent."""
+    """A segment. `segment[3]` is element 03 in X12 numbering, empty if it is absent.
+
+    `split_at_line_ends` is empty, or the segments that it is if a line end before what looks like
+    a segment is a missing terminator, and not a wrapped line.
+    """
 
     tag: str
     elements: tuple[str, ...]
+    split_at_line_ends: tuple["Segment", ...] = ()
 
     def __getitem__(self, position: int) -> str:
         return self.elements[position - 1] if position <= len(self.elements) else ""
@@ -103,10 +108,54 @@ def _delimiters_from_isa(text: str, at: int) -> Delimiters:
     elif terminator in "\r\n" and component != " ":
         # One character and a line end: it is the terminator if it also ends other segments.
         closes = re.compile(rf"{re.escape(component)}\s*(?:ST|TA1|GE|IEA){re.escape(element)}")
-        terminator = component if closes.search(text, end + 1) else terminator
+        terminator = component if closes.search(text, end + 2) else terminator
+    if terminator in "\r\n":
+        _check_that_lines_have_no_other_terminator(text, end + 2, element)
     if terminator.isalnum() or terminator == element:
         raise envelope_error(f"{terminator!r} is not a valid segment terminator")
     return Delimiters(element, "\n" if terminator == "\r" and "\n" in text else terminator)
+
+
+def _check_that_lines_have_no_other_terminator(text: str, at: int, element: str) -> None:
+    """Raise PayloadError if the lines after the ISA end with a terminator that the ISA lacks.
+
+    Otherwise the terminator would become a part of the last element of each segment.
+    """
+    lines = text[at : at + MAX_HEADER * 4].split("\n")[:-1]
+    ends = {line.strip()[-1] for line in lines if line.strip()}
+    if len(ends) == 1 and len(lines) > 2:
+        (end,) = ends
+        if not end.isalnum() and end != element:
+            raise envelope_error(
+                f"the ISA does not end with {end!r}, which ends the other segments"
+            )
+
+
+def _split_at_line_ends(raw: str, element: str) -> tuple[Segment, ...]:
+    """Split a segment before each line that looks like a segment; empty if there is none.
+
+    A line that ends with an element separator is wrapped: the next line begins with an element.
+    """
+    begins = re.compile(rf"[A-Z][A-Z0-9]{{1,2}}{re.escape(element)}")
+    pieces: list[list[str]] = []
+    for line in re.split(r"[\r\n]+", raw):
+        text = line.strip(WHITESPACE)
+        if pieces and (not begins.match(text) or pieces[-1][-1].rstrip(PADDING).endswith(element)):
+            pieces[-1].append(line)
+        else:
+            pieces.append([line])
+    joined = ["".join(lines).strip(WHITESPACE) for lines in pieces]
+    return tuple(_parse_segment(piece, element) for piece in joined) if len(joined) > 1 else ()
+
+
+def _parse_segment(raw: str, element: str, split: tuple[Segment, ...] = ()) -> Segment:
+    """Parse a segment without its terminator. Raises PayloadError if an element is too long."""
+    # A line end within a segment is a wrapped line, not part of a value.
+    text = raw.replace("\r", "").replace("\n", "")
+    tag, *elements = (piece.strip(PADDING) for piece in text.split(element))
+    if any(len(value) > MAX_STRING for value in elements):
+        raise PayloadError(ParkReason.SIZE, tag, f"text longer than {MAX_STRING} characters")
+    return Segment(tag, tuple(elements), split)
 
 
 def read_segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[Segment, int]]:
@@ -115,13 +164,11 @@ def read_segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[
     while (at := skip_whitespace(text, at)) < len(text):
         end = text.find(delimiters.segment, at)
         end = len(text) if end < 0 else end
-        # A line end within a segment is a wrapped line, not part of a value.
-        raw = text[at:end].replace("\r", "").replace("\n", "")
-        tag, *elements = (piece.strip(PADDING) for piece in raw.split(delimiters.element))
+        raw = text[at:end]
         count += 1
         if count > MAX_SEGMENTS:
             raise PayloadError(ParkReason.SIZE, "", f"more than {MAX_SEGMENTS} segments")
-        if any(len(element) > MAX_STRING for element in elements):
-            raise PayloadError(ParkReason.SIZE, tag, f"text longer than {MAX_STRING} characters")
-        yield Segment(tag, tuple(elements)), min(end + 1, len(text))
+        has_line_end = "\n" in raw or "\r" in raw
+        split = _split_at_line_ends(raw, delimiters.element) if has_line_end else ()
+        yield _parse_segment(raw, delimiters.element, split), min(end + 1, len(text))
         at = end + 1

@@ -34,7 +34,7 @@ LEFT JOIN visibility_slaclock clock ON clock.order_id = ANY(%(orders)s)
 
 
 @dataclass(frozen=True, slots=True)
-class StoredClocks:
+class StoredClocksAndFailureFlags:
     """The clocks of orders by (order, rule, subject key), and whether other rows exist for them."""
 
     clocks: Mapping[tuple[int, int, str], SlaClock]
@@ -43,11 +43,11 @@ class StoredClocks:
     has_alerts: bool
 
 
-def load_stored_clocks(order_ids: Collection[int]) -> StoredClocks:
+def load_clocks_and_failure_flags(order_ids: Collection[int]) -> StoredClocksAndFailureFlags:
     """Load the clocks of these orders; most have no failures and no alerts to load."""
     rows = list(SlaClock.objects.raw(LOAD_CLOCKS, {"orders": list(order_ids)}))
     columns = vars(rows[0])
-    return StoredClocks(
+    return StoredClocksAndFailureFlags(
         {(c.order_id, c.rule_id, c.subject_key): c for c in rows if c.pk is not None},
         columns["has_failed_clocks"],
         columns["has_failed_kpis"],
@@ -56,7 +56,7 @@ def load_stored_clocks(order_ids: Collection[int]) -> StoredClocks:
 
 
 def write_clocks_and_reconcile_alerts(
-    timelines: Mapping[int, Timeline], stored: StoredClocks, *, now: datetime
+    timelines: Mapping[int, Timeline], stored: StoredClocksAndFailureFlags, *, now: datetime
 ) -> list[int]:
     """Write the clocks of these orders and reconcile their alerts; return ids of changed alerts.
 
@@ -66,7 +66,7 @@ def write_clocks_and_reconcile_alerts(
     rules = load_enabled_order_rules()
     roles_by_source = {
         source.slug: SourceRole.from_stored(source.role)
-        for source in configuration_cache.load_sources().values()
+        for source in configuration_cache.load_all_sources_by_id().values()
         if source.enabled
     }
     wanted: dict[tuple[int, int, str], SlaClock] = {}

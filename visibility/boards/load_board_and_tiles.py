@@ -60,7 +60,7 @@ def load_board(
     slug: str, *, now: datetime, permissions: Collection[Permission]
 ) -> LoadedBoard | None:
     """The board with the data of its tiles for a user with these permissions, or None."""
-    stored = stored_tiles(slug)
+    stored = load_board_title_and_tile_entries(slug)
     if stored is None:
         return None
     title, entries = stored
@@ -74,7 +74,7 @@ def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
     return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
 
 
-def stored_tiles(slug: str) -> tuple[str, list[Mapping[str, Any]]] | None:
+def load_board_title_and_tile_entries(slug: str) -> tuple[str, list[Mapping[str, Any]]] | None:
     """The title and the entries of a board, or None if it does not exist."""
     stored = Board.objects.filter(slug=slug).first()
     if stored is None and slug != OPERATIONS:

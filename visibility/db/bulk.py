@@ -87,14 +87,16 @@ class CombinedWrites:
         Existing rows with the same values in `conflict_columns` are updated.
         """
         if rows:
-            self._add(_insert_statement(model, rows, conflict_columns), _to_json(rows))
+            self._add_write_and_return_its_name(
+                _insert_statement(model, rows, conflict_columns), _rows_to_json(rows)
+            )
 
     def replace(
         self, model: type[models.Model], rows: Sequence[Row], *, of: tuple[str, Sequence[int]]
     ) -> None:
         """Delete the rows whose column has one of the ids, `of` (column, ids); insert others."""
         column, ids = of
-        deleted = self._add(
+        deleted = self._add_write_and_return_its_name(
             sql.SQL("DELETE FROM {} WHERE {} = ANY(%s) RETURNING 1").format(
                 sql.Identifier(model._meta.db_table), sql.Identifier(column)
             ),
@@ -103,17 +105,21 @@ class CombinedWrites:
         if rows:
             # The insert reads the result of the deletion, and so starts after it.
             after = sql.SQL("WHERE (SELECT count(*) FROM {}) >= 0").format(sql.Identifier(deleted))
-            self._add(_insert_statement(model, rows, (), after), _to_json(rows))
+            self._add_write_and_return_its_name(
+                _insert_statement(model, rows, (), after), _rows_to_json(rows)
+            )
 
     def add(self, statement: str, *parameters: object) -> None:
         """Add an INSERT, UPDATE or DELETE with positional parameters."""
-        self._add(sql.SQL(statement), *parameters)
+        self._add_write_and_return_its_name(sql.SQL(statement), *parameters)
 
-    def add_named(self, name: str, statement: str, *parameters: object) -> None:
+    def add_write_as_named_cte(self, name: str, statement: str, *parameters: object) -> None:
         """Add a write whose RETURNING rows later writes and the final SELECT read by this name."""
-        self._add(sql.SQL(statement), *parameters, name=name)
+        self._add_write_and_return_its_name(sql.SQL(statement), *parameters, name=name)
 
-    def _add(self, statement: sql.Composable, *parameters: object, name: str = "") -> str:
+    def _add_write_and_return_its_name(
+        self, statement: sql.Composable, *parameters: object, name: str = ""
+    ) -> str:
         name = name or f"write_{len(self._writes)}"
         self._writes[name] = statement
         self._parameters += parameters
@@ -156,7 +162,7 @@ def _insert_statement(
     )
 
 
-def _to_json(rows: Sequence[Row]) -> str:
+def _rows_to_json(rows: Sequence[Row]) -> str:
     return orjson.dumps(rows, default=_json_default).decode()
 
 

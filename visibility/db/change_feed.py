@@ -41,7 +41,7 @@ def append_changes(
     if not rows:
         writes.execute()
         return 0
-    writes.add_named("head", INCREASE_NUMBER, len(rows))
+    writes.add_write_as_named_cte("head", INCREASE_NUMBER, len(rows))
     kinds, ids = [kind for kind, _ in rows], [",".join(map(str, ids)) for _, ids in rows]
     writes.add(INSERT_CHANGES, len(rows), kinds, ids)
     (number,) = writes.execute("SELECT number FROM head")

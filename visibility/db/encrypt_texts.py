@@ -13,17 +13,17 @@ class UnreadableCiphertext(ValueError):
 
 def encrypt_text(content: bytes, *, purpose: str) -> str:
     """Return the ciphertext. Each purpose has its own key, so its texts cannot be exchanged."""
-    return _fernet(purpose).encrypt(content).decode()
+    return _fernet_with_key_for_purpose(purpose).encrypt(content).decode()
 
 
 def decrypt_text(ciphertext: str, *, purpose: str) -> bytes:
     """Return what `encrypt_text` encrypted for this purpose. Raises UnreadableCiphertext."""
     try:
-        return _fernet(purpose).decrypt(ciphertext.encode())
+        return _fernet_with_key_for_purpose(purpose).decrypt(ciphertext.encode())
     except InvalidToken:
         raise UnreadableCiphertext("damaged, or encrypted with another SECRET_KEY") from None
 
 
-def _fernet(purpose: str) -> Fernet:
+def _fernet_with_key_for_purpose(purpose: str) -> Fernet:
     key = f"{purpose}\0{settings.SECRET_KEY}".encode()
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(key).digest()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from connectors.sdk.events import ObjectKind
+from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
 from visibility.db import bulk
 from visibility.identity import create_and_delete_objects as business_objects
 from visibility.identity.generations_of_reused_numbers import StoredGeneration
@@ -16,9 +16,12 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     keys_and_original_spellings,
     strength_rank,
 )
-from visibility.identity.pure.resolution import Mention
+from visibility.identity.pure.mentions_and_generations import ARRIVALS, SCANS, Mention
 from visibility.identity.pure.union_find import DisjointSets
 from visibility.models.events import EventToStore
+
+# Events that are no mere scan of a package under way.
+DIVIDING_EVENTS = frozenset(EventType) - (SCANS - ARRIVALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class EventReference:
             sort_key,
             (*self.identity_keys, *self.shared_keys),
             self.other_keys,
+            d.event.type.value,
         )
 
 
@@ -120,11 +124,11 @@ class ReferenceClassifier:
         self._object_by_root = owners
 
     @property
-    def clear(self) -> list[int]:
+    def unambiguous_stored_object_ids(self) -> list[int]:
         """The ids of the stored objects that unambiguous references name."""
         return [m for m in self.objects if self._sets.root(m) not in self._ambiguous]
 
-    def find_conflicts(
+    def flag_number_conflicts_as_ambiguous(
         self, load_numbers: Callable[[Collection[int]], Mapping[int, Collection[IdentifierKey]]]
     ) -> None:
         """Mark references as ambiguous that would give an object a second number of one issuer.
@@ -135,7 +139,9 @@ class ReferenceClassifier:
         for key, member in self._new_keys.items():
             if is_exclusive(key):
                 numbers_by_root.setdefault(self._sets.root(member), set()).add(key)
-        stored = [m for m in self.clear if self._sets.root(m) in numbers_by_root]
+        stored = [
+            m for m in self.unambiguous_stored_object_ids if self._sets.root(m) in numbers_by_root
+        ]
         for object_id, numbers in (load_numbers(stored) if stored else {}).items():
             numbers_by_root[self._sets.root(object_id)].update(numbers)
         for root, keys in numbers_by_root.items():
@@ -154,10 +160,28 @@ class ReferenceClassifier:
         generation = StoredGeneration.find_certain_at_time(
             generations, reference.at, self._windows.reuse_window_of_key(key)
         )
-        if generation is None or generation.has_manual_decisions:
+        if (
+            generation is None
+            or generation.has_manual_decisions
+            or self._may_end_or_begin_a_use(reference, key, generation)
+        ):
             return [k.object_id for k in generations], False
         self._generations[(index, key)] = generation
         return [generation.object_id], True
+
+    def _may_end_or_begin_a_use(
+        self, reference: EventReference, key: IdentifierKey, generation: StoredGeneration
+    ) -> bool:
+        """Whether this event may divide a use of a tracking number that has a long silence."""
+        gap = self._windows.reuse_window_of_key(key)
+        if key[1] != IdentifierScheme.TRACKING or gap is None or generation.first_at is None:
+            return False
+        newest = (generation.last_at or generation.first_at) + gap / 2  # last_at may lag
+        return (
+            reference.new_event.event.type in DIVIDING_EVENTS
+            and newest - generation.first_at > gap
+            and reference.at < newest
+        )
 
     def insert_new_keys_and_objects(self, created_ids: set[int]) -> bool:
         """Insert the new keys of unambiguous references.

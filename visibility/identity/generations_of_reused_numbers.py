@@ -79,7 +79,7 @@ class StoredGeneration:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKeys:
+class KeyGenerationsAndDecisions:
     """What is stored about keys: their generations, and which have decisions or are shared."""
 
     generations: Mapping[IdentifierKey, Sequence[StoredGeneration]]
@@ -87,7 +87,7 @@ class StoredKeys:
     shared: frozenset[IdentifierKey]
 
 
-def load_stored_keys(keys: Sequence[IdentifierKey]) -> StoredKeys:
+def load_key_generations_and_decisions(keys: Sequence[IdentifierKey]) -> KeyGenerationsAndDecisions:
     """Load all generations of these keys, and which of them decisions name or objects share."""
     generations: dict[IdentifierKey, list[StoredGeneration]] = {}
     decided: set[IdentifierKey] = set()
@@ -111,7 +111,7 @@ def load_stored_keys(keys: Sequence[IdentifierKey]) -> StoredKeys:
                 shared.add(key)
             if object_id is not None:
                 generations.setdefault(key, []).append(StoredGeneration(object_id, *generation))
-    return StoredKeys(generations, frozenset(decided), frozenset(shared))
+    return KeyGenerationsAndDecisions(generations, frozenset(decided), frozenset(shared))
 
 
 def load_exclusive_numbers(object_ids: Collection[int]) -> dict[int, set[IdentifierKey]]:

@@ -14,10 +14,10 @@ log = get_logger(__name__)
 
 def load_reuse_windows() -> ReuseWindows:
     """Return the reuse windows of all sources. An invalid setting is logged and ignored."""
-    return configuration_cache.cached("reuse_windows", _read_reuse_windows)
+    return configuration_cache.cached("reuse_windows", _read_reuse_windows_of_sources)
 
 
-def _read_reuse_windows() -> ReuseWindows:
+def _read_reuse_windows_of_sources() -> ReuseWindows:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             "SELECT slug, config->>%s FROM visibility_source WHERE config->>%s IS NOT NULL",

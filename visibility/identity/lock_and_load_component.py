@@ -15,13 +15,8 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     identity_and_other_keys,
     keys_and_original_spellings,
 )
-from visibility.identity.pure.resolution import (
-    Decision,
-    DecisionKind,
-    DecisionSide,
-    Mention,
-    RefKey,
-)
+from visibility.identity.pure.mentions_and_generations import Mention, RefKey
+from visibility.identity.pure.resolution import Decision, DecisionKind, DecisionSide
 
 # The maximum number of objects in one connected component.
 MAX_COMPONENT = 2_000
@@ -52,7 +47,7 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, 
 """
 MENTIONS = """
 SELECT link.object_id, link.event_id, link.ref, link.occurred_at, event.superseded, source.slug,
-    event.key, event.content_hash, (event.data->'objects'->(link.ref::int))::text
+    event.key, event.content_hash, event.type, (event.data->'objects'->(link.ref::int))::text
 FROM visibility_eventobjectlink link
 JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = link.occurred_at
 JOIN visibility_source source ON source.id = event.source_id
@@ -173,7 +168,7 @@ def _add_mentions_to_component(
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(MENTIONS, [sorted(objects)])
         rows = cursor.fetchall()
-    for object_id, event_id, index, at, superseded, slug, key, digest, data in rows:
+    for object_id, event_id, index, at, superseded, slug, key, digest, event_type, data in rows:
         ref_key = (event_id, index)
         if superseded:
             component.superseded[ref_key] = object_id
@@ -181,7 +176,9 @@ def _add_mentions_to_component(
         ref = _object_reference_from_json(data)
         identity_keys, other_keys = identity_and_other_keys(ref, slug)
         sort_key = (at, slug, key, digest, index)
-        component.mentions[ref_key] = Mention(ref_key, sort_key, identity_keys, other_keys)
+        component.mentions[ref_key] = Mention(
+            ref_key, sort_key, identity_keys, other_keys, event_type
+        )
         component.object_by_ref[ref_key], component.times[ref_key] = object_id, at
         for number, spelling in keys_and_original_spellings(ref, slug):
             if (

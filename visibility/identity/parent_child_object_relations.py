@@ -4,15 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
-from visibility.identity.pure.resolution import Decision, DecisionKind, RefKey
+from visibility.identity.pure.mentions_and_generations import RefKey
+from visibility.identity.pure.resolution import Decision, DecisionKind
 
 # The parent kinds of each kind: an event that names both relates the two objects. Objects that many
 # orders refer to (`SHARED_KINDS`) have no parents: their events would concern all of these orders.
 PARENT_KINDS = {
     ObjectKind.SHIPMENT: (ObjectKind.ORDER,),
     ObjectKind.PACKAGE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
-    ObjectKind.INVOICE: (ObjectKind.ORDER,),
-    ObjectKind.RETURN: (ObjectKind.ORDER,),
+    ObjectKind.INVOICE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
+    ObjectKind.RETURN: (ObjectKind.ORDER, ObjectKind.SHIPMENT, ObjectKind.INVOICE),
     ObjectKind.RETURN_DELIVERY: (ObjectKind.ORDER, ObjectKind.RETURN),
     ObjectKind.GOODS_MOVEMENT: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
     ObjectKind.CREDIT_MEMO_REQUEST: (ObjectKind.ORDER, ObjectKind.INVOICE, ObjectKind.RETURN),

@@ -27,10 +27,9 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     ReuseWindows,
     strength_rank,
 )
+from visibility.identity.pure.mentions_and_generations import Mention, RefKey
 from visibility.identity.pure.resolution import (
     DecisionKind,
-    Mention,
-    RefKey,
     ResolvedObject,
     ResolvedObjectsAndGenerations,
     resolve_mentions,

@@ -22,7 +22,7 @@ from visibility.identity.create_and_delete_objects import delete_without_identif
 from visibility.identity.generations_of_reused_numbers import (
     extend_generations,
     load_exclusive_numbers,
-    load_stored_keys,
+    load_key_generations_and_decisions,
 )
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
@@ -154,14 +154,14 @@ def _assign_references_to_objects(
     """
     keys = sorted({key for reference in references for key in reference.identity_keys})
     windows, created = load_reuse_windows(), set[int]()
-    stored = load_stored_keys(keys)
+    stored = load_key_generations_and_decisions(keys)
     for attempt in range(MAX_RETRIES):
         shared = stored.shared - stored.decided
         own = [reference.without_shared_keys(shared) for reference in references]
         classifier = ReferenceClassifier(own, stored.generations, windows, stored.decided)
-        classifier.find_conflicts(load_exclusive_numbers)
-        lock_objects_shared(classifier.clear)
-        reloaded = load_stored_keys(keys) if classifier.objects else stored
+        classifier.flag_number_conflicts_as_ambiguous(load_exclusive_numbers)
+        lock_objects_shared(classifier.unambiguous_stored_object_ids)
+        reloaded = load_key_generations_and_decisions(keys) if classifier.objects else stored
         if reloaded != stored:
             stored = reloaded
             continue
@@ -170,7 +170,7 @@ def _assign_references_to_objects(
             return own, classifier.build_assignment(
                 created - delete_without_identifiers(created) if attempt else created
             )
-        stored = load_stored_keys(keys)
+        stored = load_key_generations_and_decisions(keys)
     raise ConcurrentChange
 
 

@@ -12,9 +12,11 @@ from structlog.stdlib import get_logger
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
-from connectors.sdk.parse_setting_values import check_slug
+from connectors.sdk.parse_setting_values import check_slug, parse_storable_text
 from connectors.sdk.settings import SettingError
 from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
+from visibility.ingest.drop_folder_roots import create_allowed_drop_folder
+from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -28,6 +30,8 @@ from visibility.models.sources_and_messages import Source
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
+# The name of the secret of the source itself, for errors.
+SECRET = "secret"  # noqa: S105  # a name
 
 
 class InvalidSource(ValueError):
@@ -91,35 +95,48 @@ def add_source(
 
 
 def change_settings(
-    source: Source, changes: Mapping[str, str], *, now: datetime, user: User | None = None
+    source: Source,
+    changes: Mapping[str, str],
+    *,
+    now: datetime,
+    user: User | None = None,
+    any_drop_folder: bool = True,
 ) -> None:
-    """Set these settings of a source; a blank value removes a setting. Raises InvalidSource."""
+    """Set these settings of a source; a blank value removes a setting. Raises InvalidSource.
+
+    `any_drop_folder`: the caller has access to the server. Otherwise a new drop folder must be
+    inside the folders that an administrator allows. The audit entry has only the names.
+    """
     kind = connectors_by_slug().get(source.connector)
     if kind is None:
         sentence = f"There is no connector {source.connector!r}."
         raise InvalidSource([SettingError("connector", sentence)])
-    try:
-        sealed = decrypt_secrets(source.sealed_secrets)
-    except UnreadableSecrets as error:
-        sentence = f"Replace the secret (manage.py source rotate) first: {error}."
-        raise InvalidSource([SettingError("secret", sentence)]) from None
-    merged = {
-        **source.config_or_empty_if_invalid,
-        **secret_setting_values_by_name(sealed),
-        **changes,
-    }
-    config = {name: text for name, text in merged.items() if str(text).strip()}
-    if errors := check_settings(kind, config):
-        raise InvalidSource(errors)
-    open_config, secrets = _separate_secret_settings(kind, config)
-    own_secrets = [secret for secret in sealed if not secret.setting]
-    connector = kind({**config, "source": source.slug})
     with transaction.atomic():
-        Source.objects.filter(pk=source.pk).update(
+        # A poll may store a new refresh token at the same time.
+        row = Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+        try:
+            sealed = decrypt_secrets(row.sealed_secrets)
+        except UnreadableSecrets as error:
+            sentence = f"Replace the secret (manage.py source rotate) first: {error}."
+            raise InvalidSource([SettingError("secret", sentence)]) from None
+        merged = {
+            **row.config_or_empty_if_invalid,
+            **secret_setting_values_by_name(sealed),
+            **changes,
+        }
+        config = {name: text for name, text in merged.items() if str(text).strip()}
+        if errors := check_settings(kind, config):
+            raise InvalidSource(errors)
+        if not any_drop_folder:
+            _create_drop_folder_if_changed(row, config)
+        open_config, secrets = _separate_secret_settings(kind, config)
+        own_secrets = [secret for secret in sealed if not secret.setting]
+        connector = kind({**config, "source": row.slug})
+        Source.objects.filter(pk=row.pk).update(
             config=open_config,
             role=config.get(ROLE_SETTING) or kind.role.value
             if ROLE_SETTING in changes
-            else source.role,
+            else row.role,
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
             next_poll_at=now if connector.is_poll_configured() else None,
             changed_at=Now(),
@@ -127,32 +144,62 @@ def change_settings(
         append_audit_entry(
             "source.set",
             user=user,
-            object=source.slug,
+            object=row.slug,
             detail={"settings": sorted(changes)},
             now=now,
         )
 
 
-def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:
+def _create_drop_folder_if_changed(row: Source, config: Mapping[str, str]) -> None:
+    chosen = config.get(DROP_SETTING, "")
+    if chosen and chosen != row.config_or_empty_if_invalid.get(DROP_SETTING):
+        try:
+            create_allowed_drop_folder(chosen)
+        except ValueError as error:
+            raise InvalidSource([SettingError(DROP_SETTING, str(error))]) from None
+
+
+def change_settings_and_secret(
+    source: Source, changes: Mapping[str, str], *, secret: str, now: datetime, user: User
+) -> None:
+    """Change settings, and replace the secret unless `secret` is blank: both or neither.
+
+    For people without access to the server. Raises InvalidSource.
+    """
+    with transaction.atomic():
+        if secret:
+            try:
+                rotate_secret(source, secret=parse_storable_text(secret), now=now, user=user)
+            except ValueError as error:
+                raise InvalidSource([SettingError(SECRET, str(error))]) from None
+        if changes:
+            change_settings(source, changes, now=now, user=user, any_drop_folder=False)
+
+
+def rotate_secret(
+    source: Source, *, secret: str = "", now: datetime, user: User | None = None
+) -> str:
     """Create and return a new secret. The old secrets stay valid for 24 hours.
 
-    Old secrets that cannot be decrypted are lost, and are replaced.
+    Old secrets that cannot be decrypted are lost, and are replaced. Raises WeakSecret.
     """
     kind = connectors_by_slug().get(source.connector)
     chosen = secret or new_secret()
     ends = now + ROTATION_OVERLAP
-    try:
-        sealed = decrypt_secrets(source.sealed_secrets)
-    except UnreadableSecrets as error:
-        log.warning("unreadable_secrets_replaced", source=source.slug, error=str(error))
-        sealed = []
-    old = [
-        SourceSecret(s.value, min(s.until or ends, ends))
-        for s in sealed
-        if not s.setting and (s.until is None or s.until > now)
-    ]
-    of_settings = [s for s in sealed if s.setting]
     with transaction.atomic():
+        # A poll may store a new refresh token at the same time.
+        row = Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+        try:
+            sealed = decrypt_secrets(row.sealed_secrets)
+        except UnreadableSecrets as error:
+            log.warning("unreadable_secrets_replaced", source=source.slug, error=str(error))
+            sealed = []
+        old = [
+            SourceSecret(s.value, min(s.until or ends, ends))
+            for s in sealed
+            if not s.setting and (s.until is None or s.until > now)
+        ]
+        of_settings = [s for s in sealed if s.setting]
         Source.objects.filter(pk=source.pk).update(
             sealed_secrets=encrypt_secrets(
                 [SourceSecret(chosen), *old, *of_settings],
@@ -160,7 +207,7 @@ def rotate_secret(source: Source, *, secret: str = "", now: datetime) -> str:
             ),
             changed_at=Now(),
         )
-        append_audit_entry("source.rotate", user=None, object=source.slug, detail={}, now=now)
+        append_audit_entry("source.rotate", user=user, object=source.slug, detail={}, now=now)
     return chosen
 
 

@@ -1,6 +1,7 @@
 """Collect files from drop folders: store each as a message, then move it to `archive/`."""
 
 import hashlib
+import os
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -59,13 +60,20 @@ def _collect_files_of_source(source: Source, *, now: datetime) -> int:
     folder = _drop_folder(source)
     new_count, rejected = 0, ""
     files = list_complete_files(folder, now=now, pattern=_file_pattern_of_connector(source))
+    unreadable = []
     for path in files:
-        if path.stat().st_size > settings.MAX_FILE_BODY:
-            rejected = f"{path.name}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
-            _move_to_subfolder(path, "rejected")
-        else:
-            new_count += _store_and_move_file(source, path)
-    if rejected:
+        try:
+            if path.stat().st_size > settings.MAX_FILE_BODY:
+                rejected = f"{_displayed_name(path)}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
+                _move_to_subfolder(path, "rejected")
+            else:
+                new_count += _store_and_move_file(source, path)
+        except OSError as error:  # recorded on the source; the other files go on
+            unreadable.append(f"{_displayed_name(path)} cannot be read or moved: {error.strerror}")
+    if unreadable:
+        others = f" ({len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        _record_source_error(source, unreadable[0] + others, now=now)
+    elif rejected:
         _record_source_error(source, rejected, now=now)
     elif source.file_error and (files or TOO_LARGE not in source.file_error):
         # A rejected file is shown until the next file is accepted.
@@ -109,10 +117,15 @@ def _store_and_move_file(source: Source, path: Path) -> int:
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
     result = store_messages(
-        [IncomingMessage(source.pk, key, {"x-file-name": path.name[:200]}, body)]
+        [IncomingMessage(source.pk, key, {"x-file-name": _displayed_name(path)}, body)]
     )
     _move_to_subfolder(path, "archive")
     return sum(k.is_new for k in result)
+
+
+def _displayed_name(path: Path) -> str:
+    """The name of a file as text: bytes that are not UTF-8 and NUL are replaced."""
+    return os.fsencode(path.name).decode("utf-8", "replace")[:200]
 
 
 def _move_to_subfolder(path: Path, subfolder: str) -> None:

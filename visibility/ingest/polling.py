@@ -6,8 +6,8 @@ connection while it waits for a response.
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -22,6 +22,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PollContext,
     PolledPage,
     PollError,
+    RenewedSecret,
     parse_retry_after,
 )
 from visibility.ingest import source_secrets
@@ -178,9 +179,9 @@ def _open_pages(
     return connector.poll_with_context(http, cursor, secrets, context)
 
 
-def _load_open_packages(now: datetime) -> list[OpenPackage]:
+def _load_open_packages(now: datetime, carriers: Sequence[str], after: str) -> list[OpenPackage]:
     """Load the packages that the poller asks about, and release the database connection."""
-    packages = load_open_packages(now)
+    packages = load_open_packages(now, carriers=carriers, after=after)
     close_old_connections()
     return packages
 
@@ -206,7 +207,21 @@ def _store_page_and_cursor(claimed: ClaimedPoll, page: PolledPage, *, lease_ends
             ]
         )
         Cursor.objects.filter(source_id=claimed.source_id).update(value=page.cursor)
+        if page.renewed_secrets:
+            _store_renewed_secrets(claimed.source_id, page.renewed_secrets)
     return sum(k.is_new for k in results)
+
+
+def _store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> None:
+    """Replace values of secret settings, unless a person has changed them since the poll began."""
+    row = Source.objects.select_for_update(no_key=True).get(pk=source_id)
+    new_values = {(secret.setting, secret.old): secret.new for secret in renewed}
+    sealed = [
+        replace(secret, value=new_values.get((secret.setting, secret.value), secret.value))
+        for secret in source_secrets.decrypt_secrets(row.sealed_secrets)
+    ]
+    encrypted = source_secrets.encrypt_secrets(sealed, short_allowed=True)
+    Source.objects.filter(pk=source_id).update(sealed_secrets=encrypted)
 
 
 def _build_result(

@@ -87,7 +87,7 @@ def grouping_bitmask(names: Collection[str]) -> int:
 TOTAL = grouping_bitmask(())
 
 
-def groupings_without_cells(dimensions: Iterable[Dimension]) -> Iterator[int]:
+def groupings_kpi_has_no_cells_for(dimensions: Iterable[Dimension]) -> Iterator[int]:
     """The groupings that a KPI with these dimensions has no cells for."""
     own = frozenset(dimensions)
     return (grouping_bitmask(grouping) for grouping in STORED_GROUPINGS if not grouping <= own)

@@ -10,10 +10,10 @@ import orjson
 from django.db import connection
 
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
-from visibility.kpi import stock_query
+from visibility.kpi import open_order_counts_and_ages
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
-from visibility.kpi.query import DaySpan, KpiFilters
-from visibility.kpi.stock_query import OPEN_AT_END
+from visibility.kpi.open_order_counts_and_ages import OPEN_AT_END
+from visibility.kpi.query import DaySpan, KpiDimensionFilters
 
 OrderGroup = Literal["counted", "missed", "excluded"]
 ORDER_GROUPS: tuple[OrderGroup, ...] = ("missed", "counted", "excluded")
@@ -82,10 +82,10 @@ class KpiOrder:
 
 
 def group_totals_and_exclusions(
-    kpi: Kpi, span: DaySpan, filters: KpiFilters
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters
 ) -> tuple[dict[OrderGroup, GroupTotals], dict[str, int]]:
     """Totals of the missed, counted and excluded orders, and the excluded ones by reason."""
-    condition, values = _facts_of_value(kpi, span, filters)
+    condition, values = _fact_sql_condition_of_kpi_value(kpi, span, filters)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -106,9 +106,11 @@ def group_totals_and_exclusions(
     return groups, {reason: n for group, reason, n, _, _ in rows if group == "excluded"}
 
 
-def count_orders_with_uncountable_lines(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> int:
+def count_orders_with_uncountable_lines(
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters
+) -> int:
     """The number of orders that count without some of their lines."""
-    condition, values = _facts_of_value(kpi, span, filters)
+    condition, values = _fact_sql_condition_of_kpi_value(kpi, span, filters)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM visibility_kpifact fact WHERE {condition} AND {HAS_UNCOUNTABLE}",  # noqa: S608  # only own column names
@@ -120,7 +122,7 @@ def count_orders_with_uncountable_lines(kpi: Kpi, span: DaySpan, filters: KpiFil
 def load_order_page(
     kpi: Kpi,
     span: DaySpan,
-    filters: KpiFilters,
+    filters: KpiDimensionFilters,
     *,
     group: OrderGroup | Uncountable,
     reason: str = "",
@@ -128,7 +130,7 @@ def load_order_page(
     limit: int = PAGE_SIZE + 1,
 ) -> list[KpiOrder]:
     """Orders, newest day first: by default one page, and one more if there is a next page."""
-    condition, values = _facts_of_value(kpi, span, filters)
+    condition, values = _fact_sql_condition_of_kpi_value(kpi, span, filters)
     if group == UNCOUNTABLE:
         condition += f" AND {HAS_UNCOUNTABLE}"
     else:
@@ -161,7 +163,9 @@ def load_order_page(
     return [KpiOrder(*row) for row in rows]
 
 
-def _facts_of_value(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> tuple[str, list[Any]]:
+def _fact_sql_condition_of_kpi_value(
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters
+) -> tuple[str, list[Any]]:
     """The SQL condition for the facts of a value, and its parameters.
 
     For a stock KPI those that are open at the end of the range, and those excluded within it.
@@ -172,7 +176,7 @@ def _facts_of_value(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> tuple[str, 
             f"kpi = %s AND day BETWEEN %s AND %s{condition}",
             [kpi.code, span.start, span.end, *values],
         )
-    days = stock_query.days_with_open_orders(kpi.code, span.end, filters)
+    days = open_order_counts_and_ages.start_days_of_open_orders(kpi.code, span.end, filters)
     return (
         f"kpi = %s AND (day = ANY(%s) AND {OPEN_AT_END}"
         f" OR excluded <> '' AND day BETWEEN %s AND %s){condition}",
@@ -200,7 +204,7 @@ def _decode_cursor_or_empty(after: str) -> list[Any]:
         return []
 
 
-def groups_of(kpi: Kpi) -> tuple[OrderGroup, ...]:
+def selectable_order_groups_of_kpi(kpi: Kpi) -> tuple[OrderGroup, ...]:
     """The groups that the KPI has: the open orders of a stock KPI are never missed."""
     return ("counted", "excluded") if kpi.family is KpiFamily.STOCK else ORDER_GROUPS
 

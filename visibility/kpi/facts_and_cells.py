@@ -11,7 +11,6 @@ from django.db import connection, transaction
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
 from visibility.kpi import kpi_cell_sql
-from visibility.kpi.cell_parameters import cell_parameters
 from visibility.kpi.dimensions import DEFINITIONS, order_dimension_values
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.record_kpi_errors_and_retry import (
@@ -19,6 +18,7 @@ from visibility.kpi.record_kpi_errors_and_retry import (
     check_measurement,
     replace_kpi_failures,
 )
+from visibility.kpi.registered_kpi_sql_parameters import registered_kpi_sql_parameters
 from visibility.kpi.registry import kpi_registry
 from visibility.timeline import Timeline
 
@@ -136,13 +136,13 @@ def _add_fact_writes(
     writes: bulk.CombinedWrites, order_ids: Sequence[int], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     columns = [[row[index] for row in rows] for index in range(len(FACT_COLUMNS))]
-    writes.add_named("sent_facts", SENT_FACTS, *columns)
-    writes.add_named("stored_facts", STORED_FACTS, order_ids)
+    writes.add_write_as_named_cte("sent_facts", SENT_FACTS, *columns)
+    writes.add_write_as_named_cte("stored_facts", STORED_FACTS, order_ids)
     writes.add(DELETE_FACTS, order_ids)
     writes.add(WRITE_FACTS)
 
 
-def has_requests_and_changes() -> tuple[bool, bool]:
+def has_recount_requests_and_fact_changes() -> tuple[bool, bool]:
     """Return whether recounts of days are requested, and whether fact changes must be added."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(f"SELECT {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}")
@@ -157,12 +157,12 @@ def update_cells() -> int:
     after the lock of the cells is acquired: each fact that they see has its change either in the
     cells already, or still in the table of changes.
     """
-    has_requests, has_changes = has_requests_and_changes()
+    has_requests, has_changes = has_recount_requests_and_fact_changes()
     done = _recount_requested_days() if has_requests else 0
     return done or (_add_fact_changes_to_cells() if has_changes else 0)
 
 
-def update_all_cells(
+def recount_days_and_add_fact_changes(
     should_stop: Callable[[], bool], has_requests: bool, has_changes: bool
 ) -> None:
     """Recount all requested days and add all fact changes, of which the caller knows some wait."""
@@ -182,7 +182,7 @@ def _recount_requested_days() -> int:
             kpis, dates = map(list, zip(*days, strict=True))
             cursor.execute(
                 kpi_cell_sql.RECOUNT_CELLS,
-                {"kpis": kpis, "days": dates, **cell_parameters()},
+                {"kpis": kpis, "days": dates, **registered_kpi_sql_parameters()},
             )
     return len(days)
 
@@ -193,7 +193,7 @@ def _add_fact_changes_to_cells() -> int:
         cursor.execute(LOCK_CELLS, [LockKey.KPI_CELLS])
         cursor.execute(
             kpi_cell_sql.ADD_FACT_CHANGES,
-            {"limit": BATCH_SIZE, **cell_parameters()},
+            {"limit": BATCH_SIZE, **registered_kpi_sql_parameters()},
             prepare=True,
         )
         ((added, zero_cells),) = cursor.fetchall()
@@ -217,7 +217,7 @@ def find_kpi_days_with_wrong_cells() -> list[tuple[str, date]]:
         for start in range(0, len(days), DAYS_PER_CHECK):
             cursor.execute(
                 kpi_cell_sql.FIND_WRONG_CELLS,
-                {"days": days[start : start + DAYS_PER_CHECK], **cell_parameters()},
+                {"days": days[start : start + DAYS_PER_CHECK], **registered_kpi_sql_parameters()},
             )
             wrong += cursor.fetchall()
     return wrong

@@ -14,7 +14,7 @@ SMALL_SAMPLE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class KpiFilters:
+class KpiDimensionFilters:
     """The value of each dimension to filter by. None is no filter, "" is an unknown value."""
 
     channel: str | None = None
@@ -36,7 +36,7 @@ class KpiFilters:
         return "".join(f" AND {table}{name} = %s" for name in values), list(values.values())
 
 
-NO_FILTERS = KpiFilters()
+NO_FILTERS = KpiDimensionFilters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class KpiSummary:
         """Whether the value has too few orders to be reliable."""
         return self.orders < SMALL_SAMPLE
 
-    def main_value(self, kpi: Kpi) -> float | None:
+    def median_seconds_or_fraction(self, kpi: Kpi) -> float | None:
         """The main figure of the KPI: the fraction, or the median in seconds."""
         if kpi.unit is KpiUnit.DURATION:
             return self.median

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from visibility.kpi.dimensions import ORDER_DIMENSIONS, Dimension
 from visibility.timeline import RecordedEvent, Timeline, TimelineLine
-from visibility.timeline.counted_events import events_counted_by_order
+from visibility.timeline.events_counted_by_order import events_counted_by_order
 
 
 class KpiUnit(StrEnum):

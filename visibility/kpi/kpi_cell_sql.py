@@ -16,9 +16,9 @@ _GROUPING_SETS = ", ".join(
 _STORED_BITMASKS = ", ".join(str(grouping_bitmask(grouping)) for grouping in STORED_GROUPINGS)
 
 
-def bucket_sql(timed: str, gamma: str, stocks: str) -> str:
+def histogram_bucket_sql_of_fact(timed: str, gamma: str, stocks: str) -> str:
     """The bucket of a fact in the histogram of its cell: of its duration, or of the days until its
-    end. The arguments are the placeholders of `cell_parameters`."""
+    end. The arguments are the placeholders of `registered_kpi_sql_parameters`."""
     return f"""
     CASE WHEN excluded <> '' THEN NULL
         WHEN kpi = ANY({timed}::text[]) AND denominator <> 0 THEN
@@ -32,9 +32,10 @@ _GROUPINGS_WITHOUT_CELLS = """
     SELECT * FROM unnest(%(unstored_kpis)b::text[], %(unstored_groupings)s::int[])"""
 # From `weighted`, rows of a fact and its weight, to `summed`, one row for each cell that is not
 # zero. `grouping` is the bitmask of GROUPING(): a set bit is a dimension that the cell sums over.
+_BUCKET = histogram_bucket_sql_of_fact("%(timed)s", "%(gamma)s", "%(stocks)s")
 _SUM_WEIGHTED = f"""
 fact AS (
-    SELECT *, {bucket_sql("%(timed)s", "%(gamma)s", "%(stocks)s")} AS bucket FROM weighted
+    SELECT *, {_BUCKET} AS bucket FROM weighted
 ), fine AS (
     SELECT kpi, day, {_DIMENSIONS}, excluded, bucket, NULL AS reason, sum(weight) AS n,
         sum(weight * numerator) AS numerator, sum(weight * denominator) AS denominator

@@ -10,8 +10,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from visibility.kpi import duration_histogram_buckets, stock_query
-from visibility.kpi.cells_or_facts import TooManyFacts, select_cells
+from visibility.kpi import duration_histogram_buckets, open_order_counts_and_ages
 from visibility.kpi.dimensions import (
     DIMENSIONS,
     SHARED_DIMENSIONS,
@@ -23,18 +22,19 @@ from visibility.kpi.filters_and_values import (
     NO_ORDERS,
     SMALL_SAMPLE,
     DaySpan,
-    KpiFilters,
+    KpiDimensionFilters,
     KpiSlice,
     KpiSummary,
 )
 from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.select_cells_or_facts import TooManyFacts, select_sql_of_cells_or_facts
 
 __all__ = [
     "NO_FILTERS",
     "NO_ORDERS",
     "SMALL_SAMPLE",
     "DaySpan",
-    "KpiFilters",
+    "KpiDimensionFilters",
     "KpiSlice",
     "KpiSummary",
     "TooManyFacts",
@@ -53,7 +53,7 @@ MAX_DIMENSION_VALUES = 200
 def summaries_by_kpi(
     kpis: Iterable[Kpi],
     span: DaySpan,
-    filters: KpiFilters = NO_FILTERS,
+    filters: KpiDimensionFilters = NO_FILTERS,
     *,
     now: datetime | None = None,
 ) -> dict[str, KpiSummary]:
@@ -71,7 +71,7 @@ def summaries_by_kpi(
     )
     if len(flows) < len(codes):
         stocks = [code for code in codes if code not in flows]
-        totals |= stock_query.stock_summaries(stocks, span.end, filters, now=now)
+        totals |= open_order_counts_and_ages.stock_summaries(stocks, span.end, filters, now=now)
     reasons = _excluded_and_uncountable_counts(codes, span, filters)
     return {
         code: replace(
@@ -84,14 +84,18 @@ def summaries_by_kpi(
 
 
 def summary(
-    kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS, *, now: datetime | None = None
+    kpi: Kpi,
+    span: DaySpan,
+    filters: KpiDimensionFilters = NO_FILTERS,
+    *,
+    now: datetime | None = None,
 ) -> KpiSummary:
     """The value of one KPI over a date range, with exclusions."""
     return summaries_by_kpi([kpi], span, filters, now=now)[kpi.code]
 
 
 def daily_summaries_by_kpi(
-    kpis: Iterable[Kpi], span: DaySpan, filters: KpiFilters = NO_FILTERS
+    kpis: Iterable[Kpi], span: DaySpan, filters: KpiDimensionFilters = NO_FILTERS
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
     """By KPI code, the value of each day that has orders, in order. One query, two with stock KPIs.
 
@@ -103,7 +107,9 @@ def daily_summaries_by_kpi(
     for row in _aggregate_cells(flows, span, filters, ("kpi", "day")) if flows else ():
         by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
     stocks = [code for code in by_code if code not in flows]
-    return by_code | (stock_query.daily_stock_summaries(stocks, span, filters) if stocks else {})
+    return by_code | (
+        open_order_counts_and_ages.daily_stock_summaries(stocks, span, filters) if stocks else {}
+    )
 
 
 def _codes_without_stocks(kpis: Iterable[Kpi]) -> list[str]:
@@ -111,7 +117,7 @@ def _codes_without_stocks(kpis: Iterable[Kpi]) -> list[str]:
 
 
 def weekly_summaries_by_dimension(
-    kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiFilters = NO_FILTERS
+    kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiDimensionFilters = NO_FILTERS
 ) -> list[tuple[str, date, KpiSummary]]:
     """The value of each dimension value and week (its Monday), in order. Not for stock KPIs."""
     rows = _aggregate_cells([kpi.code], span, filters, (dimension, "date_trunc('week', day)::date"))
@@ -119,32 +125,37 @@ def weekly_summaries_by_dimension(
 
 
 def summaries_by_dimensions(
-    kpi: Kpi, span: DaySpan, dimensions: Sequence[Dimension], filters: KpiFilters = NO_FILTERS
+    kpi: Kpi,
+    span: DaySpan,
+    dimensions: Sequence[Dimension],
+    filters: KpiDimensionFilters = NO_FILTERS,
 ) -> list[KpiSlice]:
     """The value of each slice. Raises TooManyFacts."""
     if kpi.family is KpiFamily.STOCK:
-        return stock_query.stock_breakdown(kpi.code, span.end, dimensions, filters)
+        return open_order_counts_and_ages.stock_breakdown(kpi.code, span.end, dimensions, filters)
     return _aggregate_cells([kpi.code], span, filters, dimensions)
 
 
 def duration_histogram(
-    kpi: Kpi, span: DaySpan, filters: KpiFilters = NO_FILTERS, *, width: float, count: int
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters = NO_FILTERS, *, width: float, count: int
 ) -> list[int]:
     """Order counts in classes of `width` seconds; the last class includes all higher values.
 
     Raises TooManyFacts.
     """
     counts = [0] * count
-    for seconds, orders in _durations(kpi, span, filters):
+    for seconds, orders in _duration_seconds_and_order_counts(kpi, span, filters):
         counts[min(int(seconds / width), count - 1)] += orders
     return counts
 
 
-def _durations(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> list[tuple[float, int]]:
+def _duration_seconds_and_order_counts(
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters
+) -> list[tuple[float, int]]:
     """(seconds, number of orders), for a stock KPI the ages at the end of the range."""
     if kpi.family is KpiFamily.STOCK:
-        return stock_query.ages_and_counts(kpi.code, span.end, filters)
-    cells, values = select_cells([kpi.code], span.start, span.end, filters.values())
+        return open_order_counts_and_ages.age_seconds_and_order_counts(kpi.code, span.end, filters)
+    cells, values = select_sql_of_cells_or_facts([kpi.code], span.start, span.end, filters.values())
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -175,10 +186,10 @@ def values_by_dimension(
 
 
 def _aggregate_cells(
-    codes: Sequence[str], span: DaySpan, filters: KpiFilters, by: Sequence[str]
+    codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters, by: Sequence[str]
 ) -> list[KpiSlice]:
     """Sum cells by the SQL expressions `by`. Percentiles are those of the orders."""
-    cells, values = select_cells(
+    cells, values = select_sql_of_cells_or_facts(
         codes, span.start, span.end, filters.values(), set(by) & set(DIMENSIONS)
     )
     columns = ", ".join(f"({name})::text AS k{index}" for index, name in enumerate(by))
@@ -229,10 +240,10 @@ def _build_summary(
 
 
 def _excluded_and_uncountable_counts(
-    codes: Sequence[str], span: DaySpan, filters: KpiFilters
+    codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters
 ) -> dict[tuple[str, str], dict[str, int]]:
     """Counts by reason, for each (KPI code, `excluded` or `uncountable`)."""
-    cells, values = select_cells(codes, span.start, span.end, filters.values())
+    cells, values = select_sql_of_cells_or_facts(codes, span.start, span.end, filters.values())
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

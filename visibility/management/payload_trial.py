@@ -9,13 +9,14 @@ from connectors.sdk.payload import PayloadError
 
 
 def try_message(connector: Connector, message: RawMessage) -> dict[str, Any]:
-    """Parse a message as the pipeline would: its events, or why it is ignored or parked."""
+    """Parse a message as the pipeline would: its events, and what of it is ignored or parked."""
     try:
         parsed = connector.parse(message)
     except PayloadError as error:
         return {"parked": str(error)}
-    if parsed.ignored:
-        return {"ignored": parsed.ignored}
+    ignored = {"ignored": parsed.ignored} if parsed.ignored else {}
+    if ignored and not parsed.events and not parsed.errors:
+        return ignored
     problems, events = list(parsed.errors), []
     for event in parsed.events:
         try:
@@ -23,4 +24,4 @@ def try_message(connector: Connector, message: RawMessage) -> dict[str, Any]:
         except PayloadError as error:
             problems.append(error)
     parked = {"parked": "; ".join(str(p) for p in problems)} if problems else {}
-    return {**parked, **({"events": events} if events or not problems else {})}
+    return {**parked, **ignored, **({"events": events} if events or not problems else {})}

@@ -139,7 +139,7 @@ class Subscription(models.Model):
     channel_settings = models.JSONField(
         default=dict, db_default=models.Value({}, models.JSONField())
     )
-    # The secret settings; see visibility/notify/channel_settings.py.
+    # The secret settings; see visibility/notify/check_and_encrypt_channel_settings.py.
     sealed_secrets = models.TextField(default="", db_default="")
     # The email address in rows of an older release; `channel_settings` has it in others.
     address = models.CharField(max_length=250, default="", db_default="")
@@ -155,7 +155,7 @@ class Subscription(models.Model):
     removed_at = models.DateTimeField(null=True)
 
     @property
-    def stored_settings(self) -> Mapping[str, Any]:
+    def stored_non_secret_settings(self) -> Mapping[str, Any]:
         """The settings by name, without the secret ones; empty if they are unreadable."""
         stored = self.channel_settings if isinstance(self.channel_settings, Mapping) else {}
         return stored or ({"address": self.address} if self.address else {})

@@ -61,7 +61,7 @@ class Channel(ABC):
     description: ClassVar[str] = ""
     settings: ClassVar[tuple[Setting, ...]] = ()
 
-    def missing_server(self) -> str:
+    def missing_server_sentence(self) -> str:
         """Why no server can accept messages, as a sentence; empty if one is configured.
 
         If `send()` succeeds nevertheless, the message counts as written, and not as sent.

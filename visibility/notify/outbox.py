@@ -17,7 +17,7 @@ from connectors.sdk.load_plugins_of_package import load_plugins
 from connectors.sdk.payload import PayloadError
 from visibility.models.alerts import Notification, NotificationState, Subscription
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
-from visibility.notify.channel_settings import (
+from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
     check_channel_settings,
     decrypt_channel_secrets,
@@ -135,7 +135,7 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     subscription = rows[0].subscription
     try:
         message = compose(rows, message_id=str(batch.id), sent_at=now)
-        is_accepted = send_through_channel(subscription, message)
+        is_accepted = send_and_record_whether_accepted(subscription, message)
     except Exception as error:  # recorded on the notifications; the others go on
         _set_error_and_fail_after_max_attempts(rows, error)
         return 0
@@ -144,7 +144,7 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     return len(rows)
 
 
-def send_through_channel(subscription: Subscription, message: OutgoingMessage) -> bool:
+def send_and_record_whether_accepted(subscription: Subscription, message: OutgoingMessage) -> bool:
     """Send a message; record the result on the subscription.
 
     Return whether a server accepted it; without a server, it was only written to this one. Raises
@@ -156,21 +156,23 @@ def send_through_channel(subscription: Subscription, message: OutgoingMessage) -
         if channel is None:
             raise DeliveryFailed(f"unknown channel {subscription.channel!r}")
         secrets = decrypt_channel_secrets(subscription.sealed_secrets)
-        parsed = check_channel_settings(channel, {**subscription.stored_settings, **secrets})
+        parsed = check_channel_settings(
+            channel, {**subscription.stored_non_secret_settings, **secrets}
+        )
         for setting in channel.settings:
             parsed.check(setting.name)
         channel.send(message, parsed)
-        is_accepted = not channel.missing_server()
+        is_accepted = not channel.missing_server_sentence()
     except Exception as error:
-        reported = _without_secrets(error, secrets)
-        _record_result(subscription, delivery_error=describe_failure(reported))
+        reported = _error_without_secrets(error, secrets)
+        _record_result_on_subscription(subscription, delivery_error=describe_failure(reported))
         raise reported from None
     accepted = {"accepted_at": message.sent_at} if is_accepted else {}
-    _record_result(subscription, delivery_error="", **accepted)
+    _record_result_on_subscription(subscription, delivery_error="", **accepted)
     return is_accepted
 
 
-def _without_secrets(error: Exception, secrets: Mapping[str, str]) -> Exception:
+def _error_without_secrets(error: Exception, secrets: Mapping[str, str]) -> Exception:
     """Return a DeliveryFailed for problems of settings, and hide secrets in other errors."""
     if isinstance(error, PayloadError | UnreadableChannelSecrets):
         return DeliveryFailed(str(error))
@@ -186,7 +188,9 @@ def describe_failure(error: Exception) -> str:
     return str(error) if isinstance(error, DeliveryFailed) else f"{type(error).__name__}: {error}"
 
 
-def _record_result(subscription: Subscription, *, delivery_error: str, **fields: object) -> None:
+def _record_result_on_subscription(
+    subscription: Subscription, *, delivery_error: str, **fields: object
+) -> None:
     Subscription.objects.filter(pk=subscription.pk).update(
         delivery_error=delivery_error[:MAX_ERROR_LENGTH], **fields
     )

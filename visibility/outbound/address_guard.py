@@ -52,7 +52,7 @@ def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     return addresses
 
 
-def is_allowed_by_administrator(url: str) -> bool:
+def is_url_in_outgoing_allowed(url: str) -> bool:
     """Whether OUTGOING_ALLOWED lists the host and port of a URL."""
     try:
         components = urlsplit(url)

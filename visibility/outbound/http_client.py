@@ -10,7 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from connectors.sdk.webhook_and_poll_types import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from visibility.outbound.address_guard import check_url_scheme_port_and_no_credentials
 from visibility.outbound.deadline_transport import DeadlineTransport, deadline_in, is_deadline_over
 from visibility.outbound.request_budget import RequestBudget
@@ -41,32 +41,15 @@ class OutgoingHttpClient:
     def __init__(self, budget: RequestBudget | None = None) -> None:
         self._budget = budget
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        """Send a GET request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""
-        return self._send_request("GET", url, params=params, headers=headers)
-
     def post_json(
         self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> HttpResponse:
-        """Send a POST request with a JSON document. Limits and errors as for `get`."""
-        return self._send_request("POST", url, params=params, headers=headers, content=content)
+        """Post an encoded JSON document. Limits and errors as for `send`."""
+        return self.send(HttpRequest("POST", url, params, headers, content))
 
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        """Send a POST request with form data. Limits and errors as for `get`."""
-        return self._send_request("POST", url, data=data)
-
-    def _send_request(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-    ) -> HttpResponse:
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""
+        url = request.full_url
         check_url_scheme_port_and_no_credentials(url)
         seconds = RESPONSE_SECONDS
         if self._budget is not None:
@@ -74,18 +57,17 @@ class OutgoingHttpClient:
         with deadline_in(seconds):
             try:
                 with _shared_client().stream(
-                    method,
+                    request.method,
                     url,
-                    params=dict(params) if params else None,
-                    headers=dict(headers) if headers else None,
-                    data=dict(data) if data else None,
-                    content=content,
+                    headers=dict(request.headers),
+                    content=request.body or None,
                 ) as response:
                     body = _read_limited_body(response)
-            except httpx2.LocalProtocolError:
+            except (httpx2.LocalProtocolError, UnicodeEncodeError):
                 # Its text contains the header, which may be the secret.
                 raise ConnectionError(
-                    "the request is not valid HTTP; look for a line break in a setting or secret"
+                    "the request is not valid HTTP; look for a line break or an accent "
+                    "in a setting or secret"
                 ) from None
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 if is_deadline_over():

@@ -29,7 +29,7 @@ from visibility.pipeline.process_message_batches import (
 )
 from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
-from visibility.pipeline.worker_backlog_offset import worker_backlog_offset
+from visibility.pipeline.worker_backlog_offset import reserve_backlog_offset_fraction
 from visibility.sla import record_rule_errors_and_retry
 from visibility.storage import refold_queue
 
@@ -98,7 +98,7 @@ def _process_batches(until_done: ExitStack, *, batches: int) -> int:
         else:
             _backlog.set()
             if offset is None:
-                offset = until_done.enter_context(worker_backlog_offset())
+                offset = until_done.enter_context(reserve_backlog_offset_fraction())
         if has_failed or not (turn + 1) % OLDEST_EVERY:
             settled += process_failed_messages_in_small_batches()
         total += settled
@@ -128,14 +128,14 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
             break
     else:
         return total
-    facts_and_cells.update_all_cells(
+    facts_and_cells.recount_days_and_add_fact_changes(
         stopping.is_set, due.has_requested_recounts, due.has_fact_changes
     )
     return total
 
 
 @dataclass(frozen=True, slots=True)
-class DueWork:
+class DueRefoldsAndRecounts:
     """The time of the database, and what is due by then."""
 
     now: datetime
@@ -144,10 +144,10 @@ class DueWork:
     has_fact_changes: bool
 
 
-def _find_due_refolds_and_cells() -> DueWork:
+def _find_due_refolds_and_cells() -> DueRefoldsAndRecounts:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(DUE_WORK)
-        return DueWork(*(cursor.fetchone() or ()))
+        return DueRefoldsAndRecounts(*(cursor.fetchone() or ()))
 
 
 def _wait_until_message_backlog_ends() -> None:

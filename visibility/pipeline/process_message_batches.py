@@ -87,7 +87,7 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 
 
 @dataclass(frozen=True, slots=True)
-class SettledBatch:
+class SettledCountAndChanges:
     """What a committed batch changed: how many messages it settled, and what to broadcast."""
 
     messages: int
@@ -210,7 +210,7 @@ def _release_claimed_messages(claimed: Sequence[tuple[int, int]]) -> None:
 
 def _parse_correlate_and_settle_messages(
     claimed: Sequence[tuple[int, int]], *, refold: bool
-) -> SettledBatch:
+) -> SettledCountAndChanges:
     """Parse, correlate and settle in one transaction; skip messages that another has claimed."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
@@ -218,12 +218,14 @@ def _parse_correlate_and_settle_messages(
     raws = [StoredMessage.from_row(row) for row in rows]
     if any(has_other_versions for *_, has_other_versions, _ in rows):
         raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
-    with configuration_cache.known_version(rows[0][-1] if rows else None):
+    with configuration_cache.use_cached_values_of_version(rows[0][-1] if rows else None):
         return _process_locked_messages(raws, refold=refold)
 
 
-def _process_locked_messages(raws: Sequence[StoredMessage], *, refold: bool) -> SettledBatch:
-    all_sources = configuration_cache.load_sources()
+def _process_locked_messages(
+    raws: Sequence[StoredMessage], *, refold: bool
+) -> SettledCountAndChanges:
+    all_sources = configuration_cache.load_all_sources_by_id()
     sources = {source_id: all_sources[source_id] for source_id in {r.source_id for r in raws}}
     with exit_on_timeout.exit_process_on_timeout(PARSE_LIMIT_SECONDS):
         readings = [
@@ -253,7 +255,7 @@ def _process_locked_messages(raws: Sequence[StoredMessage], *, refold: bool) -> 
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:
         raise RefoldFailed from error
-    return SettledBatch(len(raws), number, list(changes or ()))
+    return SettledCountAndChanges(len(raws), number, list(changes or ()))
 
 
 def _park_messages(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:

@@ -20,8 +20,8 @@ from visibility.models.decisions_and_merges import IdentityDecision
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.projection import fold_and_write_orders
 from visibility.storage import refold_queue
-from visibility.storage.load_events import LinkedEvents
-from visibility.storage.lock_order_families import lock_order_families_if_free
+from visibility.storage.load_events import OrderIdsAndTimesByEvent
+from visibility.storage.lock_order_families import lock_all_order_families_or_none
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
@@ -79,7 +79,7 @@ def _write_derived_rows(
     last_writes: bulk.CombinedWrites,
     *,
     now: datetime,
-    linked: LinkedEvents | None = None,
+    linked: OrderIdsAndTimesByEvent | None = None,
 ) -> dict[str, list[int]]:
     """Write every derived row of these orders; return the ids of what changed, by kind.
 
@@ -87,7 +87,7 @@ def _write_derived_rows(
     """
     timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now, linked=linked)
     used_and_unmapped_terms.replace_term_usage_of_orders(timelines)
-    stored = write_clocks_and_alerts.load_stored_clocks(order_ids)
+    stored = write_clocks_and_alerts.load_clocks_and_failure_flags(order_ids)
     alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, stored, now=now)
     facts_and_cells.record_facts(timelines, has_failures=stored.has_failed_kpis, writes=last_writes)
     return {"order": list(order_ids), "alert": alerts}
@@ -107,7 +107,7 @@ def refold_orders_of_objects_if_free(
     transaction works on these objects, or they are many. Raises RefoldFailed; the transaction must
     then be rolled back.
     """
-    families = lock_order_families_if_free(object_ids)
+    families = lock_all_order_families_or_none(object_ids)
     if families is None:
         return None
     if not families.orders:

@@ -14,7 +14,7 @@ UNLOCK_INDEX = "SELECT pg_advisory_unlock(%s, %s)"
 
 
 @contextmanager
-def worker_backlog_offset() -> Iterator[float]:
+def reserve_backlog_offset_fraction() -> Iterator[float]:
     """The share of the backlog to skip (0..1), different for each worker that runs at once."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_INDEX, [MAX_WORKERS - 1, LockKey.WORKER_INDEX])

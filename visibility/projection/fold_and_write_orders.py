@@ -11,7 +11,7 @@ from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from visibility.db import bulk
 from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
-from visibility.storage.load_events import LinkedEvents
+from visibility.storage.load_events import OrderIdsAndTimesByEvent
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.kpi_inputs import promise_deadline
@@ -38,7 +38,7 @@ ON CONFLICT DO NOTHING
 
 
 def fold_and_write_orders(
-    order_ids: Sequence[int], *, now: datetime, linked: LinkedEvents | None = None
+    order_ids: Sequence[int], *, now: datetime, linked: OrderIdsAndTimesByEvent | None = None
 ) -> dict[int, Timeline]:
     """Fold the orders as of `now` and write their rows. Return {object id: timeline}.
 

@@ -8,9 +8,13 @@ from connectors.sdk.settings import Setting, SettingType
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """One field. A secret has no value: it is replaced or stays unchanged."""
+    """One field. A secret has no value: it is replaced or stays unchanged.
+
+    `is_removable`: the form offers to remove a stored secret. `setting` is the declaration.
+    """
 
     name: str
+    setting: Setting
     label: str
     help: str
     description: str
@@ -20,10 +24,23 @@ class SettingField:
     is_required: bool
     placeholder: str
     error: str
+    is_stored: bool
+    is_removable: bool
+
+    @property
+    def family(self) -> str:
+        """The declared name of the family, such as `customer.<ISA id>`; empty for one setting."""
+        return self.setting.name if self.setting.is_family else ""
 
 
 def build_setting_field(
-    setting: Setting, name: str, value: str, error: str, *, is_stored: bool = True
+    setting: Setting,
+    name: str,
+    value: str,
+    error: str,
+    *,
+    is_stored: bool = True,
+    is_removable: bool = False,
 ) -> SettingField:
     """Return the field of a setting, or of one name of a family.
 
@@ -35,6 +52,7 @@ def build_setting_field(
     unchanged = "unchanged" if is_stored else ""
     return SettingField(
         name=name,
+        setting=setting,
         label=setting.label,
         help=setting.help,
         description=setting.type_description,
@@ -45,4 +63,6 @@ def build_setting_field(
         is_required=setting.required,
         placeholder=unchanged if setting.is_secret else setting.default,
         error=error,
+        is_stored=is_stored,
+        is_removable=is_removable,
     )

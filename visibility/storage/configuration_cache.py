@@ -2,7 +2,7 @@
 
 Triggers renew `visibility_configurationversion` when a person changes a source, rule, calendar or
 watched vocabulary. A statement that a batch needs anyway also reads the version. Outside
-`known_version` nothing is cached, and each call loads.
+`use_cached_values_of_version` nothing is cached, and each call loads.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ _values: dict[str, tuple[UUID, Any]] = {}
 
 
 @contextmanager
-def known_version(version: UUID | None) -> Iterator[None]:
+def use_cached_values_of_version(version: UUID | None) -> Iterator[None]:
     """Use values of this version inside the block. None: load each value whenever it is needed.
 
     The version must be read before the values: they are then of this version or of a later one, and
@@ -44,6 +44,6 @@ def cached(name: str, load: Callable[[], Value]) -> Value:
     return value
 
 
-def load_sources() -> dict[int, Source]:
+def load_all_sources_by_id() -> dict[int, Source]:
     """Return all sources by id. Their polling state may be outdated; their settings are not."""
     return cached("sources", lambda: {source.pk: source for source in Source.objects.all()})

@@ -70,7 +70,7 @@ WHERE object_id = ANY(%s) AND (is_identity OR rejected)
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedEvents:
+class OrderIdsAndTimesByEvent:
     """The events of orders: {event id: ids of its orders} and {event id: when it occurred}."""
 
     orders_by_event: Mapping[int, Collection[int]]
@@ -78,14 +78,14 @@ class LinkedEvents:
 
 
 def load_events(
-    order_ids: Collection[int], linked: LinkedEvents | None = None
+    order_ids: Collection[int], linked: OrderIdsAndTimesByEvent | None = None
 ) -> dict[int, tuple[str, list[RecordedEvent]]]:
     """Return {object id of the order: (canonical key, its events, unsorted)}.
 
     `linked`: which events they are, if the caller knows.
     """
     sorted_ids = sorted(order_ids)
-    linked = linked or _find_linked_events(sorted_ids)
+    linked = linked or _find_events_of_orders_and_children(sorted_ids)
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOAD_EVENTS, [list(linked.times), list(linked.times.values())])
         events = cursor.fetchall()
@@ -127,7 +127,7 @@ def load_events(
     return result
 
 
-def _find_linked_events(order_ids: Sequence[int]) -> LinkedEvents:
+def _find_events_of_orders_and_children(order_ids: Sequence[int]) -> OrderIdsAndTimesByEvent:
     """Find the events of the orders and of everything that belongs to them."""
     owners = {order_id: {order_id} for order_id in order_ids}
     orders_by_event: dict[int, set[int]] = defaultdict(set)
@@ -146,7 +146,7 @@ def _find_linked_events(order_ids: Sequence[int]) -> LinkedEvents:
         for object_id, event_id, occurred in cursor.fetchall():
             orders_by_event[event_id] |= owners[object_id]
             times[event_id] = occurred
-    return LinkedEvents(orders_by_event, times)
+    return OrderIdsAndTimesByEvent(orders_by_event, times)
 
 
 def _without_rejected_identifiers(

@@ -98,10 +98,10 @@ class DictionaryRows:
 
 def load_looked_up_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
     """Return the watched and governed vocabularies."""
-    return configuration_cache.cached("lookup_scope", _read_lookup_scope)
+    return configuration_cache.cached("lookup_scope", _read_lookup_and_governed_vocabularies)
 
 
-def _read_lookup_scope() -> LookedUpAndGovernedVocabularies:
+def _read_lookup_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
     with connection.cursor() as cursor:
         cursor.execute(LOAD_VOCABULARIES)
         rows = cursor.fetchall()

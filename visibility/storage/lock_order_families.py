@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from visibility.db import bulk
-from visibility.storage.load_events import LinkedEvents
+from visibility.storage.load_events import OrderIdsAndTimesByEvent
 
 MAX_OBJECTS = 200
 # An order with more events takes longer than a message may wait for it.
@@ -50,15 +50,15 @@ SELECT NULL, up.id, NULL, NULL FROM up
 
 
 @dataclass(frozen=True, slots=True)
-class LockedFamilies:
+class LockedOrdersAndEvents:
     """Orders whose objects are all locked, the events linked to them, and the database time."""
 
     orders: list[int]
-    linked: LinkedEvents
+    linked: OrderIdsAndTimesByEvent
     now: datetime
 
 
-def lock_order_families_if_free(object_ids: Collection[int]) -> LockedFamilies | None:
+def lock_all_order_families_or_none(object_ids: Collection[int]) -> LockedOrdersAndEvents | None:
     """Lock the orders of these objects with all their objects, without waiting.
 
     Return None if another transaction holds a lock on one of them, changed what belongs to what, or
@@ -82,4 +82,6 @@ def lock_order_families_if_free(object_ids: Collection[int]) -> LockedFamilies |
             orders_by_event[event_id].add(order_id)
             times[event_id] = at
     orders = sorted({row[0] for row in rows if row[0] is not None})
-    return LockedFamilies(orders, LinkedEvents(orders_by_event, times), locked[0][2])
+    return LockedOrdersAndEvents(
+        orders, OrderIdsAndTimesByEvent(orders_by_event, times), locked[0][2]
+    )

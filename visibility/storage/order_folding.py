@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from visibility.storage import load_needed_master_data as meanings
-from visibility.storage.load_events import LinkedEvents, load_events
+from visibility.storage.load_events import OrderIdsAndTimesByEvent, load_events
 from visibility.timeline import RecordedEvent, Timeline, fold
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
@@ -14,7 +14,7 @@ def load_and_fold_orders(
     *,
     as_of: datetime,
     known_at: datetime | None = None,
-    linked: LinkedEvents | None = None,
+    linked: OrderIdsAndTimesByEvent | None = None,
 ) -> dict[int, Timeline]:
     """Return the timeline of each order, by object id. `linked`: its events, if already found."""
     events_by_order = load_events(order_ids, linked)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from visibility.kpi.dimensions import Dimension
-from visibility.kpi.query import DaySpan, KpiFilters
+from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.web.date_range import (
     DEFAULT,
     default_range,
@@ -41,7 +41,7 @@ class KpiRequest:
 
     span: DaySpan
     today: date
-    filters: KpiFilters
+    filters: KpiDimensionFilters
     range_label: str
     preset: str
     problem: str
@@ -75,7 +75,7 @@ def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
             other["day"] = day
         except ValueError:
             chosen, problem = default_range(today), "Invalid date"
-    filters = KpiFilters(
+    filters = KpiDimensionFilters(
         **{
             field: "" if get[name] == UNKNOWN_PARAM else get[name]
             for name, field in FILTER_PARAMS.items()

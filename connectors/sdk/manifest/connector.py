@@ -13,7 +13,8 @@ from connectors.sdk.manifest import webhook_verification
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import Reading, Scope
-from connectors.sdk.manifest.poller import ManifestPoller, settings_needed
+from connectors.sdk.manifest.poll_requests import settings_needed
+from connectors.sdk.manifest.poller import ManifestPoller
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -23,6 +24,9 @@ from connectors.sdk.webhook_and_poll_types import (
     WebhookRequest,
     WebhookResponse,
 )
+
+# Names that templates of polls fill in without a setting.
+BUILT_IN_NAMES = frozenset({"secret", "number", "source", "since", "page_cursor", "page", "offset"})
 
 
 class ManifestConnector(Connector):
@@ -109,7 +113,7 @@ class ManifestConnector(Connector):
         rule = self.manifest.poll
         return rule is not None and all(
             self.config.get(name) or _default_text(self, name)
-            for name in settings_needed(rule) - {"secret", "number", "source"}
+            for name in settings_needed(rule) - BUILT_IN_NAMES
         )
 
     def poll_with_context(

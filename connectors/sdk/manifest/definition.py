@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
@@ -145,19 +146,69 @@ class WebhookRule:
     answer: tuple[int, bytes, str] | None = None
 
 
+class RequestKind(StrEnum):
+    """What a poll sends."""
+
+    GET = "get"
+    JSON = "json"
+    FORM = "form"
+    MULTIPART = "multipart"
+    GRAPHQL = "graphql"
+    JSON_RPC = "json_rpc"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRule:
+    """The request of a poll.
+
+    `body` has templates as its texts: a JSON document, the fields of a form, GraphQL variables or
+    JSON-RPC params. `operation` is the GraphQL query or the JSON-RPC method.
+    """
+
+    url: Template
+    kind: RequestKind = RequestKind.GET
+    query: Mapping[str, Template] = field(default_factory=dict)
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    body: Any = None
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRule:
+    """How the requests of a poll are authorized. `method` "": not at all.
+
+    `options` are fixed texts, such as the algorithm of a signature.
+    """
+
+    method: str = ""
+    texts: Mapping[str, Template] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRule:
+    """The files that the records of a listing name. Each file becomes a message.
+
+    Paths in the templates start at the record. `is_authorized`: requested with the authorization
+    of the poll, and only from its host.
+    """
+
+    url: Template
+    name: Template
+    pattern: str = ""
+    is_authorized: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class PollRule:
     """The poll door: a request, its authorization, its pages and its cursor."""
 
     every: timedelta
-    url: Template
-    is_post: bool = False
-    body: Any = None
-    query: Mapping[str, Template] = field(default_factory=dict)
-    headers: Mapping[str, Template] = field(default_factory=dict)
-    auth_method: str = ""
-    auth: Mapping[str, Template] = field(default_factory=dict)
+    request: RequestRule
+    auth: AuthRule = field(default_factory=AuthRule)
     records: ListOperator | None = None
+    records_optional: bool = False
+    files: FilesRule | None = None
     record_key: Template | None = None
     cursor_field: ValueOperator | None = None
     cursor_query: str = ""

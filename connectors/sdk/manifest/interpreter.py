@@ -129,10 +129,7 @@ class Interpreter:
     ) -> Iterator[CanonicalEvent]:
         """Yield an unmapped event for each code that the manifest does not declare."""
         first = self.manifest.events[0]
-        for path, known in self.manifest.codes.items():
-            text = parse_path(path).text_in(scope)
-            if not text or text in known:
-                continue
+        for path, text in self._unknown_codes(scope):
             time = first.at.evaluate(scope) if first.at and not first.elements else None
             ids = [i for i in objects[0].identifiers if i.strong] or objects[0].identifiers
             yield build_event(
@@ -144,6 +141,15 @@ class Interpreter:
                 raw_type=text,
                 flags=() if time else (Flag.TIME_RECEIVED,),
             )
+
+    def _unknown_codes(self, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Yield each path with each of its undeclared codes; of a group, those of all its rows."""
+        scopes = [scope]
+        if self.manifest.read.group:
+            scopes += [scope.enter(row) for row in scope.node.list_at("rows")]
+        for path, known in self.manifest.codes.items():
+            texts = dict.fromkeys(parse_path(path).text_in(inner) for inner in scopes)
+            yield from ((path, text) for text in texts if text and text not in known)
 
     def _object_references(self, scope: Scope) -> Iterator[ObjectReference]:
         seen = set()

@@ -17,7 +17,10 @@ SECRET_TEXT = re.compile(
     r"whsec_\w{8}|whpk_\w{8}|\b[cs]k_[0-9a-z]{16}|shp(at|ss|ca)_\w{8}|xox[bp]-|EZ[AT]K\w{20}"
     r"|-----BEGIN|\beyJ[\w-]{10,}\.[\w-]{10,}\."
 )
-CREDENTIALS = {"basic", "bearer", "client_secret"}
+CREDENTIALS = {
+    *("basic", "bearer", "value", "secret", "client_secret"),
+    *("consumer_secret", "token_secret", "refresh_token"),
+}
 
 
 def check(parser: OperatorParser, data: Mapping[str, Any]) -> None:

@@ -71,6 +71,16 @@ class Path:
                 node = node.get(step)
         return node
 
+    def is_present(self, scope: Scope) -> bool:
+        """Whether the member at the path exists, even if it is null."""
+        if not self.steps:
+            return True
+        last = self.steps[-1]
+        parent = Path("", self.levels_up, self.steps[:-1]).resolve(scope).value
+        if isinstance(last, int):
+            return isinstance(parent, list) and last < len(parent)
+        return isinstance(parent, dict) and last in parent
+
     def text_in(self, scope: Scope) -> str:
         """The scalar at the path as trimmed text; "" if it is absent or blank."""
         return scalar_text(self.resolve(scope), scope.reading)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.sdk.payload import PayloadError
@@ -15,7 +15,8 @@ class PollState:
     """The stored cursor: newest change, last tracking number asked, and calls in the window.
 
     A pass asks once for every package. It may take several rounds of the poll; until it is
-    complete, `pass_end` is the last number of it. `passes` counts the complete ones.
+    complete, `pass_end` is the last number of it. `passes` counts the complete ones. `files` has a
+    hash of the key of each listed file that is stored.
     """
 
     since: str = ""
@@ -24,6 +25,7 @@ class PollState:
     calls: int = 0
     pass_end: str = ""
     passes: int = 0
+    files: list[str] = field(default_factory=list)
 
     @classmethod
     def parse(cls, cursor: str) -> "PollState":
@@ -39,6 +41,7 @@ class PollState:
                 int(data["calls"]),
                 str(data.get("end", "")),
                 int(data.get("passes", 0)),
+                [str(key) for key in data.get("files", ())],
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise PollError("the stored cursor is invalid") from None
@@ -54,6 +57,7 @@ class PollState:
                 "end": self.pass_end,
                 "passes": self.passes,
             }
+            | ({"files": self.files} if self.files else {})
         )
 
     def numbers_to_ask(self, numbers: Sequence[str]) -> list[str]:

@@ -5,25 +5,16 @@ from typing import Any
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure
+from connectors.sdk.manifest.poll_schema import POLL
+from connectors.sdk.manifest.schema_elements import (
+    DURATION,
+    INTEGER,
+    TEXT,
+    TEXTS,
+    YES_NO,
+    closed_object_schema,
+)
 from connectors.sdk.settings import SettingType
-
-TEXT = {"type": "string", "minLength": 1}
-YES_NO = {"enum": ["yes", "no"]}
-DURATION = {"type": "string", "pattern": r"^\d+(\.\d+)? ?[a-z]+$"}
-INTEGER = {"type": "string", "pattern": r"^\d{1,9}$"}
-TEXTS = {"type": ["string", "array"], "items": {"type": "string"}}
-
-
-def _closed_object_schema(
-    properties: Mapping[str, Any], *required: str, kind: Any = "object"
-) -> dict[str, Any]:
-    """An object without other members; `kind` may also allow a plain text."""
-    return {
-        "type": kind,
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }
 
 
 def _object_schema_with_allowed_names(names: Any, value: Any) -> dict[str, Any]:
@@ -44,14 +35,14 @@ VALUE_MEMBERS = {
     "else": {"type": "string"},
 }
 TIME_MEMBERS = {"zone": TEXT, "offset": {"enum": ["included"]}, "format": TEXT}
-TIME = _closed_object_schema(
+TIME = closed_object_schema(
     {
         "value": {"type": ["string", "array", "object"], "items": VALUE},
         **TIME_MEMBERS,
     },
     "value",
 )
-VALUE_OR_TIME = _closed_object_schema({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
+VALUE_OR_TIME = closed_object_schema({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
 TEST = {
     "type": ["string", "array", "object"],
     "items": {"type": "string"},
@@ -66,7 +57,7 @@ CONDITION = {
 NUMBERS = {
     "type": "array",
     "minItems": 1,
-    "items": _closed_object_schema(
+    "items": closed_object_schema(
         {
             **VALUE_MEMBERS,
             "scheme": {"enum": [scheme.value for scheme in IdentifierScheme]},
@@ -76,16 +67,16 @@ NUMBERS = {
         },
     ),
 }
-OBJECT = _closed_object_schema({"numbers": NUMBERS}, "numbers")
-OBJECT_LIST = _closed_object_schema({"each": TEXT, "numbers": NUMBERS}, "numbers")
+OBJECT = closed_object_schema({"numbers": NUMBERS}, "numbers")
+OBJECT_LIST = closed_object_schema({"each": TEXT, "numbers": NUMBERS}, "numbers")
 ATTRIBUTES = _object_schema_with_allowed_names([name.value for name in Attribute], VALUE_OR_TIME)
-LINES = _closed_object_schema(
+LINES = closed_object_schema(
     dict.fromkeys(("line_id", "sku", "description", "unit", "price"), VALUE)
     | {"each": TEXT, "if": CONDITION},
     "each",
     "line_id",
 )
-EVENT = _closed_object_schema(
+EVENT = closed_object_schema(
     {
         "type": {**VALUE, "examples": [kind.value for kind in EventType]},
         "raw_type": VALUE,
@@ -108,14 +99,14 @@ HMAC = {
     "encoding": {"enum": ["base64", "hex"]},
     "header": TEXT,
     "prefix": TEXT,
-    "fields": _closed_object_schema({"signature": TEXT, "timestamp": TEXT}, "signature"),
+    "fields": closed_object_schema({"signature": TEXT, "timestamp": TEXT}, "signature"),
     "signed": {"enum": ["body", "timestamp.body", "id.timestamp.body"]},
     "timestamp_header": TEXT,
     "id_header": TEXT,
     "tolerance": DURATION,
     "secret": {"enum": ["text", "base64", "nfkd"]},
 }
-VERIFY = _closed_object_schema(
+VERIFY = closed_object_schema(
     {
         **HMAC,
         "token_header": TEXT,
@@ -125,7 +116,7 @@ VERIFY = _closed_object_schema(
         "standard_webhooks": YES_NO,
     }
 )
-HANDSHAKE = _closed_object_schema(
+HANDSHAKE = closed_object_schema(
     {
         "method": {"enum": ["GET", "POST", "OPTIONS", "HEAD"]},
         "query": TEXT,
@@ -138,13 +129,13 @@ HANDSHAKE = _closed_object_schema(
     },
     "status",
 )
-WEBHOOK = _closed_object_schema(
+WEBHOOK = closed_object_schema(
     {
         "verify": VERIFY,
         "handshakes": {"type": "array", "items": HANDSHAKE},
-        "delivery_id": _closed_object_schema({"header": TEXT, "field": TEXT, "if": CONDITION}),
+        "delivery_id": closed_object_schema({"header": TEXT, "field": TEXT, "if": CONDITION}),
         "store_headers": {"type": "array", "items": TEXT},
-        "answer": _closed_object_schema(
+        "answer": closed_object_schema(
             {
                 "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},
                 "body": {"type": "string"},
@@ -155,54 +146,12 @@ WEBHOOK = _closed_object_schema(
     },
     "verify",
 )
-POLL = _closed_object_schema(
-    {
-        "every": DURATION,
-        "get": TEXT,
-        "post": TEXT,
-        "body": {"type": ["object", "array"]},
-        "query": {"type": "object", "additionalProperties": {"type": "string"}},
-        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "auth": _closed_object_schema(
-            {
-                "basic": TEXT,
-                "bearer": TEXT,
-                "header": _closed_object_schema({"name": TEXT, "value": TEXT}, "name", "value"),
-                "oauth2_client_credentials": _closed_object_schema(
-                    {"token_url": TEXT, "client_id": TEXT, "client_secret": TEXT, "scope": TEXT},
-                    "token_url",
-                    "client_id",
-                    "client_secret",
-                ),
-            }
-        ),
-        "records": TEXT,
-        "record_key": TEXT,
-        "cursor": _closed_object_schema(
-            {"field": TEXT, "query": TEXT, "overlap": DURATION, "start": {"type": "string"}},
-            "field",
-            "query",
-        ),
-        "next": _closed_object_schema(
-            {
-                "link_header": YES_NO,
-                "url_field": TEXT,
-                "page_query": TEXT,
-                "offset_query": TEXT,
-                "cursor_field": TEXT,
-                "cursor_query": TEXT,
-                "from_newest": YES_NO,
-                "size": INTEGER,
-            }
-        ),
-        "about": {"enum": ["open_packages"]},
-        "carriers": {"type": "array", "items": TEXT},
-        "numbers_per_call": INTEGER,
-        "limit": _closed_object_schema({"calls": INTEGER, "per": DURATION}, "calls", "per"),
-    },
-    "every",
-)
-SETTING = _closed_object_schema(
+# Settings of every source, and names that templates of polls fill in.
+RESERVED_SETTING_NAMES = [
+    *("secret", "source", "number", "role", "drop", "governed"),
+    *("since", "page_cursor", "page", "offset"),
+]
+SETTING = closed_object_schema(
     {
         "help": TEXT,
         "type": {"enum": [kind.value for kind in SettingType]},
@@ -215,7 +164,7 @@ SETTING = _closed_object_schema(
     "help",
     kind=["string", "object"],
 )
-READ = _closed_object_schema(
+READ = closed_object_schema(
     {
         "format": {"enum": ["json", "csv", "tsv"]},
         "records": TEXT,
@@ -232,7 +181,7 @@ READ = _closed_object_schema(
     },
     "format",
 )
-EXAMPLE = _closed_object_schema(
+EXAMPLE = closed_object_schema(
     {
         "file": TEXT,
         "text": {"type": "string"},
@@ -245,7 +194,7 @@ EXAMPLE = _closed_object_schema(
 SCHEMA: Mapping[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Throughline connector manifest",
-    **_closed_object_schema(
+    **closed_object_schema(
         {
             "connector": {"type": "string", "pattern": "^[a-z][a-z0-9_]{1,39}$"},
             "version": INTEGER,
@@ -257,21 +206,21 @@ SCHEMA: Mapping[str, Any] = {
                 "type": "object",
                 "propertyNames": {
                     "pattern": "^[a-z][a-z0-9_]{0,39}$",
-                    "not": {"enum": ["secret", "source", "number", "role", "drop", "governed"]},
+                    "not": {"enum": RESERVED_SETTING_NAMES},
                 },
                 "additionalProperties": SETTING,
             },
-            "receive": _closed_object_schema(
+            "receive": closed_object_schema(
                 {
                     "webhook": WEBHOOK,
                     "poll": POLL,
-                    "file": _closed_object_schema({"pattern": TEXT}),
+                    "file": closed_object_schema({"pattern": TEXT}),
                 }
             ),
             "read": READ,
             "ignore": {
                 "type": "array",
-                "items": _closed_object_schema(
+                "items": closed_object_schema(
                     {"if": CONDITION, "unless": TEXT, "reason": TEXT}, "if", "reason"
                 ),
             },
@@ -296,5 +245,5 @@ SCHEMA: Mapping[str, Any] = {
         "events",
         "examples",
     ),
-    "$defs": {"value": _closed_object_schema(VALUE_MEMBERS, kind=["string", "object"])},
+    "$defs": {"value": closed_object_schema(VALUE_MEMBERS, kind=["string", "object"])},
 }

@@ -4,21 +4,34 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from connectors.sdk.manifest.definition import HandshakeRule, PollRule, VerifyRule, WebhookRule
+from connectors.sdk.manifest.definition import (
+    HandshakeRule,
+    PollRule,
+    RequestKind,
+    VerifyRule,
+    WebhookRule,
+)
 from connectors.sdk.manifest.operator_parser import OperatorParser
+from connectors.sdk.manifest.poll_request_parser import (
+    POLL,
+    parse_auth,
+    parse_files,
+    parse_request,
+)
 from connectors.sdk.manifest.problems import Position
 from connectors.sdk.parse_setting_values import parse_duration
 
 WEBHOOK: Position = ("receive", "webhook")
-POLL: Position = ("receive", "poll")
 VERIFY_METHODS = ("hmac", "token_header", "query_token", "basic", "bearer", "standard_webhooks")
-AUTH_METHODS = ("basic", "bearer", "header", "oauth2_client_credentials")
 NEXT_METHODS = (
     "link_header",
     "url_field",
     "page_query",
     "offset_query",
+    "page_in_body",
+    "offset_in_body",
     "cursor_field",
+    "page_info",
     "from_newest",
 )
 
@@ -113,38 +126,27 @@ def _parse_handshake(
 
 def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     """Parse `receive.poll`."""
-    parser.built_in_names |= {"secret"} | ({"number"} if "about" in data else set())
-    if ("get" in data) is ("post" in data):
-        parser.report(POLL, "give either get or post with the URL")
-    if "body" in data and "post" not in data:
-        parser.report((*POLL, "body"), "a body needs post")
-    auth_method, auth = _parse_auth(parser, data.get("auth", {}))
-    next_page = dict(data.get("next", {}))
+    parser.built_in_names |= {"secret", "since", "page_cursor", "page", "offset"}
+    parser.built_in_names |= {"number"} if "about" in data else set()
+    next_page, cursor, limit = (
+        dict(data.get("next", {})),
+        data.get("cursor", {}),
+        data.get("limit", {}),
+    )
     size = int(next_page.pop("size", 100))
-    if len([name for name in NEXT_METHODS if name in next_page]) > 1:
-        parser.report((*POLL, "next"), f"give one of {', '.join(NEXT_METHODS)}")
-    if ("cursor_field" in next_page) is not ("cursor_query" in next_page):
-        parser.report((*POLL, "next"), "cursor_field and cursor_query belong together")
-    cursor, limit = data.get("cursor", {}), data.get("limit", {})
-    if "from_newest" in next_page and not cursor:
-        parser.report((*POLL, "next"), "from_newest needs a cursor")
+    request = parse_request(parser, data)
+    _check_next_page_and_cursor(parser, next_page, cursor)
+    if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
+        parser.report((*POLL, "files"), "files need a listing that is read with get")
     return PollRule(
         every=_duration(parser, data, "every", POLL),
-        url=parser.template(data.get("get", data.get("post", "")), POLL),
-        is_post="post" in data,
-        body=_body_templates(parser, data.get("body"), (*POLL, "body")),
-        query={
-            k: parser.template(v, (*POLL, "query", k)) for k, v in data.get("query", {}).items()
-        },
-        headers={
-            name.lower(): parser.template(text, (*POLL, "headers", name))
-            for name, text in data.get("headers", {}).items()
-        },
-        auth_method=auth_method,
-        auth=auth,
+        request=request,
+        auth=parse_auth(parser, data.get("auth", {})),
         records=parser.list_operator(data["records"], (*POLL, "records"))
         if "records" in data
         else None,
+        records_optional=data.get("records_optional") == "yes",
+        files=parse_files(parser, data["files"]) if "files" in data else None,
         record_key=parser.template(data["record_key"], (*POLL, "record_key"))
         if "record_key" in data
         else None,
@@ -162,18 +164,31 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     )
 
 
-def _parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    at: Position = (*POLL, "auth")
-    methods = [name for name in AUTH_METHODS if name in data]
-    if len(methods) > 1:
-        parser.report(at, f"give one of {', '.join(AUTH_METHODS)}")
-    if not methods:
-        return "", {}
-    method = methods[0]
-    given = data[method] if isinstance(data[method], dict) else {"value": data[method]}
-    return method, {
-        name: parser.template(text, (*at, method, name)) for name, text in given.items()
-    }
+def _check_next_page_and_cursor(
+    parser: OperatorParser, next_page: Mapping[str, str], cursor: Mapping[str, str]
+) -> None:
+    """Report pages and cursors that no request asks for."""
+    at: Position = (*POLL, "next")
+    if len([name for name in NEXT_METHODS if name in next_page]) > 1:
+        parser.report(at, f"give one of {', '.join(NEXT_METHODS)}")
+    if "cursor_query" in next_page and "cursor_field" not in next_page:
+        parser.report(at, "cursor_query needs cursor_field")
+    in_requests = parser.used_settings
+    if "cursor_field" in next_page and not (
+        "cursor_query" in next_page or "page_cursor" in in_requests
+    ):
+        parser.report(at, "cursor_field needs cursor_query, or {$page_cursor} in the request")
+    for method, name in (
+        ("page_info", "page_cursor"),
+        ("page_in_body", "page"),
+        ("offset_in_body", "offset"),
+    ):
+        if method in next_page and name not in in_requests:
+            parser.report(at, f"{method} needs {{${name}}} in the request")
+    if cursor and not ("query" in cursor or "since" in in_requests):
+        parser.report((*POLL, "cursor"), "the cursor needs query, or {$since} in the request")
+    if "from_newest" in next_page and not cursor:
+        parser.report(at, "from_newest needs a cursor")
 
 
 def _duration(
@@ -184,12 +199,3 @@ def _duration(
     return parser.parse_or_report_and_return_default(
         parse_duration, data[name], (*at, name), timedelta()
     )
-
-
-def _body_templates(parser: OperatorParser, data: Any, at: Position) -> Any:
-    """The JSON body of a request; its texts are templates."""
-    if isinstance(data, dict):
-        return {k: _body_templates(parser, v, (*at, k)) for k, v in data.items()}
-    if isinstance(data, list):
-        return [_body_templates(parser, v, (*at, i)) for i, v in enumerate(data)]
-    return None if data is None else parser.template(data, at)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from connectors.sdk import odata_polling
 from connectors.sdk.auth import InvalidSignature, bearer_header, check_token
+from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.parse_setting_values import check_slug
@@ -161,14 +162,14 @@ class BusinessCentral(Connector):
         if not base_url:
             raise PollError("the setting base_url is required")
         form = {
-            "grant_type": "client_credentials",
             "client_id": self.parsed_settings.text("client_id"),
             "scope": self.parsed_settings.text("scope"),
         }
         token_url = self.parsed_settings.text("token_url")
         address = urlsplit(base_url)
+        authorizations = odata_polling.authorize_by_secrets_or_tokens(secrets, token_url, form)
         session = odata_polling.ODataSession(
-            http, secrets, (address.scheme, address.netloc), token_url, form
+            AuthorizedRequests(http, authorizations), (address.scheme, address.netloc)
         )
         extra = (self.credit_memos,) if self.parsed_settings.is_on("credit_memos") else ()
         options = odata_polling.ODataPollOptions(

@@ -1,6 +1,5 @@
 """EDI X12: purchase orders, warehouse orders, ship notices and invoices."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -13,17 +12,18 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
-from connectors.sdk.x12_segments import decode_text, read_isa
+from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.interchange_dedupe_key import interchange_dedupe_key
 from connectors.systems.x12.invoices import read_invoice
-from connectors.systems.x12.orders import (
-    read_order_acknowledgment,
-    read_order_change,
-    read_purchase_order,
-)
+from connectors.systems.x12.order_acknowledgments import read_order_acknowledgment
+from connectors.systems.x12.orders import read_order_change, read_purchase_order
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
-from connectors.systems.x12.summarize_functional_acknowledgments import summarize_acknowledgment
+from connectors.systems.x12.summarize_functional_acknowledgments import (
+    summarize_acknowledgment,
+    summarize_interchange_acknowledgment,
+)
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
 SIGNATURE = "x-throughline-signature"
@@ -34,6 +34,11 @@ class X12(Connector):
 
     X12 defines no signature. Over HTTP, senders use `Authorization: Bearer` or
     `X-Throughline-Signature: sha256=<hex HMAC-SHA256 of the body>`.
+
+    Changes, cancellations and acknowledgments occur when they are sent (GS04, GS05). Lines that are
+    rejected (ACK01) or closed short (W1201, TD506, SN108) are cancelled by the seller. A rejection
+    in a 997, 999 or TA1 parks its message, because a control number identifies no order. What is
+    not understood in an applied file is in the detail of its message.
     """
 
     slug = "x12"
@@ -47,11 +52,13 @@ class X12(Connector):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "own",
-            "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner.",
+            "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner. "
+            "Without it, each sender of an 810, 855, 856 or 940 issues its own numbers.",
         ),
         Setting(
             "customer.<ISA id>",
-            "The customer number (ERP) of the partner with this interchange id.",
+            "The customer number (ERP) of the partner with this interchange id, or of one of "
+            "several companies behind it: `customer.<ISA id>/<GS id>` (GS02 or GS03).",
         ),
         Setting(
             "partner",
@@ -138,15 +145,13 @@ class X12(Connector):
         return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
-        """Return ISA06/ISA08/ISA13 if the file has a single interchange, else ""."""
+        """Return the key of the file's interchange, "" if it has several or cannot be read."""
         try:
-            text = decode_text(request.body, self.parsed_settings.text("charset"))
-            isa = read_isa(text)
+            return interchange_dedupe_key(
+                decode_text(request.body, self.parsed_settings.text("charset"))
+            )
         except PayloadError:
             return ""
-        if isa is None or len(re.findall(rf"(?<![\w*])ISA{re.escape(text[3])}", text)) > 1:
-            return ""
-        return f"{isa[6]}/{isa[8]}/{isa[13]}"
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""
@@ -166,16 +171,27 @@ class X12(Connector):
             )
         for interchange in live:
             errors += interchange.errors
-            for transaction_set in interchange.sets:
+            for segment in interchange.acknowledgments:
                 try:
-                    events += self._read_set(
-                        X12Document(transaction_set, settings), ignored_reasons
-                    )
+                    ignored_reasons.append(summarize_interchange_acknowledgment(segment))
                 except PayloadError as error:
-                    errors.append(_error_with_set_path(error, transaction_set.path))
+                    errors.append(error)
+            for transaction_set in interchange.sets:
+                document = X12Document(transaction_set, settings)
+                try:
+                    events += self._read_set(document, ignored_reasons)
+                except PayloadError as error:
+                    document.line_errors.append(error)
+                errors += [
+                    _error_with_set_path(error, transaction_set.path)
+                    for error in document.line_errors
+                ]
+                ignored_reasons += [
+                    f"{transaction_set.path} {text}" for text in document.not_understood
+                ]
         if not events and len(errors) == 1 and not ignored_reasons:
             raise errors[0]
-        ignored = "" if events or errors else "; ".join(dict.fromkeys(ignored_reasons))
+        ignored = "; ".join(dict.fromkeys(ignored_reasons))
         return ParseResult(tuple(events), tuple(errors), ignored)
 
     def _read_set(self, document: X12Document, ignored_reasons: list[str]) -> list[CanonicalEvent]:

@@ -1,7 +1,7 @@
 """Access to a transaction set: partner, dates, parties, item numbers and quantities."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connectors.sdk import event_builder, timestamps
@@ -11,31 +11,45 @@ from connectors.sdk.events import (
     EventLine,
     EventType,
     Flag,
+    Measure,
     ObjectReference,
 )
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.x12_interchanges import TransactionSet
 from connectors.sdk.x12_segments import Segment
+from connectors.systems.x12.document_content import (
+    content_digest,
+    count_finding,
+    has_replaced_characters,
+)
+from connectors.systems.x12.document_times import time_sent
 from connectors.systems.x12.elements import (
     to_iso_date,
     to_iso_date_or_blank,
     to_iso_time_or_blank,
 )
+from connectors.systems.x12.item_numbers import read_item_numbers
 from connectors.systems.x12.source_settings import X12Settings
 
 # Sets that a distributor sends. Without the setting `own`, the partner is the receiver.
 OUTBOUND_SETS = frozenset({"180", "810", "855", "856", "865", "940", "943"})
-# The segments that CTT01 counts.
-COUNTED_SEGMENTS = {"850": "PO1", "855": "PO1", "856": "HL", "860": "POC", "810": "IT1"}
 EMPTY_SEGMENT = Segment("", ())
+# Turns the order of revisions around: the earliest one becomes the highest.
+COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 @dataclass(frozen=True, slots=True)
 class X12Document:
-    """A transaction set with the settings of its source."""
+    """A transaction set with the settings of its source.
+
+    Readers add to `line_errors` what parks the message although the rest of the document is
+    applied, and to `not_understood` what they pass over.
+    """
 
     transaction_set: TransactionSet
     settings: X12Settings
+    line_errors: list[PayloadError] = field(default_factory=list)
+    not_understood: list[str] = field(default_factory=list)
 
     def first_segment(self, tag: str) -> Segment:
         """Return the first segment with this tag, or an empty segment."""
@@ -88,9 +102,23 @@ class X12Document:
         return self.transaction_set.code in OUTBOUND_SETS
 
     @property
+    def is_sender_assumed(self) -> bool:
+        """Whether this company is taken for the sender although `own` does not name it."""
+        return self.is_outbound and self.sender_id not in self.settings.own_ids
+
+    @property
     def partner_id(self) -> str:
-        """The interchange id of the other company."""
-        return (self.receiver_id if self.is_outbound else self.sender_id) or self.settings.partner
+        """The interchange id of the other company, such as `HUB`.
+
+        It is `HUB/WEST` if `customer.HUB/WEST` is set: several companies share the interchange id
+        of a hub, and GS02 or GS03 is the company.
+        """
+        partner = (self.receiver_id if self.is_outbound else self.sender_id) or (
+            self.settings.partner
+        )
+        group = self.transaction_set.group or EMPTY_SEGMENT
+        company = f"{partner}/{group[3] if self.is_outbound else group[2]}"
+        return company if company in self.settings.customers else partner
 
     @property
     def partner_customer_number_in_settings(self) -> str:
@@ -99,8 +127,18 @@ class X12Document:
 
     @property
     def issuer_of_sender_numbers(self) -> str:
-        """The issuer of the sender's own numbers: this source or the partner."""
+        """The issuer of the sender's own numbers: this source or the sender.
+
+        A sender that `own` does not name issues its own numbers: two suppliers have one number.
+        """
+        if self.is_sender_assumed:
+            return self.sender_id or self.settings.source
         return self.settings.source if self.is_outbound else self.partner_id or self.settings.source
+
+    @property
+    def content_digest(self) -> str:
+        """12 hexadecimal digits that only another copy of the same content has."""
+        return content_digest(self.transaction_set)
 
     @property
     def revision(self) -> str:
@@ -116,19 +154,15 @@ class X12Document:
         )
 
     @property
+    def time_sent(self) -> timestamps.ParsedTime | None:
+        """When the document was sent, by its group or interchange; None without either."""
+        return time_sent(self.transaction_set, self.settings.zone)
+
+    @property
     def envelope_and_count_findings(self) -> tuple[str, ...]:
         """Mismatches of the envelope and of CTT01."""
-        counted, reported = (
-            COUNTED_SEGMENTS.get(self.transaction_set.code),
-            self.first_segment("CTT")[1],
-        )
-        count = sum(s.tag == counted for s in self.transaction_set.segments)
-        if not reported or counted is None or reported.lstrip("0") == str(count):
-            return self.transaction_set.findings
-        return (
-            *self.transaction_set.findings,
-            f"CTT01 is {reported[:20]!r}, expected '{count}' ({counted} segments)",
-        )
+        finding = count_finding(self.transaction_set)
+        return (*self.transaction_set.findings, *([finding] if finding else ()))
 
     def event_time(
         self, text: str, element: str, time_text: str = ""
@@ -159,11 +193,16 @@ class X12Document:
     def date_attributes(
         self, segments: Iterable[Segment], attributes: Mapping[str, Attribute]
     ) -> dict[Attribute, str]:
-        """Return DTM and G62 dates by qualifier. An invalid date is reported in the detail."""
+        """Return DTM and G62 dates by qualifier; of several, the first in `attributes`.
+
+        An invalid date is reported in the detail.
+        """
         dates: dict[Attribute, str] = {}
-        for segment in segments:
-            name = attributes.get(segment[1]) if segment.tag in {"DTM", "G62"} else None
-            if name is None or not segment[2] or name in dates:
+        ranks = {qualifier: rank for rank, qualifier in enumerate(attributes)}
+        dated = [s for s in segments if s.tag in {"DTM", "G62"} and s[1] in ranks and s[2]]
+        for segment in sorted(dated, key=lambda s: ranks[s[1]]):
+            name = attributes[segment[1]]
+            if name in dates:
                 continue
             date = to_iso_date_or_blank(segment[2])
             # Some partners send 99991231 or 00010101 for "no date".
@@ -184,13 +223,13 @@ class X12Document:
 
     def preferred_sku(self, segment: Segment, start: int, end: int = 99) -> str:
         """Return the preferred item number of the (qualifier, number) pairs from `start` on."""
-        at, pairs = start, dict[str, str]()
-        while at < min(end, len(segment.elements)):
-            if segment[at]:
-                pairs.setdefault(segment[at], segment[at + 1])
-            at += 2 if segment[at] else 1
-        preferred = (pairs[q] for q in self.settings.sku_qualifiers if pairs.get(q))
-        return next(preferred, next(iter(pairs.values()), ""))
+        numbers = read_item_numbers(segment, start, end, self.settings.sku_qualifiers)
+        for value in numbers.values_without_qualifier:
+            line = f"{segment.tag} {segment[1]}".strip()
+            self.not_understood.append(
+                f"{line[:20]}: {value[:40]!r} is not a qualifier of an item number"
+            )
+        return numbers.sku
 
     def parse_nonnegative_quantity(self, text: str, element: str) -> Decimal | None:
         """Return a quantity, or None if blank. Raises PayloadError if it is negative."""
@@ -218,27 +257,42 @@ class X12Document:
         scope: str = "",
         attributes: Mapping[Attribute, str] | None = None,
         raw_type: str = "",
+        is_first_copy_used: bool = False,
+        replaced_facts: Iterable[str] = (),
+        complete_measures: Iterable[Measure] = (),
     ) -> CanonicalEvent:
-        """Create an event. Its key is set, partner and fact: resent documents have equal keys."""
+        """Create an event. Its key is set, partner and fact: resent documents have equal keys.
+
+        Of several copies the last one sent is used, or the first if `is_first_copy_used`. The event
+        withdraws the events of `replaced_facts`.
+        """
         texts = dict(attributes or {})
         flags = []
         if self.envelope_and_count_findings:
             flags.append(Flag.ENVELOPE)
             details = (texts.get(Attribute.DETAIL, ""), *self.envelope_and_count_findings)
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
-        if any(
-            "\ufffd" in element for s in self.transaction_set.segments for element in s.elements
-        ):
+        if has_replaced_characters(self.transaction_set):
             flags.append(Flag.SANITIZED)
+        sender = f"from {self.sender_id}" if self.is_sender_assumed and self.sender_id else ""
+        replaced = [self._event_key(sender, old_fact) for old_fact in replaced_facts]
+        # Earlier versions knew no fact by its content.
+        if sender and self.content_digest not in fact:
+            replaced.append(self._event_key("", fact))
         return event_builder.build_event(
             event_type,
-            " ".join(filter(None, (self.transaction_set.code, self.partner_id, fact))),
+            self._event_key(sender, fact),
             time,
             *(ref for ref in objects if ref is not None),
             lines=lines,
             scope=scope,
             attributes=texts,
-            revision=self.revision,
+            revision=self.revision.translate(COMPLEMENT) if is_first_copy_used else self.revision,
             raw_type=raw_type,
             flags=flags,
+            corrects=replaced,
+            complete_measures=complete_measures,
         )
+
+    def _event_key(self, sender: str, fact: str) -> str:
+        return " ".join(filter(None, (self.transaction_set.code, self.partner_id, sender, fact)))

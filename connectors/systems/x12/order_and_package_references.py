@@ -13,28 +13,36 @@ from connectors.systems.x12.elements import package_identifier
 PACKAGE_REFERENCES = frozenset({"2I", "CN"})
 
 
-def order_reference(doc: X12Document, po: str, *more: EventIdentifier) -> ObjectReference | None:
-    """Reference the order by the customer PO, which is unique per partner."""
+def order_reference(
+    doc: X12Document, po: str, *more: EventIdentifier, release: str = ""
+) -> ObjectReference | None:
+    """Reference the order by the customer PO, which is unique per partner.
+
+    A release (BEG04, BCH04, BAK05, PRF02, BIG05) of a blanket order is an order of its own, with
+    the exclusive order number `4711/3`. It shares the PO 4711 with other releases. A document
+    without a release therefore belongs to the only release, but to none of several.
+    """
     issuer = doc.partner_customer_number_in_settings or doc.partner_id
     identifiers = [*more]
-    if blank_if_placeholder(po):
-        identifiers.insert(
-            0,
-            EventIdentifier(
-                IdentifierScheme.CUSTOMER_PO,
-                blank_if_placeholder(po),
-                issuer,
-                strong=bool(issuer),
-            ),
-        )
+    number, release = blank_if_placeholder(po), blank_if_placeholder(release)
+    if number:
+        strong = bool(issuer)
+        own = [EventIdentifier(IdentifierScheme.CUSTOMER_PO, number, issuer, strong=strong)]
+        if release:
+            name = f"{number}/{release}"
+            own.insert(
+                0, EventIdentifier(IdentifierScheme.CUSTOMER_PO, name, issuer, strong=strong)
+            )
+            own.append(EventIdentifier(IdentifierScheme.ORDER_NUMBER, name, issuer, strong=strong))
+        identifiers = [*own, *more]
     return ObjectReference(ObjectKind.ORDER, tuple(identifiers)) if identifiers else None
 
 
 def required_order_reference(
-    doc: X12Document, po: str, element: str, *more: EventIdentifier
+    doc: X12Document, po: str, element: str, *more: EventIdentifier, release: str = ""
 ) -> ObjectReference:
     """The order by the customer's number of it, or the set is parked."""
-    order = order_reference(doc, po, *more)
+    order = order_reference(doc, po, *more, release=release)
     if order is None:
         raise PayloadError(
             ParkReason.REFERENCE, doc.element_path(element), f"{po!r} names no order"

@@ -1,7 +1,6 @@
 """Ship notices: 856."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from connectors.sdk.events import (
     Attribute,
@@ -18,17 +17,26 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime
 from connectors.sdk.x12_segments import Segment
-from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.document import EMPTY_SEGMENT, X12Document
+from connectors.systems.x12.document_times import time_of_dtm
 from connectors.systems.x12.elements import (
     item_description,
     merge_lines,
     strip_line_number_zeros,
     to_iso_date_or_blank,
+    to_iso_time_or_blank,
 )
+from connectors.systems.x12.item_numbers import number_with_qualifier
 from connectors.systems.x12.order_and_package_references import (
     order_reference,
     package_reference_from_segments,
     seller_order_identifiers,
+)
+from connectors.systems.x12.pack_sizes import pieces_per_unit
+from connectors.systems.x12.ship_notice_hierarchy import HierarchyLevel, ShipNoticeHierarchy
+from connectors.systems.x12.shortages_of_ship_notices import (
+    MEASURES_AND_NAMES,
+    shortage_events,
 )
 
 # BSN01: 00 original, 05 replacement, 06 confirmation, 14 advance notification.
@@ -42,65 +50,29 @@ PURPOSE_TYPES = {
     "06": EventType.SHIPMENT_CONFIRMED,
     "14": EventType.SHIPMENT_CONFIRMED,
 }
+REPLACEMENTS = frozenset({"04", "05"})
 DATE_ATTRIBUTES = {"017": Attribute.ETA, "067": Attribute.PROMISED_AT}
-
-
-@dataclass(frozen=True, slots=True)
-class HierarchyLevel:
-    """One HL loop (shipment, order, tare, pack or item) and the number of its parent."""
-
-    number: str
-    parent: str
-    segments: tuple[Segment, ...]
-
-    def segments_with_tag(self, tag: str) -> list[Segment]:
-        """Return the segments of this level with this tag, without child levels."""
-        return [s for s in self.segments if s.tag == tag]
+# (PO, release): the key of an order within a ship notice
+OrderNumber = tuple[str, str]
 
 
 def read_ship_notice(doc: X12Document) -> list[CanonicalEvent]:
-    """Convert an 856 to one event per shipment, with its orders, packages and items."""
-    levels = [HierarchyLevel(loop[0][1], loop[0][2], loop) for loop in doc.loops("HL")]
-    if not levels:
-        raise PayloadError(
-            ParkReason.EDI_ENVELOPE, doc.element_path("HL"), "the ship notice has no HL segment"
-        )
-    level_by_number = {level.number: level for level in levels}
-    if len(level_by_number) != len(levels):
-        raise PayloadError(ParkReason.EDI_ENVELOPE, doc.element_path("HL01"), "duplicate HL number")
-    shipments = [level for level in levels if level.segments[0][3] == "S"] or levels[:1]
-    has_several = len(shipments) > 1
+    """Convert an 856 to one event per shipment, with its orders, packages and items.
+
+    Statuses of lines that will not be shipped, or later, are events of their own.
+    """
+    hierarchy = ShipNoticeHierarchy.read(doc)
+    has_several = len(hierarchy.shipments) > 1
     return [
-        _shipment_event(
-            doc,
-            top,
-            [x for x in levels if top in _with_ancestors(level_by_number, x)],
-            level_by_number,
-            f"/{n}" * has_several,
-        )
-        for n, top in enumerate(shipments, 1)
+        event
+        for n, top in enumerate(hierarchy.shipments, 1)
+        for event in _shipment_events(doc, top, hierarchy, f"/{n}" * has_several)
     ]
 
 
-def _with_ancestors(
-    tree: Mapping[str, HierarchyLevel], level: HierarchyLevel
-) -> Iterator[HierarchyLevel]:
-    """Yield a level and its ancestors by HL02, as the nesting differs between senders."""
-    seen: set[str] = set()
-    current: HierarchyLevel | None = level
-    while current is not None and current.number not in seen:
-        yield current
-        seen.add(current.number)
-        current = tree.get(current.parent)
-
-
-def _shipment_event(
-    doc: X12Document,
-    top: HierarchyLevel,
-    members: Sequence[HierarchyLevel],
-    tree: Mapping[str, HierarchyLevel],
-    suffix: str,
-) -> CanonicalEvent:
+def _shipment_events(
+    doc: X12Document, top: HierarchyLevel, hierarchy: ShipNoticeHierarchy, suffix: str
+) -> list[CanonicalEvent]:
     bsn = doc.first_segment("BSN")
     if not blank_if_placeholder(bsn[2]):
         raise PayloadError(
@@ -109,64 +81,107 @@ def _shipment_event(
     name = blank_if_placeholder(bsn[2]) + suffix
     event_type = PURPOSE_TYPES.get(bsn[1], EventType.UNMAPPED)
     is_void = event_type is EventType.SHIPMENT_VOID
-    orders = _order_references_by_po(doc, members)
+    members = hierarchy.levels_of_shipment(top)
+    orders = _order_references_by_number(doc, members)
     packages = [package_reference_from_segments(x.segments) for x in members if x is not top]
-    lines = [] if is_void else list(_shipped_lines(doc, members, tree, list(orders)))
-    return doc.build_event(
+    items = [] if is_void else _shipped_items(doc, members, hierarchy, list(orders))
+    time = _notice_or_ship_time(doc, top)
+    shortages = shortage_events(doc, name, time, items, hierarchy, list(orders.values()))
+    confirmed = doc.build_event(
         event_type,
         f"{name} {'void' if is_void else 'shipped'}",
-        time=_notice_or_ship_time(doc, top),
+        time=time,
         objects=(
             *orders.values(),
             *_shipment_and_package_references(doc, top, name),
             *dict.fromkeys(packages),
         ),
-        lines=merge_lines(lines),
+        lines=merge_lines([line for _, line in items]),
         scope=f"shipment {name}",
         attributes=_carrier_and_delivery_date_attributes(doc, top),
         raw_type="" if bsn[1] in PURPOSE_TYPES else f"856 purpose {bsn[1]}",
+        replaced_facts=_shortages_of_replaced_notice(name, shortages)
+        if bsn[1] in REPLACEMENTS
+        else (),
     )
+    return [confirmed, *shortages]
 
 
-def _raw_dtm_011_ship_date(top: HierarchyLevel) -> str:
-    return next((s[2] for s in top.segments_with_tag("DTM") if s[1] == "011"), "")
+def _shortages_of_replaced_notice(
+    shipment: str, shortages: Sequence[CanonicalEvent]
+) -> Iterator[str]:
+    """Yield the shortages that the replaced notice may have reported, and this one does not."""
+    reported = {event.type for event in shortages}
+    for event_type, (_, name) in MEASURES_AND_NAMES.items():
+        if event_type not in reported:
+            yield f"{shipment} {name}"
+
+
+def _heading_and_shipment_segments(doc: X12Document, top: HierarchyLevel) -> tuple[Segment, ...]:
+    """Return the segments of the shipment level, and those before the first HL."""
+    return (*top.segments, *doc.header_segments("HL"))
+
+
+def _dtm_of_ship_date(doc: X12Document, top: HierarchyLevel) -> Segment:
+    """Return DTM*011 of the shipment level, else of the heading, or an empty segment."""
+    segments = _heading_and_shipment_segments(doc, top)
+    return next((s for s in segments if s.tag == "DTM" and s[1] == "011"), EMPTY_SEGMENT)
 
 
 def _notice_or_ship_time(doc: X12Document, top: HierarchyLevel) -> ParsedTime | None:
-    """Return the time of the notice, or the ship date (DTM*011) if it is another day."""
-    bsn, shipped = doc.first_segment("BSN"), to_iso_date_or_blank(_raw_dtm_011_ship_date(top))
+    """Return when the goods left: DTM*011 with its time, else the time of the notice.
+
+    BSN03 and BSN04 say when the notice was made. A ship date without a time is that time if it is
+    the same day.
+    """
+    bsn, dtm = doc.first_segment("BSN"), _dtm_of_ship_date(doc, top)
+    shipped = to_iso_date_or_blank(dtm[2])
+    if shipped and to_iso_time_or_blank(dtm[3]):
+        return time_of_dtm(dtm, doc.element_path("DTM*011"), doc.settings.zone)
     if shipped and shipped != to_iso_date_or_blank(bsn[3]):
-        return doc.event_time(_raw_dtm_011_ship_date(top), "DTM*011")
+        return doc.event_time(dtm[2], "DTM*011")
     return doc.event_time(bsn[3], "BSN03", bsn[4])
 
 
 def _carrier_and_delivery_date_attributes(
     doc: X12Document, top: HierarchyLevel
 ) -> dict[Attribute, str]:
-    carrier = next(iter(top.segments_with_tag("TD5")), Segment("", ()))
-    shipped = _raw_dtm_011_ship_date(top)
+    carrier = next(iter(top.segments_with_tag("TD5")), EMPTY_SEGMENT)
+    shipped = _dtm_of_ship_date(doc, top)[2]
     attributes = {
         Attribute.CARRIER: carrier[3] or carrier[5],
-        **doc.date_attributes(top.segments, DATE_ATTRIBUTES),
+        **doc.date_attributes(_heading_and_shipment_segments(doc, top), DATE_ATTRIBUTES),
     }
     if shipped and not to_iso_date_or_blank(shipped):
         attributes[Attribute.DETAIL] = f"DTM*011*{shipped[:40]} is not a valid date"
     return attributes
 
 
-def _order_references_by_po(
+def _number_of_order(level: HierarchyLevel) -> OrderNumber:
+    """Return PRF01 and PRF02, else the PO of the LIN pairs; blanks if the level names no order."""
+    prf = next((s for s in level.segments_with_tag("PRF") if blank_if_placeholder(s[1])), None)
+    if prf is not None:
+        return blank_if_placeholder(prf[1]), blank_if_placeholder(prf[2])
+    return blank_if_placeholder(number_with_qualifier(level.item, 2, "PO")), ""
+
+
+def _order_references_by_number(
     doc: X12Document, members: Sequence[HierarchyLevel]
-) -> dict[str, ObjectReference]:
-    """Return the orders by PO (PRF01), with the seller's number (REF*VN)."""
-    refs: dict[str, ObjectReference] = {}
+) -> dict[OrderNumber, ObjectReference]:
+    """Return the orders by PO and release (PRF), with the seller's number (REF*VN)."""
+    refs: dict[OrderNumber, ObjectReference] = {}
     for level in members:
-        po = next((blank_if_placeholder(s[1]) for s in level.segments_with_tag("PRF")), "")
+        po, release = _number_of_order(level)
         seller = next(
             (blank_if_placeholder(s[2]) for s in level.segments_with_tag("REF") if s[1] == "VN"), ""
         )
-        ref = order_reference(doc, po, *seller_order_identifiers(doc, seller)) if po else None
+        ref = (
+            order_reference(doc, po, *seller_order_identifiers(doc, seller), release=release)
+            if po
+            else None
+        )
         if ref is not None:
-            refs.setdefault(po, ref)
+            refs.setdefault((po, release), ref)
     return refs
 
 
@@ -191,32 +206,54 @@ def _shipment_and_package_references(
         yield package
 
 
-def _shipped_lines(
+def _shipped_items(
     doc: X12Document,
     members: Sequence[HierarchyLevel],
-    tree: Mapping[str, HierarchyLevel],
-    orders: Sequence[str],
-) -> Iterator[EventLine]:
-    """Yield the shipped items. The order of an item is its nearest ancestor with a PO."""
+    hierarchy: ShipNoticeHierarchy,
+    orders: Sequence[OrderNumber],
+) -> list[tuple[HierarchyLevel, EventLine]]:
+    """Return the shipped items with their levels. An invalid one is an error of the document."""
+    items: list[tuple[HierarchyLevel, EventLine]] = []
+    failed = 0
     for level in members:
-        for sn1 in level.segments_with_tag("SN1"):
-            lin = next(iter(level.segments_with_tag("LIN")), Segment("", ()))
-            shipped = doc.parse_nonnegative_quantity(sn1[2], "SN102")
-            sku = doc.preferred_sku(lin, 2)
-            po = next(
-                (
-                    s[1]
-                    for x in _with_ancestors(tree, level)
-                    for s in x.segments_with_tag("PRF")
-                    if s[1]
-                ),
-                "",
-            )
-            yield EventLine(
-                line_id=strip_line_number_zeros(lin[1] or sn1[1]) or sku,
-                sku=sku,
-                description=item_description(level.segments),
-                unit=sn1[3] or "EA",
-                quantities={} if shipped is None else {Measure.SHIPPED: shipped},
-                order_index=orders.index(po) if po in orders else -1,
-            )
+        if not level.segments_with_tag("SN1") or hierarchy.is_breakdown_of_item(level):
+            continue
+        try:
+            items += [(level, line) for line in _lines_of_level(doc, level, hierarchy, orders)]
+        except PayloadError as error:
+            detail = f"HL {level.number[:20]}: {error.detail}"
+            doc.line_errors.append(PayloadError(error.reason, error.path, detail))
+            failed += 1
+    if failed and not items:
+        raise doc.line_errors.pop()
+    return items
+
+
+def _lines_of_level(
+    doc: X12Document,
+    level: HierarchyLevel,
+    hierarchy: ShipNoticeHierarchy,
+    orders: Sequence[OrderNumber],
+) -> Iterator[EventLine]:
+    """Yield a line per SN1. The order of an item is its nearest ancestor with a PO."""
+    order: OrderNumber = next(
+        (n for x in hierarchy.with_ancestors(level) if (n := _number_of_order(x))[0]), ("", "")
+    )
+    if order not in orders and len(orders) > 1:
+        doc.not_understood.append(f"HL {level.number[:20]}: the item names no order")
+    sku = doc.preferred_sku(level.item, 2)
+    for sn1 in level.segments_with_tag("SN1"):
+        line_id = strip_line_number_zeros(level.item[1] or sn1[1]) or sku
+        if not line_id:
+            detail = "the shipped quantity has no item number and no line number"
+            raise PayloadError(ParkReason.REFERENCE, doc.element_path("LIN"), detail)
+        shipped = doc.parse_nonnegative_quantity(sn1[2], "SN102")
+        yield EventLine(
+            line_id=line_id,
+            sku=sku,
+            description=item_description(level.segments),
+            unit=sn1[3] or "EA",
+            quantities={} if shipped is None else {Measure.SHIPPED: shipped},
+            order_index=orders.index(order) if order in orders else -1,
+            pieces_per_unit=pieces_per_unit(doc, level.segments, sn1[3]),
+        )

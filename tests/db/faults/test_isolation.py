@@ -78,7 +78,7 @@ class FailingChannel:
 
     settings = Email.settings
 
-    def missing_server(self) -> str:
+    def missing_server_sentence(self) -> str:
         return ""
 
     def send(self, note: OutgoingMessage, settings: ParsedSettings) -> None:

@@ -97,3 +97,32 @@ def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> N
         add_source_and_rotate_secret.add_source(
             "shop", connector="shopify", config={"drop": "/tmp"}, now=now
         )
+
+
+def test_name_that_is_not_utf_8_is_stored_with_replaced_bytes(folder: Path, now: datetime) -> None:
+    put_file(folder, os.fsdecode(b"M\xe4rz.edi"), ORDER, age=10, now=now)
+    assert file_drop.collect_files(now=now) == 1
+    assert InboundMessage.objects.get().headers == {"x-file-name": "M\ufffdrz.edi"}
+    assert Source.objects.get().file_error == ""
+
+
+def test_unreadable_file_is_reported_and_the_others_are_read(
+    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("a.edi", "b.edi", os.fsdecode(b"c\xff.edi"))
+    for number, name in enumerate(names):
+        put_file(folder, name, ORDER + bytes([65 + number]), age=10 - number, now=now)
+    read_bytes = Path.read_bytes
+
+    def refuse_first(path: Path) -> bytes:
+        if path.name == "a.edi":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_first)
+    assert file_drop.collect_files(now=now) == 2
+    assert Source.objects.get().file_error == "a.edi cannot be read or moved: Permission denied"
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["a.edi"]
+    monkeypatch.undo()
+    assert file_drop.collect_files(now=now) == 1
+    assert Source.objects.get().file_error == ""

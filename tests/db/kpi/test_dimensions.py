@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.recorded_events import ORDERED_AT, at, ordered, shipped
 from tests.builders.timelines import folded
-from visibility.kpi import cells_or_facts, facts_and_cells, query
+from visibility.kpi import facts_and_cells, query, select_cells_or_facts
 from visibility.kpi.dimensions import (
     COLUMNS,
     DEFINITIONS,
@@ -21,7 +21,7 @@ from visibility.kpi.dimensions import (
     Dimension,
     grouping_bitmask,
 )
-from visibility.kpi.query import DaySpan, KpiFilters, TooManyFacts
+from visibility.kpi.query import DaySpan, KpiDimensionFilters, TooManyFacts
 from visibility.kpi.registry import kpi_registry
 from visibility.models import BusinessObject, KpiCell, KpiFact, KpiFactChange
 
@@ -96,7 +96,7 @@ def test_any_combination_of_dimensions_equals_a_sum_of_the_facts(size: int) -> N
             else {}
         )
         for key, summary in slices.items():
-            filters = KpiFilters(**dict(zip(names, key, strict=True)))
+            filters = KpiDimensionFilters(**dict(zip(names, key, strict=True)))
             assert query.summary(FILL, WEEK, filters) == summary
             mine = [
                 f for f in facts if all(getattr(f, n) == v for n, v in filters.values().items())
@@ -110,12 +110,14 @@ def test_percentiles_and_exclusions_are_the_same_from_cells_and_from_facts() -> 
         create_fact(3600 * (index + 1), 1, day=DAY, kpi=CYCLE.code, customer="C1", carrier="UPS")
     create_fact(None, None, day=DAY, kpi=CYCLE.code, customer="C1", carrier="UPS", excluded="x")
     recompute_cells()
-    from_cells = query.summary(CYCLE, WEEK, KpiFilters(channel="Web"))
-    from_facts = query.summary(CYCLE, WEEK, KpiFilters(channel="Web", customer="C1", carrier="UPS"))
+    from_cells = query.summary(CYCLE, WEEK, KpiDimensionFilters(channel="Web"))
+    from_facts = query.summary(
+        CYCLE, WEEK, KpiDimensionFilters(channel="Web", customer="C1", carrier="UPS")
+    )
     assert from_cells == from_facts
     assert from_cells.excluded == {"x": 1}
     assert query.duration_histogram(
-        CYCLE, WEEK, KpiFilters(customer="C1", carrier="UPS"), width=3600, count=24
+        CYCLE, WEEK, KpiDimensionFilters(customer="C1", carrier="UPS"), width=3600, count=24
     ) == query.duration_histogram(CYCLE, WEEK, width=3600, count=24)
 
 
@@ -124,7 +126,7 @@ def test_facts_are_read_only_for_combinations_without_cells() -> None:
         fact(index)
     recompute_cells()
 
-    def reads_facts(filters: KpiFilters) -> bool:
+    def reads_facts(filters: KpiDimensionFilters) -> bool:
         with CaptureQueriesContext(connection) as captured:
             query.summary(FILL, WEEK, filters)
         return any("visibility_kpifact" in q["sql"] for q in captured.captured_queries)
@@ -132,22 +134,22 @@ def test_facts_are_read_only_for_combinations_without_cells() -> None:
     values = {"channel": "A", "warehouse": "X", "customer_group": "R", "customer": "C0"}
     for grouping in STORED_GROUPINGS:
         if grouping <= set(values):
-            assert not reads_facts(KpiFilters(**{name: values[name] for name in grouping}))
-    assert reads_facts(KpiFilters(channel="A", customer="C0"))
-    assert reads_facts(KpiFilters(channel="A", warehouse="X", customer_group="R"))
+            assert not reads_facts(KpiDimensionFilters(**{name: values[name] for name in grouping}))
+    assert reads_facts(KpiDimensionFilters(channel="A", customer="C0"))
+    assert reads_facts(KpiDimensionFilters(channel="A", warehouse="X", customer_group="R"))
     assert frozenset({"channel", "warehouse"}) in PAIRS
 
 
 def test_combination_with_too_many_facts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 5)
+    monkeypatch.setattr(select_cells_or_facts, "MAX_FACTS", 5)
     for index in range(12):
         fact(index, channel="A", customer="C0")
     recompute_cells()
-    assert query.summary(FILL, WEEK, KpiFilters(channel="A")).orders == 12
+    assert query.summary(FILL, WEEK, KpiDimensionFilters(channel="A")).orders == 12
     narrow = DaySpan(DAY, DAY)
-    assert query.summary(FILL, narrow, KpiFilters(channel="A", customer="C0")).orders == 3
+    assert query.summary(FILL, narrow, KpiDimensionFilters(channel="A", customer="C0")).orders == 3
     with pytest.raises(TooManyFacts, match="more than 5 facts"):
-        query.summary(FILL, WEEK, KpiFilters(channel="A", customer="C0"))
+        query.summary(FILL, WEEK, KpiDimensionFilters(channel="A", customer="C0"))
 
 
 def test_choices_are_the_values_with_the_most_orders(monkeypatch: pytest.MonkeyPatch) -> None:

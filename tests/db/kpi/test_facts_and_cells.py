@@ -215,7 +215,7 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         job_functions,
         "_find_due_refolds_and_cells",
-        lambda: job_functions.DueWork(
+        lambda: job_functions.DueRefoldsAndRecounts(
             database_now(),
             has_refolds=bool(batches),
             has_requested_recounts=False,

@@ -15,7 +15,7 @@ from tests.builders.identity import (
 )
 from tests.builders.kpi_facts import recompute_cells
 from visibility.kpi import drilldown, facts_and_cells, query
-from visibility.kpi.query import DaySpan, KpiFilters
+from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import Event, KpiFact
 from visibility.storage import refold_queue
@@ -139,7 +139,7 @@ def test_drilldown_lists_the_events_of_the_value() -> None:
     scan(2)
     receive_late(120)
     rebuild()
-    rows = drilldown.load_order_page(KPI, SPAN, KpiFilters(), group="counted")
+    rows = drilldown.load_order_page(KPI, SPAN, KpiDimensionFilters(), group="counted")
     assert [(row.event_type, row.source, int(row.numerator or 0)) for row in rows] == [
         ("shipment.in_transit", "carrier", 120),
         ("shipment.confirmed", "wms", 120),
@@ -149,7 +149,7 @@ def test_drilldown_lists_the_events_of_the_value() -> None:
         Event.objects.values_list("message_id", flat=True)
     )
     assert len(rows) == query.summary(KPI, SPAN).orders
-    only = drilldown.load_order_page(KPI, SPAN, KpiFilters(source="wms"), group="counted")
+    only = drilldown.load_order_page(KPI, SPAN, KpiDimensionFilters(source="wms"), group="counted")
     assert [row.event_type for row in only] == ["shipment.confirmed"]
 
 
@@ -163,7 +163,7 @@ def test_pages_of_events_of_one_order_have_no_gaps() -> None:
     after = ""
     while True:
         rows = drilldown.load_order_page(
-            KPI, SPAN, KpiFilters(), group="counted", after=after, limit=2
+            KPI, SPAN, KpiDimensionFilters(), group="counted", after=after, limit=2
         )
         if not rows:
             break

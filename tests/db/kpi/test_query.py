@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.effort import examples
 from visibility.kpi import drilldown, query
-from visibility.kpi.query import DaySpan, KpiFilters
+from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiFact
 from visibility.screens.kpis import value_and_comparison_texts
@@ -45,7 +45,10 @@ def test_no_orders_is_none_and_not_zero() -> None:
     recompute_cells()
     summary = query.summary(FILL, WEEK)
     assert (summary.value, summary.orders, summary.excluded) == (None, 0, {"no_lines": 1})
-    assert value_and_comparison_texts.format_value(FILL, summary.main_value(FILL)) == "\u2013"
+    assert (
+        value_and_comparison_texts.format_value(FILL, summary.median_seconds_or_fraction(FILL))
+        == "\u2013"
+    )
     assert query.summary(FILL, WEEK.previous()).value is None
 
 
@@ -81,10 +84,10 @@ def test_filters_treat_unknown_as_a_value() -> None:
     fact(1, 1, channel="Web")
     fact(0, 1, channel="")
     recompute_cells()
-    assert query.summary(FILL, WEEK, KpiFilters(channel="Web")).value == 1
-    assert query.summary(FILL, WEEK, KpiFilters(channel="")).value == 0
-    assert query.summary(FILL, WEEK, KpiFilters(channel="Mail")).value is None
-    both = KpiFilters(channel="Web", warehouse="Dallas")
+    assert query.summary(FILL, WEEK, KpiDimensionFilters(channel="Web")).value == 1
+    assert query.summary(FILL, WEEK, KpiDimensionFilters(channel="")).value == 0
+    assert query.summary(FILL, WEEK, KpiDimensionFilters(channel="Mail")).value is None
+    both = KpiDimensionFilters(channel="Web", warehouse="Dallas")
     assert query.summary(FILL, WEEK, both).value == 1
     assert [
         row.names for row in query.summaries_by_dimensions(FILL, WEEK, ["warehouse"], both)
@@ -125,13 +128,13 @@ def test_drilldown_orders_add_up_to_value() -> None:
     fact(None, None, excluded="no_lines")
     recompute_cells()
     total = query.summary(FILL, WEEK)
-    tallies, reasons = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiFilters())
+    tallies, reasons = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiDimensionFilters())
     assert tallies["missed"].orders + tallies["counted"].orders == total.orders
     assert tallies["missed"].numerator + tallies["counted"].numerator == total.numerator
     assert reasons == total.excluded
     for group in drilldown.ORDER_GROUPS:
         assert (
-            len(drilldown.load_order_page(FILL, WEEK, KpiFilters(), group=group))
+            len(drilldown.load_order_page(FILL, WEEK, KpiDimensionFilters(), group=group))
             == tallies[group].orders
         )
 
@@ -143,23 +146,25 @@ def test_drilldown_of_uncountable_lines_matches_summary() -> None:
     fact(None, None, excluded="unit", uncountable={"unit": 9})
     recompute_cells()
     assert query.summary(FILL, WEEK).uncountable == {"unit": 3, "unknown_sku": 1}
-    assert drilldown.count_orders_with_uncountable_lines(FILL, WEEK, KpiFilters()) == 2
+    assert drilldown.count_orders_with_uncountable_lines(FILL, WEEK, KpiDimensionFilters()) == 2
     for reason, expected in (("", 2), ("unit", 2), ("unknown_sku", 1), ("nothing", 0)):
         rows = drilldown.load_order_page(
-            FILL, WEEK, KpiFilters(), group="uncountable", reason=reason
+            FILL, WEEK, KpiDimensionFilters(), group="uncountable", reason=reason
         )
         assert len(rows) == expected, reason
-    tallies, _ = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiFilters())
+    tallies, _ = drilldown.group_totals_and_exclusions(FILL, WEEK, KpiDimensionFilters())
     assert sum(tally.orders for tally in tallies.values()) == 4
 
 
 def test_drilldown_pages_have_no_gaps_or_duplicates() -> None:
     for index in range(drilldown.PAGE_SIZE + 5):
         fact(0, 1, day=DAY + timedelta(days=index % 2))
-    first = drilldown.load_order_page(FILL, WEEK, KpiFilters(), group="missed")
+    first = drilldown.load_order_page(FILL, WEEK, KpiDimensionFilters(), group="missed")
     assert len(first) == drilldown.PAGE_SIZE + 1
     after = first[drilldown.PAGE_SIZE - 1].cursor
-    second = drilldown.load_order_page(FILL, WEEK, KpiFilters(), group="missed", after=after)
+    second = drilldown.load_order_page(
+        FILL, WEEK, KpiDimensionFilters(), group="missed", after=after
+    )
     seen = [row.order_id for row in [*first[: drilldown.PAGE_SIZE], *second]]
     assert len(seen) == len(set(seen)) == drilldown.PAGE_SIZE + 5
 
@@ -168,14 +173,19 @@ def test_drilldown_pages_have_no_gaps_or_duplicates() -> None:
 def test_invalid_cursor_is_first_page(after: str) -> None:
     fact(0, 1)
     assert (
-        len(drilldown.load_order_page(FILL, WEEK, KpiFilters(), group="missed", after=after)) == 1
+        len(
+            drilldown.load_order_page(
+                FILL, WEEK, KpiDimensionFilters(), group="missed", after=after
+            )
+        )
+        == 1
     )
 
 
 def test_duration_over_target_is_missed() -> None:
     fact(2 * 86_400, 1, kpi="order_cycle_time")
     fact(4 * 86_400, 1, kpi="order_cycle_time")
-    tallies, _ = drilldown.group_totals_and_exclusions(CYCLE, WEEK, KpiFilters())
+    tallies, _ = drilldown.group_totals_and_exclusions(CYCLE, WEEK, KpiDimensionFilters())
     assert (tallies["counted"].orders, tallies["missed"].orders) == (1, 1)
 
 

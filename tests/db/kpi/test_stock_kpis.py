@@ -16,7 +16,7 @@ from tests.builders.timelines import folded
 from visibility.kpi import drilldown, facts_and_cells, query
 from visibility.kpi.dimensions import TOTAL
 from visibility.kpi.kpi import KpiMeasurement
-from visibility.kpi.query import DaySpan, KpiFilters
+from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import BusinessObject, KpiCell, KpiFact, KpiFactChange
 
@@ -95,13 +95,15 @@ def test_level_of_each_day_equals_a_count_of_the_intervals(run_seed: int) -> Non
 @pytest.mark.parametrize(
     "filters",
     [
-        KpiFilters(),
-        KpiFilters(channel="Web"),
-        KpiFilters(channel="", warehouse="Reno"),
-        KpiFilters(channel="EDI", warehouse="Reno", customer_group="Retail"),
+        KpiDimensionFilters(),
+        KpiDimensionFilters(channel="Web"),
+        KpiDimensionFilters(channel="", warehouse="Reno"),
+        KpiDimensionFilters(channel="EDI", warehouse="Reno", customer_group="Retail"),
     ],
 )
-def test_slices_and_drilldown_add_up_to_the_level(run_seed: int, filters: KpiFilters) -> None:
+def test_slices_and_drilldown_add_up_to_the_level(
+    run_seed: int, filters: KpiDimensionFilters
+) -> None:
     facts = random_intervals(random.Random(run_seed), 80)
     recompute_cells()
     wanted = [
@@ -133,10 +135,10 @@ def test_ages_are_exact_now_and_at_the_end_of_a_past_day() -> None:
     past = query.summary(KPI, DaySpan(START, date(2026, 3, 9)), now=moment(10.25))
     assert past.orders == 7
     assert past.oldest == pytest.approx(9 * 24 * HOUR)
-    edi = query.summary(KPI, SPAN, KpiFilters(channel="EDI"), now=moment(10.25))
+    edi = query.summary(KPI, SPAN, KpiDimensionFilters(channel="EDI"), now=moment(10.25))
     assert edi.orders == 3
     assert edi.median == pytest.approx(8.25 * 24 * HOUR)
-    assert query.summary(KPI, SPAN, KpiFilters(channel="Fax")).value is None
+    assert query.summary(KPI, SPAN, KpiDimensionFilters(channel="Fax")).value is None
 
 
 def test_ages_of_a_day_are_accurate_to_half_a_day() -> None:
@@ -163,7 +165,7 @@ def test_excluded_orders_are_listed_on_their_day() -> None:
     recompute_cells()
     summary = query.summary(KPI, SPAN)
     assert (summary.orders, summary.excluded) == (0, {"reversed_times": 1})
-    assert len(drilldown.load_order_page(KPI, SPAN, KpiFilters(), group="excluded")) == 1
+    assert len(drilldown.load_order_page(KPI, SPAN, KpiDimensionFilters(), group="excluded")) == 1
 
 
 def test_delivery_changes_one_cell_of_the_day_of_the_receipt() -> None:

@@ -30,7 +30,7 @@ def test_subscription_of_an_older_release_still_gets_email(is_migrated: bool) ->
     subscription = Subscription.objects.get()
     expected = {"address": "ops@example.com"}
     assert subscription.channel_settings == (expected if is_migrated else {})
-    assert subscription.stored_settings == expected
+    assert subscription.stored_non_secret_settings == expected
     Notification.objects.create(
         alert=alert(), episode=1, transition="opened", subscription=subscription
     )

@@ -24,7 +24,7 @@ def running_worker(offsets: list[float]) -> Iterator[None]:
     started, ended = threading.Event(), threading.Event()
 
     def work() -> None:
-        with worker_backlog_offset.worker_backlog_offset() as offset:
+        with worker_backlog_offset.reserve_backlog_offset_fraction() as offset:
             offsets.append(offset)
             started.set()
             ended.wait(10)
@@ -48,10 +48,10 @@ def test_second_worker_starts_mid_backlog_and_releases_its_offset() -> None:
     with (
         running_worker(offsets),
         running_worker(offsets),
-        worker_backlog_offset.worker_backlog_offset() as third,
+        worker_backlog_offset.reserve_backlog_offset_fraction() as third,
     ):
         assert (offsets, third) == ([0.0, 0.5], 0.25)
-    with worker_backlog_offset.worker_backlog_offset() as only:
+    with worker_backlog_offset.reserve_backlog_offset_fraction() as only:
         assert only == 0
 
 
@@ -59,7 +59,7 @@ def test_worker_without_an_offset_starts_at_the_oldest_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(worker_backlog_offset, "MAX_WORKERS", 1)
-    with running_worker([]), worker_backlog_offset.worker_backlog_offset() as second:
+    with running_worker([]), worker_backlog_offset.reserve_backlog_offset_fraction() as second:
         assert second == 0
 
 

@@ -17,7 +17,7 @@ from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.pipeline import job_functions
 from visibility.projection import fold_and_write_orders
 from visibility.storage import lock_order_families
-from visibility.storage.lock_order_families import lock_order_families_if_free
+from visibility.storage.lock_order_families import lock_all_order_families_or_none
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINES = [{"line_id": "1", "sku": "A", "ordered": 5}]
@@ -85,7 +85,7 @@ def test_refold_waits_for_the_queue_while_another_transaction_works_on_the_order
 def test_no_other_transaction_links_to_a_locked_family(kind: str) -> None:
     package = BusinessObject.objects.get(kind="package")
     with transaction.atomic():
-        assert lock_order_families_if_free([package.pk]) is not None
+        assert lock_all_order_families_or_none([package.pk]) is not None
         with pytest.raises(OperationalError), key_share_lock(kind):
             pass
 

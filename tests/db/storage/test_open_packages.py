@@ -40,7 +40,29 @@ def test_packages_are_open_until_they_are_delivered(wms: Source, now: datetime) 
         OpenPackage("1Z-2", "FedEx"),
         OpenPackage("1Z-3"),
     ]
+    assert [p.tracking_number for p in load_open_packages(now, after="1Z-2")] == [
+        "1Z-3",
+        "1Z-1",
+        "1Z-2",
+    ]
     report(wms, "shipment.in_transit", now, tracking="1Z-1")
     report(wms, "shipment.delivered", now, tracking="1Z-2")
     report(wms, "shipment.returned", now, tracking="1Z-3")
     assert load_open_packages(now) == [OpenPackage("1Z-1", "FedEx")]
+
+
+def test_the_limit_counts_only_packages_of_the_carriers_and_repeated_calls_reach_all(
+    wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"a1": "UPS", "a2": "UPS Ground", "b1": "FedEx Ground", "b2": "", "b3": "FDEG"}
+    for number, name in names.items():
+        carrier = {"attributes": {"carrier": name}} if name else {}
+        report(wms, "shipment.confirmed", now, order=number, tracking=[number], **carrier)
+    monkeypatch.setattr("visibility.storage.open_packages.MAX_PACKAGES", 2)
+    fedex = ("fedex", "fdeg")
+
+    def load(after: str) -> list[str]:
+        return [p.tracking_number for p in load_open_packages(now, carriers=fedex, after=after)]
+
+    assert load("") == ["b1", "b2"]
+    assert load("b2") == ["b3", "b1"]

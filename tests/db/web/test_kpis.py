@@ -17,7 +17,7 @@ from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
-from visibility.kpi import cells_or_facts, drilldown
+from visibility.kpi import drilldown, select_cells_or_facts
 from visibility.models import KpiFact, Order
 from visibility.screens import chart_theme_and_cache
 from visibility.screens import charts as figures
@@ -434,7 +434,7 @@ def test_measure_kpi_lists_events_with_their_source_and_message(
     assert listed.count(f'href="/orders/{of.object_id}"') == 2
     late = text(reader, "/numbers/event_delay/orders")
     assert "2.0 h" in late
-    assert '<td data-title="Source">wms</td>' in late
+    assert '<td data-title="Event source">wms</td>' in late
 
 
 def test_overview_has_a_tile_for_each_family(reader: Client) -> None:
@@ -449,7 +449,7 @@ def test_overview_has_a_tile_for_each_family(reader: Client) -> None:
 def test_page_explains_that_a_combination_has_too_many_orders(
     reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 2)
+    monkeypatch.setattr(select_cells_or_facts, "MAX_FACTS", 2)
     for number in range(3):
         fact(0, 1, of=order(f"SO-{number}"), customer="C1")
     query = "?customer=C1&channel=Web"

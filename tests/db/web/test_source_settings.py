@@ -1,7 +1,10 @@
 """The form of source settings: checked like the command line, with an error at the field."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
@@ -28,7 +31,6 @@ def test_the_form_has_a_field_for_every_setting(integrator: Client, wms: Source)
     page = integrator.get("/sources/wms?tab=settings").content.decode()
     for name in ("order_number", "zone", "test_traffic", "warehouse.7", "role", "governed"):
         assert f'name="{name}"' in page
-    assert 'name="drop"' not in page
     assert "number range, such as sales_order@erp" in page
 
 
@@ -65,11 +67,55 @@ def test_invalid_values_are_shown_at_their_field_and_not_saved(
     assert wms.config == {"zone": "UTC", "warehouse.7": "Dallas"}
 
 
-def test_unknown_settings_and_the_drop_folder_cannot_be_posted(integrator: Client) -> None:
+def test_unknown_settings_cannot_be_posted(integrator: Client) -> None:
     feed = create_source(connector="x12", config={})
-    integrator.post(URL, {"color": "red", "drop": "/etc", "source": "other"})
+    integrator.post(URL, {"color": "red", "source": "other"})
     feed.refresh_from_db()
     assert feed.config == {}
+
+
+def test_the_drop_folder_must_be_inside_the_allowed_folders(
+    integrator: Client, tmp_path: Path, settings: Settings
+) -> None:
+    settings.DROP_ROOTS = [str(tmp_path)]
+    feed = create_source(connector="x12", config={})
+    answer = integrator.post(URL, {"drop": "/etc"})
+    assert answer.status_code == 422
+    assert "The folder must be inside" in answer.content.decode()
+    assert integrator.post(URL, {"drop": f"{tmp_path}/north"}).status_code == 302
+    assert (tmp_path / "north").is_dir()
+    feed.refresh_from_db()
+    assert feed.config == {"drop": f"{tmp_path}/north"}
+
+
+def test_an_entry_is_added_to_a_family(integrator: Client, wms: Source) -> None:
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    assert 'name="new-id:warehouse."' in page
+    new = {"new-id:warehouse.": "8", "new-value:warehouse.": "Austin"}
+    assert integrator.post(URL, new).status_code == 302
+    wms.refresh_from_db()
+    assert wms.config == {"zone": "UTC", "warehouse.7": "Dallas", "warehouse.8": "Austin"}
+    for incomplete in (
+        {"new-id:warehouse.": "8", "new-value:warehouse.": "Dallas"},
+        {"new-id:warehouse.": "9"},
+        {"new-value:warehouse.": "Dallas"},
+    ):
+        answer = integrator.post(URL, incomplete)
+        assert answer.status_code == 422
+        assert answer.content.decode().count('aria-invalid="true"') == 1
+    assert AuditEntry.objects.filter(action="source.set").count() == 1
+
+
+def test_a_stored_secret_can_be_removed(integrator: Client) -> None:
+    feed = create_source(connector="woocommerce", config={})
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    assert "remove-secret:api_key" not in page
+    integrator.post(URL, {"api_key": "ck_1:cs_2"})
+    page = integrator.get("/sources/wms?tab=settings").content.decode()
+    assert 'name="remove-secret:api_key"' in page
+    integrator.post(URL, {"api_key": "", "remove-secret:api_key": "yes"})
+    feed.refresh_from_db()
+    assert source_secrets.decrypt_secrets(feed.sealed_secrets) == []
 
 
 def test_secrets_are_replaced_and_never_shown(integrator: Client) -> None:
@@ -111,3 +157,19 @@ def test_an_unusable_stored_source_breaks_no_page(integrator: Client) -> None:
     assert integrator.post(URL, {"zone": "UTC"}).status_code == 302
     feed.refresh_from_db()
     assert feed.config == {"zone": "UTC"}
+
+
+def test_the_secret_of_the_source_is_replaced(integrator: Client, wms: Source) -> None:
+    answer = integrator.post(URL, {"new-secret": "short"})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert page.count('aria-invalid="true"') == 1
+    assert "A secret needs at least 24 bytes." in page
+    assert integrator.post(URL, {"new-secret": "  "}).status_code == 302
+    assert not AuditEntry.objects.exists()
+    secret = "a-new-secret-of-the-warehouse-system"
+    assert integrator.post(URL, {"new-secret": secret}).status_code == 302
+    wms.refresh_from_db()
+    sealed = source_secrets.decrypt_secrets(wms.sealed_secrets)
+    assert [(s.value, s.setting) for s in sealed] == [(secret, "")]
+    assert secret not in integrator.get("/sources/wms?tab=settings").content.decode()

@@ -130,11 +130,13 @@ CASES = [*TIME_CASES, *EDI_CASES]
 
 @pytest.fixture(scope="module")
 def sent(sent: HostileRun) -> HostileRun:
-    """The product after all cases, a repeated interchange, and one with different content."""
+    """The product after all cases, a repeated interchange, and two with different content."""
     first = next(case for case in EDI_CASES if case.name == "B64 first content")
     repeated = sent.post(first)
     assert repeated.json()["status"] == "duplicate"
-    sent.post(edi_case("other content", interchange(purchase_order("PO-64B"), control=640)))
+    corrected = purchase_order("PO-64A").replace("*5*EA", "*6*EA")
+    sent.post(edi_case("other content", interchange(corrected, control=640)))
+    sent.post(edi_case("other document", interchange(purchase_order("PO-64B"), control=640)))
     sent.send_valid()
     sent.wait_until_processed()
     return sent
@@ -198,7 +200,14 @@ def test_order_is_read_with_any_separators(sent: HostileRun, po: str) -> None:
     assert (line.sku, line.ordered) == ("A", Decimal(5))
 
 
-def test_second_content_with_the_same_control_number_is_parked(sent: HostileRun) -> None:
-    rows = InboundMessage.objects.filter(dedupe_key="BIGMART/ACME/000000640")
-    assert sorted(rows.values_list("state", "reason")) == [("applied", ""), ("parked", "conflict")]
-    assert Order.objects.filter(customer_po__in=("PO-64A", "PO-64B"), event_count=1).count() == 1
+def test_second_content_of_one_document_is_parked(sent: HostileRun) -> None:
+    keys = InboundMessage.objects.filter(
+        dedupe_key__startswith="BIGMART/ACME/260304/0915/000000640/"
+    )
+    states = sorted(keys.values_list("state", "reason"))
+    assert states == [("applied", ""), ("applied", ""), ("parked", "conflict")]
+
+
+def test_another_document_with_the_same_control_number_is_applied(sent: HostileRun) -> None:
+    orders = Order.objects.filter(customer_po__in=("PO-64A", "PO-64B"), event_count=1)
+    assert orders.count() == 2

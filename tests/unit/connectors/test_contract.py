@@ -83,7 +83,7 @@ def parse_sample(path: Path) -> dict[str, Any]:
         return {"parked": str(error)}
     result: dict[str, Any] = {"events": [event_to_dict(event) for event in parsed.events]}
     if parsed.ignored:
-        result = {"ignored": parsed.ignored}
+        result = {**(result if parsed.events else {}), "ignored": parsed.ignored}
     if parsed.errors:
         result["parked"] = str(parsed.errors[0])
     return result

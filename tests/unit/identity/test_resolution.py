@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
+from visibility.identity.pure.mentions_and_generations import Mention
 from visibility.identity.pure.resolution import (
     Decision,
     DecisionKind,
     DecisionSide,
-    Mention,
     resolve_mentions,
 )
 
@@ -111,6 +112,42 @@ def test_late_event_joins_two_generations() -> None:
     assert resolved_values([*mentions, make_mention(50, reused_key("4711"))]) == {
         frozenset({"4711"})
     }
+
+
+def tracking_mention(day: int, event_type: str) -> Mention:
+    """Return an event that names only a tracking number."""
+    at, key = START + day * DAY, ("package", "tracking", "", "1Z9")
+    return Mention((day, 0), (at, "carrier", "", "h", 0), (key,), (), event_type)
+
+
+@pytest.mark.parametrize(
+    ("types", "uses"),
+    [
+        (("shipment.in_transit", "shipment.delivered"), 1),
+        (("shipment.confirmed", "shipment.delivered"), 1),
+        (("shipment.delivered", "shipment.in_transit"), 2),
+        (("shipment.void", "shipment.in_transit"), 2),
+        (("shipment.in_transit", "shipment.confirmed"), 2),
+    ],
+)
+def test_scan_after_a_long_silence_belongs_to_the_package_that_has_not_arrived(
+    types: tuple[str, str], uses: int
+) -> None:
+    first, second = (tracking_mention(100 * n, name) for n, name in enumerate(types))
+    assert len(resolve_mentions([first, second], [], WINDOWS).objects) == uses
+
+
+def test_package_is_not_awaited_for_more_than_a_year() -> None:
+    mentions = [
+        tracking_mention(0, "shipment.in_transit"),
+        tracking_mention(366, "shipment.delivered"),
+    ]
+    assert len(resolve_mentions(mentions, [], WINDOWS).objects) == 2
+
+
+def test_reuse_setting_of_a_source_holds_for_numbers_without_an_issuer() -> None:
+    windows = ReuseWindows({("ups", "tracking"): 30 * DAY, ("dhl", "tracking"): 200 * DAY})
+    assert windows.reuse_window_of_key(("package", "tracking", "", "1Z9")) == 200 * DAY
 
 
 def test_permanent_number_joins_two_generations_of_a_reused_number() -> None:

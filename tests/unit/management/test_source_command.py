@@ -38,6 +38,13 @@ def test_file_with_valid_and_invalid_documents_shows_both(tmp_path: Path) -> Non
     assert "ST 850 0002" in both["parked"]
 
 
+def test_what_an_applied_file_says_beside_its_events_is_shown(tmp_path: Path) -> None:
+    acknowledgment = "ST*997*0002~AK1*PO*7~AK9*A~SE*4*0002~"
+    (both,) = try_payloads("x12", tmp_path, ORDER.format(quantity=5) + acknowledgment)
+    assert len(both["events"]) == 1
+    assert both["ignored"] == "997 of group PO 7: accepted"
+
+
 def test_implausible_quantity_is_parked_as_in_the_pipeline(tmp_path: Path) -> None:
     (parked,) = try_payloads("x12", tmp_path, ORDER.format(quantity="9" * 25))
     assert list(parked) == ["parked"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from connectors.sdk.webhook_and_poll_types import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from tests.builders import polled_systems
 from tests.builders.polled_systems import (
     PolledSystem,
@@ -33,6 +33,10 @@ from visibility.outbound.request_budget import RequestBudget, RequestBudgetExcee
 PUBLIC, PRIVATE = "93.184.215.14", "10.0.0.7"
 
 
+def get(url: str, client: OutgoingHttpClient | None = None) -> HttpResponse:
+    return (client or OutgoingHttpClient()).send(HttpRequest("GET", url))
+
+
 class Caller:
     """Starts a server and sends requests to it."""
 
@@ -45,7 +49,7 @@ class Caller:
         self._settings.OUTGOING_ALLOWED = [self.system.address] if allowed else []
 
     def get(self, client: OutgoingHttpClient | None = None) -> HttpResponse:
-        return (client or OutgoingHttpClient()).get(self.system.base_url, params={}, headers={})
+        return get(self.system.base_url, client)
 
 
 @pytest.fixture
@@ -133,7 +137,7 @@ def test_malformed_or_dangerous_url_is_refused(url: str, message: str) -> None:
     with pytest.raises(ForbiddenAddress, match=message):
         check_url_scheme_port_and_no_credentials(url)
     with pytest.raises(ForbiddenAddress, match=message):
-        OutgoingHttpClient().get(url, params={}, headers={})
+        get(url)
 
 
 def test_host_with_a_private_address_among_public_ones_is_refused(
@@ -153,7 +157,7 @@ def test_connection_goes_to_the_address_that_was_checked(
     settings.OUTGOING_ALLOWED = [f"erp.example:{caller.system.port}"]
     lookups = resolve_to(monkeypatch, "127.0.0.1")
     url = f"http://erp.example:{caller.system.port}/api"
-    assert OutgoingHttpClient().get(url, params={}, headers={}).status == 200
+    assert get(url).status == 200
     assert lookups == ["erp.example"]
 
 

@@ -1,14 +1,14 @@
 """The simulated ERP behaves as the Business Central API is documented."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
 from connectors.sdk.connector import RawMessage
-from connectors.sdk.webhook_and_poll_types import HttpResponse
+from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.unit.simulator.conftest import STARTED
 from visibility.simulator.document_numbers import sales_order_number
@@ -38,19 +38,10 @@ def get(server: ErpServer, path: str, **headers: str) -> httpx2.Response:
 class PollingClient:
     """The HTTP client of the poller."""
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        response = httpx2.get(url, params=dict(params) or None, headers=dict(headers), timeout=10)
+    def send(self, request: HttpRequest) -> HttpResponse:
+        assert request.method == "GET"
+        response = httpx2.get(request.full_url, headers=dict(request.headers), timeout=10)
         return HttpResponse(response.status_code, dict(response.headers), response.content)
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        raise AssertionError("the poller must not post documents")
-
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        raise AssertionError("the poller must not request a token")
 
 
 def poll_all(server: ErpServer, cursor: str, **more: str) -> tuple[list[RawMessage], str]:

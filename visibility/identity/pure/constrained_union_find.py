@@ -30,7 +30,9 @@ class ConstrainedUnionFind:
             generation = parent
         return top
 
-    def add_separation_label(self, generation: Generation, label: tuple[int, int]) -> None:
+    def add_side_of_separating_decision(
+        self, generation: Generation, label: tuple[int, int]
+    ) -> None:
         """Separate this generation from all with the other side of the same (decision, side)."""
         self._labels.setdefault(self.root(generation), set()).add(label)
         self._decided.add(generation)
@@ -43,7 +45,9 @@ class ConstrainedUnionFind:
         """Whether a decision separated it from its former object."""
         return any(side for _, side in self._labels.get(self.root(generation), ()))
 
-    def has_exclusive_conflict(self, roots: Collection[Generation], *, outside: Generation) -> bool:
+    def any_two_sets_have_number_conflict(
+        self, roots: Collection[Generation], *, outside: Generation
+    ) -> bool:
         """Whether two of these sets have different numbers of one issuer.
 
         Sets that a decision separates anyway do not count, and neither do the numbers of the same
@@ -56,7 +60,7 @@ class ConstrainedUnionFind:
                 if number_range != (kind, scheme, issuer):
                     by_range.setdefault(number_range, []).append(root)
         return any(
-            not self.is_separated(a, b)
+            not self.is_separated_by_decision(a, b)
             and self._exclusive_numbers(a)[number_range].isdisjoint(
                 self._exclusive_numbers(b)[number_range]
             )
@@ -81,7 +85,7 @@ class ConstrainedUnionFind:
         a, b = sorted((self.root(left), self.root(right)))
         if a == b:
             return True
-        if self.is_separated(a, b):
+        if self.is_separated_by_decision(a, b):
             return False
         numbers, other_numbers = self._exclusive_numbers(a), self._exclusive_numbers(b)
         if not by_decision and any(
@@ -101,7 +105,7 @@ class ConstrainedUnionFind:
         }
         return True
 
-    def is_separated(self, left: Generation, right: Generation) -> bool:
+    def is_separated_by_decision(self, left: Generation, right: Generation) -> bool:
         """Whether a decision separates the two."""
         other_labels = self._labels.get(self.root(right), set())
         labels = self._labels.get(self.root(left), ())

@@ -62,11 +62,17 @@ class ReuseWindows:
     by_source: Mapping[tuple[str, str], timedelta]
 
     def reuse_window_of_key(self, key: IdentifierKey) -> timedelta | None:
-        """Return the reuse window of this number; None: the number is never reused."""
+        """Return the reuse window of this number; None: the number is never reused.
+
+        A number without an issuer, such as a tracking number, has the longest window that a source
+        sets for its scheme.
+        """
         _, scheme, issuer, _ = key
-        return self.by_source.get((issuer.rstrip("?"), scheme)) or DEFAULT_WINDOWS.get(
-            IdentifierScheme(scheme)
-        )
+        if issuer:
+            own = self.by_source.get((issuer.rstrip("?"), scheme))
+        else:
+            own = max((w for (_, s), w in self.by_source.items() if s == scheme), default=None)
+        return own or DEFAULT_WINDOWS.get(IdentifierScheme(scheme))
 
 
 def identity_and_other_keys(

@@ -4,8 +4,7 @@ The result depends on the set of mentions and active decisions only, never on th
 they arrived.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,9 +15,7 @@ from visibility.identity.pure.keys_and_reuse_windows import (
     ReuseWindows,
     strength_rank,
 )
-
-# (event id, index of the reference in the event).
-RefKey = tuple[int, int]
+from visibility.identity.pure.mentions_and_generations import KeyGenerations, Mention, RefKey
 
 
 class DecisionKind(StrEnum):
@@ -31,22 +28,6 @@ class DecisionKind(StrEnum):
 
 
 SEPARATING = frozenset({DecisionKind.SPLIT, DecisionKind.DISTINCT})
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """One reference of one event. All its identity keys name the same object."""
-
-    ref_key: RefKey
-    # (occurred at, source, key, content hash, reference): independent of the order of arrival.
-    sort_key: tuple[datetime, str, str, str, int]
-    identity_keys: tuple[IdentifierKey, ...]
-    other_keys: tuple[IdentifierKey, ...] = ()
-
-    @property
-    def at(self) -> datetime:
-        """When the event occurred."""
-        return self.sort_key[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +65,7 @@ class ResolvedObjectsAndGenerations:
     """The resolved objects, and the generations of each key."""
 
     objects: tuple[ResolvedObject, ...]
-    generations: Mapping[IdentifierKey, "KeyGenerations"]
-
-
-class KeyGenerations:
-    """The generations of one key: a new one after each gap longer than its reuse window."""
-
-    def __init__(
-        self, key: IdentifierKey, times: Iterable[datetime], windows: ReuseWindows
-    ) -> None:
-        gap, last = windows.reuse_window_of_key(key), None
-        self.intervals: list[tuple[datetime, datetime]] = []
-        for at in sorted(times):
-            if last is None or (gap is not None and at - last > gap):
-                self.intervals.append((at, at))
-            else:
-                self.intervals[-1] = (self.intervals[-1][0], at)
-            last = at
-
-    def index_at(self, moment: datetime) -> int:
-        """Return the index of the generation at a time: the last one that had begun, else 0."""
-        return max(bisect_right([span[0] for span in self.intervals], moment) - 1, 0)
+    generations: Mapping[IdentifierKey, KeyGenerations]
 
 
 def resolve_mentions(
@@ -122,24 +83,24 @@ def resolve_mentions(
 
     `known_shared_keys`: keys that also appear on objects whose mentions are not given.
     """
-    times: dict[IdentifierKey, list[datetime]] = {}
+    naming: dict[IdentifierKey, list[Mention]] = {}
     for mention in mentions:
         for key in mention.identity_keys:
-            times.setdefault(key, []).append(mention.at)
-    generations = {key: KeyGenerations(key, key_times, windows) for key, key_times in times.items()}
+            naming.setdefault(key, []).append(mention)
+    generations = {key: KeyGenerations(key, named, windows) for key, named in naming.items()}
     sets = ConstrainedUnionFind()
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind in SEPARATING and all(sides):
             for side_index, side in enumerate(sides):
                 for generation in side:
-                    sets.add_separation_label(generation, (decision.id, side_index))
+                    sets.add_side_of_separating_decision(generation, (decision.id, side_index))
     for decision in sorted(decisions, key=lambda a: a.id):
         sides = [_generations_of_decision_side(side, generations) for side in decision.sides]
         if decision.kind is DecisionKind.JOIN and all(sides):
             sets.join(sides[0][0], sides[1][0], by_decision=True)
     resolver = _MentionResolver(mentions, generations, sets)
-    resolver.connect_mentions(frozenset(known_shared_keys))
+    resolver.connect_mentions_by_strength_rank(frozenset(known_shared_keys))
     return ResolvedObjectsAndGenerations(resolver.build_objects(), generations)
 
 
@@ -170,7 +131,9 @@ class _MentionResolver:
         self._unconnected: set[tuple[RefKey, IdentifierKey]] = set()
         self._evidence: dict[Generation, Mention] = {}
 
-    def connect_mentions(self, known_shared_keys: frozenset[IdentifierKey]) -> None:
+    def connect_mentions_by_strength_rank(
+        self, known_shared_keys: frozenset[IdentifierKey]
+    ) -> None:
         """Connect what each mention names, rank by rank.
 
         Which numbers of a rank are shared is decided before any of them connects objects, so that
@@ -178,11 +141,11 @@ class _MentionResolver:
         """
         ranks = sorted({strength_rank(key) for key in self._generations})
         for rank in ranks:
-            self._find_shared_generations(rank, known_shared_keys)
+            self._add_shared_generations_of_rank(rank, known_shared_keys)
             for mention in self._mentions:
                 self._connect_generations_of_mention(mention, rank)
 
-    def _find_shared_generations(
+    def _add_shared_generations_of_rank(
         self, rank: int, known_shared_keys: frozenset[IdentifierKey]
     ) -> None:
         mentions_by_generation: dict[Generation, list[list[Generation]]] = {}
@@ -195,11 +158,14 @@ class _MentionResolver:
             generation
             for generation, mentions in mentions_by_generation.items()
             if not self._sets.is_named_by_decision(generation)
-            and (generation[0] in known_shared_keys or self._names_several(generation, mentions))
+            and (
+                generation[0] in known_shared_keys
+                or self._is_shared_by_several_objects(generation, mentions)
+            )
         ]
         self._shared.update(shared)
 
-    def _names_several(
+    def _is_shared_by_several_objects(
         self, generation: Generation, mentions: Sequence[Sequence[Generation]]
     ) -> bool:
         """Whether the other numbers of these mentions belong to different objects."""
@@ -210,7 +176,7 @@ class _MentionResolver:
             for other in named
             if other != generation and strength_rank(other[0]) <= rank
         }
-        return self._sets.has_exclusive_conflict(roots, outside=generation)
+        return self._sets.any_two_sets_have_number_conflict(roots, outside=generation)
 
     def _connect_generations_of_mention(self, mention: Mention, rank: int) -> None:
         named = [
@@ -220,7 +186,7 @@ class _MentionResolver:
         ]
         if not named:
             return
-        first, *others = sorted(named, key=self._connecting_order)
+        first, *others = sorted(named, key=self._sort_key_unsplit_strongest_first)
         for generation in others:
             # A system that names its own id with another number has changed the number.
             is_renumbered = strength_rank(first[0]) == 0 < strength_rank(generation[0])
@@ -228,12 +194,14 @@ class _MentionResolver:
             if self._sets.join(first, generation, renumbered=renumbered):
                 self._evidence.setdefault(first, mention)
                 self._evidence.setdefault(generation, mention)
-            elif self._sets.is_separated(first, generation):
+            elif self._sets.is_separated_by_decision(first, generation):
                 self._rejected.add((mention.ref_key, generation[0]))
             else:
                 self._unconnected.add((mention.ref_key, generation[0]))
 
-    def _connecting_order(self, generation: Generation) -> tuple[bool, int, Generation]:
+    def _sort_key_unsplit_strongest_first(
+        self, generation: Generation
+    ) -> tuple[bool, int, Generation]:
         is_split_off = self._sets.is_split_off_by_decision(generation)
         return is_split_off, strength_rank(generation[0]), generation
 
@@ -245,7 +213,7 @@ class _MentionResolver:
         for mention in self._mentions:
             named = sorted(
                 self._named[mention.ref_key],
-                key=lambda g: (g in self._shared, *self._connecting_order(g)),
+                key=lambda g: (g in self._shared, *self._sort_key_unsplit_strongest_first(g)),
             )
             root = roots[mention.ref_key] = sets.root(named[0])
             resolved = by_root.setdefault(root, ResolvedObject())

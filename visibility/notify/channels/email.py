@@ -36,7 +36,7 @@ class Email(Channel):
         ),
     )
 
-    def missing_server(self) -> str:
+    def missing_server_sentence(self) -> str:
         """Say that there is no mail server, if EMAIL_HOST is not set."""
         if django_settings.EMAIL_BACKEND != FILE_BACKEND:
             return ""

@@ -12,7 +12,7 @@ from connectors.sdk.parse_setting_values import parse_url
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.standard_webhooks import signature_headers
 from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
-from visibility.outbound.address_guard import is_allowed_by_administrator
+from visibility.outbound.address_guard import is_url_in_outgoing_allowed
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_budget import RequestBudget
 
@@ -25,7 +25,7 @@ PREFIX = "whsec_"
 def check_webhook_url(text: str) -> None:
     """Check that a URL has https, or is one that an administrator allows. Raises ValueError."""
     parse_url(text)
-    if urlsplit(text).scheme != "https" and not is_allowed_by_administrator(text):
+    if urlsplit(text).scheme != "https" and not is_url_in_outgoing_allowed(text):
         raise ValueError(
             "The URL must begin with https://. Without https, an administrator must list its host "
             "and port in OUTGOING_ALLOWED."
@@ -79,7 +79,7 @@ class Webhook(Channel):
 
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
         """Send one request. Raises DeliveryFailed unless the status of the response is 2xx."""
-        body = orjson.dumps(webhook_body(message))
+        body = orjson.dumps(build_webhook_payload(message))
         signed = signature_headers(
             body, settings.text("secret").encode(), message.sent_at, message.id
         )
@@ -97,7 +97,7 @@ class Webhook(Channel):
             raise DeliveryFailed(f"The receiver answered with status {response.status}.")
 
 
-def webhook_body(message: OutgoingMessage) -> dict[str, Any]:
+def build_webhook_payload(message: OutgoingMessage) -> dict[str, Any]:
     """Return the JSON document: `type` is `alerts.notified`, or `test` for a test message.
 
     The document is the same on every attempt, unless an alert has changed.

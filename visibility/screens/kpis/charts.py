@@ -8,7 +8,7 @@ from itertools import groupby
 from visibility.formatting import format_date, format_number
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
-from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary
+from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary
 from visibility.screens import charts
 from visibility.screens.charts import Axis, Chart, Series
 from visibility.screens.kpis import value_and_comparison_texts as texts
@@ -47,7 +47,10 @@ def build_daily_kpi_chart_with_target(
         ]
         sentence = _percentile_sentence(kpi, total)
     else:
-        values = [_convert_to_axis_unit(summary.main_value(kpi), 1) for _, summary in daily]
+        values = [
+            _convert_to_axis_unit(summary.median_seconds_or_fraction(kpi), 1)
+            for _, summary in daily
+        ]
         drawn = charts.build_line_figure(
             [Series(kpi.title, days, values, orders)], axis, target=target
         )
@@ -62,7 +65,7 @@ def build_daily_kpi_chart_with_target(
             for d, f in daily
         ]
         sentence = _trend_sentence(kpi, daily, total)
-    title = f"{_duration_title(kpi)} by day"
+    title = f"{_title_of_durations_or_ages(kpi)} by day"
     return Chart(f"{kpi.code}-by-day", title, sentence, drawn, head, rows)
 
 
@@ -83,7 +86,9 @@ def build_open_orders_chart(
     return Chart(f"{kpi.code}-open", f"{kpi.title} by day", sentence, drawn, head, rows)
 
 
-def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> Chart | None:
+def build_weekly_channel_chart(
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters
+) -> Chart | None:
     """The KPI by channel and week. The chart shows the largest channels only."""
     weeks = query.weekly_summaries_by_dimension(kpi, span, "channel", filters)
     grouped = {key: list(rows) for key, rows in groupby(weeks, key=lambda row: row[0])}
@@ -95,7 +100,7 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
             texts.dimension_value_label(channel),
             [week for _, week, _ in grouped[channel]],
             [
-                _convert_to_axis_unit(summary.main_value(kpi), 1)
+                _convert_to_axis_unit(summary.median_seconds_or_fraction(kpi), 1)
                 for _, _, summary in grouped[channel]
             ],
             [summary.orders for _, _, summary in grouped[channel]],
@@ -149,7 +154,7 @@ def build_weekly_channel_chart(kpi: Kpi, span: DaySpan, filters: KpiFilters) -> 
 
 
 def build_duration_histogram_chart(
-    kpi: Kpi, span: DaySpan, filters: KpiFilters, total: KpiSummary
+    kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters, total: KpiSummary
 ) -> Chart | None:
     """A histogram of the orders by duration. The last class includes all slower orders."""
     if not total.orders or not total.p90:
@@ -172,10 +177,10 @@ def build_duration_histogram_chart(
     drawn = charts.build_histogram_figure(
         starts, [row[0] for row in rows], counts, Axis(".1f", axis.suffix)
     )
-    head = [_duration_title(kpi), kpi.counted.capitalize()]
+    head = [_title_of_durations_or_ages(kpi), kpi.counted.capitalize()]
     return Chart(
         f"{kpi.code}-distribution",
-        f"{_duration_title(kpi)}: distribution",
+        f"{_title_of_durations_or_ages(kpi)}: distribution",
         sentence,
         drawn,
         head,
@@ -193,7 +198,7 @@ def _percentile_sentence(kpi: Kpi, total: KpiSummary) -> str:
     return f"Half of the {kpi.counted} took at most {median}, and 90% took at most {p90}."
 
 
-def _duration_title(kpi: Kpi) -> str:
+def _title_of_durations_or_ages(kpi: Kpi) -> str:
     """What the durations are: of a stock KPI the ages."""
     return f"Age of {kpi.title.lower()}" if kpi.family is KpiFamily.STOCK else kpi.title
 

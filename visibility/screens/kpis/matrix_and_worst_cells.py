@@ -72,7 +72,7 @@ def build_cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[Matrix
 
 
 def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
-    value = kpi_slice.summary.main_value(kpi)
+    value = kpi_slice.summary.median_seconds_or_fraction(kpi)
     full = float(kpi.target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
     tone = value_and_comparison_texts.target_tone(kpi, value)
     return MatrixCell(

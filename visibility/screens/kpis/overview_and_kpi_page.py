@@ -9,7 +9,7 @@ from visibility.formatting import count_with_noun
 from visibility.kpi import query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
-from visibility.kpi.query import DaySpan, KpiFilters, KpiSlice, KpiSummary
+from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import charts as number_charts
@@ -90,7 +90,7 @@ class KpiPage:
 
 
 def build_overview(
-    *, span: DaySpan, filters: KpiFilters, matrix: Kpi, now: datetime, range_label: str
+    *, span: DaySpan, filters: KpiDimensionFilters, matrix: Kpi, now: datetime, range_label: str
 ) -> KpiOverview:
     """Build the overview page. `range_label` is the label of the date range."""
     kpis = list(kpi_registry().values())
@@ -128,7 +128,7 @@ def build_overview(
 
 
 def build_kpi_page(
-    kpi: Kpi, *, span: DaySpan, filters: KpiFilters, now: datetime, range_label: str
+    kpi: Kpi, *, span: DaySpan, filters: KpiDimensionFilters, now: datetime, range_label: str
 ) -> KpiPage:
     """Build the page of one KPI. `range_label` is the label of the date range."""
     current = query.summary(kpi, span, filters, now=now)
@@ -171,7 +171,7 @@ def build_kpi_page(
 
 def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan) -> KpiTile:
     """One KPI value with its target, change, population and exclusions."""
-    value = current.main_value(kpi)
+    value = current.median_seconds_or_fraction(kpi)
     p90 = (
         f"P90 {format_value(kpi, current.p90)}"
         if kpi.unit is KpiUnit.DURATION and current.p90
@@ -180,7 +180,7 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
     return KpiTile(
         kpi=kpi,
         value=format_value(kpi, value),
-        value_label=texts.duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
+        value_label=texts.median_age_or_duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
         p90_text=p90,
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
         population=texts.describe_population(kpi, current),
@@ -247,7 +247,7 @@ def _phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence
 
 
 def _load_undelivered_backlog(
-    span: DaySpan, filters: KpiFilters, now: datetime
+    span: DaySpan, filters: KpiDimensionFilters, now: datetime
 ) -> UndeliveredBacklog:
     kpi = kpi_registry()[UNDELIVERED]
     return _undelivered_order_count_and_age(query.summary(kpi, span, filters, now=now))

@@ -66,7 +66,7 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparison:
         return KpiComparison("")
     gap = value - float(kpi.target)
     target = format_target(kpi)
-    if abs(gap) < _least_gap(kpi, value):
+    if abs(gap) < _smallest_shown_difference(kpi, value):
         return KpiComparison(f"on target ({target})", "ok")
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
@@ -76,7 +76,7 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparison:
     )
 
 
-def _least_gap(kpi: Kpi, value: float) -> float:
+def _smallest_shown_difference(kpi: Kpi, value: float) -> float:
     """The smallest difference that is shown: 0.05 points, a minute, or a second below minutes."""
     if kpi.unit is KpiUnit.PERCENT:
         return 0.0005
@@ -111,13 +111,16 @@ def compare_to_previous(
 ) -> KpiComparison:
     """The change from the previous date range of the same length."""
     period = f"the previous {days} days" if days > 1 else "the previous day"
-    current_value, previous_value = now.main_value(kpi), before.main_value(kpi)
+    current_value, previous_value = (
+        now.median_seconds_or_fraction(kpi),
+        before.median_seconds_or_fraction(kpi),
+    )
     if current_value is None:
         return KpiComparison("")
     if previous_value is None:
         return KpiComparison(f"no value in {period}")
     gap = current_value - previous_value
-    if abs(gap) < _least_gap(kpi, previous_value):
+    if abs(gap) < _smallest_shown_difference(kpi, previous_value):
         return KpiComparison(f"same as {period}", "unknown")
     better = (gap > 0) == kpi.higher_is_better
     direction = "better" if better else "worse"
@@ -131,20 +134,20 @@ def compare_to_previous(
 def describe_population(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
     if kpi.unit is KpiUnit.DURATION:
-        return count_with_noun(summary.orders, counted_noun(kpi))
+        return count_with_noun(summary.orders, singular_noun_counted_by_kpi(kpi))
     orders = count_with_noun(summary.orders, kpi.subject)
     counted = (
         f"{format_number(summary.numerator)} of {format_number(summary.denominator)} {kpi.counted}"
     )
-    return counted if counted_noun(kpi) == kpi.subject else f"{counted}, {orders}"
+    return counted if singular_noun_counted_by_kpi(kpi) == kpi.subject else f"{counted}, {orders}"
 
 
-def counted_noun(kpi: Kpi) -> str:
+def singular_noun_counted_by_kpi(kpi: Kpi) -> str:
     """The singular of what the KPI counts: `order`, `line`, `event`."""
     return kpi.counted.removesuffix("s")
 
 
-def duration_label(kpi: Kpi) -> str:
+def median_age_or_duration_label(kpi: Kpi) -> str:
     """What the median of a duration is: `median age` or `median duration`."""
     return "median age" if kpi.family is KpiFamily.STOCK else "median duration"
 
@@ -208,7 +211,7 @@ def describe_order_result(
         return f"Excluded: {exclusion_reason(kpi, exclusion)}"
     if kpi.unit is KpiUnit.DURATION:
         return format_kpi_duration(float(numerator / denominator))
-    if counted_noun(kpi) == kpi.subject:
+    if singular_noun_counted_by_kpi(kpi) == kpi.subject:
         return "Met" if numerator >= denominator else "Missed"
     return f"{format_number(numerator)} of {format_number(denominator)} {kpi.counted}"
 

@@ -66,6 +66,10 @@ EXPLANATIONS = {
         "EDI envelope counts or control numbers do not match",
         "The transmission was truncated or altered: ask the trading partner to resend it",
     ),
+    ParkReason.DOCUMENT_REJECTED: (
+        "A trading partner rejected a document",
+        "Find the document by the numbers in the detail, correct it and send it again",
+    ),
     ParkReason.CONFLICT: (
         "The message was received before with other content",
         "The newer version is used; compare both and ask the sender which one is correct",

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from connectors.sdk.settings import SettingError
 from visibility.boards.check_tiles import MAX_TILES, tile_errors
-from visibility.boards.load_board_and_tiles import board_titles, stored_tiles
+from visibility.boards.load_board_and_tiles import board_titles, load_board_title_and_tile_entries
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import COMMON_SETTINGS
 from visibility.db.database_time import database_now
@@ -125,7 +125,7 @@ class BoardView(ApiView):
         def do() -> ApiResponse:
             values = parse_body(BoardBody, body)
             values["tiles"] = [
-                {name: _plain_number(value) for name, value in entry.items()}
+                {name: _decimal_to_json_int_or_text(value) for name, value in entry.items()}
                 for entry in values["tiles"]
             ]
             if errors := tile_errors(values["tiles"]):
@@ -144,7 +144,7 @@ class BoardView(ApiView):
         return run_idempotently(request, body, do)
 
 
-def _plain_number(value: Any) -> Any:
+def _decimal_to_json_int_or_text(value: Any) -> Any:
     """A decimal of a body as a number that can be stored as JSON; other values as they are."""
     if not isinstance(value, Decimal):
         return value
@@ -152,7 +152,7 @@ def _plain_number(value: Any) -> Any:
 
 
 def _serialize_board(request: Request, slug: str) -> dict[str, Any]:
-    stored = stored_tiles(slug)
+    stored = load_board_title_and_tile_entries(slug)
     if stored is None:
         raise Http404
     title, entries = stored

@@ -14,7 +14,7 @@ from visibility.web.api.common_serializers import (
 from visibility.web.permissions import Permission
 
 
-class KpiSerializer(PermissionFilteredSerializer):
+class KpiDefinitionSerializer(PermissionFilteredSerializer):
     """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
 
     code = serializers.CharField()
@@ -41,7 +41,7 @@ class KpiSerializer(PermissionFilteredSerializer):
 class KpiDefinitionListSerializer(PermissionFilteredSerializer):
     """All KPI definitions."""
 
-    items = KpiSerializer(many=True)
+    items = KpiDefinitionSerializer(many=True)
 
 
 class KpiNumeratorDenominatorSerializer(PermissionFilteredSerializer):

@@ -19,14 +19,14 @@ from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily
-from visibility.kpi.query import DaySpan, KpiFilters, KpiSummary, TooManyFacts
+from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary, TooManyFacts
 from visibility.kpi.registry import kpi_registry
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import serialize_all
 from visibility.web.api.kpi_serializers import (
     KpiDefinitionListSerializer,
+    KpiDefinitionSerializer,
     KpiOrderSerializer,
-    KpiSerializer,
     KpiValueSerializer,
 )
 from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
@@ -76,7 +76,7 @@ class KpiDefinitionListView(ApiView):
     @extend_schema(operation_id="kpis", responses=KpiDefinitionListSerializer)
     def get(self, request: Request) -> Response:
         """List the KPI definitions."""
-        return Response({"items": serialize_all(KpiSerializer, kpi_registry().values())})
+        return Response({"items": serialize_all(KpiDefinitionSerializer, kpi_registry().values())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class KpiQuery:
 
     kpi: Kpi
     span: DaySpan
-    filters: KpiFilters
+    filters: KpiDimensionFilters
 
 
 class KpiValueView(ApiView):
@@ -137,7 +137,10 @@ class KpiOrderListView(ApiListView):
                 kpi_query,
                 limit,
                 after,
-                self.params.get(OUTCOME_PARAMETER.name, drilldown.groups_of(kpi_query.kpi)[0]),
+                self.params.get(
+                    OUTCOME_PARAMETER.name,
+                    drilldown.selectable_order_groups_of_kpi(kpi_query.kpi)[0],
+                ),
                 self.params.get(REASON_PARAMETER.name, ""),
             ),
             lambda order: [order.cursor],
@@ -158,7 +161,7 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
         raise InvalidInput("from", "must not be after `to`")
     if end - start >= MAX_RANGE:
         raise InvalidInput("from", f"the range must be at most {MAX_RANGE.days} days")
-    filters = KpiFilters(**{name: params.get(name) for name in DIMENSIONS})
+    filters = KpiDimensionFilters(**{name: params.get(name) for name in DIMENSIONS})
     asked: dict[str, str] = {name: name for name in filters.values()}
     if params.get(BY_PARAMETER.name, "day") != "day":
         asked[params[BY_PARAMETER.name]] = BY_PARAMETER.name

@@ -11,14 +11,17 @@ from rest_framework.response import Response
 from connectors.sdk.settings import SettingType
 from visibility.db.database_time import database_now
 from visibility.models import Severity
-from visibility.notify import subscriptions
-from visibility.notify.subscriptions import (
+from visibility.notify import change_and_test_subscriptions
+from visibility.notify.change_and_test_subscriptions import (
+    CHANNEL,
+    RULE,
+    SEVERITIES,
     InvalidSubscription,
     SubscriptionChange,
     UnknownSubscription,
 )
-from visibility.screens.subscriptions import queries
-from visibility.screens.subscriptions.queries import SubscriptionSummary
+from visibility.screens.subscriptions import load_subscription_summaries as subscription_queries
+from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     AlertRuleSerializer,
@@ -40,19 +43,15 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.permissions import Permission
 
-MAX_SETTING_LENGTH = 1_000
-
 
 class InvalidSubscriptionInput(InvalidInput):
     """Fields of a subscription are invalid, each with its sentence."""
 
     def __init__(self, error: InvalidSubscription) -> None:
         super().__init__("", " ".join(e.sentence for e in error.errors))
-        own = {subscriptions.RULE, subscriptions.SEVERITIES, subscriptions.CHANNEL}
-        self.errors = [
-            {"path": e.name if e.name in own else f"settings.{e.name}", "detail": e.sentence}
-            for e in error.errors
-        ]
+        own = {RULE, SEVERITIES, CHANNEL}
+        paths = {e.name: e.name if e.name in own else f"settings.{e.name}" for e in error.errors}
+        self.errors = [{"path": paths[e.name], "detail": e.sentence} for e in error.errors]
 
 
 class ChannelSettingSerializer(PermissionFilteredSerializer):
@@ -73,7 +72,7 @@ class ChannelSerializer(PermissionFilteredSerializer):
     code = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
-    problem = serializers.CharField(source="missing_server")
+    problem = serializers.CharField(source="missing_server_sentence")
     settings = ChannelSettingSerializer(many=True)
 
 
@@ -110,7 +109,7 @@ class SubscriptionTestResultSerializer(PermissionFilteredSerializer):
 class SettingTextsField(serializers.DictField):
     """Settings of a channel as texts by name."""
 
-    child = serializers.CharField(max_length=MAX_SETTING_LENGTH, allow_blank=True)
+    child = serializers.CharField(max_length=1_000, allow_blank=True)
 
 
 class SubscriptionChangeBody(RequestBody):
@@ -145,7 +144,9 @@ class SubscriptionListView(ApiListView):
     def get_queryset(self) -> Any:
         """The subscriptions, loaded page by page."""
         return LoadedRows(
-            lambda limit, after=0: queries.list_subscriptions(after=after, limit=limit),
+            lambda limit, after=0: subscription_queries.list_subscriptions(
+                after=after, limit=limit
+            ),
             lambda summary: [summary.subscription.pk],
         )
 
@@ -162,8 +163,11 @@ class SubscriptionListView(ApiListView):
             values = parse_body(SubscriptionBody, body)
             channel = values.pop("channel")
             try:
-                created = subscriptions.add_subscription(
-                    channel, _change_of(values), by=current_user(request), now=database_now()
+                created = change_and_test_subscriptions.add_subscription(
+                    channel,
+                    _subscription_change_from_body(values),
+                    by=current_user(request),
+                    now=database_now(),
                 )
             except InvalidSubscription as error:
                 raise InvalidSubscriptionInput(error) from error
@@ -199,9 +203,9 @@ class SubscriptionView(ApiView):
             values = parse_body(SubscriptionChangeBody, body)
             _summary_or_404(subscription_id)
             try:
-                subscriptions.change_subscription(
+                change_and_test_subscriptions.change_subscription(
                     subscription_id,
-                    _change_of(values),
+                    _subscription_change_from_body(values),
                     by=current_user(request),
                     now=database_now(),
                 )
@@ -223,7 +227,7 @@ class SubscriptionView(ApiView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             removed = _serialize_subscription(subscription_id)
-            subscriptions.remove_subscription(
+            change_and_test_subscriptions.remove_subscription(
                 subscription_id, by=current_user(request), now=database_now()
             )
             return ApiResponse.from_json(removed)
@@ -248,7 +252,7 @@ class SubscriptionTestView(ApiView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             _summary_or_404(subscription_id)
-            result = subscriptions.send_test_message(
+            result = change_and_test_subscriptions.send_test_message(
                 subscription_id, by=current_user(request), now=database_now()
             )
             return ApiResponse.from_json(serialize(SubscriptionTestResultSerializer, result))
@@ -264,7 +268,9 @@ class ChannelListView(ApiView):
     @extend_schema(operation_id="channels", responses=ChannelListSerializer)
     def get(self, request: Request) -> Response:
         """List the channels with the settings that they declare."""
-        return Response({"items": serialize_all(ChannelSerializer, queries.list_channels())})
+        return Response(
+            {"items": serialize_all(ChannelSerializer, subscription_queries.list_channels())}
+        )
 
 
 def permission_for(request: Request) -> Permission:
@@ -273,7 +279,7 @@ def permission_for(request: Request) -> Permission:
     return Permission.SUBSCRIPTIONS_SEE if is_read else Permission.SUBSCRIPTIONS_EDIT
 
 
-def _change_of(values: dict[str, Any]) -> SubscriptionChange:
+def _subscription_change_from_body(values: dict[str, Any]) -> SubscriptionChange:
     """The change of a validated body. A rule of null means all rules."""
     if "rule" in values:
         values["rule"] = values["rule"] or ""
@@ -282,7 +288,9 @@ def _change_of(values: dict[str, Any]) -> SubscriptionChange:
 
 def _summary_or_404(number: int) -> SubscriptionSummary:
     try:
-        return queries.summarize_subscription(subscriptions.active_subscription(number))
+        return subscription_queries.summarize_subscription(
+            change_and_test_subscriptions.load_subscription_not_removed(number)
+        )
     except UnknownSubscription:
         raise Http404 from None
 

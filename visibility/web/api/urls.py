@@ -15,6 +15,7 @@ from visibility.web.api import (
     orders,
     rules,
     schema_and_docs,
+    source_settings,
     sources_and_messages,
     subscriptions,
 )
@@ -54,6 +55,7 @@ urlpatterns = [
     path("kpis/<slug:code>/orders", kpis.KpiOrderListView.as_view()),
     path("sources", sources_and_messages.SourceListView.as_view()),
     path("sources/<slug:slug>/health", sources_and_messages.SourceHealthView.as_view()),
+    path("sources/<slug:slug>/settings", source_settings.SourceSettingsView.as_view()),
     path("messages", sources_and_messages.MessageListView.as_view()),
     path(
         "messages/<int:message_id>/lineage", order_and_message_lineage.MessageLineageView.as_view()

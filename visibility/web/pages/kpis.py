@@ -34,7 +34,7 @@ from visibility.web.kpi_query_string import (
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 
-def explain_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def show_page_if_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Show a page with the filters instead of a value that would be summed from too many facts."""
 
     @wraps(view)
@@ -51,7 +51,7 @@ def explain_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., H
 
 
 @require_permission(Permission.KPIS)
-@explain_too_many_facts
+@show_page_if_too_many_facts
 def kpi_overview(request: HttpRequest) -> HttpResponse:
     """All KPIs over a date range."""
     now = database_now()
@@ -80,7 +80,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
 
 
 @require_permission(Permission.KPIS)
-@explain_too_many_facts
+@show_page_if_too_many_facts
 def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One KPI: trend, distribution, breakdowns, definition."""
     kpi = _get_kpi(code)
@@ -117,14 +117,14 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_permission(Permission.KPIS)
-@explain_too_many_facts
+@show_page_if_too_many_facts
 def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     """The orders of a KPI; their totals equal its value."""
     kpi = _get_kpi(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     groups: tuple[drilldown.OrderGroup | drilldown.Uncountable, ...] = (
-        *drilldown.groups_of(kpi),
+        *drilldown.selectable_order_groups_of_kpi(kpi),
         drilldown.UNCOUNTABLE,
     )
     group = next((p for p in groups if p == request.GET.get("part")), groups[0])
@@ -160,7 +160,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "sentence": _kpi_value_and_population_sentence(kpi, asked, summary),
         "tabs": [
             (titles[p], tallies[p], asked.query_string_with(part=p, reason=""), p == group)
-            for p in drilldown.groups_of(kpi)
+            for p in drilldown.selectable_order_groups_of_kpi(kpi)
         ],
         "reasons": [
             (
@@ -217,7 +217,7 @@ def _get_kpi(code: str) -> Kpi:
 def _kpi_value_and_population_sentence(
     kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary
 ) -> str:
-    value = value_and_comparison_texts.format_value(kpi, summary.main_value(kpi))
+    value = value_and_comparison_texts.format_value(kpi, summary.median_seconds_or_fraction(kpi))
     population = value_and_comparison_texts.describe_population(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
 

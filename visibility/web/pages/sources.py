@@ -1,6 +1,6 @@
 """Pages of sources, and replay of their parked messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,16 @@ from connectors.catalog import connectors_by_slug, own_manifest_problems
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun, format_duration
-from visibility.ingest.add_source_and_rotate_secret import InvalidSource, change_settings
+from visibility.ingest.add_source_and_rotate_secret import (
+    SECRET,
+    InvalidSource,
+    change_settings_and_secret,
+)
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import operational_problems
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
-from visibility.screens.setting_fields import SettingField
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
@@ -72,15 +75,21 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     source = _get_source(slug)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
     try:
-        changes = settings_form.changed_settings(source, posted)
-        if changes:
-            change_settings(source, changes, now=database_now(), user=signed_in_user(request))
+        if errors := settings_form.new_entry_errors(source, posted):
+            raise InvalidSource(errors)
+        changes = settings_form.changed_settings(
+            source, settings_form.with_new_family_entries(source, posted)
+        )
+        change_settings_and_secret(
+            source,
+            changes,
+            secret=posted.get(settings_form.NEW_SECRET, "").strip(),
+            now=database_now(),
+            user=signed_in_user(request),
+        )
     except InvalidSource as error:
-        fields = settings_form.setting_fields(source, entered=posted, errors=error.errors)
-        names = {field.name for field in fields}
-        others = [e for e in error.errors if e.name not in names]
         return _render_source(
-            request, source, "settings", fields=fields, other_errors=others, status=422
+            request, source, "settings", posted=posted, errors=error.errors, status=422
         )
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
 
@@ -90,10 +99,11 @@ def _render_source(
     source: Source,
     tab: str,
     *,
-    fields: Sequence[SettingField] | None = None,
-    other_errors: Sequence[SettingError] = (),
+    posted: Mapping[str, str] | None = None,
+    errors: Sequence[SettingError] = (),
     status: int = 200,
 ) -> HttpResponse:
+    """Render a tab. `errors` are those of the `posted` settings, which were not saved."""
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
@@ -101,6 +111,7 @@ def _render_source(
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
     health = sources.source_health(now, [source])[0]
+    stored_errors = stored_setting_errors(source)
     context: dict[str, Any] = {
         "now": now,
         "source": source,
@@ -109,7 +120,7 @@ def _render_source(
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
-        "setting_errors": [*stored_setting_errors(source), *other_errors],
+        "setting_errors": stored_errors,
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
@@ -125,11 +136,19 @@ def _render_source(
         ]
     else:
         context |= _settings_context(source, now)
-        context["setting_fields"] = (
-            settings_form.setting_fields(source, errors=stored_setting_errors(source))
-            if fields is None
-            else fields
-        )
+        shown_errors = stored_errors if posted is None else errors
+        fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
+        entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
+        secret_errors = [e.sentence for e in errors if e.name == SECRET]
+        context |= {
+            "setting_fields": fields,
+            "new_entries": entries,
+            "secret_input": settings_form.NEW_SECRET,
+            "secret_error": " ".join(secret_errors),
+        }
+        names = {SECRET} | {f.name for f in fields} | {entry.id_input for entry in entries}
+        names |= {e.setting.family_prefix + e.id for e in entries if e.error}
+        context["setting_errors"] = [*stored_errors, *(e for e in errors if e.name not in names)]
     return render(request, "sources/detail.html", context, status=status)
 
 

@@ -12,17 +12,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Severity
-from visibility.notify import subscriptions
-from visibility.notify.channel import Channel
-from visibility.notify.outbox import channel_registry
-from visibility.notify.subscriptions import (
+from visibility.notify import change_and_test_subscriptions
+from visibility.notify.change_and_test_subscriptions import (
     InvalidSubscription,
     SubscriptionChange,
     UnknownSubscription,
 )
+from visibility.notify.channel import Channel
+from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
-from visibility.screens.subscriptions import queries
-from visibility.screens.subscriptions.queries import SubscriptionSummary
+from visibility.screens.subscriptions import load_subscription_summaries
+from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -46,15 +46,17 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
     """`/subscriptions`: who receives which alerts, and whether the messages arrive."""
     after = request.GET.get("after", "")
     position = int(after) if after.isdecimal() and len(after) < 19 else 0
-    rows = queries.list_subscriptions(after=position, limit=queries.PAGE_SIZE + 1)
-    shown = rows[: queries.PAGE_SIZE]
+    rows = load_subscription_summaries.list_subscriptions(
+        after=position, limit=load_subscription_summaries.PAGE_SIZE + 1
+    )
+    shown = rows[: load_subscription_summaries.PAGE_SIZE]
     now = database_now()
     context = {
         "rows": [(row, displayed_time(row.subscription.accepted_at, now)) for row in shown],
         "next": shown[-1].subscription.pk if len(rows) > len(shown) else "",
         "is_first": not position,
-        "channels": queries.list_channels(),
-        "missing_servers": queries.channels_without_server(),
+        "channels": load_subscription_summaries.list_channels(),
+        "missing_servers": load_subscription_summaries.channels_without_server(),
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
     return render(request, "subscriptions/page.html", context)
@@ -70,7 +72,7 @@ def new_subscription(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
         return _render_form(request, channel)
     try:
-        created = subscriptions.add_subscription(
+        created = change_and_test_subscriptions.add_subscription(
             code, _read_form(request.POST), by=signed_in_user(request), now=database_now()
         )
     except InvalidSubscription as error:
@@ -95,7 +97,7 @@ def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{number}")
     try:
-        subscriptions.change_subscription(
+        change_and_test_subscriptions.change_subscription(
             number, _read_form(request.POST), by=signed_in_user(request), now=database_now()
         )
     except InvalidSubscription as error:
@@ -111,7 +113,7 @@ def switch_subscription(request: HttpRequest, number: int, action: str) -> HttpR
     _summary_or_404(number)
     change = SubscriptionChange(enabled=action == "enable")
     try:
-        subscriptions.change_subscription(
+        change_and_test_subscriptions.change_subscription(
             number, change, by=signed_in_user(request), now=database_now()
         )
     except InvalidSubscription as error:
@@ -126,7 +128,9 @@ def switch_subscription(request: HttpRequest, number: int, action: str) -> HttpR
 def delete_subscription(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /subscriptions/<id>/delete`."""
     _summary_or_404(number)
-    subscriptions.remove_subscription(number, by=signed_in_user(request), now=database_now())
+    change_and_test_subscriptions.remove_subscription(
+        number, by=signed_in_user(request), now=database_now()
+    )
     messages.success(request, "Subscription deleted.")
     return HttpResponseRedirect(LIST_URL)
 
@@ -136,7 +140,9 @@ def delete_subscription(request: HttpRequest, number: int) -> HttpResponse:
 def send_test(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /subscriptions/<id>/test`: send a test message, and say whether it was accepted."""
     _summary_or_404(number)
-    result = subscriptions.send_test_message(number, by=signed_in_user(request), now=database_now())
+    result = change_and_test_subscriptions.send_test_message(
+        number, by=signed_in_user(request), now=database_now()
+    )
     if result.is_accepted:
         messages.success(request, result.detail)
     else:
@@ -158,7 +164,7 @@ def _render_form(
     chosen = entered.severities if entered else (summary.severities if summary else [])
     now = database_now()
     fields = (
-        queries.subscription_fields(
+        load_subscription_summaries.build_channel_setting_fields(
             channel,
             stored=summary,
             entered=entered.settings if entered else None,
@@ -175,15 +181,21 @@ def _render_form(
         "prefix": PREFIX,
         "errors": errors,
         "other_errors": [error for error in errors if error.name not in names],
-        "problem": summary.problem if summary else channel.missing_server() if channel else "",
+        "problem": summary.problem
+        if summary
+        else channel.missing_server_sentence()
+        if channel
+        else "",
         "severities": [(v, label, v in (chosen or ())) for v, label in Severity.choices],
-        "rules": queries.rules_of_choice(),
+        "rules": load_subscription_summaries.rule_codes_and_titles(),
         "rule": entered.rule if entered else stored_rule,
         "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
         "accepted": displayed_time(stored.accepted_at, now) if stored else None,
         "history": [
             (_describe_entry(entry), displayed_time(entry.at, now), entry.user)
-            for entry in (queries.subscription_history(stored.pk) if stored else ())
+            for entry in (
+                load_subscription_summaries.subscription_history(stored.pk) if stored else ()
+            )
         ],
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
@@ -222,7 +234,9 @@ def _read_form(form: QueryDict) -> SubscriptionChange:
 
 def _summary_or_404(number: int) -> SubscriptionSummary:
     try:
-        return queries.summarize_subscription(subscriptions.active_subscription(number))
+        return load_subscription_summaries.summarize_subscription(
+            change_and_test_subscriptions.load_subscription_not_removed(number)
+        )
     except UnknownSubscription:
         raise Http404 from None
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.kpi import cells_or_facts
+from visibility.kpi import select_cells_or_facts
 from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
@@ -115,14 +115,14 @@ def test_dimension_that_a_kpi_lacks_is_refused(
 def test_combination_with_too_many_facts_is_refused(
     installation: Installation, operations: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 0)
+    monkeypatch.setattr(select_cells_or_facts, "MAX_FACTS", 0)
     query = {**YEAR, "channel": "b2b", "customer": installation.order.customer_no}
     for path in ("kpis/fill_rate", "kpis/undelivered_orders/orders"):
         answer = operations.get(f"/api/v1/{path}", query)
         assert answer.status_code == 400, path
         assert "choose a shorter range" in answer.content.decode()
     assert get(operations, "kpis/fill_rate", **YEAR, channel="b2b")["total"]["orders"] == 1
-    monkeypatch.setattr(cells_or_facts, "MAX_FACTS", 1)
+    monkeypatch.setattr(select_cells_or_facts, "MAX_FACTS", 1)
     assert get(operations, "kpis/fill_rate", **query)["total"]["orders"] == 1
 
 

@@ -11,7 +11,7 @@ from tests.builders.sink import RecordingServer
 from tests.builders.sla_rules import create_rule
 from tests.builders.users import signed_in, user_of_role
 from visibility.models import AuditEntry, Subscription
-from visibility.notify.channel_settings import decrypt_channel_secrets
+from visibility.notify.check_and_encrypt_channel_settings import decrypt_channel_secrets
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_setting_that_is_not_given_stays(ops: StrictClient, receiver: RecordingS
     address = f"{URL}/{created['id']}"
     ops.send("patch", address, {"settings": {"url": f"{receiver.url}/b"}})
     stored = Subscription.objects.get()
-    assert stored.stored_settings == {"url": f"{receiver.url}/b"}
+    assert stored.stored_non_secret_settings == {"url": f"{receiver.url}/b"}
     assert decrypt_channel_secrets(stored.sealed_secrets) == {"secret": SECRET}
 
 

@@ -148,3 +148,61 @@ def test_anything_but_an_interchange_is_rejected(text: str) -> None:
 def test_a_million_blanks_are_rejected_quickly() -> None:
     with pytest.raises(PayloadError):
         read_interchanges("GS*" + " " * 1_000_000 + "*" * 1_000_000)
+
+
+ORDER_LINES = "BEG*00*SA*4711**20260304~PO1*1*5*EA***VN*A~PO1*2*6*EA***VN*B~CTT*2"
+THREE_LINES = builders.interchange(
+    builders.transaction_set(f"850~{ORDER_LINES}"), sender="SENDER", receiver="RECEIVER"
+).replace("~", "~\n")
+
+
+class TestMissingTerminator:
+    def test_a_segment_within_another_is_recovered_if_the_count_agrees(self) -> None:
+        (result,) = read_interchanges(THREE_LINES.replace("VN*A~", "VN*A"))
+        (transaction_set,) = result.sets
+        assert [s.tag for s in transaction_set.segments] == ["BEG", "PO1", "PO1", "CTT"]
+        assert transaction_set.segments[1][7] == "A"
+        assert transaction_set.findings == ("a segment terminator is missing after PO1 1",)
+
+    def test_a_set_whose_count_agrees_with_neither_is_rejected(self) -> None:
+        text = THREE_LINES.replace("VN*A~", "VN*A").replace("SE*6*", "SE*9*")
+        (result,) = read_interchanges(text)
+        assert result.sets == ()
+        (error,) = result.errors
+        assert (error.reason, error.path) == (ParkReason.EDI_ENVELOPE, "ST 850 0001")
+        assert error.detail == "a segment terminator is missing after PO1 1, and SE01 is '9'"
+
+    def test_a_wrapped_line_that_looks_like_a_segment_stays_one_segment(self) -> None:
+        for wrapped in ("VN*A\nPO1*2", "VN*\nAB1*2"):
+            text = THREE_LINES.replace("VN*A~", f"{wrapped}~")
+            (result,) = read_interchanges(text)
+            assert [s.tag for s in result.sets[0].segments] == ["BEG", "PO1", "PO1", "CTT"]
+            assert result.sets[0].findings == ()
+
+    @pytest.mark.parametrize("before", ["VN*B~", "CTT*2~", "ST*850*0001~"])
+    def test_the_ends_of_sets_and_headings_are_recovered(self, before: str) -> None:
+        (result,) = read_interchanges(THREE_LINES.replace(before, before[:-1]))
+        assert result.errors == ()
+        tags = [s.tag for s in result.sets[0].segments]
+        assert tags == ["BEG", "PO1", "PO1", "CTT"]
+
+
+def test_a_newline_terminated_interchange_may_begin_with_an_acknowledgment() -> None:
+    text = interchange(end="\n", after="").replace("GS*", "TA1*1*260304*0900*A*000\nGS*", 1)
+    (result,) = read_interchanges(text)
+    assert [s.code for s in result.sets] == ["850"]
+    assert [s[4] for s in result.acknowledgments] == ["A"]
+    assert result.errors == ()
+
+
+def test_an_isa_without_the_terminator_of_the_other_segments_is_named() -> None:
+    text = interchange(end="~").replace("*P*>~", "*P*>")
+    with pytest.raises(PayloadError) as caught:
+        read_interchanges(text)
+    assert caught.value.detail == "the ISA does not end with '~', which ends the other segments"
+
+
+def test_a_million_line_ends_within_a_segment_are_read_quickly() -> None:
+    text = THREE_LINES.replace("VN*A~", "VN*A" + "\nx" * 500_000 + "~")
+    with pytest.raises(PayloadError, match="text longer"):
+        read_interchanges(text)

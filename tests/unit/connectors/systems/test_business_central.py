@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -12,6 +13,7 @@ from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, IdentifierScheme, Measure, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
+    HttpRequest,
     HttpResponse,
     PolledPage,
     PollError,
@@ -222,24 +224,16 @@ class FakeHttp:
         self.forms: list[Mapping[str, str]] = []
         self.tokens = [HttpResponse(200, {}, b'{"access_token": "t-1"}')]
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        self.requests.append((url, params, headers))
+    def send(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST":
+            self.forms.append(dict(parse_qsl(request.body.decode())))
+            return self.tokens.pop(0)
+        self.requests.append((request.url, request.query, request.headers))
         response = self.responses.pop(0) if self.responses else {"value": []}
         if isinstance(response, HttpResponse):
             return response
         body = response if isinstance(response, bytes) else json.dumps(response).encode()
         return HttpResponse(self.status, self.headers, body)
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        raise AssertionError("the poller must not post documents")
-
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        self.forms.append(data)
-        return self.tokens.pop(0)
 
 
 def poll(http: FakeHttp, cursor: str = "", **config: str) -> list[PolledPage]:
@@ -373,7 +367,7 @@ class TestPolling:
 
     def test_a_connection_error_is_a_poll_error(self) -> None:
         class UnreachableHttp(FakeHttp):
-            def get(self, *_: Any, **__: Any) -> HttpResponse:
+            def send(self, request: HttpRequest) -> HttpResponse:
                 raise ConnectionError("refused")
 
         with pytest.raises(PollError, match="refused"):

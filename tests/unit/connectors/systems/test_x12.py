@@ -2,15 +2,12 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from connectors.sdk.auth import InvalidSignature
-from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import (
     Attribute,
-    CanonicalEvent,
     EventType,
     Flag,
     IdentifierScheme,
@@ -19,32 +16,11 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.x12.connector import X12
-from tests.builders.x12 import interchange, transaction_set
+from tests.builders.parsed_x12 import envelope, events, parse, parse_error
 from tests.unit.connectors.signatures import is_accepted
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET, OLD = b"new-secret-of-this-source", b"old-secret-of-this-source"
-
-
-def envelope(*sets: str, control: int = 7, **fields: Any) -> bytes:
-    numbered = (transaction_set(text, number) for number, text in enumerate(sets, 1))
-    return interchange(*numbered, control=control, padded=False, **fields).encode()
-
-
-def parse(body: bytes, **config: str) -> ParseResult:
-    return X12({"source": "edi", **config}).parse(RawMessage(body, {}, NOW))
-
-
-def events(*sets: str, **config: str) -> tuple[CanonicalEvent, ...]:
-    parsed = parse(envelope(*sets), **config)
-    assert parsed.errors == ()
-    return parsed.events
-
-
-def parse_error(text: str) -> PayloadError:
-    with pytest.raises(PayloadError) as caught:
-        parse(envelope(text))
-    return caught.value
 
 
 def request(body: bytes = b"ISA", **headers: str) -> WebhookRequest:
@@ -95,17 +71,55 @@ class TestVerify:
 
 
 class TestX12DedupeKey:
-    def test_it_is_sender_receiver_and_control_number(self) -> None:
-        assert X12({}).dedupe_key(request(envelope(ORDER, control=12))) == "BIGMART/ACME/12"
+    def key(self, body: bytes) -> str:
+        return X12({}).dedupe_key(request(body))
+
+    def test_it_names_sender_receiver_date_time_number_group_and_set(self) -> None:
+        key = self.key(envelope(ORDER, control=12))
+        assert key.startswith("BIGMART/ACME/260304/0915/12/PO/850/")
+        assert key == self.key(envelope(ORDER, control=12))
+
+    def test_a_corrected_set_sent_again_has_the_key_of_the_first(self) -> None:
+        assert self.key(envelope(ORDER)) == self.key(envelope(ORDER.replace("*5*EA", "*6*EA")))
+
+    @pytest.mark.parametrize(
+        ("was", "becomes"),
+        [
+            (b"*260304*0915*U", b"*270304*0915*U"),
+            (b"*260304*0915*U", b"*260304*1015*U"),
+            (b"GS*PO*BIGMART", b"GS*PO*BIGMART-WEST"),
+            (b"GS*PO*BIGMART", b"GS*PC*BIGMART"),
+            (b"20260304*0915*7*X", b"20260304*0915*8*X"),
+            (b"ST*850*0001", b"ST*850*0002"),
+            (b"BEG*00*SA*4711", b"BEG*00*SA*4712"),
+            (b"ZZ*BIGMART*", b"01*BIGMART*"),
+        ],
+    )
+    def test_a_control_number_used_again_is_another_message(
+        self, was: bytes, becomes: bytes
+    ) -> None:
+        body = envelope(ORDER)
+        assert was in body
+        assert self.key(body) != self.key(body.replace(was, becomes))
+
+    def test_an_interchange_acknowledgment_has_a_key_of_its_own(self) -> None:
+        head = envelope(ORDER).split(b"GS*")[0]
+        bodies = [head + b"TA1*%d*260304*0900*A*000~IEA*0*7~" % n for n in (1, 2)]
+        assert self.key(bodies[0]) != self.key(bodies[1])
+        assert self.key(bodies[0]).startswith("BIGMART/ACME/260304/0915/7/")
 
     def test_several_or_incomplete_interchanges_have_no_dedupe_key(self) -> None:
         two = envelope(ORDER) + envelope(ORDER, control=8)
         for body in (two, b"ST*850*0001~SE*2*0001~", b"", b"\xff", b"ISA", b"ISA*"):
-            assert X12({}).dedupe_key(request(body)) == ""
+            assert self.key(body) == ""
+
+    def test_a_million_line_ends_have_a_key_quickly(self) -> None:
+        body = envelope(ORDER).replace(b"~", b"\n") + b"\n" * 1_000_000
+        assert self.key(body).startswith("BIGMART/ACME/260304/0915/7/PO/850/")
 
     def test_a_name_ending_in_isa_is_not_an_interchange(self) -> None:
         body = envelope("850~BEG*00*SA*4711**20260304~N1*ST*VISA*92*1~N1*BY*ISA*92*1~CTT*0")
-        assert X12({}).dedupe_key(request(body)) == "BIGMART/ACME/7"
+        assert self.key(body).startswith("BIGMART/ACME/260304/0915/7/PO/850/")
 
 
 class TestEnvelope:
@@ -138,13 +152,49 @@ class TestEnvelope:
         parsed = parse(envelope("997~AK1*PR*77~AK9*A*1*1*1"))
         assert parsed.ignored == "997 of group PR 77: accepted"
 
-    def test_a_rejected_set_is_named_in_the_summary(self) -> None:
-        parsed = parse(envelope("999~AK1*IN*81~AK2*810*0002~IK5*R*5~AK9*Q*1*1*0"))
-        assert parsed.ignored == "999 of group IN 81: Q; set 810 0002 rejected"
+    @pytest.mark.parametrize(
+        ("text", "path", "detail"),
+        [
+            (
+                "999~AK1*IN*81~AK2*810*0002~IK5*R*5~AK9*P*2*2*1",
+                "ST 999 0001 IK5",
+                "BIGMART rejected set 810 0002 of group IN 81: segments in error",
+            ),
+            ("997~AK1*PO*9~AK9*R*1*1*0", "ST 997 0001 AK9", "BIGMART rejected group PO 9"),
+            (
+                "997~AK5*X",
+                "ST 997 0001 AK5",
+                "BIGMART rejected set of group without a number",
+            ),
+        ],
+    )
+    def test_a_rejection_parks_the_acknowledgment(self, text: str, path: str, detail: str) -> None:
+        parsed = parse(envelope(text))
+        assert [(e.reason, e.path, e.detail) for e in parsed.errors] == [
+            (ParkReason.DOCUMENT_REJECTED, path, detail)
+        ]
+        assert "rejected" in parsed.ignored
 
-    def test_an_incomplete_acknowledgment_is_summarized(self) -> None:
-        parsed = parse(envelope("997~AK5*R"))
-        assert parsed.ignored == "997 of group without a number: no group status; rejected"
+    def test_an_acceptance_with_errors_is_summarized(self) -> None:
+        parsed = parse(envelope("997~AK1*PR*77~AK2*855*0001~AK5*E*5~AK9*E*1*1*1"))
+        assert parsed.errors == ()
+        assert parsed.ignored == (
+            "997 of group PR 77: accepted with errors; set 855 0001 accepted with errors"
+        )
+
+    def test_an_accepted_interchange_is_summarized_beside_its_sets(self) -> None:
+        body = envelope(ORDER).replace(b"GS*", b"TA1*000000004*260303*0900*A*000~GS*", 1)
+        parsed = parse(body)
+        assert len(parsed.events) == 1
+        assert parsed.ignored == "TA1 of interchange 000000004: accepted"
+
+    def test_a_rejected_interchange_parks_its_acknowledgment(self) -> None:
+        head = envelope(ORDER).split(b"GS*")[0]
+        parsed = parse(head + b"TA1*000000004*260303*0900*R*022~IEA*0*7~" + envelope(ORDER))
+        assert len(parsed.events) == 1
+        (error,) = parsed.errors
+        assert error.reason is ParkReason.DOCUMENT_REJECTED
+        assert error.detail == "TA1 of interchange 000000004: rejected, note 022"
 
     def test_a_resent_document_has_the_same_key_and_a_higher_revision(self) -> None:
         (first,) = parse(envelope(ORDER)).events
@@ -273,7 +323,7 @@ class TestX12Orders:
             "860~BCH*04*SA*4711**2*20260304~POC*001*QI*12*2*EA*1.5**VN*A~POC*2*DI***EA***VN*B~CTT*2"
         )
         (event,) = events(change)
-        assert event.key == "860 BIGMART 4711 change 2"
+        assert event.key.startswith("860 BIGMART 4711 change 2 ")
         assert [(x.line_id, x.quantities[Measure.ORDERED]) for x in event.lines] == [
             ("1", Decimal(12)),
             ("2", Decimal(0)),
@@ -316,22 +366,6 @@ class TestWarehouse:
         )
         assert order.objects[0] == advice.objects[0]
 
-    @pytest.mark.parametrize(
-        ("status", "backordered"), [("BP", {Measure.BACKORDERED: Decimal(2)}), ("CP", {})]
-    )
-    def test_a_short_line_is_backordered_only_if_the_status_says_so(
-        self, status: str, backordered: dict[Measure, Decimal]
-    ) -> None:
-        advice = f"945~W06*F*SO-1*20260304*SH1~LX*1~W12*{status}*5*3*2*EA**VN*A~W03*3"
-        confirmed, shorted = events(advice)
-        assert confirmed.lines[0].quantities == {Measure.SHIPPED: Decimal(3)}
-        assert shorted.type is EventType.LINE_SHORTED
-        assert shorted.lines[0].quantities == backordered
-
-    def test_an_advice_without_shipment_number_uses_order_and_date(self) -> None:
-        (event,) = events("945~W06*F*SO-1*20260304~LX*1~W12*CC*5*5*0*EA**VN*A~W03*5")
-        assert event.scope == "shipment SO-1 2026-03-04"
-
     def test_a_carton_counter_is_not_a_tracking_number(self) -> None:
         (event,) = events("945~W06*F*SO-1*20260304*S~N9*CN*0817~LX*1~MAN*CA*0001~W12*CC*5*5*0*EA")
         numbers = [i.scheme for ref in event.objects for i in ref.identifiers]
@@ -365,8 +399,11 @@ class TestShipNotice:
 
     def test_circular_levels_do_not_loop_forever(self) -> None:
         levels = "HL*1**S~HL*2*3*P~HL*3*2*I~LIN**VN*A~SN1**1*EA"
-        (event,) = events(f"856~BSN*00*A1*20260304*0800~{levels}")
-        assert event.lines == ()
+        error = parse_error(f"856~BSN*00*A1*20260304*0800~{levels}")
+        assert (error.path, error.detail) == (
+            "ST 856 0001 HL 2",
+            "the levels name each other as parents",
+        )
 
     def test_each_shipment_of_a_notice_is_an_event(self) -> None:
         levels = "HL*1**S~HL*2*1*O~PRF*4711~HL*3**S~HL*4*3*O~PRF*4712"

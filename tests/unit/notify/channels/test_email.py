@@ -8,8 +8,8 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.settings import ParsedSettings
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.channel_settings import check_channel_settings
 from visibility.notify.channels.email import FILE_BACKEND, Email
+from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
 
 MESSAGE = OutgoingMessage("7", "Late\norder", "Text", datetime(2026, 3, 4, tzinfo=UTC))
 
@@ -38,9 +38,9 @@ def test_other_texts_are_refused_with_a_sentence(address: str) -> None:
 
 
 def test_without_a_mail_server_it_says_so(settings: Settings) -> None:
-    assert Email().missing_server() == ""
+    assert Email().missing_server_sentence() == ""
     settings.EMAIL_BACKEND = FILE_BACKEND
-    assert "No mail server is configured (EMAIL_HOST)" in Email().missing_server()
+    assert "No mail server is configured (EMAIL_HOST)" in Email().missing_server_sentence()
 
 
 def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:

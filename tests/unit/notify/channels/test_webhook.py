@@ -13,9 +13,9 @@ from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.standard_webhooks import verify_signature
 from tests.builders.sink import RecordingServer
 from visibility.notify.channel import AlertSummary, DeliveryFailed, OutgoingMessage
-from visibility.notify.channel_settings import check_channel_settings
 from visibility.notify.channels import webhook
 from visibility.notify.channels.webhook import Webhook
+from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification

@@ -258,3 +258,17 @@ def test_tables_are_grouped_and_rows_with_missing_fields_are_errors() -> None:
 def test_invalid_tables_are_parked(body: bytes, detail: str) -> None:
     with pytest.raises(PayloadError, match=detail):
         parse(changed(*TABLE), body)
+
+
+def test_codes_of_every_row_of_a_group_are_checked() -> None:
+    text = changed(
+        ("read: {format: json}", "read: {format: csv, group: [number]}"),
+        ("lines: {each: lines", "lines: {each: rows"),
+    )
+    text += "codes: {state: [open]}\n"
+    body = (
+        b"number,id,at,sku,qty,state\nS1,1,2026-03-02 10:00:00,A,1,open\n"
+        b"S1,2,,B,1,lost\nS1,3,,C,1,lost\nS1,4,,D,1,void\n"
+    )
+    codes = [e.raw_type for e in events(text, body) if e.type is EventType.UNMAPPED]
+    assert codes == ["lost", "void"]

@@ -113,3 +113,58 @@ def test_a_code_that_is_not_declared_is_reported() -> None:
 def test_every_problem_is_reported_at_once() -> None:
     text = changed(("order.received\n", "order.recieved\n"), ('"order {id}"', "order"))
     assert len(problems(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ("get: a, body: {a: b}", "body body needs post"),
+        ("post: a, form: {a: b}, body: {a: b}", "give one of body, form, multipart"),
+        ("post: a, graphql: {variables: {a: b}}", "graphql 'query' is missing"),
+        ("post: a, json_rpc: {params: {a: b}}", "json_rpc 'method' is missing"),
+        ("post: a, form: {a: {b: c}}", "form.a"),
+        ("get: a, auth: {bearer: '{$secret}', basic: '{$secret}'}", "auth give one of basic"),
+        ("get: a, auth: {bearer: abc}", "auth.bearer a secret must not be in the file"),
+        (
+            "get: a, auth: {query_token: {name: a, value: abc}}",
+            "auth.query_token.value a secret must not be in the file",
+        ),
+        (
+            "get: a, auth: {hmac: {secret: '{$secret}', header: x, signed: '{boddy}'}}",
+            "auth.hmac.signed unknown placeholder 'boddy'; the names are body",
+        ),
+        (
+            "get: a, auth: {hmac: {secret: '{$secret}', header: x, signed: '{timestamp}'}}",
+            "auth.hmac.signed the signed timestamp needs timestamp_header",
+        ),
+        (
+            "get: a, auth: {oauth2_refresh_token: {token_url: a, client_id: b, "
+            "client_secret: '{$secret}', refresh_token: 'x{$secret}'}}",
+            "refresh_token the refresh token must be a setting of type secret",
+        ),
+        (
+            "get: a, auth: {oauth2_refresh_token: {token_url: a, client_id: b, "
+            "client_secret: '{$secret}', refresh_token: '{$zone}'}}",
+            "refresh_token a secret must not be in the file",
+        ),
+        ("get: a, auth: {oauth1: {consumer_key: a}}", "'consumer_secret' is missing"),
+        ("post: a, next: {page_info: p}", "next page_info needs {$page_cursor} in the request"),
+        ("post: a, next: {page_in_body: yes}", "next page_in_body needs {$page} in the request"),
+        ("post: a, next: {offset_in_body: yes}", "offset_in_body needs {$offset}"),
+        ("get: a, next: {cursor_field: c}", "cursor_field needs cursor_query, or {$page_cursor}"),
+        ("get: a, next: {cursor_query: c}", "cursor_query needs cursor_field"),
+        ("get: a, cursor: {field: c}", "the cursor needs query, or {$since} in the request"),
+        ("post: a, files: {url: u, name: n}", "files files need a listing that is read with get"),
+    ],
+)
+def test_each_problem_of_a_poll_is_reported(members: str, problem: str) -> None:
+    webhook = "receive: {webhook: {verify: {bearer: yes}}}"
+    poll = f"receive: {{poll: {{every: 5 min, {members}}}}}"
+    reported = problems(changed((webhook, poll)))
+    assert any(problem in text for text in reported), reported
+
+
+def test_names_that_polls_fill_in_are_no_settings() -> None:
+    for name in ("since", "page_cursor", "page", "offset", "secret"):
+        text = changed(("settings:\n", f"settings:\n  {name}: A name.\n"))
+        assert any("settings" in problem for problem in problems(text))

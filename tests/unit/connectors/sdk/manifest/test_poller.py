@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from connectors.catalog import shipped_connectors
 from connectors.sdk.webhook_and_poll_types import (
+    HttpRequest,
     HttpResponse,
     OpenPackage,
     PollContext,
@@ -48,22 +50,15 @@ class PreparedHttp:
             return answer
         return HttpResponse(200, {}, json.dumps(answer).encode())
 
-    def get(
-        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        self.requests.append((url, dict(params), dict(headers)))
+    def send(self, request: HttpRequest) -> HttpResponse:
+        if request.url.endswith("/token"):
+            self.forms.append(dict(parse_qsl(request.body.decode())))
+            token = {"access_token": f"t{len(self.forms)}"}
+            return HttpResponse(200, {}, json.dumps(token).encode())
+        self.requests.append((request.url, dict(request.query), dict(request.headers)))
+        if request.body:
+            self.bodies.append(json.loads(request.body))
         return self._answer()
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        self.requests.append((url, dict(params), dict(headers)))
-        self.bodies.append(json.loads(content))
-        return self._answer()
-
-    def post_form(self, url: str, *, data: Mapping[str, str]) -> HttpResponse:
-        self.forms.append(dict(data))
-        return HttpResponse(200, {}, json.dumps({"access_token": f"t{len(self.forms)}"}).encode())
 
 
 def manifest(next_page: str = "", poll: str = POLL) -> str:
@@ -170,7 +165,7 @@ def test_equal_rows_have_equal_keys_and_changed_rows_do_not() -> None:
 def test_each_kind_of_paging(
     next_page: str, first: Any, second_request: tuple[str, dict[str, str]]
 ) -> None:
-    http = PreparedHttp(first, {} if "rows" in next_page else [])
+    http = PreparedHttp(first, {"rows": []} if "rows" in next_page else [])
     pages = poll(manifest(next_page), http)
     assert http.requests[1][:2] == second_request
     assert len(http.requests) == 2
@@ -202,6 +197,16 @@ def test_asking_again_from_the_newest_change_misses_no_row() -> None:
     stuck = PreparedHttp([row(1, 1), row(2, 1)], [row(1, 1), row(2, 1)])
     with pytest.raises(PollError, match="2 or more rows have the same time of change"):
         poll(text, stuck)
+
+
+def test_a_full_page_inside_the_overlap_skips_no_row_of_the_overlap() -> None:
+    text = manifest('    next: {from_newest: yes, size: "2"}\n')
+    cursor = poll(text, PreparedHttp([row(9, 30)]))[-1].cursor
+    http = PreparedHttp([row(1, 21), row(2, 22)], [row(2, 22), row(3, 25)], [row(3, 25)])
+    pages = poll(text, http, cursor)
+    since = [request[1]["since"][11:] for request in http.requests]
+    assert since == ["10:20:00", "10:21:59", "10:24:59"]
+    assert json.loads(pages[-1].cursor)["since"] == "2026-03-02T10:30:00"
 
 
 def test_a_failure_keeps_the_stored_pages_and_names_the_wait() -> None:
@@ -264,6 +269,7 @@ def test_other_authorizations(auth: str, expected: tuple[str, str]) -> None:
     assert http.requests[0][2][expected[0]] == expected[1]
 
 
+NO_RESULTS: dict[str, Any] = {"output": {"completeTrackResults": []}}
 FEDEX = {"source": "fedex", "client_id": "c1", "base_url": "https://fedex.test"}
 
 
@@ -271,7 +277,7 @@ def poll_fedex(
     http: PreparedHttp, packages: Sequence[OpenPackage], cursor: str = "", now: datetime = NOW
 ) -> list[PolledPage]:
     system = shipped_connectors()["fedex"](FEDEX)
-    context = PollContext(now, lambda: packages)
+    context = PollContext(now, lambda *_: packages)
     return list(system.poll_with_context(http, cursor, [b"s1"], context))
 
 
@@ -289,7 +295,7 @@ def asked(http: PreparedHttp) -> list[list[str]]:
 def test_open_packages_are_asked_for_thirty_at_a_time() -> None:
     result = {"trackingNumberInfo": {"trackingNumber": "000000000000"}, "scanEvents": []}
     answer = {"output": {"completeTrackResults": [{"trackResults": [result]}]}}
-    http = PreparedHttp(answer, {})
+    http = PreparedHttp(answer, NO_RESULTS)
     pages = poll_fedex(http, packages(40))
     assert [len(numbers) for numbers in asked(http)] == [30, 10]
     assert http.bodies[0]["includeDetailedScans"] is True
@@ -302,8 +308,8 @@ def test_open_packages_are_asked_for_thirty_at_a_time() -> None:
 
 
 def test_a_round_that_stopped_at_its_limit_is_continued_to_the_end_of_the_pass() -> None:
-    http = PreparedHttp({}, {}, {}, {}, {}, {}, {})
-    context = PollContext(NOW, lambda: packages(90))
+    http = PreparedHttp(*[NO_RESULTS] * 7)
+    context = PollContext(NOW, lambda *_: packages(90))
     system = shipped_connectors()["fedex"](FEDEX)
     started = system.poll_with_context(http, "", [b"s1"], context)
     cursor = [next(started) for _ in range(4)][-1].cursor  # two pages for each request
@@ -317,21 +323,29 @@ def test_a_round_that_stopped_at_its_limit_is_continued_to_the_end_of_the_pass()
     assert remaining[-1].cursor not in {cursor, shrunk[-1].cursor}
 
 
-def test_only_packages_of_the_carrier_are_asked_for() -> None:
-    http = PreparedHttp({})
-    carriers = {"1": "UPS", "2": "FedEx Ground", "3": "", "4": "FDEG"}
-    poll_fedex(http, [OpenPackage(number, name) for number, name in carriers.items()])
-    assert asked(http) == [["2", "3", "4"]]
+def test_packages_of_the_carrier_are_requested_from_the_last_number_on() -> None:
+    requests: list[tuple[tuple[str, ...], str]] = []
+
+    def open_packages(carriers: Sequence[str], after: str) -> Sequence[OpenPackage]:
+        requests.append((tuple(carriers), after))
+        return packages(1)
+
+    cursor = json.dumps({"since": "", "number": "000000000007", "window": "", "calls": 0})
+    system = shipped_connectors()["fedex"](FEDEX)
+    context = PollContext(NOW, open_packages)
+    list(system.poll_with_context(PreparedHttp(NO_RESULTS), cursor, [b"s1"], context))
+    carriers = ("fedex", "fdeg", "fdxe", "fxfe", "federal express")
+    assert requests == [(carriers, "000000000007")]
 
 
 def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
     half_used = json.dumps(
         {"since": "", "number": f"{29:012}", "window": "2026-06-01T00:00:00.000000Z", "calls": 499}
     )
-    http = PreparedHttp({})
+    http = PreparedHttp(NO_RESULTS)
     pages = poll_fedex(http, packages(90), half_used, NOW + timedelta(hours=1))
     assert asked(http) == [[p.tracking_number for p in packages(90)[30:60]]]
-    later = PreparedHttp({}, {}, {})
+    later = PreparedHttp(*[NO_RESULTS] * 3)
     assert not poll_fedex(later, packages(90), pages[-1].cursor, NOW + timedelta(hours=23))
     assert not later.requests
     poll_fedex(later, packages(90), pages[-1].cursor, NOW + timedelta(hours=24))
@@ -341,7 +355,10 @@ def test_the_budget_holds_over_polls_and_the_next_poll_continues() -> None:
 def test_a_failed_call_counts_for_the_budget() -> None:
     system = shipped_connectors()["fedex"](FEDEX)
     pages = system.poll_with_context(
-        PreparedHttp(HttpResponse(503, {}, b"")), "", [b"s1"], PollContext(NOW, lambda: packages(1))
+        PreparedHttp(HttpResponse(503, {}, b"")),
+        "",
+        [b"s1"],
+        PollContext(NOW, lambda *_: packages(1)),
     )
     assert json.loads(next(pages).cursor)["calls"] == 1
     with pytest.raises(PollError):

@@ -17,14 +17,14 @@ from tests.builders.alerts import alert
 from tests.builders.sink import RecordingServer
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Notification, NotificationState, Subscription
-from visibility.notify import outbox, subscriptions
-from visibility.notify.channel_settings import decrypt_channel_secrets
-from visibility.notify.channels.email import FILE_BACKEND
-from visibility.notify.subscriptions import (
+from visibility.notify import change_and_test_subscriptions, outbox
+from visibility.notify.change_and_test_subscriptions import (
     InvalidSubscription,
     SubscriptionChange,
     UnknownSubscription,
 )
+from visibility.notify.channels.email import FILE_BACKEND
+from visibility.notify.check_and_encrypt_channel_settings import decrypt_channel_secrets
 
 pytestmark = pytest.mark.django_db
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification
@@ -45,13 +45,13 @@ def olga(db: None) -> User:
 
 def add(olga: User, channel: str = "email", **values: str) -> Subscription:
     entered = values or {"address": "ops@example.com"}
-    return subscriptions.add_subscription(
+    return change_and_test_subscriptions.add_subscription(
         channel, SubscriptionChange(settings=entered), by=olga, now=database_now()
     )
 
 
 def change(to: Subscription, olga: User, **values: Any) -> None:
-    subscriptions.change_subscription(
+    change_and_test_subscriptions.change_subscription(
         to.pk, SubscriptionChange(**values), by=olga, now=database_now()
     )
     to.refresh_from_db()
@@ -134,7 +134,9 @@ def test_secret_in_the_text_of_an_error_is_hidden(
     notification = notify(created)
     with caplog.at_level(logging.DEBUG):
         send_due()
-        result = subscriptions.send_test_message(created.pk, by=olga, now=database_now())
+        result = change_and_test_subscriptions.send_test_message(
+            created.pk, by=olga, now=database_now()
+        )
     notification.refresh_from_db()
     created.refresh_from_db()
     assert "KeyError" in notification.error
@@ -147,7 +149,7 @@ def test_blank_secret_stays_and_a_new_one_replaces_it(
 ) -> None:
     created = add(olga, "webhook", url=f"{receiver.url}/a", secret=SECRET)
     change(created, olga, settings={"url": f"{receiver.url}/b", "secret": ""})
-    assert created.stored_settings == {"url": f"{receiver.url}/b"}
+    assert created.stored_non_secret_settings == {"url": f"{receiver.url}/b"}
     assert decrypt_channel_secrets(created.sealed_secrets) == {"secret": SECRET}
     other = "whsec_" + "A" * 40
     change(created, olga, settings={"secret": other})
@@ -192,7 +194,7 @@ def test_invalid_values_are_refused_and_nothing_is_stored(
     olga: User, channel: str, values: dict[str, Any], name: str
 ) -> None:
     with pytest.raises(InvalidSubscription) as refused:
-        subscriptions.add_subscription(
+        change_and_test_subscriptions.add_subscription(
             channel, SubscriptionChange(**values), by=olga, now=database_now()
         )
     assert [error.name for error in refused.value.errors] == [name]
@@ -225,7 +227,7 @@ def test_removed_subscription_loses_its_secrets_and_keeps_its_history(
     created = add(olga, "webhook", url=f"{receiver.url}/a", secret=SECRET)
     sent, waiting = notify(created), notify(created)
     Notification.objects.filter(pk=sent.pk).update(state=NotificationState.SENT)
-    subscriptions.remove_subscription(created.pk, by=olga, now=database_now())
+    change_and_test_subscriptions.remove_subscription(created.pk, by=olga, now=database_now())
     created.refresh_from_db()
     assert (created.enabled, created.sealed_secrets) == (False, "")
     states = dict(Notification.objects.values_list("pk", "state"))
@@ -247,18 +249,24 @@ def test_without_a_mail_server_nothing_counts_as_sent(
     assert notification.state == NotificationState.WRITTEN
     assert created.accepted_at is None
     assert len(list(tmp_path.iterdir())) == 1
-    result = subscriptions.send_test_message(created.pk, by=olga, now=database_now())
+    result = change_and_test_subscriptions.send_test_message(
+        created.pk, by=olga, now=database_now()
+    )
     assert not result.is_accepted
     assert "No mail server is configured (EMAIL_HOST)" in result.detail
 
 
 def test_test_message_is_sent_at_once_and_audited(olga: User, receiver: RecordingServer) -> None:
     created = add(olga, "webhook", url=f"{receiver.url}/a", secret=SECRET)
-    result = subscriptions.send_test_message(created.pk, by=olga, now=database_now())
+    result = change_and_test_subscriptions.send_test_message(
+        created.pk, by=olga, now=database_now()
+    )
     assert (result.is_accepted, result.detail) == (True, "The server accepted the test message.")
     assert json.loads(receiver.posts[0].body)["type"] == "test"
     receiver.respond = lambda _: (401, {})
-    result = subscriptions.send_test_message(created.pk, by=olga, now=database_now())
+    result = change_and_test_subscriptions.send_test_message(
+        created.pk, by=olga, now=database_now()
+    )
     assert (result.is_accepted, "status 401" in result.detail) == (False, True)
     entries = AuditEntry.objects.filter(action="subscription.tested").order_by("pk")
     assert [entry.detail["accepted"] for entry in entries] == [True, False]

@@ -16,7 +16,7 @@ def events_counted_by_order(timeline: Timeline) -> Iterator[RecordedEvent]:
     All orders of a shipment have all of its events, so that they agree.
     """
     events = current_events(timeline)
-    shared = _counted_by_shipment_key(events)
+    shared = _first_report_position_by_shipment_key(events)
     for recorded in events:
         named = _first_order_index(recorded)
         if named is not None:
@@ -34,7 +34,9 @@ def _first_order_index(recorded: RecordedEvent) -> int | None:
     return next((n for n, (r, key) in enumerate(pairs) if key and r.kind is ObjectKind.ORDER), None)
 
 
-def _counted_by_shipment_key(events: Sequence[RecordedEvent]) -> dict[str, tuple[int, bool]]:
+def _first_report_position_by_shipment_key(
+    events: Sequence[RecordedEvent],
+) -> dict[str, tuple[int, bool]]:
     """By the key of a shipment or package: (position of its first report with an order, whether
     that is the folded order).
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from connectors.sdk.settings import SettingError
 from visibility.models import AuditEntry, Severity, SlaRule, Subscription
 from visibility.notify.channel import Channel
-from visibility.notify.channel_settings import check_channel_settings
+from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
 from visibility.notify.outbox import channel_registry
 from visibility.screens.setting_fields import SettingField, build_setting_field
 
@@ -36,7 +36,7 @@ class SubscriptionSummary:
     def settings(self) -> dict[str, str]:
         """The settings by name, without the secret ones."""
         secret = {s.name for s in self.channel.settings if s.is_secret} if self.channel else set()
-        stored = self.subscription.stored_settings.items()
+        stored = self.subscription.stored_non_secret_settings.items()
         return {name: str(value) for name, value in stored if name not in secret}
 
     @property
@@ -85,13 +85,13 @@ def summarize_subscription(subscription: Subscription) -> SubscriptionSummary:
     if channel is None:
         problem = f"This version has no channel “{subscription.channel}”."
     else:
-        problem = channel.missing_server()
+        problem = channel.missing_server_sentence()
     return SubscriptionSummary(subscription, channel, problem)
 
 
 def channels_without_server() -> list[tuple[Channel, str]]:
     """Return the channels that no server accepts messages of, each with the reason."""
-    channels = [(channel, channel.missing_server()) for channel in list_channels()]
+    channels = [(channel, channel.missing_server_sentence()) for channel in list_channels()]
     return [(channel, reason) for channel, reason in channels if reason]
 
 
@@ -100,7 +100,7 @@ def list_channels() -> list[Channel]:
     return sorted(channel_registry().values(), key=lambda channel: channel.title)
 
 
-def subscription_fields(
+def build_channel_setting_fields(
     channel: Channel,
     *,
     stored: SubscriptionSummary | None = None,
@@ -127,7 +127,7 @@ def subscription_fields(
     ]
 
 
-def rules_of_choice() -> list[tuple[str, str]]:
+def rule_codes_and_titles() -> list[tuple[str, str]]:
     """Return the code and title of each rule, by title."""
     return list(SlaRule.objects.order_by("title", "code").values_list("code", "title")[:MAX_RULES])
 

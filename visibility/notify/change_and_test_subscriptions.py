@@ -14,7 +14,7 @@ from visibility.models.alerts import Notification, NotificationState, Subscripti
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.notify.channel import Channel
-from visibility.notify.channel_settings import (
+from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
     check_channel_settings,
     decrypt_channel_secrets,
@@ -23,7 +23,11 @@ from visibility.notify.channel_settings import (
     split_secret_settings,
 )
 from visibility.notify.notification_texts import compose_test
-from visibility.notify.outbox import channel_registry, describe_failure, send_through_channel
+from visibility.notify.outbox import (
+    channel_registry,
+    describe_failure,
+    send_and_record_whether_accepted,
+)
 
 MAX_ID = 2**63 - 1
 RULE, SEVERITIES, CHANNEL = "rule", "severities", "channel"
@@ -63,7 +67,7 @@ class SubscriptionTestResult:
     detail: str
 
 
-def active_subscription(number: int) -> Subscription:
+def load_subscription_not_removed(number: int) -> Subscription:
     """Return a subscription that was not removed. Raises UnknownSubscription."""
     rows = Subscription.objects.select_related("user", "rule").filter(removed_at=None, pk=number)
     subscription = rows.first() if number <= MAX_ID else None
@@ -78,7 +82,7 @@ def add_subscription(
     """Create a subscription of the user `by`. Raises InvalidSubscription."""
     subscription = Subscription(user=by, channel=channel, channel_settings={})
     with transaction.atomic():
-        changed = _apply_change(subscription, change)
+        changed = _apply_and_return_changed_values(subscription, change)
         subscription.save()
         _audit("subscription.added", subscription, changed, by=by, now=now)
     return subscription
@@ -94,7 +98,7 @@ def change_subscription(
     """
     with transaction.atomic():
         subscription = _lock_subscription(number)
-        changed = _apply_change(subscription, change)
+        changed = _apply_and_return_changed_values(subscription, change)
         if changed:
             subscription.save(
                 update_fields=[
@@ -126,12 +130,12 @@ def remove_subscription(number: int, *, by: User, now: datetime) -> None:
 
 def send_test_message(number: int, *, by: User, now: datetime) -> SubscriptionTestResult:
     """Send a test message now, also if it is disabled. Raises UnknownSubscription."""
-    subscription = active_subscription(number)
+    subscription = load_subscription_not_removed(number)
     channel = channel_registry().get(subscription.channel)
     message = compose_test(message_id=str(uuid.uuid4()), sent_at=now)
     try:
-        is_accepted = send_through_channel(subscription, message)
-        missing = channel.missing_server() if channel else ""
+        is_accepted = send_and_record_whether_accepted(subscription, message)
+        missing = channel.missing_server_sentence() if channel else ""
         detail = "The server accepted the test message." if is_accepted else missing
     except Exception as error:  # shown to the person who tries the subscription
         is_accepted, detail = False, describe_failure(error)
@@ -143,14 +147,16 @@ def _lock_subscription(number: int) -> Subscription:
     locked = Subscription.objects.select_for_update(no_key=True).filter(removed_at=None, pk=number)
     if locked.first() is None:
         raise UnknownSubscription(number)
-    return active_subscription(number)
+    return load_subscription_not_removed(number)
 
 
-def _apply_change(subscription: Subscription, change: SubscriptionChange) -> dict[str, Any]:
+def _apply_and_return_changed_values(
+    subscription: Subscription, change: SubscriptionChange
+) -> dict[str, Any]:
     """Set the new values; return what changed, for the audit log. Raises InvalidSubscription."""
     errors: list[SettingError] = []
     changed: dict[str, Any] = {}
-    rule, rule_errors = _find_rule(subscription, change)
+    rule, rule_errors = _rule_and_errors_of_change(subscription, change)
     errors += [*rule_errors, *_severity_errors(change.severities)]
     channel = channel_registry().get(subscription.channel)
     if channel is None:
@@ -159,7 +165,9 @@ def _apply_change(subscription: Subscription, change: SubscriptionChange) -> dic
         # One whose channel no longer exists can still be disabled.
         errors += [SettingError(CHANNEL, sentence)] if change.enabled is not False else []
     elif change.enabled is not False or change.settings:
-        changed_names, setting_errors = _apply_settings(subscription, channel, change.settings)
+        changed_names, setting_errors = _apply_channel_settings_if_valid(
+            subscription, channel, change.settings
+        )
         errors += setting_errors
         changed |= {"settings": changed_names} if changed_names else {}
     if errors:
@@ -176,7 +184,7 @@ def _apply_change(subscription: Subscription, change: SubscriptionChange) -> dic
     return changed
 
 
-def _apply_settings(
+def _apply_channel_settings_if_valid(
     subscription: Subscription, channel: Channel, given: Mapping[str, str]
 ) -> tuple[list[str], Sequence[SettingError]]:
     """Set the settings of the channel; return the names that changed, and what is invalid."""
@@ -185,7 +193,7 @@ def _apply_settings(
         secrets = decrypt_channel_secrets(subscription.sealed_secrets)
     except UnreadableChannelSecrets:
         secrets = {}  # they are lost: the required ones must be entered again
-    stored = {**subscription.stored_settings, **secrets}
+    stored = {**subscription.stored_non_secret_settings, **secrets}
     before = {n: str(value) for n, value in stored.items() if find_setting(channel.settings, n)}
     entered = {n: t for n, t in given.items() if t.strip() or n not in secret_names}
     merged = {name: text.strip() for name, text in {**before, **entered}.items() if text.strip()}
@@ -201,7 +209,7 @@ def _apply_settings(
     return changed, ()
 
 
-def _find_rule(
+def _rule_and_errors_of_change(
     subscription: Subscription, change: SubscriptionChange
 ) -> tuple[SlaRule | None, list[SettingError]]:
     if change.rule is None:

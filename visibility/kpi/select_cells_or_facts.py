@@ -8,7 +8,7 @@ from django.db import connection
 
 from visibility.kpi.dimensions import COLUMNS, Dimension, stored_grouping_bitmask
 from visibility.kpi.duration_histogram_buckets import GAMMA, duration_kpi_codes, stock_kpi_codes
-from visibility.kpi.kpi_cell_sql import bucket_sql
+from visibility.kpi.kpi_cell_sql import histogram_bucket_sql_of_fact
 
 # A value that no cells are stored for is summed from at most this many facts: about a second.
 MAX_FACTS = 200_000
@@ -22,7 +22,7 @@ SELECT kpi, day, {", ".join(COLUMNS)}, (excluded = '')::int AS orders,
     CASE WHEN excluded = '' THEN '{{}}' ELSE jsonb_build_object(excluded, 1) END AS excluded,
     CASE WHEN excluded = '' THEN uncountable ELSE '{{}}' END AS uncountable
 FROM visibility_kpifact,
-    LATERAL (SELECT {bucket_sql("%s", "%s", "%s")} AS bucket) h
+    LATERAL (SELECT {histogram_bucket_sql_of_fact("%s", "%s", "%s")} AS bucket) h
 WHERE kpi = ANY(%s) AND day BETWEEN %s AND %s"""  # noqa: S608  # only own column names
 
 
@@ -30,7 +30,7 @@ class TooManyFacts(ValueError):
     """No cells are stored for a combination of dimensions, and it has more than MAX_FACTS facts."""
 
 
-def select_cells(
+def select_sql_of_cells_or_facts(
     codes: Sequence[str],
     start: date,
     end: date,

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from visibility.kpi.dimensions import groupings_without_cells
+from visibility.kpi.dimensions import groupings_kpi_has_no_cells_for
 from visibility.kpi.duration_histogram_buckets import GAMMA, duration_kpi_codes, stock_kpi_codes
 from visibility.kpi.registry import kpi_registry
 
 
-def cell_parameters() -> Mapping[str, Any]:
+def registered_kpi_sql_parameters() -> Mapping[str, Any]:
     """The parameters of the statements in `kpi_cell_sql` about the registered KPIs."""
     unstored = [
         (code, grouping)
         for code, kpi in kpi_registry().items()
-        for grouping in groupings_without_cells(kpi.dimensions)
+        for grouping in groupings_kpi_has_no_cells_for(kpi.dimensions)
     ]
     return {
         "timed": sorted(duration_kpi_codes()),

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from visibility.kpi.cells_or_facts import select_cells
 from visibility.kpi.dimensions import Dimension
-from visibility.kpi.filters_and_values import DaySpan, KpiFilters, KpiSlice, KpiSummary
+from visibility.kpi.filters_and_values import DaySpan, KpiDimensionFilters, KpiSlice, KpiSummary
+from visibility.kpi.select_cells_or_facts import select_sql_of_cells_or_facts
 
 FIRST_DAY = date(1, 1, 1)
 SECONDS_PER_DAY = 86_400
@@ -37,7 +37,7 @@ FROM unnest(%s::text[], %s::int[], %s::date[], %s::int[]) AS wanted (kpi, positi
 
 
 @dataclass(frozen=True, slots=True)
-class _Started:
+class _OrdersStartedOnDay:
     """The orders of one slice that started on `day`: their number, and how many ended by days."""
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class _Started:
     orders: int
     ended: Sequence[tuple[int, int]]
 
-    def open_at(self, end: date) -> int:
+    def open_count_at_end_of_day(self, end: date) -> int:
         """How many of them are open at the end of a day."""
         if self.day > end:
             return 0
@@ -53,7 +53,7 @@ class _Started:
 
 
 def stock_summaries(
-    codes: Sequence[str], end: date, filters: KpiFilters, *, now: datetime | None = None
+    codes: Sequence[str], end: date, filters: KpiDimensionFilters, *, now: datetime | None = None
 ) -> dict[str, KpiSummary]:
     """By KPI code, the orders that are open at the end of a day, and their exact ages.
 
@@ -61,84 +61,108 @@ def stock_summaries(
     TooManyFacts.
     """
     open_by_day: dict[str, dict[date, int]] = {code: {} for code in codes}
-    for row in _load_started(codes, end, end, filters, ("kpi",)):
+    for row in _load_open_orders_by_start_day(codes, end, end, filters, ("kpi",)):
         days = open_by_day[row.names[0]]
-        days[row.day] = days.get(row.day, 0) + row.open_at(end)
-    by_code = {code: _Ages.at_end_of(end, days) for code, days in open_by_day.items()}
+        days[row.day] = days.get(row.day, 0) + row.open_count_at_end_of_day(end)
+    by_code = {
+        code: _OpenOrdersByStartDay.from_counts_by_start_day(end, days)
+        for code, days in open_by_day.items()
+    }
     exact = _load_exact_percentiles(by_code, end, filters, now)
-    return {code: ages.summary(exact.get(code)) for code, ages in by_code.items() if ages.orders}
+    return {
+        code: ages.summary(exact.get(code))
+        for code, ages in by_code.items()
+        if ages.open_order_count
+    }
 
 
 def daily_stock_summaries(
-    codes: Sequence[str], span: DaySpan, filters: KpiFilters
+    codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
     """By KPI code, the value at the end of each day on which an order is open. One query."""
-    rows = _load_started(codes, span.start, span.end, filters, ("kpi",))
+    rows = _load_open_orders_by_start_day(codes, span.start, span.end, filters, ("kpi",))
     return {
         code: [
             (end, ages.summary())
             for end in (span.start + timedelta(days=n) for n in range(span.day_count))
-            if (ages := _Ages.of(end, (row for row in rows if row.names[0] == code))).orders
+            if (
+                ages := _OpenOrdersByStartDay.from_started_orders(
+                    end, (row for row in rows if row.names[0] == code)
+                )
+            ).open_order_count
         ]
         for code in codes
     }
 
 
 def stock_breakdown(
-    code: str, end: date, dimensions: Sequence[Dimension], filters: KpiFilters
+    code: str, end: date, dimensions: Sequence[Dimension], filters: KpiDimensionFilters
 ) -> list[KpiSlice]:
     """The value of each slice at the end of a day, in order. One query."""
-    by_names: dict[tuple[str, ...], list[_Started]] = {}
-    for row in _load_started([code], end, end, filters, dimensions):
+    by_names: dict[tuple[str, ...], list[_OrdersStartedOnDay]] = {}
+    for row in _load_open_orders_by_start_day([code], end, end, filters, dimensions):
         by_names.setdefault(row.names, []).append(row)
     return [
         KpiSlice(names, ages.summary())
         for names, rows in sorted(by_names.items())
-        if (ages := _Ages.of(end, rows)).orders
+        if (ages := _OpenOrdersByStartDay.from_started_orders(end, rows)).open_order_count
     ]
 
 
-def days_with_open_orders(code: str, end: date, filters: KpiFilters) -> list[date]:
+def start_days_of_open_orders(code: str, end: date, filters: KpiDimensionFilters) -> list[date]:
     """The days on which the orders started that are open at the end of a day. One query."""
-    return [day for day, _ in _Ages.of(end, _load_started([code], end, end, filters, ())).days]
+    return [
+        day
+        for day, _ in _OpenOrdersByStartDay.from_started_orders(
+            end, _load_open_orders_by_start_day([code], end, end, filters, ())
+        ).days
+    ]
 
 
-def ages_and_counts(code: str, end: date, filters: KpiFilters) -> list[tuple[float, int]]:
+def age_seconds_and_order_counts(
+    code: str, end: date, filters: KpiDimensionFilters
+) -> list[tuple[float, int]]:
     """(age in seconds, number of orders) at the end of a day, the youngest first. One query."""
-    ages = _Ages.of(end, _load_started([code], end, end, filters, ()))
-    return [(ages.seconds(day), count) for day, count in ages.days]
+    ages = _OpenOrdersByStartDay.from_started_orders(
+        end, _load_open_orders_by_start_day([code], end, end, filters, ())
+    )
+    return [(ages.age_seconds_of_start_day(day), count) for day, count in ages.days]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ages:
+class _OpenOrdersByStartDay:
     """The days on which the open orders started, the latest first, with their numbers."""
 
     end: date
     days: Sequence[tuple[date, int]]
 
     @classmethod
-    def of(cls, end: date, rows: Iterable[_Started]) -> "_Ages":
+    def from_started_orders(
+        cls, end: date, rows: Iterable[_OrdersStartedOnDay]
+    ) -> "_OpenOrdersByStartDay":
         by_day: dict[date, int] = {}
         for row in rows:
-            by_day[row.day] = by_day.get(row.day, 0) + row.open_at(end)
-        return cls.at_end_of(end, by_day)
+            by_day[row.day] = by_day.get(row.day, 0) + row.open_count_at_end_of_day(end)
+        return cls.from_counts_by_start_day(end, by_day)
 
     @classmethod
-    def at_end_of(cls, end: date, by_day: Mapping[date, int]) -> "_Ages":
+    def from_counts_by_start_day(
+        cls, end: date, by_day: Mapping[date, int]
+    ) -> "_OpenOrdersByStartDay":
         return cls(end, sorted(((day, n) for day, n in by_day.items() if n > 0), reverse=True))
 
     @property
-    def orders(self) -> int:
+    def open_order_count(self) -> int:
         return sum(n for _, n in self.days)
 
-    def seconds(self, day: date) -> float:
+    def age_seconds_of_start_day(self, day: date) -> float:
         """The age of an order that started on a day, to half a day."""
         return ((self.end - day).days + 0.5) * SECONDS_PER_DAY
 
-    def percentiles(self) -> list[tuple[date, int]]:
+    def percentile_start_days_and_ranks(self) -> list[tuple[date, int]]:
         """(day, rank among its orders from 1, the latest first) of median, P90 and oldest."""
         up_to = list(accumulate(n for _, n in self.days))
-        positions = [max(ceil(self.orders * share), 1) for share in (0.5, 0.9, 1)]
+        positions = [max(ceil(self.open_order_count * share), 1) for share in (0.5, 0.9, 1)]
         day_indexes = [bisect_right(up_to, position - 1) for position in positions]
         return [
             (self.days[index][0], position - (up_to[index] - self.days[index][1]))
@@ -147,18 +171,22 @@ class _Ages:
 
     def summary(self, exact: Sequence[float] | None = None) -> KpiSummary:
         """The number of open orders, and their ages: `exact` has median, P90 and oldest."""
-        median, p90, oldest = exact or [self.seconds(day) for day, _ in self.percentiles()]
-        total = Decimal(round(sum(self.seconds(day) * n for day, n in self.days)))
-        count = Decimal(self.orders)
-        return KpiSummary(total / count, total, count, self.orders, median, p90, oldest)
+        median, p90, oldest = exact or [
+            self.age_seconds_of_start_day(day) for day, _ in self.percentile_start_days_and_ranks()
+        ]
+        total = Decimal(round(sum(self.age_seconds_of_start_day(day) * n for day, n in self.days)))
+        count = Decimal(self.open_order_count)
+        return KpiSummary(total / count, total, count, self.open_order_count, median, p90, oldest)
 
 
-def _load_started(
-    codes: Sequence[str], start: date, end: date, filters: KpiFilters, by: Sequence[str]
-) -> list[_Started]:
+def _load_open_orders_by_start_day(
+    codes: Sequence[str], start: date, end: date, filters: KpiDimensionFilters, by: Sequence[str]
+) -> list[_OrdersStartedOnDay]:
     """The orders that are open at the end of any day from `start` to `end`."""
     dimensions = [name for name in by if name != "kpi"]
-    cells, values = select_cells(codes, FIRST_DAY, end, filters.values(), dimensions)
+    cells, values = select_sql_of_cells_or_facts(
+        codes, FIRST_DAY, end, filters.values(), dimensions
+    )
     columns = "".join(f"{name}, " for name in by)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -172,7 +200,7 @@ def _load_started(
         rows = cursor.fetchall()
     size = len(by)
     return [
-        _Started(
+        _OrdersStartedOnDay(
             tuple(row[:size]), row[size], row[size + 1], list(zip(*row[size + 2 :], strict=True))
         )
         for row in rows
@@ -180,7 +208,10 @@ def _load_started(
 
 
 def _load_exact_percentiles(
-    by_code: Mapping[str, _Ages], end: date, filters: KpiFilters, now: datetime | None
+    by_code: Mapping[str, _OpenOrdersByStartDay],
+    end: date,
+    filters: KpiDimensionFilters,
+    now: datetime | None,
 ) -> dict[str, list[float]]:
     """By KPI code, the exact median, P90 and highest age in seconds, from the facts of their days.
 
@@ -190,8 +221,8 @@ def _load_exact_percentiles(
     wanted = [
         (code, position, day, rank)
         for code, ages in by_code.items()
-        if ages.orders
-        for position, (day, rank) in enumerate(ages.percentiles())
+        if ages.open_order_count
+        for position, (day, rank) in enumerate(ages.percentile_start_days_and_ranks())
     ]
     if not wanted:
         return {}

@@ -1,0 +1,151 @@
+"""OAuth for outgoing requests: 2.0 (client credentials, refresh token) and 1.0a (HMAC-SHA256)."""
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, cast
+from urllib.parse import quote_plus
+
+from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
+
+from connectors.sdk.http_requests import FORM_TYPE, form_request
+from connectors.sdk.http_responses import read_json_response
+from connectors.sdk.payload import PayloadError
+from connectors.sdk.request_authorization import Authorization, with_header
+from connectors.sdk.webhook_and_poll_types import (
+    HttpClient,
+    HttpRequest,
+    HttpResponse,
+    PollError,
+    RenewedSecret,
+    error_of_response,
+)
+
+# Error codes of RFC 6749, section 5.2.
+OAUTH_ERROR = re.compile(r"[a-z_]{1,60}")
+
+
+@dataclass(slots=True)
+class RefreshToken:
+    """A refresh token, and the secret setting that holds it. The system may replace it."""
+
+    setting: str
+    value: str = field(repr=False)
+    renewed: list[RenewedSecret] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class OAuth2Authorization(Authorization):
+    """A bearer token from the token URL, fetched at the first request and after a refusal.
+
+    `form` has the members besides the grant type: client_id, client_secret and scope. With
+    `refresh_token` the grant is refresh_token (RFC 6749, section 6), otherwise client_credentials
+    (section 4.4). `client_in_header`: the client authenticates by HTTP Basic (section 2.3.1).
+    """
+
+    token_url: str
+    form: Mapping[str, str] = field(repr=False)
+    refresh_token: RefreshToken | None = None
+    client_in_header: bool = False
+    _token: str = field(default="", repr=False)
+
+    def prepare(self, http: HttpClient) -> None:
+        """Fetch a token unless there is one. Raises PollError with the status of the response."""
+        if self._token:
+            return
+        try:
+            response = http.send(self._token_request())
+        except ConnectionError as error:
+            raise PollError(f"no response to the token request: {error}") from error
+        if response.status != 200:
+            raise _token_error(response)
+        document = read_json_response(response)
+        try:
+            self._token = document.required_text("access_token")
+            renewed = document.text_at("refresh_token")
+        except PayloadError as error:
+            raise PollError(f"the token response is invalid ({error})") from None
+        if self.refresh_token and renewed and renewed != self.refresh_token.value:
+            old, self.refresh_token.value = self.refresh_token.value, renewed
+            self.refresh_token.renewed.append(
+                RenewedSecret(self.refresh_token.setting, old, renewed)
+            )
+
+    def authorize(self, request: HttpRequest) -> HttpRequest:
+        """Add the bearer token."""
+        return with_header(request, "authorization", f"Bearer {self._token}")
+
+    def discard_refused_token(self) -> None:
+        """Forget the token."""
+        self._token = ""
+
+    def take_renewed_secrets(self) -> tuple[RenewedSecret, ...]:
+        """Return the new refresh tokens, once."""
+        if self.refresh_token is None:
+            return ()
+        renewed, self.refresh_token.renewed = tuple(self.refresh_token.renewed), []
+        return renewed
+
+    def _token_request(self) -> HttpRequest:
+        form = {"grant_type": "client_credentials", **self.form}
+        if self.refresh_token:
+            form |= {"grant_type": "refresh_token", "refresh_token": self.refresh_token.value}
+        if not self.client_in_header:
+            return form_request(self.token_url, form)
+        client = quote_plus(form.pop("client_id")), quote_plus(form.pop("client_secret"))
+        credentials = base64.b64encode(":".join(client).encode()).decode()
+        request = form_request(self.token_url, form)
+        return with_header(request, "authorization", f"Basic {credentials}")
+
+
+def _token_error(response: HttpResponse) -> PollError:
+    """The error of a token response, with its code such as invalid_grant."""
+    error = error_of_response("the token request", response)
+    try:
+        code = read_json_response(response).text_at("error")
+    except (PollError, PayloadError):
+        return error
+    if not OAUTH_ERROR.fullmatch(code):
+        return error
+    return PollError(f"{error} ({code})", retry_after=error.retry_after, status=error.status)
+
+
+@dataclass(slots=True)
+class OAuth1Authorization(Authorization):
+    """A signature by OAuth 1.0a (RFC 5849) with HMAC-SHA256, as NetSuite requires it.
+
+    The body is signed only if it is a form (section 3.4.1.3.1).
+    """
+
+    consumer_key: str
+    consumer_secret: str = field(repr=False)
+    token: str
+    token_secret: str = field(repr=False)
+    now: datetime
+    realm: str = ""
+
+    def authorize(self, request: HttpRequest) -> HttpRequest:
+        """Add the `Authorization` header, with a new nonce for each request."""
+        sent = replace(request, url=request.full_url, query={})
+        client = Client(
+            self.consumer_key,
+            client_secret=self.consumer_secret,
+            resource_owner_key=self.token,
+            resource_owner_secret=self.token_secret,
+            signature_method=SIGNATURE_HMAC_SHA256,
+            realm=self.realm or None,
+            nonce=secrets.token_hex(16),
+            timestamp=str(int(self.now.timestamp())),
+        )
+        is_form = request.headers.get("content-type", "").startswith(FORM_TYPE)
+        headers = {"Content-Type": FORM_TYPE} if is_form else {}
+        body = request.body.decode() if is_form else None
+        method = cast('Literal["GET", "POST"]', request.method)
+        try:
+            _, signed, _ = client.sign(sent.url, method, body=body, headers=headers)
+        except ValueError as error:
+            raise PollError(f"the request cannot be signed by OAuth 1: {error}") from None
+        return with_header(sent, "authorization", signed["Authorization"])
