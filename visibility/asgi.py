@@ -15,6 +15,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from visibility import gc_tuning  # noqa: E402
 from visibility.web.intake.cloudevents_endpoint import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
+from visibility.web.intake.limit_body_and_headers import call_with_limited_body  # noqa: E402
 from visibility.web.intake.source_cache import SourceCache  # noqa: E402
 from visibility.web.intake.webhook_endpoint import PREFIX, WebhookEndpoint  # noqa: E402
 from visibility.web.live.routing import websocket_application  # noqa: E402
@@ -41,7 +42,7 @@ async def route_http_to_intake_or_django(scope: Any, receive: Any, send: Any) ->
     elif scope["path"] == EVENTS_PATH and scope["method"] == "POST":
         await webhook_and_cloudevents_endpoints()[1](scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await call_with_limited_body(django_application, scope, receive, send)
 
 
 application = ProtocolTypeRouter(

@@ -125,6 +125,10 @@ class Connector(ABC):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the vendor's delivery id, equal on retries; empty: a content hash is used."""
 
+    def body_to_store(self, request: WebhookRequest) -> bytes:
+        """Return the body with the secrets in it masked. Only vendors that send some need this."""
+        return request.body
+
     def event_trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
         """Return the trace context inside the event as `ce-traceparent` and `ce-tracestate`."""
         return {}

@@ -29,8 +29,8 @@ MAX_ISSUER_LENGTH = 100
 MAX_QUANTITY = Decimal(10) ** 9
 MAX_PRICE = Decimal(10) ** 11
 MAX_TOTAL = Decimal(10) ** 18
-# The index of a reference is stored as a small integer.
-MAX_REFERENCES = 10_000
+# Every object of an event is related to the others: the work grows faster than their number.
+MAX_REFERENCES = 1_000
 MAX_SELLER_LENGTH = 200
 
 
@@ -52,7 +52,10 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
     serials = (ref for ref in serial_references(event.lines) if ref not in event.objects)
     objects = (*event.objects, *serials)
     if len(objects) > MAX_REFERENCES:
-        detail = f"refers to more than {MAX_REFERENCES} objects"
+        detail = (
+            f"refers to {len(objects):,} objects, and {MAX_REFERENCES:,} are the most: "
+            "send several events"
+        )
         raise PayloadError(ParkReason.SIZE, event.key[:80], detail)
     identifiers = [i for ref in objects for i in ref.identifiers]
     for identifier in identifiers:

@@ -24,7 +24,10 @@ from connectors.sdk.timestamps import from_unix_seconds
 HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 # Svix, the origin of the scheme, uses its own header names.
 SVIX_HEADERS = frozenset({"svix-id", "svix-timestamp", "svix-signature"})
-ID_PATTERN = re.compile(r"[!-~]{1,200}")
+# Without the dot: `id.timestamp.body` must have one reading.
+ID_PATTERN = re.compile(r"[!-\-/-~]{1,200}")
+# A sender that rotates its keys sends two or three.
+MAX_SIGNATURES = 8
 SECONDS_PATTERN = re.compile(r"[0-9]{1,12}")
 
 
@@ -63,7 +66,7 @@ def verify_signature(
     if not SECONDS_PATTERN.fullmatch(timestamp):
         raise MalformedHeader("webhook-timestamp is not a number of seconds")
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
-    candidates = [_parse_signature(entry) for entry in signatures.split()[:20]]
+    candidates = [_parse_signature(entry) for entry in signatures.split()[:MAX_SIGNATURES]]
     matches = [
         _signature_matches(secret, version, signature, signed)
         for secret in secrets

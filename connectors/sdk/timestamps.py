@@ -54,9 +54,9 @@ def parse_timestamp(text: str, path: str, zone: str | None = None) -> ParsedTime
             raise PayloadError(ParkReason.TIMESTAMP, path, f"{text[:40]!r} has no time zone")
         local = local_to_utc(parsed, zone, path)
         return ParsedTime(
-            to_plausible_utc(local.time + carry, path), (Flag.ZONE_ASSUMED, *local.flags)
+            to_plausible_utc(local.time, path, carry), (Flag.ZONE_ASSUMED, *local.flags)
         )
-    return ParsedTime(to_plausible_utc(parsed + carry, path))
+    return ParsedTime(to_plausible_utc(parsed, path, carry))
 
 
 def parse_date_as_midnight(text: str, path: str, zone: str | None = None) -> ParsedTime:
@@ -97,10 +97,10 @@ def from_unix_seconds(seconds: int, path: str) -> ParsedTime:
         ) from None
 
 
-def to_plausible_utc(value: datetime, path: str) -> datetime:
-    """Convert a time to UTC. Raises PayloadError if it is before 2000 or after 9000."""
+def to_plausible_utc(value: datetime, path: str, carry: timedelta = timedelta()) -> datetime:
+    """Convert a time to UTC and add `carry`. Raises PayloadError before 2000 and after 9000."""
     try:
-        utc = value.astimezone(UTC)
+        utc = value.astimezone(UTC) + carry
     except OverflowError:
         raise PayloadError(ParkReason.TIMESTAMP, path, "the time is out of range") from None
     if utc < EARLIEST:

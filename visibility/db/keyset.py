@@ -3,13 +3,21 @@
 import base64
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db.models import Q
 
 MAX_DECIMAL_EXPONENT = 24
+INVALID_CURSOR_ERRORS = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    InvalidOperation,
+    OverflowError,
+    RecursionError,
+)
 
 
 class InvalidCursor(ValueError):
@@ -32,7 +40,7 @@ def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
         if not isinstance(texts, list) or len(texts) != len(types):
             raise InvalidCursor(cursor)
         return [_parse_value(text, kind) for text, kind in zip(texts, types, strict=True)]
-    except (ValueError, TypeError, AttributeError, InvalidOperation, RecursionError) as error:
+    except INVALID_CURSOR_ERRORS as error:
         raise InvalidCursor(cursor) from error
 
 
@@ -61,7 +69,7 @@ def _parse_value(text: str, kind: type) -> datetime | date | Decimal | int:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise InvalidCursor(text)
-        return moment
+        return moment.astimezone(UTC)
     if kind is date:
         return date.fromisoformat(text)
     if kind is Decimal:

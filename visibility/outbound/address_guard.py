@@ -7,6 +7,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 SMTP_PORT = 25
+# Translation and tunnels deliver packets for these addresses to an IPv4 address that they contain,
+# which may be private: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380), and the
+# obsolete IPv4-compatible addresses.
+NETWORKS_WITH_EMBEDDED_IPV4 = tuple(
+    ipaddress.IPv6Network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
+)
 
 
 class ForbiddenAddress(ConnectionError):
@@ -44,12 +51,25 @@ def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     addresses = [str(address[0]) for *_, address in resolved]
     if not _is_host_and_port_in_outgoing_allowed(host, port):
         for address in addresses:
-            if not ipaddress.ip_address(address).is_global:
+            if not is_public_address(address):
                 raise ForbiddenAddress(
                     f"{host} is not a public address; an administrator must allow "
                     f"{host}:{port} in OUTGOING_ALLOWED"
                 )
     return addresses
+
+
+def is_public_address(text: str) -> bool:
+    """Whether this IP address names one host of the public Internet, and only that one."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        elif address.is_site_local or any(address in n for n in NETWORKS_WITH_EMBEDDED_IPV4):
+            return False
+    return address.is_global and not (
+        address.is_multicast or address.is_unspecified or address.is_reserved
+    )
 
 
 def is_url_in_outgoing_allowed(url: str) -> bool:

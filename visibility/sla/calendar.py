@@ -1,9 +1,11 @@
 """Working calendars: add working time to an instant (plain Python)."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays as public_holidays
@@ -44,18 +46,26 @@ class Calendar:
     def validate(self) -> None:
         """Validate the calendar. Raises InvalidCalendar."""
         try:
-            info = ZoneInfo(self.zone)
+            ZoneInfo(self.zone)
         except (ValueError, OSError, KeyError, TypeError):
             raise InvalidCalendar(f"unknown time zone {self.zone!r}") from None
         for day in DAYS:
             try:
-                for opens, closes in self.hours.get(day, ()):
-                    (
-                        _local_time_to_utc(SAMPLE_DATE, opens, info),
-                        _local_time_to_utc(SAMPLE_DATE, closes, info),
-                    )
+                spans = sorted(
+                    (_minute_of_day(opens), _minute_of_day(closes))
+                    for opens, closes in self.hours.get(day, ())
+                )
             except (ValueError, TypeError, AttributeError):
                 raise InvalidCalendar(f"the hours of {day!r} must be pairs of times") from None
+            for opens_at, closes_at in spans:
+                if closes_at <= opens_at:
+                    raise InvalidCalendar(
+                        f"the hours of {day!r} must open before they close; hours across midnight "
+                        f"are two pairs: until 24:00, and from 00:00 of the next day"
+                    )
+            for (_, closes_at), (opens_at, _) in pairwise(spans):
+                if opens_at < closes_at:
+                    raise InvalidCalendar(f"the hours of {day!r} overlap")
         try:
             self._is_holiday(SAMPLE_DATE)
         except (NotImplementedError, TypeError):
@@ -88,7 +98,8 @@ class Calendar:
         day = start.astimezone(info).date() - timedelta(days=1)
         for _ in range(MAX_CLOSED_DAYS):
             if not self._is_holiday(day):
-                for opens, closes in self.hours.get(DAYS[day.weekday()], ()):
+                spans = self.hours.get(DAYS[day.weekday()], ())
+                for opens, closes in sorted(spans, key=lambda span: _minute_of_day(span[0])):
                     yield (
                         _local_time_to_utc(day, opens, info),
                         _local_time_to_utc(day, closes, info),
@@ -104,8 +115,30 @@ def _holidays(country: str, year: int) -> frozenset[date]:
     return frozenset(public_holidays.country_holidays(country, years=year))
 
 
+def _minute_of_day(text: str) -> int:
+    if text == "24:00":
+        return 24 * 60
+    hour, minute = text.split(":")
+    moment = time(int(hour), int(minute))
+    return moment.hour * 60 + moment.minute
+
+
 def _local_time_to_utc(day: date, text: str, info: ZoneInfo) -> datetime:
+    """Return the instant of a local time. A skipped time is the end of the gap."""
     if text == "24:00":
         day, text = day + timedelta(days=1), "00:00"
     hour, minute = text.split(":")
-    return datetime.combine(day, time(int(hour), int(minute)), info).astimezone(UTC)
+    local = datetime.combine(day, time(int(hour), int(minute)), info)
+    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
+    assert before is not None
+    assert after is not None
+    if after <= before:
+        return local.astimezone(UTC)
+    earliest = local.replace(tzinfo=UTC) - after
+    seconds = range(int((after - before).total_seconds()))
+    changed = bisect_left(
+        seconds,
+        True,
+        key=lambda n: (earliest + timedelta(seconds=n)).astimezone(info).utcoffset() == after,
+    )
+    return earliest + timedelta(seconds=changed)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 
 from visibility.alerts import actions as stage
 from visibility.alerts.actions import ActionRejected
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import in_zone
 from visibility.models import Alert
 from visibility.web.permissions import Permission, has_permission
@@ -92,7 +93,7 @@ def _parse_me_nobody_or_user_id(choice: str, by: User) -> User | None:
     """The user for `me`, `nobody` or the id of a user who may act on alerts."""
     if choice == "nobody":
         return None
-    key = int(choice) if choice.isdecimal() and len(choice) < 19 else 0
+    key = parse_row_id(choice) or 0
     return by if choice == "me" else require_assignable(User.objects.filter(pk=key).first())
 
 

@@ -78,8 +78,10 @@ def parse_range_from_preset_or_dates(start: str, end: str, today: date) -> DateR
 
 
 def parse_single_day_range(text: str, today: date) -> DateRange:
-    """Return a range of one day. Raises ValueError if the text is not an ISO date."""
-    day = date.fromisoformat(text)
+    """Return a range of one day. Raises ValueError if it is no ISO date from 2000 to 2200."""
+    if len(text) > 10:
+        raise ValueError("Invalid date")
+    day = _parse_date_between_2000_and_2200(text)
     return _build_date_range(day, day, today)
 
 

@@ -2,6 +2,8 @@
 
 from django.http import Http404, HttpRequest
 
+from visibility.db.parse_id_and_time import parse_row_id
+
 MAX_REASON_LENGTH = 2_000
 
 
@@ -20,4 +22,4 @@ def parse_object_id_or_404(text: str) -> int:
 
 def parse_number_or_zero(text: str) -> int:
     """Parse a database ID; 0 if the text is not one."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return parse_row_id(text) or 0

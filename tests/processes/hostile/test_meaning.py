@@ -81,6 +81,8 @@ CASES = [
     event_case("B52 reported once", "AGAIN-1", "order.received", **line(ordered=3)),
     event_case("B52 reported twice", "AGAIN-1", "order.received", hour=11, **line(ordered=3)),
     HostileCase("B53 10,000 lines", order_of("LARGE-1", data={"lines": LINES})),
+    HostileCase("B53 event with 5,000 packages", order_of("PACK-1", data={
+        "packages": [f"PACK-1-{n}" for n in range(5_000)]}), ParkReason.SIZE),
     event_case("B54 comment of 200 KB", "TALK-1", "order.received",
          attributes={"detail": "x" * 200_000, "customer_name": "y" * 5_000}),
     event_case("B55 leading zeros", "0042-A", "order.received"),

@@ -92,6 +92,7 @@ CASES = [
     rejected("B24 invalid timestamp", 400, BODY, source="hooks", webhook_timestamp="yesterday"),
     rejected("B24 milliseconds instead of seconds", 400, BODY, source="hooks",
             webhook_timestamp="1772445600000"),
+    rejected("B24 ID with a dot", 400, BODY, source="hooks", webhook_id="msg.1"),
     rejected("B24 ID with a blank", 400, BODY, source="hooks", webhook_id="msg 1"),
     HostileCase("B24 line break in an ID", order_of("LF-1", id="a\r\nlevel=error forged")),
     HostileCase("B58 event ID of 10,000 characters", order_of("LONG-1", id="x" * 10_000)),
@@ -158,6 +159,34 @@ def test_excessive_headers_are_rejected(sent: HostileRun, headers: bytes) -> Non
     assert first.split()[1] in {b"400", b"431"}
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b"X-Shopify-Hmac-Sha256: a", b"Webhook-Id: a", b"webhook-timestamp: 1", b"Authorization: x"],
+)
+def test_repeated_header_that_identifies_the_sender_is_a_bad_request(
+    sent: HostileRun, header: bytes
+) -> None:
+    repeated = header + b"\r\n" + header.lower() + b"\r\n"
+    first = send_raw(sent, HEAD + repeated + b"Content-Length: 2\r\n\r\n{}")
+    assert first.split()[1] == b"400"
+
+
+@pytest.mark.parametrize("path", [b"/hooks/json", b"/api/v1/orders", b"/signin"])
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 2\r\nContent-Length: 2\r\n",
+        b"Content-Length: 2\r\nContent-Length: 9\r\n",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_contradicting_body_lengths_are_a_bad_request(
+    sent: HostileRun, path: bytes, framing: bytes
+) -> None:
+    request = b"POST " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n" + framing + b"\r\n{}"
+    assert send_raw(sent, request).split()[1] == b"400"
+
+
 def test_50_megabyte_body_is_rejected_before_it_is_sent(sent: HostileRun) -> None:
     started = time.monotonic()
     first = send_raw(sent, HEAD + b"Content-Length: 50000000\r\n\r\n")
@@ -169,6 +198,15 @@ def test_50_megabyte_body_is_rejected_before_it_is_sent(sent: HostileRun) -> Non
 def test_signature_that_is_ten_minutes_off_is_rejected(sent: HostileRun, shift: timedelta) -> None:
     response = sent.client.post("/hooks/hooks", content=BODY, headers=signed_headers(shift))
     assert response.status_code == 401
+
+
+def test_ninth_signature_of_a_header_is_not_tried(sent: HostileRun) -> None:
+    headers = dict(signature_headers(BODY, SECRET.encode(), database_now(), "msg_many"))
+    valid = headers["webhook-signature"]
+    headers["webhook-signature"] = "v1,AAAA " * 8 + valid
+    assert sent.client.post("/hooks/hooks", content=BODY, headers=headers).status_code == 401
+    headers["webhook-signature"] = "v1,AAAA " * 7 + valid
+    assert sent.client.post("/hooks/hooks", content=BODY, headers=headers).status_code == 202
 
 
 def test_replayed_request_within_the_tolerance_is_a_duplicate(sent: HostileRun) -> None:

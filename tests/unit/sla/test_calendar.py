@@ -62,3 +62,70 @@ def test_invalid_hours_fail_validation() -> None:
     DALLAS.validate()
     with pytest.raises(InvalidCalendar, match="'mon'"):
         Calendar("UTC", {"mon": [("08:00", "noon")]}).validate()
+
+
+@pytest.mark.parametrize(
+    ("spans", "sentence"),
+    [
+        ([("08:00", "12:00"), ("11:00", "17:00")], "overlap"),
+        ([("08:00", "17:00"), ("09:00", "10:00")], "overlap"),
+        ([("08:00", "08:00")], "open before they close"),
+        ([("22:00", "06:00")], "across midnight are two pairs"),
+        ([("24:00", "24:00")], "open before they close"),
+    ],
+)
+def test_hours_with_two_readings_are_refused_in_words(
+    spans: list[tuple[str, str]], sentence: str
+) -> None:
+    with pytest.raises(InvalidCalendar, match=f"'wed'.*{sentence}"):
+        Calendar("UTC", {"wed": spans}).validate()
+
+
+def test_hours_out_of_order_count_like_sorted_ones() -> None:
+    shuffled = Calendar("America/Chicago", {day: spans[::-1] for day, spans in WEEK.items()})
+    shuffled.validate()
+    start = at("2026-03-04T07:00-06:00")
+    for hours in range(1, 12):
+        due = DALLAS.add_working_time(start, timedelta(hours=hours))
+        assert shuffled.add_working_time(start, timedelta(hours=hours)) == due
+
+
+def test_hours_across_midnight_as_two_pairs_have_no_hole() -> None:
+    night = Calendar("UTC", {"tue": [("22:00", "24:00")], "wed": [("00:00", "06:00")]})
+    night.validate()
+    due = night.add_working_time(at("2026-03-03T21:00+00:00"), timedelta(hours=5))
+    assert due == at("2026-03-04T03:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("spans", "minutes", "due"),
+    [
+        # On March 8, 2026 the clocks in Chicago skip from 02:00 to 03:00.
+        ([("01:00", "02:30"), ("10:00", "11:00")], 60, "2026-03-08T03:00-05:00"),
+        ([("01:00", "02:30"), ("10:00", "11:00")], 90, "2026-03-08T10:30-05:00"),
+        ([("02:30", "04:00")], 30, "2026-03-08T03:30-05:00"),
+        ([("02:30", "03:15"), ("10:00", "11:00")], 30, "2026-03-08T10:15-05:00"),
+        ([("02:10", "02:50"), ("10:00", "11:00")], 30, "2026-03-08T10:30-05:00"),
+        ([("00:00", "04:00")], 180, "2026-03-08T04:00-05:00"),
+    ],
+)
+def test_edge_in_the_skipped_hour_is_the_end_of_the_gap(
+    spans: list[tuple[str, str]], minutes: int, due: str
+) -> None:
+    calendar = Calendar("America/Chicago", {"sun": spans})
+    start = at("2026-03-08T00:00-06:00")
+    assert calendar.add_working_time(start, timedelta(minutes=minutes)) == at(due)
+
+
+def test_gap_of_half_an_hour_ends_at_the_change_of_the_clocks() -> None:
+    # On October 4, 2026 the clocks of Lord Howe Island skip from 02:00 to 02:30.
+    calendar = Calendar("Australia/Lord_Howe", {"sun": [("02:10", "03:00")]})
+    due = calendar.add_working_time(at("2026-10-04T00:00+10:30"), timedelta(minutes=30))
+    assert due == at("2026-10-04T03:00+11:00")
+
+
+def test_midnight_that_the_clocks_skip_is_the_end_of_the_gap() -> None:
+    # On September 6, 2026 the clocks in Chile skip from 00:00 to 01:00.
+    calendar = Calendar("America/Santiago", {"sat": [("22:00", "24:00")]})
+    due = calendar.add_working_time(at("2026-09-05T22:00-04:00"), timedelta(hours=2))
+    assert due == at("2026-09-06T01:00-03:00")

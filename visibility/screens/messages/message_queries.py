@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models.orders import Order
 from visibility.models.sources_and_messages import InboundMessage
 from visibility.timeline.model import CLOCK_SKEW
@@ -139,7 +140,7 @@ def list_messages(
 
 def find_message_ids_by_id_key_or_event_number(text: str, spellings: Sequence[str]) -> list[int]:
     """IDs of messages with this ID, this sender's ID, or events about this number."""
-    message_id = int(text) if text.isdecimal() and len(text) < 18 else 0
+    message_id = parse_row_id(text) or 0
     with connection.cursor() as cursor:
         cursor.execute(
             """

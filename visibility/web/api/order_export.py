@@ -7,6 +7,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import is_decimal_number, parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.snapshot_to_temp_tables import (
     MAX_ORDERS,
@@ -40,9 +41,9 @@ class TooManyExportsError(exceptions.APIException):
 
 def _parse_order_ids(value: str) -> tuple[int, ...]:
     ids = value.split(",")
-    if len(ids) > MAX_ORDER_IDS or not all(p.isascii() and p.isdecimal() for p in ids):
+    if len(ids) > MAX_ORDER_IDS or not all(map(is_decimal_number, ids)):
         raise InvalidValue(f"order ids separated by commas, at most {MAX_ORDER_IDS}")
-    return tuple(int(p) for p in ids if len(p) < 19)
+    return tuple(filter(None, map(parse_row_id, ids)))
 
 
 EXPORT_PARAMETERS = (

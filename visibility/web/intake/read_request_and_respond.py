@@ -1,6 +1,7 @@
 """Read requests and send responses in raw ASGI, with limits on headers, body and time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,6 +20,12 @@ MAX_HEADER_BYTES = 32_768
 MAX_RATIO = 100
 # Small bodies may inflate to this size, whatever the ratio.
 MIN_INFLATED = 65_536
+# Headers that decide who sent a request, which message it is, and how its body is read. If one is
+# given twice, a proxy and the product may read different ones.
+GIVEN_ONLY_ONCE = re.compile(
+    r"content-(length|type|encoding)|host|ce-.*|.*(message|delivery|event)-id"
+    r"|.*(auth|signature|sign|hmac|digest|token|secret|password|key|timestamp|webhook|svix).*"
+)
 
 
 class HttpError(Exception):
@@ -39,7 +46,10 @@ class ClientDisconnected(Exception):
 
 
 def header_map(scope: Scope) -> dict[str, str]:
-    """Headers by lower-case name; the last duplicate wins. Raises HttpError (431 or 400)."""
+    """Headers by lower-case name; the last duplicate wins. Raises HttpError (431 or 400).
+
+    A header of `GIVEN_ONLY_ONCE` must not be repeated.
+    """
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     if len(raw) > MAX_HEADERS or sum(len(k) + len(v) for k, v in raw) > MAX_HEADER_BYTES:
         raise HttpError(431, "Request Header Fields Too Large")
@@ -48,7 +58,10 @@ def header_map(scope: Scope) -> dict[str, str]:
         text = value.decode("latin-1")
         if any(c in text for c in "\r\n\0"):
             raise HttpError(400, "Bad Request", detail="a header contains control characters")
-        headers[name.decode("latin-1").lower()] = text
+        lower = name.decode("latin-1").lower()
+        if lower in headers and GIVEN_ONLY_ONCE.fullmatch(lower):
+            raise HttpError(400, "Bad Request", detail=f"the header {lower} is given twice")
+        headers[lower] = text
     return headers
 
 
@@ -82,7 +95,7 @@ async def read_body(
 ) -> bytes:
     """The raw body, with any framing. Raises HttpError (413 or 408) and ClientDisconnected."""
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
+    if length.isascii() and length.isdecimal() and int(length[:19]) > limit:
         raise HttpError(413, "Content Too Large", detail=f"the limit is {limit} bytes")
     body = bytearray()
     try:

@@ -106,9 +106,8 @@ def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) ->
     headers |= trace_context.valid_trace_headers(
         {**request.headers, **source.connector.event_trace_headers(request)}
     )
-    message = IncomingMessage(source.source_id, key, headers, request.body)
+    body = source.connector.body_to_store(request)
+    message = IncomingMessage(source.source_id, key, headers, body)
     if key:
         return message
-    return IncomingMessage(
-        source.source_id, f"sha256 {message.content_hash}", headers, request.body
-    )
+    return IncomingMessage(source.source_id, f"sha256 {message.content_hash}", headers, body)

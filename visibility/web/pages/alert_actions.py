@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from visibility.alerts.actions import ActionRejected
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import count_with_noun
 from visibility.models import Alert, AlertState
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -78,11 +79,9 @@ def run_bulk_action(request: HttpRequest) -> HttpResponse:
     if request.POST.get("all"):
         ids = inbox.list_matching_alert_ids(asked, now=now, limit=MAX_BULK)
     else:
-        chosen = [int(n) for n in request.POST.getlist("ids")[:MAX_BULK] if n.isdecimal()]
+        chosen = filter(None, map(parse_row_id, request.POST.getlist("ids")[:MAX_BULK]))
         ids = list(
-            seen.filter(pk__in=[n for n in chosen if n < 2**63])
-            .order_by("due_at", "pk")
-            .values_list("pk", flat=True)
+            seen.filter(pk__in=list(chosen)).order_by("due_at", "pk").values_list("pk", flat=True)
         )
     if not ids:
         messages.error(request, "No alerts selected.")

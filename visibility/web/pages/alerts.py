@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import Severity
 from visibility.operations.operational_problems import current_problems
 from visibility.screens.alerts import detail as alert_detail
@@ -78,7 +79,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
         page = inbox.list_alerts(asked, now=now, after=request.GET.get("after", "")[:400])
     except InvalidCursor:
         return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
-    also = [int(n) for n in request.GET.get("also", "").split(",")[:100] if n.isdecimal()]
+    also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:100])))
     counts = inbox.count_by_view(asked, now)
     choices = inbox.all_rules_and_teams_as_filter_choices()
     return render(

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 from visibility.boards import load_board_and_tiles
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
@@ -62,11 +63,8 @@ def _next_board_url(request: HttpRequest, slug: str, known_slugs: set[str]) -> s
 
 
 def _rotation_seconds_clamped_or_default(value: str) -> int:
-    return (
-        min(max(int(value), MIN_SECONDS), MAX_SECONDS)
-        if value.isdecimal() and len(value) < 6
-        else DEFAULT_SECONDS
-    )
+    seconds = parse_row_id(value)
+    return min(max(seconds, MIN_SECONDS), MAX_SECONDS) if seconds else DEFAULT_SECONDS
 
 
 urlpatterns = [path("boards/<slug:slug>", board_page, name="board")]

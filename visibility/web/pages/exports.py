@@ -1,7 +1,6 @@
 """GET /orders/export: the filtered orders, or one order, as an event log for other tools."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib import messages as notes
@@ -12,6 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.snapshot_to_temp_tables import (
     MAX_CONCURRENT,
@@ -78,7 +78,7 @@ def export_view(request: HttpRequest) -> HttpResponseBase:
 
 def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
     """The selection of a query string; invalid times are ignored."""
-    ids = [int(text) for text in query.getlist("order")[:MAX_ORDER_IDS] if _is_object_id(text)]
+    ids = filter(None, map(parse_row_id, query.getlist("order")[:MAX_ORDER_IDS]))
     return OrderSelection(
         filters=OrderFilters.from_query(
             query.dict(),  # type: ignore[arg-type]  # stubs
@@ -88,21 +88,9 @@ def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
             by_name=by_name,
         ),
         order_ids=tuple(ids) if "order" in query else None,
-        since=_parse_time_or_none(query.get("since", "")),
-        until=_parse_time_or_none(query.get("until", "")),
+        since=parse_plausible_time(query.get("since", "")),
+        until=parse_plausible_time(query.get("until", "")),
     )
-
-
-def _is_object_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
-def _parse_time_or_none(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _query_without_format(query: QueryDict) -> str:

@@ -10,6 +10,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import count_with_noun
 from visibility.master_data import ignored_terms, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
@@ -75,10 +76,8 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
     if tab == "words" and source:
         filters["source"] = source
     q = strip_nul_and_limit_length(request.GET.get("q", ""))
-    after = request.GET.get("after", "0")
-    rows = queries.list_table_rows(
-        master_table, q=q, after=int(after) if after.isdecimal() else 0, filters=filters
-    )
+    after = parse_row_id(request.GET.get("after", "")) or 0
+    rows = queries.list_table_rows(master_table, q=q, after=after, filters=filters)
     shown = rows[: queries.PAGE_SIZE]
     used = queries.count_orders_using_rows(master_table, shown, now=now)
     params = {"tab": tab, "q": q, "source": source}
@@ -100,7 +99,7 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
         "asked": params,
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
         "next": urlencode({**params, "after": shown[-1].pk}) if len(rows) > len(shown) else "",
-        "first": urlencode(params) if after not in {"", "0"} else "",
+        "first": urlencode(params) if after else "",
         "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
     }
     return render(request, "mappings/table.html", context)
@@ -145,7 +144,7 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
     """Map every term whose best suggestion has at least the given certainty."""
     kind = strip_nul_and_limit_length(request.POST.get("kind", ""))
     least = request.POST.get("certainty", "")
-    least_certain = int(least) if least.isdecimal() and len(least) < 4 else 100
+    least_certain = min(parse_row_id(least) or 100, 100)
     unmapped = queries.unmapped_terms(
         kind if kind in labels.KIND_LABELS else "", limit=MAX_ACCEPTED
     )

@@ -11,6 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_version
 from visibility.master_data import (
     affected_orders,
     customer_parents_and_orders,
@@ -147,7 +148,7 @@ def _insert_or_update_row(
             table, [row], context=change_context_of_request(request)
         )
     given = request.POST.get("version", "")
-    version = int(given) if given.isdecimal() and len(given) < 10 else None
+    version = parse_row_version(given)
     return write_and_restore_rows.update_existing_row(
         table, existing.pk, row, version=version, context=change_context_of_request(request)
     )

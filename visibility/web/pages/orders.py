@@ -13,6 +13,7 @@ from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
+from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
 from visibility.screens.orders import (
@@ -97,7 +98,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             return redirect(f"/orders/{winner.merged_into_id}{query}")
         raise Http404
     now = database_now()
-    known_at = _parse_time(request.GET.get("as_known_at", "") or request.GET.get("at", ""))
+    known_at = parse_plausible_time(request.GET.get("as_known_at", "") or request.GET.get("at", ""))
     timeline = timeline_page.load_timeline(order.pk, as_of=known_at or now, known_at=known_at)
     timeline, suppressed = (
         (timeline, ())
@@ -226,7 +227,8 @@ def _event_context(
     request: HttpRequest, timeline: Timeline, names: timeline_page.SourceTitles
 ) -> dict[str, Any] | None:
     text = request.GET.get("event", "")
-    entry = timeline_page.find_entry(timeline, int(text)) if text.isdecimal() else None
+    event_id = parse_row_id(text)
+    entry = timeline_page.find_entry(timeline, event_id) if event_id else None
     if entry is None:
         return None
     event = entry.recorded.event
@@ -249,15 +251,6 @@ def _event_context(
             (ref.kind.value, ", ".join(i.value for i in ref.identifiers)) for ref in event.objects
         ],
     }
-
-
-def _parse_time(text: str) -> datetime | None:
-    """Parse `?as_known_at=` or `?at=`; None if it is not a time with a time zone."""
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None
 
 
 def _decode_cursor(text: str) -> tuple[datetime, int] | None:

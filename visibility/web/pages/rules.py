@@ -17,6 +17,7 @@ from visibility.alerts.change_sla_rules import (
     change_rule,
 )
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_version
 from visibility.formatting import count_with_noun
 from visibility.models import Severity
 from visibility.pipeline import job_functions
@@ -68,7 +69,7 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
         result = change_rule(
             code,
             _form_values(request.POST, inputs),
-            version=int(version) if version.isdecimal() and len(version) < 10 else None,
+            version=parse_row_version(version),
             by=request.user,
             now=database_now(),
         )

@@ -1,19 +1,30 @@
 """Sign-in, sign-out, and the redirect to the home page of each role."""
 
+import threading
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from visibility.db.database_time import database_now
+from visibility.models.audit import append_audit_entry
+from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.permissions import HOME_PAGES, UserRole, roles
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -24,6 +35,11 @@ ROLES_BY_PRIVILEGE = (
     UserRole.EXECUTIVE,
     UserRole.INTEGRATOR,
 )
+# Sign-ins that may use a database connection at once, and those that may also wait for that.
+MAX_PARALLEL_SIGN_INS, MAX_WAITING_SIGN_INS = 2, 60
+MAX_SIGN_IN_WAIT = 10.0  # seconds
+_running = threading.BoundedSemaphore(MAX_PARALLEL_SIGN_INS)
+_present = threading.BoundedSemaphore(MAX_PARALLEL_SIGN_INS + MAX_WAITING_SIGN_INS)
 # Demo users: username: (role title, description, icon).
 DEMO_PEOPLE = {
     "clerk": ("Customer service", "Where is this order, and when will it arrive?", "phone"),
@@ -61,6 +77,37 @@ class SignInView(LoginView):
     template_name = "accounts/signin.html"
     redirect_authenticated_user = True
 
+    def dispatch(
+        self, request: HttpRequest, *arguments: Any, **parameters: Any
+    ) -> HttpResponseBase:
+        """Check a few passwords at a time; answer 503 if too many are waiting."""
+        if request.method != "POST":
+            return super().dispatch(request, *arguments, **parameters)
+        if not _present.acquire(blocking=False):
+            return _too_many_sign_ins()
+        try:
+            if not _running.acquire(timeout=MAX_SIGN_IN_WAIT):
+                return _too_many_sign_ins()
+            try:
+                return super().dispatch(request, *arguments, **parameters)
+            finally:
+                _running.release()
+        finally:
+            _present.release()
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Sign the user in and record it."""
+        response = super().form_valid(form)
+        _audit_sign_in("session.signed_in", form.get_user())
+        return response
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """Record the attempt. A name that is no user's is not stored: it may be a password."""
+        name = form.cleaned_data.get("username", "")
+        if name and form.cleaned_data.get("password"):
+            _audit_sign_in("session.refused", User.objects.filter(username=name).first())
+        return super().form_invalid(form)
+
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """The `next` parameter, only if it is a path of this site."""
         asked = request or self.request
@@ -72,6 +119,20 @@ class SignInView(LoginView):
             "demo_people": demo_people(),
             "has_users": User.objects.exists(),
         }
+
+
+def _too_many_sign_ins() -> HttpResponse:
+    return HttpResponse(
+        "Too many people are signing in. Try again in a few seconds.",
+        status=503,
+        content_type="text/plain",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+
+
+def _audit_sign_in(action: str, user: User | None) -> None:
+    name = user.get_username() if user else "unknown user"
+    append_audit_entry(action, user=user, object=name, detail={}, now=database_now())
 
 
 def demo_people() -> list[dict[str, str]]:
@@ -97,6 +158,7 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
     if user is None:
         raise Http404
     login(request, user, backend=BACKEND)
+    _audit_sign_in("session.signed_in", user)
     return HttpResponseRedirect(local_path_or_empty(request.POST.get("next", "")) or "/")
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import AuditEntry, Severity
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
@@ -45,7 +46,7 @@ ACTION_TEXTS = {
 def subscription_list(request: HttpRequest) -> HttpResponse:
     """`/subscriptions`: who receives which alerts, and whether the messages arrive."""
     after = request.GET.get("after", "")
-    position = int(after) if after.isdecimal() and len(after) < 19 else 0
+    position = parse_row_id(after) or 0
     rows = load_subscription_summaries.list_subscriptions(
         after=position, limit=load_subscription_summaries.PAGE_SIZE + 1
     )

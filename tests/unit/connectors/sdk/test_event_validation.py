@@ -117,3 +117,21 @@ def test_long_keys_are_shortened_and_remain_distinct() -> None:
     assert len(first) == len(second) == 500
     later = validate_and_flag_event(replace(EVENT, corrects=("k" * 900 + "a",)), NOW)
     assert later.corrects == (first,)
+
+
+def event_with_packages(count: int) -> CanonicalEvent:
+    packages = tuple(
+        ObjectReference(
+            ObjectKind.PACKAGE, (EventIdentifier(IdentifierScheme.ORDER_NUMBER, f"P{n}", ""),)
+        )
+        for n in range(count)
+    )
+    return replace(EVENT, objects=packages)
+
+
+def test_event_with_too_many_objects_is_parked_with_both_numbers() -> None:
+    assert len(validate_and_flag_event(event_with_packages(1_000), NOW).objects) == 1_000
+    with pytest.raises(PayloadError) as refused:
+        validate_and_flag_event(event_with_packages(5_000), NOW)
+    assert refused.value.reason is ParkReason.SIZE
+    assert "refers to 5,000 objects, and 1,000 are the most" in refused.value.detail

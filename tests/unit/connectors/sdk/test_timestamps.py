@@ -107,3 +107,18 @@ def test_unix_seconds_are_accepted_and_milliseconds_are_not() -> None:
         with pytest.raises(PayloadError) as caught:
             from_unix_seconds(value, "ts")
         assert caught.value.reason is ParkReason.TIMESTAMP
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("9999-12-31T23:59:60-12:00", None),
+        ("9999-12-31T23:59:60Z", None),
+        ("9999-12-31T24:00:00Z", None),
+        ("9999-12-31T23:59:60", "UTC"),
+        ("9999-12-31T24:00:00", "America/Chicago"),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_time_outside_the_calendar_is_a_timestamp_error(text: str, zone: str | None) -> None:
+    assert parse_error(text, zone).reason is ParkReason.TIMESTAMP

@@ -65,6 +65,28 @@ class TestNotifications:
         with pytest.raises(InvalidSignature):
             BusinessCentral({}).verify(WebhookRequest("POST", "/", {}, {}, body), [SECRET], NOW)
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{ "value": [{"subscriptionId": "s", "clientState": "%s", "x": 1.10}]}',
+            b'{ "value": [{"subscriptionId": "s", "client\\u0053tate": "%s", "x": 1.10}]}',
+            b'{ "value": [{"clientState" : "%s"}, {"clientState": null}], "x": 1.10}',
+            b'{ "value": [{"clientState": "%s\\"quote"}], "x": 1.10}',
+            b'{ "number": "SO-1", "more": {"clientState": "%s"}, "x": 1.10}',
+            b'{ "clientState": "%s", "x": 1.10',
+        ],
+    )
+    def test_client_states_are_masked_in_the_stored_body(self, body: bytes) -> None:
+        request = WebhookRequest("POST", "/", {}, {}, body % SECRET)
+        stored = BusinessCentral({}).body_to_store(request)
+        assert SECRET not in stored
+        assert b"(masked)" in stored
+        assert b"1.10" in stored
+
+    @pytest.mark.parametrize("body", [b'{ "number":  "SO-1" }', b"{", b"\xff", b""])
+    def test_body_without_client_state_is_stored_unchanged(self, body: bytes) -> None:
+        assert BusinessCentral({}).body_to_store(WebhookRequest("POST", "/", {}, {}, body)) == body
+
     def test_a_notification_has_no_dedupe_key(self) -> None:
         assert BusinessCentral({}).dedupe_key(self.notification("x")) == ""
 

@@ -117,6 +117,7 @@ def test_a_stale_or_future_timestamp_is_rejected(off: timedelta) -> None:
         {"webhook-timestamp": "1772000000.5"},
         {"webhook-timestamp": "\u0661\u0667\u0667"},
         {"webhook-id": "msg 1"},
+        {"webhook-id": "msg.1"},
         {"webhook-id": "msg\r\n1"},
         {"webhook-id": "größe"},
     ],
