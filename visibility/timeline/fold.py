@@ -11,14 +11,14 @@ from visibility.timeline.active_cancellations_and_cause import (
     is_seller_cancellation,
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.balance_cancellations import record_balance_cancellation
+from visibility.timeline.balance_cancellations import record_open_quantities_as_cancelled
 from visibility.timeline.claim_line_conflict_types import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
 from visibility.timeline.effective_events import (
     split_superseded_events,
     without_events_taken_back,
 )
-from visibility.timeline.holds import current_hold
+from visibility.timeline.holds import hold_start_and_reasons
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
@@ -91,7 +91,7 @@ def fold(
     for index, recorded in enumerate(translated):
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
         if id(recorded) in cancelling:
-            changed |= record_balance_cancellation(ledger, recorded)
+            changed |= record_open_quantities_as_cancelled(ledger, recorded)
         if not changed:
             ineffective.add(index)
         tracker.apply(recorded, {measure for _, measure in changed})
@@ -101,7 +101,7 @@ def fold(
     milestones = steps.build_milestones(
         holding, tracker, attributes, shipments, ship_by=lines.earliest_ship_by(), at=as_of
     )
-    on_hold_since, hold_reason = current_hold(holding)
+    on_hold_since, hold_reason = hold_start_and_reasons(holding)
     inputs = status.StatusInputs(
         holding, ledger, milestones, as_of, on_hold_since is not None, shipments
     )

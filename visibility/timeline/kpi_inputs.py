@@ -21,7 +21,7 @@ from visibility.timeline.packed_contents_of_shipments import with_packed_lines
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.state_and_flag_enums import LineFlag
-from visibility.timeline.withdrawn_quantities import undone_scopes
+from visibility.timeline.withdrawn_quantities import scopes_last_reported_nothing_shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def _first_shipment(
         for s in events
         if s.event.type is EventType.SHIPMENT_VOID and s.event.scope
     }
-    voided |= undone_scopes(events, reading)
+    voided |= scopes_last_reported_nothing_shipped(events, reading)
     confirmations = [
         s
         for s in events

@@ -7,11 +7,6 @@ from decimal import Decimal
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.effective_events import sort_key_by_time_then_event_type
-from visibility.timeline.milestones_of_shipments import (
-    add_return_of_shipments,
-    complete_delivery_with_last_shipment,
-    names_returned_shipment,
-)
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -19,9 +14,14 @@ from visibility.timeline.model import (
     TimelineShipment,
     timestamp_or_none,
 )
+from visibility.timeline.order_milestones_from_shipments import (
+    add_return_of_shipments,
+    names_only_returned_packages,
+    set_delivered_share_from_packages,
+)
 from visibility.timeline.quantity_claims import PACKAGE, Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
-from visibility.timeline.withdrawn_quantities import are_quantities_taken_back
+from visibility.timeline.withdrawn_quantities import are_reported_quantities_now_zero
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
@@ -134,12 +134,12 @@ def build_milestones(
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
-        if code is MilestoneCode.DELIVERED and names_returned_shipment(recorded, carried):
+        if code is MilestoneCode.DELIVERED and names_only_returned_packages(recorded, carried):
             continue
-        if code is MilestoneCode.CREDITED and _credits_no_goods(recorded):
+        if code is MilestoneCode.CREDITED and _refunds_only_cancelled_lines(recorded):
             continue
         lines = ledger.interpretation.lines_of_event(recorded)
-        if measure and are_quantities_taken_back(ledger.columns, recorded, lines, measure):
+        if measure and are_reported_quantities_now_zero(ledger.columns, recorded, lines, measure):
             continue
         share = ledger.order_fraction_reached(measure, at) if measure else Decimal(1)
         is_measured = measure is not None and (
@@ -151,7 +151,7 @@ def build_milestones(
         if code not in by_code:  # reported only by quantities
             share = ledger.order_fraction_reached(MEASURED[code], at)
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
-    complete_delivery_with_last_shipment(by_code, ledger, carried, events, at)
+    set_delivered_share_from_packages(by_code, ledger, carried, events, at)
     _reset_unknown_delivery_completion(by_code, ledger, at)
     add_return_of_shipments(by_code, carried)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
@@ -163,7 +163,7 @@ def build_milestones(
     return _add_planned_times(by_code, attributes, ship_by)
 
 
-def _credits_no_goods(recorded: RecordedEvent) -> bool:
+def _refunds_only_cancelled_lines(recorded: RecordedEvent) -> bool:
     """Whether an event has lines and credits none of them: it refunds what was never sent."""
     lines = recorded.event.lines
     return any(Measure.CANCELLED in line.quantities for line in lines) and not any(

@@ -10,7 +10,7 @@ from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO
 
 
-def line_measure_and_counting_unit_quantity(
+def sum_line_quantities_in_counting_unit(
     recorded: RecordedEvent, lines: Iterable[InterpretedLine]
 ) -> Iterator[tuple[InterpretedLine, Measure, Decimal]]:
     """The quantities in the counting unit, or as reported without a conversion.

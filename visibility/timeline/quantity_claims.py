@@ -79,7 +79,7 @@ class QuantityClaims:
             self.packages[scope_key] = line.quantity_by_package
             self.arrivals.clear()
         if recorded.event.complete_measures:
-            self.documents[scope_key] = recorded.order_identifiers
+            self.documents[scope_key] = recorded.identifiers_of_this_order
         if line.line.quantity_mode is QuantityMode.DELTA:
             increments = self.increments.setdefault(scope_key, {})
             previous = increments.get(recorded.event.key, ZERO)
@@ -89,14 +89,16 @@ class QuantityClaims:
             self.increments.pop(scope_key, None)
         if not scope:
             self.scopes.get(source, {}).pop(BALANCE_LINE_ID, None)
-        return self._set_scope_quantity(source, line_id, scope, quantity)
+        return self._set_scope_quantity_and_source_total(source, line_id, scope, quantity)
 
-    def scope_quantity(self, recorded: RecordedEvent, line: InterpretedLine) -> Decimal:
+    def current_quantity_in_scope_of_event(
+        self, recorded: RecordedEvent, line: InterpretedLine
+    ) -> Decimal:
         """The current quantity of the scope in which an event reported a line."""
         scopes = self.scopes.get(recorded.source, {}).get(line.line.line_id, {})
         return scopes.get(recorded.event.scope, ZERO)
 
-    def record_balance(
+    def set_source_total_until_reported(
         self, recorded: RecordedEvent, quantity: Decimal, *, unit: str, scale: int
     ) -> None:
         """Set the total of the source, in 1/`scale` of `unit`, until it reports one itself."""
@@ -105,7 +107,9 @@ class QuantityClaims:
         self.reported_at[recorded.source] = recorded.occurred_at
         self.units[recorded.source] = (unit, Decimal(scale))
         others = sum((q[""] for q in lines.values() if "" in q), ZERO)
-        self._set_scope_quantity(recorded.source, BALANCE_LINE_ID, "", quantity - others)
+        self._set_scope_quantity_and_source_total(
+            recorded.source, BALANCE_LINE_ID, "", quantity - others
+        )
 
     def reset_lines_not_named(
         self, recorded: RecordedEvent, named_line_ids: Collection[str]
@@ -116,16 +120,16 @@ class QuantityClaims:
         Return whether that changed the figure of the source.
         """
         source, scope, has_changed = recorded.source, recorded.event.scope, False
-        own_numbers = recorded.order_identifiers
+        own_numbers = recorded.identifiers_of_this_order
         for line_id, quantities in self.scopes.get(source, {}).items():
             scope_key = (source, line_id, scope)
             if line_id in named_line_ids or scope not in quantities:
                 continue
-            if are_of_different_orders(self.documents.get(scope_key, ()), own_numbers):
+            if do_identifiers_name_different_orders(self.documents.get(scope_key, ()), own_numbers):
                 continue
             self.increments.pop(scope_key, None)
             self.reported_at[source] = recorded.occurred_at
-            has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
+            has_changed |= self._set_scope_quantity_and_source_total(source, line_id, scope, ZERO)
         return has_changed
 
     def void_scopes(self, source: str, scopes: Collection[str]) -> bool:
@@ -135,7 +139,9 @@ class QuantityClaims:
             for scope in scopes:
                 self.increments.pop((source, line_id, scope), None)
                 if quantities.get(scope):
-                    has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
+                    has_changed |= self._set_scope_quantity_and_source_total(
+                        source, line_id, scope, ZERO
+                    )
         return has_changed
 
     def void_increments(self, source: str, event_keys: Collection[str]) -> bool:
@@ -145,10 +151,14 @@ class QuantityClaims:
             for key in event_keys if owner == source else ():
                 if increment := increments.pop(key, None):
                     reduced = self.scopes[source][line_id][scope] - increment
-                    has_changed |= self._set_scope_quantity(source, line_id, scope, reduced)
+                    has_changed |= self._set_scope_quantity_and_source_total(
+                        source, line_id, scope, reduced
+                    )
         return has_changed
 
-    def _set_scope_quantity(self, source: str, line_id: str, scope: str, quantity: Decimal) -> bool:
+    def _set_scope_quantity_and_source_total(
+        self, source: str, line_id: str, scope: str, quantity: Decimal
+    ) -> bool:
         """Set the quantity of one scope. Return whether the figure of the source changed."""
         lines = self.scopes.setdefault(source, {})
         scopes = lines.setdefault(line_id, {})
@@ -156,7 +166,7 @@ class QuantityClaims:
         if figure is not None and old == quantity and scope:
             return False
         has_totals = any("" in quantities for quantities in lines.values())
-        scopes_before = _sum_of_scopes(lines) if has_totals else ZERO
+        scopes_before = _sum_of_named_scope_quantities(lines) if has_totals else ZERO
         scopes[scope] = quantity
         if not scope:
             new = sum((q[""] for q in lines.values() if "" in q), ZERO)
@@ -221,7 +231,7 @@ class QuantityClaims:
                     yield arrived_at, quantity
 
 
-def are_of_different_orders(
+def do_identifiers_name_different_orders(
     known: Collection[EventIdentifier], other: Collection[EventIdentifier]
 ) -> bool:
     """Whether two sets of numbers have no number, but the same kind of number, in common."""
@@ -231,7 +241,7 @@ def are_of_different_orders(
     )
 
 
-def _sum_of_scopes(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
+def _sum_of_named_scope_quantities(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
     return sum((q for scopes in lines.values() for s, q in scopes.items() if s), ZERO)
 
 
@@ -257,6 +267,6 @@ def record_seller_cancellation(
     A report by another cause only replaces what the seller cancelled in the same scope.
     """
     claims = claims_by_line.get(line.key) or QuantityClaims()
-    if quantity is not None or claims.scope_quantity(recorded, line):
+    if quantity is not None or claims.current_quantity_in_scope_of_event(recorded, line):
         claims.record(recorded, line, quantity or ZERO)
         claims_by_line[line.key] = claims
