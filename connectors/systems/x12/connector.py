@@ -13,8 +13,8 @@ from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
-from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
 from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
 from connectors.systems.x12.invoices import read_invoice
 from connectors.systems.x12.order_acknowledgments import read_order_acknowledgment
 from connectors.systems.x12.orders import read_order_change, read_purchase_order
