@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
-from connectors.sdk.request_authorization import Authorization
+from connectors.sdk.request_authorization import BaseAuthorization
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpRequest,
@@ -26,7 +26,7 @@ class AuthorizedRequests:
     """
 
     http: HttpClient
-    authorizations: Sequence[Authorization]
+    authorizations: Sequence[BaseAuthorization]
     _index: int = field(default=0)
 
     def send(
@@ -39,15 +39,15 @@ class AuthorizedRequests:
         system accepts the old one no longer. `cursor()` is the unchanged cursor of that page. Use
         it as `response = yield from requests.send(...)`.
         """
-        response = yield from self._send_once(build, cursor)
+        response = yield from self._yield_renewed_secrets_then_send(build, cursor)
         if response.status == 401:
-            self._use_next_authorization()
-            response = yield from self._send_once(build, cursor)
+            self._discard_token_and_use_next_secret()
+            response = yield from self._yield_renewed_secrets_then_send(build, cursor)
         if not 200 <= response.status < 300:
             raise error_of_response("the request", response)
         return response
 
-    def send_now(self, request: HttpRequest) -> HttpResponse:
+    def send_without_secret_renewal(self, request: HttpRequest) -> HttpResponse:
         """Return the response, as `send` does, for authorizations that renew no secrets."""
         sending = self.send(lambda _: request, str)
         try:
@@ -57,10 +57,10 @@ class AuthorizedRequests:
             return response
         raise RuntimeError("a renewed secret must be stored: use send()")
 
-    def _send_once(
+    def _yield_renewed_secrets_then_send(
         self, build: Callable[[int], HttpRequest], cursor: Callable[[], str]
     ) -> Generator[PolledPage, None, HttpResponse]:
-        self._prepare()
+        self._prepare_or_try_next_authorization()
         if renewed := self._authorization.take_renewed_secrets():
             yield PolledPage((), cursor(), renewed)
         try:
@@ -68,22 +68,22 @@ class AuthorizedRequests:
         except ConnectionError as error:
             raise PollError(f"no response: {error}") from error
 
-    def _prepare(self) -> None:
+    def _prepare_or_try_next_authorization(self) -> None:
         """Prepare the authorization of a secret that the system accepts."""
         for remaining in reversed(range(len(self.authorizations))):
             try:
-                self._authorization.prepare(self.http)
+                self._authorization.fetch_token_if_missing(self.http)
             except PollError as error:
                 if error.status not in REFUSED or not remaining:
                     raise
-                self._use_next_authorization()
+                self._discard_token_and_use_next_secret()
             else:
                 return
 
-    def _use_next_authorization(self) -> None:
+    def _discard_token_and_use_next_secret(self) -> None:
         self._authorization.discard_refused_token()
         self._index += 1
 
     @property
-    def _authorization(self) -> Authorization:
+    def _authorization(self) -> BaseAuthorization:
         return self.authorizations[self._index % len(self.authorizations)]

@@ -113,12 +113,12 @@ def parse_event(
         raw_type="" if known_type else type_name,
         flags=(*(at.flags if at else ()), *((Flag.SANITIZED,) * data.was_sanitized)),
         corrects=corrects,
-        complete_measures=_parse_names(data, "complete_measures", MEASURES),
-        takes_back=_parse_names(data, "takes_back", EVENT_TYPES),
+        complete_measures=_parse_vocabulary_terms(data, "complete_measures", MEASURES),
+        takes_back=_parse_vocabulary_terms(data, "takes_back", EVENT_TYPES),
     )
 
 
-def _parse_names(data: Node, member: str, terms: Mapping[str, Term]) -> tuple[Term, ...]:
+def _parse_vocabulary_terms(data: Node, member: str, terms: Mapping[str, Term]) -> tuple[Term, ...]:
     """The terms that a list of texts names. Raises PayloadError for an unknown name."""
     names = []
     for node in data.list_at(member):

@@ -111,15 +111,15 @@ def multipart_request(
 def _multipart_section(
     boundary: str, name: str, content: bytes, file_name: str, content_type: str
 ) -> bytes:
-    disposition = f'form-data; name="{_quoted(name)}"'
+    disposition = f'form-data; name="{_percent_encode_quotes_and_newlines(name)}"'
     if file_name:
-        disposition += f'; filename="{_quoted(file_name)}"'
+        disposition += f'; filename="{_percent_encode_quotes_and_newlines(file_name)}"'
     lines = [f"--{boundary}", f"content-disposition: {disposition}"]
     if content_type:
         lines.append(f"content-type: {content_type}")
     return "\r\n".join([*lines, "", ""]).encode() + content + b"\r\n"
 
 
-def _quoted(text: str) -> str:
+def _percent_encode_quotes_and_newlines(text: str) -> str:
     """Quotes and line breaks are percent-encoded, as browsers do (RFC 7578, section 5.1)."""
     return "".join(quote(sign) if sign in '"\r\n' else sign for sign in text)

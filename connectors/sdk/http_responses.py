@@ -11,7 +11,7 @@ MAX_ERROR_TEXT = 200
 THROTTLED_CODES = frozenset({"THROTTLED"})
 
 
-def read_json_response(response: HttpResponse) -> Node:
+def read_json_body_empty_list_if_204(response: HttpResponse) -> Node:
     """Return the JSON body; an empty list for 204. Raises PollError."""
     if not response.body.strip():
         if response.status != HTTPStatus.NO_CONTENT:
@@ -23,13 +23,13 @@ def read_json_response(response: HttpResponse) -> Node:
         raise PollError(f"the response is not valid JSON ({error})") from None
 
 
-def read_graphql_response(response: HttpResponse) -> Node:
+def read_graphql_body_or_raise_errors(response: HttpResponse) -> Node:
     """Return the JSON body of a GraphQL response, in which the result is the member `data`.
 
     Raises PollError if it has errors, even with HTTP 200 and partial data:
     https://spec.graphql.org/October2021/#sec-Errors
     """
-    document = read_json_response(response)
+    document = read_json_body_empty_list_if_204(response)
     try:
         errors = document.list_at("errors")
         if not errors:
@@ -43,13 +43,13 @@ def read_graphql_response(response: HttpResponse) -> Node:
     raise PollError(detail, status=TOO_MANY_REQUESTS if code in THROTTLED_CODES else None)
 
 
-def read_json_rpc_response(response: HttpResponse, call_id: int = 1) -> Node:
+def read_json_rpc_body_or_raise_errors(response: HttpResponse, call_id: int = 1) -> Node:
     """Return the JSON body of a JSON-RPC 2.0 response, in which the result is `result`.
 
     Raises PollError if it has an `error`, no `result`, or answers another call:
     https://www.jsonrpc.org/specification#response_object
     """
-    document = read_json_response(response)
+    document = read_json_body_empty_list_if_204(response)
     if not isinstance(document.value, dict):
         raise PollError("the response is not a JSON-RPC object")
     error = document.value.get("error")

@@ -12,9 +12,9 @@ from urllib.parse import quote_plus
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
 from connectors.sdk.http_requests import FORM_TYPE, form_request
-from connectors.sdk.http_responses import read_json_response
+from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import PayloadError
-from connectors.sdk.request_authorization import Authorization, with_header
+from connectors.sdk.request_authorization import BaseAuthorization, with_header
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpRequest,
@@ -38,7 +38,7 @@ class RefreshToken:
 
 
 @dataclass(slots=True)
-class OAuth2Authorization(Authorization):
+class OAuth2Authorization(BaseAuthorization):
     """A bearer token from the token URL, fetched at the first request and after a refusal.
 
     `form` has the members besides the grant type: client_id, client_secret and scope. With
@@ -52,7 +52,7 @@ class OAuth2Authorization(Authorization):
     client_in_header: bool = False
     _token: str = field(default="", repr=False)
 
-    def prepare(self, http: HttpClient) -> None:
+    def fetch_token_if_missing(self, http: HttpClient) -> None:
         """Fetch a token unless there is one. Raises PollError with the status of the response."""
         if self._token:
             return
@@ -61,8 +61,8 @@ class OAuth2Authorization(Authorization):
         except ConnectionError as error:
             raise PollError(f"no response to the token request: {error}") from error
         if response.status != 200:
-            raise _token_error(response)
-        document = read_json_response(response)
+            raise _poll_error_with_oauth_error_code(response)
+        document = read_json_body_empty_list_if_204(response)
         try:
             self._token = document.required_text("access_token")
             renewed = document.text_at("refresh_token")
@@ -101,11 +101,11 @@ class OAuth2Authorization(Authorization):
         return with_header(request, "authorization", f"Basic {credentials}")
 
 
-def _token_error(response: HttpResponse) -> PollError:
+def _poll_error_with_oauth_error_code(response: HttpResponse) -> PollError:
     """The error of a token response, with its code such as invalid_grant."""
     error = error_of_response("the token request", response)
     try:
-        code = read_json_response(response).text_at("error")
+        code = read_json_body_empty_list_if_204(response).text_at("error")
     except (PollError, PayloadError):
         return error
     if not OAUTH_ERROR.fullmatch(code):
@@ -114,7 +114,7 @@ def _token_error(response: HttpResponse) -> PollError:
 
 
 @dataclass(slots=True)
-class OAuth1Authorization(Authorization):
+class OAuth1Authorization(BaseAuthorization):
     """A signature by OAuth 1.0a (RFC 5849) with HMAC-SHA256, as NetSuite requires it.
 
     The body is signed only if it is a form (section 3.4.1.3.1).
@@ -129,7 +129,7 @@ class OAuth1Authorization(Authorization):
 
     def authorize(self, request: HttpRequest) -> HttpRequest:
         """Add the `Authorization` header, with a new nonce for each request."""
-        sent = replace(request, url=request.full_url, query={})
+        sent = replace(request, url=request.url_with_merged_query, query={})
         client = Client(
             self.consumer_key,
             client_secret=self.consumer_secret,

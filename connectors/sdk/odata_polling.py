@@ -10,7 +10,7 @@ from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.encode_json import encode_json
 from connectors.sdk.oauth_authorization import OAuth2Authorization
 from connectors.sdk.payload import Node, PayloadError, load_json
-from connectors.sdk.request_authorization import Authorization, bearer_authorization
+from connectors.sdk.request_authorization import BaseAuthorization, bearer_authorization
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import (
     HttpRequest,
@@ -53,15 +53,17 @@ class ODataSession:
         """Return the 200 response to a GET. Raises PollError."""
         if urlsplit(url)[:2] != self.host:
             raise PollError("the next link points to another host")
-        response = self.requests.send_now(HttpRequest("GET", url, params, headers))
+        response = self.requests.send_without_secret_renewal(
+            HttpRequest("GET", url, params, headers)
+        )
         if response.status != 200:
             raise error_of_response("the collection request", response)
         return response
 
 
-def authorize_by_secrets_or_tokens(
+def oauth2_or_bearer_auth_per_secret(
     secrets: Sequence[bytes], token_url: str, form: Mapping[str, str]
-) -> list[Authorization]:
+) -> list[BaseAuthorization]:
     """Return an authorization per secret: a client secret for the token URL, or else a token.
 
     Raises PollError if the source has no secret.

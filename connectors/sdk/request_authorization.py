@@ -18,10 +18,10 @@ SIGNED_NAMES = frozenset(
 SIGNED_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-class Authorization:
+class BaseAuthorization:
     """Base class: requests without authorization. Subclasses authorize each request."""
 
-    def prepare(self, http: HttpClient) -> None:
+    def fetch_token_if_missing(self, http: HttpClient) -> None:
         """Fetch what requests need, such as a token. Raises PollError."""
 
     def authorize(self, request: HttpRequest) -> HttpRequest:
@@ -37,7 +37,7 @@ class Authorization:
 
 
 @dataclass(slots=True)
-class HeaderAuthorization(Authorization):
+class HeaderAuthorization(BaseAuthorization):
     """A fixed header, such as an API key. `name` is lower case."""
 
     name: str
@@ -49,7 +49,7 @@ class HeaderAuthorization(Authorization):
 
 
 @dataclass(slots=True)
-class QueryTokenAuthorization(Authorization):
+class QueryTokenAuthorization(BaseAuthorization):
     """A token in the query of the URL."""
 
     name: str
@@ -60,19 +60,19 @@ class QueryTokenAuthorization(Authorization):
         return replace(request, query={**request.query, self.name: self.value})
 
 
-def basic_authorization(user_and_password: str) -> Authorization:
+def basic_authorization(user_and_password: str) -> BaseAuthorization:
     """Return HTTP Basic authorization for `user:password` (RFC 7617, UTF-8)."""
     credentials = base64.b64encode(user_and_password.encode()).decode()
     return HeaderAuthorization("authorization", f"Basic {credentials}")
 
 
-def bearer_authorization(token: str) -> Authorization:
+def bearer_authorization(token: str) -> BaseAuthorization:
     """Return Bearer authorization (RFC 6750)."""
     return HeaderAuthorization("authorization", f"Bearer {token}")
 
 
 @dataclass(slots=True)
-class HmacAuthorization(Authorization):
+class HmacAuthorization(BaseAuthorization):
     """A signature of each request in a header.
 
     `signed` is the text that is signed, with placeholders in braces: `method` (upper case), `url`
@@ -92,8 +92,8 @@ class HmacAuthorization(Authorization):
 
     def authorize(self, request: HttpRequest) -> HttpRequest:
         """Add the signature, and the timestamp if a header is named for it."""
-        sent = replace(request, url=request.full_url, query={})
-        timestamp = self._timestamp()
+        sent = replace(request, url=request.url_with_merged_query, query={})
+        timestamp = self._now_as_unix_or_rfc3339_text()
         digest = hmac.new(
             self.secret, signed_bytes(self.signed, sent, timestamp), self.algorithm
         ).digest()
@@ -102,7 +102,7 @@ class HmacAuthorization(Authorization):
             sent = with_header(sent, self.timestamp_header, timestamp)
         return with_header(sent, self.header, self.prefix + signature)
 
-    def _timestamp(self) -> str:
+    def _now_as_unix_or_rfc3339_text(self) -> str:
         if self.timestamp_form == "rfc3339":
             return format_rfc3339(self.now)
         factor = 1000 if self.timestamp_form == "unix_ms" else 1

@@ -48,7 +48,7 @@ class HttpRequest:
     body: bytes = b""
 
     @property
-    def full_url(self) -> str:
+    def url_with_merged_query(self) -> str:
         """The URL as sent. A member of `query` replaces those of the same name in `url`."""
         if not self.query:
             return self.url

@@ -87,7 +87,9 @@ def _numbers_match(left: str, right: str) -> bool:
     return left == right
 
 
-def _with_missing_terminators(transaction_set: TransactionSet, count: str) -> TransactionSet:
+def _split_segments_to_match_se01_count(
+    transaction_set: TransactionSet, count: str
+) -> TransactionSet:
     """Split segments that lack a terminator, if SE01, the count with ST and SE, then agrees.
 
     If it agrees without that, the line ends are wrapped lines. Raises PayloadError if it agrees
@@ -98,14 +100,14 @@ def _with_missing_terminators(transaction_set: TransactionSet, count: str) -> Tr
     if not joined or _numbers_match(count, str(len(segments) + 2)):
         return transaction_set
     complete = tuple(x for s in segments for x in s.split_at_line_ends or (s,))
-    tags = ", ".join(dict.fromkeys(_number_of_segment(s) for s in joined))
+    tags = ", ".join(dict.fromkeys(_tag_and_first_element(s) for s in joined))
     detail = f"a segment terminator is missing after {tags[:200]}"
     if not _numbers_match(count, str(len(complete) + 2)):
         raise envelope_error(f"{detail}, and SE01 is {count[:20]!r}", transaction_set.path)
     return replace(transaction_set, segments=complete, findings=(*transaction_set.findings, detail))
 
 
-def _number_of_segment(segment: Segment) -> str:
+def _tag_and_first_element(segment: Segment) -> str:
     """Return the tag and the first element, such as `PO1 1`, of a segment."""
     return f"{segment.tag} {segment[1]}".strip()[:20]
 
@@ -186,7 +188,7 @@ class _InterchangeReader:
             start[1], start[2], tuple(self.open_segments), self.group, self.header
         )
         try:
-            transaction_set = _with_missing_terminators(transaction_set, end[1])
+            transaction_set = _split_segments_to_match_se01_count(transaction_set, end[1])
         except PayloadError as error:
             self.errors.append(error)
             return

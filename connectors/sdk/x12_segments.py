@@ -131,7 +131,7 @@ def _check_that_lines_have_no_other_terminator(text: str, at: int, element: str)
             )
 
 
-def _split_at_line_ends(raw: str, element: str) -> tuple[Segment, ...]:
+def _split_before_segment_like_lines(raw: str, element: str) -> tuple[Segment, ...]:
     """Split a segment before each line that looks like a segment; empty if there is none.
 
     A line that ends with an element separator is wrapped: the next line begins with an element.
@@ -169,6 +169,6 @@ def read_segments(text: str, at: int, delimiters: Delimiters) -> Iterator[tuple[
         if count > MAX_SEGMENTS:
             raise PayloadError(ParkReason.SIZE, "", f"more than {MAX_SEGMENTS} segments")
         has_line_end = "\n" in raw or "\r" in raw
-        split = _split_at_line_ends(raw, delimiters.element) if has_line_end else ()
+        split = _split_before_segment_like_lines(raw, delimiters.element) if has_line_end else ()
         yield _parse_segment(raw, delimiters.element, split), min(end + 1, len(text))
         at = end + 1

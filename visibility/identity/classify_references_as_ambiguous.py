@@ -163,13 +163,13 @@ class ReferenceClassifier:
         if (
             generation is None
             or generation.has_manual_decisions
-            or self._may_end_or_begin_a_use(reference, key, generation)
+            or self._may_split_long_tracking_number_use(reference, key, generation)
         ):
             return [k.object_id for k in generations], False
         self._generations[(index, key)] = generation
         return [generation.object_id], True
 
-    def _may_end_or_begin_a_use(
+    def _may_split_long_tracking_number_use(
         self, reference: EventReference, key: IdentifierKey, generation: StoredGeneration
     ) -> bool:
         """Whether this event may divide a use of a tracking number that has a long silence."""

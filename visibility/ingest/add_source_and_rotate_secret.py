@@ -15,7 +15,7 @@ from connectors.sdk.connector import Connector
 from connectors.sdk.parse_setting_values import check_slug, parse_storable_text
 from connectors.sdk.settings import SettingError
 from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
-from visibility.ingest.drop_folder_roots import create_allowed_drop_folder
+from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import (
     SourceSecret,

@@ -49,7 +49,7 @@ class OutgoingHttpClient:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""
-        url = request.full_url
+        url = request.url_with_merged_query
         check_url_scheme_port_and_no_credentials(url)
         seconds = RESPONSE_SECONDS
         if self._budget is not None:

@@ -48,7 +48,7 @@ def is_order_cancelled(events: Sequence[RecordedEvent], ledger: QuantityLedger) 
         return bool(active_cancellations(events))
     keys = [
         key
-        for key in ledger.counted_line_keys()
+        for key in ledger.keys_of_countable_goods_lines()
         if ledger.authoritative_quantity(key, Measure.ORDERED)
     ]
     return bool(keys) and all(ledger.net_ordered_quantity(key) == 0 for key in keys)

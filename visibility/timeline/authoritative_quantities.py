@@ -10,9 +10,7 @@ from connectors.sdk.events import EventType, Measure, QuantityMode
 from visibility.timeline.authority import MEASURE_RANKS, all_warehouses_or_largest_figure_source
 from visibility.timeline.interpret_event_lines import Interpretation
 from visibility.timeline.model import RecordedEvent
-from visibility.timeline.quantities_of_event_lines import (
-    line_measure_and_counting_unit_quantity,
-)
+from visibility.timeline.quantities_of_event_lines import sum_line_quantities_in_counting_unit
 from visibility.timeline.quantity_claims import (
     NEVER,
     ZERO,
@@ -22,9 +20,9 @@ from visibility.timeline.quantity_claims import (
 )
 from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
 from visibility.timeline.withdrawn_quantities import (
-    by_measure,
-    increments_of_void,
-    reset_quantities_not_reported,
+    claims_by_measure_and_line,
+    event_keys_of_voided_increments,
+    reset_omitted_quantities,
     scopes_of_void,
     void_claims,
 )
@@ -37,10 +35,7 @@ class QuantityLedger:
     """Claims by line and measure, in the counting unit of each line."""
 
     def __init__(
-        self,
-        reading: Interpretation,
-        delivered: Arrivals = NEVER,
-        returned: Arrivals = NEVER,
+        self, reading: Interpretation, delivered: Arrivals = NEVER, returned: Arrivals = NEVER
     ) -> None:
         self.interpretation = reading
         # By measure: when shipments arrived at the customer or back at the sender, and the first.
@@ -72,12 +67,12 @@ class QuantityLedger:
         event = recorded.event
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
             scopes = scopes_of_void(recorded, self.scope_objects)
-            increments = increments_of_void(recorded, self.increment_objects)
+            increments = event_keys_of_voided_increments(recorded, self.increment_objects)
             self.clear_caches()
             return set(void_claims(self.columns, recorded.source, scopes, increments))
         changed = set()
         lines = self.interpretation.lines_of_event(recorded)
-        for line, measure, quantity in line_measure_and_counting_unit_quantity(lines):
+        for line, measure, quantity in sum_line_quantities_in_counting_unit(recorded, lines):
             if line.unit_factor is None:
                 cell = self.unconvertible.setdefault(line.key, {}).setdefault(
                     measure, QuantityClaims()
@@ -100,8 +95,11 @@ class QuantityLedger:
                 )
         self.keys.update(line.key for line in lines)
         if event.complete_measures:
-            others = ({Measure.CANCELLED: self.seller_cancelled}, by_measure(self.unconvertible))
-            changed |= set(reset_quantities_not_reported((self.columns, *others), recorded, lines))
+            others = (
+                {Measure.CANCELLED: self.seller_cancelled},
+                claims_by_measure_and_line(self.unconvertible),
+            )
+            changed |= set(reset_omitted_quantities((self.columns, *others), recorded, lines))
             self.clear_caches()
         if event.scope:
             self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
@@ -142,7 +140,7 @@ class QuantityLedger:
             cell.total = sum((cell.figures[s] for s in sources), ZERO)
         return cell.total
 
-    def claimed_or_arrived_quantity(
+    def quantity_claimed_or_in_arrived_shipments(
         self, key: str, measure: Measure, at: datetime
     ) -> Decimal | None:
         """The delivered or returned quantity: as claimed, or in shipments that arrived by `at`."""
@@ -205,7 +203,7 @@ class QuantityLedger:
         if measure is Measure.CANCELLED:
             return self.cancelled_not_already_in_ordered(key)
         if measure in self.arrivals:
-            return self.claimed_or_arrived_quantity(key, measure, at)
+            return self.quantity_claimed_or_in_arrived_shipments(key, measure, at)
         return self.authoritative_quantity(key, measure)
 
     def _surplus_base_units(self, key: str, measure: Measure, at: datetime) -> Fraction | None:
@@ -232,7 +230,7 @@ class QuantityLedger:
             not self.interpretation.items[key].known for key in self.columns[measure]
         )
 
-    def counted_line_keys(self) -> list[str]:
+    def keys_of_countable_goods_lines(self) -> list[str]:
         """The order lines of the authoritative source that are goods and can be counted."""
         items = self.interpretation.items
         return [
@@ -271,7 +269,7 @@ class QuantityLedger:
         due: list[Decimal] = []
         scales: list[int] = []
         is_known = False
-        for key in self.counted_line_keys():
+        for key in self.keys_of_countable_goods_lines():
             demand = self.net_ordered_quantity(key)
             if demand is None:
                 continue

@@ -7,7 +7,7 @@ from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO, QuantityClaims
 
 
-def record_balance_cancellation(
+def record_open_quantities_as_cancelled(
     ledger: QuantityLedger, recorded: RecordedEvent
 ) -> set[tuple[str, Measure]]:
     """Record the open quantities as cancelled. Return the (line, measure) pairs that changed.
@@ -27,7 +27,7 @@ def record_balance_cancellation(
         return set()
     by_seller = is_seller_cancellation(recorded)
     changed = set()
-    for key in ledger.counted_line_keys():
+    for key in ledger.keys_of_countable_goods_lines():
         ordered = ledger.authoritative_quantity(key, Measure.ORDERED)
         if ordered is None:
             continue
@@ -37,7 +37,9 @@ def record_balance_cancellation(
         columns += [ledger.seller_cancelled] if by_seller else []
         for column in columns:
             cell = column.setdefault(key, QuantityClaims())
-            cell.record_balance(recorded, balance, unit=goods.unit, scale=goods.scale)
+            cell.set_source_total_until_reported(
+                recorded, balance, unit=goods.unit, scale=goods.scale
+            )
         changed.add((key, Measure.CANCELLED))
     ledger.balance_cancellations.add((recorded.source, event.key))
     ledger.clear_caches()

@@ -55,12 +55,12 @@ def build_timeline_entries(
     last: dict[tuple[str, str, tuple[str, ...]], tuple[object, list[int]]] = {}
     for index, recorded in enumerate(events):
         event = recorded.event
-        if index in ineffective and _reports_only_absence(event):
+        if index in ineffective and _is_empty_complete_report(event):
             continue
         content = (event.lines, tuple(sorted(event.attributes.items())), event.raw_type)
         subject = (recorded.source, f"{event.type}/{event.scope}", recorded.object_keys)
         previous = last.get(subject)
-        if previous and previous[0] == content and _is_state(event):
+        if previous and previous[0] == content and _is_same_fact_when_repeated(event):
             previous[1][0] += 1
             continue
         repeats = [0]
@@ -70,16 +70,18 @@ def build_timeline_entries(
         TimelineEntry(s, repeats=count[0], is_update=is_update) for s, count, is_update in shown
     ]
     result += [
-        TimelineEntry(s, superseded=True) for s in superseded if not _reports_only_absence(s.event)
+        TimelineEntry(s, superseded=True)
+        for s in superseded
+        if not _is_empty_complete_report(s.event)
     ]
     return tuple(sorted(result, key=lambda entry: sort_key_by_time_then_event_type(entry.recorded)))
 
 
-def _reports_only_absence(event: CanonicalEvent) -> bool:
+def _is_empty_complete_report(event: CanonicalEvent) -> bool:
     return bool(event.complete_measures) and not event.lines and not event.attributes
 
 
-def _is_state(event: CanonicalEvent) -> bool:
+def _is_same_fact_when_repeated(event: CanonicalEvent) -> bool:
     """Whether an equal report is the same fact again."""
     if Flag.TIME_OF_REPORT in event.flags:
         return True
@@ -99,7 +101,7 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
     for name in EVENT_ATTRIBUTES:
         values.pop(name, None)
     # The amount of an invoice or a credit is the order's only if no event tells the order's own.
-    if own_total := _order_total(own_events):
+    if own_total := _latest_authoritative_order_total(own_events):
         values[Attribute.TOTAL] = own_total
     channel = next(
         (
@@ -115,7 +117,7 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
     return values
 
 
-def _order_total(events: Sequence[RecordedEvent]) -> str:
+def _latest_authoritative_order_total(events: Sequence[RecordedEvent]) -> str:
     """The latest total of the most authoritative source, not of an invoice or a credit."""
     totals = {
         role: text

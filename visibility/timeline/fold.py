@@ -11,14 +11,14 @@ from visibility.timeline.active_cancellations_and_cause import (
     is_seller_cancellation,
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.balance_cancellations import record_balance_cancellation
+from visibility.timeline.balance_cancellations import record_open_quantities_as_cancelled
 from visibility.timeline.claim_line_conflict_types import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
 from visibility.timeline.effective_events import (
     split_superseded_events,
     without_events_taken_back,
 )
-from visibility.timeline.holds import current_hold
+from visibility.timeline.holds import hold_start_and_reasons
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
@@ -28,8 +28,16 @@ from visibility.timeline.interpret_event_lines import (
 )
 from visibility.timeline.line_quantities_and_flags import LineBuilder
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
-from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
+from visibility.timeline.model import (
+    MilestoneCode,
+    Package,
+    RecordedEvent,
+    Status,
+    Timeline,
+    TimelineShipment,
+)
 from visibility.timeline.package_contents import items_by_package
+from visibility.timeline.packed_contents_of_shipments import with_packed_lines
 from visibility.timeline.quotations_contracts_and_transports import (
     quotations_contracts_and_transport,
 )
@@ -56,19 +64,20 @@ def fold(
     ]
     current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
     classified = [apply_status_mapping(s, dictionary) for s in current]
-    translated = [translate_event_attributes(s, dictionary) for s in classified]
+    translated = with_packed_lines([translate_event_attributes(s, dictionary) for s in classified])
     holding = without_events_taken_back(translated)
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))
     reading = Interpretation(translated, dictionary)
-    carried = [s for s in shipments if not s.voided_at]
+    carried: list[TimelineShipment | Package] = [s for s in shipments if not s.voided_at]
+    carried += [package for s in shipments if not s.voided_at for package in s.packages]
     ledger = QuantityLedger(
         reading,
         *(
             steps.arrival_times_by_scope(translated, grouping, times)
             for times in (
-                {s.key: s.delivered_at for s in carried},
-                {s.key: s.returned_at for s in carried},
+                {p.key: p.delivered_at for p in carried},
+                {p.key: p.returned_at for p in carried},
             )
         ),
     )
@@ -82,7 +91,7 @@ def fold(
     for index, recorded in enumerate(translated):
         changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
         if id(recorded) in cancelling:
-            changed |= record_balance_cancellation(ledger, recorded)
+            changed |= record_open_quantities_as_cancelled(ledger, recorded)
         if not changed:
             ineffective.add(index)
         tracker.apply(recorded, {measure for _, measure in changed})
@@ -92,7 +101,7 @@ def fold(
     milestones = steps.build_milestones(
         holding, tracker, attributes, shipments, ship_by=lines.earliest_ship_by(), at=as_of
     )
-    on_hold_since, hold_reason = current_hold(holding)
+    on_hold_since, hold_reason = hold_start_and_reasons(holding)
     inputs = status.StatusInputs(
         holding, ledger, milestones, as_of, on_hold_since is not None, shipments
     )

@@ -18,7 +18,7 @@ ENDS_HOLD = frozenset(
 ENDS_UNSCOPED_HOLD = frozenset({EventType.SHIPMENT_CONFIRMED})
 
 
-def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
+def hold_start_and_reasons(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]:
     """Since when the order is on hold and why, by all its holds.
 
     Each source has one hold per scope. An event without a scope ends all holds of its source, and
@@ -40,6 +40,6 @@ def current_hold(events: Sequence[RecordedEvent]) -> tuple[datetime | None, str]
     return min((since for since, _ in holds.values()), default=None), ", ".join(reasons)
 
 
-def is_credit_hold(reason: str) -> bool:
+def is_credit_hold_reason(reason: str) -> bool:
     """Whether the reason of a hold is about credit."""
     return any(term in reason.lower() for term in CREDIT_TERMS)

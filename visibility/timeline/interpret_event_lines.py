@@ -5,7 +5,7 @@ All events are interpreted before any is counted, so that no figure depends on t
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -35,6 +35,7 @@ class InterpretedLine:
     """One line of one event, assigned to an order line.
 
     `unit_factor` converts its quantities to the line's counting unit, None if that is not possible.
+    `quantity_by_package`: in the counting unit, of the measure that is being recorded.
     """
 
     index: int
@@ -44,6 +45,7 @@ class InterpretedLine:
     unit: str
     unit_factor: Decimal | None
     price: Decimal | None
+    quantity_by_package: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class Interpretation:
         # (source, line id) -> item
         self._articles: dict[tuple[str, str], str] = {}
         self._shared = frozenset(_shared_objects(events))
-        self._own_shipments = frozenset(_own_shipments(events))
+        self._own_shipments = frozenset(_keys_of_shipments_named_with_order(events))
         self._events = events  # referenced because `id()` of the events is used as a key below
         own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
         for recorded, lines in own_lines:
@@ -273,7 +275,7 @@ def _factor_to_counting_unit(goods: LineItemUnitAndScale, unit: str) -> Decimal 
     return None if base_units is None else Decimal(int(base_units * goods.scale))
 
 
-def _own_shipments(events: Iterable[RecordedEvent]) -> Iterator[str]:
+def _keys_of_shipments_named_with_order(events: Iterable[RecordedEvent]) -> Iterator[str]:
     """The shipments that an event names together with this order."""
     for recorded in events:
         if recorded.order_index >= 0:

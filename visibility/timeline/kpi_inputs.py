@@ -17,10 +17,11 @@ from visibility.timeline.interpret_event_lines import (
 )
 from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
+from visibility.timeline.packed_contents_of_shipments import with_packed_lines
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.state_and_flag_enums import LineFlag
-from visibility.timeline.withdrawn_quantities import undone_scopes
+from visibility.timeline.withdrawn_quantities import scopes_last_reported_nothing_shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _first_shipment(
         for s in events
         if s.event.type is EventType.SHIPMENT_VOID and s.event.scope
     }
-    voided |= undone_scopes(events, reading)
+    voided |= scopes_last_reported_nothing_shipped(events, reading)
     confirmations = [
         s
         for s in events
@@ -98,11 +99,13 @@ def _uncounted_reasons(ledger: QuantityLedger) -> Iterator[LineFlag]:
 def _cached_interpretation(timeline: Timeline) -> tuple[Sequence[RecordedEvent], Interpretation]:
     """The translated events and their interpretation, from the cache if possible."""
     if CACHE_KEY not in timeline.cache:
-        events = [
-            translate_event_attributes(e.recorded, timeline.dictionary)
-            for e in timeline.entries
-            if not e.superseded
-        ]
+        events = with_packed_lines(
+            [
+                translate_event_attributes(e.recorded, timeline.dictionary)
+                for e in timeline.entries
+                if not e.superseded
+            ]
+        )
         timeline.cache[CACHE_KEY] = (events, Interpretation(events, timeline.dictionary))
     cached: tuple[Sequence[RecordedEvent], Interpretation] = timeline.cache[CACHE_KEY]
     return cached

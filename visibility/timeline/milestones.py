@@ -7,11 +7,6 @@ from decimal import Decimal
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.effective_events import sort_key_by_time_then_event_type
-from visibility.timeline.milestones_of_shipments import (
-    add_return_of_shipments,
-    complete_delivery_with_last_shipment,
-    names_returned_shipment,
-)
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -19,9 +14,14 @@ from visibility.timeline.model import (
     TimelineShipment,
     timestamp_or_none,
 )
-from visibility.timeline.quantity_claims import Arrivals, increment_scope
+from visibility.timeline.order_milestones_from_shipments import (
+    add_return_of_shipments,
+    names_only_returned_packages,
+    set_delivered_share_from_packages,
+)
+from visibility.timeline.quantity_claims import PACKAGE, Arrivals, increment_scope
 from visibility.timeline.shipments import ShipmentGrouping
-from visibility.timeline.withdrawn_quantities import are_quantities_taken_back
+from visibility.timeline.withdrawn_quantities import are_reported_quantities_now_zero
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,
@@ -94,18 +94,21 @@ class MilestoneTracker:
 def arrival_times_by_scope(
     events: Sequence[RecordedEvent],
     grouping: ShipmentGrouping,
-    arrived_at_by_shipment: Mapping[str, datetime | None],
+    arrived_at_by_key: Mapping[str, datetime | None],
 ) -> Arrivals:
-    """When the shipment of each (source, scope) arrived completely, by the times of shipments."""
-    arrived_at: dict[tuple[str, str], datetime] = {}
-    for recorded in events if any(arrived_at_by_shipment.values()) else ():
+    """When the shipment of each (source, scope) arrived completely, and each package.
+
+    `arrived_at_by_key`: the times of shipments and packages by their keys.
+    """
+    arrived_at = {(PACKAGE, key): at for key, at in arrived_at_by_key.items() if at}
+    for recorded in events if arrived_at else ():
         scope = recorded.event.scope
         if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
             scope = scope or increment_scope(recorded.event.key)
         if scope:
             arrived_at.pop((recorded.source, scope), None)
             shipment = grouping.shipment_key(recorded.object_keys) or ""
-            if arrived := arrived_at_by_shipment.get(shipment):
+            if arrived := arrived_at_by_key.get(shipment):
                 arrived_at[(recorded.source, scope)] = arrived
     return arrived_at
 
@@ -131,12 +134,12 @@ def build_milestones(
         if code is None or code in by_code or any(_is_voided_by(void, recorded) for void in voids):
             continue
         measure = MEASURED.get(code)
-        if code is MilestoneCode.DELIVERED and names_returned_shipment(recorded, carried):
+        if code is MilestoneCode.DELIVERED and names_only_returned_packages(recorded, carried):
             continue
-        if code is MilestoneCode.CREDITED and _credits_no_goods(recorded):
+        if code is MilestoneCode.CREDITED and _refunds_only_cancelled_lines(recorded):
             continue
         lines = ledger.interpretation.lines_of_event(recorded)
-        if measure and are_quantities_taken_back(ledger.columns, recorded, lines, measure):
+        if measure and are_reported_quantities_now_zero(ledger.columns, recorded, lines, measure):
             continue
         share = ledger.order_fraction_reached(measure, at) if measure else Decimal(1)
         is_measured = measure is not None and (
@@ -148,7 +151,7 @@ def build_milestones(
         if code not in by_code:  # reported only by quantities
             share = ledger.order_fraction_reached(MEASURED[code], at)
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
-    complete_delivery_with_last_shipment(by_code, ledger, carried, events, at)
+    set_delivered_share_from_packages(by_code, ledger, carried, events, at)
     _reset_unknown_delivery_completion(by_code, ledger, at)
     add_return_of_shipments(by_code, carried)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
@@ -160,7 +163,7 @@ def build_milestones(
     return _add_planned_times(by_code, attributes, ship_by)
 
 
-def _credits_no_goods(recorded: RecordedEvent) -> bool:
+def _refunds_only_cancelled_lines(recorded: RecordedEvent) -> bool:
     """Whether an event has lines and credits none of them: it refunds what was never sent."""
     lines = recorded.event.lines
     return any(Measure.CANCELLED in line.quantities for line in lines) and not any(

@@ -122,7 +122,7 @@ class RecordedEvent:
         return self.order_index >= 0 and bool(key) and key == self.object_keys[self.order_index]
 
     @property
-    def order_identifiers(self) -> tuple[EventIdentifier, ...]:
+    def identifiers_of_this_order(self) -> tuple[EventIdentifier, ...]:
         """The numbers by which the event names the folded order."""
         return self.event.objects[self.order_index].identifiers if self.order_index >= 0 else ()
 

@@ -11,10 +11,12 @@ from visibility.timeline.interpret_event_lines import InterpretedLine
 from visibility.timeline.model import RecordedEvent
 
 ZERO = Decimal(0)
-# (source, scope) -> when the shipment of that scope arrived completely
+# (source, scope) -> when the shipment of that scope arrived completely;
+# (PACKAGE, package key) -> when that package did
 Arrivals = Mapping[tuple[str, str], datetime]
 NEVER: Arrivals = {}
 
+PACKAGE = "\0package"
 # The line id of a balance that a cancellation of the whole order cancels.
 BALANCE_LINE_ID = "\0balance"
 
@@ -40,6 +42,7 @@ class QuantityClaims:
         "documents",
         "figures",
         "increments",
+        "packages",
         "reported_at",
         "scopes",
         "total",
@@ -51,6 +54,8 @@ class QuantityClaims:
         self.scopes: dict[str, dict[str, dict[str, Decimal]]] = {}
         # (source, its line id, scope) -> event key -> increment since the last total
         self.increments: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        # (source, its line id, scope) -> package key -> quantity, if reported by package
+        self.packages: dict[tuple[str, str, str], Mapping[str, Decimal]] = {}
         # (source, its line id, scope) -> the numbers of the order in the last report
         self.documents: dict[tuple[str, str, str], tuple[EventIdentifier, ...]] = {}
         # source -> the total that it claims
@@ -70,8 +75,11 @@ class QuantityClaims:
         self.units[source] = (line.unit, line.unit_factor or Decimal(1))
         old = self.scopes.get(source, {}).get(line_id, {}).get(scope)
         scope_key = (source, line_id, scope)
+        if line.quantity_by_package or self.packages:
+            self.packages[scope_key] = line.quantity_by_package
+            self.arrivals.clear()
         if recorded.event.complete_measures:
-            self.documents[scope_key] = recorded.order_identifiers
+            self.documents[scope_key] = recorded.identifiers_of_this_order
         if line.line.quantity_mode is QuantityMode.DELTA:
             increments = self.increments.setdefault(scope_key, {})
             previous = increments.get(recorded.event.key, ZERO)
@@ -81,14 +89,16 @@ class QuantityClaims:
             self.increments.pop(scope_key, None)
         if not scope:
             self.scopes.get(source, {}).pop(BALANCE_LINE_ID, None)
-        return self._set_scope_quantity(source, line_id, scope, quantity)
+        return self._set_scope_quantity_and_source_total(source, line_id, scope, quantity)
 
-    def scope_quantity(self, recorded: RecordedEvent, line: InterpretedLine) -> Decimal:
+    def current_quantity_in_scope_of_event(
+        self, recorded: RecordedEvent, line: InterpretedLine
+    ) -> Decimal:
         """The current quantity of the scope in which an event reported a line."""
         scopes = self.scopes.get(recorded.source, {}).get(line.line.line_id, {})
         return scopes.get(recorded.event.scope, ZERO)
 
-    def record_balance(
+    def set_source_total_until_reported(
         self, recorded: RecordedEvent, quantity: Decimal, *, unit: str, scale: int
     ) -> None:
         """Set the total of the source, in 1/`scale` of `unit`, until it reports one itself."""
@@ -97,7 +107,9 @@ class QuantityClaims:
         self.reported_at[recorded.source] = recorded.occurred_at
         self.units[recorded.source] = (unit, Decimal(scale))
         others = sum((q[""] for q in lines.values() if "" in q), ZERO)
-        self._set_scope_quantity(recorded.source, BALANCE_LINE_ID, "", quantity - others)
+        self._set_scope_quantity_and_source_total(
+            recorded.source, BALANCE_LINE_ID, "", quantity - others
+        )
 
     def reset_lines_not_named(
         self, recorded: RecordedEvent, named_line_ids: Collection[str]
@@ -108,16 +120,16 @@ class QuantityClaims:
         Return whether that changed the figure of the source.
         """
         source, scope, has_changed = recorded.source, recorded.event.scope, False
-        own_numbers = recorded.order_identifiers
+        own_numbers = recorded.identifiers_of_this_order
         for line_id, quantities in self.scopes.get(source, {}).items():
             scope_key = (source, line_id, scope)
             if line_id in named_line_ids or scope not in quantities:
                 continue
-            if are_of_different_orders(self.documents.get(scope_key, ()), own_numbers):
+            if do_identifiers_name_different_orders(self.documents.get(scope_key, ()), own_numbers):
                 continue
             self.increments.pop(scope_key, None)
             self.reported_at[source] = recorded.occurred_at
-            has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
+            has_changed |= self._set_scope_quantity_and_source_total(source, line_id, scope, ZERO)
         return has_changed
 
     def void_scopes(self, source: str, scopes: Collection[str]) -> bool:
@@ -127,7 +139,9 @@ class QuantityClaims:
             for scope in scopes:
                 self.increments.pop((source, line_id, scope), None)
                 if quantities.get(scope):
-                    has_changed |= self._set_scope_quantity(source, line_id, scope, ZERO)
+                    has_changed |= self._set_scope_quantity_and_source_total(
+                        source, line_id, scope, ZERO
+                    )
         return has_changed
 
     def void_increments(self, source: str, event_keys: Collection[str]) -> bool:
@@ -137,10 +151,14 @@ class QuantityClaims:
             for key in event_keys if owner == source else ():
                 if increment := increments.pop(key, None):
                     reduced = self.scopes[source][line_id][scope] - increment
-                    has_changed |= self._set_scope_quantity(source, line_id, scope, reduced)
+                    has_changed |= self._set_scope_quantity_and_source_total(
+                        source, line_id, scope, reduced
+                    )
         return has_changed
 
-    def _set_scope_quantity(self, source: str, line_id: str, scope: str, quantity: Decimal) -> bool:
+    def _set_scope_quantity_and_source_total(
+        self, source: str, line_id: str, scope: str, quantity: Decimal
+    ) -> bool:
         """Set the quantity of one scope. Return whether the figure of the source changed."""
         lines = self.scopes.setdefault(source, {})
         scopes = lines.setdefault(line_id, {})
@@ -148,7 +166,7 @@ class QuantityClaims:
         if figure is not None and old == quantity and scope:
             return False
         has_totals = any("" in quantities for quantities in lines.values())
-        scopes_before = _sum_of_scopes(lines) if has_totals else ZERO
+        scopes_before = _sum_of_named_scope_quantities(lines) if has_totals else ZERO
         scopes[scope] = quantity
         if not scope:
             new = sum((q[""] for q in lines.values() if "" in q), ZERO)
@@ -181,15 +199,27 @@ class QuantityClaims:
     ) -> tuple[list[datetime], list[Decimal]]:
         """The sorted arrival times, and the quantity that arrived before each."""
         arrived = sorted(
-            (arrived_at, quantity)
+            entry
             for source in sources
-            for quantities in self.scopes[source].values()
+            for line_id, quantities in self.scopes[source].items()
             for scope, quantity in quantities.items()
-            if (arrived_at := arrivals.get((source, scope)))
+            for entry in self._arrivals_of_scope((source, line_id, scope), quantity, arrivals)
         )
         if self.increments:
             arrived = sorted([*arrived, *self._arrival_times_and_increments(sources, arrivals)])
         return [at for at, _ in arrived], list(accumulate((q for _, q in arrived), initial=ZERO))
+
+    def _arrivals_of_scope(
+        self, scope_key: tuple[str, str, str], quantity: Decimal, arrivals: Arrivals
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """When a scope arrived, or else each of its packages, with the quantity."""
+        source, _, scope = scope_key
+        if arrived_at := arrivals.get((source, scope)):
+            yield arrived_at, quantity
+        elif quantity:
+            for key, packed in self.packages.get(scope_key, {}).items():
+                if arrived_at := arrivals.get((PACKAGE, key)):
+                    yield arrived_at, packed
 
     def _arrival_times_and_increments(
         self, sources: Collection[str], arrivals: Arrivals
@@ -201,7 +231,7 @@ class QuantityClaims:
                     yield arrived_at, quantity
 
 
-def are_of_different_orders(
+def do_identifiers_name_different_orders(
     known: Collection[EventIdentifier], other: Collection[EventIdentifier]
 ) -> bool:
     """Whether two sets of numbers have no number, but the same kind of number, in common."""
@@ -211,7 +241,7 @@ def are_of_different_orders(
     )
 
 
-def _sum_of_scopes(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
+def _sum_of_named_scope_quantities(lines: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
     return sum((q for scopes in lines.values() for s, q in scopes.items() if s), ZERO)
 
 
@@ -237,6 +267,6 @@ def record_seller_cancellation(
     A report by another cause only replaces what the seller cancelled in the same scope.
     """
     claims = claims_by_line.get(line.key) or QuantityClaims()
-    if quantity is not None or claims.scope_quantity(recorded, line):
+    if quantity is not None or claims.current_quantity_in_scope_of_event(recorded, line):
         claims.record(recorded, line, quantity or ZERO)
         claims_by_line[line.key] = claims

@@ -13,9 +13,8 @@ from visibility.timeline.active_cancellations_and_cause import (
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.claim_line_conflict_types import TimelineLine
-from visibility.timeline.holds import is_credit_hold
+from visibility.timeline.holds import is_credit_hold_reason
 from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
-from visibility.timeline.milestones_of_shipments import is_completely_returned
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -23,6 +22,7 @@ from visibility.timeline.model import (
     TimelineMilestone,
     TimelineShipment,
 )
+from visibility.timeline.order_milestones_from_shipments import are_all_shipments_returned
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 
@@ -73,7 +73,7 @@ class StatusInputs:
     def returned_or_credited_fraction(self, measure: Measure) -> Decimal | None:
         """The fraction of the shipped quantity that was returned or credited, None if none was."""
         total = returned = ZERO
-        for key in self.ledger.counted_line_keys():
+        for key in self.ledger.keys_of_countable_goods_lines():
             shipped, delivered, line_returned = (
                 self.ledger.quantity_reached(key, m, self.at) or ZERO
                 for m in (Measure.SHIPPED, Measure.DELIVERED, measure)
@@ -81,7 +81,7 @@ class StatusInputs:
             sent, scale = max(shipped, delivered, ZERO), self.ledger.interpretation.items[key].scale
             total += sent / scale
             returned += min(max(line_returned, ZERO), sent) / scale
-        if not total and measure is Measure.RETURNED and is_completely_returned(self.shipments):
+        if not total and measure is Measure.RETURNED and are_all_shipments_returned(self.shipments):
             return Decimal(1)
         return returned / total if total and returned else None
 
@@ -90,7 +90,7 @@ class StatusInputs:
         """Whether quantities say that nothing was sent: a credit is then no credit of goods."""
         sent = (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED)
         is_sent = any(code in self.milestones and self.fraction_reached(code) for code in sent)
-        return not is_sent and bool(self.ledger.counted_line_keys())
+        return not is_sent and bool(self.ledger.keys_of_countable_goods_lines())
 
 
 def compute_order_status(inputs: StatusInputs) -> Status:
@@ -134,7 +134,7 @@ def _status_before_shipping(known: StatusInputs) -> Status:
 def _all_backordered(ledger: QuantityLedger) -> bool:
     open_lines = [
         (due, ledger.authoritative_quantity(key, Measure.BACKORDERED) or ZERO)
-        for key in ledger.counted_line_keys()
+        for key in ledger.keys_of_countable_goods_lines()
         if (due := ledger.net_ordered_quantity(key))
     ]
     return bool(open_lines) and all(backordered >= due for due, backordered in open_lines)
@@ -179,7 +179,7 @@ def compute_order_states(
 ) -> Iterator[OrderState]:
     """Every state that the order is in."""
     if inputs.is_on_hold:
-        yield OrderState.CREDIT_REVIEW if is_credit_hold(reason) else OrderState.ON_HOLD
+        yield OrderState.CREDIT_REVIEW if is_credit_hold_reason(reason) else OrderState.ON_HOLD
     shipped = inputs.fraction_reached(MilestoneCode.SHIPPED)
     for measure, complete, partial in QUANTITY_STATES:
         fraction = inputs.fraction_reached(MilestoneCode(measure.value))

@@ -16,7 +16,7 @@ from visibility.formatting import (
 from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
 from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.customer_answer import customer_answer
-from visibility.timeline.holds import is_credit_hold
+from visibility.timeline.holds import is_credit_hold_reason
 from visibility.timeline.model import MilestoneCode, Status, Timeline, timestamp_or_none
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status import is_backordered
@@ -116,7 +116,7 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
         return f"{title} (known from a tracking or invoice number)"
     when = f" {format_date_in_zone(since, zone)}" if since else ""
     if timeline.status is Status.ON_HOLD:
-        credit = is_credit_hold(timeline.hold_reason)
+        credit = is_credit_hold_reason(timeline.hold_reason)
         reason = f" ({timeline.hold_reason})" if timeline.hold_reason else ""
         return f"{STATE_LABELS[OrderState.CREDIT_REVIEW] if credit else title}{reason} since{when}"
     progress = _shipping_progress(timeline, zone)
@@ -268,7 +268,7 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
     if status in {Status.PARTIALLY_SHIPPED, Status.PARTIALLY_DELIVERED}:
         return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
     if status is Status.ON_HOLD:
-        credit = is_credit_hold(timeline.hold_reason)
+        credit = is_credit_hold_reason(timeline.hold_reason)
         return f"release of the hold by {'credit control' if credit else 'its owner'}", None
     returned = {OrderState.RETURNED, OrderState.PARTIALLY_RETURNED} & set(timeline.states)
     if returned and not {OrderState.CREDITED, OrderState.PARTIALLY_CREDITED} & set(timeline.states):

@@ -10,7 +10,7 @@ from visibility.timeline.quantity_claims import QuantityClaims
 Columns = Mapping[Measure, Mapping[str, QuantityClaims]]
 
 
-def by_measure(
+def claims_by_measure_and_line(
     cells_by_line: Mapping[str, Mapping[Measure, QuantityClaims]],
 ) -> dict[Measure, dict[str, QuantityClaims]]:
     """{measure: {line: claims}} from {line: {measure: claims}}."""
@@ -40,7 +40,7 @@ def scopes_of_void(
     }
 
 
-def increments_of_void(
+def event_keys_of_voided_increments(
     recorded: RecordedEvent, increment_objects: Mapping[tuple[str, str], Collection[str]]
 ) -> set[str]:
     """The keys of the events whose increments a void takes back, by the objects that both name."""
@@ -63,7 +63,7 @@ def void_claims(
                 yield key, measure
 
 
-def reset_quantities_not_reported(
+def reset_omitted_quantities(
     tables: Iterable[Columns], recorded: RecordedEvent, lines: Iterable[InterpretedLine]
 ) -> Iterator[tuple[str, Measure]]:
     """Set what a complete report does not name to zero. Yield the (line, measure) changed.
@@ -89,7 +89,7 @@ def reset_quantities_not_reported(
             yield key, measure
 
 
-def are_quantities_taken_back(
+def are_reported_quantities_now_zero(
     columns: Columns,
     recorded: RecordedEvent,
     lines: Iterable[InterpretedLine],
@@ -101,11 +101,13 @@ def are_quantities_taken_back(
     ]
     cells = columns[measure]
     return bool(counted) and not any(
-        cells[line.key].scope_quantity(recorded, line) for line in counted
+        cells[line.key].current_quantity_in_scope_of_event(recorded, line) for line in counted
     )
 
 
-def undone_scopes(events: Sequence[RecordedEvent], reading: Interpretation) -> set[tuple[str, str]]:
+def scopes_last_reported_nothing_shipped(
+    events: Sequence[RecordedEvent], reading: Interpretation
+) -> set[tuple[str, str]]:
     """(source, scope) of totals of shipped quantities whose last report is zero."""
     last: dict[tuple[str, str], bool] = {}
     for recorded in events:

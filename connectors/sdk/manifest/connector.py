@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.manifest import webhook_verification
+from connectors.sdk.manifest.build_poll_requests import settings_in_url_and_authorization
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import Reading, Scope
-from connectors.sdk.manifest.poll_requests import settings_needed
 from connectors.sdk.manifest.poller import ManifestPoller
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.webhook_and_poll_types import (
@@ -113,7 +113,7 @@ class ManifestConnector(Connector):
         rule = self.manifest.poll
         return rule is not None and all(
             self.config.get(name) or _default_text(self, name)
-            for name in settings_needed(rule) - BUILT_IN_NAMES
+            for name in settings_in_url_and_authorization(rule) - BUILT_IN_NAMES
         )
 
     def poll_with_context(

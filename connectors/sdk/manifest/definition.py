@@ -186,7 +186,7 @@ class AuthRule:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesRule:
+class ListedFileDownloadRule:
     """The files that the records of a listing name. Each file becomes a message.
 
     Paths in the templates start at the record. `is_authorized`: requested with the authorization
@@ -208,7 +208,7 @@ class PollRule:
     auth: AuthRule = field(default_factory=AuthRule)
     records: ListOperator | None = None
     records_optional: bool = False
-    files: FilesRule | None = None
+    files: ListedFileDownloadRule | None = None
     record_key: Template | None = None
     cursor_field: ValueOperator | None = None
     cursor_query: str = ""

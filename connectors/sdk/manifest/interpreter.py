@@ -129,7 +129,7 @@ class Interpreter:
     ) -> Iterator[CanonicalEvent]:
         """Yield an unmapped event for each code that the manifest does not declare."""
         first = self.manifest.events[0]
-        for path, text in self._unknown_codes(scope):
+        for path, text in self._paths_and_undeclared_codes(scope):
             time = first.at.evaluate(scope) if first.at and not first.elements else None
             ids = [i for i in objects[0].identifiers if i.strong] or objects[0].identifiers
             yield build_event(
@@ -142,7 +142,7 @@ class Interpreter:
                 flags=() if time else (Flag.TIME_RECEIVED,),
             )
 
-    def _unknown_codes(self, scope: Scope) -> Iterator[tuple[str, str]]:
+    def _paths_and_undeclared_codes(self, scope: Scope) -> Iterator[tuple[str, str]]:
         """Yield each path with each of its undeclared codes; of a group, those of all its rows."""
         scopes = [scope]
         if self.manifest.read.group:

@@ -153,9 +153,9 @@ class ListOperator:
 
     pieces: tuple[Path, ...]
 
-    def is_present(self, scope: Scope) -> bool:
+    def has_list_even_if_null_or_empty(self, scope: Scope) -> bool:
         """Whether the value has the member that contains the list, even if it is null or empty."""
-        return self.pieces[0].is_present(scope)
+        return self.pieces[0].exists_even_if_null(scope)
 
     def elements(self, scope: Scope) -> list[Scope]:
         """A scope for each element; an object counts as a list of one. Raises PayloadError."""

@@ -72,7 +72,9 @@ class PagePosition:
             return None
         return replace(self, number=self.number + 1)
 
-    def next_from_newest(self, rule: PollRule, times: Sequence[str]) -> "PagePosition | None":
+    def next_position_since_newest_change(
+        self, rule: PollRule, times: Sequence[str]
+    ) -> "PagePosition | None":
         """Return a request from the newest change of this page on, which has these times.
 
         Rows that move to the end while pages are read then hide no others. The second before is

@@ -71,7 +71,7 @@ class Path:
                 node = node.get(step)
         return node
 
-    def is_present(self, scope: Scope) -> bool:
+    def exists_even_if_null(self, scope: Scope) -> bool:
         """Whether the member at the path exists, even if it is null."""
         if not self.steps:
             return True

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sdk.manifest.definition import AuthRule, FilesRule, RequestKind, RequestRule
+from connectors.sdk.manifest.definition import (
+    AuthRule,
+    ListedFileDownloadRule,
+    RequestKind,
+    RequestRule,
+)
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.problems import Position
 from connectors.sdk.request_authorization import SIGNED_NAMES, SIGNED_PLACEHOLDER
@@ -70,7 +75,7 @@ def parse_request(parser: OperatorParser, data: Mapping[str, Any]) -> RequestRul
             name.lower(): parser.template(text, (*POLL, "headers", name))
             for name, text in data.get("headers", {}).items()
         },
-        body=_body_templates(parser, body, at),
+        body=_parse_body_texts_as_templates(parser, body, at),
         operation=operation,
     )
 
@@ -95,14 +100,14 @@ def parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> AuthRule:
         {name: text for name, text in given.items() if name in AUTH_OPTIONS},
     )
     if method == "hmac":
-        _check_signed_text(parser, rule.options, (*at, method, "signed"))
+        _report_invalid_hmac_signed_text(parser, rule.options, (*at, method, "signed"))
     if method == "oauth2_refresh_token" and not refresh_token_setting(rule):
         sentence = "the refresh token must be a setting of type secret, such as {$refresh_token}"
         parser.report((*at, method, "refresh_token"), sentence)
     return rule
 
 
-def _check_signed_text(
+def _report_invalid_hmac_signed_text(
     parser: OperatorParser, options: Mapping[str, str], position: Position
 ) -> None:
     unknown = set(SIGNED_PLACEHOLDER.findall(options["signed"])) - SIGNED_NAMES
@@ -121,10 +126,12 @@ def refresh_token_setting(rule: AuthRule) -> str:
     return names[0] if is_alone else ""
 
 
-def parse_files(parser: OperatorParser, data: Mapping[str, str]) -> FilesRule:
+def parse_listed_file_download_rule(
+    parser: OperatorParser, data: Mapping[str, str]
+) -> ListedFileDownloadRule:
     """Parse which file each record of the listing names."""
     at: Position = (*POLL, "files")
-    return FilesRule(
+    return ListedFileDownloadRule(
         url=parser.template(data["url"], (*at, "url")),
         name=parser.template(data["name"], (*at, "name")),
         pattern=data.get("pattern", ""),
@@ -132,10 +139,10 @@ def parse_files(parser: OperatorParser, data: Mapping[str, str]) -> FilesRule:
     )
 
 
-def _body_templates(parser: OperatorParser, data: Any, at: Position) -> Any:
+def _parse_body_texts_as_templates(parser: OperatorParser, data: Any, at: Position) -> Any:
     """The body of a request; its texts are templates."""
     if isinstance(data, dict):
-        return {k: _body_templates(parser, v, (*at, k)) for k, v in data.items()}
+        return {k: _parse_body_texts_as_templates(parser, v, (*at, k)) for k, v in data.items()}
     if isinstance(data, list):
-        return [_body_templates(parser, v, (*at, i)) for i, v in enumerate(data)]
+        return [_parse_body_texts_as_templates(parser, v, (*at, i)) for i, v in enumerate(data)]
     return None if data is None else parser.template(data, at)

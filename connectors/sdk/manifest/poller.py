@@ -10,19 +10,19 @@ from urllib.parse import urljoin, urlsplit
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.manifest.definition import FilesRule, PollRule, ReadRule
-from connectors.sdk.manifest.page_links import PagePosition
-from connectors.sdk.manifest.paths import Scope, Template
-from connectors.sdk.manifest.poll_requests import (
+from connectors.sdk.manifest.build_poll_requests import (
     RequestTexts,
-    build_authorizations,
+    build_authorization_per_secret,
     build_request,
     read_response,
     settings_in_templates,
 )
+from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
+from connectors.sdk.manifest.page_links import PagePosition
+from connectors.sdk.manifest.paths import Scope, Template
 from connectors.sdk.manifest.poll_state import PollState, poll_time, time_text_minus_overlap
 from connectors.sdk.payload import Node, PayloadError
-from connectors.sdk.request_authorization import Authorization
+from connectors.sdk.request_authorization import BaseAuthorization
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpRequest,
@@ -62,7 +62,7 @@ class ManifestPoller:
         uses_secret = "secret" in settings_in_templates(
             [request.url, request.query, request.headers, request.body, rule.auth.texts]
         )
-        authorizations = build_authorizations(
+        authorizations = build_authorization_per_secret(
             rule.auth,
             RequestTexts(self.texts, self.read.reading),
             self.secrets if uses_secret else (),
@@ -87,7 +87,7 @@ class ManifestPoller:
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
             batch = queue[start : start + size]
-            response = yield from self._send_page_request(PagePosition(), batch)
+            response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
             records = self._record_scopes(read_response(self.rule.request.kind, response))
@@ -99,11 +99,11 @@ class ManifestPoller:
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
         newest, previous, is_ordered = self.state.since, "", True
-        position = PagePosition(self._start_time())
+        position = PagePosition(self._since_minus_overlap_or_start())
         visited: set[PagePosition] = set()
         listed: list[str] = []
         while True:
-            response = yield from self._send_page_request(position, ())
+            response = yield from self._request_page_unless_limit_reached(position, ())
             if response is None:
                 return
             document = read_response(self.rule.request.kind, response)
@@ -114,7 +114,9 @@ class ManifestPoller:
                 previous = at
                 newest = at if not newest or poll_time(at) > poll_time(newest) else newest
             if self.rule.files and not (
-                yield from self._file_pages(self.rule.files, records, listed)
+                yield from self._download_new_listed_files_in_pages(
+                    self.rule.files, records, listed
+                )
             ):
                 return
             following = self._next_position(position, response, document, times)
@@ -136,7 +138,7 @@ class ManifestPoller:
         if self._file_error:
             raise self._file_error
 
-    def _start_time(self) -> str:
+    def _since_minus_overlap_or_start(self) -> str:
         if not self.state.since:
             return self.rule.cursor_start
         return time_text_minus_overlap(self.state.since, self.rule.overlap)
@@ -145,14 +147,16 @@ class ManifestPoller:
         self, position: PagePosition, response: HttpResponse, document: Node, times: Sequence[str]
     ) -> PagePosition | None:
         if self.rule.next_page.get("from_newest") == "yes":
-            return position.next_from_newest(self.rule, times)
+            return position.next_position_since_newest_change(self.rule, times)
         url = position.link or self._render(self.rule.request.url)
         following = position.next(self.rule, response, self._scope(document), url, len(times))
         if following and following.link and urlsplit(following.link)[:2] != urlsplit(url)[:2]:
             raise PollError("the link to the next page points to another host")
         return following
 
-    def _file_pages(self, rule: FilesRule, records: Sequence[Scope], listed: list[str]) -> Pages:
+    def _download_new_listed_files_in_pages(
+        self, rule: ListedFileDownloadRule, records: Sequence[Scope], listed: list[str]
+    ) -> Pages:
         """Request the listed files that are not stored yet. False if no calls are left."""
         done = frozenset(self.state.files)
         batch: list[PolledRecord] = []
@@ -168,7 +172,7 @@ class ManifestPoller:
             if digest in done:
                 continue
             try:
-                response = yield from self._send_file_request(rule, record)
+                response = yield from self._request_file_unless_limit_reached(rule, record)
             except PollError as error:
                 if error.status not in MISSING_FILE:
                     raise
@@ -188,28 +192,28 @@ class ManifestPoller:
             yield PolledPage(tuple(batch), self.state.format())
         return True
 
-    def _send_file_request(
-        self, rule: FilesRule, record: Scope
+    def _request_file_unless_limit_reached(
+        self, rule: ListedFileDownloadRule, record: Scope
     ) -> Generator[PolledPage, None, HttpResponse | None]:
         base = self._render(self.rule.request.url)
         url = urljoin(base, self._render(rule.url, record=record))
         if rule.is_authorized and urlsplit(url)[:2] != urlsplit(base)[:2]:
             raise PollError("the URL of a file points to another host")
-        if not (yield from self._count_call()):
+        if not (yield from self._count_call_unless_limit_reached()):
             return None
         requests = (
             self._requests
             if rule.is_authorized
-            else AuthorizedRequests(self.http, [Authorization()])
+            else AuthorizedRequests(self.http, [BaseAuthorization()])
         )
         request = HttpRequest("GET", url, {}, {"accept": "*/*"})
         return (yield from requests.send(lambda _: request, self.state.format))
 
-    def _send_page_request(
+    def _request_page_unless_limit_reached(
         self, position: PagePosition, numbers: Sequence[str]
     ) -> Generator[PolledPage, None, HttpResponse | None]:
         """Return the response, or None if the budget of calls is used up."""
-        if not (yield from self._count_call()):
+        if not (yield from self._count_call_unless_limit_reached()):
             return None
 
         def build(secret_index: int) -> HttpRequest:
@@ -233,7 +237,9 @@ class ManifestPoller:
         return RequestTexts({**self.texts, **built_in}, self.read.reading)
 
     def _render(self, template: Template, *, record: Scope | None = None) -> str:
-        return self._request_texts(PagePosition(self._start_time()), ()).render(template, record)
+        return self._request_texts(PagePosition(self._since_minus_overlap_or_start()), ()).render(
+            template, record
+        )
 
     def _changed_at(self, scope: Scope) -> str:
         if self.rule.cursor_field is None:
@@ -252,7 +258,7 @@ class ManifestPoller:
         scope, records = self._scope(document), self.rule.records
         try:
             if records:
-                is_present = records.is_present(scope) or document.value == []
+                is_present = records.has_list_even_if_null_or_empty(scope) or document.value == []
                 if not is_present and not self.rule.records_optional:
                     raise PollError(f"the response has no {records.pieces[0].text}")
                 return records.elements(scope)
@@ -271,7 +277,7 @@ class ManifestPoller:
             key = ""
         return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
-    def _count_call(self) -> Pages:
+    def _count_call_unless_limit_reached(self) -> Pages:
         """Count a call, also one that fails; False if the budget of the window is used up."""
         if not self.rule.limit_calls:
             return True

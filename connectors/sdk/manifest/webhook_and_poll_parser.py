@@ -15,7 +15,7 @@ from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.poll_request_parser import (
     POLL,
     parse_auth,
-    parse_files,
+    parse_listed_file_download_rule,
     parse_request,
 )
 from connectors.sdk.manifest.problems import Position
@@ -135,7 +135,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     )
     size = int(next_page.pop("size", 100))
     request = parse_request(parser, data)
-    _check_next_page_and_cursor(parser, next_page, cursor)
+    _report_unused_next_page_or_cursor(parser, next_page, cursor)
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
     return PollRule(
@@ -146,7 +146,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         if "records" in data
         else None,
         records_optional=data.get("records_optional") == "yes",
-        files=parse_files(parser, data["files"]) if "files" in data else None,
+        files=parse_listed_file_download_rule(parser, data["files"]) if "files" in data else None,
         record_key=parser.template(data["record_key"], (*POLL, "record_key"))
         if "record_key" in data
         else None,
@@ -164,7 +164,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     )
 
 
-def _check_next_page_and_cursor(
+def _report_unused_next_page_or_cursor(
     parser: OperatorParser, next_page: Mapping[str, str], cursor: Mapping[str, str]
 ) -> None:
     """Report pages and cursors that no request asks for."""

@@ -182,7 +182,7 @@ class BusinessCentral(Connector):
         }
         token_url = self.parsed_settings.text("token_url")
         address = urlsplit(base_url)
-        authorizations = odata_polling.authorize_by_secrets_or_tokens(secrets, token_url, form)
+        authorizations = odata_polling.oauth2_or_bearer_auth_per_secret(secrets, token_url, form)
         session = odata_polling.ODataSession(
             AuthorizedRequests(http, authorizations), (address.scheme, address.netloc)
         )

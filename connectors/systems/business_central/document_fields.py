@@ -72,14 +72,16 @@ def parse_item_lines(nodes: Sequence[Node], measures: Mapping[str, Measure]) -> 
     return lines
 
 
-def complete_measures(document: Node, key: str, lines: Sequence[EventLine]) -> list[Measure]:
+def measures_of_lines_if_lines_sent(
+    document: Node, key: str, lines: Sequence[EventLine]
+) -> list[Measure]:
     """Return the measures that a document reports completely: none if it was sent without lines."""
     if not isinstance(document.get(key).value, list):
         return []
     return list(dict.fromkeys(measure for line in lines for measure in line.quantities))
 
 
-def is_order_line(entity: Node) -> bool:
+def is_order_line_not_posted_line(entity: Node) -> bool:
     """Whether an entity is a line of an order: lines of posted documents lack its quantities."""
     fields = ("shippedQuantity", "shipQuantity", "invoicedQuantity", "invoiceQuantity")
     return entity.has_value("sequence") and any(entity.has_value(key) for key in fields)

@@ -21,18 +21,18 @@ from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
-    complete_measures,
     customer_total_and_status,
     date_or_empty,
-    is_order_line,
+    is_order_line_not_posted_line,
+    measures_of_lines_if_lines_sent,
     optional_identifier,
     parse_item_lines,
     parse_modified_time,
     status_text,
 )
 from connectors.systems.business_central.posted_document_lines import (
-    invoice_lines_of_shipments,
-    subtract_corrective_lines,
+    group_invoice_lines_by_shipment,
+    subtract_undo_shipment_lines,
 )
 
 ORDER_LINE = {
@@ -95,7 +95,7 @@ class SalesDocumentReader:
         ids += self._external_document_identifiers(order)
         known = status in self.statuses
         lines = parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE)
-        complete = complete_measures(order, "salesOrderLines", lines)
+        complete = measures_of_lines_if_lines_sent(order, "salesOrderLines", lines)
         return [
             self._build_event(
                 self.statuses.get(status, EventType.UNMAPPED),
@@ -161,7 +161,7 @@ class SalesDocumentReader:
         )
         carrier = shipment.text_at("shippingAgentCode")
         nodes = shipment.list_at("salesShipmentLines")
-        lines = subtract_corrective_lines(
+        lines = subtract_undo_shipment_lines(
             parse_item_lines(nodes, {"quantity": Measure.SHIPPED}), "salesShipmentLines"
         )
         return [
@@ -172,7 +172,7 @@ class SalesDocumentReader:
                 objects,
                 lines=lines,
                 scope=f"shipment {number}",
-                complete=complete_measures(shipment, "salesShipmentLines", lines),
+                complete=measures_of_lines_if_lines_sent(shipment, "salesShipmentLines", lines),
                 attributes={**customer_total_and_status(shipment), Attribute.CARRIER: carrier},
             )
         ]
@@ -184,10 +184,10 @@ class SalesDocumentReader:
         ids += optional_identifier(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
         orders = self._build_order_refs(invoice)
         objects = (*orders, ObjectReference(ObjectKind.INVOICE, tuple(ids)))
-        nodes = invoice.list_at("salesInvoiceLines")
+        nodes, index = invoice.list_at("salesInvoiceLines"), len(objects)
         lines = parse_item_lines(nodes, {"quantity": Measure.INVOICED})
         if not orders:
-            collected = invoice_lines_of_shipments(nodes, self.source, first_index=len(objects))
+            collected = group_invoice_lines_by_shipment(nodes, self.source, first_index=index)
             objects, lines = (*objects, *collected.shipments), collected.lines or lines
         return [
             self._build_event(
@@ -289,7 +289,7 @@ class SalesDocumentReader:
 def guess_collection(entity: Node) -> str:
     """Return the collection of an entity, guessed from fields that only its entities have."""
     if entity.has_value("documentId"):
-        return "salesOrderLines" if is_order_line(entity) else ""
+        return "salesOrderLines" if is_order_line_not_posted_line(entity) else ""
     if entity.has_value("salesOrderLines") or entity.has_value("orderDate"):
         return "salesOrders"
     if entity.has_value("salesCreditMemoLines") or entity.has_value("creditMemoDate"):

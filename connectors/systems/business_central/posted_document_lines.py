@@ -19,7 +19,7 @@ from connectors.systems.business_central.document_fields import (
 )
 
 
-def subtract_corrective_lines(lines: Sequence[EventLine], path: str) -> list[EventLine]:
+def subtract_undo_shipment_lines(lines: Sequence[EventLine], path: str) -> list[EventLine]:
     """Return the shipped lines, less the negative lines that Undo Shipment adds.
 
     A corrective line has a number of its own and the item and unit of the line that it undoes: the
@@ -55,7 +55,7 @@ class ShipmentsAndInvoiceLines:
     lines: list[EventLine]
 
 
-def invoice_lines_of_shipments(
+def group_invoice_lines_by_shipment(
     nodes: Sequence[Node], source: str, *, first_index: int
 ) -> ShipmentsAndInvoiceLines:
     """Return the lines of an invoice that collects several posted shipments (Get Shipment Lines).

@@ -164,11 +164,11 @@ class EasyPost(Connector):
         for scan in tracker.list_at("tracking_details"):
             yield self._build_scan_event(scan, objects, code, attributes)
         if not tracker.list_at("tracking_details"):
-            yield from self._status_events_without_scans(tracker, objects, code, attributes)
+            yield from self._final_status_event_without_scans(tracker, objects, code, attributes)
         if tracker.text_at("status") not in self.final_statuses:
             yield from self._estimated_delivery_events(tracker, objects, code, attributes)
 
-    def _status_events_without_scans(
+    def _final_status_event_without_scans(
         self,
         tracker: Node,
         objects: tuple[ObjectReference, ...],

@@ -33,8 +33,8 @@ from connectors.systems.shopify.removed_units import (
     CANCEL,
     RETURN,
     ZERO,
-    RemovedUnits,
-    removed_units_by_line_id,
+    CancelledAndReturnedUnits,
+    cancelled_and_returned_by_line_id,
 )
 
 # Quantities that a snapshot of an order reports completely, by the lines that have any.
@@ -78,7 +78,7 @@ class OrderReader(ShopifyReader):
             yield build_event(
                 EventType.ORDER_ACCEPTED, key, at, order_ref, revision=revision, raw_type=status
             )
-        removed = removed_units_by_line_id(order)
+        removed = cancelled_and_returned_by_line_id(order)
         yield from self._cancellation_or_removal_events(order, order_ref, name, removed)
         fulfillments = FulfillmentReader(self.settings, self.source)
         for fulfillment in order.list_at("fulfillments"):
@@ -92,7 +92,7 @@ class OrderReader(ShopifyReader):
         order: Node,
         order_ref: ObjectReference,
         name: str,
-        removed: Mapping[str, RemovedUnits],
+        removed: Mapping[str, CancelledAndReturnedUnits],
     ) -> Iterator[CanonicalEvent]:
         """Yield the cancellation of the order, or the quantities that were removed.
 
@@ -158,7 +158,10 @@ class OrderReader(ShopifyReader):
         name = f"refund {required_id_without_gid_prefix(refund, 'id')}"
         unsent = unsent or {}
         before = sum(unsent.values(), ZERO)
-        lines = tuple(_refunded_line(item, unsent) for item in refund.list_at("refund_line_items"))
+        lines = tuple(
+            _refund_line_cancelled_or_credited(item, unsent)
+            for item in refund.list_at("refund_line_items")
+        )
         yield build_event(
             EventType.CREDIT_ISSUED,
             name,
@@ -251,7 +254,7 @@ class OrderReader(ShopifyReader):
         }
 
 
-def _refunded_line(item: Node, unsent: dict[str, Decimal]) -> EventLine:
+def _refund_line_cancelled_or_credited(item: Node, unsent: dict[str, Decimal]) -> EventLine:
     """A refunded line. Units that were not sent are cancelled; the others are credited.
 
     `unsent`: by line id, the units refunded without restock that were not sent; it is used up.
@@ -274,12 +277,12 @@ def _refunded_line(item: Node, unsent: dict[str, Decimal]) -> EventLine:
 
 
 def _removed_quantity_lines(
-    order: Node, removed: Mapping[str, RemovedUnits]
+    order: Node, removed: Mapping[str, CancelledAndReturnedUnits]
 ) -> Iterator[EventLine]:
     """Yield the cancelled and returned units of each line that has any."""
     for item in order.list_at("line_items"):
         line_id = required_id_without_gid_prefix(item, "id")
-        units = removed.get(line_id, RemovedUnits())
+        units = removed.get(line_id, CancelledAndReturnedUnits())
         quantities = {Measure.CANCELLED: units.cancelled, Measure.RETURNED: units.returned}
         if any(quantities.values()):
             line = build_line(item, line_id, Measure.CANCELLED, units.cancelled)

@@ -19,7 +19,7 @@ FULFILLED = "fulfilled"
 
 
 @dataclass(frozen=True, slots=True)
-class RemovedUnits:
+class CancelledAndReturnedUnits:
     """The removed units of one line.
 
     `cancelled` were never sent. `returned` came back, 0 if refunds explain all that did.
@@ -31,7 +31,7 @@ class RemovedUnits:
     cancelled_without_restock: Decimal = ZERO
 
 
-def removed_units_by_line_id(order: Node) -> dict[str, RemovedUnits]:
+def cancelled_and_returned_by_line_id(order: Node) -> dict[str, CancelledAndReturnedUnits]:
     """Return the removed units of each line that has any."""
     sent = _sent_by_line_id(order)
     refunded = _refunded_by_line_id_and_restock_type(order)
@@ -45,7 +45,7 @@ def removed_units_by_line_id(order: Node) -> dict[str, RemovedUnits]:
         removed = ZERO if current is None else required_quantity(item) - current
         if removed > 0:
             is_fulfilled = is_order_fulfilled or item.text_at("fulfillment_status") == FULFILLED
-            result[line_id] = _removed_units_of_line(
+            result[line_id] = _cancelled_and_returned_of_line(
                 item,
                 removed,
                 sent=sent.get(line_id, ZERO),
@@ -55,14 +55,14 @@ def removed_units_by_line_id(order: Node) -> dict[str, RemovedUnits]:
     return result
 
 
-def _removed_units_of_line(
+def _cancelled_and_returned_of_line(
     item: Node,
     removed: Decimal,
     *,
     sent: Decimal,
     refunded: Mapping[str, Decimal],
     is_fulfilled: bool,
-) -> RemovedUnits:
+) -> CancelledAndReturnedUnits:
     returned, not_restocked, unsent = (
         refunded.get(kind, ZERO) for kind in (RETURN, NO_RESTOCK, CANCEL)
     )
@@ -76,7 +76,7 @@ def _removed_units_of_line(
     without_restock = min(not_restocked, max(cancelled - unsent, ZERO))
     unexplained = removed - cancelled - returned - (not_restocked - without_restock)
     came_back = returned + unexplained if unexplained > 0 else ZERO
-    return RemovedUnits(cancelled, came_back, without_restock)
+    return CancelledAndReturnedUnits(cancelled, came_back, without_restock)
 
 
 def _sent_by_line_id(order: Node) -> dict[str, Decimal]:

@@ -14,7 +14,7 @@ from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.interchange_dedupe_key import interchange_dedupe_key
+from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
 from connectors.systems.x12.invoices import read_invoice
 from connectors.systems.x12.order_acknowledgments import read_order_acknowledgment
 from connectors.systems.x12.orders import read_order_change, read_purchase_order
@@ -22,7 +22,7 @@ from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
 from connectors.systems.x12.summarize_functional_acknowledgments import (
     summarize_acknowledgment,
-    summarize_interchange_acknowledgment,
+    summarize_ta1_or_raise_if_rejected,
 )
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
 
@@ -147,7 +147,7 @@ class X12(Connector):
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the key of the file's interchange, "" if it has several or cannot be read."""
         try:
-            return interchange_dedupe_key(
+            return dedupe_key_if_single_interchange(
                 decode_text(request.body, self.parsed_settings.text("charset"))
             )
         except PayloadError:
@@ -173,7 +173,7 @@ class X12(Connector):
             errors += interchange.errors
             for segment in interchange.acknowledgments:
                 try:
-                    ignored_reasons.append(summarize_interchange_acknowledgment(segment))
+                    ignored_reasons.append(summarize_ta1_or_raise_if_rejected(segment))
                 except PayloadError as error:
                     errors.append(error)
             for transaction_set in interchange.sets:

@@ -17,18 +17,14 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.x12_interchanges import TransactionSet
 from connectors.sdk.x12_segments import Segment
-from connectors.systems.x12.document_content import (
+from connectors.systems.x12.content_digest_and_count_check import (
     content_digest,
-    count_finding,
+    ctt01_line_count_finding,
     has_replaced_characters,
 )
 from connectors.systems.x12.document_times import time_sent
-from connectors.systems.x12.elements import (
-    to_iso_date,
-    to_iso_date_or_blank,
-    to_iso_time_or_blank,
-)
-from connectors.systems.x12.item_numbers import read_item_numbers
+from connectors.systems.x12.elements import to_iso_date, to_iso_date_or_blank, to_iso_time_or_blank
+from connectors.systems.x12.item_numbers import read_sku_by_preferred_qualifier
 from connectors.systems.x12.source_settings import X12Settings
 
 # Sets that a distributor sends. Without the setting `own`, the partner is the receiver.
@@ -102,7 +98,7 @@ class X12Document:
         return self.transaction_set.code in OUTBOUND_SETS
 
     @property
-    def is_sender_assumed(self) -> bool:
+    def is_sender_id_not_own(self) -> bool:
         """Whether this company is taken for the sender although `own` does not name it."""
         return self.is_outbound and self.sender_id not in self.settings.own_ids
 
@@ -131,7 +127,7 @@ class X12Document:
 
         A sender that `own` does not name issues its own numbers: two suppliers have one number.
         """
-        if self.is_sender_assumed:
+        if self.is_sender_id_not_own:
             return self.sender_id or self.settings.source
         return self.settings.source if self.is_outbound else self.partner_id or self.settings.source
 
@@ -161,7 +157,7 @@ class X12Document:
     @property
     def envelope_and_count_findings(self) -> tuple[str, ...]:
         """Mismatches of the envelope and of CTT01."""
-        finding = count_finding(self.transaction_set)
+        finding = ctt01_line_count_finding(self.transaction_set)
         return (*self.transaction_set.findings, *([finding] if finding else ()))
 
     def event_time(
@@ -223,7 +219,7 @@ class X12Document:
 
     def preferred_sku(self, segment: Segment, start: int, end: int = 99) -> str:
         """Return the preferred item number of the (qualifier, number) pairs from `start` on."""
-        numbers = read_item_numbers(segment, start, end, self.settings.sku_qualifiers)
+        numbers = read_sku_by_preferred_qualifier(segment, start, end, self.settings.sku_qualifiers)
         for value in numbers.values_without_qualifier:
             line = f"{segment.tag} {segment[1]}".strip()
             self.not_understood.append(
@@ -274,14 +270,14 @@ class X12Document:
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
         if has_replaced_characters(self.transaction_set):
             flags.append(Flag.SANITIZED)
-        sender = f"from {self.sender_id}" if self.is_sender_assumed and self.sender_id else ""
-        replaced = [self._event_key(sender, old_fact) for old_fact in replaced_facts]
+        sender = f"from {self.sender_id}" if self.is_sender_id_not_own and self.sender_id else ""
+        replaced = [self._event_key_of_fact(sender, old_fact) for old_fact in replaced_facts]
         # Earlier versions knew no fact by its content.
         if sender and self.content_digest not in fact:
-            replaced.append(self._event_key("", fact))
+            replaced.append(self._event_key_of_fact("", fact))
         return event_builder.build_event(
             event_type,
-            self._event_key(sender, fact),
+            self._event_key_of_fact(sender, fact),
             time,
             *(ref for ref in objects if ref is not None),
             lines=lines,
@@ -294,5 +290,5 @@ class X12Document:
             complete_measures=complete_measures,
         )
 
-    def _event_key(self, sender: str, fact: str) -> str:
+    def _event_key_of_fact(self, sender: str, fact: str) -> str:
         return " ".join(filter(None, (self.transaction_set.code, self.partner_id, sender, fact)))

@@ -7,7 +7,7 @@ from connectors.sdk.payload import PayloadError
 from connectors.sdk.x12_segments import Segment, detect_delimiters, read_isa
 
 
-def interchange_dedupe_key(text: str) -> str:
+def dedupe_key_if_single_interchange(text: str) -> str:
     """Return the key of a file with a single interchange, else "".
 
     The key is `sender/receiver/date/time/control number/group/set/digest`, such as

@@ -24,7 +24,9 @@ from connectors.systems.x12.order_and_package_references import (
     seller_order_identifiers,
 )
 from connectors.systems.x12.pack_sizes import pieces_per_unit
-from connectors.systems.x12.read_line_loops import read_line_loops
+from connectors.systems.x12.read_line_loops_collecting_errors import (
+    read_line_loops_collecting_errors,
+)
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
 CREDIT_TYPES = frozenset({"CR", "CN"})
@@ -62,7 +64,7 @@ def read_invoice(doc: X12Document) -> list[CanonicalEvent]:
                 Attribute.CUSTOMER_NO: doc.partner_customer_number_in_settings,
                 Attribute.CURRENCY: doc.first_segment("CUR")[2],
                 Attribute.TOTAL: _invoice_total_from_tds(doc),
-                Attribute.DETAIL: _finding_about_total(doc),
+                Attribute.DETAIL: _finding_if_tds01_has_decimal_point(doc),
             },
         )
     ]
@@ -80,7 +82,7 @@ def _invoice_total_from_tds(doc: X12Document) -> str:
     return format(amount if "." in text else amount.scaleb(-2), "f")
 
 
-def _finding_about_total(doc: X12Document) -> str:
+def _finding_if_tds01_has_decimal_point(doc: X12Document) -> str:
     text = doc.first_segment("TDS")[1]
     return f"TDS01 {text[:30]!r} has a decimal point and is read as it is" if "." in text else ""
 
@@ -94,7 +96,7 @@ def _invoice_reference(doc: X12Document, number: str, *, is_credit: bool) -> Obj
     return ObjectReference(ObjectKind.INVOICE, (EventIdentifier(scheme, number, issuer),))
 
 
-def _header_order_number(doc: X12Document) -> OrderNumber:
+def _header_po_and_release_number(doc: X12Document) -> OrderNumber:
     """Return BIG04 and BIG05, else REF*PO in the header; blanks if the header names no order."""
     big = doc.first_segment("BIG")
     if blank_if_placeholder(big[4]):
@@ -103,7 +105,7 @@ def _header_order_number(doc: X12Document) -> OrderNumber:
     return blank_if_placeholder(next(heading, "")), ""
 
 
-def _line_order_number(loop: Sequence[Segment]) -> OrderNumber:
+def _po_number_of_invoice_line(loop: Sequence[Segment]) -> OrderNumber:
     """Return the PO of the pairs of IT1, else of REF*PO; blanks if the line names no order."""
     references = (s[2] for s in loop if s.tag == "REF" and s[1] == "PO")
     po = number_with_qualifier(loop[0], 6, "PO") or next(references, "")
@@ -113,9 +115,9 @@ def _line_order_number(loop: Sequence[Segment]) -> OrderNumber:
 def _order_references_by_number(doc: X12Document) -> dict[OrderNumber, ObjectReference]:
     """Return the orders by PO and release: the one in the header, then those in the lines."""
     seller = next((s[2] for s in doc.header_segments("IT1") if s.tag == "REF" and s[1] == "VN"), "")
-    heading = _header_order_number(doc)
+    heading = _header_po_and_release_number(doc)
     refs: dict[OrderNumber, ObjectReference] = {}
-    for number in (heading, *(_line_order_number(loop) for loop in doc.loops("IT1"))):
+    for number in (heading, *(_po_number_of_invoice_line(loop) for loop in doc.loops("IT1"))):
         po, release = number
         # A line of the order in the header does not repeat its release.
         if not po or (po == heading[0] and refs):
@@ -131,13 +133,13 @@ def _order_references_by_number(doc: X12Document) -> dict[OrderNumber, ObjectRef
 def _invoice_lines(
     doc: X12Document, orders: Sequence[OrderNumber], *, is_credit: bool
 ) -> tuple[EventLine, ...]:
-    heading = _header_order_number(doc)
+    heading = _header_po_and_release_number(doc)
 
     def read_line(loop: Sequence[Segment]) -> EventLine:
         it1 = loop[0]
         quantity = doc.parse_decimal_amount(it1[2], "IT102")
         sku = doc.preferred_sku(it1, 6)
-        number = _line_order_number(loop)
+        number = _po_number_of_invoice_line(loop)
         order = heading if not number[0] or number[0] == heading[0] else number
         # A negative quantity of an invoice is given back, such as a deposit on a container.
         is_given_back = is_credit or (quantity is not None and quantity < 0)
@@ -153,4 +155,6 @@ def _invoice_lines(
             pieces_per_unit=pieces_per_unit(doc, loop, it1[3]),
         )
 
-    return merge_lines(read_line_loops(doc, doc.loops("IT1", ("TDS", "CTT")), read_line))
+    return merge_lines(
+        read_line_loops_collecting_errors(doc, doc.loops("IT1", ("TDS", "CTT")), read_line)
+    )

@@ -13,36 +13,38 @@ NO_ITEM_NUMBERS = frozenset({"PO", "PL", "LT", "SN"})
 
 
 @dataclass(frozen=True, slots=True)
-class ItemNumbers:
+class SkuAndUnqualifiedValues:
     """The item number of a segment, "" if none, and the values without a qualifier before them."""
 
     sku: str
     values_without_qualifier: tuple[str, ...]
 
 
-def read_item_numbers(
+def read_sku_by_preferred_qualifier(
     segment: Segment, start: int, end: int, preferred_qualifiers: Sequence[str]
-) -> ItemNumbers:
+) -> SkuAndUnqualifiedValues:
     """Read the pairs from element `start` up to before `end`, and choose the item number.
 
     A value in place of a qualifier is skipped, so that a qualifier never becomes an item number. If
     all pairs stand one element too early, the number follows a preferred qualifier at `start - 1`.
     """
-    pairs, misplaced = _pairs_by_qualifier(segment, start, end)
+    pairs, misplaced = _pairs_and_unqualified_values(segment, start, end)
     preferred = (pairs[q] for q in preferred_qualifiers if pairs.get(q))
     others = (value for q, value in pairs.items() if q not in NO_ITEM_NUMBERS)
     sku = next(preferred, next(others, ""))
     if not sku and misplaced and segment[start - 1] in preferred_qualifiers:
         sku = segment[start]
-    return ItemNumbers(sku, tuple(misplaced))
+    return SkuAndUnqualifiedValues(sku, tuple(misplaced))
 
 
 def number_with_qualifier(segment: Segment, start: int, qualifier: str) -> str:
     """Return the number with this qualifier among the pairs from element `start` on, else ""."""
-    return _pairs_by_qualifier(segment, start, 99)[0].get(qualifier, "")
+    return _pairs_and_unqualified_values(segment, start, 99)[0].get(qualifier, "")
 
 
-def _pairs_by_qualifier(segment: Segment, start: int, end: int) -> tuple[dict[str, str], list[str]]:
+def _pairs_and_unqualified_values(
+    segment: Segment, start: int, end: int
+) -> tuple[dict[str, str], list[str]]:
     at, pairs, misplaced = start, dict[str, str](), list[str]()
     while at < min(end, len(segment.elements) + 1):
         if not segment[at]:

@@ -32,7 +32,7 @@ SHIP_DATE_QUALIFIERS = frozenset(
 QUALIFIER_POSITIONS = {"DTM": (1,), "SCH": (5, 8), "ACK": (4, 6)}
 
 
-def latest_line_dates(
+def latest_dates_of_line(
     doc: X12Document, loop: Iterable[Segment], *, is_acknowledgment: bool = False
 ) -> dict[Attribute, str]:
     """Return the last date of each kind in one line loop, as `2026-03-20`.
@@ -41,7 +41,7 @@ def latest_line_dates(
     that is no ship date is a promised delivery. Invalid dates are reported on the message.
     """
     dates: dict[Attribute, str] = {}
-    for tag, qualifier, text in _qualified_dates(loop):
+    for tag, qualifier, text in _dates_with_tag_and_qualifier(loop):
         name = DATE_ATTRIBUTES.get(qualifier)
         if is_acknowledgment:
             is_ship_date = qualifier in SHIP_DATE_QUALIFIERS
@@ -66,7 +66,7 @@ def latest_dates_of_order(
     return latest
 
 
-def _qualified_dates(loop: Iterable[Segment]) -> Iterator[tuple[str, str, str]]:
+def _dates_with_tag_and_qualifier(loop: Iterable[Segment]) -> Iterator[tuple[str, str, str]]:
     """Yield (tag, qualifier, date as sent)."""
     for segment in loop:
         for position in QUALIFIER_POSITIONS.get(segment.tag, ()):

@@ -9,7 +9,7 @@ from connectors.sdk.payload import PayloadError
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import merge_lines
-from connectors.systems.x12.line_dates import latest_dates_of_order, latest_line_dates
+from connectors.systems.x12.line_dates import latest_dates_of_line, latest_dates_of_order
 from connectors.systems.x12.line_status_codes import (
     ACCEPTED_CODES,
     BACKORDERED_CODES,
@@ -23,11 +23,11 @@ from connectors.systems.x12.order_and_package_references import (
     seller_order_identifiers,
 )
 from connectors.systems.x12.purchase_order_lines import (
-    order_attributes,
-    ordered_quantity,
+    order_attributes_of_header_segments,
+    ordered_quantity_of_po1_or_sdq,
     read_po1_lines,
 )
-from connectors.systems.x12.read_line_loops import Loop
+from connectors.systems.x12.read_line_loops_collecting_errors import Loop
 
 # BAK02
 ACKNOWLEDGMENT_TYPES = {
@@ -61,15 +61,17 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     number = " ".join(filter(None, (bak[3], bak[5])))
     lines = read_po1_lines(doc, doc.loops("PO1"), is_acknowledgment=True)
     order_type = ACKNOWLEDGMENT_TYPES.get(bak[2], EventType.UNMAPPED)
-    dates = [latest_line_dates(doc, loop, is_acknowledgment=True) for _, loop in lines]
-    attributes = order_attributes(doc, doc.header_segments("PO1")) | latest_dates_of_order(dates)
+    dates = [latest_dates_of_line(doc, loop, is_acknowledgment=True) for _, loop in lines]
+    attributes = order_attributes_of_header_segments(
+        doc, doc.header_segments("PO1")
+    ) | latest_dates_of_order(dates)
     events = [
         doc.build_event(
             order_type,
             f"{number} {order_type.value} {doc.content_digest}",
             time=at,
             objects=(order,),
-            lines=[_answered_line(line, loop) for line, loop in lines],
+            lines=[_zero_backorder_if_accepted_or_rejected(line, loop) for line, loop in lines],
             attributes=attributes | {Attribute.STATUS: bak[2]},
             raw_type="" if bak[2] in ACKNOWLEDGMENT_TYPES else f"855 {bak[2]}",
             is_first_copy_used=True,
@@ -107,7 +109,7 @@ def _changes_of_all_lines(
     return changes
 
 
-def _answered_line(line: EventLine, loop: Loop) -> EventLine:
+def _zero_backorder_if_accepted_or_rejected(line: EventLine, loop: Loop) -> EventLine:
     """Return the line; if the answer does not back-order it, with nothing back-ordered.
 
     So a later acceptance takes back a back order that an earlier acknowledgment reported.
@@ -125,14 +127,14 @@ def _line_changes(doc: X12Document, line: EventLine, loop: Loop) -> Iterator[Lin
         if ack[1] not in ACCEPTED_CODES and ack[1] not in LINE_STATUS_TYPES:
             doc.not_understood.append(f"line {line.line_id}: ACK01 {ack[1][:20]!r} is not known")
     acks = [s for s in all_acks if s[1] in LINE_STATUS_TYPES]
-    ordered = ordered_quantity(doc, loop)
+    ordered = ordered_quantity_of_po1_or_sdq(doc, loop)
     agreed = next((s[2] for s in acks if s[1] == "IQ" and s[2]), "")
     total = doc.parse_nonnegative_quantity(agreed, "ACK02") if agreed else ordered
     for ack in acks:
         if ack[1] == "IQ":
-            yield from _changed_quantity(doc, line, ordered, all_acks)
+            yield from _quantity_change_or_cancellation_by_iq(doc, line, ordered, all_acks)
         elif ack[1] == "IS":
-            yield from _substitution(doc, line, ack, total)
+            yield from _cancelled_and_substitute_line_changes(doc, line, ack, total)
         elif ack[1] != "BP" or all(s[1] != "IB" for s in acks):  # IB has the exact quantity
             measure = LINE_STATUS_MEASURES.get(ack[1])
             quantity = _quantity_of_status(doc, ack, total)
@@ -140,7 +142,7 @@ def _line_changes(doc: X12Document, line: EventLine, loop: Loop) -> Iterator[Lin
             yield (
                 LINE_STATUS_TYPES[ack[1]],
                 replace(line, quantities=quantities),
-                _reason(ack[1]),
+                _rejection_or_hold_reason_text(ack[1]),
             )
 
 
@@ -151,13 +153,13 @@ def _quantity_of_status(doc: X12Document, ack: Segment, total: Decimal | None) -
     return total if quantity is None else quantity
 
 
-def _reason(code: str) -> str:
+def _rejection_or_hold_reason_text(code: str) -> str:
     if code in REJECTED_CODES:
         return f"rejected by the seller: {REJECTED_CODES[code]} ({code})"
     return f"{HOLD_CODES[code]} ({code})" if code in HOLD_CODES else ""
 
 
-def _changed_quantity(
+def _quantity_change_or_cancellation_by_iq(
     doc: X12Document, line: EventLine, ordered: Decimal | None, acks: Sequence[Segment]
 ) -> Iterator[LineChange]:
     """Yield the seller's cancellation of what no ACK segment of the line counts.
@@ -185,7 +187,7 @@ def _changed_quantity(
         )
 
 
-def _substitution(
+def _cancelled_and_substitute_line_changes(
     doc: X12Document, line: EventLine, ack: Segment, total: Decimal | None
 ) -> Iterator[LineChange]:
     substitute_sku = doc.preferred_sku(ack, 7)

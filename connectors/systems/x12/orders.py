@@ -6,11 +6,17 @@ from connectors.sdk.events import Attribute, CanonicalEvent, EventLine, EventTyp
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, strip_line_number_zeros
-from connectors.systems.x12.line_dates import latest_dates_of_order, latest_line_dates
+from connectors.systems.x12.line_dates import latest_dates_of_line, latest_dates_of_order
 from connectors.systems.x12.order_and_package_references import required_order_reference
 from connectors.systems.x12.pack_sizes import pieces_per_unit
-from connectors.systems.x12.purchase_order_lines import order_attributes, read_po1_lines
-from connectors.systems.x12.read_line_loops import Loop, read_line_loops
+from connectors.systems.x12.purchase_order_lines import (
+    order_attributes_of_header_segments,
+    read_po1_lines,
+)
+from connectors.systems.x12.read_line_loops_collecting_errors import (
+    Loop,
+    read_line_loops_collecting_errors,
+)
 
 # BEG01: 00 original, 06 confirmation, 07 duplicate, 15 re-submission, 22 information copy.
 PURPOSE_TYPES = {
@@ -50,8 +56,8 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
             time=time,
             objects=(required_order_reference(doc, beg[3], "BEG03", release=beg[4]),),
             lines=lines,
-            attributes=latest_dates_of_order([latest_line_dates(doc, loop) for loop in loops])
-            | order_attributes(doc, doc.header_segments("PO1")),
+            attributes=latest_dates_of_order([latest_dates_of_line(doc, loop) for loop in loops])
+            | order_attributes_of_header_segments(doc, doc.header_segments("PO1")),
             raw_type="" if event_type in fact_names else f"850 purpose {beg[1]}",
             is_first_copy_used=not is_order,
             # A replacement: what it does not list is no longer ordered.
@@ -78,8 +84,8 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
             time=doc.time_sent or (doc.event_time(bch[11], "BCH11") if bch[11] else None),
             objects=(required_order_reference(doc, bch[3], "BCH03", release=bch[4]),),
             lines=() if is_cancelled else _changed_lines(doc, loops),
-            attributes=latest_dates_of_order([latest_line_dates(doc, loop) for loop in loops])
-            | order_attributes(doc, doc.header_segments("POC")),
+            attributes=latest_dates_of_order([latest_dates_of_line(doc, loop) for loop in loops])
+            | order_attributes_of_header_segments(doc, doc.header_segments("POC")),
             raw_type=f"860 purpose {bch[1]}",
             is_first_copy_used=True,
         )
@@ -104,9 +110,9 @@ def _changed_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
             unit=poc[5] or "EA",
             price=doc.parse_decimal_amount(poc[6], "POC06"),
             quantities={} if parsed is None else {Measure.ORDERED: parsed},
-            ship_by=latest_line_dates(doc, loop).get(Attribute.SHIP_BY, ""),
+            ship_by=latest_dates_of_line(doc, loop).get(Attribute.SHIP_BY, ""),
             pieces_per_unit=pieces_per_unit(doc, loop, poc[5]),
         )
 
-    lines = read_line_loops(doc, loops, read_line)
+    lines = read_line_loops_collecting_errors(doc, loops, read_line)
     return list({line.line_id: line for line in lines}.values())

@@ -7,12 +7,17 @@ from connectors.sdk.events import Attribute, EventLine, Measure
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, strip_line_number_zeros
-from connectors.systems.x12.line_dates import DATE_ATTRIBUTES, latest_line_dates
+from connectors.systems.x12.line_dates import DATE_ATTRIBUTES, latest_dates_of_line
 from connectors.systems.x12.pack_sizes import pieces_per_unit
-from connectors.systems.x12.read_line_loops import Loop, read_line_loops
+from connectors.systems.x12.read_line_loops_collecting_errors import (
+    Loop,
+    read_line_loops_collecting_errors,
+)
 
 
-def order_attributes(doc: X12Document, head: Sequence[Segment]) -> dict[Attribute, str]:
+def order_attributes_of_header_segments(
+    doc: X12Document, head: Sequence[Segment]
+) -> dict[Attribute, str]:
     """Return the attributes of an order from the segments before its first line."""
     return {
         Attribute.CHANNEL: "edi",
@@ -36,8 +41,8 @@ def read_po1_lines(
     ids_by_loop = {id(loop): line_id for loop, line_id in zip(loops, ids, strict=True)}
 
     def read_line(loop: Loop) -> tuple[EventLine, Loop]:
-        line_id, quantity = ids_by_loop[id(loop)], ordered_quantity(doc, loop)
-        dates = latest_line_dates(doc, loop, is_acknowledgment=is_acknowledgment)
+        line_id, quantity = ids_by_loop[id(loop)], ordered_quantity_of_po1_or_sdq(doc, loop)
+        dates = latest_dates_of_line(doc, loop, is_acknowledgment=is_acknowledgment)
         line = EventLine(
             line_id=line_id,
             sku=doc.preferred_sku(loop[0], 6),
@@ -52,7 +57,7 @@ def read_po1_lines(
         )
         return line, loop
 
-    return read_line_loops(doc, loops, read_line)
+    return read_line_loops_collecting_errors(doc, loops, read_line)
 
 
 def _ctp_unit_price(loop: Loop) -> str:
@@ -60,7 +65,7 @@ def _ctp_unit_price(loop: Loop) -> str:
     return next((s[3] for s in loop if s.tag == "CTP" and s[3]), "")
 
 
-def ordered_quantity(doc: X12Document, loop: Loop) -> Decimal | None:
+def ordered_quantity_of_po1_or_sdq(doc: X12Document, loop: Loop) -> Decimal | None:
     """Return PO102, else the sum of the store quantities in SDQ. Raises PayloadError."""
     total = doc.parse_nonnegative_quantity(loop[0][2], "PO102")
     shares = [

@@ -21,7 +21,7 @@ class HierarchyLevel:
         return [s for s in self.segments if s.tag == tag]
 
     @property
-    def item(self) -> Segment:
+    def lin_segment(self) -> Segment:
         """The LIN segment, or an empty segment."""
         return next(iter(self.segments_with_tag("LIN")), EMPTY_SEGMENT)
 
@@ -80,11 +80,11 @@ class ShipNoticeHierarchy:
         In the structure shipment, order, item, pack, the SN1 of each pack says how many pieces of
         the item the pack contains. A pack names no other item than the one above it.
         """
-        sku = level.item.elements[1:]
+        sku = level.lin_segment.elements[1:]
         for ancestor in list(self.with_ancestors(level))[1:]:
             has_quantity = bool(ancestor.segments_with_tag("SN1"))
-            if has_quantity and ancestor.item.elements:
-                return not sku or sku == ancestor.item.elements[1:]
+            if has_quantity and ancestor.lin_segment.elements:
+                return not sku or sku == ancestor.lin_segment.elements[1:]
         return False
 
     def _errors_of_levels_without_shipment(

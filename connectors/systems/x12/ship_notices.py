@@ -100,14 +100,14 @@ def _shipment_events(
         scope=f"shipment {name}",
         attributes=_carrier_and_delivery_date_attributes(doc, top),
         raw_type="" if bsn[1] in PURPOSE_TYPES else f"856 purpose {bsn[1]}",
-        replaced_facts=_shortages_of_replaced_notice(name, shortages)
+        replaced_facts=_keys_of_shortages_no_longer_reported(name, shortages)
         if bsn[1] in REPLACEMENTS
         else (),
     )
     return [confirmed, *shortages]
 
 
-def _shortages_of_replaced_notice(
+def _keys_of_shortages_no_longer_reported(
     shipment: str, shortages: Sequence[CanonicalEvent]
 ) -> Iterator[str]:
     """Yield the shortages that the replaced notice may have reported, and this one does not."""
@@ -157,12 +157,12 @@ def _carrier_and_delivery_date_attributes(
     return attributes
 
 
-def _number_of_order(level: HierarchyLevel) -> OrderNumber:
+def _po_and_release_numbers(level: HierarchyLevel) -> OrderNumber:
     """Return PRF01 and PRF02, else the PO of the LIN pairs; blanks if the level names no order."""
     prf = next((s for s in level.segments_with_tag("PRF") if blank_if_placeholder(s[1])), None)
     if prf is not None:
         return blank_if_placeholder(prf[1]), blank_if_placeholder(prf[2])
-    return blank_if_placeholder(number_with_qualifier(level.item, 2, "PO")), ""
+    return blank_if_placeholder(number_with_qualifier(level.lin_segment, 2, "PO")), ""
 
 
 def _order_references_by_number(
@@ -171,7 +171,7 @@ def _order_references_by_number(
     """Return the orders by PO and release (PRF), with the seller's number (REF*VN)."""
     refs: dict[OrderNumber, ObjectReference] = {}
     for level in members:
-        po, release = _number_of_order(level)
+        po, release = _po_and_release_numbers(level)
         seller = next(
             (blank_if_placeholder(s[2]) for s in level.segments_with_tag("REF") if s[1] == "VN"), ""
         )
@@ -237,13 +237,14 @@ def _lines_of_level(
 ) -> Iterator[EventLine]:
     """Yield a line per SN1. The order of an item is its nearest ancestor with a PO."""
     order: OrderNumber = next(
-        (n for x in hierarchy.with_ancestors(level) if (n := _number_of_order(x))[0]), ("", "")
+        (n for x in hierarchy.with_ancestors(level) if (n := _po_and_release_numbers(x))[0]),
+        ("", ""),
     )
     if order not in orders and len(orders) > 1:
         doc.not_understood.append(f"HL {level.number[:20]}: the item names no order")
-    sku = doc.preferred_sku(level.item, 2)
+    sku = doc.preferred_sku(level.lin_segment, 2)
     for sn1 in level.segments_with_tag("SN1"):
-        line_id = strip_line_number_zeros(level.item[1] or sn1[1]) or sku
+        line_id = strip_line_number_zeros(level.lin_segment[1] or sn1[1]) or sku
         if not line_id:
             detail = "the shipped quantity has no item number and no line number"
             raise PayloadError(ParkReason.REFERENCE, doc.element_path("LIN"), detail)

@@ -18,7 +18,7 @@ BACKORDERED_CODES = {
 }
 
 
-def describe_shipment_status(code: str) -> str:
+def shortage_reason_of_status_code(code: str) -> str:
     """Return the reason of a shortage, such as `item cancelled (IC)` or `status DS`."""
     text = CLOSED_CODES.get(code) or BACKORDERED_CODES.get(code)
     return f"{text} ({code})" if text else f"status {code[:20]}"

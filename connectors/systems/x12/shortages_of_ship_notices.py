@@ -27,7 +27,7 @@ MEASURES_AND_NAMES = {
 }
 
 
-class LineStatus(NamedTuple):
+class ShortageTypeAndReason(NamedTuple):
     """The event type of a status, and its reason."""
 
     event_type: EventType
@@ -50,7 +50,7 @@ def shortage_events(
     lines: dict[EventType, list[EventLine]] = {}
     reasons: dict[EventType, dict[str, None]] = {}
     for level, line in items:
-        status = _status_of_level(doc, level, hierarchy)
+        status = _shortage_type_and_reason_of_level(doc, level, hierarchy)
         if status is None:
             continue
         missing = _missing_quantity(doc, next(iter(level.segments_with_tag("SN1"))))
@@ -75,16 +75,16 @@ def shortage_events(
     ]
 
 
-def _status_of_level(
+def _shortage_type_and_reason_of_level(
     doc: X12Document, level: HierarchyLevel, hierarchy: ShipNoticeHierarchy
-) -> LineStatus | None:
+) -> ShortageTypeAndReason | None:
     """Return the status by SN108, else by TD506 of the level or its nearest ancestor with one."""
     code = next((s[8] for s in level.segments_with_tag("SN1") if s[8]), "")
     if code in line_status_codes.REJECTED_CODES:
         text = f"{line_status_codes.REJECTED_CODES[code]} ({code})"
-        return LineStatus(EventType.LINE_SHORTED, text)
+        return ShortageTypeAndReason(EventType.LINE_SHORTED, text)
     if code in line_status_codes.BACKORDERED_CODES:
-        return LineStatus(EventType.LINE_BACKORDERED, f"back-ordered ({code})")
+        return ShortageTypeAndReason(EventType.LINE_BACKORDERED, f"back-ordered ({code})")
     if code in line_status_codes.ACCEPTED_CODES:
         return None
     inherited = (
@@ -92,11 +92,11 @@ def _status_of_level(
     )
     # Some senders put a code of element 368 into SN108.
     status = code or next(inherited, "")
-    reason = shipment_status_codes.describe_shipment_status(status)
+    reason = shipment_status_codes.shortage_reason_of_status_code(status)
     if status in shipment_status_codes.CLOSED_CODES:
-        return LineStatus(EventType.LINE_SHORTED, reason)
+        return ShortageTypeAndReason(EventType.LINE_SHORTED, reason)
     if status in shipment_status_codes.BACKORDERED_CODES:
-        return LineStatus(EventType.LINE_BACKORDERED, reason)
+        return ShortageTypeAndReason(EventType.LINE_BACKORDERED, reason)
     if code and code not in line_status_codes.LINE_STATUS_TYPES:
         doc.not_understood.append(f"HL {level.number[:20]}: SN108 {code[:20]!r} is not known")
     return None

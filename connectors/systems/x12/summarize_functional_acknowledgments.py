@@ -43,14 +43,16 @@ def summarize_acknowledgment(doc: X12Document) -> str:
     status = _status_text(group_status) or "no group status"
     rejections = list(_rejections_of_sets(doc, name))
     if not rejections and group_status and group_status not in ACCEPTED_CODES:
-        rejections = [_rejection(doc, "AK9", f"{doc.sender_id} rejected group {name}")]
+        rejections = [
+            _document_rejected_error(doc, "AK9", f"{doc.sender_id} rejected group {name}")
+        ]
     doc.line_errors.extend(rejections)
     return "; ".join(
         (f"{doc.transaction_set.code} of group {name}: {status}", *_describe_sets_with_errors(doc))
     )
 
 
-def summarize_interchange_acknowledgment(segment: Segment) -> str:
+def summarize_ta1_or_raise_if_rejected(segment: Segment) -> str:
     """Summarize a TA1. Raises PayloadError if it rejects the interchange (TA104 = R).
 
     TA101 is the control number of the acknowledged interchange, TA105 the note code.
@@ -70,10 +72,12 @@ def _rejections_of_sets(doc: X12Document, group: str) -> Iterator[PayloadError]:
             name = " ".join(filter(None, ("set", acknowledged[1], acknowledged[2])))
             reasons = [SET_ERRORS.get(code, code) for code in segment.elements[1:] if code]
             text = f"{doc.sender_id} rejected {name} of group {group}"
-            yield _rejection(doc, segment.tag, ": ".join(filter(None, (text, ", ".join(reasons)))))
+            yield _document_rejected_error(
+                doc, segment.tag, ": ".join(filter(None, (text, ", ".join(reasons))))
+            )
 
 
-def _rejection(doc: X12Document, tag: str, detail: str) -> PayloadError:
+def _document_rejected_error(doc: X12Document, tag: str, detail: str) -> PayloadError:
     return PayloadError(ParkReason.DOCUMENT_REJECTED, doc.element_path(tag), detail[:200])
 
 

@@ -30,11 +30,14 @@ from connectors.systems.x12.elements import (
     to_iso_time_or_blank,
 )
 from connectors.systems.x12.order_and_package_references import package_reference_from_segments
-from connectors.systems.x12.read_line_loops import Loop, read_line_loops
+from connectors.systems.x12.read_line_loops_collecting_errors import (
+    Loop,
+    read_line_loops_collecting_errors,
+)
 from connectors.systems.x12.shipment_status_codes import (
     BACKORDERED_CODES,
     CLOSED_CODES,
-    describe_shipment_status,
+    shortage_reason_of_status_code,
 )
 
 # W0501
@@ -97,8 +100,8 @@ def read_shipping_advice(doc: X12Document) -> list[CanonicalEvent]:
     """
     w06 = doc.first_segment("W06")
     order = _order_reference(doc, w06[2], w06[6], "W0602")
-    at = _ship_time(doc)
-    number, replaced_number = _shipment_number(doc)
+    at = _ship_time_from_w06_or_g62(doc)
+    number, replaced_number = _shipment_number_and_former_number(doc)
     scope = f"shipment {number}"
     head = doc.header_segments("LX")
     lines, short_items = _shipped_and_short_lines(doc)
@@ -151,7 +154,7 @@ def _ship_date_segment(doc: X12Document) -> Segment:
     return next(dates, EMPTY_SEGMENT)
 
 
-def _ship_time(doc: X12Document) -> ParsedTime | None:
+def _ship_time_from_w06_or_g62(doc: X12Document) -> ParsedTime | None:
     """Return W0603, else G6202; the time is G6204 if G62*11 has the same date."""
     shipped, g62 = doc.first_segment("W06")[3], _ship_date_segment(doc)
     if g62[2] and to_iso_time_or_blank(g62[4]) and shipped in {"", g62[2]}:
@@ -161,7 +164,7 @@ def _ship_time(doc: X12Document) -> ParsedTime | None:
     return doc.event_time(shipped or g62[2], "W0603")
 
 
-def _shipment_number(doc: X12Document) -> tuple[str, str]:
+def _shipment_number_and_former_number(doc: X12Document) -> tuple[str, str]:
     """Return the number of the shipment, and the one by which it was known before, or "".
 
     W0604 is optional, W0605 is the agent's number. Without them, order, ship date and content stand
@@ -218,7 +221,9 @@ def _ordered_lines(doc: X12Document) -> tuple[EventLine, ...]:
             ship_by=ship_by,
         )
 
-    return merge_lines(read_line_loops(doc, doc.loops("W01", ("W76",)), read_line))
+    return merge_lines(
+        read_line_loops_collecting_errors(doc, doc.loops("W01", ("W76",)), read_line)
+    )
 
 
 def _shipped_and_short_lines(
@@ -243,10 +248,12 @@ def _shipped_and_short_lines(
         if missing > 0:
             measure = SHORTAGE_MEASURES.get(w12[1])
             quantities = {measure: missing} if measure is not None else {}
-            short.append((replace(line, quantities=quantities), describe_shipment_status(w12[1])))
+            short.append(
+                (replace(line, quantities=quantities), shortage_reason_of_status_code(w12[1]))
+            )
         return line
 
-    lines = read_line_loops(doc, doc.loops("W12", ("W03",)), read_line)
+    lines = read_line_loops_collecting_errors(doc, doc.loops("W12", ("W03",)), read_line)
     return lines, short
 
 

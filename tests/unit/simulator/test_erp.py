@@ -40,7 +40,9 @@ class PollingClient:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         assert request.method == "GET"
-        response = httpx2.get(request.full_url, headers=dict(request.headers), timeout=10)
+        response = httpx2.get(
+            request.url_with_merged_query, headers=dict(request.headers), timeout=10
+        )
         return HttpResponse(response.status_code, dict(response.headers), response.content)
 
 

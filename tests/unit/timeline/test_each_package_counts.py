@@ -1,12 +1,21 @@
 """Each package counts by itself: scans, deliveries, and packages that come back."""
 
+from dataclasses import replace
+
 import pytest
 
-from connectors.sdk.events import Measure
+from connectors.sdk.events import (
+    EventIdentifier,
+    IdentifierScheme,
+    Measure,
+    ObjectKind,
+    ObjectReference,
+)
 from tests.builders.recorded_events import (
     at,
     delivered,
     invoiced,
+    line,
     lines,
     ordered,
     reported,
@@ -111,3 +120,68 @@ def test_without_quantities_an_order_is_delivered_when_all_known_packages_are() 
     assert folded(order, *confirmed, void, scan("delivered", 5, "T1")).status is Status.DELIVERED
     by_order = reported("erp", "shipment.delivered", at(5))
     assert folded(order, *confirmed, by_order).status is Status.DELIVERED
+
+
+def with_packages(recorded: RecordedEvent, *tracking: str) -> RecordedEvent:
+    """The event with these packages, one for each of its lines."""
+    refs = [
+        ObjectReference(ObjectKind.PACKAGE, (EventIdentifier(IdentifierScheme.TRACKING, number),))
+        for number in tracking
+    ]
+    event, first = recorded.event, len(recorded.event.objects)
+    event_lines = [
+        replace(entry, package_index=first + index) for index, entry in enumerate(event.lines)
+    ]
+    return replace(
+        recorded,
+        event=replace(event, objects=(*event.objects, *refs), lines=tuple(event_lines)),
+        object_keys=(*recorded.object_keys, *(f"tracking::{number}" for number in tracking)),
+    )
+
+
+HALVES = [line("A", shipped=3), line("A", shipped=4)]
+
+
+def test_goods_of_a_package_are_delivered_with_it() -> None:
+    confirmed = with_packages(
+        reported("wms", "shipment.confirmed", at(3), HALVES, shipment="S1"), "T1", "T2"
+    )
+    first = folded(ordered({"A": 7}), confirmed, scan("delivered", 5, "T1"))
+    assert first.lines[0].quantity(Measure.DELIVERED) == 3
+    assert first.status is Status.PARTIALLY_DELIVERED
+    both = folded(
+        ordered({"A": 7}), confirmed, scan("delivered", 5, "T1"), scan("delivered", 6, "T2")
+    )
+    assert both.lines[0].quantity(Measure.DELIVERED) == 7
+    assert both.completed_at(MilestoneCode.DELIVERED) == at(6)
+    second_returned = folded(
+        ordered({"A": 7}), confirmed, scan("delivered", 5, "T1"), scan("returned", 5, "T2"),
+        scan("delivered", 6, "T2"),
+    )  # fmt: skip
+    assert second_returned.lines[0].quantity(Measure.DELIVERED) == 3
+    assert second_returned.lines[0].quantity(Measure.RETURNED) == 4
+    assert second_returned.status is Status.PARTIALLY_DELIVERED
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_what_was_packed_in_a_package_is_shipped_and_delivered_with_it(is_reversed: bool) -> None:
+    packed = with_packages(
+        reported(
+            "wms", "pack.completed", at(3), [line("A", packed=3), line("A", packed=4)], scope="p"
+        ),
+        "T1",
+        "T2",
+    )
+    confirmed = [
+        reported("wms", "shipment.confirmed", at(day), tracking=number)
+        for day, number in ((4, "T1"), (5, "T2"))
+    ]
+    events = [ordered({"A": 7}), packed, *confirmed, scan("delivered", 6, "T1")]
+    timeline = folded(*(reversed(events) if is_reversed else events))
+    assert timeline.lines[0].quantity(Measure.SHIPPED) == 7
+    assert timeline.lines[0].quantity(Measure.DELIVERED) == 3
+    assert timeline.status is Status.PARTIALLY_DELIVERED
+    only_first = folded(ordered({"A": 7}), packed, confirmed[0])
+    assert only_first.lines[0].quantity(Measure.SHIPPED) == 3
+    void = reported("wms", "shipment.void", at(8), tracking="T1")
+    assert folded(*events, void).lines[0].quantity(Measure.SHIPPED) == 4

@@ -62,7 +62,7 @@ def setting_fields(
             is_stored=name in secrets if setting.is_secret else bool(stored.get(name)),
             is_removable=setting.is_secret and name in secrets and not setting.required,
         )
-        for setting in settings_of_source(source)
+        for setting in declared_settings_of_source(source)
         for name in _names_of_setting_or_family_members(setting, values)
     ]
 
@@ -76,7 +76,7 @@ def new_family_entries(
     """Return the inputs for a new entry of each family, with an entry that has an error."""
     sentences = {error.name: error.sentence for error in errors}
     entries = []
-    for setting in settings_of_source(source):
+    for setting in declared_settings_of_source(source):
         if not setting.is_family:
             continue
         entry = NewFamilyEntry(setting)
@@ -112,7 +112,7 @@ def new_entry_errors(source: Source, posted: Mapping[str, str]) -> list[SettingE
     return errors
 
 
-def settings_of_source(source: Source) -> Sequence[Setting]:
+def declared_settings_of_source(source: Source) -> Sequence[Setting]:
     """Return the declared settings; without a connector: none."""
     connector = connectors_by_slug().get(source.connector)
     return declared_settings(connector) if connector else ()
@@ -134,7 +134,7 @@ def _names_of_setting_or_family_members(setting: Setting, values: Mapping[str, s
 
 
 def _entered_families(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
-    prefixes = [s.family_prefix for s in settings_of_source(source) if s.is_family]
+    prefixes = [s.family_prefix for s in declared_settings_of_source(source) if s.is_family]
     return {name: text for name, text in posted.items() if name.startswith(tuple(prefixes))}
 
 

@@ -168,7 +168,9 @@ def _settings_content(source: Source) -> dict[str, Any]:
         "slug": source.slug,
         "connector": source.connector,
         "settings": serialize_all(SourceSettingSerializer, fields),
-        "families": [s.name for s in settings_form.settings_of_source(source) if s.is_family],
+        "families": [
+            s.name for s in settings_form.declared_settings_of_source(source) if s.is_family
+        ],
     }
 
 

@@ -8,11 +8,11 @@ import pytest
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.http_requests import UploadedFile, json_rpc_request, multipart_request
 from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
-from connectors.sdk.request_authorization import Authorization, bearer_authorization
+from connectors.sdk.request_authorization import BaseAuthorization, bearer_authorization
 from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse, PollError
 
 
-class PreparedHttp:
+class HttpWithPreparedResponses:
     """Returns responses with these statuses and records the requests."""
 
     def __init__(self, *statuses: int, body: bytes = b"{}") -> None:
@@ -35,7 +35,7 @@ class PreparedHttp:
     ],
 )
 def test_the_query_is_encoded_into_the_url(url: str, query: dict[str, str], full_url: str) -> None:
-    assert HttpRequest("GET", url, query).full_url == full_url
+    assert HttpRequest("GET", url, query).url_with_merged_query == full_url
 
 
 def test_files_are_uploaded_as_multipart() -> None:
@@ -60,47 +60,50 @@ def test_a_call_without_params_has_none() -> None:
     )
 
 
-def sent_tokens(http: PreparedHttp) -> list[str]:
+def sent_tokens(http: HttpWithPreparedResponses) -> list[str]:
     return [request.headers["authorization"] for request in http.requests]
 
 
 def test_a_refused_request_is_sent_once_more_with_the_other_secret() -> None:
     secrets = [bearer_authorization("1"), bearer_authorization("2")]
     request = HttpRequest("GET", "https://a.test")
-    accepted = PreparedHttp(401, 200, 200)
+    accepted = HttpWithPreparedResponses(401, 200, 200)
     requests = AuthorizedRequests(accepted, secrets)
-    assert [requests.send_now(request).status for _ in range(2)] == [200, 200]
+    assert [requests.send_without_secret_renewal(request).status for _ in range(2)] == [200, 200]
     assert sent_tokens(accepted) == ["Bearer 1", "Bearer 2", "Bearer 2"]
-    refused = PreparedHttp(401, 401, 200)
+    refused = HttpWithPreparedResponses(401, 401, 200)
     with pytest.raises(PollError) as caught:
-        AuthorizedRequests(refused, secrets).send_now(request)
+        AuthorizedRequests(refused, secrets).send_without_secret_renewal(request)
     assert (caught.value.status, caught.value.retry_after) == (401, "7")
     assert sent_tokens(refused) == ["Bearer 1", "Bearer 2"]
 
 
 def test_other_failures_are_not_repeated() -> None:
     for statuses in ((500, 200), (302, 200), ()):
-        http = PreparedHttp(*statuses)
+        http = HttpWithPreparedResponses(*statuses)
         with pytest.raises(PollError):
-            AuthorizedRequests(http, [Authorization()]).send_now(HttpRequest("GET", "https://a"))
+            AuthorizedRequests(http, [BaseAuthorization()]).send_without_secret_renewal(
+                HttpRequest("GET", "https://a")
+            )
         assert len(http.requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"access_token": ""}', b"<html>"])
 def test_an_unusable_token_response_is_a_poll_error(body: bytes) -> None:
     requests = AuthorizedRequests(
-        PreparedHttp(200, 200, body=body), [OAuth2Authorization("https://a/token", {})]
+        HttpWithPreparedResponses(200, 200, body=body), [OAuth2Authorization("https://a/token", {})]
     )
     with pytest.raises(PollError):
-        requests.send_now(HttpRequest("GET", "https://a"))
+        requests.send_without_secret_renewal(HttpRequest("GET", "https://a"))
 
 
 def test_a_renewed_secret_must_be_stored() -> None:
     body = b'{"access_token": "a", "refresh_token": "new"}'
     token = RefreshToken("refresh_token", "old")
     requests = AuthorizedRequests(
-        PreparedHttp(200, 200, body=body), [OAuth2Authorization("https://a/token", {}, token)]
+        HttpWithPreparedResponses(200, 200, body=body),
+        [OAuth2Authorization("https://a/token", {}, token)],
     )
     with pytest.raises(RuntimeError, match="must be stored"):
-        requests.send_now(HttpRequest("GET", "https://a"))
+        requests.send_without_secret_renewal(HttpRequest("GET", "https://a"))
     assert "old" not in repr(requests)

@@ -17,7 +17,7 @@ def content_digest(transaction_set: TransactionSet) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def count_finding(transaction_set: TransactionSet) -> str:
+def ctt01_line_count_finding(transaction_set: TransactionSet) -> str:
     """Return how CTT01, the number of line items, differs from the lines; "" if it does not."""
     counted = COUNTED_SEGMENTS.get(transaction_set.code)
     reported = next((s[1] for s in transaction_set.segments if s.tag == "CTT"), "")

@@ -13,9 +13,9 @@ from connectors.sdk.http_requests import (
     multipart_request,
 )
 from connectors.sdk.http_responses import (
-    read_graphql_response,
-    read_json_response,
-    read_json_rpc_response,
+    read_graphql_body_or_raise_errors,
+    read_json_body_empty_list_if_204,
+    read_json_rpc_body_or_raise_errors,
 )
 from connectors.sdk.manifest.definition import AuthRule, PollRule, RequestKind, RequestRule
 from connectors.sdk.manifest.paths import Reading, Scope, Template
@@ -27,7 +27,7 @@ from connectors.sdk.oauth_authorization import (
 )
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import (
-    Authorization,
+    BaseAuthorization,
     HeaderAuthorization,
     HmacAuthorization,
     QueryTokenAuthorization,
@@ -65,7 +65,7 @@ def build_request(
     headers = {name: texts.render(text) for name, text in rule.headers.items()}
     if rule.kind is RequestKind.GET:
         return HttpRequest("GET", url, query, {"accept": "application/json", **headers})
-    body = _fill_in_body(rule.body, texts, numbers)
+    body = _fill_in_body_and_apply_operators(rule.body, texts, numbers)
     if rule.kind is RequestKind.FORM:
         return form_request(url, body, query=query, headers=headers)
     if rule.kind is RequestKind.MULTIPART:
@@ -80,13 +80,15 @@ def build_request(
 def read_response(kind: RequestKind, response: HttpResponse) -> Node:
     """Return the document of a response. Raises PollError, also for errors inside it."""
     if kind is RequestKind.GRAPHQL:
-        return read_graphql_response(response)
+        return read_graphql_body_or_raise_errors(response)
     if kind is RequestKind.JSON_RPC:
-        return read_json_rpc_response(response)
-    return read_json_response(response)
+        return read_json_rpc_body_or_raise_errors(response)
+    return read_json_body_empty_list_if_204(response)
 
 
-def _fill_in_body(data: Any, texts: RequestTexts, numbers: Sequence[str]) -> Any:
+def _fill_in_body_and_apply_operators(
+    data: Any, texts: RequestTexts, numbers: Sequence[str]
+) -> Any:
     """Fill in the templates and the operators of a body.
 
     `$each_number` is a list with one element per tracking number, `$optional` is left out if it is
@@ -95,13 +97,15 @@ def _fill_in_body(data: Any, texts: RequestTexts, numbers: Sequence[str]) -> Any
     if isinstance(data, Template):
         return texts.render(data)
     if isinstance(data, list):
-        items = (_fill_in_body(item, texts, numbers) for item in data)
+        items = (_fill_in_body_and_apply_operators(item, texts, numbers) for item in data)
         return [item for item in items if item is not OMITTED]
     if not isinstance(data, dict):
         return data
     if "$each_number" in data:
         return [
-            _fill_in_body(data["$each_number"], _with_number(texts, number), (number,))
+            _fill_in_body_and_apply_operators(
+                data["$each_number"], _texts_with_tracking_number(texts, number), (number,)
+            )
             for number in numbers
         ]
     if "$boolean" in data:
@@ -109,13 +113,15 @@ def _fill_in_body(data: Any, texts: RequestTexts, numbers: Sequence[str]) -> Any
     if "$integer" in data:
         return _parse_integer(texts.render(data["$integer"]))
     if "$optional" in data:
-        value = _fill_in_body(data["$optional"], texts, numbers)
+        value = _fill_in_body_and_apply_operators(data["$optional"], texts, numbers)
         return OMITTED if value == "" else value
-    filled = {name: _fill_in_body(item, texts, numbers) for name, item in data.items()}
+    filled = {
+        name: _fill_in_body_and_apply_operators(item, texts, numbers) for name, item in data.items()
+    }
     return {name: item for name, item in filled.items() if item is not OMITTED}
 
 
-def _with_number(texts: RequestTexts, number: str) -> RequestTexts:
+def _texts_with_tracking_number(texts: RequestTexts, number: str) -> RequestTexts:
     return RequestTexts({**texts.texts, "number": number}, texts.reading)
 
 
@@ -126,9 +132,9 @@ def _parse_integer(text: str) -> int:
         raise PollError(f"{text[:40]!r} in the body of the request is not a whole number") from None
 
 
-def build_authorizations(
+def build_authorization_per_secret(
     rule: AuthRule, texts: RequestTexts, secrets: Sequence[bytes], now: datetime
-) -> list[Authorization]:
+) -> list[BaseAuthorization]:
     """Return an authorization for each secret of the source; one if it needs none of them."""
     refresh_token = None
     if rule.method == "oauth2_refresh_token":
@@ -153,7 +159,7 @@ def build_authorizations(
 
 def _build_authorization(
     rule: AuthRule, given: Mapping[str, str], refresh_token: RefreshToken | None, now: datetime
-) -> Authorization:
+) -> BaseAuthorization:
     method, options = rule.method, rule.options
     if method == "basic":
         return basic_authorization(given["value"])
@@ -192,10 +198,10 @@ def _build_authorization(
             now,
             given.get("realm", ""),
         )
-    return Authorization()
+    return BaseAuthorization()
 
 
-def settings_needed(rule: PollRule) -> set[str]:
+def settings_in_url_and_authorization(rule: PollRule) -> set[str]:
     """Return the names of the settings in the URL and the authorization of a poll."""
     return settings_in_templates([rule.request.url, rule.auth.texts])
 

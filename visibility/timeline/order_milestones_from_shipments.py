@@ -16,7 +16,9 @@ from visibility.timeline.model import (
 Milestones = MutableMapping[MilestoneCode, TimelineMilestone]
 
 
-def names_returned_shipment(recorded: RecordedEvent, shipments: Sequence[TimelineShipment]) -> bool:
+def names_only_returned_packages(
+    recorded: RecordedEvent, shipments: Sequence[TimelineShipment]
+) -> bool:
     """Whether a delivery is that of packages that came back: to the sender, or before it."""
     names = _shipment_and_package_keys(recorded)
     returned = {
@@ -32,7 +34,7 @@ def names_returned_shipment(recorded: RecordedEvent, shipments: Sequence[Timelin
     return bool(names) and (packages or names) <= returned
 
 
-def complete_delivery_with_last_shipment(
+def set_delivered_share_from_packages(
     by_code: Milestones,
     ledger: QuantityLedger,
     shipments: Sequence[TimelineShipment],
@@ -51,7 +53,11 @@ def complete_delivery_with_last_shipment(
         s.event.type is EventType.DELIVERED and not _shipment_and_package_keys(s) for s in events
     ):
         return
-    arrivals = [arrival for shipment in shipments for arrival in _arrivals(shipment)]
+    arrivals = [
+        arrival
+        for shipment in shipments
+        for arrival in _package_or_shipment_arrival_times(shipment)
+    ]
     arrived = [arrival for arrival in arrivals if arrival]
     is_complete = len(arrived) == len(arrivals)
     by_code[MilestoneCode.DELIVERED] = TimelineMilestone(
@@ -77,13 +83,13 @@ def add_return_of_shipments(by_code: Milestones, shipments: Sequence[TimelineShi
         )
 
 
-def is_completely_returned(shipments: Sequence[TimelineShipment]) -> bool:
+def are_all_shipments_returned(shipments: Sequence[TimelineShipment]) -> bool:
     """Whether the carrier brought back all that was sent."""
     carried = [s for s in shipments if not s.voided_at]
     return bool(carried) and all(s.returned_at for s in carried)
 
 
-def _arrivals(shipment: TimelineShipment) -> list[datetime | None]:
+def _package_or_shipment_arrival_times(shipment: TimelineShipment) -> list[datetime | None]:
     """When each package arrived, or the shipment as a whole."""
     if shipment.delivered_at or not shipment.packages:
         return [shipment.delivered_at]
