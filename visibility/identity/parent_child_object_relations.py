@@ -1,6 +1,7 @@
 """Relations between objects: derived from events that name both, or decided by a person."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
@@ -65,15 +66,14 @@ def relations_of_events(links: Iterable[tuple[int, str, int]]) -> list[tuple[int
 
     The input is (event, kind, object).
     """
-    by_event: dict[int, list[tuple[str, int]]] = {}
+    by_event: dict[int, dict[str, list[int]]] = {}
     for event_id, kind, object_id in links:
-        by_event.setdefault(event_id, []).append((kind, object_id))
+        by_event.setdefault(event_id, {}).setdefault(kind, []).append(object_id)
     first_event: dict[tuple[int, int], int] = {}
     for event_id, members in by_event.items():
-        for kind, child in members:
-            for parent_kind, parent in members:
-                if parent_kind in PARENT_KINDS.get(ObjectKind(kind), ()):
-                    pair = (parent, child)
+        for kind, children in members.items():
+            for parent_kind in PARENT_KINDS.get(ObjectKind(kind), ()):
+                for pair in product(members.get(parent_kind, ()), children):
                     first_event[pair] = min(first_event.get(pair, event_id), event_id)
     return [(parent, child, event_id) for (parent, child), event_id in sorted(first_event.items())]
 
