@@ -40,7 +40,7 @@ if TRACE_URL and not (TRACE_URL.startswith(("http://", "https://")) and "{trace_
 BEHIND_TLS = env_boolean("BEHIND_TLS", default=False)
 
 
-def database_settings(url: str) -> dict[str, Any]:
+def build_database_settings_from_url(url: str) -> dict[str, Any]:
     """`postgresql://user:password@host:port/name`; a socket folder goes in `?host=/folder`."""
     parsed_url = urlsplit(url)
     if parsed_url.scheme not in {"postgres", "postgresql"}:
@@ -84,7 +84,7 @@ def database_settings(url: str) -> dict[str, Any]:
 DATABASE_POOL = env_integer("DATABASE_POOL", default=10)
 DATABASE_URL = env_text_or_file_content("DATABASE_URL", default="postgresql:///visibility")
 REDIS_URL = env_text_or_file_content("REDIS_URL", default="redis://127.0.0.1:6379/0")
-DATABASES = {"default": database_settings(DATABASE_URL)}
+DATABASES = {"default": build_database_settings_from_url(DATABASE_URL)}
 
 INSTALLED_APPS = [
     "visibility.apps.VisibilityConfig",
@@ -101,7 +101,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "visibility.web.security_headers.SecurityHeadersMiddleware",
-    "visibility.web.nul_characters_and_large_ids.NulAndLargeIdMiddleware",
+    "visibility.web.nul_characters_and_large_ids.RemoveNulRejectLargeIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -14,7 +14,7 @@ class InvalidSignature(ValueError):
     """The signature or token is missing or wrong. The text is for the log, not for the caller."""
 
 
-class MalformedHeader(ValueError):
+class MalformedSignatureHeader(ValueError):
     """A signature header can't be parsed."""
 
 
@@ -48,7 +48,7 @@ def check_hmac_digest(given: bytes, secrets: Sequence[bytes], body: bytes) -> No
         raise InvalidSignature("the signature does not match any secret of this source")
 
 
-def check_token(given: str, secrets: Sequence[bytes]) -> None:
+def check_token_matches_a_secret(given: str, secrets: Sequence[bytes]) -> None:
     """Check a shared token. Raises InvalidSignature."""
     matches = [hmac.compare_digest(given.encode("utf-8", "replace"), secret) for secret in secrets]
     if not any(matches):
@@ -61,7 +61,7 @@ def bearer_token(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def bearer_header(secret: bytes) -> dict[str, str]:
+def build_bearer_header(secret: bytes) -> dict[str, str]:
     """Return the header that authenticates by this token."""
     return {"authorization": f"Bearer {secret.decode('utf-8', 'replace')}"}
 

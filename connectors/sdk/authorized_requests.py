@@ -10,7 +10,7 @@ from connectors.sdk.webhook_and_poll_types import (
     HttpResponse,
     PolledPage,
     PollError,
-    error_of_response,
+    poll_error_of_response,
 )
 
 # A token request with wrong credentials is answered by one of these (RFC 6749, section 5.2).
@@ -44,7 +44,7 @@ class AuthorizedRequests:
             self._discard_token_and_use_next_secret()
             response = yield from self._yield_renewed_secrets_then_send(build, cursor)
         if not 200 <= response.status < 300:
-            raise error_of_response("the request", response)
+            raise poll_error_of_response("the request", response)
         return response
 
     def send_without_secret_renewal(self, request: HttpRequest) -> HttpResponse:
@@ -61,10 +61,10 @@ class AuthorizedRequests:
         self, build: Callable[[int], HttpRequest], cursor: Callable[[], str]
     ) -> Generator[PolledPage, None, HttpResponse]:
         self._prepare_or_try_next_authorization()
-        if renewed := self._authorization.take_renewed_secrets():
+        if renewed := self._authorization_in_use.take_renewed_secrets():
             yield PolledPage((), cursor(), renewed)
         try:
-            return self.http.send(self._authorization.authorize(build(self._index)))
+            return self.http.send(self._authorization_in_use.authorize(build(self._index)))
         except ConnectionError as error:
             raise PollError(f"no response: {error}") from error
 
@@ -72,7 +72,7 @@ class AuthorizedRequests:
         """Prepare the authorization of a secret that the system accepts."""
         for remaining in reversed(range(len(self.authorizations))):
             try:
-                self._authorization.fetch_token_if_missing(self.http)
+                self._authorization_in_use.fetch_token_if_missing(self.http)
             except PollError as error:
                 if error.status not in REFUSED or not remaining:
                     raise
@@ -81,9 +81,9 @@ class AuthorizedRequests:
                 return
 
     def _discard_token_and_use_next_secret(self) -> None:
-        self._authorization.discard_refused_token()
+        self._authorization_in_use.discard_refused_token()
         self._index += 1
 
     @property
-    def _authorization(self) -> BaseAuthorization:
+    def _authorization_in_use(self) -> BaseAuthorization:
         return self.authorizations[self._index % len(self.authorizations)]

@@ -119,7 +119,7 @@ class Connector(ABC):
 
     @abstractmethod
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
-        """Check the signature. Raises InvalidSignature or MalformedHeader."""
+        """Check the signature. Raises InvalidSignature or MalformedSignatureHeader."""
 
     @abstractmethod
     def dedupe_key(self, request: WebhookRequest) -> str:
@@ -163,6 +163,6 @@ class Connector(ABC):
         """Guess headers, such as a topic, from a body. Used to try a payload without a request."""
         return {}
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the headers (lower case) this vendor sends with `body`; for examples and tests."""
         return {}

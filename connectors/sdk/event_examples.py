@@ -16,7 +16,7 @@ def _example_lines_member(measure: Measure, quantity: int = 10, **more: Any) -> 
     return {"lines": [{"line_id": "1", "sku": SKU, measure.value: quantity, **more}]}
 
 
-def _example_data_scoped_to_document(member: str, number: str) -> Data:
+def _example_data_with_document_scope(member: str, number: str) -> Data:
     return {**_ORDER, member: number, "part": f"{member} {number}"}
 
 
@@ -68,7 +68,7 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.PICK_STARTED: _ORDER,
     EventType.PICK_COMPLETED: {**_ORDER, **_example_lines_member(Measure.PICKED)},
     EventType.PACK_COMPLETED: {
-        **_example_data_scoped_to_document("shipment", "S-1"),
+        **_example_data_with_document_scope("shipment", "S-1"),
         **_PARCEL,
         **_example_lines_member(Measure.PACKED, 2, package=0, serials=["A100", "A101"]),
     },
@@ -100,7 +100,7 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.ETA_UPDATED: {**_PARCEL, "attributes": {"eta": "2026-03-06T15:00:00Z"}},
     EventType.INVENTORY_SNAPSHOT: {**_ORDER, "attributes": {"warehouse": "Dallas"}},
     EventType.INVOICE_ISSUED: {
-        **_example_data_scoped_to_document("invoice", "I-1"),
+        **_example_data_with_document_scope("invoice", "I-1"),
         **_example_lines_member(Measure.INVOICED),
         "attributes": {"currency": "USD", "total": "123"},
     },
@@ -110,17 +110,17 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.CREDIT_REQUESTED: {**_ORDER, "credit_memo_request": "60000012"},
     EventType.DEBIT_REQUESTED: {**_ORDER, "debit_memo_request": "70000012"},
     EventType.CREDIT_ISSUED: {
-        **_example_data_scoped_to_document("invoice", "CM-1"),
+        **_example_data_with_document_scope("invoice", "CM-1"),
         **_example_lines_member(Measure.CREDITED, 2),
     },
     EventType.RETURN_AUTHORIZED: {**_ORDER, "return": "RMA-1"},
     EventType.RETURN_DELIVERY_CREATED: {"return": "RMA-1", "return_delivery": "84000001"},
     EventType.RETURN_RECEIVED: {
-        **_example_data_scoped_to_document("return", "RMA-1"),
+        **_example_data_with_document_scope("return", "RMA-1"),
         **_example_lines_member(Measure.RETURNED, 2),
     },
     EventType.RETURN_CREDITED: {
-        **_example_data_scoped_to_document("return", "RMA-1"),
+        **_example_data_with_document_scope("return", "RMA-1"),
         **_example_lines_member(Measure.CREDITED, 2),
     },
     EventType.DOCUMENT_ACKNOWLEDGED: {**_ORDER, "attributes": {"detail": "855"}},

@@ -39,7 +39,7 @@ class DocumentTable:
         )
 
 
-def update_tables(document: str) -> str:
+def replace_tables_in_document_text(document: str) -> str:
     """Return the document with current tables. Raises UnknownTable."""
     tables = vocabulary_tables()
 
@@ -69,7 +69,7 @@ def vocabulary_tables() -> Mapping[str, DocumentTable]:
                 (
                     f"`{kind}`",
                     description.meaning,
-                    _markdown_code_list(_members_of_kind(kind.value)),
+                    _markdown_code_list(_data_members_of_object_kind(kind.value)),
                 )
                 for kind, description in OBJECT_KINDS.items()
             ],
@@ -77,7 +77,7 @@ def vocabulary_tables() -> Mapping[str, DocumentTable]:
         "identifier schemes": DocumentTable(
             ("scheme", "meaning", "without an issuer"),
             [
-                (f"`{scheme}`", description.meaning, _uniqueness_without_issuer(scheme))
+                (f"`{scheme}`", description.meaning, _describe_uniqueness_without_issuer(scheme))
                 for scheme, description in SCHEMES.items()
             ],
         ),
@@ -120,7 +120,7 @@ def _collapse_measures_to_placeholder(members: Iterable[str]) -> list[str]:
     return sorted(names - measures) + (["lines.<measure>"] if measures <= names else [])
 
 
-def _members_of_kind(kind: str) -> list[str]:
+def _data_members_of_object_kind(kind: str) -> list[str]:
     special = {
         "order": ["order", "orders"],
         "package": ["packages", "tracking"],
@@ -129,7 +129,7 @@ def _members_of_kind(kind: str) -> list[str]:
     return special.get(kind) or [name for name, (k, _) in SINGLE_OBJECTS.items() if k == kind]
 
 
-def _uniqueness_without_issuer(scheme: IdentifierScheme) -> str:
+def _describe_uniqueness_without_issuer(scheme: IdentifierScheme) -> str:
     if scheme in WORLDWIDE_SCHEMES:
         return "unique worldwide"
     return "weak" if scheme in WEAK_WITHOUT_ISSUER else "the sender's"

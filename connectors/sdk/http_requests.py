@@ -16,7 +16,7 @@ GRAPHQL_ACCEPT = "application/graphql-response+json, application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class UploadedFile:
+class MultipartFile:
     """A file of a multipart request."""
 
     name: str
@@ -24,7 +24,7 @@ class UploadedFile:
     content_type: str = "application/octet-stream"
 
 
-def json_request(
+def build_json_request(
     url: str,
     document: Any,
     *,
@@ -36,7 +36,7 @@ def json_request(
     return HttpRequest("POST", url, query or {}, own | dict(headers or {}), encode_json(document))
 
 
-def form_request(
+def build_form_request(
     url: str,
     fields: Mapping[str, str],
     *,
@@ -50,7 +50,7 @@ def form_request(
     )
 
 
-def graphql_request(
+def build_graphql_request(
     url: str,
     operation: str,
     variables: Mapping[str, Any],
@@ -64,10 +64,10 @@ def graphql_request(
     """
     document = {"query": operation, "variables": dict(variables)}
     own = {"accept": GRAPHQL_ACCEPT} | dict(headers or {})
-    return json_request(url, document, query=query, headers=own)
+    return build_json_request(url, document, query=query, headers=own)
 
 
-def json_rpc_request(
+def build_json_rpc_request(
     url: str,
     method: str,
     params: Any,
@@ -83,14 +83,14 @@ def json_rpc_request(
     document = {"jsonrpc": "2.0", "id": call_id, "method": method}
     if params is not None:
         document["params"] = params
-    return json_request(url, document, query=query, headers=headers)
+    return build_json_request(url, document, query=query, headers=headers)
 
 
-def multipart_request(
+def build_multipart_request(
     url: str,
     fields: Mapping[str, str],
     *,
-    files: Mapping[str, UploadedFile] | None = None,
+    files: Mapping[str, MultipartFile] | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpRequest:

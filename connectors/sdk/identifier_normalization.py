@@ -29,10 +29,12 @@ LOOKALIKE_NAMES = (
 
 
 def _upper_case_and_collapse_whitespace(value: str) -> str:
-    return WHITESPACE.sub(" ", _upper_reversible(unicodedata.normalize("NFC", value))).strip()
+    return WHITESPACE.sub(
+        " ", _upper_case_reversible_characters(unicodedata.normalize("NFC", value))
+    ).strip()
 
 
-def _upper_reversible(value: str) -> str:
+def _upper_case_reversible_characters(value: str) -> str:
     """Upper-case reversible characters only: a dotless i or long s must not match ASCII I or S."""
     if value.isascii():
         return value.upper()
@@ -83,7 +85,7 @@ def possible_normalized_values(text: str) -> list[str]:
     return sorted(form for form in forms if form)
 
 
-def parse_reuse_setting(setting: str) -> dict[IdentifierScheme, timedelta]:
+def parse_reuse_intervals_by_scheme(setting: str) -> dict[IdentifierScheme, timedelta]:
     """Parse `order_number:365 invoice:400` into {scheme: interval}. Raises ValueError."""
     intervals = {}
     for entry in setting.replace(",", " ").split():

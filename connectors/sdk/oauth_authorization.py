@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
-from connectors.sdk.http_requests import FORM_TYPE, form_request
+from connectors.sdk.http_requests import FORM_TYPE, build_form_request
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization, with_header
@@ -21,7 +21,7 @@ from connectors.sdk.webhook_and_poll_types import (
     HttpResponse,
     PollError,
     RenewedSecret,
-    error_of_response,
+    poll_error_of_response,
 )
 
 # Error codes of RFC 6749, section 5.2.
@@ -57,7 +57,7 @@ class OAuth2Authorization(BaseAuthorization):
         if self._token:
             return
         try:
-            response = http.send(self._token_request())
+            response = http.send(self._build_token_request())
         except ConnectionError as error:
             raise PollError(f"no response to the token request: {error}") from error
         if response.status != 200:
@@ -89,21 +89,21 @@ class OAuth2Authorization(BaseAuthorization):
         renewed, self.refresh_token.renewed = tuple(self.refresh_token.renewed), []
         return renewed
 
-    def _token_request(self) -> HttpRequest:
+    def _build_token_request(self) -> HttpRequest:
         form = {"grant_type": "client_credentials", **self.form}
         if self.refresh_token:
             form |= {"grant_type": "refresh_token", "refresh_token": self.refresh_token.value}
         if not self.client_in_header:
-            return form_request(self.token_url, form)
+            return build_form_request(self.token_url, form)
         client = quote_plus(form.pop("client_id")), quote_plus(form.pop("client_secret"))
         credentials = base64.b64encode(":".join(client).encode()).decode()
-        request = form_request(self.token_url, form)
+        request = build_form_request(self.token_url, form)
         return with_header(request, "authorization", f"Basic {credentials}")
 
 
 def _poll_error_with_oauth_error_code(response: HttpResponse) -> PollError:
     """The error of a token response, with its code such as invalid_grant."""
-    error = error_of_response("the token request", response)
+    error = poll_error_of_response("the token request", response)
     try:
         code = read_json_body_empty_list_if_204(response).text_at("error")
     except (PollError, PayloadError):

@@ -18,7 +18,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledPage,
     PolledRecord,
     PollError,
-    error_of_response,
+    poll_error_of_response,
 )
 
 MODIFIED_FIELD = "lastModifiedDateTime"
@@ -57,7 +57,7 @@ class ODataSession:
             HttpRequest("GET", url, params, headers)
         )
         if response.status != 200:
-            raise error_of_response("the collection request", response)
+            raise poll_error_of_response("the collection request", response)
         return response
 
 

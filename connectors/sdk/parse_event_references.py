@@ -174,7 +174,7 @@ def _order_identifiers(
     order: Node, settings: ParsedSettings, source: str
 ) -> tuple[EventIdentifier, ...]:
     default = (IdentifierScheme.ORDER_NUMBER, source)
-    scheme, issuer = settings.scheme_and_issuer("order_number", default)
+    scheme, issuer = settings.identifier_scheme_and_issuer("order_number", default)
     identifiers = []
     if number := member_text_or_plain_number(order, "number"):
         identifiers.append(EventIdentifier(scheme, number, issuer))
@@ -185,7 +185,11 @@ def _order_identifiers(
         )
     if source_id := member_text_or_plain_number(order, "id"):
         identifiers.append(EventIdentifier(IdentifierScheme.SOURCE_ID, source_id, source))
-    return tuple(dict.fromkeys([*identifiers, *_parse_numbers(order, source, ObjectKind.ORDER)]))
+    return tuple(
+        dict.fromkeys(
+            [*identifiers, *_parse_identifiers_in_numbers(order, source, ObjectKind.ORDER)]
+        )
+    )
 
 
 def _parse_single_objects(data: Node, source: str, *, credit: bool) -> list[ObjectReference]:
@@ -213,7 +217,7 @@ def _object_identifiers(
         for other in (IdentifierScheme.BOL, IdentifierScheme.PRO):
             if text := member_text_or_plain_number(node, other.value):
                 yield EventIdentifier(other, text, strong=False)
-    yield from _parse_numbers(node, source, kind)
+    yield from _parse_identifiers_in_numbers(node, source, kind)
 
 
 def _parse_package_identifiers(data: Node, source: str) -> list[tuple[EventIdentifier, ...]]:
@@ -226,7 +230,7 @@ def _parse_package_identifiers(data: Node, source: str) -> list[tuple[EventIdent
         else:
             texts = [(IdentifierScheme.TRACKING, blank_if_placeholder(node.as_text()))]
         identifiers = [EventIdentifier(scheme, text) for scheme, text in texts if text]
-        numbers = _parse_numbers(node, source, ObjectKind.PACKAGE)
+        numbers = _parse_identifiers_in_numbers(node, source, ObjectKind.PACKAGE)
         packages.append(tuple(dict.fromkeys([*identifiers, *numbers])))
     tracking = data.get("tracking")
     tracking_nodes = tracking.as_list() if isinstance(tracking.value, list) else [tracking]
@@ -236,7 +240,9 @@ def _parse_package_identifiers(data: Node, source: str) -> list[tuple[EventIdent
     return packages
 
 
-def _parse_numbers(node: Node, source: str, kind: ObjectKind) -> Iterator[EventIdentifier]:
+def _parse_identifiers_in_numbers(
+    node: Node, source: str, kind: ObjectKind
+) -> Iterator[EventIdentifier]:
     """The list `numbers` of an object: scheme, issuer, value and whether it is weak."""
     if not isinstance(node.value, dict):
         return

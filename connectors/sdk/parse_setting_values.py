@@ -65,7 +65,7 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=float(match[1]) * UNIT_SECONDS[match[2]])
 
 
-def parse_zone(text: str) -> str:
+def check_and_return_zone_name(text: str) -> str:
     """Return the name of an IANA time zone."""
     if text not in _zone_names():
         raise ValueError(f"{text[:40]!r} is not an IANA time zone, such as America/Chicago.")
@@ -78,7 +78,7 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def parse_url(text: str) -> str:
+def check_and_return_http_url(text: str) -> str:
     """Return an http or https URL without credentials."""
     try:
         address = urlsplit(parse_storable_text(text))
@@ -93,7 +93,7 @@ def parse_url(text: str) -> str:
     return text
 
 
-def parse_date_or_time(text: str) -> str:
+def check_and_return_date_or_time_text(text: str) -> str:
     """Return an ISO 8601 date, or a time with its offset."""
     try:
         parsed = datetime.fromisoformat(text)

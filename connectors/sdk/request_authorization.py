@@ -95,7 +95,7 @@ class HmacAuthorization(BaseAuthorization):
         sent = replace(request, url=request.url_with_merged_query, query={})
         timestamp = self._now_as_unix_or_rfc3339_text()
         digest = hmac.new(
-            self.secret, signed_bytes(self.signed, sent, timestamp), self.algorithm
+            self.secret, fill_in_bytes_to_sign(self.signed, sent, timestamp), self.algorithm
         ).digest()
         signature = digest.hex() if self.encoding == "hex" else base64.b64encode(digest).decode()
         if self.timestamp_header:
@@ -109,7 +109,7 @@ class HmacAuthorization(BaseAuthorization):
         return str(int(self.now.timestamp() * factor))
 
 
-def signed_bytes(signed: str, request: HttpRequest, timestamp: str) -> bytes:
+def fill_in_bytes_to_sign(signed: str, request: HttpRequest, timestamp: str) -> bytes:
     """Return the bytes to sign. `request.url` is the complete URL."""
     address = urlsplit(request.url)
     query = f"?{address.query}" if address.query else ""

@@ -110,7 +110,7 @@ class ParsedSettings:
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: tuple[SettingError, ...] = ()
 
-    def check(self, name: str) -> bool:
+    def raise_if_invalid_else_true(self, name: str) -> bool:
         """Return True. Raises PayloadError if the setting is invalid."""
         self._value(name)
         return True
@@ -142,7 +142,7 @@ class ParsedSettings:
         value = self._value(name)
         return value if isinstance(value, timedelta) else timedelta()
 
-    def scheme_and_issuer(
+    def identifier_scheme_and_issuer(
         self, name: str, default: tuple[IdentifierScheme, str]
     ) -> tuple[IdentifierScheme, str]:
         """The scheme and issuer of a `scheme_at_issuer` setting, or the default."""
@@ -242,9 +242,9 @@ PARSERS: Mapping[SettingType, Callable[[str], Any]] = {
     SettingType.BOOLEAN: values.parse_boolean,
     SettingType.CHOICE: values.parse_storable_text,
     SettingType.DURATION: values.parse_duration,
-    SettingType.ZONE: values.parse_zone,
-    SettingType.URL: values.parse_url,
-    SettingType.DATE: values.parse_date_or_time,
+    SettingType.ZONE: values.check_and_return_zone_name,
+    SettingType.URL: values.check_and_return_http_url,
+    SettingType.DATE: values.check_and_return_date_or_time_text,
     SettingType.SCHEME_AT_ISSUER: values.parse_scheme_at_issuer,
     SettingType.SECRET: values.parse_storable_text,
 }

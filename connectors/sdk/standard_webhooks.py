@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from connectors.sdk.auth import (
     InvalidSignature,
-    MalformedHeader,
+    MalformedSignatureHeader,
     bearer_token,
     check_timestamp,
-    check_token,
+    check_token_matches_a_secret,
     hmac_sha256,
 )
 from connectors.sdk.payload import PayloadError
@@ -41,11 +41,11 @@ def verify_token_or_signature(
 ) -> None:
     """Check a bearer token, or a signature if there is none.
 
-    Raises InvalidSignature or MalformedHeader.
+    Raises InvalidSignature or MalformedSignatureHeader.
     """
     token = bearer_token(headers)
     if token:
-        check_token(token, secrets)
+        check_token_matches_a_secret(token, secrets)
     else:
         verify_signature(headers, body, secrets, now)
 
@@ -53,7 +53,10 @@ def verify_token_or_signature(
 def verify_signature(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime
 ) -> None:
-    """Check that a signature matches a secret. Raises InvalidSignature or MalformedHeader."""
+    """Check that a signature matches a secret.
+
+    Raises InvalidSignature or MalformedSignatureHeader.
+    """
     message_id, timestamp = (
         webhook_or_svix_header(headers, "id"),
         webhook_or_svix_header(headers, "timestamp"),
@@ -62,9 +65,9 @@ def verify_signature(
     if not (message_id and timestamp and signatures):
         raise InvalidSignature("webhook-id, webhook-timestamp or webhook-signature is missing")
     if not ID_PATTERN.fullmatch(message_id):
-        raise MalformedHeader("webhook-id contains invalid characters")
+        raise MalformedSignatureHeader("webhook-id contains invalid characters")
     if not SECONDS_PATTERN.fullmatch(timestamp):
-        raise MalformedHeader("webhook-timestamp is not a number of seconds")
+        raise MalformedSignatureHeader("webhook-timestamp is not a number of seconds")
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     candidates = [_parse_signature(entry) for entry in signatures.split()[:MAX_SIGNATURES]]
     matches = [
@@ -80,7 +83,7 @@ def verify_signature(
         raise InvalidSignature("the timestamp is more than five minutes from now") from None
 
 
-def signature_headers(
+def build_signature_headers(
     body: bytes, secret: bytes, now: datetime, message_id: str
 ) -> Mapping[str, str]:
     """Return the three headers with an HMAC signature."""

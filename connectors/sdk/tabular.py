@@ -49,7 +49,7 @@ class Table:
 
 def read_table(body: bytes, dialect: TableDialect) -> Table:
     """Read a table. Raises PayloadError if nothing of it can be read."""
-    text, was_sanitized = decode_table(body, dialect.charset)
+    text, was_sanitized = decode_table_text(body, dialect.charset)
     reader = csv.reader(
         StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote
     )
@@ -80,7 +80,7 @@ def read_table(body: bytes, dialect: TableDialect) -> Table:
     return Table(tuple(columns), tuple(rows), tuple(errors), was_sanitized)
 
 
-def decode_table(body: bytes, charset: str) -> tuple[str, bool]:
+def decode_table_text(body: bytes, charset: str) -> tuple[str, bool]:
     """Decode a file. Return its text, and whether characters were replaced."""
     if not body.strip():
         raise PayloadError(ParkReason.EMPTY, "", "the file is empty")

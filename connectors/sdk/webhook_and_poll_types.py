@@ -94,7 +94,7 @@ class PollError(RuntimeError):
         self.status = status
 
 
-def error_of_response(request: str, response: HttpResponse) -> PollError:
+def poll_error_of_response(request: str, response: HttpResponse) -> PollError:
     """Return the error for a response with an error status. `request` names what was requested."""
     headers = {name.lower(): text for name, text in response.headers.items()}
     return PollError(

@@ -28,7 +28,7 @@ class TransactionSet:
     findings: tuple[str, ...] = ()
 
     @property
-    def path(self) -> str:
+    def code_and_control_number_text(self) -> str:
         """The transaction set as people find it in the file: `ST 850 0001`."""
         return f"ST {self.code} {self.control_number}"
 
@@ -103,7 +103,9 @@ def _split_segments_to_match_se01_count(
     tags = ", ".join(dict.fromkeys(_tag_and_first_element(s) for s in joined))
     detail = f"a segment terminator is missing after {tags[:200]}"
     if not _numbers_match(count, str(len(complete) + 2)):
-        raise envelope_error(f"{detail}, and SE01 is {count[:20]!r}", transaction_set.path)
+        raise envelope_error(
+            f"{detail}, and SE01 is {count[:20]!r}", transaction_set.code_and_control_number_text
+        )
     return replace(transaction_set, segments=complete, findings=(*transaction_set.findings, detail))
 
 
@@ -195,7 +197,10 @@ class _InterchangeReader:
         invalid_tag = next((s.tag for s in self.open_segments if not TAG.fullmatch(s.tag)), None)
         if invalid_tag is not None:
             self.errors.append(
-                envelope_error(f"{invalid_tag[:20]!r} is not a segment", transaction_set.path)
+                envelope_error(
+                    f"{invalid_tag[:20]!r} is not a segment",
+                    transaction_set.code_and_control_number_text,
+                )
             )
             return
         self.sets.append(transaction_set)

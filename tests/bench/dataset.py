@@ -131,16 +131,21 @@ class OrderDataset:
         return COPY.format(
             table=table,
             columns=", ".join(f'"{name}"' for name, _ in columns),
-            values=", ".join(self._value(name, kind) for name, kind in columns),
+            values=", ".join(self._value(table, name, kind) for name, kind in columns),
             templates=self.templates,
             owner=owner,
             first=first,
             last=last,
         )
 
-    def _value(self, name: str, kind: str) -> str:
+    def _value(self, table: str, name: str, kind: str) -> str:
         """The SQL expression for one column of a copy."""
         column = f'r."{name}"'
+        if (table, name) == ("visibility_kpifact", "subject_key"):  # an event id, a line or blank
+            return (
+                f"CASE WHEN r.kpi = 'event_delay' "
+                f"THEN ({column}::bigint + r.k * {self.id_span})::text ELSE {column} END"
+            )
         if name in REFERENCE_COLUMNS:
             return f"{column} + r.k * {self.id_span}"
         if kind == "timestamp with time zone":

@@ -141,7 +141,9 @@ def messages(prefix: str, first: int, orders: int, at: datetime) -> Iterator[Wor
 
 def signed_headers(message: WorkloadMessage, now: datetime) -> Mapping[str, str]:
     """The headers of a delivery at `now`."""
-    return standard_webhooks.signature_headers(message.body, SECRET.encode(), now, message.key)
+    return standard_webhooks.build_signature_headers(
+        message.body, SECRET.encode(), now, message.key
+    )
 
 
 def truncate_to_second(now: datetime) -> datetime:

@@ -11,14 +11,14 @@ import pytest
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameter_type import Money
 from visibility.sla.parameters import parameter
-from visibility.sla.registry import check_rule_kind, rule_kinds
+from visibility.sla.registry import require_complete_rule_kind, rule_kinds
 from visibility.sla.rule import (
     Clock,
-    Condition,
     Consequence,
     OrderRule,
     Rule,
     RuleSubject,
+    SourceCondition,
     SourceRule,
 )
 from visibility.sla.source_snapshot import SourceSnapshot
@@ -27,7 +27,7 @@ from visibility.timeline.model import MilestoneCode, Timeline
 
 def register(monkeypatch: pytest.MonkeyPatch, kind: Rule) -> None:
     """Put a kind of rule on the shelf for the duration of a test."""
-    check_rule_kind(kind)
+    require_complete_rule_kind(kind)
     monkeypatch.setitem(rule_kinds(), kind.code, kind)
 
 
@@ -56,11 +56,11 @@ class TooManyParked(SourceRule):
     def __init__(self) -> None:
         self.is_broken = False
 
-    def conditions(self, source: SourceSnapshot, params: ParkedParams) -> Iterable[Condition]:
+    def conditions(self, source: SourceSnapshot, params: ParkedParams) -> Iterable[SourceCondition]:
         if self.is_broken:
             raise ZeroDivisionError
         if source.parked_count > params.limit:
-            yield Condition(source.as_of, source.as_of, subject=source.title)
+            yield SourceCondition(source.as_of, source.as_of, subject=source.title)
 
     def alert_title(self, params: ParkedParams, subject: str) -> str:
         return f"Too many parked messages from {subject}"
@@ -94,7 +94,7 @@ class ReleasedAndWorthHalf(OrderRule):
     ) -> Iterable[Clock]:
         if self.is_broken:
             raise ZeroDivisionError
-        released = timeline.reached_at(MilestoneCode.RELEASED)
+        released = timeline.milestone_reached_at(MilestoneCode.RELEASED)
         if released:
             yield Clock(released, released + params.within)
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.models.teams import MAX_TITLE_LENGTH, find_or_create_team
-from visibility.sla.load_enabled_rules import source_rule_codes
+from visibility.sla.load_enabled_rules import source_rule_kind_codes
 from visibility.sla.parameters import (
     InvalidParameters,
     parse_entered_parameters_within_bounds,
@@ -87,12 +87,12 @@ def change_rule(
             },
             now=now,
         )
-        return RuleChangeResult(rule, changed, _refold_if_clocks_change(rule, changed))
+        return RuleChangeResult(rule, changed, _refold_all_orders_if_clocks_change(rule, changed))
 
 
-def _refold_if_clocks_change(rule: SlaRule, changed: tuple[str, ...]) -> int:
+def _refold_all_orders_if_clocks_change(rule: SlaRule, changed: tuple[str, ...]) -> int:
     """Request a refold of all orders: a rule may gain or lose clocks on any. Sources need none."""
-    if rule.kind in source_rule_codes() or not CLOCK_FIELDS & set(changed):
+    if rule.kind in source_rule_kind_codes() or not CLOCK_FIELDS & set(changed):
         return 0
     return request_refold_of_all_orders()
 
@@ -116,7 +116,7 @@ def _validated_values_by_field(rule: SlaRule, values: Mapping[str, Any]) -> dict
                 errors[name] = f"{name} {error}"
     if "params" in values:
         try:
-            wanted["params"] = _read_params(rule, values["params"])
+            wanted["params"] = _merge_and_validate_params(rule, values["params"])
         except InvalidParameters as error:
             errors |= {f"params.{name}": sentence for name, sentence in error.errors.items()}
     if errors:
@@ -144,7 +144,7 @@ def _read_bool(raw: object) -> bool:
     return raw
 
 
-def _read_params(rule: SlaRule, raw: object) -> dict[str, Any]:
+def _merge_and_validate_params(rule: SlaRule, raw: object) -> dict[str, Any]:
     kind = rule_kinds().get(rule.kind)
     if kind is None:
         raise InvalidParameters({"kind": f"no kind of rule is called {rule.kind!r}"})

@@ -49,7 +49,7 @@ class FailingRule:
     cause: Exception | None = None
 
     @property
-    def title(self) -> str:
+    def rule_failed_alert_title(self) -> str:
         """The title of the alert, with the first error."""
         return f"Rule “{self.rule.title}” fails for {self.extent}: {self.error}"
 
@@ -73,7 +73,13 @@ def update_failing_rule_alerts(source_failures: SourceFailures, *, now: datetime
         for rule_id, entry in failing.items():
             alert = alerts.get(rule_id)
             if alert is None:
-                new.append(NewAlertWithLogEntry(_build_alert(entry, now), "opened", entry.title))
+                new.append(
+                    NewAlertWithLogEntry(
+                        _build_rule_failed_alert(entry, now),
+                        "opened",
+                        entry.rule_failed_alert_title,
+                    )
+                )
                 _log_rule_failed_warning(entry)
             elif _reopen_or_retitle_alert(alert, entry, now):
                 changed.append(alert.pk)
@@ -111,7 +117,7 @@ def _log_rule_failed_warning(entry: FailingRule) -> None:
     log.warning("rule_failed", rule=entry.rule.code, extent=entry.extent, exc_info=entry.cause)
 
 
-def _build_alert(entry: FailingRule, now: datetime) -> Alert:
+def _build_rule_failed_alert(entry: FailingRule, now: datetime) -> Alert:
     rule = entry.rule
     return Alert(
         kind=AlertKind.RULE_FAILED,
@@ -119,7 +125,7 @@ def _build_alert(entry: FailingRule, now: datetime) -> Alert:
         subject_kind=RuleSubject.RULE,
         subject_key=rule.code,
         severity=Severity.HIGH,
-        title=entry.title,
+        title=entry.rule_failed_alert_title,
         team=rule.team,
         owner_team_id=rule.owner_team_id,
         started_at=now,
@@ -131,12 +137,12 @@ def _build_alert(entry: FailingRule, now: datetime) -> Alert:
 def _reopen_or_retitle_alert(alert: Alert, entry: FailingRule, now: datetime) -> bool:
     """Reopen a closed alert and update the title; return whether anything changed."""
     is_active = alert.state in ACTIVE_ALERT_STATES
-    if is_active and alert.title == entry.title:
+    if is_active and alert.title == entry.rule_failed_alert_title:
         return False
-    alert.title, alert.changed_at = entry.title, now
+    alert.title, alert.changed_at = entry.rule_failed_alert_title, now
     if not is_active:
         alert.started_at = alert.due_at = now
     alert.save(update_fields=["title", "changed_at", "started_at", "due_at"])
     if not is_active:
-        reopen_alert(alert, now, entry.title)
+        reopen_alert(alert, now, entry.rule_failed_alert_title)
     return True

@@ -16,7 +16,7 @@ from visibility.models.alerts import (
     Subscription,
 )
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
-from visibility.models.sources_and_messages import Source, overdue_since
+from visibility.models.sources_and_messages import Source, last_message_time_if_overdue
 from visibility.sla import record_rule_errors_and_retry
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
@@ -217,7 +217,7 @@ def overdue_since_by_silent_source_slug(now: datetime) -> dict[str, datetime]:
     """Return the enabled sources that are overdue, by slug, and since when."""
     silent = {}
     for source in Source.objects.filter(enabled=True, expect_every__isnull=False):
-        since = overdue_since(source, last_message_received_at(source.pk), now)
+        since = last_message_time_if_overdue(source, last_message_received_at(source.pk), now)
         if since:
             silent[source.slug] = since
     return silent

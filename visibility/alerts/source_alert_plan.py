@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
 from visibility.sla.load_enabled_rules import LoadedRule
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
-from visibility.sla.rule import Condition, ConditionEnd, SourceRule
+from visibility.sla.rule import SourceCondition, SourceConditionEnd, SourceRule
 from visibility.sla.source_snapshot import SourceSnapshot
 
 
@@ -14,9 +14,9 @@ from visibility.sla.source_snapshot import SourceSnapshot
 class SourceAlertPlan:
     """What to do with the alerts of one rule and one source. `opening`: conditions and titles."""
 
-    closing: list[tuple[Alert, ConditionEnd]] = field(default_factory=list)
-    reopening: list[tuple[Alert, Condition]] = field(default_factory=list)
-    opening: list[tuple[Condition, str]] = field(default_factory=list)
+    closing: list[tuple[Alert, SourceConditionEnd]] = field(default_factory=list)
+    reopening: list[tuple[Alert, SourceCondition]] = field(default_factory=list)
+    opening: list[tuple[SourceCondition, str]] = field(default_factory=list)
 
 
 def plan_source_alerts(
@@ -37,7 +37,7 @@ def _build_plan(
     loaded: LoadedRule,
     kind: SourceRule,
     source: SourceSnapshot,
-    conditions: Sequence[Condition],
+    conditions: Sequence[SourceCondition],
     alerts: Mapping[str, Alert],
 ) -> SourceAlertPlan:
     plan = SourceAlertPlan()

@@ -20,10 +20,10 @@ from visibility.sla.create_default_source_rules import create_source_rules_for_k
 from visibility.sla.load_enabled_rules import (
     LoadedRule,
     load_enabled_source_rules,
-    source_rule_codes,
+    source_rule_kind_codes,
 )
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
-from visibility.sla.rule import Condition, RuleSubject, SourceRule
+from visibility.sla.rule import RuleSubject, SourceCondition, SourceRule
 
 NO_RULE = "The rule no longer applies to this source."
 
@@ -54,13 +54,13 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
         alerts = _lock_and_group_alerts_by_source(watched_sources)
         for watched in watched_sources:
             own = alerts.get(watched.source.pk, {})
-            for kind in source_rule_codes():
+            for kind in source_rule_kind_codes():
                 alerts_of_kind = {key: a for (code, key), a in own.items() if code == kind}
                 loaded = _most_specific_rule(kind, watched, rules)
                 if loaded is None:
-                    _withdraw_alerts(alerts_of_kind.values(), changes, now)
+                    _withdraw_active_alerts_without_rule(alerts_of_kind.values(), changes, now)
                     continue
-                _adopt_alerts(loaded, alerts_of_kind.values())
+                _point_active_alerts_to_rule(loaded, alerts_of_kind.values())
                 plan = plan_source_alerts(loaded, watched.snapshot, alerts_of_kind)
                 if isinstance(plan, RuleFailure):
                     changes.add_failure(loaded, watched, plan)
@@ -77,7 +77,9 @@ def _lock_and_group_alerts_by_source(
     alerts: dict[int, dict[tuple[str, str], Alert]] = {}
     for alert in (
         Alert.objects.select_for_update()
-        .filter(source__in=[w.source.pk for w in watched_sources], kind__in=source_rule_codes())
+        .filter(
+            source__in=[w.source.pk for w in watched_sources], kind__in=source_rule_kind_codes()
+        )
         .order_by("pk")
     ):
         alerts.setdefault(alert.source_id or 0, {})[(alert.kind, alert.subject_key)] = alert
@@ -94,7 +96,9 @@ def _most_specific_rule(
     return None
 
 
-def _withdraw_alerts(alerts: Iterable[Alert], changes: SourceAlertChanges, now: datetime) -> None:
+def _withdraw_active_alerts_without_rule(
+    alerts: Iterable[Alert], changes: SourceAlertChanges, now: datetime
+) -> None:
     for alert in alerts:
         if alert.state in ACTIVE_ALERT_STATES:
             close_alert(alert, AlertState.WITHDRAWN, now, now, NO_RULE)
@@ -114,12 +118,12 @@ def _apply_plan(
         alert.save(update_fields=["started_at", "due_at"])
         changes.changed.append(reopen_alert(alert, now, loaded.kind.reopening_reason))
     for condition, title in plan.opening:
-        alert = _build_alert(loaded, watched, condition, title)
+        alert = _build_alert_for_source_condition(loaded, watched, condition, title)
         changes.new.append(NewAlertWithLogEntry(alert, "opened", title))
 
 
-def _build_alert(
-    loaded: LoadedRule, watched: WatchedSource, condition: Condition, title: str
+def _build_alert_for_source_condition(
+    loaded: LoadedRule, watched: WatchedSource, condition: SourceCondition, title: str
 ) -> Alert:
     """Build the alert of a condition. The team of the source goes before the team of the rule."""
     rule, source = loaded.rule, watched.source
@@ -140,7 +144,7 @@ def _build_alert(
     )
 
 
-def _adopt_alerts(loaded: LoadedRule, alerts: Iterable[Alert]) -> None:
+def _point_active_alerts_to_rule(loaded: LoadedRule, alerts: Iterable[Alert]) -> None:
     """Refer to the rule from active alerts that an older release, or another rule, opened."""
     for alert in alerts:
         if alert.state in ACTIVE_ALERT_STATES and alert.rule_id != loaded.rule.pk:

@@ -33,12 +33,12 @@ def sweep(*, now: datetime) -> int:
     return (
         open_alerts_of_due_clocks(now=now)
         + end_expired_snoozes(now=now)
-        + evaluate_rules_about_sources(now=now)
+        + update_source_and_failing_rule_alerts(now=now)
         + open_suppressed_alerts(now=now)
     )
 
 
-def evaluate_rules_about_sources(*, now: datetime) -> int:
+def update_source_and_failing_rule_alerts(*, now: datetime) -> int:
     """Update the alerts about sources and about failing rules, unless another worker does it."""
     with transaction.atomic():
         with connection.cursor() as cursor:

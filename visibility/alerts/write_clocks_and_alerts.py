@@ -85,7 +85,9 @@ def write_clocks_and_reconcile_alerts(
                 stopped_at=clock.stopped_at,
                 state=ClockState.RUNNING,
                 subject=clock.subject,
-                expected_sources=list(_expected_sources(clock, timeline, roles_by_source)),
+                expected_sources=list(
+                    _expected_source_slugs_of_clock(clock, timeline, roles_by_source)
+                ),
                 rule_version=loaded.rule.version,
                 money=clock.money_at_risk.amount if clock.money_at_risk else None,
                 currency=clock.money_at_risk.currency[:8] if clock.money_at_risk else "",
@@ -93,7 +95,7 @@ def write_clocks_and_reconcile_alerts(
             wanted[(order_id, loaded.rule.pk, clock.subject_key)] = row
     changed_stored = _write_changed_clocks(wanted, stored.clocks, now=now)
     if failed or stored.has_failed_clocks:
-        record_rule_errors_and_retry.replace_failures(failed, list(timelines))
+        record_rule_errors_and_retry.replace_failed_clocks_of_orders(failed, list(timelines))
     # A write of a stored clock may have waited for a sweep that opened its alert.
     may_have_alerts = stored.has_alerts or changed_stored
     return reconcile_alerts(
@@ -101,7 +103,7 @@ def write_clocks_and_reconcile_alerts(
     )
 
 
-def _expected_sources(
+def _expected_source_slugs_of_clock(
     clock: Clock, timeline: Timeline, roles_by_source: Mapping[str, SourceRole]
 ) -> list[str]:
     """Return the sources of the expected roles that know this order; if none does, all of them."""

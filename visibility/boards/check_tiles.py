@@ -16,7 +16,7 @@ def tile_errors(entries: Sequence[object]) -> list[SettingError]:
         return [SettingError("tiles", f"A board has at most {MAX_TILES} tiles.")]
     errors: list[SettingError] = []
     for number, entry in enumerate(entries):
-        fields = _tile_settings_or_empty(entry)
+        fields = _tile_entry_or_empty_mapping(entry)
         kind = tile_registry().get(str(fields.get("tile", "")))
         if kind is None:
             known = ", ".join(sorted(tile_registry()))
@@ -30,6 +30,6 @@ def tile_errors(entries: Sequence[object]) -> list[SettingError]:
     return errors
 
 
-def _tile_settings_or_empty(entry: object) -> Mapping[str, Any]:
+def _tile_entry_or_empty_mapping(entry: object) -> Mapping[str, Any]:
     """The settings by name; empty if the entry is no object."""
     return entry if isinstance(entry, Mapping) else {}

@@ -83,7 +83,7 @@ def load_board_title_and_tile_entries(slug: str) -> tuple[str, list[Mapping[str,
     return title, _tile_entries_invalid_as_missing(stored.tiles if stored else DEFAULT_TILES)
 
 
-def board_titles() -> dict[str, str]:
+def load_board_titles_by_slug() -> dict[str, str]:
     """The title of each board by slug. The operations board always exists."""
     stored = dict(Board.objects.order_by("title").values_list("slug", "title")[:100])
     return {OPERATIONS: "Operations"} | stored

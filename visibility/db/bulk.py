@@ -29,7 +29,7 @@ class ServerBoundCursor(psycopg.Cursor[tuple[Any, ...]]):
 
 
 @contextmanager
-def prepared_statements(*, enabled: bool) -> Iterator[None]:
+def switch_prepared_statements(*, enabled: bool) -> Iterator[None]:
     """Prepare the statements of server-bound cursors once per connection, or not.
 
     PostgreSQL then plans a statement once and not each time, which is half of the cost of a
@@ -91,7 +91,7 @@ class CombinedWrites:
                 _insert_statement(model, rows, conflict_columns), _rows_to_json(rows)
             )
 
-    def replace(
+    def delete_by_ids_and_insert(
         self, model: type[models.Model], rows: Sequence[Row], *, of: tuple[str, Sequence[int]]
     ) -> None:
         """Delete the rows whose column has one of the ids, `of` (column, ids); insert others."""

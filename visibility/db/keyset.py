@@ -39,7 +39,7 @@ def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
         texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(texts, list) or len(texts) != len(types):
             raise InvalidCursor(cursor)
-        return [_parse_value(text, kind) for text, kind in zip(texts, types, strict=True)]
+        return [_parse_sort_key_value(text, kind) for text, kind in zip(texts, types, strict=True)]
     except INVALID_CURSOR_ERRORS as error:
         raise InvalidCursor(cursor) from error
 
@@ -64,7 +64,7 @@ def condition_for_rows_after_sort_key(keys: Sequence[str], sort_key: Sequence[An
     return condition
 
 
-def _parse_value(text: str, kind: type) -> datetime | date | Decimal | int:
+def _parse_sort_key_value(text: str, kind: type) -> datetime | date | Decimal | int:
     if kind is datetime:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:

@@ -101,7 +101,7 @@ def epcis_events(event: ExportedEvent, sight: Redaction) -> Iterator[Fields]:
     }
     if mapping.step:
         fields["bizStep"] = mapping.step
-    if disposition := _disposition(event, mapping.disposition):
+    if disposition := _disposition_or_verified_delivery(event, mapping.disposition):
         fields["disposition"] = disposition
     items = [object_uri(item) for item in event.objects_of_kind(ObjectKind.SERIALIZED_ITEM)]
     fields["epcList"] = [*packages, *items]
@@ -155,7 +155,7 @@ def _business_transactions(event: ExportedEvent) -> list[dict[str, str]]:
     ]
 
 
-def _disposition(event: ExportedEvent, default: str) -> str:
+def _disposition_or_verified_delivery(event: ExportedEvent, default: str) -> str:
     """The disposition; a delivery with reported quantities is `completeness_verified`."""
     has_quantities = any(
         Measure.DELIVERED in line.quantities for line in event.lines_of_exported_orders

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from visibility.export import epcis, ocel_json, ocel_sqlite
 from visibility.export.redaction import Redaction
-from visibility.export.snapshot_to_temp_tables import MAX_ORDERS, OrderSelection, export_snapshot
+from visibility.export.snapshot_to_temp_tables import (
+    MAX_ORDERS,
+    OrderSelection,
+    snapshot_in_temporary_tables,
+)
 
 
 class Format(StrEnum):
@@ -48,7 +52,7 @@ def export_orders(
 
     Raises TooManyOrders, TooManyExports.
     """
-    with export_snapshot(selection, now=now, max_orders=max_orders) as count:
+    with snapshot_in_temporary_tables(selection, now=now, max_orders=max_orders) as count:
         if format is Format.OCEL_SQLITE:
             ocel_sqlite.write_ocel_sqlite(path, redaction)
             return count

@@ -38,7 +38,7 @@ def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
             for sku, measures in _joined_measure_names_by_sku(event).items()
         ]
         yield OcelEvent(
-            id=event_id(event.source, event.event.key, event.content_hash),
+            id=build_ocel_event_id(event.source, event.event.key, event.content_hash),
             type=event.event.type.value,
             at=event.occurred_at,
             values=_ocel_event_attributes(event, redaction),
@@ -46,7 +46,7 @@ def ocel_events(redaction: Redaction) -> Iterator[OcelEvent]:
         )
 
 
-def event_id(source: str, key: str, content_hash: str) -> str:
+def build_ocel_event_id(source: str, key: str, content_hash: str) -> str:
     """The OCEL event id. It is the same in every installation that received the same data."""
     return f"{source}:{key}:{content_hash[:16]}"
 

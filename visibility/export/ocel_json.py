@@ -11,8 +11,8 @@ from visibility.export.ocel_attributes import (
     ocel_types_by_event_attribute,
 )
 from visibility.export.ocel_events import OcelEvent, ocel_events
-from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
-from visibility.export.read_snapshot_in_chunks import event_types
+from visibility.export.ocel_objects import OcelObject, ocel_objects, snapshot_object_kinds_and_item
+from visibility.export.read_snapshot_in_chunks import event_types_not_superseded
 from visibility.export.redaction import Redaction
 
 EPOCH_TIME = "1970-01-01T00:00:00.000000Z"
@@ -25,7 +25,7 @@ def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
         orjson.dumps(
             [
                 _type_json(k, ocel_types_by_attribute_of_object_kind(k, redaction))
-                for k in object_kinds()
+                for k in snapshot_object_kinds_and_item()
             ]
         )
     )
@@ -34,7 +34,7 @@ def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
         orjson.dumps(
             [
                 _type_json(event_type, ocel_types_by_event_attribute(redaction))
-                for event_type in event_types()
+                for event_type in event_types_not_superseded()
             ]
         )
     )

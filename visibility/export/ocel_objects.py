@@ -63,7 +63,7 @@ ORDER BY 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class AttributeValue:
+class OcelAttributeValueFromTime:
     """An attribute's value from a time on; None: from the start."""
 
     name: str
@@ -77,7 +77,7 @@ class OcelObject:
 
     id: str
     kind: str
-    values: tuple[AttributeValue, ...]
+    values: tuple[OcelAttributeValueFromTime, ...]
     related: tuple[tuple[str, str], ...]
 
 
@@ -86,7 +86,7 @@ def item_id(sku: str) -> str:
     return f"{ITEM_KIND}:sku::{sku}"
 
 
-def object_kinds() -> list[str]:
+def snapshot_object_kinds_and_item() -> list[str]:
     """The object kinds of the snapshot, including items."""
     return list(dict.fromkeys((*snapshot_kinds(), ITEM_KIND)))
 
@@ -97,8 +97,12 @@ def ocel_objects(redaction: Redaction) -> Iterator[OcelObject]:
         yield from _ocel_business_objects([row[0] for row in rows], redaction)
     for rows in fetch_row_chunks(SELECT_ITEMS):
         for sku, description in rows:
-            values = [AttributeValue("sku", None, sku)]
-            values += [AttributeValue("description", None, description)] if description else []
+            values = [OcelAttributeValueFromTime("sku", None, sku)]
+            values += (
+                [OcelAttributeValueFromTime("description", None, description)]
+                if description
+                else []
+            )
             yield OcelObject(item_id(sku), ITEM_KIND, tuple(values), ())
 
 
@@ -121,29 +125,33 @@ def _ocel_business_objects(ids: Sequence[int], redaction: Redaction) -> Iterator
             )
 
 
-def _attribute_values_from_orders(ids: Collection[int]) -> dict[int, list[AttributeValue]]:
+def _attribute_values_from_orders(
+    ids: Collection[int],
+) -> dict[int, list[OcelAttributeValueFromTime]]:
     """Attribute values of orders from their rows: numbers and reached milestones."""
-    values: dict[int, list[AttributeValue]] = defaultdict(list)
+    values: dict[int, list[OcelAttributeValueFromTime]] = defaultdict(list)
     orders = Order.objects.filter(object_id__in=ids)
     for object_id, *fixed in orders.values_list("object_id", *FIXED_ATTRIBUTES[ObjectKind.ORDER]):
         pairs = zip(FIXED_ATTRIBUTES[ObjectKind.ORDER], fixed, strict=True)
-        values[object_id] += [AttributeValue(name, None, text) for name, text in pairs if text]
+        values[object_id] += [
+            OcelAttributeValueFromTime(name, None, text) for name, text in pairs if text
+        ]
     steps = Milestone.objects.filter(order_id__in=ids, reached_at__isnull=False)
     for order_id, code, at in steps.order_by("reached_at", "pk").values_list(
         "order_id", "code", "reached_at"
     ):
-        values[order_id].append(AttributeValue("step", at, code))
+        values[order_id].append(OcelAttributeValueFromTime("step", at, code))
     return values
 
 
 def _attribute_values_from_events(
     ids: Sequence[int], redaction: Redaction
-) -> dict[int, list[AttributeValue]]:
+) -> dict[int, list[OcelAttributeValueFromTime]]:
     """Attribute values of objects from their events, one per change."""
     kinds = dict(
         _fetch_all_rows_for_ids("SELECT id, kind FROM export_object WHERE id = ANY(%s)", ids)
     )
-    values: dict[int, list[AttributeValue]] = defaultdict(list)
+    values: dict[int, list[OcelAttributeValueFromTime]] = defaultdict(list)
     last_text: dict[tuple[int, str], str] = {}
     for object_id, at, event_type, attributes in _fetch_all_rows_for_ids(SELECT_ATTRIBUTES, ids):
         prefixes, names = ATTRIBUTE_SOURCES[ObjectKind(kinds[object_id])]
@@ -157,7 +165,9 @@ def _attribute_values_from_events(
             if text and last_text.get((object_id, name.value)) != text:
                 last_text[(object_id, name.value)] = text
                 values[object_id].append(
-                    AttributeValue(name.value, at, ocel_attribute_value(name.value, text))
+                    OcelAttributeValueFromTime(
+                        name.value, at, ocel_attribute_value(name.value, text)
+                    )
                 )
     return values
 

@@ -16,8 +16,8 @@ from visibility.export.ocel_attributes import (
 )
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_json import EPOCH_TIME
-from visibility.export.ocel_objects import OcelObject, object_kinds, ocel_objects
-from visibility.export.read_snapshot_in_chunks import event_types
+from visibility.export.ocel_objects import OcelObject, ocel_objects, snapshot_object_kinds_and_item
+from visibility.export.read_snapshot_in_chunks import event_types_not_superseded
 from visibility.export.redaction import Redaction
 
 COLUMN_TYPES = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
@@ -54,11 +54,11 @@ def write_ocel_sqlite(path: Path, redaction: Redaction) -> None:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(CREATE_TABLES)
-        for kind in object_kinds():
+        for kind in snapshot_object_kinds_and_item():
             _create_object_table(
                 database, kind, ocel_types_by_attribute_of_object_kind(kind, redaction)
             )
-        for event_type in event_types():
+        for event_type in event_types_not_superseded():
             _create_event_table(database, event_type, ocel_types_by_event_attribute(redaction))
         for obj in ocel_objects(redaction):
             _insert_object(database, obj)

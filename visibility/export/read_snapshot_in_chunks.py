@@ -60,7 +60,7 @@ class ExportedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class SupersedingEvent:
     """The event that superseded another. `taken_back`: cancelled it; otherwise replaced it."""
 
     taken_back: bool
@@ -83,7 +83,7 @@ class ExportedEvent:
     source: str
     role: str
     objects: tuple[tuple[int, ExportedObject], ...]
-    correction: Correction | None
+    correction: SupersedingEvent | None
 
     @property
     def lines_of_exported_orders(self) -> tuple[EventLine, ...]:
@@ -111,7 +111,7 @@ def fetch_row_chunks(statement: str, values: Sequence[Any] = ()) -> Iterator[lis
             yield rows
 
 
-def event_types() -> list[str]:
+def event_types_not_superseded() -> list[str]:
     """The types of the events that are not superseded, sorted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT type FROM export_event WHERE by_id IS NULL ORDER BY 1")
@@ -179,7 +179,7 @@ def _build_exported_event(
 ) -> ExportedEvent:
     correction = None
     if row[11] is not None:
-        correction = Correction(row[9], row[13], row[10], row[11], row[12])
+        correction = SupersedingEvent(row[9], row[13], row[10], row[11], row[12])
     return ExportedEvent(
         event=event_from_dict(orjson.loads(row[8])),
         occurred_at=row[1],

@@ -99,7 +99,7 @@ class OrderSelection:
 
 
 @contextmanager
-def export_snapshot(
+def snapshot_in_temporary_tables(
     selection: OrderSelection, *, now: datetime, max_orders: int | None
 ) -> Iterator[int]:
     """Snapshot the selected orders; the value is their number.
@@ -113,7 +113,7 @@ def export_snapshot(
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         _acquire_slot()
         cursor.execute("CREATE TEMPORARY TABLE export_order (id bigint) ON COMMIT DROP")
-        count = _insert_orders(selection, now=now, max_orders=max_orders)
+        count = _insert_selected_order_ids(selection, now=now, max_orders=max_orders)
         if max_orders is not None and count > max_orders:
             raise TooManyOrders(f"more than {max_orders} orders")
         cursor.execute(CREATE_OBJECTS, [sorted(SHARED_KINDS)])
@@ -128,7 +128,9 @@ def export_snapshot(
             cursor.execute(f"DROP TABLE {table}")
 
 
-def _insert_orders(selection: OrderSelection, *, now: datetime, max_orders: int | None) -> int:
+def _insert_selected_order_ids(
+    selection: OrderSelection, *, now: datetime, max_orders: int | None
+) -> int:
     """Insert up to `max_orders` + 1 orders; return the number inserted."""
     selected = Order.objects.filter(selection.order_condition(now)).values("object_id")
     limited = selected[: max_orders + 1] if max_orders is not None else selected

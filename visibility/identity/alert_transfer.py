@@ -47,10 +47,12 @@ def _move_or_merge(alerts: Sequence[Alert], into: Mapping[int, int], *, now: dat
 
 def _merge_alert(alert: Alert, *, into: Alert, now: datetime) -> None:
     """Merge two alerts of one rule and subject: keep both histories and any acknowledgment."""
-    _record_move(alert, previous_state=_serialize_alert_state(alert), now=now)
+    _record_original_order_and_state(alert, previous_state=_serialize_alert_state(alert), now=now)
     takes_acknowledgment = alert.state == AlertState.ACKNOWLEDGED and into.state == AlertState.OPEN
     if takes_acknowledgment or (into.owner_id is None and alert.owner_id is not None):
-        _record_move(into, previous_state=_serialize_alert_state(into), now=now, merged_alert=alert)
+        _record_original_order_and_state(
+            into, previous_state=_serialize_alert_state(into), now=now, merged_alert=alert
+        )
         into.owner_id = into.owner_id or alert.owner_id
         if takes_acknowledgment:
             into.state = AlertState.ACKNOWLEDGED
@@ -83,7 +85,7 @@ def _serialize_alert_state(alert: Alert) -> dict[str, object]:
     }
 
 
-def _record_move(
+def _record_original_order_and_state(
     alert: Alert,
     *,
     previous_state: dict[str, object],

@@ -104,7 +104,7 @@ class ReferenceClassifier:
         for index, reference in enumerate(references):
             members: list[int] = []
             for key in reference.identity_keys:
-                candidates, clear = self._candidate_objects(index, key)
+                candidates, clear = self._candidate_ids_and_is_unambiguous(index, key)
                 members += candidates
                 if not clear or key in decided_keys:
                     ambiguous.update(candidates)
@@ -148,7 +148,9 @@ class ReferenceClassifier:
             if len({key[:3] for key in keys}) < len(keys):
                 self._ambiguous.add(root)
 
-    def _candidate_objects(self, index: int, key: IdentifierKey) -> tuple[list[int], bool]:
+    def _candidate_ids_and_is_unambiguous(
+        self, index: int, key: IdentifierKey
+    ) -> tuple[list[int], bool]:
         """Return the objects that this key may name, and whether it is unambiguous.
 
         A new object has a negative id.
@@ -183,7 +185,7 @@ class ReferenceClassifier:
             and reference.at < newest
         )
 
-    def insert_new_keys_and_objects(self, created_ids: set[int]) -> bool:
+    def insert_new_keys_and_report_conflict(self, created_ids: set[int]) -> bool:
         """Insert the new keys of unambiguous references.
 
         Return whether another worker inserted one of them first.
@@ -193,10 +195,10 @@ class ReferenceClassifier:
         if not new_keys:
             return False
         kinds = {roots[n]: n[0] for n in new_keys if roots[n] not in self._object_by_root}
-        created = business_objects.create_objects([kinds[root] for root in sorted(kinds)])
+        created = business_objects.create_objects_of_kinds([kinds[root] for root in sorted(kinds)])
         self._object_by_root |= dict(zip(sorted(kinds), created, strict=True))
         created_ids.update(created)
-        spellings = dict(original_spellings(self._references))
+        spellings = dict(reversed_keys_and_spellings(self._references))
         with bulk.server_bound_cursor() as cursor:
             cursor.execute(
                 """
@@ -225,7 +227,9 @@ class ReferenceClassifier:
             )
             return int(cursor.rowcount) < len(new_keys)
 
-    def generations_to_extend(self) -> dict[tuple[IdentifierKey, int], tuple[datetime, datetime]]:
+    def generations_to_extend_with_intervals(
+        self,
+    ) -> dict[tuple[IdentifierKey, int], tuple[datetime, datetime]]:
         """Return the stored generations whose interval must be extended, with the new interval."""
         intervals: dict[tuple[IdentifierKey, int], tuple[datetime, datetime]] = {}
         for (index, key), generation in self._generations.items():
@@ -269,7 +273,9 @@ class ReferenceClassifier:
         return BatchAssignment(objects, created, ambiguous, seeds)
 
 
-def original_spellings(references: Iterable[EventReference]) -> Iterable[tuple[IdentifierKey, str]]:
+def reversed_keys_and_spellings(
+    references: Iterable[EventReference],
+) -> Iterable[tuple[IdentifierKey, str]]:
     """Yield (key, original spelling) in reverse order, so that dict() keeps the first spelling."""
     for reference in reversed(list(references)):
         yield from keys_and_original_spellings(

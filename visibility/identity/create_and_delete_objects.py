@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from visibility.db import bulk
 
 
-def create_objects(kinds: Sequence[str]) -> list[int]:
+def create_objects_of_kinds(kinds: Sequence[str]) -> list[int]:
     """Create one object per kind in one statement. Return the ids in the same order."""
     if not kinds:
         return []
@@ -21,7 +21,7 @@ def create_objects(kinds: Sequence[str]) -> list[int]:
     return [ids_by_kind[kind].pop() for kind in kinds]
 
 
-def delete_without_identifiers(object_ids: Collection[int]) -> set[int]:
+def delete_objects_without_identifiers(object_ids: Collection[int]) -> set[int]:
     """Delete the objects without identifiers, and return their ids.
 
     An object stays without identifiers if another worker inserted them first.

@@ -89,7 +89,7 @@ def split_order(
     return decision
 
 
-def mark_distinct(
+def decide_objects_are_distinct(
     left_id: int, right_id: int, *, by: User, reason: str, now: datetime
 ) -> IdentityDecision:
     """Mark two similar objects as different, so that no number ever merges them.

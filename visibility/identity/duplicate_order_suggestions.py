@@ -130,7 +130,7 @@ def _suggest_by_customer_po(
         left, right = orders.get(a), orders.get(b)
         if left is None or right is None:
             continue
-        same_customer = _same_customer(left, right)
+        same_customer = _same_customer_or_none_if_unknown(left, right)
         shared = f"Both have customer PO {escape_invisible_and_lookalike(po)}"
         if (
             same_customer
@@ -172,7 +172,7 @@ def _suggest_by_digits(
             != _digits_without_leading_zeros(right_number)
         ):
             continue
-        same_customer = _same_customer(left, right)
+        same_customer = _same_customer_or_none_if_unknown(left, right)
         if same_customer or (same_customer is None and _ordered_within(left, right, SIMILAR_SPAN)):
             yield Suggestion(
                 left,
@@ -190,7 +190,7 @@ def _digits_without_leading_zeros(number: str) -> str:
     return NON_DIGITS.sub("", number).lstrip("0")
 
 
-def _same_customer(left: Order, right: Order) -> bool | None:
+def _same_customer_or_none_if_unknown(left: Order, right: Order) -> bool | None:
     """Return None if one of the customers is unknown."""
     if left.customer_no and right.customer_no:
         return left.customer_no == right.customer_no

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from structlog.stdlib import get_logger
 
-from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
+from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
 from visibility.db import bulk
 from visibility.identity.pure.keys_and_reuse_windows import ReuseWindows
 from visibility.storage import configuration_cache
@@ -14,7 +14,9 @@ log = get_logger(__name__)
 
 def load_reuse_windows() -> ReuseWindows:
     """Return the reuse windows of all sources. An invalid setting is logged and ignored."""
-    return configuration_cache.cached("reuse_windows", _read_reuse_windows_of_sources)
+    return configuration_cache.load_once_per_configuration_version(
+        "reuse_windows", _read_reuse_windows_of_sources
+    )
 
 
 def _read_reuse_windows_of_sources() -> ReuseWindows:
@@ -28,7 +30,8 @@ def _read_reuse_windows_of_sources() -> ReuseWindows:
     for slug, setting in rows:
         try:
             windows |= {
-                (slug, scheme.value): gap for scheme, gap in parse_reuse_setting(setting).items()
+                (slug, scheme.value): gap
+                for scheme, gap in parse_reuse_intervals_by_scheme(setting).items()
             }
         except ValueError as error:
             log.warning("setting_invalid", source=slug, setting=REUSE_SETTING, error=str(error))

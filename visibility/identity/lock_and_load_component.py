@@ -113,10 +113,10 @@ def lock_and_load_component(
             raise record_merges_and_move_alerts.MergeTooLarge(
                 f"more than {MAX_COMPONENT} objects share identifiers"
             )
-        component.merged_into |= lock_objects_exclusive(new)
+        component.merged_into |= lock_and_load_merge_targets(new)
         if any(component.merged_into[o] is not None for o in new):
             raise ConcurrentChange
-        keys |= _add_mentions_to_component(component, new)
+        keys |= _add_mentions_and_return_keys(component, new)
 
 
 def _load_decisions(keys: Collection[IdentifierKey]) -> list[Decision]:
@@ -160,7 +160,7 @@ def _load_surviving_ids(object_ids: Collection[int]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _add_mentions_to_component(
+def _add_mentions_and_return_keys(
     component: ConnectedComponent, objects: Collection[int]
 ) -> set[IdentifierKey]:
     """Load the mentions of these objects. Return their identity keys."""
@@ -208,7 +208,7 @@ def lock_objects_shared(object_ids: Collection[int]) -> None:
             cursor.execute(LOCK_SHARED, [sorted(object_ids)])
 
 
-def lock_objects_exclusive(object_ids: Collection[int]) -> dict[int, int | None]:
+def lock_and_load_merge_targets(object_ids: Collection[int]) -> dict[int, int | None]:
     """Lock the objects FOR UPDATE in id order. Return {id: id of the surviving object or None}."""
     if not object_ids:
         return {}

@@ -19,7 +19,7 @@ from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import (
     ConnectedComponent,
     lock_and_load_component,
-    lock_objects_exclusive,
+    lock_and_load_merge_targets,
 )
 from visibility.identity.pure.constrained_union_find import Generation
 from visibility.identity.pure.keys_and_reuse_windows import (
@@ -34,7 +34,7 @@ from visibility.identity.pure.resolution import (
     ResolvedObjectsAndGenerations,
     resolve_mentions,
 )
-from visibility.identity.update_unmatched_objects import update_unmatched_objects
+from visibility.identity.update_unmatched_objects import replace_unmatched_objects
 from visibility.storage import refold_queue
 
 MAX_ID = 2**63
@@ -105,7 +105,7 @@ class _ResolutionWriter:
             self.object_ids.append(free[0] if free else 0)
             taken.update(free[:1])
         missing = [index for index, owner in enumerate(self.object_ids) if not owner]
-        created = create_and_delete_objects.create_objects(
+        created = create_and_delete_objects.create_objects_of_kinds(
             [self._resolved[index].generations[0][0][0] for index in missing]
         )
         for index, object_id in zip(missing, created, strict=True):
@@ -138,7 +138,7 @@ class _ResolutionWriter:
         outside = {
             object_id for ids in originals.values() for object_id in ids
         } - self._component.objects
-        self._component.merged_into |= lock_objects_exclusive(outside)
+        self._component.merged_into |= lock_and_load_merge_targets(outside)
         # An object that was merged into an object outside the component must not be moved.
         foreign = {
             o for o in outside if self._component.merged_into.get(o) not in self._component.objects
@@ -166,7 +166,7 @@ class _ResolutionWriter:
         record_merges_and_move_alerts.delete_derived_rows_and_record_merges(merges)
         if freed:
             undo_moves({*self._component.objects, *self.object_ids, *self._merged_into})
-        update_unmatched_objects(touched, claimed=touched)
+        replace_unmatched_objects(touched, claimed=touched)
 
     def _new_merges(self) -> list[record_merges_and_move_alerts.MergeRecord]:
         """Return the new merges, each with its evidence."""

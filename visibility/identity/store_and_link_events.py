@@ -16,9 +16,9 @@ from visibility.identity.classify_references_as_ambiguous import (
     BatchAssignment,
     EventReference,
     ReferenceClassifier,
-    original_spellings,
+    reversed_keys_and_spellings,
 )
-from visibility.identity.create_and_delete_objects import delete_without_identifiers
+from visibility.identity.create_and_delete_objects import delete_objects_without_identifiers
 from visibility.identity.generations_of_reused_numbers import (
     extend_generations,
     load_exclusive_numbers,
@@ -27,7 +27,7 @@ from visibility.identity.generations_of_reused_numbers import (
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
 from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
-from visibility.identity.update_unmatched_objects import update_unmatched_objects
+from visibility.identity.update_unmatched_objects import replace_unmatched_objects
 from visibility.models.events import EventToStore
 from visibility.storage import refold_queue
 
@@ -45,7 +45,7 @@ def store_and_link_events(
     references is already requested. `sources`: {source id: slug}. Call it in a transaction. An
     event that is already stored with the same content changes nothing.
     """
-    event_ids = _insert_events(new_events)
+    event_ids = _insert_events_and_return_new_ids(new_events)
     references = [
         reference
         for new_event, event_id in zip(new_events, event_ids, strict=True)
@@ -63,7 +63,7 @@ def store_and_link_events(
     )
     if assignment.ambiguous:
         ambiguous = [own_references[i] for i in assignment.ambiguous]
-        spellings = dict(original_spellings(ambiguous))
+        spellings = dict(reversed_keys_and_spellings(ambiguous))
         object_by_ref = resolve_from_all_events.resolve_identities(
             assignment.seeds, new_mentions=[n.mention for n in ambiguous], spellings=spellings
         )
@@ -73,7 +73,7 @@ def store_and_link_events(
     return sorted(set(objects))
 
 
-def _insert_events(new_events: Sequence[EventToStore]) -> list[int | None]:
+def _insert_events_and_return_new_ids(new_events: Sequence[EventToStore]) -> list[int | None]:
     """Return the id of each new event, or None if the event is already stored.
 
     A superseded event that is effective again may have links to other objects: they are removed.
@@ -165,10 +165,10 @@ def _assign_references_to_objects(
         if reloaded != stored:
             stored = reloaded
             continue
-        if not classifier.insert_new_keys_and_objects(created):
-            extend_generations(classifier.generations_to_extend())
+        if not classifier.insert_new_keys_and_report_conflict(created):
+            extend_generations(classifier.generations_to_extend_with_intervals())
             return own, classifier.build_assignment(
-                created - delete_without_identifiers(created) if attempt else created
+                created - delete_objects_without_identifiers(created) if attempt else created
             )
         stored = load_key_generations_and_decisions(keys)
     raise ConcurrentChange
@@ -204,7 +204,7 @@ def _write_links_and_relations(
         }
         if is_shared:
             other_keys = sorted(is_shared)
-            spellings = dict(original_spellings(references))
+            spellings = dict(reversed_keys_and_spellings(references))
             cursor.execute(
                 """
                 INSERT INTO visibility_identifier
@@ -221,7 +221,7 @@ def _write_links_and_relations(
                     [is_shared[key] for key in other_keys],
                 ],
             )
-    update_unmatched_objects(created, claimed=[child for _, child, _ in pairs])
+    replace_unmatched_objects(created, claimed=[child for _, child, _ in pairs])
 
 
 def supersede_events_of_messages(message_ids: Sequence[int]) -> None:

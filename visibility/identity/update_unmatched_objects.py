@@ -15,7 +15,7 @@ ORDER BY o.id ON CONFLICT DO NOTHING
 """
 
 
-def update_unmatched_objects(candidates: Collection[int], *, claimed: Collection[int]) -> None:
+def replace_unmatched_objects(candidates: Collection[int], *, claimed: Collection[int]) -> None:
     """Remove the claimed objects from the list, then add the candidates that have no parent."""
     with bulk.server_bound_cursor() as cursor:
         if claimed:

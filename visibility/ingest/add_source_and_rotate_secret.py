@@ -14,7 +14,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from connectors.sdk.parse_setting_values import check_slug, parse_storable_text
 from connectors.sdk.settings import SettingError
-from visibility.ingest.check_source_settings import ROLE_SETTING, check_settings
+from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import (
@@ -70,7 +70,7 @@ def add_source(
         sentence = f"There is no connector {connector!r}. Available connectors: {known}."
         raise InvalidSource([SettingError("connector", sentence)])
     kind = connectors_by_slug()[connector]
-    errors = [*_slug_errors(slug), *check_settings(kind, config)]
+    errors = [*_slug_errors(slug), *find_setting_errors(kind, config)]
     if errors:
         raise InvalidSource(errors)
     chosen = secret or new_secret()
@@ -125,7 +125,7 @@ def change_settings(
             **changes,
         }
         config = {name: text for name, text in merged.items() if str(text).strip()}
-        if errors := check_settings(kind, config):
+        if errors := find_setting_errors(kind, config):
             raise InvalidSource(errors)
         if not any_drop_folder:
             _create_drop_folder_if_changed(row, config)

@@ -5,7 +5,7 @@ from typing import Any
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, SourceRole
-from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_setting
+from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
 from connectors.sdk.settings import (
     Setting,
     SettingError,
@@ -21,7 +21,7 @@ ROLE_SETTING = "role"
 
 def _check_reuse_setting(text: str) -> None:
     try:
-        parse_reuse_setting(text)
+        parse_reuse_intervals_by_scheme(text)
     except ValueError as error:
         raise ValueError(f"{error}.") from None
 
@@ -54,21 +54,21 @@ COMMON_SETTINGS = (
 DROP_FOLDER = Setting(DROP_SETTING, "The folder in which files of this source are dropped.")
 
 
-def declared_settings(connector: type[Connector]) -> tuple[Setting, ...]:
+def connector_and_common_settings(connector: type[Connector]) -> tuple[Setting, ...]:
     """Return the settings that a source with this connector can have."""
     names = {setting.name for setting in connector.settings}
     common = (*COMMON_SETTINGS, *((DROP_FOLDER,) if connector.accepts_files else ()))
     return (*connector.settings, *(s for s in common if s.name not in names))
 
 
-def check_settings(
+def find_setting_errors(
     connector: type[Connector], config: Mapping[str, Any]
 ) -> tuple[SettingError, ...]:
     """Return an error for each invalid, unknown or missing setting."""
     if DROP_SETTING in config and not connector.accepts_files:
         sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
         return (SettingError(DROP_SETTING, sentence),)
-    return parse_and_check_settings(declared_settings(connector), config).errors
+    return parse_and_check_settings(connector_and_common_settings(connector), config).errors
 
 
 def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
@@ -80,7 +80,7 @@ def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
     if connector is None:
         sentence = f"There is no connector {source.connector!r}: its messages are rejected."
         return (SettingError("connector", sentence),)
-    errors = check_settings(connector, source.config_or_empty_if_invalid)
+    errors = find_setting_errors(connector, source.config_or_empty_if_invalid)
     secret_names = {setting.name for setting in connector.settings if setting.is_secret}
     errors = tuple(error for error in errors if error.name not in secret_names)
     if source.role in set(SourceRole):

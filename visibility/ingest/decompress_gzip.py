@@ -34,7 +34,7 @@ def decompressed_blocks(body: bytes, *, max_bytes: int) -> Iterator[bytes]:
     for _ in range(MAX_MEMBERS):  # a gzip stream may consist of several members
         inflater = zlib.decompressobj(wbits=31)
         while not inflater.eof:
-            block = _next_block(inflater, remainder)
+            block = _decompress_next_block(inflater, remainder)
             size += len(block)
             if size > max_bytes:
                 detail = f"the decompressed body is larger than {max_bytes:,} bytes"
@@ -48,7 +48,7 @@ def decompressed_blocks(body: bytes, *, max_bytes: int) -> Iterator[bytes]:
     raise PayloadError(ParkReason.SYNTAX, "", detail)
 
 
-def _next_block(inflater: "zlib._Decompress", remainder: bytes) -> bytes:
+def _decompress_next_block(inflater: "zlib._Decompress", remainder: bytes) -> bytes:
     try:
         block = inflater.decompress(remainder, BLOCK_BYTES)
     except zlib.error:

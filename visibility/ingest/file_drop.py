@@ -67,7 +67,7 @@ def _collect_files_of_source(source: Source, *, now: datetime) -> int:
                 rejected = f"{_displayed_name(path)}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
                 _move_to_subfolder(path, "rejected")
             else:
-                new_count += _store_and_move_file(source, path)
+                new_count += _store_and_archive_file(source, path)
         except OSError as error:  # recorded on the source; the other files go on
             unreadable.append(f"{_displayed_name(path)} cannot be read or moved: {error.strerror}")
     if unreadable:
@@ -113,7 +113,7 @@ def list_complete_files(folder: Path, *, now: datetime, pattern: str = "") -> li
     return [path for at, _, path in sorted(files)[:MAX_FILES] if at <= newest]
 
 
-def _store_and_move_file(source: Source, path: Path) -> int:
+def _store_and_archive_file(source: Source, path: Path) -> int:
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
     result = store_messages(

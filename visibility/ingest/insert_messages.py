@@ -194,13 +194,13 @@ class InboxWriter:
             try:
                 await self._write_batch(batch)
             except Exception as error:  # on any error, no request may wait forever
-                self._log_throttled(error)
-                await self._close()
+                self._log_error_with_rate_limit(error)
+                await self._close_connection()
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(InboxUnavailable(type(error).__name__))
 
-    def _log_throttled(self, error: Exception) -> None:
+    def _log_error_with_rate_limit(self, error: Exception) -> None:
         """Log the error, but not for every batch of an outage."""
         if time.monotonic() - self._logged_at > self.TIMEOUT:
             self._logged_at = time.monotonic()
@@ -233,13 +233,13 @@ class InboxWriter:
         except psycopg.OperationalError:
             if self._connection is None or not self._connection.closed:
                 raise
-            await self._close()
+            await self._close_connection()
             return await self._insert(messages, first_attempt=started)
 
     async def _insert(
         self, messages: list[IncomingMessage], *, first_attempt: float | None = None
     ) -> list[StoreResult]:
-        conn = await self.open_connection()
+        conn = await self.reuse_or_open_connection()
         parameters, indexes = _deduplicated_insert_columns_and_indexes(messages)
         age = None
         if first_attempt is not None:
@@ -247,7 +247,7 @@ class InboxWriter:
         cursor = await conn.execute(STORE_BINARY, [age, *parameters], prepare=True)
         return _build_store_results(await cursor.fetchall(), indexes)
 
-    async def open_connection(self) -> psycopg.AsyncConnection[Any]:
+    async def reuse_or_open_connection(self) -> psycopg.AsyncConnection[Any]:
         """Return the open connection of the writer. It is in autocommit mode."""
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
@@ -258,7 +258,7 @@ class InboxWriter:
             )
         return self._connection
 
-    async def _close(self) -> None:
+    async def _close_connection(self) -> None:
         broken, self._connection = self._connection, None
         if broken is not None:
             with contextlib.suppress(psycopg.Error, OSError):

@@ -13,7 +13,10 @@ from typing import Any
 import orjson
 
 from connectors.sdk.events import ObjectKind
-from connectors.systems.ocel.object_and_activity_names import object_kind, parse_custom_names
+from connectors.systems.ocel.object_and_activity_names import (
+    object_kind_of_type_name,
+    parse_custom_names,
+)
 from visibility.ingest.insert_messages import IncomingMessage, StoreResult, store_messages
 from visibility.models.sources_and_messages import Source
 
@@ -29,10 +32,10 @@ class InvalidOcelLog(ValueError):
     """The file is not an OCEL 2.0 log; the message says why."""
 
 
-def import_log(path: Path, source: Source) -> list[StoreResult]:
+def store_log_as_messages(path: Path, source: Source) -> list[StoreResult]:
     """Store the log as messages, in the caller's transaction. Raises InvalidOcelLog."""
     log, terms = read_log(path), parse_custom_names(source.config.get("objects", ""))
-    kinds = {o["id"]: object_kind(o["type"], terms) for o in log.get("objects", ())}
+    kinds = {o["id"]: object_kind_of_type_name(o["type"], terms) for o in log.get("objects", ())}
     items = {object_id for object_id, kind in kinds.items() if kind is ObjectKind.ITEM}
     messages = []
     for content in split_log_into_messages(log, items):
@@ -54,7 +57,7 @@ def read_log(path: Path) -> Log:
         raise InvalidOcelLog(f"{path}: {error.strerror}") from error
     except (orjson.JSONDecodeError, sqlite3.Error) as error:
         raise InvalidOcelLog(f"{path}: {error}") from error
-    if not _is_log(document):
+    if not _has_ocel_log_structure(document):
         raise InvalidOcelLog(
             f"{path}: the lists of objects and events with id, type and relationships are missing"
         )
@@ -62,7 +65,7 @@ def read_log(path: Path) -> Log:
     return log
 
 
-def _is_log(document: Any) -> bool:
+def _has_ocel_log_structure(document: Any) -> bool:
     """Check what splitting needs; the connector validates everything else."""
     if not isinstance(document, dict):
         return False

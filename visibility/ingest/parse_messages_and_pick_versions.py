@@ -63,17 +63,19 @@ def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     except PayloadError as error:
         if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
             return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
-        return ParseOutcome(message.id, reason=error.reason, detail=_error_path_and_detail(error))
+        return ParseOutcome(
+            message.id, reason=error.reason, detail=_format_error_path_and_detail(error)
+        )
     except UnusableSource as error:
         return ParseOutcome(message.id, reason=ParkReason.SOURCE, detail=str(error)[:500])
     except RecursionError:
         return ParseOutcome(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
         )
-    return _parse_outcome_with_valid_events(message, parsed)
+    return _validate_events_and_build_outcome(message, parsed)
 
 
-def _parse_outcome_with_valid_events(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
+def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
     """Validate the events. Valid events are applied even if others of the same message are not."""
     valid, errors = [], list(parsed.errors)
     for event in parsed.events:
@@ -84,7 +86,7 @@ def _parse_outcome_with_valid_events(message: StoredMessage, parsed: ParseResult
     new_events = tuple(valid)
     if errors:
         first, more = errors[0], len(errors) - 1
-        detail = _error_path_and_detail(first) + (f" (and {more} more)" if more else "")
+        detail = _format_error_path_and_detail(first) + (f" (and {more} more)" if more else "")
         return ParseOutcome(message.id, new_events, first.reason, detail)
     return ParseOutcome(
         message.id, new_events, detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored)
@@ -106,7 +108,7 @@ def _build_event_to_store(message: StoredMessage, reported: CanonicalEvent) -> E
     )
 
 
-def _error_path_and_detail(error: PayloadError) -> str:
+def _format_error_path_and_detail(error: PayloadError) -> str:
     text = f"{error.path}: {error.detail}" if error.path else error.detail
     return text[:500]
 

@@ -66,7 +66,7 @@ class RoundSuperseded(RuntimeError):
 
 
 @dataclass(slots=True)
-class _Progress:
+class _PollRoundProgress:
     new_count: int = 0
     pages: int = 0
     first_cursor: str = ""
@@ -116,11 +116,11 @@ def poll_source(
     source = Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).first()
     if source is None or not source.enabled:
         return 0
-    progress = _Progress()
+    progress = _PollRoundProgress()
     error: Exception | None = None
     is_complete = False
     try:
-        is_complete = _read_round(
+        is_complete = _store_pages_until_end_or_limit(
             source, claimed, progress, now=now, should_stop=should_stop, open_client=open_client
         )
     except RoundSuperseded:
@@ -132,15 +132,15 @@ def poll_source(
         error = caught
         _log_failure(source, caught)
     ended_at = now + timedelta(seconds=time.monotonic() - started)
-    result = _build_result(source, error, ended_at, is_catching_up=not is_complete)
+    result = _build_poll_result(source, error, ended_at, is_catching_up=not is_complete)
     record_poll_result(source, claimed.round, result)
     return progress.new_count
 
 
-def _read_round(
+def _store_pages_until_end_or_limit(
     source: Source,
     claimed: ClaimedPoll,
-    progress: _Progress,
+    progress: _PollRoundProgress,
     *,
     now: datetime,
     should_stop: Callable[[], bool],
@@ -151,7 +151,7 @@ def _read_round(
     budget = RequestBudget(seconds=PAGE_SECONDS, requests=PAGE_REQUESTS)
     stored_cursor, _ = Cursor.objects.get_or_create(source=source)
     progress.first_cursor = progress.cursor = stored_cursor.value
-    pages = _open_pages(source, open_client(budget), stored_cursor.value, now)
+    pages = _build_connector_and_poll_pages(source, open_client(budget), stored_cursor.value, now)
     close_old_connections()
     for page in pages:
         elapsed = time.monotonic() - started
@@ -169,24 +169,26 @@ def _read_round(
     return True
 
 
-def _open_pages(
+def _build_connector_and_poll_pages(
     source: Source, http: HttpClient, cursor: str, now: datetime
 ) -> Iterator[PolledPage]:
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
-    context = PollContext(now, partial(_load_open_packages, now))
+    context = PollContext(now, partial(_load_packages_and_close_connection, now))
     secrets = source_secrets.unexpired_signing_secrets(sealed, now)
     return connector.poll_with_context(http, cursor, secrets, context)
 
 
-def _load_open_packages(now: datetime, carriers: Sequence[str], after: str) -> list[OpenPackage]:
+def _load_packages_and_close_connection(
+    now: datetime, carriers: Sequence[str], after: str
+) -> list[OpenPackage]:
     """Load the packages that the poller asks about, and release the database connection."""
     packages = load_open_packages(now, carriers=carriers, after=after)
     close_old_connections()
     return packages
 
 
-def _raise_if_cursor_did_not_advance(progress: _Progress) -> None:
+def _raise_if_cursor_did_not_advance(progress: _PollRoundProgress) -> None:
     """Raise PollError if the next round would read the same pages again."""
     if progress.cursor == progress.first_cursor:
         raise PollError(
@@ -224,7 +226,7 @@ def _store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> 
     Source.objects.filter(pk=source_id).update(sealed_secrets=encrypted)
 
 
-def _build_result(
+def _build_poll_result(
     source: Source, error: Exception | None, ended_at: datetime, *, is_catching_up: bool
 ) -> PollResult:
     if error is None:

@@ -75,22 +75,26 @@ STORED_GROUPINGS: tuple[frozenset[Dimension], ...] = (
 def stored_grouping_bitmask(wanted: Collection[str]) -> int | None:
     """The bitmask of the stored grouping by exactly these dimensions; None if there is none."""
     dimensions = frozenset(name for name in DEFINITIONS if name in wanted)
-    return grouping_bitmask(dimensions) if dimensions in STORED_GROUPINGS else None
+    return bitmask_of_dimensions_not_grouped(dimensions) if dimensions in STORED_GROUPINGS else None
 
 
-def grouping_bitmask(names: Collection[str]) -> int:
+def bitmask_of_dimensions_not_grouped(names: Collection[str]) -> int:
     """The value of GROUPING() for cells by these dimensions: the bits of all others."""
     return sum(d.bit for name, d in DEFINITIONS.items() if name not in names)
 
 
 # The grouping of the total.
-TOTAL = grouping_bitmask(())
+TOTAL = bitmask_of_dimensions_not_grouped(())
 
 
-def groupings_kpi_has_no_cells_for(dimensions: Iterable[Dimension]) -> Iterator[int]:
+def grouping_bitmasks_without_cells(dimensions: Iterable[Dimension]) -> Iterator[int]:
     """The groupings that a KPI with these dimensions has no cells for."""
     own = frozenset(dimensions)
-    return (grouping_bitmask(grouping) for grouping in STORED_GROUPINGS if not grouping <= own)
+    return (
+        bitmask_of_dimensions_not_grouped(grouping)
+        for grouping in STORED_GROUPINGS
+        if not grouping <= own
+    )
 
 
 def order_dimension_values(timeline: Timeline) -> dict[Dimension, str]:

@@ -47,7 +47,7 @@ class GroupTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class KpiOrder:
+class KpiOrderLineOrEvent:
     """One order or event and how it counts. Pass `cursor` as `after` to get the next page.
 
     `item`: only of a line. `source`, `event_type` and `message_id`: only of an event.
@@ -128,7 +128,7 @@ def load_order_page(
     reason: str = "",
     after: str = "",
     limit: int = PAGE_SIZE + 1,
-) -> list[KpiOrder]:
+) -> list[KpiOrderLineOrEvent]:
     """Orders, newest day first: by default one page, and one more if there is a next page."""
     condition, values = _fact_sql_condition_of_kpi_value(kpi, span, filters)
     if group == UNCOUNTABLE:
@@ -160,7 +160,7 @@ def load_order_page(
             [*values, limit],
         )
         rows: list[list[Any]] = [[*row[:-1], orjson.loads(row[-1])] for row in cursor.fetchall()]
-    return [KpiOrder(*row) for row in rows]
+    return [KpiOrderLineOrEvent(*row) for row in rows]
 
 
 def _fact_sql_condition_of_kpi_value(

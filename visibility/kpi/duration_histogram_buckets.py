@@ -18,7 +18,7 @@ def bucket_midpoint(bucket: int) -> float:
     return 2 * GAMMA**bucket / (GAMMA + 1)
 
 
-def duration_kpi_codes() -> Collection[str]:
+def non_stock_duration_kpi_codes() -> Collection[str]:
     """The codes of the KPIs whose histograms have durations: all durations except stock KPIs."""
     return {
         code

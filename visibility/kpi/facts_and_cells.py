@@ -142,7 +142,7 @@ def _add_fact_writes(
     writes.add(WRITE_FACTS)
 
 
-def has_recount_requests_and_fact_changes() -> tuple[bool, bool]:
+def load_recount_and_change_flags() -> tuple[bool, bool]:
     """Return whether recounts of days are requested, and whether fact changes must be added."""
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(f"SELECT {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}")
@@ -157,7 +157,7 @@ def update_cells() -> int:
     after the lock of the cells is acquired: each fact that they see has its change either in the
     cells already, or still in the table of changes.
     """
-    has_requests, has_changes = has_recount_requests_and_fact_changes()
+    has_requests, has_changes = load_recount_and_change_flags()
     done = _recount_requested_days() if has_requests else 0
     return done or (_add_fact_changes_to_cells() if has_changes else 0)
 

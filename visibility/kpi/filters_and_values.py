@@ -26,13 +26,13 @@ class KpiDimensionFilters:
     supplier: str | None = None
     source: str | None = None
 
-    def values(self) -> dict[Dimension, str]:
+    def filtered_values_by_dimension(self) -> dict[Dimension, str]:
         """The value of each dimension that is filtered."""
         return {name: value for name in DIMENSIONS if (value := getattr(self, name)) is not None}
 
     def sql_condition_and_values(self, table: str = "") -> tuple[str, list[Any]]:
         """The SQL condition and its parameters, for facts; `table` is a prefix."""
-        values = self.values()
+        values = self.filtered_values_by_dimension()
         return "".join(f" AND {table}{name} = %s" for name in values), list(values.values())
 
 

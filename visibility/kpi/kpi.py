@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from visibility.kpi.dimensions import ORDER_DIMENSIONS, Dimension
 from visibility.timeline import RecordedEvent, Timeline, TimelineLine
-from visibility.timeline.events_counted_by_order import events_counted_by_order
+from visibility.timeline.events_counted_by_order import current_events_counted_for_order
 
 
 class KpiUnit(StrEnum):
@@ -193,7 +193,7 @@ class MeasureKpi(Kpi):
     def measurements(self, timeline: Timeline, zone: str) -> Iterator[KpiMeasurement]:
         """The facts of the events that count for this order."""
         info = ZoneInfo(zone)
-        for recorded in events_counted_by_order(timeline):
+        for recorded in current_events_counted_for_order(timeline):
             measured = self.measure_event(recorded)
             if measured is not None:
                 yield KpiMeasurement(

@@ -4,7 +4,7 @@ All three sum weighted facts in the same way. A fact has the weight 1. A fact ch
 1 for the fact that was added, and -1 for the fact that was removed.
 """
 
-from visibility.kpi.dimensions import COLUMNS, STORED_GROUPINGS, grouping_bitmask
+from visibility.kpi.dimensions import COLUMNS, STORED_GROUPINGS, bitmask_of_dimensions_not_grouped
 
 _DIMENSIONS = ", ".join(COLUMNS)
 _KEYS = f"grouping, kpi, day, {_DIMENSIONS}"
@@ -13,7 +13,9 @@ FACT = f"kpi, day, {_DIMENSIONS}, numerator, denominator, excluded, uncountable"
 _GROUPING_SETS = ", ".join(
     f"({', '.join(name for name in COLUMNS if name in grouping)})" for grouping in STORED_GROUPINGS
 )
-_STORED_BITMASKS = ", ".join(str(grouping_bitmask(grouping)) for grouping in STORED_GROUPINGS)
+_STORED_BITMASKS = ", ".join(
+    str(bitmask_of_dimensions_not_grouped(grouping)) for grouping in STORED_GROUPINGS
+)
 
 
 def histogram_bucket_sql_of_fact(timed: str, gamma: str, stocks: str) -> str:
@@ -72,7 +74,7 @@ fact AS (
 """  # noqa: S608  # only own column names
 
 
-def _merged_counts(column: str) -> str:
+def _merge_counts_sql(column: str) -> str:
     """The sum of two JSON objects of counts, without the counts that become zero."""
     return f"""CASE WHEN excluded.{column} = '{{}}' THEN cell.{column} ELSE (
         SELECT coalesce(jsonb_object_agg(reason, n), '{{}}') FROM (
@@ -111,8 +113,8 @@ WITH taken AS (
         numerator = cell.numerator + excluded.numerator,
         denominator = cell.denominator + excluded.denominator,
         (buckets, counts) = {_MERGED_HISTOGRAM},
-        excluded = {_merged_counts("excluded")},
-        uncountable = {_merged_counts("uncountable")}
+        excluded = {_merge_counts_sql("excluded")},
+        uncountable = {_merge_counts_sql("uncountable")}
     RETURNING id, ({_VALUES})
         = (0, 0, 0, '{{}}', '{{}}', '{{}}'::jsonb, '{{}}'::jsonb) AS is_zero
 )

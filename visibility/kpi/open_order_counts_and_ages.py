@@ -61,11 +61,11 @@ def stock_summaries(
     TooManyFacts.
     """
     open_by_day: dict[str, dict[date, int]] = {code: {} for code in codes}
-    for row in _load_open_orders_by_start_day(codes, end, end, filters, ("kpi",)):
+    for row in _load_order_counts_by_start_day(codes, end, end, filters, ("kpi",)):
         days = open_by_day[row.names[0]]
         days[row.day] = days.get(row.day, 0) + row.open_count_at_end_of_day(end)
     by_code = {
-        code: _OpenOrdersByStartDay.from_counts_by_start_day(end, days)
+        code: _OpenOrderCountsByStartDay.from_counts_by_start_day(end, days)
         for code, days in open_by_day.items()
     }
     exact = _load_exact_percentiles(by_code, end, filters, now)
@@ -80,13 +80,13 @@ def daily_stock_summaries(
     codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
     """By KPI code, the value at the end of each day on which an order is open. One query."""
-    rows = _load_open_orders_by_start_day(codes, span.start, span.end, filters, ("kpi",))
+    rows = _load_order_counts_by_start_day(codes, span.start, span.end, filters, ("kpi",))
     return {
         code: [
             (end, ages.summary())
             for end in (span.start + timedelta(days=n) for n in range(span.day_count))
             if (
-                ages := _OpenOrdersByStartDay.from_started_orders(
+                ages := _OpenOrderCountsByStartDay.from_started_orders(
                     end, (row for row in rows if row.names[0] == code)
                 )
             ).open_order_count
@@ -95,17 +95,17 @@ def daily_stock_summaries(
     }
 
 
-def stock_breakdown(
+def stock_summaries_by_dimensions(
     code: str, end: date, dimensions: Sequence[Dimension], filters: KpiDimensionFilters
 ) -> list[KpiSlice]:
     """The value of each slice at the end of a day, in order. One query."""
     by_names: dict[tuple[str, ...], list[_OrdersStartedOnDay]] = {}
-    for row in _load_open_orders_by_start_day([code], end, end, filters, dimensions):
+    for row in _load_order_counts_by_start_day([code], end, end, filters, dimensions):
         by_names.setdefault(row.names, []).append(row)
     return [
         KpiSlice(names, ages.summary())
         for names, rows in sorted(by_names.items())
-        if (ages := _OpenOrdersByStartDay.from_started_orders(end, rows)).open_order_count
+        if (ages := _OpenOrderCountsByStartDay.from_started_orders(end, rows)).open_order_count
     ]
 
 
@@ -113,8 +113,8 @@ def start_days_of_open_orders(code: str, end: date, filters: KpiDimensionFilters
     """The days on which the orders started that are open at the end of a day. One query."""
     return [
         day
-        for day, _ in _OpenOrdersByStartDay.from_started_orders(
-            end, _load_open_orders_by_start_day([code], end, end, filters, ())
+        for day, _ in _OpenOrderCountsByStartDay.from_started_orders(
+            end, _load_order_counts_by_start_day([code], end, end, filters, ())
         ).days
     ]
 
@@ -123,14 +123,14 @@ def age_seconds_and_order_counts(
     code: str, end: date, filters: KpiDimensionFilters
 ) -> list[tuple[float, int]]:
     """(age in seconds, number of orders) at the end of a day, the youngest first. One query."""
-    ages = _OpenOrdersByStartDay.from_started_orders(
-        end, _load_open_orders_by_start_day([code], end, end, filters, ())
+    ages = _OpenOrderCountsByStartDay.from_started_orders(
+        end, _load_order_counts_by_start_day([code], end, end, filters, ())
     )
     return [(ages.age_seconds_of_start_day(day), count) for day, count in ages.days]
 
 
 @dataclass(frozen=True, slots=True)
-class _OpenOrdersByStartDay:
+class _OpenOrderCountsByStartDay:
     """The days on which the open orders started, the latest first, with their numbers."""
 
     end: date
@@ -139,7 +139,7 @@ class _OpenOrdersByStartDay:
     @classmethod
     def from_started_orders(
         cls, end: date, rows: Iterable[_OrdersStartedOnDay]
-    ) -> "_OpenOrdersByStartDay":
+    ) -> "_OpenOrderCountsByStartDay":
         by_day: dict[date, int] = {}
         for row in rows:
             by_day[row.day] = by_day.get(row.day, 0) + row.open_count_at_end_of_day(end)
@@ -148,7 +148,7 @@ class _OpenOrdersByStartDay:
     @classmethod
     def from_counts_by_start_day(
         cls, end: date, by_day: Mapping[date, int]
-    ) -> "_OpenOrdersByStartDay":
+    ) -> "_OpenOrderCountsByStartDay":
         return cls(end, sorted(((day, n) for day, n in by_day.items() if n > 0), reverse=True))
 
     @property
@@ -179,13 +179,13 @@ class _OpenOrdersByStartDay:
         return KpiSummary(total / count, total, count, self.open_order_count, median, p90, oldest)
 
 
-def _load_open_orders_by_start_day(
+def _load_order_counts_by_start_day(
     codes: Sequence[str], start: date, end: date, filters: KpiDimensionFilters, by: Sequence[str]
 ) -> list[_OrdersStartedOnDay]:
     """The orders that are open at the end of any day from `start` to `end`."""
     dimensions = [name for name in by if name != "kpi"]
     cells, values = select_sql_of_cells_or_facts(
-        codes, FIRST_DAY, end, filters.values(), dimensions
+        codes, FIRST_DAY, end, filters.filtered_values_by_dimension(), dimensions
     )
     columns = "".join(f"{name}, " for name in by)
     with connection.cursor() as cursor:
@@ -208,7 +208,7 @@ def _load_open_orders_by_start_day(
 
 
 def _load_exact_percentiles(
-    by_code: Mapping[str, _OpenOrdersByStartDay],
+    by_code: Mapping[str, _OpenOrderCountsByStartDay],
     end: date,
     filters: KpiDimensionFilters,
     now: datetime | None,

@@ -39,11 +39,11 @@ __all__ = [
     "KpiSummary",
     "TooManyFacts",
     "daily_summaries_by_kpi",
+    "dimension_values_with_most_orders",
     "duration_histogram",
     "summaries_by_dimensions",
     "summaries_by_kpi",
     "summary",
-    "values_by_dimension",
     "weekly_summaries_by_dimension",
 ]
 # More values of a dimension cannot be chosen as a filter, only entered in an address.
@@ -63,7 +63,7 @@ def summaries_by_kpi(
     Raises TooManyFacts.
     """
     kpis = list(kpis)
-    codes, flows = [kpi.code for kpi in kpis], _codes_without_stocks(kpis)
+    codes, flows = [kpi.code for kpi in kpis], _codes_of_non_stock_kpis(kpis)
     totals = (
         {row.names[0]: row.summary for row in _aggregate_cells(flows, span, filters, ("kpi",))}
         if flows
@@ -102,7 +102,7 @@ def daily_summaries_by_kpi(
     A stock KPI has the value of the end of the day. Raises TooManyFacts.
     """
     kpis = list(kpis)
-    flows = _codes_without_stocks(kpis)
+    flows = _codes_of_non_stock_kpis(kpis)
     by_code: dict[str, list[tuple[date, KpiSummary]]] = {kpi.code: [] for kpi in kpis}
     for row in _aggregate_cells(flows, span, filters, ("kpi", "day")) if flows else ():
         by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
@@ -112,7 +112,7 @@ def daily_summaries_by_kpi(
     )
 
 
-def _codes_without_stocks(kpis: Iterable[Kpi]) -> list[str]:
+def _codes_of_non_stock_kpis(kpis: Iterable[Kpi]) -> list[str]:
     return [kpi.code for kpi in kpis if kpi.family is not KpiFamily.STOCK]
 
 
@@ -132,7 +132,9 @@ def summaries_by_dimensions(
 ) -> list[KpiSlice]:
     """The value of each slice. Raises TooManyFacts."""
     if kpi.family is KpiFamily.STOCK:
-        return open_order_counts_and_ages.stock_breakdown(kpi.code, span.end, dimensions, filters)
+        return open_order_counts_and_ages.stock_summaries_by_dimensions(
+            kpi.code, span.end, dimensions, filters
+        )
     return _aggregate_cells([kpi.code], span, filters, dimensions)
 
 
@@ -155,7 +157,9 @@ def _duration_seconds_and_order_counts(
     """(seconds, number of orders), for a stock KPI the ages at the end of the range."""
     if kpi.family is KpiFamily.STOCK:
         return open_order_counts_and_ages.age_seconds_and_order_counts(kpi.code, span.end, filters)
-    cells, values = select_sql_of_cells_or_facts([kpi.code], span.start, span.end, filters.values())
+    cells, values = select_sql_of_cells_or_facts(
+        [kpi.code], span.start, span.end, filters.filtered_values_by_dimension()
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -167,7 +171,7 @@ def _duration_seconds_and_order_counts(
         return [(duration_histogram_buckets.bucket_midpoint(b), n) for b, n in cursor.fetchall()]
 
 
-def values_by_dimension(
+def dimension_values_with_most_orders(
     span: DaySpan, dimensions: Collection[Dimension] = SHARED_DIMENSIONS
 ) -> dict[Dimension, list[str]]:
     """The values of some dimensions in a date range, those with the most orders, sorted."""
@@ -190,7 +194,11 @@ def _aggregate_cells(
 ) -> list[KpiSlice]:
     """Sum cells by the SQL expressions `by`. Percentiles are those of the orders."""
     cells, values = select_sql_of_cells_or_facts(
-        codes, span.start, span.end, filters.values(), set(by) & set(DIMENSIONS)
+        codes,
+        span.start,
+        span.end,
+        filters.filtered_values_by_dimension(),
+        set(by) & set(DIMENSIONS),
     )
     columns = ", ".join(f"({name})::text AS k{index}" for index, name in enumerate(by))
     keys = ", ".join(f"k{index}" for index in range(len(by)))
@@ -243,7 +251,9 @@ def _excluded_and_uncountable_counts(
     codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters
 ) -> dict[tuple[str, str], dict[str, int]]:
     """Counts by reason, for each (KPI code, `excluded` or `uncountable`)."""
-    cells, values = select_sql_of_cells_or_facts(codes, span.start, span.end, filters.values())
+    cells, values = select_sql_of_cells_or_facts(
+        codes, span.start, span.end, filters.filtered_values_by_dimension()
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

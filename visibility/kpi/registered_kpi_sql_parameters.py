@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from visibility.kpi.dimensions import groupings_kpi_has_no_cells_for
-from visibility.kpi.duration_histogram_buckets import GAMMA, duration_kpi_codes, stock_kpi_codes
+from visibility.kpi.dimensions import grouping_bitmasks_without_cells
+from visibility.kpi.duration_histogram_buckets import (
+    GAMMA,
+    non_stock_duration_kpi_codes,
+    stock_kpi_codes,
+)
 from visibility.kpi.registry import kpi_registry
 
 
@@ -13,10 +17,10 @@ def registered_kpi_sql_parameters() -> Mapping[str, Any]:
     unstored = [
         (code, grouping)
         for code, kpi in kpi_registry().items()
-        for grouping in groupings_kpi_has_no_cells_for(kpi.dimensions)
+        for grouping in grouping_bitmasks_without_cells(kpi.dimensions)
     ]
     return {
-        "timed": sorted(duration_kpi_codes()),
+        "timed": sorted(non_stock_duration_kpi_codes()),
         "stocks": sorted(stock_kpi_codes()),
         "gamma": GAMMA,
         "unstored_kpis": [code for code, _ in unstored],

@@ -7,7 +7,11 @@ from typing import Any
 from django.db import connection
 
 from visibility.kpi.dimensions import COLUMNS, Dimension, stored_grouping_bitmask
-from visibility.kpi.duration_histogram_buckets import GAMMA, duration_kpi_codes, stock_kpi_codes
+from visibility.kpi.duration_histogram_buckets import (
+    GAMMA,
+    non_stock_duration_kpi_codes,
+    stock_kpi_codes,
+)
 from visibility.kpi.kpi_cell_sql import histogram_bucket_sql_of_fact
 
 # A value that no cells are stored for is summed from at most this many facts: about a second.
@@ -59,5 +63,5 @@ def select_sql_of_cells_or_facts(
         )
         if cursor.fetchone()[0] > MAX_FACTS:
             raise TooManyFacts(f"more than {MAX_FACTS:,} facts")
-    histogram = [sorted(duration_kpi_codes()), GAMMA, sorted(stock_kpi_codes())]
+    histogram = [sorted(non_stock_duration_kpi_codes()), GAMMA, sorted(stock_kpi_codes())]
     return _FACT_AS_CELL + condition, [*histogram, *parameters]

@@ -33,7 +33,7 @@ class InstanceLock:
     """The lock of a data folder. The kernel releases it however the process ends."""
 
     def __init__(self, data: Path) -> None:
-        self._file = _open_lock(data / "lock")
+        self._file = _create_or_open_lock_file(data / "lock")
         for attempt in range(5):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +51,7 @@ class InstanceLock:
         self._file.flush()
 
 
-def _open_lock(path: Path) -> TextIO:
+def _create_or_open_lock_file(path: Path) -> TextIO:
     try:
         # Under root, the servers' account must be able to enter; nobody else may list the content.
         path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)

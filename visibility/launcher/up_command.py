@@ -56,7 +56,7 @@ def main(
     try:
         port = choose_web_port.claim_port(options.port)
         lock.record_holder_pid_and_url(f"http://127.0.0.1:{port.number}/")
-        _start_product(options, port.number, supervisor, plan)
+        _start_product_until_web_answers(options, port.number, supervisor, plan)
         supervisor.run_forever()
     except StopRequested:
         print_line("stopping")
@@ -100,7 +100,7 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
-def _start_product(
+def _start_product_until_web_answers(
     options: UpOptions,
     port: int,
     supervisor: Supervisor,

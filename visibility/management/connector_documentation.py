@@ -14,14 +14,19 @@ SETTINGS_HEAD = "| setting | value | meaning |\n|---|---|---|\n"
 README_HEAD = "| system | connector | how messages arrive |\n|---|---|---|\n"
 
 
-def documentation_files(root: Path, connectors: Mapping[str, type[Connector]]) -> dict[Path, str]:
+def generate_document_texts_by_path(
+    root: Path, connectors: Mapping[str, type[Connector]]
+) -> dict[Path, str]:
     """Return the documents below `root` with their current text."""
     folder = root / "docs" / "connectors"
-    files = {folder / f"{slug}.md": connector_page(kind) for slug, kind in connectors.items()}
+    files = {
+        folder / f"{slug}.md": build_connector_markdown_page(kind)
+        for slug, kind in connectors.items()
+    }
     readme = root / "README.md"
     before, _, remainder = readme.read_text().partition(BEGIN)
     _, _, after = remainder.partition(END)
-    files[readme] = f"{before}{BEGIN}{readme_table(connectors)}{END}{after}"
+    files[readme] = f"{before}{BEGIN}{build_readme_connector_table(connectors)}{END}{after}"
     return files
 
 
@@ -34,7 +39,7 @@ def pages_of_removed_connectors(
     )
 
 
-def readme_table(connectors: Mapping[str, type[Connector]]) -> str:
+def build_readme_connector_table(connectors: Mapping[str, type[Connector]]) -> str:
     """The table of all connectors, by title."""
     rows = [
         f"| {kind.title} | [`{slug}`](docs/connectors/{slug}.md) | {kind.reception} |\n"
@@ -43,13 +48,17 @@ def readme_table(connectors: Mapping[str, type[Connector]]) -> str:
     return README_HEAD + "".join(rows)
 
 
-def connector_page(kind: type[Connector]) -> str:
+def build_connector_markdown_page(kind: type[Connector]) -> str:
     """The page of one connector."""
     names = {setting.name for setting in kind.settings}
     common = [s for s in (*COMMON_SETTINGS, DROP_FOLDER) if s.name not in names]
     if not kind.accepts_files:
         common.remove(DROP_FOLDER)
-    own = _settings_table(kind.settings) if kind.settings else "It has no settings of its own.\n"
+    own = (
+        _markdown_settings_table(kind.settings)
+        if kind.settings
+        else "It has no settings of its own.\n"
+    )
     blocks = [
         f"# {kind.title}\n",
         f"{inspect.getdoc(kind)}\n",
@@ -60,16 +69,16 @@ def connector_page(kind: type[Connector]) -> str:
         "## Settings\n",
         own,
         "Settings of every source:\n",
-        _settings_table(common),
+        _markdown_settings_table(common),
     ]
     return "\n".join(blocks)
 
 
-def _settings_table(settings: Sequence[Setting]) -> str:
-    return SETTINGS_HEAD + "".join(_settings_row(setting) for setting in settings)
+def _markdown_settings_table(settings: Sequence[Setting]) -> str:
+    return SETTINGS_HEAD + "".join(_markdown_setting_row(setting) for setting in settings)
 
 
-def _settings_row(setting: Setting) -> str:
+def _markdown_setting_row(setting: Setting) -> str:
     notes = [setting.type_description]
     if setting.required:
         notes.append("required")

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from connectors.catalog import SYSTEMS
-from connectors.sdk.manifest.check_examples import failing_examples
+from connectors.sdk.manifest.check_examples import problems_of_failing_examples
 from connectors.sdk.manifest.draft import draft_manifest
 from connectors.sdk.manifest.folder import SUFFIX, load_manifest_as_connector_class
 from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
@@ -17,7 +17,7 @@ from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
 LintResult = tuple[Path, list[ManifestProblem]]
 
 
-def lint_files(files: Iterable[str], *, now: datetime) -> Iterator[LintResult]:
+def lint_given_or_all_manifests(files: Iterable[str], *, now: datetime) -> Iterator[LintResult]:
     """Check these manifests, or all of them: syntax, meaning, and every example."""
     own = Path(settings.CONNECTOR_FOLDER)
     every = [*sorted(SYSTEMS.glob(f"*{SUFFIX}")), *sorted(own.glob(f"*{SUFFIX}"))]
@@ -27,7 +27,7 @@ def lint_files(files: Iterable[str], *, now: datetime) -> Iterator[LintResult]:
         except InvalidManifest as error:
             yield path, list(error.problems)
         else:
-            yield path, list(failing_examples(connector, received_at=now))
+            yield path, list(problems_of_failing_examples(connector, received_at=now))
 
 
 def draft_from_sample(sample: Path, name: str = "") -> str:

@@ -25,7 +25,7 @@ def migration_file_digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def find_conflicts(folder: Path) -> list[str]:
+def describe_changed_locked_migrations(folder: Path) -> list[str]:
     """One sentence per locked migration that was edited, renamed or removed."""
     digests = migration_file_digests(folder)
     return [
@@ -37,12 +37,12 @@ def find_conflicts(folder: Path) -> list[str]:
     ]
 
 
-def find_conflicts_and_unlocked(folder: Path) -> list[str]:
+def describe_changed_and_unlocked(folder: Path) -> list[str]:
     """The conflicts, and one sentence per migration that is not locked yet."""
     locked = read_locked_digests(folder)
     new = [name for name in migration_file_digests(folder) if name not in locked]
     missing = [f"{name} is not in LOCK: run `manage.py lock_migrations`." for name in new]
-    return find_conflicts(folder) + missing
+    return describe_changed_locked_migrations(folder) + missing
 
 
 def lock_new_migrations(folder: Path) -> list[str]:
@@ -52,7 +52,7 @@ def lock_new_migrations(folder: Path) -> list[str]:
         LockConflict: a locked migration changed. Databases that applied it would differ from new
             ones.
     """
-    if conflicts := find_conflicts(folder):
+    if conflicts := describe_changed_locked_migrations(folder):
         raise LockConflict(" ".join(conflicts))
     locked, digests = read_locked_digests(folder), migration_file_digests(folder)
     lines = [f"{digest}  {name}\n" for name, digest in digests.items()]

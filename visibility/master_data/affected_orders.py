@@ -7,7 +7,7 @@ from datetime import datetime
 import orjson
 from django.db import connection
 
-from visibility.master_data.tables import MasterRow, MasterTable
+from visibility.master_data.tables import MasterRowToWrite, MasterTable
 from visibility.models.master import WatchedVocabulary
 
 # Up to this many orders are enqueued directly; more become a backfill behind live work.
@@ -106,8 +106,8 @@ def enqueue_affected_orders(table: MasterTable, changes: Sequence[int]) -> int:
         return int(cursor.fetchone()[0])
 
 
-def predict_effect(
-    table: MasterTable, rows: Sequence[MasterRow], *, before: Sequence[MasterRow] = ()
+def predict_affected_orders_and_messages(
+    table: MasterTable, rows: Sequence[MasterRowToWrite], *, before: Sequence[MasterRowToWrite] = ()
 ) -> PredictedReprocessing:
     """What writing `rows` (in place of `before`) would reprocess."""
     images = [dict(row.values) for row in (*rows, *before)]

@@ -70,7 +70,7 @@ def parse_positive_int(text: str) -> int:
     return int(text)
 
 
-def parse_date_or_time(text: str) -> str:
+def parse_date_or_time_to_utc_text(text: str) -> str:
     """Parse a date (midnight in the organization's time zone) or an RFC 3339 time to UTC."""
     try:
         if DATE_PATTERN.fullmatch(text):
@@ -95,7 +95,7 @@ def format_date_or_time(value: Any) -> str:
     return str(time.astimezone(UTC).isoformat()).replace("+00:00", "Z")
 
 
-def parse_time_zone(text: str) -> str:
+def validate_time_zone_name(text: str) -> str:
     """Check an IANA time zone name."""
     if text not in available_timezones():
         raise InvalidCell(f"{text!r} is not a time zone such as America/Chicago")

@@ -83,7 +83,7 @@ FROM visibility_importrow WHERE master_import_id = %(of)s
 TABLE_CHECKS = {"mapping": (FLAG_UNKNOWN_SOURCES,), "location": (FLAG_UNKNOWN_CALENDARS,)}
 
 
-def classify_import_rows(master_import: MasterImport, *, rows: int) -> Iterator[None]:
+def write_import_row_verdicts_by_chunk(master_import: MasterImport, *, rows: int) -> Iterator[None]:
     """Write each row's verdict and the counts, `rows` rows at a time; yields after each chunk."""
     table = TABLES[master_import.table]
     with connection.cursor() as cursor:

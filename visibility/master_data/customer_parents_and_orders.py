@@ -54,7 +54,7 @@ SELECT count(DISTINCT object_id), count(*) FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCount:
+class OrderCountOrLowerBound:
     """A number of orders; `is_lower_bound`: there are more, which were not counted."""
 
     orders: int
@@ -71,7 +71,7 @@ def customer_and_ancestors(number: str, at: datetime) -> tuple[str, ...]:
         return tuple(row[0] for row in cursor.fetchall()) or (number,)
 
 
-def ancestors_of_row(customer: Customer, now: datetime) -> tuple[str, ...]:
+def ancestors_at_nearest_valid_time(customer: Customer, now: datetime) -> tuple[str, ...]:
     """The ancestors of a customer row, at the time nearest to now at which the row is valid."""
     at = now
     if customer.valid_from and customer.valid_from > now:
@@ -81,7 +81,7 @@ def ancestors_of_row(customer: Customer, now: datetime) -> tuple[str, ...]:
     return customer_and_ancestors(customer.number, at)[1:]
 
 
-def count_orders_with_branches(number: str) -> OrderCount:
+def count_orders_with_branches(number: str) -> OrderCountOrLowerBound:
     """The number of orders of a customer and of all customers below it, up to `MAX_COUNTED`."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -89,4 +89,4 @@ def count_orders_with_branches(number: str) -> OrderCount:
             {"key": normalize_term(number), "depth": MAX_DEPTH, "most": MAX_COUNTED + 1},
         )
         orders, rows = cursor.fetchone()
-    return OrderCount(min(orders, MAX_COUNTED), is_lower_bound=rows > MAX_COUNTED)
+    return OrderCountOrLowerBound(min(orders, MAX_COUNTED), is_lower_bound=rows > MAX_COUNTED)

@@ -36,13 +36,7 @@ from visibility.master_data.write_and_restore_rows import (
 )
 from visibility.master_data.xlsx_reader import InvalidFile
 from visibility.models.audit import append_audit_entry
-from visibility.models.imports import (
-    IN_PROGRESS,
-    ImportPart,
-    ImportRow,
-    ImportState,
-    MasterImport,
-)
+from visibility.models.imports import IN_PROGRESS, ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.master import MasterChange
 
 # Rows to read and to write per chunk; reading uses COPY and is cheaper.
@@ -179,7 +173,9 @@ def process_import(master_import: MasterImport, throttle: Throttle) -> None:
     try:
         throttle.run_with_pauses(_stage_rows(master_import))
         throttle.run_with_pauses(
-            classify_import_rows.classify_import_rows(master_import, rows=2 * READ_CHUNK)
+            classify_import_rows.write_import_row_verdicts_by_chunk(
+                master_import, rows=2 * READ_CHUNK
+            )
         )
     except InvalidFile as error:
         _set_final_state(master_import, ImportState.REJECTED, str(error))
@@ -214,13 +210,15 @@ def _stage_rows(master_import: MasterImport) -> Iterator[None]:
         with transaction.atomic(), connection.cursor() as cursor:
             with cursor.copy(COPY_ROWS) as copy:
                 for number, cells in chunk:
-                    copy.write_row((master_import.pk, number, *_parse_staged_row(table, cells)))
+                    copy.write_row(
+                        (master_import.pk, number, *_parse_row_for_staging(table, cells))
+                    )
             MasterImport.objects.filter(pk=master_import.pk).update(done=done)
         yield
     MasterImport.objects.filter(pk=master_import.pk).update(total=done)
 
 
-def _parse_staged_row(
+def _parse_row_for_staging(
     table: MasterTable, cells: "file_reader.ParsedRow | object"
 ) -> tuple[str, str, str, str]:
     """Key, values as JSON, verdict and reason of one row."""

@@ -30,7 +30,7 @@ COMMON_COLUMNS = (
     MasterColumn(
         "valid_from",
         "Valid from",
-        cell_conversion.parse_date_or_time,
+        cell_conversion.parse_date_or_time_to_utc_text,
         cell_conversion.format_date_or_time,
         default=None,
         description="A date, or a time with an offset. Blank: always.",
@@ -38,7 +38,7 @@ COMMON_COLUMNS = (
     MasterColumn(
         "valid_to",
         "Valid to",
-        cell_conversion.parse_date_or_time,
+        cell_conversion.parse_date_or_time_to_utc_text,
         cell_conversion.format_date_or_time,
         default=None,
         description="The row is valid before this date or time. Blank: until replaced.",
@@ -55,7 +55,7 @@ COMMON_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class MasterRow:
+class MasterRowToWrite:
     """A row to write: JSON values by column, including `key`."""
 
     values: Mapping[str, CellValue]
@@ -95,7 +95,7 @@ class MasterTable:
         columns = (str(f.column) for f in self.model._meta.concrete_fields)
         return tuple(column for column in columns if column not in managed_columns)
 
-    def parse_row_or_raise_invalid_cell(self, given: Mapping[str, str]) -> MasterRow:
+    def parse_row_or_raise_invalid_cell(self, given: Mapping[str, str]) -> MasterRowToWrite:
         """Parse a row from its cells. Raises InvalidCell for the first error."""
         values: dict[str, CellValue] = {
             c.name: c.parse_cell(given.get(c.name, "")) for c in self.columns
@@ -115,7 +115,7 @@ class MasterTable:
         names = (values["key"], *(values.get(n, "") for n in ("term", "item_key", "parent_key")))
         if any(len(str(name).encode()) > MAX_KEY_BYTES for name in names):
             raise InvalidCell(f"{self.key_columns[-1]} is too long")
-        return MasterRow(values)
+        return MasterRowToWrite(values)
 
     def normalized_key_of(self, values: Mapping[str, Any]) -> str:
         """The normalized key of these values."""
@@ -139,7 +139,7 @@ def datetime_from_row_value(text: CellValue) -> datetime:
     return datetime.fromisoformat(str(text))
 
 
-def _define_table(
+def _build_master_table(
     code: str,
     title: str,
     singular: str,
@@ -156,7 +156,7 @@ def _define_table(
 TABLES: Mapping[str, MasterTable] = {
     table.code: table
     for table in (
-        _define_table(
+        _build_master_table(
             "mapping",
             "Mappings",
             "mapping",
@@ -174,7 +174,7 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="kind source external",
             description="Translates values of a source to our values.",
         ),
-        _define_table(
+        _build_master_table(
             "item",
             "Items",
             "item",
@@ -198,7 +198,7 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="number",
             description="Items with their base unit and the components of kits.",
         ),
-        _define_table(
+        _build_master_table(
             "unit",
             "Units",
             "unit factor",
@@ -230,7 +230,7 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="item unit base",
             description="Exact conversion factors from a unit to the base unit.",
         ),
-        _define_table(
+        _build_master_table(
             "location",
             "Locations",
             "location",
@@ -238,7 +238,11 @@ TABLES: Mapping[str, MasterTable] = {
             MasterColumn("code", "Code", str, max_length=100, required=True),
             MasterColumn("title", "Title", str, max_length=200),
             MasterColumn(
-                "zone", "Time zone", cell_conversion.parse_time_zone, max_length=60, default="UTC"
+                "zone",
+                "Time zone",
+                cell_conversion.validate_time_zone_name,
+                max_length=60,
+                default="UTC",
             ),
             MasterColumn(
                 "calendar", "Calendar", str, max_length=50, description="Code of a work calendar."
@@ -246,7 +250,7 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="code",
             description="Warehouses, branches and 3PL sites.",
         ),
-        _define_table(
+        _build_master_table(
             "customer",
             "Customers",
             "customer",
@@ -272,7 +276,7 @@ TABLES: Mapping[str, MasterTable] = {
             key_columns="number",
             description="Customers with their group and parent.",
         ),
-        _define_table(
+        _build_master_table(
             "tax",
             "Tax jurisdictions",
             "jurisdiction",

@@ -35,7 +35,7 @@ def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
     rows = [
         _term_usage_row(order_id, key, use)
         for order_id, timeline in timelines.items()
-        for key, use in terms_used(timeline, state).items()
+        for key, use in collect_term_usage_of_timeline(timeline, state).items()
     ]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -44,7 +44,7 @@ def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
     TermUsage.objects.bulk_create(rows)
 
 
-def terms_used(
+def collect_term_usage_of_timeline(
     timeline: Timeline, state: meanings.LookedUpAndGovernedVocabularies
 ) -> dict[UsageKey, TermUsageInOrder]:
     """The terms of one order, translated with the dictionary of its timeline."""
@@ -54,7 +54,7 @@ def terms_used(
         event = entry.recorded
         if entry.superseded:
             continue
-        for kind, term, description in meanings.item_unit_location_and_status_terms(event):
+        for kind, term, description in meanings.external_terms_of_event(event):
             if not term.strip() or not state.is_looked_up(kind, event.source):
                 continue
             if kind == "status" and not _is_unknown_or_mapped_status(event, term, dictionary):

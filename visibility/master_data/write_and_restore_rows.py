@@ -13,7 +13,7 @@ from psycopg.errors import ExclusionViolation
 from visibility.master_data import affected_orders
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
-from visibility.master_data.tables import MasterRow, MasterTable
+from visibility.master_data.tables import MasterRowToWrite, MasterTable
 from visibility.master_data.write_with_history_sql import (
     DELETE_ROW,
     END_ROWS,
@@ -38,7 +38,7 @@ class StaleVersion(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class WriteResult:
+class RowWriteCountsAndChangeIds:
     """Number of rows added, changed (including ended ones) and unchanged."""
 
     added: int = 0
@@ -50,11 +50,11 @@ class WriteResult:
 
 
 def write_rows(
-    table: MasterTable, rows: Sequence[MasterRow], *, context: ChangeContext
-) -> WriteResult:
+    table: MasterTable, rows: Sequence[MasterRowToWrite], *, context: ChangeContext
+) -> RowWriteCountsAndChangeIds:
     """Add or update all rows or none. Raises OverlappingRows, InvalidCell."""
     if not rows:
-        return WriteResult()
+        return RowWriteCountsAndChangeIds()
     check_sources_and_calendars_exist(table, rows)
     given = [{"n": n, "values": row.values} for n, row in enumerate(rows)]
     with overlap_checked_transaction(table):
@@ -67,8 +67,13 @@ def write_rows(
 
 
 def update_existing_row(
-    table: MasterTable, row_id: int, row: MasterRow, *, version: int | None, context: ChangeContext
-) -> WriteResult:
+    table: MasterTable,
+    row_id: int,
+    row: MasterRowToWrite,
+    *,
+    version: int | None,
+    context: ChangeContext,
+) -> RowWriteCountsAndChangeIds:
     """Replace one row, including its key and validity.
 
     Raises OverlappingRows, StaleVersion, InvalidCell.
@@ -87,7 +92,9 @@ def update_existing_row(
             table, changes, context, {"row": row_id, "changed": len(changes)}
         )
     changed = len(changes)
-    return WriteResult(changed=changed, unchanged=1 - changed, changes=changes, orders=orders)
+    return RowWriteCountsAndChangeIds(
+        changed=changed, unchanged=1 - changed, changes=changes, orders=orders
+    )
 
 
 def delete_row_and_record_history(
@@ -105,7 +112,7 @@ def delete_row_and_record_history(
 
 def restore_row_version(
     table: MasterTable, change: MasterChange, *, context: ChangeContext
-) -> WriteResult:
+) -> RowWriteCountsAndChangeIds:
     """Restore the row as it was after this change, or before it if it was a deletion.
 
     Raises OverlappingRows if another row is valid at that time now.
@@ -126,7 +133,7 @@ def write_rows_from_select(
     *,
     context: ChangeContext,
     count: int,
-) -> WriteResult:
+) -> RowWriteCountsAndChangeIds:
     """Write the (n, values) rows of a statement in the caller's transaction, without checks."""
     ended = write_rows_and_return_history_ids(END_ROWS, table, source, parameters, context=context)
     changed = write_rows_and_return_history_ids(
@@ -136,10 +143,12 @@ def write_rows_from_select(
         INSERT_ROWS, table, source, parameters, context=context
     )
     unchanged = count - len(changed) - len(added)
-    return WriteResult(len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added])
+    return RowWriteCountsAndChangeIds(
+        len(added), len(changed) + len(ended), unchanged, [*ended, *changed, *added]
+    )
 
 
-def check_sources_and_calendars_exist(table: MasterTable, rows: Sequence[MasterRow]) -> None:
+def check_sources_and_calendars_exist(table: MasterTable, rows: Sequence[MasterRowToWrite]) -> None:
     """Raises InvalidCell if a row refers to an unknown source or calendar."""
     for code, name, model in (
         ("mapping", "source", Source),

@@ -64,7 +64,7 @@ from visibility.models.sources_and_messages import (
     RejectedRequestCount,
     Source,
     UnusableSource,
-    overdue_since,
+    last_message_time_if_overdue,
 )
 from visibility.models.teams import Team, find_or_create_team
 
@@ -137,5 +137,5 @@ __all__ = [
     "WatchedVocabulary",
     "WorkCalendar",
     "find_or_create_team",
-    "overdue_since",
+    "last_message_time_if_overdue",
 ]

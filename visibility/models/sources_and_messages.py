@@ -159,7 +159,9 @@ class RejectedRequestCount(models.Model):
         ]
 
 
-def overdue_since(source: Source, last: datetime | None, now: datetime) -> datetime | None:
+def last_message_time_if_overdue(
+    source: Source, last: datetime | None, now: datetime
+) -> datetime | None:
     """Since when a source is overdue, or None while it keeps its expected interval."""
     if source.expect_every is None:
         return None

@@ -16,13 +16,13 @@ from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.notify.channel import Channel
 from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
-    check_channel_settings,
     decrypt_channel_secrets,
     encrypt_channel_secrets,
     hide_secrets,
+    parse_channel_settings_with_errors,
     split_secret_settings,
 )
-from visibility.notify.notification_texts import compose_test
+from visibility.notify.notification_texts import compose_test_message
 from visibility.notify.outbox import (
     channel_registry,
     describe_failure,
@@ -132,7 +132,7 @@ def send_test_message(number: int, *, by: User, now: datetime) -> SubscriptionTe
     """Send a test message now, also if it is disabled. Raises UnknownSubscription."""
     subscription = load_subscription_not_removed(number)
     channel = channel_registry().get(subscription.channel)
-    message = compose_test(message_id=str(uuid.uuid4()), sent_at=now)
+    message = compose_test_message(message_id=str(uuid.uuid4()), sent_at=now)
     try:
         is_accepted = send_and_record_whether_accepted(subscription, message)
         missing = channel.missing_server_sentence() if channel else ""
@@ -197,7 +197,7 @@ def _apply_channel_settings_if_valid(
     before = {n: str(value) for n, value in stored.items() if find_setting(channel.settings, n)}
     entered = {n: t for n, t in given.items() if t.strip() or n not in secret_names}
     merged = {name: text.strip() for name, text in {**before, **entered}.items() if text.strip()}
-    parsed = check_channel_settings(channel, merged)
+    parsed = parse_channel_settings_with_errors(channel, merged)
     if parsed.errors:
         hidden = {name: merged[name] for name in secret_names & merged.keys()}
         return [], [SettingError(e.name, hide_secrets(e.sentence, hidden)) for e in parsed.errors]

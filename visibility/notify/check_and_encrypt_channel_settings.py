@@ -46,7 +46,9 @@ def split_secret_settings(
     )
 
 
-def check_channel_settings(channel: Channel, values: Mapping[str, Any]) -> ParsedSettings:
+def parse_channel_settings_with_errors(
+    channel: Channel, values: Mapping[str, Any]
+) -> ParsedSettings:
     """Parse all settings of a subscription. Never raises; the result has the errors."""
     return parse_and_check_settings(channel.settings, values, owner="channel")
 

@@ -14,17 +14,19 @@ MAX_LINES = 50
 SEVERITIES_WORST_FIRST = tuple(reversed(Severity.values))
 
 
-def compose(rows: Sequence[Notification], *, message_id: str, sent_at: datetime) -> OutgoingMessage:
+def compose_message_for_notifications(
+    rows: Sequence[Notification], *, message_id: str, sent_at: datetime
+) -> OutgoingMessage:
     """Return the message for these notifications of one subscription."""
     alerts = list({row.alert_id: row.alert for row in rows}.values())
     return (
-        _compose_single_alert(alerts[0], message_id, sent_at)
+        _compose_single_alert_message(alerts[0], message_id, sent_at)
         if len(alerts) == 1
-        else _compose_several_alerts(alerts, message_id, sent_at)
+        else _compose_several_alerts_message(alerts, message_id, sent_at)
     )
 
 
-def compose_test(*, message_id: str, sent_at: datetime) -> OutgoingMessage:
+def compose_test_message(*, message_id: str, sent_at: datetime) -> OutgoingMessage:
     """Return the message that a person sends to try a subscription."""
     return OutgoingMessage(
         id=message_id,
@@ -35,7 +37,7 @@ def compose_test(*, message_id: str, sent_at: datetime) -> OutgoingMessage:
     )
 
 
-def _summarize_alert(alert: Alert) -> AlertSummary:
+def _convert_to_alert_summary(alert: Alert) -> AlertSummary:
     order = getattr(alert.order, "order", None)
     return AlertSummary(
         id=alert.pk,
@@ -52,7 +54,9 @@ def _summarize_alert(alert: Alert) -> AlertSummary:
     )
 
 
-def _compose_single_alert(alert: Alert, message_id: str, sent_at: datetime) -> OutgoingMessage:
+def _compose_single_alert_message(
+    alert: Alert, message_id: str, sent_at: datetime
+) -> OutgoingMessage:
     rule = alert.rule
     return OutgoingMessage(
         id=message_id,
@@ -68,11 +72,11 @@ def _compose_single_alert(alert: Alert, message_id: str, sent_at: datetime) -> O
             if line
         ),
         sent_at=sent_at,
-        alerts=(_summarize_alert(alert),),
+        alerts=(_convert_to_alert_summary(alert),),
     )
 
 
-def _compose_several_alerts(
+def _compose_several_alerts_message(
     alerts: Sequence[Alert], message_id: str, sent_at: datetime
 ) -> OutgoingMessage:
     """List up to 50 alerts in the text: the most severe first, then the longest overdue."""
@@ -95,7 +99,7 @@ def _compose_several_alerts(
             ]
         ),
         sent_at=sent_at,
-        alerts=tuple(map(_summarize_alert, ranked)),
+        alerts=tuple(map(_convert_to_alert_summary, ranked)),
     )
 
 

@@ -19,11 +19,11 @@ from visibility.models.alerts import Notification, NotificationState, Subscripti
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
 from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
-    check_channel_settings,
     decrypt_channel_secrets,
     hide_secrets,
+    parse_channel_settings_with_errors,
 )
-from visibility.notify.notification_texts import compose
+from visibility.notify.notification_texts import compose_message_for_notifications
 
 log = get_logger(__name__)
 MAX_ATTEMPTS = 20
@@ -106,7 +106,7 @@ def _claim_notifications_as_batch(rows: Sequence[Notification], now: datetime) -
     first = rows[0]
     batch_id = first.batch or (first.message_id if len(rows) == 1 else uuid4())
     retry_at = now + _retry_delay(max(row.attempts for row in rows) + 1)
-    _queryset_of(rows).update(
+    _queryset_of_notifications(rows).update(
         attempts=F("attempts") + 1,
         next_attempt_at=retry_at,
         error="",
@@ -134,13 +134,13 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
         return 0
     subscription = rows[0].subscription
     try:
-        message = compose(rows, message_id=str(batch.id), sent_at=now)
+        message = compose_message_for_notifications(rows, message_id=str(batch.id), sent_at=now)
         is_accepted = send_and_record_whether_accepted(subscription, message)
     except Exception as error:  # recorded on the notifications; the others go on
         _set_error_and_fail_after_max_attempts(rows, error)
         return 0
     state = NotificationState.SENT if is_accepted else NotificationState.WRITTEN
-    _queryset_of(rows).update(state=state, sent_at=now, error="")
+    _queryset_of_notifications(rows).update(state=state, sent_at=now, error="")
     return len(rows)
 
 
@@ -156,11 +156,11 @@ def send_and_record_whether_accepted(subscription: Subscription, message: Outgoi
         if channel is None:
             raise DeliveryFailed(f"unknown channel {subscription.channel!r}")
         secrets = decrypt_channel_secrets(subscription.sealed_secrets)
-        parsed = check_channel_settings(
+        parsed = parse_channel_settings_with_errors(
             channel, {**subscription.stored_non_secret_settings, **secrets}
         )
         for setting in channel.settings:
-            parsed.check(setting.name)
+            parsed.raise_if_invalid_else_true(setting.name)
         channel.send(message, parsed)
         is_accepted = not channel.missing_server_sentence()
     except Exception as error:
@@ -196,7 +196,7 @@ def _record_result_on_subscription(
     )
 
 
-def _queryset_of(rows: Sequence[Notification]) -> QuerySet[Notification]:
+def _queryset_of_notifications(rows: Sequence[Notification]) -> QuerySet[Notification]:
     return Notification.objects.filter(pk__in=[row.pk for row in rows])
 
 
@@ -214,7 +214,7 @@ def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: 
             error=type(error).__name__,
         )
     batch = Value(None, output_field=UUIDField()) if channel_failed else F("message_id")
-    _queryset_of(rows).filter(state=NotificationState.PENDING).update(
+    _queryset_of_notifications(rows).filter(state=NotificationState.PENDING).update(
         error=describe_failure(error)[:MAX_ERROR_LENGTH],
         batch=batch,
         state=Case(

@@ -8,7 +8,7 @@ from django.db import connection
 from visibility.db.database_time import database_now
 from visibility.kpi import facts_and_cells
 from visibility.models import audit
-from visibility.storage.load_events import load_events
+from visibility.storage.load_events import load_key_and_events_by_order
 from visibility.storage.order_folding import load_dictionary_for_events
 from visibility.timeline import fold
 
@@ -62,7 +62,7 @@ def check_arrival_order_independence() -> list[str]:
         )
         ids = [row[0] for row in cursor.fetchall()]
     now, broken = database_now(), []
-    for key, events in load_events(ids).values():
+    for key, events in load_key_and_events_by_order(ids).values():
         shuffled = [*events, *events[: len(events) // 2]]
         random.shuffle(shuffled)
         dictionary = load_dictionary_for_events(events)

@@ -13,7 +13,10 @@ from prometheus_client.registry import Collector
 from visibility.db.change_feed import latest_change_number
 from visibility.models import Source
 from visibility.operations.message_counts import count_messages_by_source
-from visibility.operations.operational_problems import longest_transaction, oldest_due_refold_at
+from visibility.operations.operational_problems import (
+    find_oldest_open_transaction,
+    oldest_due_refold_at,
+)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -51,7 +54,7 @@ class _DatabaseCollector(Collector):
             "Age of the oldest change that is not visible on pages yet, 0 if there is none",
             (self._now - since).total_seconds() if since else 0.0,
         )
-        longest = longest_transaction(self._now)
+        longest = find_oldest_open_transaction(self._now)
         yield GaugeMetricFamily(
             "throughline_longest_transaction_seconds",
             "Age of the oldest open database transaction",

@@ -89,12 +89,12 @@ def oldest_due_refold_at(now: datetime) -> datetime | None:
     return due_at
 
 
-def longest_transaction(now: datetime) -> OpenTransaction | None:
+def find_oldest_open_transaction(now: datetime) -> OpenTransaction | None:
     """The oldest open transaction other than our own, or None."""
     with connection.cursor() as cursor:
         cursor.execute(SELECT_LONGEST_TRANSACTION, [now])
         row = cursor.fetchone()
-    return OpenTransaction(_session_name(row[0], row[1]), row[2]) if row else None
+    return OpenTransaction(_describe_session(row[0], row[1]), row[2]) if row else None
 
 
 def _refold_lag_problems(now: datetime) -> list[Problem]:
@@ -103,7 +103,7 @@ def _refold_lag_problems(now: datetime) -> list[Problem]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(SELECT_LOCK_HOLDERS)
-        holders = [_session_name(pid, name) for pid, name in cursor.fetchall()]
+        holders = [_describe_session(pid, name) for pid, name in cursor.fetchall()]
     if holders:
         cause = f"Locks are held by {' and '.join(holders)}. They are released when it ends."
     else:
@@ -113,7 +113,7 @@ def _refold_lag_problems(now: datetime) -> list[Problem]:
 
 
 def _long_transaction_problems(now: datetime) -> list[Problem]:
-    transaction = longest_transaction(now)
+    transaction = find_oldest_open_transaction(now)
     if transaction is None or now - transaction.since < MAX_TRANSACTION_AGE:
         return []
     return [
@@ -172,6 +172,6 @@ def _failing_channel_problems(now: datetime) -> list[Problem]:
     return problems
 
 
-def _session_name(pid: int | None, name: str | None) -> str:
+def _describe_session(pid: int | None, name: str | None) -> str:
     suffix = f" ({name})" if name else ""
     return f"session {pid}{suffix}" if pid else f"a prepared transaction{suffix}"

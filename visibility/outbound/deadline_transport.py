@@ -20,7 +20,7 @@ _deadline: ContextVar[float | None] = ContextVar("outgoing_deadline", default=No
 
 
 @contextmanager
-def deadline_in(seconds: float) -> Iterator[None]:
+def limit_network_time_in_block(seconds: float) -> Iterator[None]:
     """Limit everything that this thread sends and receives in the block."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
@@ -35,7 +35,7 @@ def is_deadline_over() -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _seconds_left(timeout: float | None) -> float | None:
+def _timeout_capped_by_deadline(timeout: float | None) -> float | None:
     """Return the shorter of the timeout and the time until the deadline. Raises ReadTimeout."""
     deadline = _deadline.get()
     if deadline is None:
@@ -53,10 +53,10 @@ class _DeadlineStream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _seconds_left(timeout))
+        return self._stream.read(max_bytes, _timeout_capped_by_deadline(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _seconds_left(timeout))
+        self._stream.write(buffer, _timeout_capped_by_deadline(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -68,7 +68,9 @@ class _DeadlineStream(httpcore2.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         return _DeadlineStream(
-            self._stream.start_tls(ssl_context, server_hostname, _seconds_left(timeout))
+            self._stream.start_tls(
+                ssl_context, server_hostname, _timeout_capped_by_deadline(timeout)
+            )
         )
 
     def get_extra_info(self, info: str) -> Any:
@@ -94,7 +96,11 @@ class _GuardedBackend(httpcore2.NetworkBackend):
             try:
                 return _DeadlineStream(
                     self._backend.connect_tcp(
-                        address, port, _seconds_left(timeout), local_address, socket_options
+                        address,
+                        port,
+                        _timeout_capped_by_deadline(timeout),
+                        local_address,
+                        socket_options,
                     )
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:

@@ -12,7 +12,11 @@ import httpx2
 
 from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from visibility.outbound.address_guard import check_url_scheme_port_and_no_credentials
-from visibility.outbound.deadline_transport import DeadlineTransport, deadline_in, is_deadline_over
+from visibility.outbound.deadline_transport import (
+    DeadlineTransport,
+    is_deadline_over,
+    limit_network_time_in_block,
+)
 from visibility.outbound.request_budget import RequestBudget
 
 MAX_RESPONSE_BYTES = 10_485_760
@@ -54,7 +58,7 @@ class OutgoingHttpClient:
         seconds = RESPONSE_SECONDS
         if self._budget is not None:
             seconds = min(seconds, self._budget.count_request_and_return_seconds_left())
-        with deadline_in(seconds):
+        with limit_network_time_in_block(seconds):
             try:
                 with _shared_client().stream(
                     request.method,

@@ -72,10 +72,10 @@ def parse_and_correlate_waiting_messages(*, batches: int = 100) -> int:
     Another thread refolds the orders they touch meanwhile.
     """
     with ExitStack() as until_done:
-        return _process_batches(until_done, batches=batches)
+        return _process_batches_of_messages(until_done, batches=batches)
 
 
-def _process_batches(until_done: ExitStack, *, batches: int) -> int:
+def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
     """Process batches until no message waits. `until_done` keeps this worker's place in a backlog.
 
     A backlog is a batch that is at least half full; other workers then start at other places.
@@ -114,7 +114,7 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
-        due, settled = _find_due_refolds_and_cells(), 0
+        due, settled = _load_due_refold_and_recount_flags(), 0
         while due.has_refolds and not stopping.is_set():
             batch = refold_batch(due_by=due.now)
             if not batch:
@@ -135,7 +135,7 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class DueRefoldsAndRecounts:
+class DueRefoldAndRecountFlags:
     """The time of the database, and what is due by then."""
 
     now: datetime
@@ -144,10 +144,10 @@ class DueRefoldsAndRecounts:
     has_fact_changes: bool
 
 
-def _find_due_refolds_and_cells() -> DueRefoldsAndRecounts:
+def _load_due_refold_and_recount_flags() -> DueRefoldAndRecountFlags:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(DUE_WORK)
-        return DueRefoldsAndRecounts(*(cursor.fetchone() or ()))
+        return DueRefoldAndRecountFlags(*(cursor.fetchone() or ()))
 
 
 def _wait_until_message_backlog_ends() -> None:

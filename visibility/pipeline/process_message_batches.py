@@ -142,7 +142,7 @@ def claim_parse_and_correlate_messages(
         _park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
     remaining = [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
     is_live = len(remaining) <= MAX_LIVE_MESSAGES
-    with bulk.prepared_statements(enabled=is_live):
+    with bulk.switch_prepared_statements(enabled=is_live):
         return len(exhausted) + _process_with_bisection(remaining, refold=is_live)
 
 

@@ -40,7 +40,9 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
         try:
             with transaction.atomic():
                 claimed = refold_queue.claim_batch(limit, due_by=due_by)
-                with bulk.prepared_statements(enabled=len(claimed.orders) <= MAX_LIVE_ORDERS):
+                with bulk.switch_prepared_statements(
+                    enabled=len(claimed.orders) <= MAX_LIVE_ORDERS
+                ):
                     number = (
                         refold_orders_clocks_alerts_and_kpi_facts(claimed.orders)
                         if claimed.orders

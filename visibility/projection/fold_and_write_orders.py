@@ -14,8 +14,8 @@ from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.storage.load_events import OrderIdsAndTimesByEvent
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
-from visibility.timeline.kpi_inputs import promise_deadline
-from visibility.timeline.model import timestamp_or_none
+from visibility.timeline.kpi_inputs import promise_deadline_and_day
+from visibility.timeline.model import parse_timestamp_or_none
 from visibility.timeline.promises import FIRST
 from visibility.timeline.status_answer import status_answer
 
@@ -64,7 +64,7 @@ def replace_derived_rows(timelines: Mapping[int, Timeline], *, now: datetime) ->
         Conflict: _conflict_rows,
     }
     for model, rows_of in row_builders.items():
-        writes.replace(
+        writes.delete_by_ids_and_insert(
             model,
             [row for o, t in timelines.items() for row in rows_of(o, t)],
             of=("order_id", list(timelines)),
@@ -97,14 +97,14 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
     first = timeline.first_promise_of_kind(FIRST)
     last = timeline.entries[-1].recorded if timeline.entries else None
     requested, promised = (
-        timestamp_or_none(texts.get(Attribute.REQUESTED_AT)),
-        timestamp_or_none(texts.get(Attribute.PROMISED_AT)),
+        parse_timestamp_or_none(texts.get(Attribute.REQUESTED_AT)),
+        parse_timestamp_or_none(texts.get(Attribute.PROMISED_AT)),
     )
     return {
         "object_id": order_id,
         "key": timeline.key,
         "number": erp_else_shop_else_customer_order_number(timeline)[:200],
-        "customer_po": timeline.first_number(IdentifierScheme.CUSTOMER_PO)[:200],
+        "customer_po": timeline.first_number_of_schemes(IdentifierScheme.CUSTOMER_PO)[:200],
         "customer_no": texts.get(Attribute.CUSTOMER_NO, "")[:100],
         "customer_name": texts.get(Attribute.CUSTOMER_NAME, "")[:250],
         "customer_group": texts.get(Attribute.CUSTOMER_GROUP, "")[:100],
@@ -127,13 +127,13 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
             if line.net_ordered_quantity
             and line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity
         ),
-        "ordered_at": timeline.reached_at(MilestoneCode.RECEIVED),
+        "ordered_at": timeline.milestone_reached_at(MilestoneCode.RECEIVED),
         "requested_at": requested,
         "promised_at": promised,
         "first_promised_at": first.date if first else None,
-        "released_at": timeline.reached_at(MilestoneCode.RELEASED),
-        "shipped_at": timeline.reached_at(MilestoneCode.SHIPPED),
-        "delivered_at": timeline.completed_at(MilestoneCode.DELIVERED),
+        "released_at": timeline.milestone_reached_at(MilestoneCode.RELEASED),
+        "shipped_at": timeline.milestone_reached_at(MilestoneCode.SHIPPED),
+        "delivered_at": timeline.milestone_completed_at(MilestoneCode.DELIVERED),
         "last_event_at": last.occurred_at if last else None,
         "last_source": last.source if last else "",
         "event_count": len(timeline.entries),
@@ -144,8 +144,8 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
 
 def _future_promise_end_of_undelivered_order(timeline: Timeline) -> datetime | None:
     """Return the end of the promised date if it is in the future and goods are still due."""
-    promised = promise_deadline(timeline, settings.TIME_ZONE)
-    if promised is None or timeline.completed_at(MilestoneCode.DELIVERED):
+    promised = promise_deadline_and_day(timeline, settings.TIME_ZONE)
+    if promised is None or timeline.milestone_completed_at(MilestoneCode.DELIVERED):
         return None
     deadline, _ = promised
     return deadline if deadline > timeline.as_of else None
@@ -153,7 +153,7 @@ def _future_promise_end_of_undelivered_order(timeline: Timeline) -> datetime | N
 
 def erp_else_shop_else_customer_order_number(timeline: Timeline) -> str:
     """Return the number to display: that of the ERP, the shop or the customer, in this order."""
-    number = timeline.first_number(
+    number = timeline.first_number_of_schemes(
         IdentifierScheme.SALES_ORDER,
         IdentifierScheme.WEB_ORDER,
         IdentifierScheme.ORDER_NUMBER,

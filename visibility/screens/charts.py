@@ -20,7 +20,7 @@ SMALL_SAMPLE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class ValueAxisFormat:
     """The value axis: a d3 number format and a suffix. `maximum` is the highest allowed value."""
 
     format: str
@@ -52,21 +52,21 @@ class Chart:
 
 
 def build_line_figure(
-    series: Sequence[Series], axis: Axis, *, target: float | None = None
+    series: Sequence[Series], axis: ValueAxisFormat, *, target: float | None = None
 ) -> dict[str, Any]:
     """Lines by day with names at their ends and a dashed target."""
     return cached_figure(_draw_lines, _to_hashable_series(series), axis, target)
 
 
 def build_median_p90_band_figure(
-    median: Series, p90: Series, axis: Axis, *, target: float | None
+    median: Series, p90: Series, axis: ValueAxisFormat, *, target: float | None
 ) -> dict[str, Any]:
     """A median line and a P90 line by day with the area between them filled."""
     return cached_figure(_draw_median_p90_band, _to_hashable_series([median, p90]), axis, target)
 
 
 def build_histogram_figure(
-    starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: Axis
+    starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: ValueAxisFormat
 ) -> dict[str, Any]:
     """A histogram with classes of equal width."""
     return cached_figure(_draw_histogram, tuple(starts), tuple(names), tuple(counts), axis)
@@ -76,7 +76,9 @@ def _to_hashable_series(series: Sequence[Series]) -> tuple[Series, ...]:
     return tuple(Series(s.name, tuple(s.x), tuple(s.y), tuple(s.orders)) for s in series)
 
 
-def _draw_lines(series: Sequence[Series], axis: Axis, target: float | None) -> dict[str, Any]:
+def _draw_lines(
+    series: Sequence[Series], axis: ValueAxisFormat, target: float | None
+) -> dict[str, Any]:
     many = len(series) > 1
     traces = [
         _build_line_trace(
@@ -104,7 +106,7 @@ def _draw_lines(series: Sequence[Series], axis: Axis, target: float | None) -> d
 
 
 def _draw_median_p90_band(
-    series: Sequence[Series], axis: Axis, target: float | None
+    series: Sequence[Series], axis: ValueAxisFormat, target: float | None
 ) -> dict[str, Any]:
     traces = [
         _build_line_trace(
@@ -123,7 +125,7 @@ def _draw_median_p90_band(
 
 
 def _draw_histogram(
-    starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: Axis
+    starts: Sequence[float], names: Sequence[str], counts: Sequence[int], axis: ValueAxisFormat
 ) -> dict[str, Any]:
     width = starts[1] - starts[0] if len(starts) > 1 else 1
     bar = {
@@ -143,7 +145,9 @@ def _draw_histogram(
     return build_themed_plotly_figure_dict([bar], layout)
 
 
-def _build_line_trace(series: Series, axis: Axis, index: int, **properties: Any) -> dict[str, Any]:
+def _build_line_trace(
+    series: Series, axis: ValueAxisFormat, index: int, **properties: Any
+) -> dict[str, Any]:
     return dict(
         type="scatter",
         x=[day.isoformat() for day in series.x],
@@ -159,7 +163,7 @@ def _build_line_trace(series: Series, axis: Axis, index: int, **properties: Any)
     )
 
 
-def _build_daily_chart_layout(axis: Axis, target: float | None) -> dict[str, Any]:
+def _build_daily_chart_layout(axis: ValueAxisFormat, target: float | None) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "xaxis": {"type": "date", "tickformat": "%-d %b", "hoverformat": "%a %-d %b %Y"},
         "yaxis": {

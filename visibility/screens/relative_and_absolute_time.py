@@ -9,7 +9,7 @@ from visibility.formatting import format_duration, format_relative_time, format_
 
 
 @dataclass(frozen=True, slots=True)
-class DisplayedTime:
+class IsoRelativeAndAbsoluteTime:
     """A moment as ISO 8601, relative to now, and in the organization's time zone."""
 
     iso: str
@@ -17,12 +17,14 @@ class DisplayedTime:
     clock: str
 
 
-def displayed_time(moment: datetime | None, now: datetime) -> DisplayedTime | None:
+def displayed_time(moment: datetime | None, now: datetime) -> IsoRelativeAndAbsoluteTime | None:
     """The moment in its three forms, None if there is none."""
     if moment is None:
         return None
     absolute = format_timestamp(moment, settings.TIME_ZONE)
-    return DisplayedTime(moment.isoformat(), format_relative_time(moment, now), absolute)
+    return IsoRelativeAndAbsoluteTime(
+        moment.isoformat(), format_relative_time(moment, now), absolute
+    )
 
 
 def format_time_from_start_to_end(end: datetime | None, start: datetime) -> str:

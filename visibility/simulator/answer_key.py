@@ -79,7 +79,7 @@ def silence_entry(window: tuple[float, float], *, live: bool) -> dict[str, Any]:
     }
 
 
-class AnswerKey:
+class AnswerKeyFile:
     """The answer key file. Entries that it already contains are not written twice."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from visibility.simulator.simulated_order import (
 )
 
 
-def all_steps(random: Random, order: SimulatedOrder) -> list[SimulatedStep]:
+def build_all_reported_steps(random: Random, order: SimulatedOrder) -> list[SimulatedStep]:
     """Everything that the systems report about the order, by time."""
     result = [
         _build_step_from_time_and_kind(order.entered_at, StepKind.ERP_DRAFT),

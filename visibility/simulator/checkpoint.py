@@ -64,7 +64,7 @@ class Checkpoint:
         os.replace(temporary, self.path)
 
 
-class Watermark:
+class OutOfOrderFinishWatermark:
     """Track progress through values that start in ascending order but finish in any order."""
 
     def __init__(self, done: float) -> None:
@@ -73,7 +73,7 @@ class Watermark:
         self._next = 0
 
     @property
-    def finished_before(self) -> float:
+    def lowest_unfinished_or_latest_value(self) -> float:
         """Every smaller value has finished."""
         return next(iter(self._open.values()), self._latest)
 

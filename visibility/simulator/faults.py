@@ -90,7 +90,7 @@ class SilentPeriods:
             return self.past[index]
         return None
 
-    def live_period(self, index: int) -> tuple[float, float]:
+    def live_period_by_index(self, index: int) -> tuple[float, float]:
         """The live silent period with this index."""
         start = self._first + index * LIVE_SILENCE_INTERVAL
         return start, start + LIVE_SILENCE

@@ -95,7 +95,7 @@ class SimulatedWorld:
         """The order index of staged order `i`."""
         return FIRST_STAGED + i if i < 10_000 else FIRST_STAGED_OVERFLOW + i
 
-    def staged_due_at(self, i: int) -> float:
+    def sla_due_at_of_staged_order(self, i: int) -> float:
         """When staged order `i` misses its SLA; order 0 is yesterday's PO 4711."""
         if i == 0:
             return self.setting.started - 18 * HOUR
@@ -109,7 +109,7 @@ class SimulatedWorld:
 
     def staged_created_at(self, i: int) -> float:
         """When staged order `i` is created: six minutes before its release."""
-        return self.staged_due_at(i) - lifecycle.STUCK_AFTER - 6 * MINUTE
+        return self.sla_due_at_of_staged_order(i) - lifecycle.STUCK_AFTER - 6 * MINUTE
 
     def order(self, n: int) -> SimulatedOrder:
         """Return order `n` with all its past and future steps."""
@@ -149,7 +149,7 @@ class SimulatedWorld:
 
     def _generate_staged_order_that_misses_sla(self, random: Random, n: int) -> SimulatedOrder:
         i = n - FIRST_STAGED if n < FIRST_STAGED_OVERFLOW else n - FIRST_STAGED_OVERFLOW
-        due = self.staged_due_at(i)
+        due = self.sla_due_at_of_staged_order(i)
         channel = (
             SalesChannel.EDI if i == 0 else random.choice((SalesChannel.WEB, SalesChannel.EDI))
         )
@@ -173,7 +173,7 @@ class SimulatedWorld:
         )
 
     def _with_steps_and_faults(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
-        steps = build_reported_steps.all_steps(random, order)
+        steps = build_reported_steps.build_all_reported_steps(random, order)
         faults: list[InjectedFaultWithSlaDueTime] = list(order.faults)
         packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
         if packed and random.random() < self.setting.rates.unknown_status:

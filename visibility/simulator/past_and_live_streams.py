@@ -132,7 +132,7 @@ class LiveStream:
             heapq.heappush(self._heap, following)
         return entry
 
-    def next_due_at(self) -> float:
+    def next_entry_or_order_due_at(self) -> float:
         """When the next entry is due, or the next order is created."""
         world = self._world
         times = [world.live_created_at(self._k), self._heap[0].at if self._heap else float("inf")]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from visibility.simulator import answer_key as answers
-from visibility.simulator.checkpoint import Checkpoint, Watermark
+from visibility.simulator.checkpoint import Checkpoint, OutOfOrderFinishWatermark
 from visibility.simulator.erp_feed import ErpFeed
 from visibility.simulator.erp_server import ErpServer
 from visibility.simulator.generator import SimulatedWorld
@@ -53,9 +53,9 @@ class SimulationRun:
         self._feed.add_rows(rows)
         self._server = ErpServer(self._feed, setup.erp_port, setup.erp_token)
         self._sender = MessageSender(setup.url, setup.hooks, log)
-        self._answer_key = answers.AnswerKey(key_file)
-        self._live_watermark = Watermark(checkpoint.live_until)
-        self._past_watermark = Watermark(checkpoint.sent)
+        self._answer_key = answers.AnswerKeyFile(key_file)
+        self._live_watermark = OutOfOrderFinishWatermark(checkpoint.live_until)
+        self._past_watermark = OutOfOrderFinishWatermark(checkpoint.sent)
         self._delivered = checkpoint.sent
         self._recorded_outages = 0
         self._stop = asyncio.Event()
@@ -99,7 +99,9 @@ class SimulationRun:
                 continue
             ticket = self._past_watermark.register_value_and_return_ticket(index)
             message = build_full_or_truncated_message(self._world.order(n), step)
-            await self._sender.enqueue(message, partial(self._record_delivery, ticket))
+            await self._sender.enqueue(
+                message, partial(self._count_delivery_and_finish_ticket, ticket)
+            )
         while self._delivered < self._past.total:
             await asyncio.sleep(0.02)
         self._past_watermark.finish_value(
@@ -109,7 +111,7 @@ class SimulationRun:
         count = self._past.total - sent_before
         self._log(f"backfill done: {count} messages in {seconds:.0f} s, {count / seconds:.0f}/s")
 
-    def _record_delivery(self, ticket: int) -> None:
+    def _count_delivery_and_finish_ticket(self, ticket: int) -> None:
         self._past_watermark.finish_value(ticket)
         self._delivered += 1
 
@@ -133,7 +135,7 @@ class SimulationRun:
                     message, partial(self._live_watermark.finish_value, ticket)
                 )
             self._write_new_faults(began, now)
-            wait = self._future.next_due_at() - time.time()
+            wait = self._future.next_entry_or_order_due_at() - time.time()
             await asyncio.sleep(min(max(wait, 0.01), 1.0))
 
     def _write_new_faults(self, began: list[int], now: float) -> None:
@@ -142,11 +144,13 @@ class SimulationRun:
             e for n in began for e in answers.order_fault_entries(self._world.order(n))
         )
         silent_periods = self._world.silent_periods
-        while silent_periods and silent_periods.live_period(self._recorded_outages)[0] <= now:
+        while (
+            silent_periods and silent_periods.live_period_by_index(self._recorded_outages)[0] <= now
+        ):
             self._answer_key.append_new_entries(
                 [
                     answers.silence_entry(
-                        silent_periods.live_period(self._recorded_outages), live=True
+                        silent_periods.live_period_by_index(self._recorded_outages), live=True
                     )
                 ]
             )
@@ -177,9 +181,9 @@ class SimulationRun:
             last_line, before = line, self._delivered
 
     def _save_checkpoint(self) -> None:
-        self._checkpoint.sent = int(self._past_watermark.finished_before)
+        self._checkpoint.sent = int(self._past_watermark.lowest_unfinished_or_latest_value)
         self._checkpoint.live_until = max(
-            self._checkpoint.live_until, self._live_watermark.finished_before
+            self._checkpoint.live_until, self._live_watermark.lowest_unfinished_or_latest_value
         )
         self._checkpoint.save()
 

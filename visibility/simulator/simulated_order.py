@@ -165,18 +165,20 @@ class SimulatedOrder:
     faults: tuple[InjectedFaultWithSlaDueTime, ...] = field(default=())
 
     @property
-    def total_price(self) -> int:
+    def total_price_cents(self) -> int:
         """The order value in cents."""
         return sum(line.item.price * line.quantity for line in self.lines)
 
-    def erp_unit_price(self, index: int) -> int:
+    def erp_unit_price_cents(self, index: int) -> int:
         """The ERP's unit price of a line, in cents."""
         drift = dict([self.drift]) if self.drift else {}
         return self.lines[index].item.price + drift.get(index, 0)
 
     def shipment_invoice_cents(self, shipment: SimulatedShipment) -> int:
         """The invoice amount of a shipment, in cents."""
-        return sum(self.erp_unit_price(index) * q for index, q in enumerate(shipment.quantities))
+        return sum(
+            self.erp_unit_price_cents(index) * q for index, q in enumerate(shipment.quantities)
+        )
 
 
 def to_datetime(at: float) -> datetime:

@@ -17,7 +17,9 @@ def order_clocks_of_most_specific_rules(
     applied_kinds: set[str] = set()
     for loaded in rules:
         kind = loaded.rule.kind
-        if (kind in applied_kinds and loaded.scope is not None) or not loaded.covers(timeline):
+        if (kind in applied_kinds and loaded.scope is not None) or not loaded.covers_order(
+            timeline
+        ):
             continue
         if loaded.scope is not None:
             applied_kinds.add(kind)

@@ -3,7 +3,7 @@
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule, WorkCalendar
 from visibility.models.teams import find_or_create_team
 from visibility.sla.calendar import DAYS
-from visibility.sla.load_enabled_rules import source_rule_codes
+from visibility.sla.load_enabled_rules import source_rule_kind_codes
 from visibility.sla.registry import rule_kinds
 
 ALWAYS_OPEN = {day: [["00:00", "24:00"]] for day in DAYS}
@@ -11,7 +11,7 @@ ALWAYS_OPEN = {day: [["00:00", "24:00"]] for day in DAYS}
 
 def create_source_rules_for_kinds_without_rule() -> list[SlaRule]:
     """Create a rule of each kind about sources that has none. People disable it to stop it."""
-    codes = source_rule_codes()
+    codes = source_rule_kind_codes()
     present = set(SlaRule.objects.filter(kind__in=codes).values_list("kind", flat=True))
     return [_create_always_open_rule_of_kind(code) for code in codes if code not in present]
 

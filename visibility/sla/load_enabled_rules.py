@@ -7,9 +7,13 @@ from datetime import datetime
 from connectors.sdk.events import Attribute
 from visibility.models.rules_clocks_and_calendars import SlaRule
 from visibility.sla.calendar import Calendar
-from visibility.sla.record_rule_errors_and_retry import InvalidScope, RuleFailure, UnknownRuleKind
+from visibility.sla.record_rule_errors_and_retry import (
+    RuleFailure,
+    UnknownFieldInRuleScope,
+    UnknownRuleKind,
+)
 from visibility.sla.registry import rule_kinds
-from visibility.sla.rule import Clock, Condition, OrderRule, Rule, SourceRule
+from visibility.sla.rule import Clock, OrderRule, Rule, SourceCondition, SourceRule
 from visibility.sla.source_snapshot import SourceSnapshot
 from visibility.storage import configuration_cache
 from visibility.timeline.model import Timeline
@@ -37,7 +41,7 @@ class LoadedRule:
     calendar: Calendar = field(default_factory=Calendar)
     scope: Mapping[str, object] | None = None
 
-    def covers(self, timeline: Timeline) -> bool:
+    def covers_order(self, timeline: Timeline) -> bool:
         """Whether the order is in the rule's scope. An invalid scope covers every order."""
         return all(
             timeline.attributes.get(ORDER_SCOPE_FIELDS[name], "").upper() == str(wanted).upper()
@@ -65,7 +69,7 @@ class LoadedRule:
         except Exception as error:  # recorded on the clock; the others go on
             return RuleFailure(error)
 
-    def conditions_or_failure(self, source: SourceSnapshot) -> list[Condition] | RuleFailure:
+    def conditions_or_failure(self, source: SourceSnapshot) -> list[SourceCondition] | RuleFailure:
         """Return the conditions of this rule on one source, or the failure."""
         if isinstance(self.kind, RuleFailure):
             return self.kind
@@ -95,8 +99,10 @@ def load_enabled_order_rules() -> list[LoadedRule]:
 
     A rule of an unknown kind is one of them: it is reported on every order.
     """
-    about_sources = source_rule_codes()
-    rules = configuration_cache.cached("enabled_rules", _read_enabled_rules)
+    about_sources = source_rule_kind_codes()
+    rules = configuration_cache.load_once_per_configuration_version(
+        "enabled_rules", _read_enabled_rules
+    )
     return _load_rules_most_specific_scope_first(
         rule for rule in rules if rule.kind not in about_sources
     )
@@ -108,11 +114,11 @@ def _read_enabled_rules() -> list[SlaRule]:
 
 def load_enabled_source_rules() -> list[LoadedRule]:
     """Load the enabled rules about sources, the most specific scope first."""
-    rules = SlaRule.objects.filter(enabled=True, kind__in=source_rule_codes())
+    rules = SlaRule.objects.filter(enabled=True, kind__in=source_rule_kind_codes())
     return _load_rules_most_specific_scope_first(rules.select_related("calendar"))
 
 
-def source_rule_codes() -> list[str]:
+def source_rule_kind_codes() -> list[str]:
     """Return the codes of the kinds of rules about sources."""
     return [code for code, kind in rule_kinds().items() if isinstance(kind, SourceRule)]
 
@@ -127,7 +133,7 @@ def _load_rule_or_failure(rule: SlaRule) -> LoadedRule:
     scope = None
     try:
         kind = rule_kinds().get(rule.kind)
-        scope = scope_with_known_fields_only(rule.scope, kind)
+        scope = scope_or_raise_on_unknown_field(rule.scope, kind)
         if kind is None:
             raise UnknownRuleKind(f"{rule.kind!r}")
         calendar_row = rule.calendar
@@ -138,14 +144,14 @@ def _load_rule_or_failure(rule: SlaRule) -> LoadedRule:
         return LoadedRule(rule, RuleFailure(error), scope=scope)
 
 
-def scope_with_known_fields_only(raw: object, kind: Rule | None) -> Mapping[str, object]:
-    """Return the scope of a rule of this kind. Raises InvalidScope."""
+def scope_or_raise_on_unknown_field(raw: object, kind: Rule | None) -> Mapping[str, object]:
+    """Return the scope of a rule of this kind. Raises UnknownFieldInRuleScope."""
     if not isinstance(raw, Mapping):
-        raise InvalidScope("it must be an object of names and values")
+        raise UnknownFieldInRuleScope("it must be an object of names and values")
     is_about_sources = isinstance(kind, SourceRule)
     known = SOURCE_SCOPE_FIELDS if is_about_sources else tuple(ORDER_SCOPE_FIELDS)
     unknown = sorted(set(raw) - set(known))
     if unknown:
         subject = "sources" if is_about_sources else "orders"
-        raise InvalidScope(f"{subject} have no field {unknown[0]!r}")
+        raise UnknownFieldInRuleScope(f"{subject} have no field {unknown[0]!r}")
     return raw

@@ -61,7 +61,7 @@ class UndescribedParameter(TypeError):
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterDescription:
+class ParameterLabelHelpAndBounds:
     """What people read about a parameter, and its bounds. A list has the bounds of its items."""
 
     label: str
@@ -75,7 +75,7 @@ def parameter(
     default: Any, *, label: str, help: str, unit: str = "", minimum: Any = None, maximum: Any = None
 ) -> Any:
     """Describe a field of a parameter dataclass."""
-    text = ParameterDescription(label, help, unit, minimum, maximum)
+    text = ParameterLabelHelpAndBounds(label, help, unit, minimum, maximum)
     return dataclasses.field(default=default, metadata={METADATA_KEY: text})
 
 
@@ -86,7 +86,7 @@ class ParameterField:
     name: str
     type: ParameterType
     default: Any
-    text: ParameterDescription
+    text: ParameterLabelHelpAndBounds
 
     def parse_without_bounds_check(self, raw: Any) -> Any:
         """Parse a value without checking its bounds. Raises ValueError with a sentence."""
@@ -139,10 +139,15 @@ def parameter_fields(params_type: type[Any]) -> tuple[ParameterField, ...]:
     fields = []
     for field in dataclasses.fields(params_type):
         text = field.metadata.get(METADATA_KEY)
-        if not isinstance(text, ParameterDescription):
+        if not isinstance(text, ParameterLabelHelpAndBounds):
             raise UndescribedParameter(f"{params_type.__qualname__}.{field.name}: no description")
         fields.append(
-            ParameterField(field.name, _type_of(hints[field.name], field.name), field.default, text)
+            ParameterField(
+                field.name,
+                _parameter_type_of_hint(hints[field.name], field.name),
+                field.default,
+                text,
+            )
         )
     return tuple(fields)
 
@@ -219,9 +224,9 @@ def _parsed_values_and_errors(
     return values, errors
 
 
-def _type_of(hint: Any, name: str) -> ParameterType:
+def _parameter_type_of_hint(hint: Any, name: str) -> ParameterType:
     if get_origin(hint) is tuple and len(get_args(hint)) == 2 and get_args(hint)[1] is Ellipsis:
-        return ListType(_type_of(get_args(hint)[0], name))
+        return ListType(_parameter_type_of_hint(get_args(hint)[0], name))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return EnumType(hint)
     if hint in SCALAR_TYPES:

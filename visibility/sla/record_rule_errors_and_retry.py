@@ -26,13 +26,13 @@ class UnknownRuleKind(LookupError):
     """No kind of rule has this code."""
 
 
-class InvalidScope(ValueError):
+class UnknownFieldInRuleScope(ValueError):
     """The scope of a rule names a field that orders do not have."""
 
 
 MESSAGES: Mapping[type[Exception], str] = {
     UnknownRuleKind: "The kind of this rule is unknown",
-    InvalidScope: "The scope of this rule is invalid",
+    UnknownFieldInRuleScope: "The scope of this rule is invalid",
     InvalidParameters: "The parameters of this rule are invalid",
     InvalidCalendar: "The working calendar of this rule is invalid",
 }
@@ -60,7 +60,7 @@ class RuleFailure:
         return not isinstance(self.cause, tuple(MESSAGES))
 
 
-def replace_failures(
+def replace_failed_clocks_of_orders(
     failures: Mapping[tuple[SlaRule, int], RuleFailure], order_ids: Collection[int]
 ) -> None:
     """Replace the failed clocks of these orders; log only new failures."""

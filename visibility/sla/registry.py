@@ -19,11 +19,11 @@ def rule_kinds() -> Mapping[str, Rule]:
     classes = load_plugins(visibility.sla.rules, Rule, "code")
     kinds = {code: kind() for code, kind in classes.items()}
     for kind in kinds.values():
-        check_rule_kind(kind)
+        require_complete_rule_kind(kind)
     return kinds
 
 
-def check_rule_kind(kind: Rule) -> None:
+def require_complete_rule_kind(kind: Rule) -> None:
     """Raise InvalidPlugin if a kind of rule is incomplete, or could never be evaluated."""
     subject = getattr(kind, "subject", None)
     if subject not in kind.supported_subjects:

@@ -63,7 +63,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SourceCondition:
     """A condition that calls for an alert as long as it holds.
 
     `subject_key` distinguishes several conditions of one subject; `subject` names it for people.
@@ -76,7 +76,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionEnd:
+class SourceConditionEnd:
     """When a condition ended, and the sentence that says why."""
 
     at: datetime
@@ -144,14 +144,14 @@ class SourceRule(Rule):
     reopening_reason: ClassVar[str] = "The condition holds again."
 
     @abstractmethod
-    def conditions(self, source: SourceSnapshot, params: Any) -> Iterable[Condition]:
+    def conditions(self, source: SourceSnapshot, params: Any) -> Iterable[SourceCondition]:
         """Return the conditions that hold, the most important first."""
 
     def condition_end(
         self, source: SourceSnapshot, params: Any, subject_key: str
-    ) -> ConditionEnd | None:
+    ) -> SourceConditionEnd | None:
         """Return how a condition that is not returned any more ended; None if it is unknown."""
-        return ConditionEnd(source.as_of, "The condition has ended.")
+        return SourceConditionEnd(source.as_of, "The condition has ended.")
 
     def max_active(self, params: Any) -> int | None:
         """Return how many alerts of one source may be active at once; None: any number."""

@@ -32,7 +32,7 @@ def use_cached_values_of_version(version: UUID | None) -> Iterator[None]:
         _known_version.reset(token)
 
 
-def cached(name: str, load: Callable[[], Value]) -> Value:
+def load_once_per_configuration_version(name: str, load: Callable[[], Value]) -> Value:
     """Return the value of this name, loaded once for each version. Nobody may change it."""
     version = _known_version.get()
     if version is None:
@@ -46,4 +46,6 @@ def cached(name: str, load: Callable[[], Value]) -> Value:
 
 def load_all_sources_by_id() -> dict[int, Source]:
     """Return all sources by id. Their polling state may be outdated; their settings are not."""
-    return cached("sources", lambda: {source.pk: source for source in Source.objects.all()})
+    return load_once_per_configuration_version(
+        "sources", lambda: {source.pk: source for source in Source.objects.all()}
+    )

@@ -77,7 +77,7 @@ class OrderIdsAndTimesByEvent:
     times: Mapping[int, datetime]
 
 
-def load_events(
+def load_key_and_events_by_order(
     order_ids: Collection[int], linked: OrderIdsAndTimesByEvent | None = None
 ) -> dict[int, tuple[str, list[RecordedEvent]]]:
     """Return {object id of the order: (canonical key, its events, unsorted)}.
@@ -101,7 +101,9 @@ def load_events(
     for event_id, message_id, slug, role, occurred, received, digest, data, _ in events:
         event, object_by_ref = event_from_dict(orjson.loads(data)), objects[event_id]
         cleaned = (
-            _without_rejected_identifiers(event, object_by_ref, rejected) if rejected else event
+            _event_without_rejected_identifiers(event, object_by_ref, rejected)
+            if rejected
+            else event
         )
         object_keys = tuple(
             keys.get(object_by_ref.get(ref, 0), "") for ref in range(len(event.objects))
@@ -149,7 +151,7 @@ def _find_events_of_orders_and_children(order_ids: Sequence[int]) -> OrderIdsAnd
     return OrderIdsAndTimesByEvent(orders_by_event, times)
 
 
-def _without_rejected_identifiers(
+def _event_without_rejected_identifiers(
     event: CanonicalEvent,
     object_by_ref: Mapping[int, int],
     rejected: Collection[tuple[int, str, str, str]],

@@ -88,7 +88,7 @@ class ValidUnitFactor:
 
 
 @dataclass(frozen=True, slots=True)
-class DictionaryRows:
+class MasterDataRowsByKey:
     """Master data by key; factors by item key, with "" for the factors of every item."""
 
     names: Mapping[tuple[str, str], Sequence[MappingVersion]] = field(default_factory=dict)
@@ -98,7 +98,9 @@ class DictionaryRows:
 
 def load_looked_up_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
     """Return the watched and governed vocabularies."""
-    return configuration_cache.cached("lookup_scope", _read_lookup_and_governed_vocabularies)
+    return configuration_cache.load_once_per_configuration_version(
+        "lookup_scope", _read_lookup_and_governed_vocabularies
+    )
 
 
 def _read_lookup_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
@@ -120,11 +122,11 @@ def _read_lookup_and_governed_vocabularies() -> LookedUpAndGovernedVocabularies:
     )
 
 
-def item_unit_location_and_status_terms(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
+def external_terms_of_event(recorded: RecordedEvent) -> Iterator[tuple[str, str, str]]:
     """Yield the external terms of one event: (kind, text as written, description)."""
     event = recorded.event
     for line in event.lines:
-        if recorded.concerns_line(line) or recorded.order_index < 0:
+        if recorded.does_line_name_this_or_no_order(line) or recorded.order_index < 0:
             yield "item", line.sku, line.description
             yield "unit", line.unit, ""
     texts = event.attributes
@@ -141,7 +143,7 @@ def load_dictionary(
     terms = {
         (kind, recorded.source, term)
         for recorded in events
-        for kind, term, _ in item_unit_location_and_status_terms(recorded)
+        for kind, term, _ in external_terms_of_event(recorded)
         if term and scope.is_looked_up(kind, recorded.source)
     }
     if not terms:
@@ -159,7 +161,7 @@ def load_dictionary(
                 own = [*own, MappingVersion(key)]
             if own:
                 meanings_by_term[(kind, scope_source, term)] = own
-    editions = _item_versions(terms, meanings, records)
+    editions = _item_versions_by_spelling(terms, meanings, records)
     return MasterDataDictionary(
         mappings=meanings_by_term,
         items={number: versions[-1].item for number, versions in editions.items()},
@@ -188,7 +190,7 @@ def _load_term_mapping_versions(terms: Collection[Term]) -> dict[Term, list[Mapp
 
 def _load_master_data_rows(
     terms: Collection[Term], meanings: Mapping[Term, Sequence[MappingVersion]]
-) -> DictionaryRows:
+) -> MasterDataRowsByKey:
     wanted: dict[str, set[str]] = {
         "item": set(),
         "unit": set(),
@@ -219,13 +221,13 @@ def _load_master_data_rows(
             kit = {n: Fraction(count) for n, count in orjson.loads(components).items()}
             article = ItemDefinition(number=name, unit=unit, components=kit)
             items[key].append(ItemVersion(article, starts, ends))
-    return DictionaryRows(names, items, factors)
+    return MasterDataRowsByKey(names, items, factors)
 
 
-def _item_versions(
+def _item_versions_by_spelling(
     terms: Collection[Term],
     meanings: Mapping[Term, Sequence[MappingVersion]],
-    records: DictionaryRows,
+    records: MasterDataRowsByKey,
 ) -> dict[str, Sequence[ItemVersion]]:
     """Return the versions of the items, by every spelling that the fold may ask for."""
     numbers = {term for kind, _, term in terms if kind == "item"}
@@ -234,12 +236,14 @@ def _item_versions(
     }
     editions_by_number: dict[str, Sequence[ItemVersion]] = {}
     for number in numbers:
-        if editions := _versions_of_item(normalize_term(number), number, records):
+        if editions := _versions_of_item_and_its_factors(normalize_term(number), number, records):
             editions_by_number[number] = editions
     return editions_by_number
 
 
-def _versions_of_item(key: str, number: str, records: DictionaryRows) -> list[ItemVersion]:
+def _versions_of_item_and_its_factors(
+    key: str, number: str, records: MasterDataRowsByKey
+) -> list[ItemVersion]:
     """Return the versions of one item: a new one where the item or a factor starts or ends."""
     own = records.factors.get(key, ())
     rows = records.items.get(key)
@@ -252,7 +256,7 @@ def _versions_of_item(key: str, number: str, records: DictionaryRows) -> list[It
         unit = row.item.unit
         # The item's own factors come last, so that they override the factors of every item.
         factors = [f for f in (*records.factors.get("", ()), *own) if f.base == unit]
-        for starts, ends in _split_at_factor_changes(row, factors):
+        for starts, ends in _intervals_between_factor_changes(row, factors):
             valid = [f for f in factors if _is_valid_throughout(f, starts, ends)]
             article = ItemDefinition(
                 number=row.item.number,
@@ -264,7 +268,7 @@ def _versions_of_item(key: str, number: str, records: DictionaryRows) -> list[It
     return result
 
 
-def _split_at_factor_changes(
+def _intervals_between_factor_changes(
     row: ItemVersion, factors: Sequence[ValidUnitFactor]
 ) -> list[tuple[datetime | None, datetime | None]]:
     edges = {edge for f in factors for edge in (f.valid_from, f.valid_to) if edge}

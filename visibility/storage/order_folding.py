@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from visibility.storage import load_needed_master_data as meanings
-from visibility.storage.load_events import OrderIdsAndTimesByEvent, load_events
+from visibility.storage.load_events import OrderIdsAndTimesByEvent, load_key_and_events_by_order
 from visibility.timeline import RecordedEvent, Timeline, fold
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 
@@ -17,7 +17,7 @@ def load_and_fold_orders(
     linked: OrderIdsAndTimesByEvent | None = None,
 ) -> dict[int, Timeline]:
     """Return the timeline of each order, by object id. `linked`: its events, if already found."""
-    events_by_order = load_events(order_ids, linked)
+    events_by_order = load_key_and_events_by_order(order_ids, linked)
     dictionary = load_dictionary_for_events(
         event for _, events in events_by_order.values() for event in events
     )

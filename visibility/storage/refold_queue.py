@@ -106,12 +106,12 @@ def claim_batch(limit: int, *, due_by: datetime | None = None) -> RefoldBatch:
         oldest: list[int] = list(dict.fromkeys(object_id for _, object_id in cursor.fetchall()))
     if not oldest:
         return RefoldBatch((), ())
-    with bulk.prepared_statements(enabled=len(oldest) <= MAX_LIVE_OBJECTS):
+    with bulk.switch_prepared_statements(enabled=len(oldest) <= MAX_LIVE_OBJECTS):
         return _claim_orders_of_objects(oldest, limit)
 
 
 def _claim_orders_of_objects(oldest: Sequence[int], limit: int) -> RefoldBatch:
-    orders_of = _orders_of(oldest)
+    orders_of = _order_ids_by_object(oldest)
     candidates = list(
         dict.fromkeys(order for object_id in oldest for order in orders_of[object_id])
     )
@@ -128,9 +128,11 @@ def _claim_orders_of_objects(oldest: Sequence[int], limit: int) -> RefoldBatch:
         batch = _limit_orders_by_event_count(
             ready, locked, {order: count for order, (count, _) in cooldowns.items()}
         )
-        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_with_objects_of_orders(batch)})])
+        cursor.execute(ALL_REQUESTS, [sorted({*oldest, *_order_and_descendant_ids(batch)})])
         requests: list[tuple[int, int]] = cursor.fetchall()
-        orders_of |= _orders_of({object_id for _, object_id in requests} - orders_of.keys())
+        orders_of |= _order_ids_by_object(
+            {object_id for _, object_id in requests} - orders_of.keys()
+        )
         deletable = {
             request_id: orders_of[object_id]
             for request_id, object_id in requests
@@ -162,7 +164,7 @@ def _limit_orders_by_event_count(
     return chosen
 
 
-def _with_objects_of_orders(orders: Collection[int]) -> set[int]:
+def _order_and_descendant_ids(orders: Collection[int]) -> set[int]:
     """Return these objects and everything that belongs to them."""
     result, level = set(orders), set(orders)
     with bulk.server_bound_cursor() as cursor:
@@ -173,7 +175,7 @@ def _with_objects_of_orders(orders: Collection[int]) -> set[int]:
     return result
 
 
-def _orders_of(object_ids: Collection[int]) -> dict[int, list[int]]:
+def _order_ids_by_object(object_ids: Collection[int]) -> dict[int, list[int]]:
     """Return the orders of each object; a merged object leads to the surviving object."""
     parents: dict[int, set[int]] = defaultdict(set)
     seen: set[int] = set()

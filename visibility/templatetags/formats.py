@@ -15,7 +15,7 @@ NO_VALUE = "\u2013"
 Number = Decimal | int | float
 
 
-class HasCustomer(Protocol):
+class CustomerNameAndNumber(Protocol):
     """Anything with the name and number of a customer."""
 
     customer_name: str
@@ -45,7 +45,7 @@ def money(amount: Number | None, currency: str = "") -> str:
 
 
 @register.filter
-def customer_name_if_may_see_contacts(order: HasCustomer, contacts: object) -> str:
+def customer_name_if_may_see_contacts(order: CustomerNameAndNumber, contacts: object) -> str:
     """The customer's name if the user may see contacts, otherwise the customer number."""
     return (order.customer_name if contacts else "") or order.customer_no
 

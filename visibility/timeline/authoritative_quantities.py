@@ -180,7 +180,7 @@ class QuantityLedger:
         source_ordered = max(self.source_quantity(s, key, Measure.ORDERED) or ZERO for s in sources)
         return max(cancelled - max(source_ordered - ordered, ZERO), ZERO)
 
-    def quantity_reached(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
+    def reached_with_substitutes(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
         """How much of a line has reached a measure, with substitutes and kit components."""
         own = self._quantity_reached_in_own_item(key, measure, at)
         if (
@@ -273,7 +273,7 @@ class QuantityLedger:
             demand = self.net_ordered_quantity(key)
             if demand is None:
                 continue
-            quantity = self.quantity_reached(key, measure, at)
+            quantity = self.reached_with_substitutes(key, measure, at)
             is_known = is_known or quantity is not None
             done.append(ZERO if quantity is None or quantity < 0 else min(quantity, demand))
             due.append(demand)

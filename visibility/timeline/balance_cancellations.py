@@ -31,7 +31,10 @@ def record_open_quantities_as_cancelled(
         ordered = ledger.authoritative_quantity(key, Measure.ORDERED)
         if ordered is None:
             continue
-        balance = max(ordered - (ledger.quantity_reached(key, Measure.SHIPPED, at) or ZERO), ZERO)
+        balance = max(
+            ordered - (ledger.reached_with_substitutes(key, Measure.SHIPPED, at) or ZERO),
+            ZERO,
+        )
         goods = ledger.interpretation.items[key]
         columns = [ledger.columns[Measure.CANCELLED]]
         columns += [ledger.seller_cancelled] if by_seller else []

@@ -46,7 +46,7 @@ class ConflictSide:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceDifference:
+class DifferingSides:
     """The sides of a contradiction; `gap` is their largest difference if it can be measured."""
 
     sides: tuple[ConflictSide, ...]
@@ -74,7 +74,7 @@ class ConflictTracker:
         if self.source_states.apply(recorded, self.ledger):
             touched.add((ComparedField.STATUS, ""))
         for conflict_key in touched:
-            if self._find_difference(conflict_key, recorded.occurred_at):
+            if self._find_differing_sides(conflict_key, recorded.occurred_at):
                 self.since.setdefault(conflict_key, recorded.occurred_at)
             else:
                 self.since.pop(conflict_key, None)
@@ -84,7 +84,7 @@ class ConflictTracker:
     ) -> Iterator[TimelineConflict]:
         """The conflicts at `as_of`. Promise dates do not conflict once the order is `over`."""
         for (name, key), since in sorted(self.since.items()):
-            dispute = self._find_difference((name, key), as_of)
+            dispute = self._find_differing_sides((name, key), as_of)
             is_moot = name is ComparedField.PROMISED_AT and over
             if dispute is None or is_moot or (key and self.ledger.is_uncountable(key)):
                 continue
@@ -130,7 +130,9 @@ class ConflictTracker:
             self.sides.setdefault((ComparedField.PROMISED_AT, ""), {})[recorded.source] = side
             yield ComparedField.PROMISED_AT, ""
 
-    def _find_difference(self, conflict_key: ConflictKey, at: datetime) -> SourceDifference | None:
+    def _find_differing_sides(
+        self, conflict_key: ConflictKey, at: datetime
+    ) -> DifferingSides | None:
         name, key = conflict_key
         if name is ComparedField.STATUS:
             return self._build_ranked_difference(
@@ -148,14 +150,14 @@ class ConflictTracker:
                 else None
             )
         if name is ComparedField.PRICE:
-            return self._price_difference(key)
+            return self._find_differing_price_sides(key)
         if name in DEMAND_FIELDS:
-            return self._ordered_less_cancelled_difference(key, name)
-        return self._shipped_or_invoiced_difference(key, Measure(name.value), at)
+            return self._find_net_ordered_difference(key, name)
+        return self._find_difference_from_total(key, Measure(name.value), at)
 
     def _build_ranked_difference(
         self, name: ComparedField, sides: Iterable[ConflictSide], gap: Decimal | None = None
-    ) -> SourceDifference | None:
+    ) -> DifferingSides | None:
         """The sides by authority; the first one counts."""
         ranks, roles = RANKS[name], self.ledger.interpretation.roles
         ranked = sorted(sides, key=lambda side: (ranks[roles[side.source]], side.source))
@@ -163,9 +165,9 @@ class ConflictTracker:
             return None
         first = ranked[0]
         top = ConflictSide(first.source, first.at, first.text, first.amount, authoritative=True)
-        return SourceDifference((top, *ranked[1:]), gap)
+        return DifferingSides((top, *ranked[1:]), gap)
 
-    def _price_difference(self, key: str) -> SourceDifference | None:
+    def _find_differing_price_sides(self, key: str) -> DifferingSides | None:
         ranked = self._build_ranked_difference(
             ComparedField.PRICE, self.sides[(ComparedField.PRICE, key)].values()
         )
@@ -179,13 +181,9 @@ class ConflictTracker:
         different = [s for s in comparable if abs(s.amount - top.amount) >= TOLERANCE]
         if not different:
             return None
-        return SourceDifference(
-            (top, *different), max(abs(s.amount - top.amount) for s in different)
-        )
+        return DifferingSides((top, *different), max(abs(s.amount - top.amount) for s in different))
 
-    def _ordered_less_cancelled_difference(
-        self, key: str, name: ComparedField
-    ) -> SourceDifference | None:
+    def _find_net_ordered_difference(self, key: str, name: ComparedField) -> DifferingSides | None:
         """Compare ordered less cancelled: 5 ordered with 2 cancelled equals 3 ordered."""
         ledger, roles = self.ledger, self.ledger.interpretation.roles
         cell = ledger.columns[Measure.ORDERED].get(key)
@@ -210,16 +208,16 @@ class ConflictTracker:
             name, sides, self._convert_to_line_unit(key, max(nets) - min(nets))
         )
 
-    def _shipped_or_invoiced_difference(
+    def _find_difference_from_total(
         self, key: str, measure: Measure, at: datetime
-    ) -> SourceDifference | None:
+    ) -> DifferingSides | None:
         """Compare the sum of the authoritative sources with each other source."""
         ledger = self.ledger
         cell = ledger.columns[measure].get(key)
         if cell is None or len(cell.figures) < 2:
             return None
         counting = ledger.authoritative_sources(key, measure)
-        total = ledger.quantity_reached(key, measure, at) or ZERO
+        total = ledger.reached_with_substitutes(key, measure, at) or ZERO
         others = sorted(s for s, q in cell.figures.items() if s not in counting and q != total)
         if not others:
             return None
@@ -231,7 +229,7 @@ class ConflictTracker:
             self._build_conflict_side(key, s, cell.reported_at[s], cell.figures[s]) for s in others
         ]
         gap = max(abs(cell.figures[s] - total) for s in others)
-        return SourceDifference((*authoritative, *sides), self._convert_to_line_unit(key, gap))
+        return DifferingSides((*authoritative, *sides), self._convert_to_line_unit(key, gap))
 
     def _convert_to_line_unit(self, key: str, amount: Decimal) -> Decimal:
         scale = self.ledger.interpretation.items[key].scale

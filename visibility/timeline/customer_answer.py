@@ -8,7 +8,7 @@ from visibility.timeline.model import (
     MilestoneCode,
     Status,
     Timeline,
-    timestamp_or_none,
+    parse_timestamp_or_none,
 )
 
 BEING_PREPARED = "Your order is being prepared"
@@ -43,9 +43,9 @@ def customer_answer(
 ) -> str:
     """The answer as text. `shortages`: the clauses about back-orders and cancellations."""
     sentences = ["; ".join([_status_sentence(timeline, zone), *shortages])]
-    promised = timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
+    promised = parse_timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     if promised and timeline.status not in ENDED_STATUSES:
-        is_past = days_late or timeline.completed_at(MilestoneCode.DELIVERED)
+        is_past = days_late or timeline.milestone_completed_at(MilestoneCode.DELIVERED)
         verb = "was promised" if is_past else "is promised"
         late = f", {count_with_noun(days_late, 'day')} late" if days_late else ""
         sentences.append(f"Delivery {verb} for {format_date_in_zone(promised, zone)}{late}")
@@ -76,7 +76,7 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
         return f"{title}, most recently on {format_date_in_zone(max(dates), zone)}"
     if timeline.status is Status.RETURNED and any(s.returned_at for s in timeline.shipments):
         return "Your order could not be delivered and was returned to us"
-    delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
+    delivered_at = timeline.milestone_completed_at(MilestoneCode.DELIVERED)
     if delivered_at and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
         return f"Your order was delivered on {format_date_in_zone(delivered_at, zone)}"
     return title
@@ -84,7 +84,7 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
 
 def _order_number_for_customer(timeline: Timeline) -> str:
     """The customer's PO number, or else the number on their order confirmation."""
-    return timeline.first_number(
+    return timeline.first_number_of_schemes(
         IdentifierScheme.CUSTOMER_PO,
         IdentifierScheme.WEB_ORDER,
         IdentifierScheme.SALES_ORDER,

@@ -8,7 +8,7 @@ from visibility.timeline.model import RecordedEvent, Timeline
 from visibility.timeline.shipments import SHIPMENT_EVENTS
 
 
-def events_counted_by_order(timeline: Timeline) -> Iterator[RecordedEvent]:
+def current_events_counted_for_order(timeline: Timeline) -> Iterator[RecordedEvent]:
     """The current events that count for this order, so that a shared one counts for one order.
 
     An event that names orders counts for the first of them. Another one counts for the order that
@@ -18,7 +18,7 @@ def events_counted_by_order(timeline: Timeline) -> Iterator[RecordedEvent]:
     events = current_events(timeline)
     shared = _first_report_position_by_shipment_key(events)
     for recorded in events:
-        named = _first_order_index(recorded)
+        named = _index_of_first_named_order(recorded)
         if named is not None:
             if named == recorded.order_index:
                 yield recorded
@@ -28,7 +28,7 @@ def events_counted_by_order(timeline: Timeline) -> Iterator[RecordedEvent]:
             yield recorded
 
 
-def _first_order_index(recorded: RecordedEvent) -> int | None:
+def _index_of_first_named_order(recorded: RecordedEvent) -> int | None:
     """The index of the first order that an event names, None if it names none."""
     pairs = zip(recorded.event.objects, recorded.object_keys, strict=True)
     return next((n for n, (r, key) in enumerate(pairs) if key and r.kind is ObjectKind.ORDER), None)
@@ -47,7 +47,7 @@ def _first_report_position_by_shipment_key(
     for position, recorded in enumerate(events):
         if recorded.event.type not in SHIPMENT_EVENTS:
             continue
-        named, keys = _first_order_index(recorded), recorded.owned_object_keys()
+        named, keys = _index_of_first_named_order(recorded), recorded.owned_object_keys()
         if named is None:
             unnamed.append(keys)
             continue

@@ -22,8 +22,8 @@ from visibility.timeline.holds import hold_start_and_reasons
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
     Interpretation,
-    apply_status_mapping,
     event_names_only_other_orders,
+    map_status_text_to_event_type,
     translate_event_attributes,
 )
 from visibility.timeline.line_quantities_and_flags import LineBuilder
@@ -37,7 +37,7 @@ from visibility.timeline.model import (
     TimelineShipment,
 )
 from visibility.timeline.package_contents import items_by_package
-from visibility.timeline.packed_contents_of_shipments import with_packed_lines
+from visibility.timeline.packed_contents_of_shipments import add_packed_lines
 from visibility.timeline.quotations_contracts_and_transports import (
     quotations_contracts_and_transport,
 )
@@ -63,8 +63,8 @@ def fold(
         if (known_at is None or s.received_at <= known_at) and _event_concerns_order(s)
     ]
     current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
-    classified = [apply_status_mapping(s, dictionary) for s in current]
-    translated = with_packed_lines([translate_event_attributes(s, dictionary) for s in classified])
+    classified = [map_status_text_to_event_type(s, dictionary) for s in current]
+    translated = add_packed_lines([translate_event_attributes(s, dictionary) for s in classified])
     holding = without_events_taken_back(translated)
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))

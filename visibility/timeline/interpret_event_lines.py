@@ -20,7 +20,7 @@ from visibility.timeline.master_data_dictionary import (
 )
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.substitutes_and_kits import (
-    Substitution,
+    SubstitutesOrKitComponents,
     find_kits,
     find_reported_and_inferred_substitutes,
 )
@@ -83,7 +83,7 @@ def translate_event_attributes(
     return replace(recorded, event=replace(event, attributes=attributes))
 
 
-def apply_status_mapping(
+def map_status_text_to_event_type(
     recorded: RecordedEvent, dictionary: MasterDataDictionary
 ) -> RecordedEvent:
     """Return the event with the mapped type, if its connector did not know the status text."""
@@ -120,7 +120,7 @@ class Interpretation:
         self._line_ids: dict[tuple[str, str], list[str]] = {}
         # (source, line id) -> item
         self._articles: dict[tuple[str, str], str] = {}
-        self._shared = frozenset(_shared_objects(events))
+        self._shared = frozenset(_keys_of_objects_shared_by_orders(events))
         self._own_shipments = frozenset(_keys_of_shipments_named_with_order(events))
         self._events = events  # referenced because `id()` of the events is used as a key below
         own_lines = [(recorded, self._own_lines(recorded)) for recorded in events]
@@ -131,7 +131,7 @@ class Interpretation:
             (s, [(i, self._line_key(s, line), line) for i, line in lines]) for s, lines in own_lines
         ]
         self._add_items_and_choose_units(keyed)
-        self.substitutions: Mapping[str, Substitution] = {
+        self.substitutions: Mapping[str, SubstitutesOrKitComponents] = {
             **find_kits(self.items, {key: goods.item for key, goods in self.items.items()}),
             **find_reported_and_inferred_substitutes(keyed),
         }
@@ -164,7 +164,7 @@ class Interpretation:
     ) -> bool:
         """Whether a line belongs to this order: by its order, its shipment, or the only order."""
         if line.order_index >= 0:
-            return recorded.concerns_line(line)
+            return recorded.does_line_name_this_or_no_order(line)
         if line.shipment_index >= 0 and recorded.order_index < 0:
             key = recorded.object_keys[line.shipment_index]
             return key in self._own_shipments and key not in self._shared
@@ -284,7 +284,7 @@ def _keys_of_shipments_named_with_order(events: Iterable[RecordedEvent]) -> Iter
                     yield key
 
 
-def _shared_objects(events: Iterable[RecordedEvent]) -> Iterator[str]:
+def _keys_of_objects_shared_by_orders(events: Iterable[RecordedEvent]) -> Iterator[str]:
     """Packages, shipments and invoices that belong to several orders."""
     for recorded in events:
         orders = sum(ref.kind is ObjectKind.ORDER for ref in recorded.event.objects)

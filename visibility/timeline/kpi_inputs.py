@@ -17,7 +17,7 @@ from visibility.timeline.interpret_event_lines import (
 )
 from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Timeline
-from visibility.timeline.packed_contents_of_shipments import with_packed_lines
+from visibility.timeline.packed_contents_of_shipments import add_packed_lines
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.state_and_flag_enums import LineFlag
@@ -99,7 +99,7 @@ def _uncounted_reasons(ledger: QuantityLedger) -> Iterator[LineFlag]:
 def _cached_interpretation(timeline: Timeline) -> tuple[Sequence[RecordedEvent], Interpretation]:
     """The translated events and their interpretation, from the cache if possible."""
     if CACHE_KEY not in timeline.cache:
-        events = with_packed_lines(
+        events = add_packed_lines(
             [
                 translate_event_attributes(e.recorded, timeline.dictionary)
                 for e in timeline.entries
@@ -119,7 +119,7 @@ def current_events(timeline: Timeline) -> Sequence[RecordedEvent]:
 def _shipped_quantity(line: TimelineLine, ledger: QuantityLedger, at: datetime) -> Decimal | None:
     """The shipped quantity of a line. Kits count by their components, substitutes do not count."""
     if LineFlag.KIT in line.flags:
-        return ledger.quantity_reached(line.key, Measure.SHIPPED, at)
+        return ledger.reached_with_substitutes(line.key, Measure.SHIPPED, at)
     return ledger.authoritative_quantity(line.key, Measure.SHIPPED)
 
 
@@ -148,8 +148,8 @@ def _compute_demand_and_first_shipped_at_cut_off(
 ) -> DemandAndFirstShippedAtCutOff | None:
     events, reading = _cached_interpretation(timeline)
     shipment = _first_shipment(timeline, events, reading)
-    shipped_at = shipment.at if shipment else timeline.reached_at(MilestoneCode.SHIPPED)
-    cut_off = _cut_off(timeline, shipped_at, zone)
+    shipped_at = shipment.at if shipment else timeline.milestone_reached_at(MilestoneCode.SHIPPED)
+    cut_off = _cut_off_time_and_day(timeline, shipped_at, zone)
     if cut_off is None:
         return _excluded_demand_without_cut_off(timeline, zone)
     moment, day = cut_off
@@ -180,7 +180,7 @@ def _count_uncountable_by_reason(timeline: Timeline) -> dict[str, int]:
     return dict(sorted(numbers.items()))
 
 
-def promise_deadline(timeline: Timeline, zone: str) -> tuple[datetime, date] | None:
+def promise_deadline_and_day(timeline: Timeline, zone: str) -> tuple[datetime, date] | None:
     """The promise deadline and its date; a date without a time lasts until midnight in `zone`."""
     text = timeline.attributes.get(Attribute.PROMISED_AT)
     if not text:
@@ -200,7 +200,7 @@ def last_delivery_if_complete(timeline: Timeline) -> datetime | None:
     The milestone also waits for the quantities. If they were reported after the packages arrived,
     the arrival of the packages counts.
     """
-    completed = timeline.completed_at(MilestoneCode.DELIVERED)
+    completed = timeline.milestone_completed_at(MilestoneCode.DELIVERED)
     if completed is None:
         return None
     arrivals = [
@@ -224,14 +224,15 @@ def _has_same_scope_or_time(first: RecordedEvent, recorded: RecordedEvent) -> bo
     return recorded.occurred_at == first.occurred_at
 
 
-def _cut_off(
+def _cut_off_time_and_day(
     timeline: Timeline, shipped_at: datetime | None, zone: str
 ) -> tuple[datetime, date] | None:
     info = ZoneInfo(zone)
-    candidates = [deadline for deadline in [promise_deadline(timeline, zone)] if deadline]
+    candidates = [deadline for deadline in [promise_deadline_and_day(timeline, zone)] if deadline]
     moments = [shipped_at]
     if timeline.status in {Status.CANCELLED, Status.REJECTED}:
-        moments.append(timeline.reached_at(MilestoneCode.CANCELLED) or timeline.status_since)
+        cancelled_at = timeline.milestone_reached_at(MilestoneCode.CANCELLED)
+        moments.append(cancelled_at or timeline.status_since)
     candidates += [(m, m.astimezone(info).date()) for m in moments if m]
     return min(candidates, default=None)
 
@@ -249,7 +250,7 @@ def _wanted_quantities(
     for recorded in relevant:
         ledger.apply(recorded)
     wanted = {
-        line.key: _ordered_quantity(line, ledger)
+        line.key: _ordered_at_cut_off(line, ledger)
         - _convert_to_line_unit(
             ledger.cancelled_not_already_in_ordered(line.key) or ZERO, line, reading
         )
@@ -259,7 +260,7 @@ def _wanted_quantities(
     return [(key, quantity) for key, quantity in wanted.items() if quantity > 0]
 
 
-def _ordered_quantity(line: TimelineLine, ledger: QuantityLedger) -> Decimal:
+def _ordered_at_cut_off(line: TimelineLine, ledger: QuantityLedger) -> Decimal:
     """The quantity ordered at that time. Later reductions do not reduce the demand."""
     ordered = ledger.authoritative_quantity(line.key, Measure.ORDERED)
     if ordered is None:
@@ -289,7 +290,7 @@ def _excluded_demand_without_cut_off(
     timeline: Timeline, zone: str
 ) -> DemandAndFirstShippedAtCutOff | None:
     """Exclude an order that was neither promised nor shipped, on the day it was received."""
-    received = timeline.reached_at(MilestoneCode.RECEIVED)
+    received = timeline.milestone_reached_at(MilestoneCode.RECEIVED)
     if received is None:
         return None
     day = received.astimezone(ZoneInfo(zone)).date()

@@ -11,7 +11,7 @@ from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claim_line_conflict_types import QuantityClaim, TimelineLine
 from visibility.timeline.interpret_event_lines import InterpretedLine
-from visibility.timeline.model import RecordedEvent, timestamp_or_none
+from visibility.timeline.model import RecordedEvent, parse_timestamp_or_none
 from visibility.timeline.quantity_claims import ZERO, QuantityClaims
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
@@ -70,7 +70,9 @@ class LineBuilder:
         ranks, by_role = RANKS[ComparedField.ORDERED], self.terms.get(key, {})
         ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
         ship_by = next((text for _, text in ranked if text), None)
-        return next((seller for seller, _ in ranked if seller), ""), timestamp_or_none(ship_by)
+        return next((seller for seller, _ in ranked if seller), ""), parse_timestamp_or_none(
+            ship_by
+        )
 
     def build(self) -> tuple[TimelineLine, ...]:
         """All lines, in the order of their first event."""
@@ -81,7 +83,9 @@ class LineBuilder:
     def _build_line(self, key: str, main_lines: frozenset[str]) -> TimelineLine:
         ledger, goods = self.ledger, self.reading.items[key]
         figures = {
-            m: q for m in Measure if (q := ledger.quantity_reached(key, m, self.at)) is not None
+            m: q
+            for m in Measure
+            if (q := ledger.reached_with_substitutes(key, m, self.at)) is not None
         }
         short_cancelled = min(
             self._largest_seller_cancelled_figure(key),

@@ -12,14 +12,14 @@ from visibility.timeline.model import (
     RecordedEvent,
     TimelineMilestone,
     TimelineShipment,
-    timestamp_or_none,
+    parse_timestamp_or_none,
 )
 from visibility.timeline.order_milestones_from_shipments import (
-    add_return_of_shipments,
+    add_milestone_of_returned_shipments,
     names_only_returned_packages,
     set_delivered_share_from_packages,
 )
-from visibility.timeline.quantity_claims import PACKAGE, Arrivals, increment_scope
+from visibility.timeline.quantity_claims import PACKAGE, Arrivals, scope_name_of_increment
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.withdrawn_quantities import are_reported_quantities_now_zero
 
@@ -104,7 +104,7 @@ def arrival_times_by_scope(
     for recorded in events if arrived_at else ():
         scope = recorded.event.scope
         if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
-            scope = scope or increment_scope(recorded.event.key)
+            scope = scope or scope_name_of_increment(recorded.event.key)
         if scope:
             arrived_at.pop((recorded.source, scope), None)
             shipment = grouping.shipment_key(recorded.object_keys) or ""
@@ -153,7 +153,7 @@ def build_milestones(
             by_code[code] = _build_milestone(code, recorded, tracker.completed_at.get(code), share)
     set_delivered_share_from_packages(by_code, ledger, carried, events, at)
     _reset_unknown_delivery_completion(by_code, ledger, at)
-    add_return_of_shipments(by_code, carried)
+    add_milestone_of_returned_shipments(by_code, carried)
     first = next((s for s in events if s.event.type in ORDER_EVENTS), None)
     if first and MilestoneCode.RECEIVED not in by_code:
         # No system reported the receipt: the first event of the order replaces it.
@@ -217,8 +217,9 @@ def _add_planned_times(
     ship_by: datetime | None,
 ) -> dict[MilestoneCode, TimelineMilestone]:
     plans = {
-        MilestoneCode.SHIPPED: timestamp_or_none(attributes.get(Attribute.SHIP_BY)) or ship_by,
-        MilestoneCode.DELIVERED: timestamp_or_none(
+        MilestoneCode.SHIPPED: parse_timestamp_or_none(attributes.get(Attribute.SHIP_BY))
+        or ship_by,
+        MilestoneCode.DELIVERED: parse_timestamp_or_none(
             attributes.get(Attribute.PROMISED_AT) or attributes.get(Attribute.REQUESTED_AT)
         ),
     }

@@ -31,7 +31,7 @@ from visibility.timeline.state_and_flag_enums import OrderState
 CLOCK_SKEW = timedelta(minutes=1)
 
 
-def timestamp_or_none(text: str | None) -> datetime | None:
+def parse_timestamp_or_none(text: str | None) -> datetime | None:
     """Parse the date or time of an attribute; a date without a time is midnight UTC."""
     if not text:
         return None
@@ -111,7 +111,7 @@ class RecordedEvent:
             return (*self.event.flags, Flag.FUTURE)
         return self.event.flags
 
-    def concerns_line(self, line: EventLine) -> bool:
+    def does_line_name_this_or_no_order(self, line: EventLine) -> bool:
         """Whether a line names the folded order, or no order at all.
 
         Two references of one event can turn out to be the same order.
@@ -272,15 +272,15 @@ class Timeline:
         init=False, default_factory=dict, compare=False, repr=False
     )
 
-    def reached_at(self, code: MilestoneCode) -> datetime | None:
+    def milestone_reached_at(self, code: MilestoneCode) -> datetime | None:
         """When a milestone was first reached."""
         return self.milestones[code].reached_at if code in self.milestones else None
 
-    def completed_at(self, code: MilestoneCode) -> datetime | None:
+    def milestone_completed_at(self, code: MilestoneCode) -> datetime | None:
         """When a milestone was completed for the whole order."""
         return self.milestones[code].completed_at if code in self.milestones else None
 
-    def first_number(self, *schemes: IdentifierScheme) -> str:
+    def first_number_of_schemes(self, *schemes: IdentifierScheme) -> str:
         """The number of the first of these schemes that the order has, "" if it has none."""
         for scheme in schemes:
             values = sorted(v for k, v in self.numbers.items() if k.startswith(f"{scheme.value}:"))

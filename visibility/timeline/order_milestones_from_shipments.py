@@ -69,7 +69,9 @@ def set_delivered_share_from_packages(
     )
 
 
-def add_return_of_shipments(by_code: Milestones, shipments: Sequence[TimelineShipment]) -> None:
+def add_milestone_of_returned_shipments(
+    by_code: Milestones, shipments: Sequence[TimelineShipment]
+) -> None:
     """Add the milestone of packages that the carrier brought back, unless a return has it."""
     returned = {s.returned_at: s for s in shipments if s.returned_at}
     if returned and MilestoneCode.RETURNED not in by_code:

@@ -20,7 +20,7 @@ def items_by_package(events: Iterable[RecordedEvent]) -> Mapping[str, tuple[Pack
         ):
             continue
         for line in recorded.event.lines:
-            if line.package_index < 0 or not recorded.concerns_line(line):
+            if line.package_index < 0 or not recorded.does_line_name_this_or_no_order(line):
                 continue
             package = recorded.object_keys[line.package_index]
             last_source[package] = recorded.source

@@ -10,14 +10,18 @@ from visibility.timeline.model import RecordedEvent
 Contents = Mapping[str, Mapping[str, tuple[str, EventLine]]]
 
 
-def with_packed_lines(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+def add_packed_lines(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     """The events; a confirmed shipment without shipped quantities has those of its packages.
 
     The quantities are those of the last packing of each package. An event without a scope gets one
     of its own, so that the quantities of several shipments add up.
     """
     contents = _contents_by_package(events)
-    return [_with_lines_of_packages(s, contents) for s in events] if contents else list(events)
+    return (
+        [_fill_shipment_from_packed_lines(s, contents) for s in events]
+        if contents
+        else list(events)
+    )
 
 
 def _contents_by_package(events: Sequence[RecordedEvent]) -> Contents:
@@ -32,7 +36,7 @@ def _contents_by_package(events: Sequence[RecordedEvent]) -> Contents:
     return contents
 
 
-def _with_lines_of_packages(recorded: RecordedEvent, contents: Contents) -> RecordedEvent:
+def _fill_shipment_from_packed_lines(recorded: RecordedEvent, contents: Contents) -> RecordedEvent:
     event = recorded.event
     orders = sum(ref.kind is ObjectKind.ORDER for ref in event.objects)
     if (
@@ -41,14 +45,14 @@ def _with_lines_of_packages(recorded: RecordedEvent, contents: Contents) -> Reco
         or any(Measure.SHIPPED in line.quantities for line in event.lines)
     ):
         return recorded
-    lines = tuple(_shipped_lines(recorded, contents))
+    lines = tuple(_packed_lines_as_shipped(recorded, contents))
     if not lines:
         return recorded
     scope = event.scope or f"packages of {event.key}"
     return replace(recorded, event=replace(event, lines=lines, scope=scope))
 
 
-def _shipped_lines(recorded: RecordedEvent, contents: Contents) -> Iterator[EventLine]:
+def _packed_lines_as_shipped(recorded: RecordedEvent, contents: Contents) -> Iterator[EventLine]:
     for index, key in enumerate(recorded.object_keys):
         for source, line in contents.get(key, {}).values():
             if line.sku or source == recorded.source:

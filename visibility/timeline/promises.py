@@ -8,7 +8,7 @@ from connectors.sdk.required_and_ignored_event_members import uses_line_seller_a
 from visibility.timeline.authority import CARRIERS
 from visibility.timeline.claim_line_conflict_types import Promise
 from visibility.timeline.interpret_event_lines import Interpretation
-from visibility.timeline.model import RecordedEvent, timestamp_or_none
+from visibility.timeline.model import RecordedEvent, parse_timestamp_or_none
 
 REQUESTED, FIRST, CHANGED, SHIP_BY = "requested", "first", "moved", "ship_by"
 
@@ -63,7 +63,7 @@ def _build_promise(recorded: RecordedEvent, kind: str, text: str, old: str) -> P
         source=recorded.source,
         role=recorded.role,
         reported_at=recorded.occurred_at,
-        date=timestamp_or_none(text) or recorded.occurred_at,
-        old=timestamp_or_none(old),
+        date=parse_timestamp_or_none(text) or recorded.occurred_at,
+        old=parse_timestamp_or_none(old),
         reason=recorded.event.attributes.get(Attribute.REASON, ""),
     )

@@ -21,7 +21,7 @@ PACKAGE = "\0package"
 BALANCE_LINE_ID = "\0balance"
 
 
-def increment_scope(event_key: str) -> str:
+def scope_name_of_increment(event_key: str) -> str:
     """The scope by which `Arrivals` knows an increment that belongs to the whole order."""
     return f"\0{event_key}"
 
@@ -227,7 +227,7 @@ class QuantityClaims:
         """When the increments without a scope arrived, by the shipments that their events name."""
         for (source, _, scope), increments in self.increments.items():
             for key, quantity in increments.items() if source in sources and not scope else ():
-                if arrived_at := arrivals.get((source, increment_scope(key))):
+                if arrived_at := arrivals.get((source, scope_name_of_increment(key))):
                     yield arrived_at, quantity
 
 

@@ -19,7 +19,7 @@ from visibility.timeline.model import (
     RecordedEvent,
     RelatedObject,
     TimelineShipment,
-    timestamp_or_none,
+    parse_timestamp_or_none,
 )
 from visibility.timeline.quotations_contracts_and_transports import (
     TRANSPORT_KINDS,
@@ -129,7 +129,7 @@ class ShipmentGrouping:
             dict.fromkeys(objects_of_kinds_named_by_event(recorded, TRANSPORT_KINDS))
         )
         if event.attributes.get(Attribute.ETA):
-            group.eta = timestamp_or_none(event.attributes[Attribute.ETA])
+            group.eta = parse_timestamp_or_none(event.attributes[Attribute.ETA])
         if event.type is EventType.LABEL_CREATED:
             group.label = group.label or at
         elif event.type is EventType.SHIPMENT_CONFIRMED and reports_nothing_shipped(event):
@@ -187,12 +187,13 @@ class ShipmentGrouping:
             voided_at=max(voids) if voids and len(voids) == len(group.voided) else None,
             first_scan_at=min(firsts) if firsts else None,
             last_scan_at=max(lasts) if lasts else None,
-            delivered_at=_latest_if_complete([p.delivered for p in packages])
+            delivered_at=_latest_time_if_none_missing([p.delivered for p in packages])
             or group.own.delivered,
             eta=group.eta,
             transport=tuple(group.transport),
-            scanned_at=group.own.first or _latest_if_complete([p.first for p in packages]),
-            returned_at=group.own.returned or _latest_if_complete([p.returned for p in packages]),
+            scanned_at=group.own.first or _latest_time_if_none_missing([p.first for p in packages]),
+            returned_at=group.own.returned
+            or _latest_time_if_none_missing([p.returned for p in packages]),
         )
 
 
@@ -217,7 +218,7 @@ def _apply_scan(parcel: _PackageState, status: str, at: datetime) -> None:
         parcel.delivered = at if status == "delivered" else None
 
 
-def _latest_if_complete(times: Sequence[datetime | None]) -> datetime | None:
+def _latest_time_if_none_missing(times: Sequence[datetime | None]) -> datetime | None:
     """The latest of these times, None if one is missing."""
     known = [at for at in times if at]
     return max(known) if known and len(known) == len(times) else None

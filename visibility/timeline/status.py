@@ -75,7 +75,7 @@ class StatusInputs:
         total = returned = ZERO
         for key in self.ledger.keys_of_countable_goods_lines():
             shipped, delivered, line_returned = (
-                self.ledger.quantity_reached(key, m, self.at) or ZERO
+                self.ledger.reached_with_substitutes(key, m, self.at) or ZERO
                 for m in (Measure.SHIPPED, Measure.DELIVERED, measure)
             )
             sent, scale = max(shipped, delivered, ZERO), self.ledger.interpretation.items[key].scale

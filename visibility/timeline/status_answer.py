@@ -17,7 +17,7 @@ from visibility.timeline.active_cancellations_and_cause import is_caused_by_shor
 from visibility.timeline.claim_line_conflict_types import TimelineLine
 from visibility.timeline.customer_answer import customer_answer
 from visibility.timeline.holds import is_credit_hold_reason
-from visibility.timeline.model import MilestoneCode, Status, Timeline, timestamp_or_none
+from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp_or_none
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status import is_backordered
 
@@ -119,7 +119,7 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
         credit = is_credit_hold_reason(timeline.hold_reason)
         reason = f" ({timeline.hold_reason})" if timeline.hold_reason else ""
         return f"{STATE_LABELS[OrderState.CREDIT_REVIEW] if credit else title}{reason} since{when}"
-    progress = _shipping_progress(timeline, zone)
+    progress = _shipping_progress_text(timeline, zone)
     if progress:
         return f"{title}: {progress}"
     if timeline.status is Status.CANCELLED and OrderState.SHORT_CANCELLED in timeline.states:
@@ -130,7 +130,7 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
     return f"{title}{when}"
 
 
-def _shipping_progress(timeline: Timeline, zone: str) -> str:
+def _shipping_progress_text(timeline: Timeline, zone: str) -> str:
     lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
     if timeline.status not in SHIPPING_STATUSES or not lines:
         return ""
@@ -158,7 +158,7 @@ def expected_stock_date(timeline: Timeline) -> datetime | None:
         and entry.recorded.event.type in {EventType.LINE_BACKORDERED, EventType.LINE_SHORTED}
     ]
     dates = [a.get(Attribute.ETA) or a.get(Attribute.SHIP_BY) for a in shortages]
-    return timestamp_or_none(next((text for text in reversed(dates) if text), None))
+    return parse_timestamp_or_none(next((text for text in reversed(dates) if text), None))
 
 
 def _shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
@@ -222,7 +222,7 @@ def _conflict_warnings(timeline: Timeline, zone: str) -> list[str]:
     """Sentences about facts that put the others in doubt."""
     warnings = []
     if OrderState.CONTRADICTION in timeline.states:
-        at = timeline.reached_at(MilestoneCode.CANCELLED)
+        at = timeline.milestone_reached_at(MilestoneCode.CANCELLED)
         when = f" on {format_date_in_zone(at, zone)}" if at else ""
         warnings.append(f"Cancelled{when} but shipped anyway")
     uncountable = sum(line.uncountable for line in timeline.lines)
@@ -238,11 +238,11 @@ def _conflict_warnings(timeline: Timeline, zone: str) -> list[str]:
 
 def _days_late_and_promise_sentences(timeline: Timeline, zone: str) -> tuple[int, list[str]]:
     """Days late, and the sentence about the promise date, if there is one."""
-    promised = timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
+    promised = parse_timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     if promised is None:
         return 0, []
     due: date = local_or_bare_utc_date(promised, zone)
-    delivered_at = timeline.completed_at(MilestoneCode.DELIVERED)
+    delivered_at = timeline.milestone_completed_at(MilestoneCode.DELIVERED)
     days_late = (in_zone(delivered_at or timeline.as_of, zone).date() - due).days
     text = f"Promised {format_date(due)}"
     if days_late > 0 and timeline.status not in CANCELLED_STATUSES:

@@ -24,7 +24,7 @@ FILLABLE_MEASURES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Substitution:
+class SubstitutesOrKitComponents:
     """The lines that fill another: child key -> quantity for one unit of the parent."""
 
     kit: bool
@@ -51,7 +51,7 @@ class Substitution:
 
 def find_kits(
     lines: Iterable[str], articles: Mapping[str, ItemDefinition | None]
-) -> dict[str, Substitution]:
+) -> dict[str, SubstitutesOrKitComponents]:
     """Lines whose item is a kit, if a component of it is on a line."""
     keys = set(lines)
     result = {}
@@ -60,11 +60,13 @@ def find_kits(
             continue
         children = {n.strip().upper(): Fraction(q) for n, q in article.components.items()}
         if keys & set(children):
-            result[key] = Substitution(kit=True, children=children)
+            result[key] = SubstitutesOrKitComponents(kit=True, children=children)
     return result
 
 
-def find_reported_and_inferred_substitutes(keyed: KeyedEvents) -> dict[str, Substitution]:
+def find_reported_and_inferred_substitutes(
+    keyed: KeyedEvents,
+) -> dict[str, SubstitutesOrKitComponents]:
     """Substitutes that are reported, or seen: a source ships another item on an ordered line."""
     pairs = [
         pair for recorded, lines in keyed for pair in _reported_substitute_pairs(recorded, lines)
@@ -94,7 +96,7 @@ def find_reported_and_inferred_substitutes(keyed: KeyedEvents) -> dict[str, Subs
         if (child, parent) not in pairs and parent != child:
             children_of.setdefault(parent, {})[child] = Fraction(1)
     return {
-        parent: Substitution(kit=False, children=children)
+        parent: SubstitutesOrKitComponents(kit=False, children=children)
         for parent, children in children_of.items()
     }
 

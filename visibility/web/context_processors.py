@@ -40,7 +40,7 @@ class NavItem:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAlertBadge:
+class OwnOrUnassignedAlertBadge:
     """The number of alerts that are the user's or unassigned, counted up to MANY + 1."""
 
     count: int
@@ -77,7 +77,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         return context
     return context | {
         "nav": SimpleLazyObject(lambda: nav_items(user, request.path)),
-        "bell": SimpleLazyObject(lambda: open_alert_badge(user)),
+        "bell": SimpleLazyObject(lambda: own_or_unassigned_alert_badge(user)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
     }
 
@@ -98,13 +98,13 @@ def nav_items(user: User, path: str) -> list[NavItem]:
     ]
 
 
-def open_alert_badge(user: User) -> OpenAlertBadge | None:
+def own_or_unassigned_alert_badge(user: User) -> OwnOrUnassignedAlertBadge | None:
     """The alert badge; integrators see only alerts of sources. None without permission."""
     if not has_permission(user, Permission.ALERTS_SEE):
         return None
     condition = Q(owner=user, state__in=NEEDS_ATTENTION) | Q(owner=None, state=AlertState.OPEN)
     alerts = visible_alerts(sources_only=roles(user) == {UserRole.INTEGRATOR})
-    return OpenAlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
+    return OwnOrUnassignedAlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
 
 
 def user_summary(user: User) -> UserSummary:

@@ -6,13 +6,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 
 from visibility.db.parse_id_and_time import MAX_ID
-from visibility.web.api.problem_responses import problem_response
+from visibility.web.api.problem_responses import problem_response_for_exception
 
 API_PREFIX = "/api/"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-class NulAndLargeIdMiddleware:
+class RemoveNulRejectLargeIdMiddleware:
     """Removes NUL from queries, forms and cookies; answers 404 to ids that no row can have.
 
     The API rejects NUL itself and names the parameter.
@@ -38,7 +38,7 @@ class NulAndLargeIdMiddleware:
         is_api = request.path.startswith(API_PREFIX)
         if any(map(_is_impossible, parameters.values())):
             if is_api:
-                return problem_response(Http404()).to_http_response()
+                return problem_response_for_exception(Http404()).to_http_response()
             raise Http404
         if is_api:
             return None

@@ -14,12 +14,12 @@ def read_reason(request: HttpRequest) -> str:
 
 def parse_object_id_or_404(text: str) -> int:
     """Parse an object ID. Raises Http404 if the text is not one."""
-    number = parse_number_or_zero(text)
+    number = parse_row_id_or_zero(text)
     if not number:
         raise Http404
     return number
 
 
-def parse_number_or_zero(text: str) -> int:
+def parse_row_id_or_zero(text: str) -> int:
     """Parse a database ID; 0 if the text is not one."""
     return parse_row_id(text) or 0

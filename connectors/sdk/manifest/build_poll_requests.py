@@ -6,20 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sdk.http_requests import (
-    form_request,
-    graphql_request,
-    json_request,
-    json_rpc_request,
-    multipart_request,
+    build_form_request,
+    build_graphql_request,
+    build_json_request,
+    build_json_rpc_request,
+    build_multipart_request,
 )
 from connectors.sdk.http_responses import (
     read_graphql_body_or_raise_errors,
     read_json_body_empty_list_if_204,
     read_json_rpc_body_or_raise_errors,
 )
-from connectors.sdk.manifest.definition import AuthRule, PollRule, RequestKind, RequestRule
-from connectors.sdk.manifest.paths import Reading, Scope, Template
-from connectors.sdk.manifest.poll_request_parser import refresh_token_setting
+from connectors.sdk.manifest.definition import (
+    PollAuthorizationRule,
+    PollRule,
+    RequestKind,
+    RequestRule,
+)
+from connectors.sdk.manifest.paths import ScalarReadingRules, Scope, Template
+from connectors.sdk.manifest.poll_request_parser import name_of_refresh_token_setting
 from connectors.sdk.oauth_authorization import (
     OAuth1Authorization,
     OAuth2Authorization,
@@ -41,11 +46,11 @@ OMITTED = object()
 
 
 @dataclass(frozen=True, slots=True)
-class RequestTexts:
+class RequestTemplateTexts:
     """The settings and the built-in texts that templates of requests name."""
 
     texts: Mapping[str, str]
-    reading: Reading
+    reading: ScalarReadingRules
 
     def render(self, template: Template, record: Scope | None = None) -> str:
         """Fill in the template; paths start at the record. Raises PollError."""
@@ -57,7 +62,10 @@ class RequestTexts:
 
 
 def build_request(
-    rule: RequestRule, texts: RequestTexts, extra_query: Mapping[str, str], numbers: Sequence[str]
+    rule: RequestRule,
+    texts: RequestTemplateTexts,
+    extra_query: Mapping[str, str],
+    numbers: Sequence[str],
 ) -> HttpRequest:
     """Return the request without authorization. Raises PollError."""
     url = texts.render(rule.url)
@@ -67,17 +75,17 @@ def build_request(
         return HttpRequest("GET", url, query, {"accept": "application/json", **headers})
     body = _fill_in_body_and_apply_operators(rule.body, texts, numbers)
     if rule.kind is RequestKind.FORM:
-        return form_request(url, body, query=query, headers=headers)
+        return build_form_request(url, body, query=query, headers=headers)
     if rule.kind is RequestKind.MULTIPART:
-        return multipart_request(url, body, query=query, headers=headers)
+        return build_multipart_request(url, body, query=query, headers=headers)
     if rule.kind is RequestKind.GRAPHQL:
-        return graphql_request(url, rule.operation, body, query=query, headers=headers)
+        return build_graphql_request(url, rule.operation, body, query=query, headers=headers)
     if rule.kind is RequestKind.JSON_RPC:
-        return json_rpc_request(url, rule.operation, body, query=query, headers=headers)
-    return json_request(url, {} if body is None else body, query=query, headers=headers)
+        return build_json_rpc_request(url, rule.operation, body, query=query, headers=headers)
+    return build_json_request(url, {} if body is None else body, query=query, headers=headers)
 
 
-def read_response(kind: RequestKind, response: HttpResponse) -> Node:
+def read_response_document(kind: RequestKind, response: HttpResponse) -> Node:
     """Return the document of a response. Raises PollError, also for errors inside it."""
     if kind is RequestKind.GRAPHQL:
         return read_graphql_body_or_raise_errors(response)
@@ -87,7 +95,7 @@ def read_response(kind: RequestKind, response: HttpResponse) -> Node:
 
 
 def _fill_in_body_and_apply_operators(
-    data: Any, texts: RequestTexts, numbers: Sequence[str]
+    data: Any, texts: RequestTemplateTexts, numbers: Sequence[str]
 ) -> Any:
     """Fill in the templates and the operators of a body.
 
@@ -121,8 +129,8 @@ def _fill_in_body_and_apply_operators(
     return {name: item for name, item in filled.items() if item is not OMITTED}
 
 
-def _texts_with_tracking_number(texts: RequestTexts, number: str) -> RequestTexts:
-    return RequestTexts({**texts.texts, "number": number}, texts.reading)
+def _texts_with_tracking_number(texts: RequestTemplateTexts, number: str) -> RequestTemplateTexts:
+    return RequestTemplateTexts({**texts.texts, "number": number}, texts.reading)
 
 
 def _parse_integer(text: str) -> int:
@@ -133,13 +141,16 @@ def _parse_integer(text: str) -> int:
 
 
 def build_authorization_per_secret(
-    rule: AuthRule, texts: RequestTexts, secrets: Sequence[bytes], now: datetime
+    rule: PollAuthorizationRule,
+    texts: RequestTemplateTexts,
+    secrets: Sequence[bytes],
+    now: datetime,
 ) -> list[BaseAuthorization]:
     """Return an authorization for each secret of the source; one if it needs none of them."""
     refresh_token = None
     if rule.method == "oauth2_refresh_token":
         refresh_token = RefreshToken(
-            refresh_token_setting(rule), texts.render(rule.texts["refresh_token"])
+            name_of_refresh_token_setting(rule), texts.render(rule.texts["refresh_token"])
         )
     names = {p.setting for template in rule.texts.values() for p in template.placeholders}
     used = [secret.decode("utf-8", "replace") for secret in secrets] if "secret" in names else []
@@ -147,7 +158,9 @@ def build_authorization_per_secret(
         _build_authorization(
             rule,
             {
-                name: RequestTexts({**texts.texts, "secret": secret}, texts.reading).render(text)
+                name: RequestTemplateTexts({**texts.texts, "secret": secret}, texts.reading).render(
+                    text
+                )
                 for name, text in rule.texts.items()
             },
             refresh_token,
@@ -158,7 +171,10 @@ def build_authorization_per_secret(
 
 
 def _build_authorization(
-    rule: AuthRule, given: Mapping[str, str], refresh_token: RefreshToken | None, now: datetime
+    rule: PollAuthorizationRule,
+    given: Mapping[str, str],
+    refresh_token: RefreshToken | None,
+    now: datetime,
 ) -> BaseAuthorization:
     method, options = rule.method, rule.options
     if method == "basic":

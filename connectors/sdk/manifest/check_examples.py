@@ -24,18 +24,18 @@ def example_body(connector: type[ManifestConnector], example: Example) -> bytes:
     return example.text.encode(connector.manifest.read.charset, "replace")
 
 
-def failing_examples(
+def problems_of_failing_examples(
     connector: type[ManifestConnector], *, received_at: datetime
 ) -> Iterator[ManifestProblem]:
     """Yield a problem for each example whose result differs from what it states."""
     for index, example in enumerate(connector.manifest.examples):
-        sentence = _check_example(connector, example, received_at)
+        sentence = _run_example_and_describe_failure(connector, example, received_at)
         if sentence:
             file = str(connector.manifest_path)
             yield ManifestProblem(f"examples[{index}]", 0, sentence, file)
 
 
-def _check_example(
+def _run_example_and_describe_failure(
     connector: type[ManifestConnector], example: Example, received_at: datetime
 ) -> str:
     try:
@@ -49,7 +49,7 @@ def _check_example(
             validate_and_flag_event(event, received_at).type.value for event in parsed.events
         )
     except PayloadError as error:
-        return _difference("parked", example.parked, str(error))
+        return _describe_difference_or_empty("parked", example.parked, str(error))
     return _mismatch_with_example_sentence(example, parsed, types)
 
 
@@ -58,15 +58,17 @@ def _mismatch_with_example_sentence(
 ) -> str:
     errors = "; ".join(str(error) for error in parsed.errors)
     if errors or example.parked:
-        return _difference("parked", example.parked, errors or f"gives {', '.join(types)}")
+        return _describe_difference_or_empty(
+            "parked", example.parked, errors or f"gives {', '.join(types)}"
+        )
     if example.ignored or parsed.ignored:
-        return _difference("ignored", example.ignored, parsed.ignored)
+        return _describe_difference_or_empty("ignored", example.ignored, parsed.ignored)
     if types != example.event_types:
         return f"gives {', '.join(types)}, not {', '.join(example.event_types or ())}"
     return ""
 
 
-def _difference(kind: str, expected: str, actual: str) -> str:
+def _describe_difference_or_empty(kind: str, expected: str, actual: str) -> str:
     if expected and expected in actual:
         return ""
     return f"{kind}: {actual}" if not expected else f"expected {kind}: {expected}, got: {actual}"

@@ -13,7 +13,7 @@ from connectors.sdk.manifest import webhook_verification
 from connectors.sdk.manifest.build_poll_requests import settings_in_url_and_authorization
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.interpreter import Interpreter
-from connectors.sdk.manifest.paths import Reading, Scope
+from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.webhook_and_poll_types import (
@@ -45,7 +45,7 @@ class ManifestConnector(Connector):
             setting.name: str(self.config.get(setting.name) or setting.default).strip()
             for setting in self.settings
             # Parsing gets no secrets, so they are not checked.
-            if setting.is_secret or self.parsed_settings.check(setting.name)
+            if setting.is_secret or self.parsed_settings.raise_if_invalid_else_true(setting.name)
         }
 
     def handshake(
@@ -68,10 +68,14 @@ class ManifestConnector(Connector):
             raise InvalidSignature("this connector receives no webhooks")
         webhook_verification.verify(self.manifest.webhook.verify, request, secrets, now)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as the vendor does."""
         webhook = self.manifest.webhook
-        return webhook_verification.sign(webhook.verify, body, secret, now) if webhook else {}
+        return (
+            webhook_verification.build_signed_headers_as_sender(webhook.verify, body, secret, now)
+            if webhook
+            else {}
+        )
 
     def webhook_url_query(self, secret: str) -> str:
         """Return the token that the vendor sends in the URL."""
@@ -95,7 +99,7 @@ class ManifestConnector(Connector):
         if webhook.delivery_id_field is None:
             return ""
         try:
-            scope = Scope(load_json(request.body), {}, Reading())
+            scope = Scope(load_json(request.body), {}, ScalarReadingRules())
             if not webhook.delivery_id_condition.holds(scope):
                 return ""
             return webhook.delivery_id_field.evaluate(scope)
@@ -112,7 +116,7 @@ class ManifestConnector(Connector):
         """Whether every setting that the requests need has a value."""
         rule = self.manifest.poll
         return rule is not None and all(
-            self.config.get(name) or _default_text(self, name)
+            self.config.get(name) or _default_text_of_setting(self, name)
             for name in settings_in_url_and_authorization(rule) - BUILT_IN_NAMES
         )
 
@@ -130,7 +134,7 @@ class ManifestConnector(Connector):
         return ManifestPoller(rule, self.manifest.read, http, texts, secrets, context).pages(cursor)
 
 
-def manifest_connector(manifest: Manifest, path: Path) -> type[ManifestConnector]:
+def make_connector_class_of_manifest(manifest: Manifest, path: Path) -> type[ManifestConnector]:
     """Make the connector class of a manifest."""
     webhook = manifest.webhook
     stored = webhook.stored_headers if webhook else frozenset()
@@ -149,17 +153,17 @@ def manifest_connector(manifest: Manifest, path: Path) -> type[ManifestConnector
         "accepts_webhooks": webhook is not None,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
-        "reception": _reception_text(manifest),
+        "reception": _describe_how_messages_arrive(manifest),
         "setup": manifest.setup,
     }
     return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)
 
 
-def _default_text(connector: Connector, name: str) -> str:
+def _default_text_of_setting(connector: Connector, name: str) -> str:
     return next(setting.default for setting in connector.settings if setting.name == name)
 
 
-def _reception_text(manifest: Manifest) -> str:
+def _describe_how_messages_arrive(manifest: Manifest) -> str:
     """How messages arrive, in words."""
     doors = []
     if manifest.webhook:

@@ -14,12 +14,12 @@ from connectors.sdk.manifest.operators import (
     TimeOperator,
     ValueOperator,
 )
-from connectors.sdk.manifest.paths import Reading, Template
+from connectors.sdk.manifest.paths import ScalarReadingRules, Template
 from connectors.sdk.settings import Setting
 
 
 @dataclass(frozen=True, slots=True)
-class NumberRule:
+class IdentifierRule:
     """One identifier of an object.
 
     `range_setting` names a setting such as sales_order@erp, which gives scheme and issuer; without
@@ -38,7 +38,7 @@ class ObjectRule:
     """The object or objects of one kind that a record is about."""
 
     kind: ObjectKind
-    numbers: tuple[NumberRule, ...]
+    numbers: tuple[IdentifierRule, ...]
     elements: ListOperator | None = None
 
 
@@ -91,7 +91,7 @@ class ReadRule:
 
     format: str
     records: ListOperator | None = None
-    reading: Reading = field(default_factory=Reading)
+    reading: ScalarReadingRules = field(default_factory=ScalarReadingRules)
     delimiter: str = ","
     quote: str = '"'
     charset: str = "utf-8"
@@ -174,7 +174,7 @@ class RequestRule:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthRule:
+class PollAuthorizationRule:
     """How the requests of a poll are authorized. `method` "": not at all.
 
     `options` are fixed texts, such as the algorithm of a signature.
@@ -205,7 +205,7 @@ class PollRule:
 
     every: timedelta
     request: RequestRule
-    auth: AuthRule = field(default_factory=AuthRule)
+    auth: PollAuthorizationRule = field(default_factory=PollAuthorizationRule)
     records: ListOperator | None = None
     records_optional: bool = False
     files: ListedFileDownloadRule | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.sdk.connector import RawMessage
 from connectors.sdk.manifest.check_examples import example_body
-from connectors.sdk.manifest.connector import manifest_connector
+from connectors.sdk.manifest.connector import make_connector_class_of_manifest
 from connectors.sdk.manifest.detect_sample_format import (
     SampleFormat,
     describe_sample,
@@ -77,13 +77,15 @@ def draft_manifest(body: bytes, name: str) -> str:
         *_codes_section_lines(fields),
         *_example_lines(sample),
     ]
-    return _with_example_result("\n".join(lines) + "\n")
+    return _fill_in_example_result("\n".join(lines) + "\n")
 
 
-def _with_example_result(text: str) -> str:
+def _fill_in_example_result(text: str) -> str:
     """State what the example gives now, if the draft can be interpreted already."""
     try:
-        connector = manifest_connector(parse_manifest(text.replace(UNCHECKED, "unmapped")), Path())
+        connector = make_connector_class_of_manifest(
+            parse_manifest(text.replace(UNCHECKED, "unmapped")), Path()
+        )
         body = example_body(connector, connector.manifest.examples[0])
         parsed = connector({"source": connector.slug}).parse(RawMessage(body, {}, RECEIVED_AT))
     except (InvalidManifest, PayloadError):
@@ -159,10 +161,10 @@ def _read_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[
     yield "read:"
     yield f"  format: {sample.format}"
     for name, text in sample.options.items():
-        yield f"  {name}: {quoted(text)}"
+        yield f"  {name}: {quote_yaml(text)}"
     group = [fields.record[k] for k in ("order", "shipment") if k in fields.record]
     if sample.is_table and group and fields.line:
-        yield f"  group: [{', '.join(map(quoted, group))}]"
+        yield f"  group: [{', '.join(map(quote_yaml, group))}]"
 
 
 def _object_lines(fields: SampleFields) -> Iterator[str]:
@@ -172,26 +174,28 @@ def _object_lines(fields: SampleFields) -> Iterator[str]:
         yield "order:"
         yield "  numbers:"
         scheme = "order_number" if "order" in record else "source_id"
-        yield f"    - {{scheme: {scheme}, value: {quoted(order)}}}   # CHECK: scheme and issuer"
+        number = f"{{scheme: {scheme}, value: {quote_yaml(order)}}}"
+        yield f"    - {number}   # CHECK: scheme and issuer"
         if "customer_po" in record:
             issuer = record.get("customer_no")
-            given = f", issuer: {quoted('{' + issuer + '?}')}" if issuer else ""
-            yield f"    - {{scheme: customer_po, value: {quoted(record['customer_po'])}{given}}}"
+            given = f", issuer: {quote_yaml('{' + issuer + '?}')}" if issuer else ""
+            value = quote_yaml(record["customer_po"])
+            yield f"    - {{scheme: customer_po, value: {value}{given}}}"
         if "id" in record and "order" in record:
-            yield f"    - {{scheme: source_id, value: {quoted(record['id'])}}}"
+            yield f"    - {{scheme: source_id, value: {quote_yaml(record['id'])}}}"
     if "shipment" in record:
         yield "shipment:"
-        yield f"  numbers: [{{scheme: shipment, value: {quoted(record['shipment'])}}}]"
+        yield f"  numbers: [{{scheme: shipment, value: {quote_yaml(record['shipment'])}}}]"
     packages = {**record, **fields.line}
     numbers = [
-        f"{{scheme: {scheme}, value: {quoted(packages[scheme])}}}"
+        f"{{scheme: {scheme}, value: {quote_yaml(packages[scheme])}}}"
         for scheme in ("tracking", "sscc")
         if scheme in packages
     ]
     if numbers:
         yield "packages:"
         if fields.lines_path == "rows" or (numbers and "tracking" in fields.line):
-            yield f"  each: {quoted(fields.lines_path)}"
+            yield f"  each: {quote_yaml(fields.lines_path)}"
         yield f"  numbers: [{', '.join(numbers)}]"
 
 
@@ -199,7 +203,7 @@ def _attribute_lines(fields: SampleFields) -> Iterator[str]:
     names = [name for name in ("customer_no", "carrier", "status") if name in fields.record]
     if names:
         yield "attributes:"
-        yield from (f"  {name}: {quoted(fields.record[name])}" for name in names)
+        yield from (f"  {name}: {quote_yaml(fields.record[name])}" for name in names)
 
 
 def _order_line_lines(fields: SampleFields) -> Iterator[str]:
@@ -207,11 +211,11 @@ def _order_line_lines(fields: SampleFields) -> Iterator[str]:
     if not (line_id and fields.lines_path):
         return
     yield "lines:"
-    yield f"  each: {quoted(fields.lines_path)}"
-    yield f"  line_id: {quoted(line_id)}"
+    yield f"  each: {quote_yaml(fields.lines_path)}"
+    yield f"  line_id: {quote_yaml(line_id)}"
     for name in ("sku", "description", "unit", "price"):
         if name in fields.line and fields.line[name] != line_id:
-            yield f"  {name}: {quoted(fields.line[name])}"
+            yield f"  {name}: {quote_yaml(fields.line[name])}"
 
 
 def _events_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterator[str]:
@@ -223,15 +227,15 @@ def _events_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterato
     yield "events:"
     yield f"  - type: {kind}        # CHECK: the type, and the codes it applies to"
     for name, codes in fields.codes.items():
-        yield f"    if: {{{quoted(name)}: [{', '.join(map(quoted, codes))}]}}"
-    yield f"    key: {quoted(kind.partition('.')[0] + ' ' + key)}"
+        yield f"    if: {{{quote_yaml(name)}: [{', '.join(map(quote_yaml, codes))}]}}"
+    yield f"    key: {quote_yaml(kind.partition('.')[0] + ' ' + key)}"
     if "time" in record:
         yield from _time_lines(sample, record["time"])
     if any(k in fields.line for k in ("line_id", "id", "sku")) and "quantity" in fields.line:
         if is_shipment:
-            yield f"    scope: {quoted('shipment {' + record.get('shipment', ids[0]) + '}')}"
+            yield f"    scope: {quote_yaml('shipment {' + record.get('shipment', ids[0]) + '}')}"
         measure = "shipped" if is_shipment else "ordered"
-        yield f"    lines: {{{measure}: {quoted(fields.line['quantity'])}}}"
+        yield f"    lines: {{{measure}: {quote_yaml(fields.line['quantity'])}}}"
         if sample.is_table:
             yield "    sum: yes"
 
@@ -240,26 +244,26 @@ def _time_lines(sample: SampleFormat, name: str) -> Iterator[str]:
     text = next((str(r[name]) for r in sample.records if str(r.get(name) or "").strip()), "")
     kind = detect_time_format(text)
     if kind == "offset":
-        yield f"    at: {{value: {quoted(name)}, offset: included}}"
+        yield f"    at: {{value: {quote_yaml(name)}, offset: included}}"
     else:
-        given = f", format: {quoted(kind)}" if kind.startswith("%") else ""
-        yield f"    at: {{value: {quoted(name)}{given}, zone: UTC}}   # CHECK: the zone"
+        given = f", format: {quote_yaml(kind)}" if kind.startswith("%") else ""
+        yield f"    at: {{value: {quote_yaml(name)}{given}, zone: UTC}}   # CHECK: the zone"
 
 
 def _codes_section_lines(fields: SampleFields) -> Iterator[str]:
     if fields.codes:
         yield "codes:                          # CHECK: every code that the system can send"
         for name, codes in fields.codes.items():
-            yield f"  {quoted(name)}: [{', '.join(map(quoted, codes))}]"
+            yield f"  {quote_yaml(name)}: [{', '.join(map(quote_yaml, codes))}]"
 
 
 def _example_lines(sample: SampleFormat) -> Iterator[str]:
     yield "examples:"
-    yield f"  - text: {quoted(sample.excerpt)}"
+    yield f"  - text: {quote_yaml(sample.excerpt)}"
     yield f"    gives: [{UNCHECKED}]              # CHECK: the event types, see `source try`"
 
 
-def quoted(text: str) -> str:
+def quote_yaml(text: str) -> str:
     """Return text as a YAML scalar; quoted unless it is plain."""
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text):
         return text

@@ -6,7 +6,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from connectors.sdk.connector import Connector
-from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
+from connectors.sdk.manifest.connector import ManifestConnector, make_connector_class_of_manifest
 from connectors.sdk.manifest.definition import Manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
@@ -24,7 +24,7 @@ def load_manifest_as_connector_class(path: Path) -> type[ManifestConnector]:
     if manifest.slug != path.stem:
         sentence = f"the connector is {manifest.slug!r}, but the file is {path.name!r}"
         raise InvalidManifest([ManifestProblem("connector", 1, sentence, str(path))])
-    return manifest_connector(manifest, path)
+    return make_connector_class_of_manifest(manifest, path)
 
 
 def read_manifest(path: Path) -> Manifest:

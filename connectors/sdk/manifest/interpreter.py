@@ -21,9 +21,9 @@ from connectors.sdk.events import (
 from connectors.sdk.manifest.definition import (
     AttributeRule,
     EventRule,
+    IdentifierRule,
     LinesRule,
     Manifest,
-    NumberRule,
     ObjectRule,
 )
 from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
@@ -58,7 +58,7 @@ class Interpreter:
                 if reason := self._ignore_reason(scope):
                     ignored.append(reason)
                 else:
-                    events += self._record_events(scope)
+                    events += self._events_of_record(scope)
             except PayloadError as error:
                 errors.append(error)
         if errors and not records.is_list:
@@ -82,7 +82,7 @@ class Interpreter:
                 return rule.reason
         return ""
 
-    def _record_events(self, scope: Scope) -> list[CanonicalEvent]:
+    def _events_of_record(self, scope: Scope) -> list[CanonicalEvent]:
         objects = tuple(self._object_references(scope))
         if not objects:
             detail = "the record has no number of an order, shipment, package, invoice or return"
@@ -100,7 +100,7 @@ class Interpreter:
     def _build_event(
         self, rule: EventRule, scope: Scope, record: Scope, objects: Sequence[ObjectReference]
     ) -> CanonicalEvent:
-        raw_code = rule.event_type.raw_text(scope)
+        raw_code = rule.event_type.text_before_mapping(scope)
         type_text = rule.event_type.evaluate(scope)
         kind = EventType(type_text) if type_text in set(EventType) else EventType.UNMAPPED
         raw_type = rule.raw_type.evaluate(scope) if rule.raw_type else ""
@@ -146,7 +146,7 @@ class Interpreter:
         """Yield each path with each of its undeclared codes; of a group, those of all its rows."""
         scopes = [scope]
         if self.manifest.read.group:
-            scopes += [scope.enter(row) for row in scope.node.list_at("rows")]
+            scopes += [scope.scope_of_inner_value(row) for row in scope.node.list_at("rows")]
         for path, known in self.manifest.codes.items():
             texts = dict.fromkeys(parse_path(path).text_in(inner) for inner in scopes)
             yield from ((path, text) for text in texts if text and text not in known)
@@ -170,11 +170,11 @@ class Interpreter:
             yield EventIdentifier(scheme, value, issuer, strong=strong)
 
     def _scheme_and_issuer(
-        self, number: NumberRule, scope: Scope
+        self, number: IdentifierRule, scope: Scope
     ) -> tuple[IdentifierScheme | None, str]:
         if number.range_setting:
             unset = (IdentifierScheme.REFERENCE, "")
-            scheme, issuer = self.values.scheme_and_issuer(number.range_setting, unset)
+            scheme, issuer = self.values.identifier_scheme_and_issuer(number.range_setting, unset)
             return (scheme, issuer) if issuer else (None, "")
         if number.issuer:
             return number.scheme, number.issuer.render(scope)

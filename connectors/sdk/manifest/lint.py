@@ -23,13 +23,13 @@ CREDENTIALS = {
 }
 
 
-def check(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+def report_lint_problems(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     """Report everything that would read messages wrongly."""
     for index, event in enumerate(data["events"]):
         _check_event_key_time_and_scope(parser, event, data, ("events", index))
     if not any(name in data for name in OBJECTS):
         parser.report((), f"the messages refer to nothing; give one of {', '.join(OBJECTS)}")
-    _check_dates(parser, data.get("attributes", {}), ("attributes",))
+    _check_date_attributes_have_zone(parser, data.get("attributes", {}), ("attributes",))
     _check_condition_codes_are_declared(parser, data)
     _check_read_options_fit_format(parser, data)
     _check_no_secrets_in_manifest(parser, data)
@@ -41,7 +41,7 @@ def check(parser: OperatorParser, data: Mapping[str, Any]) -> None:
 def _check_event_key_time_and_scope(
     parser: OperatorParser, event: Mapping[str, Any], data: Mapping[str, Any], at: Position
 ) -> None:
-    types = list(_event_types(parser, event["type"], (*at, "type")))
+    types = list(_possible_types_reporting_unknown(parser, event["type"], (*at, "type")))
     try:
         placeholders = parse_template(event["key"]).placeholders
     except ValueError:
@@ -56,10 +56,12 @@ def _check_event_key_time_and_scope(
     if "lines" in event and is_scoped and "scope" not in event:
         sentence = "its quantities need a scope, such as `shipment {SHIPMENT}`"
         parser.report(at, sentence)
-    _check_dates(parser, event.get("attributes", {}), (*at, "attributes"))
+    _check_date_attributes_have_zone(parser, event.get("attributes", {}), (*at, "attributes"))
 
 
-def _event_types(parser: OperatorParser, data: Any, at: Position) -> Iterator[str]:
+def _possible_types_reporting_unknown(
+    parser: OperatorParser, data: Any, at: Position
+) -> Iterator[str]:
     """Yield the possible types of an event; report unknown ones."""
     known = set(EventType) - {EventType.UNMAPPED}
     if isinstance(data, dict):
@@ -79,7 +81,9 @@ def _event_types(parser: OperatorParser, data: Any, at: Position) -> Iterator[st
         yield text
 
 
-def _check_dates(parser: OperatorParser, attributes: Mapping[str, Any], at: Position) -> None:
+def _check_date_attributes_have_zone(
+    parser: OperatorParser, attributes: Mapping[str, Any], at: Position
+) -> None:
     for name in sorted(DATES & attributes.keys()):
         item = attributes[name]
         if isinstance(item, str) or not {"zone", "offset", "format"} & item.keys():

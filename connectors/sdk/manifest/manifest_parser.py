@@ -23,7 +23,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.operators import ValueOperator
-from connectors.sdk.manifest.paths import Reading
+from connectors.sdk.manifest.paths import ScalarReadingRules
 from connectors.sdk.manifest.problems import (
     InvalidManifest,
     ManifestProblem,
@@ -53,7 +53,7 @@ def parse_manifest(text: str | bytes) -> Manifest:
         raise InvalidManifest(problems)
     parser = OperatorParser(document.lines)
     manifest = _parse_content(parser, document.content)
-    lint.check(parser, document.content)
+    lint.report_lint_problems(parser, document.content)
     if parser.problems:
         raise InvalidManifest(sorted(parser.problems, key=lambda p: (p.line, p.path)))
     return manifest
@@ -63,7 +63,7 @@ def _schema_problems(document: YamlDocument) -> list[ManifestProblem]:
     problems = []
     for error in VALIDATOR.iter_errors(document.content):
         position: Position = tuple(error.absolute_path)
-        sentence = _schema_sentence(error)
+        sentence = _describe_schema_error(error)
         unknown = [name for name in getattr(error, "instance", {}) or () if f"{name!r}" in sentence]
         if error.validator == "additionalProperties" and len(unknown) == 1:
             position = (*position, unknown[0])
@@ -72,7 +72,7 @@ def _schema_problems(document: YamlDocument) -> list[ManifestProblem]:
     return sorted(problems, key=lambda problem: problem.line)
 
 
-def _schema_sentence(error: Any) -> str:
+def _describe_schema_error(error: Any) -> str:
     if error.validator == "additionalProperties":
         known = ", ".join(sorted(error.schema.get("properties", {})))
         names = [name for name in error.instance if name not in error.schema["properties"]]
@@ -163,12 +163,12 @@ def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
     parser.parse_or_report_and_return_default(
         parse_setting_values.check_charset, charset, ("read", "charset"), None
     )
-    reading = Reading(
+    reading = ScalarReadingRules(
         frozenset(data.get("blank", ())), data.get("decimal", "."), data.get("thousands", "")
     )
     return ReadRule(
         format=data["format"],
-        records=parser.list_operator(data["records"], ("read", "records"))
+        records=parser.parse_list_path(data["records"], ("read", "records"))
         if "records" in data
         else None,
         reading=reading,
@@ -184,7 +184,7 @@ def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
 
 def _parse_ignore(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> IgnoreRule:
     if "unless" in data:
-        parser.use_setting(data["unless"], (*at, "unless"))
+        parser.note_used_setting_or_report(data["unless"], (*at, "unless"))
     condition = parser.condition(data["if"], (*at, "if"))
     return IgnoreRule(condition, data["reason"], data.get("unless", ""))
 
@@ -196,15 +196,15 @@ def _parse_object(
         parser.parse_identifier_rule(item, (*at, "numbers", i))
         for i, item in enumerate(data["numbers"])
     )
-    elements = parser.list_operator(data["each"], (*at, "each")) if "each" in data else None
+    elements = parser.parse_list_path(data["each"], (*at, "each")) if "each" in data else None
     return ObjectRule(kind, numbers, elements)
 
 
 def _parse_lines(parser: OperatorParser, data: Mapping[str, Any]) -> LinesRule:
     at: Position = ("lines",)
     return LinesRule(
-        elements=parser.list_operator(data["each"], (*at, "each")),
-        line_id=parser.value(data["line_id"], (*at, "line_id")),
+        elements=parser.parse_list_path(data["each"], (*at, "each")),
+        line_id=parser.parse_value_operator(data["line_id"], (*at, "line_id")),
         condition=parser.condition(data.get("if", {}), (*at, "if")),
         sku=parser.optional_value(data, "sku", at),
         description=parser.optional_value(data, "description", at),
@@ -224,21 +224,21 @@ def _parse_event(parser: OperatorParser, data: Mapping[str, Any], at: Position) 
     event_type = (
         ValueOperator(const=raw_type)
         if isinstance(raw_type, str) and raw_type in set(EventType)
-        else parser.value(raw_type, (*at, "type"))
+        else parser.parse_value_operator(raw_type, (*at, "type"))
     )
     return EventRule(
         event_type=event_type,
         key=parser.template(data["key"], (*at, "key")),
         raw_type=parser.optional_value(data, "raw_type", at),
         condition=parser.condition(data.get("if", {}), (*at, "if")),
-        elements=parser.list_operator(data["for"], (*at, "for")) if "for" in data else None,
-        at=parser.time(data["at"], (*at, "at")) if "at" in data else None,
+        elements=parser.parse_list_path(data["for"], (*at, "for")) if "for" in data else None,
+        at=parser.parse_time_operator(data["at"], (*at, "at")) if "at" in data else None,
         revision=parser.value_or_time(data["revision"], (*at, "revision"))
         if "revision" in data
         else None,
         scope=parser.template(data["scope"], (*at, "scope")) if "scope" in data else None,
         quantities={
-            Measure(name): parser.value(item, (*at, "lines", name))
+            Measure(name): parser.parse_value_operator(item, (*at, "lines", name))
             for name, item in data.get("lines", {}).items()
         },
         sums_lines=data.get("sum") == "yes",

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from connectors.sdk import parse_setting_values
 from connectors.sdk.events import IdentifierScheme
-from connectors.sdk.manifest.definition import NumberRule
+from connectors.sdk.manifest.definition import IdentifierRule
 from connectors.sdk.manifest.operators import (
     UNIX_MILLISECONDS,
     UNIX_SECONDS,
@@ -63,16 +63,16 @@ class OperatorParser:
         )
         for placeholder in template.placeholders:
             if placeholder.setting:
-                self.use_setting(placeholder.setting, position)
+                self.note_used_setting_or_report(placeholder.setting, position)
         return template
 
-    def use_setting(self, name: str, position: Position) -> None:
+    def note_used_setting_or_report(self, name: str, position: Position) -> None:
         """Note that a setting is used, and report it if it is not declared."""
         self.used_settings.add(name)
         if name not in self.setting_names | self.built_in_names:
             self.report(position, f"there is no setting {name!r}; declare it under settings")
 
-    def list_operator(self, text: str, position: Position) -> ListOperator:
+    def parse_list_path(self, text: str, position: Position) -> ListOperator:
         """Parse the path of a list: `a[].b`."""
         pieces = text.removesuffix("[]").split("[].")
         return ListOperator(
@@ -82,7 +82,7 @@ class OperatorParser:
             )
         )
 
-    def value(self, data: Any, position: Position) -> ValueOperator:
+    def parse_value_operator(self, data: Any, position: Position) -> ValueOperator:
         """Parse a value: a path, or an object with one source and modifiers."""
         if isinstance(data, str):
             path = self.parse_or_report_and_return_default(
@@ -109,7 +109,7 @@ class OperatorParser:
             first=self._parse_value_list(data, "first", position),
             join=self._parse_value_list(data, "join", position),
             separator=data.get("separator", " "),
-            exceptions=frozenset(as_texts(data.get("except", []))),
+            exceptions=frozenset(text_or_texts_as_list(data.get("except", []))),
             strip=self.template(data["strip"], (*position, "strip")) if "strip" in data else None,
             mapping=dict(data["map"]) if "map" in data else None,
             fallback=None if fallback == UNCHANGED else fallback,
@@ -119,15 +119,17 @@ class OperatorParser:
         self, data: Mapping[str, Any], name: str, position: Position
     ) -> tuple[ValueOperator, ...]:
         items = data.get(name, [])
-        return tuple(self.value(item, (*position, name, i)) for i, item in enumerate(items))
+        return tuple(
+            self.parse_value_operator(item, (*position, name, i)) for i, item in enumerate(items)
+        )
 
     def optional_value(
         self, data: Mapping[str, Any], name: str, position: Position
     ) -> ValueOperator | None:
         """Parse the member `name` as a value if it is present."""
-        return self.value(data[name], (*position, name)) if name in data else None
+        return self.parse_value_operator(data[name], (*position, name)) if name in data else None
 
-    def time(self, data: Mapping[str, Any], position: Position) -> TimeOperator:
+    def parse_time_operator(self, data: Mapping[str, Any], position: Position) -> TimeOperator:
         """Parse a time. Without a zone, the text must contain its offset."""
         raw = data["value"]
         items = raw if isinstance(raw, list) else [raw]
@@ -140,19 +142,22 @@ class OperatorParser:
         zone = self.template(data["zone"], (*position, "zone")) if "zone" in data else None
         if zone and not zone.placeholders:
             self.parse_or_report_and_return_default(
-                parse_setting_values.parse_zone, data["zone"], (*position, "zone"), "UTC"
+                parse_setting_values.check_and_return_zone_name,
+                data["zone"],
+                (*position, "zone"),
+                "UTC",
             )
-        values = tuple(self.value(item, (*position, "value")) for item in items)
+        values = tuple(self.parse_value_operator(item, (*position, "value")) for item in items)
         return TimeOperator(values, zone, text_format)
 
     def value_or_time(self, data: Any, position: Position) -> ValueOperator | TimeOperator:
         """Parse a value, or a time if it has a zone, an offset or a format."""
         time_members = {"zone", "offset", "format"}
         if isinstance(data, str) or not time_members & data.keys():
-            return self.value(data, position)
+            return self.parse_value_operator(data, position)
         value = {name: item for name, item in data.items() if name not in time_members}
         times = {name: item for name, item in data.items() if name in time_members}
-        return self.time({"value": value, **times}, position)
+        return self.parse_time_operator({"value": value, **times}, position)
 
     def _check_date_format(self, text: str, position: Position) -> None:
         if text in {UNIX_SECONDS, UNIX_MILLISECONDS}:
@@ -170,33 +175,36 @@ class OperatorParser:
         alternatives = data if isinstance(data, list) else [data]
         return FieldCondition(
             tuple(
-                tuple(self._test(path, test, (*position, path)) for path, test in tests.items())
+                tuple(
+                    self._parse_field_test(path, test, (*position, path))
+                    for path, test in tests.items()
+                )
                 for tests in alternatives
             )
         )
 
-    def _test(self, path_text: str, data: Any, position: Position) -> FieldTest:
+    def _parse_field_test(self, path_text: str, data: Any, position: Position) -> FieldTest:
         path = self.parse_or_report_and_return_default(
             parse_path, path_text, position, parse_path(".")
         )
         if not isinstance(data, dict):
-            return FieldTest(path, frozenset(as_texts(data)))
+            return FieldTest(path, frozenset(text_or_texts_as_list(data)))
         if len(data) != 1:
             self.report(position, "give exactly one of present, not")
         if "present" in data:
             return FieldTest(path, present=data["present"] == "yes")
-        return FieldTest(path, frozenset(as_texts(data.get("not", []))), negated=True)
+        return FieldTest(path, frozenset(text_or_texts_as_list(data.get("not", []))), negated=True)
 
-    def parse_identifier_rule(self, data: Mapping[str, Any], position: Position) -> NumberRule:
+    def parse_identifier_rule(self, data: Mapping[str, Any], position: Position) -> IdentifierRule:
         """Parse one identifier: a scheme and its issuer, or a range from a setting."""
         own = {"scheme", "range", "issuer", "weak"}
         if ("scheme" in data) is ("range" in data):
             self.report(position, "give either a scheme or a range")
         if "range" in data:
-            self.use_setting(data["range"], (*position, "range"))
+            self.note_used_setting_or_report(data["range"], (*position, "range"))
         value = {name: item for name, item in data.items() if name not in own}
-        return NumberRule(
-            value=self.value(value, position),
+        return IdentifierRule(
+            value=self.parse_value_operator(value, position),
             scheme=IdentifierScheme(data["scheme"]) if "scheme" in data else None,
             range_setting=data.get("range", ""),
             issuer=self.template(data["issuer"], (*position, "issuer"))
@@ -206,6 +214,6 @@ class OperatorParser:
         )
 
 
-def as_texts(data: Any) -> list[str]:
+def text_or_texts_as_list(data: Any) -> list[str]:
     """Return one text or several as a list."""
     return [data] if isinstance(data, str) else list(data)

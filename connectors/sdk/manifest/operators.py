@@ -37,9 +37,9 @@ class ValueOperator:
     mapping: Mapping[str, str] | None = None
     fallback: str | None = None
 
-    def raw_text(self, scope: Scope) -> str:
+    def text_before_mapping(self, scope: Scope) -> str:
         """The text before `mapping`. Raises PayloadError."""
-        text = self._source_text(scope)
+        text = self._text_before_exceptions_and_strip(scope)
         if text in self.exceptions:
             return ""
         if self.strip and (prefix := self.strip.render(scope)):
@@ -48,12 +48,12 @@ class ValueOperator:
 
     def evaluate(self, scope: Scope) -> str:
         """The text; "" if there is none. Raises PayloadError."""
-        text = self.raw_text(scope)
+        text = self.text_before_mapping(scope)
         if self.mapping is None or not text:
             return text
         return self.mapping.get(text, text if self.fallback is None else self.fallback)
 
-    def _source_text(self, scope: Scope) -> str:
+    def _text_before_exceptions_and_strip(self, scope: Scope) -> str:
         if self.path:
             return self.path.text_in(scope)
         if self.template:
@@ -165,7 +165,7 @@ class ListOperator:
             for current in scopes:
                 # The elements see the record as their outer scope, whatever the nesting.
                 inner += [
-                    scope.enter(node)
+                    scope.scope_of_inner_value(node)
                     for node in _nodes_of_list_or_single_object(piece.resolve(current), scope)
                 ]
             scopes = inner

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.manifest.paths import Scope, parse_path
-from connectors.sdk.manifest.poll_state import poll_time, time_text_minus_overlap
+from connectors.sdk.manifest.poll_state import parse_poll_time, time_text_minus_overlap
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import HttpResponse, PollError
 
@@ -41,7 +41,7 @@ class PagePosition:
         }
         return {name: text for name, text in query.items() if name and text}
 
-    def texts(self, rule: PollRule) -> dict[str, str]:
+    def texts_for_request_templates(self, rule: PollRule) -> dict[str, str]:
         """Return the texts that templates of the request can name."""
         return {
             "since": self.since,
@@ -82,7 +82,7 @@ class PagePosition:
         """
         if len(times) < rule.page_size:
             return None
-        newest = max(filter(None, times), key=poll_time, default="")
+        newest = max(filter(None, times), key=parse_poll_time, default="")
         since = time_text_minus_overlap(newest, timedelta(seconds=1)) if newest else ""
         if not newest or since == self.since:
             raise PollError(f"{len(times)} or more rows have the same time of change")

@@ -19,7 +19,7 @@ SETTING_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScalarReadingRules:
     """How scalars of a source are read: texts that mean blank, and the signs of numbers."""
 
     blank: frozenset[str] = frozenset()
@@ -33,10 +33,10 @@ class Scope:
 
     node: Node
     settings: Mapping[str, str]
-    reading: Reading
+    reading: ScalarReadingRules
     outer: "Scope | None" = None
 
-    def enter(self, node: Node) -> "Scope":
+    def scope_of_inner_value(self, node: Node) -> "Scope":
         """The scope of a value inside this one."""
         return Scope(node, self.settings, self.reading, self)
 
@@ -106,7 +106,7 @@ def parse_path(text: str) -> Path:
     return Path(text, levels, tuple(steps))
 
 
-def is_null_or_declared_blank(node: Node, reading: Reading) -> bool:
+def is_null_or_declared_blank(node: Node, reading: ScalarReadingRules) -> bool:
     """Whether the source writes this scalar for a missing value."""
     value = node.value
     if not reading.blank or isinstance(value, dict | list):
@@ -114,7 +114,7 @@ def is_null_or_declared_blank(node: Node, reading: Reading) -> bool:
     return value is None or _boolean_number_or_string_as_text(node) in reading.blank
 
 
-def scalar_text(node: Node, reading: Reading) -> str:
+def scalar_text(node: Node, reading: ScalarReadingRules) -> str:
     """Return a scalar as trimmed text; a boolean as true or false. Raises PayloadError."""
     return (
         "" if is_null_or_declared_blank(node, reading) else _boolean_number_or_string_as_text(node)

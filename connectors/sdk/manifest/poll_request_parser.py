@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.sdk.manifest.definition import (
-    AuthRule,
     ListedFileDownloadRule,
+    PollAuthorizationRule,
     RequestKind,
     RequestRule,
 )
@@ -80,17 +80,17 @@ def parse_request(parser: OperatorParser, data: Mapping[str, Any]) -> RequestRul
     )
 
 
-def parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> AuthRule:
+def parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> PollAuthorizationRule:
     """Parse the authorization of the requests."""
     at: Position = (*POLL, "auth")
     methods = [name for name in AUTH_METHODS if name in data]
     if len(methods) > 1:
         parser.report(at, f"give one of {', '.join(AUTH_METHODS)}")
     if not methods:
-        return AuthRule()
+        return PollAuthorizationRule()
     (method, *_) = methods
     given = data[method] if isinstance(data[method], dict) else {"value": data[method]}
-    rule = AuthRule(
+    rule = PollAuthorizationRule(
         method,
         {
             name: parser.template(text, (*at, method, name))
@@ -101,7 +101,7 @@ def parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> AuthRule:
     )
     if method == "hmac":
         _report_invalid_hmac_signed_text(parser, rule.options, (*at, method, "signed"))
-    if method == "oauth2_refresh_token" and not refresh_token_setting(rule):
+    if method == "oauth2_refresh_token" and not name_of_refresh_token_setting(rule):
         sentence = "the refresh token must be a setting of type secret, such as {$refresh_token}"
         parser.report((*at, method, "refresh_token"), sentence)
     return rule
@@ -118,7 +118,7 @@ def _report_invalid_hmac_signed_text(
         parser.report(position, "the signed timestamp needs timestamp_header")
 
 
-def refresh_token_setting(rule: AuthRule) -> str:
+def name_of_refresh_token_setting(rule: PollAuthorizationRule) -> str:
     """Return the name of the setting that holds the refresh token; "" if it is none."""
     template = rule.texts["refresh_token"]
     names = [p.setting for p in template.placeholders]

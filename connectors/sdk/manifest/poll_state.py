@@ -46,7 +46,7 @@ class PollState:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise PollError("the stored cursor is invalid") from None
 
-    def format(self) -> str:
+    def to_cursor_text(self) -> str:
         """The cursor to store."""
         return json.dumps(
             {
@@ -60,7 +60,7 @@ class PollState:
             | ({"files": self.files} if self.files else {})
         )
 
-    def numbers_to_ask(self, numbers: Sequence[str]) -> list[str]:
+    def tracking_numbers_left_to_ask(self, numbers: Sequence[str]) -> list[str]:
         """Return what remains of the pass, or all numbers of a new one, from the last one asked."""
         later = [number for number in numbers if number > self.last_number]
         earlier = numbers[: len(numbers) - len(later)]
@@ -76,7 +76,7 @@ class PollState:
         self.pass_end, self.passes = "", self.passes + 1
 
 
-def poll_time(text: str) -> datetime:
+def parse_poll_time(text: str) -> datetime:
     try:
         parsed = parse_timestamp(text, "cursor", "UTC")
     except PayloadError as error:
@@ -88,6 +88,6 @@ def poll_time(text: str) -> datetime:
 
 def time_text_minus_overlap(text: str, overlap: timedelta) -> str:
     """The time minus the overlap, with an offset only if the text has one."""
-    earlier = poll_time(text) - overlap
+    earlier = parse_poll_time(text) - overlap
     has_offset = text.endswith("Z") or "+" in text or text[-6:-5] == "-"
     return earlier.strftime("%Y-%m-%dT%H:%M:%S") + ("Z" if has_offset else "")

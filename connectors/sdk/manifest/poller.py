@@ -11,16 +11,16 @@ from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.manifest.build_poll_requests import (
-    RequestTexts,
+    RequestTemplateTexts,
     build_authorization_per_secret,
     build_request,
-    read_response,
+    read_response_document,
     settings_in_templates,
 )
 from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
 from connectors.sdk.manifest.page_links import PagePosition
 from connectors.sdk.manifest.paths import Scope, Template
-from connectors.sdk.manifest.poll_state import PollState, poll_time, time_text_minus_overlap
+from connectors.sdk.manifest.poll_state import PollState, parse_poll_time, time_text_minus_overlap
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization
 from connectors.sdk.webhook_and_poll_types import (
@@ -64,7 +64,7 @@ class ManifestPoller:
         )
         authorizations = build_authorization_per_secret(
             rule.auth,
-            RequestTexts(self.texts, self.read.reading),
+            RequestTemplateTexts(self.texts, self.read.reading),
             self.secrets if uses_secret else (),
             self.context.now,
         )
@@ -82,7 +82,7 @@ class ManifestPoller:
         """Ask for the open packages, continuing after the last one that was asked for."""
         packages = self.context.open_packages(self.rule.carriers, self.state.last_number)
         numbers = sorted({package.tracking_number for package in packages})
-        queue = self.state.numbers_to_ask(numbers)
+        queue = self.state.tracking_numbers_left_to_ask(numbers)
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
@@ -90,11 +90,13 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._record_scopes(read_response(self.rule.request.kind, response))
+            records = self._record_scopes(read_response_document(self.rule.request.kind, response))
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or not self._has_calls_left():
                 self.state.record_every_package_asked()
-            yield PolledPage(tuple(map(self._record, records)), self.state.format())
+            yield PolledPage(
+                tuple(map(self._scope_to_polled_record, records)), self.state.to_cursor_text()
+            )
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
@@ -106,13 +108,15 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(position, ())
             if response is None:
                 return
-            document = read_response(self.rule.request.kind, response)
+            document = read_response_document(self.rule.request.kind, response)
             records = self._record_scopes(document)
-            times = [self._changed_at(scope) for scope in records]
+            times = [self._change_time_text_of_record(scope) for scope in records]
             for at in filter(None, times):
-                is_ordered &= not previous or poll_time(at) >= poll_time(previous)
+                is_ordered &= not previous or parse_poll_time(at) >= parse_poll_time(previous)
                 previous = at
-                newest = at if not newest or poll_time(at) > poll_time(newest) else newest
+                newest = (
+                    at if not newest or parse_poll_time(at) > parse_poll_time(newest) else newest
+                )
             if self.rule.files and not (
                 yield from self._download_new_listed_files_in_pages(
                     self.rule.files, records, listed
@@ -125,7 +129,8 @@ class ManifestPoller:
             if following is None and self.rule.files:
                 self.state.files = listed
             yield PolledPage(
-                () if self.rule.files else tuple(map(self._record, records)), self.state.format()
+                () if self.rule.files else tuple(map(self._scope_to_polled_record, records)),
+                self.state.to_cursor_text(),
             )
             if following is None:
                 break
@@ -164,7 +169,7 @@ class ManifestPoller:
             name = self._render(rule.name, record=record)
             if rule.pattern and not fnmatchcase(name.lower(), rule.pattern.lower()):
                 continue
-            key = self._record(record).dedupe_key
+            key = self._scope_to_polled_record(record).dedupe_key
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             listed.append(digest)
             if len(listed) > MAX_LISTED_FILES:
@@ -184,12 +189,12 @@ class ManifestPoller:
                 batch.append(PolledRecord(f"file {key}", response.body, headers))
                 self.state.files.append(digest)
             if batch and (response is None or len(batch) >= FILES_PER_PAGE):
-                yield PolledPage(tuple(batch), self.state.format())
+                yield PolledPage(tuple(batch), self.state.to_cursor_text())
                 batch = []
             if response is None:
                 return False
         if batch:
-            yield PolledPage(tuple(batch), self.state.format())
+            yield PolledPage(tuple(batch), self.state.to_cursor_text())
         return True
 
     def _request_file_unless_limit_reached(
@@ -207,7 +212,7 @@ class ManifestPoller:
             else AuthorizedRequests(self.http, [BaseAuthorization()])
         )
         request = HttpRequest("GET", url, {}, {"accept": "*/*"})
-        return (yield from requests.send(lambda _: request, self.state.format))
+        return (yield from requests.send(lambda _: request, self.state.to_cursor_text))
 
     def _request_page_unless_limit_reached(
         self, position: PagePosition, numbers: Sequence[str]
@@ -223,25 +228,25 @@ class ManifestPoller:
                 return request
             return HttpRequest(request.method, position.link, {}, request.headers, request.body)
 
-        return (yield from self._requests.send(build, self.state.format))
+        return (yield from self._requests.send(build, self.state.to_cursor_text))
 
     def _request_texts(
         self, position: PagePosition, numbers: Sequence[str], secret_index: int = 0
-    ) -> RequestTexts:
+    ) -> RequestTemplateTexts:
         secret = self.secrets[secret_index % len(self.secrets)] if self.secrets else b""
         built_in = {
             "secret": secret.decode("utf-8", "replace"),
             "number": ",".join(numbers),
-            **position.texts(self.rule),
+            **position.texts_for_request_templates(self.rule),
         }
-        return RequestTexts({**self.texts, **built_in}, self.read.reading)
+        return RequestTemplateTexts({**self.texts, **built_in}, self.read.reading)
 
     def _render(self, template: Template, *, record: Scope | None = None) -> str:
         return self._request_texts(PagePosition(self._since_minus_overlap_or_start()), ()).render(
             template, record
         )
 
-    def _changed_at(self, scope: Scope) -> str:
+    def _change_time_text_of_record(self, scope: Scope) -> str:
         if self.rule.cursor_field is None:
             return ""
         try:
@@ -249,7 +254,7 @@ class ManifestPoller:
         except PayloadError as error:
             raise PollError(str(error)) from None
         # A time far ahead would hide every later change.
-        return text if text and poll_time(text) <= self.context.now + MAX_AHEAD else ""
+        return text if text and parse_poll_time(text) <= self.context.now + MAX_AHEAD else ""
 
     def _scope(self, document: Node) -> Scope:
         return Scope(document, self.texts, self.read.reading)
@@ -268,7 +273,7 @@ class ManifestPoller:
             raise PollError(f"the response is invalid ({error})") from None
         return [scope]
 
-    def _record(self, scope: Scope) -> PolledRecord:
+    def _scope_to_polled_record(self, scope: Scope) -> PolledRecord:
         """A record as a message. Without a declared key, its content identifies it."""
         body = encode_json(scope.node.value)
         try:
@@ -288,7 +293,7 @@ class ManifestPoller:
         if self.state.calls >= self.rule.limit_calls:
             return False
         self.state.calls += 1
-        yield PolledPage((), self.state.format())
+        yield PolledPage((), self.state.to_cursor_text())
         return True
 
     def _has_calls_left(self) -> bool:

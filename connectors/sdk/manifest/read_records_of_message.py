@@ -47,7 +47,7 @@ def _read_json(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Reco
     document = load_json(body)
     top = Scope(document, settings, rule.reading)
     if isinstance(document.value, list) and rule.records is None:
-        scopes = [top.enter(node) for node in document.as_list()]
+        scopes = [top.scope_of_inner_value(node) for node in document.as_list()]
         return Records(scopes, is_list=True, document=document)
     if not isinstance(document.value, dict | list):
         raise PayloadError(ParkReason.SCHEMA, "$", "expected an object or a list")

@@ -139,10 +139,10 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
     return PollRule(
-        every=_duration(parser, data, "every", POLL),
+        every=_parse_duration_zero_if_absent(parser, data, "every", POLL),
         request=request,
         auth=parse_auth(parser, data.get("auth", {})),
-        records=parser.list_operator(data["records"], (*POLL, "records"))
+        records=parser.parse_list_path(data["records"], (*POLL, "records"))
         if "records" in data
         else None,
         records_optional=data.get("records_optional") == "yes",
@@ -153,14 +153,14 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         cursor_field=parser.optional_value(cursor, "field", (*POLL, "cursor")),
         cursor_query=cursor.get("query", ""),
         cursor_start=cursor.get("start", ""),
-        overlap=_duration(parser, cursor, "overlap", (*POLL, "cursor")),
+        overlap=_parse_duration_zero_if_absent(parser, cursor, "overlap", (*POLL, "cursor")),
         next_page=next_page,
         page_size=size,
         about_open_packages="about" in data,
         carriers=tuple(name.casefold() for name in data.get("carriers", ())),
         numbers_per_call=max(int(data.get("numbers_per_call", 30)), 1),
         limit_calls=int(limit.get("calls", 0)),
-        limit_period=_duration(parser, limit, "per", (*POLL, "limit")),
+        limit_period=_parse_duration_zero_if_absent(parser, limit, "per", (*POLL, "limit")),
     )
 
 
@@ -191,7 +191,7 @@ def _report_unused_next_page_or_cursor(
         parser.report(at, "from_newest needs a cursor")
 
 
-def _duration(
+def _parse_duration_zero_if_absent(
     parser: OperatorParser, data: Mapping[str, Any], name: str, at: Position
 ) -> timedelta:
     if name not in data:

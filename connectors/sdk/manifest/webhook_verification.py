@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_token
+from connectors.sdk.auth import (
+    InvalidSignature,
+    MalformedSignatureHeader,
+    check_token_matches_a_secret,
+)
 from connectors.sdk.manifest.definition import HandshakeRule, VerifyRule
 from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 
@@ -20,7 +24,10 @@ MAX_ECHO = 4096
 def verify(
     rule: VerifyRule, request: WebhookRequest, secrets: Sequence[bytes], now: datetime
 ) -> None:
-    """Check that a request comes from its sender. Raises InvalidSignature or MalformedHeader."""
+    """Check that a request comes from its sender.
+
+    Raises InvalidSignature or MalformedSignatureHeader.
+    """
     if rule.method == "standard_webhooks":
         standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
     elif rule.method == "hmac":
@@ -29,7 +36,7 @@ def verify(
         token = _given_token(rule, request)
         if not token:
             raise InvalidSignature("the token is missing")
-        check_token(token, secrets)
+        check_token_matches_a_secret(token, secrets)
 
 
 def _given_token(rule: VerifyRule, request: WebhookRequest) -> str:
@@ -52,11 +59,11 @@ def _verify_hmac(
     rule: VerifyRule, request: WebhookRequest, secrets: Sequence[bytes], now: datetime
 ) -> None:
     text = request.headers.get(rule.header, "")
-    fields = _header_fields(text) if rule.signature_field else {}
+    fields = _parse_signature_header_fields(text) if rule.signature_field else {}
     signature = fields.get(rule.signature_field, "") if rule.signature_field else text
     if not signature.startswith(rule.prefix) or not signature:
         raise InvalidSignature("the signature is missing")
-    given = _decode(signature.removeprefix(rule.prefix), rule.encoding)
+    given = _decode_signature(signature.removeprefix(rule.prefix), rule.encoding)
     timestamp = (
         fields.get(rule.timestamp_field, "")
         if rule.timestamp_field
@@ -72,12 +79,14 @@ def _verify_hmac(
         raise InvalidSignature("the timestamp is too far from now")
 
 
-def sign(rule: VerifyRule, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+def build_signed_headers_as_sender(
+    rule: VerifyRule, body: bytes, secret: bytes, now: datetime
+) -> Mapping[str, str]:
     """Return the headers that the sender sends with `body`; for examples and tests."""
     text = secret.decode("utf-8", "replace")
     timestamp, message_id = str(int(now.timestamp())), hashlib.sha256(body).hexdigest()[:24]
     if rule.method == "standard_webhooks":
-        return standard_webhooks.signature_headers(body, secret, now, f"msg_{message_id}")
+        return standard_webhooks.build_signature_headers(body, secret, now, f"msg_{message_id}")
     if rule.method == "basic":
         return {"authorization": f"Basic {base64.b64encode(secret).decode()}"}
     if rule.method == "bearer":
@@ -126,13 +135,13 @@ def _is_handshake(rule: HandshakeRule, request: WebhookRequest) -> bool:
     )
 
 
-def _header_fields(text: str) -> dict[str, str]:
+def _parse_signature_header_fields(text: str) -> dict[str, str]:
     """Parse `t=1700000000,v1=abc`."""
     pairs = (piece.partition("=") for piece in text.split(","))
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _decode(text: str, encoding: str) -> bytes:
+def _decode_signature(text: str, encoding: str) -> bytes:
     try:
         if encoding == "hex":
             return bytes.fromhex(text)
@@ -171,5 +180,7 @@ def _parse_time(text: str) -> datetime:
             return datetime.fromtimestamp(int(text[:12]), UTC)
         parsed = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
-        raise MalformedHeader("the timestamp is neither Unix seconds nor ISO 8601") from None
+        raise MalformedSignatureHeader(
+            "the timestamp is neither Unix seconds nor ISO 8601"
+        ) from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -53,7 +53,7 @@ def read_yaml(text: str | bytes) -> YamlDocument:
     if root is None:
         raise _invalid_manifest_error("the file is empty", 0)
     lines: dict[Position, int] = {}
-    return YamlDocument(_convert(root, (), lines), lines)
+    return YamlDocument(_convert_yaml_node_and_note_lines(root, (), lines), lines)
 
 
 def _refuse_aliases_and_nesting(text: str) -> None:
@@ -71,10 +71,15 @@ def _refuse_aliases_and_nesting(text: str) -> None:
             raise _invalid_manifest_error(f"nested deeper than {MAX_NESTING}", line)
 
 
-def _convert(node: yaml.Node, position: Position, lines: dict[Position, int]) -> Any:
+def _convert_yaml_node_and_note_lines(
+    node: yaml.Node, position: Position, lines: dict[Position, int]
+) -> Any:
     lines[position] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
-        return [_convert(item, (*position, i), lines) for i, item in enumerate(node.value)]
+        return [
+            _convert_yaml_node_and_note_lines(item, (*position, i), lines)
+            for i, item in enumerate(node.value)
+        ]
     if not isinstance(node, yaml.MappingNode):
         return str(node.value)
     members: dict[str, Any] = {}
@@ -85,7 +90,7 @@ def _convert(node: yaml.Node, position: Position, lines: dict[Position, int]) ->
             raise _invalid_manifest_error("a key must be text", line, position)
         if key in members:
             raise _invalid_manifest_error(f"the key {key!r} appears twice", line, position)
-        members[key] = _convert(value_node, (*position, key), lines)
+        members[key] = _convert_yaml_node_and_note_lines(value_node, (*position, key), lines)
         lines[(*position, key)] = line
     return members
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from connectors.sdk import odata_polling
-from connectors.sdk.auth import InvalidSignature, bearer_header, check_token
+from connectors.sdk.auth import InvalidSignature, build_bearer_header, check_token_matches_a_secret
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.encode_json import encode_json
@@ -119,7 +119,7 @@ class BusinessCentral(Connector):
         """
         authorization = request.headers.get("authorization", "")
         if authorization:
-            check_token(authorization.removeprefix("Bearer ").strip(), secrets)
+            check_token_matches_a_secret(authorization.removeprefix("Bearer ").strip(), secrets)
             return
         try:
             states = [
@@ -130,7 +130,7 @@ class BusinessCentral(Connector):
         if not states:
             raise InvalidSignature("clientState is missing")
         for state in states:
-            check_token(state, secrets)
+            check_token_matches_a_secret(state, secrets)
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return "": notifications have no id."""
@@ -147,9 +147,9 @@ class BusinessCentral(Connector):
         # The bytes differ more than needed if the name of the field is spelled with escapes.
         return replaced if reparsed == masked else encode_json(masked)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign a pushed document. A notification contains its clientState."""
-        return bearer_header(secret)
+        return build_bearer_header(secret)
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Guess the collection from fields that only its entities have."""

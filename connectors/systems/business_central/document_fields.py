@@ -9,7 +9,7 @@ from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 
-def optional_identifier(
+def identifiers_or_empty(
     scheme: IdentifierScheme, text: str, issuer: str, *, strong: bool = True
 ) -> list[EventIdentifier]:
     """Return one identifier, or none if the text is a placeholder or the zero GUID."""
@@ -40,7 +40,7 @@ def date_or_empty(document: Node, key: str) -> str:
     return text if moment else ""
 
 
-def customer_total_and_status(document: Node) -> dict[Attribute, str]:
+def customer_and_total_attributes(document: Node) -> dict[Attribute, str]:
     """Return the attributes that all documents have."""
     total = document.decimal_at("totalAmountIncludingTax")
     return {

@@ -21,11 +21,11 @@ from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
-    customer_total_and_status,
+    customer_and_total_attributes,
     date_or_empty,
+    identifiers_or_empty,
     is_order_line_not_posted_line,
     measures_of_lines_if_lines_sent,
-    optional_identifier,
     parse_item_lines,
     parse_modified_time,
     status_text,
@@ -91,7 +91,7 @@ class SalesDocumentReader:
     def _parse_sales_order(self, order: Node) -> list[CanonicalEvent]:
         number, status = order.required_text("number"), status_text(order)
         ids = [EventIdentifier(IdentifierScheme.SALES_ORDER, number, self.source)]
-        ids += optional_identifier(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
+        ids += identifiers_or_empty(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
         ids += self._external_document_identifiers(order)
         known = status in self.statuses
         lines = parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE)
@@ -116,7 +116,7 @@ class SalesDocumentReader:
         # The ship-by date of an order is the latest of its lines.
         dated_nodes = [order, *lines] if not date_or_empty(order, "shipmentDate") else [order]
         return {
-            **customer_total_and_status(order),
+            **customer_and_total_attributes(order),
             Attribute.CHANNEL: self.settings.values_of_family_by_id("channel.").get(code)
             or self.settings.text("channel"),
             Attribute.REQUESTED_AT: date_or_empty(order, "requestedDeliveryDate"),
@@ -131,7 +131,7 @@ class SalesDocumentReader:
 
     def _order_changed_events_of_line(self, line: Node) -> list[CanonicalEvent]:
         document = line.text_at("documentId")
-        if not optional_identifier(IdentifierScheme.SOURCE_ID, document, self.source):
+        if not identifiers_or_empty(IdentifierScheme.SOURCE_ID, document, self.source):
             raise PayloadError(
                 ParkReason.REFERENCE, line.get("documentId").path, "the line has no order id"
             )
@@ -145,7 +145,7 @@ class SalesDocumentReader:
     def _parse_shipment(self, shipment: Node) -> list[CanonicalEvent]:
         number = shipment.required_text("number")
         ids = [EventIdentifier(IdentifierScheme.SHIPMENT, number, self.source)]
-        ids += optional_identifier(IdentifierScheme.SOURCE_ID, shipment.text_at("id"), self.source)
+        ids += identifiers_or_empty(IdentifierScheme.SOURCE_ID, shipment.text_at("id"), self.source)
         tracking = shipment.text_at("packageTrackingNo").replace(";", ",").split(",")
         packages = [
             ObjectReference(
@@ -173,7 +173,7 @@ class SalesDocumentReader:
                 lines=lines,
                 scope=f"shipment {number}",
                 complete=measures_of_lines_if_lines_sent(shipment, "salesShipmentLines", lines),
-                attributes={**customer_total_and_status(shipment), Attribute.CARRIER: carrier},
+                attributes={**customer_and_total_attributes(shipment), Attribute.CARRIER: carrier},
             )
         ]
 
@@ -181,7 +181,7 @@ class SalesDocumentReader:
         number, status = invoice.required_text("number"), status_text(invoice)
         types = self.invoice_statuses.get(status or "Open", (EventType.UNMAPPED,))
         ids = [EventIdentifier(IdentifierScheme.INVOICE, number, self.source)]
-        ids += optional_identifier(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
+        ids += identifiers_or_empty(IdentifierScheme.SOURCE_ID, invoice.text_at("id"), self.source)
         orders = self._build_order_refs(invoice)
         objects = (*orders, ObjectReference(ObjectKind.INVOICE, tuple(ids)))
         nodes, index = invoice.list_at("salesInvoiceLines"), len(objects)
@@ -197,7 +197,7 @@ class SalesDocumentReader:
                 objects,
                 lines=lines if event_type is EventType.INVOICE_ISSUED else (),
                 scope=f"invoice {number}",
-                attributes=customer_total_and_status(invoice),
+                attributes=customer_and_total_attributes(invoice),
                 raw_type=status if event_type is EventType.UNMAPPED else "",
             )
             for event_type in types
@@ -209,8 +209,8 @@ class SalesDocumentReader:
             return []
         known = status in {"", "Open", "Paid"}
         ids = [EventIdentifier(IdentifierScheme.CREDIT_MEMO, number, self.source)]
-        ids += optional_identifier(IdentifierScheme.SOURCE_ID, credit.text_at("id"), self.source)
-        invoice_ids = optional_identifier(
+        ids += identifiers_or_empty(IdentifierScheme.SOURCE_ID, credit.text_at("id"), self.source)
+        invoice_ids = identifiers_or_empty(
             IdentifierScheme.INVOICE, credit.text_at("invoiceNumber"), self.source
         )
         invoice = [ObjectReference(ObjectKind.INVOICE, tuple(invoice_ids))] if invoice_ids else []
@@ -230,14 +230,14 @@ class SalesDocumentReader:
                 if known
                 else (),
                 scope=f"credit {number}",
-                attributes=customer_total_and_status(credit),
+                attributes=customer_and_total_attributes(credit),
                 raw_type="" if known else status,
             )
         ]
 
     def _build_order_refs(self, document: Node) -> tuple[ObjectReference, ...]:
         """Reference the order of a posted document by its number, else by the customer's."""
-        ids = optional_identifier(
+        ids = identifiers_or_empty(
             IdentifierScheme.SALES_ORDER, document.text_at("orderNumber"), self.source
         )
         ids = ids or self._external_document_identifiers(document)
@@ -247,9 +247,9 @@ class SalesDocumentReader:
         """Return the external document number: a web order name or the customer PO."""
         text, shop = document.text_at("externalDocumentNumber"), self.settings.text("web_orders")
         if shop and text.startswith("#"):
-            return optional_identifier(IdentifierScheme.WEB_ORDER, text, shop)
+            return identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop)
         customer = document.text_at("customerNumber")
-        return optional_identifier(
+        return identifiers_or_empty(
             IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
         )
 

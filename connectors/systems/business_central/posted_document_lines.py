@@ -14,7 +14,7 @@ from connectors.sdk.events import (
 )
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.systems.business_central.document_fields import (
-    optional_identifier,
+    identifiers_or_empty,
     parse_item_lines,
 )
 
@@ -65,7 +65,7 @@ def group_invoice_lines_by_shipment(
     """
     by_shipment: dict[EventIdentifier, list[Node]] = {}
     for node in nodes:
-        for number in optional_identifier(
+        for number in identifiers_or_empty(
             IdentifierScheme.SOURCE_ID, node.text_at("shipmentId"), source
         ):
             by_shipment.setdefault(number, []).append(node)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from connectors.sdk import event_parser, standard_webhooks
 from connectors.sdk import trace_context as trace
-from connectors.sdk.auth import bearer_header
+from connectors.sdk.auth import build_bearer_header
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
@@ -75,9 +75,9 @@ class CloudEvents(Connector):
         """Check a bearer token or a Standard Webhooks signature."""
         standard_webhooks.verify_token_or_signature(request.headers, request.body, secrets, now)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
-        return {**bearer_header(secret), "content-type": "application/cloudevents+json"}
+        return {**build_bearer_header(secret), "content-type": "application/cloudevents+json"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return source and id of a single event; "" for a batch."""
@@ -112,7 +112,7 @@ class CloudEvents(Connector):
         """Parse each event separately, so that an invalid event does not affect the others."""
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
-        readers = list(self._event_parsers(message))
+        readers = list(self._yield_parser_per_event(message))
         for reader in readers:
             try:
                 events.append(reader())
@@ -122,7 +122,9 @@ class CloudEvents(Connector):
             raise errors[0]
         return ParseResult(tuple(events), tuple(errors), "" if readers else "empty batch")
 
-    def _event_parsers(self, message: RawMessage) -> Iterator[Callable[[], CanonicalEvent]]:
+    def _yield_parser_per_event(
+        self, message: RawMessage
+    ) -> Iterator[Callable[[], CanonicalEvent]]:
         """Yield one callable per event, so that each can fail alone.
 
         A JSON array is a batch, whatever its content type.

@@ -98,7 +98,7 @@ class EasyPost(Connector):
             signature.removeprefix(PREFIX), [_normalize_secret(s) for s in secrets], request.body
         )
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as EasyPost does."""
         return {SIGNATURE: PREFIX + hmac_sha256(_normalize_secret(secret), body).hex()}
 
@@ -223,7 +223,7 @@ class EasyPost(Connector):
             identifier = EventIdentifier(IdentifierScheme.SOURCE_ID, shipment, self.source_slug)
             objects.insert(0, ObjectReference(ObjectKind.SHIPMENT, (identifier,)))
         reference = blank_if_placeholder(tracker.text_at("reference"))
-        scheme, issuer = self.parsed_settings.scheme_and_issuer(
+        scheme, issuer = self.parsed_settings.identifier_scheme_and_issuer(
             "reference", (IdentifierScheme.REFERENCE, "")
         )
         if reference and issuer:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.auth import bearer_header
+from connectors.sdk.auth import build_bearer_header
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
@@ -29,10 +29,10 @@ from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.ocel.object_and_activity_names import (
     MEASURES,
-    check_activity_names,
-    check_object_names,
-    event_type,
-    object_kind,
+    check_activity_names_setting,
+    check_object_names_setting,
+    event_type_of_activity,
+    object_kind_of_type_name,
     parse_custom_names,
 )
 
@@ -75,7 +75,7 @@ class _LogObject:
 
 
 @dataclass(frozen=True)
-class _LogObjectIndex:
+class _LogObjectsAndOrders:
     """The objects of a log, and the orders related to each object."""
 
     objects: Mapping[str, _LogObject]
@@ -103,12 +103,12 @@ class Ocel(Connector):
         Setting(
             "objects",
             "Custom names of object types, such as Box=package, Beleg=invoice.",
-            check=check_object_names,
+            check=check_object_names_setting,
         ),
         Setting(
             "activities",
             "Custom names of activities, such as Book order=order.received.",
-            check=check_activity_names,
+            check=check_activity_names_setting,
         ),
         Setting(
             "zone",
@@ -125,9 +125,9 @@ class Ocel(Connector):
         """Check a bearer token or a Standard Webhooks signature."""
         standard_webhooks.verify_token_or_signature(request.headers, request.body, secrets, now)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
-        return {**bearer_header(secret), "content-type": "application/json"}
+        return {**build_bearer_header(secret), "content-type": "application/json"}
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return "": a log has no id."""
@@ -151,30 +151,30 @@ class Ocel(Connector):
         )
         return ParseResult(tuple(events), tuple(errors), ignored)
 
-    def _index_log_objects(self, root: Node) -> _LogObjectIndex:
+    def _index_log_objects(self, root: Node) -> _LogObjectsAndOrders:
         custom_names = parse_custom_names(self.parsed_settings.text("objects"))
         objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
         for node in root.list_at("objects"):
             object_id, kind = (
                 node.required_text("id"),
-                object_kind(node.required_text("type"), custom_names),
+                object_kind_of_type_name(node.required_text("type"), custom_names),
             )
             pairs += [
                 (object_id, r.required_text("objectId")) for r in node.list_at("relationships")
             ]
             if kind:
-                objects[object_id] = _LogObject(object_id, kind, _sku(node) or object_id)
+                objects[object_id] = _LogObject(object_id, kind, _sku_of_item(node) or object_id)
         orders: dict[str, list[str]] = defaultdict(list)
         for first, second in (*pairs, *((b, a) for a, b in pairs)):
             if first in objects and second in objects and objects[second].kind is ObjectKind.ORDER:
                 orders[first].append(second)
-        return _LogObjectIndex(
+        return _LogObjectsAndOrders(
             objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
         )
 
     def _object_order_pairs_in_same_event(
-        self, root: Node, log: _LogObjectIndex
+        self, root: Node, log: _LogObjectsAndOrders
     ) -> frozenset[tuple[str, str]]:
         """Return the (object, order) pairs that occur together in any event."""
         linked: set[tuple[str, str]] = set()
@@ -189,14 +189,15 @@ class Ocel(Connector):
         return frozenset(linked)
 
     def _parse_event(
-        self, node: Node, log: _LogObjectIndex, linked_pairs: frozenset[tuple[str, str]]
+        self, node: Node, log: _LogObjectsAndOrders, linked_pairs: frozenset[tuple[str, str]]
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
-        kind = event_type(activity, parse_custom_names(self.parsed_settings.text("activities")))
+        names = parse_custom_names(self.parsed_settings.text("activities"))
+        kind = event_type_of_activity(activity, names)
         event_objects = _event_objects(node, log)
         items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
-        orders = _event_orders(event_objects, items, log, linked_pairs)
+        orders = _orders_of_event_or_of_its_objects(event_objects, items, log, linked_pairs)
         others = [o for o in event_objects if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER]
         objects = tuple(self._build_object_ref(o) for o in (*orders, *others))
         if not objects:
@@ -211,7 +212,7 @@ class Ocel(Connector):
             # The zone of a log is usual, so its times are not flagged.
             ParsedTime(at.time) if at else None,
             *objects,
-            lines=_build_event_lines(items, orders, kind, log),
+            lines=_build_lines_of_single_items(items, orders, kind, log),
             scope="" if kind in ORDER_SCOPE_TYPES else f"event {event_id}",
             attributes=_event_attributes(node, event_objects),
             raw_type=activity if kind is None or kind.value != activity else "",
@@ -233,12 +234,12 @@ class Ocel(Connector):
             )
         scheme, issuer = SCHEMES[log_object.kind], self.source_slug
         if log_object.kind is ObjectKind.ORDER:
-            default = scheme, issuer
-            scheme, issuer = self.parsed_settings.scheme_and_issuer("order_number", default)
+            read_number = self.parsed_settings.identifier_scheme_and_issuer
+            scheme, issuer = read_number("order_number", (scheme, issuer))
         return ObjectReference(log_object.kind, (EventIdentifier(scheme, log_object.id, issuer),))
 
 
-def _sku(node: Node) -> str:
+def _sku_of_item(node: Node) -> str:
     """Return the SKU of an item if the log has one."""
     for attribute in node.list_at("attributes"):
         if attribute.text_at("name").lower() in {"sku", "product", "product_id", "material"}:
@@ -246,16 +247,16 @@ def _sku(node: Node) -> str:
     return ""
 
 
-def _event_objects(node: Node, log: _LogObjectIndex) -> list[_LogObject]:
+def _event_objects(node: Node, log: _LogObjectsAndOrders) -> list[_LogObject]:
     """Return the distinct objects of an event."""
     ids = dict.fromkeys(r.required_text("objectId") for r in node.list_at("relationships"))
     return [log.objects[i] for i in ids if i in log.objects]
 
 
-def _event_orders(
+def _orders_of_event_or_of_its_objects(
     event_objects: Sequence[_LogObject],
     items: Sequence[_LogObject],
-    log: _LogObjectIndex,
+    log: _LogObjectsAndOrders,
     linked_pairs: frozenset[tuple[str, str]],
 ) -> list[_LogObject]:
     """Return the orders of an event, else those of its items, plus those known by relation only."""
@@ -272,11 +273,11 @@ def _event_orders(
     return [log.objects[i] for i in dict.fromkeys(order_ids)]
 
 
-def _build_event_lines(
+def _build_lines_of_single_items(
     items: Sequence[_LogObject],
     orders: Sequence[_LogObject],
     kind: EventType | None,
-    log: _LogObjectIndex,
+    log: _LogObjectsAndOrders,
 ) -> Iterator[EventLine]:
     """Yield quantity 1 for each item that belongs to exactly one order of the event."""
     measure = MEASURES.get(kind) if kind else None

@@ -115,7 +115,7 @@ def _singular(noun: str) -> str:
     return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") and len(noun) > 3 else noun
 
 
-def object_kind(name: str, custom_names: Mapping[str, str]) -> ObjectKind | None:
+def object_kind_of_type_name(name: str, custom_names: Mapping[str, str]) -> ObjectKind | None:
     """Return the kind of an object type. Names from the settings take precedence."""
     custom = custom_names.get(lower_case_singular_name(name), "")
     return (
@@ -125,7 +125,7 @@ def object_kind(name: str, custom_names: Mapping[str, str]) -> ObjectKind | None
     )
 
 
-def event_type(name: str, custom_names: Mapping[str, str]) -> EventType | None:
+def event_type_of_activity(name: str, custom_names: Mapping[str, str]) -> EventType | None:
     """Return the event type of an activity: by settings, by event type name, or by usual name."""
     for candidate in (custom_names.get(lower_case_singular_name(name), ""), name.strip()):
         if candidate in set(EventType) and candidate != EventType.UNMAPPED:
@@ -139,12 +139,12 @@ def parse_custom_names(setting: str) -> dict[str, str]:
     return {lower_case_singular_name(name): value.strip() for name, _, value in pairs}
 
 
-def check_object_names(setting: str) -> None:
+def check_object_names_setting(setting: str) -> None:
     """Check that the value of every custom name is a kind of object. Raises ValueError."""
     _check_custom_names(setting, set(ObjectKind), "Box=package")
 
 
-def check_activity_names(setting: str) -> None:
+def check_activity_names_setting(setting: str) -> None:
     """Check that the value of every custom name is an event type. Raises ValueError."""
     _check_custom_names(setting, set(EventType) - {EventType.UNMAPPED}, "Book order=order.received")
 

@@ -69,7 +69,7 @@ class ShipHero(Connector):
             raise InvalidSignature("the signature is missing")
         check_base64_signature(signature, secrets, request.body)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as ShipHero does."""
         return {SIGNATURE: base64.b64encode(hmac_sha256(secret, body)).decode()}
 

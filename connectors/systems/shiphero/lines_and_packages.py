@@ -35,7 +35,7 @@ def sum_lines(
     return tuple(EventLine(name, sku, quantities={measure: q}) for (name, sku), q in totals.items())
 
 
-def order_key(body: Node) -> str:
+def order_id_or_number_for_event_key(body: Node) -> str:
     """Return the order id or number to use in event keys."""
     names = (body.text_at(key) for key in ("order_id", "order_number", "partner_order_id"))
     return next((name for name in names if blank_if_placeholder(name)), "")

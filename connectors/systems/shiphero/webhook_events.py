@@ -25,7 +25,7 @@ from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.shiphero.lines_and_packages import (
     active_tracking_and_carrier,
-    order_key,
+    order_id_or_number_for_event_key,
     package_references,
     required_identifier_text,
     sum_lines,
@@ -62,7 +62,7 @@ class WebhookEventReader:
         """Yield an allocation. Without a reference, the quantities are for the whole order."""
         scope, moment = self._allocation_scope(body), self._first_present_time(body, "allocated_at")
         lines = sum_lines(body.list_at("line_items"), Measure.ALLOCATED)
-        key = f"{scope or order_key(body)} allocated"
+        key = f"{scope or order_id_or_number_for_event_key(body)} allocated"
         yield self._build_event(
             EventType.LINE_ALLOCATED, key, body, moment, lines=lines, scope=scope
         )
@@ -74,7 +74,7 @@ class WebhookEventReader:
             self._first_present_time(body, "deallocated_at"),
         )
         lines = sum_lines(body.list_at("line_items"), Measure.ALLOCATED)
-        name = scope or order_key(body)
+        name = scope or order_id_or_number_for_event_key(body)
         event = self._build_event(
             EventType.LINE_DEALLOCATED,
             f"{name} deallocated",
@@ -103,7 +103,12 @@ class WebhookEventReader:
         for tote, order in orders:
             scope, lines = tote_scope(tote), sum_lines(order.list_at("items"), Measure.PICKED)
             # Totes are reused, batch ids are not.
-            key_fields = (scope, "picked for", order_key(order), body.text_at("batch_id"))
+            key_fields = (
+                scope,
+                "picked for",
+                order_id_or_number_for_event_key(order),
+                body.text_at("batch_id"),
+            )
             key = " ".join(p for p in key_fields if p)
             yield self._build_event(
                 EventType.PICK_COMPLETED, key, order, moment, lines=lines, scope=scope or key
@@ -115,7 +120,7 @@ class WebhookEventReader:
         has_quantities = all(item.has_value("quantity") for item in items)
         yield self._build_event(
             EventType.PACK_COMPLETED,
-            f"{scope} packed for {order_key(body)}",
+            f"{scope} packed for {order_id_or_number_for_event_key(body)}",
             body,
             self._first_present_time(body, "packed_at", "created_at"),
             lines=sum_lines(items, Measure.PACKED) if has_quantities else (),
@@ -127,7 +132,7 @@ class WebhookEventReader:
         name = body.text_at("package_id") or body.text_at("shipment_id") or " ".join(numbers)
         yield self._build_event(
             EventType.LABEL_CREATED,
-            f"package {name or order_key(body)} labelled",
+            f"package {name or order_id_or_number_for_event_key(body)} labelled",
             body,
             self._first_present_time(body, "created_at"),
             *package_references(numbers),
@@ -161,7 +166,7 @@ class WebhookEventReader:
         """Yield a cancellation. It has no time; `fulfillment-status` is spelled with a hyphen."""
         yield self._build_event(
             EventType.ORDER_CANCELLED,
-            f"order {order_key(body)} cancelled",
+            f"order {order_id_or_number_for_event_key(body)} cancelled",
             body,
             self._first_present_time(body, "canceled_at", "updated_at"),
             attributes={Attribute.STATUS: body.text_at("fulfillment-status")},
@@ -197,7 +202,11 @@ class WebhookEventReader:
             body.text_at("webhook_type"),
             self._first_present_time(body, "updated_at", "created_at"),
         )
-        key_fields = (kind, order_key(body), moment.time.isoformat() if moment else "")
+        key_fields = (
+            kind,
+            order_id_or_number_for_event_key(body),
+            moment.time.isoformat() if moment else "",
+        )
         if not key_fields[1]:
             raise PayloadError(
                 ParkReason.MAPPING,
@@ -240,7 +249,7 @@ class WebhookEventReader:
     def _order_reference(self, body: Node) -> ObjectReference:
         """Reference the order by number, ShipHero id, and the partner's id if it differs."""
         default = (IdentifierScheme.ORDER_NUMBER, self.source)
-        scheme, issuer = self.settings.scheme_and_issuer("order_number", default)
+        scheme, issuer = self.settings.identifier_scheme_and_issuer("order_number", default)
         number, order_id = (
             blank_if_placeholder(body.text_at("order_number")),
             blank_if_placeholder(body.text_at("order_id")),

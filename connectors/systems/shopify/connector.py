@@ -100,7 +100,7 @@ class Shopify(Connector):
             raise InvalidSignature("the signature is missing")
         check_base64_signature(signature, secrets, request.body)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as Shopify does, with the topic header."""
         signature = base64.b64encode(hmac_sha256(secret, body)).decode()
         return {SIGNATURE: signature, **self.guess_headers(body)}
@@ -150,7 +150,7 @@ class Shopify(Connector):
         if node.has_value("order_edit"):
             return orders.order_edit_events_without_lines(node.required_object("order_edit"))
         if family == "fulfillment_orders":
-            return orders.hold_events(
+            return orders.hold_or_release_events(
                 self._hold_event_type(node, action) or EventType.UNMAPPED, node
             )
         if family == "fulfillments":

@@ -159,7 +159,7 @@ class OrderReader(ShopifyReader):
         unsent = unsent or {}
         before = sum(unsent.values(), ZERO)
         lines = tuple(
-            _refund_line_cancelled_or_credited(item, unsent)
+            _build_cancelled_or_credited_line(item, unsent)
             for item in refund.list_at("refund_line_items")
         )
         yield build_event(
@@ -173,7 +173,7 @@ class OrderReader(ShopifyReader):
             revision=order_revision if before != sum(unsent.values(), ZERO) else "",
         )
 
-    def hold_events(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:
+    def hold_or_release_events(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:
         """Yield a hold or its release. Recent webhook versions send no order id."""
         if not node.has_value("order_id"):
             raise PayloadError(
@@ -254,7 +254,7 @@ class OrderReader(ShopifyReader):
         }
 
 
-def _refund_line_cancelled_or_credited(item: Node, unsent: dict[str, Decimal]) -> EventLine:
+def _build_cancelled_or_credited_line(item: Node, unsent: dict[str, Decimal]) -> EventLine:
     """A refunded line. Units that were not sent are cancelled; the others are credited.
 
     `unsent`: by line id, the units refunded without restock that were not sent; it is used up.

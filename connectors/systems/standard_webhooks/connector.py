@@ -32,9 +32,9 @@ class StandardWebhooks(Connector):
         """Check the signature headers; the timestamp must be within five minutes."""
         standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the three signature headers, with an id derived from the body."""
-        return standard_webhooks.signature_headers(
+        return standard_webhooks.build_signature_headers(
             body, secret, now, _message_id_from_body_hash(body)
         )
 

@@ -21,7 +21,7 @@ from connectors.systems.x12.orders import read_order_change, read_purchase_order
 from connectors.systems.x12.ship_notices import read_ship_notice
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
 from connectors.systems.x12.summarize_functional_acknowledgments import (
-    summarize_acknowledgment,
+    summarize_and_add_rejection_errors,
     summarize_ta1_or_raise_if_rejected,
 )
 from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
@@ -136,11 +136,11 @@ class X12(Connector):
                 raise auth.InvalidSignature("the signature does not start with sha256=")
             auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
         elif token:
-            auth.check_token(token, secrets)
+            auth.check_token_matches_a_secret(token, secrets)
         else:
             raise auth.InvalidSignature("the signature or bearer token is missing")
 
-    def signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
+    def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the signature header."""
         return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
 
@@ -183,11 +183,12 @@ class X12(Connector):
                 except PayloadError as error:
                     document.line_errors.append(error)
                 errors += [
-                    _error_with_set_path(error, transaction_set.path)
+                    _error_with_set_path(error, transaction_set.code_and_control_number_text)
                     for error in document.line_errors
                 ]
                 ignored_reasons += [
-                    f"{transaction_set.path} {text}" for text in document.not_understood
+                    f"{transaction_set.code_and_control_number_text} {text}"
+                    for text in document.not_understood
                 ]
         if not events and len(errors) == 1 and not ignored_reasons:
             raise errors[0]
@@ -197,7 +198,7 @@ class X12(Connector):
     def _read_set(self, document: X12Document, ignored_reasons: list[str]) -> list[CanonicalEvent]:
         code = document.transaction_set.code
         if code in {"997", "999"}:
-            ignored_reasons.append(summarize_acknowledgment(document))
+            ignored_reasons.append(summarize_and_add_rejection_errors(document))
             return []
         if code not in self.readers:
             description = (
@@ -205,7 +206,7 @@ class X12(Connector):
             )
             raise PayloadError(
                 ParkReason.MAPPING,
-                document.transaction_set.path,
+                document.transaction_set.code_and_control_number_text,
                 f"set {code[:20]}{description} is not supported",
             )
         return self.readers[code](document)

@@ -56,7 +56,9 @@ class X12Document:
         tags = [s.tag for s in self.transaction_set.segments]
         return self.transaction_set.segments[: tags.index(until) if until in tags else len(tags)]
 
-    def loops(self, tag: str, ends: Iterable[str] = ("CTT",)) -> list[tuple[Segment, ...]]:
+    def loops_starting_with_tag(
+        self, tag: str, ends: Iterable[str] = ("CTT",)
+    ) -> list[tuple[Segment, ...]]:
         """Return the loops that begin with `tag`, up to the first segment in `ends`."""
         loops: list[list[Segment]] = []
         end_tags = frozenset(ends)
@@ -71,7 +73,7 @@ class X12Document:
 
     def element_path(self, element: str) -> str:
         """Return the path of an element for error messages."""
-        return f"{self.transaction_set.path} {element}"
+        return f"{self.transaction_set.code_and_control_number_text} {element}"
 
     @property
     def sender_id(self) -> str:
@@ -98,7 +100,7 @@ class X12Document:
         return self.transaction_set.code in OUTBOUND_SETS
 
     @property
-    def is_sender_id_not_own(self) -> bool:
+    def is_outbound_without_own_sender_id(self) -> bool:
         """Whether this company is taken for the sender although `own` does not name it."""
         return self.is_outbound and self.sender_id not in self.settings.own_ids
 
@@ -127,7 +129,7 @@ class X12Document:
 
         A sender that `own` does not name issues its own numbers: two suppliers have one number.
         """
-        if self.is_sender_id_not_own:
+        if self.is_outbound_without_own_sender_id:
             return self.sender_id or self.settings.source
         return self.settings.source if self.is_outbound else self.partner_id or self.settings.source
 
@@ -270,7 +272,11 @@ class X12Document:
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
         if has_replaced_characters(self.transaction_set):
             flags.append(Flag.SANITIZED)
-        sender = f"from {self.sender_id}" if self.is_sender_id_not_own and self.sender_id else ""
+        sender = (
+            f"from {self.sender_id}"
+            if self.is_outbound_without_own_sender_id and self.sender_id
+            else ""
+        )
         replaced = [self._event_key_of_fact(sender, old_fact) for old_fact in replaced_facts]
         # Earlier versions knew no fact by its content.
         if sender and self.content_digest not in fact:

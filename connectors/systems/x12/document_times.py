@@ -48,17 +48,19 @@ def time_sent(transaction_set: TransactionSet, zone: str) -> timestamps.ParsedTi
     A date with a time is preferred to a bare date. Invalid dates and dates before 2000 are skipped.
     None if neither header has a date.
     """
-    created = sorted(_creation_dates_and_times(transaction_set), key=lambda pair: not pair[1])
+    created = sorted(
+        _dates_and_times_of_group_and_isa(transaction_set), key=lambda pair: not pair[1]
+    )
     if not created:
         return None
     date, time = created[0]
-    path = f"{transaction_set.path} GS04"
+    path = f"{transaction_set.code_and_control_number_text} GS04"
     if time:
         return timestamps.parse_timestamp(f"{date}T{time}", path, zone)
     return timestamps.parse_date_as_midnight(date, path, zone)
 
 
-def _creation_dates_and_times(transaction_set: TransactionSet) -> Iterator[tuple[str, str]]:
+def _dates_and_times_of_group_and_isa(transaction_set: TransactionSet) -> Iterator[tuple[str, str]]:
     headers = ((transaction_set.group, 4), (transaction_set.header, 9))
     for header, position in headers:
         date = to_iso_date_or_blank(header[position]) if header is not None else ""

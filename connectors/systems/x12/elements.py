@@ -53,7 +53,7 @@ def strip_line_number_zeros(text: str) -> str:
     return (text.lstrip("0") or text) if text.isdigit() else text
 
 
-def package_identifier(qualifier: str, value: str) -> EventIdentifier | None:
+def sscc_or_tracking_identifier(qualifier: str, value: str) -> EventIdentifier | None:
     """Return the SSCC or tracking number of a MAN element, or None."""
     if qualifier in SSCC_QUALIFIERS and value.isdigit() and len(value) in {18, 20}:
         # 20 digits are the application identifier (00) plus the SSCC.

@@ -36,10 +36,10 @@ def dedupe_key_if_single_interchange(text: str) -> str:
     digest = hashlib.sha256("\n".join((isa[5], isa[7], *compact)).encode()).hexdigest()[:16]
     separator = text[3]
     kinds = [_first_element(compact, tag, separator) for tag in ("GS", "ST")]
-    return "/".join([*_identifying_elements(isa), *filter(None, kinds), digest])
+    return "/".join([*_isa_parties_time_and_control_number(isa), *filter(None, kinds), digest])
 
 
-def _identifying_elements(isa: Segment) -> list[str]:
+def _isa_parties_time_and_control_number(isa: Segment) -> list[str]:
     """Return sender, receiver, date (YYMMDD), time (HHMM) and control number."""
     return [isa[position] for position in (6, 8, 9, 10, 13)]
 

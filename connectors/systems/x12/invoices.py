@@ -24,8 +24,8 @@ from connectors.systems.x12.order_and_package_references import (
     seller_order_identifiers,
 )
 from connectors.systems.x12.pack_sizes import pieces_per_unit
-from connectors.systems.x12.read_line_loops_collecting_errors import (
-    read_line_loops_collecting_errors,
+from connectors.systems.x12.read_line_loops_and_errors import (
+    read_line_loops_and_errors,
 )
 
 # BIG07: CR credit memo, CN credit invoice. Everything else is an invoice.
@@ -117,7 +117,10 @@ def _order_references_by_number(doc: X12Document) -> dict[OrderNumber, ObjectRef
     seller = next((s[2] for s in doc.header_segments("IT1") if s.tag == "REF" and s[1] == "VN"), "")
     heading = _header_po_and_release_number(doc)
     refs: dict[OrderNumber, ObjectReference] = {}
-    for number in (heading, *(_po_number_of_invoice_line(loop) for loop in doc.loops("IT1"))):
+    for number in (
+        heading,
+        *(_po_number_of_invoice_line(loop) for loop in doc.loops_starting_with_tag("IT1")),
+    ):
         po, release = number
         # A line of the order in the header does not repeat its release.
         if not po or (po == heading[0] and refs):
@@ -156,5 +159,7 @@ def _invoice_lines(
         )
 
     return merge_lines(
-        read_line_loops_collecting_errors(doc, doc.loops("IT1", ("TDS", "CTT")), read_line)
+        read_line_loops_and_errors(
+            doc, doc.loops_starting_with_tag("IT1", ("TDS", "CTT")), read_line
+        )
     )

@@ -27,7 +27,7 @@ from connectors.systems.x12.purchase_order_lines import (
     ordered_quantity_of_po1_or_sdq,
     read_po1_lines,
 )
-from connectors.systems.x12.read_line_loops_collecting_errors import Loop
+from connectors.systems.x12.read_line_loops_and_errors import Loop
 
 # BAK02
 ACKNOWLEDGMENT_TYPES = {
@@ -59,7 +59,7 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     )
     at = doc.time_sent or (doc.event_time(bak[9], "BAK09") if bak[9] else None)
     number = " ".join(filter(None, (bak[3], bak[5])))
-    lines = read_po1_lines(doc, doc.loops("PO1"), is_acknowledgment=True)
+    lines = read_po1_lines(doc, doc.loops_starting_with_tag("PO1"), is_acknowledgment=True)
     order_type = ACKNOWLEDGMENT_TYPES.get(bak[2], EventType.UNMAPPED)
     dates = [latest_dates_of_line(doc, loop, is_acknowledgment=True) for _, loop in lines]
     attributes = order_attributes_of_header_segments(
@@ -137,7 +137,7 @@ def _line_changes(doc: X12Document, line: EventLine, loop: Loop) -> Iterator[Lin
             yield from _cancelled_and_substitute_line_changes(doc, line, ack, total)
         elif ack[1] != "BP" or all(s[1] != "IB" for s in acks):  # IB has the exact quantity
             measure = LINE_STATUS_MEASURES.get(ack[1])
-            quantity = _quantity_of_status(doc, ack, total)
+            quantity = _ack_quantity_or_backorder_balance(doc, ack, total)
             quantities = {} if measure is None or quantity is None else {measure: quantity}
             yield (
                 LINE_STATUS_TYPES[ack[1]],
@@ -146,7 +146,9 @@ def _line_changes(doc: X12Document, line: EventLine, loop: Loop) -> Iterator[Lin
             )
 
 
-def _quantity_of_status(doc: X12Document, ack: Segment, total: Decimal | None) -> Decimal | None:
+def _ack_quantity_or_backorder_balance(
+    doc: X12Document, ack: Segment, total: Decimal | None
+) -> Decimal | None:
     quantity = doc.parse_nonnegative_quantity(ack[2], "ACK02")
     if ack[1] == "BP":  # ACK02 is what ships, the balance is back-ordered
         return None if total is None or quantity is None else max(total - quantity, Decimal(0))
@@ -193,7 +195,7 @@ def _cancelled_and_substitute_line_changes(
     substitute_sku = doc.preferred_sku(ack, 7)
     if not substitute_sku or substitute_sku == line.sku:
         return
-    quantity = _quantity_of_status(doc, ack, total)
+    quantity = _ack_quantity_or_backorder_balance(doc, ack, total)
     cancelled = {} if quantity is None else {Measure.CANCELLED: quantity}
     ordered = {} if quantity is None else {Measure.ORDERED: quantity}
     substitute = replace(line, sku=substitute_sku, description="", price=None, quantities=ordered)

@@ -7,7 +7,7 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.elements import package_identifier
+from connectors.systems.x12.elements import sscc_or_tracking_identifier
 
 # REF01 and N901: tracking number (2I) and carrier reference (CN), a PRO or package number.
 PACKAGE_REFERENCES = frozenset({"2I", "CN"})
@@ -75,6 +75,6 @@ def package_reference_from_segments(segments: Iterable[Segment]) -> ObjectRefere
         identifiers += [
             known
             for q, v in numbers
-            if (known := package_identifier(q, v)) and known not in identifiers
+            if (known := sscc_or_tracking_identifier(q, v)) and known not in identifiers
         ]
     return ObjectReference(ObjectKind.PACKAGE, tuple(identifiers)) if identifiers else None

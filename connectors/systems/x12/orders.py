@@ -13,9 +13,9 @@ from connectors.systems.x12.purchase_order_lines import (
     order_attributes_of_header_segments,
     read_po1_lines,
 )
-from connectors.systems.x12.read_line_loops_collecting_errors import (
+from connectors.systems.x12.read_line_loops_and_errors import (
     Loop,
-    read_line_loops_collecting_errors,
+    read_line_loops_and_errors,
 )
 
 # BEG01: 00 original, 06 confirmation, 07 duplicate, 15 re-submission, 22 information copy.
@@ -47,7 +47,7 @@ def read_purchase_order(doc: X12Document) -> list[CanonicalEvent]:
     # Two changes of one order are two facts.
     fact_name = fact_names.get(event_type, f"purpose {beg[1]} {doc.content_digest}")
     time = doc.event_time(beg[5], "BEG05") if is_order else doc.time_sent
-    loops = doc.loops("PO1")
+    loops = doc.loops_starting_with_tag("PO1")
     lines = [] if is_cancelled else [line for line, _ in read_po1_lines(doc, loops)]
     return [
         doc.build_event(
@@ -76,14 +76,14 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
     bch = doc.first_segment("BCH")
     is_cancelled = bch[1] in {"01", "03"}
     change = f"change {bch[5]}".strip()
-    loops = doc.loops("POC")
+    loops = doc.loops_starting_with_tag("POC")
     return [
         doc.build_event(
             EventType.ORDER_CANCELLED if is_cancelled else EventType.ORDER_CHANGED,
             " ".join(filter(None, (bch[3], bch[4], change, doc.content_digest))),
             time=doc.time_sent or (doc.event_time(bch[11], "BCH11") if bch[11] else None),
             objects=(required_order_reference(doc, bch[3], "BCH03", release=bch[4]),),
-            lines=() if is_cancelled else _changed_lines(doc, loops),
+            lines=() if is_cancelled else _read_poc_lines(doc, loops),
             attributes=latest_dates_of_order([latest_dates_of_line(doc, loop) for loop in loops])
             | order_attributes_of_header_segments(doc, doc.header_segments("POC")),
             raw_type=f"860 purpose {bch[1]}",
@@ -92,7 +92,7 @@ def read_order_change(doc: X12Document) -> list[CanonicalEvent]:
     ]
 
 
-def _changed_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
+def _read_poc_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
     def read_line(loop: Loop) -> EventLine:
         poc = loop[0]
         line_id = strip_line_number_zeros(poc[1])
@@ -114,5 +114,5 @@ def _changed_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
             pieces_per_unit=pieces_per_unit(doc, loop, poc[5]),
         )
 
-    lines = read_line_loops_collecting_errors(doc, loops, read_line)
+    lines = read_line_loops_and_errors(doc, loops, read_line)
     return list({line.line_id: line for line in lines}.values())

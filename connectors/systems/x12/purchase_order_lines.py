@@ -9,9 +9,9 @@ from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.elements import item_description, strip_line_number_zeros
 from connectors.systems.x12.line_dates import DATE_ATTRIBUTES, latest_dates_of_line
 from connectors.systems.x12.pack_sizes import pieces_per_unit
-from connectors.systems.x12.read_line_loops_collecting_errors import (
+from connectors.systems.x12.read_line_loops_and_errors import (
     Loop,
-    read_line_loops_collecting_errors,
+    read_line_loops_and_errors,
 )
 
 
@@ -57,7 +57,7 @@ def read_po1_lines(
         )
         return line, loop
 
-    return read_line_loops_collecting_errors(doc, loops, read_line)
+    return read_line_loops_and_errors(doc, loops, read_line)
 
 
 def _ctp_unit_price(loop: Loop) -> str:

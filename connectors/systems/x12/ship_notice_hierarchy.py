@@ -42,7 +42,10 @@ class ShipNoticeHierarchy:
         is an error of the document, and the other levels are read. Raises PayloadError if there are
         no levels, two have one number, or no item level leads to a shipment.
         """
-        levels = [HierarchyLevel(loop[0][1], loop[0][2], loop) for loop in doc.loops("HL")]
+        levels = [
+            HierarchyLevel(loop[0][1], loop[0][2], loop)
+            for loop in doc.loops_starting_with_tag("HL")
+        ]
         if not levels:
             raise PayloadError(
                 ParkReason.EDI_ENVELOPE, doc.element_path("HL"), "the ship notice has no HL segment"

@@ -36,7 +36,7 @@ from connectors.systems.x12.pack_sizes import pieces_per_unit
 from connectors.systems.x12.ship_notice_hierarchy import HierarchyLevel, ShipNoticeHierarchy
 from connectors.systems.x12.shortages_of_ship_notices import (
     MEASURES_AND_NAMES,
-    shortage_events,
+    build_event_per_shortage_type,
 )
 
 # BSN01: 00 original, 05 replacement, 06 confirmation, 14 advance notification.
@@ -66,11 +66,11 @@ def read_ship_notice(doc: X12Document) -> list[CanonicalEvent]:
     return [
         event
         for n, top in enumerate(hierarchy.shipments, 1)
-        for event in _shipment_events(doc, top, hierarchy, f"/{n}" * has_several)
+        for event in _shipment_and_shortage_events(doc, top, hierarchy, f"/{n}" * has_several)
     ]
 
 
-def _shipment_events(
+def _shipment_and_shortage_events(
     doc: X12Document, top: HierarchyLevel, hierarchy: ShipNoticeHierarchy, suffix: str
 ) -> list[CanonicalEvent]:
     bsn = doc.first_segment("BSN")
@@ -85,8 +85,10 @@ def _shipment_events(
     orders = _order_references_by_number(doc, members)
     packages = [package_reference_from_segments(x.segments) for x in members if x is not top]
     items = [] if is_void else _shipped_items(doc, members, hierarchy, list(orders))
-    time = _notice_or_ship_time(doc, top)
-    shortages = shortage_events(doc, name, time, items, hierarchy, list(orders.values()))
+    time = _ship_time_else_notice_time(doc, top)
+    shortages = build_event_per_shortage_type(
+        doc, name, time, items, hierarchy, list(orders.values())
+    )
     confirmed = doc.build_event(
         event_type,
         f"{name} {'void' if is_void else 'shipped'}",
@@ -128,7 +130,7 @@ def _dtm_of_ship_date(doc: X12Document, top: HierarchyLevel) -> Segment:
     return next((s for s in segments if s.tag == "DTM" and s[1] == "011"), EMPTY_SEGMENT)
 
 
-def _notice_or_ship_time(doc: X12Document, top: HierarchyLevel) -> ParsedTime | None:
+def _ship_time_else_notice_time(doc: X12Document, top: HierarchyLevel) -> ParsedTime | None:
     """Return when the goods left: DTM*011 with its time, else the time of the notice.
 
     BSN03 and BSN04 say when the notice was made. A ship date without a time is that time if it is

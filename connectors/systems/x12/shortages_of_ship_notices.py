@@ -34,7 +34,7 @@ class ShortageTypeAndReason(NamedTuple):
     reason: str
 
 
-def shortage_events(
+def build_event_per_shortage_type(
     doc: X12Document,
     shipment: str,
     time: ParsedTime | None,
@@ -53,7 +53,7 @@ def shortage_events(
         status = _shortage_type_and_reason_of_level(doc, level, hierarchy)
         if status is None:
             continue
-        missing = _missing_quantity(doc, next(iter(level.segments_with_tag("SN1"))))
+        missing = _ordered_minus_shipped_quantity(doc, next(iter(level.segments_with_tag("SN1"))))
         if missing is None:
             text = f"HL {level.number[:20]}: {status.reason}, without the quantity ordered (SN105)"
             doc.not_understood.append(text)
@@ -102,7 +102,7 @@ def _shortage_type_and_reason_of_level(
     return None
 
 
-def _missing_quantity(doc: X12Document, sn1: Segment) -> Decimal | None:
+def _ordered_minus_shipped_quantity(doc: X12Document, sn1: Segment) -> Decimal | None:
     """Return ordered minus shipped, or None without SN105 or if SN106 is another unit."""
     shipped = doc.parse_nonnegative_quantity(sn1[2], "SN102")
     ordered = doc.parse_nonnegative_quantity(sn1[5], "SN105")

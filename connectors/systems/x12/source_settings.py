@@ -27,8 +27,8 @@ class X12Settings:
     def parse(cls, settings: ParsedSettings, source: str) -> "X12Settings":
         """Read the typed settings. Raises PayloadError if one is invalid."""
         unset = (IdentifierScheme.ORDER_NUMBER, "")
-        seller = settings.scheme_and_issuer("seller_order", unset)
-        invoice = settings.scheme_and_issuer("invoice_number", unset)
+        seller = settings.identifier_scheme_and_issuer("seller_order", unset)
+        invoice = settings.identifier_scheme_and_issuer("invoice_number", unset)
         return cls(
             source=source,
             zone=settings.text("zone"),
@@ -36,7 +36,7 @@ class X12Settings:
             own_ids=frozenset(settings.list_of_texts("own")),
             customers=settings.values_of_family_by_id("customer."),
             sku_qualifiers=settings.list_of_texts("sku_qualifiers"),
-            depositor_order=settings.scheme_and_issuer(
+            depositor_order=settings.identifier_scheme_and_issuer(
                 "depositor_order", (IdentifierScheme.ORDER_NUMBER, source)
             ),
             seller_order=seller if seller[1] else None,

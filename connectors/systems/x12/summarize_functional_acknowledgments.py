@@ -31,7 +31,7 @@ SET_ERRORS = {
 }
 
 
-def summarize_acknowledgment(doc: X12Document) -> str:
+def summarize_and_add_rejection_errors(doc: X12Document) -> str:
     """Summarize an acknowledgment: group, status, and each set that was not accepted.
 
     There is no event, because a control number identifies a document and not an order. A rejection

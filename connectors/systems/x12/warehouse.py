@@ -30,10 +30,7 @@ from connectors.systems.x12.elements import (
     to_iso_time_or_blank,
 )
 from connectors.systems.x12.order_and_package_references import package_reference_from_segments
-from connectors.systems.x12.read_line_loops_collecting_errors import (
-    Loop,
-    read_line_loops_collecting_errors,
-)
+from connectors.systems.x12.read_line_loops_and_errors import Loop, read_line_loops_and_errors
 from connectors.systems.x12.shipment_status_codes import (
     BACKORDERED_CODES,
     CLOSED_CODES,
@@ -77,7 +74,7 @@ def read_shipping_order(doc: X12Document) -> list[CanonicalEvent]:
             event_type,
             f"{w05[2]} {event_type.value} {digest}".strip(),
             time=doc.time_sent,
-            objects=(_order_reference(doc, w05[2], w05[3], "W0502"),),
+            objects=(_order_and_po_reference(doc, w05[2], w05[3], "W0502"),),
             lines=() if is_cancelled else _ordered_lines(doc),
             attributes={
                 Attribute.WAREHOUSE: doc.party_name(head, "WH"),
@@ -99,7 +96,7 @@ def read_shipping_advice(doc: X12Document) -> list[CanonicalEvent]:
     the shipment, so that those of several shipments add up.
     """
     w06 = doc.first_segment("W06")
-    order = _order_reference(doc, w06[2], w06[6], "W0602")
+    order = _order_and_po_reference(doc, w06[2], w06[6], "W0602")
     at = _ship_time_from_w06_or_g62(doc)
     number, replaced_number = _shipment_number_and_former_number(doc)
     scope = f"shipment {number}"
@@ -180,7 +177,9 @@ def _shipment_number_and_former_number(doc: X12Document) -> tuple[str, str]:
     return agent_number or f"{order_and_date} {doc.content_digest}", order_and_date
 
 
-def _order_reference(doc: X12Document, depositor: str, po: str, element: str) -> ObjectReference:
+def _order_and_po_reference(
+    doc: X12Document, depositor: str, po: str, element: str
+) -> ObjectReference:
     """Reference the order by the depositor's number. The PO is weak: its customer is unknown."""
     scheme, issuer = doc.settings.depositor_order
     identifiers = [
@@ -222,7 +221,7 @@ def _ordered_lines(doc: X12Document) -> tuple[EventLine, ...]:
         )
 
     return merge_lines(
-        read_line_loops_collecting_errors(doc, doc.loops("W01", ("W76",)), read_line)
+        read_line_loops_and_errors(doc, doc.loops_starting_with_tag("W01", ("W76",)), read_line)
     )
 
 
@@ -244,7 +243,7 @@ def _shipped_and_short_lines(
             w12[5] or "EA",
             quantities={} if shipped is None else {Measure.SHIPPED: shipped},
         )
-        missing = _short_quantity(doc, w12, shipped)
+        missing = _short_or_computed_quantity(doc, w12, shipped)
         if missing > 0:
             measure = SHORTAGE_MEASURES.get(w12[1])
             quantities = {measure: missing} if measure is not None else {}
@@ -253,11 +252,11 @@ def _shipped_and_short_lines(
             )
         return line
 
-    lines = read_line_loops_collecting_errors(doc, doc.loops("W12", ("W03",)), read_line)
+    lines = read_line_loops_and_errors(doc, doc.loops_starting_with_tag("W12", ("W03",)), read_line)
     return lines, short
 
 
-def _short_quantity(doc: X12Document, w12: Segment, shipped: Decimal | None) -> Decimal:
+def _short_or_computed_quantity(doc: X12Document, w12: Segment, shipped: Decimal | None) -> Decimal:
     """Return the difference W1204, else ordered minus shipped."""
     if w12[1] == "CM":  # complete with additional quantity
         return Decimal(0)
@@ -289,5 +288,8 @@ def _package_references(doc: X12Document) -> list[ObjectReference]:
     packages = [
         package_reference_from_segments((segment,)) for segment in doc.header_segments("LX")
     ]
-    packages += [package_reference_from_segments(loop) for loop in doc.loops("LX", ("W03",))]
+    packages += [
+        package_reference_from_segments(loop)
+        for loop in doc.loops_starting_with_tag("LX", ("W03",))
+    ]
     return list(dict.fromkeys(ref for ref in packages if ref is not None))

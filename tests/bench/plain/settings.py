@@ -3,14 +3,14 @@
 import os
 
 from visibility.environment import env_text_or_file_content
-from visibility.settings import database_settings
+from visibility.settings import build_database_settings_from_url
 
 SECRET_KEY = env_text_or_file_content("SECRET_KEY", default="")
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATABASES = {"default": database_settings(os.environ["DATABASE_URL"])}
+DATABASES = {"default": build_database_settings_from_url(os.environ["DATABASE_URL"])}
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

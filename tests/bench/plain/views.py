@@ -11,7 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from connectors.sdk import standard_webhooks
-from connectors.sdk.auth import InvalidSignature, MalformedHeader, check_token
+from connectors.sdk.auth import (
+    InvalidSignature,
+    MalformedSignatureHeader,
+    check_token_matches_a_secret,
+)
 from tests.bench.plain.models import Event
 from tests.bench.plain.tasks import process
 from tests.bench.workload import SECRET
@@ -26,7 +30,7 @@ class PlainWebhookView(APIView):
         now = datetime.fromtimestamp(time.time(), UTC)
         try:
             standard_webhooks.verify_signature(headers, request.body, [SECRET.encode()], now)
-        except (InvalidSignature, MalformedHeader):
+        except (InvalidSignature, MalformedSignatureHeader):
             return Response({"detail": "bad signature"}, status=401)
         document = cast("dict[str, Any]", request.data)
         try:
@@ -50,7 +54,7 @@ class PlainBatchView(APIView):
         """Receive all events in one transaction."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         try:
-            check_token(token, [SECRET.encode()])
+            check_token_matches_a_secret(token, [SECRET.encode()])
         except InvalidSignature:
             return Response({"detail": "bad token"}, status=401)
         documents = [json.loads(line) for line in request.body.splitlines() if line.strip()]

@@ -117,9 +117,9 @@ def test_invalid_parameters_are_rejected() -> None:
 
 
 def test_too_many_orders_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = snapshot_to_temp_tables.export_snapshot
+    real = snapshot_to_temp_tables.snapshot_in_temporary_tables
     monkeypatch.setattr(
-        "visibility.export.export_orders_in_format.export_snapshot",
+        "visibility.export.export_orders_in_format.snapshot_in_temporary_tables",
         lambda chosen, *, now, **_: real(chosen, now=now, max_orders=2),
     )
     client = signed_in(UserRole.ADMIN)

@@ -9,11 +9,11 @@ from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import cloudevent_message, create_sources
 from visibility.db.database_time import database_now
 from visibility.export.read_snapshot_in_chunks import exported_events
-from visibility.export.snapshot_to_temp_tables import OrderSelection, export_snapshot
+from visibility.export.snapshot_to_temp_tables import OrderSelection, snapshot_in_temporary_tables
 from visibility.ingest.insert_messages import store_messages
 from visibility.models import Order
 from visibility.pipeline import job_functions
-from visibility.storage.load_events import load_events
+from visibility.storage.load_events import load_key_and_events_by_order
 from visibility.timeline.effective_events import split_superseded_events
 
 pytestmark = pytest.mark.django_db
@@ -53,11 +53,13 @@ def test_export_and_fold_agree_on_effective_events(
     job_functions.process_messages_and_refold()
     order = Order.objects.get(number="SO-1")
 
-    effective, superseded = split_superseded_events(load_events([order.pk])[order.pk][1])
+    effective, superseded = split_superseded_events(
+        load_key_and_events_by_order([order.pk])[order.pk][1]
+    )
     folded = {
         (e.source, e.event.key, e.content_hash): e in effective for e in (*effective, *superseded)
     }
-    with export_snapshot(OrderSelection(), now=database_now(), max_orders=None):
+    with snapshot_in_temporary_tables(OrderSelection(), now=database_now(), max_orders=None):
         exported = {
             (e.source, e.event.key, e.content_hash): e.correction is None
             for e in exported_events(superseded=True)

@@ -78,7 +78,7 @@ def response_is_sent_after_commit(source: Source) -> None:
             await asyncio.sleep(0.6)
             await asyncio.gather(*tasks, *PENDING_WRITES)
             PENDING_WRITES.clear()
-            await writer._close()
+            await writer._close_connection()
             return visible
 
     assert asyncio.run(is_visible_on_response())

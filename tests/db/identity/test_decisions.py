@@ -247,7 +247,9 @@ def test_orders_marked_as_different_are_never_merged() -> None:
     process_messages(wrongly_merged()[:3])
     a, b = order_of("SO-1").pk, order_of("SO-2").pk
     refold_orders.apply_identity_decision_and_refold(
-        lambda: decisions.mark_distinct(a, b, by=decision_user(), reason="", now=database_now())
+        lambda: decisions.decide_objects_are_distinct(
+            a, b, by=decision_user(), reason="", now=database_now()
+        )
     )
     process_messages(wrongly_merged()[3:])
     assert Order.objects.count() == 2

@@ -367,6 +367,6 @@ def test_any_order_of_arrival_gives_the_same_state(seed: int) -> None:
 
 def test_objects_are_created_in_a_single_statement() -> None:
     with CaptureQueriesContext(connection) as queries:
-        ids = create_and_delete_objects.create_objects(["order", "package", "order"])
+        ids = create_and_delete_objects.create_objects_of_kinds(["order", "package", "order"])
     assert len(queries) == 1
     assert [BusinessObject.objects.get(pk=pk).kind for pk in ids] == ["order", "package", "order"]

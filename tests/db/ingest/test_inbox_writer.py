@@ -23,10 +23,10 @@ def test_batch_is_stored_after_the_connection_is_lost() -> None:
 
     async def store_twice(writer: InboxWriter) -> list[bool]:
         first = await writer.store(IncomingMessage(source.pk, "1", {}, b"{}"))
-        pid = (await writer.open_connection()).info.backend_pid
+        pid = (await writer.reuse_or_open_connection()).info.backend_pid
         await asyncio.to_thread(end, pid)
         second = await writer.store(IncomingMessage(source.pk, "2", {}, b"{}"))
-        await (await writer.open_connection()).close()
+        await (await writer.reuse_or_open_connection()).close()
         return [first.is_new, second.is_new]
 
     def end(pid: int) -> None:
@@ -51,7 +51,7 @@ class UnconfirmedWriter(InboxWriter):
         if first_attempt is not None or self._commits:
             results = await super()._insert(messages, first_attempt=first_attempt)
         if first_attempt is None:
-            await (await self.open_connection()).close()
+            await (await self.reuse_or_open_connection()).close()
             raise psycopg.OperationalError("the connection was lost")
         return results
 
@@ -64,7 +64,7 @@ def test_retry_of_a_batch_is_not_counted_as_a_duplicate(commits: bool) -> None:
 
     async def store(writer: InboxWriter) -> None:
         await writer.store(IncomingMessage(source.pk, "1", {}, b"{}"))
-        await (await writer.open_connection()).close()
+        await (await writer.reuse_or_open_connection()).close()
 
     asyncio.run(store(UnconfirmedWriter(commits=commits)))
     assert MessageKey.objects.get().duplicate_count == 0

@@ -9,7 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.manifest.connector import manifest_connector
+from connectors.sdk.manifest.connector import make_connector_class_of_manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from tests.builders.vendor_server import Answer, VendorServer
 from tests.unit.connectors.sdk.manifest.samples import changed
@@ -54,7 +54,7 @@ def source(vendor: VendorServer, now: datetime, monkeypatch: pytest.MonkeyPatch)
             "  refresh_token: {help: The first refresh token., type: secret}\n",
         ),
     )
-    kind = manifest_connector(parse_manifest(text), Path("sample.yaml"))
+    kind = make_connector_class_of_manifest(parse_manifest(text), Path("sample.yaml"))
     known = {**connectors_by_slug(), "sample": kind}
     for module in (
         "visibility.ingest.add_source_and_rotate_secret",

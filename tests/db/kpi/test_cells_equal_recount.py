@@ -17,7 +17,7 @@ from tests.effort import FULL
 from visibility.identity.record_merges_and_move_alerts import DELETE_DERIVED_ROWS
 from visibility.kpi import facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
-from visibility.kpi.dimensions import TOTAL, grouping_bitmask
+from visibility.kpi.dimensions import TOTAL, bitmask_of_dimensions_not_grouped
 from visibility.models import (
     BusinessObject,
     KpiCell,
@@ -179,7 +179,9 @@ def test_wrong_cell_is_found_and_rebuild_repairs_it() -> None:
     assert CHECKS["kpi_cells"]() == []
     _update_all_cells()
     before = _cells()
-    cell = KpiCell.objects.get(kpi="order_cycle_time", grouping=grouping_bitmask({"warehouse"}))
+    cell = KpiCell.objects.get(
+        kpi="order_cycle_time", grouping=bitmask_of_dimensions_not_grouped({"warehouse"})
+    )
     KpiCell.objects.filter(pk=cell.pk).update(counts=[2])
     assert CHECKS["kpi_cells"]() == [
         f"the cells of KPI order_cycle_time on {cell.day} differ from its facts"

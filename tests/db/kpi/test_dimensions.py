@@ -19,7 +19,7 @@ from visibility.kpi.dimensions import (
     PAIRS,
     STORED_GROUPINGS,
     Dimension,
-    grouping_bitmask,
+    bitmask_of_dimensions_not_grouped,
 )
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, TooManyFacts
 from visibility.kpi.registry import kpi_registry
@@ -80,7 +80,11 @@ def test_cells_exist_for_the_groupings_of_the_dimensions_that_a_kpi_has() -> Non
     create_fact(1, 1, day=DAY, kpi="event_delay", subject_key="7", source="erp")
     recompute_cells()
     for code, kpi in (("fill_rate", FILL), ("event_delay", kpi_registry()["event_delay"])):
-        expected = {grouping_bitmask(g) for g in STORED_GROUPINGS if g <= frozenset(kpi.dimensions)}
+        expected = {
+            bitmask_of_dimensions_not_grouped(g)
+            for g in STORED_GROUPINGS
+            if g <= frozenset(kpi.dimensions)
+        }
         groupings = KpiCell.objects.filter(kpi=code).values_list("grouping", flat=True)
         assert set(groupings) == expected
 
@@ -99,7 +103,11 @@ def test_any_combination_of_dimensions_equals_a_sum_of_the_facts(size: int) -> N
             filters = KpiDimensionFilters(**dict(zip(names, key, strict=True)))
             assert query.summary(FILL, WEEK, filters) == summary
             mine = [
-                f for f in facts if all(getattr(f, n) == v for n, v in filters.values().items())
+                f
+                for f in facts
+                if all(
+                    getattr(f, n) == v for n, v in filters.filtered_values_by_dimension().items()
+                )
             ]
             assert summary.orders == len(mine)
             assert summary.numerator == sum(f.numerator or 0 for f in mine)
@@ -157,4 +165,4 @@ def test_choices_are_the_values_with_the_most_orders(monkeypatch: pytest.MonkeyP
     for customer in ("C3", "C1", "C3", "C2", "C1"):
         create_fact(1, 1, day=DAY, customer=customer)
     recompute_cells()
-    assert query.values_by_dimension(WEEK, ["customer"]) == {"customer": ["C1", "C3"]}
+    assert query.dimension_values_with_most_orders(WEEK, ["customer"]) == {"customer": ["C1", "C3"]}

@@ -14,7 +14,7 @@ from tests.builders.timelines import folded
 from visibility.db.database_time import database_now
 from visibility.kpi import duration_histogram_buckets, facts_and_cells
 from visibility.kpi.definitions.fill_rate import FillRate
-from visibility.kpi.dimensions import DIMENSIONS, TOTAL, grouping_bitmask
+from visibility.kpi.dimensions import DIMENSIONS, TOTAL, bitmask_of_dimensions_not_grouped
 from visibility.kpi.kpi import KpiMeasurement
 from visibility.models import (
     BusinessObject,
@@ -26,7 +26,7 @@ from visibility.pipeline import job_functions
 from visibility.timeline import Timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
-CHANNEL_AND_WAREHOUSE = grouping_bitmask({"channel", "warehouse"})
+CHANNEL_AND_WAREHOUSE = bitmask_of_dimensions_not_grouped({"channel", "warehouse"})
 
 
 def order() -> int:
@@ -146,22 +146,29 @@ def test_every_stored_grouping_has_its_own_sums() -> None:
         for c in KpiCell.objects.filter(kpi="fill_rate")
     }
     channel, warehouse, group = (
-        grouping_bitmask({name}) for name in ("channel", "warehouse", "customer_group")
+        bitmask_of_dimensions_not_grouped({name})
+        for name in ("channel", "warehouse", "customer_group")
     )
     assert sums == {
         (CHANNEL_AND_WAREHOUSE, "Web", "Dallas"): (2, 3),
         (CHANNEL_AND_WAREHOUSE, "EDI", "Reno"): (1, 1),
-        (grouping_bitmask({"channel", "customer_group"}), "Web", "Retail"): (2, 3),
-        (grouping_bitmask({"channel", "customer_group"}), "EDI", "Retail"): (1, 1),
-        (grouping_bitmask({"warehouse", "customer_group"}), "Dallas", "Retail"): (2, 3),
-        (grouping_bitmask({"warehouse", "customer_group"}), "Reno", "Retail"): (1, 1),
+        (bitmask_of_dimensions_not_grouped({"channel", "customer_group"}), "Web", "Retail"): (2, 3),
+        (bitmask_of_dimensions_not_grouped({"channel", "customer_group"}), "EDI", "Retail"): (1, 1),
+        (bitmask_of_dimensions_not_grouped({"warehouse", "customer_group"}), "Dallas", "Retail"): (
+            2,
+            3,
+        ),
+        (bitmask_of_dimensions_not_grouped({"warehouse", "customer_group"}), "Reno", "Retail"): (
+            1,
+            1,
+        ),
         (channel, "Web"): (2, 3),
         (channel, "EDI"): (1, 1),
         (warehouse, "Dallas"): (2, 3),
         (warehouse, "Reno"): (1, 1),
         (group, "Retail"): (3, 4),
-        (grouping_bitmask({"customer"}),): (3, 4),
-        (grouping_bitmask({"carrier"}),): (3, 4),
+        (bitmask_of_dimensions_not_grouped({"customer"}),): (3, 4),
+        (bitmask_of_dimensions_not_grouped({"carrier"}),): (3, 4),
         (TOTAL,): (3, 4),
     }
 
@@ -214,8 +221,8 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(job_functions, "refold_batch", refold_batch)
     monkeypatch.setattr(
         job_functions,
-        "_find_due_refolds_and_cells",
-        lambda: job_functions.DueRefoldsAndRecounts(
+        "_load_due_refold_and_recount_flags",
+        lambda: job_functions.DueRefoldAndRecountFlags(
             database_now(),
             has_refolds=bool(batches),
             has_requested_recounts=False,

@@ -46,7 +46,7 @@ def test_no_orders_is_none_and_not_zero() -> None:
     summary = query.summary(FILL, WEEK)
     assert (summary.value, summary.orders, summary.excluded) == (None, 0, {"no_lines": 1})
     assert (
-        value_and_comparison_texts.format_value(FILL, summary.median_seconds_or_fraction(FILL))
+        value_and_comparison_texts.format_kpi_value(FILL, summary.median_seconds_or_fraction(FILL))
         == "\u2013"
     )
     assert query.summary(FILL, WEEK.previous()).value is None
@@ -92,7 +92,7 @@ def test_filters_treat_unknown_as_a_value() -> None:
     assert [
         row.names for row in query.summaries_by_dimensions(FILL, WEEK, ["warehouse"], both)
     ] == [("Dallas",)]
-    assert query.values_by_dimension(WEEK) == {
+    assert query.dimension_values_with_most_orders(WEEK) == {
         "channel": ["", "Web"],
         "warehouse": ["Dallas"],
         "customer_group": [""],

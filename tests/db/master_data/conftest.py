@@ -12,7 +12,7 @@ from visibility.ingest.insert_messages import store_messages
 from visibility.master_data import imports
 from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.tables import TABLES
-from visibility.master_data.write_and_restore_rows import WriteResult, write_rows
+from visibility.master_data.write_and_restore_rows import RowWriteCountsAndChangeIds, write_rows
 from visibility.models import MasterImport, Order, Source
 from visibility.pipeline import job_functions
 
@@ -67,7 +67,7 @@ def receive_order(
     return Order.objects.get(number=number)
 
 
-def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> WriteResult:
+def put_rows(code: str, *rows: Mapping[str, Any], now: datetime) -> RowWriteCountsAndChangeIds:
     """Write master rows."""
     table = TABLES[code]
     parsed_rows = [
@@ -87,7 +87,9 @@ def store_file(
     )
 
 
-def map_item(external: str, canonical: str, *, now: datetime, **more: str) -> WriteResult:
+def map_item(
+    external: str, canonical: str, *, now: datetime, **more: str
+) -> RowWriteCountsAndChangeIds:
     """Map an item number of the shop to one of our items."""
     row = {"kind": "item", "source": "shop", "external": external, "canonical": canonical, **more}
     return put_rows("mapping", row, now=now)

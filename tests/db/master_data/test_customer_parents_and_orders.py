@@ -7,8 +7,8 @@ import pytest
 from tests.db.master_data.conftest import put_rows, receive_order
 from visibility.master_data import customer_parents_and_orders
 from visibility.master_data.customer_parents_and_orders import (
-    OrderCount,
-    ancestors_of_row,
+    OrderCountOrLowerBound,
+    ancestors_at_nearest_valid_time,
     count_orders_with_branches,
     customer_and_ancestors,
 )
@@ -51,8 +51,8 @@ def test_unknown_customer_has_no_ancestors(moved: None) -> None:
 def test_row_has_the_ancestors_of_its_own_validity(moved: None) -> None:
     earlier, later = Customer.objects.filter(number="C-1").order_by("valid_to")
     for now in (LAST_YEAR, THIS_YEAR):
-        assert ancestors_of_row(earlier, now) == ("NORTH", "GROUP")
-        assert ancestors_of_row(later, now) == ("SOUTH", "GROUP")
+        assert ancestors_at_nearest_valid_time(earlier, now) == ("NORTH", "GROUP")
+        assert ancestors_at_nearest_valid_time(later, now) == ("SOUTH", "GROUP")
 
 
 def test_cycle_is_cut(erp: Source, now: datetime) -> None:
@@ -96,7 +96,7 @@ def test_renamed_parent_does_not_count_orders_twice(
     receive_order(erp, "SO-2", customer_no="SOUTH")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(customer_parents_and_orders, "MAX_COUNTED", 2)
-        assert count_orders_with_branches("SOUTH") == OrderCount(2)
+        assert count_orders_with_branches("SOUTH") == OrderCountOrLowerBound(2)
 
 
 def test_count_stops_at_its_limit(
@@ -105,9 +105,9 @@ def test_count_stops_at_its_limit(
     for number in ("SO-1", "SO-2", "SO-3"):
         receive_order(erp, number, customer_no="C-1")
     monkeypatch.setattr(customer_parents_and_orders, "MAX_COUNTED", 3)
-    assert count_orders_with_branches("GROUP") == OrderCount(3)
+    assert count_orders_with_branches("GROUP") == OrderCountOrLowerBound(3)
     monkeypatch.setattr(customer_parents_and_orders, "MAX_COUNTED", 2)
-    assert count_orders_with_branches("GROUP") == OrderCount(2, is_lower_bound=True)
+    assert count_orders_with_branches("GROUP") == OrderCountOrLowerBound(2, is_lower_bound=True)
 
 
 def test_chain_longer_than_the_maximum_is_cut(now: datetime) -> None:

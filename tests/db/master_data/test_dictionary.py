@@ -13,7 +13,7 @@ from tests.db.master_data.conftest import map_item, process_all, put_rows, recei
 from visibility.models import Order, OrderLine, Source, TermUsage
 from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.operations.canonical_dump import dump_lines
-from visibility.storage.load_events import load_events
+from visibility.storage.load_events import load_key_and_events_by_order
 from visibility.storage.order_folding import load_and_fold_orders, load_dictionary_for_events
 from visibility.timeline import RecordedEvent
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY
@@ -26,7 +26,9 @@ AFTER = datetime(2026, 9, 1, tzinfo=UTC)
 
 def recorded_events() -> list[RecordedEvent]:
     ids = BusinessObject.objects.filter(kind="order").values_list("pk", flat=True)
-    return [event for _, loaded in load_events(list(ids)).values() for event in loaded]
+    return [
+        event for _, loaded in load_key_and_events_by_order(list(ids)).values() for event in loaded
+    ]
 
 
 def dump(at: datetime) -> Iterable[bytes]:

@@ -10,7 +10,7 @@ from tests.db.master_data.conftest import map_item, process_all, put_rows, recei
 from visibility.master_data import affected_orders, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
-from visibility.master_data.tables import TABLES, MasterRow
+from visibility.master_data.tables import TABLES, MasterRowToWrite
 from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion
 from visibility.models import AuditEntry, Item, MasterChange, RefoldRequest, Source, TermMapping
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 ITEM = TABLES["item"]
 
 
-def parsed_row(**cells: str) -> MasterRow:
+def parsed_row(**cells: str) -> MasterRowToWrite:
     return ITEM.parse_row_or_raise_invalid_cell({"number": "A-1", **cells})
 
 
@@ -118,11 +118,11 @@ def test_predicted_effect_equals_the_actual_refolds(shop: Source, now: datetime)
     receive_order(shop, "SO-3", "W-2")
     table = TABLES["mapping"]
     cells = {"kind": "item", "source": "shop", "external": "W-1", "canonical": "A-1"}
-    predicted = affected_orders.predict_effect(
+    predicted = affected_orders.predict_affected_orders_and_messages(
         table, [table.parse_row_or_raise_invalid_cell(cells)]
     )
     assert (predicted.orders, predicted.messages, predicted.includes_backfill) == (2, 2, False)
-    later = affected_orders.predict_effect(
+    later = affected_orders.predict_affected_orders_and_messages(
         table, [table.parse_row_or_raise_invalid_cell({**cells, "valid_from": "2026-04-01"})]
     )
     assert later.orders == 1

@@ -159,7 +159,7 @@ def test_message_killed_after_sending_is_sent_again_with_the_same_id(
         post.away, start = False, start + 300 * SECOND
     (letter,) = outbox._claim_due_notifications(start, 50)
     with monkeypatch.context() as patched:
-        patched.setattr(outbox, "_queryset_of", killed)
+        patched.setattr(outbox, "_queryset_of_notifications", killed)
         with pytest.raises(KeyboardInterrupt):
             outbox._send_batch(letter, start)
     due(olga, 2)

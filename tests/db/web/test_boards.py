@@ -31,7 +31,7 @@ BOARD = "/boards/operations"
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    message_rate.message_counts_of_last_hour.cache_clear()
+    message_rate.message_counts_of_last_60_minutes.cache_clear()
     message_rate.mean_messages_per_minute_in_same_weekly_hour.cache_clear()
 
 

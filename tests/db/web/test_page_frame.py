@@ -12,9 +12,9 @@ from tests.builders.alerts import alert
 from tests.builders.users import create_user
 from visibility.models import AlertState
 from visibility.web.context_processors import (
-    OpenAlertBadge,
+    OwnOrUnassignedAlertBadge,
     nav_items,
-    open_alert_badge,
+    own_or_unassigned_alert_badge,
     user_summary,
 )
 from visibility.web.permissions import UserRole
@@ -72,7 +72,7 @@ def test_badge_counts_own_and_unassigned_alerts() -> None:
     alert("SO-3", owner=other)
     done = alert("SO-4", owner=me)
     type(done).objects.filter(pk=done.pk).update(state=AlertState.RESOLVED)
-    badge = open_alert_badge(me)
+    badge = own_or_unassigned_alert_badge(me)
     assert badge is not None
     assert (badge.count, badge.accessible_label) == (2, "Alerts: 2 yours or unassigned")
 
@@ -80,13 +80,15 @@ def test_badge_counts_own_and_unassigned_alerts() -> None:
 @pytest.mark.django_db
 def test_badge_of_integrators_counts_alerts_of_sources_only() -> None:
     alert("SO-1")
-    assert open_alert_badge(create_user(UserRole.INTEGRATOR)) == OpenAlertBadge(0)
+    assert own_or_unassigned_alert_badge(
+        create_user(UserRole.INTEGRATOR)
+    ) == OwnOrUnassignedAlertBadge(0)
 
 
 @pytest.mark.django_db
 def test_user_without_a_role_has_no_badge_and_no_sections() -> None:
     user = create_user(None)
-    assert open_alert_badge(user) is None
+    assert own_or_unassigned_alert_badge(user) is None
     assert nav_items(user, "/") == []
     assert user_summary(user).role == "No role yet"
 

@@ -57,7 +57,7 @@ def text(client: Client, address: str) -> str:
 def state_of(feed: Source) -> SourceState:
     """The state of a source on its page, which equals that on boards."""
     now = database_now()
-    state = health.source_health(now, [feed])[0].state
+    state = health.load_source_health_reports(now, [feed])[0].state
     chips = SourceHealthTile().load_context(now)["feeds"]
     assert [chip.state for chip in chips if chip.slug == feed.slug] == [state]
     return state
@@ -161,12 +161,12 @@ def test_message_counts_delay_and_hourly_counts() -> None:
     event(recent, feed, shipped)
     message(feed, received_at=now - 3 * HOUR)
     message(feed, received_at=now - 30 * HOUR)
-    shown = health.source_health(now, [feed])[0]
+    shown = health.load_source_health_reports(now, [feed])[0]
     assert (shown.last_hour, shown.last_day, shown.duplicates) == (1, 2, 2)
     assert (shown.hours[23], shown.hours[20], sum(shown.hours)) == (1, 1, 2)
     assert shown.delay is None  # before the source was created: imported history
     Source.objects.update(created_at=now - timedelta(days=2))
-    assert health.source_health(now, [feed])[0].delay == timedelta(minutes=10)
+    assert health.load_source_health_reports(now, [feed])[0].delay == timedelta(minutes=10)
 
 
 def test_every_accepted_message_has_one_outcome() -> None:
@@ -328,7 +328,7 @@ def test_parked_messages_are_grouped_by_cause_with_remedy(integrator: Client) ->
     for _ in range(3):
         message(feed, state="parked", reason="mapping", detail="status: PRT_SHP is unknown")
     message(feed, state="parked", reason="schema", detail="sku: expected text, got nothing")
-    groups = parked.parked_groups(feed.id)
+    groups = parked.group_parked_messages_by_cause(feed.id)
     assert [(group.reason, group.count) for group in groups] == [("mapping", 3), ("schema", 1)]
     page = text(integrator, "/sources/wms?tab=parked")
     assert "A value is not mapped" in page

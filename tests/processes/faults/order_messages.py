@@ -25,7 +25,9 @@ class FaultMessage:
         """Headers with a signature as of `now`."""
         if SOURCES[self.slug] == "cloudevents":
             return authorized_headers(SECRET)
-        signed = standard_webhooks.signature_headers(self.body, SECRET.encode(), now, self.identity)
+        signed = standard_webhooks.build_signature_headers(
+            self.body, SECRET.encode(), now, self.identity
+        )
         return {**signed, "content-type": "application/json"}
 
 

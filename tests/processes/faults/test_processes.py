@@ -58,9 +58,13 @@ def test_f04_killing_all_processes_loses_nothing(environment: FaultEnvironment) 
 
 
 WAITING_MESSAGES = "SELECT count(*) FROM visibility_inbound_message WHERE state = 'waiting'"
+# The text of the statement is cut off before the name of the table.
 WORKER_WAITS_FOR_LOCK = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'
-    AND application_name = 'worker' AND query LIKE '%%visibility_changehead%%'
+SELECT count(*) FROM pg_stat_activity activity
+JOIN pg_locks held ON held.pid = activity.pid AND held.granted
+    AND held.relation = 'visibility_changehead'::regclass
+WHERE activity.datname = %s AND activity.wait_event_type = 'Lock'
+    AND activity.application_name = 'worker'
 """
 # Locks the row of the change number, whether or not it exists.
 LOCK_CHANGE_NUMBER = sql.SQL(

@@ -77,7 +77,7 @@ class HostileRun:
 
     def post(self, case: HostileCase) -> httpx2.Response:
         """Send one message with its vendor's signature."""
-        signed = self.connectors[case.source].signed_headers(
+        signed = self.connectors[case.source].build_signed_headers(
             case.body, SECRET.encode(), database_now()
         )
         headers = {**signed, **case.headers}

@@ -19,7 +19,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.payload import ParkReason
-from connectors.sdk.standard_webhooks import signature_headers
+from connectors.sdk.standard_webhooks import build_signature_headers
 from tests.processes.hostile.cases import rejected
 from tests.processes.hostile.harness import (
     SECRET,
@@ -53,7 +53,7 @@ OTHER = "another-secret-of-24-bytes-or-more"
 
 def hmac_of(connector: str, body: bytes, secret: str = SECRET) -> str:
     """The vendor's signature of this body."""
-    headers = connectors_by_slug()[connector]({}).signed_headers(
+    headers = connectors_by_slug()[connector]({}).build_signed_headers(
         body,
         secret.encode(),
         datetime(2026, 3, 2),  # noqa: DTZ001
@@ -62,7 +62,7 @@ def hmac_of(connector: str, body: bytes, secret: str = SECRET) -> str:
 
 
 def signed_headers(shift: timedelta) -> Mapping[str, str]:
-    return signature_headers(BODY, SECRET.encode(), database_now() + shift, "msg_1")
+    return build_signature_headers(BODY, SECRET.encode(), database_now() + shift, "msg_1")
 
 
 FLIPPED = SHOP.replace(b"#77", b"#78")
@@ -201,7 +201,7 @@ def test_signature_that_is_ten_minutes_off_is_rejected(sent: HostileRun, shift: 
 
 
 def test_ninth_signature_of_a_header_is_not_tried(sent: HostileRun) -> None:
-    headers = dict(signature_headers(BODY, SECRET.encode(), database_now(), "msg_many"))
+    headers = dict(build_signature_headers(BODY, SECRET.encode(), database_now(), "msg_many"))
     valid = headers["webhook-signature"]
     headers["webhook-signature"] = "v1,AAAA " * 8 + valid
     assert sent.client.post("/hooks/hooks", content=BODY, headers=headers).status_code == 401
@@ -219,7 +219,7 @@ def test_replayed_request_within_the_tolerance_is_a_duplicate(sent: HostileRun) 
 
 
 def test_second_signature_is_accepted(sent: HostileRun) -> None:
-    headers = dict(signature_headers(BODY, SECRET.encode(), database_now(), "msg_two"))
+    headers = dict(build_signature_headers(BODY, SECRET.encode(), database_now(), "msg_two"))
     headers["webhook-signature"] = f"v1,AAAA {headers['webhook-signature']}"
     assert sent.client.post("/hooks/hooks", content=BODY, headers=headers).status_code == 202
 

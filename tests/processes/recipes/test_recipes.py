@@ -92,7 +92,7 @@ from datetime import UTC, datetime
 import pytest
 
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
+from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 from visibility.notify.channels.memory import SENT, Memory
 
 LATE = OutgoingMessage("1", "late", "text", datetime(2026, 3, 4, tzinfo=UTC))
@@ -100,11 +100,12 @@ LATE = OutgoingMessage("1", "late", "text", datetime(2026, 3, 4, tzinfo=UTC))
 
 def test_message_is_stored() -> None:
     entered = {"room": "ops", "token": "open"}
-    Memory().send(LATE, check_channel_settings(Memory(), entered))
+    Memory().send(LATE, parse_channel_settings_with_errors(Memory(), entered))
     assert SENT == ["ops: late"]
     with pytest.raises(DeliveryFailed):
-        Memory().send(LATE, check_channel_settings(Memory(), entered | {"token": "x"}))
-    assert [e.name for e in check_channel_settings(Memory(), {}).errors] == ["room", "token"]
+        Memory().send(LATE, parse_channel_settings_with_errors(Memory(), entered | {"token": "x"}))
+    parsed = parse_channel_settings_with_errors(Memory(), {})
+    assert [e.name for e in parsed.errors] == ["room", "token"]
 '''
 CHANNEL_FORM_TEST = '''"""The form of the channel in memory follows from its declaration."""
 
@@ -135,7 +136,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk.auth import check_token
+from connectors.sdk.auth import check_token_matches_a_secret
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import (
     CanonicalEvent,
@@ -161,7 +162,7 @@ class Acme(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check the token."""
-        check_token(request.headers.get("x-acme-token", ""), secrets)
+        check_token_matches_a_secret(request.headers.get("x-acme-token", ""), secrets)
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """The content decides."""

@@ -14,15 +14,15 @@ from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.screens import chart_theme_and_cache
 from visibility.screens.chart_theme_and_cache import TEMPLATE, cached_figure
 from visibility.screens.charts import (
-    Axis,
     Series,
+    ValueAxisFormat,
     build_histogram_figure,
     build_line_figure,
     build_median_p90_band_figure,
 )
 
 DAY = date(2026, 3, 2)
-PERCENT = Axis(".1%")
+PERCENT = ValueAxisFormat(".1%")
 # Prints whether plotly is imported: after the startup of a process, and after one chart.
 LOADS = """
 import sys
@@ -55,9 +55,9 @@ def every_kind() -> list[dict[str, Any]]:
         build_line_figure([series("a")], PERCENT, target=0.9),
         build_line_figure([series("a"), series("b", 0.6)], PERCENT),
         build_median_p90_band_figure(
-            series("Median"), series("P90", 0.6), Axis(",.1f", " h"), target=0.4
+            series("Median"), series("P90", 0.6), ValueAxisFormat(",.1f", " h"), target=0.4
         ),
-        build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], Axis(",d")),
+        build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], ValueAxisFormat(",d")),
     ]
 
 
@@ -87,7 +87,7 @@ def test_equal_values_return_cached_figure() -> None:
     for other in (
         build_line_figure([series("b")], PERCENT, target=0.9),
         build_line_figure([series("a", 0.51)], PERCENT, target=0.9),
-        build_line_figure([series("a")], Axis(".1f"), target=0.9),
+        build_line_figure([series("a")], ValueAxisFormat(".1f"), target=0.9),
         build_line_figure([series("a")], PERCENT, target=0.8),
         build_line_figure([series("a")], PERCENT),
     ):
@@ -97,7 +97,7 @@ def test_equal_values_return_cached_figure() -> None:
 def test_figure_cache_is_bounded() -> None:
     cached_figure.cache_clear()
     for count in range(chart_theme_and_cache.CACHED_FIGURES + 5):
-        build_histogram_figure([0, 4], ["0-4 h", "above"], [1, count], Axis(",d"))
+        build_histogram_figure([0, 4], ["0-4 h", "above"], [1, count], ValueAxisFormat(",d"))
     assert cached_figure.cache_info().currsize == chart_theme_and_cache.CACHED_FIGURES
 
 

@@ -144,7 +144,7 @@ class TestEachConnector:
             name
             for path in (SYSTEMS / slug).glob("*.py")
             for name in re.findall(
-                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|scheme_and_issuer"""
+                r"""(?:values|settings)\.(?:text|is_on|integer|decimal|duration|identifier_scheme_and_issuer"""
                 r"""|list_of_texts)\(\s*["'](\w+)["']""",
                 path.read_text(),
             )

@@ -10,8 +10,10 @@ from connectors.sdk.events import (
     ObjectKind,
 )
 from connectors.systems.ocel.connector import SCHEMES as OCEL_SCHEMES
-from connectors.systems.ocel.object_and_activity_names import event_type as find_event_type
-from connectors.systems.ocel.object_and_activity_names import object_kind
+from connectors.systems.ocel.object_and_activity_names import (
+    event_type_of_activity as find_event_type,
+)
+from connectors.systems.ocel.object_and_activity_names import object_kind_of_type_name
 from visibility.export.epcis_vocabulary import EPCIS_MAPPINGS
 from visibility.export.ocel_attributes import ATTRIBUTE_SOURCES
 from visibility.export.read_snapshot_in_chunks import ExportedObject
@@ -45,7 +47,7 @@ def test_every_scheme_has_a_preference() -> None:
 
 def test_our_own_names_are_recognized_in_ocel_logs() -> None:
     for kind in ObjectKind:
-        assert object_kind(kind.value, {}) is kind
+        assert object_kind_of_type_name(kind.value, {}) is kind
     sent = [event_type for event_type in EventType if event_type is not EventType.UNMAPPED]
     assert [find_event_type(event_type.value, {}) for event_type in sent] == sent
     assert set(OCEL_SCHEMES) == set(ObjectKind) - {ObjectKind.ITEM, ObjectKind.CUSTOMER}

@@ -10,14 +10,14 @@ from connectors.systems.shopify.connector import Shopify
 from visibility.management.connector_documentation import (
     BEGIN,
     END,
-    connector_page,
-    documentation_files,
+    build_connector_markdown_page,
+    generate_document_texts_by_path,
     pages_of_removed_connectors,
 )
 
 
 def test_documents_are_current() -> None:
-    files = documentation_files(settings.BASE_DIR, shipped_connectors())
+    files = generate_document_texts_by_path(settings.BASE_DIR, shipped_connectors())
     assert len(files) == len(shipped_connectors()) + 1
     outdated = [p.name for p, text in files.items() if not p.is_file() or p.read_text() != text]
     assert not outdated, "run `manage.py connector_docs`"
@@ -36,11 +36,12 @@ def test_a_new_setting_appears_on_the_page(tmp_path: Path) -> None:
             Setting("pages", "Pages.", SettingType.INTEGER, default="3", required=True, minimum=1),
         )
 
-    assert "| `pages` | whole number from 1; required; default `3` | Pages. |" in connector_page(
-        Changed
+    assert (
+        "| `pages` | whole number from 1; required; default `3` | Pages. |"
+        in build_connector_markdown_page(Changed)
     )
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}old\n{END}after\n")
-    text = documentation_files(tmp_path, {"shopify": Changed})[tmp_path / "README.md"]
+    text = generate_document_texts_by_path(tmp_path, {"shopify": Changed})[tmp_path / "README.md"]
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "| Shopify | [`shopify`]" in text

@@ -8,8 +8,8 @@ from plotly.graph_objects import Figure  # type: ignore[import-untyped]  # it sh
 
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.charts import (
-    Axis,
     Series,
+    ValueAxisFormat,
     build_histogram_figure,
     build_line_figure,
     build_median_p90_band_figure,
@@ -43,14 +43,14 @@ def test_every_exclusion_reason_has_a_phrase() -> None:
 def test_names_in_figures_are_escaped() -> None:
     hostile = "<a href='javascript:alert(1)'>x</a>"
     series = [Series(hostile, [DAY], [0.5], [3]), Series("b", [DAY], [0.6], [40])]
-    assert "<a href" not in str(build_line_figure(series, Axis(".1%")))
+    assert "<a href" not in str(build_line_figure(series, ValueAxisFormat(".1%")))
 
 
 def test_line_at_axis_maximum_is_not_clipped_and_labels_stay_below() -> None:
     series = [
         Series(name, [DAY], [end], [40]) for name, end in (("a", 0.0), ("b", 0.99), ("c", 1.0))
     ]
-    drawn = build_line_figure(series, Axis(".1%", maximum=1.005))
+    drawn = build_line_figure(series, ValueAxisFormat(".1%", maximum=1.005))
     assert [trace["cliponaxis"] for trace in drawn["data"]] == [False] * 3
     ends = {a["text"]: a["y"] for a in drawn["layout"]["annotations"] if a.get("name") == "end"}
     assert ends == pytest.approx({"a": 0.0, "b": 0.91, "c": 1.0})
@@ -59,10 +59,12 @@ def test_line_at_axis_maximum_is_not_clipped_and_labels_stay_below() -> None:
 def test_plotly_accepts_every_kind_of_figure() -> None:
     first, second = (Series(name, [DAY, DAY], [0.5, None], [3, 40]) for name in ("a", "b"))
     for figure in (
-        build_line_figure([first], Axis(".1%", "%"), target=0.9),
-        build_line_figure([first, second], Axis(".1%", maximum=1.005)),
-        build_median_p90_band_figure(first, second, Axis(",.1f", " h"), target=4.0),
-        build_histogram_figure([0, 4, 8], ["0-4 h", "4-8 h", "above"], [1, 2, 3], Axis(",d")),
+        build_line_figure([first], ValueAxisFormat(".1%", "%"), target=0.9),
+        build_line_figure([first, second], ValueAxisFormat(".1%", maximum=1.005)),
+        build_median_p90_band_figure(first, second, ValueAxisFormat(",.1f", " h"), target=4.0),
+        build_histogram_figure(
+            [0, 4, 8], ["0-4 h", "4-8 h", "above"], [1, 2, 3], ValueAxisFormat(",d")
+        ),
     ):
         read = json.loads(Figure(figure).to_json())  # raises for an unknown property
         assert read["data"] == figure["data"]
@@ -70,5 +72,7 @@ def test_plotly_accepts_every_kind_of_figure() -> None:
 
 
 def test_points_of_few_orders_are_hollow() -> None:
-    drawn = build_line_figure([Series("x", [DAY, DAY], [0.5, 0.5], [3, 300])], Axis(".1%"))
+    drawn = build_line_figure(
+        [Series("x", [DAY, DAY], [0.5, 0.5], [3, 300])], ValueAxisFormat(".1%")
+    )
     assert drawn["data"][0]["marker"]["symbol"] == ["circle-open", "circle"]

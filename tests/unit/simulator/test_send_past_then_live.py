@@ -14,7 +14,11 @@ from django.core.management import CommandError, call_command
 
 from tests.builders.sink import RecordingServer
 from visibility.simulator import read_setup_file
-from visibility.simulator.checkpoint import Checkpoint, CheckpointMismatch, Watermark
+from visibility.simulator.checkpoint import (
+    Checkpoint,
+    CheckpointMismatch,
+    OutOfOrderFinishWatermark,
+)
 from visibility.simulator.faults import FaultRates
 from visibility.simulator.send_past_then_live import SimulationRun
 from visibility.simulator.vendors import VENDORS
@@ -128,18 +132,18 @@ def test_changed_options_are_rejected_for_an_existing_run(data_dir: Path) -> Non
 
 
 def test_watermark_does_not_pass_the_oldest_unfinished_value() -> None:
-    watermark = Watermark(10)
+    watermark = OutOfOrderFinishWatermark(10)
     first, second, third = (
         watermark.register_value_and_return_ticket(11),
         watermark.register_value_and_return_ticket(12),
         watermark.register_value_and_return_ticket(13),
     )
     watermark.finish_value(second)
-    assert watermark.finished_before == 11
+    assert watermark.lowest_unfinished_or_latest_value == 11
     watermark.finish_value(first)
-    assert watermark.finished_before == 13
+    assert watermark.lowest_unfinished_or_latest_value == 13
     watermark.finish_value(third)
-    assert watermark.finished_before == 13
+    assert watermark.lowest_unfinished_or_latest_value == 13
 
 
 def test_invalid_setup_file_is_reported(tmp_path: Path, settings: LazySettings) -> None:

@@ -127,7 +127,7 @@ def test_unscanned_package_is_labeled_and_not_scanned_for_a_day() -> None:
 
 
 def test_staged_orders_are_due_every_two_minutes_then_every_eight(world: SimulatedWorld) -> None:
-    dues = [world.staged_due_at(i) - STARTED for i in range(1, 20)]
+    dues = [world.sla_due_at_of_staged_order(i) - STARTED for i in range(1, 20)]
     assert dues[:3] == [40, 160, 280]
     assert dues[14] == 40 + 14 * 120
     assert dues[15] - dues[14] == 480
@@ -168,7 +168,7 @@ def test_purchase_order_numbers_are_unique_per_customer(world: SimulatedWorld) -
 def test_3pl_messages_of_a_silent_period_are_sent_after_it(world: SimulatedWorld) -> None:
     silent_periods = world.silent_periods
     assert isinstance(silent_periods, SilentPeriods)
-    start, end = silent_periods.live_period(2)
+    start, end = silent_periods.live_period_by_index(2)
     assert silent_periods.period_at(start + 1) == (start, end)
     assert silent_periods.period_at(end + 1) is None
     assert len(silent_periods.past) == 2
@@ -207,7 +207,7 @@ def test_erp_contradicts_other_systems_where_configured() -> None:
         assert (posted, shipped) == ({0}, {0, 1})
     drifted = [order for order in drawn if order.drift]
     assert {order.channel for order in drifted} == {SalesChannel.WEB, SalesChannel.EDI}
-    assert all(order.erp_unit_price(order.drift[0]) > 0 for order in drifted if order.drift)
+    assert all(order.erp_unit_price_cents(order.drift[0]) > 0 for order in drifted if order.drift)
     expected = {entry["fault"]: entry["expect"] for o in drawn for entry in order_fault_entries(o)}
     assert expected["erp_blind"] == {"alert": None, "conflict": "shipped"}
     assert expected["price_drift"] == {"alert": None, "conflict": "price"}

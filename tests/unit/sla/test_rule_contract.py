@@ -17,7 +17,7 @@ from visibility.sla.parameters import (
     parse_entered_parameters_within_bounds,
     serialize_parameters,
 )
-from visibility.sla.registry import check_rule_kind, rule_kinds
+from visibility.sla.registry import require_complete_rule_kind, rule_kinds
 from visibility.sla.rule import Clock, Consequence, OrderRule, Rule, RuleSubject
 from visibility.timeline.model import Timeline
 
@@ -88,7 +88,7 @@ def test_sentence_names_every_parameter_in_words(kind: Rule) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=names_of)
 def test_meaning_response_team_and_consequence_are_declared(kind: Rule) -> None:
-    check_rule_kind(kind)
+    require_complete_rule_kind(kind)
     assert kind.meaning.endswith(".")
     assert kind.response.endswith(".")
     assert all(isinstance(consequence, Consequence) for consequence in kind.consequences)
@@ -119,7 +119,7 @@ def test_sentences_of_the_order_rules() -> None:
 def test_incomplete_kind_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch, name: str, value: object, reason: str
 ) -> None:
-    check_rule_kind(WorkingRule())
+    require_complete_rule_kind(WorkingRule())
     monkeypatch.setattr(WorkingRule, name, value)
     with pytest.raises(InvalidPlugin, match=reason):
-        check_rule_kind(WorkingRule())
+        require_complete_rule_kind(WorkingRule())

@@ -60,8 +60,12 @@ EXPECTED = fold(EVENTS, key="SO-104711", as_of=LATER)
 def test_order_history_folds_to_a_completed_order() -> None:
     assert EXPECTED.status is Status.COMPLETED
     assert [line.sku for line in EXPECTED.lines] == ["A-1", "B-2"]
-    assert EXPECTED.completed_at(MilestoneCode.SHIPPED) == datetime(2026, 3, 4, 10, tzinfo=UTC)
-    assert EXPECTED.completed_at(MilestoneCode.DELIVERED) == datetime(2026, 3, 6, 16, tzinfo=UTC)
+    assert EXPECTED.milestone_completed_at(MilestoneCode.SHIPPED) == datetime(
+        2026, 3, 4, 10, tzinfo=UTC
+    )
+    assert EXPECTED.milestone_completed_at(MilestoneCode.DELIVERED) == datetime(
+        2026, 3, 6, 16, tzinfo=UTC
+    )
     assert [s.status for s in EXPECTED.shipments] == ["delivered", "delivered"]
 
 
@@ -100,7 +104,7 @@ def test_delivery_of_some_packages_is_partial() -> None:
 def test_timeline_as_of_a_past_moment_ignores_later_events() -> None:
     early = fold(EVENTS, key="SO-104711", as_of=datetime(2026, 3, 3, 16, tzinfo=UTC))
     assert early.status is Status.PARTIALLY_SHIPPED
-    assert early.reached_at(MilestoneCode.DELIVERED) is None
+    assert early.milestone_reached_at(MilestoneCode.DELIVERED) is None
 
 
 def test_known_at_ignores_events_received_later() -> None:

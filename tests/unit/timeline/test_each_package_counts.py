@@ -55,7 +55,7 @@ def test_package_delivered_back_to_the_sender_is_returned(is_reversed: bool) -> 
     assert timeline.lines[0].quantity(Measure.DELIVERED) == 0
     assert timeline.lines[0].quantity(Measure.RETURNED) == 1
     assert not {OrderState.DELIVERED, OrderState.PARTIALLY_DELIVERED} & set(timeline.states)
-    assert timeline.reached_at(MilestoneCode.DELIVERED) is None
+    assert timeline.milestone_reached_at(MilestoneCode.DELIVERED) is None
     assert last_delivery_if_complete(timeline) is None
     answer = status_answer(timeline, zone="UTC")
     assert answer.next_step == "a new shipment, or credit for the returned goods, from finance"
@@ -74,7 +74,7 @@ def test_package_that_came_back_without_quantities_is_returned() -> None:
     confirmed = reported("wms", "shipment.confirmed", at(3), tracking="T1")
     timeline = folded(ORDERED, confirmed, *REFUSED, BACK)
     assert timeline.status is Status.RETURNED
-    assert timeline.reached_at(MilestoneCode.RETURNED) == at(7)
+    assert timeline.milestone_reached_at(MilestoneCode.RETURNED) == at(7)
 
 
 def test_replacement_of_a_returned_package_is_delivered() -> None:
@@ -83,7 +83,7 @@ def test_replacement_of_a_returned_package_is_delivered() -> None:
         ordered({"A": 2}), sent(), *REFUSED, BACK, replacement, scan("delivered", 10, "T2")
     )
     assert timeline.status is Status.PARTIALLY_DELIVERED
-    assert timeline.reached_at(MilestoneCode.DELIVERED) == at(10)
+    assert timeline.milestone_reached_at(MilestoneCode.DELIVERED) == at(10)
 
 
 def test_credit_of_a_returned_package_closes_the_order() -> None:
@@ -112,10 +112,10 @@ def test_without_quantities_an_order_is_delivered_when_all_known_packages_are() 
     order = reported("erp", "order.received", at(2))
     first = folded(order, *confirmed, scan("delivered", 5, "T1"))
     assert first.status is Status.PARTIALLY_DELIVERED
-    assert first.completed_at(MilestoneCode.DELIVERED) is None
+    assert first.milestone_completed_at(MilestoneCode.DELIVERED) is None
     both = folded(order, *confirmed, scan("delivered", 5, "T1"), scan("delivered", 6, "T2"))
     assert both.status is Status.DELIVERED
-    assert both.completed_at(MilestoneCode.DELIVERED) == at(6)
+    assert both.milestone_completed_at(MilestoneCode.DELIVERED) == at(6)
     void = reported("wms", "shipment.void", at(4), tracking="T2")
     assert folded(order, *confirmed, void, scan("delivered", 5, "T1")).status is Status.DELIVERED
     by_order = reported("erp", "shipment.delivered", at(5))
@@ -153,7 +153,7 @@ def test_goods_of_a_package_are_delivered_with_it() -> None:
         ordered({"A": 7}), confirmed, scan("delivered", 5, "T1"), scan("delivered", 6, "T2")
     )
     assert both.lines[0].quantity(Measure.DELIVERED) == 7
-    assert both.completed_at(MilestoneCode.DELIVERED) == at(6)
+    assert both.milestone_completed_at(MilestoneCode.DELIVERED) == at(6)
     second_returned = folded(
         ordered({"A": 7}), confirmed, scan("delivered", 5, "T1"), scan("returned", 5, "T2"),
         scan("delivered", 6, "T2"),

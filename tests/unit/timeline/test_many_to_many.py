@@ -40,7 +40,7 @@ def test_split_shipment_ships_each_line_separately() -> None:
     ]
     assert [s.status for s in timeline.shipments] == ["delivered", "shipped"]
     assert timeline.status is Status.PARTIALLY_DELIVERED
-    assert timeline.completed_at(MilestoneCode.SHIPPED) == at(4)
+    assert timeline.milestone_completed_at(MilestoneCode.SHIPPED) == at(4)
 
 
 def consolidated(of_order: str) -> list[RecordedEvent]:
@@ -121,7 +121,7 @@ def test_invoice_for_several_shipments_invoices_all_of_them() -> None:
         invoiced({"A": 5, "B": 3}, at(5)),
     )
     assert OrderState.INVOICED in timeline.states
-    assert timeline.completed_at(MilestoneCode.INVOICED) == at(5)
+    assert timeline.milestone_completed_at(MilestoneCode.INVOICED) == at(5)
     partial = folded(
         ordered({"A": 5, "B": 3}),
         shipped({"A": 5, "B": 3}, at(3), "S1"),

@@ -173,7 +173,7 @@ def test_undone_shipment_is_void_starts_the_clock_again_and_fills_nothing() -> N
     released = reported("erp", "order.released", at(2, 13))
     timeline = folded(*UNDO, released)
     assert [shipment.status for shipment in timeline.shipments] == ["void"]
-    assert timeline.reached_at(MilestoneCode.SHIPPED) is None
+    assert timeline.milestone_reached_at(MilestoneCode.SHIPPED) is None
     (clock,) = StuckInReleased().clocks(timeline, Params(), ALWAYS_OPEN)
     assert clock.stopped_at is None
     demand = demand_and_first_shipped_at_cut_off(timeline, "UTC")
@@ -181,7 +181,7 @@ def test_undone_shipment_is_void_starts_the_clock_again_and_fills_nothing() -> N
     assert demand.excluded == "no_cut_off"
     posted_later = folded(*UNDO, released, posted(10, 5, number="S2"))
     assert posted_later.status is Status.SHIPPED
-    assert posted_later.reached_at(MilestoneCode.SHIPPED) == at(5)
+    assert posted_later.milestone_reached_at(MilestoneCode.SHIPPED) == at(5)
 
 
 def test_shipment_of_nothing_reaches_no_milestone() -> None:
@@ -189,7 +189,7 @@ def test_shipment_of_nothing_reaches_no_milestone() -> None:
         "wms", "shipment.confirmed", at(3), [line("A", shipped=0, backordered=10)], shipment="S1"
     )
     timeline = folded(ordered({"A": 10}), nothing)
-    assert timeline.reached_at(MilestoneCode.SHIPPED) is None
+    assert timeline.milestone_reached_at(MilestoneCode.SHIPPED) is None
     assert timeline.shipments[0].shipped_at is None
     assert timeline.status is Status.BACKORDERED
 

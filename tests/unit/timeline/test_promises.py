@@ -56,7 +56,7 @@ def test_correction_supersedes_an_event_without_deleting_it() -> None:
     assert [e.superseded for e in timeline.entries] == [False, True, False]
     dropped = reported("wms", "order.changed", at(4), corrects=["wrong event"])
     timeline = folded(ordered({"A": 5}), wrong, dropped)
-    assert timeline.reached_at(MilestoneCode.SHIPPED) is None
+    assert timeline.milestone_reached_at(MilestoneCode.SHIPPED) is None
 
 
 def test_late_event_reopens_a_closed_order() -> None:

@@ -115,7 +115,7 @@ def test_increments_are_delivered_with_the_shipment_that_they_name() -> None:
     assert timeline.status is Status.PARTIALLY_DELIVERED
     assert line_of(timeline, "A").quantity(Measure.DELIVERED) == 3
     timeline = folded(*events, delivered(at(6), shipment="S2"))
-    assert timeline.completed_at(MilestoneCode.DELIVERED) == at(6)
+    assert timeline.milestone_completed_at(MilestoneCode.DELIVERED) == at(6)
 
 
 def test_line_in_several_packages_counts_once_in_total() -> None:

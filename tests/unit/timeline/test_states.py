@@ -129,7 +129,7 @@ def test_cancelled_and_shipped_order_shows_both(hour: int) -> None:
     cancel = reported("shop", "order.cancelled", at(2, hour))
     timeline = folded(ORDERED, cancel, shipped({"A": 5, "B": 3}, at(3)))
     assert timeline.status is Status.SHIPPED
-    assert timeline.reached_at(MilestoneCode.CANCELLED) == at(2, hour)
+    assert timeline.milestone_reached_at(MilestoneCode.CANCELLED) == at(2, hour)
     assert OrderState.CONTRADICTION in timeline.states
     assert "but shipped anyway" in status_answer(timeline, zone="UTC").text
 
@@ -150,7 +150,7 @@ def test_negative_correction_reduces_the_shipped_quantity() -> None:
     timeline = folded(ordered({"A": 5}), shipped({"A": 5}, at(3)), fix)
     assert line_of(timeline, "A").quantity(Measure.SHIPPED) == 3
     assert timeline.status is Status.PARTIALLY_SHIPPED
-    assert timeline.completed_at(MilestoneCode.SHIPPED) is None
+    assert timeline.milestone_completed_at(MilestoneCode.SHIPPED) is None
 
 
 def test_total_and_shipped_quantities_are_not_added_up() -> None:
@@ -235,6 +235,6 @@ def test_number_of_an_order_is_chosen_by_scheme_then_by_value() -> None:
     numbers = {"sales_order:old_erp": "9", "sales_order:erp": "4", "customer_po:C-1": "PO-1"}
     timeline = replace(folded(ORDERED), numbers=numbers)
     web, po = IdentifierScheme.WEB_ORDER, IdentifierScheme.CUSTOMER_PO
-    assert timeline.first_number(web, IdentifierScheme.SALES_ORDER, po) == "4"
-    assert timeline.first_number(po, IdentifierScheme.SALES_ORDER) == "PO-1"
-    assert timeline.first_number(web) == ""
+    assert timeline.first_number_of_schemes(web, IdentifierScheme.SALES_ORDER, po) == "4"
+    assert timeline.first_number_of_schemes(po, IdentifierScheme.SALES_ORDER) == "PO-1"
+    assert timeline.first_number_of_schemes(web) == ""

@@ -28,7 +28,7 @@ def test_reopened_order_is_not_released_until_the_next_release(
     assert list(StuckInReleased().clocks(timeline, Params(), Calendar())) == []
     released_later = folded(*events, reported("erp", "order.released", at(4, 8)))
     assert released_later.status is Status.RELEASED
-    assert released_later.reached_at(MilestoneCode.RELEASED) == at(4, 8)
+    assert released_later.milestone_reached_at(MilestoneCode.RELEASED) == at(4, 8)
 
 
 def test_only_the_source_that_reported_a_state_takes_it_back() -> None:

@@ -172,7 +172,7 @@ def test_unmapped_item_number_is_not_the_canonical_item_of_the_same_number() -> 
     assert (
         timeline.status is Status.PARTIALLY_SHIPPED
     )  # something was shipped, but its item is unknown
-    assert timeline.completed_at(MilestoneCode.SHIPPED) is None
+    assert timeline.milestone_completed_at(MilestoneCode.SHIPPED) is None
 
 
 def test_locations_and_customers_are_translated_and_unmapped_ones_are_empty() -> None:

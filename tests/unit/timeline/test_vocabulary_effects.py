@@ -154,7 +154,7 @@ def test_event_without_an_effect_is_only_listed(event_type: str) -> None:
 
 def test_payment_approval_is_a_milestone_and_no_status() -> None:
     timeline = folded(ordered({"A": 5}), reported("shop", "payment.approved", at(3)))
-    assert timeline.completed_at(MilestoneCode.PAYMENT_APPROVED) == at(3)
+    assert timeline.milestone_completed_at(MilestoneCode.PAYMENT_APPROVED) == at(3)
     assert timeline.status is folded(ordered({"A": 5})).status
 
 

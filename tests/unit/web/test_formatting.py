@@ -9,13 +9,23 @@ from django.template.loader import render_to_string
 from pytest_django.fixtures import Settings
 
 from visibility.templatetags import formats
-from visibility.web.context_processors import OpenAlertBadge
+from visibility.web.context_processors import OwnOrUnassignedAlertBadge
 
 
 def test_badge_shows_at_most_two_digits() -> None:
-    assert [OpenAlertBadge(count).badge_text for count in (1, 99, 100)] == ["1", "99", "99+"]
-    assert OpenAlertBadge(100).accessible_label == "Alerts: more than 99 yours or unassigned"
-    assert OpenAlertBadge(0).accessible_label == "Alerts: none assigned to you, none unassigned"
+    assert [OwnOrUnassignedAlertBadge(count).badge_text for count in (1, 99, 100)] == [
+        "1",
+        "99",
+        "99+",
+    ]
+    assert (
+        OwnOrUnassignedAlertBadge(100).accessible_label
+        == "Alerts: more than 99 yours or unassigned"
+    )
+    assert (
+        OwnOrUnassignedAlertBadge(0).accessible_label
+        == "Alerts: none assigned to you, none unassigned"
+    )
 
 
 def test_server_error_page_needs_no_database() -> None:

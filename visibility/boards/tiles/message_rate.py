@@ -31,7 +31,7 @@ def count_messages_per_minute(start: datetime, end: datetime) -> dict[datetime, 
 
 
 @lru_cache(maxsize=2)
-def message_counts_of_last_hour(minute: datetime) -> tuple[int, ...]:
+def message_counts_of_last_60_minutes(minute: datetime) -> tuple[int, ...]:
     """Counts of the hour before a minute. They no longer change, so the result is cached."""
     counts = count_messages_per_minute(minute - timedelta(minutes=MINUTES), minute)
     return tuple(counts.get(minute - timedelta(minutes=back), 0) for back in range(MINUTES, 0, -1))
@@ -59,7 +59,7 @@ class MessageRate(Tile):
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The bars of the chart, the last full minute, and the typical rate."""
         minute = now.replace(second=0, microsecond=0)
-        counts = message_counts_of_last_hour(minute)
+        counts = message_counts_of_last_60_minutes(minute)
         expected = mean_messages_per_minute_in_same_weekly_hour(minute.replace(minute=0))
         top = max(*counts, expected or 0, 1)
         bars = [

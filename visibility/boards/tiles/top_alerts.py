@@ -7,7 +7,12 @@ from typing import Any
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models.permission import Permission
-from visibility.screens.alerts.inbox import AlertSort, InboxQuery, InboxViewName, list_alerts
+from visibility.screens.alerts.inbox import (
+    AlertSort,
+    InboxQuery,
+    InboxViewName,
+    load_inbox_page_of_view,
+)
 
 
 class TopAlerts(Tile):
@@ -33,4 +38,4 @@ class TopAlerts(Tile):
         """The first rows of the inbox in the same order."""
         wanted = InboxQuery(user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE)
         limit = self.values.integer("limit")
-        return {"alerts": list_alerts(wanted, now=now, limit=limit).alerts, "now": now}
+        return {"alerts": load_inbox_page_of_view(wanted, now=now, limit=limit).alerts, "now": now}

@@ -82,7 +82,9 @@ def identity_and_other_keys(
 
     An identity (a strong identifier) names exactly one object.
     """
-    usable = [_demote_if_invalid(i) for i in ref.identifiers if is_not_placeholder(i.value)]
+    usable = [
+        _weaken_if_check_digit_invalid(i) for i in ref.identifiers if is_not_placeholder(i.value)
+    ]
     if usable and not any(i.strong for i in usable):
         # Without an identity, the identifiers are identities within their own source.
         usable = [replace(i, issuer=f"{slug}?", strong=True) for i in usable]
@@ -92,7 +94,7 @@ def identity_and_other_keys(
     )
 
 
-def _demote_if_invalid(identifier: EventIdentifier) -> EventIdentifier:
+def _weaken_if_check_digit_invalid(identifier: EventIdentifier) -> EventIdentifier:
     """Treat a number with a wrong check digit as misread: it is no identity."""
     if identifier.strong and not has_valid_check_digit(identifier.scheme, identifier.value):
         return replace(identifier, strong=False)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
 from visibility.timeline import Status, Timeline
-from visibility.timeline.kpi_inputs import last_delivery_if_complete, promise_deadline
+from visibility.timeline.kpi_inputs import last_delivery_if_complete, promise_deadline_and_day
 
 
 class OnTime(FlowKpi):
@@ -39,7 +39,7 @@ class OnTime(FlowKpi):
             since = timeline.status_since or timeline.as_of
             return KpiMeasurement(since.astimezone(time_zone).date(), None, None, "cancelled")
         delivered = last_delivery_if_complete(timeline)
-        promised = promise_deadline(timeline, zone)
+        promised = promise_deadline_and_day(timeline, zone)
         if promised is None:
             if delivered is None:
                 return None

@@ -45,7 +45,7 @@ class OrderCycleTime(FlowKpi):
         if delivered is None:
             return None
         day = delivered.astimezone(time_zone).date()
-        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        received = timeline.milestone_reached_at(MilestoneCode.RECEIVED)
         if received is None:
             return KpiMeasurement(day, None, None, "no_received_time")
         if delivered < received:

@@ -27,7 +27,7 @@ class UndeliveredOrders(StockKpi):
 
     def open_interval(self, timeline: Timeline) -> OpenInterval | None:
         """From the receipt to the last delivery, or to the end of the order without one."""
-        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        received = timeline.milestone_reached_at(MilestoneCode.RECEIVED)
         if received is None:
             return None
         ended = last_delivery_if_complete(timeline)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from connectors.catalog import shipped_connectors
 from visibility.management.connector_documentation import (
-    documentation_files,
+    generate_document_texts_by_path,
     pages_of_removed_connectors,
 )
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         root = settings.BASE_DIR
         outdated = pages_of_removed_connectors(root, shipped_connectors())
-        for path, text in documentation_files(root, shipped_connectors()).items():
+        for path, text in generate_document_texts_by_path(root, shipped_connectors()).items():
             if path.is_file() and path.read_text() == text:
                 continue
             if options["check"]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from connectors.sdk.events_documentation_tables import update_tables
+from connectors.sdk.events_documentation_tables import replace_tables_in_document_text
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.BASE_DIR / "docs" / "events.md"
         text = path.read_text()
-        current = update_tables(text)
+        current = replace_tables_in_document_text(text)
         if options["check"]:
             if current != text:
                 raise CommandError("docs/events.md is not current: run manage.py document_events")

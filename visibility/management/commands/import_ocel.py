@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from visibility.ingest.ocel_import import InvalidOcelLog, import_log
+from visibility.ingest.ocel_import import InvalidOcelLog, store_log_as_messages
 from visibility.models import Source
 from visibility.pipeline import job_functions
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['source']!r} is not a source with the connector ocel.")
         try:
             with transaction.atomic():
-                results = import_log(Path(options["file"]), source)
+                results = store_log_as_messages(Path(options["file"]), source)
         except InvalidOcelLog as error:
             raise CommandError(str(error)) from error
         job_functions.process_messages_and_refold()

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from visibility.management.migration_checksums import (
     MIGRATIONS,
     LockConflict,
-    find_conflicts_and_unlocked,
+    describe_changed_and_unlocked,
     lock_new_migrations,
 )
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"]:
-            if problems := find_conflicts_and_unlocked(MIGRATIONS):
+            if problems := describe_changed_and_unlocked(MIGRATIONS):
                 raise CommandError("\n".join(problems))
             return
         try:

@@ -22,14 +22,17 @@ from visibility.ingest.add_source_and_rotate_secret import (
     rotate_secret,
 )
 from visibility.ingest.check_source_settings import (
-    check_settings,
-    declared_settings,
+    connector_and_common_settings,
+    find_setting_errors,
     stored_setting_errors,
 )
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.example_payloads import EXAMPLE_PAYLOADS
-from visibility.management.lint_and_draft_manifests import draft_from_sample, lint_files
+from visibility.management.lint_and_draft_manifests import (
+    draft_from_sample,
+    lint_given_or_all_manifests,
+)
 from visibility.management.payload_trial import try_message
 from visibility.models import Source
 
@@ -45,7 +48,7 @@ class Command(BaseCommand):
         add_parser = subcommands.add_parser(
             "add",
             help="add a source",
-            epilog=_settings_help(),
+            epilog=_all_connector_settings_help_text(),
             formatter_class=RawDescriptionHelpFormatter,
         )
         add_parser.add_argument("slug")
@@ -132,16 +135,16 @@ class Command(BaseCommand):
         self, connector: Connector, url: str, secret: str, now: datetime
     ) -> None:
         body = EXAMPLE_PAYLOADS.get(connector.slug) or connector.example_payload() or b"{}"
-        headers = connector.signed_headers(body, secret.encode(), now)
+        headers = connector.build_signed_headers(body, secret.encode(), now)
         fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
         text = body.decode().replace("'", "'\\''")
         self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
         self.stdout.write(f"        curl -i {fields} --data-binary '{text}' '{url}'")
 
     def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
-        kind = _find_connector(options["connector"])
+        kind = _find_or_load_connector_class(options["connector"])
         config = _parse_key_value_pairs(options["config"])
-        if errors := check_settings(kind, config):
+        if errors := find_setting_errors(kind, config):
             raise CommandError("\n".join(f"{error.name}: {error.sentence}" for error in errors))
         connector = kind({"source": kind.slug, **config})
         for name in options["files"]:
@@ -160,7 +163,9 @@ class Command(BaseCommand):
 
     def _lint_manifests(self, options: dict[str, Any]) -> None:
         count = 0
-        for path, problems in lint_files(options["files"], now=_system_clock_now()):
+        for path, problems in lint_given_or_all_manifests(
+            options["files"], now=_system_clock_now()
+        ):
             count += len(problems)
             for problem in problems:
                 self.stderr.write(str(problem))
@@ -206,7 +211,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"{source.slug}: {error.name}: {error.sentence}")
 
 
-def _find_connector(name: str) -> type[Connector]:
+def _find_or_load_connector_class(name: str) -> type[Connector]:
     """Return a connector by its name, or the one of a manifest file. Raises CommandError."""
     if name.endswith(SUFFIX):
         try:
@@ -219,12 +224,12 @@ def _find_connector(name: str) -> type[Connector]:
     return connectors_by_slug()[name]
 
 
-def _settings_help() -> str:
+def _all_connector_settings_help_text() -> str:
     """The settings of every connector, for the help of `source add`."""
     lines = []
     for code, kind in sorted(connectors_by_slug().items()):
         lines.append(f"settings of {code} ({kind.title}):")
-        for setting in declared_settings(kind):
+        for setting in connector_and_common_settings(kind):
             needed = ", required" if setting.required else ""
             default = f", default {setting.default}" if setting.default else ""
             lines.append(f"  {setting.name} ({setting.type_description}{needed}{default})")

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.parse_setting_values import parse_url
+from connectors.sdk.parse_setting_values import check_and_return_http_url
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
-from connectors.sdk.standard_webhooks import signature_headers
+from connectors.sdk.standard_webhooks import build_signature_headers
 from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
 from visibility.outbound.address_guard import is_url_in_outgoing_allowed
 from visibility.outbound.http_client import OutgoingHttpClient
@@ -24,7 +24,7 @@ PREFIX = "whsec_"
 
 def check_webhook_url(text: str) -> None:
     """Check that a URL has https, or is one that an administrator allows. Raises ValueError."""
-    parse_url(text)
+    check_and_return_http_url(text)
     if urlsplit(text).scheme != "https" and not is_url_in_outgoing_allowed(text):
         raise ValueError(
             "The URL must begin with https://. Without https, an administrator must list its host "
@@ -80,7 +80,7 @@ class Webhook(Channel):
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
         """Send one request. Raises DeliveryFailed unless the status of the response is 2xx."""
         body = orjson.dumps(build_webhook_payload(message))
-        signed = signature_headers(
+        signed = build_signature_headers(
             body, settings.text("secret").encode(), message.sent_at, message.id
         )
         client = OutgoingHttpClient(RequestBudget(seconds=MAX_SECONDS, requests=1))

@@ -126,7 +126,7 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
             .select_related("subscription__user")
             .order_by("-pk")[:MAX_HISTORY]
         ),
-        last_events=_last_events_of_order(alert),
+        last_events=_last_three_events_of_order(alert),
         similar=_count_recent_alerts_of_rule(alert, now),
         consequences=_rule_breach_cost_labels(alert),
     )
@@ -237,7 +237,7 @@ def _clock_bar(alert: Alert, clock: SlaClock | None, now: datetime) -> ClockBar:
     )
 
 
-def _last_events_of_order(alert: Alert) -> list[Event]:
+def _last_three_events_of_order(alert: Alert) -> list[Event]:
     """The last three events that name the order itself."""
     if not alert.order_id:
         return []

@@ -165,7 +165,7 @@ def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
     return {view: totals.get(view.value, resolved) for view in InboxViewName}
 
 
-def list_alerts(
+def load_inbox_page_of_view(
     query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
 ) -> InboxPage:
     """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""

@@ -92,7 +92,7 @@ class IdentifierUsage:
         return "|".join((self.scheme, self.issuer, self.value))
 
 
-def readable_identifiers(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+def format_identifiers_hiding_internal(names: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
     """The identifiers as text; internal IDs of systems only if there are no others."""
     others = [name for name in names if name[0] != SCHEME_LABELS["source_id"]]
     return tuple(f"{label} {number}" for label, _, number in others or names)
@@ -167,10 +167,10 @@ def measure_decision_effect(before: Collection[int], after: Collection[int]) -> 
     )
 
 
-def identifier_usage(order_id: int) -> list[IdentifierUsage]:
+def list_order_identifiers_with_usage(order_id: int) -> list[IdentifierUsage]:
     """The identifiers of an order and who reports them, to choose those to split off."""
     rows = Identifier.objects.filter(object_id=order_id, is_identity=True)
-    usage = _usage_by_identifier(order_id)
+    usage = _event_count_sources_by_identifier(order_id)
     identifiers = [
         IdentifierUsage(
             scheme=i.scheme,
@@ -186,7 +186,9 @@ def identifier_usage(order_id: int) -> list[IdentifierUsage]:
     return sorted(identifiers, key=lambda n: (scheme_rank(n.scheme), n.scheme, n.value))
 
 
-def _usage_by_identifier(order_id: int) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:
+def _event_count_sources_by_identifier(
+    order_id: int,
+) -> Mapping[tuple[str, str], tuple[int, frozenset[str]]]:
     usage: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(IDENTIFIER_MENTIONS, [order_id])

@@ -14,8 +14,8 @@ from visibility.models import (
 )
 from visibility.screens.identity.comparisons_and_previews import (
     MAX_COUNTED,
+    format_identifiers_hiding_internal,
     identifiers_by_object,
-    readable_identifiers,
 )
 from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
 
@@ -92,7 +92,7 @@ def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Un
                 events=events,
                 first_at=first_at,
                 sources=tuple(sources or ()),
-                names=readable_identifiers(names[object_id]),
+                names=format_identifiers_hiding_internal(names[object_id]),
                 likely_order=orders.get(order_id),
                 reason=_match_reason(own_scheme, order_scheme, raw) if order_id in orders else "",
             )

@@ -10,9 +10,9 @@ from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary
 from visibility.screens import charts
-from visibility.screens.charts import Axis, Chart, Series
+from visibility.screens.charts import Chart, Series, ValueAxisFormat
 from visibility.screens.kpis import value_and_comparison_texts as texts
-from visibility.screens.kpis.value_and_comparison_texts import format_value
+from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
 
 SECONDS_PER_DAY = 86_400
 # Further channels appear in the table only.
@@ -39,8 +39,8 @@ def build_daily_kpi_chart_with_target(
         rows = [
             [
                 format_date(d),
-                format_value(kpi, f.median),
-                format_value(kpi, f.p90),
+                format_kpi_value(kpi, f.median),
+                format_kpi_value(kpi, f.p90),
                 format_number(f.orders),
             ]
             for d, f in daily
@@ -58,7 +58,7 @@ def build_daily_kpi_chart_with_target(
         rows = [
             [
                 format_date(d),
-                format_value(kpi, f.value),
+                format_kpi_value(kpi, f.value),
                 f"{format_number(f.numerator)} of {format_number(f.denominator)}",
                 format_number(f.orders),
             ]
@@ -76,7 +76,9 @@ def build_open_orders_chart(
     if not daily:
         return None
     days, orders = [day for day, _ in daily], [summary.orders for _, summary in daily]
-    drawn = charts.build_line_figure([Series(kpi.title, days, orders, orders)], Axis(",.0f"))
+    drawn = charts.build_line_figure(
+        [Series(kpi.title, days, orders, orders)], ValueAxisFormat(",.0f")
+    )
     rows = [[format_date(day), format_number(summary.orders)] for day, summary in daily]
     sentence = (
         f"{format_number(orders[0])} {kpi.counted} were open at the end of {format_date(days[0])}, "
@@ -129,10 +131,10 @@ def build_weekly_channel_chart(
         low, high = min(shares, key=lambda c: shares[c]), max(shares, key=lambda c: shares[c])
         sentence = (
             f"{texts.dimension_value_label(high)} is highest at "
-            f"{format_value(kpi, shares[high])}, "
-            f"{texts.dimension_value_label(low)} is lowest at {format_value(kpi, shares[low])}."
+            f"{format_kpi_value(kpi, shares[high])}, "
+            f"{texts.dimension_value_label(low)} is lowest at {format_kpi_value(kpi, shares[low])}."
             if high != low
-            else f"{texts.dimension_value_label(high)}: {format_value(kpi, shares[high])}."
+            else f"{texts.dimension_value_label(high)}: {format_kpi_value(kpi, shares[high])}."
         )
     target = float(kpi.target) if kpi.target is not None else None
     drawn = charts.build_line_figure(
@@ -142,7 +144,7 @@ def build_weekly_channel_chart(
         [
             texts.dimension_value_label(c),
             format_date(w),
-            format_value(kpi, s.value),
+            format_kpi_value(kpi, s.value),
             format_number(s.orders),
         ]
         for c in order
@@ -166,16 +168,17 @@ def build_duration_histogram_chart(
     starts = [index * width / scale for index in range(classes)]
     rows = [
         [
-            f"{format_value(kpi, index * width)} to {format_value(kpi, (index + 1) * width)}"
+            f"{format_kpi_value(kpi, index * width)} to "
+            f"{format_kpi_value(kpi, (index + 1) * width)}"
             if index < classes - 1
-            else f"{format_value(kpi, index * width)} or more",
+            else f"{format_kpi_value(kpi, index * width)} or more",
             format_number(count),
         ]
         for index, count in enumerate(counts)
     ]
     sentence = _percentile_sentence(kpi, total)
     drawn = charts.build_histogram_figure(
-        starts, [row[0] for row in rows], counts, Axis(".1f", axis.suffix)
+        starts, [row[0] for row in rows], counts, ValueAxisFormat(".1f", axis.suffix)
     )
     head = [_title_of_durations_or_ages(kpi), kpi.counted.capitalize()]
     return Chart(
@@ -189,7 +192,10 @@ def build_duration_histogram_chart(
 
 
 def _percentile_sentence(kpi: Kpi, total: KpiSummary) -> str:
-    median, p90 = format_value(kpi, total.median), format_value(kpi, total.p90)
+    median, p90 = (
+        format_kpi_value(kpi, total.median),
+        format_kpi_value(kpi, total.p90),
+    )
     if kpi.family is KpiFamily.STOCK:
         return (
             f"At the end, {format_number(total.orders)} {kpi.counted} are open: half of them for "
@@ -203,15 +209,19 @@ def _title_of_durations_or_ages(kpi: Kpi) -> str:
     return f"Age of {kpi.title.lower()}" if kpi.family is KpiFamily.STOCK else kpi.title
 
 
-def _choose_axis_and_divisor(kpi: Kpi, total: KpiSummary) -> tuple[Axis, float]:
+def _choose_axis_and_divisor(kpi: Kpi, total: KpiSummary) -> tuple[ValueAxisFormat, float]:
     """The axis, and the divisor that converts values to its unit."""
     if kpi.unit is KpiUnit.PERCENT:
-        return Axis(".1%", maximum=1.0005), 1
+        return ValueAxisFormat(".1%", maximum=1.0005), 1
     if (total.p90 or SECONDS_PER_DAY * 2) >= SECONDS_PER_DAY * 2:
-        return Axis(".1f", " d"), SECONDS_PER_DAY
+        return ValueAxisFormat(".1f", " d"), SECONDS_PER_DAY
     if (total.p90 or 0) >= 2 * 3_600:
-        return Axis(".1f", " h"), 3_600
-    return (Axis(".0f", " min"), 60) if (total.p90 or 0) >= 120 else (Axis(".0f", " s"), 1)
+        return ValueAxisFormat(".1f", " h"), 3_600
+    return (
+        (ValueAxisFormat(".0f", " min"), 60)
+        if (total.p90 or 0) >= 120
+        else (ValueAxisFormat(".0f", " s"), 1)
+    )
 
 
 def _convert_to_axis_unit(value: float | None, scale: float) -> float | None:
@@ -223,14 +233,13 @@ def _trend_sentence(kpi: Kpi, daily: Sequence[tuple[date, KpiSummary]], total: K
     third = max(len(daily) // 3, 1)
     first, last = _ratio_over_days(daily[:third]), _ratio_over_days(daily[-third:])
     if first is None or last is None or len(daily) < 3:
-        return f"{kpi.title} is {format_value(kpi, total.value)}."
+        return f"{kpi.title} is {format_kpi_value(kpi, total.value)}."
     verb = "rose" if last > first else "fell"
     if abs(last - first) < Decimal("0.001"):
-        return f"{kpi.title} stayed at {format_value(kpi, last)}."
+        return f"{kpi.title} stayed at {format_kpi_value(kpi, last)}."
     target = f"; target {texts.format_target(kpi)}" if kpi.target is not None else ""
-    return (
-        f"{kpi.title} {verb} from {format_value(kpi, first)} to {format_value(kpi, last)}{target}."
-    )
+    start, end = format_kpi_value(kpi, first), format_kpi_value(kpi, last)
+    return f"{kpi.title} {verb} from {start} to {end}{target}."
 
 
 def _ratio_over_days(days: Sequence[tuple[date, KpiSummary]]) -> Decimal | None:

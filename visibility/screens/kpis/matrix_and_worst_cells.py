@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSlice
 from visibility.screens.kpis import value_and_comparison_texts
-from visibility.screens.kpis.value_and_comparison_texts import format_value
+from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
     return MatrixCell(
         row=kpi_slice.names[0],
         column=kpi_slice.names[-1],
-        value=format_value(kpi, value),
+        value=format_kpi_value(kpi, value),
         orders=kpi_slice.summary.orders,
         is_small_sample=kpi_slice.summary.is_small_sample,
         tone=tone,

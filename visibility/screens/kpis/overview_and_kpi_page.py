@@ -20,7 +20,10 @@ from visibility.screens.kpis.matrix_and_worst_cells import (
     build_cells_worst_first,
     build_kpi_matrix_by_two_dimensions,
 )
-from visibility.screens.kpis.value_and_comparison_texts import KpiComparison, format_value
+from visibility.screens.kpis.value_and_comparison_texts import (
+    KpiComparisonPhraseAndTone,
+    format_kpi_value,
+)
 
 CYCLE_TIME, UNDELIVERED = "order_cycle_time", "undelivered_orders"
 
@@ -46,8 +49,8 @@ class KpiTile:
     no_value_reason: str
     population: str
     is_small_sample: bool
-    target: KpiComparison
-    change: KpiComparison
+    target: KpiComparisonPhraseAndTone
+    change: KpiComparisonPhraseAndTone
     excluded_count: int
     reasons: Sequence[ExclusionCount]
     uncountable: int
@@ -118,7 +121,7 @@ def build_overview(
         charts=[chart for chart in charts if chart],
         matrix=build_kpi_matrix_by_two_dimensions(matrix, slices),
         matrix_kpi=matrix,
-        choices=query.values_by_dimension(span),
+        choices=query.dimension_values_with_most_orders(span),
         empty=not any(
             current[kpi.code].orders or current[kpi.code].excluded_count
             for kpi in kpis
@@ -165,7 +168,7 @@ def build_kpi_page(
             for dimension, title in DIMENSIONS.items()
             if dimension in kpi.dimensions
         ],
-        choices=query.values_by_dimension(span, kpi.dimensions),
+        choices=query.dimension_values_with_most_orders(span, kpi.dimensions),
     )
 
 
@@ -173,17 +176,17 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
     """One KPI value with its target, change, population and exclusions."""
     value = current.median_seconds_or_fraction(kpi)
     p90 = (
-        f"P90 {format_value(kpi, current.p90)}"
+        f"P90 {format_kpi_value(kpi, current.p90)}"
         if kpi.unit is KpiUnit.DURATION and current.p90
         else ""
     )
     return KpiTile(
         kpi=kpi,
-        value=format_value(kpi, value),
+        value=format_kpi_value(kpi, value),
         value_label=texts.median_age_or_duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
         p90_text=p90,
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
-        population=texts.describe_population(kpi, current),
+        population=texts.describe_counts_behind_kpi_value(kpi, current),
         is_small_sample=current.orders > 0 and current.is_small_sample,
         target=texts.compare_to_target(kpi, value),
         change=texts.compare_to_previous(kpi, current, before, days=span.day_count),
@@ -218,18 +221,20 @@ def _fill_rate_cycle_time_on_time_sentences(
         fill_change = texts.compare_to_previous(
             fill, fill_summary, before[fill.code], days=span.day_count
         )
-        fill_sentence = f"{range_label}: line fill {format_value(fill, fill_summary.value)}"
+        fill_sentence = f"{range_label}: line fill {format_kpi_value(fill, fill_summary.value)}"
         fill_sentence += f" (target {texts.format_target(fill)})"
         fill_sentence += f", {fill_change.text}" if fill_change.text else ""
         fill_sentence += _phrase_for_slice_with_most_missed_lines(fill_summary, slices)
     sentences = [fill_sentence]
     if current[cycle.code].median is not None:
         sentences.append(
-            f"Median cycle time {format_value(cycle, current[cycle.code].median)}, "
-            f"P90 {format_value(cycle, current[cycle.code].p90)}"
+            f"Median cycle time {format_kpi_value(cycle, current[cycle.code].median)}, "
+            f"P90 {format_kpi_value(cycle, current[cycle.code].p90)}"
         )
     if current[on_time.code].value is not None:
-        sentences.append(f"{format_value(on_time, current[on_time.code].value)} delivered on time")
+        sentences.append(
+            f"{format_kpi_value(on_time, current[on_time.code].value)} delivered on time"
+        )
     return sentences
 
 

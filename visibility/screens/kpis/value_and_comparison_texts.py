@@ -23,7 +23,7 @@ UNKNOWN_LABEL = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class KpiComparison:
+class KpiComparisonPhraseAndTone:
     """A phrase and its tone: ok, risk, late, or unknown."""
 
     text: str
@@ -32,7 +32,7 @@ class KpiComparison:
 
 def format_kpi_duration(seconds: float, *, unit_of: float | None = None) -> str:
     """`2.1 d`, `5.3 h`, `12 min`, `8 s`: one unit, chosen by `unit_of` (default: `seconds`)."""
-    size, symbol = _duration_unit(seconds if unit_of is None else unit_of)
+    size, symbol = _unit_seconds_and_symbol(seconds if unit_of is None else unit_of)
     decimals = 0 if symbol in {"min", "s"} else 1
     least = 0.1**decimals
     if unit_of is not None and seconds and abs(seconds) / size < least / 2:
@@ -40,7 +40,7 @@ def format_kpi_duration(seconds: float, *, unit_of: float | None = None) -> str:
     return f"{seconds / size:.{decimals}f}\u00a0{symbol}"
 
 
-def _duration_unit(seconds: float) -> tuple[int, str]:
+def _unit_seconds_and_symbol(seconds: float) -> tuple[int, str]:
     """(seconds per unit, symbol) of the unit for a duration."""
     if abs(seconds) >= 86_400:
         return 86_400, "d"
@@ -49,7 +49,7 @@ def _duration_unit(seconds: float) -> tuple[int, str]:
     return (60, "min") if abs(seconds) >= 60 or not seconds else (1, "s")
 
 
-def format_value(kpi: Kpi, value: float | Decimal | None) -> str:
+def format_kpi_value(kpi: Kpi, value: float | Decimal | None) -> str:
     """A value of the KPI with its unit, or a dash."""
     if value is None:
         return NO_VALUE
@@ -60,17 +60,17 @@ def format_value(kpi: Kpi, value: float | Decimal | None) -> str:
     )
 
 
-def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparison:
+def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparisonPhraseAndTone:
     """The distance of a value from its target: `0.2 d above the 3 d target`."""
     if kpi.target is None or value is None:
-        return KpiComparison("")
+        return KpiComparisonPhraseAndTone("")
     gap = value - float(kpi.target)
     target = format_target(kpi)
     if abs(gap) < _smallest_shown_difference(kpi, value):
-        return KpiComparison(f"on target ({target})", "ok")
+        return KpiComparisonPhraseAndTone(f"on target ({target})", "ok")
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
-    return KpiComparison(
+    return KpiComparisonPhraseAndTone(
         f"{_format_gap(kpi, gap, unit_of=float(kpi.target))} {side} the {target} target",
         target_tone(kpi, value) if not good else "ok",
     )
@@ -89,7 +89,7 @@ def format_target(kpi: Kpi) -> str:
         return ""
     if kpi.unit is KpiUnit.PERCENT:
         return f"{float(kpi.target) * 100:g}%"
-    size, symbol = _duration_unit(float(kpi.target))
+    size, symbol = _unit_seconds_and_symbol(float(kpi.target))
     return f"{float(kpi.target) / size:g}\u00a0{symbol}"
 
 
@@ -108,7 +108,7 @@ TONE_LABELS = {"ok": "on target", "risk": "near target", "late": "off target", "
 
 def compare_to_previous(
     kpi: Kpi, now: KpiSummary, before: KpiSummary, *, days: int
-) -> KpiComparison:
+) -> KpiComparisonPhraseAndTone:
     """The change from the previous date range of the same length."""
     period = f"the previous {days} days" if days > 1 else "the previous day"
     current_value, previous_value = (
@@ -116,22 +116,22 @@ def compare_to_previous(
         before.median_seconds_or_fraction(kpi),
     )
     if current_value is None:
-        return KpiComparison("")
+        return KpiComparisonPhraseAndTone("")
     if previous_value is None:
-        return KpiComparison(f"no value in {period}")
+        return KpiComparisonPhraseAndTone(f"no value in {period}")
     gap = current_value - previous_value
     if abs(gap) < _smallest_shown_difference(kpi, previous_value):
-        return KpiComparison(f"same as {period}", "unknown")
+        return KpiComparisonPhraseAndTone(f"same as {period}", "unknown")
     better = (gap > 0) == kpi.higher_is_better
     direction = "better" if better else "worse"
     size = _format_gap(kpi, gap, unit_of=max(current_value, previous_value))
-    return KpiComparison(
-        f"{size} {direction} than {period} ({format_value(kpi, previous_value)})",
+    return KpiComparisonPhraseAndTone(
+        f"{size} {direction} than {period} ({format_kpi_value(kpi, previous_value)})",
         "ok" if better else "late",
     )
 
 
-def describe_population(kpi: Kpi, summary: KpiSummary) -> str:
+def describe_counts_behind_kpi_value(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
     if kpi.unit is KpiUnit.DURATION:
         return count_with_noun(summary.orders, singular_noun_counted_by_kpi(kpi))
@@ -189,7 +189,7 @@ def dimension_value_label(value: str) -> str:
     return sales_channel_label(value) or UNKNOWN_LABEL
 
 
-def describe_order_result(
+def describe_how_order_counts_in_kpi(
     kpi: Kpi,
     numerator: Decimal | None,
     denominator: Decimal | None,

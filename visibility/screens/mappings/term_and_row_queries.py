@@ -83,7 +83,7 @@ class UnmappedTerm:
 
 
 @dataclass(frozen=True, slots=True)
-class AffectedOrder:
+class OrderUsingUnmappedTerm:
     """One order that uses an unmapped term."""
 
     order_id: int
@@ -110,13 +110,13 @@ def unmapped_terms(kind: str = "", *, limit: int = PAGE_SIZE) -> list[UnmappedTe
     return [UnmappedTerm(*values) for values in complete_rows]
 
 
-def affected_orders(
+def orders_using_unmapped_term(
     kind: str, source: str, term: str, *, limit: int = PAGE_SIZE
-) -> list[AffectedOrder]:
+) -> list[OrderUsingUnmappedTerm]:
     """The orders that use an unmapped term, the latest first."""
     with connection.cursor() as cursor:
         cursor.execute(AFFECTED_ORDERS, [kind, source, normalize_term(term), limit])
-        return [AffectedOrder(*row) for row in cursor.fetchall()]
+        return [OrderUsingUnmappedTerm(*row) for row in cursor.fetchall()]
 
 
 def count_unmapped_terms_and_orders() -> tuple[int, int]:
@@ -165,7 +165,7 @@ def count_orders_using_rows(
     table: MasterTable, rows: Sequence[Versioned], *, now: datetime
 ) -> Mapping[int, int]:
     """By row id, the number of orders that used the row within `USED_WITHIN`."""
-    names = [_usage_key(table, row) for row in rows]
+    names = [_kind_source_and_term_of_row(table, row) for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(
             USAGE_COUNTS,
@@ -180,7 +180,7 @@ def count_orders_using_rows(
         return {rows[int(n) - 1].pk: int(count) for n, count in cursor.fetchall()}
 
 
-def _usage_key(table: MasterTable, row: Any) -> tuple[str, str, str]:
+def _kind_source_and_term_of_row(table: MasterTable, row: Any) -> tuple[str, str, str]:
     """The (kind, source, term) whose usage counts as usage of the row."""
     if table.code == "mapping":
         return row.kind, row.source, row.term

@@ -67,14 +67,14 @@ class MessageEvent:
     superseded: bool
 
     @property
-    def delay(self) -> timedelta:
+    def delay_from_event_to_receipt(self) -> timedelta:
         """The time from the event to its receipt."""
         return self.received_at - self.occurred_at
 
     @property
     def is_in_future(self) -> bool:
         """Whether the event is in the future by more than the tolerated clock skew."""
-        return self.delay < -CLOCK_SKEW
+        return self.delay_from_event_to_receipt < -CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def raw_message_body_and_headers(message_id: int) -> tuple[bytes, dict[str, str]
     return (bytes(row[0]), row[1]) if row else None
 
 
-def redact_secrets(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def redact_headers_or_settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Headers or settings for display; values of secrets are replaced by `(hidden)`."""
     return [
         (

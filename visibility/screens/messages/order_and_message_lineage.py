@@ -138,7 +138,7 @@ class EventClockEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedObject:
+class BusinessObjectWithCanonicalKey:
     """A business object with its canonical key, such as `tracking::1Z999`."""
 
     id: int
@@ -151,7 +151,7 @@ class EventLineage:
     """One event with the objects it refers to and its effects."""
 
     event: EventWithMessage
-    objects: Sequence[NamedObject]
+    objects: Sequence[BusinessObjectWithCanonicalKey]
     effects: Sequence[EventClockEffect]
 
 
@@ -199,7 +199,7 @@ def add_objects_and_timer_effects_to_events(
     return _build_event_lineages(events, objects, orders)
 
 
-def kpi_facts(order_ids: Collection[int]) -> list[KpiFact]:
+def load_kpi_facts_of_orders(order_ids: Collection[int]) -> list[KpiFact]:
     """The KPI facts of these orders: first those of the orders, then those of their events."""
     rows = KpiFact.objects.filter(order_id__in=order_ids).select_related("order__order")
     return list(rows.order_by("subject_key", "kpi", "day", "order_id")[:MAX_ROWS])
@@ -250,20 +250,22 @@ def _order_ids_by_event(event_ids: Sequence[int]) -> dict[int, list[int]]:
     return orders
 
 
-def _objects_by_event(event_ids: Sequence[int]) -> dict[int, list[NamedObject]]:
+def _objects_by_event(event_ids: Sequence[int]) -> dict[int, list[BusinessObjectWithCanonicalKey]]:
     links = _fetch_all_rows_of_sql_for_ids(OBJECTS_OF_EVENTS, event_ids)
     names = preferred_identifier_key_by_object_id(
         _fetch_all_rows_of_sql_for_ids(IDENTITY_KEYS, sorted({row[1] for row in links}))
     )
-    objects: dict[int, list[NamedObject]] = defaultdict(list)
+    objects: dict[int, list[BusinessObjectWithCanonicalKey]] = defaultdict(list)
     for event_id, object_id, kind in links:
-        objects[event_id].append(NamedObject(object_id, kind, names.get(object_id, "")))
+        objects[event_id].append(
+            BusinessObjectWithCanonicalKey(object_id, kind, names.get(object_id, ""))
+        )
     return objects
 
 
 def _build_event_lineages(
     events: Sequence[EventWithMessage],
-    objects: Mapping[int, Sequence[NamedObject]],
+    objects: Mapping[int, Sequence[BusinessObjectWithCanonicalKey]],
     orders: Mapping[int, Sequence[int]],
 ) -> list[EventLineage]:
     """Match events to SLA timers: timers that started or stopped at its time."""

@@ -90,7 +90,7 @@ EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedGroup:
+class ParkedMessagesWithSameCause:
     """Parked messages of one source with the same cause. `sample` is the newest message ID."""
 
     slug: str
@@ -117,7 +117,9 @@ def cause_and_remedy_of_park_reason(reason: str) -> tuple[str, str]:
     )
 
 
-def parked_groups(source_id: int | None = None) -> list[ParkedGroup]:
+def group_parked_messages_by_cause(
+    source_id: int | None = None,
+) -> list[ParkedMessagesWithSameCause]:
     """The groups of one source or of all, the largest first."""
     # Syntax errors at different positions count as one cause.
     with connection.cursor() as cursor:
@@ -133,7 +135,7 @@ def parked_groups(source_id: int | None = None) -> list[ParkedGroup]:
             """,
             [source_id, source_id, MAX_GROUPS],
         )
-        return [ParkedGroup(*row) for row in cursor.fetchall()]
+        return [ParkedMessagesWithSameCause(*row) for row in cursor.fetchall()]
 
 
 def parked_message_ids(

@@ -179,11 +179,11 @@ def _build_comparison_cell(
     if claim is None:
         return ComparisonCell(system, "", None)
     return ComparisonCell(
-        system, format_quantity_claim(claim), claim.at, claim.authoritative, differs
+        system, format_value_with_reported_unit(claim), claim.at, claim.authoritative, differs
     )
 
 
-def format_quantity_claim(claim: QuantityClaim) -> str:
+def format_value_with_reported_unit(claim: QuantityClaim) -> str:
     """Format a reported quantity or price.
 
     `52.9`; `52.9 (52900 EA)` if the source uses another unit; `1 PAL` if the unit is unknown.

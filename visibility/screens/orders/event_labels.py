@@ -84,7 +84,7 @@ def event_title_and_detail(
     the reader may see personal names, which free text can contain.
     """
     event = recorded.event
-    details = [_format_quantities(recorded), *_related_object_numbers(recorded)]
+    details = [_format_event_totals_by_measure(recorded), *_related_object_numbers(recorded)]
     attribute_names = [Attribute.CARRIER, Attribute.LOCATION, Attribute.REASON]
     attribute_names += [Attribute.DETAIL] if contacts else []
     details += [event.attributes.get(name, "") for name in attribute_names]
@@ -107,10 +107,10 @@ def _format_date_else_return_text(text: str) -> str:
         return text
 
 
-def _format_quantities(recorded: RecordedEvent) -> str:
+def _format_event_totals_by_measure(recorded: RecordedEvent) -> str:
     totals: dict[Measure, Decimal] = {}
     for line in recorded.event.lines:
-        if recorded.concerns_line(line):
+        if recorded.does_line_name_this_or_no_order(line):
             for measure, quantity in line.quantities.items():
                 totals[measure] = totals.get(measure, Decimal(0)) + quantity
     # A zero is only worth showing if it is all that the event reports, such as "0 allocated".

@@ -8,7 +8,7 @@ from decimal import Decimal
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
-from visibility.screens.orders.claims_and_discrepancies import format_quantity_claim
+from visibility.screens.orders.claims_and_discrepancies import format_value_with_reported_unit
 from visibility.timeline import Timeline, TimelineLine
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
@@ -124,7 +124,7 @@ def _line_row(line: TimelineLine, measures: list[Measure], names: SourceTitles) 
     for claim in line.claims:
         if claim.field is not ComparedField.PRICE:
             by_source.setdefault(claim.source, []).append(
-                f"{claim.field.value} {format_quantity_claim(claim)}"
+                f"{claim.field.value} {format_value_with_reported_unit(claim)}"
             )
     title, tone = LINE_STATE_LABELS[line.state]
     return LineRow(
@@ -161,7 +161,9 @@ def _line_remarks(line: TimelineLine) -> Iterator[str]:
         yield "not on the original order"
 
 
-def compare_billing_by_line(timeline: Timeline) -> tuple[LineShippedInvoicedComparison, ...]:
+def compare_shipped_with_invoiced_by_line(
+    timeline: Timeline,
+) -> tuple[LineShippedInvoicedComparison, ...]:
     """Compare shipped with invoiced, and returned with credited quantities, line by line."""
     return tuple(
         _compare_shipped_with_invoiced_of_line(line)

@@ -95,7 +95,9 @@ def source_titles_and_connect_times() -> SourceTitles:
 def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
     """The milestones; payments, returns, credits and cancellations only if there are any."""
     codes = [*MILESTONES, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]
-    reached = [index for index, code in enumerate(MILESTONES) if timeline.reached_at(code)]
+    reached = [
+        index for index, code in enumerate(MILESTONES) if timeline.milestone_reached_at(code)
+    ]
     furthest = max(reached, default=-1)
     steps = [_milestone_step(timeline, code) for code in codes]
     return tuple(
@@ -167,7 +169,7 @@ def activity_item(entry: TimelineEntry, names: SourceTitles, *, contacts: bool) 
     )
 
 
-def find_entry(timeline: Timeline, event_id: int) -> TimelineEntry | None:
+def find_timeline_entry_by_event_id(timeline: Timeline, event_id: int) -> TimelineEntry | None:
     return next((e for e in timeline.entries if e.recorded.event_id == event_id), None)
 
 
@@ -177,7 +179,7 @@ def active_alerts(order_id: int) -> Sequence[Alert]:
     return list(rows.select_related("owner").order_by("due_at")[:20])
 
 
-def failed_clocks(order_id: int) -> Sequence[FailedClock]:
+def uncomputable_clocks_of_order(order_id: int) -> Sequence[FailedClock]:
     """The SLA timers of the order that cannot be computed because their rule fails."""
     rows = FailedClock.objects.filter(order_id=order_id).select_related("rule")
     return list(rows.order_by("rule__title", "subject_key")[:20])

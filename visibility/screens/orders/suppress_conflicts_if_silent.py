@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from visibility.formatting import format_timestamp
-from visibility.models import Source, overdue_since
+from visibility.models import Source, last_message_time_if_overdue
 from visibility.timeline import Timeline, TimelineConflict
 from visibility.timeline.state_and_flag_enums import OrderState
 
@@ -76,7 +76,7 @@ def split_suppressed_conflicts(
     if not timeline.conflicts:
         return timeline, ()
     slugs = {claim.source for c in timeline.conflicts for claim in c.claims}
-    gaps = _feed_gaps(Source.objects.filter(slug__in=slugs), now)
+    gaps = _feed_gaps_by_source_slug(Source.objects.filter(slug__in=slugs), now)
     suppressed = tuple(
         SuppressedConflict(conflict, outdated)
         for conflict in timeline.conflicts
@@ -94,7 +94,7 @@ def split_suppressed_conflicts(
 def unsuppressed_conflict_condition(*, now: datetime) -> Q:
     """The condition for orders with a discrepancy that is not suppressed; runs two statements."""
     has_conflict = Q(states__contains=[OrderState.CONFLICT.value])
-    gaps = _feed_gaps(Source.objects.all(), now)
+    gaps = _feed_gaps_by_source_slug(Source.objects.all(), now)
     if not gaps:
         return has_conflict
     parameters = [
@@ -114,7 +114,7 @@ def _gaps_behind_outdated_claims(
     return tuple(g for g in behind if g and (g.is_unprocessed or g.since < conflict.opened_at))
 
 
-def _feed_gaps(queryset: QuerySet[Source], now: datetime) -> dict[str, FeedGap]:
+def _feed_gaps_by_source_slug(queryset: QuerySet[Source], now: datetime) -> dict[str, FeedGap]:
     sources = list(queryset.filter(enabled=True))
     with connection.cursor() as cursor:
         cursor.execute(LAST_RECEIVED, [[source.pk for source in sources]])
@@ -125,7 +125,7 @@ def _feed_gaps(queryset: QuerySet[Source], now: datetime) -> dict[str, FeedGap]:
     gaps = {}
     for source in sources:
         last, unread = received[source.pk]
-        silent = overdue_since(source, last, now)
+        silent = last_message_time_if_overdue(source, last, now)
         if unread and now - unread > PROCESSING_DELAY:
             gaps[source.slug] = FeedGap(source.title, unread, is_unprocessed=True)
         elif silent:

@@ -79,7 +79,7 @@ class SwimlaneChart:
     summary: str
 
 
-class TimeAxis:
+class LogScaledGapTimeAxis:
     """Map times to x. The width of a gap grows with the logarithm of its hours."""
 
     def __init__(self, moments: Sequence[datetime]) -> None:
@@ -117,7 +117,7 @@ def layout_swimlanes(
     promised = timeline.milestones.get(MilestoneCode.DELIVERED)
     promised_at = promised.planned_at if promised else None
     moments = [e.recorded.occurred_at for e in timeline.entries]
-    axis = TimeAxis(
+    axis = LogScaledGapTimeAxis(
         [*moments, *([now] if timeline.is_open else []), *([promised_at] if promised_at else [])]
     )
     drawn_lanes = tuple(
@@ -161,7 +161,7 @@ def _first_event_sort_key(timeline: Timeline, source: str) -> tuple[datetime, st
 
 
 def _layout_event_markers(
-    entries: Sequence[TimelineEntry], row: int, axis: TimeAxis
+    entries: Sequence[TimelineEntry], row: int, axis: LogScaledGapTimeAxis
 ) -> tuple[EventMarker, ...]:
     groups: list[list[TimelineEntry]] = []
     positions: list[float] = []
@@ -191,7 +191,7 @@ def _layout_event_markers(
     )
 
 
-def _day_ticks(axis: TimeAxis, zone: ZoneInfo) -> list[Tick]:
+def _day_ticks(axis: LogScaledGapTimeAxis, zone: ZoneInfo) -> list[Tick]:
     """Ticks for the first day and for as many midnights as there is room for."""
     first, last = axis.points[0].astimezone(zone), axis.points[-1].astimezone(zone)
     ticks = [_day_tick(axis.positions[0], first)]
@@ -209,7 +209,7 @@ def _day_tick(x: float, day: datetime) -> Tick:
 
 
 def _now_and_promise_ticks(
-    axis: TimeAxis, labels: Sequence[tuple[datetime, str, str]]
+    axis: LogScaledGapTimeAxis, labels: Sequence[tuple[datetime, str, str]]
 ) -> list[Tick]:
     """Ticks for now and the promise date, with labels on opposite sides if they are close."""
     ticks = sorted(
@@ -230,7 +230,7 @@ def _idle_label(length: timedelta) -> str:
     return f"No activity for {f'{length.days} d' if length.days else format_duration(length)}"
 
 
-def _idle_spans(axis: TimeAxis, moments: Sequence[datetime]) -> list[IdleSpan]:
+def _idle_spans(axis: LogScaledGapTimeAxis, moments: Sequence[datetime]) -> list[IdleSpan]:
     """Long time spans without events. Time in the future does not count."""
     spans = []
     for before, after in pairwise(moments):

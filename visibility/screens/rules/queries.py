@@ -66,7 +66,7 @@ class ParameterInput:
         return self.field.type.member_values() if isinstance(self.field.type, EnumType) else ()
 
 
-def list_rules(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
+def list_rule_summaries(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
     """Return rules in the order of their codes, after a code. Two statements."""
     rules = list(
         SlaRule.objects.select_related("calendar", "owner_team")
@@ -81,7 +81,7 @@ def list_rules(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
     return [summarize_rule(rule, active_alerts=counts.get(rule.pk, 0)) for rule in rules]
 
 
-def load_rule(code: str) -> RuleSummary | None:
+def load_rule_summary(code: str) -> RuleSummary | None:
     """Return one rule, or None if there is none with this code. Two statements."""
     rule = SlaRule.objects.select_related("calendar", "owner_team").filter(code=code).first()
     if rule is None:

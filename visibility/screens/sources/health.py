@@ -121,7 +121,9 @@ class _SourceCounts:
     rejected_status: int = 0
 
 
-def source_health(now: datetime, sources: Iterable[Source] | None = None) -> list[HealthReport]:
+def load_source_health_reports(
+    now: datetime, sources: Iterable[Source] | None = None
+) -> list[HealthReport]:
     """The health of all (or these) sources, the worst first. Six queries."""
     wanted = list(Source.objects.order_by("title", "slug")[:500] if sources is None else sources)
     counts = _fetch_counts_by_source(wanted, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.settings import Setting, SettingError
-from visibility.ingest.check_source_settings import declared_settings
+from visibility.ingest.check_source_settings import connector_and_common_settings
 from visibility.ingest.source_secrets import (
     UnreadableSecrets,
     decrypt_secrets,
@@ -89,7 +89,7 @@ def new_family_entries(
 def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that differ from the stored ones; a blank secret is unchanged."""
     changes: dict[str, str] = {}
-    for field in setting_fields(source, entered=_entered_families(source, posted)):
+    for field in setting_fields(source, entered=_posted_family_values(source, posted)):
         text = posted.get(field.name, "").strip()
         stored = str(source.config_or_empty_if_invalid.get(field.name, ""))
         if field.is_secret and field.is_stored and not text:
@@ -115,7 +115,7 @@ def new_entry_errors(source: Source, posted: Mapping[str, str]) -> list[SettingE
 def declared_settings_of_source(source: Source) -> Sequence[Setting]:
     """Return the declared settings; without a connector: none."""
     connector = connectors_by_slug().get(source.connector)
-    return declared_settings(connector) if connector else ()
+    return connector_and_common_settings(connector) if connector else ()
 
 
 def _names_of_stored_secrets(source: Source) -> frozenset[str]:
@@ -133,12 +133,14 @@ def _names_of_setting_or_family_members(setting: Setting, values: Mapping[str, s
     return sorted(name for name in values if name.startswith(prefix) and name != prefix)
 
 
-def _entered_families(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
+def _posted_family_values(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
     prefixes = [s.family_prefix for s in declared_settings_of_source(source) if s.is_family]
     return {name: text for name, text in posted.items() if name.startswith(tuple(prefixes))}
 
 
-def with_new_family_entries(source: Source, posted: Mapping[str, str]) -> dict[str, str]:
+def merge_new_family_entries_into_posted(
+    source: Source, posted: Mapping[str, str]
+) -> dict[str, str]:
     """Return the posted values with each new entry under the name of its setting."""
     added = {}
     for entry in new_family_entries(source):

@@ -8,7 +8,11 @@ from django.conf import settings
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
-from visibility.models.sources_and_messages import Source, UnusableSource, overdue_since
+from visibility.models.sources_and_messages import (
+    Source,
+    UnusableSource,
+    last_message_time_if_overdue,
+)
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
 
 # How recent a rejected request must be to count.
@@ -59,7 +63,7 @@ def source_state_and_reason(
         )
     if latest.received_at is None:
         return SourceState.WAITING, f"no message received yet{_recovered_since_text(source, now)}"
-    if overdue_since(source, latest.received_at, now):
+    if last_message_time_if_overdue(source, latest.received_at, now):
         return (
             SourceState.SILENT,
             f"no data for longer than expected{_recovered_since_text(source, now)}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from connectors.sdk.settings import SettingError
 from visibility.models import AuditEntry, Severity, SlaRule, Subscription
 from visibility.notify.channel import Channel
-from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
+from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 from visibility.notify.outbox import channel_registry
 from visibility.screens.setting_fields import SettingField, build_setting_field
 
@@ -112,7 +112,7 @@ def build_channel_setting_fields(
     sentences = {error.name: error.sentence for error in errors}
     if stored and not errors and entered is None:
         # A stored value that this version refuses is explained before it is changed.
-        stored_errors = check_channel_settings(channel, stored.settings).errors
+        stored_errors = parse_channel_settings_with_errors(channel, stored.settings).errors
         secret = {setting.name for setting in channel.settings if setting.is_secret}
         sentences = {e.name: e.sentence for e in stored_errors if e.name not in secret}
     return [

@@ -16,12 +16,14 @@ class SimulatedVendor(NamedTuple):
 
 
 VENDORS: Mapping[str, SimulatedVendor] = {
-    "shop": SimulatedVendor(shopify.build_message, shopify.sign),
-    "edi": SimulatedVendor(x12.build_message, x12.sign),
-    "wms": SimulatedVendor(shiphero.build_message, shiphero.sign),
-    "3pl": SimulatedVendor(x12.build_message, x12.sign),
-    "carrier": SimulatedVendor(easypost.build_message, easypost.sign),
-    "finance": SimulatedVendor(finance.build_standard_webhooks_message, finance.sign),
+    "shop": SimulatedVendor(shopify.build_message, shopify.build_signature_headers),
+    "edi": SimulatedVendor(x12.build_message, x12.build_signature_headers),
+    "wms": SimulatedVendor(shiphero.build_message, shiphero.build_signature_headers),
+    "3pl": SimulatedVendor(x12.build_message, x12.build_signature_headers),
+    "carrier": SimulatedVendor(easypost.build_message, easypost.build_signature_headers),
+    "finance": SimulatedVendor(
+        finance.build_standard_webhooks_message, finance.build_signature_headers
+    ),
 }
 
 

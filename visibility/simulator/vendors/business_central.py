@@ -86,7 +86,7 @@ def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
     for index, line in enumerate(order.lines):
         quantity = line.quantity - dropped.get(index, 0)
         done = sum(s.quantities[index] for s in shipped)
-        total += quantity * order.erp_unit_price(index)
+        total += quantity * order.erp_unit_price_cents(index)
         lines.append(
             _document_line(order, index, quantity, identity, f"order {line.number}")
             | {
@@ -122,7 +122,7 @@ def _ship_date_day_after_order(order: SimulatedOrder) -> str:
 def _document_line(
     order: SimulatedOrder, index: int, quantity: int, document: str, kind: str
 ) -> dict[str, Any]:
-    line, price = order.lines[index], order.erp_unit_price(index)
+    line, price = order.lines[index], order.erp_unit_price_cents(index)
     amount = quantity * price / 100
     return {
         "id": document_numbers.deterministic_guid("erp line", order.n, kind),

@@ -56,7 +56,9 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     )
 
 
-def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
+def build_signature_headers(
+    message: SimulatedMessage, secret: str, _now: float
+) -> Mapping[str, str]:
     """`X-Hmac-Signature`; EasyPost normalizes the secret with NFKD."""
     key = unicodedata.normalize("NFKD", secret).encode()
     return {"x-hmac-signature": f"hmac-sha256-hex={hmac_sha256(key, message.body).hex()}"}

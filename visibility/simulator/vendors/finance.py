@@ -38,7 +38,9 @@ def build_standard_webhooks_message(order: SimulatedOrder, step: SimulatedStep) 
     )
 
 
-def sign(message: SimulatedMessage, secret: str, now: float) -> Mapping[str, str]:
+def build_signature_headers(
+    message: SimulatedMessage, secret: str, now: float
+) -> Mapping[str, str]:
     """`webhook-id`, `-timestamp` (of the sending) and `-signature` (v1)."""
     key = secret.encode()
     if secret.startswith("whsec_"):

@@ -36,7 +36,9 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     return SimulatedMessage("wms", orjson.dumps(writers[step.kind](order, step)), headers, identity)
 
 
-def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
+def build_signature_headers(
+    message: SimulatedMessage, secret: str, _now: float
+) -> Mapping[str, str]:
     """`x-shiphero-hmac-sha256` over the body."""
     signature = base64.b64encode(hmac_sha256(secret.encode(), message.body)).decode()
     return {"x-shiphero-hmac-sha256": signature}
@@ -46,16 +48,16 @@ def _format_utc_without_zone(at: float) -> str:
     return to_datetime(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _base64_uuid(kind: str, number: int) -> str:
+def _base64_of_kind_and_number(kind: str, number: int) -> str:
     return base64.b64encode(f"{kind}:{number}".encode()).decode()
 
 
-def _order_references(order: SimulatedOrder) -> dict[str, Any]:
+def _order_number_and_ids(order: SimulatedOrder) -> dict[str, Any]:
     name, number = 204_000_000 + order.n, document_numbers.sales_order_number(order.n)
     return {
         "order_number": number,
         "order_id": name,
-        "order_uuid": _base64_uuid("Order", name),
+        "order_uuid": _base64_of_kind_and_number("Order", name),
         "partner_order_id": number,
     }
 
@@ -84,11 +86,11 @@ def _order_allocated_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
         "account_uuid": "QWNjb3VudDo2MzM0",
         **WAREHOUSE,
         "allocated_at": at,
-        **_order_references(order),
+        **_order_number_and_ids(order),
         "line_items": [
             {
                 "id": _line_id(order, line),
-                "item_uuid": _base64_uuid("LineItem", _line_id(order, line)),
+                "item_uuid": _base64_of_kind_and_number("LineItem", _line_id(order, line)),
                 "partner_line_item_id": _order_number_dash_erp_line_number(order, line),
                 "quantity": quantity,
                 "sku": line.item.sku,
@@ -114,11 +116,11 @@ def _tote_complete_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
             {
                 "tote_id": str(tote),
                 "tote_name": f"Tote-{tote}",
-                "tote_uuid": _base64_uuid("Tote", tote),
+                "tote_uuid": _base64_of_kind_and_number("Tote", tote),
                 "tote_barcode": str(tote),
                 "orders": [
                     {
-                        **_order_references(order),
+                        **_order_number_and_ids(order),
                         "gift_note": "",
                         "items": [
                             {
@@ -140,11 +142,11 @@ def _tote_complete_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
 
 
 def _order_packed_out_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
-    tote, named = _tote_id(order, step), _order_references(order)
+    tote, named = _tote_id(order, step), _order_number_and_ids(order)
     return {
         "webhook_type": "Order Packed Out",
         "tote_id": str(tote),
-        "tote_uuid": _base64_uuid("Tote", tote),
+        "tote_uuid": _base64_of_kind_and_number("Tote", tote),
         "tote_name": f"Tote-{tote}",
         **named,
         "packed_at": _format_utc_without_zone(step.at),
@@ -176,7 +178,7 @@ def _lines_by_package(
 def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     shipment = order.shipments[step.shipment]
     name = 263_000_000 + order.n * 2 + step.shipment
-    named = _order_references(order)
+    named = _order_number_and_ids(order)
 
     def item(line: SimulatedLine, quantity: int, index: int) -> dict[str, Any]:
         return {
@@ -217,7 +219,7 @@ def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
         "webhook_type": "Shipment Update",
         "fulfillment": {
             "shipment_id": name,
-            "shipment_uuid": _base64_uuid("Shipment", name),
+            "shipment_uuid": _base64_of_kind_and_number("Shipment", name),
             **WAREHOUSE,
             "webhook_type": "Shipment Update",
             **named,
@@ -245,7 +247,7 @@ def _shipment_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[st
 def _order_cancelled_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     return {
         "webhook_type": "Order Canceled",
-        **_order_references(order),
+        **_order_number_and_ids(order),
         "fulfillment-status": "canceled",
         "shop_name": "public-api",
         "shop_order_number": document_numbers.sales_order_number(order.n),
@@ -257,7 +259,7 @@ def _undocumented_webhook_body(order: SimulatedOrder, step: SimulatedStep) -> di
     """A webhook type that ShipHero does not document."""
     return {
         "webhook_type": "Order Quarantined",
-        **_order_references(order),
+        **_order_number_and_ids(order),
         **WAREHOUSE,
         "reason": "awaiting inspection",
         "created_at": _format_utc_without_zone(step.at),
@@ -271,13 +273,13 @@ def _return_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
         "test": "0",
         "webhook_type": "Return Update",
         "return_id": name,
-        "return_uuid": _base64_uuid("Return", name),
+        "return_uuid": _base64_of_kind_and_number("Return", name),
         "status": "complete",
         "reason": "Ordered by mistake",
         "items": [
             {
                 "id": name * 2,
-                "uuid": _base64_uuid("ReturnItem", name * 2),
+                "uuid": _base64_of_kind_and_number("ReturnItem", name * 2),
                 "quantity": quantity,
                 "quantity_received": quantity,
                 "sku": line.item.sku,
@@ -287,7 +289,7 @@ def _return_update_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
                 "warehouse_id": WAREHOUSE["warehouse_id"],
             }
         ],
-        **_order_references(order),
+        **_order_number_and_ids(order),
         "shop_name": "public-api",
         "created_at": _format_utc_without_zone(step.at),
         "label_type": "Self Return",

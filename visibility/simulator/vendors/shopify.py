@@ -57,7 +57,9 @@ def build_message(order: SimulatedOrder, step: SimulatedStep) -> SimulatedMessag
     return SimulatedMessage("shop", orjson.dumps(body), headers, identity)
 
 
-def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
+def build_signature_headers(
+    message: SimulatedMessage, secret: str, _now: float
+) -> Mapping[str, str]:
     """`X-Shopify-Hmac-SHA256` over the body."""
     signature = base64.b64encode(hmac_sha256(secret.encode(), message.body)).decode()
     return {"x-shopify-hmac-sha256": signature}
@@ -102,7 +104,7 @@ def _order_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     at, name, total = (
         format_rfc3339(step.at),
         document_numbers.web_order_number(order.n),
-        order.total_price,
+        order.total_price_cents,
     )
     lines = []
     for index, line in enumerate(order.lines):
@@ -148,14 +150,14 @@ def _order_body(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
         "processed_at": format_rfc3339(order.created_at),
         "refunds": [],
         "source_name": "web",
-        "subtotal_price": format_cents(order.total_price),
+        "subtotal_price": format_cents(order.total_price_cents),
         "tags": "b2b",
         "tax_lines": [],
         "taxes_included": False,
         "test": False,
         "total_discounts": "0.00",
-        "total_line_items_price": format_cents(order.total_price),
-        "total_price": format_cents(order.total_price),
+        "total_line_items_price": format_cents(order.total_price_cents),
+        "total_price": format_cents(order.total_price_cents),
         "total_tax": "0.00",
         "updated_at": at,
         "customer": {

@@ -53,7 +53,9 @@ def build_functional_acknowledgment(step: SimulatedStep, index: int) -> Simulate
     return SimulatedMessage("3pl", text, HEADERS, f"{pair[0]}/{pair[1]}/{control:09d}")
 
 
-def sign(message: SimulatedMessage, secret: str, _now: float) -> Mapping[str, str]:
+def build_signature_headers(
+    message: SimulatedMessage, secret: str, _now: float
+) -> Mapping[str, str]:
     """The EDI gateway's signature: `sha256=` and the hexadecimal HMAC-SHA256 of the body."""
     signature = hmac_sha256(secret.encode(), message.body).hex()
     return {"x-throughline-signature": f"sha256={signature}"}
@@ -83,7 +85,7 @@ def _format_utc_date(at: float) -> str:
     return to_datetime(at).strftime("%Y%m%d")
 
 
-def _replace_delimiters(text: str) -> str:
+def _replace_delimiters_with_blanks(text: str) -> str:
     """Replace the delimiters of the interchange by blanks."""
     return text.replace("*", " ").replace("~", " ").replace(">", " ")
 
@@ -91,7 +93,7 @@ def _replace_delimiters(text: str) -> str:
 def _ship_to_segments(order: SimulatedOrder) -> Segments:
     customer = order.customer
     return [
-        f"N1*ST*{_replace_delimiters(customer.name)}*92*{customer.number}",
+        f"N1*ST*{_replace_delimiters_with_blanks(customer.name)}*92*{customer.number}",
         f"N4*{customer.city}*{customer.state}*{customer.postcode}*US",
     ]
 
@@ -110,13 +112,13 @@ def _purchase_order_segments(order: SimulatedOrder, _step: SimulatedStep) -> Seg
         f"BEG*00*SA*{order.po}**{_format_utc_date(order.created_at)}",
         "CUR*BY*USD",
         f"DTM*002*{_date_as_yyyymmdd(order.requested)}",
-        f"N1*BY*{_replace_delimiters(customer.name)}*92*{customer.number}",
+        f"N1*BY*{_replace_delimiters_with_blanks(customer.name)}*92*{customer.number}",
         *_ship_to_segments(order),
     ]
     for line in order.lines:
         price = format_cents(line.item.price)
         body.append(f"PO1*{line.number}*{line.quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"PID*F****{_replace_delimiters(line.item.title)}")
+        body.append(f"PID*F****{_replace_delimiters_with_blanks(line.item.title)}")
     return [*body, f"CTT*{len(order.lines)}"]
 
 
@@ -173,7 +175,7 @@ def _ship_notice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segment
                 f"HL*{level}*{pack}*I",
                 f"LIN*{line.number}*VN*{line.item.sku}",
                 f"SN1*{line.number}*{quantity}*EA",
-                f"PID*F****{_replace_delimiters(line.item.title)}",
+                f"PID*F****{_replace_delimiters_with_blanks(line.item.title)}",
             ]
     return [*body, f"CTT*{level}"]
 
@@ -190,12 +192,12 @@ def _invoice_segments(order: SimulatedOrder, step: SimulatedStep) -> Segments:
         f"BIG*{_format_utc_date(step.at)}*{invoice}*{ordered}*{order.po}***DI",
         "CUR*SE*USD",
         f"REF*VN*{document_numbers.sales_order_number(order.n)}",
-        f"N1*BT*{_replace_delimiters(order.customer.name)}*92*{order.customer.number}",
+        f"N1*BT*{_replace_delimiters_with_blanks(order.customer.name)}*92*{order.customer.number}",
     ]
     for line, quantity in goods:
         price = format_cents(line.item.price)
         body.append(f"IT1*{line.number}*{quantity}*EA*{price}**VN*{line.item.sku}")
-        body.append(f"PID*F****{_replace_delimiters(line.item.title)}")
+        body.append(f"PID*F****{_replace_delimiters_with_blanks(line.item.title)}")
     return [*body, f"TDS*{order.shipment_invoice_cents(shipment)}", f"CTT*{len(goods)}"]
 
 
@@ -218,7 +220,7 @@ def _shipping_order_segments(
         body += [
             f"LX*{line.number}",
             f"W01*{line.quantity}*EA**VN*{line.item.sku}",
-            f"G69*{_replace_delimiters(line.item.title)}",
+            f"G69*{_replace_delimiters_with_blanks(line.item.title)}",
             f"N9*LI*{line.erp_line_number}",
         ]
     return [*body, f"W76*{sum(line.quantity for line in order.lines)}"]
@@ -247,7 +249,7 @@ def _shipping_advice_segments(order: SimulatedOrder, step: SimulatedStep) -> Seg
         for line, shipped, missing, status in counted[index::count]:
             body += [
                 f"W12*{status}*{shipped + missing}*{shipped}*{missing}*EA**VN*{line.item.sku}",
-                f"G69*{_replace_delimiters(line.item.title)}",
+                f"G69*{_replace_delimiters_with_blanks(line.item.title)}",
                 f"N9*LI*{line.erp_line_number}",
             ]
     return [*body, f"W03*{sum(shipment.quantities)}*{6 * len(shipment.packages)}*LB"]

@@ -6,7 +6,13 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from visibility.sla.parameters import parameter
-from visibility.sla.rule import Condition, ConditionEnd, Consequence, RuleSubject, SourceRule
+from visibility.sla.rule import (
+    Consequence,
+    RuleSubject,
+    SourceCondition,
+    SourceConditionEnd,
+    SourceRule,
+)
 from visibility.sla.source_snapshot import SourceSnapshot
 
 
@@ -53,21 +59,21 @@ class SourceSilent(SourceRule):
 
     def conditions(
         self, source: SourceSnapshot, params: SilenceGracePeriodParams
-    ) -> Iterable[Condition]:
+    ) -> Iterable[SourceCondition]:
         """Return one condition while the source is silent."""
         if source.expected_interval is None:
             return
         since = source.last_message_at or source.watched_since
         due_at = since + source.expected_interval + params.grace
         if source.as_of > due_at:
-            yield Condition(started_at=since, due_at=due_at, subject=source.title)
+            yield SourceCondition(started_at=since, due_at=due_at, subject=source.title)
 
     def condition_end(
         self, source: SourceSnapshot, params: SilenceGracePeriodParams, subject_key: str
-    ) -> ConditionEnd | None:
+    ) -> SourceConditionEnd | None:
         """Return the time of the message that ended the silence."""
         at = source.last_message_at or source.as_of
-        return ConditionEnd(at, "The source is sending data again.")
+        return SourceConditionEnd(at, "The source is sending data again.")
 
     def alert_title(self, params: SilenceGracePeriodParams, subject: str) -> str:
         """Return the title of the alert."""

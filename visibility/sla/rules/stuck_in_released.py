@@ -56,13 +56,13 @@ class StuckInReleased(OrderRule):
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per released order."""
-        released = timeline.reached_at(MilestoneCode.RELEASED)
+        released = timeline.milestone_reached_at(MilestoneCode.RELEASED)
         if released is None:
             return
         stops = [
             moment
             for code in (MilestoneCode.SHIPPED, MilestoneCode.DELIVERED, MilestoneCode.CANCELLED)
-            if (moment := timeline.reached_at(code))
+            if (moment := timeline.milestone_reached_at(code))
         ]
         yield Clock(
             started_at=released,

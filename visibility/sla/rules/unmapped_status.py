@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from visibility.sla.parameters import parameter
-from visibility.sla.rule import Condition, ConditionEnd, Consequence, RuleSubject, SourceRule
+from visibility.sla.rule import (
+    Consequence,
+    RuleSubject,
+    SourceCondition,
+    SourceConditionEnd,
+    SourceRule,
+)
 from visibility.sla.source_snapshot import MAPPED, SourceSnapshot
 
 MAX_SHOWN_LENGTH = 80
@@ -50,11 +56,11 @@ class UnmappedStatus(SourceRule):
     )
     reopening_reason: ClassVar[str] = "The mapping was removed."
 
-    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[Condition]:
+    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[SourceCondition]:
         """Return one condition per status that needs a mapping."""
         for status in source.statuses:
             if not status.settled:
-                yield Condition(
+                yield SourceCondition(
                     started_at=source.as_of,
                     due_at=source.as_of,
                     subject_key=status.text,
@@ -67,11 +73,11 @@ class UnmappedStatus(SourceRule):
 
     def condition_end(
         self, source: SourceSnapshot, params: Params, subject_key: str
-    ) -> ConditionEnd | None:
+    ) -> SourceConditionEnd | None:
         """Return that the status was mapped or ignored; None if the source stopped sending it."""
         for status in source.statuses:
             if status.text == subject_key and status.settled:
-                return ConditionEnd(source.as_of, status.settled)
+                return SourceConditionEnd(source.as_of, status.settled)
         return None
 
     def may_reopen(self, resolution: str) -> bool:

@@ -35,7 +35,7 @@ from visibility.web.api.problem_responses import (
     ApiResponse,
     ConflictError,
     InvalidInput,
-    problem_response,
+    problem_response_for_exception,
 )
 from visibility.web.api.request_body_serializers import (
     AssignBody,
@@ -69,7 +69,7 @@ class AlertActionView(ApiView):
                 )
                 _broadcast_change_after_commit()
             alert = visible_alert_or_404(request, alert_id)
-            return ApiResponse.from_json(
+            return ApiResponse.with_json_body(
                 serialize(AlertSerializer, alert, permissions=user_permissions(request))
             )
 
@@ -140,7 +140,7 @@ class AddAlertNoteView(AlertActionView):
         return self.run_alert_action(request, alert_id)
 
 
-class BulkAlertView(ApiView):
+class BulkAlertActionView(ApiView):
     """`POST /alerts/bulk`."""
 
     required_permissions = (Permission.ALERTS_NOTE,)
@@ -164,7 +164,7 @@ class BulkAlertView(ApiView):
                 what, ids, request, _parse_action_fields(what, fields, request)
             )
             status = 200 if all(result["status"] == 200 for result in results) else 207
-            return ApiResponse.from_json({"results": results}, status=status)
+            return ApiResponse.with_json_body({"results": results}, status=status)
 
         return run_idempotently(request, body, do)
 
@@ -227,7 +227,7 @@ def _apply_action_to_alerts(
                         action, alert_id, request, fields=fields, now=now
                     )
             except (Http404, ConflictError) as refused:
-                problem = problem_response(refused)
+                problem = problem_response_for_exception(refused)
                 detail = "This alert does not exist."
                 detail = detail if problem.status == 404 else str(refused)
                 results.append({"id": alert_id, "status": problem.status, "detail": detail})

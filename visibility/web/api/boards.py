@@ -12,7 +12,10 @@ from rest_framework.response import Response
 
 from connectors.sdk.settings import SettingError
 from visibility.boards.check_tiles import MAX_TILES, tile_errors
-from visibility.boards.load_board_and_tiles import board_titles, load_board_title_and_tile_entries
+from visibility.boards.load_board_and_tiles import (
+    load_board_title_and_tile_entries,
+    load_board_titles_by_slug,
+)
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import COMMON_SETTINGS
 from visibility.db.database_time import database_now
@@ -98,7 +101,9 @@ class BoardListView(ApiView):
     @extend_schema(operation_id="boards", responses=BoardListSerializer)
     def get(self, request: Request) -> Response:
         """List the boards."""
-        titles = [{"slug": slug, "title": title} for slug, title in board_titles().items()]
+        titles = [
+            {"slug": slug, "title": title} for slug, title in load_board_titles_by_slug().items()
+        ]
         return Response(serialize(BoardListSerializer, {"items": titles}))
 
 
@@ -115,7 +120,7 @@ class BoardView(ApiView):
     @extend_schema(operation_id="board", responses=BoardSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve a board. Tiles whose permission the user lacks are left out."""
-        return Response(_serialize_board(request, slug))
+        return Response(_load_and_serialize_board_or_404(request, slug))
 
     @extend_schema(operation_id="board_save", request=BoardBody, responses=BoardSerializer)
     def put(self, request: Request, slug: str) -> HttpResponse:
@@ -139,7 +144,7 @@ class BoardView(ApiView):
                     detail={"tiles": [entry["tile"] for entry in values["tiles"]]},
                     now=database_now(),
                 )
-            return ApiResponse.from_json(_serialize_board(request, slug))
+            return ApiResponse.with_json_body(_load_and_serialize_board_or_404(request, slug))
 
         return run_idempotently(request, body, do)
 
@@ -151,7 +156,7 @@ def _decimal_to_json_int_or_text(value: Any) -> Any:
     return int(value) if value == value.to_integral_value() and abs(value) < MAX_ID else str(value)
 
 
-def _serialize_board(request: Request, slug: str) -> dict[str, Any]:
+def _load_and_serialize_board_or_404(request: Request, slug: str) -> dict[str, Any]:
     stored = load_board_title_and_tile_entries(slug)
     if stored is None:
         raise Http404

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.models import AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.role_and_state_labels import SourceState
-from visibility.sla.load_enabled_rules import source_rule_codes
+from visibility.sla.load_enabled_rules import source_rule_kind_codes
 from visibility.sla.rule import RuleSubject
 from visibility.web.permissions import Permission
 
@@ -150,7 +150,7 @@ class AlertSerializer(PermissionFilteredSerializer):
     rule = AlertRuleSerializer(allow_null=True)
     order = AlertOrderSerializer(allow_null=True)
     source = serializers.CharField(source="source.slug", default=None, allow_null=True)  # type: ignore[assignment]  # not DRF's `source`
-    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *source_rule_codes()])
+    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *source_rule_kind_codes()])
     subject_kind = EnumField(RuleSubject, source="subject")
     subject_key = serializers.CharField()
     episode = serializers.IntegerField()

@@ -18,7 +18,7 @@ from visibility.web.api.problem_responses import (
     ConflictError,
     InvalidInput,
     UnprocessableError,
-    problem_response,
+    problem_response_for_exception,
 )
 
 HEADER = "Idempotency-Key"
@@ -52,7 +52,7 @@ def run_idempotently(
         try:
             response = handler()
         except Exception as error:  # 4xx responses are stored; 5xx roll back
-            response = problem_response(error)
+            response = problem_response_for_exception(error)
             if response.status >= 500:
                 raise
         now = database_now()

@@ -29,7 +29,7 @@ from visibility.web.api.kpi_serializers import (
     KpiOrderSerializer,
     KpiValueSerializer,
 )
-from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import QueryParameter, parse_day
 from visibility.web.permissions import Permission
@@ -98,10 +98,10 @@ class KpiValueView(ApiView):
     def get(self, request: Request, code: str) -> Response:
         """Retrieve a KPI value with its numerator, denominator and exclusions by reason."""
         kpi_query, by = _parse_kpi_query(code, self.params), self.params.get(BY_PARAMETER.name)
-        with _refuse_too_many_facts():
+        with _reraise_too_many_facts_as_invalid():
             now = database_now() if kpi_query.kpi.family is KpiFamily.STOCK else None
             total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters, now=now)
-            slices = _query_slices(kpi_query, by) if by else []
+            slices = _query_summaries_by_day_or_dimension(kpi_query, by) if by else []
         return Response(
             {
                 "kpi": code,
@@ -109,11 +109,11 @@ class KpiValueView(ApiView):
                 "unit": kpi_query.kpi.unit.value,
                 "from": kpi_query.span.start.isoformat(),
                 "to": kpi_query.span.end.isoformat(),
-                "total": _serialize_value_numerator_denominator(total)
+                "total": _serialize_kpi_summary(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
                 "by": by,
                 "slices": [
-                    {"name": name} | _serialize_value_numerator_denominator(summary)
+                    {"name": name} | _serialize_kpi_summary(summary)
                     for name, summary in slices[:MAX_SLICES]
                 ],
                 "slices_omitted": max(len(slices) - MAX_SLICES, 0),
@@ -132,7 +132,7 @@ class KpiOrderListView(ApiListView):
     def get_queryset(self) -> Any:
         """The orders of one group. Raises Http404, InvalidInput."""
         kpi_query = _parse_kpi_query(self.kwargs["code"], self.params)
-        return LoadedRows(
+        return KeysetRowLoader(
             lambda limit, after="": _load_order_page(
                 kpi_query,
                 limit,
@@ -162,7 +162,7 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
     if end - start >= MAX_RANGE:
         raise InvalidInput("from", f"the range must be at most {MAX_RANGE.days} days")
     filters = KpiDimensionFilters(**{name: params.get(name) for name in DIMENSIONS})
-    asked: dict[str, str] = {name: name for name in filters.values()}
+    asked: dict[str, str] = {name: name for name in filters.filtered_values_by_dimension()}
     if params.get(BY_PARAMETER.name, "day") != "day":
         asked[params[BY_PARAMETER.name]] = BY_PARAMETER.name
     for dimension, parameter in asked.items():
@@ -174,7 +174,7 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
 
 
 @contextmanager
-def _refuse_too_many_facts() -> Iterator[None]:
+def _reraise_too_many_facts_as_invalid() -> Iterator[None]:
     """Raises InvalidInput instead of TooManyFacts."""
     try:
         yield
@@ -186,9 +186,9 @@ def _refuse_too_many_facts() -> Iterator[None]:
 
 def _load_order_page(
     kpi_query: KpiQuery, limit: int, after: str, outcome: str, reason: str
-) -> list[drilldown.KpiOrder]:
+) -> list[drilldown.KpiOrderLineOrEvent]:
     group = next(g for g in (*drilldown.ORDER_GROUPS, drilldown.UNCOUNTABLE) if g == outcome)
-    with _refuse_too_many_facts():
+    with _reraise_too_many_facts_as_invalid():
         return drilldown.load_order_page(
             kpi_query.kpi,
             kpi_query.span,
@@ -200,7 +200,9 @@ def _load_order_page(
         )
 
 
-def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
+def _query_summaries_by_day_or_dimension(
+    kpi_query: KpiQuery, by: str
+) -> list[tuple[str, KpiSummary]]:
     kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
     if by == "day":
         days = query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code]
@@ -212,7 +214,7 @@ def _query_slices(kpi_query: KpiQuery, by: str) -> list[tuple[str, KpiSummary]]:
     ]
 
 
-def _serialize_value_numerator_denominator(summary: KpiSummary) -> dict[str, Any]:
+def _serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
     value = summary.value
     return {
         "value": None if value is None else format_decimal(round(value, 6)),

@@ -86,7 +86,7 @@ class MasterImportSerializer(PermissionFilteredSerializer):
     finished_at = Rfc3339Field(allow_null=True)
 
 
-class MasterImportDetailSerializer(MasterImportSerializer):
+class MasterImportWithInvalidRowsSerializer(MasterImportSerializer):
     """An import with its first 100 invalid rows."""
 
     problems = InvalidRowSerializer(many=True)
@@ -122,19 +122,23 @@ class UploadImportView(MasterDataSeeOrEditPermissionView):
                 stored = _create_master_import_from_file(
                     request, master_table, file, file_format=file_format, params=self.params
                 )
-                return ApiResponse.from_json(serialize(MasterImportSerializer, stored), status=202)
+                return ApiResponse.with_json_body(
+                    serialize(MasterImportSerializer, stored), status=202
+                )
 
             response = run_idempotently(request, digest, do)
         job_functions.ask_worker_to_run_job_now("import_master_data")
         return response
 
 
-class MasterImportView(ApiView):
+class ImportProgressView(ApiView):
     """`GET /master/imports/<id>`."""
 
     required_permissions = (Permission.MAPPINGS_SEE,)
 
-    @extend_schema(operation_id="master_import_state", responses=MasterImportDetailSerializer)
+    @extend_schema(
+        operation_id="master_import_state", responses=MasterImportWithInvalidRowsSerializer
+    )
     def get(self, request: Request, import_id: int) -> Response:
         """Retrieve an import with its progress, its counts and its invalid rows."""
         master_import = _import_with_progress_or_404(import_id)
@@ -166,7 +170,7 @@ class ConfirmValidatedImportView(MasterDataSeeOrEditPermissionView):
                 master_import.pk, user=current_user(request), now=database_now()
             ):
                 raise ConflictError("This import is not waiting for confirmation.")
-            return ApiResponse.from_json(
+            return ApiResponse.with_json_body(
                 serialize(MasterImportSerializer, _import_with_progress_or_404(import_id)),
                 status=202,
             )
@@ -192,7 +196,7 @@ class DiscardImportView(MasterDataSeeOrEditPermissionView):
             parse_body(EmptyBody, body)
             if not imports.discard_import(_import_with_progress_or_404(import_id).pk):
                 raise ConflictError("Only a validated or rejected import can be discarded.")
-            return ApiResponse.from_json(
+            return ApiResponse.with_json_body(
                 serialize(MasterImportSerializer, _import_with_progress_or_404(import_id))
             )
 

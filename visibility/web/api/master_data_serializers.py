@@ -62,7 +62,7 @@ class MasterChangeSerializer(PermissionFilteredSerializer):
     after = serializers.DictField(child=serializers.CharField(), allow_null=True)
 
 
-class MasterRowDetailSerializer(MasterRowSerializer):
+class MasterRowWithHistorySerializer(MasterRowSerializer):
     """A row with its change history, newest first."""
 
     history = MasterChangeSerializer(many=True)
@@ -98,7 +98,7 @@ class UnmappedTermSerializer(PermissionFilteredSerializer):
     example = serializers.CharField(help_text="The id of an affected order.")
 
 
-class UnmappedTermDetailSerializer(UnmappedTermSerializer):
+class UnmappedTermWithSuggestionsSerializer(UnmappedTermSerializer):
     """A source value without a mapping, with up to three suggestions."""
 
     suggestions = MappingSuggestionSerializer(many=True)
@@ -107,7 +107,7 @@ class UnmappedTermDetailSerializer(UnmappedTermSerializer):
 class UnmappedTermListSerializer(PermissionFilteredSerializer):
     """Unmapped source values, most affected orders first, at most 200."""
 
-    items = UnmappedTermDetailSerializer(many=True)
+    items = UnmappedTermWithSuggestionsSerializer(many=True)
 
 
 def table_of_row(row: Versioned) -> MasterTable:

@@ -14,7 +14,7 @@ from visibility.db.database_time import database_now
 from visibility.master_data import write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
-from visibility.master_data.tables import TABLES, MasterRow, MasterTable
+from visibility.master_data.tables import TABLES, MasterRowToWrite, MasterTable
 from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion
 from visibility.models.master import TermKind, Versioned
 from visibility.screens.mappings import canonical_record_suggestions, term_and_row_queries
@@ -24,8 +24,8 @@ from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.master_data_serializers import (
     MappingSuggestionSerializer,
     MasterChangeSerializer,
-    MasterRowDetailSerializer,
     MasterRowSerializer,
+    MasterRowWithHistorySerializer,
     MasterTableListSerializer,
     MasterTableSerializer,
     RowWriteCountsSerializer,
@@ -156,7 +156,7 @@ class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
                 raise ConflictError(str(error)) from error
             except InvalidCell as error:
                 raise InvalidInput("values", str(error)) from error
-            return ApiResponse.from_json(
+            return ApiResponse.with_json_body(
                 serialize(RowWriteCountsSerializer, done), status=201 if done.added else 200
             )
 
@@ -166,7 +166,7 @@ class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
 class MasterRowView(MasterDataSeeOrEditPermissionView):
     """`/master/<table>/<id>`."""
 
-    @extend_schema(operation_id="master_row", responses=MasterRowDetailSerializer)
+    @extend_schema(operation_id="master_row", responses=MasterRowWithHistorySerializer)
     def get(self, request: Request, table: str, row_id: int) -> Response:
         """Retrieve a row with its change history."""
         master_table = table_or_404(table)
@@ -204,7 +204,7 @@ class MasterRowView(MasterDataSeeOrEditPermissionView):
                 raise ConflictError(str(error)) from error
             except InvalidCell as error:
                 raise InvalidInput("values", str(error)) from error
-            return ApiResponse.from_json(serialize(RowWriteCountsSerializer, done))
+            return ApiResponse.with_json_body(serialize(RowWriteCountsSerializer, done))
 
         return run_idempotently(request, body, do)
 
@@ -222,7 +222,7 @@ class MasterRowView(MasterDataSeeOrEditPermissionView):
             write_and_restore_rows.delete_row_and_record_history(
                 master_table, current.pk, context=build_change_context(request)
             )
-            return ApiResponse.from_json({"added": 0, "changed": 1, "unchanged": 0})
+            return ApiResponse.with_json_body({"added": 0, "changed": 1, "unchanged": 0})
 
         return run_idempotently(request, body, do)
 
@@ -239,7 +239,7 @@ def build_change_context(request: Request) -> ChangeContext:
     return ChangeContext(current_user(request), "API", database_now())
 
 
-def parse_row_body(table: MasterTable, body: bytes) -> tuple[MasterRow, int | None]:
+def parse_row_body(table: MasterTable, body: bytes) -> tuple[MasterRowToWrite, int | None]:
     """Parse the row and the expected version from a body. Raises InvalidInput."""
     fields = parse_body(MasterRowBody, body)
     values: dict[str, str] = fields["values"]

@@ -30,13 +30,13 @@ from visibility.web.api.common_serializers import (
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.matching_serializers import (
     DecisionIdentifierSerializer,
+    DecisionWithIdentifiersSerializer,
     DuplicateSuggestionListSerializer,
     DuplicateSuggestionSerializer,
-    MatchingDecisionDetailSerializer,
     MatchingDecisionSerializer,
     UnmatchedRecordSerializer,
 )
-from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError
 from visibility.web.api.request_body_serializers import (
     MAX_ID,
@@ -96,7 +96,7 @@ class UnmatchedRecordListView(ApiListView):
 
     def get_queryset(self) -> Any:
         """All unmatched records."""
-        return LoadedRows(
+        return KeysetRowLoader(
             lambda limit, after=0: unmatched_records.list_unmatched_records(
                 after=after, limit=limit
             ),
@@ -121,7 +121,7 @@ class DuplicateSuggestionListView(ApiView):
         )
 
 
-class ApplyMatchingDecisionView(ApiView):
+class BaseMatchingDecisionView(ApiView):
     """Base of the endpoints that record a matching decision and return it."""
 
     required_permissions = (Permission.MATCHING_EDIT,)
@@ -149,7 +149,7 @@ class ApplyMatchingDecisionView(ApiView):
                     DecisionIdentifierSerializer, decision.identifiers.order_by("pk")
                 )
             }
-            return ApiResponse.from_json(
+            return ApiResponse.with_json_body(
                 serialize(MatchingDecisionSerializer, decision)
                 | shown
                 | {"objects": decisions.object_ids_named_by_decision(decision)}
@@ -158,13 +158,13 @@ class ApplyMatchingDecisionView(ApiView):
         return run_idempotently(request, body, do)
 
 
-class MergeOrderOrAttachRecordView(ApplyMatchingDecisionView):
+class MergeOrderOrAttachRecordView(BaseMatchingDecisionView):
     """`POST /orders/<id>/join`."""
 
     @extend_schema(
         operation_id="order_join",
         request=OtherRecordBody,
-        responses=MatchingDecisionDetailSerializer,
+        responses=DecisionWithIdentifiersSerializer,
     )
     def post(self, request: Request, order_id: int) -> HttpResponse:
         """Merge two orders, or attach a shipment, package, invoice or return to an order."""
@@ -180,13 +180,13 @@ class MergeOrderOrAttachRecordView(ApplyMatchingDecisionView):
         return self.run_matching_decision(request, deciding)
 
 
-class MarkOrdersDistinctView(ApplyMatchingDecisionView):
+class MarkOrdersDistinctView(BaseMatchingDecisionView):
     """`POST /orders/<id>/distinct`."""
 
     @extend_schema(
         operation_id="order_distinct",
         request=OtherRecordBody,
-        responses=MatchingDecisionDetailSerializer,
+        responses=DecisionWithIdentifiersSerializer,
     )
     def post(self, request: Request, order_id: int) -> HttpResponse:
         """Mark two orders as different, so that they are never merged."""
@@ -195,18 +195,18 @@ class MarkOrdersDistinctView(ApplyMatchingDecisionView):
             fields = parse_body(OtherRecordBody, body)
             require_order_exists(order_id)
             by, now = current_user(request), database_now()
-            return lambda: decisions.mark_distinct(
+            return lambda: decisions.decide_objects_are_distinct(
                 order_id, fields["other"], by=by, reason=fields["note"], now=now
             )
 
         return self.run_matching_decision(request, deciding)
 
 
-class SplitOrderView(ApplyMatchingDecisionView):
+class SplitOrderView(BaseMatchingDecisionView):
     """`POST /orders/<id>/split`."""
 
     @extend_schema(
-        operation_id="order_split", request=SplitBody, responses=MatchingDecisionDetailSerializer
+        operation_id="order_split", request=SplitBody, responses=DecisionWithIdentifiersSerializer
     )
     def post(self, request: Request, order_id: int) -> HttpResponse:
         """Move identifiers that do not belong to this order to a new order."""
@@ -223,13 +223,13 @@ class SplitOrderView(ApplyMatchingDecisionView):
         return self.run_matching_decision(request, deciding)
 
 
-class UndoDecisionView(ApplyMatchingDecisionView):
+class UndoDecisionView(BaseMatchingDecisionView):
     """`POST /matching/decisions/<id>/undo`."""
 
     @extend_schema(
         operation_id="matching_decision_undo",
         request=EmptyBody,
-        responses=MatchingDecisionDetailSerializer,
+        responses=DecisionWithIdentifiersSerializer,
     )
     def post(self, request: Request, decision_id: int) -> HttpResponse:
         """Undo a decision and restore the records as if it had never been made."""

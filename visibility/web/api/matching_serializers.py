@@ -36,7 +36,7 @@ class MatchingDecisionSerializer(PermissionFilteredSerializer):
     undone_by = UserSerializer(allow_null=True)
 
 
-class MatchingDecisionDetailSerializer(MatchingDecisionSerializer):
+class DecisionWithIdentifiersSerializer(MatchingDecisionSerializer):
     """A decision with its identifiers and the objects they identify now."""
 
     identifiers = DecisionIdentifierSerializer(many=True)

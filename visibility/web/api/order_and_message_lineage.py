@@ -24,7 +24,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.orders import surviving_order_or_404
-from visibility.web.api.pagination import PAGING, LoadedRows, PaginatedView, page_serializer
+from visibility.web.api.pagination import PAGING, KeysetRowLoader, PaginatedView, page_serializer
 from visibility.web.api.request_body_serializers import MAX_ID
 from visibility.web.permissions import Permission, has_permission
 
@@ -157,7 +157,7 @@ class OrderLineageView(PaginatedView):
         """Trace an order to its events and messages, and to its clocks, alerts and KPIs."""
         order = surviving_order_or_404(order_id)
         events = self.paginate_queryset(
-            LoadedRows(
+            KeysetRowLoader(
                 lambda limit, *after: order_and_message_lineage.load_order_events_with_messages(
                     order.object_id, after=after or None, limit=limit
                 ),
@@ -235,4 +235,6 @@ def _serialize_visible_alerts(request: Request, condition: Q) -> list[dict[str, 
 def _serialize_visible_kpi_facts(request: Request, order_ids: list[int]) -> list[dict[str, Any]]:
     if not has_permission(request.user, Permission.KPIS):
         return []
-    return serialize_all(KpiFactSerializer, order_and_message_lineage.kpi_facts(order_ids))
+    return serialize_all(
+        KpiFactSerializer, order_and_message_lineage.load_kpi_facts_of_orders(order_ids)
+    )

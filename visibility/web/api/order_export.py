@@ -23,7 +23,7 @@ from visibility.web.api.query_params import (
     InvalidValue,
     QueryParameter,
     enum_param,
-    parse_time,
+    parse_rfc3339_time,
 )
 from visibility.web.order_export_download import audited_order_export_response
 from visibility.web.permissions import Permission, has_permission
@@ -56,13 +56,13 @@ EXPORT_PARAMETERS = (
     QueryParameter(
         "since",
         "Orders whose latest event occurred at or after this time.",
-        parse_time,
+        parse_rfc3339_time,
         openapi_format="date-time",
     ),
     QueryParameter(
         "until",
         "Orders whose latest event occurred before this time.",
-        parse_time,
+        parse_rfc3339_time,
         openapi_format="date-time",
     ),
 )

@@ -173,7 +173,9 @@ class ConflictSerializer(PermissionFilteredSerializer):
     claims = ConflictClaimSerializer(many=True)
 
     @staticmethod
-    def serialize_visible(timeline: Timeline, permissions: Collection[Permission]) -> list[Any]:
+    def serialize_visible_conflicts(
+        timeline: Timeline, permissions: Collection[Permission]
+    ) -> list[Any]:
         """The visible conflicts of an order: price conflicts need permission to see prices."""
         conflicts = [
             conflict

@@ -35,7 +35,7 @@ from visibility.web.api.order_serializers import (
 from visibility.web.api.pagination import (
     PAGING,
     ApiListView,
-    LoadedRows,
+    KeysetRowLoader,
     PaginatedView,
     decode_cursor,
 )
@@ -43,7 +43,7 @@ from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
     enum_param,
-    parse_time,
+    parse_rfc3339_time,
 )
 from visibility.web.api.request_body_serializers import MAX_ID
 from visibility.web.api.timeline_event_serializers import (
@@ -70,7 +70,7 @@ LIST_PARAMETERS = (
     QueryParameter(
         "since",
         "Orders whose latest event occurred at or after this time.",
-        parse_time,
+        parse_rfc3339_time,
         openapi_format="date-time",
         lookup="last_event_at__gte",
     ),
@@ -79,7 +79,7 @@ LIST_PARAMETERS = (
 KNOWN_AT = QueryParameter(
     "as_known_at",
     "Show the timeline as it was known at this time.",
-    parse_time,
+    parse_rfc3339_time,
     openapi_format="date-time",
 )
 MILESTONE_ORDER = list(MilestoneCode)
@@ -105,7 +105,7 @@ class OrderListView(ApiListView):
         return orders
 
 
-class OrderDetailView(PaginatedView):
+class CurrentOrderWithLinesView(PaginatedView):
     """`GET /orders/<id>`."""
 
     required_permissions = (Permission.ORDERS,)
@@ -137,7 +137,9 @@ class OrderDetailView(PaginatedView):
                     serialize_all(OrderLineSerializer, lines, permissions=permissions)
                 ).data,
                 "claims": serialize_all(ClaimSerializer, order_timeline.claims),
-                "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
+                "conflicts": ConflictSerializer.serialize_visible_conflicts(
+                    order_timeline, permissions
+                ),
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
                 "shipments": serialize_all(ShipmentSerializer, shipments[: queries.MAX_DETAILS]),
                 "identifiers": serialize_all(
@@ -175,7 +177,7 @@ class OrderTimelineView(PaginatedView):
             order_timeline, _ = split_suppressed_conflicts(order_timeline, now=now)
         entries = list(enumerate(order_timeline.entries, start=1))
         page = self.paginate_queryset(
-            LoadedRows(
+            KeysetRowLoader(
                 lambda limit, start=0, _="": entries[start : start + limit],
                 lambda row: (row[0], instant),
             )
@@ -203,7 +205,9 @@ class OrderTimelineView(PaginatedView):
                 else None,
                 "customer_answer": current_answer.customer,
                 "states": [state.value for state in order_timeline.states],
-                "conflicts": ConflictSerializer.serialize_visible(order_timeline, permissions),
+                "conflicts": ConflictSerializer.serialize_visible_conflicts(
+                    order_timeline, permissions
+                ),
                 "promises": serialize_all(PromiseSerializer, order_timeline.promises),
                 "milestones": serialize_all(MilestoneSerializer, milestones),
                 "entries": self.get_paginated_response(

@@ -48,7 +48,7 @@ PAGING = (CURSOR, PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedRows:
+class KeysetRowLoader:
     """Rows that a function loads page by page: the counterpart of an ordered queryset.
 
     `load(limit, *sort_key)` returns up to `limit` rows, which follow the row with that sort key.
@@ -58,7 +58,7 @@ class LoadedRows:
     sort_key: Callable[[Any], Sequence[Any]]
 
     @classmethod
-    def from_queryset(cls, queryset: QuerySet[Any]) -> "LoadedRows":
+    def from_queryset(cls, queryset: QuerySet[Any]) -> "KeysetRowLoader":
         """The rows of a queryset in its order, which must be total."""
         keys = [str(key) for key in queryset.query.order_by]
 
@@ -79,8 +79,12 @@ class KeysetPagination(BasePagination):
     next_cursor: str | None = None
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """One page of a queryset or of `LoadedRows`. Raises InvalidInput."""
-        rows = queryset if isinstance(queryset, LoadedRows) else LoadedRows.from_queryset(queryset)
+        """One page of a queryset or of `KeysetRowLoader`. Raises InvalidInput."""
+        rows = (
+            queryset
+            if isinstance(queryset, KeysetRowLoader)
+            else KeysetRowLoader.from_queryset(queryset)
+        )
         size = view.params.get(PAGE_SIZE.name, DEFAULT_PAGE_SIZE)
         page = list(rows.load(size + 1, *decode_cursor(request, view.params)))
         if len(page) > size:
@@ -118,7 +122,7 @@ class PaginatedView(ApiView):
     pagination_class = KeysetPagination
 
     def paginate_queryset(self, queryset: Any) -> list[Any]:
-        """One page of a queryset in a total order or of `LoadedRows`. Raises InvalidInput."""
+        """One page of a queryset in a total order or of `KeysetRowLoader`. Raises InvalidInput."""
         return super().paginate_queryset(queryset) or []
 
 

@@ -62,7 +62,7 @@ class ApiResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, content: object, *, status: int = 200) -> "ApiResponse":
+    def with_json_body(cls, content: object, *, status: int = 200) -> "ApiResponse":
         """Serialize plain JSON values."""
         return cls(status, orjson.dumps(content))
 
@@ -75,10 +75,10 @@ class ApiResponse:
 
 def exception_handler(error: Exception, _: Mapping[str, Any]) -> HttpResponse:
     """DRF exception handler: every error becomes a problem response without a stack trace."""
-    return problem_response(error).to_http_response()
+    return problem_response_for_exception(error).to_http_response()
 
 
-def problem_response(error: Exception) -> ApiResponse:
+def problem_response_for_exception(error: Exception) -> ApiResponse:
     """The problem response for an exception. Unexpected exceptions are logged."""
     if isinstance(error, exceptions.APIException):
         return _api_exception_response(error)

@@ -23,7 +23,7 @@ class InvalidValue(ValueError):
     """The value is invalid; the message says what is expected."""
 
 
-def parse_text(value: str) -> str:
+def parse_short_printable_text(value: str) -> str:
     """Parse short printable text."""
     if len(value) > MAX_LENGTH:
         raise InvalidValue(f"must have at most {MAX_LENGTH} characters")
@@ -32,7 +32,7 @@ def parse_text(value: str) -> str:
     return value
 
 
-def parse_time(value: str) -> datetime:
+def parse_rfc3339_time(value: str) -> datetime:
     """Parse an RFC 3339 time with an offset; return it in UTC."""
     try:
         if not TIME_PATTERN.fullmatch(value):
@@ -64,7 +64,7 @@ class QueryParameter:
 
     name: str
     description: str
-    parse: Callable[[str], Any] = parse_text
+    parse: Callable[[str], Any] = parse_short_printable_text
     choices: tuple[str, ...] = ()
     # An OpenAPI string format, or "integer".
     openapi_format: str = ""
@@ -102,7 +102,7 @@ def enum_param(
     description: str,
     enum: type[StrEnum] | type[TextChoices],
     *,
-    parse: Callable[[str], Any] = parse_text,
+    parse: Callable[[str], Any] = parse_short_printable_text,
     lookup: str = "",
 ) -> QueryParameter:
     """A parameter that takes a value of an enumeration."""

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from connectors.sdk.payload import load_json
 from visibility.web.alert_actions import ALERT_ACTIONS, MAX_NOTE
 from visibility.web.api.problem_responses import BodyTooLarge, InvalidInput
-from visibility.web.api.query_params import InvalidValue, parse_time, printable_excerpt
+from visibility.web.api.query_params import InvalidValue, parse_rfc3339_time, printable_excerpt
 
 MAX_BODY = 65_536
 MAX_IDS = 200
@@ -72,13 +72,13 @@ class UserIdOrMeField(serializers.Field[Any, Any, Any, Any]):
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
-class TimeField(serializers.Field[Any, Any, Any, Any]):
+class Rfc3339InputField(serializers.Field[Any, Any, Any, Any]):
     """An RFC 3339 time with an offset."""
 
     def to_internal_value(self, data: Any) -> datetime:
         """The time in UTC."""
         try:
-            return parse_time(data if isinstance(data, str) else "")
+            return parse_rfc3339_time(data if isinstance(data, str) else "")
         except InvalidValue as error:
             raise serializers.ValidationError(str(error)) from None
 
@@ -92,7 +92,7 @@ class AssignBody(OptionalNoteBody):
 class SnoozeBody(OptionalNoteBody):
     """The end of the snooze."""
 
-    until = TimeField()
+    until = Rfc3339InputField()
 
 
 @extend_schema_field({"type": "string", "enum": sorted(ALERT_ACTIONS)})
@@ -113,7 +113,7 @@ class BulkActionBody(OptionalNoteBody):
     )
     action = AlertActionField()
     to = UserIdOrMeField(allow_null=True, required=False)
-    until = TimeField(required=False)
+    until = Rfc3339InputField(required=False)
 
 
 class EmptyBody(RequestBody):

@@ -24,7 +24,7 @@ from visibility.sla.rule import Consequence, RuleSubject
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer, serialize
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
@@ -96,8 +96,8 @@ class RuleListView(ApiListView):
 
     def get_queryset(self) -> Any:
         """The rules, loaded page by page."""
-        return LoadedRows(
-            lambda limit, *after: queries.list_rules(after="".join(after), limit=limit),
+        return KeysetRowLoader(
+            lambda limit, *after: queries.list_rule_summaries(after="".join(after), limit=limit),
             lambda summary: [summary.rule.code],
         )
 
@@ -136,13 +136,13 @@ class RuleView(ApiView):
                 raise ConflictError(str(error)) from error
             if result.refolded_orders:
                 job_functions.ask_worker_to_run_job_now("refold")
-            return ApiResponse.from_json(serialize(RuleSerializer, _rule_or_404(code)))
+            return ApiResponse.with_json_body(serialize(RuleSerializer, _rule_or_404(code)))
 
         return run_idempotently(request, body, do)
 
 
 def _rule_or_404(code: str) -> RuleSummary:
-    summary = queries.load_rule(code)
+    summary = queries.load_rule_summary(code)
     if summary is None:
         raise Http404
     return summary

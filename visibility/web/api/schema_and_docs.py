@@ -24,7 +24,7 @@ from connectors.sdk.events import EventType
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer
 from visibility.web.api.openapi_extensions import extend_document
-from visibility.web.api.problem_responses import problem_response
+from visibility.web.api.problem_responses import problem_response_for_exception
 from visibility.web.api.query_params import QueryParameter
 from visibility.web.intake.problem_body import PROBLEM_TYPE, problem_body
 
@@ -179,4 +179,4 @@ def events_method_not_allowed(_: HttpRequest) -> HttpResponse:
 
 def not_found(_: HttpRequest) -> HttpResponse:
     """404 for all other URLs."""
-    return problem_response(Http404()).to_http_response()
+    return problem_response_for_exception(Http404()).to_http_response()

@@ -150,7 +150,7 @@ class SourceSettingsView(ApiView):
                 )
             except InvalidSource as error:
                 raise InvalidSettingsInput(error.errors) from error
-            return ApiResponse.from_json(_settings_content(_source_or_404(slug)))
+            return ApiResponse.with_json_body(_settings_content(_source_or_404(slug)))
 
         return run_idempotently(request, body, do)
 

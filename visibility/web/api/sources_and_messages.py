@@ -25,7 +25,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
 from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
@@ -72,7 +72,7 @@ class ReplayedMessageSerializer(PermissionFilteredSerializer):
     state = EnumField([MessageState.WAITING])
 
 
-class SourceListView(ApiView):
+class SourceHealthListView(ApiView):
     """`GET /sources`."""
 
     required_permissions = (Permission.SOURCES_SEE,)
@@ -81,7 +81,11 @@ class SourceListView(ApiView):
     def get(self, request: Request) -> Response:
         """List the sources with the health of their feeds, worst first."""
         return Response(
-            {"items": serialize_all(SourceSerializer, sources.source_health(database_now()))}
+            {
+                "items": serialize_all(
+                    SourceSerializer, sources.load_source_health_reports(database_now())
+                )
+            }
         )
 
 
@@ -96,7 +100,7 @@ class SourceHealthView(ApiView):
         source = Source.objects.filter(slug=slug).first()
         if source is None:
             raise Http404
-        health = sources.source_health(database_now(), [source])[0]
+        health = sources.load_source_health_reports(database_now(), [source])[0]
         values: dict[str, Any] = serialize(SourceSerializer, health)
         return Response(
             values
@@ -127,7 +131,7 @@ class MessageListView(ApiListView):
             source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
             if source_id is None:
                 raise InvalidInput("source", "no source has this slug")
-        return LoadedRows(
+        return KeysetRowLoader(
             lambda limit, after="": message_queries.list_messages(
                 source_id=source_id, state=state, after=after, limit=limit
             ),
@@ -156,7 +160,9 @@ class ReplayMessageView(ApiView):
                 [message_id], by=current_user(request), now=database_now()
             ):
                 raise ConflictError("This message is not parked.")
-            return ApiResponse.from_json({"id": str(message_id), "state": "waiting"}, status=202)
+            return ApiResponse.with_json_body(
+                {"id": str(message_id), "state": "waiting"}, status=202
+            )
 
         response = run_idempotently(request, body, do)
         if response.status_code == 202:

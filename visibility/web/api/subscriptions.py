@@ -33,7 +33,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.pagination import PAGING, ApiListView, LoadedRows
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, InvalidInput
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
@@ -143,7 +143,7 @@ class SubscriptionListView(ApiListView):
 
     def get_queryset(self) -> Any:
         """The subscriptions, loaded page by page."""
-        return LoadedRows(
+        return KeysetRowLoader(
             lambda limit, after=0: subscription_queries.list_subscriptions(
                 after=after, limit=limit
             ),
@@ -171,7 +171,7 @@ class SubscriptionListView(ApiListView):
                 )
             except InvalidSubscription as error:
                 raise InvalidSubscriptionInput(error) from error
-            return ApiResponse.from_json(_serialize_subscription(created.pk), status=201)
+            return ApiResponse.with_json_body(_serialize_subscription(created.pk), status=201)
 
         return run_idempotently(request, body, do)
 
@@ -211,7 +211,7 @@ class SubscriptionView(ApiView):
                 )
             except InvalidSubscription as error:
                 raise InvalidSubscriptionInput(error) from error
-            return ApiResponse.from_json(_serialize_subscription(subscription_id))
+            return ApiResponse.with_json_body(_serialize_subscription(subscription_id))
 
         return run_idempotently(request, body, do)
 
@@ -230,7 +230,7 @@ class SubscriptionView(ApiView):
             change_and_test_subscriptions.remove_subscription(
                 subscription_id, by=current_user(request), now=database_now()
             )
-            return ApiResponse.from_json(removed)
+            return ApiResponse.with_json_body(removed)
 
         return run_idempotently(request, body, do)
 
@@ -255,7 +255,7 @@ class SubscriptionTestView(ApiView):
             result = change_and_test_subscriptions.send_test_message(
                 subscription_id, by=current_user(request), now=database_now()
             )
-            return ApiResponse.from_json(serialize(SubscriptionTestResultSerializer, result))
+            return ApiResponse.with_json_body(serialize(SubscriptionTestResultSerializer, result))
 
         return run_idempotently(request, body, do)
 

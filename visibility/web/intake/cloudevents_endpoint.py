@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 
 from connectors.sdk import trace_context
-from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.auth import InvalidSignature, MalformedSignatureHeader
 from connectors.sdk.connector import RawMessage
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.payload import PayloadError
@@ -27,14 +27,14 @@ from visibility.web.intake.read_request_and_respond import (
     Receive,
     Scope,
     Send,
-    header_map,
-    is_gzip,
+    build_webhook_request,
+    is_gzip_encoding_or_raise,
+    parse_headers_within_limits,
     read_body,
     send_response,
-    webhook_request,
 )
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
-from visibility.web.intake.webhook_endpoint import incoming_message
+from visibility.web.intake.webhook_endpoint import build_message_to_store
 
 EVENTS_PATH = "/api/v1/events"
 MAX_BATCH = 1_000
@@ -58,7 +58,7 @@ class EventResult:
 
 
 @dataclass(frozen=True)
-class ParsedEvent:
+class EventReadyToStore:
     """A valid event to be stored."""
 
     message: IncomingMessage
@@ -84,15 +84,15 @@ class CloudEventsEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sender = SourceSlugOfRequest()
         async with answer_rejections(self.sources, sender, send):
-            headers = header_map(scope)
-            if is_gzip(headers):
+            headers = parse_headers_within_limits(scope)
+            if is_gzip_encoding_or_raise(headers):
                 raise HttpError(
                     415, "Unsupported Media Type", detail="events must be sent uncompressed"
                 )
             body = await read_body(
                 receive, headers, limit=settings.MAX_FILE_BODY, seconds=settings.BODY_TIMEOUT
             )
-            request = webhook_request(scope, headers, body)
+            request = build_webhook_request(scope, headers, body)
             source = await self._authenticate(request)
             sender.slug = source.slug
             if not source.take_rate_limit_token():
@@ -106,7 +106,7 @@ class CloudEventsEndpoint:
                 source.connector.verify(
                     request, unexpired_signing_secrets(source.secrets, now), now
                 )
-            except (InvalidSignature, MalformedHeader):
+            except (InvalidSignature, MalformedSignatureHeader):
                 continue
             return source
         raise HttpError(401, "Unauthorized", detail="unknown bearer token")
@@ -145,14 +145,14 @@ class CloudEventsEndpoint:
         self, source: IntakeSource, documents: Sequence[tuple[bytes, dict[str, str]]]
     ) -> list[EventResult | StoredEvent]:
         """Store the valid events in order; invalid ones get an error result instead."""
-        parsed: list[EventResult | ParsedEvent] = []
+        parsed: list[EventResult | EventReadyToStore] = []
         for index, (body, headers) in enumerate(documents):
             parsed.append(self._parse_event(source, body, headers))
             if index % EVENTS_PER_SLICE == EVENTS_PER_SLICE - 1:
                 await asyncio.sleep(0)  # let other requests run
         stored = iter(
             await self.sources.writer.store_all(
-                [r.message for r in parsed if isinstance(r, ParsedEvent)]
+                [r.message for r in parsed if isinstance(r, EventReadyToStore)]
             )
         )
         self.sources.nudge_workers()
@@ -163,7 +163,7 @@ class CloudEventsEndpoint:
 
     def _parse_event(
         self, source: IntakeSource, body: bytes, headers: dict[str, str]
-    ) -> EventResult | ParsedEvent:
+    ) -> EventResult | EventReadyToStore:
         request = WebhookRequest("POST", EVENTS_PATH, {}, headers, body)
         try:
             parsed = source.connector.parse(
@@ -175,7 +175,7 @@ class CloudEventsEndpoint:
             return _error_result(parsed.errors[0])
         latest_at = max((e.occurred_at for e in parsed.events if e.occurred_at), default=None)
         key = source.connector.dedupe_key(request)
-        return ParsedEvent(incoming_message(source, key, request), key, latest_at)
+        return EventReadyToStore(build_message_to_store(source, key, request), key, latest_at)
 
     async def _build_event_results(
         self, source: IntakeSource, stored: Sequence[EventResult | StoredEvent]
@@ -210,7 +210,7 @@ class CloudEventsEndpoint:
         """Ids of these messages whose dedupe key another message also has, in one query."""
         if not events:
             return set()
-        conn = await self.sources.writer.open_connection()
+        conn = await self.sources.writer.reuse_or_open_connection()
         keys = [event.key for event in events]
         cursor = await conn.execute(
             SELECT_REUSED_KEYS, [[t.stored.message_id for t in events], keys, source.source_id]

@@ -13,7 +13,7 @@ from visibility.web.intake.read_request_and_respond import (
     Receive,
     Scope,
     Send,
-    header_map,
+    parse_headers_within_limits,
     send_problem,
 )
 
@@ -57,7 +57,7 @@ async def call_with_limited_body(
     is_upload = bool(UPLOAD_PATH.fullmatch(scope["path"]))
     limit = MAX_UPLOAD if is_upload else settings.MAX_BODY
     try:
-        length = header_map(scope).get("content-length", "")
+        length = parse_headers_within_limits(scope).get("content-length", "")
         if length.isascii() and length.isdecimal() and int(length[:19]) > limit:
             raise too_large_error(limit)
         seconds = MAX_UPLOAD_SECONDS if is_upload else settings.BODY_TIMEOUT

@@ -45,7 +45,7 @@ class ClientDisconnected(Exception):
     """The client disconnected before the request was complete."""
 
 
-def header_map(scope: Scope) -> dict[str, str]:
+def parse_headers_within_limits(scope: Scope) -> dict[str, str]:
     """Headers by lower-case name; the last duplicate wins. Raises HttpError (431 or 400).
 
     A header of `GIVEN_ONLY_ONCE` must not be repeated.
@@ -65,7 +65,7 @@ def header_map(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def webhook_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> WebhookRequest:
+def build_webhook_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> WebhookRequest:
     """The request in the form that connectors take."""
     query = dict(
         parse_qsl(
@@ -75,7 +75,7 @@ def webhook_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> We
     return WebhookRequest(scope["method"], scope["path"], query, headers, body)
 
 
-def is_gzip(headers: Mapping[str, str]) -> bool:
+def is_gzip_encoding_or_raise(headers: Mapping[str, str]) -> bool:
     """Whether the body is gzip. Raises HttpError (415) for other content encodings."""
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding in {"", "identity"}:

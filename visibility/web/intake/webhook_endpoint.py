@@ -4,7 +4,7 @@ import orjson
 from django.conf import settings
 
 from connectors.sdk import trace_context
-from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.auth import InvalidSignature, MalformedSignatureHeader
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from visibility.ingest.insert_messages import IncomingMessage
 from visibility.ingest.source_secrets import unexpired_signing_secrets
@@ -18,12 +18,12 @@ from visibility.web.intake.read_request_and_respond import (
     Receive,
     Scope,
     Send,
+    build_webhook_request,
     check_inflated_size,
-    header_map,
-    is_gzip,
+    is_gzip_encoding_or_raise,
+    parse_headers_within_limits,
     read_body,
     send_response,
-    webhook_request,
 )
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
 
@@ -46,14 +46,14 @@ class WebhookEndpoint:
     async def _verify_store_and_respond(
         self, slug: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        headers = header_map(scope)
+        headers = parse_headers_within_limits(scope)
         source = await self.sources.find_source_by_slug(slug)
         if source is None:
             raise HttpError(404, "Not Found")
-        gzipped = is_gzip(headers)
+        gzipped = is_gzip_encoding_or_raise(headers)
         limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
-        request = webhook_request(scope, headers, body)
+        request = build_webhook_request(scope, headers, body)
         secrets = unexpired_signing_secrets(source.secrets, self.sources.estimated_database_time())
         reply = source.connector.handshake(request, secrets)
         if reply is not None:
@@ -73,12 +73,12 @@ class WebhookEndpoint:
             source.connector.verify(request, secrets, self.sources.estimated_database_time())
         except InvalidSignature:
             raise HttpError(401, "Unauthorized", detail="the signature is invalid") from None
-        except MalformedHeader as error:
+        except MalformedSignatureHeader as error:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
         if not source.take_rate_limit_token():
             raise http_error_with_random_retry_after(429, "Too Many Requests")
         stored = await self.sources.writer.store(
-            incoming_message(source, source.connector.dedupe_key(request), request)
+            build_message_to_store(source, source.connector.dedupe_key(request), request)
         )
         self.sources.nudge_workers()
         vendor_response = source.connector.success_response()
@@ -96,7 +96,9 @@ class WebhookEndpoint:
         )
 
 
-def incoming_message(source: IntakeSource, key: str, request: WebhookRequest) -> IncomingMessage:
+def build_message_to_store(
+    source: IntakeSource, key: str, request: WebhookRequest
+) -> IncomingMessage:
     """The message to store, with only the headers that parsing needs and the trace context."""
     headers = {
         name: value

@@ -76,7 +76,9 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     newest = latest_change_number()
     now, asked = database_now(), parse_inbox_query(request)
     try:
-        page = inbox.list_alerts(asked, now=now, after=request.GET.get("after", "")[:400])
+        page = inbox.load_inbox_page_of_view(
+            asked, now=now, after=request.GET.get("after", "")[:400]
+        )
     except InvalidCursor:
         return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
     also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:100])))

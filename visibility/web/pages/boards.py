@@ -32,7 +32,7 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     if shown is None:
         raise Http404
     kiosk = request.GET.get("kiosk") == "1"
-    titles = load_board_and_tiles.board_titles()
+    titles = load_board_and_tiles.load_board_titles_by_slug()
     return render(
         request,
         "boards/kiosk.html" if kiosk else "boards/board.html",

@@ -47,7 +47,7 @@ def export_links(request: HttpRequest, **order_filter: object) -> Sequence[tuple
 
 @require_GET
 @require_permission(Permission.EXPORT)
-def export_view(request: HttpRequest) -> HttpResponseBase:
+def export_orders_view(request: HttpRequest) -> HttpResponseBase:
     """Accepts the filters of /orders, `order` (IDs), `since` and `until`, and a `format`."""
     assert isinstance(request.user, User)
     format_code = request.GET.get("format", "")
@@ -99,4 +99,4 @@ def _query_without_format(query: QueryDict) -> str:
     return filters.urlencode()
 
 
-urlpatterns = [path("orders/export", export_view, name="orders-export")]
+urlpatterns = [path("orders/export", export_orders_view, name="orders-export")]

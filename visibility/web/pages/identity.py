@@ -28,8 +28,8 @@ from visibility.web.permissions import (
     signed_in_user,
 )
 from visibility.web.read_decision_form_values import (
-    parse_number_or_zero,
     parse_object_id_or_404,
+    parse_row_id_or_zero,
     read_reason,
 )
 
@@ -45,9 +45,9 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 
 @require_GET
 @require_permission(Permission.MATCHING_SEE)
-def matching_view(request: HttpRequest) -> HttpResponse:
+def matching_workbench_view(request: HttpRequest) -> HttpResponse:
     """GET /matching."""
-    after = parse_number_or_zero(request.GET.get("after", ""))
+    after = parse_row_id_or_zero(request.GET.get("after", ""))
     records, next_after = unmatched_records.load_unmatched_records_and_next_cursor(after)
     unmatched = unmatched_records.count_unmatched()
     context = {
@@ -123,7 +123,8 @@ def split_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
     context = {
         "order": order,
         "names": [
-            (name, name.form_value in chosen) for name in comparisons.identifier_usage(order_id)
+            (name, name.form_value in chosen)
+            for name in comparisons.list_order_identifiers_with_usage(order_id)
         ],
         "chosen": bool(chosen),
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
@@ -187,7 +188,7 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
     by, reason, now = signed_in_user(request), read_reason(request), database_now()
     return _apply_decision_and_redirect(
         request,
-        lambda: decisions.mark_distinct(left, right, by=by, reason=reason, now=now),
+        lambda: decisions.decide_objects_are_distinct(left, right, by=by, reason=reason, now=now),
         "/joins",
     )
 
@@ -280,7 +281,7 @@ def _apply_decision_and_redirect(
 
 
 urlpatterns = [
-    path("joins", matching_view, name="joins"),
+    path("joins", matching_workbench_view, name="joins"),
     path("joins/pair", compare_view, name="joins_pair"),
     path("joins/join", apply_merge_or_attach_view, name="joins_join"),
     path("joins/distinct", apply_distinct_view, name="joins_distinct"),

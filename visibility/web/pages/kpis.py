@@ -178,7 +178,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
                 STATUS_LABELS[Status(row.status)] if row.status else "",
                 "; excluded: ".join(
                     [
-                        value_and_comparison_texts.describe_order_result(
+                        value_and_comparison_texts.describe_how_order_counts_in_kpi(
                             kpi,
                             row.numerator,
                             row.denominator,
@@ -203,7 +203,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         else "",
         "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
-    choices = numbers.values_by_dimension(asked.span, kpi.dimensions)
+    choices = numbers.dimension_values_with_most_orders(asked.span, kpi.dimensions)
     return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
 
 
@@ -217,8 +217,10 @@ def _get_kpi(code: str) -> Kpi:
 def _kpi_value_and_population_sentence(
     kpi: Kpi, asked: KpiRequest, summary: numbers.KpiSummary
 ) -> str:
-    value = value_and_comparison_texts.format_value(kpi, summary.median_seconds_or_fraction(kpi))
-    population = value_and_comparison_texts.describe_population(kpi, summary)
+    value = value_and_comparison_texts.format_kpi_value(
+        kpi, summary.median_seconds_or_fraction(kpi)
+    )
+    population = value_and_comparison_texts.describe_counts_behind_kpi_value(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
 
 

@@ -13,7 +13,7 @@ from visibility.kpi.kpi import KpiFamily, KpiUnit
 from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiFact
 from visibility.screens.kpis.value_and_comparison_texts import (
-    describe_order_result,
+    describe_how_order_counts_in_kpi,
     exclusion_reason,
 )
 from visibility.screens.messages import order_and_message_lineage
@@ -65,7 +65,7 @@ def message_lineage_context(request: HttpRequest, message_id: int) -> dict[str, 
 
 
 def _split_canonical_key(
-    named_object: order_and_message_lineage.NamedObject,
+    named_object: order_and_message_lineage.BusinessObjectWithCanonicalKey,
 ) -> tuple[str, str, str]:
     """Split the canonical key of an object into (scheme label, number, issuer)."""
     scheme, _, remainder = named_object.name.partition(":")
@@ -98,7 +98,7 @@ def _visible_kpi_facts(
     kpis = kpi_registry()
     return [
         (f, kpis[f.kpi].title, _exclusion_duration_or_fraction_text(f))
-        for f in order_and_message_lineage.kpi_facts(order_ids)
+        for f in order_and_message_lineage.load_kpi_facts_of_orders(order_ids)
         if f.kpi in kpis
     ]
 
@@ -107,7 +107,7 @@ def _exclusion_duration_or_fraction_text(fact: KpiFact) -> str:
     if fact.excluded:
         return f"excluded: {exclusion_reason(kpi_registry()[fact.kpi], fact.excluded)}"
     if kpi_registry()[fact.kpi].family is KpiFamily.STOCK:
-        return describe_order_result(
+        return describe_how_order_counts_in_kpi(
             kpi_registry()[fact.kpi],
             fact.numerator,
             fact.denominator,

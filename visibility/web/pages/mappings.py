@@ -64,7 +64,7 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @require_permission(Permission.MAPPINGS_SEE)
-def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
+def mappings_or_rows_of_kind_page(request: HttpRequest, kind: str) -> HttpResponse:
     """`/mappings/<kind>`: the mappings of one kind, or its master data rows."""
     if kind not in labels.KIND_LABELS:
         raise Http404(kind)
@@ -107,11 +107,11 @@ def mapping_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 @require_GET
 @require_permission(Permission.MAPPINGS_SEE)
-def affected_orders_page(request: HttpRequest) -> HttpResponse:
+def orders_affected_by_term_page(request: HttpRequest) -> HttpResponse:
     """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
     name = _requested_term(request.GET)
-    orders = queries.affected_orders(name["kind"], name["source"], name["term"])
+    orders = queries.orders_using_unmapped_term(name["kind"], name["source"], name["term"])
     context = {
         **name,
         "orders": [(order, displayed_time(order.last_at, now)) for order in orders],
@@ -288,12 +288,12 @@ def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
 
 urlpatterns = [
     path("mappings", mapping_overview, name="mappings"),
-    path("mappings/affected", affected_orders_page, name="mapping-affected"),
+    path("mappings/affected", orders_affected_by_term_page, name="mapping-affected"),
     path("mappings/accept", accept_mapping, name="mapping-accept"),
     path("mappings/accept-all", accept_certain_mappings, name="mapping-accept-all"),
     path("mappings/ignore", ignore_term, name="mapping-ignore"),
     path("mappings/unignore", unignore_term, name="mapping-unignore"),
     *master_data_files.urlpatterns,
-    path("mappings/<slug:kind>", mapping_table, name="mapping-table"),
+    path("mappings/<slug:kind>", mappings_or_rows_of_kind_page, name="mapping-table"),
     *master_data_rows.urlpatterns,
 ]

@@ -30,7 +30,7 @@ MAX_PROBLEMS = 100
 
 @require_POST
 @require_permission(Permission.MAPPINGS_EDIT)
-def upload_file(request: HttpRequest, code: str) -> HttpResponse:
+def upload_file_for_validation(request: HttpRequest, code: str) -> HttpResponse:
     """Store an uploaded file for validation. Nothing is imported before approval."""
     table = get_table_or_404(code)
     file = request.FILES.get("file")
@@ -59,7 +59,7 @@ def upload_file(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_GET
 @require_permission(Permission.MAPPINGS_SEE)
-def import_page(request: HttpRequest, import_id: int) -> HttpResponse:
+def import_progress_page(request: HttpRequest, import_id: int) -> HttpResponse:
     """The progress of an import, its preview, and its invalid rows."""
     master_import = _load_import_with_progress(import_id)
     bad = ImportRow.objects.filter(master_import=master_import, verdict="invalid").order_by(
@@ -144,9 +144,9 @@ def _load_import_with_progress(import_id: int) -> MasterImport:
 
 
 urlpatterns = [
-    path("mappings/files/<int:import_id>", import_page, name="mapping-file"),
+    path("mappings/files/<int:import_id>", import_progress_page, name="mapping-file"),
     path("mappings/files/<int:import_id>/apply", approve_import, name="mapping-file-apply"),
     path("mappings/files/<int:import_id>/discard", discard_import, name="mapping-file-discard"),
-    path("mappings/<slug:code>/file", upload_file, name="mapping-send"),
+    path("mappings/<slug:code>/file", upload_file_for_validation, name="mapping-send"),
     path("mappings/<slug:code>/export.<slug:form>", export_table, name="mapping-export"),
 ]

@@ -19,8 +19,12 @@ from visibility.master_data import (
 )
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
-from visibility.master_data.tables import TABLES, MasterRow, MasterTable
-from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion, WriteResult
+from visibility.master_data.tables import TABLES, MasterRowToWrite, MasterTable
+from visibility.master_data.write_and_restore_rows import (
+    OverlappingRows,
+    RowWriteCountsAndChangeIds,
+    StaleVersion,
+)
 from visibility.models import MasterChange, Source
 from visibility.models.master import Customer, Versioned
 from visibility.pipeline import job_functions
@@ -141,8 +145,8 @@ def _save_or_preview(
 
 
 def _insert_or_update_row(
-    request: HttpRequest, table: MasterTable, existing: Versioned | None, row: MasterRow
-) -> WriteResult:
+    request: HttpRequest, table: MasterTable, existing: Versioned | None, row: MasterRowToWrite
+) -> RowWriteCountsAndChangeIds:
     if existing is None:
         return write_and_restore_rows.write_rows(
             table, [row], context=change_context_of_request(request)
@@ -161,7 +165,7 @@ def _render_form(
     *,
     cells: Any,
     row_id: int = 0,
-    row: MasterRow | None = None,
+    row: MasterRowToWrite | None = None,
     error: str = "",
 ) -> HttpResponse:
     now = database_now()
@@ -175,7 +179,11 @@ def _render_form(
         if existing and row
         else []
     )
-    preview = affected_orders.predict_effect(table, [row], before=before) if row else None
+    preview = (
+        affected_orders.predict_affected_orders_and_messages(table, [row], before=before)
+        if row
+        else None
+    )
     kind = cells.get("kind", "item") if table.code == "mapping" else table.code
     context = {
         "table": table,
@@ -203,7 +211,7 @@ def _render_form(
 def _customer_parents_and_order_count_context(customer: Customer, now: datetime) -> dict[str, Any]:
     """The parents of a customer, and its orders with those of the customers below it."""
     return {
-        "parents": customer_parents_and_orders.ancestors_of_row(customer, now),
+        "parents": customer_parents_and_orders.ancestors_at_nearest_valid_time(customer, now),
         "orders": customer_parents_and_orders.count_orders_with_branches(customer.number),
     }
 

@@ -88,12 +88,14 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "took": format_time_from_start_to_end(
             detail.message.processed_at, detail.message.received_at
         ),
-        "headers": message_queries.redact_secrets(detail.message.headers),
+        "headers": message_queries.redact_headers_or_settings(detail.message.headers),
         "events": [
             (
                 event,
                 format_timestamp(event.occurred_at, settings.TIME_ZONE),
-                format_duration(event.delay) if event.delay.total_seconds() > 0 else "",
+                format_duration(event.delay_from_event_to_receipt)
+                if event.delay_from_event_to_receipt.total_seconds() > 0
+                else "",
             )
             for event in detail.events
         ],

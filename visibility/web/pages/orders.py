@@ -67,7 +67,7 @@ def order_list_view(request: HttpRequest) -> HttpResponse:
     rows, cursor = order_list.list_orders(
         filters, now=now, after=_decode_cursor(request.GET.get("after", ""))
     )
-    chips = [(label, _url_without_param(request, pair)) for pair, label in filters.chips]
+    chips = [(label, _url_without_filter_value(request, pair)) for pair, label in filters.chips]
     context = {
         "rows": rows,
         "chips": chips,
@@ -123,7 +123,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "back": _as_known_at_query_string_or_empty(known_at),
         "rail": timeline_page.milestone_steps(timeline),
         "alerts": timeline_page.active_alerts(order.pk),
-        "failed_clocks": timeline_page.failed_clocks(order.pk),
+        "failed_clocks": timeline_page.uncomputable_clocks_of_order(order.pk),
         "conflicts": conflicts,
         "suppressed": claims_and_discrepancies.suppressed_conflict_and_silent_source_texts(
             suppressed, names, prices=prices
@@ -143,7 +143,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "may_see_raw": has_permission(request.user, Permission.MESSAGE_BODIES),
         "tab": tab,
         "tabs": _tabs(timeline, known_at, conflicts=len(conflicts)),
-        "event": _event_context(request, timeline, names),
+        "event": _selected_event_context_or_none(request, timeline, names),
         **_tab_context(
             tab, timeline, names, allowed=Redaction(prices, contacts), now=known_at or now
         ),
@@ -169,7 +169,7 @@ def _tab_context(
         return {"table": lines_and_billing.line_table(timeline, names)}
     if tab == "money":
         return {
-            "matches": lines_and_billing.compare_billing_by_line(timeline),
+            "matches": lines_and_billing.compare_shipped_with_invoiced_by_line(timeline),
             "invoices": lines_and_billing.list_billing_events(timeline, names),
             "currency": lines_and_billing.order_currency(timeline),
         }
@@ -223,12 +223,12 @@ def _as_known_at_query_string_or_empty(known_at: datetime | None) -> str:
     return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
 
 
-def _event_context(
+def _selected_event_context_or_none(
     request: HttpRequest, timeline: Timeline, names: timeline_page.SourceTitles
 ) -> dict[str, Any] | None:
     text = request.GET.get("event", "")
     event_id = parse_row_id(text)
-    entry = timeline_page.find_entry(timeline, event_id) if event_id else None
+    entry = timeline_page.find_timeline_entry_by_event_id(timeline, event_id) if event_id else None
     if entry is None:
         return None
     event = entry.recorded.event
@@ -269,7 +269,7 @@ def _url_with_params(request: HttpRequest, **params: str) -> str:
     return f"?{query.urlencode()}"
 
 
-def _url_without_param(request: HttpRequest, pair: str) -> str:
+def _url_without_filter_value(request: HttpRequest, pair: str) -> str:
     """The current URL without one filter."""
     name, value = pair.split("=", 1)
     query = request.GET.copy()

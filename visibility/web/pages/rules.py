@@ -34,7 +34,7 @@ MAX_CODE_LENGTH = 50
 def rule_list(request: HttpRequest) -> HttpResponse:
     """`/rules`: all rules as sentences."""
     after = request.GET.get("after", "")[:MAX_CODE_LENGTH].replace("\0", "")
-    rules = queries.list_rules(after=after, limit=queries.PAGE_SIZE + 1)
+    rules = queries.list_rule_summaries(after=after, limit=queries.PAGE_SIZE + 1)
     shown = rules[: queries.PAGE_SIZE]
     context = {
         "rules": shown,
@@ -181,7 +181,7 @@ def _render_rule(
 
 
 def _rule_or_404(code: str) -> RuleSummary:
-    summary = queries.load_rule(code)
+    summary = queries.load_rule_summary(code)
     if summary is None:
         raise Http404(code)
     return summary

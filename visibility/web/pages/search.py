@@ -14,7 +14,7 @@ MAX_NUMBERS = 200
 
 
 @require_permission(Permission.ORDERS)
-def search_view(request: HttpRequest) -> HttpResponseBase:
+def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
     """GET /search?q=: open a single match, list several, or look up a pasted column of numbers."""
     text = request.GET.get("q", "").strip()
     numbers = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
@@ -61,7 +61,10 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
         [] if hits or partial else number_and_customer_search.find_orders_by_similar_number(text)
     )
     groups = [
-        {"title": title, "items": [_suggestion(hit, contacts=contacts) for hit in group_hits]}
+        {
+            "title": title,
+            "items": [_build_order_suggestion(hit, contacts=contacts) for hit in group_hits],
+        }
         for title, group_hits in (
             ("Exact match", hits),
             ("Contains", partial),
@@ -84,13 +87,15 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"groups": groups})
 
 
-def _suggestion(hit: number_and_customer_search.SearchHit, *, contacts: bool) -> dict[str, str]:
+def _build_order_suggestion(
+    hit: number_and_customer_search.SearchHit, *, contacts: bool
+) -> dict[str, str]:
     who = (hit.customer_name if contacts else "") or hit.customer_no
     label = f"{hit.number} · {who}" if who else hit.number
     return {"url": f"/orders/{hit.order_id}", "label": label, "why": capfirst(hit.matched_by)}
 
 
 urlpatterns = [
-    path("search", search_view, name="search"),
+    path("search", open_match_or_list_results_view, name="search"),
     path("search/suggest", suggestions_view, name="suggest"),
 ]

@@ -84,10 +84,10 @@ class SignInView(LoginView):
         if request.method != "POST":
             return super().dispatch(request, *arguments, **parameters)
         if not _present.acquire(blocking=False):
-            return _too_many_sign_ins()
+            return _build_too_many_sign_ins_response()
         try:
             if not _running.acquire(timeout=MAX_SIGN_IN_WAIT):
-                return _too_many_sign_ins()
+                return _build_too_many_sign_ins_response()
             try:
                 return super().dispatch(request, *arguments, **parameters)
             finally:
@@ -121,7 +121,7 @@ class SignInView(LoginView):
         }
 
 
-def _too_many_sign_ins() -> HttpResponse:
+def _build_too_many_sign_ins_response() -> HttpResponse:
     return HttpResponse(
         "Too many people are signing in. Try again in a few seconds.",
         status=503,

@@ -46,15 +46,19 @@ SETTINGS_TAB = ("settings", "Settings")
 def source_list(request: HttpRequest) -> HttpResponse:
     """`/sources`: the health of all sources, the pipeline, and parked messages."""
     now = database_now()
-    health_rows = sources.source_health(now)
-    causes = parked.parked_groups() if has_permission(request.user, Permission.PARKED_SEE) else []
+    health_rows = sources.load_source_health_reports(now)
+    causes = (
+        parked.group_parked_messages_by_cause()
+        if has_permission(request.user, Permission.PARKED_SEE)
+        else []
+    )
     context = {
         "now": now,
         "rows": [_health_row(health, now) for health in health_rows],
         "sentence": _summary_sentence(health_rows),
         "problems": operational_problems.current_problems(now),
         "manifest_problems": own_manifest_problems(),
-        "pipeline": _pipeline_context(now),
+        "pipeline": _message_queue_counts_context(now),
         "groups": [_parked_group_context(group, now) for group in causes[:20]],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
@@ -78,7 +82,7 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
         if errors := settings_form.new_entry_errors(source, posted):
             raise InvalidSource(errors)
         changes = settings_form.changed_settings(
-            source, settings_form.with_new_family_entries(source, posted)
+            source, settings_form.merge_new_family_entries_into_posted(source, posted)
         )
         change_settings_and_secret(
             source,
@@ -110,7 +114,7 @@ def _render_source(
     if tab == "settings" and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
-    health = sources.source_health(now, [source])[0]
+    health = sources.load_source_health_reports(now, [source])[0]
     stored_errors = stored_setting_errors(source)
     context: dict[str, Any] = {
         "now": now,
@@ -132,10 +136,11 @@ def _render_source(
         )
     elif tab == "parked":
         context["groups"] = [
-            _parked_group_context(group, now) for group in parked.parked_groups(source.id)
+            _parked_group_context(group, now)
+            for group in parked.group_parked_messages_by_cause(source.id)
         ]
     else:
-        context |= _settings_context(source, now)
+        context |= _webhook_setup_and_config_context(source, now)
         shown_errors = stored_errors if posted is None else errors
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
@@ -173,14 +178,14 @@ def _get_source(slug: str) -> Source:
     return source
 
 
-def _settings_context(source: Source, now: datetime) -> dict[str, Any]:
+def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str, Any]:
     connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     return {
         "setup": connector.setup if connector else "",
         "address": address,
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_queries.redact_secrets(source.config_or_empty_if_invalid),
+        "config": message_queries.redact_headers_or_settings(source.config_or_empty_if_invalid),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
@@ -199,13 +204,15 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     }
 
 
-def _parked_group_context(group: parked.ParkedGroup, now: datetime) -> dict[str, Any]:
+def _parked_group_context(
+    group: parked.ParkedMessagesWithSameCause, now: datetime
+) -> dict[str, Any]:
     what, then = group.cause_and_remedy
     first, last = displayed_time(group.first_at, now), displayed_time(group.last_at, now)
     return {"group": group, "what": what, "then": then, "first": first, "last": last}
 
 
-def _pipeline_context(now: datetime) -> dict[str, Any]:
+def _message_queue_counts_context(now: datetime) -> dict[str, Any]:
     state = sources.count_queued_parked_and_recently_applied(now)
     return {"status": state, "oldest": displayed_time(state.oldest_at, now)}
 

@@ -109,7 +109,7 @@ def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.SUBSCRIPTIONS_EDIT)
-def switch_subscription(request: HttpRequest, number: int, action: str) -> HttpResponse:
+def enable_or_disable_subscription(request: HttpRequest, number: int, action: str) -> HttpResponse:
     """`POST /subscriptions/<id>/enable` or `/disable`."""
     _summary_or_404(number)
     change = SubscriptionChange(enabled=action == "enable")
@@ -193,7 +193,7 @@ def _render_form(
         "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
         "accepted": displayed_time(stored.accepted_at, now) if stored else None,
         "history": [
-            (_describe_entry(entry), displayed_time(entry.at, now), entry.user)
+            (_describe_audit_entry(entry), displayed_time(entry.at, now), entry.user)
             for entry in (
                 load_subscription_summaries.subscription_history(stored.pk) if stored else ()
             )
@@ -203,7 +203,7 @@ def _render_form(
     return render(request, "subscriptions/form.html", context, status=422 if errors else 200)
 
 
-def _describe_entry(entry: AuditEntry) -> str:
+def _describe_audit_entry(entry: AuditEntry) -> str:
     """`Changed: settings url, enabled` or `Test message: accepted`."""
     action = ACTION_TEXTS.get(entry.action, entry.action)
     detail: Mapping[str, Any] = entry.detail if isinstance(entry.detail, Mapping) else {}
@@ -249,6 +249,8 @@ urlpatterns = [
     path("subscriptions/<int:number>/save", save_subscription),
     path("subscriptions/<int:number>/delete", delete_subscription),
     path("subscriptions/<int:number>/test", send_test),
-    path("subscriptions/<int:number>/enable", switch_subscription, {"action": "enable"}),
-    path("subscriptions/<int:number>/disable", switch_subscription, {"action": "disable"}),
+    path("subscriptions/<int:number>/enable", enable_or_disable_subscription, {"action": "enable"}),
+    path(
+        "subscriptions/<int:number>/disable", enable_or_disable_subscription, {"action": "disable"}
+    ),
 ]

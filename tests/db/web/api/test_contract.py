@@ -136,7 +136,7 @@ def create_more_records(installation: Installation, *, by: User) -> tuple[int, i
     job_functions.process_messages_and_refold()
     ids = dict(Order.objects.values_list("number", "pk"))
     decision = refold_orders.apply_identity_decision_and_refold(
-        lambda: decisions.mark_distinct(
+        lambda: decisions.decide_objects_are_distinct(
             ids["SO-2"], ids["SO-3"], by=by, reason="", now=database_now()
         )
     )

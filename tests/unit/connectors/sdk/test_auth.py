@@ -9,13 +9,13 @@ import pytest
 from connectors.sdk.auth import (
     MAX_CLOCK_SKEW,
     InvalidSignature,
-    bearer_header,
     bearer_token,
+    build_bearer_header,
     check_base64_signature,
     check_hex_signature,
     check_hmac_digest,
     check_timestamp,
-    check_token,
+    check_token_matches_a_secret,
     hmac_sha256,
 )
 
@@ -66,7 +66,7 @@ def test_any_garbage_in_the_header_is_rejected(given: str) -> None:
         with pytest.raises(InvalidSignature):
             check(given, [NEW], BODY)
     with pytest.raises(InvalidSignature):
-        check_token(given, [NEW])
+        check_token_matches_a_secret(given, [NEW])
 
 
 def test_a_digest_of_another_length_is_rejected() -> None:
@@ -88,15 +88,15 @@ def test_all_secrets_are_compared_even_after_a_match(
 
     monkeypatch.setattr(hmac, "compare_digest", counted)
     check_hmac_digest(hmac_sha256(OLD, BODY), [OLD, NEW], BODY)
-    check_token(OLD.decode(), [OLD, NEW])
+    check_token_matches_a_secret(OLD.decode(), [OLD, NEW])
     assert compared == [hmac_sha256(OLD, BODY), hmac_sha256(NEW, BODY), OLD, NEW]
 
 
 def test_a_token_must_equal_the_secret() -> None:
-    check_token(NEW.decode(), [OLD, NEW])
+    check_token_matches_a_secret(NEW.decode(), [OLD, NEW])
     for given in (NEW.decode()[:-1], NEW.decode() + " ", NEW.decode().upper()):
         with pytest.raises(InvalidSignature):
-            check_token(given, [OLD, NEW])
+            check_token_matches_a_secret(given, [OLD, NEW])
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_token_is_read_from_a_bearer_header_only(authorization: str, token: str)
 
 
 def test_bearer_header_contains_the_token() -> None:
-    assert bearer_token(bearer_header(NEW)) == NEW.decode()
+    assert bearer_token(build_bearer_header(NEW)) == NEW.decode()
     assert bearer_token({}) == ""
 
 

@@ -6,7 +6,11 @@ from email.parser import BytesParser
 import pytest
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
-from connectors.sdk.http_requests import UploadedFile, json_rpc_request, multipart_request
+from connectors.sdk.http_requests import (
+    MultipartFile,
+    build_json_rpc_request,
+    build_multipart_request,
+)
 from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
 from connectors.sdk.request_authorization import BaseAuthorization, bearer_authorization
 from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse, PollError
@@ -39,8 +43,8 @@ def test_the_query_is_encoded_into_the_url(url: str, query: dict[str, str], full
 
 
 def test_files_are_uploaded_as_multipart() -> None:
-    file = UploadedFile('Q1 "final".csv', b"a;b\r\n\xff", "text/csv")
-    request = multipart_request("https://a.test", {"kind": "orders"}, files={"file": file})
+    file = MultipartFile('Q1 "final".csv', b"a;b\r\n\xff", "text/csv")
+    request = build_multipart_request("https://a.test", {"kind": "orders"}, files={"file": file})
     head = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
     sections = BytesParser().parsebytes(head + request.body).get_payload()
     assert isinstance(sections, list)
@@ -55,7 +59,7 @@ def test_files_are_uploaded_as_multipart() -> None:
 
 
 def test_a_call_without_params_has_none() -> None:
-    assert json_rpc_request("https://a.test", "ping", None).body == (
+    assert build_json_rpc_request("https://a.test", "ping", None).body == (
         b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
     )
 

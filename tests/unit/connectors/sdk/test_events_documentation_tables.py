@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure, ObjectKind
 from connectors.sdk.events_documentation_tables import (
     UnknownTable,
-    update_tables,
+    replace_tables_in_document_text,
     vocabulary_tables,
 )
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
@@ -15,13 +15,14 @@ DOCUMENT = CHECKOUT / "docs" / "events.md"
 
 
 def test_tables_of_the_document_are_current() -> None:
-    assert update_tables(DOCUMENT.read_text()) == DOCUMENT.read_text()
+    assert replace_tables_in_document_text(DOCUMENT.read_text()) == DOCUMENT.read_text()
     call_command("document_events", check=True)
 
 
 def test_outdated_table_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "visibility.management.commands.document_events.update_tables", lambda text: f"{text} "
+        "visibility.management.commands.document_events.replace_tables_in_document_text",
+        lambda text: f"{text} ",
     )
     with pytest.raises(CommandError, match="not current"):
         call_command("document_events", check=True)
@@ -38,4 +39,4 @@ def test_document_has_every_table_with_every_term() -> None:
 
 def test_marker_of_an_unknown_table_is_an_error() -> None:
     with pytest.raises(UnknownTable, match="'nothing' is not a table"):
-        update_tables("<!-- table: nothing -->\n<!-- end -->")
+        replace_tables_in_document_text("<!-- table: nothing -->\n<!-- end -->")

@@ -11,7 +11,7 @@ from connectors.sdk.identifier_normalization import (
     has_valid_check_digit,
     is_not_placeholder,
     normalize_identifier,
-    parse_reuse_setting,
+    parse_reuse_intervals_by_scheme,
     possible_normalized_values,
 )
 
@@ -88,10 +88,10 @@ def test_search_forms_include_every_normalized_form() -> None:
 
 
 def test_the_reuse_setting_is_parsed() -> None:
-    assert parse_reuse_setting("order_number:365, invoice:400") == {
+    assert parse_reuse_intervals_by_scheme("order_number:365, invoice:400") == {
         IdentifierScheme.ORDER_NUMBER: timedelta(days=365),
         IdentifierScheme.INVOICE: timedelta(days=400),
     }
     for wrong in ("order_number", "order:5", "invoice:0", "invoice:-1", "invoice:9999"):
         with pytest.raises(ValueError, match="form scheme:days"):
-            parse_reuse_setting(wrong)
+            parse_reuse_intervals_by_scheme(wrong)

@@ -54,8 +54,11 @@ def test_each_type_has_a_value() -> None:
     assert parsed.text("zone") == "America/Chicago"
     assert parsed.text("url") == "https://shop.example.com:8443/api"
     default = (IdentifierScheme.ORDER_NUMBER, "wms")
-    assert parsed.scheme_and_issuer("scheme_at_issuer", default) == ("sales_order", "erp")
-    assert parse({}).scheme_and_issuer("scheme_at_issuer", default) == default
+    assert parsed.identifier_scheme_and_issuer("scheme_at_issuer", default) == (
+        "sales_order",
+        "erp",
+    )
+    assert parse({}).identifier_scheme_and_issuer("scheme_at_issuer", default) == default
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from connectors.sdk.webhook_and_poll_types import (
     MAX_RETRY_DELAY,
     HttpResponse,
-    error_of_response,
     parse_retry_after,
+    poll_error_of_response,
 )
 
 NOW = datetime(2026, 3, 4, 10, 0, 0, tzinfo=UTC)
@@ -58,6 +58,8 @@ def test_unusable_wait_is_none(given: float | str | None) -> None:
 
 
 def test_error_of_a_response_has_its_status_and_header() -> None:
-    error = error_of_response("the order request", HttpResponse(429, {"Retry-After": "7"}, b""))
+    error = poll_error_of_response(
+        "the order request", HttpResponse(429, {"Retry-After": "7"}, b"")
+    )
     assert (str(error), error.status) == ("the order request returned HTTP 429", 429)
     assert parse_retry_after(error.retry_after, NOW) == timedelta(seconds=7)

@@ -409,7 +409,7 @@ class TestPolling:
 def test_a_pushed_document_may_have_a_bearer_token() -> None:
     connector, secret = BusinessCentral({"source": "erp"}), b"a-secret-of-at-least-24-bytes"
     now = datetime(2026, 3, 2, tzinfo=UTC)
-    headers = connector.signed_headers(b"{}", secret, now)
+    headers = connector.build_signed_headers(b"{}", secret, now)
     connector.verify(WebhookRequest("POST", "/hooks/erp", {}, headers, b"{}"), [secret], now)
     with pytest.raises(InvalidSignature):
         connector.verify(

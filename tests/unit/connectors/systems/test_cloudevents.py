@@ -12,7 +12,7 @@ from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.payload import ParkReason, PayloadError
-from connectors.sdk.standard_webhooks import signature_headers
+from connectors.sdk.standard_webhooks import build_signature_headers
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.cloudevents.connector import CloudEvents
 from tests.unit.connectors.signatures import is_accepted
@@ -167,12 +167,12 @@ class TestAuthentication:
 
     def test_a_bearer_token_of_any_secret_is_accepted(self) -> None:
         for secret, other in ((SECRET, OLD), (OLD, SECRET)):
-            bearer = self.request(**CloudEvents({}).signed_headers(b"{}", secret, NOW))
+            bearer = self.request(**CloudEvents({}).build_signed_headers(b"{}", secret, NOW))
             assert is_accepted(CloudEvents({}), bearer, [SECRET, OLD], NOW)
             assert not is_accepted(CloudEvents({}), bearer, [other], NOW)
 
     def test_a_standard_webhooks_signature_is_accepted(self) -> None:
-        headers = dict(signature_headers(b"{}", SECRET, NOW, "msg_1"))
+        headers = dict(build_signature_headers(b"{}", SECRET, NOW, "msg_1"))
         CloudEvents({}).verify(self.request(**headers), [OLD, SECRET], NOW)
         with pytest.raises(InvalidSignature):
             CloudEvents({}).verify(self.request(**headers), [OLD], NOW)

@@ -59,12 +59,14 @@ class TestEasyPostSignature:
         system = EasyPost({})
         secrets = {COMPOSED.encode(), OLD, b"\xff" * 24}
         for secret in secrets:
-            signed = WebhookRequest("POST", "/", {}, system.signed_headers(BODY, secret, NOW), BODY)
+            signed = WebhookRequest(
+                "POST", "/", {}, system.build_signed_headers(BODY, secret, NOW), BODY
+            )
             assert is_accepted(system, signed, [*secrets], NOW)
             assert not is_accepted(system, signed, [*secrets - {secret}], NOW)
 
     def test_other_bytes_are_rejected(self) -> None:
-        headers = EasyPost({}).signed_headers(BODY, OLD, NOW)
+        headers = EasyPost({}).build_signed_headers(BODY, OLD, NOW)
         for body in (BODY + b"\n", BODY.replace(b"_1", b"_2"), b""):
             with pytest.raises(InvalidSignature):
                 EasyPost({}).verify(WebhookRequest("POST", "/", {}, headers, body), [OLD], NOW)
@@ -73,7 +75,9 @@ class TestEasyPostSignature:
         "given", ["", "größe", "hmac-sha256-hex=", "hmac-sha256-hex=größe", "sha1=00", "none"]
     )
     def test_any_other_header_is_rejected(self, given: str) -> None:
-        bare = EasyPost({}).signed_headers(BODY, OLD, NOW)["x-hmac-signature"].partition("=")[2]
+        bare = (
+            EasyPost({}).build_signed_headers(BODY, OLD, NOW)["x-hmac-signature"].partition("=")[2]
+        )
         for header in (given, bare, f"hmac-sha1-hex={bare}"):
             with pytest.raises(InvalidSignature):
                 EasyPost({}).verify(request(x_hmac_signature=header), [OLD], NOW)

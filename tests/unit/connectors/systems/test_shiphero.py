@@ -39,13 +39,13 @@ def label(number: str, **more: Any) -> dict[str, Any]:
 class TestShipHeroSignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
         for secret, other in ((SECRET, OLD), (OLD, SECRET)):
-            headers = ShipHero({}).signed_headers(BODY, secret, NOW)
+            headers = ShipHero({}).build_signed_headers(BODY, secret, NOW)
             signed = WebhookRequest("POST", "/", {}, headers, BODY)
             assert is_accepted(ShipHero({}), signed, [SECRET, OLD], NOW)
             assert not is_accepted(ShipHero({}), signed, [other], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
-        headers = ShipHero({}).signed_headers(BODY, SECRET, NOW)
+        headers = ShipHero({}).build_signed_headers(BODY, SECRET, NOW)
         for body, secrets in ((BODY + b" ", [SECRET]), (BODY, [OLD]), (b"", [SECRET]), (BODY, [])):
             with pytest.raises(InvalidSignature):
                 ShipHero({}).verify(WebhookRequest("POST", "/", {}, headers, body), secrets, NOW)

@@ -72,13 +72,13 @@ def fulfillment(status: str = "success", **more: Any) -> dict[str, Any]:
 class TestShopifySignature:
     def test_its_own_signature_is_accepted_during_rotation(self) -> None:
         for secret, other in ((SECRET, OLD), (OLD, SECRET)):
-            headers = Shopify({}).signed_headers(BODY, secret, NOW)
+            headers = Shopify({}).build_signed_headers(BODY, secret, NOW)
             signed = WebhookRequest("POST", "/", {}, headers, BODY)
             assert is_accepted(Shopify({}), signed, [SECRET, OLD], NOW)
             assert not is_accepted(Shopify({}), signed, [other], NOW)
 
     def test_other_bytes_and_other_secrets_are_rejected(self) -> None:
-        headers = Shopify({}).signed_headers(BODY, SECRET, NOW)
+        headers = Shopify({}).build_signed_headers(BODY, SECRET, NOW)
         for body, secrets in ((BODY + b" ", [SECRET]), (BODY, [OLD]), (b"", [SECRET]), (BODY, [])):
             with pytest.raises(InvalidSignature):
                 Shopify({}).verify(WebhookRequest("POST", "/", {}, headers, body), secrets, NOW)

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from connectors.sdk.auth import InvalidSignature, MalformedHeader
+from connectors.sdk.auth import InvalidSignature, MalformedSignatureHeader
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.standard_webhooks.connector import StandardWebhooks
 from tests.unit.connectors.signatures import is_accepted
@@ -40,7 +40,7 @@ def test_signatures_of_the_reference_library_are_accepted(prefix: str) -> None:
 
 def test_the_reference_library_accepts_our_signatures() -> None:
     now = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()), UTC)  # noqa: TID251 - the library asks the clock
-    signed = StandardWebhooks({}).signed_headers(BODY.encode(), SECRET, now)
+    signed = StandardWebhooks({}).build_signed_headers(BODY.encode(), SECRET, now)
     assert Webhook(SECRET.decode()).verify(BODY, dict(signed)) == json.loads(BODY)
     with pytest.raises(WebhookVerificationError):
         Webhook(OTHER.decode()).verify(BODY, dict(signed))
@@ -57,10 +57,10 @@ def test_old_and_new_secrets_are_accepted_during_rotation() -> None:
 
 def test_a_plain_text_secret_is_used_unchanged() -> None:
     plain = b"a plain text secret of a sender"
-    signed = StandardWebhooks({}).signed_headers(BODY.encode(), plain, NOW)
+    signed = StandardWebhooks({}).build_signed_headers(BODY.encode(), plain, NOW)
     verify(dict(signed), plain)
     whsec = b"whsec_" + base64.b64encode(plain)
-    assert StandardWebhooks({}).signed_headers(BODY.encode(), whsec, NOW) == signed
+    assert StandardWebhooks({}).build_signed_headers(BODY.encode(), whsec, NOW) == signed
 
 
 def test_an_ed25519_signature_is_accepted_by_its_public_key() -> None:
@@ -78,7 +78,10 @@ def test_an_ed25519_signature_is_accepted_by_its_public_key() -> None:
 def test_a_public_key_cannot_be_used_as_shared_secret() -> None:
     public = b"whpk_" + base64.b64encode(b"k" * 32)
     with pytest.raises(InvalidSignature):
-        verify(dict(StandardWebhooks({}).signed_headers(BODY.encode(), public, NOW)), public)
+        verify(
+            dict(StandardWebhooks({}).build_signed_headers(BODY.encode(), public, NOW)),
+            public,
+        )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_a_stale_or_future_timestamp_is_rejected(off: timedelta) -> None:
     ],
 )
 def test_an_unparseable_header_is_malformed(changes: dict[str, str]) -> None:
-    with pytest.raises(MalformedHeader):
+    with pytest.raises(MalformedSignatureHeader):
         verify({**headers(), **changes}, SECRET)
 
 

@@ -35,7 +35,7 @@ class TestVerify:
     def test_a_signature_with_any_secret_is_accepted(self) -> None:
         body = envelope(ORDER)
         for secret, other in ((SECRET, OLD), (OLD, SECRET)):
-            headers = X12({}).signed_headers(body, secret, NOW)
+            headers = X12({}).build_signed_headers(body, secret, NOW)
             signed = WebhookRequest("POST", "/", {}, headers, body)
             assert is_accepted(X12({}), signed, [SECRET, OLD], NOW)
             assert not is_accepted(X12({}), signed, [other], NOW)
@@ -65,7 +65,7 @@ class TestVerify:
 
     def test_a_changed_body_is_rejected(self) -> None:
         body = envelope(ORDER)
-        headers = X12({}).signed_headers(body, SECRET, NOW)
+        headers = X12({}).build_signed_headers(body, SECRET, NOW)
         with pytest.raises(InvalidSignature):
             X12({}).verify(WebhookRequest("POST", "/", {}, headers, body + b" "), [SECRET], NOW)
 

@@ -9,13 +9,13 @@ from pytest_django.fixtures import Settings
 from connectors.sdk.settings import ParsedSettings
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
 from visibility.notify.channels.email import FILE_BACKEND, Email
-from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
+from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 
 MESSAGE = OutgoingMessage("7", "Late\norder", "Text", datetime(2026, 3, 4, tzinfo=UTC))
 
 
 def settings_of(address: str) -> ParsedSettings:
-    return check_channel_settings(Email(), {"address": address})
+    return parse_channel_settings_with_errors(Email(), {"address": address})
 
 
 def test_message_goes_to_the_address_with_its_id() -> None:

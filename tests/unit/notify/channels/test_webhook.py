@@ -15,7 +15,7 @@ from tests.builders.sink import RecordingServer
 from visibility.notify.channel import AlertSummary, DeliveryFailed, OutgoingMessage
 from visibility.notify.channels import webhook
 from visibility.notify.channels.webhook import Webhook
-from visibility.notify.check_and_encrypt_channel_settings import check_channel_settings
+from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification
@@ -46,7 +46,7 @@ def receiver(settings: Settings) -> Iterator[RecordingServer]:
 
 def settings_for(receiver: RecordingServer) -> ParsedSettings:
     values = {"url": f"{receiver.url}/alerts?team=ops", "secret": SECRET}
-    parsed = check_channel_settings(Webhook(), values)
+    parsed = parse_channel_settings_with_errors(Webhook(), values)
     assert parsed.errors == ()
     return parsed
 
@@ -144,6 +144,6 @@ def test_private_address_that_is_not_allowed_gets_no_request(
 )
 def test_invalid_settings_are_refused_with_a_sentence(name: str, value: str, sentence: str) -> None:
     values = {"url": "https://example.com/hook", "secret": SECRET} | {name: value}
-    (error,) = check_channel_settings(Webhook(), values).errors
+    (error,) = parse_channel_settings_with_errors(Webhook(), values).errors
     assert error.name == name
     assert sentence in error.sentence

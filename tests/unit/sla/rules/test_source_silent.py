@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from visibility.sla.rule import ConditionEnd
+from visibility.sla.rule import SourceConditionEnd
 from visibility.sla.rules.source_silent import SilenceGracePeriodParams, SourceSilent
 from visibility.sla.source_snapshot import SourceSnapshot
 
@@ -52,4 +52,4 @@ def test_source_without_an_expected_interval_is_never_silent() -> None:
 
 def test_silence_ended_with_the_last_message() -> None:
     end = RULE.condition_end(source(last_message_at=NOON - HOUR), SilenceGracePeriodParams(), "")
-    assert end == ConditionEnd(NOON - HOUR, "The source is sending data again.")
+    assert end == SourceConditionEnd(NOON - HOUR, "The source is sending data again.")

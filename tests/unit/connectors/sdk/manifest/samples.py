@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.manifest.connector import ManifestConnector, manifest_connector
+from connectors.sdk.manifest.connector import ManifestConnector, make_connector_class_of_manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest
 
@@ -53,7 +53,9 @@ def problems(text: str) -> list[str]:
 
 
 def connector(text: str, **config: str) -> ManifestConnector:
-    return manifest_connector(parse_manifest(text), Path("sample.yaml"))({"source": "s", **config})
+    return make_connector_class_of_manifest(parse_manifest(text), Path("sample.yaml"))(
+        {"source": "s", **config}
+    )
 
 
 def parse(text: str, body: Any, **config: str) -> ParseResult:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connectors.sdk.manifest.check_examples import failing_examples
-from connectors.sdk.manifest.connector import manifest_connector
+from connectors.sdk.manifest.check_examples import problems_of_failing_examples
+from connectors.sdk.manifest.connector import make_connector_class_of_manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.schema import SCHEMA
 from tests.unit.connectors.sdk.manifest.samples import NOW
@@ -27,8 +27,8 @@ def members(schema: Any) -> Iterator[str]:
 
 def test_the_example_of_the_reference_has_no_problems() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
-    connector = manifest_connector(parse_manifest(text), Path("parts_portal.yaml"))
-    assert not list(map(str, failing_examples(connector, received_at=NOW)))
+    connector = make_connector_class_of_manifest(parse_manifest(text), Path("parts_portal.yaml"))
+    assert not list(map(str, problems_of_failing_examples(connector, received_at=NOW)))
 
 
 def test_the_reference_names_every_member() -> None:

@@ -11,7 +11,7 @@ Loop = Sequence[Segment]
 Line = TypeVar("Line")
 
 
-def read_line_loops_collecting_errors(
+def read_line_loops_and_errors(
     doc: X12Document, loops: Sequence[Loop], read_line: Callable[[Loop], Line]
 ) -> list[Line]:
     """Return what `read_line` returns for each loop that it can read.
