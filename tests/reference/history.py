@@ -7,8 +7,8 @@ from functools import cache
 import orjson
 
 from connectors.catalog import connectors_by_slug
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import Connector, RawMessage
-from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
 from visibility.management.commands.demo import SOURCES

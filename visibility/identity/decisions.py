@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from django.contrib.auth.models import User
 
 from visibility.identity import parent_child_object_relations, resolve_from_all_events
+from visibility.identity.pure.group_mentions_into_objects import DecisionKind
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey
-from visibility.identity.pure.resolution import DecisionKind
 from visibility.models.audit import append_audit_entry
 from visibility.models.decisions_and_merges import DecisionIdentifier, IdentityDecision
 from visibility.models.objects_and_identifiers import BusinessObject, Identifier

@@ -10,13 +10,17 @@ from connectors.sdk.events import EventIdentifier, IdentifierScheme, ObjectKind,
 from visibility.db import bulk
 from visibility.identity import record_merges_and_move_alerts
 from visibility.identity.generations_of_reused_numbers import transpose_keys_to_columns
+from visibility.identity.pure.group_mentions_into_objects import (
+    Decision,
+    DecisionKind,
+    DecisionSide,
+)
 from visibility.identity.pure.keys_and_reuse_windows import (
     IdentifierKey,
     identity_and_other_keys,
     keys_and_original_spellings,
 )
 from visibility.identity.pure.mentions_and_generations import Mention, RefKey
-from visibility.identity.pure.resolution import Decision, DecisionKind, DecisionSide
 
 # The maximum number of objects in one connected component.
 MAX_COMPONENT = 2_000

@@ -5,8 +5,8 @@ from itertools import product
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
+from visibility.identity.pure.group_mentions_into_objects import Decision, DecisionKind
 from visibility.identity.pure.mentions_and_generations import RefKey
-from visibility.identity.pure.resolution import Decision, DecisionKind
 
 # The parent kinds of each kind: an event that names both relates the two objects. Objects that many
 # orders refer to (`SHARED_KINDS`) have no parents: their events would concern all of these orders.

@@ -22,18 +22,18 @@ from visibility.identity.lock_and_load_component import (
     lock_and_load_merge_targets,
 )
 from visibility.identity.pure.constrained_union_find import Generation
+from visibility.identity.pure.group_mentions_into_objects import (
+    DecisionKind,
+    ResolvedObject,
+    ResolvedObjectsAndGenerations,
+    resolve_mentions,
+)
 from visibility.identity.pure.keys_and_reuse_windows import (
     IdentifierKey,
     ReuseWindows,
     strength_rank,
 )
 from visibility.identity.pure.mentions_and_generations import Mention, RefKey
-from visibility.identity.pure.resolution import (
-    DecisionKind,
-    ResolvedObject,
-    ResolvedObjectsAndGenerations,
-    resolve_mentions,
-)
 from visibility.identity.update_unmatched_objects import replace_unmatched_objects
 from visibility.storage import refold_queue
 

@@ -9,9 +9,9 @@ import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.event_codec import sha256_hex, to_canonical_json
-from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import ParkReason, PayloadError
 from visibility.db import bulk

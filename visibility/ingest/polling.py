@@ -34,8 +34,8 @@ from visibility.ingest.source_failures import (
 )
 from visibility.models.sources_and_messages import Cursor, Source, UnusableSource
 from visibility.outbound.http_client import OutgoingHttpClient
-from visibility.outbound.request_budget import RequestBudget
-from visibility.storage.open_packages import load_open_packages
+from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.storage.undelivered_packages_for_pollers import load_open_packages
 
 log = get_logger(__name__)
 # A round ends after so many pages or seconds. The next one continues where it stopped.

@@ -20,7 +20,7 @@ class IdentityDecision(models.Model):
     """
 
     class Verdict(models.TextChoices):
-        """The kinds of decisions that `visibility.identity.pure.resolution` understands."""
+        """The kinds of decisions that `group_mentions_into_objects` of identity understands."""
 
         JOIN = "join"
         BELONGS = "belongs"

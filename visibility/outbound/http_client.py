@@ -17,7 +17,7 @@ from visibility.outbound.deadline_transport import (
     is_deadline_over,
     limit_network_time_in_block,
 )
-from visibility.outbound.request_budget import RequestBudget
+from visibility.outbound.request_time_and_count_limits import RequestBudget
 
 MAX_RESPONSE_BYTES = 10_485_760
 # From the first lookup of the host to the last byte of the body.

@@ -20,6 +20,7 @@ from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
+from visibility.pipeline.backlog_start_for_each_worker import reserve_backlog_offset_fraction
 from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.process_message_batches import (
     BATCH_SIZE,
@@ -29,7 +30,6 @@ from visibility.pipeline.process_message_batches import (
 )
 from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
-from visibility.pipeline.worker_backlog_offset import reserve_backlog_offset_fraction
 from visibility.sla import record_rule_errors_and_retry
 from visibility.storage import refold_queue
 

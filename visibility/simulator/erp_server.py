@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import orjson
 
-from visibility.simulator.erp_feed import ErpFeed
+from visibility.simulator.erp_rows_by_modification_time import ErpFeed
 
 BASE_PATH = "/api/v2.0/companies(demo)/"
 MODIFIED_FILTER = re.compile(r"lastModifiedDateTime (ge|gt) (\S+)")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from random import Random
 
-from visibility.simulator import build_reported_steps, lifecycle, master_data
+from visibility.simulator import lifecycle, list_all_steps_of_order, master_data
 from visibility.simulator.faults import FaultRates, SilentPeriods, inject_faults
 from visibility.simulator.simulated_order import (
     InjectedFaultWithSlaDueTime,
@@ -173,7 +173,7 @@ class SimulatedWorld:
         )
 
     def _with_steps_and_faults(self, random: Random, order: SimulatedOrder) -> SimulatedOrder:
-        steps = build_reported_steps.build_all_reported_steps(random, order)
+        steps = list_all_steps_of_order.build_all_reported_steps(random, order)
         faults: list[InjectedFaultWithSlaDueTime] = list(order.faults)
         packed = next((s for s in steps if s.kind is StepKind.WMS_PACKED), None)
         if packed and random.random() < self.setting.rates.unknown_status:

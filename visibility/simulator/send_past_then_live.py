@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from visibility.simulator import answer_key as answers
+from visibility.simulator import expected_problems_file as answers
 from visibility.simulator.checkpoint import Checkpoint, OutOfOrderFinishWatermark
-from visibility.simulator.erp_feed import ErpFeed
+from visibility.simulator.erp_rows_by_modification_time import ErpFeed
 from visibility.simulator.erp_server import ErpServer
 from visibility.simulator.generator import SimulatedWorld
 from visibility.simulator.past_and_live_streams import (

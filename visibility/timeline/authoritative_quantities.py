@@ -19,7 +19,7 @@ from visibility.timeline.quantity_claims import (
     record_seller_cancellation,
 )
 from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
-from visibility.timeline.withdrawn_quantities import (
+from visibility.timeline.voided_and_omitted_quantities import (
     claims_by_measure_and_line,
     event_keys_of_voided_increments,
     reset_omitted_quantities,

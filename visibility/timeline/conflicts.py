@@ -8,7 +8,13 @@ from decimal import Decimal
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, Measure
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.authority import CARRIERS, GRACE_PERIODS, OWNING_TEAMS, RANKS, WAREHOUSES
+from visibility.timeline.authority import (
+    CARRIERS,
+    GRACE_PERIODS,
+    OWNING_TEAMS,
+    RANKS,
+    WAREHOUSES,
+)
 from visibility.timeline.claim_line_conflict_types import (
     ConflictClaim,
     TimelineConflict,
@@ -16,8 +22,8 @@ from visibility.timeline.claim_line_conflict_types import (
 )
 from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import RecordedEvent
+from visibility.timeline.order_state_by_source import SourceStates
 from visibility.timeline.quantity_claims import ZERO
-from visibility.timeline.source_states import SourceStates
 from visibility.timeline.state_and_flag_enums import ComparedField
 
 COMPARED = {

@@ -14,13 +14,13 @@ from connectors.sdk.events import (
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import ROLES_BY_AUTHORITY
 from visibility.timeline.claim_line_conflict_types import Claim
-from visibility.timeline.effective_events import sort_key_by_time_then_event_type
 from visibility.timeline.interpret_event_lines import event_names_only_other_orders
 from visibility.timeline.line_quantities_and_flags import round_to_six_decimals
 from visibility.timeline.model import RecordedEvent, TimelineEntry
+from visibility.timeline.order_state_by_source import SourceStates
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import SCANS
-from visibility.timeline.source_states import SourceStates
+from visibility.timeline.sort_events_and_drop_superseded import sort_key_by_time_then_event_type
 
 # Events that report a state. A source may report the same state again with other figures.
 STATES = frozenset(

@@ -11,13 +11,9 @@ from visibility.timeline.active_cancellations_and_cause import (
     is_seller_cancellation,
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.balance_cancellations import record_open_quantities_as_cancelled
+from visibility.timeline.cancel_unshipped_quantities import record_open_quantities_as_cancelled
 from visibility.timeline.claim_line_conflict_types import TimelineConflict
 from visibility.timeline.conflicts import ConflictTracker
-from visibility.timeline.effective_events import (
-    split_superseded_events,
-    without_events_taken_back,
-)
 from visibility.timeline.holds import hold_start_and_reasons
 from visibility.timeline.interpret_event_lines import (
     CACHE_KEY,
@@ -42,6 +38,10 @@ from visibility.timeline.quotations_contracts_and_transports import (
     quotations_contracts_and_transport,
 )
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
+from visibility.timeline.sort_events_and_drop_superseded import (
+    split_superseded_events,
+    without_events_taken_back,
+)
 
 
 def fold(

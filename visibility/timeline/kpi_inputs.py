@@ -21,7 +21,7 @@ from visibility.timeline.packed_contents_of_shipments import add_packed_lines
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
 from visibility.timeline.state_and_flag_enums import LineFlag
-from visibility.timeline.withdrawn_quantities import scopes_last_reported_nothing_shipped
+from visibility.timeline.voided_and_omitted_quantities import scopes_last_reported_nothing_shipped
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,11 @@ from decimal import Decimal
 
 from connectors.sdk.events import Attribute, EventType, Measure, QuantityMode
 from visibility.timeline.authoritative_quantities import QuantityLedger
-from visibility.timeline.effective_events import sort_key_by_time_then_event_type
+from visibility.timeline.deliveries_and_returns_from_shipments import (
+    add_milestone_of_returned_shipments,
+    names_only_returned_packages,
+    set_delivered_share_from_packages,
+)
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -14,14 +18,10 @@ from visibility.timeline.model import (
     TimelineShipment,
     parse_timestamp_or_none,
 )
-from visibility.timeline.order_milestones_from_shipments import (
-    add_milestone_of_returned_shipments,
-    names_only_returned_packages,
-    set_delivered_share_from_packages,
-)
 from visibility.timeline.quantity_claims import PACKAGE, Arrivals, scope_name_of_increment
 from visibility.timeline.shipments import ShipmentGrouping
-from visibility.timeline.withdrawn_quantities import are_reported_quantities_now_zero
+from visibility.timeline.sort_events_and_drop_superseded import sort_key_by_time_then_event_type
+from visibility.timeline.voided_and_omitted_quantities import are_reported_quantities_now_zero
 
 CODES = {
     EventType.ORDER_RECEIVED: MilestoneCode.RECEIVED,

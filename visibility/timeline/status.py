@@ -13,6 +13,7 @@ from visibility.timeline.active_cancellations_and_cause import (
 )
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.claim_line_conflict_types import TimelineLine
+from visibility.timeline.deliveries_and_returns_from_shipments import are_all_shipments_returned
 from visibility.timeline.holds import is_credit_hold_reason
 from visibility.timeline.milestones import MEASURED, ORDER_EVENTS
 from visibility.timeline.model import (
@@ -22,7 +23,6 @@ from visibility.timeline.model import (
     TimelineMilestone,
     TimelineShipment,
 )
-from visibility.timeline.order_milestones_from_shipments import are_all_shipments_returned
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.manifest.connector import ManifestConnector
 from connectors.sdk.manifest.definition import Example
 from connectors.sdk.manifest.problems import ManifestProblem

@@ -75,7 +75,7 @@ class _LogObject:
 
 
 @dataclass(frozen=True)
-class _LogObjectsAndOrders:
+class _ObjectsAndOrders:
     """The objects of a log, and the orders related to each object."""
 
     objects: Mapping[str, _LogObject]
@@ -137,7 +137,7 @@ class Ocel(Connector):
         """Parse each event separately, so that an invalid event does not affect the others."""
         root = load_json(message.body)
         log = self._index_log_objects(root)
-        linked_pairs = self._object_order_pairs_in_same_event(root, log)
+        linked_pairs = self._pairs_in_event(root, log)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         for node in root.list_at("events"):
@@ -151,7 +151,7 @@ class Ocel(Connector):
         )
         return ParseResult(tuple(events), tuple(errors), ignored)
 
-    def _index_log_objects(self, root: Node) -> _LogObjectsAndOrders:
+    def _index_log_objects(self, root: Node) -> _ObjectsAndOrders:
         custom_names = parse_custom_names(self.parsed_settings.text("objects"))
         objects: dict[str, _LogObject] = {}
         pairs: list[tuple[str, str]] = []
@@ -169,13 +169,11 @@ class Ocel(Connector):
         for first, second in (*pairs, *((b, a) for a, b in pairs)):
             if first in objects and second in objects and objects[second].kind is ObjectKind.ORDER:
                 orders[first].append(second)
-        return _LogObjectsAndOrders(
+        return _ObjectsAndOrders(
             objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
         )
 
-    def _object_order_pairs_in_same_event(
-        self, root: Node, log: _LogObjectsAndOrders
-    ) -> frozenset[tuple[str, str]]:
+    def _pairs_in_event(self, root: Node, log: _ObjectsAndOrders) -> frozenset[tuple[str, str]]:
         """Return the (object, order) pairs that occur together in any event."""
         linked: set[tuple[str, str]] = set()
         for node in root.list_at("events"):
@@ -189,7 +187,7 @@ class Ocel(Connector):
         return frozenset(linked)
 
     def _parse_event(
-        self, node: Node, log: _LogObjectsAndOrders, linked_pairs: frozenset[tuple[str, str]]
+        self, node: Node, log: _ObjectsAndOrders, linked_pairs: frozenset[tuple[str, str]]
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
@@ -247,7 +245,7 @@ def _sku_of_item(node: Node) -> str:
     return ""
 
 
-def _event_objects(node: Node, log: _LogObjectsAndOrders) -> list[_LogObject]:
+def _event_objects(node: Node, log: _ObjectsAndOrders) -> list[_LogObject]:
     """Return the distinct objects of an event."""
     ids = dict.fromkeys(r.required_text("objectId") for r in node.list_at("relationships"))
     return [log.objects[i] for i in ids if i in log.objects]
@@ -256,7 +254,7 @@ def _event_objects(node: Node, log: _LogObjectsAndOrders) -> list[_LogObject]:
 def _orders_of_event_or_of_its_objects(
     event_objects: Sequence[_LogObject],
     items: Sequence[_LogObject],
-    log: _LogObjectsAndOrders,
+    log: _ObjectsAndOrders,
     linked_pairs: frozenset[tuple[str, str]],
 ) -> list[_LogObject]:
     """Return the orders of an event, else those of its items, plus those known by relation only."""
@@ -277,7 +275,7 @@ def _build_lines_of_single_items(
     items: Sequence[_LogObject],
     orders: Sequence[_LogObject],
     kind: EventType | None,
-    log: _LogObjectsAndOrders,
+    log: _ObjectsAndOrders,
 ) -> Iterator[EventLine]:
     """Yield quantity 1 for each item that belongs to exactly one order of the event."""
     measure = MEASURES.get(kind) if kind else None

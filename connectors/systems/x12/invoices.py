@@ -17,7 +17,11 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.elements import item_description, merge_lines, strip_line_number_zeros
+from connectors.systems.x12.elements import (
+    item_description,
+    merge_lines,
+    strip_line_number_zeros,
+)
 from connectors.systems.x12.item_numbers import number_with_qualifier
 from connectors.systems.x12.order_and_package_references import (
     order_reference,

@@ -14,7 +14,7 @@ from visibility.ingest.insert_messages import store_messages
 from visibility.models import Order
 from visibility.pipeline import job_functions
 from visibility.storage.load_events import load_key_and_events_by_order
-from visibility.timeline.effective_events import split_superseded_events
+from visibility.timeline.sort_events_and_drop_superseded import split_superseded_events
 
 pytestmark = pytest.mark.django_db
 KEYS = ("a", "b", "c")

@@ -13,7 +13,7 @@ from tests.builders.sources import create_source
 from visibility.db.database_time import database_now
 from visibility.ingest import insert_messages
 from visibility.models import InboundMessage
-from visibility.pipeline import process_message_batches, worker_backlog_offset
+from visibility.pipeline import backlog_start_for_each_worker, process_message_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def running_worker(offsets: list[float]) -> Iterator[None]:
     started, ended = threading.Event(), threading.Event()
 
     def work() -> None:
-        with worker_backlog_offset.reserve_backlog_offset_fraction() as offset:
+        with backlog_start_for_each_worker.reserve_backlog_offset_fraction() as offset:
             offsets.append(offset)
             started.set()
             ended.wait(10)
@@ -39,7 +39,7 @@ def running_worker(offsets: list[float]) -> Iterator[None]:
 
 
 def test_offsets_are_spread_evenly() -> None:
-    offsets = [worker_backlog_offset.van_der_corput(n) for n in range(8)]
+    offsets = [backlog_start_for_each_worker.van_der_corput(n) for n in range(8)]
     assert offsets == [0, 1 / 2, 1 / 4, 3 / 4, 1 / 8, 5 / 8, 3 / 8, 7 / 8]
 
 
@@ -48,18 +48,21 @@ def test_second_worker_starts_mid_backlog_and_releases_its_offset() -> None:
     with (
         running_worker(offsets),
         running_worker(offsets),
-        worker_backlog_offset.reserve_backlog_offset_fraction() as third,
+        backlog_start_for_each_worker.reserve_backlog_offset_fraction() as third,
     ):
         assert (offsets, third) == ([0.0, 0.5], 0.25)
-    with worker_backlog_offset.reserve_backlog_offset_fraction() as only:
+    with backlog_start_for_each_worker.reserve_backlog_offset_fraction() as only:
         assert only == 0
 
 
 def test_worker_without_an_offset_starts_at_the_oldest_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker_backlog_offset, "MAX_WORKERS", 1)
-    with running_worker([]), worker_backlog_offset.reserve_backlog_offset_fraction() as second:
+    monkeypatch.setattr(backlog_start_for_each_worker, "MAX_WORKERS", 1)
+    with (
+        running_worker([]),
+        backlog_start_for_each_worker.reserve_backlog_offset_fraction() as second,
+    ):
         assert second == 0
 
 

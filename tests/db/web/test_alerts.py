@@ -265,7 +265,7 @@ def test_alert_of_a_failing_rule_explains_when_it_closes(ops: Client) -> None:
         rule=create_rule(),
         title="It fails",
     )
-    assert "Failing rule: Released orders ship within 4 h" in text(ops, "/alerts")
+    assert "Rule that fails with an error: Released orders ship within 4 h" in text(ops, "/alerts")
     page = text(ops, f"/alerts/{target.pk}")
     assert "The rule has failed since" in page
     assert "Closes automatically when the rule works again." in page

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
-from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
-from visibility.identity.pure.mentions_and_generations import Mention
-from visibility.identity.pure.resolution import (
+from visibility.identity.pure.group_mentions_into_objects import (
     Decision,
     DecisionKind,
     DecisionSide,
     resolve_mentions,
 )
+from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ReuseWindows
+from visibility.identity.pure.mentions_and_generations import Mention
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)

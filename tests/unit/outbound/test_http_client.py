@@ -28,7 +28,7 @@ from visibility.outbound.address_guard import (
     resolve_to_allowed_ip_addresses,
 )
 from visibility.outbound.http_client import OutgoingHttpClient
-from visibility.outbound.request_budget import RequestBudget, RequestBudgetExceeded
+from visibility.outbound.request_time_and_count_limits import RequestBudget, RequestBudgetExceeded
 
 PUBLIC, PRIVATE = "93.184.215.14", "10.0.0.7"
 

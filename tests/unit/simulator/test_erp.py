@@ -12,7 +12,7 @@ from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.unit.simulator.conftest import STARTED
 from visibility.simulator.document_numbers import sales_order_number
-from visibility.simulator.erp_feed import ErpFeed
+from visibility.simulator.erp_rows_by_modification_time import ErpFeed
 from visibility.simulator.erp_server import ErpServer
 from visibility.simulator.generator import HOUR, SimulatedWorld
 from visibility.simulator.past_and_live_streams import LiveStream, PastStream, ScheduledStep

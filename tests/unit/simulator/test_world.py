@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.simulator.conftest import STARTED, world_setting
 from visibility.simulator import lifecycle
-from visibility.simulator.answer_key import order_fault_entries
+from visibility.simulator.expected_problems_file import order_fault_entries
 from visibility.simulator.faults import FaultRates, SilentPeriods
 from visibility.simulator.generator import FIRST_STAGED, HOUR, SimulatedWorld
 from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH

@@ -33,7 +33,7 @@ from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
-from visibility.management.payload_trial import try_message
+from visibility.management.parse_payload_without_storing import try_message
 from visibility.models import Source
 
 

@@ -14,7 +14,7 @@ from connectors.sdk.standard_webhooks import build_signature_headers
 from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
 from visibility.outbound.address_guard import is_url_in_outgoing_allowed
 from visibility.outbound.http_client import OutgoingHttpClient
-from visibility.outbound.request_budget import RequestBudget
+from visibility.outbound.request_time_and_count_limits import RequestBudget
 
 # A slow receiver must not delay the messages of other subscriptions for long.
 MAX_SECONDS = 10.0

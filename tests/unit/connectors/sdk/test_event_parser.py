@@ -12,12 +12,12 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it
 
 import connectors.systems
 from connectors.sdk import event_parser
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.event_codec import event_from_dict, event_to_dict
 from connectors.sdk.event_examples import EXAMPLES
 from connectors.sdk.event_schema import SCHEMA, event_type_schema
 from connectors.sdk.event_term_descriptions import ATTRIBUTES, MEASURES, OBJECT_KINDS, SCHEMES
 from connectors.sdk.event_type_descriptions import EVENT_TYPES
-from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,

@@ -11,7 +11,7 @@ from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Source
 from visibility.pipeline import job_functions
-from visibility.storage.open_packages import load_open_packages
+from visibility.storage.undelivered_packages_for_pollers import load_open_packages
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def test_the_limit_counts_only_packages_of_the_carriers_and_repeated_calls_reach
     for number, name in names.items():
         carrier = {"attributes": {"carrier": name}} if name else {}
         report(wms, "shipment.confirmed", now, order=number, tracking=[number], **carrier)
-    monkeypatch.setattr("visibility.storage.open_packages.MAX_PACKAGES", 2)
+    monkeypatch.setattr("visibility.storage.undelivered_packages_for_pollers.MAX_PACKAGES", 2)
     fedex = ("fedex", "fdeg")
 
     def load(after: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.event_codec import event_to_dict
-from connectors.sdk.event_validation import validate_and_flag_event
 from connectors.sdk.payload import PayloadError
 
 

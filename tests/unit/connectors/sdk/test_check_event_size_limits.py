@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.sdk.event_validation import validate_and_flag_event
+from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
