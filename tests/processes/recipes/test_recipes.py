@@ -243,7 +243,7 @@ from typing import Any, ClassVar
 
 from visibility.sla.parameter_type import Money
 from visibility.sla.parameters import parameter
-from visibility.sla.rule import Condition, Consequence, RuleSubject, SourceRule
+from visibility.sla.rule import SourceCondition, Consequence, RuleSubject, SourceRule
 from visibility.sla.source_snapshot import SourceSnapshot
 
 COST_OF_A_MESSAGE = Decimal(5)
@@ -273,10 +273,10 @@ class CostlyParked(SourceRule):
     team: ClassVar[str] = "Integration"
     consequences: ClassVar[tuple[Consequence, ...]] = (Consequence.REVENUE_LEAKAGE,)
 
-    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[Condition]:
+    def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[SourceCondition]:
         """Return one condition while the cost is over the limit."""
         if source.parked_count * COST_OF_A_MESSAGE > params.limit.amount:
-            yield Condition(source.as_of, source.as_of, subject=source.title)
+            yield SourceCondition(source.as_of, source.as_of, subject=source.title)
 
     def alert_title(self, params: Params, subject: str) -> str:
         """Return the title of the alert."""
@@ -334,7 +334,7 @@ class CancelledOrders(FlowKpi):
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
         """Count one order."""
-        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        received = timeline.milestone_reached_at(MilestoneCode.RECEIVED)
         if received is None:
             return None
         day = received.astimezone(ZoneInfo(zone)).date()
@@ -379,7 +379,7 @@ class ShippedLines(LineFlowKpi):
         self, timeline: Timeline, line: TimelineLine, zone: str
     ) -> KpiMeasurement | None:
         """Count one line."""
-        received = timeline.reached_at(MilestoneCode.RECEIVED)
+        received = timeline.milestone_reached_at(MilestoneCode.RECEIVED)
         if received is None:
             return None
         shipped = line.quantity(Measure.SHIPPED) >= line.quantity(Measure.ORDERED)

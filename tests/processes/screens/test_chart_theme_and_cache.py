@@ -28,8 +28,8 @@ LOADS = """
 import sys
 {start}
 print("plotly" in sys.modules)
-from visibility.screens.charts import Axis, build_histogram_figure
-build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], Axis(",d"))
+from visibility.screens.charts import ValueAxisFormat, build_histogram_figure
+build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], ValueAxisFormat(",d"))
 print("plotly" in sys.modules)
 """
 WEB = """
