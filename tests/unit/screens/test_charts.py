@@ -76,3 +76,9 @@ def test_points_of_few_orders_are_hollow() -> None:
         [Series("x", [DAY, DAY], [0.5, 0.5], [3, 300])], ValueAxisFormat(".1%")
     )
     assert drawn["data"][0]["marker"]["symbol"] == ["circle-open", "circle"]
+
+
+def test_distance_many_times_the_target_has_a_unit_of_its_own() -> None:
+    delay = kpi_registry()["event_delay"]
+    text = value_and_comparison_texts.compare_to_target(delay, 5.7 * 86_400).text
+    assert text == "5.7\u00a0d above the 15\u00a0min target"

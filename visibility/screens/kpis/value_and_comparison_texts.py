@@ -71,7 +71,8 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparisonPhraseAndTo
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
     return KpiComparisonPhraseAndTone(
-        f"{_format_gap(kpi, gap, unit_of=float(kpi.target))} {side} the {target} target",
+        f"{_format_gap(kpi, gap, unit_of=max(float(kpi.target), abs(gap)))} {side} "
+        f"the {target} target",
         target_tone(kpi, value) if not good else "ok",
     )
 
