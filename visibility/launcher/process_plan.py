@@ -28,7 +28,7 @@ def web_command(host: str, port: int) -> tuple[str, ...]:
             "--http",
             "visibility.web.intake.header_timeout_protocol:HeaderTimeoutProtocol",
             "--ws",
-            "websockets",
+            "websockets-sansio",
         ),
         # Messages are short, and compression would cost memory for each socket.
         *("--ws-per-message-deflate", "false"),

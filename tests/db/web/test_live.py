@@ -19,6 +19,7 @@ from visibility.notify.publish_change_number import broadcast_change_number, bro
 from visibility.web.live import hub as hubs
 from visibility.web.live.hub import Subscriber, encode_message, hub_of_this_process
 from visibility.web.live.origin import is_same_origin
+from visibility.web.live.ready_frames import ReadyFrameWriter
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -273,6 +274,38 @@ def test_full_queue_becomes_one_message_that_everything_may_have_changed() -> No
         first = subscriber.queue.get_nowait()
         assert first is not None
         assert json.loads(first)["kinds"] == ["alert", "order", "source"]
+
+    async_to_sync(run)()
+
+
+class FakeWriter(ReadyFrameWriter):
+    """A socket whose buffer has room or not."""
+
+    def __init__(self) -> None:
+        self.has_room, self.written = True, list[bytes]()
+
+    def write(self, frame: bytes) -> bool:
+        self.written += [frame] if self.has_room else []
+        return self.has_room
+
+
+def test_message_that_cannot_be_written_at_once_is_queued_and_none_overtakes_it() -> None:
+    async def run() -> None:
+        writer = FakeWriter()
+        subscriber = Subscriber(user_id=1, session_key="s", auth_hash="h", writer=writer)
+        subscriber.send_frame_or_enqueue(b"1", "one", 1)
+        writer.has_room = False
+        subscriber.send_frame_or_enqueue(b"2", "two", 2)
+        writer.has_room = True
+        subscriber.send_frame_or_enqueue(b"3", "three", 3)
+        assert (writer.written, subscriber.queue.qsize()) == ([b"1"], 2)
+        assert [subscriber.queue.get_nowait() for _ in range(2)] == ["two", "three"]
+        subscriber.is_sending = True
+        subscriber.send_frame_or_enqueue(b"4", "four", 4)
+        assert (writer.written, subscriber.queue.get_nowait()) == ([b"1"], "four")
+        subscriber.is_sending = False
+        subscriber.send_frame_or_enqueue(b"5", "five", 5)
+        assert writer.written == [b"1", b"5"]
 
     async_to_sync(run)()
 

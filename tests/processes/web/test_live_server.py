@@ -18,12 +18,16 @@ from websockets.typing import Origin
 
 from tests.builders.users import signed_in
 from visibility.db.change_feed import append_changes
+from visibility.launcher.process_plan import web_command
 from visibility.web.live import hub as hubs
 from visibility.web.live.hub import hub_of_this_process
+from visibility.web.live.ready_frames import encode_text_frame
 from visibility.web.live.routing import websocket_application
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
+WEB_COMMAND = web_command("127.0.0.1", 0)
+WS_OPTION = WEB_COMMAND[WEB_COMMAND.index("--ws") + 1]
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,7 @@ def serve(then: Callable[[int], Awaitable[None]]) -> None:
             config = uvicorn.Config(
                 websocket_application,
                 lifespan="off",
-                ws="websockets",
+                ws=WS_OPTION,
                 ws_per_message_deflate=False,
                 log_config=None,  # uvicorn's own would hide its log from caplog
             )
@@ -95,6 +99,37 @@ def test_handshake_change_and_disconnect(caplog: pytest.LogCaptureFixture) -> No
 
     serve(then)
     assert "Exception" not in caplog.text
+
+
+def refuse_to_queue(message: str | None) -> None:
+    raise AssertionError(f"queued: {message}")
+
+
+def test_change_is_encoded_once_and_written_to_each_open_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pins what `ReadyFrameWriter` uses of uvicorn: without it, messages go through the queue."""
+    encoded: list[str] = []
+
+    def encode(text: str) -> bytes:
+        encoded.append(text)
+        return encode_text_frame(text)
+
+    monkeypatch.setattr(hubs, "encode_text_frame", encode)
+    client = signed_in(UserRole.OPERATIONS)
+
+    async def then(port: int) -> None:
+        async with opened(port, client) as first, opened(port, client) as second:
+            pages = (first, second)
+            assert [json.loads(await page.recv())["type"] for page in pages] == ["hello", "hello"]
+            for subscriber in hub_of_this_process().subscribers:
+                monkeypatch.setattr(subscriber.queue, "put_nowait", refuse_to_queue)
+            head = await sync_to_async(append_changes)({"order": [7]})
+            for page in pages:
+                assert json.loads(await asyncio.wait_for(page.recv(), 5))["head"] == head
+        assert len([text for text in encoded if '"change"' in text]) == 1
+
+    serve(then)
 
 
 def test_handshakes_of_other_origins_paths_and_anonymous_users_get_403() -> None:

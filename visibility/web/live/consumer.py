@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from visibility.web.live.hub import Subscriber, hub_of_this_process
+from visibility.web.live.ready_frames import SCOPE_KEY
 from visibility.web.permissions import Permission, has_permission
 
 MAX_FRAME_BYTES = 65_536
@@ -84,7 +85,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         # uvicorn raises an OSError if the client is gone. The disconnect message follows.
         with suppress(OSError):
             while (text := await subscriber.queue.get()) is not None:
+                subscriber.is_sending = True
                 await self.send(text_data=text)
+                subscriber.is_sending = False
             hub_of_this_process().unsubscribe(subscriber)
             self.subscriber = None
             await self.close(UNAUTHORIZED)
@@ -107,4 +110,9 @@ def authenticated_subscriber(scope: Any) -> Subscriber | None:
     user = scope["user"]
     if not has_permission(user, Permission.BOARDS):
         return None
-    return Subscriber(user.pk, scope["session"].session_key, user.get_session_auth_hash())
+    return Subscriber(
+        user.pk,
+        scope["session"].session_key,
+        user.get_session_auth_hash(),
+        writer=scope.get(SCOPE_KEY),
+    )

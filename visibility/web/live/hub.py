@@ -24,6 +24,7 @@ from structlog.stdlib import get_logger
 from visibility.db.change_feed import latest_change_number
 from visibility.models import Change
 from visibility.notify.publish_change_number import redis_channel_name
+from visibility.web.live.ready_frames import ReadyFrameWriter, encode_text_frame
 from visibility.web.permissions import ROLE_PERMISSIONS, Permission
 
 log = get_logger(__name__)
@@ -53,6 +54,15 @@ class Subscriber:
     queue: asyncio.Queue[str | None] = field(
         default_factory=lambda: asyncio.Queue(maxsize=MAX_QUEUED)
     )
+    writer: ReadyFrameWriter | None = None
+    # A message was taken from the queue, and the server has not accepted it yet.
+    is_sending: bool = False
+
+    def send_frame_or_enqueue(self, frame: bytes, text: str, head: int) -> None:
+        """Write a message at once if no other one waits before it, or else queue it."""
+        is_next = self.queue.empty() and not self.is_sending
+        if not (self.writer and is_next and self.writer.write(frame)):
+            self.enqueue_message_or_replace_full_queue(text, head)
 
     def enqueue_message_or_replace_full_queue(self, text: str | None, head: int) -> None:
         """Queue a message. A full queue is replaced by one message: everything may have changed."""
@@ -182,7 +192,8 @@ class Hub:
                 # No heartbeat without a change number: after 30 s the pages show that they are
                 # not live.
                 log.warning("live_poll_failed", error=type(error).__name__)
-            # The messages are queued. After two turns of the event loop they have been sent.
+            # Messages of slow sockets are queued. After two turns of the event loop they have been
+            # sent.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             await asyncio.sleep(pause_seconds_after_broadcast(time.monotonic() - began))
@@ -200,9 +211,10 @@ class Hub:
         return time.monotonic()
 
     def broadcast(self, text: str) -> None:
-        """Queue one message for every socket."""
+        """Send one message to every socket, or queue it where the socket is not ready."""
+        frame = encode_text_frame(text)
         for subscriber in self.subscribers:
-            subscriber.enqueue_message_or_replace_full_queue(text, self.head)
+            subscriber.send_frame_or_enqueue(frame, text, self.head)
 
     async def wake_on_redis_broadcast(self) -> None:
         """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""

@@ -7,13 +7,16 @@ from django.urls import path, re_path
 
 from visibility.web.live.consumer import LiveConsumer
 from visibility.web.live.origin import SameOriginMiddleware
+from visibility.web.live.ready_frames import ReadyFrameMiddleware
 
-websocket_application = SameOriginMiddleware(
-    URLRouter(
-        [
-            path("ws/live", AuthMiddlewareStack(LiveConsumer.as_asgi())),
-            # Without this route URLRouter raises, and each stray request logs a traceback.
-            re_path("", WebsocketDenier.as_asgi()),
-        ]
+websocket_application = ReadyFrameMiddleware(
+    SameOriginMiddleware(
+        URLRouter(
+            [
+                path("ws/live", AuthMiddlewareStack(LiveConsumer.as_asgi())),
+                # Without this route URLRouter raises, and each stray request logs a traceback.
+                re_path("", WebsocketDenier.as_asgi()),
+            ]
+        )
     )
 )
