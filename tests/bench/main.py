@@ -14,7 +14,19 @@ from tests.bench.sizes import SIZES, BenchSize
 if TYPE_CHECKING:
     from tests.bench.report import GrowthValue, ReportLine
 
-NAMES = ("intake", "batches", "drain", "visible", "live", "charts", "cells", "lone", "growth")
+NAMES = (
+    "intake",
+    "batches",
+    "drain",
+    "visible",
+    "live",
+    "packages",
+    "signins",
+    "charts",
+    "cells",
+    "lone",
+    "growth",
+)
 REPORTED_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
 
 
@@ -47,6 +59,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
     from tests.bench import (
         backlog,
         charts,
+        disturbances,
         growth,
         intake,
         kpi_cells,
@@ -66,6 +79,8 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         "drain": backlog.measure_backlog,
         "visible": visibility_latency.measure_visibility,
         "live": live_push.measure_live_push,
+        "packages": disturbances.measure_many_packages,
+        "signins": disturbances.measure_sign_ins,
         "charts": charts.charts,
         "cells": kpi_cells.measure_changed_order,
         "lone": lone_event.measure_lone_events,

@@ -28,6 +28,16 @@ LINES: Mapping[str, tuple[str, str, str]] = {
     "live_p50": ("change to all sockets, 5 per second, P50", "ms", ""),
     "live_p99": ("change to all sockets, 5 per second, P99", "ms", "100 ms"),
     "live_cpu": ("CPU per delivery to a socket", "us", "40 us"),
+    "packages": (
+        "webhook to updated page beside an event of many packages, P95",
+        "ms",
+        "2x without it",
+    ),
+    "sign_ins": (
+        "response time of webhooks beside parallel sign-ins, P99",
+        "ms",
+        "5x without them",
+    ),
     "chart": ("CPU of a cached chart of 5 lines over 90 days", "ms", "20x built"),
     "chart_memory": ("memory of a web process for its first chart (PSS)", "MB", "40 MB"),
     "lone_cpu": ("CPU of a lone event, stored message to committed KPI cells", "ms", "5 ms"),

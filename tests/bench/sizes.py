@@ -26,6 +26,9 @@ class BenchSize:
     items: int
     # Charts that are built, each of other values.
     charts: int
+    # Packages in one event, and messages sent beside it.
+    packages: int = 5_000
+    packages_messages: int = 300
     # Orders of a day with few and of one with many.
     orders_of_day: tuple[int, int] = (500, 50_000)
 
@@ -48,6 +51,8 @@ SIZES: Mapping[str, BenchSize] = {
         burst=2,
         items=500,
         charts=3,
+        packages=1_100,
+        packages_messages=20,
         orders_of_day=(10, 40),
     ),
     "small": BenchSize(

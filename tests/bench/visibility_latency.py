@@ -86,15 +86,15 @@ def measure_visibility(stage: BenchEnvironment, size: BenchSize) -> list[ReportL
     stage.start_web()
     stage.start_worker()
     stage.start_scheduler()
-    _waits(stage, 1, "V")  # the first page of a process compiles its templates
-    baseline = _waits(stage, size.seconds, "X")
+    milliseconds_until_visible(stage, 1, "V")  # the first page of a process compiles its templates
+    baseline = milliseconds_until_visible(stage, size.seconds, "X")
     lines = [
         ReportLine(code, Sample.of([percentile(baseline, share)]))
         for code, share in (("visible_p50", 0.5), ("visible_p95", 0.95))
     ]
     lines += _memory(stage)
     master_import = _load_items(size.items)
-    during_import = _waits(stage, size.seconds, "Y")
+    during_import = milliseconds_until_visible(stage, size.seconds, "Y")
     master_import.refresh_from_db()
     lines.append(
         ReportLine(
@@ -109,7 +109,7 @@ def measure_visibility(stage: BenchEnvironment, size: BenchSize) -> list[ReportL
     return lines
 
 
-def _waits(stage: BenchEnvironment, seconds: float, prefix: str) -> list[float]:
+def milliseconds_until_visible(stage: BenchEnvironment, seconds: float, prefix: str) -> list[float]:
     """Milliseconds from each message to the page that shows it."""
     orders = max(int(RATE * seconds / len(workload.STEPS)), 1)
     page = SimulatedPage(
