@@ -109,8 +109,8 @@ def _check_line(line: EventLine) -> None:
         _check_amount(line.price, MAX_PRICE, f"{path} price")
     if line.pieces_per_unit is not None:
         _check_amount(line.pieces_per_unit, MAX_QUANTITY, f"{path} pieces_per_unit")
-    if line.ship_by:
-        _check_date(line.ship_by, f"{path} ship_by")
+    for name, date in line.dates.items():
+        _check_date(date, f"{path} {name.value}")
     if len(line.seller) > MAX_SELLER_LENGTH:
         detail = f"longer than {MAX_SELLER_LENGTH} characters"
         raise PayloadError(ParkReason.SIZE, f"{path} seller", detail)

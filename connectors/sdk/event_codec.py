@@ -90,8 +90,7 @@ def _line_to_dict(line: EventLine) -> dict[str, Any]:
         result["quantity_mode"] = line.quantity_mode.value
     if line.seller:
         result["seller"] = line.seller
-    if line.ship_by:
-        result["ship_by"] = line.ship_by
+    result |= {name.value: date for name, date in line.dates.items()}
     if line.serials:
         result["serials"] = list(line.serials)
     if line.pieces_per_unit is not None:
@@ -118,6 +117,8 @@ def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
         else QuantityMode.TOTAL,
         seller=line.get("seller", ""),
         ship_by=line.get("ship_by", ""),
+        requested_at=line.get("requested_at", ""),
+        promised_at=line.get("promised_at", ""),
         serials=tuple(line.get("serials", ())),
         pieces_per_unit=Decimal(line["pieces_per_unit"]) if "pieces_per_unit" in line else None,
         shipment_index=line.get("shipment", -1),

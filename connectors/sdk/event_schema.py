@@ -113,7 +113,13 @@ _LINE: Mapping[str, Any] = {
         "unit": {"type": "string", "default": "EA"},
         "price": {**_NUMBER, "description": "the price of one unit"},
         "seller": {**_TEXT, "description": "who sells the line, on a marketplace"},
+        "requested_at": {**_DATE, "description": "the delivery that was requested for the line"},
+        "promised_at": {**_DATE, "description": "the delivery that was promised for the line"},
         "ship_by": {**_DATE, "description": "when the line must be shipped, ISO 8601"},
+        "pieces_per_unit": {
+            **_NUMBER,
+            "description": "how many pieces one `unit` contains, such as 12 for cases of 12",
+        },
         "serials": {
             "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
             "description": "the serial numbers of the pieces",

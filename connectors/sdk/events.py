@@ -185,6 +185,8 @@ class Attribute(StrEnum):
 
 # Attributes that are dates or times.
 DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
+# Dates that a line can have of its own.
+LINE_DATES = (Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY)
 
 
 class Flag(StrEnum):
@@ -233,7 +235,8 @@ class EventLine:
     line's order, for events that refer to several orders (-1: the only order). `package_index` is
     the index of the package that contains it (-1: not reported); a line in several packages is
     repeated, and its quantities add up. `shipment_index` is the index of the shipment that the line
-    is about, for an invoice of several shipments (-1: not reported). `ship_by` is ISO 8601 text.
+    is about, for an invoice of several shipments (-1: not reported). `ship_by`, `requested_at` and
+    `promised_at` are ISO 8601 text: dates of this line, as those of an order (see `Attribute`).
     `seller` is who sells the line on a marketplace. `pieces_per_unit` is how many pieces one `unit`
     contains, if the event says it: 12 for an order of cases of 12. `is_goods` is false for what is
     never shipped, such as a service, a tip or a digital gift card.
@@ -250,10 +253,17 @@ class EventLine:
     quantity_mode: QuantityMode = QuantityMode.TOTAL
     seller: str = ""
     ship_by: str = ""
+    requested_at: str = ""
+    promised_at: str = ""
     serials: tuple[str, ...] = ()
     pieces_per_unit: Decimal | None = None
     shipment_index: int = -1
     is_goods: bool = True
+
+    @property
+    def dates(self) -> dict[Attribute, str]:
+        """The dates that the line has of its own, by name."""
+        return {name: date for name in LINE_DATES if (date := getattr(self, name.value))}
 
 
 @dataclass(frozen=True, slots=True)

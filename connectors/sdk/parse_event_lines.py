@@ -1,6 +1,7 @@
 """The lines of Throughline event data (see `event_schema`)."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import EventLine, EventType, Flag, Measure, QuantityMode
@@ -67,9 +68,20 @@ def _parse_line(
         quantity_mode=_quantity_mode(node, default_mode),
         seller=node.text_at("seller"),
         ship_by=date_unchanged_or_time_as_utc_text(node.get("ship_by"), settings),
+        requested_at=date_unchanged_or_time_as_utc_text(node.get("requested_at"), settings),
+        promised_at=date_unchanged_or_time_as_utc_text(node.get("promised_at"), settings),
+        pieces_per_unit=_pieces_per_unit(node),
         serials=_parse_serials(node.get("serials")),
         is_goods=node.boolean_at("goods") or not node.has_value("goods"),
     )
+
+
+def _pieces_per_unit(node: Node) -> Decimal | None:
+    pieces = node.decimal_at("pieces_per_unit")
+    if pieces is not None and pieces <= 0:
+        path = node.get("pieces_per_unit").path
+        raise PayloadError(ParkReason.QUANTITY, path, f"{pieces} is not greater than zero")
+    return pieces
 
 
 def _quantity_mode(node: Node, default: QuantityMode) -> QuantityMode:

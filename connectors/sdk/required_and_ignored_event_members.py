@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.events import LINE_DATES, Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.parse_event_references import SINGLE_OBJECTS
 
 REFERENCE_MEMBERS = ("order", "orders", "packages", "tracking", *SINGLE_OBJECTS)
@@ -51,8 +51,8 @@ REQUIRED_MEMBERS: Mapping[EventType, RequiredObjectKind] = {
 }
 
 
-def uses_line_seller_and_ship_by(event_type: EventType) -> bool:
-    """Whether the event type tells the seller and the ship-by date of lines."""
+def uses_line_seller_and_dates(event_type: EventType) -> bool:
+    """Whether the event type tells the seller and the dates of lines."""
     return event_type.value.startswith(("order.", "line."))
 
 
@@ -81,8 +81,9 @@ def ignored_members(event_type: EventType) -> frozenset[str]:
     if event_type in VOID_TYPES:
         ignored |= {"quantity_mode", "lines.quantity_mode"}
         ignored |= {f"lines.{measure}" for measure in Measure}
-    if not uses_line_seller_and_ship_by(event_type):
-        ignored |= {"lines.seller", "lines.ship_by"}
+    if not uses_line_seller_and_dates(event_type):
+        ignored.add("lines.seller")
+        ignored |= {f"lines.{name}" for name in LINE_DATES}
     if not reads_package_contents(event_type):
         ignored.add("lines.package")
     return frozenset(ignored)

@@ -12,6 +12,7 @@ from visibility.db.postgres_planner_settings import (
     PREFER_INDEXES,
     set_planner_settings_for_transaction,
 )
+from visibility.identity.pure.keys_and_reuse_windows import EXCLUSIVE_SCHEMES
 from visibility.models import Order
 
 # One order of a pair is among this many latest orders; the other may be older.
@@ -73,6 +74,15 @@ JOIN visibility_identifier b ON b.is_identity AND b.value = y.value AND b.scheme
     AND b.issuer = y.issuer AND b.kind = y.kind AND b.object_id = ANY(%s)
 WHERE decision.undone_at IS NULL AND decision.verdict IN ('split', 'distinct')
 """
+# Pairs that one issuer gave different numbers of one kind.
+NUMBERED_APART = """
+SELECT DISTINCT a.object_id, b.object_id
+FROM visibility_identifier a
+JOIN visibility_identifier b ON b.scheme = a.scheme AND b.issuer = a.issuer
+    AND b.value <> a.value AND b.is_identity AND b.kind = 'order' AND b.object_id = ANY(%(ids)s)
+WHERE a.is_identity AND a.kind = 'order' AND a.object_id = ANY(%(ids)s)
+    AND a.scheme = ANY(%(schemes)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +112,10 @@ def find_suggestions(*, limit: int = 50) -> list[Suggestion]:
     pairs = {(row[0], row[1]) for row in (*by_po, *by_digits)}
     orders = Order.objects.in_bulk({pk for pair in pairs for pk in pair})
     separated = _separated_pairs({pk for pair in pairs for pk in pair})
+    numbered_apart = _pairs_that_one_issuer_numbers_differently(orders)
     best: dict[tuple[int, int], Suggestion] = {}
     for suggestion in (
-        *_suggest_by_customer_po(by_po, orders),
+        *_suggest_by_customer_po(by_po, orders, numbered_apart),
         *_suggest_by_digits(by_digits, orders),
     ):
         pair = (suggestion.left.pk, suggestion.right.pk)
@@ -123,9 +134,21 @@ def _separated_pairs(object_ids: Collection[int]) -> set[frozenset[int]]:
         return {frozenset(row) for row in cursor.fetchall()}
 
 
+def _pairs_that_one_issuer_numbers_differently(
+    object_ids: Collection[int],
+) -> set[frozenset[int]]:
+    schemes = sorted(scheme.value for scheme in EXCLUSIVE_SCHEMES)
+    with connection.cursor() as cursor:
+        cursor.execute(NUMBERED_APART, {"ids": sorted(object_ids), "schemes": schemes})
+        return {frozenset(row) for row in cursor.fetchall()}
+
+
 def _suggest_by_customer_po(
-    rows: Iterable[tuple[int, int, str]], orders: dict[int, Order]
+    rows: Iterable[tuple[int, int, str]],
+    orders: dict[int, Order],
+    numbered_apart: Collection[frozenset[int]],
 ) -> Iterable[Suggestion]:
+    """Two orders of one ERP with one PO are suggested only if one may have been entered twice."""
     for a, b, po in rows:
         left, right = orders.get(a), orders.get(b)
         if left is None or right is None:
@@ -144,6 +167,8 @@ def _suggest_by_customer_po(
                 f"{shared}, the same customer and the same total, ordered within 2 days.",
                 0.95,
             )
+        elif frozenset((a, b)) in numbered_apart:
+            continue
         elif same_customer:
             yield Suggestion(
                 left, right, "Same PO and customer", f"{shared} and the same customer.", 0.8

@@ -109,6 +109,7 @@ def order_to_json(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, 
                 "reported": _format_time(promise.reported_at),
                 "date": _format_time(promise.date),
                 "previous_date": _format_time(promise.old),
+                **({"line": promise.line_key} if promise.line_key else {}),
             }
             for promise in timeline.promises
         ],

@@ -160,7 +160,8 @@ def erp_else_shop_else_customer_order_number(timeline: Timeline) -> str:
         IdentifierScheme.CUSTOMER_PO,
         IdentifierScheme.SOURCE_ID,
     )
-    return number or timeline.key
+    # A key is `scheme:issuer:value`.
+    return number or timeline.key.rpartition(":")[2] or timeline.key
 
 
 def _line_rows(order_id: int, timeline: Timeline) -> Iterator[bulk.Row]:

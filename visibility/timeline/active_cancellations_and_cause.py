@@ -9,21 +9,31 @@ from visibility.timeline.model import RecordedEvent
 
 # A cancellation with one of these in its reason is the seller's, whichever system reported it.
 SHORTAGE_TERMS = ("stock", "inventory", "short", "discontinued", "unavailable", "backorder")
+REJECTED_TERM = "rejected"
 WAREHOUSE_WORK = frozenset(
     {EventType.LINE_ALLOCATED, EventType.PICK_COMPLETED, EventType.PACK_COMPLETED}
 )
 
 
 def is_caused_by_shortage(recorded: RecordedEvent) -> bool:
-    """Whether an event names missing stock as its cause."""
+    """Whether an event names missing stock as its cause.
+
+    A short line does, unless its reason says that the seller rejected it for another one, such as
+    an invalid item number.
+    """
     reason = recorded.event.attributes.get(Attribute.REASON, "").lower()
-    is_short = recorded.event.type is EventType.LINE_SHORTED
-    return is_short or any(term in reason for term in SHORTAGE_TERMS)
+    if any(term in reason for term in SHORTAGE_TERMS):
+        return True
+    return recorded.event.type is EventType.LINE_SHORTED and REJECTED_TERM not in reason
 
 
 def is_seller_cancellation(recorded: RecordedEvent) -> bool:
-    """Whether a cancellation is the seller's: for a shortage, or reported by a warehouse."""
-    return recorded.role in WAREHOUSES or is_caused_by_shortage(recorded)
+    """Whether a cancellation is the seller's: of a short or rejected line, or by a warehouse."""
+    return (
+        recorded.role in WAREHOUSES
+        or recorded.event.type is EventType.LINE_SHORTED
+        or is_caused_by_shortage(recorded)
+    )
 
 
 def active_cancellations(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:

@@ -1,11 +1,9 @@
 """Quantities of an order: the claims of each source by line, and which of them count."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, Measure, QuantityMode
 from visibility.timeline.authority import MEASURE_RANKS, all_warehouses_or_largest_figure_source
 from visibility.timeline.interpret_event_lines import Interpretation
@@ -17,8 +15,10 @@ from visibility.timeline.quantity_claims import (
     Arrivals,
     QuantityClaims,
     record_seller_cancellation,
+    shipped_after_closing_short,
 )
 from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
+from visibility.timeline.units import fraction_of_progress
 from visibility.timeline.voided_and_omitted_quantities import (
     claims_by_measure_and_line,
     event_keys_of_voided_increments,
@@ -70,14 +70,11 @@ class QuantityLedger:
             increments = event_keys_of_voided_increments(recorded, self.increment_objects)
             self.clear_caches()
             return set(void_claims(self.columns, recorded.source, scopes, increments))
-        changed = set()
-        lines = self.interpretation.lines_of_event(recorded)
+        changed, lines = set(), self.interpretation.lines_of_event(recorded)
         for line, measure, quantity in sum_line_quantities_in_counting_unit(recorded, lines):
             if line.unit_factor is None:
-                cell = self.unconvertible.setdefault(line.key, {}).setdefault(
-                    measure, QuantityClaims()
-                )
-                cell.record(recorded, line, quantity)
+                cells = self.unconvertible.setdefault(line.key, {})
+                cells.setdefault(measure, QuantityClaims()).record(recorded, line, quantity)
                 self._main = None
                 self._reached.clear()
                 continue
@@ -176,9 +173,19 @@ class QuantityLedger:
         )
         if not cancelled or ordered is None:
             return cancelled
+        cancelled -= self.shipped_after_closing_short(key)
         sources = self.authoritative_sources(key, Measure.CANCELLED)
         source_ordered = max(self.source_quantity(s, key, Measure.ORDERED) or ZERO for s in sources)
         return max(cancelled - max(source_ordered - ordered, ZERO), ZERO)
+
+    def shipped_after_closing_short(self, key: str) -> Decimal:
+        """How much of what a source closed short it shipped all the same."""
+        ordered = self.authoritative_quantity(key, Measure.ORDERED)
+        closed, shipped = self.seller_cancelled.get(key), self.columns[Measure.SHIPPED].get(key)
+        if closed is None or shipped is None or ordered is None:
+            return ZERO
+        sources = self.authoritative_sources(key, Measure.CANCELLED)
+        return shipped_after_closing_short(closed.figures, shipped.figures, ordered, sources)
 
     def reached_with_substitutes(self, key: str, measure: Measure, at: datetime) -> Decimal | None:
         """How much of a line has reached a measure, with substitutes and kit components."""
@@ -252,7 +259,7 @@ class QuantityLedger:
                     keys_by_source.setdefault(source, set()).add(key)
             if not keys_by_source:
                 return frozenset(self.keys)
-            roles: Mapping[str, SourceRole] = self.interpretation.roles
+            roles = self.interpretation.roles
             best = min(keys_by_source, key=lambda s: (ranks[roles[s]], s))
             self._main = frozenset(keys_by_source[best])
         return self._main
@@ -289,10 +296,4 @@ class QuantityLedger:
     def order_fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
         """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""
         progress = self.done_and_due_totals(measure, at)
-        if progress is None:
-            return None
-        done, due = progress
-        if isinstance(done, Decimal) and isinstance(due, Decimal):
-            return done / due
-        share = Fraction(progress[0]) / Fraction(progress[1])
-        return Decimal(share.numerator) / Decimal(share.denominator)
+        return None if progress is None else fraction_of_progress(*progress)

@@ -70,6 +70,8 @@ class TimelineLine:
     unexpected: bool = False
     seller: str = ""
     ship_by: datetime | None = None
+    requested_at: datetime | None = None
+    promised_at: datetime | None = None
     serials: tuple[str, ...] = ()
     # False for what is never shipped, such as a service or a tip: shown but not counted.
     is_goods: bool = True
@@ -132,7 +134,8 @@ class Promise:
     """One entry of the promise date history; a date without a time is midnight UTC.
 
     `kind`: `requested` by the customer, the `first` promise, or `moved`: `source` changed the
-    promise from `old` to `date`. `ship_by`: when the line with the key `line_key` must be shipped.
+    promise from `old` to `date`. `ship_by`: when a line must be shipped. `line_key`: the line that
+    has the date, empty if it is the date of the order.
     """
 
     kind: str

@@ -64,6 +64,8 @@ def customer_answer(
 
 def _status_sentence(timeline: Timeline, zone: str) -> str:
     title = CUSTOMER_LABELS[timeline.status]
+    if is_shipped_quantity_unknown(timeline):
+        return "Your order has been shipped in part or in full"
     lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
     if timeline.status in SHIPPING_STATUSES and lines:
         complete = sum(
@@ -80,6 +82,17 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
     if delivered_at and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
         return f"Your order was delivered on {format_date_in_zone(delivered_at, zone)}"
     return title
+
+
+def is_shipped_quantity_unknown(timeline: Timeline) -> bool:
+    """Whether a shipment cannot be counted, and nothing that can be counted is open."""
+    has_open_line = any(
+        line.is_counted and line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
+        for line in timeline.lines
+    )
+    has_uncountable_line = any(line.uncountable for line in timeline.lines)
+    is_partial = timeline.status is Status.PARTIALLY_SHIPPED
+    return is_partial and has_uncountable_line and not has_open_line
 
 
 def _order_number_for_customer(timeline: Timeline) -> str:

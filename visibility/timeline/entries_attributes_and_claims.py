@@ -32,12 +32,25 @@ STATES = frozenset(
         EventType.INVOICE_ISSUED,
     }
 )
+# Events whose total is an amount to give back or to charge, never that of the order.
+CREDITS_AND_DEBITS = frozenset(
+    {
+        EventType.CREDIT_REQUESTED,
+        EventType.CREDIT_ISSUED,
+        EventType.RETURN_CREDITED,
+        EventType.DEBIT_REQUESTED,
+    }
+)
 # Events that happen at a time, and may happen again just the same.
 OCCURRENCES = frozenset(SCANS) | {EventType.PAYMENT_REMINDER_SENT}
 # Attributes that describe one event, not the order.
 EVENT_ATTRIBUTES = (Attribute.STATUS, Attribute.DETAIL, Attribute.REASON, Attribute.LOCATION)
 # Roles of systems in which orders are entered, first the closest to the customer.
 INTAKE_ROLES = (SourceRole.SHOP, SourceRole.EDI, SourceRole.CRM, SourceRole.ERP)
+
+# The beginnings of the names in `collect_order_numbers`.
+CUSTOMER_PO_PREFIX = f"{IdentifierScheme.CUSTOMER_PO.value}:"
+WEB_ORDER_PREFIX = f"{IdentifierScheme.WEB_ORDER.value}:"
 
 
 def build_timeline_entries(
@@ -97,10 +110,15 @@ def merge_order_attributes(events: Sequence[RecordedEvent]) -> dict[Attribute, s
     for role in ROLES_BY_AUTHORITY:
         for recorded in own_events:
             if recorded.role is role:
-                values.update({n: t for n, t in recorded.event.attributes.items() if t})
+                has_credit_total = recorded.event.type in CREDITS_AND_DEBITS
+                values.update(
+                    (name, text)
+                    for name, text in recorded.event.attributes.items()
+                    if text and not (has_credit_total and name is Attribute.TOTAL)
+                )
     for name in EVENT_ATTRIBUTES:
         values.pop(name, None)
-    # The amount of an invoice or a credit is the order's only if no event tells the order's own.
+    # The amount of an invoice is the order's only if no event tells the order's own.
     if own_total := _latest_authoritative_order_total(own_events):
         values[Attribute.TOTAL] = own_total
     channel = next(
@@ -174,7 +192,10 @@ def _latest_attribute(events: Sequence[RecordedEvent], name: Attribute) -> str:
 
 
 def collect_order_numbers(events: Sequence[RecordedEvent]) -> dict[str, str]:
-    """The order's own numbers as written: `scheme:issuer` -> number."""
+    """The order's own numbers as written: `scheme:issuer` -> number.
+
+    A customer PO that may be an order name of a shop is one only if that shop reports the order.
+    """
     result: dict[str, str] = {}
     for recorded in events:
         if recorded.order_index >= 0:
@@ -182,7 +203,15 @@ def collect_order_numbers(events: Sequence[RecordedEvent]) -> dict[str, str]:
                 if not i.strong and i.scheme is not IdentifierScheme.CUSTOMER_PO:
                     continue  # a weak number helps to find the order but does not identify it
                 result.setdefault(f"{i.scheme.value}:{i.issuer}", i.value)
-    return result
+    sources = {recorded.source for recorded in events}
+    purchase_orders = {n for name, n in result.items() if name.startswith(CUSTOMER_PO_PREFIX)}
+    return {
+        name: number
+        for name, number in result.items()
+        if number not in purchase_orders
+        or not name.startswith(WEB_ORDER_PREFIX)
+        or name.removeprefix(WEB_ORDER_PREFIX) in sources
+    }
 
 
 def other_currencies(events: Sequence[RecordedEvent], own: str) -> tuple[str, ...]:

@@ -99,13 +99,14 @@ def fold(
         lines.record_line_descriptions_prices_and_terms(recorded)
     attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
-        holding, tracker, attributes, shipments, ship_by=lines.earliest_ship_by(), at=as_of
+        holding, tracker, attributes, shipments, ship_by=lines.terms.earliest_ship_by(), at=as_of
     )
     on_hold_since, hold_reason = hold_start_and_reasons(holding)
     inputs = status.StatusInputs(
         holding, ledger, milestones, as_of, on_hold_since is not None, shipments
     )
-    order_status, order_lines = status.compute_order_status(inputs), lines.build()
+    order_status = status.compute_order_status(inputs)
+    order_lines = lines.build(is_order_cancelled=order_status is Status.CANCELLED)
     over = order_status is Status.CANCELLED or inputs.fraction_reached(MilestoneCode.DELIVERED) == 1
     differences = tuple(
         disputes.conflicts(

@@ -3,11 +3,9 @@
 All events are interpreted before any is counted, so that no figure depends on their order.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import SHARED_KINDS, Attribute, EventType, Measure, ObjectKind
@@ -19,14 +17,13 @@ from visibility.timeline.master_data_dictionary import (
     MasterDataDictionary,
 )
 from visibility.timeline.model import RecordedEvent
+from visibility.timeline.pack_sizes import ReportedPackSizes, counting_scale, unit_factor
 from visibility.timeline.substitutes_and_kits import (
     SubstitutesOrKitComponents,
     find_kits,
     find_reported_and_inferred_substitutes,
 )
-from visibility.timeline.units import canonical_unit, conversion_factor
 
-NO_CONVERSION = Decimal(1)
 TRANSLATED = {Attribute.WAREHOUSE: "location", Attribute.CUSTOMER_NO: "customer"}
 
 
@@ -116,6 +113,7 @@ class Interpretation:
         self.dictionary = dictionary
         self.items: dict[str, LineItemUnitAndScale] = {}
         self.roles: dict[str, SourceRole] = {}
+        self._pack_sizes = ReportedPackSizes()
         # (source, item) -> its line ids, if one event has several lines of the item
         self._line_ids: dict[tuple[str, str], list[str]] = {}
         # (source, line id) -> item
@@ -211,7 +209,10 @@ class Interpretation:
     def _add_items_and_choose_units(
         self, keyed: Sequence[tuple[RecordedEvent, list[tuple[int, str, RecordedLine]]]]
     ) -> None:
-        """Choose the unit of each line: the item's, or else the most authoritative source's."""
+        """Choose the unit of each line: the item's, or else the most authoritative source's.
+
+        The scale makes every known unit of the line a whole number of counting units.
+        """
         ranks = MEASURE_RANKS[Measure.ORDERED]
         best: dict[str, tuple[bool, int]] = {}
         for recorded, lines in keyed:
@@ -220,11 +221,16 @@ class Interpretation:
                     recorded, line, index, key
                 )
                 goods.is_goods = goods.is_goods and line.is_goods
+                unit = self._canonical_line_unit(recorded, line)
+                self._pack_sizes.record(key, unit, line.pieces_per_unit)
                 if goods.item is not None:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
                 if key not in best or rank <= best[key]:
-                    best[key], goods.unit = rank, self._canonical_line_unit(recorded, line)
+                    best[key], goods.unit = rank, unit
+        for key, goods in self.items.items():
+            pieces = self._pack_sizes.pieces_by_unit(key)
+            goods.scale = counting_scale(goods.item, goods.unit, pieces)
 
     def _add_line_item_for_key(
         self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
@@ -238,8 +244,6 @@ class Interpretation:
         )
         if goods.item:
             goods.sku, goods.unit = goods.item.number, goods.item.unit
-            factors = goods.item.factors.values()
-            goods.scale = math.lcm(*(Fraction(f).denominator for f in factors))
         self.items[key] = goods
         return goods
 
@@ -254,25 +258,21 @@ class Interpretation:
     ) -> Iterator[InterpretedLine]:
         for index, key, line in lines:
             goods, unit = self.items[key], self._canonical_line_unit(recorded, line)
-            unit_factor = _factor_to_counting_unit(goods, unit)
+            factor = self._factor_to_counting_unit(key, unit)
             quantities: Mapping[Measure, Decimal] = line.quantities
             if recorded.event.type is EventType.LINE_SUBSTITUTED:
                 # The replaced quantity is still wanted, and its substitute is no additional demand.
                 ignored = Measure.CANCELLED if key in self.substitutions else Measure.ORDERED
                 quantities = {m: q for m, q in quantities.items() if m is not ignored}
             price = line.price
-            if price is not None and unit_factor is not None and unit_factor != goods.scale:
-                price = price * goods.scale / unit_factor
-            yield InterpretedLine(
-                index, key, line, quantities, unit.lstrip("?"), unit_factor, price
-            )
+            if price is not None and factor is not None and factor != goods.scale:
+                price = price * goods.scale / factor
+            yield InterpretedLine(index, key, line, quantities, unit.lstrip("?"), factor, price)
 
-
-def _factor_to_counting_unit(goods: LineItemUnitAndScale, unit: str) -> Decimal | None:
-    if goods.item is None:
-        return NO_CONVERSION if canonical_unit(unit) == canonical_unit(goods.unit) else None
-    base_units = conversion_factor(goods.item, unit)
-    return None if base_units is None else Decimal(int(base_units * goods.scale))
+    def _factor_to_counting_unit(self, key: str, unit: str) -> Decimal | None:
+        goods, pieces = self.items[key], self._pack_sizes.pieces_by_unit(key)
+        base_units = unit_factor(goods.item, goods.unit, unit, pieces)
+        return None if base_units is None else Decimal(int(base_units * goods.scale))
 
 
 def _keys_of_shipments_named_with_order(events: Iterable[RecordedEvent]) -> Iterator[str]:

@@ -1,17 +1,18 @@
 """Build the lines of a timeline: quantities, claims, state and flags of each."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Context, Decimal
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
-from connectors.sdk.required_and_ignored_event_members import uses_line_seller_and_ship_by
 from visibility.timeline.authoritative_quantities import QuantityLedger
 from visibility.timeline.authority import RANKS
 from visibility.timeline.claim_line_conflict_types import QuantityClaim, TimelineLine
 from visibility.timeline.interpret_event_lines import InterpretedLine
-from visibility.timeline.model import RecordedEvent, parse_timestamp_or_none
+from visibility.timeline.line_terms import LineTermsByRole
+from visibility.timeline.model import RecordedEvent
 from visibility.timeline.quantity_claims import ZERO, QuantityClaims
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
@@ -22,8 +23,8 @@ PROGRESS = (
     (Measure.PICKED, LineState.PICKED),
     (Measure.ALLOCATED, LineState.ALLOCATED),
 )
-# role -> (description, unit, price) as last reported
-Descriptions = dict[SourceRole, tuple[str, str, Decimal | None]]
+# role -> (description, price) as last reported
+Descriptions = dict[SourceRole, tuple[str, Decimal | None]]
 Prices = dict[str, tuple[Decimal, InterpretedLine, datetime]]
 
 
@@ -36,49 +37,39 @@ class LineBuilder:
         self.at = at
         self.descriptions: dict[str, Descriptions] = {}
         self.prices: dict[str, Prices] = {}
-        # line -> role -> (seller, ship-by date) as last reported
-        self.terms: dict[str, dict[SourceRole, tuple[str, str]]] = {}
+        self.terms = LineTermsByRole(self.reading)
         self.serials: dict[str, dict[str, None]] = {}
 
     def record_line_descriptions_prices_and_terms(self, recorded: RecordedEvent) -> None:
-        """Record the description, unit and price that a source reports for each line."""
+        """Record the description and price that a source reports for each line."""
         for line in self.reading.lines_of_event(recorded):
             event_line, by_role = line.line, self.descriptions.setdefault(line.key, {})
             old = by_role.get(recorded.role)
             price = line.price if line.unit_factor is not None else None
             by_role[recorded.role] = (
                 event_line.description or (old[0] if old else ""),
-                event_line.unit or (old[1] if old else ""),
-                price if price is not None or old is None else old[2],
+                price if price is not None or old is None else old[1],
             )
             if event_line.price is not None:
                 prices = self.prices.setdefault(line.key, {})
                 prices[recorded.source] = (event_line.price, line, recorded.occurred_at)
             if event_line.serials:
                 self.serials.setdefault(line.key, {}).update(dict.fromkeys(event_line.serials))
-            if uses_line_seller_and_ship_by(recorded.event.type):
-                terms = self.terms.setdefault(line.key, {})
-                seller, ship_by = terms.get(recorded.role, ("", ""))
-                terms[recorded.role] = (event_line.seller or seller, event_line.ship_by or ship_by)
+        self.terms.record(recorded)
 
-    def earliest_ship_by(self) -> datetime | None:
-        """When the first line must be shipped, None if no line has such a date."""
-        dates = (self._most_authoritative_seller_and_ship_by(key)[1] for key in self.terms)
-        return min((d for d in dates if d), default=None)
+    def build(self, *, is_order_cancelled: bool) -> tuple[TimelineLine, ...]:
+        """All lines, in the order of their first event.
 
-    def _most_authoritative_seller_and_ship_by(self, key: str) -> tuple[str, datetime | None]:
-        ranks, by_role = RANKS[ComparedField.ORDERED], self.terms.get(key, {})
-        ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
-        ship_by = next((text for _, text in ranked if text), None)
-        return next((seller for seller, _ in ranked if seller), ""), parse_timestamp_or_none(
-            ship_by
-        )
-
-    def build(self) -> tuple[TimelineLine, ...]:
-        """All lines, in the order of their first event."""
+        Of a cancelled order, which nothing was shipped of, every countable line is cancelled.
+        """
         items, main_lines = self.reading.items, self.ledger.authoritative_line_keys()
         keys = sorted(self.ledger.keys, key=lambda key: items[key].position)
-        return tuple(self._build_line(key, main_lines) for key in keys)
+        lines = tuple(self._build_line(key, main_lines) for key in keys)
+        if not is_order_cancelled:
+            return lines
+        return tuple(
+            line if line.uncountable else replace(line, state=LineState.CANCELLED) for line in lines
+        )
 
     def _build_line(self, key: str, main_lines: frozenset[str]) -> TimelineLine:
         ledger, goods = self.ledger, self.reading.items[key]
@@ -87,18 +78,21 @@ class LineBuilder:
             for m in Measure
             if (q := ledger.reached_with_substitutes(key, m, self.at)) is not None
         }
-        short_cancelled = min(
-            self._largest_seller_cancelled_figure(key),
-            ledger.authoritative_quantity(key, Measure.CANCELLED) or ZERO,
+        _limit_backordered_to_open_quantity(figures)
+        cancelled = ledger.authoritative_quantity(key, Measure.CANCELLED) or ZERO
+        short_cancelled = max(
+            min(self._largest_seller_cancelled_figure(key), cancelled)
+            - ledger.shipped_after_closing_short(key),
+            ZERO,
         )
         substituted_by = self._shipped_substitutes(key)
-        description, unit, price = self._most_authoritative_description_unit_price(key)
-        seller, ship_by = self._most_authoritative_seller_and_ship_by(key)
+        description, price = self._most_authoritative_description_and_price(key)
+        terms = self.terms.terms(key)
         return TimelineLine(
             key=key,
             sku=goods.sku,
             description=description or (goods.item.title if goods.item else ""),
-            unit=goods.unit if goods.item else unit,
+            unit=goods.unit.lstrip("?"),
             price=price,
             quantities={m: self._convert_to_line_unit(q, goods.scale) for m, q in figures.items()},
             claims=tuple(self._quantity_and_price_claims(key)),
@@ -117,8 +111,10 @@ class LineBuilder:
             substituted_by=substituted_by,
             uncountable=ledger.is_uncountable(key),
             unexpected=key not in main_lines,
-            seller=seller,
-            ship_by=ship_by,
+            seller=terms.seller,
+            ship_by=terms.ship_by,
+            requested_at=terms.requested_at,
+            promised_at=terms.promised_at,
             serials=tuple(self.serials.get(key, ())),
             is_goods=goods.is_goods,
         )
@@ -150,15 +146,12 @@ class LineBuilder:
             if quantity
         )
 
-    def _most_authoritative_description_unit_price(
-        self, key: str
-    ) -> tuple[str, str, Decimal | None]:
+    def _most_authoritative_description_and_price(self, key: str) -> tuple[str, Decimal | None]:
         ranks, by_role = RANKS[ComparedField.ORDERED], self.descriptions[key]
         ranked = [by_role[role] for role in sorted(by_role, key=lambda r: (ranks[r], r))]
         return (
             next((a[0] for a in ranked if a[0]), ""),
-            next((a[1] for a in ranked if a[1]), ""),
-            next((a[2] for a in ranked if a[2] is not None), None),
+            next((a[1] for a in ranked if a[1] is not None), None),
         )
 
     def _quantity_and_price_claims(self, key: str) -> Iterator[QuantityClaim]:
@@ -228,6 +221,14 @@ class LineBuilder:
             yield LineFlag.OVERSHIP
         elif ordered is not None and shipped > ordered - figures.get(Measure.CANCELLED, ZERO):
             yield LineFlag.CONTRADICTION
+
+
+def _limit_backordered_to_open_quantity(figures: dict[Measure, Decimal]) -> None:
+    """Nothing waits for stock that was cancelled or shipped since."""
+    if Measure.BACKORDERED in figures and Measure.ORDERED in figures:
+        done = figures.get(Measure.CANCELLED, ZERO) + figures.get(Measure.SHIPPED, ZERO)
+        open_quantity = max(figures[Measure.ORDERED] - done, ZERO)
+        figures[Measure.BACKORDERED] = min(figures[Measure.BACKORDERED], open_quantity)
 
 
 def _unconvertible_claims(field: ComparedField, cell: QuantityClaims) -> Iterator[QuantityClaim]:

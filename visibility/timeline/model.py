@@ -289,8 +289,8 @@ class Timeline:
         return ""
 
     def first_promise_of_kind(self, kind: str) -> Promise | None:
-        """The first entry of a kind in the promise date history."""
-        return next((p for p in self.promises if p.kind == kind), None)
+        """The first date of a kind in the history of the order, lines aside."""
+        return next((p for p in self.promises if p.kind == kind and not p.line_key), None)
 
     @property
     def is_open(self) -> bool:

@@ -270,3 +270,22 @@ def record_seller_cancellation(
     if quantity is not None or claims.current_quantity_in_scope_of_event(recorded, line):
         claims.record(recorded, line, quantity or ZERO)
         claims_by_line[line.key] = claims
+
+
+def shipped_after_closing_short(
+    closed: Mapping[str, Decimal],
+    shipped: Mapping[str, Decimal],
+    ordered: Decimal,
+    sources: Collection[str],
+) -> Decimal:
+    """How much of the quantities that the sources closed short they shipped all the same.
+
+    What a source ships counts more than its own word that nothing more comes. A cancellation by
+    another source stays in force, and the shipment contradicts it. `closed` and `shipped`: the
+    figures by source.
+    """
+    total = ZERO
+    for source in sources:
+        figure = max(closed.get(source, ZERO), ZERO)
+        total += min(max(shipped.get(source, ZERO) + figure - ordered, ZERO), figure)
+    return total

@@ -8,6 +8,7 @@ from decimal import Decimal
 from connectors.sdk.events import EventType, Measure
 from visibility.timeline.active_cancellations_and_cause import (
     active_cancellations,
+    is_caused_by_shortage,
     is_order_cancelled,
     is_seller_cancellation,
 )
@@ -224,7 +225,9 @@ def has_open_shortage(events: Sequence[RecordedEvent], lines: Collection[Timelin
         line.is_counted and line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
         for line in lines
     )
-    return has_open_line and any(s.event.type is EventType.LINE_SHORTED for s in events)
+    return has_open_line and any(
+        s.event.type is EventType.LINE_SHORTED and is_caused_by_shortage(s) for s in events
+    )
 
 
 def _return_states(known: StatusInputs) -> Iterator[OrderState]:

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
-from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventType, Measure
 from visibility.formatting import (
     count_with_noun,
@@ -13,13 +11,19 @@ from visibility.formatting import (
     in_zone,
     local_or_bare_utc_date,
 )
-from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
-from visibility.timeline.claim_line_conflict_types import TimelineLine
-from visibility.timeline.customer_answer import customer_answer
+from visibility.timeline.customer_answer import (
+    SHIPPING_STATUSES,
+    customer_answer,
+    is_shipped_quantity_unknown,
+)
 from visibility.timeline.holds import is_credit_hold_reason
 from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp_or_none
+from visibility.timeline.shortage_clauses import (
+    expected_stock_date,
+    shortage_clauses,
+    why_seller_cancelled,
+)
 from visibility.timeline.state_and_flag_enums import OrderState
-from visibility.timeline.status import is_backordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,6 @@ STATE_LABELS = {
     OrderState.CONTRADICTION: "Cancelled but shipped",
     OrderState.CONFLICT: "Systems disagree",
 }
-SHIPPING_STATUSES = frozenset(
-    {Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED}
-)
 WAREHOUSE_STATUSES = frozenset({Status.RELEASED, Status.ALLOCATED, Status.PICKED, Status.PACKED})
 CANCELLED_STATUSES = frozenset({Status.CANCELLED, Status.REJECTED})
 
@@ -92,7 +93,7 @@ CANCELLED_STATUSES = frozenset({Status.CANCELLED, Status.REJECTED})
 def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
     """The answer for an order, with dates in the time zone."""
     days_late, promise = _days_late_and_promise_sentences(timeline, zone)
-    shortages = _shortage_clauses(timeline, zone)
+    shortages = shortage_clauses(timeline, zone)
     clauses = [
         _status_clause(timeline, zone),
         *shortages,
@@ -115,6 +116,8 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
     if timeline.status is Status.UNKNOWN:
         return f"{title} (known from a tracking or invoice number)"
     when = f" {format_date_in_zone(since, zone)}" if since else ""
+    if is_shipped_quantity_unknown(timeline):
+        return f"Shipped in part or in full{when}"
     if timeline.status is Status.ON_HOLD:
         credit = is_credit_hold_reason(timeline.hold_reason)
         reason = f" ({timeline.hold_reason})" if timeline.hold_reason else ""
@@ -123,8 +126,7 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
     if progress:
         return f"{title}: {progress}"
     if timeline.status is Status.CANCELLED and OrderState.SHORT_CANCELLED in timeline.states:
-        out_of_stock = any(is_caused_by_shortage(entry.recorded) for entry in timeline.entries)
-        return f"{title} {'(out of stock)' if out_of_stock else 'by the warehouse'}{when}"
+        return f"{title} {why_seller_cancelled(timeline)}{when}"
     if timeline.status in {Status.RELEASED, Status.BACKORDERED}:
         return f"{title} since{when}"
     return f"{title}{when}"
@@ -147,43 +149,6 @@ def _shipping_progress_text(timeline: Timeline, zone: str) -> str:
     text += f" from {' and '.join(warehouses)}" if warehouses else ""
     text += f" on {format_date_in_zone(last, zone)}" if last else ""
     return text + (f", {len(partial)} partially" if partial else "")
-
-
-def expected_stock_date(timeline: Timeline) -> datetime | None:
-    """The latest expected date of the missing stock."""
-    shortages = [
-        entry.recorded.event.attributes
-        for entry in timeline.entries
-        if not entry.superseded
-        and entry.recorded.event.type in {EventType.LINE_BACKORDERED, EventType.LINE_SHORTED}
-    ]
-    dates = [a.get(Attribute.ETA) or a.get(Attribute.SHIP_BY) for a in shortages]
-    return parse_timestamp_or_none(next((text for text in reversed(dates) if text), None))
-
-
-def _shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
-    lines = [line for line in timeline.lines if is_backordered(line)]
-    cancelled = sum(
-        (_cancelled_quantity(line) for line in timeline.lines if line.is_counted), Decimal(0)
-    )
-    clauses = []
-    if lines:
-        # After "8 of 12 lines shipped" the noun is not repeated.
-        has_noun = timeline.status in SHIPPING_STATUSES
-        amount = str(len(lines)) if has_noun else count_with_noun(len(lines), "line")
-        expected_at = expected_stock_date(timeline)
-        when = f", expected {format_date_in_zone(expected_at, zone)}" if expected_at else ""
-        clauses.append(f"{amount} back-ordered{when}")
-    elif OrderState.STOCK_SHORTAGE in timeline.states:
-        clauses.append("short on stock")
-    if cancelled and timeline.status is not Status.CANCELLED:
-        why = " (out of stock)" if OrderState.SHORT_CANCELLED in timeline.states else ""
-        clauses.append(f"{format_decimal(cancelled)} cancelled{why}")
-    return clauses
-
-
-def _cancelled_quantity(line: TimelineLine) -> Decimal:
-    return line.quantity(Measure.CANCELLED)
 
 
 def _invoice_clauses(timeline: Timeline) -> list[str]:
@@ -265,6 +230,8 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
         return f"ship confirmation from {warehouse}", ship_by
     if status is Status.BACKORDERED:
         return f"stock at {warehouse}", expected_stock_date(timeline)
+    if is_shipped_quantity_unknown(timeline):
+        return "a mapping of the unknown unit or item", None
     if status in {Status.PARTIALLY_SHIPPED, Status.PARTIALLY_DELIVERED}:
         return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
     if status is Status.ON_HOLD:

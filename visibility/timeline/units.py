@@ -1,5 +1,6 @@
 """Units of measure: synonymous codes and conversion factors."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 from visibility.timeline.master_data_dictionary import ItemDefinition
@@ -20,3 +21,11 @@ def conversion_factor(article: ItemDefinition, unit: str) -> Fraction | None:
         return Fraction(1)
     factors = {canonical_unit(name): value for name, value in article.factors.items()}
     return factors.get(canonical_unit(unit))
+
+
+def fraction_of_progress(done: Decimal | Fraction, due: Decimal | Fraction) -> Decimal:
+    """The done part of the due quantity."""
+    if isinstance(done, Decimal) and isinstance(due, Decimal):
+        return done / due
+    share = Fraction(done) / Fraction(due)
+    return Decimal(share.numerator) / Decimal(share.denominator)

@@ -83,6 +83,11 @@ class BusinessCentral(Connector):
             "The web shop whose order names (#1001) are external document numbers.",
             check=check_slug,
         ),
+        Setting(
+            "web_order_prefix",
+            "How the order names of the shop begin, such as # or EN-. Other external document "
+            "numbers are customer POs only. Without it, each can be an order name.",
+        ),
         Setting("channel", "The sales channel of all orders."),
         Setting(
             "channel.<code>", "The sales channel of orders with this shortcut dimension 1 code."

@@ -244,14 +244,22 @@ class SalesDocumentReader:
         return (ObjectReference(ObjectKind.ORDER, tuple(ids)),) if ids else ()
 
     def _external_document_identifiers(self, document: Node) -> list[EventIdentifier]:
-        """Return the external document number: a web order name or the customer PO."""
+        """Return the external document number: a web order name, the customer PO, or both.
+
+        Without `#` it can be either. Only a name that the shop uses meets an order of the shop.
+        """
         text, shop = document.text_at("externalDocumentNumber"), self.settings.text("web_orders")
-        if shop and text.startswith("#"):
-            return identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop)
+        is_name = shop and text.startswith(self.settings.text("web_order_prefix"))
+        names = identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop) if is_name else []
+        if names and text.startswith("#"):
+            return names
         customer = document.text_at("customerNumber")
-        return identifiers_or_empty(
-            IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
-        )
+        return [
+            *names,
+            *identifiers_or_empty(
+                IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
+            ),
+        ]
 
     def _build_event(
         self,

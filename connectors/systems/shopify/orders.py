@@ -29,6 +29,7 @@ from connectors.systems.shopify.fields import (
     required_quantity,
 )
 from connectors.systems.shopify.fulfillments import FulfillmentReader
+from connectors.systems.shopify.refund_amount import refund_amount_attributes
 from connectors.systems.shopify.removed_units import (
     CANCEL,
     RETURN,
@@ -162,6 +163,9 @@ class OrderReader(ShopifyReader):
             _build_cancelled_or_credited_line(item, unsent)
             for item in refund.list_at("refund_line_items")
         )
+        amount = refund_amount_attributes(refund)
+        # A refund with its amount is newer than one whose payment was pending.
+        revision = "0" if amount else ""
         yield build_event(
             EventType.CREDIT_ISSUED,
             name,
@@ -169,8 +173,8 @@ class OrderReader(ShopifyReader):
             order,
             lines=lines,
             scope=name,
-            attributes={Attribute.REASON: refund.text_at("note")},
-            revision=order_revision if before != sum(unsent.values(), ZERO) else "",
+            attributes={Attribute.REASON: refund.text_at("note"), **amount},
+            revision=order_revision if before != sum(unsent.values(), ZERO) else revision,
         )
 
     def hold_or_release_events(self, kind: EventType, node: Node) -> Iterator[CanonicalEvent]:

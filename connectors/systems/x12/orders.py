@@ -103,6 +103,7 @@ def _read_poc_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
         is_deleted = poc[2] in DELETED_CODES
         quantity = "0" if is_deleted else poc[3]
         parsed = doc.parse_nonnegative_quantity(quantity, "POC03")
+        dates = latest_dates_of_line(doc, loop)
         return EventLine(
             line_id=line_id,
             sku=doc.preferred_sku(poc, 8),
@@ -110,7 +111,9 @@ def _read_poc_lines(doc: X12Document, loops: Sequence[Loop]) -> list[EventLine]:
             unit=poc[5] or "EA",
             price=doc.parse_decimal_amount(poc[6], "POC06"),
             quantities={} if parsed is None else {Measure.ORDERED: parsed},
-            ship_by=latest_dates_of_line(doc, loop).get(Attribute.SHIP_BY, ""),
+            ship_by=dates.get(Attribute.SHIP_BY, ""),
+            requested_at=dates.get(Attribute.REQUESTED_AT, ""),
+            promised_at=dates.get(Attribute.PROMISED_AT, ""),
             pieces_per_unit=pieces_per_unit(doc, loop, poc[5]),
         )
 

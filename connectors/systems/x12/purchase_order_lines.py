@@ -53,6 +53,8 @@ def read_po1_lines(
             ),
             quantities={} if is_acknowledgment or quantity is None else {Measure.ORDERED: quantity},
             ship_by=dates.get(Attribute.SHIP_BY, ""),
+            requested_at=dates.get(Attribute.REQUESTED_AT, ""),
+            promised_at=dates.get(Attribute.PROMISED_AT, ""),
             pieces_per_unit=pieces_per_unit(doc, loop, loop[0][3]),
         )
         return line, loop

@@ -16,6 +16,7 @@ from tests.builders.identity import (
     source_message,
 )
 from visibility.identity import lock_and_load_component
+from visibility.identity.duplicate_order_suggestions import find_suggestions
 from visibility.models import Identifier, Order
 from visibility.screens.orders.number_and_customer_search import find_orders_by_exact_number
 
@@ -127,3 +128,48 @@ def test_erp_that_starts_its_numbering_again_has_two_orders() -> None:
         [source_message("erp", "order.received", 400, order={"number": "9", "id": "b"})]
     )
     assert numbers() == ["9", "9"]
+
+
+def test_two_orders_that_the_erp_numbers_apart_are_suggested_only_as_a_duplicate() -> None:
+    process_messages([received("SO-1", 1), received("SO-2", 2)])
+    assert find_suggestions() == []
+    same = {"total": "12.50", "currency": "USD", "customer_no": "C210"}
+    for number, day in (("SO-1", 3), ("SO-2", 3.5)):
+        changed = source_message(
+            "erp", "order.received", day, order=number, lines=LINES, attributes=same
+        )
+        process_messages([changed])
+    assert [s.rule for s in find_suggestions()] == ["Possible duplicate"]
+
+
+@pytest.mark.parametrize("erp_first", [True, False])
+def test_external_document_number_joins_the_shop_order_that_has_it_as_its_name(
+    erp_first: bool,
+) -> None:
+    def web(value: str) -> dict[str, str]:
+        return {"scheme": "web_order", "issuer": "shop", "value": value}
+
+    from_shop = source_message(
+        "shop", "order.received", 1, order={"numbers": [web("#EN-1")]}, lines=LINES
+    )
+    po = {"scheme": "customer_po", "issuer": "C1", "value": "EN-1"}
+    from_erp = source_message(
+        "erp",
+        "order.received",
+        2,
+        order={"numbers": [erp_number("SO-1"), web("EN-1"), po]},
+        lines=LINES,
+    )
+    other = {**po, "value": "PO-9"}
+    by_phone = source_message(
+        "erp",
+        "order.received",
+        3,
+        order={"numbers": [erp_number("SO-2"), web("PO-9"), other]},
+        lines=LINES,
+    )
+    messages = [from_erp, from_shop] if erp_first else [from_shop, from_erp]
+    process_messages([*messages, by_phone])
+    assert numbers() == ["SO-1", "SO-2"]
+    assert order_of("SO-1").event_count == 2
+    assert order_of("SO-2").event_count == 1

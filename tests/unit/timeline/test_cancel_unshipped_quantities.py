@@ -8,7 +8,7 @@ from tests.builders.recorded_events import at, delivered, line, lines, ordered, 
 from tests.builders.timelines import folded
 from visibility.timeline import Status, Timeline
 from visibility.timeline.kpi_inputs import demand_and_first_shipped_at_cut_off
-from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
+from visibility.timeline.state_and_flag_enums import LineFlag, LineState, OrderState
 from visibility.timeline.status_answer import status_answer
 
 PARTLY_SHIPPED = [ordered({"A": 10, "B": 2}), shipped({"A": 6}, at(3))]
@@ -130,3 +130,35 @@ def test_snapshot_without_removals_is_listed_only_if_it_takes_one_back() -> None
     assert timeline.lines[0].quantity(Measure.CANCELLED) == 0
     assert len(timeline.entries) == 3
     assert len(folded(ordered({"A": 5}), restored).entries) == 1
+
+
+def test_goods_that_their_warehouse_ships_after_closing_the_line_short_are_shipped() -> None:
+    closed = reported("wms", "line.shorted", at(3), [line("A", shipped=4, cancelled=2)],
+                      shipment="S1")  # fmt: skip
+    timeline = folded(ordered({"A": 6}), closed, shipped({"A": 2}, at(3, 15), "S2"))
+    assert timeline.lines[0].quantity(Measure.SHIPPED) == 6
+    assert timeline.lines[0].quantity(Measure.CANCELLED) == 0
+    assert (timeline.lines[0].short_cancelled, timeline.lines[0].flags) == (0, ())
+    assert not {OrderState.CONTRADICTION, OrderState.SHORT_CANCELLED} & set(timeline.states)
+    other = reported("erp", "order.changed", at(3), lines("cancelled", {"A": 2}))
+    contradicted = folded(ordered({"A": 6}), other, shipped({"A": 6}, at(3, 15)))
+    assert OrderState.CONTRADICTION in contradicted.states
+
+
+def test_lines_of_a_cancelled_order_are_cancelled_and_wait_for_no_stock() -> None:
+    backordered = reported("wms", "line.backordered", at(2), lines("backordered", {"A": 10}))
+    timeline = folded(ordered({"A": 10, "B": 2}), backordered, CANCELLED)
+    assert {line_.state for line_ in timeline.lines} == {LineState.CANCELLED}
+    partly = folded(ordered({"A": 10}), shipped({"A": 6}, at(3)), backordered, CANCELLED)
+    assert partly.lines[0].quantity(Measure.BACKORDERED) == 0
+
+
+def test_line_rejected_for_another_cause_than_stock_is_not_short_on_stock() -> None:
+    rejected = reported("erp", "line.shorted", at(2), lines("cancelled", {"A": 10}),
+                        reason="rejected by the seller: invalid item number (R2)")  # fmt: skip
+    timeline = folded(ordered({"A": 10, "B": 4}), rejected)
+    text = status_answer(timeline, zone="UTC").text
+    assert "10 cancelled by the seller" in text
+    assert "stock" not in text
+    assert OrderState.STOCK_SHORTAGE not in timeline.states
+    assert timeline.lines[0].short_cancelled == 10

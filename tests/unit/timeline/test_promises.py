@@ -1,8 +1,10 @@
 """Promise date history, corrections, late events, and timelines of past moments."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.builders.recorded_events import at, delivered, ordered, reported, shipped
+from tests.builders.recorded_events import at, delivered, line, ordered, reported, shipped
 from tests.builders.timelines import folded, line_of
 from visibility.timeline import MilestoneCode, Status
 
@@ -77,3 +79,26 @@ def test_known_at_counts_only_events_received_by_then() -> None:
     assert folded(*events, as_of=at(7), known_at=at(7)).status is Status.RECEIVED
     assert folded(*events, as_of=at(7)).status is Status.SHIPPED
     assert line_of(folded(*events, as_of=at(9), known_at=at(9)), "A").state.value == "shipped"
+
+
+def test_dates_of_lines_that_differ_from_the_order_are_in_the_history() -> None:
+    lines = [
+        replace(line("A", ordered=5), requested_at="2026-03-03", promised_at="2026-03-05"),
+        replace(line("B", ordered=5), requested_at="2026-03-04"),
+    ]
+    request = reported("edi", "order.received", at(2), lines, requested_at="2026-03-04")
+    later = [replace(line("A", ordered=5), promised_at="2026-03-08")]
+    moved = reported("edi", "order.changed", at(3), later)
+    timeline = folded(request, FIRST, moved)
+    a, b = line_of(timeline, "A"), line_of(timeline, "B")
+    assert (a.requested_at, a.promised_at, b.promised_at) == (at(3, 0), at(8, 0), None)
+    assert [(p.kind, p.line_key, p.date) for p in timeline.promises] == [
+        ("requested", "", at(4, 0)),
+        ("requested", "A", at(3, 0)),
+        ("first", "A", at(5, 0)),
+        ("first", "", at(5, 0)),
+        ("moved", "A", at(8, 0)),
+    ]
+    first = timeline.first_promise_of_kind("first")
+    assert first
+    assert (first.line_key, first.source) == ("", "erp")

@@ -238,3 +238,10 @@ def test_number_of_an_order_is_chosen_by_scheme_then_by_value() -> None:
     assert timeline.first_number_of_schemes(web, IdentifierScheme.SALES_ORDER, po) == "4"
     assert timeline.first_number_of_schemes(po, IdentifierScheme.SALES_ORDER) == "PO-1"
     assert timeline.first_number_of_schemes(web) == ""
+
+
+def test_total_of_a_credit_is_never_that_of_the_order() -> None:
+    credit = reported("shop", "credit.issued", at(3), total="15.00", currency="USD")
+    assert "total" not in folded(ordered({"A": 5}), credit).attributes
+    priced = reported("erp", "order.changed", at(2), total="80")
+    assert folded(ordered({"A": 5}), priced, credit).attributes["total"] == "80"

@@ -1,9 +1,10 @@
 """Quantities in different units are converted exactly or not at all."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.sdk.events import Measure
+from connectors.sdk.events import EventLine, Measure
 from tests.builders.recorded_events import at, ordered, reported, shipped
 from tests.builders.recorded_events import line as event_line
 from tests.builders.timelines import folded, line_of
@@ -17,6 +18,7 @@ from visibility.timeline.master_data_dictionary import (
     MasterDataDictionary,
 )
 from visibility.timeline.state_and_flag_enums import LineFlag, LineState
+from visibility.timeline.status_answer import status_answer
 
 
 def dictionary(
@@ -206,3 +208,44 @@ def test_huge_quantity_is_handled() -> None:
         dictionary=dictionary(DOZENS),
     )
     assert timeline.status is Status.PARTIALLY_SHIPPED
+
+
+def packed(sku: str, pieces: object, **quantities: int | str) -> list[EventLine]:
+    """A line in cases, with the pieces in each as the document says."""
+    pieces_per_unit = None if pieces is None else Decimal(str(pieces))
+    return [replace(event_line(sku, unit="CA", **quantities), pieces_per_unit=pieces_per_unit)]
+
+
+def test_pack_size_in_the_order_makes_cases_and_pieces_comparable() -> None:
+    order = reported("erp", "order.received", at(1), packed("A", 12, ordered=4))
+    part = folded(order, shipped({"A": 36}, at(3)))
+    a = line_of(part, "A")
+    assert (a.unit, a.quantity(Measure.SHIPPED)) == ("CA", 3)
+    assert (a.flags, part.status) == ((), Status.PARTIALLY_SHIPPED)
+    rest = shipped({"A": 12}, at(4), "S2")
+    for events in (
+        [order, shipped({"A": 36}, at(3)), rest],
+        [rest, shipped({"A": 36}, at(3)), order],
+    ):
+        assert folded(*events).status is Status.SHIPPED
+
+
+def test_pack_size_of_a_fractional_or_contradicted_number() -> None:
+    order = reported("erp", "order.received", at(1), packed("A", "2.5", ordered=4))
+    assert line_of(folded(order, shipped({"A": 5}, at(3))), "A").quantity(Measure.SHIPPED) == 2
+    other = reported("erp", "order.changed", at(2), packed("A", 10, ordered=4))
+    unknown = folded(order, other, shipped({"A": 10}, at(3)))
+    assert line_of(unknown, "A").state is LineState.UNCOUNTABLE
+
+
+def test_unknown_pack_size_leaves_the_open_quantity_unknown() -> None:
+    order = reported("erp", "order.received", at(1), packed("A", None, ordered=4))
+    timeline = folded(order, shipped({"A": 48}, at(3)))
+    answer = status_answer(timeline, zone="UTC")
+    assert answer.text.startswith("Shipped in part or in full")
+    assert "open quantity" not in answer.next_step
+    assert "Part of" not in answer.customer
+    open_line = reported("erp", "order.changed", at(2), [event_line("B", ordered=1)])
+    assert status_answer(
+        folded(order, open_line, shipped({"A": 48}, at(3))), zone="UTC"
+    ).text.startswith("Partially shipped")

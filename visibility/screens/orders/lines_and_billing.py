@@ -1,7 +1,7 @@
 """The lines of an order and their invoicing: quantities, flags, and what is not invoiced yet."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from visibility.screens.orders.claims_and_discrepancies import format_value_with_reported_unit
 from visibility.timeline import Timeline, TimelineLine
+from visibility.timeline.model import parse_timestamp_or_none
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
 
 SourceTitles = Mapping[str, tuple[str, datetime]]
@@ -36,7 +37,7 @@ LINE_FLAG_LABELS: Mapping[LineFlag, str] = {
     LineFlag.UNKNOWN_SKU: "item not mapped yet: not counted",
     LineFlag.OVERSHIP: "shipped more than ordered",
     LineFlag.CONTRADICTION: "shipped although cancelled",
-    LineFlag.SHORT_CANCELLED: "cancelled: out of stock",
+    LineFlag.SHORT_CANCELLED: "cancelled by the seller",
     LineFlag.SUBSTITUTED: "filled by a substitute item",
     LineFlag.SUBSTITUTE: "substitute for another line",
     LineFlag.KIT: "kit, counted by component",
@@ -70,6 +71,8 @@ class LineRow:
     # Percent shipped of the quantity to ship; None if that quantity is unknown.
     percent_shipped: int | None
     sources: tuple[tuple[str, str], ...]
+    # (label, date) of the dates that the line has of its own
+    dates: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,23 @@ def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
     measures = [m for m in MEASURES if any(m in line.quantities for line in timeline.lines)]
     return LineTable(
         tuple(measure_label(m) for m in measures),
-        tuple(_line_row(line, measures, names) for line in timeline.lines),
+        tuple(
+            replace(_line_row(line, measures, names), dates=tuple(_own_dates(line, timeline)))
+            for line in timeline.lines
+        ),
     )
+
+
+def _own_dates(line: TimelineLine, timeline: Timeline) -> Iterator[tuple[str, datetime]]:
+    """The ship-by date, and the delivery dates that differ from those of the order."""
+    for label, name, date in (
+        ("Requested", Attribute.REQUESTED_AT, line.requested_at),
+        ("Promised", Attribute.PROMISED_AT, line.promised_at),
+    ):
+        if date and date != parse_timestamp_or_none(timeline.attributes.get(name)):
+            yield label, date
+    if line.ship_by:
+        yield "Ship by", line.ship_by
 
 
 def _line_row(line: TimelineLine, measures: list[Measure], names: SourceTitles) -> LineRow:

@@ -196,7 +196,7 @@ class PromiseSerializer(PermissionFilteredSerializer):
     previous_date = Rfc3339Field(source="old", allow_null=True)
     reason = serializers.CharField()
     line = serializers.CharField(
-        source="line_key", help_text="The line of a `ship_by` date, else empty."
+        source="line_key", help_text="The line that has the date, empty for a date of the order."
     )
 
 

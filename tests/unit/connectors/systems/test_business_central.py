@@ -36,6 +36,31 @@ def order(number: int, at: str, **more: Any) -> dict[str, Any]:
     return {"id": f"id-{number}", "number": f"SO-{number}", "lastModifiedDateTime": at, **more}
 
 
+class TestExternalDocumentNumber:
+    """It is an order name of the shop, or the customer's PO."""
+
+    @pytest.mark.parametrize(
+        ("text", "prefix", "schemes"),
+        [
+            ("#1001", "", ["web_order"]),
+            ("1001", "", ["web_order", "customer_po"]),
+            ("EN-6001", "", ["web_order", "customer_po"]),
+            ("EN-6001", "EN-", ["web_order", "customer_po"]),
+            ("PO-77", "EN-", ["customer_po"]),
+            ("1001", "#", ["customer_po"]),
+        ],
+    )
+    def test_name_of_the_shop_or_customer_po(
+        self, text: str, prefix: str, schemes: list[str]
+    ) -> None:
+        settings = {"web_orders": "shop"} | ({"web_order_prefix": prefix} if prefix else {})
+        body = order(1, "2026-03-04T10:00:00Z", externalDocumentNumber=text, customerNumber="C1",
+                     status="Open")  # fmt: skip
+        (event, *_) = parse(body, {"x-bc-entity": "salesOrders"}, **settings).events
+        external = [i for i in event.objects[0].identifiers if i.issuer in {"shop", "C1"}]
+        assert [i.scheme.value for i in external] == schemes
+
+
 class TestNotifications:
     def notification(self, *states: Any) -> WebhookRequest:
         body = {"value": [{"subscriptionId": "s", "clientState": state} for state in states]}

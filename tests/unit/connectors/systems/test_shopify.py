@@ -408,3 +408,32 @@ class TestWithoutHeaders:
     def test_the_topic_is_guessed_from_the_body(self, body: dict[str, Any], family: str) -> None:
         topic = Shopify({}).guess_headers(json.dumps(body).encode())["x-shopify-topic"]
         assert topic.partition("/")[0] == family
+
+
+class TestRefundedAmount:
+    """A refund of an amount has no lines; the transactions tell how much."""
+
+    def refund_of_amount(self, *transactions: dict[str, Any]) -> CanonicalEvent:
+        body = {**refund(9, "return"), "refund_line_items": [], "transactions": [*transactions]}
+        (event,) = events(body, "refunds/create")
+        return event
+
+    def test_amount_is_the_sum_of_the_successful_refunds(self) -> None:
+        part = {"kind": "refund", "status": "success", "amount": "15.00", "currency": "USD"}
+        failed = {**part, "status": "failure", "amount": "99.00"}
+        void = {**part, "kind": "void", "amount": "7.00"}
+        event = self.refund_of_amount(part, {**part, "amount": "2.50"}, failed, void)
+        assert event.attributes[Attribute.TOTAL] == "17.5"
+        assert event.attributes[Attribute.CURRENCY] == "USD"
+
+    def test_refund_with_its_amount_replaces_the_pending_one(self) -> None:
+        done = {"kind": "refund", "status": "success", "amount": "15.00", "currency": "USD"}
+        pending = self.refund_of_amount({**done, "status": "pending"})
+        assert Attribute.TOTAL not in pending.attributes
+        assert pending.key == self.refund_of_amount(done).key
+        assert pending.revision < self.refund_of_amount(done).revision
+
+    def test_amounts_in_several_currencies_are_not_added(self) -> None:
+        done = {"kind": "refund", "status": "success", "amount": "15.00", "currency": "USD"}
+        event = self.refund_of_amount(done, {**done, "currency": "CAD"})
+        assert Attribute.TOTAL not in event.attributes

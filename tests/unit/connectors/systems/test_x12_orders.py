@@ -151,6 +151,7 @@ class TestDatesOfLines:
             "VN*NUT", "VN*NUT~DTM*002*20260310"
         )
         assert events(dated)[0].attributes[Attribute.REQUESTED_AT] == "2026-03-15"
+        assert [n.requested_at for n in events(dated)[0].lines] == ["2026-03-15", "2026-03-10"]
         with_heading = dated.replace("~PO1*1", "~DTM*002*20260312~PO1*1")
         assert events(with_heading)[0].attributes[Attribute.REQUESTED_AT] == "2026-03-12"
 
@@ -175,11 +176,13 @@ class TestDatesOfLines:
         (event,) = events(CHANGE.replace("VN*BOLT", "VN*BOLT~DTM*038*20260318~DTM*002*20260320"))
         assert event.lines[0].ship_by == "2026-03-18"
         assert event.attributes[Attribute.REQUESTED_AT] == "2026-03-20"
+        assert event.lines[0].requested_at == "2026-03-20"
 
     def test_a_line_in_several_deliveries_is_promised_with_the_last(self) -> None:
         schedule = "SCH*7*EA***067*20260311~SCH*3*EA***067*20260321**068*20260319"
         (event,) = events(ANSWER.format(schedule))
         assert event.attributes[Attribute.PROMISED_AT] == "2026-03-21"
+        assert event.lines[0].promised_at == "2026-03-21"
         assert event.lines[0].ship_by == "2026-03-19"
 
     def test_promised_for_delivery_is_no_ship_date(self) -> None:
