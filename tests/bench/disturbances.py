@@ -79,8 +79,8 @@ def _create_people() -> None:
     operations = Group.objects.get_or_create(name=UserRole.OPERATIONS.value)[0]
     first = User.objects.create_user("person0", password=PASSWORD)
     names = (f"person{n}" for n in range(1, SIGN_INS))
-    rest = User.objects.bulk_create(User(username=n, password=first.password) for n in names)
-    for user in (first, *rest):
+    others = User.objects.bulk_create(User(username=n, password=first.password) for n in names)
+    for user in (first, *others):
         user.groups.add(operations)
 
 

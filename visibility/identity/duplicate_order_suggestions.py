@@ -112,7 +112,7 @@ def find_suggestions(*, limit: int = 50) -> list[Suggestion]:
     pairs = {(row[0], row[1]) for row in (*by_po, *by_digits)}
     orders = Order.objects.in_bulk({pk for pair in pairs for pk in pair})
     separated = _separated_pairs({pk for pair in pairs for pk in pair})
-    numbered_apart = _pairs_that_one_issuer_numbers_differently(orders)
+    numbered_apart = _pairs_with_different_numbers_of_an_issuer(orders)
     best: dict[tuple[int, int], Suggestion] = {}
     for suggestion in (
         *_suggest_by_customer_po(by_po, orders, numbered_apart),
@@ -134,7 +134,7 @@ def _separated_pairs(object_ids: Collection[int]) -> set[frozenset[int]]:
         return {frozenset(row) for row in cursor.fetchall()}
 
 
-def _pairs_that_one_issuer_numbers_differently(
+def _pairs_with_different_numbers_of_an_issuer(
     object_ids: Collection[int],
 ) -> set[frozenset[int]]:
     schemes = sorted(scheme.value for scheme in EXCLUSIVE_SCHEMES)

@@ -289,7 +289,7 @@ class Timeline:
         return ""
 
     def first_promise_of_kind(self, kind: str) -> Promise | None:
-        """The first date of a kind in the history of the order, lines aside."""
+        """The first date of a kind in the history of the order, without those of lines."""
         return next((p for p in self.promises if p.kind == kind and not p.line_key), None)
 
     @property

@@ -31,7 +31,7 @@ class ReportedPackSizes:
         sizes = self._sizes.get(key)
         if sizes is None:
             return {}
-        known = {unit: next(iter(found)) for unit, found in sizes.items() if len(found) == 1}
+        known = {unit: next(iter(values)) for unit, values in sizes.items() if len(values) == 1}
         return {**known, PIECE: Fraction(1)}
 
 

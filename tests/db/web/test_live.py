@@ -282,11 +282,11 @@ class FakeWriter(ReadyFrameWriter):
     """A socket whose buffer has room or not."""
 
     def __init__(self) -> None:
-        self.has_room, self.written = True, list[bytes]()
+        self.is_writable, self.written = True, list[bytes]()
 
     def write(self, frame: bytes) -> bool:
-        self.written += [frame] if self.has_room else []
-        return self.has_room
+        self.written += [frame] if self.is_writable else []
+        return self.is_writable
 
 
 def test_message_that_cannot_be_written_at_once_is_queued_and_none_overtakes_it() -> None:
@@ -294,9 +294,9 @@ def test_message_that_cannot_be_written_at_once_is_queued_and_none_overtakes_it(
         writer = FakeWriter()
         subscriber = Subscriber(user_id=1, session_key="s", auth_hash="h", writer=writer)
         subscriber.send_frame_or_enqueue(b"1", "one", 1)
-        writer.has_room = False
+        writer.is_writable = False
         subscriber.send_frame_or_enqueue(b"2", "two", 2)
-        writer.has_room = True
+        writer.is_writable = True
         subscriber.send_frame_or_enqueue(b"3", "three", 3)
         assert (writer.written, subscriber.queue.qsize()) == ([b"1"], 2)
         assert [subscriber.queue.get_nowait() for _ in range(2)] == ["two", "three"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.sdk.events import IdentifierScheme, Measure
+from connectors.sdk.events import Attribute, IdentifierScheme, Measure
 from tests.builders.recorded_events import (
     at,
     delivered,
@@ -242,6 +242,6 @@ def test_number_of_an_order_is_chosen_by_scheme_then_by_value() -> None:
 
 def test_total_of_a_credit_is_never_that_of_the_order() -> None:
     credit = reported("shop", "credit.issued", at(3), total="15.00", currency="USD")
-    assert "total" not in folded(ordered({"A": 5}), credit).attributes
+    assert Attribute.TOTAL not in folded(ordered({"A": 5}), credit).attributes
     priced = reported("erp", "order.changed", at(2), total="80")
-    assert folded(ordered({"A": 5}), priced, credit).attributes["total"] == "80"
+    assert folded(ordered({"A": 5}), priced, credit).attributes[Attribute.TOTAL] == "80"

@@ -210,22 +210,22 @@ def test_huge_quantity_is_handled() -> None:
     assert timeline.status is Status.PARTIALLY_SHIPPED
 
 
-def packed(sku: str, pieces: object, **quantities: int | str) -> list[EventLine]:
+def packed(sku: str, pieces: object, ordered: int) -> list[EventLine]:
     """A line in cases, with the pieces in each as the document says."""
     pieces_per_unit = None if pieces is None else Decimal(str(pieces))
-    return [replace(event_line(sku, unit="CA", **quantities), pieces_per_unit=pieces_per_unit)]
+    return [replace(event_line(sku, unit="CA", ordered=ordered), pieces_per_unit=pieces_per_unit)]
 
 
 def test_pack_size_in_the_order_makes_cases_and_pieces_comparable() -> None:
     order = reported("erp", "order.received", at(1), packed("A", 12, ordered=4))
-    part = folded(order, shipped({"A": 36}, at(3)))
-    a = line_of(part, "A")
-    assert (a.unit, a.quantity(Measure.SHIPPED)) == ("CA", 3)
-    assert (a.flags, part.status) == ((), Status.PARTIALLY_SHIPPED)
-    rest = shipped({"A": 12}, at(4), "S2")
+    partial = folded(order, shipped({"A": 36}, at(3)))
+    a = line_of(partial, "A")
+    assert (a.unit, a.quantity(Measure.SHIPPED)) == ("CA", Decimal(3))
+    assert (a.flags, partial.status) == ((), Status.PARTIALLY_SHIPPED)
+    second = shipped({"A": 12}, at(4), "S2")
     for events in (
-        [order, shipped({"A": 36}, at(3)), rest],
-        [rest, shipped({"A": 36}, at(3)), order],
+        [order, shipped({"A": 36}, at(3)), second],
+        [second, shipped({"A": 36}, at(3)), order],
     ):
         assert folded(*events).status is Status.SHIPPED
 
@@ -242,7 +242,7 @@ def test_unknown_pack_size_leaves_the_open_quantity_unknown() -> None:
     order = reported("erp", "order.received", at(1), packed("A", None, ordered=4))
     timeline = folded(order, shipped({"A": 48}, at(3)))
     answer = status_answer(timeline, zone="UTC")
-    assert answer.text.startswith("Shipped in part or in full")
+    assert answer.text.startswith("Shipped in partial or in full")
     assert "open quantity" not in answer.next_step
     assert "Part of" not in answer.customer
     open_line = reported("erp", "order.changed", at(2), [event_line("B", ordered=1)])

@@ -419,10 +419,10 @@ class TestRefundedAmount:
         return event
 
     def test_amount_is_the_sum_of_the_successful_refunds(self) -> None:
-        part = {"kind": "refund", "status": "success", "amount": "15.00", "currency": "USD"}
-        failed = {**part, "status": "failure", "amount": "99.00"}
-        void = {**part, "kind": "void", "amount": "7.00"}
-        event = self.refund_of_amount(part, {**part, "amount": "2.50"}, failed, void)
+        first = {"kind": "refund", "status": "success", "amount": "15.00", "currency": "USD"}
+        failed = {**first, "status": "failure", "amount": "99.00"}
+        void = {**first, "kind": "void", "amount": "7.00"}
+        event = self.refund_of_amount(first, {**first, "amount": "2.50"}, failed, void)
         assert event.attributes[Attribute.TOTAL] == "17.5"
         assert event.attributes[Attribute.CURRENCY] == "USD"
 
