@@ -242,7 +242,7 @@ def test_unknown_pack_size_leaves_the_open_quantity_unknown() -> None:
     order = reported("erp", "order.received", at(1), packed("A", None, ordered=4))
     timeline = folded(order, shipped({"A": 48}, at(3)))
     answer = status_answer(timeline, zone="UTC")
-    assert answer.text.startswith("Shipped in partial or in full")
+    assert answer.text.startswith("Shipped in part or in full")
     assert "open quantity" not in answer.next_step
     assert "Part of" not in answer.customer
     open_line = reported("erp", "order.changed", at(2), [event_line("B", ordered=1)])
