@@ -6,6 +6,7 @@ from typing import Any
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
+from connectors.sdk.number_issuers import ISSUER_SETTING, parse_number_issuers
 from connectors.sdk.settings import (
     Setting,
     SettingError,
@@ -43,6 +44,12 @@ COMMON_SETTINGS = (
         REUSE_SETTING,
         "Number ranges that the system reuses, such as order_number:365 (days).",
         check=_check_reuse_setting,
+    ),
+    Setting(
+        ISSUER_SETTING,
+        "Who issues numbers that the system sends, if not the system itself, such as "
+        "invoice:erp shipment:wms.",
+        check=parse_number_issuers,
     ),
     Setting(
         "governed",

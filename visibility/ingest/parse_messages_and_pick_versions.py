@@ -1,7 +1,7 @@
 """Parse messages into canonical events, and choose between versions of one message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import ParkReason, PayloadError
 from visibility.db import bulk
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
@@ -57,9 +58,9 @@ def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     """Parse the message with its connector. A failure is returned as a reason, never raised."""
     try:
         body = decompress_body_if_gzip(message.body, message.headers)
-        parsed = source.build_connector().parse(
-            RawMessage(body, message.headers, message.received_at)
-        )
+        connector = source.build_connector()
+        parsed = connector.parse(RawMessage(body, message.headers, message.received_at))
+        events = tuple(with_issuers_of_setting(parsed.events, connector))
     except PayloadError as error:
         if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
             return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
@@ -72,7 +73,7 @@ def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
         return ParseOutcome(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
         )
-    return _validate_events_and_build_outcome(message, parsed)
+    return _validate_events_and_build_outcome(message, replace(parsed, events=events))
 
 
 def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:

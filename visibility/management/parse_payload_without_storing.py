@@ -5,6 +5,7 @@ from typing import Any
 from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.event_codec import event_to_dict
+from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import PayloadError
 
 
@@ -18,7 +19,7 @@ def try_message(connector: Connector, message: RawMessage) -> dict[str, Any]:
     if ignored and not parsed.events and not parsed.errors:
         return ignored
     problems, events = list(parsed.errors), []
-    for event in parsed.events:
+    for event in with_issuers_of_setting(parsed.events, connector):
         try:
             events.append(event_to_dict(validate_and_flag_event(event, message.received_at)))
         except PayloadError as error:

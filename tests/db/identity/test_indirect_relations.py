@@ -12,7 +12,7 @@ from tests.builders.identity import (
     process_messages,
     source_message,
 )
-from visibility.models import BusinessObject, Order, UnmatchedObject
+from visibility.models import BusinessObject, Order, Source, UnmatchedObject
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ORDERED = [{"line_id": "1", "sku": "A-1", "ordered": 5}]
@@ -89,3 +89,24 @@ def test_scan_after_a_silence_of_100_days_is_of_the_package_that_is_awaited() ->
     )
     assert Order.objects.get().status == "delivered"
     assert BusinessObject.objects.filter(kind="package").count() == 1
+
+
+@pytest.mark.parametrize("is_reverse", [False, True])
+def test_numbers_of_documents_that_another_system_issued_meet_by_the_setting(
+    is_reverse: bool,
+) -> None:
+    """Finance reports payments, shipments and returns by the numbers of the ERP and the WMS."""
+    issuers = "invoice:erp shipment:wms rma:wms"
+    Source.objects.filter(slug="finance").update(config={"number_issuers": issuers})
+    messages = [
+        source_message("erp", "order.received", 1, order="SO-2", lines=ORDERED),
+        source_message("erp", "invoice.issued", 2, order="SO-2", invoice="7"),
+        source_message("wms", "shipment.confirmed", 3, order="SO-2", shipment="8"),
+        source_message("wms", "return.authorized", 4, order="SO-2", **{"return": "9"}),
+        source_message("finance", "invoice.paid", 5, invoice="7"),
+        source_message("finance", "invoice.issued", 6, shipment="8", invoice="700"),
+        source_message("finance", "return.credited", 7, **{"return": "9"}),
+    ]
+    process_messages(reversed(messages) if is_reverse else messages)
+    assert order_of("SO-2").event_count == 7
+    assert not UnmatchedObject.objects.exists()
