@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"
