@@ -29,6 +29,7 @@ LEFT JOIN visibility_auditentry AS entry ON entry.id <= head.last_entry_id
 GROUP BY head.id
 """
 
+
 class AuditEntry(models.Model):
     """Who did what, chained by hash. A trigger rejects updates and deletes."""
 

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.django_db
 
 def entries() -> list[tuple[str, str, dict[str, object]]]:
     rows = AuditEntry.objects.order_by("id")
-    return [(entry.user.username if entry.user else "", entry.object, entry.detail) for entry in rows]
+    return [
+        (entry.user.username if entry.user else "", entry.object, entry.detail) for entry in rows
+    ]
 
 
 @pytest.mark.parametrize("path", ["/sources", "/rules", "/mappings"])
