@@ -35,9 +35,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Let tests empty the audit table, which a trigger prevents. Tests of the trigger enable it."""
+    """Let tests empty the audit table, which a trigger prevents. Tests of the trigger enable it.
+
+    Most tests run no scheduler and no worker, so that their heartbeats would be out of date.
+    """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE visibility_auditentry DISABLE TRIGGER audit_append_only")
+        cursor.execute("TRUNCATE visibility_heartbeat")
 
 
 @pytest.fixture(autouse=True)

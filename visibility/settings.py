@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from visibility.disk_space import disk_floor
 from visibility.environment import env_boolean, env_integer, env_list, env_text_or_file_content
 from visibility.logging_config import FORMATS, configure_structlog_and_return_logging_dict
 
@@ -14,6 +15,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO = env_boolean("DEMO", default=False)
 DEBUG = env_boolean("DEBUG", default=False)
 DATA_DIR = Path(env_text_or_file_content("DATA_DIR", default=str(BASE_DIR / "var")))
+# Below so many free bytes on the disk of the data or the database, messages are refused.
+DISK_FLOOR = disk_floor()
+# The folder of the database, if it is on this machine; `manage.py up` sets it.
+DATABASE_FOLDER = env_text_or_file_content("DATABASE_FOLDER", default="")
 # Manifests of connectors that people add, one YAML file for each.
 CONNECTOR_FOLDER = DATA_DIR / "connectors"
 # Drop folders that people choose in the browser and over the API are below these folders.
@@ -110,6 +115,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"

@@ -13,6 +13,8 @@ import psycopg
 from django.db import connection
 from structlog.stdlib import get_logger
 
+from visibility.ingest import full_disk
+
 MAX_KEY = 500
 log = get_logger(__name__)
 
@@ -79,13 +81,22 @@ class InboxUnavailable(RuntimeError):
 
 
 def store_messages(messages: Sequence[IncomingMessage]) -> list[StoreResult]:
-    """Store messages in the caller's transaction. The results are in the order of the messages."""
+    """Store messages in the caller's transaction. The results are in the order of the messages.
+
+    Raises InboxUnavailable while the disk is full.
+    """
     if not messages:
         return []
+    _raise_if_disk_is_full()
     parameters, indexes = _deduplicated_insert_columns_and_indexes(messages)
     with connection.cursor() as cursor:
         cursor.execute(STORE, [None, *parameters])
         return _build_store_results(cursor.fetchall(), indexes)
+
+
+def _raise_if_disk_is_full() -> None:
+    if full_disk.is_database_disk_full():
+        raise InboxUnavailable("the disk of the database is full")
 
 
 def _deduplicated_insert_columns_and_indexes(
@@ -165,8 +176,9 @@ class InboxWriter:
     async def store_all(self, messages: Sequence[IncomingMessage]) -> list[StoreResult]:
         """Store and commit the messages, possibly in several commits.
 
-        Raises InboxUnavailable if one of the commits is not confirmed.
+        Raises InboxUnavailable if one of the commits is not confirmed, and while the disk is full.
         """
+        _raise_if_disk_is_full()
         if len(self._pending) >= self.QUEUE:
             raise InboxUnavailable("too many messages are waiting for the database")
         loop = asyncio.get_running_loop()
@@ -194,6 +206,7 @@ class InboxWriter:
             try:
                 await self._write_batch(batch)
             except Exception as error:  # on any error, no request may wait forever
+                full_disk.record_write(error)
                 self._log_error_with_rate_limit(error)
                 await self._close_connection()
                 for _, future in batch:
@@ -221,6 +234,7 @@ class InboxWriter:
             for entry in batch:
                 await self._write_batch([entry])
             return
+        full_disk.record_write(None)
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():  # the sender may have disconnected
                 future.set_result(result)

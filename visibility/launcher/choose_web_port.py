@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from visibility.launcher.server_programs_and_account import StartError
-from visibility.launcher.supervisor import print_line
+from visibility.launcher.terminal_signals_and_logs import print_line
 
 DEFAULT_PORT = 8000
 PORTS_TO_TRY = 100

@@ -22,6 +22,7 @@ from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition
 
 DATABASE_NAME = "throughline"
+MAX_DATABASE_EXITS = 10
 POSTGRES_PARAMETERS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -133,6 +134,9 @@ def define_postgres_process(
         stop_timeout=timedelta(seconds=30),
         account=servers.account,
         folder=servers.state_folder,
+        # Nothing works without the database: it is soon started again, or everything stops.
+        max_restart_pause=5.0,
+        max_exits=MAX_DATABASE_EXITS,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from visibility.launcher.restart_pauses import MAX_PAUSE_SECONDS
 from visibility.launcher.run_module_until_supervisor_exits import PARENT_PIPE_VARIABLE
 from visibility.launcher.server_programs_and_account import ServerAccount
 
@@ -34,6 +35,10 @@ class ProcessDefinition:
     may_exit: bool = False
     # A setup step: if it fails, the start fails.
     is_setup_step: bool = False
+    # Pauses before a restart grow up to this number of seconds.
+    max_restart_pause: float = MAX_PAUSE_SECONDS
+    # After so many exits in a row everything stops. None: other processes go on without this one.
+    max_exits: int | None = None
 
 
 def python_child_command(*arguments: str) -> tuple[str, ...]:

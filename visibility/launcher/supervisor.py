@@ -1,4 +1,8 @@
-"""Start child processes in order, restart those that crash, and stop all of them at the end."""
+"""Start child processes in order, restart those that crash, and stop all of them at the end.
+
+A process that keeps crashing rests for longer and longer, and stops no other. Only one with
+`max_exits`, the database, ends everything.
+"""
 
 import os
 import selectors
@@ -13,42 +17,43 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
+from visibility.launcher.instance_lock_and_environment import write_private
+from visibility.launcher.restart_pauses import ExitHistory
 from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import (
     MAX_LOG_BYTES,
     ProcessDefinition,
-    copy_log_to_previous_and_truncate,
     last_lines,
     start_process,
 )
+from visibility.launcher.terminal_signals_and_logs import (
+    is_disk_full,
+    kill_session,
+    print_line,
+    read_available,
+    rotate_log,
+    send_signal_if_alive,
+)
+from visibility.process_status import FILE_NAME, serialize_statuses
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-MAX_CRASHES = 5
-CRASH_WINDOW_SECONDS = 30.0
-MAX_RESTART_DELAY_SECONDS = 5.0
+# The terminal shows the end of the log once, after so many exits in a row.
+EXITS_BEFORE_LOG_IS_SHOWN = 3
+COULD_NOT_START = 127
 
 
 class StopRequested(Exception):
     """A stop signal arrived."""
 
 
-def print_line(line: str) -> None:
-    """Print a line to the terminal, which may be closed."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        # Otherwise Python reports the unwritten output again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 @dataclass
 class SupervisedChild:
-    """A child with its current process and its crash times (monotonic seconds)."""
+    """A child with its current process and its earlier exits. Times are monotonic seconds."""
 
     child: ProcessDefinition
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
-    crashes: list[float] = field(default_factory=list)
+    history: ExitHistory = field(default_factory=ExitHistory)
     restart_at: float | None = None
     partial_line: bytes = b""
 
@@ -56,8 +61,9 @@ class SupervisedChild:
 class Supervisor:
     """Supervises child processes in one thread: signals, output and exits wake one `select`."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, run_folder: Path) -> None:
         self._logs = logs
+        self._status_file = run_folder / FILE_NAME
         self._children: list[SupervisedChild] = []
         self._stop_requests = 0
         self._selector = selectors.DefaultSelector()
@@ -72,7 +78,7 @@ class Supervisor:
         os.set_blocking(wake, False)
         os.set_blocking(woken, False)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        self._selector.register(wake, selectors.EVENT_READ, lambda: _read_available(wake))
+        self._selector.register(wake, selectors.EVENT_READ, lambda: read_available(wake))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in STOP_SIGNALS:
             # Under `nohup`, a closed terminal must not stop the product.
@@ -85,8 +91,9 @@ class Supervisor:
     def start_child(self, child: ProcessDefinition) -> None:
         """Start the child and keep it running."""
         log = self._logs / f"{child.name}.log"
-        copy_log_to_previous_and_truncate(log)
+        rotate_log(log)
         self._spawn(self._append_new_supervised_child(child, log))
+        self._write_status_file()
 
     def run_to_completion(self, *children: ProcessDefinition) -> None:
         """Start the children at the same time and wait until all have succeeded."""
@@ -95,7 +102,7 @@ class Supervisor:
             for child in children
         ]
         for run in runs:
-            copy_log_to_previous_and_truncate(run.log)
+            rotate_log(run.log)
             self._spawn(run)
         while any(run.process for run in runs):
             self.wait_and_handle_events()
@@ -137,7 +144,10 @@ class Supervisor:
             if run.process is not None and run.process.poll() is not None:
                 self._handle_exit(run, run.process.returncode)
             elif run.restart_at is not None and run.restart_at <= time.monotonic():
-                self._spawn(run)
+                self._restart(run)
+            elif run.process and run.history.forget_exits_after_recovery(time.monotonic()):
+                print_line(f"{run.child.name} runs again")
+                self._write_status_file()
         self._rotate_large_logs()
 
     def _raise_if_stop_requested(self) -> None:
@@ -154,8 +164,17 @@ class Supervisor:
         self._children.append(run)
         return run
 
+    def _restart(self, run: SupervisedChild) -> None:
+        try:
+            self._spawn(run)
+        except OSError as error:  # no memory, for example: no reason to stop the others
+            print_line(f"{run.child.name} could not be started: {error.strerror}")
+            self._rest(run, COULD_NOT_START)
+        self._write_status_file()
+
     def _spawn(self, run: SupervisedChild) -> None:
         run.restart_at = None
+        run.history.started_at = time.monotonic()
         run.process = start_process(run.child, log=run.log, pipe=self._pipe_read_end)
         if run.process.stdout is not None:
             out = run.process.stdout.fileno()
@@ -166,7 +185,7 @@ class Supervisor:
 
     def _print_available_output(self, run: SupervisedChild, out: int) -> bool:
         """Print the available output; return False when there is none."""
-        chunk = _read_available(out)
+        chunk = read_available(out)
         if chunk:
             *lines, run.partial_line = (run.partial_line + chunk).split(b"\n")
             for line in lines:
@@ -197,17 +216,36 @@ class Supervisor:
             return
         if run.child.is_setup_step:
             raise StartError(f"{run.child.name} failed (exit code {code}).\n{self._log_tail(run)}")
+        self._rest(run, code)
+        self._write_status_file()
+
+    def _rest(self, run: SupervisedChild, code: int) -> None:
+        """Plan the next start. Raises StartError if everything must stop."""
         now = time.monotonic()
-        run.crashes = [
-            crashed_at for crashed_at in run.crashes if now - crashed_at < CRASH_WINDOW_SECONDS
-        ] + [now]
-        if len(run.crashes) >= MAX_CRASHES:
+        pause = run.history.record_exit(code, now=now, max_pause=run.child.max_restart_pause)
+        exits, limit = run.history.exits, run.child.max_exits
+        if limit is not None and exits >= limit and not is_disk_full(run.child):
             raise StartError(
-                f"{run.child.name} exited {MAX_CRASHES} times within {CRASH_WINDOW_SECONDS:.0f} s "
-                f"(exit code {code}).\n{self._log_tail(run)}"
+                f"{run.child.name} exited {exits} times in a row (exit code {code}), and nothing "
+                f"works without it.\n{self._log_tail(run)}"
             )
-        run.restart_at = now + min(MAX_RESTART_DELAY_SECONDS, 0.2 * 2 ** (len(run.crashes) - 1))
-        print_line(f"{run.child.name} exited (exit code {code}); restarting it")
+        run.restart_at = now + pause
+        line = f"{run.child.name} exited (exit code {code}); restarting it"
+        print_line(line if exits == 1 else f"{line} in {pause:.1f} s ({exits} exits in a row)")
+        if exits == EXITS_BEFORE_LOG_IS_SHOWN:
+            print_line(self._log_tail(run))
+
+    def _write_status_file(self) -> None:
+        """Publish the status of the services for pages and metrics. A full disk stops nothing."""
+        statuses = [
+            run.history.status(run.child.name, run.restart_at)
+            for run in self._children
+            if not run.child.is_setup_step and (run.process or run.restart_at is not None)
+        ]
+        try:
+            write_private(self._status_file, serialize_statuses(statuses))
+        except OSError as error:
+            print_line(f"{self._status_file} could not be written: {error.strerror}")
 
     def _log_tail(self, run: SupervisedChild) -> str:
         return f"last lines of {run.log}:\n{last_lines(run.log)}"
@@ -218,7 +256,7 @@ class Supervisor:
             self._logs_checked = now
             for run in self._children:
                 if run.log.is_file() and run.log.stat().st_size > MAX_LOG_BYTES:
-                    copy_log_to_previous_and_truncate(run.log)
+                    rotate_log(run.log)
 
     def stop(self) -> None:
         """Stop all children, the last started first. Another stop signal kills them at once."""
@@ -227,13 +265,14 @@ class Supervisor:
             if run.process is not None:
                 self._stop_child(run, run.process)
         self._children.clear()
+        self._status_file.unlink(missing_ok=True)
 
     def _stop_child(self, run: SupervisedChild, process: "subprocess.Popen[bytes]") -> None:
-        _send_signal(process, run.child.stop_signal)
+        send_signal_if_alive(process, run.child.stop_signal)
         deadline = time.monotonic() + run.child.stop_timeout.total_seconds()
         while process.poll() is None:
             if self._stop_requests or time.monotonic() > deadline:
-                _kill_session(process)
+                kill_session(process)
                 process.wait()
                 break
             for key, _ in self._selector.select(0.1):
@@ -243,25 +282,6 @@ class Supervisor:
 
 def _log_has_content(log: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
-
-
-def _send_signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        process.send_signal(number)
-
-
-def _kill_session(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the whole session: the backends of a killed postmaster would survive otherwise."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _read_available(descriptor: int) -> bytes | None:
-    """The available bytes; None if there are none yet, empty at end of file."""
-    try:
-        return os.read(descriptor, 65536)
-    except BlockingIOError:
-        return None
 
 
 def print_error_and_return_exit_code(message: str) -> int:

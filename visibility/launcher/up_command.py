@@ -25,8 +25,8 @@ from visibility.launcher.supervisor import (
     StopRequested,
     Supervisor,
     print_error_and_return_exit_code,
-    print_line,
 )
+from visibility.launcher.terminal_signals_and_logs import print_line
 
 READY_TIMEOUT = timedelta(seconds=60)
 
@@ -51,7 +51,7 @@ def main(
         lock = instance_lock_and_environment.InstanceLock(options.data)
     except instance_lock_and_environment.AlreadyRunning as running:
         return print_error_and_return_exit_code(str(running))
-    supervisor = Supervisor(options.data / "log")
+    supervisor = Supervisor(options.data / "log", options.data / "run")
     code = 0
     try:
         port = choose_web_port.claim_port(options.port)

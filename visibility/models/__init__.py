@@ -10,7 +10,7 @@ from visibility.models.alerts import (
     NotificationState,
     Subscription,
 )
-from visibility.models.audit import AuditEntry
+from visibility.models.audit import AuditEntry, AuditHead
 from visibility.models.boards import Board
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.decisions_and_merges import (
@@ -21,6 +21,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlertEntry,
 )
 from visibility.models.events import Event, EventObjectLink
+from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
@@ -75,6 +76,7 @@ __all__ = [
     "AlertKind",
     "AlertState",
     "AuditEntry",
+    "AuditHead",
     "BackfillRequest",
     "Board",
     "BusinessObject",
@@ -91,6 +93,7 @@ __all__ = [
     "EventObjectLink",
     "FailedClock",
     "FailedKpi",
+    "Heartbeat",
     "IdempotencyKey",
     "Identifier",
     "IdentityDecision",

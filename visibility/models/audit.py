@@ -1,8 +1,13 @@
-"""The audit log: append-only, each entry contains the hash of the entry before it."""
+"""The audit log: append-only, each entry contains the hash of the entry before it.
+
+`AuditHead` has the number of entries and the hash of the last one, with a keyed seal, so that a log
+whose last entries were deleted is detected too.
+"""
 
 import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -11,7 +16,18 @@ from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 
 from connectors.sdk.event_codec import format_rfc3339
+from visibility.db.keyed_seal import seal_text
 from visibility.db.lock_keys import LockKey
+
+SEAL_PURPOSE = "audit head"
+# One statement, so one snapshot: entries that are appended meanwhile do not matter.
+COMPARE_HEAD_WITH_ENTRIES = """
+SELECT head.entries, head.digest, count(entry.id),
+    (SELECT last.digest FROM visibility_auditentry AS last WHERE last.id = head.last_entry_id)
+FROM visibility_audithead AS head
+LEFT JOIN visibility_auditentry AS entry ON entry.id <= head.last_entry_id
+GROUP BY head.id
+"""
 
 
 class AuditEntry(models.Model):
@@ -29,25 +45,104 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [models.Index(fields=["-at"], name="audit_at")]
 
 
+class AuditHead(models.Model):
+    """The sealed end of the audit log, in one row that the migration creates.
+
+    `seal` is an HMAC over the other columns, with a key derived from SECRET_KEY.
+    """
+
+    entries = models.BigIntegerField()
+    last_entry_id = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        managed = False
+        db_table = "visibility_audithead"
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the seal fits the other columns and the current SECRET_KEY."""
+        expected = head_seal(self.entries, self.last_entry_id, self.digest)
+        return hmac.compare_digest(self.seal, expected)
+
+
+def head_seal(entries: int, last_entry_id: int, digest: str) -> str:
+    """The seal of an audit head, in hex."""
+    return seal_text(f"{entries} {last_entry_id} {digest}", purpose=SEAL_PURPOSE)
+
+
 def append_audit_entry(
     action: str, *, user: User | None, object: str, detail: Mapping[str, Any], now: datetime
 ) -> None:
-    """Append one entry, in the caller's transaction if there is one."""
+    """Append one entry, in the caller's transaction if there is one.
+
+    A head that is missing or has a wrong seal is not replaced, so that the damage stays visible.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             # One writer of the hash chain at a time.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.AUDIT_CHAIN])
-        last = AuditEntry.objects.order_by("-id").first()
-        entry = AuditEntry(
-            at=now,
-            user=user,
-            action=action,
-            object=object,
-            detail=dict(detail),
-            previous_digest=last.digest if last else "",
+        head = AuditHead.objects.first()
+        if head is not None and head.is_sealed:
+            _count_unsealed_entries_that_fit(head)
+            entry = _insert_entry(head.digest, action, user, object, detail, now)
+            _write_head(head.entries + 1, entry.id, entry.digest)
+        else:
+            last = AuditEntry.objects.order_by("-id").first()
+            _insert_entry(last.digest if last else "", action, user, object, detail, now)
+
+
+def reseal_audit_head(now: datetime) -> None:
+    """Seal the log as it is now, for example under a new SECRET_KEY, and record what was wrong."""
+    with transaction.atomic():
+        violations = find_audit_violations()
+        append_audit_entry(
+            "audit.resealed", user=None, object="", detail={"before": violations[:20]}, now=now
         )
-        entry.digest = entry_digest(entry)
-        entry.save(force_insert=True)
+        last = AuditEntry.objects.latest("id")
+        AuditHead.objects.get_or_create(
+            id=1, defaults={"entries": 0, "last_entry_id": 0, "digest": "", "seal": ""}
+        )
+        _write_head(AuditEntry.objects.count(), last.id, last.digest)
+
+
+def _insert_entry(
+    previous_digest: str,
+    action: str,
+    user: User | None,
+    object: str,
+    detail: Mapping[str, Any],
+    now: datetime,
+) -> AuditEntry:
+    entry = AuditEntry(
+        at=now,
+        user=user,
+        action=action,
+        object=object,
+        detail=dict(detail),
+        previous_digest=previous_digest,
+    )
+    entry.digest = entry_digest(entry)
+    entry.save(force_insert=True)
+    return entry
+
+
+def _count_unsealed_entries_that_fit(head: AuditHead) -> None:
+    """Include entries of a release without a head, which may run beside this one in an upgrade."""
+    for entry in AuditEntry.objects.filter(id__gt=head.last_entry_id).order_by("id"):
+        if entry.previous_digest != head.digest or entry.digest != entry_digest(entry):
+            return
+        head.entries, head.digest = head.entries + 1, entry.digest
+
+
+def _write_head(entries: int, last_entry_id: int, digest: str) -> None:
+    AuditHead.objects.update(
+        entries=entries,
+        last_entry_id=last_entry_id,
+        digest=digest,
+        seal=head_seal(entries, last_entry_id, digest),
+    )
 
 
 def entry_digest(entry: AuditEntry) -> str:
@@ -75,3 +170,25 @@ def broken_entry_ids() -> list[int]:
             ids.append(entry.id)
         previous = entry.digest
     return ids
+
+
+def find_audit_violations() -> Sequence[str]:
+    """A sentence for each entry that breaks the chain, and for an end that is not the sealed one."""
+    broken = [f"audit entry {entry} breaks the hash chain" for entry in broken_entry_ids()]
+    return broken + _head_violations()
+
+
+def _head_violations() -> list[str]:
+    head = AuditHead.objects.first()
+    if head is None:
+        return ["the sealed head of the audit log is missing"]
+    if not head.is_sealed:
+        return ["the head of the audit log was changed, or sealed with another SECRET_KEY"]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARE_HEAD_WITH_ENTRIES)
+        entries, digest, found, last_digest = cursor.fetchone()
+    if found < entries:
+        return [f"{entries - found} of {entries} sealed audit entries are missing"]
+    if found > entries or (last_digest or "") != digest:
+        return ["the last sealed audit entry is not the one that was written"]
+    return []

@@ -94,8 +94,8 @@ def check_no_message_waits_untried() -> list[str]:
 
 
 def check_audit_chain() -> list[str]:
-    """I26: the hash chain of the audit log is intact."""
-    return [f"audit entry {entry} breaks the hash chain" for entry in audit.broken_entry_ids()]
+    """I26: the hash chain of the audit log is intact, up to its sealed end."""
+    return list(audit.find_audit_violations())
 
 
 def check_merged_objects_unreferenced() -> list[str]:

@@ -1,5 +1,6 @@
 """Prometheus metrics, counted from the database at each scrape."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -11,11 +12,17 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from visibility.db.change_feed import latest_change_number
+from visibility.disk_space import free_bytes
 from visibility.models import Source
 from visibility.operations.message_counts import count_messages_by_source
 from visibility.operations.operational_problems import (
     find_oldest_open_transaction,
     oldest_due_refold_at,
+)
+from visibility.operations.processes_and_disks import (
+    heartbeat_ages,
+    process_statuses,
+    watched_folders,
 )
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -65,6 +72,9 @@ class _DatabaseCollector(Collector):
             "Number of the latest published change",
             latest_change_number(),
         )
+        yield from _process_metrics()
+        yield _heartbeat_metric(self._now)
+        yield _free_disk_metric()
 
 
 def render_metrics(now: datetime) -> bytes:
@@ -72,6 +82,52 @@ def render_metrics(now: datetime) -> bytes:
     registry = CollectorRegistry()
     registry.register(_DatabaseCollector(now))
     return generate_latest(registry)
+
+
+def _process_metrics() -> Iterator[Metric]:
+    """Only for processes that `manage.py up` supervises."""
+    clock = time.monotonic()
+    descriptions = {
+        "running": "Whether the process runs (1) or rests after failures (0)",
+        "exits_in_a_row": "Exits of the process since it last ran for a minute",
+        "failing_seconds": "Time since the first of these exits, 0 without exits",
+        "next_start_seconds": "Time until the process is started again, 0 if it runs",
+    }
+    families = {
+        name: GaugeMetricFamily(f"throughline_process_{name}", text, labels=["process"])
+        for name, text in descriptions.items()
+    }
+    for status in process_statuses():
+        since, next_start = status.failing_since, status.next_start_at
+        values = {
+            "running": float(next_start is None),
+            "exits_in_a_row": status.exits,
+            "failing_seconds": clock - since if since is not None else 0.0,
+            "next_start_seconds": max(next_start - clock, 0.0) if next_start is not None else 0.0,
+        }
+        for name, value in values.items():
+            families[name].add_metric([status.name], value)
+    yield from families.values()
+
+
+def _heartbeat_metric(now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        "throughline_heartbeat_age_seconds",
+        "Time since the worker or the scheduler last did work",
+        labels=["process"],
+    )
+    for name, age in heartbeat_ages(now).items():
+        family.add_metric([name], age.total_seconds())
+    return family
+
+
+def _free_disk_metric() -> Metric:
+    family = GaugeMetricFamily(
+        "throughline_disk_free_bytes", "Free space on the disk of a folder", labels=["folder"]
+    )
+    for folder in watched_folders():
+        family.add_metric([folder.name], free_bytes(folder.path))
+    return family
 
 
 def _message_metrics() -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Detect operational problems: lag, long transactions, failing rules, KPIs and channels."""
+"""Detect operational problems: processes, lag, transactions, failing rules, KPIs, channels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from visibility.formatting import count_with_noun, format_duration, format_relat
 from visibility.kpi.record_kpi_errors_and_retry import kpi_failures_with_order_counts
 from visibility.kpi.registry import kpi_registry
 from visibility.notify.outbox import channel_registry
+from visibility.operations.problem import Problem
+from visibility.operations.processes_and_disks import process_and_disk_problems
 
 # A refold request older than this means that pages show stale data.
 MAX_LAG = timedelta(minutes=1)
@@ -54,15 +56,6 @@ GROUP BY subscription.channel ORDER BY 2 DESC, 1 LIMIT %s
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem: its title, an explanation with the fix, and an optional link."""
-
-    title: str
-    text: str
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class OpenTransaction:
     """An open transaction: its session and start time."""
 
@@ -71,8 +64,9 @@ class OpenTransaction:
 
 
 def current_problems(now: datetime) -> Sequence[Problem]:
-    """All current problems, most severe first. Runs five statements, six if changes lag."""
+    """All current problems, most severe first. Runs six statements, seven if changes lag."""
     return [
+        *process_and_disk_problems(now),
         *_refold_lag_problems(now),
         *_long_transaction_problems(now),
         *_failing_rule_problems(),

@@ -15,12 +15,13 @@ from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.ingest import file_drop, polling
+from visibility.ingest import file_drop, full_disk, polling
 from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline.backlog_start_for_each_worker import reserve_backlog_offset_fraction
+from visibility.pipeline.heartbeats import mark_progress
 from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.process_message_batches import (
     BATCH_SIZE,
@@ -102,6 +103,7 @@ def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
         if has_failed or not (turn + 1) % OLDEST_EVERY:
             settled += process_failed_messages_in_small_batches()
         total += settled
+        mark_progress()
         if not settled or not has_new:
             break
         ask_worker_to_run_job_now("refold")
@@ -120,6 +122,7 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
             if not batch:
                 break
             settled += batch
+            mark_progress()
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 facts_and_cells.update_cells()
                 summed_at = time.monotonic()
@@ -171,7 +174,12 @@ def make_partitions() -> None:
 def claim_due_polls(
     running: Collection[polling.ClaimedPoll], free_threads: int
 ) -> list[polling.ClaimedPoll]:
-    """Claim the sources to poll now. Slow ones get half of the threads, so that others find one."""
+    """Claim the sources to poll now. Slow ones get half of the threads, so that others find one.
+
+    While the disk is full, none is polled.
+    """
+    if full_disk.is_database_disk_full():
+        return []
     slow = sum(claimed.is_slow for claimed in running)
     return polling.claim_due_polls(
         database_now(), limit=free_threads, slow_limit=max(POLL_THREADS // 2 - slow, 0)
@@ -187,7 +195,9 @@ def poll_source(claimed: polling.ClaimedPoll) -> int:
 
 
 def collect_files() -> int:
-    """Store the files that were dropped into folders; return how many."""
+    """Store the files that were dropped into folders; return how many. A full disk leaves them."""
+    if full_disk.is_database_disk_full():
+        return 0
     stored = file_drop.collect_files(now=database_now())
     if stored:
         ask_worker_to_run_job_now("process")

@@ -63,6 +63,13 @@ JOBS: tuple[Job, ...] = (
         every=3,
         queue=IMPORT_QUEUE,
     ),
+    # Only the scheduler sends it, and it must arrive: that shows that the scheduler works.
+    Job(
+        "scheduler_heartbeat",
+        "visibility.pipeline.heartbeats.record_scheduler_heartbeat",
+        every=15,
+        fallback=False,
+    ),
     Job("make_partitions", f"{_STAGES}.make_partitions", every=3600, fallback=False),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -17,8 +17,8 @@ from structlog.stdlib import get_logger
 
 from visibility import gc_tuning
 from visibility.master_data import imports
-from visibility.pipeline import exit_on_timeout, job_functions
-from visibility.pipeline.jobs import BY_NAME, JOBS, Job
+from visibility.pipeline import exit_on_timeout, heartbeats, job_functions
+from visibility.pipeline.jobs import BY_NAME, DEFAULT_QUEUE, JOBS, Job
 from visibility.pipeline.run_job_items_in_threads import ItemThreads
 from visibility.pipeline.shutdown_flag import stopping
 
@@ -44,6 +44,8 @@ def run_job_unless_running_then_next_job(job: Job) -> None:
         try:
             _call_job_function_or_start_items(job)
             _finished_at[job.name] = time.monotonic()
+            if job.queue == DEFAULT_QUEUE:
+                heartbeats.mark_progress()
         finally:
             _running[job.name].release()
     if job.then:
@@ -102,6 +104,7 @@ def start_fallback_loop_per_queue(**_: object) -> None:
     """
     gc_tuning.freeze_loaded_objects()
     exit_on_timeout.enable()
+    threading.Thread(target=heartbeats.heartbeat_loop, name="heartbeat", daemon=True).start()
     queues: dict[str, list[Job]] = {}
     for job in JOBS:
         if job.fallback:

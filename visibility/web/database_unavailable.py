@@ -29,7 +29,10 @@ class DatabaseUnavailableMiddleware:
         """The 503 response, or None for other errors."""
         if not isinstance(error, (OperationalError, InterfaceError)):
             return None
-        log.warning("database_unavailable", path=request.path, error=type(error).__name__)
-        return HttpResponse(
-            UNAVAILABLE_PAGE, status=503, headers={"Retry-After": str(RETRY_SECONDS)}
-        )
+        return unavailable_response(request, error)
+
+
+def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Log the error and return the 503 response."""
+    log.warning("database_unavailable", path=request.path, error=type(error).__name__)
+    return HttpResponse(UNAVAILABLE_PAGE, status=503, headers={"Retry-After": str(RETRY_SECONDS)})

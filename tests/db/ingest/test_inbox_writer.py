@@ -6,11 +6,17 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 
 from tests.product import database_url
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
-from visibility.ingest.insert_messages import InboxWriter, IncomingMessage, StoreResult
+from visibility.ingest.insert_messages import (
+    InboxUnavailable,
+    InboxWriter,
+    IncomingMessage,
+    StoreResult,
+)
 from visibility.models import InboundMessage, MessageKey
 
 ENDED = "SELECT pg_terminate_backend(%s)"
@@ -73,3 +79,29 @@ def test_retry_of_a_batch_is_not_counted_as_a_duplicate(commits: bool) -> None:
     asyncio.run(store(UnconfirmedWriter(commits=False)))
     assert MessageKey.objects.get().duplicate_count == 1
     assert InboundMessage.objects.count() == 1
+
+
+class WriterWithoutSpace(InboxWriter):
+    """PostgreSQL reports a full disk until `has_space`."""
+
+    has_space = False
+
+    async def _insert(
+        self, messages: list[IncomingMessage], *, first_attempt: float | None = None
+    ) -> list[StoreResult]:
+        if not self.has_space:
+            raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+        return [StoreResult(number, is_new=True) for number, _ in enumerate(messages)]
+
+
+@pytest.mark.django_db
+def test_write_that_finds_no_space_makes_the_process_unready_until_one_succeeds() -> None:
+    writer = WriterWithoutSpace(database_url())
+    message = IncomingMessage(1, "1", {}, b"{}")
+    with pytest.raises(InboxUnavailable):
+        asyncio.run(writer.store(message))
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["problem"]) == (503, "the database has no space")
+    writer.has_space = True
+    asyncio.run(writer.store(message))
+    assert Client().get("/readyz").status_code == 200

@@ -270,7 +270,7 @@ def test_operations_see_result_but_not_payload() -> None:
     client = signed_in(UserRole.OPERATIONS)
     assert "You do not have permission to view payloads." in text(client, f"/messages/{message_id}")
     assert client.get(f"/messages/{message_id}?body=1").status_code == 403
-    assert not AuditEntry.objects.exists()
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["denied"]
 
 
 def test_signature_and_authorization_headers_are_hidden(integrator: Client) -> None:

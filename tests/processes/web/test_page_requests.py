@@ -43,6 +43,7 @@ def product(
             running.manage("source", "add", slug, "--connector", connector, "--secret", secret)
         running.manage("collectstatic", "--noinput")
         create_user(UserRole.ADMIN, "olga", password=PASSWORD)
+        create_user(UserRole.EXECUTIVE, "erik", password=PASSWORD)
         running.start("web")
         yield running
         running.stop()
@@ -108,6 +109,13 @@ def test_deeply_nested_events_are_a_bad_request(
     headers = {**authorized_headers(SECRET), "content-type": media}
     answer = client.post("/api/v1/events", content=b"[" * depth + b"]" * depth, headers=headers)
     assert answer.status_code in {207, 400}, answer.text
+
+
+def test_denied_page_is_in_the_audit_log(client: httpx2.Client) -> None:
+    assert sign_in(client, name="erik").status_code == 302
+    assert client.get("/sources").status_code == 403
+    entry = AuditEntry.objects.get(action="denied", user__username="erik")
+    assert (entry.object, entry.detail["method"]) == ("/sources", "GET")
 
 
 @pytest.mark.parametrize("media", ["text/csv", "application/octet-stream"])

@@ -15,9 +15,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from visibility.db.database_time import database_now
-from visibility.models.audit import append_audit_entry
 from visibility.web.api.query_params import QueryParameter, parse_query
+from visibility.web.audit_denied_requests import record_denied_request
 from visibility.web.permissions import (
     Permission,
     UserRole,
@@ -121,17 +120,7 @@ class ApiView(GenericAPIView[Any]):
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> NoReturn:
         """Record the attempt in the audit log and raise the DRF exception."""
-        if request.user.is_authenticated:
-            append_audit_entry(
-                "denied",
-                user=current_user(request),
-                object=request.path[:200],
-                detail={
-                    "method": request.method,
-                    "permissions": [r.value for r in self.required_permissions],
-                },
-                now=database_now(),
-            )
+        record_denied_request(request._request, [r.value for r in self.required_permissions])
         super().permission_denied(request, message, code)
         raise AssertionError  # pragma: no cover  # super() always raises
 

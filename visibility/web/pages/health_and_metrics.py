@@ -11,7 +11,9 @@ from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
 from visibility.environment import env_text_or_file_content
+from visibility.ingest.full_disk import has_recent_failed_write
 from visibility.operations.metrics import CONTENT_TYPE, render_metrics
+from visibility.operations.processes_and_disks import process_and_disk_problems, watched_folders
 
 METRICS_TOKEN = env_text_or_file_content("METRICS_TOKEN", default="")
 RETRY_AFTER_SECONDS = "5"
@@ -25,9 +27,15 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Readiness: the database is writable and all migrations are applied."""
+    """Readiness: there is space, the database is writable and all migrations are applied.
+
+    `warnings` names what does not work although requests are accepted.
+    """
+    warnings: list[str] = []
     try:
-        problem = _readiness_problem()
+        problem = _full_disk_problem() or _readiness_problem()
+        if not problem:
+            warnings = [warning.title for warning in process_and_disk_problems(database_now())]
     except DatabaseError:
         problem = "the database does not answer"
     if problem:
@@ -36,7 +44,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
             status=503,
             headers={"Retry-After": RETRY_AFTER_SECONDS},
         )
-    return JsonResponse({"status": "ready"})
+    return JsonResponse({"status": "ready"} | ({"warnings": warnings} if warnings else {}))
 
 
 @require_GET
@@ -50,6 +58,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
             headers={"WWW-Authenticate": "Bearer"},
         )
     return HttpResponse(render_metrics(database_now()), content_type=CONTENT_TYPE)
+
+
+def _full_disk_problem() -> str:
+    full = [folder.sentence for folder in watched_folders() if folder.is_needed and folder.is_full]
+    if full:
+        return full[0]
+    return "the database has no space" if has_recent_failed_write() else ""
 
 
 def _readiness_problem() -> str:
