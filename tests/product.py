@@ -124,7 +124,9 @@ class Product:
 def empty_partitions() -> None:
     """Empty the partitioned tables, which Django does not manage."""
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE visibility_inbound_message, visibility_event")
+        cursor.execute(
+            "TRUNCATE visibility_inbound_message, visibility_message_body, visibility_event"
+        )
 
 
 def empty_tables() -> None:

@@ -38,6 +38,11 @@ from visibility.models.master import (
     UnitFactor,
     WatchedVocabulary,
 )
+from visibility.models.message_bodies import (
+    MessageBody,
+    MessageBodyMove,
+    MessageBodyPartition,
+)
 from visibility.models.objects_and_identifiers import (
     BusinessObject,
     CustomerName,
@@ -108,6 +113,9 @@ __all__ = [
     "MasterChange",
     "MasterImport",
     "Merge",
+    "MessageBody",
+    "MessageBodyMove",
+    "MessageBodyPartition",
     "MessageKey",
     "MessageState",
     "Milestone",
