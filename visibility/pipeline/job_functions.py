@@ -113,7 +113,10 @@ def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
 
 
 def refold_touched_orders_and_update_kpi_cells() -> int:
-    """Refold touched orders until none is left; return how many requests were settled."""
+    """Refold touched orders until none is left; return how many requests were settled.
+
+    Between two batches of requested recounts, orders that were touched meanwhile come first.
+    """
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
@@ -127,13 +130,10 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
                 facts_and_cells.update_cells()
                 summed_at = time.monotonic()
         total += settled
-        if not settled:
-            break
-    else:
-        return total
-    facts_and_cells.recount_days_and_add_fact_changes(
-        stopping.is_set, due.has_requested_recounts, due.has_fact_changes
-    )
+        if settled or (due.has_requested_recounts and facts_and_cells.recount_requested_days()):
+            continue
+        facts_and_cells.add_all_fact_changes(stopping.is_set, due.has_fact_changes)
+        break
     return total
 
 
