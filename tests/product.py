@@ -127,7 +127,9 @@ def empty_partitions() -> None:
     from visibility.models import AuditHead, audit
 
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE visibility_inbound_message, visibility_event")
+        cursor.execute(
+            "TRUNCATE visibility_inbound_message, visibility_message_body, visibility_event"
+        )
     seal = audit.head_seal(0, 0, "")
     AuditHead.objects.update(entries=0, last_entry_id=0, digest="", seal=seal)
 

@@ -197,6 +197,11 @@ BODY_TIMEOUT = env_integer("BODY_TIMEOUT", default=20)
 # Messages per second that one source may send before it gets 429. Bursts may be twice as large.
 SOURCE_RATE = env_integer("SOURCE_RATE", default=2_000)
 
+# How many days the bodies of messages are stored at least; 0 stores them forever.
+MESSAGE_BODY_DAYS = env_integer("MESSAGE_BODY_DAYS", default=400)
+if MESSAGE_BODY_DAYS < 0:
+    raise SystemExit("MESSAGE_BODY_DAYS must be 0 (forever) or a number of days")
+
 # Private addresses that pollers may call, as host:port (for on-premises systems).
 OUTGOING_ALLOWED = env_list("OUTGOING_ALLOWED", default="")
 if DEMO and (DATA_DIR / "run" / "demo.json").is_file():

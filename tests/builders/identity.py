@@ -20,7 +20,7 @@ START = datetime(2024, 6, 3, 9, tzinfo=UTC)
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DERIVED = (
-    "visibility_messagekey, visibility_inbound_message, visibility_event, "
+    "visibility_messagekey, visibility_inbound_message, visibility_message_body, visibility_event, "
     "visibility_businessobject, visibility_identifier, visibility_kpicell, "
     "visibility_kpifactchange, visibility_kpirecountrequest"
 )

@@ -77,20 +77,24 @@ def message(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO visibility_inbound_message (source_id, received_at, dedupe_key,
-                content_hash, headers, body, state, reason, detail, attempts, processed_at)
-            VALUES (%s, %s, '', %s, %s, %s, %s, %s, %s, 1, %s) RETURNING id
+            WITH stored AS (
+                INSERT INTO visibility_inbound_message (source_id, received_at, dedupe_key,
+                    content_hash, headers, state, reason, detail, attempts, processed_at)
+                VALUES (%s, %s, '', %s, %s, %s, %s, %s, 1, %s) RETURNING id, received_at
+            )
+            INSERT INTO visibility_message_body (message_id, received_at, body)
+            SELECT id, received_at, %s FROM stored RETURNING message_id
             """,
             [
                 source.id,
                 at,
                 "0" * 64,
                 orjson.dumps(headers or {"content-type": "application/json"}).decode(),
-                body,
                 state,
                 reason,
                 detail,
                 None if state == "waiting" else at + timedelta(milliseconds=85),
+                body,
             ],
         )
         message_pk = int(cursor.fetchone()[0])

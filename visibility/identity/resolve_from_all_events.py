@@ -4,7 +4,7 @@ The number of statements does not grow with the number of objects. An object id 
 numbers that it was first assigned to: merged ids redirect, and undoing a merge restores both ids.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC
 
 from visibility.db import bulk
@@ -46,11 +46,12 @@ def resolve_identities(
     new_mentions: Sequence[Mention] = (),
     keys: Iterable[IdentifierKey] = (),
     spellings: Mapping[IdentifierKey, str] | None = None,
+    enqueue: Callable[[Collection[int]], None] = refold_queue.enqueue_refolds,
 ) -> dict[RefKey, int]:
     """Resolve the seeds, the new mentions and the keys. Return {(event id, reference): object id}.
 
-    Runs in the caller's transaction and requests a refold of everything that changed. Raises
-    MergeTooLarge or ConcurrentChange.
+    Runs in the caller's transaction and requests a refold of everything that may have changed, with
+    `enqueue`. Raises MergeTooLarge or ConcurrentChange.
     """
     component = lock_and_load_component(seeds, new_mentions, set(keys))
     for key, spelling in (spellings or {}).items():
@@ -66,7 +67,7 @@ def resolve_identities(
     before = parent_child_object_relations.with_ancestors(component.objects)
     writer = _ResolutionWriter(component, resolution, stored, windows)
     writer.write_resolution()
-    refold_queue.enqueue_refolds({*before, *component.objects, *writer.object_ids})
+    enqueue({*before, *component.objects, *writer.object_ids})
     return writer.object_by_ref
 
 

@@ -18,9 +18,9 @@ from visibility.ingest import full_disk
 MAX_KEY = 500
 log = get_logger(__name__)
 
-# A duplicate only increments the counter of its key. A new key also inserts the message. A retry
-# gives the seconds since its first attempt began: a key of that time is the attempt's own, whose
-# commit was not confirmed, and is not counted as a duplicate.
+# A duplicate only increments the counter of its key. A new key also inserts the message and its
+# body. A retry gives the seconds since its first attempt began: a key of that time is the attempt's
+# own, whose commit was not confirmed, and is not counted as a duplicate.
 STORE = """
 WITH attempt AS (
     SELECT statement_timestamp() - make_interval(secs => %s::float8) AS began_at
@@ -40,9 +40,14 @@ WITH attempt AS (
     RETURNING message_id, source_id, dedupe_key, content_hash
 ), stored AS (
     INSERT INTO visibility_inbound_message
-        (id, source_id, received_at, dedupe_key, content_hash, headers, body, state)
+        (id, source_id, received_at, dedupe_key, content_hash, headers, state)
     SELECT incoming.id, source_id, statement_timestamp(), dedupe_key, content_hash,
-        headers::jsonb, body, 'waiting'
+        headers::jsonb, 'waiting'
+    FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash)
+    WHERE keyed.message_id = incoming.id
+), bodies AS (
+    INSERT INTO visibility_message_body (message_id, received_at, body)
+    SELECT incoming.id, statement_timestamp(), body
     FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash)
     WHERE keyed.message_id = incoming.id
 )

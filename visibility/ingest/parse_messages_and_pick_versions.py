@@ -27,7 +27,10 @@ FORM_DETAIL = "the request body is a form: send the document itself as the body"
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A stored message as the worker reads it."""
+    """A stored message as the worker reads it.
+
+    `body` is None if retention removed it; `stored_revision` is then that of its events.
+    """
 
     id: int
     source_id: int
@@ -35,27 +38,36 @@ class StoredMessage:
     dedupe_key: str
     content_hash: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | None
+    stored_revision: str = ""
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> "StoredMessage":
         """Build it from a database row with the columns in the order of the fields."""
         headers = row[5] if isinstance(row[5], dict) else orjson.loads(row[5])
-        return cls(row[0], row[1], row[2], row[3], row[4], headers, bytes(row[6]))
+        body = None if row[6] is None else bytes(row[6])
+        return cls(row[0], row[1], row[2], row[3], row[4], headers, body)
 
 
 @dataclass(frozen=True, slots=True)
 class ParseOutcome:
-    """The events of one message, and the reason if it is parked or ignored."""
+    """The events of one message, and the reason if it is parked or ignored.
+
+    A message whose body retention removed has only `stored_revision`: the highest revision of the
+    events that were created from it.
+    """
 
     message_id: int
     new_events: tuple[EventToStore, ...] = ()
     reason: ParkReason | None = None
     detail: str = ""
+    stored_revision: str | None = None
 
 
 def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     """Parse the message with its connector. A failure is returned as a reason, never raised."""
+    if message.body is None:
+        return ParseOutcome(message.id, stored_revision=message.stored_revision)
     try:
         body = decompress_body_if_gzip(message.body, message.headers)
         connector = source.build_connector()
@@ -121,9 +133,13 @@ def _has_form_content_type(headers: dict[str, str]) -> bool:
 
 
 LOCK_OTHER_VERSIONS = """
-SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body, m.state
+SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers,
+    coalesce(m.body, b.body), m.state,
+    coalesce((SELECT max((e.data ->> 'revision') COLLATE "C") FROM visibility_event e
+        WHERE b.body IS NULL AND m.body IS NULL AND e.message_id = m.id), '')
 FROM visibility_messagekey k
 JOIN visibility_inbound_message m ON m.id = k.message_id AND m.received_at = k.received_at
+LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 WHERE (k.source_id, k.dedupe_key) IN (SELECT * FROM unnest(%s::bigint[], %b::text[]))
     AND NOT m.id = ANY(%s)
 ORDER BY m.id FOR UPDATE OF m
@@ -164,7 +180,7 @@ def lock_other_message_versions(messages: Sequence[StoredMessage]) -> list[Store
             ],
         )
         return [
-            StoredMessage.from_row(row)
+            replace(StoredMessage.from_row(row), stored_revision=row[8])
             for row in cursor.fetchall()
             if row[7] != MessageState.WAITING
         ]
@@ -176,11 +192,14 @@ def pick_effective_message_versions(
     """Choose one version of each message. Return its outcome, and the ids of the other versions.
 
     The highest event revision wins, then the greatest content hash. The order of arrival has no
-    influence.
+    influence. A version without a body competes with the events that it created; if it wins, it
+    stays as it is and has no outcome.
     """
     versions: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
     for message, outcome in zip(messages, outcomes, strict=True):
-        revision = max((d.event.revision for d in outcome.new_events), default="")
+        revision = outcome.stored_revision
+        if revision is None:
+            revision = max((d.event.revision for d in outcome.new_events), default="")
         versions.setdefault((message.source_id, message.dedupe_key), []).append(
             (revision, message.content_hash, message.id)
         )
@@ -189,7 +208,8 @@ def pick_effective_message_versions(
     for message, outcome in zip(messages, outcomes, strict=True):
         winner = winners[(message.source_id, message.dedupe_key)]
         if winner == message.id:
-            result.append(outcome)
+            if outcome.stored_revision is None:
+                result.append(outcome)
             continue
         superseded_ids.append(message.id)
         detail = f"message {winner} has the same key and different content, and is used instead"
@@ -197,15 +217,22 @@ def pick_effective_message_versions(
     return result, superseded_ids
 
 
+REQUEUE = """
+UPDATE visibility_inbound_message m SET state = 'waiting', attempts = 0, next_attempt_at = NULL
+WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT EXISTS (
+    SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
+        AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)
+"""
+
+
 def requeue_parked_messages(message_ids: Sequence[int], *, by: User | None, now: datetime) -> int:
-    """Return parked messages to the queue; applied messages do not change. Return the number."""
+    """Return parked messages to the queue. Return the number.
+
+    Applied messages, and messages whose body retention removed, do not change.
+    """
     with transaction.atomic():
         with bulk.server_bound_cursor() as cursor:
-            cursor.execute(
-                "UPDATE visibility_inbound_message SET state = 'waiting', attempts = 0, "
-                "next_attempt_at = NULL WHERE id = ANY(%s) AND state = 'parked'",
-                [list(message_ids)],
-            )
+            cursor.execute(REQUEUE, [list(message_ids)])
             count = int(cursor.rowcount)
         append_audit_entry(
             "message.replay",

@@ -158,22 +158,18 @@ def update_cells() -> int:
     cells already, or still in the table of changes.
     """
     has_requests, has_changes = load_recount_and_change_flags()
-    done = _recount_requested_days() if has_requests else 0
+    done = recount_requested_days() if has_requests else 0
     return done or (_add_fact_changes_to_cells() if has_changes else 0)
 
 
-def recount_days_and_add_fact_changes(
-    should_stop: Callable[[], bool], has_requests: bool, has_changes: bool
-) -> None:
-    """Recount all requested days and add all fact changes, of which the caller knows some wait."""
-    while has_requests and not should_stop() and _recount_requested_days():
-        has_changes = True
+def add_all_fact_changes(should_stop: Callable[[], bool], has_changes: bool) -> None:
+    """Add all fact changes to the cells. `has_changes`: whether the caller knows that some wait."""
     while has_changes and not should_stop() and _add_fact_changes_to_cells() == BATCH_SIZE:
         pass
 
 
-def _recount_requested_days() -> int:
-    """Sum the facts of some requested days; return how many (KPI, day) pairs."""
+def recount_requested_days() -> int:
+    """Sum the facts of one batch of requested days; return how many (KPI, day) pairs."""
     with transaction.atomic(), bulk.server_bound_cursor() as cursor:
         cursor.execute(kpi_cell_sql.CLAIM_RECOUNTS, [RECOUNT_BATCH_SIZE])
         days = sorted(set(cursor.fetchall()))

@@ -39,6 +39,11 @@ from visibility.models.master import (
     UnitFactor,
     WatchedVocabulary,
 )
+from visibility.models.message_bodies import (
+    MessageBody,
+    MessageBodyMove,
+    MessageBodyPartition,
+)
 from visibility.models.objects_and_identifiers import (
     BusinessObject,
     CustomerName,
@@ -111,6 +116,9 @@ __all__ = [
     "MasterChange",
     "MasterImport",
     "Merge",
+    "MessageBody",
+    "MessageBodyMove",
+    "MessageBodyPartition",
     "MessageKey",
     "MessageState",
     "Milestone",

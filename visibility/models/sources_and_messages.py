@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from visibility.models import choices
+
+LOAD_BODY = """
+SELECT coalesce(b.body, m.body) FROM visibility_inbound_message m
+LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
+WHERE m.id = %s
+"""
 
 
 class MessageState(models.TextChoices):
@@ -93,7 +99,11 @@ class Cursor(models.Model):
 
 
 class InboundMessage(models.Model):
-    """One message, byte for byte, and the queue of the pipeline. Partitioned by `received_at`."""
+    """One message, and the queue of the pipeline. Partitioned by `received_at`.
+
+    Its body is a row of `MessageBody`. `unmoved_body` is set only for messages that an older
+    version stored, until a job has moved their bodies.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
@@ -101,7 +111,7 @@ class InboundMessage(models.Model):
     dedupe_key = models.TextField()
     content_hash = models.CharField(max_length=64)
     headers = models.JSONField(default=dict)
-    body = models.BinaryField()
+    unmoved_body = models.BinaryField(null=True, db_column="body")
     state = models.CharField(max_length=10, choices=MessageState.choices)
     reason = models.CharField(max_length=20, choices=choices.parking_reasons)
     detail = models.TextField(default="")
@@ -112,6 +122,22 @@ class InboundMessage(models.Model):
     class Meta:
         managed = False
         db_table = "visibility_inbound_message"
+
+    @property
+    def body(self) -> bytes | None:
+        """The bytes as received; None if retention removed them. Runs a statement."""
+        return load_message_body(self.pk)
+
+
+def load_message_body(message_id: int) -> bytes | None:
+    """The bytes of a message as received; None if there is no message, or retention removed them.
+
+    One statement reads both places, so that a body that is being moved is found.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOAD_BODY, [message_id])
+        row = cursor.fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None
 
 
 class MessageKey(models.Model):

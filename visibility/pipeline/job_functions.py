@@ -5,9 +5,10 @@ import time
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
@@ -15,7 +16,13 @@ from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.ingest import file_drop, full_disk, polling
+from visibility.ingest import (
+    file_drop,
+    full_disk,
+    message_body_retention,
+    move_message_bodies,
+    polling,
+)
 from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
@@ -55,6 +62,8 @@ SELECT now, EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= now),
     {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}
 FROM (SELECT clock_timestamp() AS now) AS clock
 """  # noqa: S608  # only own text
+PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
+RETENTION_CHECK_EVERY = timedelta(hours=20)
 # After a failed nudge, the broker is not contacted for this long.
 NUDGE_COOLDOWN_SECONDS = 3.0
 _nudges = {"resume_at": 0.0}
@@ -112,7 +121,10 @@ def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
 
 
 def refold_touched_orders_and_update_kpi_cells() -> int:
-    """Refold touched orders until none is left; return how many requests were settled."""
+    """Refold touched orders until none is left; return how many requests were settled.
+
+    Between two batches of requested recounts, orders that were touched meanwhile come first.
+    """
     total, summed_at = 0, time.monotonic()
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
@@ -127,13 +139,10 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
                 facts_and_cells.update_cells()
                 summed_at = time.monotonic()
         total += settled
-        if not settled:
-            break
-    else:
-        return total
-    facts_and_cells.recount_days_and_add_fact_changes(
-        stopping.is_set, due.has_requested_recounts, due.has_fact_changes
-    )
+        if settled or (due.has_requested_recounts and facts_and_cells.recount_requested_days()):
+            continue
+        facts_and_cells.add_all_fact_changes(stopping.is_set, due.has_fact_changes)
+        break
     return total
 
 
@@ -166,9 +175,25 @@ def make_partitions() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
-            "FROM unnest(ARRAY['visibility_inbound_message', 'visibility_event']) AS parent, "
-            "generate_series(0, 3) AS n"
+            "FROM unnest(%s::text[]) AS parent, generate_series(0, 3) AS n",
+            [list(PARTITIONED_TABLES)],
         )
+
+
+def move_unmoved_message_bodies() -> int:
+    """Go on moving bodies that an older version stored with their messages; return how many."""
+    return move_message_bodies.move_message_bodies(should_stop=stopping.is_set)
+
+
+def check_and_remove_old_message_bodies() -> int:
+    """Once a day, remove the bodies that the retention policy lets go; return how many months."""
+    now, days = database_now(), settings.MESSAGE_BODY_DAYS
+    if not message_body_retention.is_check_due(now=now, every=RETENTION_CHECK_EVERY):
+        return 0
+    if not days:
+        message_body_retention.check_partitions(now=now, days=0)
+        return 0
+    return len(message_body_retention.remove_due_partitions(now=now, days=days))
 
 
 def claim_due_polls(

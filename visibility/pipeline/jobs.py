@@ -71,5 +71,20 @@ JOBS: tuple[Job, ...] = (
         fallback=False,
     ),
     Job("make_partitions", f"{_STAGES}.make_partitions", every=3600, fallback=False),
+    # These two read many rows: they share the queue of the imports, so that orders never wait.
+    Job(
+        "move_message_bodies",
+        f"{_STAGES}.move_unmoved_message_bodies",
+        every=10,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
+    Job(
+        "remove_message_bodies",
+        f"{_STAGES}.check_and_remove_old_message_bodies",
+        every=3600,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -69,13 +69,15 @@ FROM unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
 WHERE m.id = t.id AND m.attempts = t.attempts AND m.state = 'waiting'
 """
 LOCK_CLAIMED = """
-SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers, m.body,
+SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers,
+    coalesce(m.body, b.body),
     EXISTS (SELECT FROM visibility_messagekey k WHERE k.source_id = m.source_id
         AND k.dedupe_key = m.dedupe_key AND k.content_hash <> m.content_hash),
     (SELECT version FROM visibility_configurationversion WHERE id = 1)
 FROM visibility_inbound_message m
 JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
     ON t.id = m.id AND t.attempts = m.attempts
+LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 WHERE m.state = 'waiting' ORDER BY m.id FOR UPDATE OF m
 """
 SETTLE = """

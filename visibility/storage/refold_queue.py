@@ -229,6 +229,16 @@ def enqueue_refolds(object_ids: Collection[int]) -> None:
             )
 
 
+def enqueue_background_refolds(object_ids: Collection[int]) -> None:
+    """Request a refold behind live work: it is moved to the queue while the queue is short."""
+    if object_ids:
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO visibility_backfillrequest (object_id) SELECT unnest(%s::bigint[])",
+                [sorted(object_ids)],
+            )
+
+
 def enqueue_expired_promises(now: datetime, *, limit: int = 1000) -> int:
     """Request a refold of orders whose promised date has passed. Return the number."""
     with bulk.server_bound_cursor() as cursor:

@@ -68,6 +68,7 @@ SCREENS: tuple[Screen, ...] = (
             "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
         ),
     ),
+    Screen("message_retention"),
     Screen(
         "mappings",
         NavigationEntry("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),

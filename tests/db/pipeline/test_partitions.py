@@ -8,7 +8,7 @@ from django.db import connection
 from visibility.pipeline import job_functions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
-TABLES = ("visibility_inbound_message", "visibility_event")
+TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
 
 
 def months_ahead(now: datetime) -> list[date]:
@@ -37,3 +37,14 @@ def test_this_month_and_the_next_three_have_a_partition_each(now: datetime) -> N
             assert bounds(f"{table}_{month:%Y_%m}") == (
                 f"FOR VALUES FROM ('{first} 00:00:00+00') TO ('{following} 00:00:00+00')"
             )
+
+
+def test_month_with_rows_in_the_default_partition_does_not_stop_the_others(now: datetime) -> None:
+    """After months without the job, its rows lie there, and no partition can be made for them."""
+    ahead = months_ahead(now)[2]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE visibility_message_body_{ahead:%Y_%m}")
+        cursor.execute(f"DROP TABLE visibility_event_{months_ahead(now)[3]:%Y_%m}")
+        cursor.execute("INSERT INTO visibility_message_body VALUES (1, %s, '')", [ahead])
+    job_functions.make_partitions()
+    assert bounds(f"visibility_event_{months_ahead(now)[3]:%Y_%m}")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.database_time import database_now
+from visibility.formatting import count_with_noun
 from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
 from visibility.models import InboundMessage, MessageState
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
@@ -39,6 +40,11 @@ class Command(BaseCommand):
         for start in range(0, len(ids), CHUNK):
             count += requeue_parked_messages(
                 ids[start : start + CHUNK], by=None, now=database_now()
+            )
+        if count < len(ids):
+            self.stderr.write(
+                f"{count_with_noun(len(ids) - count, 'message')} not queued: no longer parked, or "
+                "their payloads were removed by the retention policy"
             )
         ask_worker_to_run_job_now("process")
         self.stdout.write(json.dumps({"replayed": count}))

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.db.parse_id_and_time import parse_row_id
+from visibility.formatting import format_date, in_zone
+from visibility.models.message_bodies import removed_bodies_of
 from visibility.models.orders import Order
 from visibility.models.sources_and_messages import InboundMessage
 from visibility.timeline.model import CLOCK_SKEW
@@ -86,6 +89,8 @@ class MessageDetail:
     orders: Sequence[Order]
     duplicate_count: int
     versions: Sequence[MessageRow]
+    # When retention removed the payload; None if it is stored.
+    body_removed_at: datetime | None
 
 
 def list_messages(
@@ -165,7 +170,10 @@ def find_message_ids_by_id_key_or_event_number(text: str, spellings: Sequence[st
 def message_detail(message_id: int) -> MessageDetail | None:
     """One message with its details; None if it is not stored."""
     message = (
-        InboundMessage.objects.select_related("source").defer("body").filter(id=message_id).first()
+        InboundMessage.objects.select_related("source")
+        .defer("unmoved_body")
+        .filter(id=message_id)
+        .first()
     )
     if message is None:
         return None
@@ -188,19 +196,33 @@ def message_detail(message_id: int) -> MessageDetail | None:
         )
         keys = cursor.fetchall()
     others = [key[0] for key in keys if key[0] != message_id]
+    removed = removed_bodies_of(message.received_at)
     return MessageDetail(
         message=message,
         events=events,
         orders=_affected_orders(message_id),
         duplicate_count=sum(key[2] for key in keys if key[0] == message_id),
         versions=list_messages(ids=others) if others else [],
+        body_removed_at=removed.removed_at if removed else None,
     )
 
 
-def raw_message_body_and_headers(message_id: int) -> tuple[bytes, dict[str, str]] | None:
-    """The payload as received and the headers needed to decode it."""
-    row = InboundMessage.objects.filter(id=message_id).values_list("body", "headers").first()
-    return (bytes(row[0]), row[1]) if row else None
+def removed_payload_sentence(removed_at: datetime) -> str:
+    """Says when retention removed the payload of a message."""
+    day = format_date(in_zone(removed_at, settings.TIME_ZONE).date(), weekday=False, year=True)
+    return f"The payload was removed by the retention policy on {day}."
+
+
+def why_message_cannot_be_replayed(message_id: int) -> str:
+    """Why a stored message cannot be processed again, whatever its state; empty if it can."""
+    received_at = InboundMessage.objects.values_list("received_at", flat=True).get(id=message_id)
+    removed = removed_bodies_of(received_at)
+    if removed is None or removed.removed_at is None:
+        return ""
+    return (
+        f"{removed_payload_sentence(removed.removed_at)} The message cannot be processed again; "
+        "the events created from it are kept."
+    )
 
 
 def redact_headers_or_settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:

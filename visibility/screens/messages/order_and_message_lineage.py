@@ -207,7 +207,7 @@ def load_kpi_facts_of_orders(order_ids: Collection[int]) -> list[KpiFact]:
 
 def message_lineage(message_id: int) -> MessageLineage | None:
     """The lineage of a message; None if the message is not stored."""
-    messages = InboundMessage.objects.select_related("source").defer("body")
+    messages = InboundMessage.objects.select_related("source").defer("unmoved_body")
     message = messages.filter(id=message_id).first()
     if message is None:
         return None

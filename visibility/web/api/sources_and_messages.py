@@ -148,7 +148,7 @@ class ReplayMessageView(ApiView):
         operation_id="message_replay", request=EmptyBody, responses={202: ReplayedMessageSerializer}
     )
     def post(self, request: Request, message_id: int) -> HttpResponse:
-        """Reprocess a parked message. Returns 409 if it is not parked."""
+        """Reprocess a parked message. Returns 409 if it is not parked, or its body is removed."""
         body = read_body(request)
 
         def do() -> ApiResponse:
@@ -156,6 +156,8 @@ class ReplayMessageView(ApiView):
             known = message_id <= MAX_ID
             if not (known and InboundMessage.objects.filter(id=message_id).exists()):
                 raise Http404
+            if sentence := message_queries.why_message_cannot_be_replayed(message_id):
+                raise ConflictError(sentence)
             if not parse_messages_and_pick_versions.requeue_parked_messages(
                 [message_id], by=current_user(request), now=database_now()
             ):

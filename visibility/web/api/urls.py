@@ -10,6 +10,7 @@ from visibility.web.api import (
     master_data_files,
     master_rows_and_unmapped_terms,
     matching,
+    message_retention,
     order_and_message_lineage,
     order_export,
     orders,
@@ -56,6 +57,7 @@ urlpatterns = [
     path("sources", sources_and_messages.SourceHealthListView.as_view()),
     path("sources/<slug:slug>/health", sources_and_messages.SourceHealthView.as_view()),
     path("sources/<slug:slug>/settings", source_settings.SourceSettingsView.as_view()),
+    path("messages/retention", message_retention.MessageRetentionView.as_view()),
     path("messages", sources_and_messages.MessageListView.as_view()),
     path(
         "messages/<int:message_id>/lineage", order_and_message_lineage.MessageLineageView.as_view()

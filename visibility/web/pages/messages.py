@@ -105,9 +105,17 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
-    if request.GET.get("body"):
+    context["removed"] = (
+        message_queries.removed_payload_sentence(detail.body_removed_at)
+        if detail.body_removed_at
+        else ""
+    )
+    status = 200
+    if request.GET.get("body") and context["removed"]:
+        status = 410
+    elif request.GET.get("body"):
         context["raw"] = _audited_payload_context(request, detail.message, now)
-    return render(request, "sources/message.html", context)
+    return render(request, "sources/message.html", context, status=status)
 
 
 @require_POST
@@ -116,7 +124,10 @@ def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
     """POST /messages/<id>/replay: queue a parked message for reprocessing."""
     if not InboundMessage.objects.filter(id=min(message_id, 2**63 - 1)).exists():
         raise Http404(str(message_id))
-    replay_messages(request, [message_id])
+    if sentence := message_queries.why_message_cannot_be_replayed(message_id):
+        notes.error(request, sentence)
+    else:
+        replay_messages(request, [message_id])
     return HttpResponseRedirect(f"/messages/{message_id}")
 
 
@@ -130,9 +141,15 @@ def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
         else 0
     )
     job_functions.ask_worker_to_run_job_now("process")
+    if count < len(ids) and len(ids) > 1:
+        notes.info(
+            request,
+            f"{count_with_noun(len(ids) - count, 'message')} not queued: no longer parked, or the "
+            "payload was removed by the retention policy.",
+        )
     if count:
         notes.success(request, f"{count_with_noun(count, 'message')} queued for reprocessing.")
-    else:
+    elif len(ids) <= 1:
         notes.info(request, "Nothing to replay: the message is no longer parked.")
 
 
@@ -196,12 +213,11 @@ def _audited_payload_context(
     append_audit_entry(
         "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now
     )
-    stored = message_queries.raw_message_body_and_headers(message.id)
-    if stored is None:
+    raw = message.body
+    if raw is None:
         raise Http404(str(message.id))
-    raw, headers = stored
     try:
-        payload = decompress_body_if_gzip(raw, headers)
+        payload = decompress_body_if_gzip(raw, message.headers)
     except PayloadError:
         payload = raw
     text = payload[: message_queries.MAX_SHOWN_BYTES].decode("utf-8", "replace")

@@ -61,6 +61,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "pipeline": _message_queue_counts_context(now),
         "groups": [_parked_group_context(group, now) for group in causes[:20]],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "may_administer": has_permission(request.user, Permission.ADMINISTER),
     }
     return render(request, "sources/list.html", context)
 
