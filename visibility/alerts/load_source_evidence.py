@@ -16,12 +16,12 @@ MAX_MESSAGES_READ = 1_000
 # Unprocessed messages are searched among so many of the oldest.
 MAX_PENDING_READ = 10_000
 ACTIVITY = """
-SELECT source.id, newest.received_at, newest.state, coalesce(applied.received_at,
+SELECT source.id, newest.received_at, coalesce(applied.received_at,
     activity.last_received_at), activity.newest_event_at, activity.resumed_at,
     activity.backlog_applied_at
 FROM visibility_source source
 LEFT JOIN LATERAL (
-    SELECT m.received_at, m.state FROM visibility_inbound_message m
+    SELECT m.received_at FROM visibility_inbound_message m
     WHERE m.source_id = source.id AND m.received_at > now() - interval '62 days'
     ORDER BY m.received_at DESC LIMIT 1
 ) newest ON true
@@ -98,7 +98,7 @@ def _build_evidence(
     event_types: list[EventTypeActivity],
     now: datetime,
 ) -> SourceEvidence:
-    newest_at, newest_state, applied_at, newest_event_at, resumed_at, backlog_applied_at = row
+    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at = row
     contacts = [at for at in (applied_at, source.polled_until) if at is not None]
     return SourceEvidence(
         title=source.title,
@@ -110,7 +110,7 @@ def _build_evidence(
         waiting_since=waiting_since,
         resumed_at=resumed_at,
         backlog_applied_at=backlog_applied_at,
-        last_parked_at=newest_at if newest_state == "parked" else None,
+        last_message_at=newest_at,
         cannot_be_read=bool(source.poll_error or source.file_error or source.catching_up_since),
         reports_in_batches=silence_limits.does_report_in_batches(source.config_or_empty_if_invalid),
         event_types=event_types,

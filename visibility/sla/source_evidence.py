@@ -49,7 +49,7 @@ class SourceEvidence:
     an order. `polled_until`: when the latest poll began that read everything. `waiting_since`: the
     receipt of its oldest unprocessed message. `resumed_at`: the receipt that ended the latest pause
     longer than the limit; `backlog_applied_at`: when an event from before that was last applied.
-    `last_parked_at`: its newest message, if that one is parked.
+    `last_message_at`: of any message, also of one that is parked or waits.
     """
 
     title: str
@@ -61,7 +61,7 @@ class SourceEvidence:
     waiting_since: datetime | None = None
     resumed_at: datetime | None = None
     backlog_applied_at: datetime | None = None
-    last_parked_at: datetime | None = None
+    last_message_at: datetime | None = None
     cannot_be_read: bool = False
     reports_in_batches: bool = False
     event_types: Collection[EventTypeActivity] = ()
@@ -88,9 +88,13 @@ class SourceEvidence:
             return EvidenceGap.UNPROCESSED
         if self.last_data_at >= earliest:
             return None
-        if self.last_parked_at is not None and self.last_parked_at > self.last_data_at:
-            return EvidenceGap.PARKED
-        return EvidenceGap.NO_DATA
+        return EvidenceGap.PARKED if self.has_newer_parked_messages else EvidenceGap.NO_DATA
+
+    @property
+    def has_newer_parked_messages(self) -> bool:
+        """Whether it has sent messages since its last data, and all of them are parked."""
+        is_newer = self.last_message_at is not None and self.last_message_at > self.last_data_at
+        return is_newer and self.waiting_since is None
 
     @property
     def may_report_in_bulk(self) -> bool:
