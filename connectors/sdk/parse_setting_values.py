@@ -23,6 +23,7 @@ UNIT_SECONDS = {
 }
 TRUE_TEXTS = frozenset({"yes", "true", "on", "1"})
 FALSE_TEXTS = frozenset({"no", "false", "off", "0"})
+NEVER = "never"
 
 
 def parse_storable_text(text: str) -> str:
@@ -63,6 +64,11 @@ def parse_duration(text: str) -> timedelta:
     if not match or match[2] not in UNIT_SECONDS:
         raise ValueError(f"{text[:40]!r} is not a duration, such as 30 min, 1 h or 1 day.")
     return timedelta(seconds=float(match[1]) * UNIT_SECONDS[match[2]])
+
+
+def parse_duration_or_never(text: str) -> timedelta | None:
+    """Parse `26 h`, or return None for `never`."""
+    return None if text.strip().lower() == NEVER else parse_duration(text)
 
 
 def check_and_return_zone_name(text: str) -> str:

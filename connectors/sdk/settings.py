@@ -21,6 +21,7 @@ class SettingType(StrEnum):
     BOOLEAN = "boolean"
     CHOICE = "choice"
     DURATION = "duration"
+    DURATION_OR_NEVER = "duration_or_never"
     ZONE = "zone"
     URL = "url"
     DATE = "date"
@@ -35,6 +36,7 @@ EXAMPLES: Mapping[SettingType, str] = {
     SettingType.BOOLEAN: "yes or no",
     SettingType.CHOICE: "choice",
     SettingType.DURATION: "duration, such as 30 min",
+    SettingType.DURATION_OR_NEVER: "duration, such as 26 h, or never",
     SettingType.ZONE: "time zone, such as America/Chicago",
     SettingType.URL: "http(s) URL",
     SettingType.DATE: "date or time, such as 2026-01-31",
@@ -49,7 +51,8 @@ class Setting:
 
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
-    ValueError for a value that the type alone allows. `label`: its name on a form, if it has one.
+    ValueError for a value that the type alone allows, and `check_id` for an id of a family. `label`:
+    its name on a form, if it has one.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Setting:
     minimum: Decimal | int | None = None
     maximum: Decimal | int | None = None
     check: Callable[[str], object] | None = None
+    check_id: Callable[[str], object] | None = None
     label: str = ""
 
     @property
@@ -197,6 +201,8 @@ def parse_and_check_settings(
         if not text:
             continue
         try:
+            if declaration.is_family and declaration.check_id is not None:
+                declaration.check_id(name.removeprefix(declaration.family_prefix))
             parsed[name] = parse_value(declaration, text)
         except ValueError as error:
             errors.append(SettingError(name, str(error)))
@@ -242,6 +248,7 @@ PARSERS: Mapping[SettingType, Callable[[str], Any]] = {
     SettingType.BOOLEAN: values.parse_boolean,
     SettingType.CHOICE: values.parse_storable_text,
     SettingType.DURATION: values.parse_duration,
+    SettingType.DURATION_OR_NEVER: values.parse_duration_or_never,
     SettingType.ZONE: values.check_and_return_zone_name,
     SettingType.URL: values.check_and_return_http_url,
     SettingType.DATE: values.check_and_return_date_or_time_text,

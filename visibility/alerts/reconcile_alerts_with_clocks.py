@@ -1,12 +1,11 @@
 """Reconcile alerts with clocks: open, resolve, withdraw and reopen them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 
-from django.db import connection
-
+from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
 from visibility.models.alerts import (
     ACTIVE_ALERT_STATES,
     Alert,
@@ -16,12 +15,23 @@ from visibility.models.alerts import (
     Subscription,
 )
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
-from visibility.models.sources_and_messages import Source, last_message_time_if_overdue
 from visibility.sla import record_rule_errors_and_retry
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
+from visibility.sla.source_evidence import SourceEvidence, gaps_before_deadline
+from visibility.storage.refold_queue import orders_with_pending_refold
 
-SilentSources = Callable[[], Mapping[str, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class LazyEvidence:
+    """What proves a missed deadline. Most batches open no alert, and so load neither.
+
+    `of_sources`: by slug. `unfolded`: the orders with events that are not folded yet.
+    """
+
+    of_sources: Callable[[], Mapping[str, SourceEvidence]]
+    unfolded: Callable[[], Collection[int]]
 
 
 def reconcile_alerts(
@@ -39,16 +49,18 @@ def reconcile_alerts(
             else ()
         )
     }
-    silent = cache(
-        partial(overdue_since_by_silent_source_slug, now)
-    )  # most batches open no alert and need no query
+    breached = {c.order_id for c in clocks if c.state == ClockState.BREACHED}
+    evidence = LazyEvidence(
+        cache(partial(load_evidence_of_enabled_sources, now)),
+        cache(partial(orders_with_pending_refold, breached)),
+    )
     changed: list[int] = []
     new: list[NewAlertWithLogEntry] = []
     for clock in clocks:
         alert = alerts.pop((clock.order_id, clock.rule_id, clock.subject_key), None)
         if alert is None:
             if clock.state == ClockState.BREACHED:
-                new.append(_build_alert_for_breach(clock, silent, now))
+                new.append(_build_alert_for_breach(clock, evidence, now))
         elif _reconcile_alert_with_clock(clock, alert, now):
             changed.append(alert.pk)
     changed += create_alerts(new, now)
@@ -102,7 +114,7 @@ class NewAlertWithLogEntry:
 
 
 def _build_alert_for_breach(
-    clock: SlaClock, silent: SilentSources, now: datetime
+    clock: SlaClock, evidence: LazyEvidence, now: datetime
 ) -> NewAlertWithLogEntry:
     """Return the alert for a breached clock that has none yet."""
     rule = clock.rule
@@ -128,14 +140,27 @@ def _build_alert_for_breach(
         alert.resolution = _completed_late_sentence(clock, clock.stopped_at)
         alert.opened_at = clock.due_at
         return NewAlertWithLogEntry(alert)
-    expected = clock.expected_sources
-    silent_slugs = [slug for slug in expected if slug in silent()]
-    if silent_slugs and len(silent_slugs) == len(expected):
+    if reason := reason_to_suppress(clock, evidence):
         alert.state = AlertState.SUPPRESSED
-        return NewAlertWithLogEntry(
-            alert, "suppressed", f"On hold: no data from {', '.join(silent_slugs)}."
-        )
+        return NewAlertWithLogEntry(alert, "suppressed", reason)
     return NewAlertWithLogEntry(alert, "opened", alert.title)
+
+
+def reason_to_suppress(clock: SlaClock, evidence: LazyEvidence) -> str:
+    """Return a sentence that says why the step may still be reported; empty: it will not."""
+    if not clock.expected_sources:
+        return ""
+    sources = evidence.of_sources()
+    gaps = gaps_before_deadline(
+        clock.due_at, clock.expected_sources, sources, are_known=clock.sources_are_known
+    )
+    if gaps:
+        clauses = [f"{sources[slug].title} {gap}" for slug, gap in sorted(gaps.items())]
+        return f"On hold: {' and '.join(clauses)}."
+    expected = [sources[slug] for slug in clock.expected_sources if slug in sources]
+    if any(e.may_report_in_bulk for e in expected) and clock.order_id in evidence.unfolded():
+        return "On hold: the order has events that are not processed yet."
+    return ""
 
 
 def create_alerts(new: Sequence[NewAlertWithLogEntry], now: datetime) -> list[int]:
@@ -211,29 +236,6 @@ def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
         ],
         ignore_conflicts=True,
     )
-
-
-def overdue_since_by_silent_source_slug(now: datetime) -> dict[str, datetime]:
-    """Return the enabled sources that are overdue, by slug, and since when."""
-    silent = {}
-    for source in Source.objects.filter(enabled=True, expect_every__isnull=False):
-        since = last_message_time_if_overdue(source, last_message_received_at(source.pk), now)
-        if since:
-            silent[source.slug] = since
-    return silent
-
-
-def last_message_received_at(source_id: int) -> datetime | None:
-    """Return when the last message of a source was received, within 31 days."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT max(received_at) FROM visibility_inbound_message WHERE source_id = %s "
-            "AND received_at > now() - interval '31 days'",
-            [source_id],
-        )
-        row = cursor.fetchone()
-    received_at: datetime | None = row[0]
-    return received_at
 
 
 def _completed_late_sentence(clock: SlaClock, completed_at: datetime) -> str:

@@ -54,7 +54,7 @@ def _build_plan(
             continue
         alert = alerts.get(key)
         if alert is None:
-            title = kind.alert_title(loaded.params, condition.subject)
+            title = condition.title or kind.alert_title(loaded.params, condition.subject)
             plan.opening.append((condition, title))
         elif alert.state == AlertState.WITHDRAWN or kind.may_reopen(alert.resolution):
             plan.reopening.append((alert, condition))

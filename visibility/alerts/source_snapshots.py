@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
+from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.db import bulk
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
 from visibility.models.sources_and_messages import Source
@@ -20,20 +21,14 @@ MAX_STATUSES = 500
 MAX_STATUS_LENGTH = 250
 # Waiting messages are counted by source among so many of the oldest.
 MAX_PENDING_READ = 10_000
-LAST_MESSAGE_AND_PARKED = """
-SELECT source.id, newest.received_at, (
+PARKED = """
+SELECT source.id, (
     SELECT count(*) FROM (
         SELECT FROM visibility_inbound_message m
-        WHERE m.state = 'parked' AND m.source_id = source.id LIMIT %(max_counted)s
+        WHERE m.state = 'parked' AND m.source_id = source.id LIMIT %s
     ) AS parked
 )
-FROM visibility_source source
-LEFT JOIN LATERAL (
-    SELECT m.received_at FROM visibility_inbound_message m
-    WHERE m.source_id = source.id AND m.received_at > now() - interval '31 days'
-    ORDER BY m.received_at DESC LIMIT 1
-) newest ON true
-WHERE source.enabled
+FROM visibility_source source WHERE source.enabled
 """
 PENDING = """
 SELECT source_id, count(*) FROM (
@@ -76,26 +71,29 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     if not sources:
         return []
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LAST_MESSAGE_AND_PARKED, {"max_counted": MAX_COUNTED})
-        received = {source_id: (last, parked) for source_id, last, parked in cursor.fetchall()}
+        cursor.execute(PARKED, [MAX_COUNTED])
+        parked: dict[int, int] = dict(cursor.fetchall())
         cursor.execute(PENDING, [MAX_PENDING_READ])
         pending: dict[int, int] = dict(cursor.fetchall())
     statuses = _load_unmapped_status_texts_by_source(
         {source.pk: source.slug for source in sources}, now
     )
+    evidence = load_source_evidence(sources, now)
     watched = []
     for source in sources:
-        last, parked = received.get(source.pk, (None, 0))
+        known = evidence[source.pk]
         snapshot = SourceSnapshot(
             slug=source.slug,
             title=source.title,
             role=SourceRole.from_stored(source.role),
             as_of=now,
             watched_since=source.created_at,
-            last_message_at=last,
+            last_message_at=known.last_message_at,
+            last_data_at=known.last_data_at,
             expected_interval=source.expect_every,
+            event_types=tuple(known.event_types),
             pending_count=min(pending.get(source.pk, 0), MAX_COUNTED),
-            parked_count=parked,
+            parked_count=parked.get(source.pk, 0),
             statuses=statuses.get(source.pk, ()),
         )
         watched.append(WatchedSource(source, snapshot))

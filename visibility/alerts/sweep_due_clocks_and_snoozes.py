@@ -9,10 +9,10 @@ from structlog.stdlib import get_logger
 
 from visibility.alerts.failing_rule_alerts import update_failing_rule_alerts
 from visibility.alerts.reconcile_alerts_with_clocks import (
-    overdue_since_by_silent_source_slug,
     queue_notifications_of_alert,
     reconcile_alerts,
 )
+from visibility.alerts.release_suppressed_alerts import open_suppressed_alerts
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
@@ -170,40 +170,3 @@ def end_expired_snoozes(*, now: datetime) -> int:
             queue_notifications_of_alert(alert, "woke")
         append_changes({"alert": [a.pk for a in rows]})
         return len(rows)
-
-
-def open_suppressed_alerts(*, now: datetime) -> int:
-    """Open alerts that were suppressed for a silent source, once it sends data again."""
-    with transaction.atomic():
-        rows = list(
-            Alert.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=AlertState.SUPPRESSED, order__isnull=False)
-            .order_by("pk")[:BATCH_SIZE]
-        )
-        if not rows:
-            return 0
-        silent = overdue_since_by_silent_source_slug(now)
-        clocks = {
-            (c.order_id, c.rule_id, c.subject_key): c
-            for c in SlaClock.objects.filter(order_id__in={a.order_id for a in rows})
-        }
-        changed = []
-        for alert in rows:
-            clock = clocks.get((alert.order_id or 0, alert.rule_id or 0, alert.subject_key))
-            if clock is None:  # its rule failed: the state is unknown
-                continue
-            expected = clock.expected_sources
-            if expected and all(slug in silent for slug in expected):
-                continue
-            alert.state, alert.changed_at = AlertState.OPEN, now
-            alert.save(update_fields=["state", "changed_at"])
-            AlertEntry.objects.create(
-                alert=alert,
-                at=now,
-                action="opened",
-                text="The source is sending data again; the condition still holds.",
-            )
-            queue_notifications_of_alert(alert, "opened")
-            changed.append(alert.pk)
-        append_changes({"alert": changed})
-        return len(changed)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.sdk.connector import SourceRole
+from visibility.alerts.expected_sources import expected_sources_of_clock
 from visibility.alerts.reconcile_alerts_with_clocks import reconcile_alerts
 from visibility.db import bulk
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock, SlaRule
@@ -64,11 +64,7 @@ def write_clocks_and_reconcile_alerts(
     are committed together.
     """
     rules = load_enabled_order_rules()
-    roles_by_source = {
-        source.slug: SourceRole.from_stored(source.role)
-        for source in configuration_cache.load_all_sources_by_id().values()
-        if source.enabled
-    }
+    sources = [s for s in configuration_cache.load_all_sources_by_id().values() if s.enabled]
     wanted: dict[tuple[int, int, str], SlaClock] = {}
     failed: dict[tuple[SlaRule, int], RuleFailure] = {}
     for order_id, timeline in timelines.items():
@@ -76,6 +72,7 @@ def write_clocks_and_reconcile_alerts(
             if isinstance(clock, RuleFailure):
                 failed[(loaded.rule, order_id)] = clock
                 continue
+            expected = expected_sources_of_clock(clock, timeline, sources)
             row = SlaClock(
                 rule=loaded.rule,
                 order_id=order_id,
@@ -85,9 +82,8 @@ def write_clocks_and_reconcile_alerts(
                 stopped_at=clock.stopped_at,
                 state=ClockState.RUNNING,
                 subject=clock.subject,
-                expected_sources=list(
-                    _expected_source_slugs_of_clock(clock, timeline, roles_by_source)
-                ),
+                expected_sources=expected.slugs,
+                sources_are_known=expected.are_known,
                 rule_version=loaded.rule.version,
                 money=clock.money_at_risk.amount if clock.money_at_risk else None,
                 currency=clock.money_at_risk.currency[:8] if clock.money_at_risk else "",
@@ -101,17 +97,6 @@ def write_clocks_and_reconcile_alerts(
     return reconcile_alerts(
         list(wanted.values()), order_ids=list(timelines) if may_have_alerts else (), now=now
     )
-
-
-def _expected_source_slugs_of_clock(
-    clock: Clock, timeline: Timeline, roles_by_source: Mapping[str, SourceRole]
-) -> list[str]:
-    """Return the sources of the expected roles that know this order; if none does, all of them."""
-    candidates = sorted(
-        slug for slug, role in roles_by_source.items() if role in clock.expected_from
-    )
-    sources_of_order = {claim.source for claim in timeline.claims}
-    return [slug for slug in candidates if slug in sources_of_order] or candidates
 
 
 def _write_changed_clocks(
@@ -160,6 +145,7 @@ def _build_clock_row(clock: SlaClock) -> bulk.Row:
         "state": str(clock.state),
         "subject": clock.subject,
         "expected_sources": clock.expected_sources,
+        "sources_are_known": clock.sources_are_known,
         "rule_version": clock.rule_version,
         "money": clock.money,
         "currency": clock.currency,
@@ -174,6 +160,7 @@ def _clock_values_to_compare(clock: SlaClock) -> tuple[object, ...]:
         str(clock.state),
         clock.subject,
         clock.expected_sources,
+        clock.sources_are_known,
         clock.rule_version,
         clock.money,
         clock.currency,

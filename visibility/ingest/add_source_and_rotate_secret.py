@@ -26,7 +26,13 @@ from visibility.ingest.source_secrets import (
     secret_setting_values_by_name,
 )
 from visibility.models.audit import append_audit_entry
-from visibility.models.sources_and_messages import Source
+from visibility.models.sources_and_messages import Source, SourceActivity
+from visibility.sla.silence_limits import (
+    WAREHOUSES_SETTING,
+    silence_limit_of_settings,
+    silence_limits_by_event_type,
+)
+from visibility.storage.request_refold_of_all_orders import request_refold_of_open_orders
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -86,8 +92,10 @@ def add_source(
                 [SourceSecret(chosen), *secrets], short_allowed=kind.allows_short_secrets
             ),
             next_poll_at=now if kind({**config, "source": slug}).is_poll_configured() else None,
+            expect_every=silence_limit_of_settings(open_config),
             **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
+        _watch_event_types_with_limits(source)
         append_audit_entry(
             "source.add", user=None, object=slug, detail={"connector": connector}, now=now
         )
@@ -139,8 +147,13 @@ def change_settings(
             else row.role,
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
             next_poll_at=now if connector.is_poll_configured() else None,
+            **_new_silence_limit_if_changed(row, open_config),
             changed_at=Now(),
         )
+        row.config = open_config
+        _watch_event_types_with_limits(row)
+        if WAREHOUSES_SETTING in changes:
+            request_refold_of_open_orders()
         append_audit_entry(
             "source.set",
             user=user,
@@ -148,6 +161,32 @@ def change_settings(
             detail={"settings": sorted(changes)},
             now=now,
         )
+
+
+def _new_silence_limit_if_changed(
+    row: Source, config: Mapping[str, str]
+) -> dict[str, timedelta | None]:
+    """Return the limit in force to write; none if the settings of the limit stay the same.
+
+    A limit that was set in the database thus stays until somebody sets one.
+    """
+    limit = silence_limit_of_settings(config)
+    if limit == silence_limit_of_settings(row.config_or_empty_if_invalid):
+        return {}
+    return {"expect_every": limit}
+
+
+def _watch_event_types_with_limits(source: Source) -> None:
+    """Note since when events of these types are expected, for those that have not come yet."""
+    SourceActivity.objects.bulk_create(
+        [
+            SourceActivity(source=source, event_type=event_type)
+            for event_type in sorted(
+                silence_limits_by_event_type(source.config_or_empty_if_invalid)
+            )
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _create_drop_folder_if_changed(row: Source, config: Mapping[str, str]) -> None:

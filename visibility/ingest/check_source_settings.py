@@ -16,6 +16,7 @@ from connectors.sdk.settings import (
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
+from visibility.sla import silence_limits
 
 ROLE_SETTING = "role"
 
@@ -57,6 +58,32 @@ COMMON_SETTINGS = (
         check=_check_governed_term_kinds,
     ),
     Setting("zone", "The IANA time zone of times without an offset.", SettingType.ZONE),
+    Setting(
+        silence_limits.SILENCE_SETTING,
+        "How long the source may send nothing before it counts as silent. If it is not set: 1 h, "
+        "or 26 h if the source reports in batches.",
+        SettingType.DURATION_OR_NEVER,
+        check=silence_limits.check_silence_limit,
+    ),
+    Setting(
+        f"{silence_limits.EVENT_TYPE_SETTING_PREFIX}<event type>",
+        "How long no event of this type may come, such as shipment.confirmed, even if the source "
+        "sends others.",
+        SettingType.DURATION_OR_NEVER,
+        check=silence_limits.check_silence_limit,
+        check_id=silence_limits.check_event_type,
+    ),
+    Setting(
+        silence_limits.BATCH_SETTING,
+        "Whether the source reports from time to time, such as with a daily file. Alerts about "
+        "missing steps then wait for its next report. If it is not set: yes for a drop folder.",
+        SettingType.BOOLEAN,
+    ),
+    Setting(
+        silence_limits.WAREHOUSES_SETTING,
+        "The warehouses whose orders this source reports on, such as Dallas,Austin. Needed if "
+        "several sources have the same role.",
+    ),
 )
 DROP_FOLDER = Setting(DROP_SETTING, "The folder in which files of this source are dropped.")
 

@@ -13,11 +13,10 @@ from structlog.stdlib import get_logger
 from connectors.catalog import connectors_by_slug
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.ingest.source_failures import record_file_error
-from visibility.models.sources_and_messages import Source
+from visibility.models.sources_and_messages import DROP_FOLDER_SETTING, Source
 
 log = get_logger(__name__)
-# The source setting that names its drop folder.
-DROP_SETTING = "drop"
+DROP_SETTING = DROP_FOLDER_SETTING
 # A file that changed more recently may be incomplete, unless its sender renames complete files.
 MIN_AGE = timedelta(seconds=2)
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart", ".done")

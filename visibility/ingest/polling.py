@@ -132,7 +132,9 @@ def poll_source(
         error = caught
         _log_failure(source, caught)
     ended_at = now + timedelta(seconds=time.monotonic() - started)
-    result = _build_poll_result(source, error, ended_at, is_catching_up=not is_complete)
+    result = _build_poll_result(
+        source, error, ended_at, complete_until=now if is_complete else None
+    )
     record_poll_result(source, claimed.round, result)
     return progress.new_count
 
@@ -227,12 +229,17 @@ def _store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> 
 
 
 def _build_poll_result(
-    source: Source, error: Exception | None, ended_at: datetime, *, is_catching_up: bool
+    source: Source,
+    error: Exception | None,
+    ended_at: datetime,
+    *,
+    complete_until: datetime | None,
 ) -> PollResult:
     if error is None:
-        if is_catching_up:
+        if complete_until is None:
             return PollResult(ended_at, ended_at, is_catching_up=True)
-        return PollResult(ended_at, ended_at + _poll_interval_within_limits(source))
+        next_poll_at = ended_at + _poll_interval_within_limits(source)
+        return PollResult(ended_at, next_poll_at, complete_until=complete_until)
     text = describe_poll_failure(error)
     wait = parse_retry_after(getattr(error, "retry_after", None), ended_at)
     if wait is not None or getattr(error, "status", None) == TOO_MANY_REQUESTS:

@@ -19,7 +19,7 @@ class PollResult:
     """How a poll round ended. `error` is empty if it succeeded.
 
     `throttled_until`: the system asked not to be polled before then. `is_catching_up`: the round
-    stopped at its limit.
+    stopped at its limit. `complete_until`: when a round began that read everything.
     """
 
     ended_at: datetime
@@ -27,6 +27,7 @@ class PollResult:
     error: str = ""
     throttled_until: datetime | None = None
     is_catching_up: bool = False
+    complete_until: datetime | None = None
 
 
 def describe_poll_failure(error: Exception) -> str:
@@ -56,6 +57,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
             row.catching_up_since = None
         elif result.is_catching_up and row.catching_up_since is None:
             row.catching_up_since = result.ended_at
+        row.polled_until = result.complete_until or row.polled_until
         _update_failure_times(row, now=result.ended_at)
         row.save(
             update_fields=[
@@ -63,6 +65,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
                 "throttled_until",
                 "next_poll_at",
                 "catching_up_since",
+                "polled_until",
                 "failing_since",
                 "recovered_at",
             ]

@@ -69,6 +69,7 @@ from visibility.models.sources_and_messages import (
     MessageState,
     RejectedRequestCount,
     Source,
+    SourceActivity,
     UnusableSource,
     last_message_time_if_overdue,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "SlaClock",
     "SlaRule",
     "Source",
+    "SourceActivity",
     "Subscription",
     "TaxJurisdiction",
     "Team",

@@ -38,7 +38,7 @@ class AlertKind(models.TextChoices):
     """What opened an alert; an alert of another rule about sources has the code of its kind."""
 
     SLA = "sla"  # subject_key: the subject key of the clock
-    SOURCE_SILENT = "source_silent"  # subject_key: empty
+    SOURCE_SILENT = "source_silent"  # subject_key: empty, "parked", or "event:" and the type
     UNMAPPED_STATUS = "unmapped_status"  # subject_key: the external status text
     RULE_FAILED = "rule_failed"  # a rule that cannot be evaluated; subject_key: its code
 

@@ -91,6 +91,9 @@ class SlaClock(models.Model):
     subject = models.TextField(default="")
     # Slugs of the sources that could report the awaited step.
     expected_sources = ArrayField(models.CharField(max_length=60), default=list)
+    # True: they are the sources of this order, so each one must be up to date before its absence
+    # proves anything. False: the source is unknown, and these are all that it could be.
+    sources_are_known = models.BooleanField(default=False, db_default=False)
     rule_version = models.IntegerField(default=1)
     # The money at risk while it is overdue. `currency` null: written before these columns existed.
     money = models.DecimalField(max_digits=24, decimal_places=4, null=True)

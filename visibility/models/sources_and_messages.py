@@ -19,6 +19,10 @@ WHERE m.id = %s
 """
 
 
+# The setting that names the folder in which files of a source are dropped.
+DROP_FOLDER_SETTING = "drop"
+
+
 class MessageState(models.TextChoices):
     """The processing state of a message. Duplicates are counted on `MessageKey`."""
 
@@ -43,7 +47,8 @@ class Source(models.Model):
     sealed_secrets = models.TextField(default="", blank=True)
     enabled = models.BooleanField(default=True)
     owner = models.CharField(max_length=80, default="", blank=True)
-    # The source counts as silent after this long without a message; null: never.
+    # The silence limit in force: after this long without data the source is silent; null: never.
+    # Written from the settings; see visibility/sla/silence_limits.py.
     expect_every = models.DurationField(null=True, default=timedelta(hours=1))
     poll_every = models.DurationField(default=timedelta(minutes=1))
     next_poll_at = models.DateTimeField(null=True)
@@ -59,6 +64,8 @@ class Source(models.Model):
     throttled_until = models.DateTimeField(null=True)
     # Since when polls stop at their limit because the system has more.
     catching_up_since = models.DateTimeField(null=True)
+    # When the latest round began that read everything that the system had.
+    polled_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
 
@@ -88,6 +95,31 @@ def build_connector(
     if not isinstance(config, Mapping):
         raise UnusableSource("its stored settings are not pairs of names and values")
     return connector({**config, **(secret_settings or {}), "source": slug})
+
+
+class SourceActivity(models.Model):
+    """The newest applied messages and events of a source, by event type. Never moves back.
+
+    The row without an event type is about the source as a whole: all messages that were applied,
+    and the events that can belong to an order. An event counts as of when it occurred, but not
+    later than it was received.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    event_type = models.CharField(max_length=40, default="", db_default="", blank=True)
+    # Null: no message yet. The row exists because its limit was set at `watched_since`.
+    last_received_at = models.DateTimeField(null=True)
+    newest_event_at = models.DateTimeField(null=True)
+    watched_since = models.DateTimeField(db_default=Now())
+    # The receipt that ended the latest pause longer than the silence limit.
+    resumed_at = models.DateTimeField(null=True)
+    # When an event that had occurred before `resumed_at` was last applied.
+    backlog_applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "event_type"], name="source_activity_unique")
+        ]
 
 
 class Cursor(models.Model):

@@ -11,7 +11,7 @@ from connectors.sdk.payload import ParkReason
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
 from visibility.identity import record_merges_and_move_alerts, store_and_link_events
-from visibility.ingest import parse_messages_and_pick_versions
+from visibility.ingest import parse_messages_and_pick_versions, record_source_activity
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import exit_on_timeout
@@ -253,6 +253,7 @@ def _process_locked_messages(
         [r.reason.value if r.reason else "" for r in readings],
         [r.detail for r in readings],
     )
+    record_source_activity.add_writes_of_source_activity(last_writes, raws, readings)
     try:
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:

@@ -67,12 +67,14 @@ class SourceCondition:
     """A condition that calls for an alert as long as it holds.
 
     `subject_key` distinguishes several conditions of one subject; `subject` names it for people.
+    `title`: of its alert, if that is not the one of `Rule.alert_title()`.
     """
 
     started_at: datetime
     due_at: datetime
     subject_key: str = ""
     subject: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
+from visibility.sla.source_evidence import EventTypeActivity
 
 MAX_COUNTED = 1000
 # Why a status needs no mapping any more; also the resolution of its alert.
@@ -26,7 +27,9 @@ class UnmappedStatusWithSettlement:
 class SourceSnapshot:
     """The state of one source `as_of` a moment.
 
-    `expected_interval`: after this long without a message the source counts as silent; None: never.
+    `expected_interval`: after this long without data the source counts as silent; None: never.
+    `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that found
+    nothing new. `event_types`: those with a limit of their own.
     `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
     """
 
@@ -36,7 +39,9 @@ class SourceSnapshot:
     as_of: datetime
     watched_since: datetime
     last_message_at: datetime | None = None
+    last_data_at: datetime | None = None
     expected_interval: timedelta | None = None
+    event_types: tuple[EventTypeActivity, ...] = ()
     pending_count: int = 0
     parked_count: int = 0
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()

@@ -42,6 +42,10 @@ ALL_REQUESTS = """
 SELECT id, object_id FROM visibility_refoldrequest
 WHERE object_id = ANY(%s) AND due_at <= clock_timestamp()
 """
+PENDING_OBJECTS = """
+SELECT DISTINCT object_id FROM visibility_refoldrequest
+WHERE object_id = ANY(%s) AND due_at <= clock_timestamp() + %s
+"""
 DELETE_REQUESTS = """
 DELETE FROM visibility_refoldrequest WHERE id IN (
     SELECT id FROM visibility_refoldrequest WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED
@@ -173,6 +177,16 @@ def _order_and_descendant_ids(orders: Collection[int]) -> set[int]:
             level = {row[0] for row in cursor.fetchall()} - result
             result |= level
     return result
+
+
+def orders_with_pending_refold(orders: Collection[int]) -> set[int]:
+    """Return those of the orders whose events are not all folded yet, also while in cooldown."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(
+            PENDING_OBJECTS, [sorted(_order_and_descendant_ids(orders)), MAX_COOLDOWN]
+        )
+        pending = [row[0] for row in cursor.fetchall()]
+    return {order for ids in _order_ids_by_object(pending).values() for order in ids} & set(orders)
 
 
 def _order_ids_by_object(object_ids: Collection[int]) -> dict[int, list[int]]:

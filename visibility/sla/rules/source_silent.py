@@ -15,24 +15,29 @@ from visibility.sla.rule import (
 )
 from visibility.sla.source_snapshot import SourceSnapshot
 
+# Subject keys of alerts: none for a source without data; these for a source of which all messages
+# are parked, and for an event type.
+ALL_PARKED = "parked"
+EVENT_TYPE_PREFIX = "event:"
+
 
 @dataclass(frozen=True)
 class SilenceGracePeriodParams:
-    """`grace`: how much longer than its expected interval a source may be silent."""
+    """`grace`: how much longer than its silence limit a source may be silent."""
 
     grace: timedelta = parameter(
         timedelta(0),
         label="Grace period",
-        help="Extra time after the expected interval, which is a setting of each source.",
+        help="Extra time after the silence limit, which is a setting of each source.",
         minimum=timedelta(0),
         maximum=timedelta(days=31),
     )
 
 
 class SourceSilent(SourceRule):
-    """A source must send a message at least once per expected interval.
+    """A source must send data at least once per silence limit, and so must its event types.
 
-    A source without an expected interval is never silent.
+    Parked messages are no data. A source without a limit is never silent.
     """
 
     code: ClassVar[str] = "source_silent"
@@ -40,7 +45,7 @@ class SourceSilent(SourceRule):
     subject: ClassVar[RuleSubject] = RuleSubject.SOURCE
     params_type: ClassVar[type[Any]] = SilenceGracePeriodParams
     sentence_template: ClassVar[str] = (
-        "Alert when a source sends no data for its expected interval plus {grace}."
+        "Alert when a source sends no data for its silence limit plus {grace}."
     )
     severity: ClassVar[str] = "high"
     meaning: ClassVar[str] = (
@@ -60,21 +65,71 @@ class SourceSilent(SourceRule):
     def conditions(
         self, source: SourceSnapshot, params: SilenceGracePeriodParams
     ) -> Iterable[SourceCondition]:
-        """Return one condition while the source is silent."""
-        if source.expected_interval is None:
+        """Return that the source is silent, or else which of its event types are.
+
+        None while messages wait: they may be the data.
+        """
+        if source.pending_count:
             return
-        since = source.last_message_at or source.watched_since
+        whole = self._silence_of_source(source, params)
+        if whole is not None:
+            yield whole
+            return
+        for watched in source.event_types:
+            due_at = watched.since + watched.limit + params.grace
+            if source.as_of > due_at:
+                yield SourceCondition(
+                    started_at=watched.since,
+                    due_at=due_at,
+                    subject_key=EVENT_TYPE_PREFIX + watched.event_type,
+                    subject=source.title,
+                    title=f"No {watched.event_type} events from {source.title}",
+                )
+
+    def _silence_of_source(
+        self, source: SourceSnapshot, params: SilenceGracePeriodParams
+    ) -> SourceCondition | None:
+        if source.expected_interval is None:
+            return None
+        since = source.last_data_at or source.watched_since
         due_at = since + source.expected_interval + params.grace
-        if source.as_of > due_at:
-            yield SourceCondition(started_at=since, due_at=due_at, subject=source.title)
+        if source.as_of <= due_at:
+            return None
+        if source.last_message_at is not None and source.last_message_at > since:
+            return SourceCondition(
+                started_at=since,
+                due_at=due_at,
+                subject_key=ALL_PARKED,
+                subject=source.title,
+                title=f"All messages from {source.title} are parked",
+            )
+        return SourceCondition(started_at=since, due_at=due_at, subject=source.title)
 
     def condition_end(
         self, source: SourceSnapshot, params: SilenceGracePeriodParams, subject_key: str
     ) -> SourceConditionEnd | None:
-        """Return the time of the message that ended the silence."""
-        at = source.last_message_at or source.as_of
+        """Return when data came again, or that the limit was changed; None while messages wait."""
+        if source.pending_count:
+            return None
+        since_by_type = {watched.event_type: watched.since for watched in source.event_types}
+        if event_type := _event_type_of_subject_key(subject_key):
+            at = since_by_type.get(event_type)
+            if at is None:
+                return SourceConditionEnd(source.as_of, "The silence limit was removed.")
+            if self._silence_of_source(source, params) is not None:
+                return SourceConditionEnd(source.as_of, "The source as a whole is silent.")
+            return SourceConditionEnd(at, "The source is sending these events again.")
+        at = source.last_data_at or source.as_of
+        if subject_key == ALL_PARKED:
+            return SourceConditionEnd(at, "Messages of the source can be processed again.")
         return SourceConditionEnd(at, "The source is sending data again.")
 
     def alert_title(self, params: SilenceGracePeriodParams, subject: str) -> str:
         """Return the title of the alert."""
         return f"No data from {subject}"
+
+
+def _event_type_of_subject_key(subject_key: str) -> str:
+    """Return the event type that a subject key names, or an empty text."""
+    is_about_type = subject_key.startswith(EVENT_TYPE_PREFIX)
+    return subject_key.removeprefix(EVENT_TYPE_PREFIX) if is_about_type else ""

@@ -1,0 +1,114 @@
+"""Alerts about missing steps wait until the sources of their order have reported that far."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from tests.builders.sources import ERP_NUMBERS, create_source
+from tests.builders.watched_source import store_message
+from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
+from visibility.models import (
+    Alert,
+    InboundMessage,
+    MessageState,
+    Notification,
+    RefoldRequest,
+    SlaClock,
+    Source,
+    SourceActivity,
+)
+from visibility.pipeline import job_functions
+
+pytestmark = pytest.mark.django_db
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+
+
+@pytest.fixture
+def erp(wms: Source) -> Source:
+    """The system that releases orders to the warehouse, which has a silence limit of an hour."""
+    Source.objects.filter(pk=wms.pk).update(expect_every=HOUR, config=dict(ERP_NUMBERS))
+    wms.refresh_from_db()
+    return create_source("erp", role="erp", expect_every=None, config=dict(ERP_NUMBERS))
+
+
+def receive(source: Source, kind: str, at: datetime, orders: Iterable[str], received: datetime) -> None:
+    """Store messages as if they had been received then; nothing is processed."""
+    for number in orders:
+        store_message(source, kind, at, number)
+    InboundMessage.objects.filter(state=MessageState.WAITING, source=source).update(
+        received_at=received
+    )
+
+
+def orders(first: int, last: int) -> list[str]:
+    return [f"SO-{number}" for number in range(first, last)]
+
+
+def alert_states() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in Alert.objects.filter(order__isnull=False).values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def process_and_sweep(now: datetime) -> dict[str, int]:
+    job_functions.process_messages_and_refold()
+    sweep(now=now)
+    return alert_states()
+
+
+def test_no_alert_opens_for_an_order_whose_step_is_in_the_catch_up(
+    wms: Source, erp: Source, olga: User, now: datetime
+) -> None:
+    """The warehouse was cut off for hours, and then sends in three parts what happened."""
+    resumed = now - 20 * MINUTE
+    receive(wms, "order.accepted", now - 4 * HOUR, orders(0, 20), now - 4 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, orders(0, 20), now - 5 * HOUR)
+    # The orders are due an hour ago, while the warehouse is cut off.
+    assert process_and_sweep(resumed) == {"suppressed": 20}
+    for part, (first, last) in enumerate([(0, 12), (12, 15), (15, 18)]):
+        at, received = now - (4 - part) * HOUR + 30 * MINUTE, resumed + part * MINUTE
+        receive(wms, "shipment.confirmed", at, orders(first, last), received)
+        sweep(now=received + SECOND)
+        job_functions.parse_and_correlate_waiting_messages()
+        sweep(now=received + 2 * SECOND)
+        job_functions.refold_touched_orders_and_update_kpi_cells()
+        sweep(now=received + 3 * SECOND)
+        assert "open" not in alert_states()
+    assert alert_states() == {"suppressed": 2, "withdrawn": 18}
+    assert not Notification.objects.filter(alert__order__isnull=False).exists()
+    # Its events have not reached the deadline yet; then they have.
+    sweep(now=now + 3 * MINUTE)
+    assert alert_states() == {"suppressed": 2, "withdrawn": 18}
+    receive(wms, "order.accepted", now, ["SO-99"], now)
+    assert process_and_sweep(now + 3 * MINUTE) == {"open": 2, "withdrawn": 18}
+    assert Notification.objects.filter(alert__order__isnull=False).count() == 2
+
+
+def test_new_events_that_arrive_before_the_old_ones_do_not_end_the_catch_up(
+    wms: Source, erp: Source, now: datetime
+) -> None:
+    receive(wms, "order.accepted", now - 4 * HOUR, ["SO-1"], now - 4 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, ["SO-1"], now - 5 * HOUR)
+    assert process_and_sweep(now - 20 * MINUTE) == {"suppressed": 1}
+    receive(wms, "order.accepted", now - SECOND, ["SO-2"], now - SECOND)
+    assert process_and_sweep(now) == {"suppressed": 1}
+    assert process_and_sweep(now + 3 * MINUTE) == {"open": 1}
+
+
+def test_alert_waits_for_events_that_are_applied_but_not_folded(
+    wms: Source, erp: Source, now: datetime
+) -> None:
+    Source.objects.filter(pk=wms.pk).update(config={**ERP_NUMBERS, "reports_in_batches": "yes"})
+    receive(wms, "order.accepted", now - 3 * HOUR, orders(0, 12), now - 3 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, orders(0, 12), now - 5 * HOUR)
+    assert process_and_sweep(now - 50 * MINUTE) == {"suppressed": 12}
+    receive(wms, "shipment.confirmed", now - 2 * HOUR, orders(0, 12), now - 40 * MINUTE)
+    job_functions.parse_and_correlate_waiting_messages()
+    assert RefoldRequest.objects.exists()
+    sweep(now=now)
+    assert alert_states() == {"suppressed": 12}
+    assert process_and_sweep(now) == {"withdrawn": 12}

@@ -1,0 +1,117 @@
+"""Load how far the reports of each source go: the same for alerts, pages and boards."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from visibility.db import bulk
+from visibility.models.sources_and_messages import Source
+from visibility.sla import silence_limits
+from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
+
+# The newest applied message is searched among so many of the newest messages of a source; behind
+# more parked or waiting ones, the activity of the source has its time.
+MAX_MESSAGES_READ = 1_000
+# Unprocessed messages are searched among so many of the oldest.
+MAX_PENDING_READ = 10_000
+ACTIVITY = """
+SELECT source.id, newest.received_at, coalesce(applied.received_at,
+    activity.last_received_at), activity.newest_event_at, activity.resumed_at,
+    activity.backlog_applied_at
+FROM visibility_source source
+LEFT JOIN LATERAL (
+    SELECT m.received_at FROM visibility_inbound_message m
+    WHERE m.source_id = source.id AND m.received_at > now() - interval '62 days'
+    ORDER BY m.received_at DESC LIMIT 1
+) newest ON true
+LEFT JOIN LATERAL (
+    SELECT read.received_at FROM (
+        SELECT m.received_at, m.state FROM visibility_inbound_message m
+        WHERE m.source_id = source.id AND m.received_at > now() - interval '62 days'
+        ORDER BY m.received_at DESC LIMIT %s
+    ) read WHERE read.state = 'applied' ORDER BY read.received_at DESC LIMIT 1
+) applied ON true
+LEFT JOIN visibility_sourceactivity activity
+    ON activity.source_id = source.id AND activity.event_type = ''
+WHERE source.id = ANY(%s)
+"""
+OLDEST_PENDING = """
+SELECT source_id, min(received_at) FROM (
+    SELECT source_id, received_at FROM visibility_inbound_message
+    WHERE state = 'waiting' ORDER BY id LIMIT %s
+) AS waiting GROUP BY source_id
+"""
+EVENT_TYPES = """
+SELECT source_id, event_type, coalesce(last_received_at, watched_since)
+FROM visibility_sourceactivity WHERE event_type <> '' AND source_id = ANY(%s)
+"""
+
+
+def load_evidence_of_enabled_sources(now: datetime) -> dict[str, SourceEvidence]:
+    """Return the evidence of each enabled source by slug. Four statements at most."""
+    sources = list(Source.objects.filter(enabled=True).order_by("pk"))
+    evidence = load_source_evidence(sources, now)
+    return {source.slug: evidence[source.pk] for source in sources}
+
+
+def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, SourceEvidence]:
+    """Return the evidence of these sources by id. Three statements at most."""
+    wanted = {source.pk: source for source in sources}
+    if not wanted:
+        return {}
+    limits = {
+        pk: silence_limits.silence_limits_by_event_type(source.config_or_empty_if_invalid)
+        for pk, source in wanted.items()
+    }
+    since_by_type: dict[int, dict[str, datetime]] = defaultdict(dict)
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(ACTIVITY, [MAX_MESSAGES_READ, list(wanted)])
+        rows = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(OLDEST_PENDING, [MAX_PENDING_READ])
+        pending: dict[int, datetime] = dict(cursor.fetchall())
+        if limited := [pk for pk, by_type in limits.items() if by_type]:
+            cursor.execute(EVENT_TYPES, [limited])
+            for source_id, event_type, since in cursor.fetchall():
+                since_by_type[source_id][event_type] = since
+    return {
+        pk: _build_evidence(
+            source,
+            rows[pk],
+            waiting_since=pending.get(pk),
+            event_types=[
+                EventTypeActivity(t, since_by_type[pk].get(t, source.created_at), limit)
+                for t, limit in sorted(limits[pk].items())
+            ],
+            now=now,
+        )
+        for pk, source in wanted.items()
+        if pk in rows
+    }
+
+
+def _build_evidence(
+    source: Source,
+    row: tuple[Any, ...],
+    *,
+    waiting_since: datetime | None,
+    event_types: list[EventTypeActivity],
+    now: datetime,
+) -> SourceEvidence:
+    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at = row
+    contacts = [at for at in (applied_at, source.polled_until) if at is not None]
+    return SourceEvidence(
+        title=source.title,
+        as_of=now,
+        silence_limit=source.expect_every,
+        last_data_at=max(contacts, default=source.created_at),
+        newest_event_at=newest_event_at,
+        polled_until=source.polled_until,
+        waiting_since=waiting_since,
+        resumed_at=resumed_at,
+        backlog_applied_at=backlog_applied_at,
+        last_message_at=newest_at,
+        cannot_be_read=bool(source.poll_error or source.file_error or source.catching_up_since),
+        reports_in_batches=silence_limits.does_report_in_batches(source.config_or_empty_if_invalid),
+        event_types=event_types,
+    )
