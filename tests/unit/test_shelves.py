@@ -24,12 +24,21 @@ CONNECTORS = {
     "x12",
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
-RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
+RULES = {
+    "no_tracking_scan",
+    "source_silent",
+    "stuck_in_released",
+    "unmapped_status",
+}
 KPIS = {
     "event_delay",
+    "failed_polls",
     "fill_rate",
     "on_time",
     "order_cycle_time",
+    "parked_messages",
+    "snoozed_alerts",
+    "time_to_acknowledge",
     "undelivered_orders",
     "unit_fill_rate",
 }

@@ -23,7 +23,14 @@ from visibility.models.decisions_and_merges import (
 from visibility.models.events import Event, EventObjectLink
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
-from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
+from visibility.models.kpis import (
+    FailedKpi,
+    KpiCell,
+    KpiFact,
+    KpiFactChange,
+    KpiRecordChange,
+    KpiRecountRequest,
+)
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -61,6 +68,7 @@ from visibility.models.sources_and_messages import (
     InboundMessage,
     MessageKey,
     MessageState,
+    PollRound,
     RejectedRequestCount,
     Source,
     UnusableSource,
@@ -103,6 +111,7 @@ __all__ = [
     "KpiCell",
     "KpiFact",
     "KpiFactChange",
+    "KpiRecordChange",
     "KpiRecountRequest",
     "Location",
     "MasterChange",
@@ -118,6 +127,7 @@ __all__ = [
     "ObjectRelation",
     "Order",
     "OrderLine",
+    "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
     "Severity",

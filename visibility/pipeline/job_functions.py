@@ -15,8 +15,13 @@ from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.ingest import file_drop, polling
-from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
+from visibility.ingest import file_drop, polling, source_failures
+from visibility.kpi import (
+    facts_and_cells,
+    kpi_cell_sql,
+    measure_changed_records,
+    record_kpi_errors_and_retry,
+)
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -156,6 +161,16 @@ def _wait_until_message_backlog_ends() -> None:
     while _backlog.is_set() and time.monotonic() < until:
         if stopping.wait(0.05):
             return
+
+
+def measure_records() -> int:
+    """Measure the messages, polls, alerts and actions that changed; return how many."""
+    return measure_changed_records.measure_changed_records(stopping.is_set)
+
+
+def delete_old_poll_rounds() -> int:
+    """Delete the polls that ended long ago; return how many."""
+    return source_failures.delete_old_poll_rounds(now=database_now())
 
 
 def make_partitions() -> None:

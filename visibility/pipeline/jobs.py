@@ -45,6 +45,7 @@ _STAGES = "visibility.pipeline.job_functions"
 JOBS: tuple[Job, ...] = (
     Job("process", f"{_STAGES}.parse_and_correlate_waiting_messages", every=2, then="refold"),
     Job("refold", f"{_STAGES}.refold_touched_orders_and_update_kpi_cells", every=2),
+    Job("measure_records", f"{_STAGES}.measure_records", every=3),
     Job("sweep", f"{_STAGES}.enqueue_due_refolds_and_update_due_alerts", every=2),
     Job(
         "poll",
@@ -63,6 +64,7 @@ JOBS: tuple[Job, ...] = (
         every=3,
         queue=IMPORT_QUEUE,
     ),
+    Job("delete_old_poll_rounds", f"{_STAGES}.delete_old_poll_rounds", every=3600, fallback=False),
     Job("make_partitions", f"{_STAGES}.make_partitions", every=3600, fallback=False),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -15,7 +15,7 @@ from visibility.identity import (
     record_merges_and_move_alerts,
     resolve_from_all_events,
 )
-from visibility.kpi import facts_and_cells
+from visibility.kpi import facts_and_cells, measure_changed_records
 from visibility.models import BusinessObject
 from visibility.pipeline.refold_orders import refold_orders_clocks_alerts_and_kpi_facts
 from visibility.storage import refold_queue
@@ -42,6 +42,8 @@ class Command(BaseCommand):
                 refold_orders_clocks_alerts_and_kpi_facts(locked)
             done += len(locked)
             self.stderr.write(f"rebuild {done}/{len(ids)}")
+        for _ in measure_changed_records.request_measurement_of_all_records():
+            measure_changed_records.measure_changed_records()
         facts_and_cells.request_recount_of_all_days()
         while facts_and_cells.update_cells():
             pass
