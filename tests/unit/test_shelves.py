@@ -25,9 +25,11 @@ CONNECTORS = {
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {
+    "kpi_off_limit",
     "no_tracking_scan",
     "source_silent",
     "stuck_in_released",
+    "unacknowledged_alert",
     "unmapped_status",
 }
 KPIS = {

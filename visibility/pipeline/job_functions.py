@@ -22,6 +22,7 @@ from visibility.kpi import (
     measure_changed_records,
     record_kpi_errors_and_retry,
 )
+from visibility.kpi.load_kpi_snapshot import load_kpi_snapshot
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -234,7 +235,7 @@ def enqueue_due_refolds_and_update_due_alerts() -> int:
         retried = record_rule_errors_and_retry.take_orders_due_for_retry(now=now)
         retried += record_kpi_errors_and_retry.take_orders_due_for_kpi_retry(now=now)
         refold_queue.enqueue_refolds(retried)
-    changed = sweep_due(now=now)
+    changed = sweep_due(now=now, load_kpi=load_kpi_snapshot)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])
         ask_worker_to_run_job_now("deliver")
