@@ -17,20 +17,30 @@ TESTS = Path(__file__).parent
 CONNECTORS = {
     "business_central",
     "cloudevents",
-    "easypost",
     "ocel",
     "shiphero",
     "shopify",
     "standard_webhooks",
     "x12",
 }
-MANIFESTS = {"fedex", "northlog_945", "odoo", "woocommerce"}
-RULES = {"no_tracking_scan", "source_silent", "stuck_in_released", "unmapped_status"}
+MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
+RULES = {
+    "kpi_off_limit",
+    "no_tracking_scan",
+    "source_silent",
+    "stuck_in_released",
+    "unacknowledged_alert",
+    "unmapped_status",
+}
 KPIS = {
     "event_delay",
+    "failed_polls",
     "fill_rate",
     "on_time",
     "order_cycle_time",
+    "parked_messages",
+    "snoozed_alerts",
+    "time_to_acknowledge",
     "undelivered_orders",
     "unit_fill_rate",
 }
@@ -59,8 +69,8 @@ def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
     assert {test_contract.slug_of(path) for path in test_contract.CASES} == CONNECTORS
     assert test_contract.MANIFESTS == MANIFESTS
     assert {slug for slug, _ in test_manifest_contract.CASES} == MANIFESTS
-    assert len(test_contract.CASES) >= 43
-    assert len(test_contract.JSON_CASES) >= 33
+    assert len(test_contract.CASES) >= 37
+    assert len(test_contract.JSON_CASES) >= 27
 
 
 def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:

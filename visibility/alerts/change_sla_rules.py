@@ -11,7 +11,7 @@ from django.db import transaction
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.models.teams import MAX_TITLE_LENGTH, find_or_create_team
-from visibility.sla.load_enabled_rules import source_rule_kind_codes
+from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.parameters import (
     InvalidParameters,
     parse_entered_parameters_within_bounds,
@@ -91,8 +91,8 @@ def change_rule(
 
 
 def _refold_all_orders_if_clocks_change(rule: SlaRule, changed: tuple[str, ...]) -> int:
-    """Request a refold of all orders: a rule may gain or lose clocks on any. Sources need none."""
-    if rule.kind in source_rule_kind_codes() or not CLOCK_FIELDS & set(changed):
+    """Request a refold of all orders: a rule about orders may gain or lose clocks on any."""
+    if rule.kind in rule_kind_codes_not_about_orders() or not CLOCK_FIELDS & set(changed):
         return 0
     return request_refold_of_all_orders()
 

@@ -17,6 +17,7 @@ from visibility.formatting import count_with_noun
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind, AlertState
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
+from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 
 log = get_logger(__name__)
@@ -106,10 +107,18 @@ def _load_rules_failing_for_orders_or_sources(
             failing[rule_id] = FailingRule(rule, error, extent)
         else:
             failures = source_failures[rule_id]
-            failure, extent = failures[0][1], count_with_noun(len(failures), "source")
+            failure, extent = failures[0][1], _count_of_failing_subjects(rule, len(failures))
             cause = failure.cause if failure.is_defect else None
             failing[rule_id] = FailingRule(rule, failure.message, extent, cause)
     return failing
+
+
+def _count_of_failing_subjects(rule: SlaRule, count: int) -> str:
+    kind = rule_kinds().get(rule.kind)
+    noun = {RuleSubject.KPI: "KPI", RuleSubject.ALERT: "alert"}.get(
+        kind.subject if kind else RuleSubject.SOURCE, "source"
+    )
+    return f"all {noun}s" if noun == "alert" else count_with_noun(count, noun)
 
 
 def _log_rule_failed_warning(entry: FailingRule) -> None:

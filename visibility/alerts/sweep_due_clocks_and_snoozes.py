@@ -8,6 +8,11 @@ from django.db.models import Exists, F, OuterRef, Q
 from structlog.stdlib import get_logger
 
 from visibility.alerts.failing_rule_alerts import update_failing_rule_alerts
+from visibility.alerts.kpi_and_alert_rules import (
+    KpiAndAlertRuleChanges,
+    LoadKpi,
+    update_alerts_about_kpis_and_alerts,
+)
 from visibility.alerts.reconcile_alerts_with_clocks import (
     queue_notifications_of_alert,
     reconcile_alerts,
@@ -28,18 +33,24 @@ BATCH_SIZE = 500
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 
-def sweep(*, now: datetime) -> int:
-    """Evaluate everything that is due; return how many alerts changed."""
+def sweep(*, now: datetime, load_kpi: LoadKpi | None = None) -> int:
+    """Evaluate everything that is due; return how many alerts changed.
+
+    `load_kpi` loads the values for rules about KPIs and alerts; without it, they are not evaluated.
+    """
     return (
         open_alerts_of_due_clocks(now=now)
         + end_expired_snoozes(now=now)
-        + update_source_and_failing_rule_alerts(now=now)
+        + update_source_and_failing_rule_alerts(now=now, load_kpi=load_kpi)
         + open_suppressed_alerts(now=now)
     )
 
 
-def update_source_and_failing_rule_alerts(*, now: datetime) -> int:
-    """Update the alerts about sources and about failing rules, unless another worker does it."""
+def update_source_and_failing_rule_alerts(*, now: datetime, load_kpi: LoadKpi | None = None) -> int:
+    """Update the alerts about sources, KPIs, alerts and failing rules, unless another worker does.
+
+    `load_kpi`: see `sweep`.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(TRY_LOCK, [LockKey.RULE_EVALUATION])
@@ -47,7 +58,12 @@ def update_source_and_failing_rule_alerts(*, now: datetime) -> int:
         if not (row and row[0]):
             return 0
         changes = update_source_alerts(now=now)
-        changed = changes.changed + update_failing_rule_alerts(changes.failures, now=now)
+        others = KpiAndAlertRuleChanges()
+        if load_kpi is not None:
+            others = update_alerts_about_kpis_and_alerts(load_kpi, now=now)
+        failures = changes.failures | others.failures
+        changed = changes.changed + others.changed
+        changed += update_failing_rule_alerts(failures, now=now)
         # Last: it locks the row that everybody locks after the alerts.
         append_changes({"alert": changed, "source": [1] if changes.changed else []})
         return len(changed)

@@ -1,7 +1,7 @@
 """Record on a source what fails, since when, and when it works again."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -9,9 +9,12 @@ from django.db.models import Q
 from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
 from visibility.ingest.source_secrets import UnreadableSecrets
-from visibility.models.sources_and_messages import Source, UnusableSource
+from visibility.models.sources_and_messages import PollRound, Source, UnusableSource
 
 MAX_ERROR_LENGTH = 500
+# The facts of KPIs about polls stay.
+POLL_ROUND_RETENTION = timedelta(days=35)
+DELETE_BATCH_SIZE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,25 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
                 "recovered_at",
             ]
         )
+        PollRound.objects.create(
+            source=row,
+            ended_at=result.ended_at,
+            error=row.poll_error,
+            is_throttled=result.throttled_until is not None,
+        )
         if _failure_fields_to_compare(row) != before:
             append_changes({"source": [row.pk]})
+
+
+def delete_old_poll_rounds(*, now: datetime) -> int:
+    """Delete polls that ended more than POLL_ROUND_RETENTION ago, in batches; return how many."""
+    total, deleted = 0, DELETE_BATCH_SIZE
+    while deleted == DELETE_BATCH_SIZE:
+        old = PollRound.objects.filter(ended_at__lt=now - POLL_ROUND_RETENTION).order_by("ended_at")
+        ids = list(old.values_list("pk", flat=True)[:DELETE_BATCH_SIZE])
+        deleted = PollRound.objects.filter(pk__in=ids).delete()[0]
+        total += deleted
+    return total
 
 
 def record_file_error(source: Source, error: str, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""List the orders or events of a KPI value: its facts, with keyset pagination."""
+"""List the orders, events or other records of a KPI value: its facts, with keyset pagination."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from django.db import connection
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.kpi import open_order_counts_and_ages
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
+from visibility.kpi.measured_records import RecordKind, RecordKpi
 from visibility.kpi.open_order_counts_and_ages import OPEN_AT_END
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
 
@@ -22,18 +23,53 @@ Uncountable = Literal["uncountable"]
 UNCOUNTABLE: Uncountable = "uncountable"
 PAGE_SIZE = 50
 HAS_UNCOUNTABLE = "excluded = '' AND uncountable <> '{}'"
-# The type and the message of an event; its fact has the time that finds its partition.
-EVENT_JOIN = {
-    KpiFamily.FLOW: "",
-    KpiFamily.STOCK: "",
-    KpiFamily.MEASURE: """
-            LEFT JOIN visibility_event event
-                ON event.id = subject_key::bigint AND event.occurred_at = started_at""",
-}
-EVENT_COLUMNS = {
-    KpiFamily.FLOW: "'', NULL",
-    KpiFamily.STOCK: "'', NULL",
-    KpiFamily.MEASURE: "coalesce(event.type, ''), event.message_id",
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedRecordSql:
+    """How to find what a fact counts: joins, and the SQL of its columns."""
+
+    joins: str = ""
+    event_type: str = "''"
+    message_id: str = "NULL"
+    alert_id: str = "NULL"
+    text: str = "''"
+    order_id: str = "fact.order_id"
+
+
+_ORDER_OR_LINE = _CountedRecordSql()
+# The fact of an event or message has the time that finds its partition.
+_EVENT = _CountedRecordSql(
+    """LEFT JOIN visibility_event event
+        ON event.id = fact.subject_key::bigint AND event.occurred_at = fact.started_at""",
+    event_type="coalesce(event.type, '')",
+    message_id="event.message_id",
+)
+_RECORDS = {
+    RecordKind.MESSAGE: _CountedRecordSql(
+        """LEFT JOIN visibility_inbound_message message
+            ON message.id = fact.subject_key::bigint AND message.received_at = fact.started_at""",
+        message_id="message.id",
+        text="coalesce(message.detail, '')",
+    ),
+    RecordKind.POLL: _CountedRecordSql(
+        "LEFT JOIN visibility_pollround poll ON poll.id = fact.subject_key::bigint",
+        text="coalesce(poll.error, '')",
+    ),
+    RecordKind.ALERT: _CountedRecordSql(
+        """LEFT JOIN visibility_alert alert
+            ON alert.id = split_part(fact.subject_key, ':', 1)::bigint""",
+        alert_id="alert.id",
+        text="coalesce(alert.title, '')",
+        order_id="alert.order_id",
+    ),
+    RecordKind.ACTION: _CountedRecordSql(
+        """LEFT JOIN visibility_alertentry entry ON entry.id = fact.subject_key::bigint
+        LEFT JOIN visibility_alert alert ON alert.id = entry.alert_id""",
+        alert_id="alert.id",
+        text="coalesce(alert.title, '')",
+        order_id="alert.order_id",
+    ),
 }
 
 
@@ -48,12 +84,14 @@ class GroupTotals:
 
 @dataclass(frozen=True, slots=True)
 class KpiOrderLineOrEvent:
-    """One order or event and how it counts. Pass `cursor` as `after` to get the next page.
+    """One order, event or record and how it counts. Pass `cursor` as `after` to get the next page.
 
-    `item`: only of a line. `source`, `event_type` and `message_id`: only of an event.
+    `order_id` is None if it has no order. `item`: only of a line. `source`: of an event or record.
+    `event_type`: only of an event. `message_id`: of an event or message. `alert_id`: of an alert or
+    action. `text`: the title of the alert, or why the message or poll failed.
     """
 
-    order_id: int
+    order_id: int | None
     number: str
     customer_no: str
     customer_name: str
@@ -72,13 +110,16 @@ class KpiOrderLineOrEvent:
     ended_at: datetime | None
     event_type: str
     message_id: int | None
+    alert_id: int | None
+    text: str
+    fact_order_id: int
     fact_id: int
     uncountable: Mapping[str, int]
 
     @property
     def cursor(self) -> str:
         """The cursor of the page after this row."""
-        return encode_cursor([self.day, self.order_id, self.fact_id])
+        return encode_cursor([self.day, self.fact_order_id, self.fact_id])
 
 
 def group_totals_and_exclusions(
@@ -143,24 +184,33 @@ def load_order_page(
         values.append(reason)
     cursor_values = _decode_cursor_or_empty(after)
     if cursor_values:
-        condition += " AND (day, fact.order_id, fact.id) < (%s, %s, %s)"
+        condition += " AND (day, coalesce(fact.order_id, 0), fact.id) < (%s, %s, %s)"
         values += cursor_values
+    counted = _sql_of_counted_record(kpi)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT fact.order_id, coalesce(o.number, ''), coalesce(o.customer_no, ''),
+            SELECT {counted.order_id}, coalesce(o.number, ''), coalesce(o.customer_no, ''),
                 coalesce(o.customer_name, ''), coalesce(o.status, ''), coalesce(o.answer, ''),
-                day, fact.channel, fact.warehouse, numerator, denominator, excluded, subject_key,
-                fact.item, fact.source, started_at, ended_at, {EVENT_COLUMNS[kpi.family]}, fact.id,
-                uncountable::text
-            FROM visibility_kpifact fact
-            LEFT JOIN visibility_order o ON o.object_id = fact.order_id {EVENT_JOIN[kpi.family]}
-            WHERE {condition} ORDER BY day DESC, fact.order_id DESC, fact.id DESC LIMIT %s
+                day, fact.channel, fact.warehouse, numerator, denominator, excluded,
+                fact.subject_key, fact.item, fact.source, fact.started_at, fact.ended_at,
+                {counted.event_type}, {counted.message_id}, {counted.alert_id}, {counted.text},
+                coalesce(fact.order_id, 0), fact.id, uncountable::text
+            FROM visibility_kpifact fact {counted.joins}
+            LEFT JOIN visibility_order o ON o.object_id = {counted.order_id}
+            WHERE {condition}
+            ORDER BY day DESC, coalesce(fact.order_id, 0) DESC, fact.id DESC LIMIT %s
             """,  # noqa: S608  # only own column names
             [*values, limit],
         )
         rows: list[list[Any]] = [[*row[:-1], orjson.loads(row[-1])] for row in cursor.fetchall()]
     return [KpiOrderLineOrEvent(*row) for row in rows]
+
+
+def _sql_of_counted_record(kpi: Kpi) -> _CountedRecordSql:
+    if isinstance(kpi, RecordKpi):
+        return _RECORDS[kpi.record_kind]
+    return _EVENT if kpi.family is KpiFamily.MEASURE else _ORDER_OR_LINE
 
 
 def _fact_sql_condition_of_kpi_value(
@@ -173,7 +223,7 @@ def _fact_sql_condition_of_kpi_value(
     condition, values = filters.sql_condition_and_values("fact.")
     if kpi.family is not KpiFamily.STOCK:
         return (
-            f"kpi = %s AND day BETWEEN %s AND %s{condition}",
+            f"fact.kpi = %s AND fact.day BETWEEN %s AND %s{condition}",
             [kpi.code, span.start, span.end, *values],
         )
     days = open_order_counts_and_ages.start_days_of_open_orders(kpi.code, span.end, filters)
@@ -192,7 +242,7 @@ def _order_group_sql(kpi: Kpi) -> str:
         limit = kpi.target
         hit = "true" if limit is None else f"numerator <= {Decimal(limit)} * denominator"
     else:
-        hit = "numerator >= denominator"
+        hit = "numerator >= denominator" if kpi.higher_is_better else "numerator <= 0"
     return f"CASE WHEN excluded <> '' THEN 'excluded' WHEN {hit} THEN 'counted' ELSE 'missed' END"
 
 
@@ -216,5 +266,6 @@ def group_titles(kpi: Kpi) -> Mapping[OrderGroup, str]:
     if kpi.unit is KpiUnit.DURATION:
         return {"missed": "Over target", "counted": "Within target", "excluded": "Excluded"}
     if kpi.counted == f"{kpi.subject}s":
-        return {"missed": "Missed", "counted": "Met", "excluded": "Excluded"}
+        met, missed = kpi.outcome_labels
+        return {"missed": missed, "counted": met, "excluded": "Excluded"}
     return {"missed": "Missed", "counted": "Filled complete", "excluded": "Excluded"}

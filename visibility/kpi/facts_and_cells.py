@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from visibility.db import bulk
 from visibility.db.lock_keys import LockKey
 from visibility.kpi import kpi_cell_sql
-from visibility.kpi.dimensions import DEFINITIONS, order_dimension_values
-from visibility.kpi.kpi import Kpi
+from visibility.kpi.dimensions import DEFINITIONS, Dimension, order_dimension_values
+from visibility.kpi.kpi import Kpi, KpiMeasurement
 from visibility.kpi.record_kpi_errors_and_retry import (
     InvalidMeasurement,
     check_measurement,
@@ -112,24 +112,30 @@ def _kpi_fact_rows_of_order(
         if result.subject_key in subject_keys:
             raise InvalidMeasurement("two of its facts have the same subject key")
         subject_keys.add(result.subject_key)
-        values = {**of_order, **result.dimensions}
-        yield (
-            order_id,
-            kpi.code,
-            result.subject_key,
-            kpi.version,
-            result.day,
-            *(
-                values.get(name, "")[: dimension.max_length] if name in kpi.dimensions else ""
-                for name, dimension in DEFINITIONS.items()
-            ),
-            result.numerator,
-            result.denominator,
-            result.excluded,
-            orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
-            result.started_at,
-            result.ended_at,
-        )
+        yield kpi_fact_row(order_id, kpi, result, {**of_order, **result.dimensions})
+
+
+def kpi_fact_row(
+    order_id: int | None, kpi: Kpi, result: KpiMeasurement, values: Mapping[Dimension, str]
+) -> tuple[Any, ...]:
+    """A fact as values of FACT_COLUMNS. `values`: those of its dimensions."""
+    return (
+        order_id,
+        kpi.code,
+        result.subject_key,
+        kpi.version,
+        result.day,
+        *(
+            values.get(name, "")[: dimension.max_length] if name in kpi.dimensions else ""
+            for name, dimension in DEFINITIONS.items()
+        ),
+        result.numerator,
+        result.denominator,
+        result.excluded,
+        orjson.dumps(result.uncountable, option=orjson.OPT_SORT_KEYS).decode(),
+        result.started_at,
+        result.ended_at,
+    )
 
 
 def _add_fact_writes(

@@ -22,7 +22,8 @@ class KpiUnit(StrEnum):
 
 
 class KpiFamily(StrEnum):
-    """What a KPI counts: orders or lines that reached something, open orders, or events."""
+    """What a KPI counts: orders or lines that reached something, open orders, or events and other
+    records."""
 
     FLOW = "flow"
     STOCK = "stock"
@@ -51,7 +52,8 @@ class KpiMeasurement:
 
 
 class Kpi(ABC):
-    """A KPI. Definitions subclass `FlowKpi`, `LineFlowKpi`, `StockKpi` or `MeasureKpi`.
+    """A KPI. Definitions subclass `FlowKpi`, `LineFlowKpi`, `StockKpi` or `MeasureKpi`, or a class
+    of `measured_records`.
 
     The facts of an order must be a pure function of its timeline. Increase `version` when a
     definition changes.
@@ -75,6 +77,8 @@ class Kpi(ABC):
     higher_is_better: ClassVar[bool]
     # Why there is no value if no order counts: "no orders were delivered".
     no_value_reason: ClassVar[str] = "no orders count yet"
+    # What the drill-down calls one that reaches the KPI, and one that misses it.
+    outcome_labels: ClassVar[tuple[str, str]] = ("Met", "Missed")
     # A phrase for each exclusion reason that a measurement may have.
     reasons: ClassVar[Mapping[str, str]] = {}
 

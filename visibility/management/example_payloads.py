@@ -13,10 +13,6 @@ EXAMPLE_PAYLOADS: Mapping[str, bytes] = {
     b'"data": {"order": {"number": "SO-1"}}}',
     "shiphero": b'{"webhook_type": "Order Allocated", "order_number": "SO-1", "order_id": 1, '
     b'"allocated_at": "2026-01-05T10:00:00", "line_items": []}',
-    "easypost": b'{"object": "Event", "id": "evt_1", "mode": "production", "description": '
-    b'"tracker.updated", "result": {"object": "Tracker", "id": "trk_1", "tracking_code": '
-    b'"1Z999", "carrier": "UPS", "status": "in_transit", "tracking_details": [{"status": '
-    b'"in_transit", "message": "On the way", "datetime": "2026-01-05T10:00:00Z"}]}}',
     "business_central": b'{"id": "b1", "number": "SO-1", "orderDate": "2026-01-05", '
     b'"status": "Open", "customerNumber": "C1", "lastModifiedDateTime": "2026-01-05T10:00:00Z", '
     b'"salesOrderLines": [{"sequence": 10000, "lineType": "Item", "lineObjectNumber": "DEMO-1", '

@@ -24,7 +24,14 @@ from visibility.models.events import Event, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
-from visibility.models.kpis import FailedKpi, KpiCell, KpiFact, KpiFactChange, KpiRecountRequest
+from visibility.models.kpis import (
+    FailedKpi,
+    KpiCell,
+    KpiFact,
+    KpiFactChange,
+    KpiRecordChange,
+    KpiRecountRequest,
+)
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -67,6 +74,7 @@ from visibility.models.sources_and_messages import (
     InboundMessage,
     MessageKey,
     MessageState,
+    PollRound,
     RejectedRequestCount,
     Source,
     SourceActivity,
@@ -112,6 +120,7 @@ __all__ = [
     "KpiCell",
     "KpiFact",
     "KpiFactChange",
+    "KpiRecordChange",
     "KpiRecountRequest",
     "Location",
     "MasterChange",
@@ -130,6 +139,7 @@ __all__ = [
     "ObjectRelation",
     "Order",
     "OrderLine",
+    "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
     "Severity",

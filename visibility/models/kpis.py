@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from visibility.models.objects_and_identifiers import BusinessObject
@@ -31,9 +32,11 @@ class KpiFact(KpiDimensions):
 
     `subject_key`: "" for the order itself, the key of a line, or the ID of an event. `started_at`
     and `ended_at`: the interval of a stock KPI; the times of occurrence and receipt of an event.
+    `order` is null for a record that no fold writes, such as a message or an alert: `subject_key`
+    is its key then (`visibility.kpi.measured_records`).
     """
 
-    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT)
+    order = models.ForeignKey(BusinessObject, on_delete=models.PROTECT, null=True)
     kpi = models.CharField(max_length=60)
     subject_key = models.CharField(max_length=300, db_default="", default="")
     version = models.IntegerField()
@@ -51,7 +54,12 @@ class KpiFact(KpiDimensions):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["order", "kpi", "subject_key"], name="kpi_fact_subject_unique"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["kpi", "subject_key"],
+                condition=Q(order__isnull=True),
+                name="kpi_fact_record_unique",
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["kpi", "day"], name="kpi_fact_day")]
 
@@ -137,3 +145,16 @@ class KpiRecountRequest(models.Model):
 
     kpi = models.CharField(max_length=60)
     day = models.DateField()
+
+
+class KpiRecordChange(models.Model):
+    """A message, poll, alert or action that was added or changed, and is not measured yet.
+
+    Triggers of the four tables write these rows, in the transaction that changes the record.
+    """
+
+    # A `visibility.kpi.measured_records.RecordKind`.
+    kind = models.CharField(max_length=20)
+    record_id = models.BigIntegerField()
+    # Of a message: its receipt, which finds its partition.
+    received_at = models.DateTimeField(null=True)

@@ -130,6 +130,19 @@ class Cursor(models.Model):
     moved_at = models.DateTimeField(db_default=Now())
 
 
+class PollRound(models.Model):
+    """How one poll of a source ended. Stored for some weeks."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    ended_at = models.DateTimeField()
+    # Empty if it succeeded.
+    error = models.TextField(default="")
+    is_throttled = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["ended_at"], name="poll_round_ended")]
+
+
 class InboundMessage(models.Model):
     """One message, and the queue of the pipeline. Partitioned by `received_at`.
 

@@ -22,8 +22,15 @@ from visibility.ingest import (
     message_body_retention,
     move_message_bodies,
     polling,
+    source_failures,
 )
-from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
+from visibility.kpi import (
+    facts_and_cells,
+    kpi_cell_sql,
+    measure_changed_records,
+    record_kpi_errors_and_retry,
+)
+from visibility.kpi.load_kpi_snapshot import load_kpi_snapshot
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -170,6 +177,16 @@ def _wait_until_message_backlog_ends() -> None:
             return
 
 
+def measure_records() -> int:
+    """Measure the messages, polls, alerts and actions that changed; return how many."""
+    return measure_changed_records.measure_changed_records(stopping.is_set)
+
+
+def delete_old_poll_rounds() -> int:
+    """Delete the polls that ended long ago; return how many."""
+    return source_failures.delete_old_poll_rounds(now=database_now())
+
+
 def make_partitions() -> None:
     """Create the partitions of this month and the next three."""
     with connection.cursor() as cursor:
@@ -254,7 +271,7 @@ def enqueue_due_refolds_and_update_due_alerts() -> int:
         retried = record_rule_errors_and_retry.take_orders_due_for_retry(now=now)
         retried += record_kpi_errors_and_retry.take_orders_due_for_kpi_retry(now=now)
         refold_queue.enqueue_refolds(retried)
-    changed = sweep_due(now=now)
+    changed = sweep_due(now=now, load_kpi=load_kpi_snapshot)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])
         ask_worker_to_run_job_now("deliver")

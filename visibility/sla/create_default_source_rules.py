@@ -1,17 +1,22 @@
-"""The rules about sources, which every installation has: created when they are missing."""
+"""The rules about sources, KPIs and alerts, which every installation has."""
 
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule, WorkCalendar
 from visibility.models.teams import find_or_create_team
 from visibility.sla.calendar import DAYS
-from visibility.sla.load_enabled_rules import source_rule_kind_codes
+from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.registry import rule_kinds
+from visibility.sla.rule import SourceRule
 
 ALWAYS_OPEN = {day: [["00:00", "24:00"]] for day in DAYS}
 
 
 def create_source_rules_for_kinds_without_rule() -> list[SlaRule]:
-    """Create a rule of each kind about sources that has none. People disable it to stop it."""
-    codes = source_rule_kind_codes()
+    """Create a rule of each kind that is not about orders and has none.
+
+    Rules about sources are enabled, and people disable them. Rules about KPIs and alerts are
+    disabled, and people enable them.
+    """
+    codes = rule_kind_codes_not_about_orders()
     present = set(SlaRule.objects.filter(kind__in=codes).values_list("kind", flat=True))
     return [_create_always_open_rule_of_kind(code) for code in codes if code not in present]
 
@@ -32,6 +37,7 @@ def _create_always_open_rule_of_kind(code: str) -> SlaRule:
             "calendar": calendar,
             "response": kind.response,
             "consequence": kind.meaning,
+            "enabled": isinstance(kind, SourceRule),
         },
     )
     return rule

@@ -13,7 +13,15 @@ from visibility.sla.record_rule_errors_and_retry import (
     UnknownRuleKind,
 )
 from visibility.sla.registry import rule_kinds
-from visibility.sla.rule import Clock, OrderRule, Rule, SourceCondition, SourceRule
+from visibility.sla.rule import (
+    AlertRule,
+    Clock,
+    KpiRule,
+    OrderRule,
+    Rule,
+    SourceCondition,
+    SourceRule,
+)
 from visibility.sla.source_snapshot import SourceSnapshot
 from visibility.storage import configuration_cache
 from visibility.timeline.model import Timeline
@@ -24,7 +32,6 @@ ORDER_SCOPE_FIELDS = {
     "customer_no": Attribute.CUSTOMER_NO,
     "carrier": Attribute.CARRIER,
 }
-SOURCE_SCOPE_FIELDS = ("source", "role")
 
 
 class InvalidClock(TypeError):
@@ -99,12 +106,12 @@ def load_enabled_order_rules() -> list[LoadedRule]:
 
     A rule of an unknown kind is one of them: it is reported on every order.
     """
-    about_sources = source_rule_kind_codes()
+    about_others = rule_kind_codes_not_about_orders()
     rules = configuration_cache.load_once_per_configuration_version(
         "enabled_rules", _read_enabled_rules
     )
     return _load_rules_most_specific_scope_first(
-        rule for rule in rules if rule.kind not in about_sources
+        rule for rule in rules if rule.kind not in about_others
     )
 
 
@@ -121,6 +128,18 @@ def load_enabled_source_rules() -> list[LoadedRule]:
 def source_rule_kind_codes() -> list[str]:
     """Return the codes of the kinds of rules about sources."""
     return [code for code, kind in rule_kinds().items() if isinstance(kind, SourceRule)]
+
+
+def rule_kind_codes_not_about_orders() -> list[str]:
+    """Return the codes of the kinds of rules that the sweep evaluates, and no fold."""
+    return [code for code, kind in rule_kinds().items() if not isinstance(kind, OrderRule)]
+
+
+def load_enabled_kpi_and_alert_rules() -> list[LoadedRule]:
+    """Load the enabled rules about KPIs and alerts."""
+    codes = sorted({*rule_kind_codes_not_about_orders()} - {*source_rule_kind_codes()})
+    rules = SlaRule.objects.filter(enabled=True, kind__in=codes).select_related("calendar")
+    return _load_rules_most_specific_scope_first(rules)
 
 
 def _load_rules_most_specific_scope_first(rules: Iterable[SlaRule]) -> list[LoadedRule]:
@@ -148,10 +167,16 @@ def scope_or_raise_on_unknown_field(raw: object, kind: Rule | None) -> Mapping[s
     """Return the scope of a rule of this kind. Raises UnknownFieldInRuleScope."""
     if not isinstance(raw, Mapping):
         raise UnknownFieldInRuleScope("it must be an object of names and values")
-    is_about_sources = isinstance(kind, SourceRule)
-    known = SOURCE_SCOPE_FIELDS if is_about_sources else tuple(ORDER_SCOPE_FIELDS)
-    unknown = sorted(set(raw) - set(known))
+    unknown = sorted(set(raw) - set(kind.scope_fields if kind else ORDER_SCOPE_FIELDS))
     if unknown:
-        subject = "sources" if is_about_sources else "orders"
+        subject = _plural_of_subject(kind)
         raise UnknownFieldInRuleScope(f"{subject} have no field {unknown[0]!r}")
     return raw
+
+
+def _plural_of_subject(kind: Rule | None) -> str:
+    if isinstance(kind, SourceRule):
+        return "sources"
+    if isinstance(kind, KpiRule):
+        return "KPIs"
+    return "alerts" if isinstance(kind, AlertRule) else "orders"

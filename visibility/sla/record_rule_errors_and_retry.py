@@ -14,6 +14,7 @@ from visibility.models.rules_clocks_and_calendars import (
     rule_fingerprint,
 )
 from visibility.sla.calendar import InvalidCalendar
+from visibility.sla.kpi_and_alert_snapshots import UnknownKpi
 from visibility.sla.parameters import InvalidParameters
 
 log = get_logger(__name__)
@@ -34,6 +35,7 @@ MESSAGES: Mapping[type[Exception], str] = {
     UnknownRuleKind: "The kind of this rule is unknown",
     UnknownFieldInRuleScope: "The scope of this rule is invalid",
     InvalidParameters: "The parameters of this rule are invalid",
+    UnknownKpi: "The KPI of this rule is unknown",
     InvalidCalendar: "The working calendar of this rule is invalid",
 }
 ClockKey = tuple[int, int, str]

@@ -1,6 +1,7 @@
 """The base classes of rules (plain Python).
 
-An `OrderRule` sets clocks on an order; a `SourceRule` finds conditions of a source.
+An `OrderRule` sets clocks on an order; a `SourceRule`, a `KpiRule` and an `AlertRule` find
+conditions of a source, a KPI or an alert.
 """
 
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute
 from visibility.sla.calendar import Calendar
+from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiRequest, KpiSnapshot
 from visibility.sla.parameter_type import Money
 from visibility.sla.parameters import parse_parameters, readable_parameters_by_name
 from visibility.sla.source_snapshot import SourceSnapshot
@@ -64,7 +66,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class SourceCondition:
-    """A condition that calls for an alert as long as it holds.
+    """A condition of a source, a KPI or an alert that calls for an alert as long as it holds.
 
     `subject_key` distinguishes several conditions of one subject; `subject` names it for people.
     `title`: of its alert, if that is not the one of `Rule.alert_title()`.
@@ -106,6 +108,8 @@ class Rule(ABC):
     response: ClassVar[str]
     team: ClassVar[str]
     consequences: ClassVar[tuple[Consequence, ...]]
+    # What the scope of a rule may name.
+    scope_fields: ClassVar[tuple[str, ...]] = ("channel", "warehouse", "customer_no", "carrier")
 
     @abstractmethod
     def alert_title(self, params: Any, subject: str) -> str:
@@ -142,6 +146,7 @@ class SourceRule(Rule):
     """A rule about a source: a function of its state, evaluated by the sweep."""
 
     supported_subjects = frozenset({RuleSubject.SOURCE})
+    scope_fields = ("source", "role")
     # The history entry of an alert that opens again.
     reopening_reason: ClassVar[str] = "The condition holds again."
 
@@ -162,3 +167,38 @@ class SourceRule(Rule):
     def may_reopen(self, resolution: str) -> bool:
         """Whether an alert that was closed with this text opens again with its condition."""
         return True
+
+
+class KpiRule(Rule):
+    """A rule about the value of a KPI, evaluated by the sweep."""
+
+    supported_subjects = frozenset({RuleSubject.KPI})
+    scope_fields = (
+        "channel",
+        "warehouse",
+        "customer_group",
+        "customer",
+        "carrier",
+        "item",
+        "supplier",
+        "source",
+    )
+
+    @abstractmethod
+    def kpi_request(self, params: Any) -> KpiRequest:
+        """Return which value to load. The scope of the rule is added as filters."""
+
+    @abstractmethod
+    def condition(self, kpi: KpiSnapshot, params: Any) -> SourceCondition | None:
+        """Return the condition if it holds."""
+
+
+class AlertRule(Rule):
+    """A rule about active alerts, evaluated by the sweep. Its own alerts are no subject of it."""
+
+    supported_subjects = frozenset({RuleSubject.ALERT})
+    scope_fields = ("severity", "team", "rule")
+
+    @abstractmethod
+    def condition(self, alert: AlertSnapshot, params: Any) -> SourceCondition | None:
+        """Return the condition if it holds for this alert."""

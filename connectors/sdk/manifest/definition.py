@@ -7,14 +7,20 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute, IdentifierScheme, Measure, ObjectKind
+from connectors.sdk.events import (
+    Attribute,
+    EventType,
+    IdentifierScheme,
+    Measure,
+    ObjectKind,
+)
 from connectors.sdk.manifest.operators import (
     FieldCondition,
     ListOperator,
     TimeOperator,
     ValueOperator,
 )
-from connectors.sdk.manifest.paths import ScalarReadingRules, Template
+from connectors.sdk.manifest.paths import Path, ScalarReadingRules, Template
 from connectors.sdk.settings import Setting
 
 
@@ -23,7 +29,8 @@ class IdentifierRule:
     """One identifier of an object.
 
     `range_setting` names a setting such as sales_order@erp, which gives scheme and issuer; without
-    a value of that setting there is no identifier, unless `scheme` is the default.
+    a value of that setting there is no identifier, unless `scheme` is the default. With
+    `sentence_if_missing`, a record without a value is parked with it.
     """
 
     value: ValueOperator
@@ -31,6 +38,7 @@ class IdentifierRule:
     range_setting: str = ""
     issuer: Template | None = None
     is_weak: bool = False
+    sentence_if_missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class LinesRule:
     description: ValueOperator | None = None
     unit: ValueOperator | None = None
     price: ValueOperator | None = None
+    # What passes is shipped; services and fees do not pass.
+    goods_condition: FieldCondition = field(default_factory=FieldCondition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class EventRule:
     sums_lines: bool = False
     attributes: "Mapping[Attribute, AttributeRule]" = field(default_factory=dict)
     corrects: tuple[Template, ...] = ()
+    complete_measures: tuple[Measure, ...] = ()
+    takes_back: tuple[EventType, ...] = ()
 
 
 AttributeRule = ValueOperator | TimeOperator
@@ -86,11 +98,20 @@ class IgnoreRule:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvelopeRule:
+    """The member of a message that contains the record, if the message is such an envelope."""
+
+    record: Path
+    condition: FieldCondition = field(default_factory=FieldCondition)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRule:
     """How the bytes of a message become records."""
 
     format: str
     records: ListOperator | None = None
+    envelope: EnvelopeRule | None = None
     reading: ScalarReadingRules = field(default_factory=ScalarReadingRules)
     delimiter: str = ","
     quote: str = '"'

@@ -1,7 +1,7 @@
 """Convert the records of a message to canonical events, as a manifest declares it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from connectors.sdk.connector import ParseResult, RawMessage
@@ -83,6 +83,8 @@ class Interpreter:
         return ""
 
     def _events_of_record(self, scope: Scope) -> list[CanonicalEvent]:
+        if self.manifest.read.envelope and not isinstance(scope.node.value, dict):
+            raise PayloadError(ParkReason.SCHEMA, scope.node.path or "$", "expected an object")
         objects = tuple(self._object_references(scope))
         if not objects:
             detail = "the record has no number of an order, shipment, package, invoice or return"
@@ -100,7 +102,7 @@ class Interpreter:
     def _build_event(
         self, rule: EventRule, scope: Scope, record: Scope, objects: Sequence[ObjectReference]
     ) -> CanonicalEvent:
-        raw_code = rule.event_type.text_before_mapping(scope)
+        raw_code = rule.event_type.code(scope)
         type_text = rule.event_type.evaluate(scope)
         kind = EventType(type_text) if type_text in set(EventType) else EventType.UNMAPPED
         raw_type = rule.raw_type.evaluate(scope) if rule.raw_type else ""
@@ -110,9 +112,11 @@ class Interpreter:
         attributes = self._attributes(self.manifest.attributes, record)
         attributes |= self._attributes(rule.attributes, scope)
         corrects = tuple(template.render(scope) for template in rule.corrects)
+        event_texts = {name.value: text for name, text in attributes.items()}
+        event_texts["at"] = format_rfc3339(time.time) if time else ""
         return build_event(
             kind,
-            rule.key.render(scope),
+            rule.key.render(replace(scope, event_texts=event_texts)),
             time,
             *objects,
             lines=self._lines(rule, record, kind, allows_negative=bool(corrects)),
@@ -122,6 +126,8 @@ class Interpreter:
             raw_type=raw_type,
             flags=() if time else (Flag.TIME_RECEIVED,),
             corrects=corrects,
+            complete_measures=rule.complete_measures,
+            takes_back=rule.takes_back,
         )
 
     def _unknown_code_events(
@@ -163,6 +169,9 @@ class Interpreter:
     def _identifiers(self, rule: ObjectRule, scope: Scope) -> Iterator[EventIdentifier]:
         for number in rule.numbers:
             value = blank_if_placeholder(number.value.evaluate(scope))
+            if not value and number.sentence_if_missing:
+                path = number.value.path.resolve(scope).path if number.value.path else ""
+                raise PayloadError(ParkReason.REFERENCE, path or "$", number.sentence_if_missing)
             scheme, issuer = self._scheme_and_issuer(number, scope)
             if not value or scheme is None:
                 continue
@@ -234,6 +243,7 @@ def _build_line(rule: LinesRule, scope: Scope, quantities: Mapping[Measure, Deci
         unit=_optional_text(rule.unit, scope) or "EA",
         price=read_number(rule.price, scope) if rule.price else None,
         quantities=quantities,
+        is_goods=rule.goods_condition.holds(scope),
     )
 
 
@@ -248,16 +258,10 @@ def _add_quantities_of_repeated_line(
         raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
     zero = Decimal(0)
     measures = dict.fromkeys((*existing.quantities, *line.quantities))
-    return EventLine(
-        line_id=line.line_id,
-        sku=line.sku,
-        description=existing.description,
-        unit=line.unit,
-        price=existing.price,
-        quantities={
-            m: existing.quantities.get(m, zero) + line.quantities.get(m, zero) for m in measures
-        },
-    )
+    quantities = {
+        m: existing.quantities.get(m, zero) + line.quantities.get(m, zero) for m in measures
+    }
+    return replace(existing, quantities=quantities)
 
 
 def _optional_text(value: ValueOperator | None, scope: Scope) -> str:

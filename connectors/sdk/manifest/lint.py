@@ -64,6 +64,9 @@ def _possible_types_reporting_unknown(
 ) -> Iterator[str]:
     """Yield the possible types of an event; report unknown ones."""
     known = set(EventType) - {EventType.UNMAPPED}
+    if isinstance(data, dict) and "map" not in data and {"first", "const"} & data.keys():
+        yield from _possible_types_of_first_or_const(parser, data, at)
+        return
     if isinstance(data, dict):
         if "map" not in data:
             parser.report(at, "the type of an event needs a map from codes to event types")
@@ -79,6 +82,15 @@ def _possible_types_reporting_unknown(
         if text not in known:
             parser.report((*at, *inner), f"unknown event type {text!r}")
         yield text
+
+
+def _possible_types_of_first_or_const(
+    parser: OperatorParser, data: Mapping[str, Any], at: Position
+) -> Iterator[str]:
+    if "const" in data:
+        yield from _possible_types_reporting_unknown(parser, data["const"], (*at, "const"))
+    for index, item in enumerate(data.get("first", ())):
+        yield from _possible_types_reporting_unknown(parser, item, (*at, "first", index))
 
 
 def _check_date_attributes_have_zone(
@@ -120,10 +132,12 @@ def _check_read_options_fit_format(parser: OperatorParser, data: Mapping[str, An
         for name in sorted(table_members & read.keys()):
             parser.report(("read", name), f"{name} belongs to csv and tsv")
     else:
-        if "records" in read:
-            parser.report(("read", "records"), "records belongs to json")
+        for name in sorted({"records", "envelope"} & read.keys()):
+            parser.report(("read", name), f"{name} belongs to json")
         if read.get("header") == "no" and "columns" not in read:
             parser.report(("read",), "without a header the columns must be named")
+    if {"records", "envelope"} <= read.keys():
+        parser.report(("read", "envelope"), "give either records or an envelope")
     if read.get("decimal", ".") == read.get("thousands", ""):
         parser.report(("read",), "decimal and thousands are the same sign")
     if not data["receive"]:

@@ -13,6 +13,7 @@ from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.manifest import lint
 from connectors.sdk.manifest.definition import (
     AttributeRule,
+    EnvelopeRule,
     EventRule,
     Example,
     IgnoreRule,
@@ -23,7 +24,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.operators import ValueOperator
-from connectors.sdk.manifest.paths import ScalarReadingRules
+from connectors.sdk.manifest.paths import ScalarReadingRules, parse_path
 from connectors.sdk.manifest.problems import (
     InvalidManifest,
     ManifestProblem,
@@ -115,7 +116,8 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> Manifest:
         attributes=_parse_attributes(parser, data.get("attributes", {}), ("attributes",)),
         lines=_parse_lines(parser, data["lines"]) if "lines" in data else None,
         events=tuple(
-            _parse_event(parser, item, ("events", i)) for i, item in enumerate(data["events"])
+            _parse_event(parser, item, data.get("attributes", {}), ("events", i))
+            for i, item in enumerate(data["events"])
         ),
         codes={path: frozenset(texts) for path, texts in data.get("codes", {}).items()},
         examples=tuple(_parse_example(item) for item in data["examples"]),
@@ -171,6 +173,7 @@ def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
         records=parser.parse_list_path(data["records"], ("read", "records"))
         if "records" in data
         else None,
+        envelope=_parse_envelope(parser, data["envelope"]) if "envelope" in data else None,
         reading=reading,
         delimiter=data.get("delimiter", "\t" if data["format"] == "tsv" else ","),
         quote=data.get("quote", '"'),
@@ -180,6 +183,14 @@ def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
         skip_rows=int(data.get("skip_rows", 0)),
         group=tuple(data.get("group", ())),
     )
+
+
+def _parse_envelope(parser: OperatorParser, data: Mapping[str, Any]) -> EnvelopeRule:
+    at: Position = ("read", "envelope")
+    path = parser.parse_or_report_and_return_default(
+        parse_path, data["record"], (*at, "record"), parse_path(".")
+    )
+    return EnvelopeRule(path, parser.condition(data.get("if", {}), (*at, "if")))
 
 
 def _parse_ignore(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> IgnoreRule:
@@ -210,6 +221,7 @@ def _parse_lines(parser: OperatorParser, data: Mapping[str, Any]) -> LinesRule:
         description=parser.optional_value(data, "description", at),
         unit=parser.optional_value(data, "unit", at),
         price=parser.optional_value(data, "price", at),
+        goods_condition=parser.condition(data.get("goods", {}), (*at, "goods")),
     )
 
 
@@ -219,7 +231,12 @@ def _parse_attributes(
     return {Attribute(name): parser.value_or_time(item, (*at, name)) for name, item in data.items()}
 
 
-def _parse_event(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> EventRule:
+def _parse_event(
+    parser: OperatorParser,
+    data: Mapping[str, Any],
+    attributes_of_record: Mapping[str, Any],
+    at: Position,
+) -> EventRule:
     raw_type = data["type"]
     event_type = (
         ValueOperator(const=raw_type)
@@ -228,7 +245,11 @@ def _parse_event(parser: OperatorParser, data: Mapping[str, Any], at: Position) 
     )
     return EventRule(
         event_type=event_type,
-        key=parser.template(data["key"], (*at, "key")),
+        key=parser.template(
+            data["key"],
+            (*at, "key"),
+            {*attributes_of_record, *data.get("attributes", {}), *({"at"} & data.keys())},
+        ),
         raw_type=parser.optional_value(data, "raw_type", at),
         condition=parser.condition(data.get("if", {}), (*at, "if")),
         elements=parser.parse_list_path(data["for"], (*at, "for")) if "for" in data else None,
@@ -247,6 +268,8 @@ def _parse_event(parser: OperatorParser, data: Mapping[str, Any], at: Position) 
             parser.template(text, (*at, "corrects", i))
             for i, text in enumerate(data.get("corrects", []))
         ),
+        complete_measures=tuple(Measure(name) for name in data.get("complete_measures", ())),
+        takes_back=tuple(EventType(name) for name in data.get("takes_back", ())),
     )
 
 

@@ -1,6 +1,6 @@
 """Parse operators of a manifest, and collect problems with their line and path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -56,14 +56,24 @@ class OperatorParser:
             self.report(position, str(error).rstrip("."))
             return default
 
-    def template(self, text: str, position: Position) -> Template:
-        """Parse a template; every setting that it names must be declared."""
+    def template(
+        self, text: str, position: Position, event_texts: Collection[str] = ()
+    ) -> Template:
+        """Parse a template; every setting that it names must be declared.
+
+        `event_texts` are the names that it may have after `@`.
+        """
         template = self.parse_or_report_and_return_default(
             parse_template, text, position, Template(text)
         )
         for placeholder in template.placeholders:
             if placeholder.setting:
                 self.note_used_setting_or_report(placeholder.setting, position)
+            if placeholder.event_text and placeholder.event_text not in event_texts:
+                self.report(
+                    position,
+                    f"@{placeholder.event_text} is only known in the key of an event with it",
+                )
         return template
 
     def note_used_setting_or_report(self, name: str, position: Position) -> None:
@@ -113,6 +123,7 @@ class OperatorParser:
             strip=self.template(data["strip"], (*position, "strip")) if "strip" in data else None,
             mapping=dict(data["map"]) if "map" in data else None,
             fallback=None if fallback == UNCHANGED else fallback,
+            condition=self.condition(data["if"], (*position, "if")) if "if" in data else None,
         )
 
     def _parse_value_list(
@@ -148,11 +159,11 @@ class OperatorParser:
                 "UTC",
             )
         values = tuple(self.parse_value_operator(item, (*position, "value")) for item in items)
-        return TimeOperator(values, zone, text_format)
+        return TimeOperator(values, zone, text_format, data.get("of") == "report")
 
     def value_or_time(self, data: Any, position: Position) -> ValueOperator | TimeOperator:
         """Parse a value, or a time if it has a zone, an offset or a format."""
-        time_members = {"zone", "offset", "format"}
+        time_members = {"zone", "offset", "format", "of"}
         if isinstance(data, str) or not time_members & data.keys():
             return self.parse_value_operator(data, position)
         value = {name: item for name, item in data.items() if name not in time_members}
@@ -190,14 +201,18 @@ class OperatorParser:
         if not isinstance(data, dict):
             return FieldTest(path, frozenset(text_or_texts_as_list(data)))
         if len(data) != 1:
-            self.report(position, "give exactly one of present, not")
+            self.report(position, "give exactly one of present, not, begins, not_begins")
         if "present" in data:
             return FieldTest(path, present=data["present"] == "yes")
+        for name, negated in (("begins", False), ("not_begins", True)):
+            if name in data:
+                beginnings = tuple(text_or_texts_as_list(data[name]))
+                return FieldTest(path, beginnings=beginnings, negated=negated)
         return FieldTest(path, frozenset(text_or_texts_as_list(data.get("not", []))), negated=True)
 
     def parse_identifier_rule(self, data: Mapping[str, Any], position: Position) -> IdentifierRule:
         """Parse one identifier: a scheme and its issuer, or a range from a setting."""
-        own = {"scheme", "range", "issuer", "weak"}
+        own = {"scheme", "range", "issuer", "weak", "required"}
         if ("scheme" in data) is ("range" in data):
             self.report(position, "give either a scheme or a range")
         if "range" in data:
@@ -211,6 +226,7 @@ class OperatorParser:
             if "issuer" in data
             else None,
             is_weak=data.get("weak") == "yes",
+            sentence_if_missing=data.get("required", ""),
         )
 
 

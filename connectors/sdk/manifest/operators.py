@@ -21,9 +21,9 @@ MAX_ELEMENTS = 100_000
 class ValueOperator:
     """One text: a path, a fixed text, a template, the first present or all present of several.
 
-    Then in this order: texts of `exceptions` become blank, `strip` is removed from the beginning,
-    and `mapping` translates. An unknown text stays unchanged (`fallback` is None) or becomes
-    `fallback`.
+    It is blank unless `condition` holds. Then in this order: texts of `exceptions` become blank,
+    `strip` is removed from the beginning, and `mapping` translates. An unknown text stays unchanged
+    (`fallback` is None) or becomes `fallback`.
     """
 
     path: Path | None = None
@@ -36,9 +36,12 @@ class ValueOperator:
     strip: Template | None = None
     mapping: Mapping[str, str] | None = None
     fallback: str | None = None
+    condition: "FieldCondition | None" = None
 
     def text_before_mapping(self, scope: Scope) -> str:
         """The text before `mapping`. Raises PayloadError."""
+        if self.condition and not self.condition.holds(scope):
+            return ""
         text = self._text_before_exceptions_and_strip(scope)
         if text in self.exceptions:
             return ""
@@ -52,6 +55,11 @@ class ValueOperator:
         if self.mapping is None or not text:
             return text
         return self.mapping.get(text, text if self.fallback is None else self.fallback)
+
+    def code(self, scope: Scope) -> str:
+        """The text before `mapping`; of `first` without a result, the code that nothing maps."""
+        text = self.text_before_mapping(scope)
+        return text or next((c for value in reversed(self.first) if (c := value.code(scope))), "")
 
     def _text_before_exceptions_and_strip(self, scope: Scope) -> str:
         if self.path:
@@ -73,6 +81,8 @@ class TimeOperator:
     values: tuple[ValueOperator, ...]
     zone: Template | None = None
     format: str = ""
+    # The time of the report; the state that it reports has no time of its own.
+    is_time_of_report: bool = False
 
     def evaluate(self, scope: Scope) -> ParsedTime | None:
         """The time, or None if it is blank. Raises PayloadError."""
@@ -80,7 +90,8 @@ class TimeOperator:
             if text := value.evaluate(scope):
                 path = value.path.resolve(scope).path if value.path else ""
                 if parsed := self._parse(text, path, scope):
-                    return parsed
+                    flags = (Flag.TIME_OF_REPORT,) if self.is_time_of_report else ()
+                    return ParsedTime(parsed.time, (*parsed.flags, *flags))
         return None
 
     def date_or_time_text(self, scope: Scope) -> str:
@@ -114,7 +125,7 @@ class TimeOperator:
 
 @dataclass(frozen=True, slots=True)
 class FieldTest:
-    """A test of one value: whether it is one of some texts, or none of them, or present."""
+    """A test of one value: whether it is one of some texts, begins with one, or is present."""
 
     __test__ = False  # not a test class
 
@@ -122,6 +133,7 @@ class FieldTest:
     texts: frozenset[str] = frozenset()
     negated: bool = False
     present: bool | None = None
+    beginnings: tuple[str, ...] = ()
 
     def holds(self, scope: Scope) -> bool:
         """Whether the value passes."""
@@ -131,7 +143,9 @@ class FieldTest:
                 node, scope.reading
             )
             return has_value is self.present
-        return (self.path.text_in(scope) in self.texts) is not self.negated
+        text = self.path.text_in(scope)
+        holds = text.startswith(self.beginnings) if self.beginnings else text in self.texts
+        return holds is not self.negated
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A path is `.` (this value) or member names and indexes such as `lines[0].sku`. A leading `^` starts
 at the record around this one. A template is text with placeholders: `{path}` must have a value,
-`{path?}` may be blank, `{$name}` is a setting.
+`{path?}` may be blank, `{$name}` is a setting. In the key of an event, `{@name}` is its time (`at`)
+or one of its attributes, after their conversion.
 """
 
 import re
@@ -35,6 +36,8 @@ class Scope:
     settings: Mapping[str, str]
     reading: ScalarReadingRules
     outer: "Scope | None" = None
+    # The time and the attributes of the event whose key is rendered.
+    event_texts: Mapping[str, str] = field(default_factory=dict)
 
     def scope_of_inner_value(self, node: Node) -> "Scope":
         """The scope of a value inside this one."""
@@ -135,6 +138,7 @@ class Placeholder:
 
     setting: str = ""
     path: Path | None = None
+    event_text: str = ""
     required: bool = True
 
 
@@ -180,10 +184,19 @@ def _parse_placeholder(text: str) -> Placeholder:
         if not SETTING_NAME.fullmatch(text[1:]):
             raise ValueError(f"{text!r} is not the name of a setting")
         return Placeholder(setting=text[1:])
-    return Placeholder(path=parse_path(text.removesuffix("?")), required=not text.endswith("?"))
+    name, required = text.removesuffix("?"), not text.endswith("?")
+    if name.startswith("@"):
+        return Placeholder(event_text=name[1:], required=required)
+    return Placeholder(path=parse_path(name), required=required)
 
 
 def _placeholder_text(placeholder: Placeholder, scope: Scope) -> str:
+    if placeholder.event_text:
+        text = scope.event_texts.get(placeholder.event_text, "")
+        if not text and placeholder.required:
+            detail = f"the event has no {placeholder.event_text}"
+            raise PayloadError(ParkReason.SCHEMA, scope.node.path or "$", detail)
+        return text
     if placeholder.path is None:
         return scope.settings.get(placeholder.setting, "")
     text = placeholder.path.text_in(scope)

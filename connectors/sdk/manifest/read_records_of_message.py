@@ -47,10 +47,21 @@ def _read_json(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Reco
     document = load_json(body)
     top = Scope(document, settings, rule.reading)
     if isinstance(document.value, list) and rule.records is None:
-        scopes = [top.scope_of_inner_value(node) for node in document.as_list()]
+        scopes = [
+            _record_in_envelope(rule, top.scope_of_inner_value(node)) for node in document.as_list()
+        ]
         return Records(scopes, is_list=True, document=document)
     if not isinstance(document.value, dict | list):
         raise PayloadError(ParkReason.SCHEMA, "$", "expected an object or a list")
     if rule.records is None:
-        return Records([top], document=document)
+        return Records([_record_in_envelope(rule, top)], document=document)
     return Records(rule.records.elements(top), is_list=True, document=document)
+
+
+def _record_in_envelope(rule: ReadRule, message: Scope) -> Scope:
+    """Return the record of a message. With an envelope rule, `^` is the message in any case."""
+    envelope = rule.envelope
+    if envelope is None:
+        return message
+    node = envelope.record.resolve(message) if envelope.condition.holds(message) else message.node
+    return message.scope_of_inner_value(node)

@@ -1,6 +1,6 @@
 """The JSON Schema of a manifest. YAML scalars are read as text, so numbers are texts too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
@@ -21,6 +21,21 @@ def _object_schema_with_allowed_names(names: Any, value: Any) -> dict[str, Any]:
     return {"type": "object", "propertyNames": {"enum": list(names)}, "additionalProperties": value}
 
 
+def _array_schema_of_names(names: Iterable[str]) -> dict[str, Any]:
+    return {"type": "array", "items": {"enum": list(names)}, "minItems": 1}
+
+
+TEST = {
+    "type": ["string", "array", "object"],
+    "items": {"type": "string"},
+    "properties": {"present": YES_NO, "not": TEXTS, "begins": TEXTS, "not_begins": TEXTS},
+    "additionalProperties": False,
+}
+CONDITION = {
+    "type": ["object", "array"],
+    "items": {"type": "object", "additionalProperties": TEST},
+    "additionalProperties": TEST,
+}
 VALUE = {"$ref": "#/$defs/value"}
 VALUE_MEMBERS = {
     "value": TEXT,
@@ -33,8 +48,14 @@ VALUE_MEMBERS = {
     "strip": TEXT,
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
     "else": {"type": "string"},
+    "if": CONDITION,
 }
-TIME_MEMBERS = {"zone": TEXT, "offset": {"enum": ["included"]}, "format": TEXT}
+TIME_MEMBERS = {
+    "zone": TEXT,
+    "offset": {"enum": ["included"]},
+    "format": TEXT,
+    "of": {"enum": ["report"]},
+}
 TIME = closed_object_schema(
     {
         "value": {"type": ["string", "array", "object"], "items": VALUE},
@@ -43,17 +64,6 @@ TIME = closed_object_schema(
     "value",
 )
 VALUE_OR_TIME = closed_object_schema({**VALUE_MEMBERS, **TIME_MEMBERS}, kind=["string", "object"])
-TEST = {
-    "type": ["string", "array", "object"],
-    "items": {"type": "string"},
-    "properties": {"present": YES_NO, "not": TEXTS},
-    "additionalProperties": False,
-}
-CONDITION = {
-    "type": ["object", "array"],
-    "items": {"type": "object", "additionalProperties": TEST},
-    "additionalProperties": TEST,
-}
 NUMBERS = {
     "type": "array",
     "minItems": 1,
@@ -64,6 +74,7 @@ NUMBERS = {
             "range": TEXT,
             "issuer": {"type": "string"},
             "weak": YES_NO,
+            "required": TEXT,
         },
     ),
 }
@@ -72,7 +83,7 @@ OBJECT_LIST = closed_object_schema({"each": TEXT, "numbers": NUMBERS}, "numbers"
 ATTRIBUTES = _object_schema_with_allowed_names([name.value for name in Attribute], VALUE_OR_TIME)
 LINES = closed_object_schema(
     dict.fromkeys(("line_id", "sku", "description", "unit", "price"), VALUE)
-    | {"each": TEXT, "if": CONDITION},
+    | {"each": TEXT, "if": CONDITION, "goods": CONDITION},
     "each",
     "line_id",
 )
@@ -90,6 +101,8 @@ EVENT = closed_object_schema(
         "sum": YES_NO,
         "attributes": ATTRIBUTES,
         "corrects": {"type": "array", "items": TEXT},
+        "complete_measures": _array_schema_of_names(measure.value for measure in Measure),
+        "takes_back": _array_schema_of_names(kind.value for kind in EventType),
     },
     "type",
     "key",
@@ -169,6 +182,7 @@ READ = closed_object_schema(
     {
         "format": {"enum": ["json", "csv", "tsv"]},
         "records": TEXT,
+        "envelope": closed_object_schema({"record": TEXT, "if": CONDITION}, "record"),
         "blank": {"type": "array", "items": {"type": "string"}},
         "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
         "quote": {"type": "string", "minLength": 1, "maxLength": 1},

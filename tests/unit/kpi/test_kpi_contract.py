@@ -5,6 +5,7 @@ import pytest
 from tests.builders.timelines import folded
 from visibility.kpi.dimensions import DIMENSIONS, SHARED_DIMENSIONS
 from visibility.kpi.kpi import Kpi, KpiUnit
+from visibility.kpi.measured_records import RecordKind, RecordKpi
 from visibility.kpi.registry import kpi_registry
 
 
@@ -16,7 +17,10 @@ def test_definition_is_complete(kpi: Kpi) -> None:
     assert "time zone" in kpi.definition, "the definition states the day on which an order counts"
     assert kpi.unit in KpiUnit
     assert kpi.version >= 1
-    assert kpi.counted in {"orders", "lines", "units", "events"}
+    records = {f"{kind}s" for kind in RecordKind}
+    assert kpi.counted in {"orders", "lines", "units", "events"} | records
+    if isinstance(kpi, RecordKpi):
+        assert (kpi.subject, kpi.counted) == (kpi.record_kind, f"{kpi.record_kind}s")
     assert set(kpi.dimensions) <= set(DIMENSIONS)
     assert set(SHARED_DIMENSIONS) <= set(kpi.dimensions), "the overview filters all KPIs"
     # A clause after "no value: ", such as "no orders were delivered".

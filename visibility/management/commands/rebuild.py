@@ -19,7 +19,7 @@ from visibility.identity import (
     record_merges_and_move_alerts,
     resolve_from_all_events,
 )
-from visibility.kpi import facts_and_cells
+from visibility.kpi import facts_and_cells, measure_changed_records
 from visibility.master_data.affected_orders import move_backfill_to_refold_queue
 from visibility.models import BackfillRequest, BusinessObject, RefoldRequest
 from visibility.pipeline.refold_orders import refold_batch
@@ -49,6 +49,8 @@ class Command(BaseCommand):
             done += len(ids)
             self.stderr.write(f"rebuild {done}/{total} objects resolved")
         self._refold_requested_orders()
+        for _ in measure_changed_records.request_measurement_of_all_records():
+            measure_changed_records.measure_changed_records()
         facts_and_cells.request_recount_of_all_days()
         while facts_and_cells.update_cells():
             pass

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from visibility.formatting import format_duration, format_timestamp
+from visibility.kpi.registry import kpi_registry
 from visibility.models import (
     ACTIVE_ALERT_STATES,
     Alert,
@@ -24,6 +25,7 @@ from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
+from visibility.sla.rule import RuleSubject
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -88,6 +90,16 @@ class AlertDetail:
     def is_silent_source(self) -> bool:
         """Whether the alert is about a source that sends no data."""
         return self.alert.kind == AlertKind.SOURCE_SILENT
+
+    @property
+    def subject_address_and_label(self) -> tuple[str, str] | None:
+        """The page of the KPI or alert that the alert is about, and the text of the link."""
+        key = self.alert.subject_key
+        if self.alert.subject_kind == RuleSubject.KPI and key in kpi_registry():
+            return f"/numbers/{key}", kpi_registry()[key].title
+        if self.alert.subject_kind == RuleSubject.ALERT:
+            return f"/alerts/{key}", f"Alert {key}"
+        return None
 
     @property
     def unmapped_status(self) -> str:
@@ -188,6 +200,11 @@ def _explain_opening(
             f"{_format_time(alert.started_at)}. "
             f"The next message was expected by {_format_time(alert.due_at)}."
         )
+    if alert.subject_kind in {RuleSubject.KPI, RuleSubject.ALERT}:
+        return (
+            f"The condition of the rule holds: {alert.title}. It has been so since "
+            f"{_format_time(alert.opened_at)}."
+        )
     opening = f"The timer started {_format_time(alert.started_at)}"
     if alert.rule:
         opening += f" and counts the working hours of “{alert.rule.calendar.title}”"
@@ -211,7 +228,8 @@ def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
         return "Closes automatically when the status is mapped or ignored on the Mappings page."
     if alert.kind == AlertKind.RULE_FAILED:
         return "Closes automatically when the rule works again."
-    if alert.source and alert.kind != AlertKind.SOURCE_SILENT:
+    has_condition = alert.subject_kind in {RuleSubject.KPI, RuleSubject.ALERT}
+    if has_condition or (alert.source and alert.kind != AlertKind.SOURCE_SILENT):
         return "Closes automatically when the condition of the rule no longer holds."
     if alert.source:
         return f"Closes automatically with the next message from {alert.source.title}."

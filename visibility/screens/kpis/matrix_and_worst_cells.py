@@ -66,7 +66,10 @@ def build_cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[Matrix
     def weight(kpi_slice: KpiSlice) -> float:
         if kpi.unit is KpiUnit.DURATION:
             return -(kpi_slice.summary.median or 0)
-        return -float(kpi_slice.summary.denominator - kpi_slice.summary.numerator)
+        counts = kpi_slice.summary
+        if not kpi.higher_is_better:
+            return -float(counts.numerator)
+        return -float(counts.denominator - counts.numerator)
 
     return [_build_matrix_cell(kpi, kpi_slice) for kpi_slice in sorted(slices, key=weight)]
 

@@ -16,6 +16,7 @@ from visibility.formatting import (
     sales_channel_label,
 )
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
+from visibility.kpi.measure_changed_records import FAILED
 from visibility.kpi.query import KpiSummary
 
 NO_VALUE = "\u2013"
@@ -162,6 +163,8 @@ def no_value_reason(kpi: Kpi, summary: KpiSummary) -> str:
 
 def exclusion_reason(kpi: Kpi, code: str) -> str:
     """The phrase for an exclusion reason."""
+    if code == FAILED:
+        return "the KPI failed with an error; see the log"
     return kpi.reasons.get(code, code.replace("_", " "))
 
 
@@ -213,7 +216,9 @@ def describe_how_order_counts_in_kpi(
     if kpi.unit is KpiUnit.DURATION:
         return format_kpi_duration(float(numerator / denominator))
     if singular_noun_counted_by_kpi(kpi) == kpi.subject:
-        return "Met" if numerator >= denominator else "Missed"
+        met, missed = kpi.outcome_labels
+        has_met = numerator >= denominator if kpi.higher_is_better else numerator <= 0
+        return met if has_met else missed
     return f"{format_number(numerator)} of {format_number(denominator)} {kpi.counted}"
 
 

@@ -21,7 +21,7 @@ class KpiDefinitionSerializer(PermissionFilteredSerializer):
     family = EnumField(
         KpiFamily,
         help_text="`flow`: orders that reached something. `stock`: orders that are open at the "
-        "end of the range. `measure`: events.",
+        "end of the range. `measure`: events, messages, polls, alerts or actions of people.",
     )
     title = serializers.CharField()
     unit = EnumField(KpiUnit)
@@ -53,7 +53,7 @@ class KpiNumeratorDenominatorSerializer(PermissionFilteredSerializer):
     numerator = DecimalTextField()
     denominator = DecimalTextField()
     orders = serializers.IntegerField(
-        help_text="Number of orders; of events for a KPI of the family `measure`."
+        help_text="Number of orders; for a KPI of the family `measure`, of what it counts."
     )
     median_seconds = serializers.FloatField(allow_null=True)
     p90_seconds = serializers.FloatField(allow_null=True)
@@ -98,11 +98,15 @@ class KpiValueSerializer(PermissionFilteredSerializer):
 
 
 class KpiOrderSerializer(PermissionFilteredSerializer):
-    """An order, or an event of an order, with its contribution to a KPI."""
+    """An order, an event or another record, with its contribution to a KPI."""
 
     restricted_fields = {"customer_name": Permission.CONTACTS}
 
-    id = serializers.IntegerField(source="order_id")
+    id = serializers.IntegerField(
+        source="order_id",
+        allow_null=True,
+        help_text="The order; null for a message or poll, and for an alert about something else.",
+    )
     number = serializers.CharField()
     customer_no = serializers.CharField()
     customer_name = serializers.CharField(
@@ -120,18 +124,30 @@ class KpiOrderSerializer(PermissionFilteredSerializer):
     denominator = DecimalTextField(allow_null=True)
     excluded = serializers.CharField(help_text="Reason code; empty if the order counts.")
     subject_key = serializers.CharField(
-        help_text="What of the order counts: empty for the order itself, the key of a line, or the "
-        "ID of an event."
+        help_text="What of the order counts: empty for the order itself, the key of a line, the "
+        "ID of an event, message, poll or action, or the ID and episode of an alert."
     )
     item = serializers.CharField(help_text="The item of a line.")
-    event_source = serializers.CharField(source="source", help_text="The source of an event.")
+    event_source = serializers.CharField(
+        source="source", help_text="The source of an event or record."
+    )
     event_type = serializers.CharField(help_text="The type of an event.")
-    message_id = serializers.IntegerField(allow_null=True, help_text="The message of an event.")
+    message_id = serializers.IntegerField(
+        allow_null=True, help_text="The message, or that of an event."
+    )
+    alert_id = serializers.IntegerField(
+        allow_null=True, help_text="The alert, or that of an action."
+    )
+    text = serializers.CharField(
+        help_text="The title of an alert, or why a message or poll failed."
+    )
     started_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the order became open, or the event occurred."
+        allow_null=True,
+        help_text="When the order became open, the event occurred, or the record began.",
     )
     ended_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the order was no longer open, or the event was received."
+        allow_null=True,
+        help_text="When the order was no longer open, the event was received, or the record ended.",
     )
     uncountable = serializers.DictField(
         child=serializers.IntegerField(), help_text="Lines that could not be counted, by reason."

@@ -76,7 +76,7 @@ def test_unknown_kpi_is_explained_in_its_tile_only(kpi: Any) -> None:
     add_board({"tile": "kpi_number", "kpi": kpi}, {"tile": "kpi_number", "kpi": "fill_rate"})
     text = page(signed_in(UserRole.EXECUTIVE))
     assert "Invalid setting of this tile. kpi: There is no KPI" in text
-    assert "Use one of: event_delay, fill_rate, on_time" in text
+    assert "Use one of: event_delay, failed_polls, fill_rate" in text
     assert "<script>alert(1)" not in text
     assert "No KPI value" in text
 

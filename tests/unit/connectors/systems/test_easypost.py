@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from connectors.catalog import shipped_connectors
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, Flag, IdentifierScheme, ObjectKind
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
-from connectors.systems.easypost.connector import EasyPost
 from tests.unit.connectors.signatures import is_accepted
 
+EasyPost = shipped_connectors()["easypost"]
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BODY = '{"id": "evt_1", "object": "Event", "note": "Größe"}'.encode()
 # The same secret in composed and in decomposed Unicode form.
