@@ -107,7 +107,11 @@ class Rule(ABC):
 
     @abstractmethod
     def alert_title(self, params: Any, subject: str) -> str:
-        """Return the title of the alert that opens."""
+        """Return the title of the alert that opens.
+
+        `AGE_PLACEHOLDER` in it stands for the time since the clock started, which is inserted when
+        the title is shown. A time limit is no age: the case gets older.
+        """
 
     def parse_params(self, raw: object) -> Any:
         """Parse stored parameters. Raises InvalidParameters."""
