@@ -126,6 +126,8 @@ class OrderRule(Rule):
     """A rule about an order, or about its shipments or documents: a function of the timeline."""
 
     supported_subjects = frozenset({RuleSubject.ORDER, RuleSubject.SHIPMENT, RuleSubject.DOCUMENT})
+    # The step that stops the clocks, such as `ship confirmation`; messages name it as missing.
+    awaited_step: ClassVar[str] = ""
 
     @abstractmethod
     def clocks(self, timeline: Timeline, params: Any, calendar: Calendar) -> Iterable[Clock]:

@@ -50,6 +50,7 @@ class NoTrackingScan(OrderRule):
         Consequence.SERVICE_DELAY,
         Consequence.REVENUE_LEAKAGE,
     )
+    awaited_step: ClassVar[str] = "carrier scan"
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per confirmed shipment."""

@@ -53,6 +53,7 @@ class StuckInReleased(OrderRule):
         Consequence.SERVICE_DELAY,
         Consequence.REVENUE_LEAKAGE,
     )
+    awaited_step: ClassVar[str] = "ship confirmation"
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per released order."""
