@@ -104,6 +104,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "visibility.web.role_permission_backend.RolePermissionBackend",
+]
 MIDDLEWARE = [
     "visibility.web.security_headers.SecurityHeadersMiddleware",
     "visibility.web.nul_characters_and_large_ids.RemoveNulRejectLargeIdMiddleware",

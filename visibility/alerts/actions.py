@@ -9,7 +9,13 @@ from django.db import transaction
 
 from visibility.alerts.reconcile_alerts_with_clocks import reopen_alert
 from visibility.db.change_feed import append_changes
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
+from visibility.models.alerts import (
+    ACTIVE_ALERT_STATES,
+    Alert,
+    AlertClosingReason,
+    AlertEntry,
+    AlertState,
+)
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
 
@@ -86,6 +92,7 @@ def resolve(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
         _require_active(alert)
         alert.state, alert.resolved_at = AlertState.RESOLVED, now
         alert.resolution, alert.snoozed_until = note, None
+        alert.closing_reason = AlertClosingReason.BY_USER
         alert.save()
         still_breached = SlaClock.objects.filter(
             order_id=alert.order_id,

@@ -1,4 +1,4 @@
-"""Change a rule: validated, versioned, audited, and followed by a refold of the orders."""
+"""Change a rule: validated, versioned, audited, and followed by a check of the orders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from visibility.sla.parameters import (
     parse_entered_parameters_within_bounds,
     serialize_parameters,
 )
+from visibility.sla.recheck_orders import enqueue_next_batch, start_rechecks_of_changed_rules
 from visibility.sla.registry import rule_kinds
-from visibility.storage.request_refold_of_all_orders import request_refold_of_all_orders
 
 EDITABLE = ("params", "severity", "team", "enabled")
 # The fields that clocks depend on.
@@ -43,7 +43,7 @@ class UnknownRule(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class RuleChangeResult:
-    """The rule after the change, the names of changed fields, and how many orders are refolded."""
+    """The rule after the change, the names of changed fields, and how many orders are checked."""
 
     rule: SlaRule
     changed: tuple[str, ...]
@@ -87,14 +87,20 @@ def change_rule(
             },
             now=now,
         )
-        return RuleChangeResult(rule, changed, _refold_all_orders_if_clocks_change(rule, changed))
+        is_about_orders = rule.kind not in rule_kind_codes_not_about_orders()
+        has_new_clocks = is_about_orders and CLOCK_FIELDS & set(changed)
+        checked = _start_recheck(rule, now=now) if has_new_clocks else 0
+        return RuleChangeResult(rule, changed, checked)
 
 
-def _refold_all_orders_if_clocks_change(rule: SlaRule, changed: tuple[str, ...]) -> int:
-    """Request a refold of all orders: a rule about orders may gain or lose clocks on any."""
-    if rule.kind in rule_kind_codes_not_about_orders() or not CLOCK_FIELDS & set(changed):
-        return 0
-    return request_refold_of_all_orders()
+def _start_recheck(rule: SlaRule, *, now: datetime) -> int:
+    """Start to check all orders, which may gain or lose clocks; return how many orders.
+
+    The first batch goes into the refold queue at once.
+    """
+    started = start_rechecks_of_changed_rules(now=now, rule_ids=[rule.pk])
+    enqueue_next_batch(now=now)
+    return sum(recheck.open_total + recheck.closed_total for recheck in started)
 
 
 def _validated_values_by_field(rule: SlaRule, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from datetime import datetime
 from functools import cache, partial
 
 from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
+from visibility.alerts.rule_change_reasons import ClockKey, RuleChangeReasons
+from visibility.formatting import AGE_PLACEHOLDER
 from visibility.models.alerts import (
     ACTIVE_ALERT_STATES,
     Alert,
+    AlertClosingReason,
     AlertEntry,
     AlertState,
     Notification,
@@ -20,7 +23,6 @@ from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.sla.source_evidence import SourceEvidence, gaps_before_deadline
 from visibility.storage.refold_queue import orders_with_pending_refold
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,18 @@ class LazyEvidence:
 
 
 def reconcile_alerts(
-    clocks: Sequence[SlaClock], *, order_ids: Sequence[int], now: datetime
+    clocks: Sequence[SlaClock],
+    *,
+    order_ids: Sequence[int],
+    now: datetime,
+    clocks_before: Mapping[ClockKey, SlaClock] | None = None,
 ) -> list[int]:
     """Bring the alerts of these orders in line with their clocks; return ids of changed alerts.
 
-    Without order ids, the clocks are those of orders that have no alerts yet.
+    Without order ids, the clocks are those of orders that have no alerts yet. `clocks_before`: the
+    stored clocks by (order, rule, subject key), if `clocks` differ from them.
     """
+    reasons = RuleChangeReasons(clocks_before or {})
     alerts = {
         (a.order_id, a.rule_id, a.subject_key): a
         for a in (
@@ -61,21 +69,22 @@ def reconcile_alerts(
         if alert is None:
             if clock.state == ClockState.BREACHED:
                 new.append(_build_alert_for_breach(clock, evidence, now))
-        elif _reconcile_alert_with_clock(clock, alert, now):
+        elif _reconcile_alert_with_clock(clock, alert, reasons, now):
             changed.append(alert.pk)
     changed += create_alerts(new, now)
     unclaimed = [alert for alert in alerts.values() if alert.state in ACTIVE_ALERT_STATES]
     failed = record_rule_errors_and_retry.failed_order_rule_pairs(order_ids) if unclaimed else set()
     for alert in unclaimed:
         if (alert.order_id, alert.rule_id) not in failed:
-            close_alert(
-                alert, AlertState.WITHDRAWN, now, now, "The rule no longer applies to this order."
-            )
+            closing_reason, text = reasons.closing_without_clock(alert)
+            close_alert(alert, AlertState.WITHDRAWN, now, now, text, closing_reason=closing_reason)
             changed.append(alert.pk)
     return changed
 
 
-def _reconcile_alert_with_clock(clock: SlaClock, alert: Alert, now: datetime) -> bool:
+def _reconcile_alert_with_clock(
+    clock: SlaClock, alert: Alert, reasons: RuleChangeReasons, now: datetime
+) -> bool:
     """Reconcile one clock with its alert; return whether the alert changed."""
     if clock.state == ClockState.BREACHED and clock.stopped_at is not None:
         if alert.state == AlertState.RESOLVED:
@@ -86,18 +95,34 @@ def _reconcile_alert_with_clock(clock: SlaClock, alert: Alert, now: datetime) ->
             clock.stopped_at,
             now,
             _completed_late_sentence(clock, clock.stopped_at),
+            closing_reason=AlertClosingReason.COMPLETED_LATE,
         )
         return True
     if clock.state == ClockState.BREACHED:
-        if alert.state not in {AlertState.RESOLVED, AlertState.WITHDRAWN}:
-            return False
-        reopen_alert(alert, now, "The condition still holds.")
-        return True
+        is_closed = alert.state in {AlertState.RESOLVED, AlertState.WITHDRAWN}
+        if is_closed:
+            reopen_alert(alert, now, "The condition still holds.")
+        return _follow_times_of_clock(alert, clock, now) or is_closed
     overdue = clock.stopped_at is None and clock.due_at < now
     if alert.state == AlertState.WITHDRAWN or overdue:
         return False
-    why = "Late evidence: completed on time." if clock.stopped_at else "The due time is later now."
-    close_alert(alert, AlertState.WITHDRAWN, now, now, why)
+    closing_reason, text = reasons.closing_of_unbreached(clock)
+    close_alert(alert, AlertState.WITHDRAWN, now, now, text, closing_reason=closing_reason)
+    return True
+
+
+def _follow_times_of_clock(alert: Alert, clock: SlaClock, now: datetime) -> bool:
+    """Give an alert the times and the title of its clock; return whether they changed."""
+    is_same = (alert.started_at, alert.due_at) == (clock.started_at, clock.due_at)
+    if is_same and alert.title_template:
+        return False
+    alert.started_at, alert.due_at = clock.started_at, clock.due_at
+    before = alert.title_template
+    _set_title(alert, clock, now)
+    if is_same and alert.title_template == before:
+        return False
+    alert.changed_at = now
+    alert.save(update_fields=["started_at", "due_at", "title", "title_template", "changed_at"])
     return True
 
 
@@ -125,7 +150,6 @@ def _build_alert_for_breach(
         subject_kind=kind.subject if kind else RuleSubject.ORDER,
         subject_key=clock.subject_key,
         severity=rule.severity,
-        title=_build_alert_title(clock, now),
         team=rule.team,
         owner_team_id=rule.owner_team_id,
         money=clock.money,
@@ -134,10 +158,12 @@ def _build_alert_for_breach(
         due_at=clock.due_at,
         opened_at=now,
     )
+    _set_title(alert, clock, now)
     if clock.stopped_at is not None:
         # Discovered after the fact: the breach is recorded, and nobody is notified.
         alert.state, alert.resolved_at = AlertState.RESOLVED, clock.stopped_at
         alert.resolution = _completed_late_sentence(clock, clock.stopped_at)
+        alert.closing_reason = AlertClosingReason.COMPLETED_LATE
         alert.opened_at = clock.due_at
         return NewAlertWithLogEntry(alert)
     if reason := reason_to_suppress(clock, evidence):
@@ -175,8 +201,15 @@ def create_alerts(new: Sequence[NewAlertWithLogEntry], now: datetime) -> list[in
     return [entry.alert.pk for entry in new]
 
 
-def _build_alert_title(clock: SlaClock, now: datetime) -> str:
-    """Return the title, which is stored: the rule may change later."""
+def _set_title(alert: Alert, clock: SlaClock, now: datetime) -> None:
+    """Set the title, which is stored: the rule may change later. Its age is that of `now`."""
+    title = _title_with_age_placeholder(clock, now)
+    alert.title_template = title if AGE_PLACEHOLDER in title else ""
+    alert.title = title
+    alert.title = alert.title_with_age(now)
+
+
+def _title_with_age_placeholder(clock: SlaClock, now: datetime) -> str:
     rule = clock.rule
     try:
         kind = rule_kinds()[rule.kind]
@@ -186,18 +219,36 @@ def _build_alert_title(clock: SlaClock, now: datetime) -> str:
         return f"{rule.title}: {clock.subject}" if clock.subject else rule.title
 
 
-def close_alert(alert: Alert, state: AlertState, at: datetime, now: datetime, reason: str) -> None:
-    """Close an alert as resolved or withdrawn, as of `at`."""
+def close_alert(
+    alert: Alert,
+    state: AlertState,
+    at: datetime,
+    now: datetime,
+    reason: str,
+    *,
+    closing_reason: AlertClosingReason = AlertClosingReason.CONDITION_ENDED,
+) -> None:
+    """Close an alert as resolved or withdrawn, as of `at`. `reason`: why, as a sentence."""
     alert.state, alert.resolved_at, alert.resolution = state, at, reason
+    alert.closing_reason = closing_reason
     alert.snoozed_until, alert.changed_at = None, now
-    alert.save(update_fields=["state", "resolved_at", "resolution", "snoozed_until", "changed_at"])
+    alert.save(
+        update_fields=[
+            "state",
+            "resolved_at",
+            "resolution",
+            "closing_reason",
+            "snoozed_until",
+            "changed_at",
+        ]
+    )
     _insert_alert_log_entry(alert, state.value, now, reason)
 
 
 def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
     """Reopen an alert as its next episode; return its id."""
     alert.state, alert.episode, alert.changed_at = AlertState.OPEN, alert.episode + 1, now
-    alert.resolved_at, alert.resolution = None, ""
+    alert.resolved_at, alert.resolution, alert.closing_reason = None, "", ""
     alert.acknowledged_at = alert.acknowledged_by = None
     alert.save(
         update_fields=[
@@ -206,6 +257,7 @@ def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
             "changed_at",
             "resolved_at",
             "resolution",
+            "closing_reason",
             "acknowledged_at",
             "acknowledged_by",
         ]

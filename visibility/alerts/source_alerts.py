@@ -1,6 +1,6 @@
 """Evaluate the rules about sources: open, reopen and close their alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from visibility.alerts.reconcile_alerts_with_clocks import (
 )
 from visibility.alerts.source_alert_plan import SourceAlertPlan, plan_source_alerts
 from visibility.alerts.source_snapshots import WatchedSource, load_watched_sources
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertClosingReason, AlertState
 from visibility.models.teams import find_or_create_team
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.load_enabled_rules import (
@@ -22,10 +22,15 @@ from visibility.sla.load_enabled_rules import (
     load_enabled_source_rules,
     source_rule_kind_codes,
 )
+from visibility.sla.recheck_orders import (
+    finish_rechecks_of_source_rules,
+    ids_of_changed_source_rules,
+)
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import RuleSubject, SourceCondition, SourceRule
 
 NO_RULE = "The rule no longer applies to this source."
+NOT_MET = "The condition does not hold under the new rule."
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
     with transaction.atomic():
         create_source_rules_for_kinds_without_rule()
         rules = load_enabled_source_rules()
+        changed_rules = ids_of_changed_source_rules()
         watched_sources = load_watched_sources(now)
         alerts = _lock_and_group_alerts_by_source(watched_sources)
         for watched in watched_sources:
@@ -58,14 +64,18 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
                 alerts_of_kind = {key: a for (code, key), a in own.items() if code == kind}
                 loaded = _most_specific_rule(kind, watched, rules)
                 if loaded is None:
-                    _withdraw_active_alerts_without_rule(alerts_of_kind.values(), changes, now)
+                    _withdraw_active_alerts_without_rule(
+                        alerts_of_kind.values(), changed_rules, changes, now
+                    )
                     continue
                 _point_active_alerts_to_rule(loaded, alerts_of_kind.values())
                 plan = plan_source_alerts(loaded, watched.snapshot, alerts_of_kind)
                 if isinstance(plan, RuleFailure):
                     changes.add_failure(loaded, watched, plan)
                 else:
-                    _apply_plan(loaded, watched, plan, changes)
+                    is_rule_changed = loaded.rule.pk in changed_rules
+                    _apply_plan(loaded, watched, plan, changes, is_rule_changed=is_rule_changed)
+        finish_rechecks_of_source_rules(changed_rules, now=now)
         changes.changed += create_alerts(changes.new, now)
     return changes
 
@@ -97,20 +107,51 @@ def _most_specific_rule(
 
 
 def _withdraw_active_alerts_without_rule(
-    alerts: Iterable[Alert], changes: SourceAlertChanges, now: datetime
+    alerts: Iterable[Alert],
+    changed_rules: Collection[int],
+    changes: SourceAlertChanges,
+    now: datetime,
 ) -> None:
     for alert in alerts:
-        if alert.state in ACTIVE_ALERT_STATES:
-            close_alert(alert, AlertState.WITHDRAWN, now, now, NO_RULE)
-            changes.changed.append(alert.pk)
+        if alert.state not in ACTIVE_ALERT_STATES:
+            continue
+        if alert.rule_id in changed_rules:
+            _withdraw_for_rule_change(alert, NO_RULE, now)
+        else:
+            not_applicable = AlertClosingReason.NOT_APPLICABLE
+            close_alert(
+                alert, AlertState.WITHDRAWN, now, now, NO_RULE, closing_reason=not_applicable
+            )
+        changes.changed.append(alert.pk)
+
+
+def _withdraw_for_rule_change(alert: Alert, sentence: str, now: datetime) -> None:
+    text = f"Rule changed: {sentence[:1].lower()}{sentence[1:]}"
+    close_alert(
+        alert,
+        AlertState.WITHDRAWN,
+        now,
+        now,
+        text,
+        closing_reason=AlertClosingReason.RULE_CHANGED,
+    )
 
 
 def _apply_plan(
-    loaded: LoadedRule, watched: WatchedSource, plan: SourceAlertPlan, changes: SourceAlertChanges
+    loaded: LoadedRule,
+    watched: WatchedSource,
+    plan: SourceAlertPlan,
+    changes: SourceAlertChanges,
+    *,
+    is_rule_changed: bool,
 ) -> None:
+    """Write a plan. `is_rule_changed`: the rule was not evaluated since its change until now."""
     now = watched.snapshot.as_of
     for alert, end in plan.closing:
-        close_alert(alert, AlertState.RESOLVED, end.at, now, end.reason)
+        if is_rule_changed:
+            _withdraw_for_rule_change(alert, NOT_MET, now)
+        else:
+            close_alert(alert, AlertState.RESOLVED, end.at, now, end.reason)
         changes.changed.append(alert.pk)
     assert isinstance(loaded.kind, SourceRule)
     for alert, condition in plan.reopening:

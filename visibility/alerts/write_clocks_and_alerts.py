@@ -95,7 +95,10 @@ def write_clocks_and_reconcile_alerts(
     # A write of a stored clock may have waited for a sweep that opened its alert.
     may_have_alerts = stored.has_alerts or changed_stored
     return reconcile_alerts(
-        list(wanted.values()), order_ids=list(timelines) if may_have_alerts else (), now=now
+        list(wanted.values()),
+        order_ids=list(timelines) if may_have_alerts else (),
+        now=now,
+        clocks_before=stored.clocks,
     )
 
 

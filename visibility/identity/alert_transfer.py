@@ -8,7 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from visibility.db.database_time import database_now
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertEntry, AlertState
+from visibility.models.alerts import (
+    ACTIVE_ALERT_STATES,
+    Alert,
+    AlertClosingReason,
+    AlertEntry,
+    AlertState,
+)
 from visibility.models.decisions_and_merges import MovedAlert, MovedAlertEntry
 from visibility.models.objects_and_identifiers import BusinessObject
 
@@ -69,6 +75,7 @@ def _merge_alert(alert: Alert, *, into: Alert, now: datetime) -> None:
     if alert.state in ACTIVE_ALERT_STATES:
         alert.state, alert.resolved_at = AlertState.WITHDRAWN, now
         alert.resolution = f"Its order was merged with another order: see alert {into.pk}."
+        alert.closing_reason = AlertClosingReason.ORDERS_MERGED
         alert.changed_at = now
         alert.save()
 
@@ -81,6 +88,7 @@ def _serialize_alert_state(alert: Alert) -> dict[str, object]:
         "acknowledged_by_id": alert.acknowledged_by_id,
         "acknowledged_at": at.isoformat() if at else None,
         "resolution": alert.resolution,
+        "closing_reason": alert.closing_reason,
         "resolved_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
     }
 

@@ -32,7 +32,7 @@ from visibility.sla.silence_limits import (
     silence_limit_of_settings,
     silence_limits_by_event_type,
 )
-from visibility.storage.request_refold_of_all_orders import request_refold_of_open_orders
+from visibility.storage.request_refold_of_open_orders import request_refold_of_open_orders
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)

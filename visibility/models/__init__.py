@@ -3,6 +3,7 @@
 from visibility.models.alerts import (
     ACTIVE_ALERT_STATES,
     Alert,
+    AlertClosingReason,
     AlertEntry,
     AlertKind,
     AlertState,
@@ -61,6 +62,7 @@ from visibility.models.objects_and_identifiers import (
 from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.models.refold_requests import RefoldRequest
+from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
     ClockState,
     FailedClock,
@@ -86,6 +88,7 @@ from visibility.models.teams import Team, find_or_create_team
 __all__ = [
     "ACTIVE_ALERT_STATES",
     "Alert",
+    "AlertClosingReason",
     "AlertEntry",
     "AlertKind",
     "AlertState",
@@ -142,6 +145,7 @@ __all__ = [
     "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
+    "RuleRecheck",
     "Severity",
     "Shipment",
     "SlaClock",

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from visibility.formatting import AGE_PLACEHOLDER, format_duration
 from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.models.sources_and_messages import Source
@@ -23,7 +25,7 @@ class AlertState(models.TextChoices):
     SNOOZED = "snoozed"
     SUPPRESSED = "suppressed"  # every source that could report the step is silent
     RESOLVED = "resolved"
-    WITHDRAWN = "withdrawn"  # late evidence shows that the deadline was met
+    WITHDRAWN = "withdrawn"  # there is no breach: late evidence, or the rule changed
 
 
 ACTIVE_ALERT_STATES = (
@@ -41,6 +43,19 @@ class AlertKind(models.TextChoices):
     SOURCE_SILENT = "source_silent"  # subject_key: empty, "parked", or "event:" and the type
     UNMAPPED_STATUS = "unmapped_status"  # subject_key: the external status text
     RULE_FAILED = "rule_failed"  # a rule that cannot be evaluated; subject_key: its code
+
+
+class AlertClosingReason(models.TextChoices):
+    """Why an alert was closed. `resolution` says it in words."""
+
+    COMPLETED_LATE = "completed_late"
+    COMPLETED_ON_TIME = "completed_on_time"  # late evidence
+    DUE_LATER = "due_later"  # new evidence moved the deadline
+    NOT_APPLICABLE = "not_applicable"  # by new evidence, the rule does not apply
+    RULE_CHANGED = "rule_changed"  # the evidence is the same
+    CONDITION_ENDED = "condition_ended"
+    BY_USER = "by_user"
+    ORDERS_MERGED = "orders_merged"
 
 
 def alert_kinds() -> list[tuple[str, str]]:
@@ -65,7 +80,10 @@ class Alert(models.Model):
     episode = models.IntegerField(default=1)
     state = models.CharField(max_length=14, choices=AlertState.choices, default=AlertState.OPEN)
     severity = models.CharField(max_length=10, choices=Severity.choices)
+    # The title when it opened. `title_template` is the same with "{age}" in place of the age, and
+    # empty if there is none: see `title_with_age()`.
     title = models.TextField()
+    title_template = models.TextField(default="", db_default="")
     team = models.CharField(max_length=80, default="")
     owner_team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True)
     owner = models.ForeignKey(
@@ -83,6 +101,8 @@ class Alert(models.Model):
     snoozed_until = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
     resolution = models.TextField(default="")
+    # An `AlertClosingReason`; empty while the alert is active, and on rows of an older release.
+    closing_reason = models.CharField(max_length=30, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -113,6 +133,14 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def title_with_age(self, now: datetime) -> str:
+        """The title with the age of the case: as of `now`, or as of the end of a closed alert."""
+        if not self.title_template:
+            return self.title
+        end = self.resolved_at if self.state not in ACTIVE_ALERT_STATES else None
+        age = max((end or now) - self.started_at, timedelta(0))
+        return self.title_template.replace(AGE_PLACEHOLDER, format_duration(age))
 
     @property
     def subject(self) -> str:

@@ -58,6 +58,14 @@ class SlaRule(models.Model):
         return self.title
 
 
+def rule_definition_fingerprint(rule: SlaRule) -> str:
+    """Fingerprint of what a rule's clocks and conditions depend on, without its version."""
+    hours = rule.calendar
+    values = [rule.kind, rule.params, rule.scope, rule.enabled]
+    values += [hours.zone, hours.hours, hours.holidays]
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def rule_fingerprint(rule: SlaRule) -> str:
     """Fingerprint of everything that affects a rule's clocks: when it changes, recompute them."""
     hours = rule.calendar

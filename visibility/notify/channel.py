@@ -34,7 +34,9 @@ class AlertSummary:
 class OutgoingMessage:
     """A message to send. `id` is the same on every attempt: receivers can detect duplicates.
 
-    `sent_at` is the time of this attempt. A test message has no `alerts`.
+    `sent_at` is the time of this attempt. A test message has no `alerts`. `text` has no prices and
+    customers. `personal_text` has those that the subscriber may see, for channels that deliver to
+    people; it is empty if there are none.
     """
 
     id: str
@@ -42,6 +44,7 @@ class OutgoingMessage:
     text: str
     sent_at: datetime = field(compare=False)
     alerts: Sequence[AlertSummary] = ()
+    personal_text: str = ""
 
 
 class DeliveryFailed(RuntimeError):

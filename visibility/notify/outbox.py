@@ -127,7 +127,9 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
         row
         for row in Notification.objects.filter(
             pk__in=batch.attempts, state=NotificationState.PENDING
-        ).select_related("alert__rule", "alert__order__order", "alert__source", "subscription")
+        ).select_related(
+            "alert__rule", "alert__order__order", "alert__source", "subscription__user"
+        )
         if row.attempts == batch.attempts[row.pk]
     ]
     if len(rows) < len(batch.attempts):

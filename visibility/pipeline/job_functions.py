@@ -45,7 +45,7 @@ from visibility.pipeline.process_message_batches import (
 )
 from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
-from visibility.sla import record_rule_errors_and_retry
+from visibility.sla import recheck_orders, record_rule_errors_and_retry
 from visibility.storage import refold_queue
 
 log = get_logger(__name__)
@@ -53,6 +53,8 @@ log = get_logger(__name__)
 BACKLOG_WAIT_SECONDS = 2.5
 # During a long refold, KPI cells are updated at least this often.
 KPI_REFRESH_SECONDS = 5.0
+# One run of the job checks at most so many batches of orders against changed rules.
+MAX_RECHECK_BATCHES = 5
 # One batch in so many starts at the oldest message, whatever the worker's offset is.
 OLDEST_EVERY = 10
 _backlog = threading.Event()
@@ -66,7 +68,8 @@ WHERE datname = current_database() AND usename = current_user AND pid <> pg_back
 STUCK_SECONDS = 30
 DUE_WORK = f"""
 SELECT now, EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= now),
-    {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES}
+    {kpi_cell_sql.HAS_REQUESTS_AND_CHANGES},
+    EXISTS (SELECT FROM visibility_rulerecheck WHERE finished_at IS NULL)
 FROM (SELECT clock_timestamp() AS now) AS clock
 """  # noqa: S608  # only own text
 PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
@@ -130,9 +133,10 @@ def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
 def refold_touched_orders_and_update_kpi_cells() -> int:
     """Refold touched orders until none is left; return how many requests were settled.
 
-    Between two batches of requested recounts, orders that were touched meanwhile come first.
+    Then check orders against changed rules, as long as no other job has to wait for it. Between two
+    batches of requested recounts, orders that were touched meanwhile come first.
     """
-    total, summed_at = 0, time.monotonic()
+    total, summed_at, recheck_batches = 0, time.monotonic(), 0
     while not stopping.is_set():
         _wait_until_message_backlog_ends()
         due, settled = _load_due_refold_and_recount_flags(), 0
@@ -148,9 +152,20 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
         total += settled
         if settled or (due.has_requested_recounts and facts_and_cells.recount_requested_days()):
             continue
+        recheck_batches += 1
+        may_recheck = due.has_unfinished_rechecks and recheck_batches <= MAX_RECHECK_BATCHES
+        if may_recheck and _recheck_next_orders(due.now) > 0:
+            continue
         facts_and_cells.add_all_fact_changes(stopping.is_set, due.has_fact_changes)
         break
     return total
+
+
+def _recheck_next_orders(now: datetime) -> int:
+    """Enqueue the next orders to check against a changed rule, and notify open pages."""
+    enqueued = recheck_orders.enqueue_next_batch(now=now)
+    broadcast_change_number(latest_change_number(), ["rule"])
+    return enqueued
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +176,7 @@ class DueRefoldAndRecountFlags:
     has_refolds: bool
     has_requested_recounts: bool
     has_fact_changes: bool
+    has_unfinished_rechecks: bool
 
 
 def _load_due_refold_and_recount_flags() -> DueRefoldAndRecountFlags:
@@ -271,6 +287,8 @@ def enqueue_due_refolds_and_update_due_alerts() -> int:
         retried = record_rule_errors_and_retry.take_orders_due_for_retry(now=now)
         retried += record_kpi_errors_and_retry.take_orders_due_for_kpi_retry(now=now)
         refold_queue.enqueue_refolds(retried)
+    if recheck_orders.start_rechecks_of_changed_rules(now=now):
+        ask_worker_to_run_job_now("refold")
     changed = sweep_due(now=now, load_kpi=load_kpi_snapshot)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])

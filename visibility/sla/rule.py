@@ -113,7 +113,11 @@ class Rule(ABC):
 
     @abstractmethod
     def alert_title(self, params: Any, subject: str) -> str:
-        """Return the title of the alert that opens."""
+        """Return the title of the alert that opens.
+
+        `AGE_PLACEHOLDER` in it stands for the time since the clock started, which is inserted when
+        the title is shown. A time limit is no age: the case gets older.
+        """
 
     def parse_params(self, raw: object) -> Any:
         """Parse stored parameters. Raises InvalidParameters."""
@@ -128,6 +132,8 @@ class OrderRule(Rule):
     """A rule about an order, or about its shipments or documents: a function of the timeline."""
 
     supported_subjects = frozenset({RuleSubject.ORDER, RuleSubject.SHIPMENT, RuleSubject.DOCUMENT})
+    # The step that stops the clocks, such as `ship confirmation`; messages name it as missing.
+    awaited_step: ClassVar[str] = ""
 
     @abstractmethod
     def clocks(self, timeline: Timeline, params: Any, calendar: Calendar) -> Iterable[Clock]:

@@ -1,4 +1,4 @@
-"""Template tag for times that the browser keeps up to date (`relative-times.js`)."""
+"""Template tags for times that the browser keeps up to date (`relative-times.js`)."""
 
 from datetime import datetime
 
@@ -7,7 +7,13 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from visibility.formatting import format_duration, format_relative_time, format_timestamp
+from visibility.formatting import (
+    AGE_PLACEHOLDER,
+    format_duration,
+    format_relative_time,
+    format_timestamp,
+)
+from visibility.models import ACTIVE_ALERT_STATES, Alert
 
 register = template.Library()
 
@@ -34,3 +40,18 @@ def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> S
         format_code,
         text,
     )
+
+
+@register.simple_tag
+def alert_title(alert: Alert, now: datetime) -> SafeString | str:
+    """The title of an alert. The browser keeps the age of an active one up to date."""
+    before, placeholder, after = alert.title_template.partition(AGE_PLACEHOLDER)
+    if not placeholder or alert.state not in ACTIVE_ALERT_STATES:
+        return alert.title_with_age(now)
+    return format_html("{}{}{}", before, live_time(alert.started_at, now, "span"), after)
+
+
+@register.filter
+def alert_title_text(alert: Alert, now: datetime) -> str:
+    """The title of an alert as text, as of `now`."""
+    return alert.title_with_age(now)

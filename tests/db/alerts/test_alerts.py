@@ -41,7 +41,10 @@ def test_overdue_clock_opens_one_alert(wms: Source, now: datetime) -> None:
     assert sweep(now=later) == 0
     alert = Alert.objects.get()
     assert alert.due_at == SlaClock.objects.get().due_at
-    assert alert.title == "Released 4 h ago and no ship confirmation"
+    assert alert.title == "No ship confirmation 4 h 1 min after the release"
+    assert alert.title_with_age(later + timedelta(hours=2)) == (
+        "No ship confirmation 6 h 1 min after the release"
+    )
 
 
 def test_alert_discovered_late_has_the_original_due_time(wms: Source, now: datetime) -> None:

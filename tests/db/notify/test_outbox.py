@@ -1,19 +1,21 @@
 """The outbox: due notifications are grouped, sent once, with a stable id."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from pytest_django.fixtures import Settings
 
 from connectors.sdk.settings import ParsedSettings, Setting
 from tests.builders.alerts import alert, source_alert
 from tests.builders.sources import create_source
+from tests.builders.users import create_user
 from visibility.db.database_time import database_now
-from visibility.models import Notification, Subscription
+from visibility.models import Notification, SlaClock, Subscription
 from visibility.notify import outbox
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -65,8 +67,8 @@ def start(db: None) -> datetime:
     return database_now() + 60 * SECOND
 
 
-def subscribed(name: str) -> Subscription:
-    user = User.objects.create(username=name)
+def subscribed(name: str, role: UserRole | None = None) -> Subscription:
+    user = create_user(role, name)
     return Subscription.objects.create(user=user, address=f"{name}@example.invalid")
 
 
@@ -87,12 +89,12 @@ def test_notifications_due_together_are_one_message_per_subscription(
 ) -> None:
     otto = subscribed("otto")
     rows = due(olga, 500)
-    due(otto, 1)
+    number = due(otto, 1)[0].alert.order.order.number  # type: ignore[union-attr]
     assert outbox.send_due_notifications(now=start) == 501
     assert [to for _, to in post.sent] == ["olga@example.invalid", "otto@example.invalid"]
     assert post.subjects == [
         "[high] 500 alerts: Released orders ship within 4 h (500)",
-        "[high] Released 4 h ago and no ship confirmation",
+        f"[high] {number}: Released 4 h ago and no ship confirmation",
     ]
     text = post.sent[0][0].text
     assert f"/alerts/{rows[0].alert_id}\n" in text
@@ -200,3 +202,60 @@ def test_notification_that_breaks_the_message_is_sent_alone(
         now += timedelta(hours=3)
     states = sorted(Notification.objects.values_list("state", flat=True))
     assert states == ["failed", "sent", "sent"]
+
+
+def test_message_names_order_customer_value_missing_step_and_local_times(
+    post: Post, start: datetime, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "America/Chicago"
+    olga = subscribed("olga", UserRole.OPERATIONS)
+    (row,) = due(
+        olga,
+        1,
+        title_template="No ship confirmation {age} after the release",
+        started_at=start - timedelta(hours=6),
+        due_at=datetime(2026, 3, 4, 2, 30, tzinfo=UTC),
+        broken=True,
+    )
+    create_source(title="Dallas")
+    SlaClock.objects.update(expected_sources=["wms"])
+    outbox.send_due_notifications(now=start)
+    (note, _) = post.sent[0]
+    number = row.alert.order.order.number  # type: ignore[union-attr]
+    title = "No ship confirmation 6 h after the release"
+    assert note.subject == f"[high] {number}: {title}"
+    lines = note.personal_text.splitlines()
+    assert lines[:5] == [
+        title,
+        f"Order: {number}",
+        "Customer: Acme Tools",
+        "Value at risk: 1,200.50 USD",
+        "Missing: ship confirmation from Dallas",
+    ]
+    assert "Due: Tue, Mar 3, 20:30 CST" in lines
+    assert note.alerts[0].title == title
+    assert "Acme" not in note.text
+    assert "1,200.50" not in note.text
+    assert "Missing: ship confirmation from Dallas" in note.text
+
+
+def test_digest_names_the_same_for_each_alert(
+    post: Post, start: datetime, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "America/Chicago"
+    olga = subscribed("olga", UserRole.OPERATIONS)
+    due(olga, 2, due_at=datetime(2026, 3, 4, 2, 30, tzinfo=UTC))
+    outbox.send_due_notifications(now=start)
+    text = post.sent[0][0].personal_text
+    assert text.count("due Tue, Mar 3, 20:30 CST\n    Customer: Acme Tools. ") == 2
+    assert text.count("Value at risk: 1,200.50 USD. Missing: ship confirmation\n") == 2
+
+
+def test_user_who_may_not_see_prices_and_contacts_gets_none(post: Post, start: datetime) -> None:
+    due(subscribed("ivan", UserRole.INTEGRATOR), 1)
+    due(subscribed("erin", UserRole.EXECUTIVE), 1)
+    outbox.send_due_notifications(now=start)
+    integrator, executive = (note.personal_text for note, _ in post.sent)
+    assert "Value" not in integrator
+    assert "Value at risk: 1,200.50 USD" in executive
+    assert "Acme" not in integrator + executive

@@ -9,9 +9,9 @@ from django.test import Client
 from tests.builders.alerts import HOUR, alert, order, source_alert, statements
 from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source
-from tests.builders.users import signed_in
+from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
-from visibility.models import AlertState, ClockState, SlaClock
+from visibility.models import AlertState, ClockState, Notification, SlaClock, Subscription
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web.permissions import UserRole
 
@@ -61,6 +61,53 @@ def test_open_alert_shows_title_order_customer_value_and_owner(
         "The open alert is unassigned.",
     ):
         assert expected in page
+
+
+def test_titles_show_the_age_of_the_case_when_they_are_shown(ops: Client) -> None:
+    template = "No ship confirmation {age} after the release"
+    times = {"started_at": database_now() - timedelta(hours=6), "title_template": template}
+    shown = alert("SO-4711", **times)
+    ended = database_now() - timedelta(hours=1)
+    closed = alert("SO-4712", state="resolved", resolved_at=ended, **times)
+    order = shown.order_id
+    for address in ("/alerts", f"/alerts/{shown.pk}", f"/orders/{order}", "/boards/operations"):
+        page = text(ops, address)
+        assert ">6 h</time> after the release" in page, address
+        assert "Released 4 h ago" not in page, address
+    title = "No ship confirmation 6 h after the release"
+    assert f"<title>{title}" in text(ops, f"/alerts/{shown.pk}")
+    assert ops.get(f"/api/v1/alerts/{shown.pk}").json()["title"] == title
+    assert "<h1>No ship confirmation 5 h after the release</h1>" in text(
+        ops, f"/alerts/{closed.pk}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("pending", "Not sent after 3 attempts"),
+        ("failed", "Sending failed after 3 attempts"),
+        ("written", "Written to a file, because no mail server is configured"),
+        ("cancelled", "Cancelled before it was sent"),
+    ],
+)
+def test_notification_that_no_server_accepted_is_not_shown_as_sent(
+    ops: Client, state: str, sentence: str
+) -> None:
+    shown = alert("SO-1")
+    Notification.objects.create(
+        alert=shown,
+        episode=1,
+        transition="opened",
+        subscription=Subscription.objects.create(user=user_of_role(UserRole.OPERATIONS)),
+        state=state,
+        attempts=3,
+        error="550 no such mailbox",
+    )
+    page = text(ops, f"/alerts/{shown.pk}")
+    assert sentence in page
+    assert "550 no such mailbox" in page
+    assert "Notification sent" not in page
 
 
 def test_prices_are_hidden_without_permission() -> None:

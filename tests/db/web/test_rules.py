@@ -13,14 +13,12 @@ from tests.builders.watched_source import send_and_process
 from visibility.models import (
     Alert,
     AuditEntry,
-    BackfillRequest,
     SlaClock,
     SlaRule,
     Source,
     Team,
 )
 from visibility.pipeline import job_functions
-from visibility.storage import request_refold_of_all_orders
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -180,19 +178,6 @@ def test_change_of_the_severity_alone_refolds_nothing(
 ) -> None:
     send_and_process(wms, "order.released", now)
     ops.post("/rules/stuck/save", form(severity="low"))
-    assert job_functions.refold_touched_orders_and_update_kpi_cells() == 0
-
-
-def test_many_orders_are_refolded_behind_live_work(
-    ops: Client, wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(request_refold_of_all_orders, "DIRECT_LIMIT", 2)
-    for number in range(3):
-        send_and_process(wms, "order.released", now, order=f"SO-{number}")
-    for version in ("1", "2"):
-        ops.post("/rules/stuck/save", form(version=version, **{"param.within": f"1{version}"}))
-    assert "3 orders will be checked again." in page_of(ops, "/rules/stuck")
-    assert BackfillRequest.objects.count() == 3
     assert job_functions.refold_touched_orders_and_update_kpi_cells() == 0
 
 

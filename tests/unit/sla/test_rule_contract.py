@@ -1,7 +1,7 @@
 """Every kind of rule keeps the contract of its base class."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -93,6 +93,17 @@ def test_meaning_response_team_and_consequence_are_declared(kind: Rule) -> None:
     assert kind.response.endswith(".")
     assert all(isinstance(consequence, Consequence) for consequence in kind.consequences)
     assert kind.alert_title(kind.params_type(), "the subject")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=names_of)
+def test_title_has_no_time_limit_in_place_of_the_age(kind: Rule) -> None:
+    params = kind.params_type()
+    longer = {
+        field.name: value + timedelta(hours=7)
+        for field in parameter_fields(kind.params_type)
+        if isinstance(value := getattr(params, field.name), timedelta)
+    }
+    assert kind.alert_title(replace(params, **longer), "X") == kind.alert_title(params, "X")
 
 
 def test_sentences_of_the_order_rules() -> None:

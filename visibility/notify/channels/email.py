@@ -49,12 +49,14 @@ class Email(Channel):
         """Send one email. Raises DeliveryFailed."""
         email = EmailMessage(
             subject=" ".join(message.subject.split())[:200],
-            body=message.text,
+            body=message.personal_text or message.text,
             from_email=django_settings.DEFAULT_FROM_EMAIL,
             to=[settings.text("address")],
             headers={"Message-ID": f"<{message.id}@throughline>"},
         )
         try:
-            email.send()
+            accepted = email.send()
         except (SMTPException, OSError, ValueError) as error:
             raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
+        if accepted != 1:
+            raise DeliveryFailed("No mail server accepted the message.")

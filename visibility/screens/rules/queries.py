@@ -1,11 +1,12 @@
 """Load the rules with their sentence, their parameters and their change history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Count
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team
+from visibility.screens.rules.recheck_progress import RecheckProgress, load_recheck_progress
 from visibility.screens.rules.subject_and_consequence_labels import (
     CONSEQUENCE_LABELS,
     SUBJECT_LABELS,
@@ -29,6 +30,8 @@ class RuleSummary:
     sentence: str
     problem: str
     active_alerts: int = 0
+    # None for a rule about sources, which is checked for all sources at once.
+    recheck: RecheckProgress | None = None
 
     @property
     def subject(self) -> str:
@@ -67,7 +70,7 @@ class ParameterInput:
 
 
 def list_rule_summaries(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
-    """Return rules in the order of their codes, after a code. Two statements."""
+    """Return rules in the order of their codes, after a code. Three statements."""
     rules = list(
         SlaRule.objects.select_related("calendar", "owner_team")
         .filter(code__gt=after)
@@ -78,16 +81,24 @@ def list_rule_summaries(*, after: str = "", limit: int = PAGE_SIZE) -> list[Rule
         .values_list("rule")
         .annotate(number=Count("pk"))
     )
-    return [summarize_rule(rule, active_alerts=counts.get(rule.pk, 0)) for rule in rules]
+    rechecks = load_recheck_progress(rules)
+    return [
+        replace(
+            summarize_rule(rule, active_alerts=counts.get(rule.pk, 0)),
+            recheck=rechecks.get(rule.pk),
+        )
+        for rule in rules
+    ]
 
 
 def load_rule_summary(code: str) -> RuleSummary | None:
-    """Return one rule, or None if there is none with this code. Two statements."""
+    """Return one rule, or None if there is none with this code. Three statements."""
     rule = SlaRule.objects.select_related("calendar", "owner_team").filter(code=code).first()
     if rule is None:
         return None
     active = Alert.objects.filter(rule=rule, state__in=ACTIVE_ALERT_STATES).count()
-    return summarize_rule(rule, active_alerts=active)
+    recheck = load_recheck_progress([rule]).get(rule.pk)
+    return replace(summarize_rule(rule, active_alerts=active), recheck=recheck)
 
 
 def summarize_rule(rule: SlaRule, *, active_alerts: int = 0) -> RuleSummary:

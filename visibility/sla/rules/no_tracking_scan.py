@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
-from visibility.formatting import format_duration
+from visibility.formatting import AGE_PLACEHOLDER
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameters import parameter
 from visibility.sla.rule import Clock, Consequence, OrderRule, RuleSubject
@@ -50,6 +50,7 @@ class NoTrackingScan(OrderRule):
         Consequence.SERVICE_DELAY,
         Consequence.REVENUE_LEAKAGE,
     )
+    awaited_step: ClassVar[str] = "carrier scan"
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per confirmed shipment."""
@@ -69,4 +70,4 @@ class NoTrackingScan(OrderRule):
 
     def alert_title(self, params: Params, subject: str) -> str:
         """Return the title of the alert."""
-        return f"No carrier scan {format_duration(params.within)} after shipping: {subject}"
+        return f"No carrier scan {AGE_PLACEHOLDER} after shipping: {subject}"

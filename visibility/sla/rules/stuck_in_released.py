@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
-from visibility.formatting import format_duration
+from visibility.formatting import AGE_PLACEHOLDER
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameters import parameter
 from visibility.sla.rule import Clock, Consequence, OrderRule, RuleSubject
@@ -53,6 +53,7 @@ class StuckInReleased(OrderRule):
         Consequence.SERVICE_DELAY,
         Consequence.REVENUE_LEAKAGE,
     )
+    awaited_step: ClassVar[str] = "ship confirmation"
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per released order."""
@@ -73,4 +74,4 @@ class StuckInReleased(OrderRule):
 
     def alert_title(self, params: Params, subject: str) -> str:
         """Return the title of the alert."""
-        return f"Released {format_duration(params.within)} ago and no ship confirmation"
+        return f"No ship confirmation {AGE_PLACEHOLDER} after the release"

@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
-from visibility.models import AlertKind, AlertState, MessageState, Severity
+from visibility.db.database_time import database_now
+from visibility.models import AlertClosingReason, AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.sla.load_enabled_rules import source_rule_kind_codes
 from visibility.sla.rule import RuleSubject
@@ -109,6 +110,20 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
         return None if amount is None else {"amount": format_decimal(amount), "currency": currency}
 
 
+@extend_schema_field({"type": "string"})
+class AlertTitleField(serializers.Field[Any, Any, Any, Any]):
+    """The title of an alert with its age at the time of the request."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(source="*", **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        """The title; all alerts of a response are as of the same time."""
+        if "now" not in self.context:
+            self.context["now"] = database_now()
+        return str(value.title_with_age(self.context["now"]))
+
+
 class UserSerializer(PermissionFilteredSerializer):
     """A user."""
 
@@ -146,7 +161,7 @@ class AlertSerializer(PermissionFilteredSerializer):
     id = serializers.IntegerField()
     state = EnumField(AlertState)
     severity = EnumField(Severity)
-    title = serializers.CharField()
+    title = AlertTitleField()
     rule = AlertRuleSerializer(allow_null=True)
     order = AlertOrderSerializer(allow_null=True)
     source = serializers.CharField(source="source.slug", default=None, allow_null=True)  # type: ignore[assignment]  # not DRF's `source`
@@ -165,6 +180,8 @@ class AlertSerializer(PermissionFilteredSerializer):
     snoozed_until = Rfc3339Field(allow_null=True)
     resolved_at = Rfc3339Field(allow_null=True)
     resolution = serializers.CharField()
+    # Empty while the alert is active, and on alerts that an older release closed.
+    closing_reason = EnumField([*AlertClosingReason, ""])
     changed_at = Rfc3339Field()
 
 

@@ -19,10 +19,16 @@ from visibility.models.teams import MAX_TITLE_LENGTH
 from visibility.pipeline import job_functions
 from visibility.screens.rules import queries
 from visibility.screens.rules.queries import RuleSummary
+from visibility.screens.rules.recheck_progress import RecheckState
 from visibility.sla.parameters import parameters_json_schema
 from visibility.sla.rule import Consequence, RuleSubject
 from visibility.web.api.base import ApiView, current_user
-from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer, serialize
+from visibility.web.api.common_serializers import (
+    EnumField,
+    PermissionFilteredSerializer,
+    Rfc3339Field,
+    serialize,
+)
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
@@ -43,6 +49,26 @@ class RuleTeamSerializer(PermissionFilteredSerializer):
 
     slug = serializers.CharField()
     title = serializers.CharField()
+
+
+class RuleOrderProgressSerializer(PermissionFilteredSerializer):
+    """Checked orders, and how many there are."""
+
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class RuleRecheckSerializer(PermissionFilteredSerializer):
+    """How many orders are checked against this version of the rule, open ones first.
+
+    `waiting`: the check starts within seconds. The times are then null, and the numbers 0.
+    """
+
+    state = EnumField(RecheckState)
+    open_orders = RuleOrderProgressSerializer()
+    closed_orders = RuleOrderProgressSerializer()
+    started_at = Rfc3339Field(allow_null=True)
+    finished_at = Rfc3339Field(allow_null=True)
 
 
 class RuleSerializer(PermissionFilteredSerializer):
@@ -69,6 +95,8 @@ class RuleSerializer(PermissionFilteredSerializer):
     enabled = serializers.BooleanField(source="rule.enabled")
     version = serializers.IntegerField(source="rule.version")
     active_alerts = serializers.IntegerField()
+    # Null for a rule about sources.
+    recheck = RuleRecheckSerializer(allow_null=True)
 
     @extend_schema_field({"type": ["object", "null"]})
     def get_params_schema(self, summary: RuleSummary) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from visibility.alerts.change_sla_rules import (
     RuleChangeResult,
     change_rule,
 )
+from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_version
 from visibility.formatting import count_with_noun
@@ -154,10 +155,13 @@ def _render_rule(
     inputs: list[ParameterInput],
     errors: dict[str, str] | None = None,
 ) -> HttpResponse:
+    newest = latest_change_number()
     now = database_now()
     rule = summary.rule
     entered = request.POST if errors else None
     context = {
+        "live_head": newest,
+        "now": now,
         "summary": summary,
         "rule": rule,
         "inputs": inputs,

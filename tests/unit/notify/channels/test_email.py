@@ -1,9 +1,14 @@
 """Email: one address, and no claim that a file was sent."""
 
+import socketserver
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMessage
 from pytest_django.fixtures import Settings
 
 from connectors.sdk.settings import ParsedSettings
@@ -48,3 +53,63 @@ def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     with pytest.raises(DeliveryFailed, match="ConnectionRefusedError"):
         Email().send(MESSAGE, settings_of("ops@example.com"))
+
+
+class OneMailServer(socketserver.StreamRequestHandler):
+    """A mail server that answers the commands of one session; `refused` names the one it refuses."""
+
+    refused = ""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        for line in self.rfile:
+            command = line[:4].decode().upper().strip()
+            if command == self.refused:
+                self.wfile.write(b"550 no such mailbox\r\n")
+            elif command == "DATA":
+                self.wfile.write(b"354 go on\r\n")
+                for text in self.rfile:
+                    if text == b".\r\n":
+                        break
+                answer = b"554 refused\r\n" if self.refused == "BODY" else b"250 accepted\r\n"
+                self.wfile.write(answer)
+            else:
+                self.wfile.write(b"250 ok\r\n")
+
+
+@pytest.fixture
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[OneMailServer]]:
+    monkeypatch.setattr(OneMailServer, "refused", "")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneMailServer) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
+        yield OneMailServer
+        listening.shutdown()
+
+
+def test_message_that_the_server_accepts_is_sent(server: type[OneMailServer]) -> None:
+    Email().send(MESSAGE, settings_of("ops@example.com"))
+
+
+@pytest.mark.parametrize(("command", "reason"), [("RCPT", "no such mailbox"), ("BODY", "refused")])
+def test_message_that_the_server_refuses_is_a_failed_delivery(
+    server: type[OneMailServer], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
+) -> None:
+    monkeypatch.setattr(server, "refused", command)
+    with pytest.raises(DeliveryFailed, match=reason):
+        Email().send(MESSAGE, settings_of("ops@example.com"))
+
+
+def test_message_that_no_server_took_is_a_failed_delivery(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EmailMessage, "send", lambda _: 0)
+    with pytest.raises(DeliveryFailed, match="No mail server accepted"):
+        Email().send(MESSAGE, settings_of("ops@example.com"))
+
+
+def test_email_has_the_text_for_its_reader() -> None:
+    personal = replace(MESSAGE, personal_text="Customer: Acme")
+    Email().send(personal, settings_of("ops@example.com"))
+    assert mail.outbox[-1].body == "Customer: Acme"
