@@ -5,9 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("visibility", "0017_shared_identifiers"),
-    ]
+    dependencies = [("visibility", "0018_source_silence")]
 
     operations = [
         migrations.CreateModel(

@@ -37,9 +37,7 @@ def seal_end(_apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("visibility", "0017_shared_identifiers"),
-    ]
+    dependencies = [("visibility", "0019_rule_rechecks")]
 
     operations = [
         migrations.CreateModel(

@@ -59,7 +59,7 @@ SELECT 1, min(id), max(id) FROM visibility_inbound_message HAVING max(id) IS NOT
 
 
 class Migration(migrations.Migration):
-    dependencies = [("visibility", "0017_shared_identifiers")]
+    dependencies = [("visibility", "0020_audit_head_and_heartbeats")]
 
     operations = [
         migrations.RunSQL(MAKE_PARTITION, migrations.RunSQL.noop),

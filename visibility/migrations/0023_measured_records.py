@@ -48,9 +48,7 @@ DELETE FROM visibility_kpifact WHERE order_id IS NULL;
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("visibility", "0017_shared_identifiers"),
-    ]
+    dependencies = [("visibility", "0022_message_body_partitions")]
 
     operations = [
         migrations.AlterField(

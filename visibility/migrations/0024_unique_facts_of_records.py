@@ -16,9 +16,7 @@ class Migration(migrations.Migration):
     # CREATE INDEX CONCURRENTLY cannot run in a transaction.
     atomic = False
 
-    dependencies = [
-        ("visibility", "0023_measured_records"),
-    ]
+    dependencies = [("visibility", "0023_measured_records")]
 
     operations = [
         migrations.RunSQL(
