@@ -22,7 +22,6 @@ from visibility.sla.source_evidence import SourceEvidence, gaps_before_deadline
 from visibility.storage.refold_queue import orders_with_pending_refold
 
 
-
 @dataclass(frozen=True, slots=True)
 class LazyEvidence:
     """What proves a missed deadline. Most batches open no alert, and so load neither.

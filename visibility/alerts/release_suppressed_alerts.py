@@ -33,9 +33,7 @@ def open_suppressed_alerts(*, now: datetime) -> int:
     evidence.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM visibility_alert WHERE state = 'suppressed')"
-        )
+        cursor.execute("SELECT EXISTS (SELECT FROM visibility_alert WHERE state = 'suppressed')")
         if not cursor.fetchone()[0]:
             return 0
     # The evidence first: what is applied later than it is neither counted nor needed.

@@ -73,7 +73,9 @@ def _add_writes(
     last = [max(received[key]) for key in keys]
     newest = [max(occurred.get(key, ()), default=None) for key in keys]
     oldest = [min(occurred.get(key, ()), default=None) for key in keys]
-    of_sources = [(source_id, at) for source_id, t in keys if not t for at in received[source_id, t]]
+    of_sources = [
+        (source_id, at) for source_id, t in keys if not t for at in received[source_id, t]
+    ]
     writes.add(INSERT_MISSING, ids, types, last, newest)
     writes.add(
         UPDATE_EXISTING,

@@ -62,7 +62,10 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("event_type", models.CharField(blank=True, db_default="", default="", max_length=40)),
+                (
+                    "event_type",
+                    models.CharField(blank=True, db_default="", default="", max_length=40),
+                ),
                 ("last_received_at", models.DateTimeField(null=True)),
                 ("newest_event_at", models.DateTimeField(null=True)),
                 ("watched_since", models.DateTimeField(db_default=Now())),

@@ -1,7 +1,7 @@
 """Sources, their messages as received, and their polling cursors."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from visibility.models import choices
-
 
 # The setting that names the folder in which files of a source are dropped.
 DROP_FOLDER_SETTING = "drop"
@@ -189,13 +188,3 @@ class RejectedRequestCount(models.Model):
                 fields=["slug", "status", "hour"], name="rejected_request_count_unique"
             )
         ]
-
-
-def last_message_time_if_overdue(
-    source: Source, last: datetime | None, now: datetime
-) -> datetime | None:
-    """Since when a source is overdue, or None while it keeps its expected interval."""
-    if source.expect_every is None:
-        return None
-    latest = last or source.created_at
-    return latest if now - latest > source.expect_every else None

@@ -182,9 +182,7 @@ def _order_and_descendant_ids(orders: Collection[int]) -> set[int]:
 def orders_with_pending_refold(orders: Collection[int]) -> set[int]:
     """Return those of the orders whose events are not all folded yet, also while in cooldown."""
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(
-            PENDING_OBJECTS, [sorted(_order_and_descendant_ids(orders)), MAX_COOLDOWN]
-        )
+        cursor.execute(PENDING_OBJECTS, [sorted(_order_and_descendant_ids(orders)), MAX_COOLDOWN])
         pending = [row[0] for row in cursor.fetchall()]
     return {order for ids in _order_ids_by_object(pending).values() for order in ids} & set(orders)
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from tests.builders.sources import ERP_NUMBERS, create_source
 from tests.builders.watched_source import store_message
@@ -16,9 +15,7 @@ from visibility.models import (
     MessageState,
     Notification,
     RefoldRequest,
-    SlaClock,
     Source,
-    SourceActivity,
 )
 from visibility.pipeline import job_functions
 
@@ -34,7 +31,9 @@ def erp(wms: Source) -> Source:
     return create_source("erp", role="erp", expect_every=None, config=dict(ERP_NUMBERS))
 
 
-def receive(source: Source, kind: str, at: datetime, orders: Iterable[str], received: datetime) -> None:
+def receive(
+    source: Source, kind: str, at: datetime, orders: Iterable[str], received: datetime
+) -> None:
     """Store messages as if they had been received then; nothing is processed."""
     for number in orders:
         store_message(source, kind, at, number)

@@ -27,9 +27,7 @@ def source(**fields: Any) -> SourceSnapshot:
 
 
 def test_source_is_silent_only_after_its_expected_interval() -> None:
-    assert not list(
-        RULE.conditions(source(last_data_at=NOON - HOUR), SilenceGracePeriodParams())
-    )
+    assert not list(RULE.conditions(source(last_data_at=NOON - HOUR), SilenceGracePeriodParams()))
     last = NOON - HOUR - timedelta(seconds=1)
     (condition,) = RULE.conditions(source(last_data_at=last), SilenceGracePeriodParams())
     assert (condition.started_at, condition.due_at) == (last, last + HOUR)
