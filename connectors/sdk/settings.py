@@ -51,8 +51,8 @@ class Setting:
 
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
-    ValueError for a value that the type alone allows, and `check_id` for an id of a family. `label`:
-    its name on a form, if it has one.
+    ValueError for a value that the type alone allows, and `check_id` for the id of a family
+    member. `label`: its name on a form, if it has one.
     """
 
     name: str

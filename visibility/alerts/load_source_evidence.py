@@ -18,7 +18,7 @@ MAX_PENDING_READ = 10_000
 ACTIVITY = """
 SELECT source.id, newest.received_at, coalesce(applied.received_at,
     activity.last_received_at), activity.newest_event_at, activity.resumed_at,
-    activity.backlog_applied_at
+    activity.backlog_applied_at, pending.oldest_at
 FROM visibility_source source
 LEFT JOIN LATERAL (
     SELECT m.received_at FROM visibility_inbound_message m
@@ -34,13 +34,13 @@ LEFT JOIN LATERAL (
 ) applied ON true
 LEFT JOIN visibility_sourceactivity activity
     ON activity.source_id = source.id AND activity.event_type = ''
+LEFT JOIN (
+    SELECT source_id, min(received_at) AS oldest_at FROM (
+        SELECT source_id, received_at FROM visibility_inbound_message
+        WHERE state = 'waiting' ORDER BY id LIMIT %s
+    ) AS waiting GROUP BY source_id
+) pending ON pending.source_id = source.id
 WHERE source.id = ANY(%s)
-"""
-OLDEST_PENDING = """
-SELECT source_id, min(received_at) FROM (
-    SELECT source_id, received_at FROM visibility_inbound_message
-    WHERE state = 'waiting' ORDER BY id LIMIT %s
-) AS waiting GROUP BY source_id
 """
 EVENT_TYPES = """
 SELECT source_id, event_type, coalesce(last_received_at, watched_since)
@@ -49,14 +49,14 @@ FROM visibility_sourceactivity WHERE event_type <> '' AND source_id = ANY(%s)
 
 
 def load_evidence_of_enabled_sources(now: datetime) -> dict[str, SourceEvidence]:
-    """Return the evidence of each enabled source by slug. Four statements at most."""
+    """Return the evidence of each enabled source by slug. Three statements at most."""
     sources = list(Source.objects.filter(enabled=True).order_by("pk"))
     evidence = load_source_evidence(sources, now)
     return {source.slug: evidence[source.pk] for source in sources}
 
 
 def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, SourceEvidence]:
-    """Return the evidence of these sources by id. Three statements at most."""
+    """Return the evidence of these sources by id. Two statements at most."""
     wanted = {source.pk: source for source in sources}
     if not wanted:
         return {}
@@ -66,10 +66,8 @@ def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, 
     }
     since_by_type: dict[int, dict[str, datetime]] = defaultdict(dict)
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(ACTIVITY, [MAX_MESSAGES_READ, list(wanted)])
+        cursor.execute(ACTIVITY, [MAX_MESSAGES_READ, MAX_PENDING_READ, list(wanted)])
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
-        cursor.execute(OLDEST_PENDING, [MAX_PENDING_READ])
-        pending: dict[int, datetime] = dict(cursor.fetchall())
         if limited := [pk for pk, by_type in limits.items() if by_type]:
             cursor.execute(EVENT_TYPES, [limited])
             for source_id, event_type, since in cursor.fetchall():
@@ -78,7 +76,6 @@ def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, 
         pk: _build_evidence(
             source,
             rows[pk],
-            waiting_since=pending.get(pk),
             event_types=[
                 EventTypeActivity(t, since_by_type[pk].get(t, source.created_at), limit)
                 for t, limit in sorted(limits[pk].items())
@@ -94,11 +91,10 @@ def _build_evidence(
     source: Source,
     row: tuple[Any, ...],
     *,
-    waiting_since: datetime | None,
     event_types: list[EventTypeActivity],
     now: datetime,
 ) -> SourceEvidence:
-    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at = row
+    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at, waiting_since = row
     contacts = [at for at in (applied_at, source.polled_until) if at is not None]
     return SourceEvidence(
         title=source.title,
@@ -111,6 +107,7 @@ def _build_evidence(
         resumed_at=resumed_at,
         backlog_applied_at=backlog_applied_at,
         last_message_at=newest_at,
+        has_data=bool(contacts),
         cannot_be_read=bool(source.poll_error or source.file_error or source.catching_up_since),
         reports_in_batches=silence_limits.does_report_in_batches(source.config_or_empty_if_invalid),
         event_types=event_types,

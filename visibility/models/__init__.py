@@ -81,7 +81,6 @@ from visibility.models.sources_and_messages import (
     Source,
     SourceActivity,
     UnusableSource,
-    last_message_time_if_overdue,
 )
 from visibility.models.teams import Team, find_or_create_team
 
@@ -164,5 +163,4 @@ __all__ = [
     "WatchedVocabulary",
     "WorkCalendar",
     "find_or_create_team",
-    "last_message_time_if_overdue",
 ]

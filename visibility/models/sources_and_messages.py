@@ -1,7 +1,7 @@
 """Sources, their messages as received, and their polling cursors."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import connection, models
@@ -17,8 +17,6 @@ SELECT coalesce(b.body, m.body) FROM visibility_inbound_message m
 LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 WHERE m.id = %s
 """
-
-
 # The setting that names the folder in which files of a source are dropped.
 DROP_FOLDER_SETTING = "drop"
 
@@ -228,13 +226,3 @@ class RejectedRequestCount(models.Model):
                 fields=["slug", "status", "hour"], name="rejected_request_count_unique"
             )
         ]
-
-
-def last_message_time_if_overdue(
-    source: Source, last: datetime | None, now: datetime
-) -> datetime | None:
-    """Since when a source is overdue, or None while it keeps its expected interval."""
-    if source.expect_every is None:
-        return None
-    latest = last or source.created_at
-    return latest if now - latest > source.expect_every else None

@@ -15,6 +15,9 @@ BACKLOG_EXPECTED_FOR = timedelta(hours=1)
 # new events may arrive before the old ones are sent again.
 SETTLING_TIME = timedelta(minutes=2)
 
+# Of a source that is never silent, all messages are parked if none was applied for so long.
+PARKED_LIMIT = timedelta(hours=24)
+
 
 class EvidenceGap(StrEnum):
     """Why a source may not have reported a step yet: what follows its title in a sentence."""
@@ -45,11 +48,11 @@ class SourceEvidence:
     """How far the reports of one source go, `as_of` a moment.
 
     `last_data_at`: when data was last received and applied, or a poll found nothing new; without
-    either, when the source was added. `newest_event_at`: of its applied events that can belong to
-    an order. `polled_until`: when the latest poll began that read everything. `waiting_since`: the
+    either (`has_data` is false), when the source was added. `last_message_at`: of any message, also
+    of one that is parked or waits. `newest_event_at`: of its applied events that can belong to an
+    order. `polled_until`: when the latest poll began that read everything. `waiting_since`: the
     receipt of its oldest unprocessed message. `resumed_at`: the receipt that ended the latest pause
     longer than the limit; `backlog_applied_at`: when an event from before that was last applied.
-    `last_message_at`: of any message, also of one that is parked or waits.
     """
 
     title: str
@@ -62,6 +65,7 @@ class SourceEvidence:
     resumed_at: datetime | None = None
     backlog_applied_at: datetime | None = None
     last_message_at: datetime | None = None
+    has_data: bool = True
     cannot_be_read: bool = False
     reports_in_batches: bool = False
     event_types: Collection[EventTypeActivity] = ()
@@ -79,22 +83,31 @@ class SourceEvidence:
     @property
     def silence(self) -> EvidenceGap | None:
         """Why nothing was learned from it for longer than its limit, or None."""
-        if any(t.is_silent_at(self.as_of) for t in self.event_types):
+        if self.silent_event_types:
             return EvidenceGap.NO_DATA
+        if self.are_all_messages_parked:
+            return EvidenceGap.PARKED
         if self.silence_limit is None:
             return None
         earliest = self.as_of - self.silence_limit
         if self.waiting_since is not None and self.waiting_since < earliest:
             return EvidenceGap.UNPROCESSED
-        if self.last_data_at >= earliest:
-            return None
-        return EvidenceGap.PARKED if self.has_newer_parked_messages else EvidenceGap.NO_DATA
+        return EvidenceGap.NO_DATA if self.last_data_at < earliest else None
 
     @property
-    def has_newer_parked_messages(self) -> bool:
-        """Whether it has sent messages since its last data, and all of them are parked."""
-        is_newer = self.last_message_at is not None and self.last_message_at > self.last_data_at
-        return is_newer and self.waiting_since is None
+    def silent_event_types(self) -> list[EventTypeActivity]:
+        """The event types that have not come for longer than their own limit."""
+        return [watched for watched in self.event_types if watched.is_silent_at(self.as_of)]
+
+    @property
+    def are_all_messages_parked(self) -> bool:
+        """Whether it sends messages, of which none was ever applied, or none within its limit."""
+        if self.last_message_at is None or self.waiting_since is not None:
+            return False
+        if not self.has_data:
+            return True
+        limit = self.silence_limit or PARKED_LIMIT
+        return self.last_message_at > self.last_data_at and self.as_of - self.last_data_at > limit
 
     @property
     def may_report_in_bulk(self) -> bool:
@@ -117,7 +130,7 @@ class SourceEvidence:
         if self.resumed_at is None:
             return False
         until = self.reports_until
-        return self.is_settling or until is None or until < self.resumed_at
+        return self.is_settling or until is None or until < self.resumed_at - SETTLING_TIME
 
     def gap_before(self, due_at: datetime) -> EvidenceGap | None:
         """Return why a step due at this time may have happened unreported; None: it would have."""

@@ -28,8 +28,8 @@ class SourceSnapshot:
     """The state of one source `as_of` a moment.
 
     `expected_interval`: after this long without data the source counts as silent; None: never.
-    `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that found
-    nothing new. `event_types`: those with a limit of their own.
+    `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that
+    found nothing new. `event_types`: those with a limit of their own.
     `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
     """
 

@@ -1,5 +1,6 @@
 """The form of source settings: checked like the command line, with an error at the field."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from pytest_django.fixtures import Settings
 
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
+from tests.builders.watched_source import store_message
+from visibility.db.database_time import database_now
 from visibility.ingest import source_secrets
-from visibility.models import AuditEntry, Source
+from visibility.models import AuditEntry, RefoldRequest, Source, SourceActivity
+from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +177,57 @@ def test_the_secret_of_the_source_is_replaced(integrator: Client, wms: Source) -
     sealed = source_secrets.decrypt_secrets(wms.sealed_secrets)
     assert [(s.value, s.setting) for s in sealed] == [(secret, "")]
     assert secret not in integrator.get("/sources/wms?tab=settings").content.decode()
+
+
+def test_the_silence_limit_is_set_for_the_source_and_its_event_types(
+    integrator: Client, wms: Source
+) -> None:
+    page = integrator.get("/sources/wms").content.decode()
+    assert "1 h, default" in page
+    posted = {
+        "silent_after": "26 h",
+        "new-id:silent_after.": "pack.completed",
+        "new-value:silent_after.": "2 h",
+    }
+    assert integrator.post(URL, posted).status_code == 302
+    wms.refresh_from_db()
+    assert wms.expect_every == timedelta(hours=26)
+    assert SourceActivity.objects.get().event_type == "pack.completed"
+    page = integrator.get("/sources/wms").content.decode()
+    assert "1 d 2 h, set for this source" in page
+    assert "Silence limit for pack.completed events" in page
+    assert integrator.post(URL, {"silent_after": ""}).status_code == 302
+    wms.refresh_from_db()
+    assert wms.expect_every == timedelta(hours=1)
+
+
+def test_a_limit_of_an_unknown_event_type_is_refused_at_its_field(
+    integrator: Client, wms: Source
+) -> None:
+    posted = {"new-id:silent_after.": "packing", "new-value:silent_after.": "2 h"}
+    answer = integrator.post(URL, posted)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "is not an event type, such as shipment.confirmed." in page
+    assert page.count('aria-invalid="true"') == 1
+
+
+def test_a_limit_set_in_the_database_stays_until_somebody_sets_one(
+    integrator: Client, wms: Source
+) -> None:
+    Source.objects.update(expect_every=timedelta(hours=5))
+    assert integrator.post(URL, {"zone": "America/Chicago"}).status_code == 302
+    wms.refresh_from_db()
+    assert wms.expect_every == timedelta(hours=5)
+    assert "5 h, set in the database" in integrator.get("/sources/wms").content.decode()
+
+
+def test_a_change_of_warehouses_checks_open_orders_again(integrator: Client, wms: Source) -> None:
+    erp = create_source("erp", role="erp")
+    store_message(erp, "order.received", database_now())
+    job_functions.process_messages_and_refold()
+    assert not RefoldRequest.objects.exists()
+    integrator.post(URL, {"zone": "America/Chicago"})
+    assert not RefoldRequest.objects.exists()
+    integrator.post(URL, {"warehouses": "Dallas"})
+    assert RefoldRequest.objects.count() == 1

@@ -23,6 +23,7 @@ from visibility.models import (
     ObjectRelation,
     RejectedRequestCount,
     Source,
+    SourceActivity,
 )
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries, parked
@@ -125,6 +126,57 @@ def test_source_without_schedule_is_always_live() -> None:
     assert state_of(feed) == SourceState.LIVE
 
 
+def test_source_of_which_all_messages_are_parked_is_not_live(integrator: Client) -> None:
+    feed, now = create_source(), database_now()
+    for minutes in (5, 4, 3):
+        message(feed, state="parked", reason="schema", received_at=now - timedelta(minutes=minutes))
+    assert state_of(feed) == SourceState.PARKED
+    page = text(integrator, "/sources")
+    assert "1 of 1 sources needs attention: WMS (all messages parked)" in page
+    assert "none of its messages could be processed ever" in page
+    # One message that is parked beside others that are applied is no such state.
+    message(feed, received_at=now - timedelta(minutes=2))
+    message(feed, state="parked", reason="schema", received_at=now - timedelta(minutes=1))
+    assert state_of(feed) == SourceState.LIVE
+    InboundMessage.objects.filter(state="applied").update(received_at=now - 2 * HOUR)
+    assert state_of(feed) == SourceState.PARKED
+
+
+def test_polled_source_without_news_is_live() -> None:
+    now = database_now()
+    feed = create_source(polled_until=now - timedelta(minutes=1))
+    message(feed, received_at=now - 9 * HOUR)
+    assert state_of(feed) == SourceState.LIVE
+
+
+def test_source_catches_up_until_its_events_reach_the_end_of_its_outage(
+    integrator: Client,
+) -> None:
+    feed, now = create_source(), database_now()
+    message(feed, received_at=now - timedelta(minutes=1))
+    activity = SourceActivity.objects.create(
+        source=feed,
+        last_received_at=now - timedelta(minutes=1),
+        newest_event_at=now - 4 * HOUR,
+        resumed_at=now - timedelta(minutes=10),
+    )
+    assert state_of(feed) == SourceState.CATCHING_UP
+    assert "after sending no data: its newest event is of" in text(integrator, "/sources")
+    activity.newest_event_at = now - timedelta(minutes=1)
+    activity.save()
+    assert state_of(feed) == SourceState.LIVE
+
+
+def test_silent_event_type_is_said(integrator: Client) -> None:
+    feed, now = create_source(config={"silent_after.pack.completed": "2 h"}), database_now()
+    message(feed)
+    SourceActivity.objects.create(
+        source=feed, event_type="pack.completed", last_received_at=now - 3 * HOUR
+    )
+    assert state_of(feed) == SourceState.SILENT
+    assert "no pack.completed events for 3 h" in text(integrator, "/sources")
+
+
 def test_source_with_rejected_requests_is_failing_with_reason(integrator: Client) -> None:
     feed, now = create_source(), database_now()
     message(feed)
@@ -186,7 +238,7 @@ def test_sources_page_statement_count_does_not_grow(integrator: Client) -> None:
     few = statements(integrator, "/sources")
     for index in range(3, 12):
         message(create_source(f"feed-{index}"), state="parked", reason="schema", detail=str(index))
-    assert statements(integrator, "/sources") == few <= 18
+    assert statements(integrator, "/sources") == few <= 19
 
 
 def test_message_list_statement_count_does_not_grow(integrator: Client) -> None:

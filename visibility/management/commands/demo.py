@@ -18,8 +18,13 @@ from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.source_secrets import decrypt_secrets
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
 from visibility.models.rules_clocks_and_calendars import Severity
-from visibility.simulator.master_data import EDI_CUSTOMERS
+from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
+from visibility.sla.silence_limits import (
+    SILENCE_SETTING,
+    WAREHOUSES_SETTING,
+    silence_limit_of_settings,
+)
 from visibility.web.permissions import UserRole
 
 DEMO_USERS = {
@@ -31,6 +36,13 @@ DEMO_USERS = {
 }
 CUSTOMER_SETTINGS = {f"customer.{c.isa}": c.number for c in EDI_CUSTOMERS}
 ERP_ORDER_NUMBER = {"order_number": "sales_order@erp"}
+# The ERP names the warehouse of an order, so alerts wait only for the one that ships it.
+DALLAS_SETTINGS = {**ERP_ORDER_NUMBER, WAREHOUSES_SETTING: DALLAS}
+NORTH_SETTINGS = {
+    "own": "THROUGHLINE",
+    "depositor_order": "sales_order@erp",
+    WAREHOUSES_SETTING: NORTH,
+}
 EDI_SETTINGS = {
     "own": "THROUGHLINE",
     "seller_order": "sales_order@erp",
@@ -43,21 +55,21 @@ ERP_SETTINGS = {
     "channel.EDI": "edi",
     "channel.INSIDE": "inside",
 }
-# slug: connector, title, role, settings, longest expected time without a message
-SOURCES: dict[str, tuple[str, str, str, dict[str, str], timedelta | None]] = {
-    "shop": ("shopify", "B2B shop", "shop", {}, timedelta(hours=2)),
-    "edi": ("x12", "EDI gateway", "edi", EDI_SETTINGS, timedelta(hours=4)),
-    "erp": ("business_central", "ERP", "erp", ERP_SETTINGS, timedelta(minutes=30)),
-    "wms": ("shiphero", "Dallas warehouse", "wms", ERP_ORDER_NUMBER, timedelta(hours=1)),
+# slug: connector, title, role, settings, silence limit
+SOURCES: dict[str, tuple[str, str, str, dict[str, str], str]] = {
+    "shop": ("shopify", "B2B shop", "shop", {}, "2 h"),
+    "edi": ("x12", "EDI gateway", "edi", EDI_SETTINGS, "4 h"),
+    "erp": ("business_central", "ERP", "erp", ERP_SETTINGS, "30 min"),
+    "wms": ("shiphero", "Dallas warehouse", "wms", DALLAS_SETTINGS, "1 h"),
     "3pl": (
         "x12",
         "3PL North",
         "3pl",
-        {"own": "THROUGHLINE", "depositor_order": "sales_order@erp"},
-        timedelta(minutes=4),
+        NORTH_SETTINGS,
+        "4 min",
     ),
-    "carrier": ("easypost", "Carriers", "carrier", {}, timedelta(hours=1)),
-    "finance": ("standard_webhooks", "Finance", "finance", ERP_ORDER_NUMBER, timedelta(hours=4)),
+    "carrier": ("easypost", "Carriers", "carrier", {}, "1 h"),
+    "finance": ("standard_webhooks", "Finance", "finance", ERP_ORDER_NUMBER, "4 h"),
 }
 ROUND_THE_CLOCK = {
     day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -147,8 +159,8 @@ class Command(BaseCommand):
     def _create_or_update_sources(self) -> dict[str, Any]:
         port = _choose_erp_port(_previous_erp_port())
         result: dict[str, Any] = {"url": settings.PUBLIC_URL, "erp_port": port, "sources": {}}
-        for slug, (connector, title, role, config, expected_interval) in SOURCES.items():
-            config_with_role = {**config, "role": role}
+        for slug, (connector, title, role, config, silence_limit) in SOURCES.items():
+            config_with_role = {**config, "role": role, SILENCE_SETTING: silence_limit}
             if slug == "erp":
                 config_with_role["base_url"] = f"http://127.0.0.1:{port}/api/v2.0/companies(demo)"
             source = Source.objects.filter(slug=slug).first()
@@ -162,7 +174,7 @@ class Command(BaseCommand):
                 ).source
             Source.objects.filter(pk=source.pk).update(
                 config=config_with_role,
-                expect_every=expected_interval,
+                expect_every=silence_limit_of_settings(config_with_role),
                 poll_every=timedelta(seconds=5),
                 changed_at=Now(),
                 owner="Integration",

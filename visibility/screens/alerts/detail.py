@@ -23,6 +23,10 @@ from visibility.models import (
 )
 from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
+from visibility.screens.alerts.silence_sentences import (
+    describe_closing_of_silence,
+    explain_silence,
+)
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
@@ -195,11 +199,7 @@ def _explain_opening(
         since = _format_time(alert.started_at)
         return f"The condition of the rule has held for {alert.source.title} since {since}."
     if alert.source:
-        return (
-            f"No data has been received from {alert.source.title} since "
-            f"{_format_time(alert.started_at)}. "
-            f"The next message was expected by {_format_time(alert.due_at)}."
-        )
+        return explain_silence(alert, alert.source)
     if alert.subject_kind in {RuleSubject.KPI, RuleSubject.ALERT}:
         return (
             f"The condition of the rule holds: {alert.title}. It has been so since "
@@ -232,7 +232,7 @@ def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
     if has_condition or (alert.source and alert.kind != AlertKind.SOURCE_SILENT):
         return "Closes automatically when the condition of the rule no longer holds."
     if alert.source:
-        return f"Closes automatically with the next message from {alert.source.title}."
+        return describe_closing_of_silence(alert, alert.source)
     return (
         f"Closes automatically when {expected_from or 'the responsible system'} reports the step "
         f"(withdrawn if it happened by {_format_time(alert.due_at)}, resolved if later)."

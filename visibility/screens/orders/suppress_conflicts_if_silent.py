@@ -1,7 +1,7 @@
 """Suppress discrepancies while a source that could resolve them sends no data.
 
 The fold does not know whether a source is late. So, like alerts, discrepancies are suppressed where
-they are shown: until the source has sent data again and its messages are processed.
+they are shown: until the source has reported on the time of the discrepancy.
 """
 
 from collections.abc import Mapping
@@ -9,28 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
+from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.formatting import format_timestamp
-from visibility.models import Source, last_message_time_if_overdue
+from visibility.models import Source
+from visibility.sla.source_evidence import SourceEvidence
 from visibility.timeline import Timeline, TimelineConflict
 from visibility.timeline.state_and_flag_enums import OrderState
 
 # Messages that wait for less than this are about to be processed.
 PROCESSING_DELAY = timedelta(seconds=5)
-LAST_RECEIVED = """
-SELECT source.id, (
-    SELECT received_at FROM visibility_inbound_message
-    WHERE source_id = source.id ORDER BY received_at DESC LIMIT 1
-), (
-    SELECT min(received_at) FROM visibility_inbound_message
-    WHERE source_id = source.id AND state = 'waiting'
-)
-FROM visibility_source source WHERE source.id = ANY(%s)
-"""
-
 # True if no claim of the discrepancy is outdated because its source is silent or unprocessed.
 IS_NOT_SUPPRESSED = """
 EXISTS (SELECT FROM visibility_conflict conflict
@@ -72,7 +62,7 @@ class SuppressedConflict:
 def split_suppressed_conflicts(
     timeline: Timeline, *, now: datetime
 ) -> tuple[Timeline, tuple[SuppressedConflict, ...]]:
-    """The timeline without its suppressed discrepancies, and those; runs at most two statements."""
+    """The timeline without its suppressed discrepancies, and those; at most three statements."""
     if not timeline.conflicts:
         return timeline, ()
     slugs = {claim.source for c in timeline.conflicts for claim in c.claims}
@@ -92,7 +82,7 @@ def split_suppressed_conflicts(
 
 
 def unsuppressed_conflict_condition(*, now: datetime) -> Q:
-    """The condition for orders with a discrepancy that is not suppressed; runs two statements."""
+    """The condition for orders with a discrepancy that is not suppressed; three statements."""
     has_conflict = Q(states__contains=[OrderState.CONFLICT.value])
     gaps = _feed_gaps_by_source_slug(Source.objects.all(), now)
     if not gaps:
@@ -116,18 +106,20 @@ def _gaps_behind_outdated_claims(
 
 def _feed_gaps_by_source_slug(queryset: QuerySet[Source], now: datetime) -> dict[str, FeedGap]:
     sources = list(queryset.filter(enabled=True))
-    with connection.cursor() as cursor:
-        cursor.execute(LAST_RECEIVED, [[source.pk for source in sources]])
-        received = {
-            number: (last_received, oldest_unprocessed)
-            for number, last_received, oldest_unprocessed in cursor.fetchall()
-        }
+    evidence_by_id = load_source_evidence(sources, now)
     gaps = {}
     for source in sources:
-        last, unread = received[source.pk]
-        silent = last_message_time_if_overdue(source, last, now)
+        evidence = evidence_by_id[source.pk]
+        unread = evidence.waiting_since
         if unread and now - unread > PROCESSING_DELAY:
             gaps[source.slug] = FeedGap(source.title, unread, is_unprocessed=True)
-        elif silent:
-            gaps[source.slug] = FeedGap(source.title, silent, is_unprocessed=False)
+        elif since := _no_data_since(evidence):
+            gaps[source.slug] = FeedGap(source.title, since, is_unprocessed=False)
     return gaps
+
+
+def _no_data_since(evidence: SourceEvidence) -> datetime | None:
+    """Since when the source may have reported nothing of what happened, or None."""
+    if evidence.silence or evidence.reports_in_batches:
+        return evidence.last_data_at
+    return evidence.reports_until if evidence.is_catching_up else None

@@ -9,10 +9,14 @@ from django.db import connection
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import SourceRole
+from visibility.alerts.load_source_evidence import load_source_evidence
+from visibility.formatting import format_duration
 from visibility.models.sources_and_messages import Source
 from visibility.operations.message_counts import MessageCounts, count_messages_by_source
 from visibility.screens.sources.role_and_state_labels import ROLE_LABELS, STATE_TONES, SourceState
 from visibility.screens.sources.state import LatestReceiptAndRejection, source_state_and_reason
+from visibility.sla.silence_limits import SilenceLimitOrigin, silence_limit_origin
+from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -61,6 +65,25 @@ FROM visibility_rejectedrequestcount WHERE hour > %s AND slug = ANY(%s) GROUP BY
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceLimitInForce:
+    """After how long without data a source is silent (None: never), and who says so."""
+
+    limit: timedelta | None
+    origin: SilenceLimitOrigin
+
+    @property
+    def origin_code(self) -> str:
+        """The stable code of the origin; the label on the pages may change."""
+        return self.origin.name.lower()
+
+    @property
+    def text(self) -> str:
+        """`26 h, set for this source`."""
+        limit = format_duration(self.limit) if self.limit is not None else "never silent"
+        return f"{limit}, {self.origin}"
+
+
+@dataclass(frozen=True, slots=True)
 class HealthReport:
     """The health of one source. `explanation`: why it has this state."""
 
@@ -79,6 +102,8 @@ class HealthReport:
     waiting: int
     duplicates: int
     rejected: int
+    silence_limit: SilenceLimitInForce
+    event_type_limits: Sequence[EventTypeActivity]
 
     @property
     def tone(self) -> str:
@@ -124,10 +149,11 @@ class _SourceCounts:
 def load_source_health_reports(
     now: datetime, sources: Iterable[Source] | None = None
 ) -> list[HealthReport]:
-    """The health of all (or these) sources, the worst first. Six queries."""
+    """The health of all (or these) sources, the worst first. Eight queries at most."""
     wanted = list(Source.objects.order_by("title", "slug")[:500] if sources is None else sources)
     counts = _fetch_counts_by_source(wanted, now)
-    rows = [_build_report(source, counts[source.id], now) for source in wanted]
+    evidence = load_source_evidence(wanted, now)
+    rows = [_build_report(s, counts[s.id], evidence.get(s.id), now) for s in wanted]
     order = list(SourceState)
     return sorted(
         rows, key=lambda h: (order.index(h.state), -h.parked, h.source.title.lower(), h.source.id)
@@ -201,15 +227,17 @@ def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[in
     return by_source
 
 
-def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> HealthReport:
+def _build_report(
+    source: Source, counts: _SourceCounts, evidence: SourceEvidence | None, now: datetime
+) -> HealthReport:
     connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
     latest = LatestReceiptAndRejection(counts.last_at, counts.rejected_at, counts.rejected_status)
-    state, why = source_state_and_reason(source, latest, now)
+    state, why = source_state_and_reason(source, latest, evidence, now)
     expected = None
     if source.expect_every is not None and source.enabled:
         expected = _add_interval_or_none_on_overflow(
-            counts.last_at or source.created_at, source.expect_every
+            evidence.last_data_at if evidence else source.created_at, source.expect_every
         )
     return HealthReport(
         source=source,
@@ -227,6 +255,8 @@ def _build_report(source: Source, counts: _SourceCounts, now: datetime) -> Healt
         waiting=counts.waiting,
         duplicates=counts.duplicates,
         rejected=counts.rejected,
+        silence_limit=SilenceLimitInForce(source.expect_every, silence_limit_origin(source)),
+        event_type_limits=list(evidence.event_types) if evidence else [],
     )
 
 

@@ -9,6 +9,7 @@ class SourceState(StrEnum):
     """The state of a source, the worst first. Values are labels; the API uses the names."""
 
     FAILING = "Failing"
+    PARKED = "All messages parked"
     SILENT = "No data"
     THROTTLED = "Throttled"
     CATCHING_UP = "Catching up"
@@ -19,6 +20,7 @@ class SourceState(StrEnum):
 
 STATE_TONES = {
     SourceState.FAILING: "late",
+    SourceState.PARKED: "late",
     SourceState.SILENT: "unknown",
     SourceState.THROTTLED: "waiting",
     SourceState.CATCHING_UP: "waiting",

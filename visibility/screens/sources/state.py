@@ -8,12 +8,9 @@ from django.conf import settings
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
-from visibility.models.sources_and_messages import (
-    Source,
-    UnusableSource,
-    last_message_time_if_overdue,
-)
+from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
+from visibility.sla.source_evidence import EvidenceGap, SourceEvidence
 
 # How recent a rejected request must be to count.
 REJECTED_WITHIN = timedelta(hours=1)
@@ -31,7 +28,10 @@ class LatestReceiptAndRejection:
 
 
 def source_state_and_reason(
-    source: Source, latest: LatestReceiptAndRejection, now: datetime
+    source: Source,
+    latest: LatestReceiptAndRejection,
+    evidence: SourceEvidence | None,
+    now: datetime,
 ) -> tuple[SourceState, str]:
     """Return the state of a source, and why: a clause without a capital and a period."""
     if not source.enabled:
@@ -61,14 +61,40 @@ def source_state_and_reason(
         return SourceState.CATCHING_UP, (
             f"catching up since {since}: each poll stops at its limit because the system has more"
         )
-    if latest.received_at is None:
-        return SourceState.WAITING, f"no message received yet{_recovered_since_text(source, now)}"
-    if last_message_time_if_overdue(source, latest.received_at, now):
-        return (
-            SourceState.SILENT,
-            f"no data for longer than expected{_recovered_since_text(source, now)}",
-        )
-    return SourceState.LIVE, f"reporting normally{_recovered_since_text(source, now)}"
+    recovered = _recovered_since_text(source, now)
+    if latest.received_at is None and source.polled_until is None:
+        return SourceState.WAITING, f"no message received yet{recovered}"
+    if evidence is not None and (found := _state_of_evidence(evidence, now)):
+        return found[0], found[1] + recovered
+    return SourceState.LIVE, f"reporting normally{recovered}"
+
+
+def _state_of_evidence(evidence: SourceEvidence, now: datetime) -> tuple[SourceState, str] | None:
+    """The state of a source from which nothing new is learned, or None."""
+    silence = evidence.silence
+    if silence is EvidenceGap.PARKED:
+        when = "ever"
+        if evidence.has_data:
+            when = f"since {clock_time_with_date_unless_today(evidence.last_data_at, now)}"
+        return SourceState.PARKED, f"none of its messages could be processed {when}"
+    if silence is EvidenceGap.UNPROCESSED:
+        return SourceState.CATCHING_UP, "its messages are received but not processed yet"
+    if types := evidence.silent_event_types:
+        texts = [
+            f"no {t.event_type} events for {format_duration(now - t.since)}" for t in types[:3]
+        ]
+        return SourceState.SILENT, ", ".join(texts)
+    if silence is EvidenceGap.NO_DATA:
+        return SourceState.SILENT, "no data for longer than expected"
+    if evidence.resumed_at is not None and evidence.is_catching_up:
+        since = clock_time_with_date_unless_today(evidence.resumed_at, now)
+        reached = evidence.newest_event_at
+        text = f"catching up since {since} after sending no data"
+        if reached is None or evidence.is_settling:
+            return SourceState.CATCHING_UP, text
+        newest = clock_time_with_date_unless_today(reached, now)
+        return SourceState.CATCHING_UP, f"{text}: its newest event is of {newest}"
+    return None
 
 
 def reason_source_row_is_unusable(source: Source) -> str:

@@ -112,7 +112,7 @@ class SourceSilent(SourceRule):
         if source.pending_count:
             return None
         since_by_type = {watched.event_type: watched.since for watched in source.event_types}
-        if event_type := _event_type_of_subject_key(subject_key):
+        if event_type := event_type_of_subject_key(subject_key):
             at = since_by_type.get(event_type)
             if at is None:
                 return SourceConditionEnd(source.as_of, "The silence limit was removed.")
@@ -129,7 +129,7 @@ class SourceSilent(SourceRule):
         return f"No data from {subject}"
 
 
-def _event_type_of_subject_key(subject_key: str) -> str:
+def event_type_of_subject_key(subject_key: str) -> str:
     """Return the event type that a subject key names, or an empty text."""
     is_about_type = subject_key.startswith(EVENT_TYPE_PREFIX)
     return subject_key.removeprefix(EVENT_TYPE_PREFIX) if is_about_type else ""

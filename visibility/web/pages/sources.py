@@ -39,6 +39,7 @@ from visibility.web.permissions import (
 
 TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
 SETTINGS_TAB = ("settings", "Settings")
+UNHEALTHY = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILENT})
 
 
 @require_GET
@@ -188,7 +189,6 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
         "config": message_queries.redact_headers_or_settings(source.config_or_empty_if_invalid),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
-        "expect": format_duration(source.expect_every) if source.expect_every else "",
         "polls": bool(connector and connector.polls),
         "poll": format_duration(source.poll_every),
     }
@@ -202,6 +202,10 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
         "overdue": health.expected_at is not None and health.expected_at < now,
         "delay": format_duration(health.delay) if health.delay is not None else "",
         "parked_since": displayed_time(health.parked_since, now),
+        "event_types": [
+            (watched, format_duration(watched.limit), displayed_time(watched.since, now))
+            for watched in health.event_type_limits
+        ],
     }
 
 
@@ -222,7 +226,7 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
     """Summarize the health of all sources."""
     if not health_rows:
         return "No sources connected yet."
-    unhealthy = [h for h in health_rows if h.state in {SourceState.FAILING, SourceState.SILENT}]
+    unhealthy = [h for h in health_rows if h.state in UNHEALTHY]
     parked_count = sum(h.parked for h in health_rows)
     tail = f" {count_with_noun(parked_count, 'message')} parked." if parked_count else ""
     if not unhealthy:

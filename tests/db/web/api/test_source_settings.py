@@ -1,5 +1,6 @@
 """`/api/v1/sources/<slug>/settings`: declared settings, checked changes, secrets never shown."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_settings_are_listed_with_their_declarations(integrator: Client) -> None
     create_source(connector="shiphero", config={"zone": "UTC", "warehouse.7": "Dallas"})
     content = integrator.get(URL).json()
     assert (content["slug"], content["connector"]) == ("wms", "shiphero")
-    assert content["families"] == ["warehouse.<id>"]
+    assert content["families"] == ["warehouse.<id>", "silent_after.<event type>"]
     items = settings_by_name(integrator)
     zone, unset = items["zone"], items["order_number"]
     assert (zone["type"], zone["value"], zone["is_set"]) == ("zone", "UTC", True)
@@ -172,3 +173,26 @@ def test_a_new_secret_replaces_those_that_cannot_be_decrypted(integrator: Client
     body = {"secret": "short", "settings": {"api_key": "ck_1:cs_2"}}
     assert integrator.patch(URL, body, "application/json").status_code == 200
     assert own_secrets(feed) == ["short"]
+
+
+def test_silence_limits_are_set_and_shown_with_their_origin(integrator: Client) -> None:
+    feed = create_source()
+    health = integrator.get("/api/v1/sources/wms/health").json()
+    assert (health["silence_limit_seconds"], health["silence_limit_origin"]) == (3600, "default")
+    limits = {"silent_after": "26 h", "silent_after.pack.completed": "2 h"}
+    assert patch(integrator, limits).status_code == 200
+    feed.refresh_from_db()
+    assert feed.expect_every == timedelta(hours=26)
+    health = integrator.get("/api/v1/sources/wms/health").json()
+    assert (health["silence_limit_seconds"], health["silence_limit_origin"]) == (93600, "setting")
+    (packing,) = health["event_type_silence_limits"]
+    assert (packing["event_type"], packing["limit_seconds"]) == ("pack.completed", 7200)
+    assert patch(integrator, {"silent_after": "never"}).status_code == 200
+    health = integrator.get("/api/v1/sources/wms/health").json()
+    assert health["silence_limit_seconds"] is None
+    answer = patch(integrator, {"silent_after": "soon", "silent_after.packing": "2 h"})
+    assert answer.status_code == 400
+    assert {error["path"] for error in answer.json()["errors"]} == {
+        "settings.silent_after",
+        "settings.silent_after.packing",
+    }
