@@ -1,4 +1,4 @@
-"""Resting processes, processes that stand still and full disks: problems, readiness, metrics."""
+"""Processes that fail or do no work, and full disks: problems, readiness, metrics."""
 
 import time
 from collections.abc import Callable
@@ -88,9 +88,9 @@ def test_single_exit_is_no_problem(write_status: Write, now: datetime) -> None:
     assert current_problems(now) == []
 
 
-@pytest.mark.parametrize(("name", "word"), [(SCHEDULER, "Redis"), (WORKER, "not processed")])
-def test_process_that_stands_still_is_a_problem_within_two_minutes(
-    now: datetime, name: str, word: str
+@pytest.mark.parametrize(("name", "effect"), [(SCHEDULER, "Redis"), (WORKER, "not processed")])
+def test_process_that_does_no_work_is_a_problem_within_two_minutes(
+    now: datetime, name: str, effect: str
 ) -> None:
     for process in (SCHEDULER, WORKER):
         Heartbeat.objects.create(name=process, at=now)
@@ -98,7 +98,7 @@ def test_process_that_stands_still_is_a_problem_within_two_minutes(
     Heartbeat.objects.filter(name=name).update(at=now - timedelta(seconds=119))
     (problem,) = current_problems(now)
     assert problem.title == f"The {name} has done no work for 1 min"
-    assert word in problem.text
+    assert effect in problem.text
     assert Client().get("/readyz").json()["warnings"] == [problem.title]
     assert metrics(now)[f'throughline_heartbeat_age_seconds{{process="{name}"}}'] == 119
     for path in ("/sources", "/alerts"):
