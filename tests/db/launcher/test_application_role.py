@@ -53,7 +53,8 @@ def as_application_role(db: None) -> Iterator[None]:
 def query(statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 @pytest.mark.usefixtures("as_application_role")

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
+from visibility.ingest import file_drop, polling
 from visibility.launcher.restart_pauses import ExitHistory
 from visibility.models import Heartbeat
 from visibility.models.heartbeats import SCHEDULER, WORKER
@@ -143,12 +144,8 @@ def test_nothing_is_polled_or_collected_onto_a_full_disk(
     settings.DATABASE_FOLDER = settings.DATA_DIR
     settings.DISK_FLOOR = 2**60 if is_full else 1
     calls: list[str] = []
-    monkeypatch.setattr(
-        job_functions.polling, "claim_due_polls", lambda *_, **__: calls.append("poll")
-    )
-    monkeypatch.setattr(
-        job_functions.file_drop, "collect_files", lambda **_: calls.append("collect")
-    )
+    monkeypatch.setattr(polling, "claim_due_polls", lambda *_, **__: calls.append("poll"))
+    monkeypatch.setattr(file_drop, "collect_files", lambda **_: calls.append("collect"))
     job_functions.claim_due_polls([], 8)
     job_functions.collect_files()
     assert calls == ([] if is_full else ["poll", "collect"])
