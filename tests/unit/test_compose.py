@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from visibility.launcher import process_plan
+from visibility.launcher.application_role import APPLICATION_ROLE
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
 
 
@@ -62,11 +63,30 @@ def test_services_are_restarted_but_migrations_are_not(compose: Any) -> None:
     assert set(restarts.values()) == {"unless-stopped"}
 
 
+def user_name(url: str) -> str:
+    """`urlsplit` cannot read the variables of Compose."""
+    return url.removeprefix("postgresql://").partition(":")[0]
+
+
+def test_only_migrations_connect_as_the_superuser(compose: Any) -> None:
+    superuser = compose["services"]["postgres"]["environment"]["POSTGRES_USER"]
+    users = {
+        name: user_name(service["environment"]["DATABASE_URL"])
+        for name, service in compose["services"].items()
+        if "DATABASE_URL" in service.get("environment", {})
+    }
+    assert users.pop("migrate") == superuser
+    assert users == dict.fromkeys(("web", "worker", "scheduler"), APPLICATION_ROLE)
+    assert "manage.py application_role" in compose["services"]["migrate"]["command"][-1]
+
+
 def test_no_secret_has_a_default(compose: Any) -> None:
     described = json.dumps(compose)
     assert "${POSTGRES_PASSWORD:?" in described
     assert "${SECRET_KEY:?" in described
     assert "${POSTGRES_PASSWORD:-" not in described
+    assert "${APPLICATION_PASSWORD:?" in described
+    assert "${APPLICATION_PASSWORD:-" not in described
     assert "${SECRET_KEY:-" not in described
 
 

@@ -1,4 +1,4 @@
-"""Seal texts with a keyed hash, so that only a process with the SECRET_KEY can write a valid seal."""
+"""Seal texts with a keyed hash: only a process with the SECRET_KEY can write a valid seal."""
 
 import hashlib
 import hmac

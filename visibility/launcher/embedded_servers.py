@@ -160,7 +160,7 @@ def define_valkey_process(servers: ServerLayout) -> ProcessDefinition:
 
 
 def database_url(servers: ServerLayout, *, name: str = DATABASE_NAME) -> str:
-    """The URL of a database on the embedded server."""
+    """The URL of a database on the embedded server, with the superuser of the cluster."""
     password = _password_file(servers).read_text().strip()
     host = quote(str(servers.socket_folder), safe="/")
     return f"postgresql://{DATABASE_NAME}:{password}@/{name}?host={host}"

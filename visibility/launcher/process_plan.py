@@ -3,7 +3,7 @@
 import hashlib
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class StartOptions:
     port: int
     demo: bool
     environment: Mapping[str, str]
+    # Overrides `environment` for the migrations, which another database role may run.
+    migration_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ProcessPlan:
     setup_steps: tuple[tuple[ProcessDefinition, ...], ...]
     services: tuple[ProcessDefinition, ...]
     after_ready: tuple[ProcessDefinition, ...] = ()
-    probe_path: str = "/readyz"
+    probe_path: str = "/healthz"
 
 
 def product_plan(start: StartOptions) -> ProcessPlan:
@@ -87,11 +89,11 @@ def product_plan(start: StartOptions) -> ProcessPlan:
             stop_timeout=timedelta(seconds=stop_seconds),
         )
 
-    first_step = [
-        child(
-            "migrate", "django", "migrate", "--skip-checks", "--verbosity", "0", is_setup_step=True
-        )
-    ]
+    migrate = child(
+        "migrate", "django", "migrate", "--skip-checks", "--verbosity", "0", is_setup_step=True
+    )
+    migration_environment = {**migrate.environment, **start.migration_environment}
+    first_step = [replace(migrate, environment=migration_environment)]
     if not static_is_current(start.data):
         collectstatic = ("collectstatic", "--noinput", "--verbosity", "0")
         first_step.append(child("collectstatic", "django", *collectstatic, is_setup_step=True))

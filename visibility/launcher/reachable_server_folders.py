@@ -24,6 +24,7 @@ OWNED_NAMES = (
     "pg",
     "pg.new",
     "pg.password",
+    "pg.app.password",
     "run",
     "log",
     "sock",

@@ -169,7 +169,7 @@ class Supervisor:
             self._spawn(run)
         except OSError as error:  # no memory, for example: no reason to stop the others
             print_line(f"{run.child.name} could not be started: {error.strerror}")
-            self._rest(run, COULD_NOT_START)
+            self._plan_restart(run, COULD_NOT_START)
         self._write_status_file()
 
     def _spawn(self, run: SupervisedChild) -> None:
@@ -216,10 +216,10 @@ class Supervisor:
             return
         if run.child.is_setup_step:
             raise StartError(f"{run.child.name} failed (exit code {code}).\n{self._log_tail(run)}")
-        self._rest(run, code)
+        self._plan_restart(run, code)
         self._write_status_file()
 
-    def _rest(self, run: SupervisedChild, code: int) -> None:
+    def _plan_restart(self, run: SupervisedChild, code: int) -> None:
         """Plan the next start. Raises StartError if everything must stop."""
         now = time.monotonic()
         pause = run.history.record_exit(code, now=now, max_pause=run.child.max_restart_pause)

@@ -2,6 +2,7 @@
 
 import argparse
 import http.client
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import psycopg
 
 from visibility.environment import env_text_or_file_content
 from visibility.launcher import (
+    application_role,
     choose_web_port,
     embedded_servers,
     instance_lock_and_environment,
@@ -40,6 +42,24 @@ class UpOptions:
     # None: the mode of this data folder; a new folder becomes a demo.
     demo: bool | None
     fresh: bool
+
+
+@dataclass(frozen=True)
+class DatabaseAndBroker:
+    """The servers of one start.
+
+    `environment`: how the product's processes connect. `owner_url`: how the migrations connect.
+    `embedded_database`: the folders of the database, unless DATABASE_URL names another.
+    """
+
+    environment: dict[str, str]
+    owner_url: str
+    embedded_database: reachable_server_folders.ServerLayout | None
+
+    def hand_over_to_application_role(self) -> None:
+        """Give the role of the embedded database what migrations created."""
+        if self.embedded_database is not None:
+            application_role.hand_over_to_application_role(self.embedded_database)
 
 
 def main(
@@ -108,16 +128,20 @@ def _start_product_until_web_answers(
 ) -> None:
     url = f"http://127.0.0.1:{port}"
     demo = _delete_if_fresh_and_decide_demo(options)
-    environment = _start_unconfigured_servers(
-        options, supervisor
-    ) | _product_environment_without_server_urls(options, demo=demo, url=url)
-    if embedded_servers.database_has_obsolete_layout(environment["DATABASE_URL"]):
+    servers = _start_unconfigured_servers(options, supervisor)
+    environment = servers.environment | _product_environment_without_server_urls(
+        options, demo=demo, url=url
+    )
+    if embedded_servers.database_has_obsolete_layout(servers.owner_url):
         raise StartError(OBSOLETE_LAYOUT)
+    servers.hand_over_to_application_role()
     instance_lock_and_environment.write_instance_file(options.data, environment)
-    process_plan = plan(StartOptions(options.data, port, demo, environment))
+    owner = {"DATABASE_URL": servers.owner_url}
+    process_plan = plan(StartOptions(options.data, port, demo, environment, owner))
     for step in process_plan.setup_steps:
         print_line(f"running {' and '.join(child.name for child in step)}")
         supervisor.run_to_completion(*step)
+        servers.hand_over_to_application_role()
         if any(child.name == "collectstatic" for child in step):
             children.record_static_stamp(options.data)
     print_line(f"starting {', '.join(child.name for child in process_plan.services)}")
@@ -131,6 +155,7 @@ def _start_product_until_web_answers(
     for child in process_plan.after_ready:
         supervisor.start_child(child)
     print_line(f"ready {url}/")
+    _print_if_not_ready_to_accept(port)
 
 
 def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:
@@ -177,25 +202,31 @@ def _product_environment_without_server_urls(
     return environment
 
 
-def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> dict[str, str]:
-    """Addresses of both servers. Starts those that the environment does not name."""
+def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> DatabaseAndBroker:
+    """Start the servers that the environment does not name."""
     database = env_text_or_file_content("DATABASE_URL", default="")
     broker = env_text_or_file_content("REDIS_URL", default="")
+    owner_url, embedded, environment = database, None, {}
     if not (database and broker):
         servers = reachable_server_folders.prepare_layout(
             options.data, postgres=not database, valkey=not broker
         )
         embedded_servers.stop_leftover_servers(servers)
-        database = database or _start_postgres(servers, supervisor)
+        if not database:
+            owner_url, embedded = _start_postgres(servers, supervisor), servers
+            database = application_role.application_database_url(servers)
+            environment["DATABASE_FOLDER"] = str(servers.state_folder)
         broker = broker or _start_valkey(servers, supervisor)
         if servers.state_folder != options.data:
             print_line(f"the servers store their data in {servers.state_folder}")
     if not embedded_servers.database_answers(database):
         raise StartError("The database in DATABASE_URL does not respond.")
-    return {"DATABASE_URL": database, "REDIS_URL": broker}
+    environment |= {"DATABASE_URL": database, "REDIS_URL": broker}
+    return DatabaseAndBroker(environment, owner_url, embedded)
 
 
 def _start_postgres(servers: reachable_server_folders.ServerLayout, supervisor: Supervisor) -> str:
+    """Start the database and return the URL with its superuser."""
     print_line(f"starting PostgreSQL {servers.programs.postgres_major_version}")
     initdb = embedded_servers.define_initdb_if_needed(servers)
     if initdb is not None:
@@ -209,6 +240,7 @@ def _start_postgres(servers: reachable_server_folders.ServerLayout, supervisor: 
         timeout=READY_TIMEOUT,
     )
     embedded_servers.ensure_database_and_extensions(servers)
+    application_role.ensure_application_role(servers)
     return embedded_servers.database_url(servers)
 
 
@@ -221,12 +253,29 @@ def _start_valkey(servers: reachable_server_folders.ServerLayout, supervisor: Su
     return embedded_servers.redis_url(servers)
 
 
+def _print_if_not_ready_to_accept(port: int) -> None:
+    """Say why the product refuses messages although it runs, such as a full disk."""
+    try:
+        status, body = _get(port, "/readyz")
+    except (OSError, http.client.HTTPException) as error:
+        print_line(f"/readyz does not answer yet: {error}")
+        return
+    if status == 503:
+        print_line(f"messages are refused: {json.loads(body)['problem']}")
+
+
 def _web_answers(port: int, path: str) -> bool:
+    try:
+        return _get(port, path)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        response = connection.getresponse()
+        return response.status, response.read()
     finally:
         connection.close()

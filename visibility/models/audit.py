@@ -173,7 +173,7 @@ def broken_entry_ids() -> list[int]:
 
 
 def find_audit_violations() -> Sequence[str]:
-    """A sentence for each entry that breaks the chain, and for an end that is not the sealed one."""
+    """A sentence for each entry that breaks the chain, and for an end other than the sealed one."""
     broken = [f"audit entry {entry} breaks the hash chain" for entry in broken_entry_ids()]
     return broken + _head_violations()
 
@@ -186,9 +186,9 @@ def _head_violations() -> list[str]:
         return ["the head of the audit log was changed, or sealed with another SECRET_KEY"]
     with connection.cursor() as cursor:
         cursor.execute(COMPARE_HEAD_WITH_ENTRIES)
-        entries, digest, found, last_digest = cursor.fetchone()
-    if found < entries:
-        return [f"{entries - found} of {entries} sealed audit entries are missing"]
-    if found > entries or (last_digest or "") != digest:
+        entries, digest, present, last_digest = cursor.fetchone()
+    if present < entries:
+        return [f"{entries - present} of {entries} sealed audit entries are missing"]
+    if present > entries or (last_digest or "") != digest:
         return ["the last sealed audit entry is not the one that was written"]
     return []

@@ -1,4 +1,4 @@
-"""Problems of processes and disks: what rests after failures, stands still, or is nearly full."""
+"""Problems of processes that fail or do no work, and of full disks."""
 
 import tempfile
 import time
@@ -116,9 +116,9 @@ def _resting_process_problems() -> list[Problem]:
         problems.append(
             Problem(
                 f"The process “{status.name}” has been failing for {since}",
-                f"It exited {status.exits} times in a row (exit code {status.exit_code}). {attempt} "
-                f"{EFFECTS.get(status.name, '')} The reason is in log/{status.name}.log of the data "
-                "folder.",
+                f"It exited {status.exits} times in a row (exit code {status.exit_code}). "
+                f"{attempt} {EFFECTS.get(status.name, '')} The reason is in "
+                f"log/{status.name}.log of the data folder.",
             )
         )
     return problems

@@ -1,7 +1,7 @@
-"""Record that worker and scheduler do work, so that pages show when one stands still.
+"""Record that worker and scheduler do work, so that pages show when one does none.
 
-The worker's jobs only mark their progress. A thread records it, so that no job runs a statement for
-it, and no long job looks like one that stands still.
+The worker's jobs only report their progress. A thread records it, so that no job runs a statement
+for it, and no long job looks like a worker that does nothing.
 """
 
 import threading
@@ -19,8 +19,8 @@ RECORD_EVERY_SECONDS = 10.0
 _progress = threading.Event()
 
 
-def mark_progress() -> None:
-    """Mark that this worker finished a job or a batch."""
+def report_progress() -> None:
+    """Report that this worker finished a job or a batch."""
     _progress.set()
 
 

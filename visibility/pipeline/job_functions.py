@@ -35,7 +35,7 @@ from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline.backlog_start_for_each_worker import reserve_backlog_offset_fraction
-from visibility.pipeline.heartbeats import mark_progress
+from visibility.pipeline.heartbeats import report_progress
 from visibility.pipeline.jobs import BY_NAME, POLL_THREADS
 from visibility.pipeline.process_message_batches import (
     BATCH_SIZE,
@@ -122,7 +122,7 @@ def _process_batches_of_messages(until_done: ExitStack, *, batches: int) -> int:
         if has_failed or not (turn + 1) % OLDEST_EVERY:
             settled += process_failed_messages_in_small_batches()
         total += settled
-        mark_progress()
+        report_progress()
         if not settled or not has_new:
             break
         ask_worker_to_run_job_now("refold")
@@ -145,7 +145,7 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
             if not batch:
                 break
             settled += batch
-            mark_progress()
+            report_progress()
             if time.monotonic() - summed_at > KPI_REFRESH_SECONDS:
                 facts_and_cells.update_cells()
                 summed_at = time.monotonic()

@@ -45,7 +45,7 @@ def run_job_unless_running_then_next_job(job: Job) -> None:
             _call_job_function_or_start_items(job)
             _finished_at[job.name] = time.monotonic()
             if job.queue == DEFAULT_QUEUE:
-                heartbeats.mark_progress()
+                heartbeats.report_progress()
         finally:
             _running[job.name].release()
     if job.then:

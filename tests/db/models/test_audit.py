@@ -45,10 +45,10 @@ def test_complete_log_has_no_violations() -> None:
     assert verify()["entries"] == 5
 
 
-@pytest.mark.parametrize("kept", [0, 1, 4])
-def test_deleted_last_entries_are_detected(entries: list[AuditEntry], kept: int) -> None:
-    AuditEntry.objects.filter(id__in=[entry.id for entry in entries[kept:]]).delete()
-    sentence = f"{5 - kept} of 5 sealed audit entries are missing"
+@pytest.mark.parametrize("remaining", [0, 1, 4])
+def test_deleted_last_entries_are_detected(entries: list[AuditEntry], remaining: int) -> None:
+    AuditEntry.objects.filter(id__in=[entry.id for entry in entries[remaining:]]).delete()
+    sentence = f"{5 - remaining} of 5 sealed audit entries are missing"
     assert check_audit_chain() == [sentence]
     with pytest.raises(CommandError, match=sentence):
         verify()

@@ -1,4 +1,4 @@
-"""Resting processes, processes that stand still and full disks: problems, readiness, metrics."""
+"""Processes that fail or do no work, and full disks: problems, readiness, metrics."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
+from visibility.ingest import file_drop, polling
 from visibility.launcher.restart_pauses import ExitHistory
 from visibility.models import Heartbeat
 from visibility.models.heartbeats import SCHEDULER, WORKER
@@ -88,9 +89,9 @@ def test_single_exit_is_no_problem(write_status: Write, now: datetime) -> None:
     assert current_problems(now) == []
 
 
-@pytest.mark.parametrize(("name", "word"), [(SCHEDULER, "Redis"), (WORKER, "not processed")])
-def test_process_that_stands_still_is_a_problem_within_two_minutes(
-    now: datetime, name: str, word: str
+@pytest.mark.parametrize(("name", "effect"), [(SCHEDULER, "Redis"), (WORKER, "not processed")])
+def test_process_that_does_no_work_is_a_problem_within_two_minutes(
+    now: datetime, name: str, effect: str
 ) -> None:
     for process in (SCHEDULER, WORKER):
         Heartbeat.objects.create(name=process, at=now)
@@ -98,7 +99,7 @@ def test_process_that_stands_still_is_a_problem_within_two_minutes(
     Heartbeat.objects.filter(name=name).update(at=now - timedelta(seconds=119))
     (problem,) = current_problems(now)
     assert problem.title == f"The {name} has done no work for 1 min"
-    assert word in problem.text
+    assert effect in problem.text
     assert Client().get("/readyz").json()["warnings"] == [problem.title]
     assert metrics(now)[f'throughline_heartbeat_age_seconds{{process="{name}"}}'] == 119
     for path in ("/sources", "/alerts"):
@@ -143,12 +144,8 @@ def test_nothing_is_polled_or_collected_onto_a_full_disk(
     settings.DATABASE_FOLDER = settings.DATA_DIR
     settings.DISK_FLOOR = 2**60 if is_full else 1
     calls: list[str] = []
-    monkeypatch.setattr(
-        job_functions.polling, "claim_due_polls", lambda *_, **__: calls.append("poll")
-    )
-    monkeypatch.setattr(
-        job_functions.file_drop, "collect_files", lambda **_: calls.append("collect")
-    )
+    monkeypatch.setattr(polling, "claim_due_polls", lambda *_, **__: calls.append("poll"))
+    monkeypatch.setattr(file_drop, "collect_files", lambda **_: calls.append("collect"))
     job_functions.claim_due_polls([], 8)
     job_functions.collect_files()
     assert calls == ([] if is_full else ["poll", "collect"])

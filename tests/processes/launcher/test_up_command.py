@@ -97,14 +97,14 @@ def test_killed_supervisor_leaves_no_processes_and_the_next_start_works(
 
 def failing_process(data: Path, name: str, *, min_exits: int) -> ProcessStatus:
     """Wait until the process has exited so often in a row, and return its status."""
-    found: list[ProcessStatus] = []
+    matches: list[ProcessStatus] = []
 
     def has_failed() -> bool:
-        found[:] = [s for s in read_process_statuses(data) if s.name == name]
-        return bool(found) and found[0].exits >= min_exits
+        matches[:] = [s for s in read_process_statuses(data) if s.name == name]
+        return bool(matches) and matches[0].exits >= min_exits
 
     wait_until(has_failed, f"{name} does not fail")
-    return found[0]
+    return matches[0]
 
 
 def test_child_that_crashes_repeatedly_rests_and_stops_no_other(up: Start, data: Path) -> None:
@@ -190,6 +190,28 @@ def test_data_survives_a_restart_but_not_fresh(up: Start, data: Path) -> None:
     up("--fresh", "--empty").wait_until_ready()
     with psycopg.connect(published_environment(data)["DATABASE_URL"]) as connection:
         assert connection.execute("SELECT to_regclass('stored')").fetchone() == (None,)
+
+
+def test_data_of_an_earlier_version_gets_an_ordinary_role_at_the_next_start(
+    up: Start, data: Path
+) -> None:
+    """Before, the superuser owned everything, and the product signed in with it."""
+    started = up().wait_until_ready()
+    servers = reachable_server_folders.prepare_layout(data)
+    with psycopg.connect(embedded_servers.database_url(servers)) as superuser:
+        superuser.execute("DROP OWNED BY throughline_app; DROP ROLE throughline_app")
+        superuser.execute("CREATE TABLE stored AS SELECT 1")
+        superuser.execute("CREATE TABLE visibility_auditentry AS SELECT 1")
+    started.stop()
+    (servers.state_folder / "pg.app.password").unlink()
+    up().wait_until_ready()
+    with psycopg.connect(published_environment(data)["DATABASE_URL"]) as connection:
+        role = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        assert connection.execute(role).fetchone() == (False,)
+        connection.execute("ALTER TABLE stored ADD COLUMN new int")
+        assert connection.execute("SELECT * FROM visibility_auditentry").fetchall() == [(1,)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM visibility_auditentry")
 
 
 def test_real_data_never_starts_as_a_demo(up: Start, data: Path) -> None:
