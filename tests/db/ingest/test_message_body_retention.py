@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.builders.alerts import order
 from tests.builders.cloudevents import cloudevent
@@ -183,7 +184,11 @@ def test_removal_waits_for_a_lock_only_briefly_and_changes_nothing(
         with pytest.raises(OperationalError):
             remove_old_bodies()
         assert not MessageBodyPartition.objects.filter(removed_at__isnull=False).exists()
-    assert [str(p) for p in remove_old_bodies()] == [month]
+    with CaptureQueriesContext(connection) as captured:
+        assert [str(p) for p in remove_old_bodies()] == [month]
+    limit, drop = [query["sql"] for query in captured if query["sql"] != "COMMIT"][-2:]
+    assert "lock_timeout" in limit
+    assert "DROP TABLE" in drop
 
 
 def order_message(source: Source, revision: str) -> IncomingMessage:
