@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from tests.builders.alerts import order
 from tests.builders.cloudevents import cloudevent
@@ -144,13 +145,13 @@ def test_notice_starts_again_if_something_needed_the_month_meanwhile(
 
 
 def test_job_checks_once_a_day_and_removes_only_with_a_policy(
-    source: Source, settings: object, monkeypatch: pytest.MonkeyPatch
+    source: Source, settings: Settings
 ) -> None:
     month = month_of(old_message(source))
-    monkeypatch.setattr(settings, "MESSAGE_BODY_DAYS", 0)
+    settings.MESSAGE_BODY_DAYS = 0
     job_functions.check_and_remove_old_message_bodies()
     assert MessageBodyPartition.objects.exists()
-    monkeypatch.setattr(settings, "MESSAGE_BODY_DAYS", 400)
+    settings.MESSAGE_BODY_DAYS = 400
     long_ago = database_now() - NOTICE * 2
     MessageBodyPartition.objects.update(removable_since=long_ago)
     assert job_functions.check_and_remove_old_message_bodies() == 0
