@@ -13,6 +13,7 @@ from connectors.sdk.events import SHARED_KINDS
 from visibility.db.lock_keys import LockKey
 from visibility.models import Order
 from visibility.screens.orders.order_list import OrderFilters, filter_conditions
+from visibility.storage.orders_with_events_of_source import ids_of_orders_with_events_of_source
 
 # Maximum orders of an export over HTTP; the command line has no limit.
 MAX_ORDERS = 100_000
@@ -79,12 +80,16 @@ class TooManyExports(RuntimeError):
 
 @dataclass(frozen=True)
 class OrderSelection:
-    """Orders selected by list filters, by ids, and by the time of their latest event."""
+    """Orders selected by list filters, by ids, by the time of their latest event, and by a source.
+
+    `source`: the slug of a source that reported on the order.
+    """
 
     filters: OrderFilters = field(default_factory=OrderFilters)
     order_ids: tuple[int, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    source: str = ""
 
     def order_condition(self, now: datetime) -> Q:
         """The conjunction of all criteria as a filter on Order."""
@@ -95,6 +100,8 @@ class OrderSelection:
             condition &= Q(last_event_at__gte=self.since)
         if self.until:
             condition &= Q(last_event_at__lt=self.until)
+        if self.source:
+            condition &= Q(object_id__in=ids_of_orders_with_events_of_source(self.source))
         return condition
 
 

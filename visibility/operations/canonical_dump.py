@@ -6,8 +6,10 @@ out: two installations that received the same messages in any order dump the sam
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from tempfile import TemporaryFile
 from typing import Any
 
 import orjson
@@ -17,7 +19,6 @@ from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
 from visibility.kpi.kpi import KpiFamily, KpiMeasurement
 from visibility.kpi.registry import kpi_registry
-from visibility.models.objects_and_identifiers import BusinessObject
 from visibility.sla.clocks_of_order import (
     met_breached_or_running_at,
     order_clocks_of_most_specific_rules,
@@ -26,47 +27,91 @@ from visibility.sla.load_enabled_rules import LoadedRule, load_enabled_order_rul
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Clock
 from visibility.storage.order_folding import load_and_fold_orders
+from visibility.storage.order_ids_sorted_by_key import order_ids_sorted_by_key
 from visibility.timeline import Timeline, TimelineConflict
 
-CHUNK_SIZE = 500
+# Orders that are folded at a time. Memory grows with this number, and not with all orders.
+CHUNK_SIZE = 100
 # A KPI cell, summed over orders: (kpi, day, channel, warehouse, customer group).
 KpiCellKey = tuple[str, str, str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class DumpFilters:
+    """Which orders to dump; without any filter all orders, and the KPI values over them.
+
+    `order_key`: the order with this canonical key or number. `source`: the slug of a source that
+    reported on the order. `since` and `until`: when its latest event occurred.
+    """
+
+    order_key: str = ""
+    source: str = ""
+    channel: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, timeline: Timeline) -> bool:
+        """Whether to dump the order with this timeline."""
+        if self.order_key and self.order_key not in {timeline.key, *timeline.numbers.values()}:
+            return False
+        if self.source and all(e.recorded.source != self.source for e in timeline.entries):
+            return False
+        if self.channel and timeline.attributes.get(Attribute.CHANNEL, "") != self.channel:
+            return False
+        latest = max(entry.recorded.occurred_at for entry in timeline.entries)
+        return not ((self.since and latest < self.since) or (self.until and latest >= self.until))
+
+
+ALL_ORDERS = DumpFilters()
+
+
 def dump_lines(
-    *, as_of: datetime, known_at: datetime | None = None, order_key: str = ""
+    *,
+    as_of: datetime,
+    known_at: datetime | None = None,
+    order_key: str = "",
+    filters: DumpFilters = ALL_ORDERS,
 ) -> Iterator[bytes]:
     """The lines of the dump. `known_at`: use only messages received by then.
 
-    `order_key`: only the order with this canonical key or number, and no KPIs.
+    `order_key` and `filters` select orders, whose lines come one by one; KPI values are then left
+    out. The lines of a dump of all orders follow after those of the KPIs, and wait for these in a
+    temporary file.
     """
+    filters = replace(filters, order_key=order_key) if order_key else filters
     rules = load_enabled_order_rules()
-    lines: list[tuple[str, str, bytes]] = []
+    timelines = all_timelines(as_of=as_of, known_at=known_at, source=filters.source)
+    if filters != ALL_ORDERS:
+        for timeline in timelines:
+            if filters.matches(timeline):
+                yield _dump_sorted_json(order_to_json(timeline, rules))
+        return
     cells: dict[KpiCellKey, dict[str, Any]] = {}
-    for timeline in all_timelines(as_of=as_of, known_at=known_at):
-        if order_key and order_key not in {timeline.key, *timeline.numbers.values()}:
-            continue
-        lines.append(("order", timeline.key, _dump_sorted_json(order_to_json(timeline, rules))))
-        if not order_key:
+    with TemporaryFile() as order_lines:
+        for timeline in timelines:
+            order_lines.write(_dump_sorted_json(order_to_json(timeline, rules)) + b"\n")
             _add_order_to_kpi_cells(timeline, cells)
-    for cell, values in cells.items():
-        key = "/".join(cell)
-        lines.append(
-            ("kpi", key, _dump_sorted_json({"kind": "kpi", "key": key, **_cell_to_json(values)}))
-        )
-    for _, _, line in sorted(lines):
-        yield line
+        keys = {"/".join(cell): values for cell, values in cells.items()}
+        for key, values in sorted(keys.items()):
+            yield _dump_sorted_json({"kind": "kpi", "key": key, **_cell_to_json(values)})
+        order_lines.seek(0)
+        for line in order_lines:
+            yield line.removesuffix(b"\n")
 
 
-def all_timelines(*, as_of: datetime, known_at: datetime | None = None) -> Iterator[Timeline]:
-    """The timelines of all orders with events by T, folded from the events."""
-    orders = BusinessObject.objects.filter(kind="order", merged_into__isnull=True)
-    ids = list(orders.order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(ids), CHUNK_SIZE):
-        folded_timelines = load_and_fold_orders(
-            ids[start : start + CHUNK_SIZE], as_of=as_of, known_at=known_at
-        )
-        yield from (timeline for timeline in folded_timelines.values() if timeline.entries)
+def all_timelines(
+    *, as_of: datetime, known_at: datetime | None = None, source: str = ""
+) -> Iterator[Timeline]:
+    """The timelines of all orders with events by T, by their keys, folded from the events.
+
+    `source`: leave out orders on which this source never reported.
+    """
+    with order_ids_sorted_by_key(source, chunk_size=CHUNK_SIZE) as chunks:
+        for ids in chunks:
+            folded_timelines = load_and_fold_orders(ids, as_of=as_of, known_at=known_at)
+            yield from (
+                folded_timelines[order_id] for order_id in ids if folded_timelines[order_id].entries
+            )
 
 
 def order_to_json(timeline: Timeline, rules: Iterable[LoadedRule]) -> dict[str, Any]:

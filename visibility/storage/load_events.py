@@ -171,6 +171,15 @@ def _event_without_rejected_identifiers(
     )
 
 
+def load_keys_of_objects(object_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the canonical key of each object that has identifiers, by object id."""
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(IDENTIFIERS, [sorted(object_ids)])
+        return preferred_identifier_key_by_object_id(
+            row[:5] for row in cursor.fetchall() if not row[5]
+        )
+
+
 def scheme_rank(scheme: str) -> int:
     """Return the position of a scheme in the order of preference; others come last."""
     return SCHEME_PREFERENCE.get(scheme, len(SCHEME_PREFERENCE))

@@ -166,3 +166,17 @@ def test_command_reports_errors(tmp_path: Path) -> None:
         with pytest.raises(CommandError, match=message):
             call_command("export", *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_export_of_a_source_has_the_orders_on_which_it_reported(tmp_path: Path) -> None:
+    """The carrier reported on a package of two orders, and names neither."""
+    expected = {"SO-2", "SO-3"}
+    client = signed_in(UserRole.OPERATIONS)
+    query = {"format": "ocel-json", "source": "carrier"}
+    assert order_numbers(json.loads(content(client.get(ADDRESSES[1], query)))) == expected
+    path = tmp_path / "log.json"
+    call_command("export", "ocel", str(path), "--source", "carrier", stdout=StringIO())
+    assert order_numbers(json.loads(path.read_text())) == expected
+    assert client.get(ADDRESSES[1], {"source": "nobody"}).status_code == 400
+    with pytest.raises(CommandError, match="there is no source"):
+        call_command("export", "ocel", str(path), "--source", "nobody")

@@ -150,7 +150,10 @@ def _undo_schema_change(defect: Callable[[Patch], None]) -> None:
     """Undo changes to the database schema."""
     if defect is no_unique_key:
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE visibility_messagekey, visibility_inbound_message")
+            cursor.execute(
+                "TRUNCATE visibility_messagekey, visibility_inbound_message, "
+                "visibility_message_body"
+            )
             cursor.execute(
                 "ALTER TABLE visibility_messagekey ADD CONSTRAINT message_key_unique "
                 "UNIQUE (source_id, dedupe_key, content_hash)"

@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from tests.builders.alerts import order
 from tests.builders.cloudevents import cloudevent
@@ -143,13 +145,13 @@ def test_notice_starts_again_if_something_needed_the_month_meanwhile(
 
 
 def test_job_checks_once_a_day_and_removes_only_with_a_policy(
-    source: Source, settings: object, monkeypatch: pytest.MonkeyPatch
+    source: Source, settings: Settings
 ) -> None:
     month = month_of(old_message(source))
-    monkeypatch.setattr(settings, "MESSAGE_BODY_DAYS", 0)
+    settings.MESSAGE_BODY_DAYS = 0
     job_functions.check_and_remove_old_message_bodies()
     assert MessageBodyPartition.objects.exists()
-    monkeypatch.setattr(settings, "MESSAGE_BODY_DAYS", 400)
+    settings.MESSAGE_BODY_DAYS = 400
     long_ago = database_now() - NOTICE * 2
     MessageBodyPartition.objects.update(removable_since=long_ago)
     assert job_functions.check_and_remove_old_message_bodies() == 0
@@ -183,7 +185,11 @@ def test_removal_waits_for_a_lock_only_briefly_and_changes_nothing(
         with pytest.raises(OperationalError):
             remove_old_bodies()
         assert not MessageBodyPartition.objects.filter(removed_at__isnull=False).exists()
-    assert [str(p) for p in remove_old_bodies()] == [month]
+    with CaptureQueriesContext(connection) as captured:
+        assert [str(p) for p in remove_old_bodies()] == [month]
+    limit, drop = [query["sql"] for query in captured if query["sql"] != "COMMIT"][-2:]
+    assert "lock_timeout" in limit
+    assert "DROP TABLE" in drop
 
 
 def order_message(source: Source, revision: str) -> IncomingMessage:

@@ -35,6 +35,10 @@ SET_MESSAGE_TIMES = """
 UPDATE visibility_inbound_message m SET received_at = t.at
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (id, at) WHERE m.id = t.id
 """
+SET_BODY_TIMES = """
+UPDATE visibility_message_body b SET received_at = m.received_at
+FROM visibility_inbound_message m WHERE m.id = b.message_id AND m.id = ANY(%s)
+"""
 SET_KEY_TIMES = """
 UPDATE visibility_messagekey k SET received_at = m.received_at
 FROM visibility_inbound_message m WHERE m.id = k.message_id AND m.id = ANY(%s)
@@ -71,6 +75,7 @@ def post(connected: dict[str, Source], messages: list[history.ReceivedMessage]) 
         results = store_messages(arrivals)
         new = {k.message_id: m.at for k, m in zip(results, messages, strict=True) if k.is_new}
         cursor.execute(SET_MESSAGE_TIMES, [list(new), list(new.values())])
+        cursor.execute(SET_BODY_TIMES, [list(new)])
         cursor.execute(SET_KEY_TIMES, [list(new)])
 
 

@@ -58,7 +58,6 @@ def message(of: Source, *, number: int, minutes_ago: int = 1, state: str = "appl
         received_at=database_now() - timedelta(minutes=minutes_ago),
         dedupe_key=str(number),
         content_hash="0" * 64,
-        body=b"",
         state=state,
         reason="",
     )

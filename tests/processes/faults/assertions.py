@@ -36,8 +36,9 @@ FROM visibility_source s LEFT JOIN visibility_messagekey k ON k.source_id = s.id
 GROUP BY s.id, s.slug
 """
 RECEIVED = """
-SELECT s.slug, m.id, m.received_at, m.body, m.reason FROM visibility_inbound_message m
+SELECT s.slug, m.id, m.received_at, b.body, m.reason FROM visibility_inbound_message m
 JOIN visibility_source s ON s.id = m.source_id
+JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 """
 # Superseded versions are not compared: whether they were parsed depends on the order of arrival.
 EVENTS = "SELECT count(*) FROM visibility_event WHERE NOT superseded"

@@ -149,7 +149,11 @@ def replay(path: str) -> int:
         numbers = [k.message_id for k in stored]
         times = [row["received_at"] for row in chunk]
         with connection.cursor() as cursor:
-            for table, key in (("inbound_message", "id"), ("messagekey", "message_id")):
+            for table, key in (
+                ("inbound_message", "id"),
+                ("message_body", "message_id"),
+                ("messagekey", "message_id"),
+            ):
                 cursor.execute(
                     f"UPDATE visibility_{table} m SET received_at = t.at "  # noqa: S608
                     f"FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (id, at) "

@@ -7,11 +7,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.database_time import database_now
-from visibility.operations.canonical_dump import dump_lines
+from visibility.models import Source
+from visibility.operations.canonical_dump import DumpFilters, dump_lines
 
 
 class Command(BaseCommand):
-    """Print one JSON object per line. The output does not depend on the order of messages."""
+    """Print one JSON object per line. The output does not depend on the order of messages.
+
+    With a filter, only orders are printed: KPI values are sums over all of them.
+    """
 
     help = "Print all orders and KPI values as of a point in time, in a canonical form."
 
@@ -24,21 +28,36 @@ class Command(BaseCommand):
             help="RFC 3339; use only messages received by then",
         )
         parser.add_argument("--order", default="", metavar="KEY", help="only this order")
+        parser.add_argument(
+            "--source", default="", metavar="SLUG", help="orders on which this source reported"
+        )
+        parser.add_argument("--channel", default="", help="orders of this sales channel")
+        parser.add_argument(
+            "--since", default="", metavar="T", help="orders whose latest event is at or after T"
+        )
+        parser.add_argument(
+            "--until", default="", metavar="T", help="orders whose latest event is before T"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
-        known_at = (
-            _parse_timestamp_default_utc("--known-at", options["known_at"])
-            if options["known_at"]
-            else None
+        known_at = _parse_optional_timestamp("--known-at", options["known_at"])
+        as_of = _parse_optional_timestamp("--as-of", options["as_of"]) or known_at or now
+        filters = DumpFilters(
+            order_key=options["order"],
+            source=options["source"],
+            channel=options["channel"],
+            since=_parse_optional_timestamp("--since", options["since"]),
+            until=_parse_optional_timestamp("--until", options["until"]),
         )
-        as_of = (
-            _parse_timestamp_default_utc("--as-of", options["as_of"])
-            if options["as_of"]
-            else known_at or now
-        )
-        for line in dump_lines(as_of=as_of, known_at=known_at, order_key=options["order"]):
+        if filters.source and not Source.objects.filter(slug=filters.source).exists():
+            raise CommandError(f"--source: there is no source {filters.source!r}")
+        for line in dump_lines(as_of=as_of, known_at=known_at, filters=filters):
             self.stdout.write(line.decode())
+
+
+def _parse_optional_timestamp(name: str, text: str) -> datetime | None:
+    return _parse_timestamp_default_utc(name, text) if text else None
 
 
 def _parse_timestamp_default_utc(name: str, text: str) -> datetime:

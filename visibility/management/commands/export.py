@@ -12,6 +12,7 @@ from visibility.db.database_time import database_now
 from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import NO_REDACTION
 from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyExports
+from visibility.models import Source
 from visibility.screens.orders import number_and_customer_search
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--status", action="append", default=[], choices=list(Status))
         for name in ("channel", "warehouse", "customer"):
             parser.add_argument(f"--{name}", default="")
+        parser.add_argument(
+            "--source", default="", metavar="SLUG", help="orders on which this source reported"
+        )
         parser.add_argument(
             "--since", default="", metavar="T", help="orders whose latest event is at or after T"
         )
@@ -75,12 +79,15 @@ def _parse_order_selection(options: dict[str, Any]) -> OrderSelection:
         warehouse=options["warehouse"],
         customer=options["customer"],
     )
+    if options["source"] and not Source.objects.filter(slug=options["source"]).exists():
+        raise CommandError(f"--source: there is no source {options['source']!r}")
     ids = [hit.order_id for number in options["order"] for hit in _find_orders_by_number(number)]
     return OrderSelection(
         filters=filters,
         order_ids=tuple(ids) if options["order"] else None,
         since=_parse_optional_timestamp("since", options["since"]),
         until=_parse_optional_timestamp("until", options["until"]),
+        source=options["source"],
     )
 
 

@@ -15,6 +15,7 @@ from visibility.export.snapshot_to_temp_tables import (
     TooManyExports,
     TooManyOrders,
 )
+from visibility.models import Source
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.timeline.model import Status
 from visibility.web.api.base import ApiView, current_user
@@ -65,6 +66,7 @@ EXPORT_PARAMETERS = (
         parse_rfc3339_time,
         openapi_format="date-time",
     ),
+    QueryParameter("source", "Slug of a source that reported on the orders."),
 )
 FILE_RESPONSES = {
     (200, kind.media_type): OpenApiTypes.BINARY
@@ -96,8 +98,15 @@ class OrderExportView(ApiView):
             customer=self.params.get("customer", ""),
             by_name=has_permission(request.user, Permission.CONTACTS),
         )
+        source = self.params.get("source", "")
+        if source and not Source.objects.filter(slug=source).exists():
+            raise InvalidInput("source", "no source has this slug")
         selection = OrderSelection(
-            filters, self.params.get("order"), self.params.get("since"), self.params.get("until")
+            filters,
+            self.params.get("order"),
+            self.params.get("since"),
+            self.params.get("until"),
+            source,
         )
         try:
             return audited_order_export_response(
