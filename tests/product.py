@@ -1,5 +1,6 @@
 """Run the product's processes on the test database."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 
@@ -63,6 +65,13 @@ class Product:
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
+
+    def write_static_manifest(self) -> None:
+        """Let pages refer to static files without `collectstatic`, which takes seconds."""
+        names = [name for finder in get_finders() for name, _ in finder.list([])]
+        manifest = {"version": "1.1", "hash": "", "paths": {name: name for name in names}}
+        (self.folder / "static").mkdir()
+        (self.folder / "static" / "staticfiles.json").write_text(json.dumps(manifest))
 
     def start(self, *names: str) -> None:
         """Start some of `web worker beat`; wait until the web server responds."""
