@@ -14,7 +14,7 @@ from visibility.identity import (
     parent_child_object_relations,
     record_merges_and_move_alerts,
 )
-from visibility.identity.alert_transfer import undo_moves
+from visibility.identity.alert_transfer import copy_alerts_to_split_orders, undo_moves
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import (
     ConnectedComponent,
@@ -167,6 +167,7 @@ class _ResolutionWriter:
         record_merges_and_move_alerts.delete_derived_rows_and_record_merges(merges)
         if freed:
             undo_moves({*self._component.objects, *self.object_ids, *self._merged_into})
+        copy_alerts_to_split_orders(self.object_by_ref, self._component.object_by_ref)
         replace_unmatched_objects(touched, claimed=touched)
 
     def _new_merges(self) -> list[record_merges_and_move_alerts.MergeRecord]:

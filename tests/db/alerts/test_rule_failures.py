@@ -145,6 +145,7 @@ def test_unchanged_rule_is_retried_after_an_hour(
     wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer release may be able to run it."""
+    swept()
     with monkeypatch.context() as patched:
         patched.setattr(StuckInReleased, "clocks", lambda *_: 1 / 0)
         send_and_process(wms, "order.released", now - 10 * HOUR)

@@ -56,7 +56,7 @@ def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
 
 
 class OneMailServer(socketserver.StreamRequestHandler):
-    """A mail server that answers the commands of one session; `refused` names the one it refuses."""
+    """A mail server for one session; it refuses the command `refused`."""
 
     refused = ""
 
