@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
 from visibility.db.change_feed import latest_change_number
 from visibility.disk_space import free_bytes
 from visibility.models import Source
@@ -37,6 +38,7 @@ class _DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _message_metrics()
         yield _oldest_waiting_metric(self._now)
+        yield _silent_sources_metric(self._now)
         yield _rejected_requests_by_status_metric()
         yield _metric_by_state_from_sql(
             "throughline_clocks",
@@ -162,6 +164,18 @@ def _oldest_waiting_metric(now: datetime) -> Metric:
         "Age of the oldest message waiting to be processed, 0 if there is none",
         max(age or 0.0, 0.0),
     )
+
+
+def _silent_sources_metric(now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        "throughline_source_silent",
+        "1 if nothing was learned from the source for longer than its silence limit, or all its "
+        "messages are parked",
+        labels=["source"],
+    )
+    for slug, evidence in sorted(load_evidence_of_enabled_sources(now).items()):
+        family.add_metric([slug], 1.0 if evidence.silence else 0.0)
+    return family
 
 
 def _rejected_requests_by_status_metric() -> Metric:

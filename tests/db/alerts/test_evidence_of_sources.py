@@ -8,13 +8,16 @@ from django.contrib.auth.models import User
 
 from tests.builders.sources import ERP_NUMBERS, create_source
 from tests.builders.watched_source import store_message
+from visibility.alerts import release_suppressed_alerts
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
+from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import (
     Alert,
     InboundMessage,
     MessageState,
     Notification,
     RefoldRequest,
+    SlaClock,
     Source,
 )
 from visibility.pipeline import job_functions
@@ -111,3 +114,79 @@ def test_alert_waits_for_events_that_are_applied_but_not_folded(
     sweep(now=now)
     assert alert_states() == {"suppressed": 12}
     assert process_and_sweep(now) == {"withdrawn": 12}
+
+
+def test_order_of_one_warehouse_does_not_wait_for_another(
+    wms: Source, erp: Source, now: datetime
+) -> None:
+    """Both have the role that ships. One is silent, and its own order waits for it."""
+    north = create_source(
+        "north", role="3pl", title="North", expect_every=HOUR, config=dict(ERP_NUMBERS)
+    )
+    receive(north, "order.accepted", now - 3 * HOUR, ["SO-1"], now - 3 * HOUR)
+    receive(wms, "order.accepted", now - MINUTE, ["SO-2"], now - MINUTE)
+    receive(erp, "order.released", now - 5 * HOUR, ["SO-1", "SO-2"], now - 5 * HOUR)
+    assert process_and_sweep(now) == {"suppressed": 1, "open": 1}
+    held = Alert.objects.get(state="suppressed")
+    assert [e.text for e in held.entries.all()] == ["On hold: North sends no data."]
+    assert SlaClock.objects.get(order=held.order_id).expected_sources == ["north"]
+    # Only one of them could have reported an order that neither knows.
+    receive(erp, "order.released", now - 5 * HOUR, ["SO-3"], now - 5 * HOUR)
+    assert process_and_sweep(now) == {"suppressed": 1, "open": 2}
+    # With the warehouses in the settings, the order waits for the one that is silent.
+    for source, name in ((wms, "Dallas"), (north, "North")):
+        source.config = {**ERP_NUMBERS, "warehouses": name}
+        source.save()
+    store_message(erp, "order.released", now - 5 * HOUR, "SO-4", attributes={"warehouse": "North"})
+    assert process_and_sweep(now) == {"suppressed": 2, "open": 2}
+
+
+def test_alert_on_hold_behind_many_others_is_opened(
+    wms: Source, erp: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest alerts wait for a source that stays silent, the newest for one that came back."""
+    monkeypatch.setattr(release_suppressed_alerts, "BATCH_SIZE", 2)
+    north = create_source("north", role="3pl", expect_every=HOUR, config=dict(ERP_NUMBERS))
+    receive(north, "order.accepted", now - 3 * HOUR, orders(0, 3), now - 3 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, orders(0, 3), now - 5 * HOUR)
+    assert process_and_sweep(now) == {"suppressed": 3}
+    receive(wms, "order.accepted", now - 3 * HOUR, ["SO-9"], now - 3 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, ["SO-9"], now - 5 * HOUR)
+    assert process_and_sweep(now) == {"suppressed": 4}
+    Source.objects.filter(pk=wms.pk).update(polled_until=now)
+    assert process_and_sweep(now) == {"suppressed": 3, "open": 1}
+
+
+def test_source_of_which_all_messages_are_parked_holds_alerts_and_has_an_alert_of_its_own(
+    wms: Source, erp: Source, now: datetime
+) -> None:
+    receive(wms, "order.accepted", now - 3 * HOUR, ["SO-1"], now - 3 * HOUR)
+    receive(erp, "order.released", now - 5 * HOUR, ["SO-1"], now - 5 * HOUR)
+    headers = {"content-type": "application/cloudevents+json"}
+    store_messages([IncomingMessage(wms.pk, "broken", headers, b"not JSON")])
+    assert process_and_sweep(now + SECOND) == {"suppressed": 1}
+    parked = Alert.objects.get(kind="source_silent")
+    assert (parked.state, parked.subject_key, parked.title) == (
+        "open",
+        "parked",
+        "All messages from Dallas are parked",
+    )
+    receive(wms, "order.changed", now, ["SO-1"], now)
+    process_and_sweep(now + SECOND)
+    parked.refresh_from_db()
+    assert parked.state == "resolved"
+    assert parked.resolution == "Messages of the source can be processed again."
+
+
+def test_event_type_with_a_limit_of_its_own_opens_an_alert(wms: Source, now: datetime) -> None:
+    limits = {"silent_after.pack.completed": "2 h", "silent_after.order.accepted": "26 h"}
+    Source.objects.filter(pk=wms.pk).update(expect_every=26 * HOUR, config=limits)
+    receive(wms, "pack.completed", now - 3 * HOUR, ["SO-1"], now - 3 * HOUR)
+    receive(wms, "order.accepted", now - 3 * HOUR, ["SO-1"], now - 3 * HOUR)
+    process_and_sweep(now)
+    silent = Alert.objects.get(kind="source_silent")
+    assert silent.title == "No pack.completed events from Dallas"
+    receive(wms, "pack.completed", now, ["SO-1"], now)
+    process_and_sweep(now)
+    silent.refresh_from_db()
+    assert silent.state == "resolved"

@@ -89,11 +89,17 @@ def test_metrics_count_rows() -> None:
     }.items():
         assert values[f'throughline_messages_{state}{{source="wms"}}'] == count
     assert 90 <= values["throughline_oldest_waiting_seconds"] < 100
+    assert values['throughline_source_silent{source="wms"}'] == 0
     assert values['throughline_requests_rejected_total{status="401"}'] == 7
     assert values['throughline_clocks{state="breached"}'] == 1
     assert values['throughline_clocks{state="running"}'] == 1
     assert values['throughline_notifications{state="pending"}'] == 0
     assert values["throughline_change_number"] == head
+
+
+def test_metrics_say_that_nothing_is_learned_from_a_source() -> None:
+    message(create_source(), state="parked", reason="schema")
+    assert metrics()['throughline_source_silent{source="wms"}'] == 1
 
 
 def test_metrics_without_rows_are_zero() -> None:

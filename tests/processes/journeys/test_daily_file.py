@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
     now = database_now()
     numbers = {"role": "erp", "order_number": "sales_order@erp"}
     add_source("erp", connector="cloudevents", config=numbers, secret=SECRET, now=now)
-    folder = {"drop": str(tmp_path / "drop")}
+    folder = {"drop": str(tmp_path / "drop"), "zone": "UTC"}
     add_source("north", connector="northlog_945", config=folder, title="3PL North", now=now)
     create_user(UserRole.ADMIN, "ada", password=PASSWORD)
     running.manage("collectstatic", "--noinput")
@@ -80,10 +80,17 @@ def page(client: httpx2.Client, path: str) -> str:
     return answer.text
 
 
-def wait_until(is_done: Callable[[], bool], product: Product) -> None:
+def wait_until_north_reported(product: Product) -> None:
     deadline = time.monotonic() + 60
-    while not is_done():
-        assert time.monotonic() < deadline, product.log("worker") + product.log("web")
+    while not SourceActivity.objects.filter(source__slug="north").exists():
+        assert time.monotonic() < deadline, product.log("worker")
+        time.sleep(0.2)
+
+
+def wait_for_alerts(expected: dict[str, str], product: Product) -> None:
+    deadline = time.monotonic() + 60
+    while (states := states_by_order()) != expected:
+        assert time.monotonic() < deadline, (states, product.log("worker"))
         time.sleep(0.2)
 
 
@@ -107,19 +114,18 @@ def test_daily_file_is_no_silence_and_its_missing_shipment_alerts(
     now = database_now()
     # The file of yesterday was received seven hours ago.
     drop_file(product, "SHIP_0001.csv", {"S0": now - 9 * HOUR})
-    wait_until(lambda: SourceActivity.objects.filter(source__slug="north").exists(), product)
+    wait_until_north_reported(product)
     InboundMessage.objects.filter(source__slug="north").update(received_at=now - 7 * HOUR)
     SourceActivity.objects.filter(source__slug="north").update(last_received_at=now - 7 * HOUR)
     Source.objects.filter(slug="north").update(created_at=now - 99 * HOUR)
     # Both orders were due an hour ago, and the 3PL has not reported since.
     for order in ("S1", "S2"):
         release(client, order, now - 5 * HOUR)
-    held = {"S1": "suppressed", "S2": "suppressed"}
-    wait_until(lambda: states_by_order() == held, product)
+    wait_for_alerts({"S1": "suppressed", "S2": "suppressed"}, product)
     assert not Alert.objects.filter(kind="source_silent", source__slug="north").exists()
     # The file of today comes with one of them.
     drop_file(product, "SHIP_0002.csv", {"S1": now - 3 * HOUR})
-    wait_until(lambda: states_by_order() == {"S1": "withdrawn", "S2": "open"}, product)
+    wait_for_alerts({"S1": "withdrawn", "S2": "open"}, product)
     assert not Alert.objects.filter(kind="source_silent", source__slug="north").exists()
     assert not InboundMessage.objects.filter(state=MessageState.PARKED).exists()
     shown = page(client, f"/alerts/{Alert.objects.get(state='open').pk}")
