@@ -19,6 +19,8 @@ DATA_DIR = Path(env_text_or_file_content("DATA_DIR", default=str(BASE_DIR / "var
 DISK_FLOOR = disk_floor()
 # The folder of the database, if it is on this machine; `manage.py up` sets it.
 DATABASE_FOLDER = env_text_or_file_content("DATABASE_FOLDER", default="")
+if DATABASE_FOLDER and not Path(DATABASE_FOLDER).is_dir():
+    raise SystemExit(f"DATABASE_FOLDER is not a folder: {DATABASE_FOLDER}")
 # Manifests of connectors that people add, one YAML file for each.
 CONNECTOR_FOLDER = DATA_DIR / "connectors"
 # Drop folders that people choose in the browser and over the API are below these folders.

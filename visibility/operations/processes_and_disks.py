@@ -75,8 +75,9 @@ def process_and_disk_problems(now: datetime) -> list[Problem]:
 
 
 def full_disk_problems() -> list[Problem]:
-    """One problem for each full disk."""
+    """One problem for each full disk, and not for each folder on it."""
     floor = format_bytes(settings.DISK_FLOOR)
+    full = {f.path.stat().st_dev: f for f in reversed(watched_folders()) if f.is_full}
     refused = "New messages are refused with 503, and their senders retry. "
     return [
         Problem(
@@ -84,8 +85,7 @@ def full_disk_problems() -> list[Problem]:
             f"{refused if folder.is_needed else 'Uploads of large files fail. '}"
             f"At least {floor} must be free. Delete files, or enlarge the disk.",
         )
-        for folder in watched_folders()
-        if folder.is_full
+        for folder in reversed(full.values())
     ]
 
 
