@@ -26,6 +26,7 @@ from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import RuleSubject, SourceCondition, SourceRule
 
 NO_RULE = "The rule no longer applies to this source."
+DISABLED = "The source is disabled."
 
 
 @dataclass(slots=True)
@@ -66,8 +67,20 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
                     changes.add_failure(loaded, watched, plan)
                 else:
                     _apply_plan(loaded, watched, plan, changes)
+        _withdraw_alerts_of_disabled_sources(changes, now)
         changes.changed += create_alerts(changes.new, now)
     return changes
+
+
+def _withdraw_alerts_of_disabled_sources(changes: SourceAlertChanges, now: datetime) -> None:
+    active = Alert.objects.filter(source__enabled=False, state__in=ACTIVE_ALERT_STATES)
+    for alert in (
+        active.select_for_update(of=("self",))
+        .filter(kind__in=source_rule_kind_codes())
+        .order_by("pk")
+    ):
+        close_alert(alert, AlertState.WITHDRAWN, now, now, DISABLED)
+        changes.changed.append(alert.pk)
 
 
 def _lock_and_group_alerts_by_source(
