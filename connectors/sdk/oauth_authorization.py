@@ -1,6 +1,9 @@
 """OAuth for outgoing requests: 2.0 (client credentials, refresh token) and 1.0a (HMAC-SHA256)."""
 
 import base64
+import hashlib
+import json
+import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -13,19 +16,24 @@ from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
 from connectors.sdk.http_requests import FORM_TYPE, build_form_request
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
-from connectors.sdk.payload import PayloadError
+from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization, with_header
 from connectors.sdk.webhook_and_poll_types import (
+    NO_TOKENS,
     HttpClient,
     HttpRequest,
     HttpResponse,
     PollError,
     RenewedSecret,
+    TokenStore,
     poll_error_of_response,
 )
 
 # Error codes of RFC 6749, section 5.2.
 OAUTH_ERROR = re.compile(r"[a-z_]{1,60}")
+# A token is renewed before it expires, and after a day at the latest.
+EXPIRY_MARGIN_SECONDS = 60.0
+MAX_TOKEN_SECONDS = 86_400.0
 
 
 @dataclass(slots=True)
@@ -41,6 +49,8 @@ class RefreshToken:
 class OAuth2Authorization(BaseAuthorization):
     """A bearer token from the token URL, fetched at the first request and after a refusal.
 
+    `tokens` holds it until it expires, for the next polls.
+
     `form` has the members besides the grant type: client_id, client_secret and scope. With
     `refresh_token` the grant is refresh_token (RFC 6749, section 6), otherwise client_credentials
     (section 4.4). `client_in_header`: the client authenticates by HTTP Basic (section 2.3.1).
@@ -50,10 +60,12 @@ class OAuth2Authorization(BaseAuthorization):
     form: Mapping[str, str] = field(repr=False)
     refresh_token: RefreshToken | None = None
     client_in_header: bool = False
+    tokens: TokenStore = NO_TOKENS
     _token: str = field(default="", repr=False)
 
     def fetch_token_if_missing(self, http: HttpClient) -> None:
         """Fetch a token unless there is one. Raises PollError with the status of the response."""
+        self._token = self._token or self.tokens.token(self._token_key())
         if self._token:
             return
         try:
@@ -73,13 +85,16 @@ class OAuth2Authorization(BaseAuthorization):
             self.refresh_token.renewed.append(
                 RenewedSecret(self.refresh_token.setting, old, renewed)
             )
+        if (seconds := _usable_seconds(document)) > 0:
+            self.tokens.store(self._token_key(), self._token, seconds)
 
     def authorize(self, request: HttpRequest) -> HttpRequest:
         """Add the bearer token."""
         return with_header(request, "authorization", f"Bearer {self._token}")
 
     def discard_refused_token(self) -> None:
-        """Forget the token."""
+        """Forget the token, here and in the store."""
+        self.tokens.discard(self._token_key())
         self._token = ""
 
     def take_renewed_secrets(self) -> tuple[RenewedSecret, ...]:
@@ -88,6 +103,12 @@ class OAuth2Authorization(BaseAuthorization):
             return ()
         renewed, self.refresh_token.renewed = tuple(self.refresh_token.renewed), []
         return renewed
+
+    def _token_key(self) -> str:
+        """A digest of everything that the token depends on: other credentials have another key."""
+        refresh_token = self.refresh_token.value if self.refresh_token else ""
+        content = [self.token_url, sorted(self.form.items()), refresh_token, self.client_in_header]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def _build_token_request(self) -> HttpRequest:
         form = {"grant_type": "client_credentials", **self.form}
@@ -99,6 +120,17 @@ class OAuth2Authorization(BaseAuthorization):
         credentials = base64.b64encode(":".join(client).encode()).decode()
         request = build_form_request(self.token_url, form)
         return with_header(request, "authorization", f"Basic {credentials}")
+
+
+def _usable_seconds(token_response: Node) -> float:
+    """How long a token may be used: until shortly before it expires. 0 if that is unknown."""
+    try:
+        seconds = float(token_response.text_at("expires_in"))
+    except (PayloadError, ValueError):
+        return 0
+    if not math.isfinite(seconds):
+        return 0
+    return min(seconds, MAX_TOKEN_SECONDS) - EXPIRY_MARGIN_SECONDS
 
 
 def _poll_error_with_oauth_error_code(response: HttpResponse) -> PollError:

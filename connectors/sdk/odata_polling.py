@@ -13,11 +13,13 @@ from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.request_authorization import BaseAuthorization, bearer_authorization
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import (
+    NO_TOKENS,
     HttpRequest,
     HttpResponse,
     PolledPage,
     PolledRecord,
     PollError,
+    TokenStore,
     poll_error_of_response,
 )
 
@@ -62,7 +64,10 @@ class ODataSession:
 
 
 def oauth2_or_bearer_auth_per_secret(
-    secrets: Sequence[bytes], token_url: str, form: Mapping[str, str]
+    secrets: Sequence[bytes],
+    token_url: str,
+    form: Mapping[str, str],
+    tokens: TokenStore = NO_TOKENS,
 ) -> list[BaseAuthorization]:
     """Return an authorization per secret: a client secret for the token URL, or else a token.
 
@@ -73,7 +78,10 @@ def oauth2_or_bearer_auth_per_secret(
         raise PollError("this source has no secret")
     if not token_url:
         return [bearer_authorization(text) for text in texts]
-    return [OAuth2Authorization(token_url, {**form, "client_secret": text}) for text in texts]
+    return [
+        OAuth2Authorization(token_url, {**form, "client_secret": text}, tokens=tokens)
+        for text in texts
+    ]
 
 
 def poll(

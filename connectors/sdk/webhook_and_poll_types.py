@@ -138,6 +138,39 @@ class OpenPackage:
     carrier: str = ""
 
 
+class TokenStore(Protocol):
+    """Holds access tokens between polls, in memory, until they expire."""
+
+    def token(self, key: str) -> str:
+        """Return the token of this key, or "" if there is none or it has expired."""
+        ...
+
+    def store(self, key: str, token: str, seconds: float) -> None:
+        """Hold a token for so many seconds."""
+        ...
+
+    def discard(self, key: str) -> None:
+        """Remove the token of this key, because the system refused it."""
+        ...
+
+
+class NoTokenStore:
+    """Holds nothing: each poll fetches a token."""
+
+    def token(self, key: str) -> str:
+        """Nothing."""
+        return ""
+
+    def store(self, key: str, token: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def discard(self, key: str) -> None:
+        """Do nothing."""
+
+
+NO_TOKENS = NoTokenStore()
+
+
 @dataclass(frozen=True, slots=True)
 class PollContext:
     """What the product knows at the time of a poll, for pollers that need more than a cursor.
@@ -149,6 +182,7 @@ class PollContext:
 
     now: datetime
     open_packages: Callable[[Sequence[str], str], Sequence[OpenPackage]] = lambda *_: ()
+    tokens: TokenStore = NO_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from visibility.sla.rule import RuleSubject, SourceCondition, SourceRule
 
 NO_RULE = "The rule no longer applies to this source."
 NOT_MET = "The condition does not hold under the new rule."
+DISABLED = "The source is disabled."
 
 
 @dataclass(slots=True)
@@ -75,9 +76,21 @@ def update_source_alerts(*, now: datetime) -> SourceAlertChanges:
                 else:
                     is_rule_changed = loaded.rule.pk in changed_rules
                     _apply_plan(loaded, watched, plan, changes, is_rule_changed=is_rule_changed)
+        _withdraw_alerts_of_disabled_sources(changes, now)
         finish_rechecks_of_source_rules(changed_rules, now=now)
         changes.changed += create_alerts(changes.new, now)
     return changes
+
+
+def _withdraw_alerts_of_disabled_sources(changes: SourceAlertChanges, now: datetime) -> None:
+    active = Alert.objects.filter(source__enabled=False, state__in=ACTIVE_ALERT_STATES)
+    for alert in (
+        active.select_for_update(of=("self",))
+        .filter(kind__in=source_rule_kind_codes())
+        .order_by("pk")
+    ):
+        close_alert(alert, AlertState.WITHDRAWN, now, now, DISABLED)
+        changes.changed.append(alert.pk)
 
 
 def _lock_and_group_alerts_by_source(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +21,7 @@ DROP_SETTING = DROP_FOLDER_SETTING
 # A file that changed more recently may be incomplete, unless its sender renames complete files.
 MIN_AGE = timedelta(seconds=2)
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart", ".done")
+# A round stores so many files of a source.
 MAX_FILES = 200
 NOT_A_FOLDER = " is not a folder"
 TOO_LARGE = " is larger than"
@@ -59,8 +61,11 @@ def _collect_files_of_source(source: Source, *, now: datetime) -> int:
     folder = _drop_folder(source)
     new_count, rejected = 0, ""
     files = list_complete_files(folder, now=now, pattern=_file_pattern_of_connector(source))
-    unreadable = []
-    for path in files:
+    unreadable: list[str] = []
+    for position, path in enumerate(files):
+        # Files that stay because they cannot be read do not take the place of newer ones.
+        if position - len(unreadable) >= MAX_FILES:
+            break
         try:
             if path.stat().st_size > settings.MAX_FILE_BODY:
                 rejected = f"{_displayed_name(path)}{TOO_LARGE} {settings.MAX_FILE_BODY} bytes"
@@ -107,9 +112,10 @@ def list_complete_files(folder: Path, *, now: datetime, pattern: str = "") -> li
         if pattern and not fnmatchcase(path.name.lower(), pattern.lower()):
             continue
         if path.suffix.lower() not in UNFINISHED_SUFFIXES:
-            files.append((path.stat().st_mtime, path.name, path))
+            with suppress(FileNotFoundError):  # its sender has removed or renamed it
+                files.append((path.stat().st_mtime, path.name, path))
     newest = now.timestamp() - MIN_AGE.total_seconds()
-    return [path for at, _, path in sorted(files)[:MAX_FILES] if at <= newest]
+    return [path for at, _, path in sorted(files) if at <= newest]
 
 
 def _store_and_archive_file(source: Source, path: Path) -> int:

@@ -26,6 +26,7 @@ from connectors.sdk.webhook_and_poll_types import (
     parse_retry_after,
 )
 from visibility.ingest import source_secrets
+from visibility.ingest.access_tokens import ACCESS_TOKENS
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.ingest.source_failures import (
     PollResult,
@@ -176,7 +177,8 @@ def _build_connector_and_poll_pages(
 ) -> Iterator[PolledPage]:
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
-    context = PollContext(now, partial(_load_packages_and_close_connection, now))
+    packages = partial(_load_packages_and_close_connection, now)
+    context = PollContext(now, packages, ACCESS_TOKENS)
     secrets = source_secrets.unexpired_signing_secrets(sealed, now)
     return connector.poll_with_context(http, cursor, secrets, context)
 

@@ -24,6 +24,11 @@ class RecordKind(StrEnum):
     ALERT = "alert"
     ACTION = "action"
 
+    @property
+    def may_be_about_order(self) -> bool:
+        """Whether a record of this kind may be about an order."""
+        return self in {RecordKind.ALERT, RecordKind.ACTION}
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRecord:

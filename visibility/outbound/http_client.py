@@ -4,7 +4,6 @@ It keeps a pool of connections, calls allowed addresses only, limits time and si
 cookies and follows no redirects.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -44,12 +43,6 @@ class OutgoingHttpClient:
 
     def __init__(self, budget: RequestBudget | None = None) -> None:
         self._budget = budget
-
-    def post_json(
-        self, url: str, *, content: bytes, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> HttpResponse:
-        """Post an encoded JSON document. Limits and errors as for `send`."""
-        return self.send(HttpRequest("POST", url, params, headers, content))
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request. The response is limited to 30 s, 10 MiB. Raises ConnectionError."""

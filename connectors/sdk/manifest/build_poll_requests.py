@@ -39,7 +39,13 @@ from connectors.sdk.request_authorization import (
     basic_authorization,
     bearer_authorization,
 )
-from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse, PollError
+from connectors.sdk.webhook_and_poll_types import (
+    NO_TOKENS,
+    HttpRequest,
+    HttpResponse,
+    PollError,
+    TokenStore,
+)
 
 EMPTY = Node(None, "", [False])
 OMITTED = object()
@@ -145,6 +151,7 @@ def build_authorization_per_secret(
     texts: RequestTemplateTexts,
     secrets: Sequence[bytes],
     now: datetime,
+    tokens: TokenStore = NO_TOKENS,
 ) -> list[BaseAuthorization]:
     """Return an authorization for each secret of the source; one if it needs none of them."""
     refresh_token = None
@@ -165,6 +172,7 @@ def build_authorization_per_secret(
             },
             refresh_token,
             now,
+            tokens,
         )
         for secret in used or [""]
     ]
@@ -175,6 +183,7 @@ def _build_authorization(
     given: Mapping[str, str],
     refresh_token: RefreshToken | None,
     now: datetime,
+    tokens: TokenStore,
 ) -> BaseAuthorization:
     method, options = rule.method, rule.options
     if method == "basic":
@@ -204,6 +213,7 @@ def _build_authorization(
             form,
             refresh_token,
             client_in_header=options.get("client_auth") == "basic",
+            tokens=tokens,
         )
     if method == "oauth1":
         return OAuth1Authorization(

@@ -62,12 +62,10 @@ class ManifestPoller:
         uses_secret = "secret" in settings_in_templates(
             [request.url, request.query, request.headers, request.body, rule.auth.texts]
         )
-        authorizations = build_authorization_per_secret(
-            rule.auth,
-            RequestTemplateTexts(self.texts, self.read.reading),
-            self.secrets if uses_secret else (),
-            self.context.now,
-        )
+        texts = RequestTemplateTexts(self.texts, self.read.reading)
+        secrets = self.secrets if uses_secret else ()
+        now, tokens = self.context.now, self.context.tokens
+        authorizations = build_authorization_per_secret(rule.auth, texts, secrets, now, tokens)
         self._requests = AuthorizedRequests(self.http, authorizations)
 
     def pages(self, cursor: str) -> Iterator[PolledPage]:

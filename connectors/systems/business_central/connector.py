@@ -16,9 +16,12 @@ from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
+    NO_TOKENS,
     HttpClient,
+    PollContext,
     PolledPage,
     PollError,
+    TokenStore,
     WebhookRequest,
     WebhookResponse,
 )
@@ -168,15 +171,26 @@ class BusinessCentral(Connector):
         """Whether the API URL is set."""
         return bool(self.config.get("base_url"))
 
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield pages like `poll`, with a token that is used until it expires."""
+        return self._poll(http, cursor, secrets, context.tokens)
+
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield orders, shipments, invoices and credit memos modified since the cursor."""
+        return self._poll(http, cursor, secrets, NO_TOKENS)
+
+    def _poll(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], tokens: TokenStore
+    ) -> Iterator[PolledPage]:
         try:
-            return self._poll_odata_collections(http, cursor, secrets)
+            return self._poll_odata_collections(http, cursor, secrets, tokens)
         except PayloadError as error:
             raise PollError(error.detail) from None
 
     def _poll_odata_collections(
-        self, http: HttpClient, cursor: str, secrets: Sequence[bytes]
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], tokens: TokenStore
     ) -> Iterator[PolledPage]:
         base_url = self.parsed_settings.text("base_url")
         if not base_url:
@@ -187,7 +201,9 @@ class BusinessCentral(Connector):
         }
         token_url = self.parsed_settings.text("token_url")
         address = urlsplit(base_url)
-        authorizations = odata_polling.oauth2_or_bearer_auth_per_secret(secrets, token_url, form)
+        authorizations = odata_polling.oauth2_or_bearer_auth_per_secret(
+            secrets, token_url, form, tokens
+        )
         session = odata_polling.ODataSession(
             AuthorizedRequests(http, authorizations), (address.scheme, address.netloc)
         )

@@ -44,11 +44,14 @@ def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) 
     sweep(now=now)
     sweep(now=now)
     rows = SlaRule.objects.exclude(kind="stuck_in_released").order_by("kind")
-    assert [(r.kind, r.severity, r.team) for r in rows] == [
+    assert [(r.kind, r.severity, r.team) for r in rows.filter(enabled=True)] == [
         ("source_silent", "high", "Integration"),
         ("unmapped_status", "medium", "Integration"),
     ]
-    assert {r.owner_team.title for r in rows if r.owner_team} == {"Integration"}
+    # Nobody has agreed to a limit of a KPI, or to escalations.
+    disabled = rows.filter(enabled=False).values_list("kind", flat=True)
+    assert list(disabled) == ["kpi_off_limit", "unacknowledged_alert"]
+    assert all(r.owner_team and r.owner_team.title == r.team for r in rows)
 
 
 def test_alert_of_a_silent_source_names_its_rule_and_subject(wms: Source, now: datetime) -> None:
@@ -214,3 +217,18 @@ def test_long_currency_is_shortened_on_clocks_as_on_orders(wms: Source, now: dat
     money = {"total": "10", "currency": "DOUBLOONS AND MORE"}
     send_and_process(wms, "order.released", now, attributes=money)
     assert SlaClock.objects.get().currency == "DOUBLOON"
+
+
+def test_alerts_of_a_disabled_source_are_withdrawn(wms: Source, now: datetime) -> None:
+    open_silent_alert(wms, now)
+    assert silent_alert().state == "open"
+    Source.objects.update(enabled=False)
+    assert sweep(now=now + 2 * HOUR) == 1
+    assert sweep(now=now + 2 * HOUR) == 0
+    assert (silent_alert().state, silent_alert().resolution) == (
+        "withdrawn",
+        "The source is disabled.",
+    )
+    Source.objects.update(enabled=True)
+    assert sweep(now=now + 2 * HOUR) == 1
+    assert silent_alert().state == "open"

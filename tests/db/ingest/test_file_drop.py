@@ -126,3 +126,48 @@ def test_unreadable_file_is_reported_and_the_others_are_read(
     monkeypatch.undo()
     assert file_drop.collect_files(now=now) == 1
     assert Source.objects.get().file_error == ""
+
+
+def test_unreadable_files_do_not_take_the_place_of_newer_ones(
+    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_drop, "MAX_FILES", 2)
+    for number in range(3):
+        put_file(folder, f"old{number}.edi", ORDER, age=90 - number, now=now)
+        put_file(folder, f"new{number}.edi", ORDER + b"%d" % number, age=9 - number, now=now)
+    read_bytes = Path.read_bytes
+
+    def refuse_old(path: Path) -> bytes:
+        if path.name.startswith("old"):
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_old)
+    assert file_drop.collect_files(now=now) == 2, "a round still has a limit"
+    assert Source.objects.get().file_error == (
+        "old0.edi cannot be read or moved: Permission denied (2 more)"
+    )
+    assert file_drop.collect_files(now=now) == 1
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
+        "old0.edi",
+        "old1.edi",
+        "old2.edi",
+    ]
+
+
+def test_a_file_that_disappears_while_the_folder_is_listed_is_left_out(
+    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_file(folder, "gone.edi", ORDER, age=10, now=now)
+    put_file(folder, "po.edi", ORDER, age=10, now=now)
+    is_file = Path.is_file
+
+    def remove_after_check(path: Path) -> bool:
+        result = is_file(path)
+        if path.name == "gone.edi":
+            path.unlink()
+        return result
+
+    monkeypatch.setattr(Path, "is_file", remove_after_check)
+    assert file_drop.collect_files(now=now) == 1
+    assert Source.objects.get().file_error == ""

@@ -11,6 +11,7 @@ from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.parse_setting_values import check_and_return_http_url
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.standard_webhooks import build_signature_headers
+from connectors.sdk.webhook_and_poll_types import HttpRequest
 from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
 from visibility.outbound.address_guard import is_url_in_outgoing_allowed
 from visibility.outbound.http_client import OutgoingHttpClient
@@ -85,11 +86,13 @@ class Webhook(Channel):
         )
         client = OutgoingHttpClient(RequestBudget(seconds=MAX_SECONDS, requests=1))
         try:
-            response = client.post_json(
-                settings.text("url"),
-                content=body,
-                params={},
-                headers={**signed, "content-type": "application/json"},
+            response = client.send(
+                HttpRequest(
+                    "POST",
+                    settings.text("url"),
+                    headers={**signed, "content-type": "application/json"},
+                    body=body,
+                )
             )
         except ConnectionError as error:
             raise DeliveryFailed(f"The request failed: {error}") from error

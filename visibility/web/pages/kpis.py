@@ -15,7 +15,7 @@ from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.measured_records import RecordKind, RecordKpi
+from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
@@ -144,7 +144,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "part": group,
         "noun": kpi.subject,
         "is_record": isinstance(kpi, RecordKpi),
-        "has_orders": _records_may_have_orders(kpi),
+        "has_orders": not isinstance(kpi, RecordKpi) or kpi.record_kind.may_be_about_order,
         "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
@@ -208,14 +208,6 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     }
     choices = numbers.dimension_values_with_most_orders(asked.span, kpi.dimensions)
     return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
-
-
-def _records_may_have_orders(kpi: Kpi) -> bool:
-    """Whether what the KPI counts is an order, or may be about one, as an alert is."""
-    return not isinstance(kpi, RecordKpi) or kpi.record_kind in {
-        RecordKind.ALERT,
-        RecordKind.ACTION,
-    }
 
 
 def _get_kpi(code: str) -> Kpi:

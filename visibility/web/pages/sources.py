@@ -20,6 +20,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     change_settings_and_secret,
 )
+from visibility.ingest.change_source import SourceProperties, change_source
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import operational_problems
@@ -100,6 +101,25 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
 
 
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
+    """Save the title, the poll interval and the switch, or show the form again with the errors."""
+    source = _get_source(slug)
+    entered = {name: request.POST.get(name, "") for name in ("title", "poll_seconds")}
+    entered["enabled"] = "yes" if request.POST.get("enabled") else "no"
+    if "poll_seconds" not in request.POST:
+        del entered["poll_seconds"]
+    try:
+        change_source(source, entered, now=database_now(), user=signed_in_user(request))
+    except InvalidSource as error:
+        errors = {e.name: e.sentence for e in error.errors}
+        return _render_source(
+            request, source, "settings", properties=entered, property_errors=errors, status=422
+        )
+    return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
+
+
 def _render_source(
     request: HttpRequest,
     source: Source,
@@ -107,9 +127,14 @@ def _render_source(
     *,
     posted: Mapping[str, str] | None = None,
     errors: Sequence[SettingError] = (),
+    properties: Mapping[str, str] | None = None,
+    property_errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Render a tab. `errors` are those of the `posted` settings, which were not saved."""
+    """Render a tab. `errors` are those of the `posted` settings, which were not saved.
+
+    `properties` and `property_errors`: the same for the title, the poll interval and the switch.
+    """
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
@@ -143,6 +168,10 @@ def _render_source(
         ]
     else:
         context |= _webhook_setup_and_config_context(source, now)
+        context |= {
+            "properties": properties or _stored_properties(source),
+            "property_errors": property_errors or {},
+        }
         shown_errors = stored_errors if posted is None else errors
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
@@ -194,6 +223,12 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
     }
 
 
+def _stored_properties(source: Source) -> dict[str, str]:
+    stored = SourceProperties.of_source(source)
+    enabled = "yes" if stored.enabled else "no"
+    return {"title": stored.title, "poll_seconds": str(stored.poll_seconds), "enabled": enabled}
+
+
 def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     return {
         "health": health,
@@ -242,6 +277,7 @@ urlpatterns = [
     path("sources", source_list, name="sources"),
     path("sources/<slug:slug>", source_detail, name="source"),
     path("sources/<slug:slug>/settings", save_settings, name="source-settings"),
+    path("sources/<slug:slug>/properties", save_properties, name="source-properties"),
     path("sources/<slug:slug>/replay", replay_parked_messages, name="source-replay"),
     *message_pages.urlpatterns,
 ]

@@ -85,6 +85,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         None,
     ),
     "sources": ("sources", {OP, IN, AD}, None),
+    "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
     "messages": ("messages", {OP, IN, AD}, None),

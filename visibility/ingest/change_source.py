@@ -1,0 +1,129 @@
+"""Change the title and the poll interval of a source, and enable or disable it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from connectors.sdk.parse_setting_values import parse_integer, parse_storable_text
+from connectors.sdk.settings import SettingError
+from visibility.db.change_feed import append_changes
+from visibility.ingest.add_source_and_rotate_secret import InvalidSource
+from visibility.ingest.polling import MAX_INTERVAL, MIN_INTERVAL
+from visibility.models.audit import append_audit_entry
+from visibility.models.sources_and_messages import Source
+
+MAX_TITLE_LENGTH = 120
+SECOND = timedelta(seconds=1)
+YES_OR_NO = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProperties:
+    """What people enter about a source, besides the settings of its connector.
+
+    `poll_seconds`: the time between two polls, from a second to 30 days.
+    """
+
+    title: str
+    poll_seconds: int
+    enabled: bool
+
+    @classmethod
+    def of_source(cls, source: Source) -> "SourceProperties":
+        """The stored values."""
+        return cls(source.title, source.poll_every // SECOND, source.enabled)
+
+
+def change_source(
+    source: Source, changes: Mapping[str, str], *, now: datetime, user: User
+) -> SourceProperties:
+    """Change `title`, `poll_seconds` or `enabled` (yes or no), all or none; return all of them.
+
+    Nothing is written if nothing changes. Raises InvalidSource.
+    """
+    with transaction.atomic():
+        row = Source.objects.select_for_update(no_key=True).get(pk=source.pk)
+        before = SourceProperties.of_source(row)
+        after = _parse_properties(before, changes)
+        if after == before:
+            return after
+        poll_every = timedelta(seconds=after.poll_seconds)
+        Source.objects.filter(pk=row.pk).update(
+            title=after.title,
+            # An interval with fractions of a second stays as it is unless it is changed.
+            poll_every=row.poll_every if after.poll_seconds == before.poll_seconds else poll_every,
+            enabled=after.enabled,
+            next_poll_at=_next_poll_at(row, before, after, now),
+            changed_at=Now(),
+        )
+        names = [name for name in changes if getattr(before, name) != getattr(after, name)]
+        append_audit_entry(
+            "source.changed",
+            user=user,
+            object=row.slug,
+            detail={
+                "before": {name: getattr(before, name) for name in names},
+                "after": {name: getattr(after, name) for name in names},
+            },
+            now=now,
+        )
+        append_changes({"source": [row.pk]})
+    return after
+
+
+def _next_poll_at(
+    row: Source, before: SourceProperties, after: SourceProperties, now: datetime
+) -> datetime | None:
+    """Poll at once after the source is enabled, and no later than the new interval says."""
+    if row.next_poll_at is None or (after.enabled and not before.enabled):
+        return row.next_poll_at and now
+    if row.throttled_until is not None:
+        return row.next_poll_at
+    return min(row.next_poll_at, now + timedelta(seconds=after.poll_seconds))
+
+
+def _parse_properties(before: SourceProperties, changes: Mapping[str, str]) -> SourceProperties:
+    errors: list[SettingError] = []
+    title, seconds, enabled = before.title, before.poll_seconds, before.enabled
+    for name, text in changes.items():
+        try:
+            if name == "title":
+                title = _parse_title(text)
+            elif name == "poll_seconds":
+                seconds = _parse_poll_seconds(text)
+            elif name == "enabled":
+                enabled = _parse_yes_or_no(text)
+            else:
+                raise ValueError("This cannot be changed; enter title, poll_seconds or enabled.")
+        except ValueError as error:
+            errors.append(SettingError(name, str(error)))
+    if errors:
+        raise InvalidSource(errors)
+    return SourceProperties(title, seconds, enabled)
+
+
+def _parse_title(text: str) -> str:
+    title = " ".join(parse_storable_text(text).split())
+    if not title:
+        raise ValueError("Enter a title.")
+    if len(title) > MAX_TITLE_LENGTH:
+        raise ValueError(f"The title is longer than {MAX_TITLE_LENGTH} characters.")
+    return title
+
+
+def _parse_poll_seconds(text: str) -> int:
+    seconds = parse_integer(text.strip())
+    low, high = MIN_INTERVAL // SECOND, MAX_INTERVAL // SECOND
+    if not low <= seconds <= high:
+        raise ValueError(f"Enter a number of seconds from {low} to {high:,}.")
+    return seconds
+
+
+def _parse_yes_or_no(text: str) -> bool:
+    if text not in YES_OR_NO:
+        raise ValueError("Enter yes or no.")
+    return YES_OR_NO[text]
