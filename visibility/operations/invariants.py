@@ -32,6 +32,13 @@ UNTRIED_MESSAGES = """
 SELECT count(*) FROM visibility_inbound_message
 WHERE state = 'waiting' AND received_at < clock_timestamp() - interval '2 minutes' AND attempts = 0
 """
+# Another version of a message with the reason `conflict` is used.
+UNSETTLED_WITHOUT_BODY = """
+SELECT count(*) FROM visibility_inbound_message m
+WHERE (m.state = 'waiting' OR (m.state = 'parked' AND m.reason <> 'conflict')) AND m.body IS NULL
+    AND NOT EXISTS (SELECT FROM visibility_message_body b
+        WHERE b.message_id = m.id AND b.received_at = m.received_at)
+"""
 REFERENCED_MERGED_OBJECTS = """
 SELECT o.id, o.merged_into_id FROM visibility_businessobject o
 WHERE o.merged_into_id IS NOT NULL AND (
@@ -93,6 +100,14 @@ def check_no_message_waits_untried() -> list[str]:
     return [f"{count} messages have waited for more than two minutes"] if count else []
 
 
+def check_unsettled_messages_have_bodies() -> list[str]:
+    """I18: retention never removes the body of a message that waits or is parked."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNSETTLED_WITHOUT_BODY)
+        count = cursor.fetchone()[0]
+    return [f"{count} queued or parked messages have no body"] if count else []
+
+
 def check_audit_chain() -> list[str]:
     """I26: the hash chain of the audit log is intact, up to its sealed end."""
     return list(audit.find_audit_violations())
@@ -123,5 +138,6 @@ CHECKS: Mapping[str, Callable[[], list[str]]] = {
     "merged_objects": check_merged_objects_unreferenced,
     "kpi_cells": check_kpi_cells,
     "messages_processed": check_no_message_waits_untried,
+    "message_bodies": check_unsettled_messages_have_bodies,
     "audit": check_audit_chain,
 }

@@ -36,6 +36,7 @@ from visibility.models import (
 )
 from visibility.models.message_bodies import NOTICE
 from visibility.operations.canonical_dump import dump_lines
+from visibility.operations.invariants import check_unsettled_messages_have_bodies
 from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +212,7 @@ def test_versions_compete_with_the_events_of_a_removed_body(
     source: Source, revision: str, expected: list[str]
 ) -> None:
     first = apply(order_message(source, "2"))
+    processed_at = InboundMessage.objects.get(pk=first).processed_at
     age_message(first)
     assert remove_old_bodies()
     second = apply(order_message(source, revision))
@@ -222,6 +224,7 @@ def test_versions_compete_with_the_events_of_a_removed_body(
         "conflict" if m == loser else "" for m in (first, second)
     ]
     assert states[first if loser == second else second].state == "applied"
+    assert (states[first].processed_at == processed_at) == (loser == second)
 
 
 def test_after_the_removal_rebuild_changes_nothing_and_a_repeat_is_a_duplicate(
@@ -236,6 +239,13 @@ def test_after_the_removal_rebuild_changes_nothing_and_a_repeat_is_a_duplicate(
     call_command("rebuild", stdout=StringIO(), stderr=StringIO())
     assert list(dump_lines(as_of=now)) == before
     assert orjson.loads(before[-1])["kind"] == "order"
+
+
+def test_invariant_check_finds_a_parked_message_without_body(source: Source) -> None:
+    stored = old_message(source, state="parked", reason="schema")
+    assert check_unsettled_messages_have_bodies() == []
+    MessageBody.objects.filter(pk=stored).delete()
+    assert check_unsettled_messages_have_bodies() == ["1 queued or parked messages have no body"]
 
 
 def test_parked_message_without_body_is_not_queued(source: Source, now: datetime) -> None:

@@ -74,6 +74,7 @@ def kill_during_rebuild(product: Product) -> None:
     assert running.returncode == -9
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
     now = database_now()
