@@ -13,7 +13,12 @@ from visibility.alerts.reconcile_alerts_with_clocks import (
     create_alerts,
     reopen_alert,
 )
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState
+from visibility.models.alerts import (
+    ACTIVE_ALERT_STATES,
+    Alert,
+    AlertClosingReason,
+    AlertState,
+)
 from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiRequest, KpiSnapshot
 from visibility.sla.load_enabled_rules import LoadedRule, load_enabled_kpi_and_alert_rules
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
@@ -82,7 +87,10 @@ def update_alerts_about_kpis_and_alerts(
         for alerts in own.values():
             for alert in alerts.values():
                 if alert.state in ACTIVE_ALERT_STATES:
-                    close_alert(alert, AlertState.WITHDRAWN, now, now, NO_RULE)
+                    changed = AlertClosingReason.RULE_CHANGED
+                    close_alert(
+                        alert, AlertState.WITHDRAWN, now, now, NO_RULE, closing_reason=changed
+                    )
                     result.changed.append(alert.pk)
         result.changed += create_alerts(new, now)
     return result

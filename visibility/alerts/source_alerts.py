@@ -89,7 +89,10 @@ def _withdraw_alerts_of_disabled_sources(changes: SourceAlertChanges, now: datet
         .filter(kind__in=source_rule_kind_codes())
         .order_by("pk")
     ):
-        close_alert(alert, AlertState.WITHDRAWN, now, now, DISABLED)
+        not_applicable = AlertClosingReason.NOT_APPLICABLE
+        close_alert(
+            alert, AlertState.WITHDRAWN, now, now, DISABLED, closing_reason=not_applicable
+        )
         changes.changed.append(alert.pk)
 
 
