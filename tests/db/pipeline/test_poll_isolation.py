@@ -204,6 +204,7 @@ def test_round_ends_at_its_page_limit_and_the_next_one_continues(systems: System
     assert len(system.requested_at) == polling.MAX_PAGES
     assert InboundMessage.objects.count() == polling.MAX_PAGES
     assert "Catching up since" in page("busy")
+    assert Source.objects.get().polled_until is None
     poll_once()
     assert len(system.requested_at) == 2 * polling.MAX_PAGES
     assert InboundMessage.objects.count() > 1.9 * polling.MAX_PAGES
@@ -237,9 +238,13 @@ def test_source_heals_by_itself_and_its_page_says_so(systems: Systems) -> None:
     assert "Polling fails since" in page("erp")
     poll_now()
     assert Source.objects.get().failing_since == failed.failing_since
+    assert Source.objects.get().polled_until is None
     failing["now"] = False
     poll_now()
     healed = Source.objects.get()
+    # Everything that the system had when the round began was read.
+    assert healed.polled_until is not None
+    assert failed.failing_since < healed.polled_until < database_now()
     assert (healed.poll_error, healed.failing_since) == ("", failed.failing_since)
     assert healed.recovered_at is not None
     assert "Reporting normally. It works again since" in page("erp")
