@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 # Moments closer to now than this are "just now".
 JUST_NOW = timedelta(seconds=5)
-# Stands for the age of the case in the title of an alert: the age is inserted when it is shown.
+# The place of the age of the case in the title of an alert; it is inserted when the title is shown.
 AGE_PLACEHOLDER = "{age}"
 
 

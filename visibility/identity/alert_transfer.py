@@ -235,9 +235,9 @@ def _return_what_was_taken(move: MovedAlert) -> None:
         alert.owner_id = before["owner_id"]
     if alert.acknowledged_at == taken.acknowledged_at != _parse_time(before["acknowledged_at"]):
         was_taken = alert.state == AlertState.ACKNOWLEDGED
-        kept = set() if was_taken else {"state", "resolution", "resolved_at", "closing_reason"}
+        unchanged = set() if was_taken else {"state", "resolution", "resolved_at", "closing_reason"}
         _set_serialized_fields(
-            alert, {k: v for k, v in before.items() if k != "owner_id" and k not in kept}
+            alert, {k: v for k, v in before.items() if k != "owner_id" and k not in unchanged}
         )
     alert.save()
     move.delete()

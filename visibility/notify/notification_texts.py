@@ -28,7 +28,7 @@ def compose_message_for_notifications(
         key=lambda a: (SEVERITIES_WORST_FIRST.index(a.severity), a.due_at, a.pk),
     )
     facts = load_alert_facts(alerts[:MAX_LINES], rows[0].subscription.user)
-    compose = _compose_text_of_one if len(alerts) == 1 else _compose_text_of_several
+    compose = _compose_single_alert_text if len(alerts) == 1 else _compose_several_alerts_text
     return OutgoingMessage(
         id=message_id,
         subject=_compose_subject(alerts, sent_at),
@@ -89,7 +89,7 @@ def _count_by_rule(alerts: Sequence[Alert]) -> str:
     return ", ".join(f"{title} ({many})" for title, many in kinds.most_common(3))
 
 
-def _compose_text_of_one(
+def _compose_single_alert_text(
     alerts: Sequence[Alert], facts: Mapping[int, AlertFacts], sent_at: datetime
 ) -> str:
     alert, fact = alerts[0], facts[alerts[0].pk]
@@ -108,7 +108,7 @@ def _compose_text_of_one(
     return "\n".join(line for line in lines if line)
 
 
-def _compose_text_of_several(
+def _compose_several_alerts_text(
     alerts: Sequence[Alert], facts: Mapping[int, AlertFacts], sent_at: datetime
 ) -> str:
     """List up to 50 alerts: the most severe first, then the longest overdue."""

@@ -115,7 +115,7 @@ class Rule(ABC):
     def alert_title(self, params: Any, subject: str) -> str:
         """Return the title of the alert that opens.
 
-        `AGE_PLACEHOLDER` in it stands for the time since the clock started, which is inserted when
+        `AGE_PLACEHOLDER` in it is the place of the time since the clock started, inserted when
         the title is shown. A time limit is no age: the case gets older.
         """
 

@@ -55,7 +55,7 @@ def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
         Email().send(MESSAGE, settings_of("ops@example.com"))
 
 
-class OneMailServer(socketserver.StreamRequestHandler):
+class MailServer(socketserver.StreamRequestHandler):
     """A mail server for one session; it refuses the command `refused`."""
 
     refused = ""
@@ -78,23 +78,23 @@ class OneMailServer(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[OneMailServer]]:
-    monkeypatch.setattr(OneMailServer, "refused", "")
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneMailServer) as listening:
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[MailServer]]:
+    monkeypatch.setattr(MailServer, "refused", "")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
-        yield OneMailServer
+        yield MailServer
         listening.shutdown()
 
 
-def test_message_that_the_server_accepts_is_sent(server: type[OneMailServer]) -> None:
+def test_message_that_the_server_accepts_is_sent(server: type[MailServer]) -> None:
     Email().send(MESSAGE, settings_of("ops@example.com"))
 
 
 @pytest.mark.parametrize(("command", "reason"), [("RCPT", "no such mailbox"), ("BODY", "refused")])
 def test_message_that_the_server_refuses_is_a_failed_delivery(
-    server: type[OneMailServer], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
+    server: type[MailServer], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
 ) -> None:
     monkeypatch.setattr(server, "refused", command)
     with pytest.raises(DeliveryFailed, match=reason):
