@@ -31,6 +31,8 @@ from visibility.launcher.supervisor import (
 from visibility.launcher.terminal_signals_and_logs import print_line
 
 READY_TIMEOUT = timedelta(seconds=60)
+# After this time, the terminal shows why the web server does not answer.
+WEB_TIMEOUT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -147,15 +149,20 @@ def _start_product_until_web_answers(
     print_line(f"starting {', '.join(child.name for child in process_plan.services)}")
     for child in process_plan.services:
         supervisor.start_child(child)
-    supervisor.wait_until_ready(
-        lambda: _web_answers(port, process_plan.probe_path),
-        name="The web server",
-        timeout=READY_TIMEOUT,
-    )
+    _wait_until_web_answers(supervisor, lambda: _web_answers(port, process_plan.probe_path))
     for child in process_plan.after_ready:
         supervisor.start_child(child)
     print_line(f"ready {url}/")
     _print_if_not_ready_to_accept(port)
+
+
+def _wait_until_web_answers(supervisor: Supervisor, probe: Callable[[], bool]) -> None:
+    """Wait without an end: alerts and polls do not need the web server, which is started again."""
+    try:
+        supervisor.wait_until_ready(probe, name="The web server", timeout=WEB_TIMEOUT)
+    except StartError as error:
+        print_line(f"{error}\nThe other processes go on.")
+        supervisor.wait_until_ready(probe, name="The web server", timeout=timedelta.max)
 
 
 def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from visibility.launcher import embedded_servers, up_command
@@ -46,7 +47,7 @@ def plan(start: StartOptions) -> ProcessPlan:
         setup_steps=(
             (child("demo", "print", "login ada", output_to_terminal=True, is_setup_step=True),),
         ),
-        services=(child("web", "web", str(start.port)), worker),
+        services=(child("web", os.environ.get("FAKE_WEB", "web"), str(start.port)), worker),
         after_ready=(child("simulator", "print", "progress done", output_to_terminal=True),),
     )
 
@@ -60,12 +61,14 @@ def main(arguments: list[str]) -> int:
             HTTPServer(("127.0.0.1", int(port)), AlwaysOkHandler).serve_forever()
         case ["wait"]:
             threading.Event().wait()
-        case ["crash"]:
+        case ["crash", *_]:
             print("the reason")
             return 3
         case _:
             exits = os.environ.get("FAKE_DATABASE_EXITS", embedded_servers.MAX_DATABASE_EXITS)
             embedded_servers.MAX_DATABASE_EXITS = int(exits)
+            seconds = float(os.environ.get("FAKE_WEB_SECONDS", 60))
+            up_command.WEB_TIMEOUT = timedelta(seconds=seconds)
             return up_command.main(arguments, plan)
     return 0
 

@@ -122,6 +122,16 @@ def test_child_that_crashes_repeatedly_rests_and_stops_no_other(up: Start, data:
     assert read_process_statuses(data) == []
 
 
+def test_web_server_that_never_starts_stops_no_other(up: Start, data: Path) -> None:
+    started = up(environment={"FAKE_WEB": "crash", "FAKE_WEB_SECONDS": "1"})
+    wait_until(lambda: started.has_line("The web server did not respond"), "no message")
+    failing_process(data, "web", min_exits=5)
+    assert "The other processes go on." in started.lines
+    started.child_process("fake_up wait")
+    assert embedded_servers.database_answers(published_environment(data)["DATABASE_URL"])
+    assert started.stop() == 0
+
+
 @pytest.mark.parametrize("is_disk_full", [False, True])
 def test_database_that_cannot_start_ends_everything_unless_the_disk_is_full(
     up: Start, data: Path, is_disk_full: bool
