@@ -159,7 +159,7 @@ def test_an_alert_that_nobody_acknowledges_escalates_once() -> None:
     page = signed_in(UserRole.OPERATIONS, "olga").get(f"/alerts/{escalated.pk}").content.decode()
     assert f'href="/alerts/{late.pk}"' in page
     # The escalation itself does not escalate, however old it gets.
-    Alert.objects.filter(pk=escalated.pk).update(opened_at=now - 9 * HOUR)
+    AlertEntry.objects.filter(alert=escalated).update(at=now - 9 * HOUR)
     assert sweep_all() == 0
     actions.acknowledge(late.pk, by=jane, now=now)
     assert sweep_all() == 1
