@@ -65,6 +65,7 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
         _check_index(line.order_index, ObjectKind.ORDER, objects)
         _check_index(line.package_index, ObjectKind.PACKAGE, objects)
         _check_index(line.shipment_index, ObjectKind.SHIPMENT, objects)
+        _check_index(line.order_line_index, ObjectKind.ORDER_LINE, objects)
     total = event.attributes.get(Attribute.TOTAL)
     if total is not None:
         _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")

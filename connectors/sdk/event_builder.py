@@ -29,6 +29,7 @@ def build_event(
     corrects: Iterable[str] = (),
     complete_measures: Iterable[Measure] = (),
     takes_back: Iterable[EventType] = (),
+    other_attributes: Mapping[str, str] | None = None,
 ) -> CanonicalEvent:
     """Create an event. Blank attributes are omitted; `flags` are added to those of the time."""
     return CanonicalEvent(
@@ -45,6 +46,7 @@ def build_event(
         corrects=tuple(corrects),
         complete_measures=tuple(complete_measures),
         takes_back=tuple(takes_back),
+        other_attributes={name: text for name, text in (other_attributes or {}).items() if text},
     )
 
 

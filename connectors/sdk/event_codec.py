@@ -70,6 +70,8 @@ def event_to_dict(event: CanonicalEvent) -> dict[str, Any]:
         result["complete_measures"] = [measure.value for measure in event.complete_measures]
     if event.takes_back:
         result["takes_back"] = [event_type.value for event_type in event.takes_back]
+    if event.other_attributes:
+        result["other_attributes"] = dict(sorted(event.other_attributes.items()))
     return result
 
 
@@ -99,6 +101,8 @@ def _line_to_dict(line: EventLine) -> dict[str, Any]:
         result["shipment"] = line.shipment_index
     if not line.is_goods:
         result["goods"] = False
+    if line.order_line_index >= 0:
+        result["order_line"] = line.order_line_index
     return result
 
 
@@ -123,6 +127,7 @@ def _line_from_dict(line: Mapping[str, Any]) -> EventLine:
         pieces_per_unit=Decimal(line["pieces_per_unit"]) if "pieces_per_unit" in line else None,
         shipment_index=line.get("shipment", -1),
         is_goods=line.get("goods", True),
+        order_line_index=line.get("order_line", -1),
     )
 
 
@@ -154,6 +159,7 @@ def event_from_dict(data: Mapping[str, Any]) -> CanonicalEvent:
         corrects=tuple(data["corrects"]),
         complete_measures=tuple(Measure(name) for name in data.get("complete_measures", ())),
         takes_back=tuple(EventType(name) for name in data.get("takes_back", ())),
+        other_attributes=data.get("other_attributes", {}),
     )
 
 

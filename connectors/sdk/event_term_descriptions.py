@@ -23,6 +23,9 @@ OBJECT_KINDS: Mapping[ObjectKind, TermDescription] = {
     ObjectKind.CUSTOMER: _T("customer", "who orders"),
     ObjectKind.ITEM: _T("item", "a product that is sold; one per SKU"),
     ObjectKind.ORDER: _T("order", "a customer's order; a timeline belongs to it"),
+    ObjectKind.ORDER_LINE: _T(
+        "order line", "one line or piece of one order, if the sender gives it an id of its own"
+    ),
     ObjectKind.SHIPMENT: _T("shipment", "goods that leave together, or a delivery document"),
     ObjectKind.PACKAGE: _T("package", "one box or pallet of a shipment"),
     ObjectKind.INVOICE: _T("invoice", "an invoice or a credit memo"),

@@ -72,6 +72,7 @@ class ObjectKind(StrEnum):
     CUSTOMER = "customer"
     ITEM = "item"
     ORDER = "order"
+    ORDER_LINE = "order_line"  # one line or piece of one order, with an id of its own
     SHIPMENT = "shipment"
     PACKAGE = "package"
     INVOICE = "invoice"
@@ -235,8 +236,10 @@ class EventLine:
     line's order, for events that refer to several orders (-1: the only order). `package_index` is
     the index of the package that contains it (-1: not reported); a line in several packages is
     repeated, and its quantities add up. `shipment_index` is the index of the shipment that the line
-    is about, for an invoice of several shipments (-1: not reported). `ship_by`, `requested_at` and
-    `promised_at` are ISO 8601 text: dates of this line, as those of an order (see `Attribute`).
+    is about, for an invoice of several shipments (-1: not reported). `order_line_index` is the
+    index of the order line object that it is about (-1: not reported): without an `order_index`,
+    the line belongs to the order of that object. `ship_by`, `requested_at` and `promised_at` are
+    ISO 8601 text: dates of this line, as those of an order (see `Attribute`).
     `seller` is who sells the line on a marketplace. `pieces_per_unit` is how many pieces one `unit`
     contains, if the event says it: 12 for an order of cases of 12. `is_goods` is false for what is
     never shipped, such as a service, a tip or a digital gift card.
@@ -259,6 +262,7 @@ class EventLine:
     pieces_per_unit: Decimal | None = None
     shipment_index: int = -1
     is_goods: bool = True
+    order_line_index: int = -1
 
     @property
     def dates(self) -> dict[Attribute, str]:
@@ -278,8 +282,9 @@ class CanonicalEvent:
     two reports with one key, the higher revision wins. `corrects` lists keys of events of this
     source that this event withdraws. `complete_measures` lists the measures that the event reports
     for its whole scope: what it does not name is zero. `takes_back` lists types of earlier events
-    of this source, with the same scope, that no longer hold. `occurred_at` is in UTC, or None if
-    the source sends no time.
+    of this source, with the same scope, that no longer hold. `other_attributes` are attributes of
+    the source by their own names, as text; only exports of the event log read them. `occurred_at`
+    is in UTC, or None if the source sends no time.
     """
 
     type: EventType
@@ -295,3 +300,4 @@ class CanonicalEvent:
     corrects: tuple[str, ...] = ()
     complete_measures: tuple[Measure, ...] = ()
     takes_back: tuple[EventType, ...] = ()
+    other_attributes: Mapping[str, str] = field(default_factory=dict)

@@ -56,6 +56,7 @@ ATTRIBUTE_SOURCES: Mapping[ObjectKind, tuple[tuple[str, ...], tuple[Attribute, .
     # Events that name these kinds say nothing about the object itself.
     ObjectKind.CUSTOMER: ((), ()),
     ObjectKind.ITEM: ((), ()),
+    ObjectKind.ORDER_LINE: ((), ()),
     ObjectKind.SERIALIZED_ITEM: ((), ()),
 }
 # Attributes that never change. `step` is the latest milestone that the order has reached.
@@ -63,6 +64,21 @@ FIXED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     ObjectKind.ORDER: ("number", "customer_po"),
     ITEM_KIND: ("sku", "description"),
 }
+COMMON_EVENT_ATTRIBUTES = (
+    "source",
+    "role",
+    "key",
+    "raw_type",
+    "scope",
+    "message_id",
+    "received_at",
+    "recorded_at",
+)
+# Names of columns, which differ in more than case. `id`, `type` and `time` are those of OCEL.
+RESERVED_EVENT_ATTRIBUTES = frozenset(
+    {*COMMON_EVENT_ATTRIBUTES, *(a.value for a in Attribute), *(m.value for m in Measure)}
+    | {"ocel_id", "ocel_type", "ocel_time"}
+)
 VARYING_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {ObjectKind.ORDER: ("step",)}
 
 
@@ -76,23 +92,26 @@ def ocel_types_by_attribute_of_object_kind(kind: str, redaction: Redaction) -> d
     return {name: _ocel_type_of_attribute_name(name) for name in names}
 
 
-def ocel_types_by_event_attribute(redaction: Redaction) -> dict[str, str]:
-    """The attributes of all event types with their OCEL types."""
-    common = (
-        "source",
-        "role",
-        "key",
-        "raw_type",
-        "scope",
-        "message_id",
-        "received_at",
-        "recorded_at",
-    )
+def ocel_types_by_event_attribute(
+    redaction: Redaction, other_names: Sequence[str] = ()
+) -> dict[str, str]:
+    """The attributes of an event type with their OCEL types.
+
+    `other_names`: the names of the source's attributes without a meaning here.
+    """
     attributes = sorted(name.value for name in redaction.allowed_attributes)
-    return {
+    types = {
         name: _ocel_type_of_attribute_name(name)
-        for name in (*common, *attributes, *(m.value for m in Measure))
+        for name in (*COMMON_EVENT_ATTRIBUTES, *attributes, *(m.value for m in Measure))
     }
+    if redaction.allows_other_attributes:
+        types |= {exported_attribute_name(name): "string" for name in other_names}
+    return types
+
+
+def exported_attribute_name(name: str) -> str:
+    """The name of a source's attribute in the log: its own, unless that has a meaning here."""
+    return f"original_{name}" if name.lower() in RESERVED_EVENT_ATTRIBUTES else name
 
 
 def _ocel_type_of_attribute_name(name: str) -> str:

@@ -12,7 +12,12 @@ from decimal import Decimal
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import Measure
-from visibility.export.ocel_attributes import ITEM_KIND, Scalar, ocel_attribute_value
+from visibility.export.ocel_attributes import (
+    ITEM_KIND,
+    Scalar,
+    exported_attribute_name,
+    ocel_attribute_value,
+)
 from visibility.export.ocel_objects import item_id
 from visibility.export.read_snapshot_in_chunks import ExportedEvent, exported_events
 from visibility.export.redaction import Redaction
@@ -83,4 +88,6 @@ def _ocel_event_attributes(recorded: ExportedEvent, redaction: Redaction) -> dic
         for name, text in redaction.redact_attributes(event.attributes).items()
     }
     values |= {measure.value: float(quantity) for measure, quantity in sorted(totals.items())}
+    if redaction.allows_other_attributes:
+        values |= {exported_attribute_name(n): text for n, text in event.other_attributes.items()}
     return {name: value for name, value in values.items() if value != ""}

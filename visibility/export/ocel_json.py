@@ -12,7 +12,7 @@ from visibility.export.ocel_attributes import (
 )
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_objects import OcelObject, ocel_objects, snapshot_object_kinds_and_item
-from visibility.export.read_snapshot_in_chunks import event_types_not_superseded
+from visibility.export.read_snapshot_in_chunks import other_attributes_by_event_type
 from visibility.export.redaction import Redaction
 
 EPOCH_TIME = "1970-01-01T00:00:00.000000Z"
@@ -33,8 +33,8 @@ def write_ocel_json(out: BinaryIO, redaction: Redaction) -> None:
     out.write(
         orjson.dumps(
             [
-                _type_json(event_type, ocel_types_by_event_attribute(redaction))
-                for event_type in event_types_not_superseded()
+                _type_json(event_type, ocel_types_by_event_attribute(redaction, other_names))
+                for event_type, other_names in other_attributes_by_event_type().items()
             ]
         )
     )

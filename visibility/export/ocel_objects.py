@@ -40,13 +40,19 @@ JOIN export_object parent ON parent.id = r.parent_id
 JOIN export_object child ON child.id = r.child_id
 WHERE r.parent_id = ANY(%s) ORDER BY r.parent_id, r.child_id
 """
+# Without the lines of orders that are not exported, which an event of a shared package also has.
 SELECT_ITEMS = """
 SELECT sku, coalesce(max(description), '') FROM (
     SELECT line ->> 'sku' AS sku, nullif(line ->> 'description', '') AS description
     FROM export_event picked
     JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
     CROSS JOIN jsonb_array_elements(e.data -> 'lines') AS line
-    WHERE picked.by_id IS NULL
+    CROSS JOIN LATERAL (SELECT coalesce(nullif((line ->> 'order')::int, -1),
+        (line ->> 'order_line')::int, -1) AS ref) AS line_ref
+    WHERE picked.by_id IS NULL AND (line_ref.ref < 0 OR EXISTS (
+        SELECT FROM visibility_eventobjectlink link
+        JOIN export_object ON export_object.id = link.object_id
+        WHERE link.event_id = e.id AND link.ref = line_ref.ref))
 ) AS reported WHERE sku <> '' GROUP BY sku ORDER BY sku
 """
 SELECT_ORDER_ITEMS = """

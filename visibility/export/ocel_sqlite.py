@@ -5,7 +5,7 @@ that names the column in `ocel_changed_field`.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from visibility.export.ocel_attributes import (
 from visibility.export.ocel_events import OcelEvent, ocel_events
 from visibility.export.ocel_json import EPOCH_TIME
 from visibility.export.ocel_objects import OcelObject, ocel_objects, snapshot_object_kinds_and_item
-from visibility.export.read_snapshot_in_chunks import event_types_not_superseded
+from visibility.export.read_snapshot_in_chunks import other_attributes_by_event_type
 from visibility.export.redaction import Redaction
 
+# A table of SQLite has at most 2,000 columns.
+MAX_OTHER_ATTRIBUTES = 1_500
 COLUMN_TYPES = {"float": "REAL", "time": "TIMESTAMP", "string": "TEXT"}
 CREATE_TABLES = """
 CREATE TABLE event_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT);
@@ -58,12 +60,15 @@ def write_ocel_sqlite(path: Path, redaction: Redaction) -> None:
             _create_object_table(
                 database, kind, ocel_types_by_attribute_of_object_kind(kind, redaction)
             )
-        for event_type in event_types_not_superseded():
-            _create_event_table(database, event_type, ocel_types_by_event_attribute(redaction))
+        columns: dict[str, frozenset[str]] = {}
+        for event_type, other_names in other_attributes_by_event_type().items():
+            types = ocel_types_by_event_attribute(redaction, other_names[:MAX_OTHER_ATTRIBUTES])
+            _create_event_table(database, event_type, types)
+            columns[event_type] = frozenset(name.lower() for name in types)
         for obj in ocel_objects(redaction):
             _insert_object(database, obj)
         for event in ocel_events(redaction):
-            _insert_event(database, event)
+            _insert_event(database, event, columns[event.type])
 
 
 def table_suffix(type_name: str) -> str:
@@ -92,12 +97,16 @@ def _create_event_table(
 
 
 def _column_definitions(attributes: Mapping[str, str]) -> list[str]:
-    return [f'"{name}" {COLUMN_TYPES[kind]}' for name, kind in attributes.items()]
+    return [f"{_quoted(name)} {COLUMN_TYPES[kind]}" for name, kind in attributes.items()]
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _insert_row(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
-    # Table and column names are constants of ours; values from sources are parameters.
-    names = ", ".join(f'"{name}"' for name in row)
+    # Tables are constants of ours, names of columns are quoted, and values are parameters.
+    names = ", ".join(_quoted(name) for name in row)
     placeholders = ", ".join("?" * len(row))
     database.execute(
         f'INSERT INTO "{table}" ({names}) VALUES ({placeholders})',  # noqa: S608
@@ -122,9 +131,10 @@ def _insert_object(database: sqlite3.Connection, obj: OcelObject) -> None:
     database.executemany("INSERT INTO object_object VALUES (?, ?, ?)", rows)
 
 
-def _insert_event(database: sqlite3.Connection, event: OcelEvent) -> None:
+def _insert_event(database: sqlite3.Connection, event: OcelEvent, columns: Collection[str]) -> None:
     database.execute("INSERT INTO event VALUES (?, ?)", (event.id, event.type))
-    row = {"ocel_id": event.id, "ocel_time": format_rfc3339(event.at), **event.values}
+    values = {name: value for name, value in event.values.items() if name.lower() in columns}
+    row = {"ocel_id": event.id, "ocel_time": format_rfc3339(event.at), **values}
     _insert_row(database, f"event_{table_suffix(event.type)}", row)
     rows = [(event.id, other, qualifier) for other, qualifier in event.related]
     database.executemany("INSERT INTO event_object VALUES (?, ?, ?)", rows)

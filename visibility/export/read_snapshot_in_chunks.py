@@ -38,6 +38,12 @@ SELECT link.event_id, link.ref, link.object_id FROM visibility_eventobjectlink l
 JOIN export_object picked ON picked.id = link.object_id
 WHERE link.event_id = ANY(%s) ORDER BY link.event_id, link.ref, link.object_id
 """
+SELECT_OTHER_ATTRIBUTES = """
+SELECT DISTINCT picked.type, jsonb_object_keys(e.data -> 'other_attributes') COLLATE "C"
+FROM export_event picked
+JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
+WHERE picked.by_id IS NULL AND e.data -> 'other_attributes' IS NOT NULL ORDER BY 1, 2
+"""
 SELECT_IDENTIFIERS = """
 SELECT i.object_id, picked.kind, i.scheme, i.issuer, i.value, i.is_identity, i.reused_from
 FROM visibility_identifier i JOIN export_object picked ON picked.id = i.object_id
@@ -91,7 +97,12 @@ class ExportedEvent:
         orders = {ref for ref, o in enumerate(self.event.objects) if o.kind is ObjectKind.ORDER}
         exported_orders = {ref for ref, o in self.objects if o.kind is ObjectKind.ORDER}
         if not orders:
-            return self.event.lines
+            exported_refs = {ref for ref, _ in self.objects}
+            return tuple(
+                line
+                for line in self.event.lines
+                if line.order_line_index < 0 or line.order_line_index in exported_refs
+            )
         return tuple(
             line
             for line in self.event.lines
@@ -116,6 +127,20 @@ def event_types_not_superseded() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT type FROM export_event WHERE by_id IS NULL ORDER BY 1")
         return [row[0] for row in cursor.fetchall()]
+
+
+def other_attributes_by_event_type() -> dict[str, list[str]]:
+    """By event type, the names of the sources' attributes without a meaning here; both sorted.
+
+    Of names that differ only in case, which SQLite does not tell apart, the first is returned.
+    """
+    types = event_types_not_superseded()
+    names: dict[str, dict[str, str]] = {event_type: {} for event_type in types}
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_OTHER_ATTRIBUTES)
+        for event_type, name in cursor.fetchall():
+            names[event_type].setdefault(name.lower(), name)
+    return {event_type: list(by_name.values()) for event_type, by_name in names.items()}
 
 
 def object_kinds() -> list[str]:

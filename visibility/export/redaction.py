@@ -25,6 +25,11 @@ class Redaction:
         )
         return frozenset(Attribute) - hidden
 
+    @property
+    def allows_other_attributes(self) -> bool:
+        """Whether attributes without a meaning here are exported: some are prices or names."""
+        return self.prices and self.contacts
+
     def redact_attributes(self, attributes: Mapping[Attribute, str]) -> dict[Attribute, str]:
         """The exportable attributes of these, sorted by name."""
         allowed = self.allowed_attributes

@@ -1,16 +1,19 @@
 """Relations between objects: derived from events that name both, or decided by a person."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
+from visibility.identity.order_lines_of_several_orders import remove_lines_from_several_orders
 from visibility.identity.pure.group_mentions_into_objects import Decision, DecisionKind
 from visibility.identity.pure.mentions_and_generations import RefKey
 
 # The parent kinds of each kind: an event that names both relates the two objects. Objects that many
 # orders refer to (`SHARED_KINDS`) have no parents: their events would concern all of these orders.
+# In an event without an order, its order lines are the parents in place of their orders.
 PARENT_KINDS = {
+    ObjectKind.ORDER_LINE: (ObjectKind.ORDER,),
     ObjectKind.SHIPMENT: (ObjectKind.ORDER,),
     ObjectKind.PACKAGE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
     ObjectKind.INVOICE: (ObjectKind.ORDER, ObjectKind.SHIPMENT),
@@ -72,10 +75,25 @@ def relations_of_events(links: Iterable[tuple[int, str, int]]) -> list[tuple[int
     first_event: dict[tuple[int, int], int] = {}
     for event_id, members in by_event.items():
         for kind, children in members.items():
-            for parent_kind in PARENT_KINDS.get(ObjectKind(kind), ()):
-                for pair in product(members.get(parent_kind, ()), children):
+            for parents in _parents_of_kind(ObjectKind(kind), members):
+                for pair in product(parents, children):
                     first_event[pair] = min(first_event.get(pair, event_id), event_id)
     return [(parent, child, event_id) for (parent, child), event_id in sorted(first_event.items())]
+
+
+def _parents_of_kind(
+    kind: ObjectKind, members: Mapping[str, Sequence[int]]
+) -> Iterator[Collection[int]]:
+    """Yield the objects of an event that are parents of its objects of this kind."""
+    orders = set(members.get(ObjectKind.ORDER, ()))
+    if kind is ObjectKind.ORDER_LINE:
+        # An event with several orders does not say which of them a line belongs to.
+        yield orders if len(orders) == 1 else ()
+        return
+    for parent_kind in PARENT_KINDS.get(kind, ()):
+        yield members.get(parent_kind, ())
+        if parent_kind is ObjectKind.ORDER and not orders:
+            yield members.get(ObjectKind.ORDER_LINE, ())
 
 
 def insert_relations(rows: Sequence[tuple[int, int, int]]) -> None:
@@ -109,3 +127,4 @@ def rebuild_relations(
             cursor.execute(DECIDED_RELATIONS, [belonging])
             rows += cursor.fetchall()
     insert_relations(rows)
+    remove_lines_from_several_orders({child for _, child, _ in rows})

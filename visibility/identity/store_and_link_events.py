@@ -10,6 +10,7 @@ the batch is retried.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
 from visibility.identity import parent_child_object_relations, resolve_from_all_events
 from visibility.identity.classify_references_as_ambiguous import (
@@ -26,6 +27,7 @@ from visibility.identity.generations_of_reused_numbers import (
 )
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
+from visibility.identity.order_lines_of_several_orders import remove_lines_from_several_orders
 from visibility.identity.pure.keys_and_reuse_windows import identity_and_other_keys
 from visibility.identity.update_unmatched_objects import replace_unmatched_objects
 from visibility.models.events import EventToStore
@@ -57,7 +59,12 @@ def store_and_link_events(
     own_references, assignment = _assign_references_to_objects(references)
     clear_references = [own_references[i] for i in sorted(assignment.objects)]
     objects = [assignment.objects[i] for i in sorted(assignment.objects)]
-    _write_links_and_relations(clear_references, objects, assignment.created)
+    _write_links_and_relations(
+        clear_references,
+        objects,
+        assignment.created,
+        ambiguous=[own_references[i] for i in assignment.ambiguous],
+    )
     refold_queue.enqueue_refolds_for_future_events(
         [(o, n.at, n.new_event.received_at) for n, o in zip(clear_references, objects, strict=True)]
     )
@@ -175,9 +182,15 @@ def _assign_references_to_objects(
 
 
 def _write_links_and_relations(
-    references: Sequence[EventReference], objects: Sequence[int], created: set[int]
+    references: Sequence[EventReference],
+    objects: Sequence[int],
+    created: set[int],
+    *,
+    ambiguous: Sequence[EventReference],
 ) -> None:
     """Link events to objects, relate the objects, and store identifiers that are no identities."""
+    # Which order a line belongs to depends on all orders of the event.
+    open_events = {n.event_id for n in ambiguous if n.kind is ObjectKind.ORDER}
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
@@ -195,6 +208,7 @@ def _write_links_and_relations(
         pairs = parent_child_object_relations.relations_of_events(
             (reference.event_id, reference.kind.value, object_id)
             for reference, object_id in zip(references, objects, strict=True)
+            if reference.kind is not ObjectKind.ORDER_LINE or reference.event_id not in open_events
         )
         parent_child_object_relations.insert_relations(pairs)
         is_shared = {
@@ -221,7 +235,9 @@ def _write_links_and_relations(
                     [is_shared[key] for key in other_keys],
                 ],
             )
-    replace_unmatched_objects(created, claimed=[child for _, child, _ in pairs])
+    children = {child for _, child, _ in pairs}
+    replace_unmatched_objects(created, claimed=children)
+    remove_lines_from_several_orders(children)
 
 
 def supersede_events_of_messages(message_ids: Sequence[int]) -> None:

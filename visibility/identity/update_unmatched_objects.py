@@ -1,4 +1,4 @@
-"""Unmatched objects: shipments, packages, invoices and returns without a known order."""
+"""Unmatched objects: shipments, packages, invoices, returns and order lines without an order."""
 
 from collections.abc import Collection
 
@@ -7,7 +7,7 @@ from visibility.db import bulk
 INSERT_UNMATCHED = """
 INSERT INTO visibility_unmatchedobject (object_id)
 SELECT o.id FROM visibility_businessobject o
-WHERE o.id = ANY(%s) AND o.kind IN ('shipment', 'package', 'invoice', 'return')
+WHERE o.id = ANY(%s) AND o.kind IN ('shipment', 'package', 'invoice', 'return', 'order_line')
     AND o.merged_into_id IS NULL
     AND EXISTS (SELECT 1 FROM visibility_eventobjectlink link WHERE link.object_id = o.id)
     AND NOT EXISTS (SELECT 1 FROM visibility_objectrelation r WHERE r.child_id = o.id)

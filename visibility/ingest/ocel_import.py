@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from connectors.sdk.events import ObjectKind
 from connectors.systems.ocel.object_and_activity_names import (
+    ITEM_KINDS,
     object_kind_of_type_name,
     parse_custom_names,
 )
@@ -36,7 +36,7 @@ def store_log_as_messages(path: Path, source: Source) -> list[StoreResult]:
     """Store the log as messages, in the caller's transaction. Raises InvalidOcelLog."""
     log, terms = read_log(path), parse_custom_names(source.config.get("objects", ""))
     kinds = {o["id"]: object_kind_of_type_name(o["type"], terms) for o in log.get("objects", ())}
-    items = {object_id for object_id, kind in kinds.items() if kind is ObjectKind.ITEM}
+    items = {object_id for object_id, kind in kinds.items() if kind in ITEM_KINDS}
     messages = []
     for content in split_log_into_messages(log, items):
         body = orjson.dumps(content)

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 import orjson
 
@@ -12,6 +13,10 @@ from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, EventIdentifier, IdentifierScheme
 from connectors.sdk.identifier_normalization import normalize_identifier
 from visibility.db import bulk
+from visibility.storage.orders_of_order_lines import (
+    event_naming_orders_of_its_lines,
+    load_orders_of_order_lines,
+)
 from visibility.timeline.model import RecordedEvent
 
 # The order of preference of the identifiers of an object.
@@ -64,7 +69,7 @@ JOIN visibility_event event ON event.id = linked.id AND event.occurred_at = link
 JOIN visibility_source source ON source.id = event.source_id
 """
 IDENTIFIERS = """
-SELECT object_id, scheme, issuer, value, reused_from, rejected FROM visibility_identifier
+SELECT object_id, scheme, issuer, value, reused_from, rejected, raw FROM visibility_identifier
 WHERE object_id = ANY(%s) AND (is_identity OR rejected)
 """
 
@@ -88,18 +93,23 @@ def load_key_and_events_by_order(
     linked = linked or _find_events_of_orders_and_children(sorted_ids)
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOAD_EVENTS, [list(linked.times), list(linked.times.values())])
-        events = cursor.fetchall()
-        objects = {row[0]: dict(row[8] or ()) for row in events}
-        owners = {owner for object_by_ref in objects.values() for owner in object_by_ref.values()}
-        cursor.execute(IDENTIFIERS, [sorted(owners | set(sorted_ids))])
+        rows = cursor.fetchall()
+        events = [(row, event_from_dict(orjson.loads(row[7])), dict(row[8] or ())) for row in rows]
+        order_by_line = load_orders_of_order_lines(event[1:] for event in events)
+        owners = {owner for _, _, object_by_ref in events for owner in object_by_ref.values()}
+        cursor.execute(IDENTIFIERS, [sorted(owners | {*sorted_ids, *order_by_line.values()})])
         identifiers = cursor.fetchall()
+    identifiers_by_order = _identifiers_by_object(identifiers, order_by_line.values())
     keys = preferred_identifier_key_by_object_id(row[:5] for row in identifiers if not row[5])
     rejected = {(row[0], row[1], row[2], row[3]) for row in identifiers if row[5]}
     result: dict[int, tuple[str, list[RecordedEvent]]] = {
         order_id: (keys.get(order_id, ""), []) for order_id in sorted_ids
     }
-    for event_id, message_id, slug, role, occurred, received, digest, data, _ in events:
-        event, object_by_ref = event_from_dict(orjson.loads(data)), objects[event_id]
+    for row, named_event, named_objects in events:
+        event_id, message_id, slug, role, occurred, received, digest = row[:7]
+        event, object_by_ref = event_naming_orders_of_its_lines(
+            named_event, named_objects, order_by_line, identifiers_by_order
+        )
         cleaned = (
             _event_without_rejected_identifiers(event, object_by_ref, rejected)
             if rejected
@@ -127,6 +137,17 @@ def load_key_and_events_by_order(
                 )
             )
     return result
+
+
+def _identifiers_by_object(
+    rows: Iterable[Sequence[Any]], object_ids: Collection[int]
+) -> Mapping[int, list[EventIdentifier]]:
+    """Return the own numbers of these objects as written."""
+    wanted, result = set(object_ids), defaultdict[int, list[EventIdentifier]](list)
+    for object_id, scheme, issuer, _, _, rejected, raw in rows if wanted else ():
+        if object_id in wanted and not rejected:
+            result[object_id].append(EventIdentifier(IdentifierScheme(scheme), raw, issuer))
+    return {object_id: sorted(own, key=astuple) for object_id, own in result.items()}
 
 
 def _find_events_of_orders_and_children(order_ids: Sequence[int]) -> OrderIdsAndTimesByEvent:

@@ -149,6 +149,7 @@ class Interpretation:
         # Lines that name no order belong to this one if no other order can be meant.
         is_only_order = orders <= 1 and (
             recorded.order_index >= 0
+            or recorded.has_only_lines_of_order
             or (not orders and not any(key in self._shared for key in recorded.object_keys))
         )
         return [

@@ -91,6 +91,7 @@ class RecordedEvent:
     `occurred_at` is the event's own time, or the time of receipt if it has none. `object_keys` are
     the canonical keys of `event.objects`, in order. `order_index` is the index of the folded order
     among them, -1 if the event concerns the order through a shipment or an invoice.
+    `has_only_lines_of_order`: lines without an order are its own, also in a shared package.
     """
 
     event: CanonicalEvent
@@ -103,6 +104,7 @@ class RecordedEvent:
     order_index: int
     event_id: int = 0
     message_id: int = 0
+    has_only_lines_of_order: bool = False
 
     @property
     def flags_with_future_if_after_receipt(self) -> tuple[Flag, ...]:

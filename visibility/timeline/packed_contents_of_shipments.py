@@ -30,7 +30,11 @@ def _contents_by_package(events: Sequence[RecordedEvent]) -> Contents:
         if recorded.event.type is not EventType.PACK_COMPLETED or recorded.order_index < 0:
             continue
         for line in recorded.event.lines:
-            if line.package_index >= 0 and Measure.PACKED in line.quantities:
+            if (
+                line.package_index >= 0
+                and Measure.PACKED in line.quantities
+                and recorded.does_line_name_this_or_no_order(line)
+            ):
                 package = recorded.object_keys[line.package_index]
                 contents.setdefault(package, {})[line.line_id] = (recorded.source, line)
     return contents
@@ -49,7 +53,9 @@ def _fill_shipment_from_packed_lines(recorded: RecordedEvent, contents: Contents
     if not lines:
         return recorded
     scope = event.scope or f"packages of {event.key}"
-    return replace(recorded, event=replace(event, lines=lines, scope=scope))
+    return replace(
+        recorded, event=replace(event, lines=lines, scope=scope), has_only_lines_of_order=True
+    )
 
 
 def _packed_lines_as_shipped(recorded: RecordedEvent, contents: Contents) -> Iterator[EventLine]:
@@ -57,4 +63,10 @@ def _packed_lines_as_shipped(recorded: RecordedEvent, contents: Contents) -> Ite
         for source, line in contents.get(key, {}).values():
             if line.sku or source == recorded.source:
                 quantities = {Measure.SHIPPED: line.quantities[Measure.PACKED]}
-                yield replace(line, quantities=quantities, package_index=index, order_index=-1)
+                yield replace(
+                    line,
+                    quantities=quantities,
+                    package_index=index,
+                    order_index=-1,
+                    order_line_index=-1,
+                )

@@ -1,10 +1,8 @@
 """OCEL 2.0: object-centric event logs as JSON, with any names of object types and activities."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import ClassVar
 
 from connectors.sdk import standard_webhooks
@@ -12,11 +10,8 @@ from connectors.sdk.auth import build_bearer_header
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
-    SHARED_KINDS,
-    Attribute,
     CanonicalEvent,
     EventIdentifier,
-    EventLine,
     EventType,
     Flag,
     IdentifierScheme,
@@ -28,16 +23,28 @@ from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.ocel.object_and_activity_names import (
-    MEASURES,
+    ITEM_KINDS,
     check_activity_names_setting,
     check_object_names_setting,
     event_type_of_activity,
+    kind_of_exported_id,
     object_kind_of_type_name,
     parse_custom_names,
+)
+from connectors.systems.ocel.orders_lines_and_attributes_of_events import (
+    LogObject,
+    ObjectsAndOrders,
+    attributes_of_event,
+    build_lines_of_single_items,
+    objects_of_event,
+    orders_of_event_or_of_its_objects,
+    other_attributes_of_event,
+    sku_of_item,
 )
 
 SCHEMES: Mapping[ObjectKind, IdentifierScheme] = {
     ObjectKind.ORDER: IdentifierScheme.ORDER_NUMBER,
+    ObjectKind.ORDER_LINE: IdentifierScheme.SOURCE_ID,
     ObjectKind.SHIPMENT: IdentifierScheme.SHIPMENT,
     ObjectKind.PACKAGE: IdentifierScheme.SOURCE_ID,  # an id in the log is not a tracking number
     ObjectKind.INVOICE: IdentifierScheme.INVOICE,
@@ -54,39 +61,19 @@ SCHEMES: Mapping[ObjectKind, IdentifierScheme] = {
     ObjectKind.TRANSPORT_DOCUMENT: IdentifierScheme.TRANSPORT_DOCUMENT,
     ObjectKind.SERIALIZED_ITEM: IdentifierScheme.SERIAL,
 }
-TEXT_ATTRIBUTES = (
-    Attribute.CHANNEL,
-    Attribute.CARRIER,
-    Attribute.SERVICE,
-    Attribute.WAREHOUSE,
-    Attribute.LOCATION,
-    Attribute.REASON,
-)
+# How many events without a tracked object a message lists.
+MAX_LISTED = 5
 ORDER_SCOPE_TYPES = frozenset({EventType.ORDER_RECEIVED})
-
-
-@dataclass(frozen=True)
-class _LogObject:
-    """An object of a known kind."""
-
-    id: str
-    kind: ObjectKind
-    sku: str
-
-
-@dataclass(frozen=True)
-class _ObjectsAndOrders:
-    """The objects of a log, and the orders related to each object."""
-
-    objects: Mapping[str, _LogObject]
-    orders: Mapping[str, Sequence[str]]
 
 
 class Ocel(Connector):
     """Event logs of process mining tools and ERP extractors.
 
-    Object types (order, delivery, package, invoice, return) are recognized by their usual names.
-    Items become lines of their orders. Authentication is the same as for CloudEvents.
+    Object types (order, item, delivery, package, invoice, return) are recognized by their usual
+    names. An item is a line or piece of one order, the one that an event or a relation of the log
+    names it with; events that name only items, or packages of such items, then belong to that
+    order. A product is no such piece: many orders have it. Authentication is the same as for
+    CloudEvents.
     """
 
     slug = "ocel"
@@ -140,44 +127,44 @@ class Ocel(Connector):
         linked_pairs = self._pairs_in_event(root, log)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
+        ignored: list[str] = []
         for node in root.list_at("events"):
             try:
                 if event := self._parse_event(node, log, linked_pairs):
                     events.append(event)
+                else:
+                    ignored.append(node.required_text("id"))
             except PayloadError as error:
                 errors.append(error)
-        ignored = (
-            "" if events or errors else "no event refers to an order or to an object of an order"
-        )
-        return ParseResult(tuple(events), tuple(errors), ignored)
+        return ParseResult(tuple(events), tuple(errors), _ignored_events_text(ignored))
 
-    def _index_log_objects(self, root: Node) -> _ObjectsAndOrders:
+    def _index_log_objects(self, root: Node) -> ObjectsAndOrders:
         custom_names = parse_custom_names(self.parsed_settings.text("objects"))
-        objects: dict[str, _LogObject] = {}
+        objects: dict[str, LogObject] = {}
         pairs: list[tuple[str, str]] = []
         for node in root.list_at("objects"):
-            object_id, kind = (
-                node.required_text("id"),
-                object_kind_of_type_name(node.required_text("type"), custom_names),
+            object_id = node.required_text("id")
+            kind = kind_of_exported_id(object_id) or object_kind_of_type_name(
+                node.required_text("type"), custom_names
             )
             pairs += [
                 (object_id, r.required_text("objectId")) for r in node.list_at("relationships")
             ]
             if kind:
-                objects[object_id] = _LogObject(object_id, kind, _sku_of_item(node) or object_id)
+                objects[object_id] = LogObject(object_id, kind, sku_of_item(node) or object_id)
         orders: dict[str, list[str]] = defaultdict(list)
         for first, second in (*pairs, *((b, a) for a, b in pairs)):
             if first in objects and second in objects and objects[second].kind is ObjectKind.ORDER:
                 orders[first].append(second)
-        return _ObjectsAndOrders(
+        return ObjectsAndOrders(
             objects, {k: list(dict.fromkeys(order_ids)) for k, order_ids in orders.items()}
         )
 
-    def _pairs_in_event(self, root: Node, log: _ObjectsAndOrders) -> frozenset[tuple[str, str]]:
+    def _pairs_in_event(self, root: Node, log: ObjectsAndOrders) -> frozenset[tuple[str, str]]:
         """Return the (object, order) pairs that occur together in any event."""
         linked: set[tuple[str, str]] = set()
         for node in root.list_at("events"):
-            object_ids = [o.id for o in _event_objects(node, log)]
+            object_ids = [o.id for o in objects_of_event(node, log)]
             linked |= {
                 (object_id, order)
                 for object_id in object_ids
@@ -187,17 +174,18 @@ class Ocel(Connector):
         return frozenset(linked)
 
     def _parse_event(
-        self, node: Node, log: _ObjectsAndOrders, linked_pairs: frozenset[tuple[str, str]]
+        self, node: Node, log: ObjectsAndOrders, linked_pairs: frozenset[tuple[str, str]]
     ) -> CanonicalEvent | None:
         """Convert an event. Returns None if it refers to no tracked object."""
         activity = node.required_text("type")
         names = parse_custom_names(self.parsed_settings.text("activities"))
         kind = event_type_of_activity(activity, names)
-        event_objects = _event_objects(node, log)
-        items = [o for o in event_objects if o.kind is ObjectKind.ITEM]
-        orders = _orders_of_event_or_of_its_objects(event_objects, items, log, linked_pairs)
+        event_objects = objects_of_event(node, log)
+        items = [o for o in event_objects if o.kind in ITEM_KINDS]
+        orders = orders_of_event_or_of_its_objects(event_objects, items, log, linked_pairs)
         others = [o for o in event_objects if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER]
-        objects = tuple(self._build_object_ref(o) for o in (*orders, *others))
+        named = (*orders, *others)
+        objects = tuple(self._build_object_ref(o) for o in named)
         if not objects:
             return None
         at = parse_timestamp(
@@ -210,26 +198,20 @@ class Ocel(Connector):
             # The zone of a log is usual, so its times are not flagged.
             ParsedTime(at.time) if at else None,
             *objects,
-            lines=_build_lines_of_single_items(items, orders, kind, log),
+            lines=build_lines_of_single_items(items, named, kind, log),
             scope="" if kind in ORDER_SCOPE_TYPES else f"event {event_id}",
-            attributes=_event_attributes(node, event_objects),
+            attributes=attributes_of_event(node, event_objects),
+            other_attributes=other_attributes_of_event(node),
             raw_type=activity if kind is None or kind.value != activity else "",
             flags=(Flag.SANITIZED,) * node.was_sanitized,
         )
 
-    def _build_object_ref(self, log_object: _LogObject) -> ObjectReference:
+    def _build_object_ref(self, log_object: LogObject) -> ObjectReference:
         """Create a reference. Ids of our own export (kind:scheme:issuer:value) are decoded."""
-        fields = log_object.id.split(":", 3)
-        if (
-            len(fields) == 4
-            and fields[0] == log_object.kind
-            and fields[1] in set(IdentifierScheme)
-            and fields[3]
-        ):
-            return ObjectReference(
-                log_object.kind,
-                (EventIdentifier(IdentifierScheme(fields[1]), fields[3], fields[2]),),
-            )
+        if kind_of_exported_id(log_object.id):
+            _, own_scheme, own_issuer, value = log_object.id.split(":", 3)
+            identifier = EventIdentifier(IdentifierScheme(own_scheme), value, own_issuer)
+            return ObjectReference(log_object.kind, (identifier,))
         scheme, issuer = SCHEMES[log_object.kind], self.source_slug
         if log_object.kind is ObjectKind.ORDER:
             read_number = self.parsed_settings.identifier_scheme_and_issuer
@@ -237,63 +219,10 @@ class Ocel(Connector):
         return ObjectReference(log_object.kind, (EventIdentifier(scheme, log_object.id, issuer),))
 
 
-def _sku_of_item(node: Node) -> str:
-    """Return the SKU of an item if the log has one."""
-    for attribute in node.list_at("attributes"):
-        if attribute.text_at("name").lower() in {"sku", "product", "product_id", "material"}:
-            return attribute.text_at("value")
-    return ""
-
-
-def _event_objects(node: Node, log: _ObjectsAndOrders) -> list[_LogObject]:
-    """Return the distinct objects of an event."""
-    ids = dict.fromkeys(r.required_text("objectId") for r in node.list_at("relationships"))
-    return [log.objects[i] for i in ids if i in log.objects]
-
-
-def _orders_of_event_or_of_its_objects(
-    event_objects: Sequence[_LogObject],
-    items: Sequence[_LogObject],
-    log: _ObjectsAndOrders,
-    linked_pairs: frozenset[tuple[str, str]],
-) -> list[_LogObject]:
-    """Return the orders of an event, else those of its items, plus those known by relation only."""
-    order_ids = [o.id for o in event_objects if o.kind is ObjectKind.ORDER]
-    if not order_ids:
-        order_ids = [order for item in items for order in log.orders.get(item.id, ())]
-    order_ids += [
-        order
-        for o in event_objects
-        if o.kind in SCHEMES and o.kind is not ObjectKind.ORDER and o.kind not in SHARED_KINDS
-        for order in log.orders.get(o.id, ())
-        if (o.id, order) not in linked_pairs
-    ]
-    return [log.objects[i] for i in dict.fromkeys(order_ids)]
-
-
-def _build_lines_of_single_items(
-    items: Sequence[_LogObject],
-    orders: Sequence[_LogObject],
-    kind: EventType | None,
-    log: _ObjectsAndOrders,
-) -> Iterator[EventLine]:
-    """Yield quantity 1 for each item that belongs to exactly one order of the event."""
-    measure = MEASURES.get(kind) if kind else None
-    indexes = {order.id: index for index, order in enumerate(orders)}
-    for item in items if measure else ():
-        candidates = [indexes[o] for o in log.orders.get(item.id, ()) if o in indexes]
-        candidates = candidates or list(indexes.values())
-        if len(candidates) == 1 and measure:
-            quantities = {measure: Decimal(1)}
-            yield EventLine(item.id, sku=item.sku, quantities=quantities, order_index=candidates[0])
-
-
-def _event_attributes(node: Node, event_objects: Sequence[_LogObject]) -> dict[Attribute, str]:
-    values = {a.text_at("name").lower(): a.get("value") for a in node.list_at("attributes")}
-    attributes = {
-        name: values[name.value].as_text() for name in TEXT_ATTRIBUTES if name.value in values
-    }
-    customers = [o.id for o in event_objects if o.kind is ObjectKind.CUSTOMER]
-    if len(customers) == 1:
-        attributes[Attribute.CUSTOMER_NO] = customers[0]
-    return attributes
+def _ignored_events_text(event_ids: Sequence[str]) -> str:
+    """What to say of events without a tracked object."""
+    if not event_ids:
+        return ""
+    few = ", ".join(event_ids[:MAX_LISTED]) + ", ..." * (len(event_ids) > MAX_LISTED)
+    count = "1 event names" if len(event_ids) == 1 else f"{len(event_ids)} events name"
+    return f"{count} no order and no object of an order: {few}"

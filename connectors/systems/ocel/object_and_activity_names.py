@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-from connectors.sdk.events import EventType, Measure, ObjectKind
+from connectors.sdk.events import EventType, IdentifierScheme, Measure, ObjectKind
 
 TOKENS = re.compile(r"[a-z0-9]+")
 KINDS: Mapping[str, ObjectKind] = {
@@ -20,12 +20,12 @@ KINDS: Mapping[str, ObjectKind] = {
     "good movement": ObjectKind.GOODS_MOVEMENT,
     "handling unit": ObjectKind.PACKAGE,
     "invoice": ObjectKind.INVOICE,
-    "item": ObjectKind.ITEM,
+    "item": ObjectKind.ORDER_LINE,
     "load": ObjectKind.LOAD,
     "material document": ObjectKind.GOODS_MOVEMENT,
     "order": ObjectKind.ORDER,
-    "order item": ObjectKind.ITEM,
-    "order line": ObjectKind.ITEM,
+    "order item": ObjectKind.ORDER_LINE,
+    "order line": ObjectKind.ORDER_LINE,
     "package": ObjectKind.PACKAGE,
     "parcel": ObjectKind.PACKAGE,
     "product": ObjectKind.ITEM,
@@ -42,6 +42,8 @@ KINDS: Mapping[str, ObjectKind] = {
     "truck": ObjectKind.VEHICLE,
     "vehicle": ObjectKind.VEHICLE,
 }
+# A product that many orders have, and a line or piece of one order.
+ITEM_KINDS = frozenset({ObjectKind.ITEM, ObjectKind.ORDER_LINE})
 ACTIVITIES: Mapping[str, EventType] = {
     "accept order": EventType.ORDER_ACCEPTED,
     "allocate item": EventType.LINE_ALLOCATED,
@@ -123,6 +125,18 @@ def object_kind_of_type_name(name: str, custom_names: Mapping[str, str]) -> Obje
         if custom in set(ObjectKind)
         else KINDS.get(lower_case_singular_name(name))
     )
+
+
+def kind_of_exported_id(object_id: str) -> ObjectKind | None:
+    """Return the kind of an object of our own export (kind:scheme:issuer:value), else None."""
+    fields = object_id.split(":", 3)
+    is_own = (
+        len(fields) == 4
+        and fields[0] in set(ObjectKind)
+        and fields[1] in set(IdentifierScheme)
+        and fields[3]
+    )
+    return ObjectKind(fields[0]) if is_own else None
 
 
 def event_type_of_activity(name: str, custom_names: Mapping[str, str]) -> EventType | None:

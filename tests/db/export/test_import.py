@@ -148,7 +148,7 @@ def test_relations_cycle_times_and_splits_equal_pm4py(
     assert set(InboundMessage.objects.values_list("state", flat=True)) == {"applied"}
     ocel = read_log(path)
 
-    named = ocel.relations[ocel.relations["ocel:type"].isin(["orders", "packages"])]
+    named = ocel.relations[ocel.relations["ocel:type"].isin(["orders", "items", "packages"])]
     expected_links = {
         (f"ocel {event}", item)
         for event, item in zip(named["ocel:eid"], named["ocel:oid"], strict=True)

@@ -87,9 +87,9 @@ def test_unmatched_sentence_needs_records_to_be_reassuring(
 @pytest.mark.parametrize(
     ("unmatched", "sentence"),
     [
-        (1, "1 shipment, package or invoice has no order."),
-        (2, "2 shipments, packages or invoices have no order."),
-        (1_000, "1,000+ shipments, packages or invoices have no order."),
+        (1, "1 shipment, package, invoice or order line has no order."),
+        (2, "2 shipments, packages, invoices or order lines have no order."),
+        (1_000, "1,000+ shipments, packages, invoices or order lines have no order."),
     ],
 )
 def test_unmatched_sentence_counts_records(unmatched: int, sentence: str) -> None:

@@ -12,6 +12,8 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from tests.builders.recorded_events import (
+    SO_1,
+    SO_2,
     at,
     delivered,
     invoiced,
@@ -185,3 +187,17 @@ def test_what_was_packed_in_a_package_is_shipped_and_delivered_with_it(is_revers
     assert only_first.lines[0].quantity(Measure.SHIPPED) == 3
     void = reported("wms", "shipment.void", at(8), tracking="T1")
     assert folded(*events, void).lines[0].quantity(Measure.SHIPPED) == 4
+
+
+def test_package_of_two_orders_ships_and_delivers_the_pieces_of_each() -> None:
+    pieces = [line("A", packed=2, order=0), line("B", packed=5, order=1)]
+    packed = reported("wms", "pack.completed", at(3), pieces, orders=[SO_1, SO_2], tracking="T1")
+    in_package = tuple(replace(piece, package_index=2) for piece in packed.event.lines)
+    packed = replace(packed, event=replace(packed.event, lines=in_package))
+    sent_package = reported("wms", "shipment.confirmed", at(4), orders=[], tracking="T1")
+    timeline = folded(ordered({"A": 2}), packed, sent_package, scan("delivered", 6))
+    assert [(entry.sku, entry.quantity(Measure.DELIVERED)) for entry in timeline.lines] == [
+        ("A", 2)
+    ]
+    assert timeline.milestones[MilestoneCode.SHIPPED].completed_at == at(4)
+    assert timeline.milestones[MilestoneCode.DELIVERED].completed_at == at(6)

@@ -1,10 +1,11 @@
-"""Shipments, packages and invoices that no order claims: list, count and summary."""
+"""Shipments, packages, invoices and order lines without an order: list, count and summary."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
+from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import ObjectKind
 from connectors.sdk.identifier_normalization import escape_invisible_and_lookalike
 from visibility.formatting import format_number
@@ -56,7 +57,10 @@ COUNT_UNMATCHED = "SELECT count(*) FROM (SELECT FROM visibility_unmatchedobject 
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedRecord:
-    """A shipment, package, invoice or return without an order; `since` is when we received it."""
+    """A shipment, package, invoice, return or order line without an order.
+
+    `since` is when we received it.
+    """
 
     id: int
     kind: str
@@ -87,7 +91,7 @@ def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Un
         records.append(
             UnmatchedRecord(
                 id=object_id,
-                kind=kind,
+                kind=OBJECT_KINDS[ObjectKind(kind)].label,
                 since=since,
                 events=events,
                 first_at=first_at,
@@ -121,13 +125,13 @@ def count_unmatched() -> int:
 
 
 def unmatched_record_count_sentence(unmatched: int) -> str:
-    """`15 shipments, packages or invoices have no order.`"""
+    """`15 shipments, packages, invoices or order lines have no order.`"""
     if unmatched == 1:
-        return "1 shipment, package or invoice has no order."
+        return "1 shipment, package, invoice or order line has no order."
     if unmatched:
         suffix = "+" if unmatched >= MAX_COUNTED else ""
         number = f"{format_number(unmatched)}{suffix}"
-        return f"{number} shipments, packages or invoices have no order."
+        return f"{number} shipments, packages, invoices or order lines have no order."
     kinds = (ObjectKind.SHIPMENT, ObjectKind.PACKAGE, ObjectKind.INVOICE)
     if BusinessObject.objects.filter(kind__in=kinds).exists():
         return "All shipments, packages and invoices have an order."
