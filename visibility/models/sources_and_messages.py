@@ -29,6 +29,10 @@ class MessageState(models.TextChoices):
     PARKED = "parked"
 
 
+class MessageBodyRemoved(LookupError):
+    """Retention removed the body of the message."""
+
+
 class UnusableSource(ValueError):
     """The stored connector or settings of a source cannot be used; the message says why."""
 
@@ -167,9 +171,12 @@ class InboundMessage(models.Model):
         db_table = "visibility_inbound_message"
 
     @property
-    def body(self) -> bytes | None:
-        """The bytes as received; None if retention removed them. Runs a statement."""
-        return load_message_body(self.pk)
+    def body(self) -> bytes:
+        """The bytes as received. Runs a statement. Raises MessageBodyRemoved."""
+        body = load_message_body(self.pk)
+        if body is None:
+            raise MessageBodyRemoved(f"message {self.pk}")
+        return body
 
 
 def load_message_body(message_id: int) -> bytes | None:

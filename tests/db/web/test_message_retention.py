@@ -96,7 +96,7 @@ def test_page_and_api_list_the_months_with_what_keeps_them(source: Source, remov
     assert by_state["removable"]["messages"] == 1
     assert by_state["removable"]["removal_due_at"]
     assert by_state["removable"]["age_days"] > 400
-    assert by_state["kept"]["explanation"].startswith("Kept until ")
+    assert by_state["stored"]["explanation"].startswith("Stored until ")
     page = text(admin, PAGE)
     for row in by_state.values():
         assert row["explanation"] in page

@@ -16,14 +16,14 @@ MAX_MONTHS = 500
 class PayloadRetentionState(StrEnum):
     """What becomes of the payloads of a month."""
 
-    KEPT = "kept"
+    STORED = "stored"
     NEEDED = "needed"
     REMOVABLE = "removable"
     REMOVED = "removed"
 
 
 STATE_LABELS = {
-    PayloadRetentionState.KEPT: ("Kept", "ok"),
+    PayloadRetentionState.STORED: ("Stored", "ok"),
     PayloadRetentionState.NEEDED: ("Still needed", "waiting"),
     PayloadRetentionState.REMOVABLE: ("Can be removed", "risk"),
     PayloadRetentionState.REMOVED: ("Removed", "unknown"),
@@ -73,7 +73,7 @@ def describe_payload_months(
 def policy_sentence(days: int) -> str:
     """Says what the policy is."""
     if not days:
-        return "Payloads are kept forever: MESSAGE_BODY_DAYS is 0."
+        return "Payloads are stored forever: MESSAGE_BODY_DAYS is 0."
     return (
         f"The payloads of a month are removed {count_with_noun(days, 'day')} after its end, unless "
         "a queued or parked message or an open order still needs them. Messages and events stay."
@@ -86,14 +86,14 @@ def _state_and_explanation(
     if partition.removed_at:
         return PayloadRetentionState.REMOVED, f"Removed on {_day(partition.removed_at)}"
     if not days:
-        return PayloadRetentionState.KEPT, "No retention policy is set"
-    kept_until = partition.ends_at + timedelta(days=days)
-    if kept_until > now:
-        return PayloadRetentionState.KEPT, f"Kept until {_day(kept_until)}"
+        return PayloadRetentionState.STORED, "No retention policy is set"
+    stored_until = partition.ends_at + timedelta(days=days)
+    if stored_until > now:
+        return PayloadRetentionState.STORED, f"Stored until {_day(stored_until)}"
     if partition.is_needed:
         return PayloadRetentionState.NEEDED, f"Needed by {_what_needs(partition)}"
     if partition.removal_due_at is None:
-        return PayloadRetentionState.KEPT, "Not checked yet"
+        return PayloadRetentionState.STORED, "Not checked yet"
     due = f"The daily job removes them after {_day(partition.removal_due_at)}"
     return PayloadRetentionState.REMOVABLE, due
 

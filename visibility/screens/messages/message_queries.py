@@ -221,7 +221,7 @@ def why_message_cannot_be_replayed(message_id: int) -> str:
         return ""
     return (
         f"{removed_payload_sentence(removed.removed_at)} The message cannot be processed again; "
-        "the events created from it are kept."
+        "the events created from it stay."
     )
 
 

@@ -48,7 +48,7 @@ class PayloadMonthSerializer(PermissionFilteredSerializer):
 class MessageRetentionSerializer(PermissionFilteredSerializer):
     """The retention policy, and the months, newest first."""
 
-    days = serializers.IntegerField(help_text="How long payloads are kept at least; 0: forever.")
+    days = serializers.IntegerField(help_text="How long payloads are stored at least; 0: forever.")
     months = PayloadMonthSerializer(many=True)
 
 

@@ -24,6 +24,7 @@ from visibility.ingest import parse_messages_and_pick_versions
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import append_audit_entry
+from visibility.models.sources_and_messages import load_message_body
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import (
@@ -213,8 +214,8 @@ def _audited_payload_context(
     append_audit_entry(
         "message.read", user=request.user, object=f"message {message.id}", detail=detail, now=now
     )
-    raw = message.body
-    if raw is None:
+    raw = load_message_body(message.pk)
+    if raw is None:  # removed just now
         raise Http404(str(message.id))
     try:
         payload = decompress_body_if_gzip(raw, message.headers)
