@@ -30,6 +30,7 @@ KPIS = {
     "event_delay",
     "fill_rate",
     "on_time",
+    "on_time_estimated",
     "order_cycle_time",
     "undelivered_orders",
     "unit_fill_rate",
