@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -48,6 +49,14 @@ def alert_kinds() -> list[tuple[str, str]]:
     return list(AlertKind.choices)
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacedAlertState:
+    """What an action of a person replaced: the columns before it, and the ID of its entry."""
+
+    entry_id: int
+    values: Mapping[str, Any]
+
+
 class Alert(models.Model):
     """One problem that people handle; it is reopened rather than created again.
 
@@ -84,6 +93,9 @@ class Alert(models.Model):
     resolved_at = models.DateTimeField(null=True)
     resolution = models.TextField(default="")
     changed_at = models.DateTimeField(db_default=Now())
+
+    # Set on the instance that an action returns; not stored.
+    replaced: ReplacedAlertState | None = None
 
     class Meta:
         constraints: ClassVar = [
