@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "visibility.web.nul_characters_and_large_ids.RemoveNulRejectLargeIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "visibility.web.compressed_pages.CompressPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

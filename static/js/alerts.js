@@ -54,25 +54,34 @@
     document.addEventListener("live:fetched", ({ detail }) => merge(detail.page));
   }
 
-  async function send(button) {
-    if (!selected().length && current) check([current], true);
-    const next = rows()[rows().indexOf(current) + 1], body = new FormData(form, button);
-    body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
-    button.closest("details")?.removeAttribute("open");
-    const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+  async function post(url, body) {
+    const answer = await fetch(url, { method: "POST", body }).catch(() => null);
     if (!answer?.ok) return announce("The action failed. Try again or reload the page.");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const flash of document.querySelectorAll(".flash")) flash.remove();
-    document.getElementById("main").before(...page.querySelectorAll(".flash"));
-    for (const id of ["bell", "alerts-views", "alerts-answer"]) {
+    for (const id of ["flashes", "bell", "alerts-views", "alerts-answer"]) {
       const [old, fresh] = [document, page].map((source) => source.getElementById(id));
       if (old && fresh) old.replaceChildren(...fresh.childNodes);
     }
     check(rows(), false);
     merge(page);
+  }
+  async function send(button) {
+    if (!selected().length && current) check([current], true);
+    const next = rows()[rows().indexOf(current) + 1], body = new FormData(form, button);
+    body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
+    button.closest("details")?.removeAttribute("open");
+    await post(form.action, body);
     focusRow(next);
   }
-  if (list) form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });
+  if (list) {
+    form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });
+    document.getElementById("flashes").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const body = new FormData(event.target);
+      body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
+      post(event.target.action, body);
+    });
+  }
   form?.addEventListener("change", count);
   form?.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches(".menu-body input")) return;
@@ -86,6 +95,7 @@
     else if (key === "x") { check([current]); last = current; }
     else if (key === "X") check(all.slice(Math.min(index, all.indexOf(last)), Math.max(index, all.indexOf(last)) + 1), true);
     else if (key === "*") check(all, true);
+    else if (key === "z") { const undo = document.querySelector('#flashes [data-key="z"]'); undo?.click(); return Boolean(undo); }
     else if (!button || (form && !current && !selected().length)) return false;
     else { button.click(); button.closest("details")?.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus(); }
     return true;

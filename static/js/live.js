@@ -64,14 +64,22 @@
     }
     emit("live:fetched", { url, page });
   }
+  // The element at the same address (or with the same name) takes the focus: only few have an id.
+  function rememberFocus(region) {
+    const old = region.querySelector(":focus"), names = ["id", "href", "name", "value"];
+    if (!old) return () => {};
+    const alike = () => [...region.querySelectorAll(old.localName)].filter((e) => names.every((name) => e.getAttribute(name) === old.getAttribute(name)));
+    const index = alike().indexOf(old);
+    return () => alike()[index]?.focus({ preventScroll: true });
+  }
   function swap(region, fresh) {
-    const focus = region.querySelector(":focus")?.id, open = region.querySelectorAll("details[open][id]");
+    const refocus = rememberFocus(region), open = region.querySelectorAll("details[open][id]");
     const marks = () => [...region.querySelectorAll("[data-mark]")].map((e) => [e.dataset.mark, e.textContent.trim(), e]);
     const before = new Map(marks());
     region.replaceChildren(...fresh.childNodes);
     for (const { id } of open) document.getElementById(id)?.setAttribute("open", "");
     for (const [name, text, e] of marks()) e.classList.toggle("changed", before.has(name) && before.get(name) !== text);
-    document.getElementById(focus)?.focus({ preventScroll: true });
+    refocus();
   }
   function receive(event) {
     const message = JSON.parse(event.data), missed = head !== message.head || (message.type === "hello" && !first);

@@ -4,6 +4,7 @@
   const field = document.getElementById("search");
   if (!field) return;
   const list = document.createElement("div"), DELAY = 150, MIN_LENGTH = 2;
+  const MAX_PASTED = 201; // one more than is looked up, so that the results say that they are cut
   let timer, requested = 0, options = [], at = -1;
   Object.assign(list, { id: "search-list", className: "search-list", hidden: true });
   list.setAttribute("role", "listbox");
@@ -78,6 +79,14 @@
     if (!step) return;
     event.preventDefault();
     highlight(at < 0 && step < 0 ? options.length - 1 : (at + step + options.length) % options.length);
+  });
+  // A field of one line turns pasted line ends into spaces, so a column is inserted with semicolons.
+  field.addEventListener("paste", (event) => {
+    const pieces = event.clipboardData.getData("text").split(/[\r\n\t;]+/).map((piece) => piece.trim()).filter(Boolean);
+    if (pieces.length < 2) return;
+    event.preventDefault();
+    field.setRangeText(pieces.slice(0, MAX_PASTED).join("; "), field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   });
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", ({ target }) => {

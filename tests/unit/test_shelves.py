@@ -37,6 +37,7 @@ KPIS = {
     "failed_polls",
     "fill_rate",
     "on_time",
+    "on_time_estimated",
     "order_cycle_time",
     "parked_messages",
     "snoozed_alerts",

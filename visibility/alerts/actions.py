@@ -15,9 +15,22 @@ from visibility.models.alerts import (
     AlertClosingReason,
     AlertEntry,
     AlertState,
+    ReplacedAlertState,
 )
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
+
+# The columns that actions change and that an undo restores.
+COLUMNS_OF_ACTIONS = (
+    "state",
+    "owner_id",
+    "acknowledged_by_id",
+    "acknowledged_at",
+    "snoozed_until",
+    "resolved_at",
+    "resolution",
+    "closing_reason",
+)
 
 
 class ActionRejected(ValueError):
@@ -32,14 +45,18 @@ def _lock_alert_then_save_and_log(
         alert = Alert.objects.select_for_update().filter(pk=alert_id).first()
         if alert is None:
             raise ActionRejected("This alert does not exist.")
+        before = {name: getattr(alert, name) for name in COLUMNS_OF_ACTIONS}
         yield alert
         alert.changed_at = now
         alert.save()
-        AlertEntry.objects.create(alert=alert, at=now, action=action, user=by, text=note[:4000])
+        entry = AlertEntry.objects.create(
+            alert=alert, at=now, action=action, user=by, text=note[:4000]
+        )
         append_audit_entry(
             f"alert.{action}", user=by, object=f"alert {alert_id}", detail={"note": note}, now=now
         )
         append_changes({"alert": [alert_id]})
+        alert.replaced = ReplacedAlertState(entry.pk, before)
 
 
 def _require_active(alert: Alert) -> None:
@@ -103,6 +120,23 @@ def resolve(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
         ).exists()
         if still_breached:
             reopen_alert(alert, now, "Reopened: the condition still holds.")
+    return alert
+
+
+def undo(alert_id: int, *, replaced: ReplacedAlertState, by: User, now: datetime) -> Alert:
+    """Restore what the user's latest action replaced.
+
+    Raises ActionRejected if the alert has changed since then.
+    """
+    latest = AlertEntry.objects.filter(alert=alert_id).order_by("-pk")
+    with _lock_alert_then_save_and_log(
+        alert_id, "undone", by=by, now=now, note="The latest action was undone."
+    ) as alert:
+        entry = latest.first()
+        if entry is None or (entry.pk, entry.user_id) != (replaced.entry_id, by.pk):
+            raise ActionRejected("This alert has changed since then.")
+        for name in COLUMNS_OF_ACTIONS:
+            setattr(alert, name, replaced.values[name])
     return alert
 
 

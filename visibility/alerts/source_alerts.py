@@ -90,9 +90,7 @@ def _withdraw_alerts_of_disabled_sources(changes: SourceAlertChanges, now: datet
         .order_by("pk")
     ):
         not_applicable = AlertClosingReason.NOT_APPLICABLE
-        close_alert(
-            alert, AlertState.WITHDRAWN, now, now, DISABLED, closing_reason=not_applicable
-        )
+        close_alert(alert, AlertState.WITHDRAWN, now, now, DISABLED, closing_reason=not_applicable)
         changes.changed.append(alert.pk)
 
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
+
 from connectors.sdk.connector import SourceRole
 from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.db import bulk
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
 from visibility.models.sources_and_messages import Source
 from visibility.sla.source_snapshot import (
@@ -16,6 +19,7 @@ from visibility.sla.source_snapshot import (
     SourceSnapshot,
     UnmappedStatusWithSettlement,
 )
+from visibility.storage.load_needed_master_data import EVENT_TYPE_VALUES
 
 MAX_STATUSES = 500
 MAX_STATUS_LENGTH = 250
@@ -54,6 +58,28 @@ SELECT source.id, distinct_status.status FROM visibility_source source CROSS JOI
     SELECT status FROM statuses WHERE status <> '' LIMIT %s
 ) distinct_status
 WHERE source.enabled ORDER BY source.id, distinct_status.status
+"""
+# Orders read the status as it is, or are still queued to be processed with its mapping.
+STATUS_WITHOUT_EFFECT = """
+SELECT EXISTS (
+    SELECT FROM visibility_termusage
+    WHERE kind = 'status' AND canonical = %(term)s AND term = %(term)s AND source = %(slug)s
+) OR EXISTS (
+    SELECT FROM visibility_termusage
+    WHERE unmapped AND kind = 'status' AND source = %(slug)s AND term = %(term)s
+) OR EXISTS (
+    SELECT FROM visibility_watchedvocabulary
+    WHERE kind = 'status' AND source IN (%(slug)s, '') AND NOT backfilled
+) OR EXISTS (
+    SELECT FROM visibility_backfillrequest
+) OR EXISTS (
+    SELECT FROM visibility_refoldrequest request
+    JOIN visibility_eventobjectlink link ON link.object_id = request.object_id
+    JOIN visibility_event event
+        ON event.id = link.event_id AND event.occurred_at = link.occurred_at
+    WHERE event.type = 'unmapped' AND event.source_id = %(source)s
+        AND event.data->>'raw_type' = %(raw)s
+)
 """
 
 
@@ -111,7 +137,9 @@ def _load_unmapped_status_texts_by_source(
     terms = {normalize_term(raw)[:MAX_STATUS_LENGTH] for _, raw in rows}
     mapped = {
         (m.source, m.term)
-        for m in TermMapping.objects.filter(kind=TermKind.STATUS, term__in=terms)
+        for m in TermMapping.objects.filter(
+            kind=TermKind.STATUS, term__in=terms, canonical__in=EVENT_TYPE_VALUES
+        )
         if (m.valid_from or now) <= now and (m.valid_to is None or now < m.valid_to)
     }
     ignored = set(
@@ -119,12 +147,35 @@ def _load_unmapped_status_texts_by_source(
             "source", "term"
         )
     )
+    alerting = set(
+        Alert.objects.filter(
+            kind=AlertKind.UNMAPPED_STATUS, state__in=ACTIVE_ALERT_STATES
+        ).values_list("source_id", "subject_key")
+    )
     statuses: dict[int, dict[str, UnmappedStatusWithSettlement]] = {}
     for source_id, raw in rows:
         text = raw[:MAX_STATUS_LENGTH]
         settled = _mapped_or_ignored_label_of_status_text(slugs[source_id], raw, mapped, ignored)
-        statuses.setdefault(source_id, {})[text] = UnmappedStatusWithSettlement(text, settled)
+        # Only the end of an alert waits for the effect of the mapping, so only then it is checked.
+        is_pending = (
+            settled == MAPPED
+            and (source_id, text) in alerting
+            and _is_mapping_of_status_without_effect_yet(source_id, slugs[source_id], raw)
+        )
+        statuses.setdefault(source_id, {})[text] = UnmappedStatusWithSettlement(
+            text, "" if is_pending else settled, is_pending
+        )
     return {source_id: tuple(by_text.values()) for source_id, by_text in statuses.items()}
+
+
+def _is_mapping_of_status_without_effect_yet(source_id: int, slug: str, raw: str) -> bool:
+    """Whether an order with this status is still to be processed with the mapping."""
+    term = normalize_term(raw)[:MAX_STATUS_LENGTH]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            STATUS_WITHOUT_EFFECT, {"source": source_id, "slug": slug, "raw": raw, "term": term}
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _mapped_or_ignored_label_of_status_text(

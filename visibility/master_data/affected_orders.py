@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 
 from visibility.master_data.tables import MasterRowToWrite, MasterTable
-from visibility.models.master import WatchedVocabulary
+from visibility.models.master import Versioned, WatchedVocabulary
 
 # Up to this many orders are enqueued directly; more become a backfill behind live work.
 DIRECT_LIMIT = 500
@@ -21,6 +21,8 @@ GIVEN_IMAGES = "SELECT image FROM jsonb_array_elements(%(images)s::jsonb) AS v (
 TERM_BY_KEY = """
     SELECT image, '{code}' AS kind, NULL AS source, image->>'key' AS term FROM images
 """
+# Columns that are derived from the entered ones.
+DERIVED_COLUMNS = {"mapping": ("term",), "unit": ("item_key",), "customer": ("parent_key",)}
 # The terms that each row of a table can translate.
 TERMS = {
     "mapping": "SELECT image, image->>'kind' AS kind, nullif(image->>'source', '') AS source,"
@@ -127,6 +129,15 @@ def predict_affected_orders_and_messages(
         )
         orders, messages, first, last = cursor.fetchone()
     return PredictedReprocessing(orders, int(messages), first, last, includes_backfill)
+
+
+def stored_row(table: MasterTable, row: Versioned) -> MasterRowToWrite:
+    """A stored row as it is, also if an older release accepted what is refused today."""
+    names = {"key", *(c.name for c in table.columns), *DERIVED_COLUMNS.get(table.code, ())}
+    values = {name: getattr(row, name) for name in names}
+    return MasterRowToWrite(
+        {name: v.isoformat() if isinstance(v, datetime) else v for name, v in values.items()}
+    )
 
 
 def _affected_usage_sql(table: MasterTable, images: str) -> str:

@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from visibility.master_data import cell_conversion
 from visibility.master_data.cell_conversion import CellValue, InvalidCell, MasterColumn
+from visibility.master_data.status_terms import parse_status
 from visibility.models.master import (
     KEY_SEPARATOR,
     Customer,
@@ -105,6 +106,8 @@ class MasterTable:
             raise InvalidCell("valid_to must be after valid_from")
         if self.code == "mapping":
             values["term"] = normalize_term(str(values["external"]))
+            if values["kind"] == TermKind.STATUS:
+                values["canonical"] = parse_status(str(values["canonical"]))
         if self.code == "unit":
             values["item_key"] = normalize_term(str(values["item"]))
         if self.code == "customer":
@@ -169,7 +172,7 @@ TABLES: Mapping[str, MasterTable] = {
                 "Our value",
                 str,
                 required=True,
-                description="Our number, code or name; for a status an event type: order.released.",
+                description="Our number, code or name; for a status one of our statuses.",
             ),
             key_columns="kind source external",
             description="Translates values of a source to our values.",

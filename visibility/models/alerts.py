@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -63,6 +64,14 @@ def alert_kinds() -> list[tuple[str, str]]:
     return list(AlertKind.choices)
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacedAlertState:
+    """What an action of a person replaced: the columns before it, and the ID of its entry."""
+
+    entry_id: int
+    values: Mapping[str, Any]
+
+
 class Alert(models.Model):
     """One problem that people handle; it is reopened rather than created again.
 
@@ -104,6 +113,9 @@ class Alert(models.Model):
     # An `AlertClosingReason`; empty while the alert is active, and on rows of an older release.
     closing_reason = models.CharField(max_length=30, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
+
+    # Set on the instance that an action returns; not stored.
+    replaced: ReplacedAlertState | None = None
 
     class Meta:
         constraints: ClassVar = [

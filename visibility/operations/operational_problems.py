@@ -15,6 +15,13 @@ from visibility.operations.processes_and_disks import process_and_disk_problems
 
 # A refold request older than this means that pages show stale data.
 MAX_LAG = timedelta(minutes=1)
+# What was received first and is not processed, messages and refold requests alike.
+SELECT_OLDEST_UNPROCESSED = """
+SELECT least(
+    (SELECT min(due_at) FROM visibility_refoldrequest WHERE due_at <= %(now)s),
+    (SELECT min(received_at) FROM visibility_inbound_message WHERE state = 'waiting')
+)
+"""
 # Our own transactions end by then: an older one belongs to another application.
 MAX_TRANSACTION_AGE = timedelta(minutes=5)
 MAX_SHOWN = 20
@@ -73,6 +80,17 @@ def current_problems(now: datetime) -> Sequence[Problem]:
         *_failing_kpi_problems(),
         *_failing_channel_problems(now),
     ]
+
+
+def processing_lag_notices(now: datetime) -> Sequence[Problem]:
+    """One notice if pages show stale data, for everyone who reads figures. Runs one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_OLDEST_UNPROCESSED, {"now": now})
+        since: datetime | None = cursor.fetchone()[0]
+    if since is None or now - since < MAX_LAG:
+        return []
+    title = f"Processing has been behind for {format_duration(now - since)}"
+    return [Problem(title, "Data received since then is stored but not visible yet.")]
 
 
 def oldest_due_refold_at(now: datetime) -> datetime | None:

@@ -16,11 +16,13 @@ IGNORED = "The status is ignored."
 class UnmappedStatusWithSettlement:
     """A status text that the connector could not map.
 
-    `settled`: why it needs no mapping any more; empty if it needs one.
+    `settled`: why it needs no mapping any more; empty if it needs one. `is_pending`: it is mapped,
+    but orders with its messages are not processed again yet.
     """
 
     text: str
     settled: str = ""
+    is_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from connectors.sdk.events import Attribute
+from connectors.sdk.events import Attribute, EventType
 from visibility.models.master import KEY_SEPARATOR, TermKind, normalize_term
 from visibility.storage import configuration_cache
 from visibility.timeline.master_data_dictionary import (
@@ -53,6 +53,7 @@ UNION ALL
 SELECT 'factor', '', unit, base, '{}', numerator, denominator, valid_from, valid_to
 FROM visibility_unitfactor WHERE item_key = '' AND unit = ANY(%(unit)s)
 """
+EVENT_TYPE_VALUES = frozenset(EventType) - {EventType.UNMAPPED}
 # An external term: its kind, the source, and the text as the source wrote it.
 Term = tuple[str, str, str]
 
@@ -184,6 +185,9 @@ def _load_term_mapping_versions(terms: Collection[Term]) -> dict[Term, list[Mapp
     with connection.cursor() as cursor:
         cursor.execute(LOAD_MAPPINGS, [sorted(keys)])
         for kind, source, term, canonical, starts, ends in cursor.fetchall():
+            # A row of an older release may name no status of ours: it maps nothing.
+            if kind == TermKind.STATUS and canonical not in EVENT_TYPE_VALUES:
+                continue
             result[(kind, source, term)].append(MappingVersion(canonical, starts, ends))
     return result
 

@@ -10,6 +10,7 @@ from visibility.timeline.model import (
     Timeline,
     parse_timestamp_or_none,
 )
+from visibility.timeline.shipping_progress import is_complete, progress_text
 
 BEING_PREPARED = "Your order is being prepared"
 CUSTOMER_LABELS = {
@@ -32,6 +33,9 @@ CUSTOMER_LABELS = {
     Status.CREDITED: "Your return has been credited",
     Status.CANCELLED: "Your order has been cancelled",
 }
+SHIPPED = Measure.SHIPPED
+# So many tracking numbers are listed; the other packages are only counted.
+MAX_TRACKING_NUMBERS = 10
 SHIPPING_STATUSES = frozenset(
     {Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.PARTIALLY_DELIVERED}
 )
@@ -43,45 +47,93 @@ def customer_answer(
 ) -> str:
     """The answer as text. `shortages`: the clauses about back-orders and cancellations."""
     sentences = ["; ".join([_status_sentence(timeline, zone), *shortages])]
+    if timeline.status not in ENDED_STATUSES and not _is_on_its_way_back(timeline):
+        sentences += _delivery_sentences(timeline, days_late, zone)
+        packages = _tracking_numbers(timeline)
+        if packages:
+            more = len(packages) - MAX_TRACKING_NUMBERS
+            listed = ", ".join(packages[:MAX_TRACKING_NUMBERS])
+            others = f" and {count_with_noun(more, 'more package')}" if more > 0 else ""
+            sentences.append(f"Tracking: {listed}{others}")
+    number = _order_number_for_customer(timeline)
+    return (f"Order {number}: " if number else "") + ". ".join(sentences) + "."
+
+
+def _delivery_sentences(timeline: Timeline, days_late: int, zone: str) -> list[str]:
+    """When the carrier expects to deliver, and the promise date."""
+    sentences = []
+    delivered = timeline.milestone_completed_at(MilestoneCode.DELIVERED)
+    estimates = [
+        s.eta
+        for s in timeline.shipments
+        if s.eta and s.eta >= timeline.as_of and not (s.voided_at or s.delivered_at)
+    ]
+    if estimates and not delivered:
+        expected = format_date_in_zone(max(estimates), zone)
+        sentences.append(f"The carrier expects to deliver on {expected}")
     promised = parse_timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
-    if promised and timeline.status not in ENDED_STATUSES:
-        is_past = days_late or timeline.milestone_completed_at(MilestoneCode.DELIVERED)
-        verb = "was promised" if is_past else "is promised"
-        late = f", {count_with_noun(days_late, 'day')} late" if days_late else ""
+    if promised:
+        verb = "was promised" if days_late or delivered else "is promised"
+        is_late = "was" if delivered else "is"
+        late = f" and {is_late} {count_with_noun(days_late, 'day')} late" if days_late else ""
         sentences.append(f"Delivery {verb} for {format_date_in_zone(promised, zone)}{late}")
-    packages = [
+    return sentences
+
+
+def _tracking_numbers(timeline: Timeline) -> list[str]:
+    numbers = (
         f"{shipment.carrier} {package.tracking}".strip()
         for shipment in timeline.shipments
         if not shipment.voided_at
         for package in shipment.packages
         if package.tracking
-    ]
-    if packages and timeline.status not in ENDED_STATUSES:
-        sentences.append(f"Tracking: {', '.join(dict.fromkeys(packages))}")
-    number = _order_number_for_customer(timeline)
-    return (f"Order {number}: " if number else "") + ". ".join(sentences) + "."
+    )
+    return list(dict.fromkeys(numbers))
 
 
 def _status_sentence(timeline: Timeline, zone: str) -> str:
     title = CUSTOMER_LABELS[timeline.status]
     if is_shipped_quantity_unknown(timeline):
         return "Your order has been shipped in part or in full"
-    lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
-    if timeline.status in SHIPPING_STATUSES and lines:
-        complete = sum(
-            line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity for line in lines
-        )
-        title += f": {complete} of {count_with_noun(len(lines), 'line')}"
-        dates = [s.shipped_at for s in timeline.shipments if s.shipped_at and not s.voided_at]
-        if not dates:
-            return title
-        return f"{title}, most recently on {format_date_in_zone(max(dates), zone)}"
+    if timeline.status in SHIPPING_STATUSES:
+        return _shipping_sentence(timeline, title, zone)
     if timeline.status is Status.RETURNED and any(s.returned_at for s in timeline.shipments):
         return "Your order could not be delivered and was returned to us"
     delivered_at = timeline.milestone_completed_at(MilestoneCode.DELIVERED)
     if delivered_at and timeline.status in {Status.DELIVERED, Status.COMPLETED}:
         return f"Your order was delivered on {format_date_in_zone(delivered_at, zone)}"
     return title
+
+
+def _shipping_sentence(timeline: Timeline, title: str, zone: str) -> str:
+    """What was shipped or delivered, how much of it, and when it was last shipped."""
+    if _is_on_its_way_back(timeline):
+        return "Your order could not be delivered and is on its way back to us"
+    if timeline.status is Status.PARTIALLY_DELIVERED:
+        progress = progress_text(timeline, Measure.DELIVERED)
+        title += f": {progress}" if progress else ""
+        return f"{title}; the rest is on its way" if is_complete(timeline, SHIPPED) else title
+    dates = {
+        format_date_in_zone(s.shipped_at, zone): s.shipped_at
+        for s in timeline.shipments
+        if s.shipped_at and not s.voided_at
+    }
+    last = max(dates, key=lambda day: dates[day], default="")
+    if timeline.status is Status.SHIPPED or is_complete(timeline, SHIPPED):
+        recently = f", most recently on {last}" if len(dates) > 1 else ""
+        return f"Your order was shipped on {last}" if len(dates) == 1 else f"{title}{recently}"
+    progress = progress_text(timeline, SHIPPED)
+    title += f": {progress}" if progress else ""
+    return f"{title}, {'most recently ' if len(dates) > 1 else ''}on {last}" if last else title
+
+
+def _is_on_its_way_back(timeline: Timeline) -> bool:
+    """Whether all that was shipped and not delivered is returning to the sender."""
+    under_way = [
+        s for s in timeline.shipments if s.shipped_at and not (s.voided_at or s.delivered_at)
+    ]
+    is_shipped = timeline.status is Status.SHIPPED and bool(under_way)
+    return is_shipped and all(s.returned_at or s.status == "returned" for s in under_way)
 
 
 def is_shipped_quantity_unknown(timeline: Timeline) -> bool:

@@ -9,6 +9,7 @@ from visibility.formatting import count_with_noun, format_date_in_zone
 from visibility.timeline.active_cancellations_and_cause import is_caused_by_shortage
 from visibility.timeline.customer_answer import SHIPPING_STATUSES
 from visibility.timeline.model import Status, Timeline, parse_timestamp_or_none
+from visibility.timeline.shipping_progress import progress_text
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status import is_backordered
 
@@ -35,7 +36,8 @@ def shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
     clauses = []
     if lines:
         # After "8 of 12 lines shipped" the noun is not repeated.
-        has_noun = timeline.status in SHIPPING_STATUSES
+        progress = progress_text(timeline, Measure.SHIPPED)
+        has_noun = timeline.status in SHIPPING_STATUSES and "line" in progress
         amount = str(len(lines)) if has_noun else count_with_noun(len(lines), "line")
         expected_at = expected_stock_date(timeline)
         when = f", expected {format_date_in_zone(expected_at, zone)}" if expected_at else ""
@@ -46,6 +48,28 @@ def shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
         is_short = OrderState.SHORT_CANCELLED in timeline.states
         why = f" {why_seller_cancelled(timeline)}" if is_short else ""
         clauses.append(f"{format_decimal(cancelled)} cancelled{why}")
+    return clauses
+
+
+def customer_shortage_clauses(timeline: Timeline, zone: str) -> list[str]:
+    """The same for customers: whole lines, and no cause."""
+    lines = [line for line in timeline.lines if line.is_counted]
+    backordered = [line for line in lines if is_backordered(line)]
+    clauses = []
+    if backordered:
+        expected_at = expected_stock_date(timeline)
+        if expected_at is not None and expected_at < timeline.as_of:
+            expected_at = None
+        when = f", expected {format_date_in_zone(expected_at, zone)}" if expected_at else ""
+        clauses.append(f"{count_with_noun(len(backordered), 'line')} back-ordered{when}")
+    if timeline.status is not Status.CANCELLED:
+        reduced = [line for line in lines if line.quantity(Measure.CANCELLED) > 0]
+        entire = sum(not line.net_ordered_quantity for line in reduced)
+        incomplete = len(reduced) - entire
+        if entire:
+            clauses.append(f"{count_with_noun(entire, 'line')} cancelled")
+        if incomplete:
+            clauses.append(f"{count_with_noun(incomplete, 'line')} cancelled in part")
     return clauses
 
 

@@ -18,7 +18,9 @@ from visibility.timeline.customer_answer import (
 )
 from visibility.timeline.holds import is_credit_hold_reason
 from visibility.timeline.model import MilestoneCode, Status, Timeline, parse_timestamp_or_none
+from visibility.timeline.shipping_progress import progress_text
 from visibility.timeline.shortage_clauses import (
+    customer_shortage_clauses,
     expected_stock_date,
     shortage_clauses,
     why_seller_cancelled,
@@ -105,7 +107,12 @@ def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
     return StatusAnswer(
         text=". ".join(sentences) + ".",
         next_step=next_step + _format_due_clause(timeline, due, zone) if next_step else "",
-        customer=customer_answer(timeline, shortages=shortages, days_late=days_late, zone=zone),
+        customer=customer_answer(
+            timeline,
+            shortages=customer_shortage_clauses(timeline, zone),
+            days_late=days_late,
+            zone=zone,
+        ),
         since=timeline.status_since if next_step else None,
         due=due if next_step else None,
     )
@@ -133,22 +140,15 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
 
 
 def _shipping_progress_text(timeline: Timeline, zone: str) -> str:
-    lines = [line for line in timeline.lines if line.is_counted and line.net_ordered_quantity]
-    if timeline.status not in SHIPPING_STATUSES or not lines:
+    progress = progress_text(timeline, Measure.SHIPPED)
+    if timeline.status not in SHIPPING_STATUSES or not progress:
         return ""
-    complete = [
-        line for line in lines if line.quantity(Measure.SHIPPED) >= line.net_ordered_quantity
-    ]
-    partial = [
-        line for line in lines if 0 < line.quantity(Measure.SHIPPED) < line.net_ordered_quantity
-    ]
     shipments = [s for s in timeline.shipments if not s.voided_at]
     warehouses = sorted({s.warehouse for s in shipments if s.warehouse})
     last = max((s.shipped_at for s in shipments if s.shipped_at), default=None)
-    text = f"{len(complete)} of {count_with_noun(len(lines), 'line')} shipped"
+    text = f"{progress} shipped"
     text += f" from {' and '.join(warehouses)}" if warehouses else ""
-    text += f" on {format_date_in_zone(last, zone)}" if last else ""
-    return text + (f", {len(partial)} partially" if partial else "")
+    return text + (f" on {format_date_in_zone(last, zone)}" if last else "")
 
 
 def _invoice_clauses(timeline: Timeline) -> list[str]:

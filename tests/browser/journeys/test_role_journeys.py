@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.browser.journeys.browser import DESKTOP_WIDTH, PageWatch, chromium
+from tests.browser.journeys.browser import DESKTOP_WIDTH, PHONE_WIDTH, PageWatch, chromium
 from tests.browser.journeys.page_checks import EXPECTED_PROBLEMS, PAGES, page_problems
 from tests.browser.journeys.running_demo import TRUNCATED_PAYLOAD, RunningDemo, run_demo
 
@@ -180,3 +180,67 @@ def test_pages_fit_the_screen_are_accessible_and_load_only_local_files(
     context.close()
     assert problems == []
     assert sorted(set(watch.problems)) == EXPECTED_PROBLEMS.get(who, [])
+
+
+TOP_OF_FRAME = """[...document.querySelectorAll(".topbar, .rail")].map(
+    (element) => element.getBoundingClientRect().top
+)"""
+PASTE = """(field, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+    if (field.dispatchEvent(event)) field.value = text.replaceAll("\\n", " ");
+}"""
+RIGHT_OF_MENUS = """(keys) => keys.map((key) => {
+    const menu = document.querySelector(`.actions summary[data-key=${key}]`).parentElement;
+    menu.open = true;
+    return new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
+        resolve(menu.querySelector(".menu-body").getBoundingClientRect().right);
+        menu.open = false;
+    })));
+})"""
+
+
+def test_nothing_moves_under_the_hand_of_a_clerk(enter: Enter, distributor: RunningDemo) -> None:
+    """Paste, scroll, live updates, menus and undo, with a mouse, a keyboard and a phone."""
+    page = enter("admin")
+    numbers = [distributor.records.number, distributor.records.tracking, "SO-NOWHERE-1"]
+    page.locator("#search").evaluate(PASTE, "\n".join([*numbers, ""]))
+    page.locator("#search").press("Enter")
+    expect(page.get_by_role("heading", name="Search results for 3 numbers")).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(4)
+
+    page.goto("/orders")
+    for width in (DESKTOP_WIDTH, PHONE_WIDTH):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.evaluate("scrollTo(0, 1500)")
+        tops = page.evaluate(TOP_OF_FRAME)
+        assert min(tops) == 0, (width, tops)
+    page.set_viewport_size({"width": DESKTOP_WIDTH, "height": 900})
+    page.evaluate("scrollTo(0, 0)")
+
+    links = page.locator("#orders-list .row-link")
+    shown = links.all_inner_texts()
+    links.nth(3).focus()
+    distributor.report_stuck_order("SO-NEW-AT-TOP", hours=1)
+    expect(page.locator("#orders-list-new [data-count]")).not_to_have_text(
+        "0", timeout=SOON_MILLISECONDS
+    )
+    assert links.all_inner_texts() == shown
+    expect(links.nth(3)).to_be_focused()
+
+    page.goto("/alerts")
+    row = page.locator("#alerts-list tr").first
+    row.locator("input[name=ids]").check()
+    keys = ["i", "s", "d", "c"]
+    assert max(page.evaluate(f"Promise.all(({RIGHT_OF_MENUS})({keys}))")) <= DESKTOP_WIDTH
+    top = row.bounding_box()
+    state = row.locator(".cell-state").inner_text()
+    page.keyboard.press("s")
+    page.get_by_role("button", name="4 hours").click()
+    expect(page.locator("#flashes")).to_contain_text("1 alert snoozed.")
+    assert row.bounding_box() == top
+    page.locator("#flashes").get_by_role("button", name="Undo").click()
+    expect(page.locator("#flashes")).to_contain_text("1 alert restored.")
+    expect(row.locator(".cell-state")).to_have_text(state)
+    assert row.bounding_box() == top

@@ -5,15 +5,19 @@ from datetime import datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from visibility.storage.request_refold_of_all_orders import request_refold_of_all_orders
 
+from tests.builders.users import signed_in
 from tests.db.master_data.conftest import process_all, put_rows, receive_order
 from visibility.alerts import actions
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
-from visibility.models import Alert, Event, IgnoredTerm, SlaRule, Source
+from visibility.master_data.tables import TABLES
+from visibility.models import Alert, Event, IgnoredTerm, Order, SlaRule, Source, TermMapping
 from visibility.models.master import TermKind
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.source_snapshot import MAPPED
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 STATUS = "PRT_SHP"
@@ -54,6 +58,52 @@ def test_alert_closes_when_the_status_is_mapped(erp: Source, now: datetime) -> N
     assert alert_states() == [(STATUS, "resolved")]
     assert Alert.objects.get().resolution == MAPPED
     assert changed_by_sweep(now) == 0
+
+
+def test_alert_closes_by_the_effect_of_the_mapping_and_not_by_its_row(
+    erp: Source, now: datetime
+) -> None:
+    receive_order(erp, "SO-1", "A-1", event_type=STATUS)
+    process_all()
+    sweep(now=now)
+    row = {"kind": "status", "source": "erp", "external": STATUS, "canonical": "order.released"}
+    put_rows("mapping", row, now=now)
+    sweep(now=now)
+    assert alert_states() == [(STATUS, "open")]
+    assert Order.objects.get().status != "released"
+    process_all()
+    sweep(now=now)
+    assert Order.objects.get().status == "released"
+    assert alert_states() == [(STATUS, "resolved")]
+
+
+def test_stored_mapping_without_one_of_our_statuses_maps_nothing(
+    erp: Source, now: datetime
+) -> None:
+    """An older release accepted any text. The alert that it closed opens again."""
+    receive_order(erp, "SO-1", "A-1", event_type=STATUS)
+    process_all()
+    sweep(now=now)
+    map_status(now)
+    sweep(now=now)
+    TermMapping.objects.update(canonical="held")
+    sweep(now=now)
+    assert alert_states() == [(STATUS, "open")]
+    Order.objects.update(status="")
+    request_refold_of_all_orders()
+    process_all()
+    assert Order.objects.get().status != "released"
+    mapping = TermMapping.objects.get()
+    fields = {**TABLES["mapping"].format_cells(mapping), "canonical": "order.released"}
+    integrator = signed_in(UserRole.INTEGRATOR)
+    preview = integrator.post(f"/mappings/mapping/{mapping.pk}", {**fields, "act": "effect"})
+    assert "Reprocesses 1 message of 1 order" in preview.content.decode()
+    integrator.post(
+        f"/mappings/mapping/{mapping.pk}", {**fields, "act": "save", "version": mapping.version}
+    )
+    process_all()
+    sweep(now=now)
+    assert alert_states() == [(STATUS, "resolved")]
 
 
 def test_alert_closes_when_the_status_is_ignored(erp: Source, now: datetime) -> None:

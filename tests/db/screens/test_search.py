@@ -11,7 +11,11 @@ from connectors.sdk.events import IdentifierScheme, ObjectKind
 from tests.builders.identity import create_sources, process_messages, source_message
 from visibility.db import postgres_planner_settings
 from visibility.models import BusinessObject, CustomerName, Identifier, ObjectRelation, Order
-from visibility.screens.orders import number_and_customer_search
+from visibility.screens.orders import (
+    item_search,
+    number_and_customer_search,
+    pasted_numbers,
+)
 
 pytestmark = pytest.mark.django_db
 LINE = [{"line_id": "1", "sku": "A-1", "ordered": 5, "price": "12.30"}]
@@ -199,3 +203,48 @@ def test_searches_use_indexes(
     assert ("identifier_value_trgm" in plan) == (
         statement is number_and_customer_search.CONTAINS_QUERY
     )
+
+
+def test_items_are_found_by_number_and_by_description(monkeypatch: pytest.MonkeyPatch) -> None:
+    described = [{**LINE[0], "sku": "TW-0114AWG", "description": "Copper wire, 14 AWG"}]
+    process_messages(
+        [source_message("erp", "order.received", 2, order="SO-300001", lines=described)]
+    )
+    copper = item_search.ItemHit("TW-0114AWG", "Copper wire, 14 AWG", 1)
+    for text in ("TW-0114AWG", "tw-0114", "copper"):
+        assert item_search.search_items(text) == item_search.ItemSearchResult([copper])
+        assert item_search.suggest_items(text) == [copper]
+    assert item_search.search_items("A-1").items == [item_search.ItemHit("A-1", "", 2)]
+    for text in ("%%%", "___", "co"):
+        assert not item_search.search_items(text).items
+    # All lines take too long: the latest orders are searched, and the result says so.
+    monkeypatch.setattr(item_search, "COMPLETE", f"SELECT pg_sleep(2); {item_search.COMPLETE}")
+    monkeypatch.setattr(item_search, "COMPLETE_TIMEOUT_MS", 5)
+    assert item_search.search_items("copper") == item_search.ItemSearchResult([copper], False)
+
+
+COLUMN = ["SO-104711", "SO-204999", "SO-9999999"]
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r\n", "\t", ", ", ";", " ", "  "])
+def test_several_numbers_are_looked_up_however_they_are_separated(separator: str) -> None:
+    table = pasted_numbers.look_up_several_numbers(separator.join(COLUMN))
+    assert [(number, numbers(hits)) for number, hits in table] == [
+        ("SO-104711", ["SO-104711"]),
+        ("SO-204999", ["SO-204999"]),
+        ("SO-9999999", []),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["SO-104711", "SO 104711", "Quist Electric", "Quist, Electric", ""]
+)
+def test_one_number_or_name_is_no_list(text: str) -> None:
+    assert pasted_numbers.look_up_several_numbers(text) == []
+
+
+def test_wrong_numbers_with_commas_are_a_list_of_at_most_200() -> None:
+    wrong = ", ".join(f"X-{n}" for n in range(203))
+    assert len(pasted_numbers.look_up_several_numbers(wrong)) == 200
+    assert pasted_numbers.has_more_numbers_than_looked_up(wrong)
+    assert not pasted_numbers.has_more_numbers_than_looked_up("X-1, X-2")

@@ -1,6 +1,8 @@
 """Actions on alerts: single and bulk."""
 
+import re
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,9 +13,11 @@ from django.test import Client
 from tests.builders.alerts import HOUR, alert, source_alert
 from tests.builders.sources import create_source
 from tests.builders.users import create_user, signed_in
+from visibility.alerts import actions
 from visibility.db.database_time import database_now
 from visibility.models import Alert, AlertState, AuditEntry
 from visibility.screens.alerts.inbox import PAGE_SIZE
+from visibility.web import undoable_alert_actions
 from visibility.web.alert_actions import InvalidActionField, snooze_end
 from visibility.web.pages import alert_actions as pages
 from visibility.web.permissions import UserRole
@@ -206,3 +210,86 @@ def test_forms_redirect_to_own_site_only(ops: Client) -> None:
         assert answer["Location"] == f"/alerts/{target.pk}"
     answer = ops.post(f"/alerts/{target.pk}/note", {"note": "x", "next": "/alerts?view=mine"})
     assert answer["Location"] == "/alerts?view=mine"
+
+
+@pytest.mark.parametrize(
+    ("button", "columns"),
+    [
+        ("acknowledge", ("state", "acknowledged_by_id", "owner_id")),
+        ("assign:me", ("owner_id",)),
+        ("snooze:4h", ("state", "snoozed_until")),
+        ("resolve", ("state", "resolved_at", "resolution")),
+    ],
+)
+def test_undo_restores_what_the_action_replaced_and_is_audited(
+    button: str, columns: tuple[str, ...]
+) -> None:
+    """With a CSRF token and a session, through the forms of the page."""
+    first, second = alert("SO-1"), alert("SO-2")
+    before = {a.pk: [getattr(a, name) for name in columns] for a in (first, second)}
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(create_user(UserRole.OPERATIONS))
+    fields = {"act": button, "ids": [first.pk, second.pk], "note_resolve": "Truck was late"}
+    page = post_form(client, "/alerts", "/alerts/bulk", fields)
+    first.refresh_from_db()
+    assert [getattr(first, name) for name in columns] != before[first.pk]
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token is not None
+    undone = post_form(client, page, "/alerts/undo", {"token": token[1]})
+    assert "2 alerts restored." in undone
+    for target in (first, second):
+        target.refresh_from_db()
+        assert [getattr(target, name) for name in columns] == before[target.pk]
+        assert AuditEntry.objects.filter(
+            action="alert.undone", object=f"alert {target.pk}", user__username="operations"
+        ).exists()
+    repeated = post_form(client, page, "/alerts/undo", {"token": token[1]})
+    assert "This action can no longer be undone." in repeated
+
+
+def post_form(client: Client, page: str, address: str, fields: dict[str, Any]) -> str:
+    """Submit a form with the CSRF token of its page (its address, or its text)."""
+    text = client.get(page).content.decode() if page.startswith("/") else page
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', text)
+    assert token is not None
+    answer: Any = client.post(address, {**fields, "csrfmiddlewaretoken": token[1]}, follow=True)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_undo_leaves_alerts_that_changed_since(ops: Client) -> None:
+    target = alert()
+    page = ops.post("/alerts/bulk", {"act": "acknowledge", "ids": [target.pk]}, follow=True)
+    token = ops.session["alert_undo"]["token"]
+    assert token in page.content.decode()
+    actions.add_note(target.pk, by=create_user(UserRole.ADMIN), now=database_now(), note="On it")
+    text = ops.post("/alerts/undo", {"token": token}, follow=True).content.decode()
+    assert f"1 alert not changed. Alert #{target.pk}: This alert has changed since then." in text
+    target.refresh_from_db()
+    assert target.state == AlertState.ACKNOWLEDGED
+
+
+def test_undo_has_an_end_and_belongs_to_its_session(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = alert()
+    ops.post(f"/alerts/{target.pk}/acknowledge")
+    token = ops.session["alert_undo"]["token"]
+    other = signed_in(UserRole.OPERATIONS, "otto")
+    assert (
+        "can no longer"
+        in other.post("/alerts/undo", {"token": token}, follow=True).content.decode()
+    )
+    monkeypatch.setattr(undoable_alert_actions, "MAX_AGE", timedelta(0))
+    assert (
+        "can no longer" in ops.post("/alerts/undo", {"token": token}, follow=True).content.decode()
+    )
+    target.refresh_from_db()
+    assert target.state == AlertState.ACKNOWLEDGED
+
+
+def test_notes_and_reopened_alerts_offer_no_undo(ops: Client) -> None:
+    target = alert(broken=True)
+    for fields in ({"act": "note", "note_note": "x"}, {"act": "resolve", "note_resolve": "x"}):
+        page = ops.post("/alerts/bulk", {**fields, "ids": [target.pk]}, follow=True)
+        assert 'action="/alerts/undo"' not in page.content.decode()

@@ -17,9 +17,19 @@ from visibility.boards import load_board_and_tiles
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tiles import message_rate
 from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
-from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, OrderFunnel
+from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, FunnelStage, OrderFunnel
 from visibility.db.database_time import database_now
-from visibility.models import AlertState, Board, Event, EventObjectLink, InboundMessage, Source
+from visibility.models import (
+    Alert,
+    AlertState,
+    Board,
+    Event,
+    EventObjectLink,
+    InboundMessage,
+    Order,
+    SlaClock,
+    Source,
+)
 from visibility.screens.orders import order_list
 from visibility.timeline.model import CLOSED, Status
 from visibility.web.permissions import Permission, UserRole
@@ -151,6 +161,60 @@ def test_key_figures_count_open_late_suppressed_and_unassigned() -> None:
         "alerts": 1,
         "unowned": 1,
     }
+
+
+def tones_and_note() -> tuple[set[str], str]:
+    """The tones of the figures that are 0, and the note on the sources."""
+    figures: list[KeyFigure] = KeyFigures().load_context(database_now())["figures"]
+    note = next(candidate.note for candidate in figures if candidate.code == "unknown")
+    return {f.tone for f in figures if not f.value}, note
+
+
+def test_zero_is_good_only_while_all_sources_report(ops: Client) -> None:
+    assert tones_and_note() == ({"running", "unknown"}, "no source connected")
+    order("SO-1")
+    message(create_source("erp"), number=1)
+    assert tones_and_note() == ({"ok"}, "1 source reporting")
+    message(create_source("north"), number=2, minutes_ago=90)
+    assert tones_and_note() == ({"unknown"}, "1 of 2 sources reporting")
+    assert "no open alerts; 1 of 2 sources reporting." in text(ops)
+    create_source("paused", enabled=False)
+    assert tones_and_note()[1] == "1 of 2 sources reporting"
+
+
+def test_processing_lag_is_shown_where_figures_are_read_and_no_zero_is_good(ops: Client) -> None:
+    order("SO-1")
+    source = create_source("erp")
+    message(source, number=1)
+    pages = (BOARD, f"{BOARD}?kiosk=1", "/orders", "/numbers", "/numbers/on_time")
+    for address in pages:
+        assert "Processing has been behind" not in text(ops, address)
+    message(source, number=2, minutes_ago=5, state="waiting")
+    assert tones_and_note()[0] == {"unknown"}
+    for address in pages:
+        assert "Processing has been behind for 5 min" in text(ops, address)
+
+
+def test_stage_is_on_target_only_with_evaluated_timers() -> None:
+    now = database_now()
+
+    def stage(title: str) -> FunnelStage:
+        data = OrderFunnel().load_context(now)
+        stages: list[FunnelStage] = [*data["stages"], *data["exceptions"]]
+        return next(candidate for candidate in stages if candidate.title == title)
+
+    order("SO-1", status="on_hold")
+    order("SO-2", status="packed")
+    assert (stage("On hold").tone, stage("On hold").target_text) == ("unknown", "no target set")
+    closed = alert("SO-3", broken=True, state=AlertState.RESOLVED, resolved_at=now)
+    Order.objects.filter(number="SO-3").update(status="packed")
+    SlaClock.objects.update(state="running", due_at=now + HOUR)
+    assert stage("Packed").target_text == "1 with a target, all on target"
+    SlaClock.objects.update(due_at=now - HOUR)
+    assert stage("Packed").tone == "unknown"
+    assert stage("Packed").target_text == "1 past their SLA deadline, not evaluated yet"
+    Alert.objects.filter(pk=closed.pk).update(state=AlertState.OPEN)
+    assert (stage("Packed").tone, stage("Packed").overdue) == ("late", 1)
 
 
 @pytest.mark.calendar
@@ -301,9 +365,9 @@ def test_board_statement_count_does_not_grow(ops: Client) -> None:
     for n in range(25):
         alert(f"SO-{n}")
         create_source(f"feed-{n}")
-    # Page frame; change number, clock, board, titles; key figures 3, funnel 2, alerts 1, events 1,
-    # sources 3. The message rate is cached for the minute.
-    assert statements(ops, BOARD) <= few <= 26
+    # Page frame; change number, clock, board, titles, lag; key figures 3, sources 3 and lag, funnel
+    # 2, alerts 1, events 1, sources 3. The message rate is cached for the minute.
+    assert statements(ops, BOARD) <= few <= 31
 
 
 def test_html_in_data_is_escaped(ops: Client) -> None:

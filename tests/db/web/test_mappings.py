@@ -140,6 +140,34 @@ def test_accepting_suggestion_reprocesses_affected_orders(
     assert AuditEntry.objects.filter(action="master.mapping", user__username="ines").exists()
 
 
+def test_status_is_mapped_from_a_list_and_other_texts_are_refused(
+    integrator: Client, now: datetime
+) -> None:
+    """The form lists our statuses in words; the form and the API refuse everything else."""
+    create_source("erp", role="erp")
+    address = "/mappings/mapping/new?kind=status&source=erp&external=Order+Quarantined"
+    form = page(integrator, address)
+    assert '<option value="order.held">Put on hold</option>' in form
+    assert '<option value="unmapped"' not in form
+    fields = {"kind": "status", "source": "erp", "external": "Order Quarantined"}
+    refused = integrator.post(
+        "/mappings/mapping/new", {**fields, "canonical": "held", "act": "save"}
+    )
+    assert refused.status_code == 400
+    assert "is not one of our statuses" in refused.content.decode()
+    body = {"values": {**fields, "canonical": "banana"}}
+    api = integrator.post("/api/v1/master/mapping", body, content_type="application/json")
+    assert api.status_code == 400
+    assert "is not one of our statuses" in api.content.decode()
+    accept = {"kind": "status", "source": "erp", "term": "Order Quarantined"}
+    assert "is not one of our statuses" in post(
+        integrator, "/mappings/accept", **accept, canonical="x"
+    )
+    assert not TermMapping.objects.exists()
+    post(integrator, "/mappings/mapping/new", **fields, canonical="Put on hold", act="save")
+    assert TermMapping.objects.get().canonical == "order.held"
+
+
 def test_accepting_empty_value_shows_error(integrator: Client, shop: Source) -> None:
     receive_order(shop, "SO-1", "W-1")
     assert "Nothing was mapped: canonical is missing" in post(

@@ -15,7 +15,7 @@ from tests.builders.users import signed_in
 from tests.builders.web_order import SOURCES, web_order_messages
 from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.models import BusinessObject, Event, Order, Source
+from visibility.models import BusinessObject, Event, Order, OrderLine, Source
 from visibility.pipeline import job_functions
 from visibility.screens.orders import event_labels
 from visibility.storage.order_folding import load_and_fold_orders
@@ -78,6 +78,52 @@ def test_bulk_search_lists_numbers_without_an_order(clerk: Client, order: Order)
     page = fetch(clerk, "/search?q=SO-104711%0AXX-1%0AINV-9001")
     assert page.count(">no order found<") == 1
     assert "1 number not found." in page
+
+
+def test_item_leads_from_the_search_to_its_orders(clerk: Client, order: Order) -> None:
+    sku = OrderLine.objects.filter(order=order).exclude(sku="").values_list("sku", flat=True)[0]
+    page = fetch(clerk, f"/search?q={sku}")
+    link = f"/orders?item={sku}"
+    assert f'href="{link}"' in page
+    groups = clerk.get("/search/suggest", {"q": sku}).json()["groups"]
+    assert [(g["title"], g["items"][0]["url"]) for g in groups] == [("Items", link)]
+    listed = fetch(clerk, link)
+    assert f'data-id="{order.pk}"' in listed
+    assert f"Item: {sku}" in listed
+    assert "No orders match these filters." in fetch(clerk, "/orders?item=NO-SUCH-ITEM")
+
+
+def test_open_list_gets_its_own_rows_again_after_they_left_it(clerk: Client, order: Order) -> None:
+    """The page asks with the shown rows, so that it updates them without moving them."""
+    assert "data-live-keep" in fetch(clerk, "/orders")
+    page = fetch(clerk, f"/orders?status=cancelled&also={order.pk},x")
+    assert f'<tr data-id="{order.pk}">' in page.partition('id="orders-list-also"')[2]
+    assert f'<tr data-id="{order.pk}">' not in page.partition('id="orders-list-also"')[0]
+
+
+@pytest.mark.parametrize(
+    ("flag", "note"),
+    [
+        (Flag.TIME_RECEIVED, "no event time sent: time received"),
+        (Flag.TIME_OF_REPORT, "time of the report"),
+        (Flag.DATE_ONLY, "no time of day sent"),
+    ],
+)
+def test_inferred_time_is_marked_on_milestones_list_and_lanes(
+    clerk: Client, order: Order, flag: Flag, note: str
+) -> None:
+    assert note not in fetch(clerk, f"/orders/{order.pk}")
+    for event in Event.objects.filter(type="shipment.confirmed"):
+        event.data["flags"] = [flag.value]
+        event.save(update_fields=["data"])
+    page = fetch(clerk, f"/orders/{order.pk}")
+    steps, _, remainder = page.partition('aria-label="Order numbers and references"')
+    lanes, _, activity = remainder.partition('aria-labelledby="activity-head"')
+    assert note in steps
+    assert "step-inferred" in steps
+    assert "marker-inferred" in lanes
+    assert f"({note})" in lanes
+    assert note in activity
 
 
 def test_suggestions_name_the_matching_number(clerk: Client, order: Order) -> None:
@@ -278,7 +324,7 @@ def test_orders_require_sign_in_and_a_role(client: Client, order: Order) -> None
 def test_pages_run_a_limited_number_of_queries(
     clerk: Client, order: Order, django_assert_max_num_queries: Any
 ) -> None:
-    for path, queries in (("/orders", 10), (f"/orders/{order.pk}", 19)):
+    for path, queries in (("/orders", 11), (f"/orders/{order.pk}", 19)):
         with django_assert_max_num_queries(queries):
             clerk.get(path)
 

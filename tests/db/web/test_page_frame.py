@@ -1,5 +1,6 @@
 """The page frame: navigation, alert badge, user menu, error pages and template filters."""
 
+import gzip
 import re
 
 import pytest
@@ -146,3 +147,20 @@ def test_forbidden_page_shows_the_navigation(client: Client) -> None:
     assert response.status_code == 403
     assert "No access to this page" in response.content.decode()
     assert 'class="rail"' in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_pages_are_compressed_and_other_responses_are_not() -> None:
+    client = Client(headers={"accept-encoding": "gzip"})
+    client.force_login(create_user(UserRole.ADMIN))
+    page = client.get("/orders")
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert b"<h1>Orders</h1>" in gzip.decompress(page.content)
+    # Random bytes in the header hide the length of the page (BREACH); the CSRF token is masked.
+    assert len({len(client.get("/orders").content) for _ in range(8)}) > 1
+    assert "Content-Encoding" not in client.get("/api/v1/orders").headers
+    assert "Content-Encoding" not in Client().get("/healthz").headers
+    plain = Client(headers={"accept-encoding": "identity"})
+    plain.force_login(create_user(UserRole.OPERATIONS))
+    assert "Content-Encoding" not in plain.get("/orders").headers

@@ -222,8 +222,8 @@ def test_customer_answer_has_no_internal_reason_and_no_price() -> None:
     ]
     result = status_answer(folded(*events, as_of=at(6)), zone="UTC").customer
     assert result == (
-        "Order SO-1: Part of your order has been shipped: 1 of 2 lines, most recently on "
-        "Tue, Mar 3; 1 back-ordered, expected Mon, Mar 9. Delivery was promised for Thu, Mar 5, "
+        "Order SO-1: Part of your order has been shipped: 1 of 2 lines, on Tue, Mar 3; "
+        "1 line back-ordered, expected Mon, Mar 9. Delivery was promised for Thu, Mar 5 and is "
         "1 day late. Tracking: UPS 1Z1."
     )
     on_hold = status_answer(folded(events[0], ON_HOLD, as_of=at(3)), zone="UTC").customer

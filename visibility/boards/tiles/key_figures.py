@@ -13,7 +13,13 @@ from visibility.boards.tile import Tile
 from visibility.formatting import count_with_noun, format_number
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
 from visibility.models.permission import Permission
+from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.alerts.inbox import InboxViewName, view_condition
+from visibility.screens.sources.current_states import (
+    SourceCounts,
+    count_sources,
+    load_source_chips,
+)
 
 # An order may have several alerts: its value counts once.
 MONEY = """
@@ -48,7 +54,7 @@ class KeyFigures(Tile):
     permission = Permission.ORDERS
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
-        """Load all figures with three SQL statements."""
+        """Load all figures with three SQL statements, and the states of the sources."""
         hour = now - timedelta(hours=1)
         orders = Order.objects.filter(is_open=True, last_event_at__isnull=False).aggregate(
             open=Count("pk"),
@@ -70,14 +76,19 @@ class KeyFigures(Tile):
         with connection.cursor() as cursor:
             cursor.execute(MONEY)
             money: list[tuple[str, Decimal]] = cursor.fetchall()
+        sources = count_sources(load_source_chips(now))
+        is_evident = sources.all_report and not processing_lag_notices(now)
         return {
-            "sentence": orders_and_alerts_summary_sentence(orders, alerts),
-            "figures": build_key_figures(orders, alerts),
+            "sentence": orders_and_alerts_summary_sentence(orders, alerts, sources),
+            "figures": build_key_figures(orders, alerts, sources, is_evident=is_evident),
             "money": money,
+            "no_money_tone": "ok" if orders["open"] and is_evident else "unknown",
         }
 
 
-def orders_and_alerts_summary_sentence(orders: Mapping[str, int], alerts: Mapping[str, int]) -> str:
+def orders_and_alerts_summary_sentence(
+    orders: Mapping[str, int], alerts: Mapping[str, int], sources: SourceCounts
+) -> str:
     """Summarize orders and alerts in one sentence."""
     late, still_open = orders["late"], orders["open"]
     verb = "is" if late == 1 else "are"
@@ -95,11 +106,30 @@ def orders_and_alerts_summary_sentence(orders: Mapping[str, int], alerts: Mappin
     if alerts["suppressed"]:
         on_hold = count_with_noun(alerts["suppressed"], "alert")
         clauses.append(f"{on_hold} on hold because a source sends no data")
+    if not sources.all_report:
+        clauses.append(sources_reporting_text(sources))
     return "; ".join(clauses) + "."
 
 
-def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> list[KeyFigure]:
-    """The figures in display order."""
+def sources_reporting_text(sources: SourceCounts) -> str:
+    """`6 of 7 sources reporting`, `no source connected`."""
+    if not sources.expected:
+        return "no source connected"
+    counted = count_with_noun(sources.expected, "source")
+    if sources.all_report:
+        return f"all {counted} reporting" if sources.expected > 1 else f"{counted} reporting"
+    return f"{sources.reporting} of {counted} reporting"
+
+
+def build_key_figures(
+    orders: Mapping[str, int],
+    alerts: Mapping[str, int],
+    sources: SourceCounts,
+    *,
+    is_evident: bool,
+) -> list[KeyFigure]:
+    """The figures in display order. A zero is good only if there is evidence for it."""
+    good = "ok" if orders["open"] and is_evident else "unknown"
     return [
         KeyFigure(
             "open",
@@ -116,16 +146,16 @@ def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> l
             orders["late"],
             f"{format_number(orders['newly_late'])} new in the last hour",
             "/orders?late=1",
-            "late" if orders["late"] else "ok",
+            "late" if orders["late"] else good,
             "clock",
         ),
         KeyFigure(
             "unknown",
             "Alerts on hold",
             alerts["suppressed"],
-            "no data from a source" if alerts["suppressed"] else "none wait for a source",
+            sources_reporting_text(sources),
             "/alerts?view=suppressed",
-            "unknown" if alerts["suppressed"] else "ok",
+            "ok" if is_evident and not alerts["suppressed"] else "unknown",
             "zoom-question",
         ),
         KeyFigure(
@@ -134,7 +164,7 @@ def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> l
             alerts["open"],
             f"{format_number(alerts['opened'])} new in the last hour",
             "/alerts?view=open",
-            "risk" if alerts["open"] else "ok",
+            "risk" if alerts["open"] else good,
             "bell",
         ),
         KeyFigure(
@@ -147,7 +177,7 @@ def build_key_figures(orders: Mapping[str, int], alerts: Mapping[str, int]) -> l
             if alerts["open"]
             else "no open alerts",
             "/alerts?view=team",
-            "late" if alerts["critical"] else "risk" if alerts["unowned"] else "ok",
+            "late" if alerts["critical"] else "risk" if alerts["unowned"] else good,
             "user",
         ),
     ]

@@ -1,11 +1,11 @@
 """On-time delivery of orders against the current promise date."""
 
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from visibility.kpi.kpi import FlowKpi, KpiMeasurement, KpiUnit
-from visibility.timeline import Status, Timeline
-from visibility.timeline.kpi_inputs import last_delivery_if_complete, promise_deadline_and_day
+from visibility.kpi.promise_measurement import measure_against_promise
+from visibility.timeline import Timeline
+from visibility.timeline.kpi_inputs import last_delivery_if_complete
 
 
 class OnTime(FlowKpi):
@@ -34,18 +34,4 @@ class OnTime(FlowKpi):
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:
         """Count 1 of 1 if the last delivery was on or before the promise date, else 0 of 1."""
-        time_zone = ZoneInfo(zone)
-        if timeline.status in {Status.CANCELLED, Status.REJECTED}:
-            since = timeline.status_since or timeline.as_of
-            return KpiMeasurement(since.astimezone(time_zone).date(), None, None, "cancelled")
-        delivered = last_delivery_if_complete(timeline)
-        promised = promise_deadline_and_day(timeline, zone)
-        if promised is None:
-            if delivered is None:
-                return None
-            return KpiMeasurement(delivered.astimezone(time_zone).date(), None, None, "no_promise")
-        moment, day = promised
-        if delivered is None and timeline.as_of < moment:
-            return None
-        is_on_time = delivered is not None and delivered.astimezone(time_zone).date() <= day
-        return KpiMeasurement(day, Decimal(int(is_on_time)), Decimal(1))
+        return measure_against_promise(timeline, last_delivery_if_complete(timeline), zone)

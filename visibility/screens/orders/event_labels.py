@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import Attribute, EventType, Flag, IdentifierScheme, Measure, ObjectKind
 from visibility.formatting import count_with_noun, format_date
-from visibility.timeline import RecordedEvent
+from visibility.timeline import RecordedEvent, Timeline
 
 EVENT_LABELS: Mapping[EventType, str] = {
     event_type: description.label for event_type, description in EVENT_TYPES.items()
@@ -25,6 +25,12 @@ FLAG_LABELS: Mapping[Flag, str] = {
     Flag.SANITIZED: "Unsupported characters were removed",
     Flag.CONFUSABLE: "Number contains look-alike characters",
     Flag.ENVELOPE: "Counts or control numbers of the file do not match",
+}
+# Times that no source reported are marked wherever they are shown.
+INFERRED_TIME_NOTES: Mapping[Flag, str] = {
+    Flag.TIME_RECEIVED: "no event time sent: time received",
+    Flag.TIME_OF_REPORT: "time of the report",
+    Flag.DATE_ONLY: "no time of day sent",
 }
 FAILURE_EVENTS = {
     EventType.ORDER_REJECTED,
@@ -130,3 +136,19 @@ def _related_object_numbers(recorded: RecordedEvent) -> list[str]:
                 numbers.append(identifier.value)
                 break
     return numbers[:4]
+
+
+def inferred_time_note(recorded: RecordedEvent) -> str:
+    """Why the time of an event is inferred, "" if its source reported it."""
+    flags = recorded.event.flags
+    return next((note for flag, note in INFERRED_TIME_NOTES.items() if flag in flags), "")
+
+
+def inferred_time_notes_by_time(timeline: Timeline) -> dict[datetime, str]:
+    """The times that are inferred for every event in effect that occurred at them, and why."""
+    notes: dict[datetime, str] = {}
+    for entry in timeline.entries:
+        if not entry.superseded:
+            at, note = entry.recorded.occurred_at, inferred_time_note(entry.recorded)
+            notes[at] = note if notes.get(at, note) else ""
+    return {at: note for at, note in notes.items() if note}

@@ -15,6 +15,8 @@ from visibility.screens.orders.event_labels import (
     EventTitleAndDetail,
     event_title_and_detail,
     event_tone,
+    inferred_time_note,
+    inferred_time_notes_by_time,
 )
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
@@ -46,7 +48,7 @@ MAX_ENTRIES = 400
 class MilestoneStep:
     """One milestone. `state`: done, part, planned, passed (not reported), none.
 
-    `share` is the percentage completed.
+    `share` is the percentage completed. `inferred`: why `at` is no reported time, or "".
     """
 
     title: str
@@ -55,6 +57,7 @@ class MilestoneStep:
     percent: int
     note: str
     tone: str
+    inferred: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class ActivityItem:
     delay: str
     superseded: bool
     repeats: int
+    # Why `at` is no reported time, or "".
+    inferred: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,14 @@ def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
         index for index, code in enumerate(MILESTONES) if timeline.milestone_reached_at(code)
     ]
     furthest = max(reached, default=-1)
+    inferred = inferred_time_notes_by_time(timeline)
     steps = [_milestone_step(timeline, code) for code in codes]
+    steps = [
+        replace(step, inferred=inferred.get(step.at, ""))
+        if step.at and step.state in {"done", "part"}
+        else step
+        for step in steps
+    ]
     return tuple(
         replace(step, state="passed", note="not reported")
         if step.state == "none" and index < furthest
@@ -166,6 +178,7 @@ def activity_item(entry: TimelineEntry, names: SourceTitles, *, contacts: bool) 
         delay=format_duration(delay) if delay > LATE_AFTER and recorded.occurred_at > since else "",
         superseded=entry.superseded,
         repeats=entry.repeats,
+        inferred=inferred_time_note(recorded),
     )
 
 

@@ -1,12 +1,14 @@
 """The list of orders: filters, pages and rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, Source
+from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Source
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
 from visibility.timeline.state_and_flag_enums import OrderState
@@ -60,6 +62,8 @@ class OrderFilters:
     warehouse: str = ""
     customer: str = ""
     customer_group: str = ""
+    # The number of an item (SKU) as it is on the order lines.
+    item: str = ""
     late: bool = False
     # Not yet delivered; the list is sorted by age, like the KPI on undelivered orders.
     undelivered: bool = False
@@ -91,6 +95,7 @@ class OrderFilters:
             query.get("warehouse", ""),
             query.get("customer", ""),
             query.get("group", ""),
+            query.get("item", "")[:250],
             query.get("late") == "1",
             query.get("undelivered") == "1",
             query.get("open") == "1",
@@ -106,6 +111,7 @@ class OrderFilters:
                 ("warehouse", filters.warehouse),
                 ("customer", filters.customer),
                 ("group", filters.customer_group),
+                ("item", filters.item),
             )
             if text
         ]
@@ -144,28 +150,43 @@ def list_orders(
         orders = orders.filter(
             Q(**{f"{sort}__{comparison}": at}) | Q(**{sort: at, f"object_id__{comparison}": pk})
         )
-    titles = Source.objects.filter(slug=OuterRef("last_source")).values("title")
-    annotated = orders.annotate(source_title=Subquery(titles))
+    annotated = _annotate_source_title(orders)
     page = list(annotated.order_by(f"{direction}{sort}", f"{direction}object_id")[: PAGE_SIZE + 1])
     last_row = page[PAGE_SIZE - 1] if len(page) > PAGE_SIZE else None
-    page = page[:PAGE_SIZE]
-    alerts: dict[int, int] = {}
-    for order_id in Alert.objects.filter(
-        order_id__in=[o.pk for o in page], state__in=ACTIVE_ALERT_STATES
-    ).values_list("order_id", flat=True):
-        alerts[order_id or 0] = alerts.get(order_id or 0, 0) + 1
-    rows = [
+    rows = _order_rows(page[:PAGE_SIZE], now)
+    return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
+
+
+def list_orders_with_ids(order_ids: Sequence[int], *, now: datetime) -> list[OrderRow]:
+    """These orders: an open page shows rows that have left its list."""
+    orders = Order.objects.filter(pk__in=order_ids[:PAGE_SIZE], last_event_at__isnull=False)
+    return _order_rows(list(_annotate_source_title(orders)), now)
+
+
+def _annotate_source_title(orders: QuerySet[Order]) -> Any:
+    """The orders with the title of the source that reported the last event."""
+    titles = Source.objects.filter(slug=OuterRef("last_source")).values("title")
+    return orders.annotate(source_title=Subquery(titles))
+
+
+def _order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
+    """The rows of orders with source titles; runs one statement."""
+    alerts = Counter(
+        Alert.objects.filter(
+            order_id__in=[o.pk for o in orders], state__in=ACTIVE_ALERT_STATES
+        ).values_list("order_id", flat=True)
+    )
+    return [
         OrderRow(
             order=o,
             title=STATUS_LABELS[Status(o.status)],
             tone=STATUS_TONES[o.status],
-            alerts=alerts.get(o.pk, 0),
+            alerts=alerts[o.pk],
             late_days=_days_late(o, now),
             source=o.source_title or o.last_source,
         )
-        for o in page
+        for o in orders
     ]
-    return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
 
 
 def count_orders_with_conflict(now: datetime) -> int:
@@ -188,6 +209,9 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
     if filters.customer:
         named = Q(customer_name=filters.customer) if filters.by_name else Q()
         conditions &= Q(customer_no=filters.customer) | named
+    if filters.item:
+        line = OrderLine.objects.filter(order_id=OuterRef("pk"), sku=filters.item)
+        conditions &= Q(Exists(line))
     if filters.late:
         conditions &= Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True)
     if filters.undelivered:

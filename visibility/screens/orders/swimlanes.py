@@ -8,7 +8,11 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from visibility.formatting import format_date, format_duration
-from visibility.screens.orders.event_labels import event_title_and_detail, event_tone
+from visibility.screens.orders.event_labels import (
+    event_title_and_detail,
+    event_tone,
+    inferred_time_note,
+)
 from visibility.timeline import Timeline, TimelineEntry
 from visibility.timeline.model import MilestoneCode
 
@@ -33,6 +37,8 @@ class EventMarker:
     tone: str
     count: int
     superseded: bool
+    # All its times are inferred: no source reported them.
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +184,20 @@ def _layout_event_markers(
             round(x, 1),
             y,
             group[0].recorded.event_id,
-            "; ".join(
-                dict.fromkeys(
-                    event_title_and_detail(e.recorded, is_update=e.is_update).title for e in group
-                )
-            ),
+            "; ".join(dict.fromkeys(_marker_title(e) for e in group)),
             event_tone(group[-1].recorded.event.type),
             len(group),
             all(e.superseded for e in group),
+            all(inferred_time_note(e.recorded) for e in group),
         )
         for x, group in zip(positions, groups, strict=True)
     )
+
+
+def _marker_title(entry: TimelineEntry) -> str:
+    title = event_title_and_detail(entry.recorded, is_update=entry.is_update).title
+    note = inferred_time_note(entry.recorded)
+    return f"{title} ({note})" if note else title
 
 
 def _day_ticks(axis: LogScaledGapTimeAxis, zone: ZoneInfo) -> list[Tick]:

@@ -34,7 +34,8 @@ class Params:
 class UnmappedStatus(SourceRule):
     """Each status text of a source must be mapped or ignored.
 
-    An alert that a person resolved stays closed; it opens again only if a mapping is removed.
+    A mapping closes the alert once the orders are processed again with it. An alert that a person
+    resolved stays closed; it opens again only if no mapping with one of our statuses is left.
     """
 
     code: ClassVar[str] = "unmapped_status"
@@ -54,12 +55,12 @@ class UnmappedStatus(SourceRule):
         Consequence.SERVICE_DELAY,
         Consequence.MANUAL_WORK,
     )
-    reopening_reason: ClassVar[str] = "The mapping was removed."
+    reopening_reason: ClassVar[str] = "No mapping with one of our statuses is left."
 
     def conditions(self, source: SourceSnapshot, params: Params) -> Iterable[SourceCondition]:
         """Return one condition per status that needs a mapping."""
         for status in source.statuses:
-            if not status.settled:
+            if not status.settled and not status.is_pending:
                 yield SourceCondition(
                     started_at=source.as_of,
                     due_at=source.as_of,

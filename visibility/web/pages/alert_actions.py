@@ -34,6 +34,12 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.undoable_alert_actions import (
+    UndoExpired,
+    remember_action,
+    take_remembered_action,
+    undo,
+)
 
 MAX_BULK = 500
 # So many rejected alerts are listed; the others are only counted.
@@ -64,7 +70,8 @@ def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpRespon
         if _was_reopened(action, alert):
             messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
         else:
-            messages.success(request, ALERT_ACTIONS[action].success_message + ".")
+            tags = "undo" if remember_action(request, action, [alert]) else ""
+            messages.success(request, ALERT_ACTIONS[action].success_message + ".", extra_tags=tags)
     return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
 
 
@@ -105,6 +112,25 @@ def run_bulk_action(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
 
 
+@require_POST
+@require_permission(Permission.ALERTS_SEE)
+def undo_latest_action(request: HttpRequest) -> HttpResponse:
+    """`POST /alerts/undo`: undo the latest action of this session and redirect back."""
+    now = database_now()
+    try:
+        remembered = take_remembered_action(request, now=now)
+    except UndoExpired:
+        messages.error(request, "This action can no longer be undone.")
+        return HttpResponseRedirect(_return_url(request, "/alerts"))
+    _check_permission_and_return_now(request, remembered.action)
+    done, refused = undo(request, remembered, now=now)
+    broadcast_change_number(latest_change_number(), ["alert"])
+    if done:
+        messages.success(request, f"{count_with_noun(len(done), 'alert')} restored.")
+    _add_refused_message(request, refused)
+    return HttpResponseRedirect(_return_url(request, "/alerts"))
+
+
 def _parse_action_and_fields(request: HttpRequest) -> tuple[str, dict[str, str]]:
     """The action of the pressed button (`acknowledge`, `assign:me`, `snooze:4h`) and its fields."""
     what, _, choice = request.POST.get("act", "").partition(":")
@@ -118,14 +144,20 @@ def _parse_action_and_fields(request: HttpRequest) -> tuple[str, dict[str, str]]
 def _add_result_messages(
     request: HttpRequest, action: str, *, done: list[Alert], refused: list[tuple[int, str]]
 ) -> None:
-    reopened = sum(_was_reopened(action, alert) for alert in done)
-    if len(done) > reopened:
-        count = count_with_noun(len(done) - reopened, "alert")
+    changed = [alert for alert in done if not _was_reopened(action, alert)]
+    reopened = len(done) - len(changed)
+    if changed:
+        count = count_with_noun(len(changed), "alert")
         done_text = ALERT_ACTIONS[action].success_message.lower()
         sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
-        messages.success(request, sentence)
+        tags = "undo" if remember_action(request, action, changed) else ""
+        messages.success(request, sentence, extra_tags=tags)
     if reopened:
         messages.warning(request, f"{count_with_noun(reopened, 'alert')} reopened: {REOPENED_HINT}")
+    _add_refused_message(request, refused)
+
+
+def _add_refused_message(request: HttpRequest, refused: list[tuple[int, str]]) -> None:
     if refused:
         listed = " ".join(f"Alert #{number}: {why}" for number, why in refused[:MAX_LISTED])
         more = f" And {len(refused) - MAX_LISTED} more." if len(refused) > MAX_LISTED else ""
@@ -155,5 +187,6 @@ def _return_url(request: HttpRequest, default: str) -> str:
 
 urlpatterns = [
     path("alerts/bulk", run_bulk_action, name="alerts_bulk"),
+    path("alerts/undo", undo_latest_action, name="alerts_undo"),
     path("alerts/<int:alert_id>/<slug:action>", alert_action, name="alert_act"),
 ]

@@ -9,6 +9,7 @@ from visibility.boards import load_board_and_tiles
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
+from visibility.operations.operational_problems import processing_lag_notices
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
@@ -40,6 +41,7 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
             "live_head": newest,
             "now": now,
             "board": shown,
+            "problems": processing_lag_notices(now),
             "titles": titles.items(),
             "prices": has_permission(request.user, Permission.PRICES) and not kiosk,
             # Anyone can read a wall screen.

@@ -17,6 +17,7 @@ from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
+from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
 from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
@@ -245,6 +246,7 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
     return {
         "asked": asked,
         "now": now,
+        "problems": processing_lag_notices(now),
         "selects": selects,
         "chips": [
             (title, dict(options).get(chosen, chosen), asked.query_string_with(**{name: ""}))

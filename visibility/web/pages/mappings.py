@@ -14,6 +14,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import count_with_noun
 from visibility.master_data import ignored_terms, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.status_terms import STATUS_CHOICES, canonical_label
 from visibility.master_data.tables import TABLES, MasterTable
 from visibility.master_data.write_and_restore_rows import OverlappingRows
 from visibility.models import IgnoredTerm, MasterImport, Source
@@ -34,9 +35,9 @@ from visibility.web.pages.master_data_rows import (
 )
 from visibility.web.permissions import Permission, has_permission, require_permission
 
-MAX_SHOWN = 30
-MAX_ACCEPTED = 500
-CERTAINTY_CHOICES = (100, 95, 90, 80, 70)
+MAX_SHOWN, MAX_ACCEPTED = 30, 500
+# What the forms of an unmapped value offer.
+DECISION_OPTIONS = {"certain": (100, 95, 90, 80, 70), "status_choices": STATUS_CHOICES}
 MAPPING = TABLES["mapping"]
 
 
@@ -49,7 +50,7 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
     context = {
         "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
         "unmapped_terms": _unmapped_entries(""),
-        "certain": CERTAINTY_CHOICES,
+        **DECISION_OPTIONS,
         "tables": [_kind_card_with_tab_row_counts(code) for code in labels.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
         "imports": [
@@ -95,7 +96,7 @@ def mappings_or_rows_of_kind_page(request: HttpRequest, kind: str) -> HttpRespon
             _table_row_context(master_table, row, used.get(row.pk, 0), now, tab) for row in shown
         ],
         "unmapped_terms": _unmapped_entries(kind) if tab == "words" else [],
-        "certain": CERTAINTY_CHOICES,
+        **DECISION_OPTIONS,
         "asked": params,
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
         "next": urlencode({**params, "after": shown[-1].pk}) if len(rows) > len(shown) else "",
@@ -253,7 +254,7 @@ def _table_row_context(
 ) -> dict[str, Any]:
     cells = master_table.format_cells(row)
     own = [
-        (column.title, cells[column.name])
+        (column.title, canonical_label(cells, column.name))
         for column in master_table.own_columns
         if tab != "words" or column.name != "kind"
     ]

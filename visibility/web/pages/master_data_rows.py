@@ -1,5 +1,6 @@
 """One master data row: edit with a preview of the effect, history, and restore."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,9 @@ from visibility.master_data import (
     customer_parents_and_orders,
     write_and_restore_rows,
 )
-from visibility.master_data.cell_conversion import InvalidCell
+from visibility.master_data.cell_conversion import InvalidCell, MasterColumn
 from visibility.master_data.change_author_and_origin import ChangeContext
+from visibility.master_data.status_terms import STATUS_CHOICES
 from visibility.master_data.tables import TABLES, MasterRowToWrite, MasterTable
 from visibility.master_data.write_and_restore_rows import (
     OverlappingRows,
@@ -26,7 +28,7 @@ from visibility.master_data.write_and_restore_rows import (
     StaleVersion,
 )
 from visibility.models import MasterChange, Source
-from visibility.models.master import Customer, Versioned
+from visibility.models.master import Customer, TermKind, Versioned
 from visibility.pipeline import job_functions
 from visibility.screens.mappings import labels_and_sentences, term_and_row_queries
 from visibility.screens.relative_and_absolute_time import displayed_time
@@ -174,11 +176,7 @@ def _render_form(
         if existing or row_id
         else []
     )
-    before = (
-        [table.parse_row_or_raise_invalid_cell(table.format_cells(existing))]
-        if existing and row
-        else []
-    )
+    before = [affected_orders.stored_row(table, existing)] if existing and row else []
     preview = (
         affected_orders.predict_affected_orders_and_messages(table, [row], before=before)
         if row
@@ -191,7 +189,9 @@ def _render_form(
         "existing": existing,
         "row_id": row_id,
         "name": " ".join(filter(None, (cells.get(name, "") for name in _row_title_columns(table)))),
-        "fields": [(c, cells.get(c.name, "")) for c in table.columns],
+        "fields": [
+            (c, cells.get(c.name, ""), _options_of_field(table, c, kind)) for c in table.columns
+        ],
         "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
         "effect": preview,
         "effect_sentence": preview
@@ -214,6 +214,15 @@ def _customer_parents_and_order_count_context(customer: Customer, now: datetime)
         "parents": customer_parents_and_orders.ancestors_at_nearest_valid_time(customer, now),
         "orders": customer_parents_and_orders.count_orders_with_branches(customer.number),
     }
+
+
+def _options_of_field(
+    table: MasterTable, column: MasterColumn, kind: str
+) -> Sequence[tuple[str, str]]:
+    """(value, label) of the values that a field can have; empty for free text."""
+    if table.code == "mapping" and column.name == "canonical" and kind == TermKind.STATUS:
+        return STATUS_CHOICES
+    return [(choice, choice) for choice in column.choices]
 
 
 def _row_title_columns(table: MasterTable) -> tuple[str, ...]:

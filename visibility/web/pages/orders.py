@@ -16,6 +16,7 @@ from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
+from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.orders import (
     claims_and_discrepancies,
     event_labels,
@@ -34,7 +35,7 @@ from visibility.web.permissions import Permission, has_permission, require_permi
 
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
 ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
-HIDDEN_FILTERS = ("state", "without", "late", "undelivered", "open", "group")
+HIDDEN_FILTERS = ("state", "without", "late", "undelivered", "open", "group", "item")
 TABS = (
     ("timeline", "Timeline"),
     ("lines", "Lines"),
@@ -67,9 +68,12 @@ def order_list_view(request: HttpRequest) -> HttpResponse:
     rows, cursor = order_list.list_orders(
         filters, now=now, after=_decode_cursor(request.GET.get("after", ""))
     )
+    also = list(filter(None, map(parse_row_id, query.get("also", "").split(",")[:100])))
     chips = [(label, _url_without_filter_value(request, pair)) for pair, label in filters.chips]
     context = {
         "rows": rows,
+        "also": order_list.list_orders_with_ids(also, now=now) if also else [],
+        "problems": processing_lag_notices(now),
         "chips": chips,
         "now": now,
         "next": _url_with_params(request, after=encode_cursor(cursor)) if cursor else "",
@@ -264,6 +268,7 @@ def _decode_cursor(text: str) -> tuple[datetime, int] | None:
 
 def _url_with_params(request: HttpRequest, **params: str) -> str:
     query = request.GET.copy()
+    query.pop("also", None)
     for name, value in params.items():
         query[name] = value
     return f"?{query.urlencode()}"
@@ -274,7 +279,8 @@ def _url_without_filter_value(request: HttpRequest, pair: str) -> str:
     name, value = pair.split("=", 1)
     query = request.GET.copy()
     query.setlist(name, [v for v in query.getlist(name) if v != value])
-    query.pop("after", None)
+    for other in ("after", "also"):
+        query.pop(other, None)
     return f"?{query.urlencode()}"
 
 

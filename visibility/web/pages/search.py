@@ -6,22 +6,26 @@ from django.urls import path
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 
-from visibility.screens.orders import number_and_customer_search
-from visibility.timeline.status_answer import STATUS_LABELS
+from visibility.screens.orders import (
+    item_search,
+    number_and_customer_search,
+    pasted_numbers,
+)
 from visibility.web.permissions import Permission, has_permission, require_permission
-
-MAX_NUMBERS = 200
 
 
 @require_permission(Permission.ORDERS)
 def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
-    """GET /search?q=: open a single match, list several, or look up a pasted column of numbers."""
+    """GET /search?q=: open a single match, list several, or look up a pasted list of numbers."""
     text = request.GET.get("q", "").strip()
-    numbers = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    if len(numbers) > 1:
-        pasted = number_and_customer_search.find_orders_for_numbers(numbers[:MAX_NUMBERS])
-        missing = sum(not hits for _, hits in pasted)
-        context = {"pasted": pasted, "missing": missing, "cut": len(numbers) > MAX_NUMBERS}
+    pasted = pasted_numbers.look_up_several_numbers(text)
+    if pasted:
+        context = {
+            "pasted": pasted,
+            "missing": sum(not hits for _, hits in pasted),
+            "cut": pasted_numbers.has_more_numbers_than_looked_up(text),
+            "most": pasted_numbers.MAX_NUMBERS,
+        }
         return render(request, "orders/bulk_search.html", context)
     hits = number_and_customer_search.find_orders_by_exact_number(text) if text else []
     if len(hits) == 1:
@@ -38,7 +42,8 @@ def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
         "customers": number_and_customer_search.find_customers_by_name(text)
         if contacts and not hits
         else [],
-        "titles": STATUS_LABELS,
+        "found_items": item_search.ItemSearchResult() if hits else item_search.search_items(text),
+        "recent_orders": item_search.RECENT_ORDERS,
     }
     return render(request, "orders/search_results.html", context)
 
@@ -84,6 +89,16 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
     ]
     if customers:
         groups.append({"title": "Customers", "items": customers})
+    items = [
+        {
+            "url": f"/orders?{urlencode({'item': item.sku})}",
+            "label": item.sku,
+            "why": item.description,
+        }
+        for item in item_search.suggest_items(text)
+    ]
+    if items:
+        groups.append({"title": "Items", "items": items})
     return JsonResponse({"groups": groups})
 
 
