@@ -232,17 +232,14 @@ class ObjectReference:
 class EventLine:
     """Quantities of one order line.
 
-    `line_id` is the source's own id of the line. `order_index` is the index into `objects` of the
-    line's order, for events that refer to several orders (-1: the only order). `package_index` is
-    the index of the package that contains it (-1: not reported); a line in several packages is
-    repeated, and its quantities add up. `shipment_index` is the index of the shipment that the line
-    is about, for an invoice of several shipments (-1: not reported). `order_line_index` is the
-    index of the order line object that it is about (-1: not reported): without an `order_index`,
-    the line belongs to the order of that object. `ship_by`, `requested_at` and `promised_at` are
-    ISO 8601 text: dates of this line, as those of an order (see `Attribute`).
-    `seller` is who sells the line on a marketplace. `pieces_per_unit` is how many pieces one `unit`
-    contains, if the event says it: 12 for an order of cases of 12. `is_goods` is false for what is
-    never shipped, such as a service, a tip or a digital gift card.
+    `line_id` is the source's own id of the line. Indexes point into `objects`, -1 is not reported:
+    `order_index` for events that refer to several orders; `package_index` is the package that
+    contains the line (a line in several packages is repeated, and its quantities add up);
+    `shipment_index` is the shipment that a line of an invoice of several shipments is about;
+    `order_line_index` is the order line object that it is about: without an `order_index`, the line
+    belongs to the order of that object. `ship_by`, `requested_at` and `promised_at` are ISO 8601
+    text, as those of an order. `seller` is its seller on a marketplace. `pieces_per_unit`: how many
+    pieces one `unit` contains. `is_goods` is false for what is never shipped, such as a service.
     """
 
     line_id: str

@@ -37,8 +37,6 @@ from visibility.identity.pure.mentions_and_generations import Mention, RefKey
 from visibility.identity.update_unmatched_objects import replace_unmatched_objects
 from visibility.storage import refold_queue
 
-MAX_ID = 2**63
-
 
 def resolve_identities(
     seeds: Iterable[int],
@@ -50,8 +48,8 @@ def resolve_identities(
 ) -> dict[RefKey, int]:
     """Resolve the seeds, the new mentions and the keys. Return {(event id, reference): object id}.
 
-    Runs in the caller's transaction and requests a refold of everything that may have changed, with
-    `enqueue`. Raises MergeTooLarge or ConcurrentChange.
+    Runs in the caller's transaction; `enqueue` requests refolds of all that may have changed. Raises
+    MergeTooLarge or ConcurrentChange.
     """
     component = lock_and_load_component(seeds, new_mentions, set(keys))
     for key, spelling in (spellings or {}).items():
@@ -90,7 +88,7 @@ class _ResolutionWriter:
             resolution.objects,
             key=lambda g: (
                 g.is_separated,
-                min(originals[id(g)], default=MAX_ID),
+                min(originals[id(g)], default=2**63),
                 min(strength_rank(key) for key, _ in g.generations),
                 g.generations,
             ),

@@ -5,10 +5,9 @@ import time
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from celery import current_app
-from django.conf import settings
 from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
@@ -16,20 +15,8 @@ from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.ingest import (
-    file_drop,
-    full_disk,
-    message_body_retention,
-    move_message_bodies,
-    polling,
-    source_failures,
-)
-from visibility.kpi import (
-    facts_and_cells,
-    kpi_cell_sql,
-    measure_changed_records,
-    record_kpi_errors_and_retry,
-)
+from visibility.ingest import file_drop, full_disk, polling
+from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
 from visibility.kpi.load_kpi_snapshot import load_kpi_snapshot
 from visibility.master_data import affected_orders, imports
 from visibility.notify import outbox
@@ -72,8 +59,6 @@ SELECT now, EXISTS (SELECT FROM visibility_refoldrequest WHERE due_at <= now),
     EXISTS (SELECT FROM visibility_rulerecheck WHERE finished_at IS NULL)
 FROM (SELECT clock_timestamp() AS now) AS clock
 """  # noqa: S608  # only own text
-PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
-RETENTION_CHECK_EVERY = timedelta(hours=20)
 # After a failed nudge, the broker is not contacted for this long.
 NUDGE_COOLDOWN_SECONDS = 3.0
 _nudges = {"resume_at": 0.0}
@@ -191,42 +176,6 @@ def _wait_until_message_backlog_ends() -> None:
     while _backlog.is_set() and time.monotonic() < until:
         if stopping.wait(0.05):
             return
-
-
-def measure_records() -> int:
-    """Measure the messages, polls, alerts and actions that changed; return how many."""
-    return measure_changed_records.measure_changed_records(stopping.is_set)
-
-
-def delete_old_poll_rounds() -> int:
-    """Delete the polls that ended long ago; return how many."""
-    return source_failures.delete_old_poll_rounds(now=database_now())
-
-
-def make_partitions() -> None:
-    """Create the partitions of this month and the next three."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
-            "FROM unnest(%s::text[]) AS parent, generate_series(0, 3) AS n",
-            [list(PARTITIONED_TABLES)],
-        )
-
-
-def move_unmoved_message_bodies() -> int:
-    """Go on moving bodies that an older version stored with their messages; return how many."""
-    return move_message_bodies.move_message_bodies(should_stop=stopping.is_set)
-
-
-def check_and_remove_old_message_bodies() -> int:
-    """Once a day, remove the bodies that the retention policy lets go; return how many months."""
-    now, days = database_now(), settings.MESSAGE_BODY_DAYS
-    if not message_body_retention.is_check_due(now=now, every=RETENTION_CHECK_EVERY):
-        return 0
-    if not days:
-        message_body_retention.check_partitions(now=now, days=0)
-        return 0
-    return len(message_body_retention.remove_due_partitions(now=now, days=days))
 
 
 def claim_due_polls(

@@ -42,10 +42,11 @@ class Job:
 
 
 _STAGES = "visibility.pipeline.job_functions"
+_RECORDS = "visibility.pipeline.record_and_retention_jobs"
 JOBS: tuple[Job, ...] = (
     Job("process", f"{_STAGES}.parse_and_correlate_waiting_messages", every=2, then="refold"),
     Job("refold", f"{_STAGES}.refold_touched_orders_and_update_kpi_cells", every=2),
-    Job("measure_records", f"{_STAGES}.measure_records", every=3),
+    Job("measure_records", f"{_RECORDS}.measure_records", every=3),
     Job("sweep", f"{_STAGES}.enqueue_due_refolds_and_update_due_alerts", every=2),
     Job(
         "poll",
@@ -71,19 +72,19 @@ JOBS: tuple[Job, ...] = (
         every=15,
         fallback=False,
     ),
-    Job("delete_old_poll_rounds", f"{_STAGES}.delete_old_poll_rounds", every=3600, fallback=False),
-    Job("make_partitions", f"{_STAGES}.make_partitions", every=3600, fallback=False),
+    Job("delete_old_poll_rounds", f"{_RECORDS}.delete_old_poll_rounds", every=3600, fallback=False),
+    Job("make_partitions", f"{_RECORDS}.make_partitions", every=3600, fallback=False),
     # These two read many rows: they share the queue of the imports, so that orders never wait.
     Job(
         "move_message_bodies",
-        f"{_STAGES}.move_unmoved_message_bodies",
+        f"{_RECORDS}.move_unmoved_message_bodies",
         every=10,
         queue=IMPORT_QUEUE,
         fallback=False,
     ),
     Job(
         "remove_message_bodies",
-        f"{_STAGES}.check_and_remove_old_message_bodies",
+        f"{_RECORDS}.check_and_remove_old_message_bodies",
         every=3600,
         queue=IMPORT_QUEUE,
         fallback=False,

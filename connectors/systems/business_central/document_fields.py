@@ -6,6 +6,7 @@ from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventIdentifier, EventLine, IdentifierScheme, Measure
 from connectors.sdk.payload import Node
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
+from connectors.sdk.settings import ParsedSettings
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 
 
@@ -85,3 +86,22 @@ def is_order_line_not_posted_line(entity: Node) -> bool:
     """Whether an entity is a line of an order: lines of posted documents lack its quantities."""
     fields = ("shippedQuantity", "shipQuantity", "invoicedQuantity", "invoiceQuantity")
     return entity.has_value("sequence") and any(entity.has_value(key) for key in fields)
+
+
+def external_document_identifiers(
+    document: Node, settings: ParsedSettings
+) -> list[EventIdentifier]:
+    """Return the external document number: a web order name, the customer PO, or both.
+
+    Without `#` it can be either. Only a name that the shop uses meets an order of the shop.
+    """
+    text, shop = document.text_at("externalDocumentNumber"), settings.text("web_orders")
+    is_name = shop and text.startswith(settings.text("web_order_prefix"))
+    names = identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop) if is_name else []
+    if names and text.startswith("#"):
+        return names
+    customer = document.text_at("customerNumber")
+    purchase_orders = identifiers_or_empty(
+        IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
+    )
+    return [*names, *purchase_orders]

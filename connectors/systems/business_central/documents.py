@@ -23,6 +23,7 @@ from connectors.sdk.settings import ParsedSettings
 from connectors.systems.business_central.document_fields import (
     customer_and_total_attributes,
     date_or_empty,
+    external_document_identifiers,
     identifiers_or_empty,
     is_order_line_not_posted_line,
     measures_of_lines_if_lines_sent,
@@ -92,7 +93,7 @@ class SalesDocumentReader:
         number, status = order.required_text("number"), status_text(order)
         ids = [EventIdentifier(IdentifierScheme.SALES_ORDER, number, self.source)]
         ids += identifiers_or_empty(IdentifierScheme.SOURCE_ID, order.text_at("id"), self.source)
-        ids += self._external_document_identifiers(order)
+        ids += external_document_identifiers(order, self.settings)
         known = status in self.statuses
         lines = parse_item_lines(order.list_at("salesOrderLines"), ORDER_LINE)
         complete = measures_of_lines_if_lines_sent(order, "salesOrderLines", lines)
@@ -240,26 +241,8 @@ class SalesDocumentReader:
         ids = identifiers_or_empty(
             IdentifierScheme.SALES_ORDER, document.text_at("orderNumber"), self.source
         )
-        ids = ids or self._external_document_identifiers(document)
+        ids = ids or external_document_identifiers(document, self.settings)
         return (ObjectReference(ObjectKind.ORDER, tuple(ids)),) if ids else ()
-
-    def _external_document_identifiers(self, document: Node) -> list[EventIdentifier]:
-        """Return the external document number: a web order name, the customer PO, or both.
-
-        Without `#` it can be either. Only a name that the shop uses meets an order of the shop.
-        """
-        text, shop = document.text_at("externalDocumentNumber"), self.settings.text("web_orders")
-        is_name = shop and text.startswith(self.settings.text("web_order_prefix"))
-        names = identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop) if is_name else []
-        if names and text.startswith("#"):
-            return names
-        customer = document.text_at("customerNumber")
-        return [
-            *names,
-            *identifiers_or_empty(
-                IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
-            ),
-        ]
 
     def _build_event(
         self,

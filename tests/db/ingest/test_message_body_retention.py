@@ -38,7 +38,7 @@ from visibility.models.message_bodies import NOTICE
 from visibility.models.sources_and_messages import load_message_body
 from visibility.operations.canonical_dump import dump_lines
 from visibility.operations.invariants import check_unsettled_messages_have_bodies
-from visibility.pipeline import job_functions
+from visibility.pipeline import job_functions, record_and_retention_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -151,14 +151,14 @@ def test_job_checks_once_a_day_and_removes_only_with_a_policy(
 ) -> None:
     month = month_of(old_message(source))
     settings.MESSAGE_BODY_DAYS = 0
-    job_functions.check_and_remove_old_message_bodies()
+    record_and_retention_jobs.check_and_remove_old_message_bodies()
     assert MessageBodyPartition.objects.exists()
     settings.MESSAGE_BODY_DAYS = 400
     long_ago = database_now() - NOTICE * 2
     MessageBodyPartition.objects.update(removable_since=long_ago)
-    assert job_functions.check_and_remove_old_message_bodies() == 0
+    assert record_and_retention_jobs.check_and_remove_old_message_bodies() == 0
     MessageBodyPartition.objects.update(checked_at=long_ago)
-    assert job_functions.check_and_remove_old_message_bodies() == 1
+    assert record_and_retention_jobs.check_and_remove_old_message_bodies() == 1
     assert not has_partition(month)
 
 

@@ -21,7 +21,7 @@ from visibility.launcher.application_role import (
 )
 from visibility.models import AuditEntry, Order, RefoldRequest
 from visibility.models.audit import append_audit_entry, find_audit_violations
-from visibility.pipeline import job_functions
+from visibility.pipeline import job_functions, record_and_retention_jobs
 
 pytestmark = pytest.mark.django_db
 REFUSED = [
@@ -77,7 +77,7 @@ def test_role_processes_messages_and_makes_partitions() -> None:
         cursor.execute("SELECT visibility_make_partition('visibility_event', '2031-05-01'::date)")
         cursor.execute("DROP TABLE visibility_event_2031_05")
         cursor.execute("ANALYZE visibility_importrow")
-    job_functions.make_partitions()
+    record_and_retention_jobs.make_partitions()
 
 
 @pytest.mark.usefixtures("as_application_role")

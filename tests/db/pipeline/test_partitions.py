@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from django.db import connection
 
-from visibility.pipeline import job_functions
+from visibility.pipeline import record_and_retention_jobs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.calendar]
 TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
@@ -26,8 +26,8 @@ def bounds(name: str) -> str:
 
 
 def test_this_month_and_the_next_three_have_a_partition_each(now: datetime) -> None:
-    job_functions.make_partitions()
-    job_functions.make_partitions()
+    record_and_retention_jobs.make_partitions()
+    record_and_retention_jobs.make_partitions()
     for table in TABLES:
         for month in months_ahead(now):
             first, following = (
@@ -46,5 +46,5 @@ def test_month_with_rows_in_the_default_partition_does_not_stop_the_others(now: 
         cursor.execute(f"DROP TABLE visibility_message_body_{ahead:%Y_%m}")
         cursor.execute(f"DROP TABLE visibility_event_{months_ahead(now)[3]:%Y_%m}")
         cursor.execute("INSERT INTO visibility_message_body VALUES (1, %s, '')", [ahead])
-    job_functions.make_partitions()
+    record_and_retention_jobs.make_partitions()
     assert bounds(f"visibility_event_{months_ahead(now)[3]:%Y_%m}")

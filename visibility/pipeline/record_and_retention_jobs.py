@@ -1,0 +1,50 @@
+"""Jobs that measure records, make partitions, and delete what is old."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from visibility.db.database_time import database_now
+from visibility.ingest import message_body_retention, move_message_bodies, source_failures
+from visibility.kpi import measure_changed_records
+from visibility.pipeline.shutdown_flag import stopping
+
+PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
+RETENTION_CHECK_EVERY = timedelta(hours=20)
+
+
+def measure_records() -> int:
+    """Measure the messages, polls, alerts and actions that changed; return how many."""
+    return measure_changed_records.measure_changed_records(stopping.is_set)
+
+
+def delete_old_poll_rounds() -> int:
+    """Delete the polls that ended long ago; return how many."""
+    return source_failures.delete_old_poll_rounds(now=database_now())
+
+
+def make_partitions() -> None:
+    """Create the partitions of this month and the next three."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT visibility_make_partition(parent, (now() + n * interval '1 month')::date) "
+            "FROM unnest(%s::text[]) AS parent, generate_series(0, 3) AS n",
+            [list(PARTITIONED_TABLES)],
+        )
+
+
+def move_unmoved_message_bodies() -> int:
+    """Go on moving bodies that an older version stored with their messages; return how many."""
+    return move_message_bodies.move_message_bodies(should_stop=stopping.is_set)
+
+
+def check_and_remove_old_message_bodies() -> int:
+    """Once a day, remove the bodies that the retention policy lets go; return how many months."""
+    now, days = database_now(), settings.MESSAGE_BODY_DAYS
+    if not message_body_retention.is_check_due(now=now, every=RETENTION_CHECK_EVERY):
+        return 0
+    if not days:
+        message_body_retention.check_partitions(now=now, days=0)
+        return 0
+    return len(message_body_retention.remove_due_partitions(now=now, days=days))
