@@ -49,7 +49,7 @@ class SourceEvidence:
 
     `last_data_at`: when data was last received and applied, or a poll found nothing new; without
     either (`has_data` is false), when the source was added. `last_message_at`: of any message, also
-    of one that is parked or waits. `newest_event_at`: of its applied events that can belong to an
+    if it is parked or waits. `newest_event_at`: of its applied events that can belong to an
     order. `polled_until`: when the latest poll began that read everything. `waiting_since`: the
     receipt of its oldest unprocessed message. `resumed_at`: the receipt that ended the latest pause
     longer than the limit; `backlog_applied_at`: when an event from before that was last applied.

@@ -50,10 +50,10 @@ def orders(first: int, last: int) -> list[str]:
 
 
 def alert_states() -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for state in Alert.objects.filter(order__isnull=False).values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
-    return found
+        counts[state] = counts.get(state, 0) + 1
+    return counts
 
 
 def process_and_sweep(now: datetime) -> dict[str, int]:
@@ -71,8 +71,8 @@ def test_no_alert_opens_for_an_order_whose_step_is_in_the_catch_up(
     receive(erp, "order.released", now - 5 * HOUR, orders(0, 20), now - 5 * HOUR)
     # The orders are due an hour ago, while the warehouse is cut off.
     assert process_and_sweep(resumed) == {"suppressed": 20}
-    for part, (first, last) in enumerate([(0, 12), (12, 15), (15, 18)]):
-        at, received = now - (4 - part) * HOUR + 30 * MINUTE, resumed + part * MINUTE
+    for index, (first, last) in enumerate([(0, 12), (12, 15), (15, 18)]):
+        at, received = now - (4 - index) * HOUR + 30 * MINUTE, resumed + index * MINUTE
         receive(wms, "shipment.confirmed", at, orders(first, last), received)
         sweep(now=received + SECOND)
         job_functions.parse_and_correlate_waiting_messages()
@@ -127,9 +127,9 @@ def test_order_of_one_warehouse_does_not_wait_for_another(
     receive(wms, "order.accepted", now - MINUTE, ["SO-2"], now - MINUTE)
     receive(erp, "order.released", now - 5 * HOUR, ["SO-1", "SO-2"], now - 5 * HOUR)
     assert process_and_sweep(now) == {"suppressed": 1, "open": 1}
-    held = Alert.objects.get(state="suppressed")
-    assert [e.text for e in held.entries.all()] == ["On hold: North sends no data."]
-    assert SlaClock.objects.get(order=held.order_id).expected_sources == ["north"]
+    suppressed = Alert.objects.get(state="suppressed")
+    assert [e.text for e in suppressed.entries.all()] == ["On hold: North sends no data."]
+    assert SlaClock.objects.get(order=suppressed.order_id).expected_sources == ["north"]
     # Only one of them could have reported an order that neither knows.
     receive(erp, "order.released", now - 5 * HOUR, ["SO-3"], now - 5 * HOUR)
     assert process_and_sweep(now) == {"suppressed": 1, "open": 2}

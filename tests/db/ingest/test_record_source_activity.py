@@ -38,9 +38,9 @@ def test_newest_event_and_receipt_are_recorded_by_event_type(wms: Source, now: d
     receive(wms, "order.accepted", now - 3 * HOUR, now - 2 * HOUR)
     receive(wms, "pack.completed", now - 4 * HOUR, now - HOUR)
     job_functions.process_messages_and_refold()
-    whole, packing = activity(), activity("pack.completed")
-    assert (whole.newest_event_at, packing.newest_event_at) == (now - 3 * HOUR, now - 4 * HOUR)
-    assert whole.last_received_at == packing.last_received_at == now - HOUR
+    overall, packing = activity(), activity("pack.completed")
+    assert (overall.newest_event_at, packing.newest_event_at) == (now - 3 * HOUR, now - 4 * HOUR)
+    assert overall.last_received_at == packing.last_received_at == now - HOUR
     # An older message that is applied later moves nothing back.
     receive(wms, "pack.completed", now - 9 * HOUR, now - 8 * HOUR)
     job_functions.process_messages_and_refold()

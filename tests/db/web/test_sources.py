@@ -167,7 +167,7 @@ def test_source_catches_up_until_its_events_reach_the_end_of_its_outage(
     assert state_of(feed) == SourceState.LIVE
 
 
-def test_silent_event_type_is_said(integrator: Client) -> None:
+def test_silent_event_type_is_shown(integrator: Client) -> None:
     feed, now = create_source(config={"silent_after.pack.completed": "2 h"}), database_now()
     message(feed)
     SourceActivity.objects.create(

@@ -64,8 +64,9 @@ def source_state_and_reason(
     recovered = _recovered_since_text(source, now)
     if latest.received_at is None and source.polled_until is None:
         return SourceState.WAITING, f"no message received yet{recovered}"
-    if evidence is not None and (found := _state_of_evidence(evidence, now)):
-        return found[0], found[1] + recovered
+    if evidence is not None and (state_and_reason := _state_of_evidence(evidence, now)):
+        state, reason = state_and_reason
+        return state, reason + recovered
     return SourceState.LIVE, f"reporting normally{recovered}"
 
 

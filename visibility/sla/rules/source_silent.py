@@ -71,9 +71,9 @@ class SourceSilent(SourceRule):
         """
         if source.pending_count:
             return
-        whole = self._silence_of_source(source, params)
-        if whole is not None:
-            yield whole
+        silence = self._silence_of_source(source, params)
+        if silence is not None:
+            yield silence
             return
         for watched in source.event_types:
             due_at = watched.since + watched.limit + params.grace
