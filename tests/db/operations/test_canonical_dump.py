@@ -84,6 +84,7 @@ def peak_of_dump() -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_of_the_dump_does_not_grow_with_the_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canonical_dump, "CHUNK_SIZE", 10)
     create_sources()
