@@ -48,7 +48,7 @@ def resolve_identities(
 ) -> dict[RefKey, int]:
     """Resolve the seeds, the new mentions and the keys. Return {(event id, reference): object id}.
 
-    Runs in the caller's transaction; `enqueue` requests refolds of all that may have changed. Raises
+    Runs in the caller's transaction; `enqueue` requests refolds of what may have changed. Raises
     MergeTooLarge or ConcurrentChange.
     """
     component = lock_and_load_component(seeds, new_mentions, set(keys))

@@ -79,7 +79,7 @@ def _titles_of_expected_sources(alerts: Sequence[Alert]) -> Mapping[int, list[st
     of_orders = [alert for alert in alerts if alert.order_id and alert.rule_id]
     if not of_orders:
         return {}
-    expected = {
+    expected: dict[tuple[int | None, int | None, str], list[str]] = {
         (order, rule, key): slugs
         for order, rule, key, slugs in SlaClock.objects.filter(
             order__in=[alert.order_id for alert in of_orders]

@@ -120,9 +120,12 @@ class AlertTitleField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> str:
         """The title; all alerts of a response are as of the same time."""
-        if "now" not in self.context:
-            self.context["now"] = database_now()
-        return str(value.title_with_age(self.context["now"]))
+        return str(value.title_with_age(self._time_of_response()))
+
+    def _time_of_response(self) -> Any:
+        """The time that all titles of one response share: serializers share one context."""
+        context: dict[str, Any] = self.context  # type: ignore[assignment]  # a dict in DRF
+        return context.setdefault("now", database_now())
 
 
 class UserSerializer(PermissionFilteredSerializer):
