@@ -1,6 +1,7 @@
 """The serializer base class, custom fields, and the serializers shared by several endpoints."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -116,12 +117,13 @@ class AlertTitleField(serializers.Field[Any, Any, Any, Any]):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(source="*", **kwargs)
+        self._now: datetime | None = None
 
     def to_representation(self, value: Any) -> str:
         """The title; all alerts of a response are as of the same time."""
-        if "now" not in self.context:
-            self.context["now"] = database_now()
-        return str(value.title_with_age(self.context["now"]))
+        if self._now is None:
+            self._now = database_now()
+        return str(value.title_with_age(self._now))
 
 
 class UserSerializer(PermissionFilteredSerializer):
