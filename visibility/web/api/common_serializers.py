@@ -121,6 +121,8 @@ class AlertTitleField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> str:
         """The title; all alerts of a response are as of the same time."""
+        if not value.title_template:
+            return str(value.title)
         if self._now is None:
             self._now = database_now()
         return str(value.title_with_age(self._now))
