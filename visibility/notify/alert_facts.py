@@ -89,7 +89,9 @@ def _titles_of_expected_sources(alerts: Sequence[Alert]) -> Mapping[int, list[st
     return {
         alert.pk: sorted(
             titles[slug]
-            for slug in expected.get((alert.order_id, alert.rule_id, alert.subject_key), ())
+            for slug in expected.get(
+                (alert.order_id or 0, alert.rule_id or 0, alert.subject_key), ()
+            )
             if slug in titles
         )
         for alert in of_orders

@@ -23,6 +23,7 @@ from visibility.models import (
     WorkCalendar,
 )
 from visibility.pipeline import job_functions
+from visibility.pipeline.refold_orders import refold_batch
 from visibility.sla import recheck_orders
 from visibility.sla.calendar import DAYS
 from visibility.web.permissions import UserRole
@@ -135,7 +136,7 @@ def test_check_that_was_killed_goes_on_where_it_was(
             raise KeyboardInterrupt
         return batches[-1]
 
-    refold = job_functions.refold_batch
+    refold = refold_batch
     monkeypatch.setattr(job_functions, "refold_batch", refold_four_orders_then_die)
     with pytest.raises(KeyboardInterrupt):
         job_functions.refold_touched_orders_and_update_kpi_cells()
@@ -222,8 +223,7 @@ def test_disabled_rule_withdraws_its_alerts(ops: Client, wms: Source, now: datet
 
 
 def test_rule_with_a_narrower_scope_takes_over(wms: Source, now: datetime) -> None:
-    attributes = {"attributes": {"channel": "web"}}
-    send_and_process(wms, "order.released", now - 6 * HOUR, **attributes)
+    send_and_process(wms, "order.released", now - 6 * HOUR, attributes={"channel": "web"})
     run_jobs()
     calendar = WorkCalendar.objects.get(code="always")
     create_rule(calendar, code="web", scope={"channel": "web"}, params={"within": 900})

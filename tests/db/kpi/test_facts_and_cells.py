@@ -227,6 +227,7 @@ def test_update_of_cells_runs_between_refold_batches(monkeypatch: pytest.MonkeyP
             has_refolds=bool(batches),
             has_requested_recounts=False,
             has_fact_changes=False,
+            has_unfinished_rechecks=False,
         ),
     )
     monkeypatch.setattr(job_functions, "KPI_REFRESH_SECONDS", -1)

@@ -1,6 +1,7 @@
 """Pages of the alert inbox and of one alert."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -65,7 +66,10 @@ def test_open_alert_shows_title_order_customer_value_and_owner(
 
 def test_titles_show_the_age_of_the_case_when_they_are_shown(ops: Client) -> None:
     template = "No ship confirmation {age} after the release"
-    times = {"started_at": database_now() - timedelta(hours=6), "title_template": template}
+    times: dict[str, Any] = {
+        "started_at": database_now() - timedelta(hours=6),
+        "title_template": template,
+    }
     shown = alert("SO-4711", **times)
     ended = database_now() - timedelta(hours=1)
     closed = alert("SO-4712", state="resolved", resolved_at=ended, **times)

@@ -1,6 +1,7 @@
 """The serializer base class, custom fields, and the serializers shared by several endpoints."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -14,7 +15,6 @@ from visibility.models import AlertClosingReason, AlertKind, AlertState, Message
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.sla.load_enabled_rules import source_rule_kind_codes
 from visibility.sla.rule import RuleSubject
-from visibility.sla.silence_limits import SilenceLimitOrigin
 from visibility.web.permissions import Permission
 
 DECIMAL_SCHEMA: dict[str, Any] = {"type": "string", "format": "decimal"}
@@ -117,15 +117,15 @@ class AlertTitleField(serializers.Field[Any, Any, Any, Any]):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(source="*", **kwargs)
+        self._now: datetime | None = None
 
     def to_representation(self, value: Any) -> str:
         """The title; all alerts of a response are as of the same time."""
-        return str(value.title_with_age(self._time_of_response()))
-
-    def _time_of_response(self) -> Any:
-        """The time that all titles of one response share: serializers share one context."""
-        context: dict[str, Any] = self.context  # type: ignore[assignment]  # a dict in DRF
-        return context.setdefault("now", database_now())
+        if not value.title_template:
+            return str(value.title)
+        if self._now is None:
+            self._now = database_now()
+        return str(value.title_with_age(self._now))
 
 
 class UserSerializer(PermissionFilteredSerializer):
@@ -212,19 +212,6 @@ class MessageSerializer(PermissionFilteredSerializer):
     event_types = serializers.ListField(child=serializers.CharField(), source="types")
 
 
-class EventTypeSilenceLimitSerializer(PermissionFilteredSerializer):
-    """An event type with a silence limit of its own. `since`: when the last such event came."""
-
-    event_type = serializers.CharField()
-    limit_seconds = serializers.SerializerMethodField()
-    since = Rfc3339Field()
-
-    @extend_schema_field({"type": "number"})
-    def get_limit_seconds(self, watched: Any) -> float:
-        """After how long without such an event the source counts as silent."""
-        return float(watched.limit.total_seconds())
-
-
 class SourceSerializer(PermissionFilteredSerializer):
     """A source and the health of its feed, without its secrets."""
 
@@ -242,13 +229,6 @@ class SourceSerializer(PermissionFilteredSerializer):
     catching_up_since = Rfc3339Field(source="source.catching_up_since", allow_null=True)
     last_message_at = Rfc3339Field(source="last_at", allow_null=True)
     expected_by = Rfc3339Field(source="expected_at", allow_null=True)
-    silence_limit_seconds = serializers.SerializerMethodField()
-    silence_limit_origin = EnumField(
-        [origin.name.lower() for origin in SilenceLimitOrigin], source="silence_limit.origin_code"
-    )
-    event_type_silence_limits = EventTypeSilenceLimitSerializer(
-        many=True, source="event_type_limits"
-    )
     messages_last_hour = serializers.IntegerField(source="last_hour")
     messages_last_day = serializers.IntegerField(source="last_day")
     median_delay_seconds = serializers.SerializerMethodField()
@@ -262,12 +242,6 @@ class SourceSerializer(PermissionFilteredSerializer):
     def get_state(self, health: Any) -> str:
         """The stable state code; the label on the pages may change."""
         return str(health.state.name.lower())
-
-    @extend_schema_field({"type": ["number", "null"]})
-    def get_silence_limit_seconds(self, health: Any) -> float | None:
-        """After how long without data the source is silent; null: never."""
-        limit = health.silence_limit.limit
-        return limit.total_seconds() if limit is not None else None
 
     @extend_schema_field({"type": ["number", "null"]})
     def get_median_delay_seconds(self, health: Any) -> float | None:
