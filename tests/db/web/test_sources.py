@@ -504,3 +504,14 @@ def test_other_version_of_message_is_linked(integrator: Client) -> None:
     message_id = message(feed, key="same")
     other = message(feed, key="same", state="parked", reason="conflict")
     assert f'href="/messages/{other}"' in text(integrator, f"/messages/{message_id}")
+
+
+def test_open_message_list_is_updated_in_place(integrator: Client) -> None:
+    feed = create_source()
+    page = text(integrator, "/sources/wms?tab=messages")
+    assert "data-live-keep" not in page
+    row = message(feed)
+    page = text(integrator, "/sources/wms?tab=messages")
+    assert 'data-live-list="messages" data-live-keep' in page
+    assert f'<tr data-id="{row}">' in page
+    assert 'id="source-messages-new" hidden' in page
