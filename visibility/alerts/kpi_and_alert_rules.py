@@ -19,7 +19,7 @@ from visibility.models.alerts import (
     AlertClosingReason,
     AlertState,
 )
-from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiRequest, KpiSnapshot
+from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiSnapshot, KpiValueRequest
 from visibility.sla.load_enabled_rules import LoadedRule, load_enabled_kpi_and_alert_rules
 from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import AlertRule, KpiRule, RuleSubject, SourceCondition
@@ -30,7 +30,7 @@ MAX_ALERTS = 1_000
 ENDED = "The condition has ended."
 REOPENED = "The condition holds again."
 NO_RULE = "The rule no longer applies."
-LoadKpi = Callable[[KpiRequest, datetime], KpiSnapshot]
+LoadKpi = Callable[[KpiValueRequest, datetime], KpiSnapshot]
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ from visibility.kpi.filters_and_values import DaySpan, KpiDimensionFilters
 from visibility.kpi.kpi import KpiUnit
 from visibility.kpi.query import summary
 from visibility.kpi.registry import kpi_registry
-from visibility.sla.kpi_and_alert_snapshots import KpiRequest, KpiSnapshot, UnknownKpi
+from visibility.sla.kpi_and_alert_snapshots import KpiSnapshot, KpiValueRequest, UnknownKpi
 
 
-def load_kpi_snapshot(request: KpiRequest, now: datetime) -> KpiSnapshot:
+def load_kpi_snapshot(request: KpiValueRequest, now: datetime) -> KpiSnapshot:
     """Return the value of a KPI over the last days, today included.
 
     Raises UnknownKpi, TooManyFacts.

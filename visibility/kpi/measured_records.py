@@ -141,4 +141,4 @@ class ActionKpi(RecordKpi[ActionRecord]):
     record_kind = RecordKind.ACTION
     counted = "actions"
     subject = "action"
-    no_value_reason = "nobody handled an alert"
+    no_value_reason = "no alerts were handled"

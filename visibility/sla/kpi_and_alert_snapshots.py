@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class KpiRequest:
+class KpiValueRequest:
     """Which value a rule asks for: a KPI by its code, over the last `days` days with today."""
 
     kpi: str

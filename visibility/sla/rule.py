@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute
 from visibility.sla.calendar import Calendar
-from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiRequest, KpiSnapshot
+from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiSnapshot, KpiValueRequest
 from visibility.sla.parameter_type import Money
 from visibility.sla.parameters import parse_parameters, readable_parameters_by_name
 from visibility.sla.source_snapshot import SourceSnapshot
@@ -191,7 +191,7 @@ class KpiRule(Rule):
     )
 
     @abstractmethod
-    def kpi_request(self, params: Any) -> KpiRequest:
+    def kpi_request(self, params: Any) -> KpiValueRequest:
         """Return which value to load. The scope of the rule is added as filters."""
 
     @abstractmethod

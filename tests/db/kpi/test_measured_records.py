@@ -40,7 +40,7 @@ from visibility.models import (
     PollRound,
     Source,
 )
-from visibility.pipeline import job_functions
+from visibility.pipeline import job_functions, record_and_retention_jobs
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def span() -> DaySpan:
 
 def measure() -> None:
     """Run the job, then update the cells."""
-    job_functions.measure_records()
+    record_and_retention_jobs.measure_records()
     recompute_cells()
     assert not KpiRecordChange.objects.exists()
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
@@ -173,7 +173,7 @@ def test_old_polls_are_deleted_and_their_facts_stay() -> None:
     old = database_now() - source_failures.POLL_ROUND_RETENTION - MINUTE
     PollRound.objects.update(ended_at=old)
     poll(source)
-    assert job_functions.delete_old_poll_rounds() == 1
+    assert record_and_retention_jobs.delete_old_poll_rounds() == 1
     assert PollRound.objects.count() == 1
     call_command("rebuild", verbosity=0)
     measure()
@@ -311,7 +311,7 @@ def test_only_one_worker_measures_at_a_time() -> None:
             with other.cursor() as cursor:
                 cursor.execute("BEGIN")
                 cursor.execute(measure_changed_records.TRY_LOCK, [LockKey.KPI_RECORDS])
-            assert job_functions.measure_records() == 0
+            assert record_and_retention_jobs.measure_records() == 0
     finally:
         other.close()
     assert KpiRecordChange.objects.count() == 1

@@ -17,7 +17,7 @@ from visibility.kpi.measure_changed_records import (
 from visibility.models import InboundMessage, KpiFact, KpiRecordChange
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-BEFORE = "0017"
+BEFORE = "0022"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from visibility.ingest.access_tokens import AccessTokens
 TOKEN_URL = "https://a.test/token"
 
 
-class System:
+class TokenIssuer:
     """Issues numbered tokens, and accepts only the latest one."""
 
     def __init__(self, expires_in: object = 3600) -> None:
@@ -32,7 +32,7 @@ class System:
         return HttpResponse(200 if is_accepted else 401, {}, b"{}")
 
 
-class Clock:
+class SettableClock:
     def __init__(self) -> None:
         self.now = 1000.0
 
@@ -40,7 +40,7 @@ class Clock:
         return self.now
 
 
-def poll(system: System, tokens: AccessTokens, credential: str = "s") -> int:
+def poll(system: TokenIssuer, tokens: AccessTokens, credential: str = "s") -> int:
     """Send two requests as one poll does; return how many tokens were issued by then."""
     form = {"client_id": "c", "client_secret": credential}
     requests = AuthorizedRequests(system, [OAuth2Authorization(TOKEN_URL, form, tokens=tokens)])
@@ -51,7 +51,7 @@ def poll(system: System, tokens: AccessTokens, credential: str = "s") -> int:
 
 
 def test_a_token_is_used_by_later_polls_until_shortly_before_it_expires() -> None:
-    system, clock = System(), Clock()
+    system, clock = TokenIssuer(), SettableClock()
     tokens = AccessTokens(clock)
     assert [poll(system, tokens) for _ in range(3)] == [1, 1, 1]
     clock.now += 3600 - 61
@@ -62,12 +62,12 @@ def test_a_token_is_used_by_later_polls_until_shortly_before_it_expires() -> Non
 
 @pytest.mark.parametrize("expires_in", [None, "soon", 0, 59, -5, "nan", "inf", {}, []])
 def test_a_token_without_a_usable_lifetime_is_not_held(expires_in: object) -> None:
-    system, tokens = System(expires_in), AccessTokens(Clock())
+    system, tokens = TokenIssuer(expires_in), AccessTokens(SettableClock())
     assert [poll(system, tokens) for _ in range(2)] == [1, 2]
 
 
 def test_a_token_is_held_for_a_day_at_most() -> None:
-    system, clock = System(10**9), Clock()
+    system, clock = TokenIssuer(10**9), SettableClock()
     tokens = AccessTokens(clock)
     poll(system, tokens)
     clock.now += 86_400
@@ -75,7 +75,7 @@ def test_a_token_is_held_for_a_day_at_most() -> None:
 
 
 def test_a_refused_token_is_fetched_again_for_this_and_later_polls() -> None:
-    system, tokens = System(), AccessTokens(Clock())
+    system, tokens = TokenIssuer(), AccessTokens(SettableClock())
     poll(system, tokens)
     system.issued += 1  # the system revokes the first token
     assert poll(system, tokens) == 3
@@ -83,14 +83,14 @@ def test_a_refused_token_is_fetched_again_for_this_and_later_polls() -> None:
 
 
 def test_other_credentials_never_get_the_token() -> None:
-    system, tokens = System(), AccessTokens(Clock())
+    system, tokens = TokenIssuer(), AccessTokens(SettableClock())
     poll(system, tokens)
     assert poll(system, tokens, credential="other") == 2
     assert "t1" not in repr(tokens)
 
 
 def test_a_replaced_refresh_token_finds_its_access_token() -> None:
-    system, tokens = System(), AccessTokens(Clock())
+    system, tokens = TokenIssuer(), AccessTokens(SettableClock())
 
     def poll_with(refresh_token: str) -> list[str]:
         authorization = OAuth2Authorization(
@@ -107,7 +107,7 @@ def test_a_replaced_refresh_token_finds_its_access_token() -> None:
 
 def test_the_oldest_token_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_tokens, "MAX_TOKENS", 2)
-    tokens = AccessTokens(Clock())
+    tokens = AccessTokens(SettableClock())
     for key in "abac":
         tokens.store(key, key, 60)
     assert [tokens.token(key) for key in "abc"] == ["a", "", "c"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from visibility.sla.kpi_and_alert_snapshots import KpiRequest, KpiSnapshot
+from visibility.sla.kpi_and_alert_snapshots import KpiSnapshot, KpiValueRequest
 from visibility.sla.parameter_type import Percent
 from visibility.sla.parameters import parameter
 from visibility.sla.rule import Consequence, KpiRule, RuleSubject, SourceCondition
@@ -67,9 +67,9 @@ class KpiOffLimit(KpiRule):
         Consequence.REVENUE_LEAKAGE,
     )
 
-    def kpi_request(self, params: KpiLimitParams) -> KpiRequest:
+    def kpi_request(self, params: KpiLimitParams) -> KpiValueRequest:
         """Return the KPI and its days."""
-        return KpiRequest(params.kpi, params.days)
+        return KpiValueRequest(params.kpi, params.days)
 
     def condition(self, kpi: KpiSnapshot, params: KpiLimitParams) -> SourceCondition | None:
         """Return a condition while the value is worse than the limit."""

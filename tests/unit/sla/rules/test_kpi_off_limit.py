@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from visibility.sla.kpi_and_alert_snapshots import KpiRequest, KpiSnapshot
+from visibility.sla.kpi_and_alert_snapshots import KpiSnapshot, KpiValueRequest
 from visibility.sla.parameter_type import Percent
 from visibility.sla.rules.kpi_off_limit import KpiLimitParams, KpiOffLimit
 
@@ -52,4 +52,6 @@ def test_a_value_beyond_the_limit_alerts(kpi: KpiSnapshot, alerts: bool) -> None
 
 
 def test_the_request_names_the_kpi_and_its_days() -> None:
-    assert RULE.kpi_request(KpiLimitParams(kpi="on_time", days=30)) == KpiRequest("on_time", 30)
+    assert RULE.kpi_request(KpiLimitParams(kpi="on_time", days=30)) == KpiValueRequest(
+        "on_time", 30
+    )
