@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from visibility.storage.request_refold_of_all_orders import request_refold_of_all_orders
 
 from tests.builders.users import signed_in
 from tests.db.master_data.conftest import process_all, put_rows, receive_order
@@ -17,6 +16,7 @@ from visibility.models import Alert, Event, IgnoredTerm, Order, SlaRule, Source,
 from visibility.models.master import TermKind
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.source_snapshot import MAPPED
+from visibility.storage.request_refold_of_open_orders import request_refold_of_open_orders
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_stored_mapping_without_one_of_our_statuses_maps_nothing(
     sweep(now=now)
     assert alert_states() == [(STATUS, "open")]
     Order.objects.update(status="")
-    request_refold_of_all_orders()
+    request_refold_of_open_orders()
     process_all()
     assert Order.objects.get().status != "released"
     mapping = TermMapping.objects.get()
