@@ -7,14 +7,12 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.builders.sources import ERP_NUMBERS, create_source
-from tests.builders.watched_source import store_message
+from tests.builders.watched_source import set_received_at_of_waiting_messages, store_message
 from visibility.alerts import release_suppressed_alerts
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import (
     Alert,
-    InboundMessage,
-    MessageState,
     Notification,
     RefoldRequest,
     SlaClock,
@@ -40,9 +38,7 @@ def receive(
     """Store messages as if they had been received then; nothing is processed."""
     for number in orders:
         store_message(source, kind, at, number)
-    InboundMessage.objects.filter(state=MessageState.WAITING, source=source).update(
-        received_at=received
-    )
+    set_received_at_of_waiting_messages(received, source=source)
 
 
 def orders(first: int, last: int) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.builders.sources import create_source
-from tests.builders.watched_source import store_message
+from tests.builders.watched_source import set_received_at_of_waiting_messages, store_message
 from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import InboundMessage, MessageState, Source, SourceActivity
@@ -27,7 +27,7 @@ def wms(db: None) -> Source:
 
 def receive(source: Source, kind: str, occurred_at: datetime, received_at: datetime) -> None:
     store_message(source, kind, occurred_at, f"SO-{kind}")
-    InboundMessage.objects.filter(state=MessageState.WAITING).update(received_at=received_at)
+    set_received_at_of_waiting_messages(received_at)
 
 
 def activity(event_type: str = "") -> SourceActivity:

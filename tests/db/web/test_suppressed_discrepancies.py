@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 
 from tests.builders.users import signed_in
+from tests.builders.watched_source import set_received_at_of_waiting_messages
 from tests.db.web.test_discrepancies import create_sources, line_items, send_event
 from tests.db.web.test_orders import fetch
 from visibility.db.database_time import database_now
-from visibility.models import InboundMessage, Order, Source
+from visibility.models import Order, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
@@ -50,7 +51,7 @@ def add_unprocessed_message(slug: str, *, for_: timedelta) -> None:
     """Store a message of the source that has been waiting this long for processing."""
     at = database_now()
     send_event(slug, "order.changed", at, {"lines": line_items("shipped", A=8)})
-    InboundMessage.objects.filter(state="waiting").update(received_at=at - for_)
+    set_received_at_of_waiting_messages(at - for_)
 
 
 def page(order: Order, tab: str = "timeline") -> str:
