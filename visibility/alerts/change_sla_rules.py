@@ -87,19 +87,19 @@ def change_rule(
             },
             now=now,
         )
-        is_about_orders = rule.kind not in rule_kind_codes_not_about_orders()
-        has_new_clocks = is_about_orders and CLOCK_FIELDS & set(changed)
-        checked = _start_recheck(rule, now=now) if has_new_clocks else 0
+        checked = _start_recheck(rule, now=now) if CLOCK_FIELDS & set(changed) else 0
         return RuleChangeResult(rule, changed, checked)
 
 
 def _start_recheck(rule: SlaRule, *, now: datetime) -> int:
     """Start to check all orders, which may gain or lose clocks; return how many orders.
 
-    The first batch goes into the refold queue at once.
+    The first batch goes into the refold queue at once. A rule about something else only records
+    that its present definition is known: 0 orders.
     """
     started = start_rechecks_of_changed_rules(now=now, rule_ids=[rule.pk])
-    enqueue_next_batch(now=now)
+    if rule.kind not in rule_kind_codes_not_about_orders():
+        enqueue_next_batch(now=now)
     return sum(recheck.open_total + recheck.closed_total for recheck in started)
 
 

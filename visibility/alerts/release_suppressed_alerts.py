@@ -1,6 +1,7 @@
 """Open alerts that were suppressed, once their sources have reported up to the deadline."""
 
 from datetime import datetime
+from itertools import islice
 
 from django.db import connection, transaction
 
@@ -45,9 +46,9 @@ def open_suppressed_alerts(*, now: datetime) -> int:
             clock.due_at, clock.expected_sources, evidence, are_known=clock.sources_are_known
         )
     }
-    ids = sorted(proven)[:BATCH_SIZE]
-    pending = orders_with_pending_refold({proven[alert_id] for alert_id in ids})
-    ids = [alert_id for alert_id in ids if proven[alert_id] not in pending]
+    pending = orders_with_pending_refold(set(proven.values()))
+    ready = (alert_id for alert_id in sorted(proven) if proven[alert_id] not in pending)
+    ids = list(islice(ready, BATCH_SIZE))
     return _open_alerts(ids, now=now) if ids else 0
 
 

@@ -63,6 +63,8 @@ class RuleChangeReasons:
     def _is_narrower_rule_new(self, recheck: RuleRecheck | None) -> bool:
         """Whether orders are being checked against another rule of the same kind."""
         return recheck is not None and any(
-            other.rule.kind == recheck.rule.kind and other.finished_at is None
+            other.rule.kind == recheck.rule.kind
+            and other.rule_id != recheck.rule_id
+            and other.finished_at is None
             for other in self._recheck_by_rule.values()
         )

@@ -1,9 +1,10 @@
 """Suggest pairs of orders that may be the same order, with the evidence and a confidence."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -76,12 +77,12 @@ WHERE decision.undone_at IS NULL AND decision.verdict IN ('split', 'distinct')
 """
 # Pairs that one issuer gave different numbers of one kind.
 NUMBERED_APART = """
-SELECT DISTINCT a.object_id, b.object_id
-FROM visibility_identifier a
-JOIN visibility_identifier b ON b.scheme = a.scheme AND b.issuer = a.issuer
-    AND b.value <> a.value AND b.is_identity AND b.kind = 'order' AND b.object_id = ANY(%(ids)s)
-WHERE a.is_identity AND a.kind = 'order' AND a.object_id = ANY(%(ids)s)
-    AND a.scheme = ANY(%(schemes)s)
+SELECT DISTINCT pair.a, pair.b
+FROM unnest(%(first)s::bigint[], %(second)s::bigint[]) AS pair (a, b)
+JOIN visibility_identifier x ON x.object_id = pair.a AND x.is_identity AND x.kind = 'order'
+    AND x.scheme = ANY(%(schemes)s)
+JOIN visibility_identifier y ON y.object_id = pair.b AND y.is_identity AND y.kind = 'order'
+    AND y.scheme = x.scheme AND y.issuer = x.issuer AND y.value <> x.value
 """
 
 
@@ -112,7 +113,9 @@ def find_suggestions(*, limit: int = 50) -> list[Suggestion]:
     pairs = {(row[0], row[1]) for row in (*by_po, *by_digits)}
     orders = Order.objects.in_bulk({pk for pair in pairs for pk in pair})
     separated = _separated_pairs({pk for pair in pairs for pk in pair})
-    numbered_apart = _pairs_with_different_numbers_of_an_issuer(orders)
+    numbered_apart = _pairs_with_different_numbers_of_an_issuer(
+        sorted({(row[0], row[1]) for row in by_po})
+    )
     best: dict[tuple[int, int], Suggestion] = {}
     for suggestion in (
         *_suggest_by_customer_po(by_po, orders, numbered_apart),
@@ -135,11 +138,15 @@ def _separated_pairs(object_ids: Collection[int]) -> set[frozenset[int]]:
 
 
 def _pairs_with_different_numbers_of_an_issuer(
-    object_ids: Collection[int],
+    pairs: Sequence[tuple[int, int]],
 ) -> set[frozenset[int]]:
-    schemes = sorted(scheme.value for scheme in EXCLUSIVE_SCHEMES)
+    parameters: dict[str, Any] = {
+        "first": [first for first, _ in pairs],
+        "second": [second for _, second in pairs],
+        "schemes": sorted(scheme.value for scheme in EXCLUSIVE_SCHEMES),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(NUMBERED_APART, {"ids": sorted(object_ids), "schemes": schemes})
+        cursor.execute(NUMBERED_APART, parameters)
         return {frozenset(row) for row in cursor.fetchall()}
 
 

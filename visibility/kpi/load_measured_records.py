@@ -31,7 +31,8 @@ SELECT source.slug, poll.id, poll.ended_at, poll.error, poll.is_throttled
 FROM visibility_pollround poll JOIN visibility_source source ON source.id = poll.source_id
 WHERE poll.id = ANY(%s)
 """
-# An alert without such an entry was never open for people.
+# An alert without such an entry was never open for people. What was copied when an order was split
+# counts where it happened.
 ALERTS = """
 SELECT source.slug, o.channel, o.warehouse, o.customer_group, alert.id, alert.episode,
     opened.at, alert.acknowledged_at, alert.resolved_at, alert.kind, alert.severity
@@ -40,14 +41,20 @@ LEFT JOIN visibility_source source ON source.id = alert.source_id
 LEFT JOIN visibility_order o ON o.object_id = alert.order_id
 CROSS JOIN LATERAL (SELECT max(at) AS at FROM visibility_alertentry entry
     WHERE entry.alert_id = alert.id AND entry.action IN ('opened', 'reopened')) opened
-WHERE alert.id = ANY(%s) AND opened.at IS NOT NULL
+WHERE alert.id = ANY(%s) AND opened.at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM visibility_alertentry copied
+    WHERE copied.alert_id = alert.id AND copied.action = 'copied' AND copied.at >= opened.at
+)
 """
 ACTIONS = """
 SELECT source.slug, o.channel, o.warehouse, o.customer_group, entry.id, entry.at, entry.action
 FROM visibility_alertentry entry JOIN visibility_alert alert ON alert.id = entry.alert_id
 LEFT JOIN visibility_source source ON source.id = alert.source_id
 LEFT JOIN visibility_order o ON o.object_id = alert.order_id
-WHERE entry.id = ANY(%s) AND entry.user_id IS NOT NULL
+WHERE entry.id = ANY(%s) AND entry.user_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM visibility_alertentry copied
+    WHERE copied.alert_id = entry.alert_id AND copied.action = 'copied' AND copied.id > entry.id
+)
 """
 
 

@@ -24,10 +24,10 @@ WHERE expect_every = interval '1 hour' AND jsonb_typeof(config) = 'object' AND c
 """
 NEWEST_APPLIED = """
 INSERT INTO visibility_sourceactivity (source_id, event_type, last_received_at, newest_event_at)
-SELECT source.id, '', applied.received_at, least(applied.received_at, (
-    SELECT max(event.occurred_at) FROM visibility_event event
+SELECT source.id, '', applied.received_at, (
+    SELECT max(least(event.occurred_at, applied.received_at)) FROM visibility_event event
     WHERE event.message_id = applied.id AND event.type <> 'inventory.snapshot'
-))
+)
 FROM visibility_source source CROSS JOIN LATERAL (
     SELECT id, received_at FROM (
         SELECT id, received_at, state FROM visibility_inbound_message message

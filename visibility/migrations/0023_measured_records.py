@@ -11,11 +11,14 @@ CREATE_TRIGGERS = """
 CREATE FUNCTION visibility_record_message_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO visibility_kpirecordchange (kind, record_id, received_at)
-    SELECT 'message', id, received_at FROM new_rows WHERE state <> 'waiting';
+    SELECT 'message', n.id, n.received_at FROM new_rows n
+    JOIN old_rows o ON o.id = n.id
+    WHERE n.state <> 'waiting' AND (o.received_at, o.state, o.reason, o.processed_at)
+        IS DISTINCT FROM (n.received_at, n.state, n.reason, n.processed_at);
     RETURN NULL;
 END $$;
 CREATE TRIGGER message_settled AFTER UPDATE ON visibility_inbound_message
-    REFERENCING NEW TABLE AS new_rows
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION visibility_record_message_changes();
 CREATE FUNCTION visibility_record_changes_of_records() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -64,13 +64,13 @@ def _format_money(amount: Decimal, currency: str) -> str:
 
 
 def _missing_step_text(alert: Alert, source_titles: Sequence[str]) -> str:
-    """`ship confirmation from Dallas`, or else the meaning; empty if the alert is closed."""
+    """`ship confirmation from Dallas`; empty if no step is missing or the alert is closed."""
     kind = rule_kinds().get(alert.rule.kind) if alert.rule else None
     if kind is None or alert.state not in ACTIVE_ALERT_STATES:
         return ""
     step = kind.awaited_step if isinstance(kind, OrderRule) else ""
     if not step:
-        return kind.meaning.removesuffix(".")
+        return ""
     return f"{step} from {' or '.join(source_titles)}" if source_titles else step
 
 

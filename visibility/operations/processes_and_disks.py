@@ -82,11 +82,18 @@ def full_disk_problems() -> list[Problem]:
     return [
         Problem(
             folder.sentence,
-            f"{refused if folder.is_needed else 'Uploads of large files fail. '}"
+            f"{refused if _is_disk_of_database(device) else 'Files cannot be written to it. '}"
             f"At least {floor} must be free. Delete files, or enlarge the disk.",
         )
-        for folder in reversed(full.values())
+        for device, folder in reversed(full.items())
     ]
+
+
+def _is_disk_of_database(device: int) -> bool:
+    """Whether the intake refuses messages while this disk is full."""
+    return bool(settings.DATABASE_FOLDER) and (
+        Path(settings.DATABASE_FOLDER).stat().st_dev == device
+    )
 
 
 def process_statuses() -> Sequence[ProcessStatus]:

@@ -161,7 +161,7 @@ def erp_else_shop_else_customer_order_number(timeline: Timeline) -> str:
         IdentifierScheme.SOURCE_ID,
     )
     # A key is `scheme:issuer:value`.
-    return number or timeline.key.rpartition(":")[2] or timeline.key
+    return number or timeline.key.split(":", 2)[-1]
 
 
 def _line_rows(order_id: int, timeline: Timeline) -> Iterator[bulk.Row]:

@@ -12,7 +12,10 @@ from visibility.db.change_feed import append_changes
 from visibility.models.audit import append_audit_entry
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import SlaRule, rule_definition_fingerprint
-from visibility.sla.load_enabled_rules import source_rule_kind_codes
+from visibility.sla.load_enabled_rules import (
+    rule_kind_codes_not_about_orders,
+    source_rule_kind_codes,
+)
 
 # Orders of one batch. A live message waits for one batch at most.
 BATCH_SIZE = 200
@@ -109,7 +112,8 @@ def _build_recheck(rule: SlaRule, fingerprint: str, *, is_new: bool, now: dateti
     )
     if rule.kind in source_rule_kind_codes():
         recheck.open_orders_checked_at = now
-    elif is_new and not rule.enabled:
+    elif rule.kind in rule_kind_codes_not_about_orders() or (is_new and not rule.enabled):
+        # The sweep evaluates each rule about KPIs and alerts anyway.
         recheck.open_orders_checked_at = recheck.finished_at = now
     else:
         with connection.cursor() as cursor:
@@ -139,7 +143,7 @@ def enqueue_next_batch(*, now: datetime) -> int:
         rechecks = list(
             RuleRecheck.objects.select_for_update(skip_locked=True)
             .filter(finished_at=None)
-            .exclude(rule__kind__in=source_rule_kind_codes())
+            .exclude(rule__kind__in=rule_kind_codes_not_about_orders())
             .order_by("pk")
         )
         if not rechecks or _must_wait(rechecks):

@@ -10,10 +10,20 @@ from tests.builders.alerts import alert
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import create_user, signed_in
 from visibility.alerts import actions, kpi_and_alert_rules
+from visibility.alerts.change_sla_rules import change_rule
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
-from visibility.models import Alert, AlertEntry, AlertKind, AlertState, KpiFact, SlaRule
+from visibility.models import (
+    Alert,
+    AlertEntry,
+    AlertKind,
+    AlertState,
+    KpiFact,
+    RefoldRequest,
+    RuleRecheck,
+    SlaRule,
+)
 from visibility.pipeline import job_functions
 from visibility.sla.rules.kpi_off_limit import KpiOffLimit
 from visibility.web.permissions import UserRole
@@ -196,3 +206,18 @@ def test_only_the_oldest_alerts_are_read_and_escalated_ones_stay(
     assert sweep_all() == 1
     active = {a.subject_key for a in alerts_of(rule) if a.state == AlertState.OPEN}
     assert active == {str(newer.pk), str(older[1].pk)}
+
+
+def test_edit_of_a_rule_about_something_else_than_orders_is_one_change() -> None:
+    sweep_all()
+    admin = create_user(UserRole.ADMIN)
+    kinds = ("kpi_off_limit", "unacknowledged_alert", "source_silent")
+    for rule in SlaRule.objects.filter(kind__in=kinds):
+        change = {"enabled": not rule.enabled}
+        result = change_rule(rule.code, change, version=rule.version, by=admin, now=database_now())
+        assert result.refolded_orders == 0
+        sweep_all()
+        assert SlaRule.objects.get(pk=rule.pk).version == rule.version + 1
+    assert SlaRule.objects.filter(kind__in=kinds).count() == 3
+    assert not RefoldRequest.objects.exists()
+    assert not RuleRecheck.objects.filter(finished_at=None).exists()

@@ -218,7 +218,7 @@ def test_pieces_and_packages_that_no_event_relates_are_unmatched(
         (9, "send package", "p9"),
     )
     assert dict(Order.objects.values_list("number", "event_count")) == {"C": 1}
-    assert unmatched() == [("order line", ("system ID x1",), 2), ("package", ("system ID p9",), 1)]
+    assert unmatched() == [("order_line", ("system ID x1",), 2), ("package", ("system ID p9",), 1)]
     import_steps(tmp_path, (0, "place order", "D x1"))
     assert dict(Order.objects.values_list("number", "event_count")) == {"C": 1, "D": 3}
     assert unmatched() == [("package", ("system ID p9",), 1)]
@@ -240,7 +240,7 @@ def test_piece_of_several_orders_belongs_to_none_of_them(
     for step in steps:  # the first order has the piece until the second is known
         import_steps(tmp_path, step)
     assert dict(Order.objects.values_list("number", "event_count")) == {"D": 1, "E": 1}
-    assert unmatched() == [("order line", ("system ID x1",), 4)]
+    assert unmatched() == [("order_line", ("system ID x1",), 4)]
 
     second = Event.objects.get(key="ocel h2")
     with transaction.atomic():

@@ -9,7 +9,13 @@ from tests.builders.message_months import begin_move, run_move, unmoved_message
 from tests.builders.sources import create_source
 from visibility.ingest import move_message_bodies
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.models import InboundMessage, MessageBody, MessageBodyMove, Source
+from visibility.models import (
+    InboundMessage,
+    KpiRecordChange,
+    MessageBody,
+    MessageBodyMove,
+    Source,
+)
 from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +58,7 @@ def test_bodies_move_in_batches_that_can_be_killed(
     assert [InboundMessage.objects.get(pk=pk).body for pk in ids] == [b"0", b"1", b"2", b"3", b"4"]
     assert (MessageBody.objects.count(), unmoved()) == (5, 0)
     assert not MessageBodyMove.objects.exists()
+    assert not KpiRecordChange.objects.exists(), "a move measures no message"
 
 
 def test_message_that_waits_is_processed_from_where_its_body_is(source: Source) -> None:

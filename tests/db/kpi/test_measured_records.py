@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from html import unescape
 from typing import Any
 
 import pytest
@@ -111,7 +112,13 @@ def test_parked_messages_count_from_the_pipeline_to_the_pages() -> None:
     assert "Applied <span" in page
     (row,) = api_items(reader, "parked_messages")
     assert (row["message_id"], row["id"], row["event_source"]) == (parked, None, "shop")
-    assert row["text"] == InboundMessage.objects.get(pk=parked).detail
+    detail = InboundMessage.objects.get(pk=parked).detail
+    assert row["text"] == detail
+    # The reason can quote the message, which not everybody who sees KPIs may see.
+    executive = signed_in(UserRole.EXECUTIVE, "eve")
+    assert detail in unescape(page)
+    assert detail not in unescape(text(executive, "/numbers/parked_messages/orders?from=30d"))
+    assert [r["text"] for r in api_items(executive, "parked_messages")] == [""]
     # After a replay it counts as applied; while it waits, nothing changes.
     before = facts("parked_messages")[0].pk
     settle(parked, "waiting")

@@ -40,10 +40,12 @@ LEFT JOIN (
     SELECT DISTINCT order_id FROM visibility_alert
     WHERE state IN ('open', 'acknowledged', 'snoozed') AND order_id IS NOT NULL
 ) AS over ON over.order_id = o.object_id
-LEFT JOIN (
-    SELECT order_id, min(due_at) AS due_at FROM visibility_slaclock
-    WHERE state IN ('running', 'breached') AND stopped_at IS NULL GROUP BY order_id
-) AS timer ON timer.order_id = o.object_id
+LEFT JOIN LATERAL (
+    SELECT clock.order_id, clock.due_at FROM visibility_slaclock clock
+    WHERE clock.order_id = o.object_id AND clock.state IN ('running', 'breached')
+        AND clock.stopped_at IS NULL
+    ORDER BY clock.due_at LIMIT 1
+) AS timer ON true
 WHERE o.is_open AND o.last_event_at IS NOT NULL GROUP BY o.status
 """
 COMPLETED_TODAY = """

@@ -72,6 +72,11 @@ class UnmatchedRecord:
     likely_order: Order | None = None
     reason: str = ""
 
+    @property
+    def label(self) -> str:
+        """The kind in words."""
+        return OBJECT_KINDS[ObjectKind(self.kind)].label
+
 
 def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
     """Unmatched records, oldest first, each with its likely order; runs four statements."""
@@ -91,7 +96,7 @@ def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Un
         records.append(
             UnmatchedRecord(
                 id=object_id,
-                kind=OBJECT_KINDS[ObjectKind(kind)].label,
+                kind=kind,
                 since=since,
                 events=events,
                 first_at=first_at,

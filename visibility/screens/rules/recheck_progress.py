@@ -8,7 +8,7 @@ from enum import StrEnum
 from visibility.formatting import count_with_noun, format_number
 from visibility.models import RuleRecheck, SlaRule
 from visibility.models.rules_clocks_and_calendars import rule_definition_fingerprint
-from visibility.sla.load_enabled_rules import source_rule_kind_codes
+from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 
 
 class RecheckState(StrEnum):
@@ -64,8 +64,8 @@ class RecheckProgress:
 
 def load_recheck_progress(rules: Iterable[SlaRule]) -> dict[int, RecheckProgress]:
     """Return the progress of the rules about orders, by rule id. One statement."""
-    about_sources = source_rule_kind_codes()
-    about_orders = {rule.pk: rule for rule in rules if rule.kind not in about_sources}
+    not_about_orders = rule_kind_codes_not_about_orders()
+    about_orders = {rule.pk: rule for rule in rules if rule.kind not in not_about_orders}
     rechecks = RuleRecheck.objects.in_bulk(about_orders)
     return {
         rule_id: _progress_of_rule(rule, rechecks.get(rule_id))

@@ -13,6 +13,7 @@ from visibility.sla.rule import (
     SourceConditionEnd,
     SourceRule,
 )
+from visibility.sla.source_evidence import PARKED_LIMIT
 from visibility.sla.source_snapshot import SourceSnapshot
 
 # Subject keys of alerts: none for a source without data; these for a source of which all messages
@@ -89,10 +90,8 @@ class SourceSilent(SourceRule):
     def _silence_of_source(
         self, source: SourceSnapshot, params: SilenceGracePeriodParams
     ) -> SourceCondition | None:
-        if source.expected_interval is None:
-            return None
         since = source.last_data_at or source.watched_since
-        due_at = since + source.expected_interval + params.grace
+        due_at = since + (source.expected_interval or PARKED_LIMIT) + params.grace
         if source.as_of <= due_at:
             return None
         if source.last_message_at is not None and source.last_message_at > since:
@@ -103,6 +102,8 @@ class SourceSilent(SourceRule):
                 subject=source.title,
                 title=f"All messages from {source.title} are parked",
             )
+        if source.expected_interval is None:
+            return None
         return SourceCondition(started_at=since, due_at=due_at, subject=source.title)
 
     def condition_end(
@@ -119,6 +120,14 @@ class SourceSilent(SourceRule):
             if self._silence_of_source(source, params) is not None:
                 return SourceConditionEnd(source.as_of, "The source as a whole is silent.")
             return SourceConditionEnd(at, "The source is sending these events again.")
+        if (silence := self._silence_of_source(source, params)) is not None:
+            is_parked = silence.subject_key == ALL_PARKED
+            reason = (
+                "All messages of the source are parked."
+                if is_parked
+                else "The source sends no messages."
+            )
+            return SourceConditionEnd(source.as_of, reason)
         at = source.last_data_at or source.as_of
         if subject_key == ALL_PARKED:
             return SourceConditionEnd(at, "Messages of the source can be processed again.")

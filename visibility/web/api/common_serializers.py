@@ -13,8 +13,9 @@ from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from visibility.db.database_time import database_now
 from visibility.models import AlertClosingReason, AlertKind, AlertState, MessageState, Severity
 from visibility.screens.sources.role_and_state_labels import SourceState
-from visibility.sla.load_enabled_rules import source_rule_kind_codes
+from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.rule import RuleSubject
+from visibility.sla.silence_limits import SilenceLimitOrigin
 from visibility.web.permissions import Permission
 
 DECIMAL_SCHEMA: dict[str, Any] = {"type": "string", "format": "decimal"}
@@ -169,7 +170,7 @@ class AlertSerializer(PermissionFilteredSerializer):
     rule = AlertRuleSerializer(allow_null=True)
     order = AlertOrderSerializer(allow_null=True)
     source = serializers.CharField(source="source.slug", default=None, allow_null=True)  # type: ignore[assignment]  # not DRF's `source`
-    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *source_rule_kind_codes()])
+    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *rule_kind_codes_not_about_orders()])
     subject_kind = EnumField(RuleSubject, source="subject")
     subject_key = serializers.CharField()
     episode = serializers.IntegerField()
@@ -212,6 +213,19 @@ class MessageSerializer(PermissionFilteredSerializer):
     event_types = serializers.ListField(child=serializers.CharField(), source="types")
 
 
+class EventTypeSilenceLimitSerializer(PermissionFilteredSerializer):
+    """An event type with a silence limit of its own. `since`: when the last such event came."""
+
+    event_type = serializers.CharField()
+    limit_seconds = serializers.SerializerMethodField()
+    since = Rfc3339Field()
+
+    @extend_schema_field({"type": "number"})
+    def get_limit_seconds(self, watched: Any) -> float:
+        """After how long without such an event the source counts as silent."""
+        return float(watched.limit.total_seconds())
+
+
 class SourceSerializer(PermissionFilteredSerializer):
     """A source and the health of its feed, without its secrets."""
 
@@ -229,6 +243,13 @@ class SourceSerializer(PermissionFilteredSerializer):
     catching_up_since = Rfc3339Field(source="source.catching_up_since", allow_null=True)
     last_message_at = Rfc3339Field(source="last_at", allow_null=True)
     expected_by = Rfc3339Field(source="expected_at", allow_null=True)
+    silence_limit_seconds = serializers.SerializerMethodField()
+    silence_limit_origin = EnumField(
+        [origin.name.lower() for origin in SilenceLimitOrigin], source="silence_limit.origin_code"
+    )
+    event_type_silence_limits = EventTypeSilenceLimitSerializer(
+        many=True, source="event_type_limits"
+    )
     messages_last_hour = serializers.IntegerField(source="last_hour")
     messages_last_day = serializers.IntegerField(source="last_day")
     median_delay_seconds = serializers.SerializerMethodField()
@@ -242,6 +263,12 @@ class SourceSerializer(PermissionFilteredSerializer):
     def get_state(self, health: Any) -> str:
         """The stable state code; the label on the pages may change."""
         return str(health.state.name.lower())
+
+    @extend_schema_field({"type": ["number", "null"]})
+    def get_silence_limit_seconds(self, health: Any) -> float | None:
+        """After how long without data the source is silent; null: never."""
+        limit = health.silence_limit.limit
+        return limit.total_seconds() if limit is not None else None
 
     @extend_schema_field({"type": ["number", "null"]})
     def get_median_delay_seconds(self, health: Any) -> float | None:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from visibility.kpi.dimensions import DIMENSIONS
+from visibility.kpi.drilldown import KpiOrderLineOrEvent
 from visibility.kpi.kpi import KpiFamily, KpiUnit
 from visibility.web.api.common_serializers import (
     DecimalTextField,
@@ -138,8 +139,9 @@ class KpiOrderSerializer(PermissionFilteredSerializer):
     alert_id = serializers.IntegerField(
         allow_null=True, help_text="The alert, or that of an action."
     )
-    text = serializers.CharField(
-        help_text="The title of an alert, or why a message or poll failed."
+    text = serializers.SerializerMethodField(
+        help_text="The title of an alert; or why a message or poll failed, only with permission to "
+        "see parked messages."
     )
     started_at = serializers.DateTimeField(
         allow_null=True,
@@ -152,3 +154,8 @@ class KpiOrderSerializer(PermissionFilteredSerializer):
     uncountable = serializers.DictField(
         child=serializers.IntegerField(), help_text="Lines that could not be counted, by reason."
     )
+
+    def get_text(self, row: KpiOrderLineOrEvent) -> str:
+        """What failed in a message or poll can quote the message."""
+        is_shown = row.alert_id is not None or Permission.PARKED_SEE in self.context["permissions"]
+        return row.text if is_shown else ""

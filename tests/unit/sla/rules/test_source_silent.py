@@ -92,3 +92,18 @@ def test_nothing_is_decided_while_messages_wait() -> None:
     waiting = source(last_data_at=NOON - 2 * HOUR, last_message_at=NOON, pending_count=1)
     assert not list(RULE.conditions(waiting, SilenceGracePeriodParams()))
     assert RULE.condition_end(waiting, SilenceGracePeriodParams(), "") is None
+
+
+def test_silence_that_turns_into_parked_messages_does_not_end_with_data() -> None:
+    parked = source(last_data_at=NOON - 4 * HOUR, last_message_at=NOON)
+    end = RULE.condition_end(parked, SilenceGracePeriodParams(), "")
+    assert end == SourceConditionEnd(NOON, "All messages of the source are parked.")
+
+
+def test_source_that_may_always_be_silent_is_not_when_all_its_messages_are_parked() -> None:
+    never = {"expected_interval": None, "last_message_at": NOON}
+    day_old = source(last_data_at=NOON - 25 * HOUR, **never)
+    (condition,) = RULE.conditions(day_old, SilenceGracePeriodParams())
+    assert condition.subject_key == "parked"
+    recent = source(last_data_at=NOON - 23 * HOUR, **never)
+    assert not list(RULE.conditions(recent, SilenceGracePeriodParams()))
