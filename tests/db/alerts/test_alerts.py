@@ -8,7 +8,12 @@ from django.core import mail
 from pytest_django.fixtures import Settings
 
 from tests.builders.sla_rules import create_rule
-from tests.builders.watched_source import send_and_process, states, store_message
+from tests.builders.watched_source import (
+    send_and_process,
+    set_received_at_of_waiting_messages,
+    states,
+    store_message,
+)
 from visibility.alerts import actions
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.database_time import database_now
@@ -55,9 +60,8 @@ def test_alert_discovered_late_has_the_original_due_time(wms: Source, now: datet
 def test_past_deadline_waits_until_the_backlog_is_processed(wms: Source, now: datetime) -> None:
     waiting = IncomingMessage(wms.pk, "unread", {}, b"{")
     store_messages([waiting])
-    InboundMessage.objects.update(
-        received_at=now - timedelta(seconds=30), next_attempt_at=now + timedelta(hours=1)
-    )
+    set_received_at_of_waiting_messages(now - timedelta(seconds=30))
+    InboundMessage.objects.update(next_attempt_at=now + timedelta(hours=1))
     send_and_process(wms, "order.released", now - timedelta(hours=10))
     assert states() == []
     InboundMessage.objects.filter(dedupe_key="unread").update(next_attempt_at=None)

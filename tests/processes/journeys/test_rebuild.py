@@ -14,9 +14,10 @@ from tests.product import ROOT, Product
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
+from visibility.kpi import facts_and_cells
 from visibility.models import Order, Source
 from visibility.operations.canonical_dump import dump_lines
-from visibility.pipeline import job_functions
+from visibility.pipeline import job_functions, record_and_retention_jobs
 
 ORDERS = 450
 KINDS = ("order.received", "order.released", "shipment.confirmed")
@@ -83,6 +84,8 @@ def test_killed_rebuild_changes_nothing(tmp_path: Path) -> None:
     ).source
     store_messages([event_message(source, number) for number in range(ORDERS * len(KINDS))])
     job_functions.process_messages_and_refold()
+    record_and_retention_jobs.measure_records()
+    facts_and_cells.update_cells()
     assert Order.objects.filter(status="shipped").count() == ORDERS
     before, then = derived_rows(), database_now()
     dump = list(dump_lines(as_of=then))
