@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -14,6 +15,7 @@ from connectors.sdk.manifest.manifest_parser import parse_manifest
 from tests.builders.vendor_server import Answer, VendorServer
 from tests.unit.connectors.sdk.manifest.samples import changed
 from visibility.ingest import polling
+from visibility.ingest.access_tokens import AccessTokens
 from visibility.ingest.add_source_and_rotate_secret import add_source, change_settings
 from visibility.ingest.source_secrets import decrypt_secrets, secret_setting_values_by_name
 from visibility.models import Cursor, InboundMessage, Source
@@ -68,7 +70,9 @@ def source(vendor: VendorServer, now: datetime, monkeypatch: pytest.MonkeyPatch)
 def poll(now: datetime, minutes: int = 0) -> Source:
     at = now + timedelta(minutes=minutes)
     (claimed,) = polling.claim_due_polls(at, limit=1, slow_limit=1)
-    polling.poll_source(claimed, now=at)
+    # The access token of the poll before has expired.
+    with patch.object(polling, "ACCESS_TOKENS", AccessTokens()):
+        polling.poll_source(claimed, now=at)
     return Source.objects.get()
 
 

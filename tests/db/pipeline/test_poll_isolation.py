@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from connectors.sdk.webhook_and_poll_types import HttpClient, PolledPage
+from connectors.sdk.webhook_and_poll_types import HttpClient, PollContext, PolledPage
 from connectors.systems.business_central.connector import BusinessCentral
 from tests.builders.polled_systems import (
     PolledSystem,
@@ -99,7 +99,9 @@ def page(slug: str = "") -> str:
 class RaisingConnector(BusinessCentral):
     """A connector with a defect."""
 
-    def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
         raise KeyError("orders")
 
 
