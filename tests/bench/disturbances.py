@@ -18,7 +18,6 @@ from tests.builders.cloudevents import cloudevent
 from visibility.web.permissions import UserRole
 
 PASSWORD = "a-long-passphrase-of-the-bench"
-SIGN_INS = 30
 WEBHOOKS_PER_SECOND = 60
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
@@ -64,21 +63,21 @@ def _send_large_events(stage: BenchEnvironment, packages: int) -> None:
 def measure_sign_ins(stage: BenchEnvironment, size: BenchSize) -> list[ReportLine]:
     """Measure response times of webhooks, alone and while people sign in at the same time."""
     stage.start_web()
-    _create_people()
+    _create_people(size.sign_ins)
     _webhook_waits(stage, size, "W")
     alone = _webhook_waits(stage, size, "R")
-    with ThreadPoolExecutor(SIGN_INS) as pool:
-        people = [pool.submit(_sign_in, stage, f"person{n}") for n in range(SIGN_INS)]
+    with ThreadPoolExecutor(size.sign_ins) as pool:
+        people = [pool.submit(_sign_in, stage, f"person{n}") for n in range(size.sign_ins)]
         beside = _webhook_waits(stage, size, "S")
         refused = sum(not person.result() for person in people)
-    cause = f"{SIGN_INS} sign-ins at once, {refused} of them asked to try again"
+    cause = f"{size.sign_ins} sign-ins at once, {refused} of them asked to try again"
     return [_line("sign_ins", alone, beside, 0.99, cause)]
 
 
-def _create_people() -> None:
+def _create_people(count: int) -> None:
     operations = Group.objects.get_or_create(name=UserRole.OPERATIONS.value)[0]
     first = User.objects.create_user("person0", password=PASSWORD)
-    names = (f"person{n}" for n in range(1, SIGN_INS))
+    names = (f"person{n}" for n in range(1, count))
     others = User.objects.bulk_create(User(username=n, password=first.password) for n in names)
     for user in (first, *others):
         user.groups.add(operations)

@@ -29,6 +29,8 @@ class BenchSize:
     # Packages in one event, and messages sent beside it.
     packages: int = 5_000
     packages_messages: int = 300
+    # People who sign in at once.
+    sign_ins: int = 30
     # Orders of a day with few and of one with many.
     orders_of_day: tuple[int, int] = (500, 50_000)
 
@@ -53,6 +55,7 @@ SIZES: Mapping[str, BenchSize] = {
         charts=3,
         packages=1_100,
         packages_messages=20,
+        sign_ins=2,
         orders_of_day=(10, 40),
     ),
     "small": BenchSize(

@@ -130,6 +130,6 @@ def test_daily_file_is_no_silence_and_its_missing_shipment_alerts(
     assert not InboundMessage.objects.filter(state=MessageState.PARKED).exists()
     shown = page(client, f"/alerts/{Alert.objects.get(state='open').pk}")
     assert "S2" in shown
-    assert re.search(r"Released .* and no ship confirmation", shown)
+    assert re.search(r"No ship confirmation .* after the release", shown)
     assert "On hold: 3PL North reports in batches and has not reported since." in shown
     assert "The sources have reported up to the deadline; the condition still holds." in shown
