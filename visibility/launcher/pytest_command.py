@@ -1,4 +1,5 @@
-"""`manage.py test`: everything, or some lanes, on throw-away servers, in two processes.
+"""`manage.py test`: everything, or some lanes, on throw-away servers, in three processes: a third of the
+time, tests wait for processes and servers.
 
     manage.py test                       everything
     manage.py test unit                  plain Python only: no server is started
@@ -37,7 +38,7 @@ def pytest_arguments(argv: list[str]) -> list[str]:
         arguments.append("--days=all")
     if not names_file and not _has_option(others, "-n", "--numprocesses", "--pdb"):
         # One file is quicker in one process, and easier to debug.
-        arguments += ["-n", "2"]
+        arguments += ["-n", "3"]
     return [*arguments, *others]
 
 

@@ -10,10 +10,10 @@ FILE = "manage.py"  # any path that exists
 @pytest.mark.parametrize(
     ("command_line", "arguments"),
     [
-        ([], ["--days=all", "-n", "2"]),
-        (["unit"], ["tests/unit", "--days=all", "-n", "2"]),
-        (["db", "browser", "-x"], ["tests/db", "tests/browser", "--days=all", "-n", "2", "-x"]),
-        (["--full"], ["--days=all", "-n", "2"]),
+        ([], ["--days=all", "-n", "3"]),
+        (["unit"], ["tests/unit", "--days=all", "-n", "3"]),
+        (["db", "browser", "-x"], ["tests/db", "tests/browser", "--days=all", "-n", "3", "-x"]),
+        (["--full"], ["--days=all", "-n", "3"]),
         (["--days=leap-day", "-n0"], ["--days=leap-day", "-n0"]),
         ([FILE, "-x"], [FILE, "-x"]),
         ([f"{FILE}::test_one"], [f"{FILE}::test_one"]),
