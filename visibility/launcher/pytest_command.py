@@ -1,5 +1,6 @@
-"""`manage.py test`: everything, or some lanes, on throw-away servers, in three processes: a third of the
-time, tests wait for processes and servers.
+"""`manage.py test`: everything, or some lanes, on throw-away servers, in three processes.
+
+Two processors are enough for three: tests often wait for servers.
 
     manage.py test                       everything
     manage.py test unit                  plain Python only: no server is started
