@@ -15,7 +15,7 @@ from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
-from visibility.kpi.measured_records import RecordKind, RecordKpi
+from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
 from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
@@ -118,11 +118,6 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     )
 
 
-def _is_about_messages_or_polls(kpi: Kpi) -> bool:
-    kinds = {RecordKind.MESSAGE, RecordKind.POLL}
-    return isinstance(kpi, RecordKpi) and kpi.record_kind in kinds
-
-
 @require_permission(Permission.KPIS)
 @show_page_if_too_many_facts
 def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
@@ -152,9 +147,8 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "is_record": isinstance(kpi, RecordKpi),
         "has_orders": not isinstance(kpi, RecordKpi) or kpi.record_kind.may_be_about_order,
         "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
-        # What failed in a message or poll can quote the message.
-        "may_text": not _is_about_messages_or_polls(kpi)
-        or has_permission(request.user, Permission.PARKED_SEE),
+        "may_text": has_permission(request.user, Permission.PARKED_SEE)
+        or not (isinstance(kpi, RecordKpi) and kpi.record_kind.may_quote_messages),
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
             (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
