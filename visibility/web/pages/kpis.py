@@ -137,8 +137,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         kpi, asked.span, asked.filters, group=group, reason=reason, after=after
     )
     summary = numbers.summary(kpi, asked.span, asked.filters, now=now)
-    titles = drilldown.group_titles(kpi)
-    shown = rows[: drilldown.PAGE_SIZE]
+    titles, shown = drilldown.group_titles(kpi), rows[: drilldown.PAGE_SIZE]
     contacts = has_permission(request.user, Permission.CONTACTS)
     context = {
         "kpi": kpi,
