@@ -96,7 +96,12 @@ class ReferenceFold:
             return self.arrived(sku, at)
         if measure is Measure.CANCELLED:
             return self.cancelled(sku, at)
-        return authoritative(self.figures.get((sku, measure), []), measure, at) or ZERO
+        quantity = authoritative(self.figures.get((sku, measure), []), measure, at) or ZERO
+        if measure is Measure.BACKORDERED and self.counts(sku, Measure.ORDERED, at):
+            # Nothing waits for stock that was cancelled or shipped since.
+            shipped = self.counts(sku, Measure.SHIPPED, at)
+            return min(quantity, max(self.wanted(sku, at) - shipped, ZERO))
+        return quantity
 
     def cancelled(self, sku: str, at: datetime) -> Decimal:
         """The cancelled part of the authoritative ordered quantity.
