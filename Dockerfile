@@ -27,6 +27,6 @@ VOLUME /data
 EXPOSE 8000
 CMD ["python", "-m", "uvicorn", "visibility.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--lifespan", "off", "--no-access-log", "--log-level", "warning", \
-     "--http", "visibility.web.intake.header_timeout_protocol:HeaderTimeoutProtocol", "--ws", "websockets", \
+     "--http", "visibility.web.intake.header_timeout_protocol:HeaderTimeoutProtocol", "--ws", "websockets-sansio", \
      "--ws-per-message-deflate", "false", \
      "--timeout-graceful-shutdown", "5"]
