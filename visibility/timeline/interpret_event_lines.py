@@ -6,6 +6,7 @@ All events are interpreted before any is counted, so that no figure depends on t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import SHARED_KINDS, Attribute, EventType, Measure, ObjectKind
@@ -49,7 +50,8 @@ class InterpretedLine:
 class LineItemUnitAndScale:
     """The item of an order line, counted in 1/`scale` of `unit` so that every sum is exact.
 
-    `is_goods` is false if a source says that the line is never shipped.
+    `is_goods` is false if a source says that the line is never shipped. `pieces_by_unit`: the pack
+    sizes that events report.
     """
 
     sku: str
@@ -59,6 +61,7 @@ class LineItemUnitAndScale:
     unit: str = "EA"
     scale: int = 1
     is_goods: bool = True
+    pieces_by_unit: Mapping[str, Fraction] = field(default_factory=dict)
 
 
 def translate_event_attributes(
@@ -113,7 +116,6 @@ class Interpretation:
         self.dictionary = dictionary
         self.items: dict[str, LineItemUnitAndScale] = {}
         self.roles: dict[str, SourceRole] = {}
-        self._pack_sizes = ReportedPackSizes()
         # (source, item) -> its line ids, if one event has several lines of the item
         self._line_ids: dict[tuple[str, str], list[str]] = {}
         # (source, line id) -> item
@@ -216,6 +218,7 @@ class Interpretation:
         """
         ranks = MEASURE_RANKS[Measure.ORDERED]
         best: dict[str, tuple[bool, int]] = {}
+        pack_sizes = ReportedPackSizes()
         for recorded, lines in keyed:
             for index, key, line in lines:
                 goods = self.items.get(key) or self._add_line_item_for_key(
@@ -223,15 +226,15 @@ class Interpretation:
                 )
                 goods.is_goods = goods.is_goods and line.is_goods
                 unit = self._canonical_line_unit(recorded, line)
-                self._pack_sizes.record(key, unit, line.pieces_per_unit)
+                pack_sizes.record(key, unit, line.pieces_per_unit)
                 if goods.item is not None:
                     continue
                 rank = (Measure.ORDERED not in line.quantities, ranks[recorded.role])
                 if key not in best or rank <= best[key]:
                     best[key], goods.unit = rank, unit
         for key, goods in self.items.items():
-            pieces = self._pack_sizes.pieces_by_unit(key)
-            goods.scale = counting_scale(goods.item, goods.unit, pieces)
+            goods.pieces_by_unit = pack_sizes.pieces_by_unit(key)
+            goods.scale = counting_scale(goods.item, goods.unit, goods.pieces_by_unit)
 
     def _add_line_item_for_key(
         self, recorded: RecordedEvent, line: RecordedLine, index: int, key: str
@@ -259,7 +262,7 @@ class Interpretation:
     ) -> Iterator[InterpretedLine]:
         for index, key, line in lines:
             goods, unit = self.items[key], self._canonical_line_unit(recorded, line)
-            factor = self._factor_to_counting_unit(key, unit)
+            factor = _factor_to_counting_unit(goods, unit)
             quantities: Mapping[Measure, Decimal] = line.quantities
             if recorded.event.type is EventType.LINE_SUBSTITUTED:
                 # The replaced quantity is still wanted, and its substitute is no additional demand.
@@ -270,10 +273,10 @@ class Interpretation:
                 price = price * goods.scale / factor
             yield InterpretedLine(index, key, line, quantities, unit.lstrip("?"), factor, price)
 
-    def _factor_to_counting_unit(self, key: str, unit: str) -> Decimal | None:
-        goods, pieces = self.items[key], self._pack_sizes.pieces_by_unit(key)
-        base_units = unit_factor(goods.item, goods.unit, unit, pieces)
-        return None if base_units is None else Decimal(int(base_units * goods.scale))
+
+def _factor_to_counting_unit(goods: LineItemUnitAndScale, unit: str) -> Decimal | None:
+    base_units = unit_factor(goods.item, goods.unit, unit, goods.pieces_by_unit)
+    return None if base_units is None else Decimal(int(base_units * goods.scale))
 
 
 def _keys_of_shipments_named_with_order(events: Iterable[RecordedEvent]) -> Iterator[str]:
