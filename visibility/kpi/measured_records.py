@@ -25,11 +25,6 @@ class RecordKind(StrEnum):
     ACTION = "action"
 
     @property
-    def may_quote_messages(self) -> bool:
-        """Whether the text of a record can quote a message: why one failed, or why a poll did."""
-        return self in {RecordKind.MESSAGE, RecordKind.POLL}
-
-    @property
     def may_be_about_order(self) -> bool:
         """Whether a record of this kind may be about an order."""
         return self in {RecordKind.ALERT, RecordKind.ACTION}

@@ -146,8 +146,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "is_record": isinstance(kpi, RecordKpi),
         "has_orders": not isinstance(kpi, RecordKpi) or kpi.record_kind.may_be_about_order,
         "may_messages": has_permission(request.user, Permission.SOURCES_SEE),
-        "may_text": has_permission(request.user, Permission.PARKED_SEE)
-        or not (isinstance(kpi, RecordKpi) and kpi.record_kind.may_quote_messages),
+        "may_parked": has_permission(request.user, Permission.PARKED_SEE),
         "reason": value_and_comparison_texts.exclusion_reason(kpi, reason) if reason else "",
         "uncountable_reasons": [
             (text, asked.query_string_with(part=drilldown.UNCOUNTABLE, reason=code), code == reason)
