@@ -59,6 +59,7 @@ class MailServer(socketserver.StreamRequestHandler):
     """A mail server for one session; it refuses the command `refused`."""
 
     refused = ""
+    accepted = 0
 
     def handle(self) -> None:
         self.wfile.write(b"220 ready\r\n")
@@ -71,8 +72,9 @@ class MailServer(socketserver.StreamRequestHandler):
                 for text in self.rfile:
                     if text == b".\r\n":
                         break
-                answer = b"554 refused\r\n" if self.refused == "BODY" else b"250 accepted\r\n"
-                self.wfile.write(answer)
+                is_refused = self.refused == "BODY"
+                type(self).accepted += not is_refused
+                self.wfile.write(b"554 refused\r\n" if is_refused else b"250 accepted\r\n")
             else:
                 self.wfile.write(b"250 ok\r\n")
 
@@ -80,6 +82,7 @@ class MailServer(socketserver.StreamRequestHandler):
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[MailServer]]:
     monkeypatch.setattr(MailServer, "refused", "")
+    monkeypatch.setattr(MailServer, "accepted", 0)
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -90,6 +93,7 @@ def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type
 
 def test_message_that_the_server_accepts_is_sent(server: type[MailServer]) -> None:
     Email().send(MESSAGE, settings_of("ops@example.com"))
+    assert server.accepted == 1
 
 
 @pytest.mark.parametrize(("command", "reason"), [("RCPT", "no such mailbox"), ("BODY", "refused")])
