@@ -4,15 +4,16 @@
   const NARROW = 480;
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  // Replace "var(--chart-1)" with the value of that custom property in the current theme.
-  function withThemeColors(value, style) {
+  // Replace "var(--chart-1)" with the color that the browser computes for it in the current theme.
+  function withThemeColors(value, probe) {
     if (typeof value === "string") {
-      const name = value.match(/^var\((--[\w-]+)\)$/);
-      return name ? style.getPropertyValue(name[1]).trim() : value;
+      if (!/^var\(--[\w-]+\)$/.test(value)) return value;
+      probe.style.color = value;
+      return getComputedStyle(probe).color;
     }
-    if (Array.isArray(value)) return value.map((item) => withThemeColors(item, style));
+    if (Array.isArray(value)) return value.map((item) => withThemeColors(item, probe));
     if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withThemeColors(item, style)]));
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withThemeColors(item, probe)]));
     }
     return value;
   }
@@ -29,9 +30,10 @@
     const plot = chart.querySelector(".chart-plot");
     if (plot.hidden) return;
     const figure = JSON.parse(chart.querySelector("script[type='application/json']").textContent);
-    const style = getComputedStyle(chart);
-    const { data, layout } = withThemeColors(figure, style);
-    layout.font = { ...layout.font, family: style.fontFamily };
+    const probe = chart.appendChild(document.createElement("span"));
+    const { data, layout } = withThemeColors(figure, probe);
+    probe.remove();
+    layout.font = { ...layout.font, family: getComputedStyle(chart).fontFamily };
     const width = plot.clientWidth;
     const shown = { ...fitted(layout, width, data.length > 1), width };
     Plotly.react(plot, data, shown, { displayModeBar: false, responsive: false, scrollZoom: false, staticPlot: false });
@@ -61,7 +63,7 @@
   };
   new MutationObserver(redraw).observe(document.documentElement, {
     attributes: true,
-    attributeFilter: ["data-bs-theme"],
+    attributeFilter: ["data-theme"],
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   addEventListener("resize", redraw);

@@ -14,7 +14,7 @@
 
   const announcer = Object.assign(document.body.appendChild(document.createElement("div")), { className: "visually-hidden", role: "status" });
   document.addEventListener("live:say", ({ detail }) => {
-    if (Date.now() - announcedAt >= ANNOUNCE_GAP) [announcedAt, announcer.textContent] = [Date.now(), detail.text];
+    if (document.documentElement.dataset.silent !== "on" && Date.now() - announcedAt >= ANNOUNCE_GAP) [announcedAt, announcer.textContent] = [Date.now(), detail.text];
   });
   function show() {
     const next = paused ? "paused" : live() ? "live" : "reconnecting", chip = document.getElementById("freshness");

@@ -1,25 +1,26 @@
 "use strict";
-// Runs before the first paint: apply the saved theme or the system's. Then switch: system, light, dark.
+// Runs before the first paint: apply the saved theme (or the system's) and row height. Then switch them.
 (() => {
   const ORDER = ["system", "light", "dark"], root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const savedTheme = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
-  let wanted = ORDER.includes(savedTheme()) ? savedTheme() : "system";
+  const saved = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+  const save = (name, value) => { try { localStorage.setItem(name, value); } catch { /* applies to this page only */ } };
+  let wanted = ORDER.includes(saved("theme")) ? saved("theme") : "system";
   function apply() {
     const theme = wanted === "system" ? (dark.matches ? "dark" : "light") : wanted;
-    const changed = root.dataset.bsTheme !== theme;
-    root.dataset.bsTheme = theme;
+    const changed = root.dataset.theme !== theme;
+    root.dataset.theme = theme;
     root.dataset.themeWanted = wanted;
     if (changed) document.dispatchEvent(new CustomEvent("theme:change", { detail: { theme } }));
-    const label = document.querySelector("#theme [data-text]");
-    if (label) label.textContent = `Theme: ${wanted}`;
+    for (const label of document.querySelectorAll("[data-theme-text]")) label.textContent = `Theme: ${wanted}`;
   }
   function choose(next) {
     wanted = next;
-    try { localStorage.setItem("theme", next); } catch { /* applies to this page only */ }
+    save("theme", next);
     apply();
   }
   apply();
+  for (const name of ["density", "silent"]) root.dataset[name] = saved(name) || "";
   dark.addEventListener("change", apply);
   addEventListener("storage", (event) => {
     if (event.key !== "theme") return;
@@ -27,11 +28,16 @@
     apply();
   });
   document.addEventListener("DOMContentLoaded", () => {
-    const button = document.getElementById("theme");
-    if (button) button.hidden = false;
+    for (const button of document.querySelectorAll("[data-choose-theme]")) button.hidden = false;
+    for (const label of document.querySelectorAll("[data-preference]")) {
+      const { preference } = label.dataset, checkbox = label.querySelector("input");
+      label.hidden = false;
+      checkbox.checked = root.dataset[preference] === checkbox.value;
+      checkbox.addEventListener("change", () => save(preference, (root.dataset[preference] = checkbox.checked ? checkbox.value : "")));
+    }
     apply();
   });
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("#theme")) choose(ORDER[(ORDER.indexOf(wanted) + 1) % ORDER.length]);
+    if (target.closest("[data-choose-theme]")) choose(ORDER[(ORDER.indexOf(wanted) + 1) % ORDER.length]);
   });
 })();

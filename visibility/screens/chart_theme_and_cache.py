@@ -10,10 +10,10 @@ from typing import Any
 
 # Names of colors: the style sheet defines each for light and dark, `static/js/charts.js` reads it.
 INK, SOFT, GRID, TARGET = (
-    "var(--chart-ink)",
-    "var(--chart-soft)",
-    "var(--chart-grid)",
-    "var(--chart-target)",
+    "var(--ink)",
+    "var(--quiet)",
+    "var(--line)",
+    "var(--line-strong)",
 )
 SERIES = tuple(f"var(--chart-{number})" for number in range(1, 9))
 # Lines also differ in symbol and dash, for readers who cannot tell the colors apart.
@@ -27,7 +27,7 @@ LAYOUT: Mapping[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": INK, "size": 13, "family": "inherit"},
-    "hoverlabel": {"bgcolor": "var(--chart-paper)", "bordercolor": GRID, "font": {"color": INK}},
+    "hoverlabel": {"bgcolor": "var(--surface)", "bordercolor": GRID, "font": {"color": INK}},
     "hovermode": "x unified",
     "showlegend": False,
     "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},

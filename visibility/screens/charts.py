@@ -115,7 +115,7 @@ def _draw_median_p90_band(
             index,
             marker={"symbol": SYMBOLS[index], "size": 5},
             fill=fill,
-            fillcolor="var(--chart-band)",
+            fillcolor="var(--running-tint)",
         )
         for index, (single, fill) in enumerate(zip(series, (None, "tonexty"), strict=True))
     ]
@@ -181,7 +181,7 @@ def _build_daily_chart_layout(axis: ValueAxisFormat, target: float | None) -> di
             {
                 "text": "target",
                 "font": {"color": SOFT},
-                "bgcolor": "var(--chart-paper)",
+                "bgcolor": "var(--surface)",
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "x": 0,

@@ -28,7 +28,8 @@ MAX_SHOWN = 99
 class NavItem:
     """A navigation item.
 
-    `is_active`: the page is in this section. `is_current`: it is its first page.
+    `is_active`: the page is in this section. `is_current`: it is its first page. `group`: the
+    heading it stands under, empty for the main sections.
     """
 
     title: str
@@ -37,6 +38,7 @@ class NavItem:
     icon: str
     is_active: bool
     is_current: bool
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return context
     return context | {
-        "nav": SimpleLazyObject(lambda: nav_items(user, request.path)),
+        "nav": (nav := SimpleLazyObject(lambda: nav_items(user, request.path))),
+        "has_more_sections": SimpleLazyObject(lambda: any(item.group for item in nav)),
         "bell": SimpleLazyObject(lambda: own_or_unassigned_alert_badge(user)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
     }
@@ -92,6 +95,7 @@ def nav_items(user: User, path: str) -> list[NavItem]:
             entry.icon,
             is_active=entry.contains(path),
             is_current=path == entry.url,
+            group=entry.group,
         )
         for entry in navigation_entries(SCREENS)
         if has_permission(user, entry.permission)

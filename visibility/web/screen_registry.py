@@ -16,7 +16,8 @@ from visibility.web.permissions import Permission
 class NavigationEntry:
     """An entry of the navigation. `key`: its shortcut after "g". `icon`: a name in `icons.svg`.
 
-    `prefixes`: first parts of further URLs that belong to the section.
+    `prefixes`: first parts of further URLs that belong to the section. `group`: the heading that
+    the entry stands under, empty for the main sections.
     """
 
     title: str
@@ -25,6 +26,7 @@ class NavigationEntry:
     icon: str
     permission: Permission
     prefixes: tuple[str, ...] = ()
+    group: str = ""
 
     def contains(self, url_path: str) -> bool:
         """Whether the page at this path is in the section."""
@@ -60,7 +62,9 @@ SCREENS: tuple[Screen, ...] = (
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen(
         "identity",
-        NavigationEntry("Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE),
+        NavigationEntry(
+            "Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE, group="Configure"
+        ),
     ),
     Screen(
         "sources",
@@ -71,16 +75,25 @@ SCREENS: tuple[Screen, ...] = (
     Screen("message_retention"),
     Screen(
         "mappings",
-        NavigationEntry("Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE),
+        NavigationEntry(
+            "Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE, group="Configure"
+        ),
     ),
     Screen(
         "rules",
-        NavigationEntry("Rules", "/rules", "r", "adjustments", Permission.RULES_SEE),
+        NavigationEntry(
+            "Rules", "/rules", "r", "adjustments", Permission.RULES_SEE, group="Configure"
+        ),
     ),
     Screen(
         "subscriptions",
         NavigationEntry(
-            "Subscriptions", "/subscriptions", "u", "mail", Permission.SUBSCRIPTIONS_SEE
+            "Subscriptions",
+            "/subscriptions",
+            "u",
+            "mail",
+            Permission.SUBSCRIPTIONS_SEE,
+            group="Configure",
         ),
     ),
     Screen("health_and_metrics"),
