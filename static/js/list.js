@@ -1,0 +1,105 @@
+"use strict";
+// A list of rows: keyboard, selection, preview, and the way back to the row.
+// The region has data-list; a row is tr[data-id] with a .row-link, may have a checkbox name=ids, and data-preview,
+// the URL of its preview, which is shown in the element #preview. On a detail page, #list-neighbors takes the
+// links to the previous and the next row of the list that the reader came from.
+// Events on document: list:current ({ row }) and list:selection ({ rows }).
+(() => {
+  const FIELD = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  const region = document.querySelector("[data-list]"), panel = document.getElementById("preview");
+  const page = region?.closest("[data-list-page]");
+  const rows = () => [...(region?.querySelectorAll("tr[data-id]") || [])].filter((row) => !row.hidden);
+  const checkbox = (row) => row?.querySelector("input[name=ids]"), link = (row) => row?.querySelector(".row-link");
+  const selected = () => rows().filter((row) => checkbox(row)?.checked);
+  const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+  const remember = (value) => { try { sessionStorage.setItem("list", JSON.stringify(value)); } catch { /* no way back */ } };
+  const remembered = () => { try { return JSON.parse(sessionStorage.getItem("list")); } catch { return null; } };
+  const here = () => location.pathname + location.search;
+  let current = null, anchor = null, shownAt = 0;
+
+  function makeCurrent(row) {
+    if (row === current) return;
+    current?.classList.remove("current");
+    (current = row)?.classList.add("current");
+    emit("list:current", { row });
+    if (panel && !panel.hidden && row && matchMedia("(width >= 1400px)").matches) show(row);
+  }
+  const focusRow = (row) => link(row)?.focus(); // focusin makes it the current row
+  function mark() {
+    for (const row of rows()) row.classList.toggle("selected", Boolean(checkbox(row)?.checked));
+    emit("list:selection", { rows: selected() });
+  }
+  function check(targets, on) {
+    for (const row of targets) if (checkbox(row)) checkbox(row).checked = on ?? !checkbox(row).checked;
+    mark();
+  }
+
+  // The preview stays beside the list on wide screens; elsewhere it lies over the page and takes the focus.
+  async function show(row) {
+    const asked = (shownAt += 1);
+    const answer = await fetch(row.dataset.preview, { headers: { "X-Preview": "1" } }).catch(() => null);
+    if (asked !== shownAt) return;
+    const text = answer?.ok ? await answer.text() : "";
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("preview");
+    if (fresh) panel.replaceChildren(...fresh.childNodes);
+    else panel.replaceChildren(Object.assign(document.createElement("p"), { className: "problem", textContent: "The preview could not be loaded. Open the page instead." }));
+    panel.hidden = false;
+    page?.classList.add("has-preview");
+    emit("list:preview", { row, panel });
+    if (!matchMedia("(width >= 1400px)").matches) panel.focus();
+  }
+  function hide() {
+    shownAt += 1;
+    panel.hidden = true;
+    page?.classList.remove("has-preview");
+    focusRow(current);
+  }
+  function toggle(row) {
+    if (!panel || !row?.dataset.preview) return false;
+    if (panel.hidden) show(row); else hide();
+    return true;
+  }
+
+  region?.addEventListener("focusin", ({ target }) => { const row = target.closest("tr[data-id]"); if (row) makeCurrent(row); });
+  region?.addEventListener("change", ({ target }) => target.matches("input[name=ids]") && mark());
+  region?.addEventListener("click", ({ target }) => {
+    const row = target.closest("tr[data-id]");
+    if (row && target.closest(".row-link")) remember({ url: here(), id: row.dataset.id, links: rows().map((each) => link(each)?.getAttribute("href")) });
+  });
+  document.addEventListener("change", ({ target }) => target.matches("[data-select-all]") && check(rows(), target.checked));
+  panel?.addEventListener("click", ({ target }) => target.closest("[data-close-preview]") && hide());
+
+  const at = remembered();
+  if (region && at?.url === here()) focusRow(rows().find((row) => row.dataset.id === at.id));
+  const neighbors = document.getElementById("list-neighbors"), index = at?.links?.indexOf(location.pathname) ?? -1;
+  if (neighbors && index >= 0) {
+    neighbors.hidden = false;
+    neighbors.querySelector("[data-position]").textContent = `${index + 1} of ${at.links.length}`;
+    for (const [step, name] of [[-1, "previous"], [1, "next"]]) {
+      const anchorElement = neighbors.querySelector(`[data-${name}]`), href = at.links[index + step];
+      anchorElement.hidden = !href;
+      if (href) anchorElement.href = href;
+    }
+  }
+
+  function press(key) {
+    const all = rows(), row = all.indexOf(current);
+    if (key === "[" || key === "]") { const target = neighbors?.querySelector(key === "[" ? "[data-previous]" : "[data-next]"); if (!target || target.hidden) return false; location.assign(target.href); return true; }
+    if (!region) return false;
+    if (key === "j" || key === "k") focusRow(all[Math.min(Math.max(row + (key === "j" ? 1 : -1), 0), all.length - 1)]);
+    else if (key === " ") return toggle(current);
+    else if (key === "Escape" && panel && !panel.hidden) hide();
+    else if (key === "x" && checkbox(current)) { check([current]); anchor = current; }
+    else if (key === "X" && checkbox(current)) check(all.slice(Math.min(row, all.indexOf(anchor)), Math.max(row, all.indexOf(anchor)) + 1), true);
+    else if (key === "*" && checkbox(all[0])) check(all, true);
+    else if (key === "f") { const opener = document.querySelector("[data-filter]"); opener?.click(); return Boolean(opener); }
+    else return false;
+    return true;
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (document.documentElement.dataset.keys === "off" && event.key !== "Escape") return;
+    if (event.target.matches(FIELD) || (event.key === " " && event.target.matches("button, summary, input"))) return;
+    if (press(event.key)) event.preventDefault();
+  });
+})();
