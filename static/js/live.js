@@ -19,11 +19,12 @@
   function show() {
     const next = paused ? "paused" : live() ? "live" : "reconnecting", chip = document.getElementById("freshness");
     const time = new Date(freshAt).toLocaleTimeString("en-GB", { timeZone: document.documentElement.dataset.zone });
-    const text = { live: "Live", paused: "Paused", reconnecting: `Reconnecting, as of ${time}` }[next];
+    const age = Math.max(0, Math.round((Date.now() - freshAt) / 1000)), knownAt = document.querySelector('meta[name="known-at"]');
+    const text = knownAt ? `As known ${knownAt.content}` : { live: `Live · ${age} s`, paused: `Paused at ${time}`, reconnecting: `Reconnecting, as of ${time}` }[next];
     const label = chip?.querySelector("[data-text]") || chip;
     if (chip && label.textContent !== text) [label.textContent, chip.dataset.state] = [text, next];
     if (next === state) return;
-    if (state) emit("live:say", { text });
+    if (state) emit("live:say", { text: { live: "Live", paused: "Paused", reconnecting: "Reconnecting" }[next] });
     emit("live:state", { state: (state = next), at: new Date(freshAt).toISOString() });
   }
   function markDirty(kinds, wait = 0) {
@@ -97,6 +98,18 @@
     if (target.closest("#freshness") && !(paused = !paused)) markDirty(KINDS);
     show();
   });
+  // Sources that do not report are named beside the freshness of the page: what they know is missing from it.
+  const notReporting = document.getElementById("not-reporting");
+  async function nameSourcesNotReporting() {
+    const answer = !document.hidden && await fetch("/sources-not-reporting").catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const { titles, url } = await answer.json();
+    notReporting.hidden = !titles.length;
+    notReporting.textContent = titles.length === 1 ? "1 source not reporting" : `${titles.length} sources not reporting`;
+    notReporting.title = titles.join(", ");
+    if (url) notReporting.href = url;
+  }
+  if (notReporting) { nameSourcesNotReporting(); setInterval(nameSourcesNotReporting, IDLE); }
   connect();
   setInterval(fetchDue, 100);
   setInterval(() => {

@@ -19,6 +19,10 @@
     field?.focus();
     field?.select();
   };
+  async function copyLink() {
+    await navigator.clipboard?.writeText(location.href);
+    document.dispatchEvent(new CustomEvent("live:say", { detail: { text: "Link copied" } }));
+  }
   const show = () => dialog && !dialog.open && dialog.showModal();
   for (const button of document.querySelectorAll("button[data-keys]")) {
     button.hidden = false;
@@ -52,5 +56,7 @@
     if (key === "g") sectionKeyUntil = Date.now() + 1200;
     else if (key === "/") { event.preventDefault(); search(); }
     else if (key === "?") { event.preventDefault(); show(); }
+    else if (key === "p") document.getElementById("freshness")?.click();
+    else if (key === "l") copyLink();
   }, true);
 })();
