@@ -72,6 +72,7 @@ SCREENS: tuple[Screen, ...] = (
             "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
         ),
     ),
+    Screen("message_replays"),
     Screen("message_retention"),
     Screen(
         "mappings",
