@@ -68,7 +68,7 @@ def load_replay_result(replay_id: int) -> ReplayResult | None:
     with connection.cursor() as cursor:
         cursor.execute(OUTCOMES, [replay.message_ids])
         rows = cursor.fetchall()
-    counts = {state: 0 for state in MessageState}
+    counts = dict.fromkeys(MessageState, 0)
     for state, _, _, count, _ in rows:
         counts[MessageState(state)] += count
     return ReplayResult(

@@ -177,7 +177,11 @@ def _render_source(
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
         secret_errors = [e.sentence for e in errors if e.name == SECRET]
         context |= {
-            "setting_fields": fields,
+            "setting_fields": {
+                "shown": [f for f in fields if f.is_required or f.value or f.error],
+                "more": [f for f in fields if not (f.is_required or f.value or f.error)],
+                "has_errors": any(entry.error for entry in entries),
+            },
             "new_entries": entries,
             "secret_input": settings_form.NEW_SECRET,
             "secret_error": " ".join(secret_errors),
