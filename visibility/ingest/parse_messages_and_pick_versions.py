@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.contrib.auth.models import User
-from django.db import transaction
 
 from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import ParseResult, RawMessage
@@ -17,7 +15,6 @@ from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import ParkReason, PayloadError
 from visibility.db import bulk
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
-from visibility.models.audit import append_audit_entry
 from visibility.models.events import EventToStore
 from visibility.models.sources_and_messages import MessageState, Source, UnusableSource
 
@@ -215,30 +212,3 @@ def pick_effective_message_versions(
         detail = f"message {winner} has the same key and different content, and is used instead"
         result.append(ParseOutcome(message.id, reason=ParkReason.CONFLICT, detail=detail))
     return result, superseded_ids
-
-
-REQUEUE = """
-UPDATE visibility_inbound_message m SET state = 'waiting', attempts = 0, next_attempt_at = NULL
-WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT EXISTS (
-    SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
-        AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)
-"""
-
-
-def requeue_parked_messages(message_ids: Sequence[int], *, by: User | None, now: datetime) -> int:
-    """Return parked messages to the queue. Return the number.
-
-    Applied messages, and messages whose body retention removed, do not change.
-    """
-    with transaction.atomic():
-        with bulk.server_bound_cursor() as cursor:
-            cursor.execute(REQUEUE, [list(message_ids)])
-            count = int(cursor.rowcount)
-        append_audit_entry(
-            "message.replay",
-            user=by,
-            object=f"{count} messages",
-            detail={"ids": list(message_ids)[:100], "count": count},
-            now=now,
-        )
-    return count

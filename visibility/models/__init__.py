@@ -52,6 +52,7 @@ from visibility.models.message_bodies import (
     MessageBodyMove,
     MessageBodyPartition,
 )
+from visibility.models.message_replays import MessageReplay
 from visibility.models.objects_and_identifiers import (
     BusinessObject,
     CustomerName,

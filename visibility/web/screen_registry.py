@@ -73,6 +73,7 @@ SCREENS: tuple[Screen, ...] = (
         ),
     ),
     Screen("sources_not_reporting"),
+    Screen("message_replays"),
     Screen("message_retention"),
     Screen(
         "mappings",

@@ -9,7 +9,7 @@ import pytest
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.ingest.add_source_and_rotate_secret import add_source, change_settings
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
+from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import Alert, Event, InboundMessage, Order, Source
 from visibility.pipeline import job_functions
 
@@ -55,7 +55,7 @@ def test_a_setting_that_became_invalid_parks_until_it_is_corrected(
     assert "zone: 'Texas' is not an IANA time zone" in parked.detail
     source.refresh_from_db()
     change_settings(source, {"zone": "America/Denver"}, now=now)
-    requeue_parked_messages([parked.pk], by=None, now=now)
+    replay_parked_messages([parked.pk], by=None, now=now)
     job_functions.process_messages_and_refold()
     assert f"{Event.objects.get().occurred_at:%H:%M}" == "22:10"
 

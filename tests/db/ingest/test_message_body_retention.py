@@ -24,7 +24,7 @@ from visibility.db.database_time import database_now
 from visibility.ingest import message_body_retention
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.ingest.message_body_retention import check_partitions, remove_due_partitions
-from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
+from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import (
     AuditEntry,
     Event,
@@ -252,7 +252,7 @@ def test_invariant_check_finds_a_parked_message_without_body(source: Source) -> 
 def test_parked_message_without_body_is_not_queued(source: Source, now: datetime) -> None:
     stored = old_message(source, state="parked", reason="conflict")
     assert remove_old_bodies()
-    assert requeue_parked_messages([stored], by=None, now=now) == 0
+    assert replay_parked_messages([stored], by=None, now=now) is None
     errors = StringIO()
     call_command("replay", "--id", str(stored), stdout=StringIO(), stderr=errors)
     assert "1 message not queued" in errors.getvalue()

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun
-from visibility.ingest.parse_messages_and_pick_versions import requeue_parked_messages
+from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import InboundMessage, MessageState
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 
@@ -38,9 +38,9 @@ class Command(BaseCommand):
         ids = list(parked.order_by("pk").values_list("pk", flat=True))
         count = 0
         for start in range(0, len(ids), CHUNK):
-            count += requeue_parked_messages(
-                ids[start : start + CHUNK], by=None, now=database_now()
-            )
+            chunk = ids[start : start + CHUNK]
+            replay = replay_parked_messages(chunk, by=None, now=database_now())
+            count += len(replay.message_ids) if replay else 0
         if count < len(ids):
             self.stderr.write(
                 f"{count_with_noun(len(ids) - count, 'message')} not queued: no longer parked, or "

@@ -52,6 +52,19 @@ CROSS JOIN LATERAL (
 WHERE mine.object_id = ANY(%s) AND mine.scheme <> 'source_id' AND length(mine.value) > 3
 ORDER BY mine.object_id, mine.scheme, theirs.object_id
 """
+# What the events of a record report about it, to decide by.
+RECORD_FACTS = """
+SELECT link.object_id, max(event.data->'attributes'->>'location'),
+    max(event.data->'attributes'->>'warehouse'), max(event.data->'attributes'->>'carrier'),
+    array_remove(array_agg(DISTINCT nullif(line->>'sku', '')), NULL)
+FROM unnest(%s::bigint[]) AS wanted (id)
+CROSS JOIN LATERAL (SELECT * FROM visibility_eventobjectlink
+    WHERE object_id = wanted.id LIMIT 100) link
+JOIN visibility_event event ON event.id = link.event_id
+    AND event.occurred_at = link.occurred_at AND NOT event.superseded
+LEFT JOIN LATERAL jsonb_array_elements(event.data->'lines') line ON true
+GROUP BY link.object_id
+"""
 COUNT_UNMATCHED = "SELECT count(*) FROM (SELECT FROM visibility_unmatchedobject LIMIT %s) counted"
 
 
@@ -71,6 +84,15 @@ class UnmatchedRecord:
     names: tuple[str, ...]
     likely_order: Order | None = None
     reason: str = ""
+    location: str = ""
+    warehouse: str = ""
+    carrier: str = ""
+    items: tuple[str, ...] = ()
+
+    @property
+    def more_items(self) -> int:
+        """How many items there are besides the first two."""
+        return max(len(self.items) - 2, 0)
 
     @property
     def label(self) -> str:
@@ -79,13 +101,15 @@ class UnmatchedRecord:
 
 
 def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
-    """Unmatched records, oldest first, each with its likely order; runs four statements."""
+    """Unmatched records, oldest first, each with its likely order; runs five statements."""
     with connection.cursor() as cursor:
         cursor.execute(UNMATCHED_RECORDS, [after, limit])
         rows = cursor.fetchall()
         ids = [row[0] for row in rows]
         cursor.execute(LIKELY_ORDERS, [ids])
         likely_orders = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(RECORD_FACTS, [ids])
+        facts = {row[0]: row[1:] for row in cursor.fetchall()}
     names, orders = (
         identifiers_by_object(ids),
         Order.objects.in_bulk({row[0] for row in likely_orders.values()}),
@@ -93,6 +117,7 @@ def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Un
     records = []
     for object_id, kind, since, events, first_at, sources in rows:
         order_id, own_scheme, order_scheme, raw = likely_orders.get(object_id, (0, "", "", ""))
+        location, warehouse, carrier, items = facts.get(object_id, ("", "", "", []))
         records.append(
             UnmatchedRecord(
                 id=object_id,
@@ -104,6 +129,10 @@ def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Un
                 names=format_identifiers_hiding_internal(names[object_id]),
                 likely_order=orders.get(order_id),
                 reason=_match_reason(own_scheme, order_scheme, raw) if order_id in orders else "",
+                location=location or "",
+                warehouse=warehouse or "",
+                carrier=carrier or "",
+                items=tuple(items),
             )
         )
     return records

@@ -97,6 +97,8 @@ def list_messages(
     *,
     source_id: int | None = None,
     state: str = "",
+    reason: str = "",
+    detail: str | None = None,
     ids: Sequence[int] | None = None,
     after: str = "",
     limit: int = PAGE_SIZE + 1,
@@ -111,6 +113,12 @@ def list_messages(
     if state:
         conditions.append("m.state = %s")
         values.append(state)
+    if reason:
+        conditions.append("m.reason = %s")
+        values.append(reason)
+    if detail is not None:
+        conditions.append("m.detail = %s")
+        values.append(detail)
     if ids is not None:
         conditions.append("m.id = ANY(%s)")
         values.append(list(ids))

@@ -2,12 +2,52 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.db import connection
 
 from connectors.sdk.payload import ParkReason
 
 MAX_GROUPS = 100
+# A replay takes at most so many messages at once; the orders of so many are counted.
+MAX_SELECTED = 10_000
+MAX_COUNTED = 5_000
+PARKED_CAUSES = """
+SELECT reason, detail, array_agg(slug ORDER BY count DESC, slug),
+    array_agg(title ORDER BY count DESC, slug), array_agg(count ORDER BY count DESC, slug),
+    sum(count), min(first_at), max(last_at), max(sample)
+FROM (
+    SELECT source.slug, source.title, m.reason,
+        CASE WHEN m.reason = 'syntax' THEN NULL ELSE m.detail END AS detail, count(*) AS count,
+        min(m.received_at) AS first_at, max(m.received_at) AS last_at, max(m.id) AS sample
+    FROM visibility_inbound_message m JOIN visibility_source source ON source.id = m.source_id
+    WHERE m.state = 'parked' AND (%(source)s::bigint IS NULL OR m.source_id = %(source)s)
+    GROUP BY 1, 2, 3, 4
+) by_source GROUP BY 1, 2 ORDER BY 6 DESC, 8 DESC LIMIT %(limit)s
+"""
+# Through the events that were read from a message before an error in it.
+ORDERS_OF_CAUSES = """
+WITH RECURSIVE up (reason, detail, id) AS (
+    SELECT m.reason, m.detail, link.object_id
+    FROM (
+        SELECT id, reason, CASE WHEN reason = 'syntax' THEN NULL ELSE detail END AS detail
+        FROM visibility_inbound_message
+        WHERE state = 'parked' AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
+        ORDER BY id DESC LIMIT %(limit)s
+    ) m
+    JOIN visibility_event event ON event.message_id = m.id
+    JOIN visibility_eventobjectlink link ON link.event_id = event.id
+    UNION
+    SELECT up.reason, up.detail, next.id FROM up, LATERAL (
+        SELECT parent_id FROM visibility_objectrelation WHERE child_id = up.id
+        UNION ALL
+        SELECT merged_into_id FROM visibility_businessobject
+        WHERE id = up.id AND merged_into_id IS NOT NULL
+    ) AS next (id)
+)
+SELECT up.reason, up.detail, count(DISTINCT o.object_id)
+FROM up LEFT JOIN visibility_order o ON o.object_id = up.id GROUP BY 1, 2
+"""
 # (what happened, what to do about it)
 EXPLANATIONS = {
     ParkReason.EMPTY: (
@@ -90,22 +130,33 @@ EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedMessagesWithSameCause:
-    """Parked messages of one source with the same cause. `sample` is the newest message ID."""
+class ParkedCause:
+    """Parked messages with the same cause. `sources`: (slug, title, count), the most first.
 
-    slug: str
-    title: str
+    `orders`: how many known orders their events reach; None if no event could be read from them.
+    `detail` is None if details do not count: syntax errors at different positions are one cause.
+    `sample` is the ID of the newest message.
+    """
+
     reason: str
-    detail: str
+    detail: str | None
+    sources: tuple[tuple[str, str, int], ...]
     count: int
     first_at: datetime
     last_at: datetime
     sample: int
+    orders: int | None = None
 
     @property
     def cause_and_remedy(self) -> tuple[str, str]:
         """(what happened, what to do about it)."""
         return cause_and_remedy_of_park_reason(self.reason)
+
+    @property
+    def query(self) -> str:
+        """The query string that selects these messages, without a source."""
+        values = {"reason": self.reason}
+        return urlencode(values if self.detail is None else values | {"detail": self.detail})
 
 
 def cause_and_remedy_of_park_reason(reason: str) -> tuple[str, str]:
@@ -117,39 +168,46 @@ def cause_and_remedy_of_park_reason(reason: str) -> tuple[str, str]:
     )
 
 
-def group_parked_messages_by_cause(
-    source_id: int | None = None,
-) -> list[ParkedMessagesWithSameCause]:
-    """The groups of one source or of all, the largest first."""
-    # Syntax errors at different positions count as one cause.
+def group_parked_messages_by_cause(source_id: int | None = None) -> list[ParkedCause]:
+    """The causes in one source or in all, the most messages first."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT source.slug, source.title, m.reason,
-                CASE WHEN m.reason = 'syntax' THEN '' ELSE m.detail END, count(*),
-                min(m.received_at), max(m.received_at), max(m.id)
-            FROM visibility_inbound_message m
-            JOIN visibility_source source ON source.id = m.source_id
-            WHERE m.state = 'parked' AND (%s::bigint IS NULL OR m.source_id = %s)
-            GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 7 DESC LIMIT %s
-            """,
-            [source_id, source_id, MAX_GROUPS],
+        cursor.execute(PARKED_CAUSES, {"source": source_id, "limit": MAX_GROUPS})
+        rows = cursor.fetchall()
+        orders = {}
+        if rows:
+            cursor.execute(ORDERS_OF_CAUSES, {"source": source_id, "limit": MAX_COUNTED})
+            orders = {(reason, detail): count for reason, detail, count in cursor.fetchall()}
+    return [
+        ParkedCause(
+            reason,
+            detail,
+            tuple(zip(slugs, titles, counts, strict=True)),
+            int(count),
+            first_at,
+            last_at,
+            sample,
+            orders.get((reason, detail)),
         )
-        return [ParkedMessagesWithSameCause(*row) for row in cursor.fetchall()]
+        for reason, detail, slugs, titles, counts, count, first_at, last_at, sample in rows
+    ]
 
 
 def parked_message_ids(
-    source_id: int, *, reason: str, detail: str | None, limit: int = 10_000
+    source_id: int | None, *, reason: str, detail: str | None, limit: int = MAX_SELECTED
 ) -> list[int]:
-    """IDs of parked messages with a cause, oldest first; without `detail`, any detail matches."""
+    """IDs of parked messages, oldest first.
+
+    Without a source, a reason or a detail, any matches.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id FROM visibility_inbound_message
-            WHERE state = 'parked' AND source_id = %s AND (%s = '' OR reason = %s)
-                AND (coalesce(%s, '') = '' OR detail = %s)
-            ORDER BY id LIMIT %s
+            WHERE state = 'parked' AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
+                AND (%(reason)s = '' OR reason = %(reason)s)
+                AND (%(detail)s::text IS NULL OR detail = %(detail)s)
+            ORDER BY id LIMIT %(limit)s
             """,
-            [source_id, reason, reason, detail, detail, limit],
+            {"source": source_id, "reason": reason, "detail": detail, "limit": limit},
         )
         return [row[0] for row in cursor.fetchall()]

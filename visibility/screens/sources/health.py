@@ -14,7 +14,11 @@ from visibility.formatting import format_duration
 from visibility.models.sources_and_messages import Source
 from visibility.operations.message_counts import MessageCounts, count_messages_by_source
 from visibility.screens.sources.role_and_state_labels import ROLE_LABELS, STATE_TONES, SourceState
-from visibility.screens.sources.state import LatestReceiptAndRejection, source_state_and_reason
+from visibility.screens.sources.state import (
+    NORMAL,
+    LatestReceiptAndRejection,
+    source_state_and_reason,
+)
 from visibility.sla.silence_limits import SilenceLimitOrigin, silence_limit_origin
 from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
 
@@ -104,6 +108,8 @@ class HealthReport:
     rejected: int
     silence_limit: SilenceLimitInForce
     event_type_limits: Sequence[EventTypeActivity]
+    # Whether it is polled: polls read recent records again, which are not counted twice.
+    is_polled: bool
 
     @property
     def tone(self) -> str:
@@ -111,13 +117,16 @@ class HealthReport:
         return STATE_TONES[self.state]
 
     @property
-    def sparkline_points(self) -> str:
-        """SVG polyline points of the 24-hour sparkline, 96 by 24 units, oldest hour on the left."""
+    def is_normal(self) -> bool:
+        """Whether the explanation says nothing that the state does not say."""
+        return self.explanation == NORMAL
+
+    @property
+    def hourly_bars(self) -> str:
+        """SVG path of a bar for each of 24 hours, 96 by 24 units, oldest hour on the left."""
         top = max(self.hours, default=0) or 1
-        return " ".join(
-            f"{index * 96 / 23:.1f},{23 - count / top * 21:.1f}"
-            for index, count in enumerate(self.hours)
-        )
+        heights = [max(round(count / top * 22, 1), 2) if count else 0 for count in self.hours]
+        return "".join(f"M{index * 4 + 2} 24v-{h}" for index, h in enumerate(heights) if h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +266,7 @@ def _build_report(
         rejected=counts.rejected,
         silence_limit=SilenceLimitInForce(source.expect_every, silence_limit_origin(source)),
         event_type_limits=list(evidence.event_types) if evidence else [],
+        is_polled=bool(connector and connector.polls),
     )
 
 

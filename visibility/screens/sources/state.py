@@ -12,6 +12,7 @@ from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
 from visibility.sla.source_evidence import EvidenceGap, SourceEvidence
 
+NORMAL = "reporting normally"
 # How recent a rejected request must be to count.
 REJECTED_WITHIN = timedelta(hours=1)
 # How long a page says that a source works again.
@@ -67,7 +68,7 @@ def source_state_and_reason(
     if evidence is not None and (state_and_reason := _state_of_evidence(evidence, now)):
         state, reason = state_and_reason
         return state, reason + recovered
-    return SourceState.LIVE, f"reporting normally{recovered}"
+    return SourceState.LIVE, f"{NORMAL}{recovered}"
 
 
 def _state_of_evidence(evidence: SourceEvidence, now: datetime) -> tuple[SourceState, str] | None:

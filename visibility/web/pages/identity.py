@@ -56,6 +56,8 @@ def matching_workbench_view(request: HttpRequest) -> HttpResponse:
         "unmatched_sentence": unmatched_records.unmatched_record_count_sentence(unmatched),
         "next": next_after,
         "first": not after,
+        "after": after,
+        "open_id": parse_row_id_or_zero(request.GET.get("open", "")),
         "likely": duplicate_order_suggestions.find_suggestions(),
         "automatic_merges": history.automatic_merges(),
         "decisions": history.manual_decisions()[: history.MAX_DECISIONS],

@@ -1,8 +1,6 @@
 """Views of the message pages: list, search, one message, replay."""
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -19,14 +17,18 @@ from django.views.decorators.http import require_GET, require_POST
 from connectors.sdk.identifier_normalization import possible_normalized_values
 from connectors.sdk.payload import PayloadError
 from visibility.db.database_time import database_now
-from visibility.formatting import count_with_noun, format_duration, format_number, format_timestamp
-from visibility.ingest import parse_messages_and_pick_versions
+from visibility.db.parse_id_and_time import parse_row_id
+from visibility.formatting import format_duration, format_number, format_timestamp
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import load_message_body
-from visibility.pipeline import job_functions
-from visibility.screens.messages import message_queries, parked
+from visibility.screens.messages import message_queries, message_selections, parked
+from visibility.screens.messages.delivery import describe_delivery
+from visibility.screens.messages.payload_with_error_marked import (
+    format_json_and_mark_error,
+    mark_position,
+)
 from visibility.screens.relative_and_absolute_time import (
     displayed_time,
     format_time_from_start_to_end,
@@ -34,6 +36,7 @@ from visibility.screens.relative_and_absolute_time import (
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.pages import lineage_context
+from visibility.web.pages.message_replays import start_replay_and_redirect
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 STATE_LABELS = {
@@ -53,22 +56,38 @@ def message_list_view(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     state = state if state in set(MessageState) else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    filters = {"source": source.slug if source else "", "state": state, "q": text}
-    ids = (
-        message_queries.find_message_ids_by_id_key_or_event_number(
-            text, possible_normalized_values(text)
-        )
-        if text
-        else None
-    )
+    reason = request.GET.get("reason", "").replace("\0", "")
+    chosen = {
+        "source": source.slug if source else "",
+        "state": state,
+        "reason": reason,
+        "detail": detail.replace("\0", "") if (detail := request.GET.get("detail")) else detail,
+        "replay": str(parse_row_id(request.GET.get("replay", "")) or ""),
+        "q": text,
+    }
+    filters = {name: value for name, value in chosen.items() if value is not None}
     context = message_list_context(
-        request, now, source_id=source.id if source else None, state=state, ids=ids, filters=filters
+        request,
+        now,
+        source_id=source.id if source else None,
+        state=state,
+        reason=reason,
+        detail=chosen["detail"],
+        ids=_ids_of_replay_and_search(chosen["replay"] or "", text),
+        filters=filters,
     )
     context |= {
         "now": now,
         "sources": Source.objects.order_by("title").values_list("slug", "title")[:500],
         "states": [(code, label) for code, (label, _) in STATE_LABELS.items()],
         "filters": filters,
+        "cause": parked.cause_and_remedy_of_park_reason(reason)[0] if reason else "",
+        "is_filtered": any(filters.values()),
+        "removable": [
+            (label, "?" + urlencode({k: v for k, v in filters.items() if v and k not in names}))
+            for names, label in ((("reason", "detail"), "Cause"), (("replay",), "Replay"))
+            if filters.get(names[0])
+        ],
     }
     return render(request, "sources/messages.html", context)
 
@@ -76,11 +95,15 @@ def message_list_view(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require_permission(Permission.SOURCES_SEE)
 def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
-    """GET /messages/<id>: one message with its results; `?body=1` shows the payload, audited."""
+    """GET /messages/<id>: one message with its results; `?body=1` shows the payload, audited.
+
+    `?preview=1` answers only the preview beside the list.
+    """
     detail = message_queries.message_detail(message_id) if message_id < 2**63 else None
     if detail is None:
         raise Http404(str(message_id))
     now = database_now()
+    is_preview = bool(request.GET.get("preview"))
     context = _state_context(detail.message) | {
         "now": now,
         "detail": detail,
@@ -95,14 +118,14 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
                 event,
                 format_timestamp(event.occurred_at, settings.TIME_ZONE),
                 format_duration(event.delay_from_event_to_receipt)
-                if event.delay_from_event_to_receipt.total_seconds() > 0
+                if event.delay_from_event_to_receipt.total_seconds() >= 1
                 else "",
             )
             for event in detail.events
         ],
         "orders": [(order, STATUS_LABELS[Status(order.status)]) for order in detail.orders],
         "versions": [message_row_context(row, now) for row in detail.versions],
-        "lineage": lineage_context.message_lineage_context(request, detail.message.id),
+        "delivery": describe_delivery(detail.message),
         "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
@@ -111,6 +134,13 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         if detail.body_removed_at
         else ""
     )
+    if is_preview:
+        return render(request, "sources/message_preview.html", context)
+    context["lineage"] = lineage_context.message_lineage_context(request, detail.message.id)
+    context["neighbors"] = [
+        message_row_context(row, now)
+        for row in message_selections.list_messages_around(detail.message)
+    ]
     status = 200
     if request.GET.get("body") and context["removed"]:
         status = 410
@@ -127,31 +157,8 @@ def replay_view(request: HttpRequest, message_id: int) -> HttpResponse:
         raise Http404(str(message_id))
     if sentence := message_queries.why_message_cannot_be_replayed(message_id):
         notes.error(request, sentence)
-    else:
-        replay_messages(request, [message_id])
-    return HttpResponseRedirect(f"/messages/{message_id}")
-
-
-def replay_messages(request: HttpRequest, ids: Sequence[int]) -> None:
-    assert isinstance(request.user, User)
-    count = (
-        parse_messages_and_pick_versions.requeue_parked_messages(
-            ids, by=request.user, now=database_now()
-        )
-        if ids
-        else 0
-    )
-    job_functions.ask_worker_to_run_job_now("process")
-    if count < len(ids) and len(ids) > 1:
-        notes.info(
-            request,
-            f"{count_with_noun(len(ids) - count, 'message')} not queued: no longer parked, or the "
-            "payload was removed by the retention policy.",
-        )
-    if count:
-        notes.success(request, f"{count_with_noun(count, 'message')} queued for reprocessing.")
-    elif len(ids) <= 1:
-        notes.info(request, "Nothing to replay: the message is no longer parked.")
+        return HttpResponseRedirect(f"/messages/{message_id}")
+    return start_replay_and_redirect(request, [message_id], f"/messages/{message_id}")
 
 
 def message_list_context(
@@ -161,12 +168,16 @@ def message_list_context(
     source_id: int | None,
     filters: dict[str, str],
     state: str = "",
+    reason: str = "",
+    detail: str | None = None,
     ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     after = request.GET.get("after", "")
-    rows = message_queries.list_messages(source_id=source_id, state=state, ids=ids, after=after)
+    rows = message_queries.list_messages(
+        source_id=source_id, state=state, reason=reason, detail=detail, ids=ids, after=after
+    )
     shown = rows[: message_queries.PAGE_SIZE]
-    query = {name: value for name, value in filters.items() if value}
+    query = {name: value for name, value in filters.items() if value or name == "detail"}
     has_next = len(rows) > message_queries.PAGE_SIZE
     return {
         "message_rows": [message_row_context(row, now) for row in shown],
@@ -174,6 +185,17 @@ def message_list_context(
         "first": urlencode(query) if after else "",
         "is_first": not after,
     }
+
+
+def _ids_of_replay_and_search(replay: str, text: str) -> list[int] | None:
+    """The messages of a replay that the search finds; None if neither is asked for."""
+    of_replay = message_selections.message_ids_of_replay(int(replay)) if replay else None
+    if not text:
+        return of_replay
+    hits = message_queries.find_message_ids_by_id_key_or_event_number(
+        text, possible_normalized_values(text)
+    )
+    return hits if of_replay is None else sorted(set(hits) & set(of_replay))
 
 
 def message_row_context(row: message_queries.MessageRow, now: datetime) -> dict[str, Any]:
@@ -222,14 +244,11 @@ def _audited_payload_context(
     except PayloadError:
         payload = raw
     text = payload[: message_queries.MAX_SHOWN_BYTES].decode("utf-8", "replace")
-    formatted = ""
-    if len(payload) <= message_queries.MAX_SHOWN_BYTES:
-        with suppress(ValueError, RecursionError):  # not JSON: shown as it is
-            formatted = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
     is_truncated = len(payload) > message_queries.MAX_SHOWN_BYTES
+    detail = message.detail if message.state == MessageState.PARKED else ""
     return {
-        "exact": text,
-        "formatted": formatted,
+        "exact": mark_position(text, detail),
+        "formatted": None if is_truncated else format_json_and_mark_error(text, detail),
         "size": format_number(len(raw)),
         "cut": is_truncated,
     }

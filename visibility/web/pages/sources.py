@@ -24,13 +24,13 @@ from visibility.ingest.change_source import SourceProperties, change_source
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import operational_problems
-from visibility.screens.messages import message_queries, parked
+from visibility.screens.messages import message_queries, parked, replay_results
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
-from visibility.web.pages.messages import message_list_context, message_row_context, replay_messages
+from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -49,19 +49,19 @@ def source_list(request: HttpRequest) -> HttpResponse:
     """`/sources`: the health of all sources, the pipeline, and parked messages."""
     now = database_now()
     health_rows = sources.load_source_health_reports(now)
-    causes = (
-        parked.group_parked_messages_by_cause()
-        if has_permission(request.user, Permission.PARKED_SEE)
-        else []
-    )
+    sees_parked = has_permission(request.user, Permission.PARKED_SEE)
+    causes = parked.group_parked_messages_by_cause() if sees_parked else []
+    replays = replay_results.latest_replays() if sees_parked else []
     context = {
         "now": now,
         "rows": [_health_row(health, now) for health in health_rows],
+        "has_polled_duplicates": any(h.is_polled and h.duplicates for h in health_rows),
         "sentence": _summary_sentence(health_rows),
         "problems": operational_problems.current_problems(now),
         "manifest_problems": own_manifest_problems(),
         "pipeline": _message_queue_counts_context(now),
-        "groups": [_parked_group_context(group, now) for group in causes[:20]],
+        "causes": [_parked_cause_context(cause, now) for cause in causes],
+        "replays": [(replay, displayed_time(replay.requested_at, now)) for replay in replays],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
         "may_administer": has_permission(request.user, Permission.ADMINISTER),
     }
@@ -162,9 +162,9 @@ def _render_source(
             request, now, source_id=source.id, filters={"tab": "messages"}
         )
     elif tab == "parked":
-        context["groups"] = [
-            _parked_group_context(group, now)
-            for group in parked.group_parked_messages_by_cause(source.id)
+        context["causes"] = [
+            _parked_cause_context(cause, now)
+            for cause in parked.group_parked_messages_by_cause(source.id)
         ]
     else:
         context |= _webhook_setup_and_config_context(source, now)
@@ -177,7 +177,11 @@ def _render_source(
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
         secret_errors = [e.sentence for e in errors if e.name == SECRET]
         context |= {
-            "setting_fields": fields,
+            "setting_fields": {
+                "shown": [f for f in fields if f.is_required or f.value or f.error],
+                "more": [f for f in fields if not (f.is_required or f.value or f.error)],
+                "has_errors": any(entry.error for entry in entries),
+            },
             "new_entries": entries,
             "secret_input": settings_form.NEW_SECRET,
             "secret_error": " ".join(secret_errors),
@@ -186,20 +190,6 @@ def _render_source(
         names |= {e.setting.family_prefix + e.id for e in entries if e.error}
         context["setting_errors"] = [*stored_errors, *(e for e in errors if e.name not in names)]
     return render(request, "sources/detail.html", context, status=status)
-
-
-@require_POST
-@require_permission(Permission.PARKED_REPLAY)
-def replay_parked_messages(request: HttpRequest, slug: str) -> HttpResponse:
-    """Replay the parked messages of a source: all of them, or those of one cause."""
-    source = _get_source(slug)
-    reason = request.GET.get("reason", "").replace("\0", "")
-    detail = request.POST.get("detail")
-    ids = parked.parked_message_ids(
-        source.id, reason=reason, detail=None if detail is None else detail.replace("\0", "")
-    )
-    replay_messages(request, ids)
-    return HttpResponseRedirect(f"/sources/{source.slug}?tab=parked")
 
 
 def _get_source(slug: str) -> Source:
@@ -244,12 +234,10 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     }
 
 
-def _parked_group_context(
-    group: parked.ParkedMessagesWithSameCause, now: datetime
-) -> dict[str, Any]:
-    what, then = group.cause_and_remedy
-    first, last = displayed_time(group.first_at, now), displayed_time(group.last_at, now)
-    return {"group": group, "what": what, "then": then, "first": first, "last": last}
+def _parked_cause_context(cause: parked.ParkedCause, now: datetime) -> dict[str, Any]:
+    what, then = cause.cause_and_remedy
+    first, last = displayed_time(cause.first_at, now), displayed_time(cause.last_at, now)
+    return {"cause": cause, "what": what, "then": then, "first": first, "last": last}
 
 
 def _message_queue_counts_context(now: datetime) -> dict[str, Any]:
@@ -278,6 +266,5 @@ urlpatterns = [
     path("sources/<slug:slug>", source_detail, name="source"),
     path("sources/<slug:slug>/settings", save_settings, name="source-settings"),
     path("sources/<slug:slug>/properties", save_properties, name="source-properties"),
-    path("sources/<slug:slug>/replay", replay_parked_messages, name="source-replay"),
     *message_pages.urlpatterns,
 ]

@@ -1,0 +1,16 @@
+"""Replays: parked messages that a person returned to the queue together."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class MessageReplay(models.Model):
+    """The messages of one replay. Its result is the present state of these messages."""
+
+    requested_at = models.DateTimeField()
+    # Null: the command line.
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    message_ids = ArrayField(models.BigIntegerField())
+    # Selected messages that were not queued: no longer parked, or without a payload.
+    skipped_count = models.IntegerField(default=0)

@@ -1,0 +1,90 @@
+"""The result of a replay: what became of its messages so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from visibility.formatting import count_with_noun, format_number
+from visibility.models import MessageReplay, MessageState
+from visibility.screens.messages.replay_preview import ParkedAgain, count_orders_of_messages
+
+LATEST = 5
+OUTCOMES = """
+SELECT state, reason, CASE WHEN state = 'parked' AND reason <> 'syntax' THEN detail ELSE '' END,
+    count(*), max(processed_at)
+FROM visibility_inbound_message WHERE id = ANY(%s) GROUP BY 1, 2, 3 ORDER BY 4 DESC, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """The present state of the messages of one replay. `orders`: those that its events reach."""
+
+    replay: MessageReplay
+    applied: int
+    waiting: int
+    parked_again: Sequence[ParkedAgain]
+    orders: int
+    last_processed_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """The number of messages that were queued."""
+        return len(self.replay.message_ids)
+
+    @property
+    def parked(self) -> int:
+        """The number of messages that are parked again."""
+        return sum(group.count for group in self.parked_again)
+
+    @property
+    def done(self) -> int:
+        """The number of messages that are no longer in the queue."""
+        return self.applied + self.parked
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no message waits."""
+        return not self.waiting
+
+    @property
+    def sentence(self) -> str:
+        """`4 applied, 2 parked again.`"""
+        if not self.is_finished:
+            total = count_with_noun(self.total, "message")
+            return f"{format_number(self.done)} of {total} processed."
+        if not self.parked:
+            return f"{format_number(self.applied)} applied, none parked again."
+        return f"{format_number(self.applied)} applied, {format_number(self.parked)} parked again."
+
+
+def load_replay_result(replay_id: int) -> ReplayResult | None:
+    """The result of a replay so far; None if there is no such replay."""
+    replay = MessageReplay.objects.select_related("requested_by").filter(pk=replay_id).first()
+    if replay is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(OUTCOMES, [replay.message_ids])
+        rows = cursor.fetchall()
+    counts = dict.fromkeys(MessageState, 0)
+    for state, _, _, count, _ in rows:
+        counts[MessageState(state)] += count
+    return ReplayResult(
+        replay=replay,
+        applied=counts[MessageState.APPLIED],
+        waiting=counts[MessageState.WAITING],
+        parked_again=[
+            ParkedAgain(reason, detail, count)
+            for state, reason, detail, count, _ in rows
+            if state == MessageState.PARKED
+        ],
+        orders=count_orders_of_messages(replay.message_ids),
+        last_processed_at=max((row[4] for row in rows if row[4] is not None), default=None),
+    )
+
+
+def latest_replays() -> list[MessageReplay]:
+    """The latest replays, the newest first."""
+    return list(MessageReplay.objects.select_related("requested_by").order_by("-pk")[:LATEST])
