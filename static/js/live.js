@@ -8,6 +8,7 @@
   const FIELD = "textarea, select, input:not([type=checkbox], [type=radio])";
   const dirty = new Map(), known = document.querySelector('meta[name="live-head"]'); // dirty: region id -> next fetch
   let head = known && Number(known.content), socket, first = true, receivedAt = 0, tries = 0, state = "";
+  const polls = "poll" in document.body.dataset; // a page without sign-in has no socket
   let paused = false, busy = false, fetchedAt = Date.now(), freshAt = fetchedAt, announcedAt = 0;
   const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
   const live = () => socket.readyState === 1 && Date.now() - receivedAt < TIMEOUT;
@@ -34,7 +35,7 @@
       dirty.set(region.id, Math.min(Math.max(Date.now() + wait, next), dirty.get(region.id) || Infinity));
     }
   }
-  const isInUse = (region) => region.querySelector(MENU) || region.querySelector(":focus")?.matches(FIELD);
+  const isInUse = (region) => "held" in region.dataset || region.querySelector(MENU) || region.querySelector(":focus")?.matches(FIELD);
   async function fetchDue() {
     if (busy || paused || document.hidden) return;
     const pages = new Map();
@@ -52,11 +53,13 @@
     try {
       await Promise.all([...pages].map(([url, regions]) => swapFrom(url, regions)));
       fetchedAt = freshAt = Date.now();
+      if (polls) receivedAt = freshAt;
     } catch { markDirty(KINDS, POLL); } finally { busy = false; }
   }
   async function swapFrom(url, regions) {
     const response = await fetch(url, { headers: { "X-Live": "1" } });
     if (response.redirected && new URL(response.url).pathname.startsWith("/signin")) return location.reload();
+    if (polls && response.status === 404) return location.reload(); // the link is no longer valid
     if (!response.ok) throw new Error(String(response.status));
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const region of regions) {
@@ -90,6 +93,7 @@
     show();
   }
   function connect() {
+    if (polls) return [socket, receivedAt] = [{ readyState: 1, close() {} }, Date.now()];
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/live`);
     [socket.onmessage, receivedAt] = [receive, Date.now()];
     socket.onclose = () => setTimeout(connect, Math.min(30000, 500 * 2 ** tries++) * (0.5 + Math.random()), show());
@@ -114,7 +118,7 @@
   setInterval(fetchDue, 100);
   setInterval(() => {
     if (socket.readyState === 1 && !live()) socket.close();
-    if (Date.now() - fetchedAt > (live() ? IDLE : POLL)) markDirty(KINDS, (fetchedAt = Date.now()) - fetchedAt);
+    if (Date.now() - fetchedAt > (live() && !polls ? IDLE : POLL)) markDirty(KINDS, (fetchedAt = Date.now()) - fetchedAt);
     show();
   }, 1000);
 })();

@@ -1,4 +1,4 @@
-"""Load a board with the data of its tiles. A tile that fails does not affect the others."""
+"""Load the data of a board's tiles. A tile that fails does not affect the others."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,24 +7,17 @@ from typing import Any
 
 from structlog.stdlib import get_logger
 
+from visibility.boards.board_scope import BoardScope
+from visibility.boards.stored_boards import StoredBoard
 from visibility.boards.tile import Tile
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import InvalidTileSetting
-from visibility.models import Board
 from visibility.models.permission import Permission
 
 log = get_logger(__name__)
 
-OPERATIONS = "operations"
-# The tiles of the operations board unless a `Board` row replaces them.
-DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
-    {"tile": "key_figures", "width": 4},
-    {"tile": "order_funnel", "width": 4},
-    {"tile": "top_alerts", "width": 2},
-    {"tile": "notable_events", "width": 2},
-    {"tile": "message_rate", "width": 2},
-    {"tile": "source_health", "width": 2},
-)
+COLUMNS = 4
+FIGURES = "key_figures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +25,93 @@ class LoadedTile:
     """A tile with its data. `failed`: its data could not be loaded, or the tile does not exist.
 
     `problem`: which settings of the tile are invalid, and why. `denied`: the user lacks its
-    permission; then nothing of it was read.
+    permission; then nothing of it was read. `not_filtered`: the filter of the board does not
+    apply to it.
     """
 
     code: str
     title: str
     width: int
+    # Its place on the board, from 1.
+    number: int = 1
     kinds: str = ""
     href: str = ""
+    definition: str = ""
     template: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    has_header: bool = True
+    keeps_its_height: bool = False
+    is_pausable: bool = False
+    not_filtered: bool = False
     failed: bool = False
     problem: str = ""
     denied: bool = False
 
+    @property
+    def subtitle(self) -> str:
+        """A few words beside the title."""
+        return str(self.data.get("subtitle", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedBoard:
-    """A board with its loaded tiles."""
+    """A board with its loaded tiles. `sentence`: what is wrong now."""
 
-    slug: str
-    title: str
+    stored: StoredBoard
     tiles: Sequence[LoadedTile]
+    sentence: str = ""
+
+    @property
+    def slug(self) -> str:
+        return self.stored.slug
+
+    @property
+    def title(self) -> str:
+        return self.stored.title
+
+    @property
+    def rows(self) -> list[list[LoadedTile]]:
+        """The tiles in rows of four columns, as a wall screen shows them."""
+        rows: list[list[LoadedTile]] = []
+        free = 0
+        for tile in self.tiles:
+            if tile.width > free:
+                rows.append([])
+                free = COLUMNS
+            rows[-1].append(tile)
+            free -= tile.width
+        return rows
 
 
 def load_board(
-    slug: str, *, now: datetime, permissions: Collection[Permission]
-) -> LoadedBoard | None:
-    """The board with the data of its tiles for a user with these permissions, or None."""
-    stored = load_board_title_and_tile_entries(slug)
-    if stored is None:
-        return None
-    title, entries = stored
-    tiles = [load_tile(entry, now=now, permissions=permissions) for entry in entries]
-    return LoadedBoard(slug=slug, title=title, tiles=tiles)
-
-
-def _tile_entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
-    """The entries of a stored board. One that is no object is shown as a missing tile."""
-    entries = stored if isinstance(stored, Sequence) and not isinstance(stored, str) else ()
-    return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
-
-
-def load_board_title_and_tile_entries(slug: str) -> tuple[str, list[Mapping[str, Any]]] | None:
-    """The title and the entries of a board, or None if it does not exist."""
-    stored = Board.objects.filter(slug=slug).first()
-    if stored is None and slug != OPERATIONS:
-        return None
-    title = stored.title if stored else "Operations"
-    return title, _tile_entries_invalid_as_missing(stored.tiles if stored else DEFAULT_TILES)
-
-
-def load_board_titles_by_slug() -> dict[str, str]:
-    """The title of each board by slug. The operations board always exists."""
-    stored = dict(Board.objects.order_by("title").values_list("slug", "title")[:100])
-    return {OPERATIONS: "Operations"} | stored
+    stored: StoredBoard, *, now: datetime, permissions: Collection[Permission]
+) -> LoadedBoard:
+    """The board with the data of its tiles for a user with these permissions."""
+    scope = BoardScope(stored.scope)
+    tiles = [
+        replace(load_tile(entry, now=now, permissions=permissions, board=scope), number=number)
+        for number, entry in enumerate(stored.entries, start=1)
+    ]
+    figures = next((tile for tile in tiles if tile.code == FIGURES), None)
+    if figures is None:
+        figures = load_tile({"tile": FIGURES}, now=now, permissions=permissions, board=scope)
+    return LoadedBoard(stored, tiles, str(figures.data.get("sentence", "")))
 
 
 def load_tile(
-    entry: Mapping[str, Any], *, now: datetime, permissions: Collection[Permission]
+    entry: Mapping[str, Any],
+    *,
+    now: datetime,
+    permissions: Collection[Permission],
+    board: BoardScope | None = None,
 ) -> LoadedTile:
     """Load one tile. An unknown or failing tile is returned with `failed` set."""
+    board = board or BoardScope()
     code = str(entry.get("tile", ""))
     kind = tile_registry().get(code)
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
-    width = _tile_columns_clamped_1_to_4(entry.get("width"), kind.width)
+    width = tile_columns(entry)
     if kind.permission not in permissions:
         return LoadedTile(code=code, title=kind.title, width=width, denied=True)
     shown = LoadedTile(
@@ -106,10 +120,17 @@ def load_tile(
         width=width,
         kinds=" ".join(kind.kinds),
         href=kind.href,
+        definition=kind.definition,
+        has_header=kind.has_header,
+        keeps_its_height=kind.keeps_its_height,
+        is_pausable=kind.is_pausable,
+        not_filtered=bool(board.orders) and not kind.is_filtered,
     )
     try:
-        tile: Tile = kind(entry)
-        shown = replace(shown, title=tile.displayed_title, href=tile.displayed_href)
+        tile: Tile = kind(entry, board)
+        href = tile.displayed_href
+        href = board.orders.link(href) if kind.is_filtered and href else href
+        shown = replace(shown, title=tile.displayed_title, href=href)
         return replace(shown, template=tile.template_path, data=tile.load_context(now))
     except InvalidTileSetting as error:
         return replace(shown, problem=str(error))
@@ -118,6 +139,10 @@ def load_tile(
         return replace(shown, failed=True)
 
 
-def _tile_columns_clamped_1_to_4(configured: object, default: int) -> int:
-    """The configured width, clamped to 1-4 columns, or the default of the tile."""
-    return min(max(configured, 1), 4) if isinstance(configured, int) else default
+def tile_columns(entry: Mapping[str, Any]) -> int:
+    """The configured width of an entry, clamped to 1-4 columns, or the default of its tile."""
+    kind = tile_registry().get(str(entry.get("tile", "")))
+    configured = entry.get("width")
+    if isinstance(configured, int):
+        return min(max(configured, 1), COLUMNS)
+    return kind.width if kind else 1

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connectors.sdk.settings import ParsedSettings, Setting
+from visibility.boards.board_scope import BoardScope
 from visibility.boards.tile_settings import parse_tile_settings
 from visibility.models.permission import Permission
 
@@ -29,11 +30,24 @@ class Tile(ABC):
     permission: ClassVar[Permission] = Permission.BOARDS
     # In columns; a board has four.
     width: ClassVar[int] = 2
-    # The page that the title links to.
+    # The list that the title and the menu of the tile link to.
     href: ClassVar[str] = ""
+    # What its numbers mean, in the menu of the tile.
+    definition: ClassVar[str] = ""
+    # Whether `load_context()` observes `board.orders`; if not, a limited board says so.
+    is_filtered: ClassVar[bool] = False
+    # Whether its title is shown above it.
+    has_header: ClassVar[bool] = True
+    # Whether a wall screen shows it in its own height, instead of sharing what is left.
+    keeps_its_height: ClassVar[bool] = False
+    # Whether live updates of this tile can be paused by themselves.
+    is_pausable: ClassVar[bool] = False
 
-    def __init__(self, entry: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, entry: Mapping[str, Any] | None = None, board: BoardScope | None = None
+    ) -> None:
         """Read the entry of a board. Raises InvalidTileSetting."""
+        self.board = board or BoardScope()
         self.values: ParsedSettings = parse_tile_settings(self.settings, entry or {})
 
     @property

@@ -12,7 +12,7 @@ from visibility.models.alerts import (
     Subscription,
 )
 from visibility.models.audit import AuditEntry, AuditHead
-from visibility.models.boards import Board
+from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
@@ -96,6 +96,7 @@ __all__ = [
     "AuditHead",
     "BackfillRequest",
     "Board",
+    "BoardSharing",
     "BusinessObject",
     "Change",
     "ChangeHead",
@@ -146,12 +147,14 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "RuleRecheck",
+    "ScreenLink",
     "Severity",
     "Shipment",
     "SlaClock",
     "SlaRule",
     "Source",
     "SourceActivity",
+    "StartBoard",
     "Subscription",
     "TaxJurisdiction",
     "Team",

@@ -46,8 +46,16 @@ SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
     Screen(
         "boards",
-        NavigationEntry("Board", "/boards/operations", "b", "layout-dashboard", Permission.BOARDS),
+        NavigationEntry(
+            "Board",
+            "/boards/operations",
+            "b",
+            "layout-dashboard",
+            Permission.BOARDS,
+            ("screen-links",),
+        ),
     ),
+    Screen("board_changes"),
     Screen("exports"),
     Screen(
         "orders",

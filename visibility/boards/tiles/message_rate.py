@@ -1,6 +1,7 @@
 """Messages per minute over the last hour, and the typical rate."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -54,20 +55,30 @@ class MessageRate(Tile):
     code = "message_rate"
     title = "Message volume"
     kinds = ("source", "order")
-    href = "/sources"
+    href = "/messages"
+    definition = (
+        "Messages received per minute in the last 60 full minutes. Dashed: the mean rate of this "
+        "hour and weekday in the last four weeks. The scale ends at the 95th percentile; a higher "
+        "minute is cut off, and its value is written."
+    )
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The bars of the chart, the last full minute, and the typical rate."""
         minute = now.replace(second=0, microsecond=0)
         counts = message_counts_of_last_60_minutes(minute)
         expected = mean_messages_per_minute_in_same_weekly_hour(minute.replace(minute=0))
-        top = max(*counts, expected or 0, 1)
+        top = scale_end(counts, expected)
         bars = [
-            {"x": index * STEP, "y": HEIGHT - round(HEIGHT * count / top, 1), "many": count}
+            {
+                "x": index * STEP,
+                "y": round(HEIGHT - HEIGHT * min(count / top, 1), 1),
+                "height": round(HEIGHT * min(count / top, 1), 1),
+                "many": count,
+                "is_capped": count > top,
+            }
             for index, count in enumerate(counts)
         ]
-        for bar in bars:
-            bar["height"] = HEIGHT - bar["y"]
+        highest = max(counts)
         return {
             "bars": bars,
             "width": MINUTES * STEP,
@@ -77,4 +88,14 @@ class MessageRate(Tile):
             "usual": round(expected, 1) if expected is not None else None,
             "usual_y": round(HEIGHT - HEIGHT * expected / top, 1) if expected else None,
             "counts": counts,
+            "highest": highest if highest > top else 0,
+            "highest_at": minute - timedelta(minutes=MINUTES - counts.index(highest)),
+            "top": round(top),
         }
+
+
+def scale_end(counts: Sequence[int], expected: float | None) -> float:
+    """The 95th percentile of the minutes with messages, at least the typical rate, at least 1."""
+    nonzero = sorted(count for count in counts if count) or [1]
+    percentile = nonzero[math.ceil(0.95 * len(nonzero)) - 1]
+    return max(percentile, expected or 0, 1)

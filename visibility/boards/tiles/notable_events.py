@@ -58,7 +58,7 @@ SELECT DISTINCT ON (notable.is_time_unknown, notable.occurred_at, notable.id)
 FROM notable
 JOIN visibility_source source ON source.id = notable.source_id
 JOIN reach ON reach.event_id = notable.id
-JOIN visibility_order o ON o.object_id = reach.object_id
+JOIN visibility_order o ON o.object_id = reach.object_id{scope}
 ORDER BY notable.is_time_unknown, notable.occurred_at DESC, notable.id DESC, o.object_id
 """
 
@@ -88,13 +88,19 @@ class NotableEvents(Tile):
     title = "Recent events"
     kinds = ("order",)
     href = "/orders"
+    is_filtered = True
+    is_pausable = True
+    definition = (
+        "Holds, shortages, cancellations, delivery exceptions, returns and rejected documents, the "
+        "newest first. An event whose source sent no time comes last, with the time received."
+    )
     permission = Permission.ORDERS
     settings = (
         Setting(
             "limit",
             "The number of events.",
             SettingType.INTEGER,
-            default="10",
+            default="8",
             minimum=1,
             maximum=50,
         ),
@@ -114,8 +120,14 @@ class NotableEvents(Tile):
             kinds = [kind.value for kind in NOTABLE]
             limit, hours = self.values.integer("limit"), self.values.integer("hours")
             flag = Flag.TIME_RECEIVED.value
-            cursor.execute(RECENT_EVENTS, [flag, hours, MAX_SEARCHED, kinds, limit])
-            rows = cursor.fetchall()
+            scope, values = self.board.orders.sql("o")
+            # Events of other orders are dropped after the search, so a limited board searches more.
+            searched = MAX_SEARCHED if self.board.orders else limit
+            cursor.execute(
+                RECENT_EVENTS.format(scope=scope),
+                [flag, hours, MAX_SEARCHED, kinds, searched, *values],
+            )
+            rows = cursor.fetchall()[:limit]
         events = []
         for event_id, kind, at, is_time_unknown, reason, source, *order_fields in rows:
             sentence, tone = NOTABLE[EventType(kind)]

@@ -1,12 +1,13 @@
 """The health of each source."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
-from visibility.screens.sources.current_states import MANY_PARKED, load_source_chips
+from visibility.screens.sources.current_states import MANY_PARKED, SourceChip
 from visibility.screens.sources.role_and_state_labels import SourceState
 
 
@@ -17,6 +18,10 @@ class SourceHealthTile(Tile):
     title = "Sources"
     kinds = ("source", "order")
     href = "/sources"
+    definition = (
+        "The state of each source, the worst first, and its last message. No data: nothing came "
+        "within the silence limit of the source."
+    )
     settings = (
         Setting(
             "limit",
@@ -30,11 +35,19 @@ class SourceHealthTile(Tile):
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """Load all sources with five SQL statements at most."""
-        feeds = load_source_chips(now, limit=self.values.integer("limit"))
+        feeds = self.board.source_chips(now)[: self.values.integer("limit")]
         worst = list(SourceState)
         return {
             "feeds": sorted(feeds, key=lambda feed: (worst.index(feed.state), feed.title.lower())),
-            "reporting": sum(feed.state is SourceState.LIVE for feed in feeds),
+            "subtitle": _states_text(feeds),
             "many_parked": MANY_PARKED,
             "now": now,
         }
+
+
+def _states_text(feeds: Sequence[SourceChip]) -> str:
+    """`5 of 7 live, 1 no data, 1 catching up`; empty without sources."""
+    states = Counter(feed.state for feed in feeds)
+    texts = [f"{states[SourceState.LIVE]} of {len(feeds)} live"] if feeds else []
+    others = [state for state in SourceState if state is not SourceState.LIVE and states[state]]
+    return ", ".join([*texts, *(f"{states[state]} {state.value.lower()}" for state in others)])

@@ -11,8 +11,11 @@ from visibility.screens.alerts.inbox import (
     AlertSort,
     InboxQuery,
     InboxViewName,
+    alerts_matching_filters_in_any_view,
     load_inbox_page_of_view,
+    view_condition,
 )
+from visibility.screens.sources.current_states import count_sources
 
 
 class TopAlerts(Tile):
@@ -21,6 +24,8 @@ class TopAlerts(Tile):
     code = "top_alerts"
     title = "Top alerts"
     kinds = ("alert",)
+    is_filtered = True
+    definition = "Open alerts, the highest value at risk first, then the longest overdue."
     permission = Permission.ALERTS_SEE
     settings = (
         Setting(
@@ -36,6 +41,18 @@ class TopAlerts(Tile):
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The first rows of the inbox in the same order."""
-        wanted = InboxQuery(user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE)
+        wanted = InboxQuery(
+            user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE, scope=self.board.orders
+        )
         limit = self.values.integer("limit")
-        return {"alerts": load_inbox_page_of_view(wanted, now=now, limit=limit).alerts, "now": now}
+        alerts = alerts_matching_filters_in_any_view(wanted).filter(
+            view_condition(wanted.view, user_id=0, now=now)
+        )
+        chips = self.board.source_chips(now)
+        return {
+            "alerts": load_inbox_page_of_view(wanted, now=now, limit=limit).alerts,
+            "open": alerts.count(),
+            "sources": count_sources(chips),
+            "subtitle": "by value at risk",
+            "now": now,
+        }

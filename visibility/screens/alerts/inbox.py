@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from visibility.db.keyset import condition_for_rows_after_sort_key, decode_cursor, encode_cursor
 from visibility.formatting import start_of_day
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
+from visibility.screens.orders.order_scope import ALL_ORDERS, OrderScope
 
 PAGE_SIZE = 50
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(reversed(list(Severity)))}
@@ -79,6 +80,8 @@ class InboxQuery:
     sort: AlertSort = AlertSort.SEVERITY
     # Integrators see source alerts only. They get 404 for all others.
     sources_only: bool = False
+    # Only alerts about these orders.
+    scope: OrderScope = ALL_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ def alerts_matching_filters_in_any_view(query: InboxQuery) -> QuerySet[Alert]:
         alerts = alerts.filter(rule__code=query.rule)
     if query.team:
         alerts = alerts.filter(team=query.team)
+    if query.scope:
+        alerts = alerts.filter(query.scope.condition("order__order__"))
     return alerts
 
 

@@ -9,6 +9,10 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Source
+from visibility.screens.orders.at_risk_and_unknown import (
+    at_risk_today_condition,
+    load_unknown_status_condition,
+)
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
 from visibility.timeline.state_and_flag_enums import OrderState
@@ -68,6 +72,9 @@ class OrderFilters:
     # Not yet delivered; the list is sorted by age, like the KPI on undelivered orders.
     undelivered: bool = False
     open_only: bool = False
+    # At risk today, and of unknown status: see `at_risk_and_unknown.py`.
+    at_risk: bool = False
+    unknown: bool = False
     # Whether `customer` may match names; otherwise only customer numbers.
     by_name: bool = True
     chips: tuple[tuple[str, str], ...] = field(default=())
@@ -99,6 +106,8 @@ class OrderFilters:
             query.get("late") == "1",
             query.get("undelivered") == "1",
             query.get("open") == "1",
+            query.get("at_risk") == "1",
+            query.get("unknown") == "1",
             by_name,
         )
         chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
@@ -118,6 +127,8 @@ class OrderFilters:
         chips += [("late=1", "Past promise date")] if filters.late else []
         chips += [("undelivered=1", "Not yet delivered")] if filters.undelivered else []
         chips += [("open=1", "Open")] if filters.open_only else []
+        chips += [("at_risk=1", "At risk today")] if filters.at_risk else []
+        chips += [("unknown=1", "Status unknown")] if filters.unknown else []
         return replace(filters, chips=tuple(chips))
 
 
@@ -218,6 +229,10 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
         conditions &= Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False)
     if filters.open_only:
         conditions &= Q(is_open=True)
+    if filters.at_risk:
+        conditions &= at_risk_today_condition(now)
+    if filters.unknown:
+        conditions &= load_unknown_status_condition(now)
     return conditions
 
 

@@ -22,6 +22,7 @@ from visibility.screens.alerts.inbox import (
     InboxQuery,
     InboxViewName,
 )
+from visibility.screens.orders.order_scope import OrderScope
 from visibility.web.alert_actions import (
     SNOOZE_PRESETS,
 )
@@ -54,6 +55,7 @@ def parse_inbox_query(request: HttpRequest) -> InboxQuery:
         team=asked.get("team", "")[:80],
         sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
         sources_only=sees_source_alerts_only(request),
+        scope=OrderScope.from_query(asked.dict()),
     )
 
 
@@ -65,6 +67,7 @@ def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
         "rule": inbox_query.rule,
         "team": inbox_query.team,
         "sort": inbox_query.sort.value if inbox_query.sort is not AlertSort.SEVERITY else "",
+        **inbox_query.scope.values,
     } | other
     return urlencode({name: value for name, value in params.items() if value})
 
@@ -122,7 +125,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 
 def _has_filters(inbox_query: InboxQuery) -> bool:
-    return bool(inbox_query.severity or inbox_query.rule or inbox_query.team)
+    return bool(inbox_query.severity or inbox_query.rule or inbox_query.team or inbox_query.scope)
 
 
 def _filter_chips(
@@ -138,6 +141,10 @@ def _filter_chips(
             inbox_query_string(inbox_query, rule=""),
         ),
         ("Team", inbox_query.team, inbox_query_string(inbox_query, team="")),
+        *(
+            (name.capitalize(), value, inbox_query_string(inbox_query, **{name: ""}))
+            for name, value in inbox_query.scope.values.items()
+        ),
     ]
     return [chip for chip in chips if chip[1]]
 

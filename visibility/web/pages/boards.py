@@ -1,56 +1,104 @@
-"""Board pages, including kiosk mode for wall screens."""
+"""Board pages: the board, its arrangement, and kiosk mode for wall screens."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.boards import load_board_and_tiles
+from visibility.boards.load_board_and_tiles import load_board
+from visibility.boards.stored_boards import (
+    board_titles_by_slug,
+    load_stored_board,
+    start_board_slug,
+)
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.parse_id_and_time import parse_row_id, parse_row_version
 from visibility.operations.operational_problems import processing_lag_notices
+from visibility.web.arrange_form import arrange_context
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
     has_permission,
     require_permission,
+    signed_in_user,
 )
-
-# Seconds per board in a kiosk rotation: minimum, default, maximum.
-MIN_SECONDS, DEFAULT_SECONDS, MAX_SECONDS = 10, 30, 3600
+from visibility.web.screen_links import (
+    DEFAULT_SECONDS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    SCREEN_PERMISSIONS,
+    find_valid_link,
+)
 
 
 @require_GET
 @require_permission(Permission.BOARDS)
 def board_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/boards/<slug>`; `?kiosk=1` for a wall screen, `&boards=a,b&every=30` to rotate."""
-    newest = latest_change_number()
-    now = database_now()
-    shown = load_board_and_tiles.load_board(
-        slug, now=now, permissions=granted_permissions(request.user)
-    )
-    if shown is None:
+    """`/boards/<slug>`; `?arrange=1` to arrange it; `?kiosk=1` for a wall screen.
+
+    `&boards=a,b&every=30` rotates a wall screen over several boards.
+    """
+    newest, now = latest_change_number(), database_now()
+    user = signed_in_user(request)
+    stored = load_stored_board(slug, user_id=user.pk)
+    if stored is None:
         raise Http404
-    kiosk = request.GET.get("kiosk") == "1"
-    titles = load_board_and_tiles.load_board_titles_by_slug()
-    return render(
-        request,
-        "boards/kiosk.html" if kiosk else "boards/board.html",
-        {
-            "live_head": newest,
-            "now": now,
-            "board": shown,
-            "problems": processing_lag_notices(now),
-            "titles": titles.items(),
-            "prices": has_permission(request.user, Permission.PRICES) and not kiosk,
-            # Anyone can read a wall screen.
-            "contacts": has_permission(request.user, Permission.CONTACTS) and not kiosk,
-            "kiosk": kiosk,
-            "following": _next_board_url(request, slug, set(titles)) if kiosk else "",
-            "every": _rotation_seconds_clamped_or_default(request.GET.get("every", "")),
-        },
-    )
+    shown = load_board(stored, now=now, permissions=granted_permissions(user))
+    titles = board_titles_by_slug(user.pk)
+    context = {"live_head": newest, "now": now, "board": shown, "titles": titles.items()}
+    if request.GET.get("kiosk") == "1":
+        following = _next_board_url(request, slug, set(titles))
+        every = _seconds_clamped_or_default(request.GET.get("every", ""))
+        context |= {"following": following, "every": every, "exit": f"/boards/{slug}"}
+        return render_kiosk(request, context)
+    may_edit = has_permission(user, Permission.BOARDS_EDIT)
+    context |= {
+        "problems": processing_lag_notices(now),
+        "prices": has_permission(user, Permission.PRICES),
+        "contacts": has_permission(user, Permission.CONTACTS),
+        "may_edit": may_edit,
+        "start_slug": start_board_slug(user.pk),
+    }
+    if may_edit and request.GET.get("arrange") == "1":
+        context |= {"arranging": True} | arrange_context(request, stored)
+    return render(request, "boards/board.html", context)
+
+
+@require_GET
+def screen_page(request: HttpRequest, token: str) -> HttpResponse:
+    """`/screens/<token>`: boards on a wall screen without sign-in, `?at=1` the second of them."""
+    newest, now = latest_change_number(), database_now()
+    link = find_valid_link(token, now)
+    if link is None:
+        raise Http404
+    stored = [load_stored_board(slug, user_id=None) for slug in link.boards]
+    boards = [board for board in stored if board is not None]
+    if not boards:
+        raise Http404
+    index = (parse_row_version(request.GET.get("at", "")) or 0) % len(boards)
+    shown = load_board(boards[index], now=now, permissions=SCREEN_PERMISSIONS)
+    following = f"{request.path}?at={(index + 1) % len(boards)}" if len(boards) > 1 else ""
+    context = {
+        "live_head": newest,
+        "now": now,
+        "board": shown,
+        "following": following,
+        "every": link.every,
+        "is_polling": True,
+        "nav": None,
+    }
+    return render_kiosk(request, context)
+
+
+def render_kiosk(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
+    """A board on a wall screen. Anyone can read it: it has no prices and no personal data."""
+    private = {"prices": False, "contacts": False, "kiosk": True}
+    problems = processing_lag_notices(context["now"])
+    return render(request, "boards/kiosk.html", {**context, **private, "problems": problems})
 
 
 def _next_board_url(request: HttpRequest, slug: str, known_slugs: set[str]) -> str:
@@ -64,9 +112,12 @@ def _next_board_url(request: HttpRequest, slug: str, known_slugs: set[str]) -> s
     return f"/boards/{rotation[(index + 1) % len(rotation)]}?{query}"
 
 
-def _rotation_seconds_clamped_or_default(value: str) -> int:
+def _seconds_clamped_or_default(value: str) -> int:
     seconds = parse_row_id(value)
     return min(max(seconds, MIN_SECONDS), MAX_SECONDS) if seconds else DEFAULT_SECONDS
 
 
-urlpatterns = [path("boards/<slug:slug>", board_page, name="board")]
+urlpatterns = [
+    path("boards/<slug:slug>", board_page, name="board"),
+    path("screens/<str:token>", screen_page),
+]

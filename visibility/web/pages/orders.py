@@ -35,7 +35,9 @@ from visibility.web.permissions import Permission, has_permission, require_permi
 
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
 ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
-HIDDEN_FILTERS = ("state", "without", "late", "undelivered", "open", "group", "item")
+HIDDEN_FILTERS = (
+    *("state", "without", "late", "undelivered", "open", "at_risk", "unknown", "group", "item"),
+)
 TABS = (
     ("timeline", "Timeline"),
     ("lines", "Lines"),

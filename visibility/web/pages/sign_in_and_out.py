@@ -22,10 +22,11 @@ from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from visibility.boards.stored_boards import start_board_slug
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.web.database_unavailable import RETRY_SECONDS
-from visibility.web.permissions import HOME_PAGES, UserRole, roles
+from visibility.web.permissions import HOME_PAGES, UserRole, roles, signed_in_user
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLES_BY_PRIVILEGE = (
@@ -57,8 +58,13 @@ DEMO_PEOPLE = {
 @require_GET
 @login_required
 def redirect_to_start_page(request: HttpRequest) -> HttpResponse:
-    """Redirect to the home page of the user's role; of several roles, the most privileged one."""
+    """Redirect to the board that the user chose, or to the home page of their role.
+
+    Of several roles, the most privileged one counts.
+    """
     user_roles = roles(request.user)
+    if user_roles and (slug := start_board_slug(signed_in_user(request).pk)):
+        return redirect(f"/boards/{slug}")
     for role in ROLES_BY_PRIVILEGE:
         if role in user_roles:
             return redirect(HOME_PAGES[role])
