@@ -29,6 +29,7 @@
     if (!form || busy) return;
     if (label && label.textContent !== describe()) label.textContent = describe();
     const none = !all?.checked && !targets().length;
+    toolbar?.classList.toggle("has-targets", !none);
     for (const button of toolbar?.querySelectorAll(".btn:not(.menu-body *)") || []) button.disabled = button.ariaDisabled = none;
   }
   document.addEventListener("list:current", ({ detail }) => { current = detail.row; refresh(); });
@@ -42,7 +43,10 @@
     for (const row of rows()) {
       const next = known.get(row.dataset.id), gone = !next && isGroup(row);
       row.classList.toggle("moved", gone || Boolean(next && (row.dataset.parent ? next.dataset.state !== row.dataset.state : !fresh.includes(next))));
-      if (gone) { row.dataset.alerts = 0; row.querySelector(".cell-count").textContent = "0"; }
+      if (gone) {
+        row.dataset.alerts = 0;
+        for (const [name, text] of [["count", "0"], ["orders", "0"], ["money", "–"], ["since", "–"], ["owner", ""]]) { const cell = row.querySelector(`.cell-${name}`); if (cell) cell.textContent = text; }
+      }
       if (!next) continue;
       if (isGroup(row)) Object.assign(row.dataset, { alerts: next.dataset.alerts });
       for (const name of ["severity", "what", "count", "orders", "since", "money", "owner", "state"]) {
@@ -131,7 +135,7 @@
     form.ariaBusy = null;
     await show(answer);
     refresh();
-    (shown[shown.indexOf(stay) + 1] || stay)?.querySelector(".row-link")?.focus();
+    (shown.slice(shown.indexOf(stay) + 1).find((row) => !stay || row.dataset.parent !== stay.dataset.id) || stay)?.querySelector(".row-link")?.focus();
   }
   if (list) {
     form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });

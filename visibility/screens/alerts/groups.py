@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from visibility.formatting import count_with_noun
+from visibility.formatting import count_with_noun, sales_channel_label
 from visibility.models import Alert, AlertKind, Severity, SlaRule
 from visibility.screens.alerts.choices_of_forms import user_display_name
 from visibility.screens.alerts.grouping import (
@@ -146,11 +146,21 @@ def load_group_summary(query: InboxQuery, now: datetime) -> GroupSummary | None:
     return GroupSummary(
         group=group,
         rule=worst[0].rule if is_cause and len(rules) == 1 else None,
-        common=_common_values(facts),
+        common=_common_values([row[1:4] if is_cause else row[:4] for row in facts]),
         compared=len(facts),
         arrivals=_arrivals([row[-1] for row in facts], now) if group.alerts == len(facts) else [],
         worst=worst,
     )
+
+
+def money_of_view(query: InboxQuery, page: GroupPage, now: datetime) -> Money:
+    """The money at risk of a view by currency: the sum of its groups, if they are on one page."""
+    if page.total != len(page.groups):
+        return money_by_currency(alerts_of_view(query, now))
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for total, currency in (each for group in page.groups for each in group.money):
+        sums[currency] += total
+    return sorted(((total, currency) for currency, total in sums.items()), reverse=True)
 
 
 def money_by_currency(alerts: QuerySet[Alert]) -> Money:
@@ -267,14 +277,15 @@ def _detail(query: InboxQuery, row: Mapping[str, Any]) -> str:
 
 
 def _common_values(facts: Sequence[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
-    names = ("Rule", "Warehouse", "Carrier", "Channel")
+    names = ("Rule", "Warehouse", "Carrier", "Channel")[-len(facts[0]) :] if facts else ()
     found = []
     for position, name in enumerate(names):
         counts = Counter(row[position] for row in facts if row[position])
         if counts:
             value, many = counts.most_common(1)[0]
             if many > 1 or len(facts) == 1:
-                found.append((name, value, many))
+                label = sales_channel_label(value) if name == "Channel" else value
+                found.append((name, label, many))
     return found
 
 

@@ -118,9 +118,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "page": page,
             "groups": [] if is_list else add_group_urls(asked, group_page.groups),
             "causes": group_page.total,
-            "money": groups.money_by_currency(inbox.alerts_of_view(asked, now))
-            if permissions["prices"]
-            else [],
+            "money": groups.money_of_view(asked, group_page, now) if permissions["prices"] else [],
             "also": inbox.load_visible_alerts_with_ids(asked, also) if also else [],
             "total": counts[asked.view],
             "first": "after" not in request.GET and not start,
