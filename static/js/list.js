@@ -25,7 +25,7 @@
     current?.classList.remove("current");
     (current = row)?.classList.add("current");
     emit("list:current", { row });
-    if (panel && !panel.hidden && row && matchMedia("(width >= 1400px)").matches) show(row);
+    if (panel && !panel.hidden && row?.dataset.preview && matchMedia("(width >= 1400px)").matches) show(row);
   }
   const focusRow = (row) => link(row)?.focus(); // focusin makes it the current row
   function mark() {
