@@ -1,30 +1,39 @@
 "use strict";
-// The alert inbox: keyboard shortcuts, selection, and live updates that do not move rows.
+// The alert inbox: actions on the selected rows, their undo, and live updates that do not move rows.
+// list.js has the keyboard, the selection and the preview; an action on no selection is one on the current row.
 (() => {
+  const CHUNK = 50;
   const form = document.getElementById("alerts-form"), list = document.getElementById("alerts-list");
   const toolbar = document.getElementById("alerts-actions") || document.getElementById("alert-actions");
   const label = document.getElementById("alerts-selected"), bar = document.getElementById("alerts-new");
+  const stillTrue = document.getElementById("alerts-still-true"), all = form?.querySelector("[data-all]");
   const rows = (within = list) => [...(within?.querySelectorAll("tr[data-id]") || [])];
-  const checkbox = (row) => row?.querySelector("input[name=ids]"), selected = () => rows().filter((row) => checkbox(row)?.checked);
-  const announce = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
-  let current = null, last = null;
+  const checkbox = (row) => row?.querySelector("input[name=ids]");
+  const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
+  const many = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+  let current = null, selected = [], busy = false;
 
-  list?.addEventListener("focusin", ({ target }) => {
-    current?.classList.remove("current");
-    (current = target.closest("tr")).classList.add("current");
-    count();
-  });
-  const focusRow = (row) => row?.querySelector(".row-link").focus(); // focusin makes it the current row
-  function count() {
-    const total = selected().length;
-    if (label) label.textContent = total > 1 ? `${total} alerts selected` : total ? "1 alert selected" : current ? "1 alert (current row)" : "0 alerts selected";
-    if (form) for (const button of toolbar?.querySelectorAll(".btn:not(.menu-body *)") || []) button.disabled = button.ariaDisabled = !total && !current;
-    for (const row of rows()) row.classList.toggle("selected", Boolean(checkbox(row)?.checked));
+  // What an action is about: all that match, the selected rows, or the current one.
+  const targets = () => (selected.length ? selected : checkbox(current) ? [current] : []);
+  const isGroup = (row) => "alerts" in row.dataset;
+  function describe() {
+    if (all?.checked) return `${many(Number(all.dataset.all), "alert")} selected`;
+    const rest = selected.filter((row) => !selected.some((other) => other.dataset.id === row.dataset.parent));
+    const groups = selected.filter(isGroup).length, alerts = rest.reduce((sum, row) => sum + Number(row.dataset.alerts || 1), 0);
+    if (groups) return `${many(groups, "group")} selected, ${many(alerts, "alert")}`;
+    if (alerts) return `${many(alerts, "alert")} selected`;
+    if (!checkbox(current)) return "0 alerts selected";
+    return isGroup(current) ? `${many(Number(current.dataset.alerts), "alert")} (current row)` : "1 alert (current row)";
   }
-  function check(targets, on) {
-    for (const row of targets) if (checkbox(row)) checkbox(row).checked = on ?? !checkbox(row).checked;
-    count();
+  function refresh() {
+    if (!form || busy) return;
+    if (label && label.textContent !== describe()) label.textContent = describe();
+    const none = !all?.checked && !targets().length;
+    toolbar?.classList.toggle("has-targets", !none);
+    for (const button of toolbar?.querySelectorAll(".btn:not(.menu-body *)") || []) button.disabled = button.ariaDisabled = none;
   }
+  document.addEventListener("list:current", ({ detail }) => { current = detail.row; refresh(); });
+  document.addEventListener("list:selection", ({ detail }) => { selected = detail.rows; refresh(); });
 
   // Update the rows that are shown from a fresh copy of the page; only announce new rows.
   function merge(page) {
@@ -32,80 +41,150 @@
     const known = new Map([...rows(page.getElementById("alerts-also")), ...fresh].map((row) => [row.dataset.id, row]));
     const shown = new Set(rows().map((row) => row.dataset.id));
     for (const row of rows()) {
-      const next = known.get(row.dataset.id);
+      const next = known.get(row.dataset.id), gone = !next && isGroup(row);
+      row.classList.toggle("moved", gone || Boolean(next && (row.dataset.parent ? next.dataset.state !== row.dataset.state : !fresh.includes(next))));
+      if (gone) {
+        row.dataset.alerts = 0;
+        for (const [name, text] of [["count", "0"], ["orders", "0"], ["money", "–"], ["since", "–"], ["owner", ""]]) { const cell = row.querySelector(`.cell-${name}`); if (cell) cell.textContent = text; }
+      }
       if (!next) continue;
-      row.classList.toggle("moved", !fresh.includes(next));
-      for (const name of ["severity", "what", "since", "money", "owner", "state"]) {
+      if (isGroup(row)) Object.assign(row.dataset, { alerts: next.dataset.alerts });
+      for (const name of ["severity", "what", "count", "orders", "since", "money", "owner", "state"]) {
         const [old, now] = [row, next].map((tr) => tr.querySelector(`.cell-${name}`));
-        if (!old || !now || old.textContent.trim() === now.textContent.trim() || old.contains(document.activeElement)) continue;
+        if (!old || !now || old.textContent.trim() === now.textContent.trim() || old.contains(document.activeElement) || old.querySelector("[aria-expanded=true]")) continue;
         old.classList.toggle("changed", name !== "since");
         old.replaceChildren(...now.childNodes);
       }
     }
     const added = fresh.filter((row) => !shown.has(row.dataset.id)).length, newCount = document.getElementById("alerts-new-count");
-    if (added && newCount.textContent !== String(added)) announce(added === 1 ? "1 new alert" : `${added} new alerts`);
+    if (added && newCount.textContent !== String(added)) say(many(added, isGroup(fresh[0]) ? "new group" : "new alert"));
     newCount.textContent = added;
     bar.hidden = !added;
+    refresh();
   }
-  if (list) {
+  function liveUrl() {
     const url = new URL(location.href);
-    url.searchParams.set("also", [...rows()].map((row) => row.dataset.id).join(","));
-    for (const region of document.querySelectorAll("[data-live][id]")) region.dataset.liveUrl = url.pathname + url.search;
+    url.searchParams.set("also", rows().map((row) => row.dataset.id).filter((id) => /^\d+$/.test(id)).join(","));
+    return url.pathname + url.search;
+  }
+  function follow() { for (const region of document.querySelectorAll("[data-live][id]")) region.dataset.liveUrl = liveUrl(); }
+  if (list) {
+    follow();
+    document.addEventListener("list:expanded", follow);
     document.addEventListener("live:fetched", ({ detail }) => merge(detail.page));
   }
 
   async function post(url, body) {
     const answer = await fetch(url, { method: "POST", body }).catch(() => null);
-    if (!answer?.ok) return announce("The action failed. Try again or reload the page.");
+    if (answer?.ok) return answer;
+    const note = Object.assign(document.createElement("div"), { className: "flash error", role: "status" });
+    note.innerHTML = '<span class="flash-text">The action failed. Reload the page to see what was done, and try again.</span><button type="button" class="btn btn-sm btn-quiet" data-dismiss>Dismiss</button>';
+    document.getElementById("flashes").replaceChildren(note);
+    return null;
+  }
+  async function show(answer) {
+    if (!answer) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["flashes", "bell", "alerts-views", "alerts-answer"]) {
       const [old, fresh] = [document, page].map((source) => source.getElementById(id));
       if (old && fresh) old.replaceChildren(...fresh.childNodes);
     }
-    check(rows(), false);
+    document.dispatchEvent(new CustomEvent("list:clear"));
+    if (all) all.checked = false;
     merge(page);
   }
+  // The form with its targets; `all` goes only while it is checked.
+  function body(button) {
+    const data = new FormData(form, button);
+    data.set("next", liveUrl());
+    data.delete("ids");
+    for (const row of targets()) data.append("ids", row.dataset.id);
+    return data;
+  }
+  async function selection() {
+    const answer = await post(form.dataset.selection, body());
+    return answer ? answer.json() : null;
+  }
+  // Groups and long selections go in parts, with progress; the last part answers with the result of all.
+  async function sendInParts(data) {
+    const found = await selection();
+    if (!found) return null;
+    const batch = crypto.randomUUID?.() || String(Math.random()), ids = found.ids;
+    data.delete("all");
+    data.set("batch", batch);
+    for (let start = 0; start === 0 || start < ids.length; start += CHUNK) {
+      data.delete("ids");
+      for (const id of ids.slice(start, start + CHUNK)) data.append("ids", id);
+      const last = start + CHUNK >= ids.length;
+      if (last) data.delete("more"); else data.set("more", "1");
+      label.textContent = `${Math.min(start + CHUNK, ids.length)} of ${ids.length} …`;
+      const answer = await post(form.action, data);
+      if (!answer || last) return answer;
+    }
+    return null;
+  }
   async function send(button) {
-    if (!selected().length && current) check([current], true);
-    const next = rows()[rows().indexOf(current) + 1], body = new FormData(form, button);
-    body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
+    if (busy || (!targets().length && !all?.checked)) return;
+    const data = body(button), inParts = all?.checked || targets().some(isGroup) || targets().length > CHUNK;
+    const shown = rows().filter((row) => !row.hidden), stay = current;
+    busy = true;
+    form.ariaBusy = "true";
     button.closest("details")?.removeAttribute("open");
-    await post(form.action, body);
-    focusRow(next);
+    const answer = inParts ? await sendInParts(data) : await post(form.action, data);
+    busy = false;
+    form.ariaBusy = null;
+    await show(answer);
+    refresh();
+    (shown.slice(shown.indexOf(stay) + 1).find((row) => !stay || row.dataset.parent !== stay.dataset.id) || stay)?.querySelector(".row-link")?.focus();
   }
   if (list) {
     form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });
-    document.getElementById("flashes").addEventListener("submit", (event) => {
+    document.getElementById("flashes").addEventListener("submit", async (event) => {
       event.preventDefault();
-      const body = new FormData(event.target);
-      body.set("next", document.getElementById("alerts-rows").dataset.liveUrl);
-      post(event.target.action, body);
+      const data = new FormData(event.target);
+      data.set("next", liveUrl());
+      event.submitter.disabled = true;
+      await show(await post(event.target.action, data));
+      current?.querySelector(".row-link").focus();
     });
+    all?.addEventListener("change", refresh);
   }
-  form?.addEventListener("change", count);
   form?.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches(".menu-body input")) return;
     event.preventDefault();
     event.target.closest(".menu-body").querySelector(".btn-primary").click();
   });
 
+  // Menus: the first field takes the focus; Escape closes; resolving says before what would reopen.
+  document.addEventListener("toggle", async ({ target }) => {
+    if (!target.matches("details.menu") || !target.open || !(toolbar?.contains(target) || target.id === "alerts-filters")) return;
+    for (const other of document.querySelectorAll("details.menu[open]")) if (other !== target) other.open = false;
+    target.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus();
+    if (!stillTrue || !target.contains(stillTrue)) return;
+    const found = await selection();
+    if (!found) return;
+    const wouldReopen = found.would_reopen;
+    stillTrue.className = wouldReopen ? "problem" : "hint";
+    stillTrue.textContent = wouldReopen
+      ? `Still true for ${many(wouldReopen, "alert")} of ${found.ids.length}: ${wouldReopen === 1 ? "it" : "they"} would reopen at once. Snooze with a reason instead.`
+      : "No missed deadline still runs for these alerts. One whose condition holds reopens.";
+  }, true);
+  document.addEventListener("click", ({ target }) => { const act = target.closest("[data-act]"); if (act) press(act.dataset.act); });
+
   function press(key) {
-    const all = rows(), index = all.indexOf(current), button = toolbar?.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (key === "j" || key === "k") focusRow(all[Math.min(Math.max(index + (key === "j" ? 1 : -1), 0), all.length - 1)]);
-    else if (key === "x") { check([current]); last = current; }
-    else if (key === "X") check(all.slice(Math.min(index, all.indexOf(last)), Math.max(index, all.indexOf(last)) + 1), true);
-    else if (key === "*") check(all, true);
-    else if (key === "z") { const undo = document.querySelector('#flashes [data-key="z"]'); undo?.click(); return Boolean(undo); }
-    else if (!button || (form && !current && !selected().length)) return false;
-    else { button.click(); button.closest("details")?.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus(); }
+    const button = toolbar?.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (key === "z") { const undo = document.querySelector('#flashes [data-key="z"]'); undo?.click(); return Boolean(undo); }
+    if (key === "Escape") { const menu = document.querySelector("details.menu[open]"); if (!menu) return false; menu.open = false; (menu.closest("form") ? current?.querySelector(".row-link") || menu.querySelector("summary") : menu.querySelector("summary")).focus(); return true; }
+    if (!button || (form && !targets().length && !all?.checked)) return false;
+    button.click();
     return true;
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.documentElement.dataset.keys === "off") return;
-    if (event.target.matches("input:not([type=checkbox]), textarea, select") || document.querySelector("dialog[open]")) return;
-    if (press(event.key)) event.preventDefault();
-  });
-  const filters = document.getElementById("alerts-filters");
-  if (filters && matchMedia("(max-width: 48rem)").matches) filters.open = filters.querySelector(".chip") !== null;
-  count();
+    if (event.ctrlKey || event.metaKey || event.altKey || (document.documentElement.dataset.keys === "off" && event.key !== "Escape")) return;
+    if (document.querySelector("dialog[open]") || (event.key !== "Escape" && event.target.matches("input:not([type=checkbox]), textarea, select"))) return;
+    if (!press(event.key)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+  refresh();
 })();

@@ -3,7 +3,10 @@
 // The region has data-list; a row is tr[data-id] with a .row-link, may have a checkbox name=ids, and data-preview,
 // the URL of its preview, which is shown in the element #preview. On a detail page, #list-neighbors takes the
 // links to the previous and the next row of the list that the reader came from.
-// Events on document: list:current ({ row }) and list:selection ({ rows }).
+// A row with data-rows, the URL of a table of rows, and a button data-expand opens and closes: the rows of the table
+// have data-parent, the data-id of their row.
+// Events on document: list:current ({ row }), list:selection ({ rows }) and list:expanded ({ row }); list:clear, which
+// a page's own script sends, clears the selection.
 (() => {
   const FIELD = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
   const region = document.querySelector("[data-list]"), panel = document.getElementById("preview");
@@ -22,7 +25,7 @@
     current?.classList.remove("current");
     (current = row)?.classList.add("current");
     emit("list:current", { row });
-    if (panel && !panel.hidden && row && matchMedia("(width >= 1400px)").matches) show(row);
+    if (panel && !panel.hidden && row?.dataset.preview && matchMedia("(width >= 1400px)").matches) show(row);
   }
   const focusRow = (row) => link(row)?.focus(); // focusin makes it the current row
   function mark() {
@@ -32,6 +35,35 @@
   function check(targets, on) {
     for (const row of targets) if (checkbox(row)) checkbox(row).checked = on ?? !checkbox(row).checked;
     mark();
+  }
+
+  const childRows = (row) => [...region.querySelectorAll("tr[data-parent]")].filter((child) => child.dataset.parent === row.dataset.id);
+  async function expand(row, open) {
+    const button = row.querySelector("[data-expand]");
+    if (!button || !row.dataset.rows) return false;
+    if (open && !childRows(row).length) {
+      button.ariaExpanded = "true"; // a second press waits
+      const answer = await fetch(row.dataset.rows).catch(() => null);
+      const table = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+      if (!table) { button.ariaExpanded = "false"; return true; }
+      row.after(...table.querySelectorAll("tr[data-parent]"));
+    }
+    for (const child of childRows(row)) child.hidden = !open;
+    button.ariaExpanded = String(open);
+    emit("list:expanded", { row });
+    return true;
+  }
+  const isOpen = (row) => row?.querySelector("[data-expand]")?.ariaExpanded === "true";
+  function openOrEnter(row) {
+    if (!row?.dataset.rows) return false;
+    if (isOpen(row)) focusRow(childRows(row)[0]); else expand(row, true);
+    return true;
+  }
+  function closeOrLeave(row) {
+    if (row?.dataset.parent) focusRow(rows().find((other) => other.dataset.id === row.dataset.parent));
+    else if (isOpen(row)) expand(row, false);
+    else return false;
+    return true;
   }
 
   // The preview stays beside the list on wide screens; elsewhere it lies over the page and takes the focus.
@@ -63,10 +95,15 @@
   region?.addEventListener("focusin", ({ target }) => { const row = target.closest("tr[data-id]"); if (row) makeCurrent(row); });
   region?.addEventListener("change", ({ target }) => target.matches("input[name=ids]") && mark());
   region?.addEventListener("click", ({ target }) => {
-    const row = target.closest("tr[data-id]");
+    const row = target.closest("tr[data-id]"), expander = target.closest("[data-expand]");
+    if (row && expander) { expand(row, !isOpen(row)); makeCurrent(row); }
     if (row && target.closest(".row-link")) remember({ url: here(), id: row.dataset.id, links: rows().map((each) => link(each)?.getAttribute("href")) });
   });
   document.addEventListener("change", ({ target }) => target.matches("[data-select-all]") && check(rows(), target.checked));
+  document.addEventListener("list:clear", () => {
+    for (const box of document.querySelectorAll("[data-select-all]")) box.checked = false;
+    check(rows(), false);
+  });
   panel?.addEventListener("click", ({ target }) => target.closest("[data-close-preview]") && hide());
 
   const at = remembered();
@@ -87,6 +124,8 @@
     if (key === "[" || key === "]") { const target = neighbors?.querySelector(key === "[" ? "[data-previous]" : "[data-next]"); if (!target || target.hidden) return false; location.assign(target.href); return true; }
     if (!region) return false;
     if (key === "j" || key === "k") focusRow(all[Math.min(Math.max(row + (key === "j" ? 1 : -1), 0), all.length - 1)]);
+    else if (key === "ArrowRight") return openOrEnter(current);
+    else if (key === "ArrowLeft") return closeOrLeave(current);
     else if (key === " ") return toggle(current);
     else if (key === "Escape" && panel && !panel.hidden) hide();
     else if (key === "x" && checkbox(current)) { check([current]); anchor = current; }

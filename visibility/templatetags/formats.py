@@ -8,7 +8,9 @@ from typing import Protocol
 from django import template
 from django.conf import settings
 
+from connectors.sdk.events import EventType
 from visibility import formatting
+from visibility.screens.orders.event_labels import EVENT_LABELS
 
 register = template.Library()
 NO_VALUE = "\u2013"
@@ -54,6 +56,12 @@ def customer_name_if_may_see_contacts(order: CustomerNameAndNumber, contacts: ob
 def channel_label(code: str) -> str:
     """A sales channel as people read it; codes without a label are returned unchanged."""
     return formatting.sales_channel_label(code)
+
+
+@register.filter
+def event_label(code: str) -> str:
+    """A type of events as people read it; an unknown one is returned unchanged."""
+    return EVENT_LABELS[EventType(code)] if code in set(EventType) else code
 
 
 @register.filter

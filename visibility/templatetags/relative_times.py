@@ -51,6 +51,17 @@ def alert_title(alert: Alert, now: datetime) -> SafeString | str:
     return format_html("{}{}{}", before, live_time(alert.started_at, now, "span"), after)
 
 
+@register.simple_tag
+def time_overdue(alert: Alert, now: datetime) -> SafeString | str:
+    """`2 h 5 min`, `due in 12 min`, or `2 h 5 min` until a closed alert was closed."""
+    if alert.state not in ACTIVE_ALERT_STATES:
+        end = alert.resolved_at or alert.due_at
+        return format_duration(end - alert.due_at) if end > alert.due_at else "\N{EN DASH}"
+    if alert.due_at > now:
+        return format_html("due {}", live_time(alert.due_at, now))
+    return live_time(alert.due_at, now, "span")
+
+
 @register.filter
 def alert_title_text(alert: Alert, now: datetime) -> str:
     """The title of an alert as text, as of `now`."""

@@ -66,6 +66,7 @@ SCREENS: tuple[Screen, ...] = (
         "alerts",
         NavigationEntry("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
     ),
+    Screen("alert_groups"),
     Screen("alert_actions"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen(

@@ -32,16 +32,22 @@ class UndoableAction:
     replaced: Sequence[tuple[int, ReplacedAlertState]]
 
 
-def remember_action(request: HttpRequest, action: str, alerts: Sequence[Alert]) -> bool:
+def remember_action(
+    request: HttpRequest,
+    action: str,
+    changed: Sequence[tuple[int, ReplacedAlertState | None]],
+    *,
+    now: datetime,
+) -> bool:
     """Store what an action replaced, in place of the action before; False if it has no undo."""
-    replaced = [(a.pk, a.replaced) for a in alerts if a.replaced is not None]
+    replaced = [(pk, state) for pk, state in changed if state is not None]
     if action not in UNDOABLE_ACTIONS or not replaced:
         return False
     request.session[SESSION_KEY] = {
         "token": secrets.token_urlsafe(12),
         "action": action,
-        "at": alerts[0].changed_at.isoformat(),
-        "alerts": [[pk, state.entry_id, _to_json(state)] for pk, state in replaced],
+        "at": now.isoformat(),
+        "alerts": [[pk, state.entry_id, state_to_json(state)] for pk, state in replaced],
     }
     return True
 
@@ -57,7 +63,7 @@ def take_remembered_action(request: HttpRequest, *, now: datetime) -> UndoableAc
     return UndoableAction(
         stored["action"],
         [
-            (pk, ReplacedAlertState(entry_id, _from_json(values)))
+            (pk, ReplacedAlertState(entry_id, state_from_json(values)))
             for pk, entry_id, values in stored["alerts"]
         ],
     )
@@ -76,9 +82,11 @@ def undo(
     return done, refused
 
 
-def _to_json(state: ReplacedAlertState) -> dict[str, Any]:
+def state_to_json(state: ReplacedAlertState) -> dict[str, Any]:
+    """The columns for a session."""
     return {n: v.isoformat() if n in TIMES and v else v for n, v in state.values.items()}
 
 
-def _from_json(values: dict[str, Any]) -> dict[str, Any]:
+def state_from_json(values: dict[str, Any]) -> dict[str, Any]:
+    """The columns from a session."""
     return {n: datetime.fromisoformat(v) if n in TIMES and v else v for n, v in values.items()}

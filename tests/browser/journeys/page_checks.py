@@ -48,6 +48,7 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/boards/operations",
         "/boards/operations?kiosk=1",
         "/alerts",
+        "/alerts?by=one",
         "/alerts?view=snoozed",
         "/alerts/{alert}",
         "/orders/{order}?tab=lineage",

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.browser.journeys import alert_inbox
 from tests.browser.journeys.browser import DESKTOP_WIDTH, PHONE_WIDTH, PageWatch, chromium
 from tests.browser.journeys.page_checks import EXPECTED_PROBLEMS, PAGES, page_problems
 from tests.browser.journeys.running_demo import TRUNCATED_PAYLOAD, RunningDemo, run_demo
@@ -88,7 +89,7 @@ def test_new_alert_and_its_acknowledgement_appear_on_open_pages(
     enter: Enter, distributor: RunningDemo
 ) -> None:
     alerts = enter("operations")
-    alerts.goto("/alerts?view=open&sort=new")
+    alerts.goto("/alerts?view=open&by=one&sort=newest")
     board = alerts.context.new_page()
     board.goto("/boards/operations")
     expect(board.locator(".top-alerts")).not_to_contain_text("SO-STUCK")
@@ -105,7 +106,7 @@ def test_new_alert_and_its_acknowledgement_appear_on_open_pages(
     alerts.click("#alerts-new a")
     row = alerts.locator("tr[data-id]", has_text="SO-STUCK")
     second = enter("admin")
-    second.goto("/alerts?view=open&sort=new")
+    second.goto("/alerts?view=open&by=one&sort=newest")
     seen = second.locator("tr[data-id]", has_text="SO-STUCK").locator(".cell-state")
     expect(seen).to_have_text("Open")
     second.evaluate("window.sameDocument = true")
@@ -117,6 +118,24 @@ def test_new_alert_and_its_acknowledgement_appear_on_open_pages(
     expect(row.locator(".cell-state")).to_contain_text("Acknowledged")
     expect(seen).to_contain_text("Acknowledged", timeout=SOON_MILLISECONDS)
     assert second.evaluate("window.sameDocument") is True
+
+
+def test_alerts_of_one_cause_are_handled_by_keyboard_and_on_a_phone(
+    enter: Enter, distributor: RunningDemo
+) -> None:
+    numbers = ["SO-GROUP-1", "SO-GROUP-2"]
+    for number in numbers:
+        distributor.report_stuck_order(number, hours=6)
+    page = enter("operations")
+    page.goto("/alerts?by=one")
+    for number in numbers:
+        row = page.locator("tr[data-id]", has_text=number)
+        while not row.count():
+            page.wait_for_timeout(1000)
+            page.reload()
+    alert_inbox.acknowledge_a_group_by_keyboard(page)
+    page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
+    alert_inbox.acknowledge_an_alert_on_a_phone(page)
 
 
 def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) -> None:
@@ -193,7 +212,7 @@ PASTE = """(field, text) => {
     if (field.dispatchEvent(event)) field.value = text.replaceAll("\\n", " ");
 }"""
 RIGHT_OF_MENUS = """(keys) => keys.map((key) => {
-    const menu = document.querySelector(`.actions summary[data-key=${key}]`).parentElement;
+    const menu = document.querySelector(`.list-foot summary[data-key=${key}]`).parentElement;
     menu.open = true;
     return new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
         resolve(menu.querySelector(".menu-body").getBoundingClientRect().right);
@@ -232,7 +251,7 @@ def test_nothing_moves_under_the_hand_of_a_clerk(enter: Enter, distributor: Runn
     assert links.all_inner_texts() == shown
     expect(links.nth(3)).to_be_focused()
 
-    page.goto("/alerts")
+    page.goto("/alerts?by=one")
     row = page.locator("#alerts-list tr").first
     row.locator("input[name=ids]").check()
     keys = ["i", "s", "d", "c"]
@@ -241,9 +260,9 @@ def test_nothing_moves_under_the_hand_of_a_clerk(enter: Enter, distributor: Runn
     state = row.locator(".cell-state").inner_text()
     page.keyboard.press("s")
     page.get_by_role("button", name="4 hours").click()
-    expect(page.locator("#flashes")).to_contain_text("1 alert snoozed.")
+    expect(page.locator("#flashes")).to_contain_text("Snoozed 1 alert.")
     assert row.evaluate(TOP) == top
     page.locator("#flashes").get_by_role("button", name="Undo").click()
-    expect(page.locator("#flashes")).to_contain_text("1 alert restored.")
+    expect(page.locator("#flashes")).to_contain_text("Restored 1 alert.")
     expect(row.locator(".cell-state")).to_have_text(state)
     assert row.evaluate(TOP) == top

@@ -151,7 +151,7 @@ def test_bulk_reports_changed_and_rejected_alerts(ops: Client) -> None:
     ids = [a.pk for a in (*good, resolved)]
     page = ops.post("/alerts/bulk", {"act": "acknowledge", "ids": ids}, follow=True)
     text = page.content.decode()
-    assert "3 alerts acknowledged." in text
+    assert "Acknowledged 3 alerts." in text
     assert f"1 alert not changed. Alert #{resolved.pk}: This alert is already resolved." in text
 
 
@@ -159,7 +159,7 @@ def test_bulk_resolve_reports_reopened_alerts(ops: Client) -> None:
     ids = [alert("SO-1", broken=True).pk, alert("SO-2").pk]
     fields = {"act": "resolve", "ids": ids, "note_resolve": "Truck was late"}
     text = ops.post("/alerts/bulk", fields, follow=True).content.decode()
-    assert "1 alert resolved." in text
+    assert "Resolved 1 alert." in text
     assert "1 alert reopened: the condition still holds." in text
 
 
@@ -236,7 +236,7 @@ def test_undo_restores_what_the_action_replaced_and_is_audited(
     token = re.search(r'name="token" value="([^"]+)"', page)
     assert token is not None
     undone = post_form(client, page, "/alerts/undo", {"token": token[1]})
-    assert "2 alerts restored." in undone
+    assert "Restored 2 alerts." in undone
     for target in (first, second):
         target.refresh_from_db()
         assert [getattr(target, name) for name in columns] == before[target.pk]

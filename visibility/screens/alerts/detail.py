@@ -13,6 +13,7 @@ from visibility.models import (
     ACTIVE_ALERT_STATES,
     Alert,
     AlertEntry,
+    ClockState,
     Event,
     EventObjectLink,
     FailedClock,
@@ -82,6 +83,12 @@ class AlertDetail:
     def has_deadline(self) -> bool:
         """Whether the alert is about a deadline, and not about a condition that holds."""
         return self.alert.kind == AlertKind.SLA or self.alert.due_at > self.alert.started_at
+
+    @property
+    def would_reopen(self) -> bool:
+        """Whether the condition still holds, so that the alert reopens when it is resolved."""
+        clock = self.clock
+        return bool(clock and clock.state == ClockState.BREACHED and clock.stopped_at is None)
 
     @property
     def has_guidance(self) -> bool:

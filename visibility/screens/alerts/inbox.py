@@ -1,19 +1,38 @@
 """Query the alert inbox: views, their counts, and pages of alerts with keyset cursors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from visibility.db.keyset import condition_for_rows_after_sort_key, decode_cursor, encode_cursor
 from visibility.formatting import start_of_day
-from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
+from visibility.models import (
+    ACTIVE_ALERT_STATES,
+    Alert,
+    AlertState,
+    ClockState,
+    Severity,
+    SlaClock,
+)
+from visibility.screens.alerts.grouping import AlertGrouping, alerts_in_group
 from visibility.screens.orders.order_scope import ALL_ORDERS, OrderScope
 
 PAGE_SIZE = 50
@@ -40,7 +59,7 @@ VIEW_TITLES = {
     InboxViewName.OPEN: "All open",
     InboxViewName.ACKNOWLEDGED: "Acknowledged",
     InboxViewName.SNOOZED: "Snoozed",
-    InboxViewName.SUPPRESSED: "On hold: no data from source",
+    InboxViewName.SUPPRESSED: "On hold: no data",
     InboxViewName.RESOLVED: "Resolved today",
 }
 
@@ -51,19 +70,22 @@ class AlertSort(StrEnum):
     SEVERITY = "worst"
     VALUE = "money"
     NEWEST = "newest"
+    OVERDUE = "overdue"
+    SIZE = "size"  # of groups only
 
 
-SORT_TITLES = {
-    AlertSort.SEVERITY: "Most severe",
-    AlertSort.VALUE: "Highest value",
-    AlertSort.NEWEST: "Newest",
-}
 # The last key is the id, so that no two rows have equal keys. "-" means descending.
 SORT_KEYS = {
     AlertSort.SEVERITY: ("rank", "due_at", "id"),
     AlertSort.VALUE: ("-worth", "due_at", "id"),
     AlertSort.NEWEST: ("-opened_at", "-id"),
+    AlertSort.OVERDUE: ("due_at", "id"),
 }
+RANK = Case(
+    *(When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items()),
+    default=Value(len(SEVERITY_RANK)),
+    output_field=IntegerField(),
+)
 RELATED_FIELDS = ("rule", "source", "owner", "acknowledged_by", "order__order")
 RESOLVED_SORT_KEYS = ("-resolved_at", "-id")
 
@@ -82,6 +104,16 @@ class InboxQuery:
     sources_only: bool = False
     # Only alerts about these orders.
     scope: OrderScope = ALL_ORDERS
+    # By what the page groups, and the key of the group that the alerts are in, or "".
+    by: AlertGrouping = AlertGrouping.NONE
+    group: str = ""
+    # Whether the user may see the names of customers, by which alerts can be grouped.
+    contacts: bool = False
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether the query is narrower than its view."""
+        return bool(self.severity or self.rule or self.team or self.group or self.scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +132,6 @@ class EmptyInboxFacts:
     running: int = 0
     next_due_at: datetime | None = None
     next_rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FilterChoices:
-    """The options of the filters."""
-
-    rules: Sequence[SlaRule] = field(default_factory=list)
-    teams: Sequence[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignee:
-    """A user who can be assigned alerts. `load` is how many active alerts they have."""
-
-    id: int
-    name: str
-    load: int
 
 
 def visible_alerts(*, sources_only: bool) -> QuerySet[Alert]:
@@ -151,7 +166,16 @@ def alerts_matching_filters_in_any_view(query: InboxQuery) -> QuerySet[Alert]:
         alerts = alerts.filter(team=query.team)
     if query.scope:
         alerts = alerts.filter(query.scope.condition("order__order__"))
+    if query.group:
+        alerts = alerts_in_group(alerts, query.group, contacts=query.contacts)
     return alerts
+
+
+def alerts_of_view(query: InboxQuery, now: datetime) -> QuerySet[Alert]:
+    """The alerts of the view that match the filters."""
+    return alerts_matching_filters_in_any_view(query).filter(
+        view_condition(query.view, user_id=query.user_id, now=now)
+    )
 
 
 def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
@@ -174,17 +198,14 @@ def load_inbox_page_of_view(
     query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
 ) -> InboxPage:
     """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
-    keys = RESOLVED_SORT_KEYS if query.view is InboxViewName.RESOLVED else SORT_KEYS[query.sort]
+    keys = SORT_KEYS.get(query.sort, SORT_KEYS[AlertSort.SEVERITY])
+    if query.view is InboxViewName.RESOLVED:
+        keys = RESOLVED_SORT_KEYS
     alerts = (
-        alerts_matching_filters_in_any_view(query)
-        .filter(view_condition(query.view, user_id=query.user_id, now=now))
+        alerts_of_view(query, now)
         .select_related(*RELATED_FIELDS)
         .annotate(
-            rank=Case(
-                *(When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items()),
-                default=Value(len(SEVERITY_RANK)),
-                output_field=IntegerField(),
-            ),
+            rank=RANK,
             worth=Coalesce(F("money"), Value(Decimal(0))),
         )
         .order_by(*keys)
@@ -206,10 +227,21 @@ def load_visible_alerts_with_ids(query: InboxQuery, ids: Sequence[int]) -> list[
 
 def list_matching_alert_ids(query: InboxQuery, *, now: datetime, limit: int) -> list[int]:
     """The ids of the matching alerts, up to `limit`, the longest overdue first."""
-    alerts = alerts_matching_filters_in_any_view(query).filter(
-        view_condition(query.view, user_id=query.user_id, now=now)
-    )
+    alerts = alerts_of_view(query, now)
     return list(alerts.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def count_alerts_that_would_reopen(ids: Sequence[int]) -> int:
+    """How many of the alerts are about an order whose deadline is still missed."""
+    still_missed = SlaClock.objects.filter(
+        order=OuterRef("order"),
+        rule=OuterRef("rule"),
+        subject_key=OuterRef("subject_key"),
+        state=ClockState.BREACHED,
+        stopped_at=None,
+    )
+    active = Alert.objects.filter(pk__in=ids, state__in=ACTIVE_ALERT_STATES)
+    return active.filter(Exists(still_missed)).count()
 
 
 def _cursor_of(alert: Alert, keys: Sequence[str]) -> str:
@@ -235,29 +267,3 @@ def load_last_breach_running_timers_and_next_due(
         next_due_at=many["due"],
         next_rule=following.rule.title if following else "",
     )
-
-
-def all_rules_and_teams_as_filter_choices() -> FilterChoices:
-    """All rules and their teams. One SQL statement."""
-    rules = list(SlaRule.objects.order_by("title")[:200])
-    return FilterChoices(rules, sorted({rule.team for rule in rules if rule.team}))
-
-
-def assignable_users(roles: Sequence[str]) -> list[Assignee]:
-    """The users an alert can be assigned to, with their load. Two SQL statements."""
-    users = (
-        User.objects.filter(Q(groups__name__in=roles) | Q(is_superuser=True), is_active=True)
-        .distinct()
-        .order_by("first_name", "username")[:200]
-    )
-    loads = dict(
-        Alert.objects.filter(owner__isnull=False, state__in=NEEDS_ATTENTION)
-        .values_list("owner")
-        .annotate(many=Count("pk"))
-    )
-    return [Assignee(user.pk, user_display_name(user), loads.get(user.pk, 0)) for user in users]
-
-
-def user_display_name(user: User) -> str:
-    """The display name of a user."""
-    return user.get_full_name() or user.get_username()

@@ -61,7 +61,7 @@ class AlertActionView(ApiView):
         body = read_body(request)
 
         def do() -> ApiResponse:
-            fields = _parse_action_fields(self.action, parse_body(self.body_type, body), request)
+            fields = parse_action_fields(self.action, parse_body(self.body_type, body), request)
             visible_alert_or_404(request, alert_id)
             with transaction.atomic():
                 _apply_or_raise_api_error(
@@ -160,8 +160,8 @@ class BulkAlertActionView(ApiView):
             self.required_permissions = (ALERT_ACTIONS[what].permission,)
             self.check_permissions(request)
             ids = list(dict.fromkeys(fields.pop("ids")))
-            results = _apply_action_to_alerts(
-                what, ids, request, _parse_action_fields(what, fields, request)
+            results = apply_action_to_alerts(
+                what, ids, request, parse_action_fields(what, fields, request)
             )
             status = 200 if all(result["status"] == 200 for result in results) else 207
             return ApiResponse.with_json_body({"results": results}, status=status)
@@ -169,7 +169,7 @@ class BulkAlertActionView(ApiView):
         return run_idempotently(request, body, do)
 
 
-def _parse_action_fields(action: str, body: Mapping[str, Any], request: Request) -> ActionFields:
+def parse_action_fields(action: str, body: Mapping[str, Any], request: Request) -> ActionFields:
     """The fields of an action from a validated body. Raises InvalidInput."""
     own_field = ALERT_ACTIONS[action].own_field
     for name in ("to", "until"):
@@ -206,9 +206,10 @@ def _apply_or_raise_api_error(
         raise ConflictError(str(rejected)) from rejected
 
 
-def _apply_action_to_alerts(
+def apply_action_to_alerts(
     action: str, ids: Sequence[int], request: Request, fields: ActionFields
 ) -> list[dict[str, Any]]:
+    """Run the action on each alert in one transaction; a result for each, refused ones too."""
     now, results = database_now(), []
     with transaction.atomic():
         # Lock all rows first, in id order, so that concurrent bulk requests cannot deadlock.

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.models import Alert, AlertState, Severity
+from visibility.screens.alerts.grouping import alerts_in_group
 from visibility.screens.alerts.inbox import visible_alerts
 from visibility.sla.rule import RuleSubject
 from visibility.web.api.alert_detail_bulk_serializers import AlertDetailSerializer
@@ -31,6 +32,7 @@ LIST_PARAMETERS = (
     QueryParameter("rule", "Code of the SLA rule.", lookup="rule__code"),
     enum_param("subject_kind", "What the alert is about.", RuleSubject, lookup="subject_kind"),
     QueryParameter("team", "Title or slug of the team that owns the alert."),
+    QueryParameter("group", "Key of a group of `GET /alerts/groups`, whose alerts to list."),
     *PAGING,
 )
 
@@ -46,6 +48,9 @@ class AlertListView(ApiListView):
     def get_queryset(self) -> QuerySet[Alert]:
         """The alerts that this user may see."""
         alerts = _visible_alerts(self.request).order_by("-due_at", "-pk")
+        if "group" in self.params:
+            contacts = Permission.CONTACTS in user_permissions(self.request)
+            alerts = alerts_in_group(alerts, self.params["group"], contacts=contacts)
         team = self.params.get("team")
         return alerts.filter(Q(team=team) | Q(owner_team__slug=team)) if team else alerts
 

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from visibility.web.api import (
     alert_actions,
+    alert_groups,
     alerts,
     boards,
     kpis,
@@ -38,6 +39,8 @@ urlpatterns = [
     path("matching/decisions/<int:decision_id>/undo", matching.UndoDecisionView.as_view()),
     path("alerts", alerts.AlertListView.as_view()),
     path("alerts/bulk", alert_actions.BulkAlertActionView.as_view()),
+    path("alerts/groups", alert_groups.AlertGroupListView.as_view()),
+    path("alerts/groups/act", alert_groups.AlertGroupActionView.as_view()),
     path("alerts/<int:alert_id>", alerts.AlertDetailView.as_view()),
     path("alerts/<int:alert_id>/acknowledge", alert_actions.AcknowledgeAlertView.as_view()),
     path("alerts/<int:alert_id>/assign", alert_actions.AssignAlertView.as_view()),

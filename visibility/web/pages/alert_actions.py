@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST
 from visibility.alerts.actions import ActionRejected
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import count_with_noun
 from visibility.models import Alert, AlertState
 from visibility.notify.publish_change_number import broadcast_change_number
@@ -22,6 +21,13 @@ from visibility.web.alert_actions import (
     apply_alert_action,
     read_form,
     require_note_unless_optional,
+)
+from visibility.web.alert_selection import (
+    BulkResult,
+    continue_batch,
+    replaced_states,
+    selected_alert_ids,
+    store_batch,
 )
 from visibility.web.pages.alerts import (
     inbox_query_string,
@@ -43,7 +49,7 @@ from visibility.web.undoable_alert_actions import (
 
 MAX_BULK = 500
 # So many rejected alerts are listed; the others are only counted.
-MAX_LISTED = 3
+MAX_LISTED = 10
 REOPENED_HINT = "the condition still holds. Snooze instead?"
 
 
@@ -70,46 +76,65 @@ def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpRespon
         if _was_reopened(action, alert):
             messages.warning(request, f"Alert reopened: {REOPENED_HINT}")
         else:
-            tags = "undo" if remember_action(request, action, [alert]) else ""
+            replaced = replaced_states([alert])
+            tags = "undo" if remember_action(request, action, replaced, now=now) else ""
             messages.success(request, ALERT_ACTIONS[action].success_message + ".", extra_tags=tags)
     return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
 
 
 @require_POST
 @require_permission(Permission.ALERTS_SEE)
+def describe_selection(request: HttpRequest) -> HttpResponse:
+    """`POST /alerts/selection`: the ids of the selected alerts, and how many would reopen.
+
+    It changes nothing; it is a POST because a selection can be too long for a URL.
+    """
+    ids = selected_alert_ids(parse_inbox_query(request), request.POST, now=database_now())
+    return JsonResponse({"ids": ids, "would_reopen": inbox.count_alerts_that_would_reopen(ids)})
+
+
+@require_POST
+@require_permission(Permission.ALERTS_SEE)
 def run_bulk_action(request: HttpRequest) -> HttpResponse:
-    """`POST /alerts/bulk`: run an action on the selected or on all matching alerts."""
+    """`POST /alerts/bulk`: run an action on the selected or on all matching alerts.
+
+    A script that shows progress sends the ids in several requests with the same `batch`; all but
+    the last with `more`, which answers with the numbers so far.
+    """
     asked = parse_inbox_query(request)
     action, data = _parse_action_and_fields(request)
     now = _check_permission_and_return_now(request, action)
-    seen = inbox.visible_alerts(sources_only=asked.sources_only)
-    if request.POST.get("all"):
-        ids = inbox.list_matching_alert_ids(asked, now=now, limit=MAX_BULK)
-    else:
-        chosen = filter(None, map(parse_row_id, request.POST.getlist("ids")[:MAX_BULK]))
-        ids = list(
-            seen.filter(pk__in=list(chosen)).order_by("due_at", "pk").values_list("pk", flat=True)
-        )
-    if not ids:
-        messages.error(request, "No alerts selected.")
-        return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
-    done: list[Alert] = []
-    rejected: list[tuple[int, str]] = []
-    user = signed_in_user(request)
+    back = _return_url(request, f"/alerts?{inbox_query_string(asked)}")
+    batch, user = request.POST.get("batch", "")[:40], signed_in_user(request)
+    selected = selected_alert_ids(asked, request.POST, now=now)
     try:
         fields = read_form(data, by=user, now=now, action=action)
         require_note_unless_optional(action, fields.note)
     except ActionRejected as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
-    for number in ids:
+        return HttpResponseRedirect(back)
+    result = BulkResult()
+    done: list[Alert] = []
+    for number in selected[:MAX_BULK]:
         try:
             done.append(apply_alert_action(action, number, by=user, fields=fields, now=now))
         except ActionRejected as error:
-            rejected.append((number, str(error)))
+            result.refused.append((number, str(error)))
+    result.done = replaced_states([alert for alert in done if not _was_reopened(action, alert)])
+    result.reopened = len(done) - len(result.done)
+    result = continue_batch(request, batch, result)
     broadcast_change_number(latest_change_number(), ["alert"])
-    _add_result_messages(request, action, done=done, refused=rejected)
-    return HttpResponseRedirect(_return_url(request, f"/alerts?{inbox_query_string(asked)}"))
+    if batch and request.POST.get("more"):
+        store_batch(request, batch, result)
+        return JsonResponse({"done": len(result.done), "refused": len(result.refused)})
+    if not selected and not result.done:
+        messages.error(request, "No alerts selected.")
+        return HttpResponseRedirect(back)
+    _add_result_messages(request, action, result, now=now)
+    if len(selected) > MAX_BULK:
+        left = count_with_noun(len(selected) - MAX_BULK, "more alert")
+        messages.warning(request, f"{left} selected. Repeat the action for them.")
+    return HttpResponseRedirect(back)
 
 
 @require_POST
@@ -126,7 +151,7 @@ def undo_latest_action(request: HttpRequest) -> HttpResponse:
     done, refused = undo(request, remembered, now=now)
     broadcast_change_number(latest_change_number(), ["alert"])
     if done:
-        messages.success(request, f"{count_with_noun(len(done), 'alert')} restored.")
+        messages.success(request, f"Restored {count_with_noun(len(done), 'alert')}.")
     _add_refused_message(request, refused)
     return HttpResponseRedirect(_return_url(request, "/alerts"))
 
@@ -142,19 +167,18 @@ def _parse_action_and_fields(request: HttpRequest) -> tuple[str, dict[str, str]]
 
 
 def _add_result_messages(
-    request: HttpRequest, action: str, *, done: list[Alert], refused: list[tuple[int, str]]
+    request: HttpRequest, action: str, result: BulkResult, *, now: datetime
 ) -> None:
-    changed = [alert for alert in done if not _was_reopened(action, alert)]
-    reopened = len(done) - len(changed)
-    if changed:
-        count = count_with_noun(len(changed), "alert")
-        done_text = ALERT_ACTIONS[action].success_message.lower()
-        sentence = f"Note added to {count}." if action == "note" else f"{count} {done_text}."
-        tags = "undo" if remember_action(request, action, changed) else ""
+    if result.done:
+        count = count_with_noun(len(result.done), "alert")
+        done_text = ALERT_ACTIONS[action].success_message
+        sentence = f"Note added to {count}." if action == "note" else f"{done_text} {count}."
+        tags = "undo" if remember_action(request, action, result.done, now=now) else ""
         messages.success(request, sentence, extra_tags=tags)
-    if reopened:
-        messages.warning(request, f"{count_with_noun(reopened, 'alert')} reopened: {REOPENED_HINT}")
-    _add_refused_message(request, refused)
+    if result.reopened:
+        count = count_with_noun(result.reopened, "alert")
+        messages.warning(request, f"{count} reopened: {REOPENED_HINT}")
+    _add_refused_message(request, result.refused)
 
 
 def _add_refused_message(request: HttpRequest, refused: list[tuple[int, str]]) -> None:
@@ -187,6 +211,7 @@ def _return_url(request: HttpRequest, default: str) -> str:
 
 urlpatterns = [
     path("alerts/bulk", run_bulk_action, name="alerts_bulk"),
+    path("alerts/selection", describe_selection, name="alerts_selection"),
     path("alerts/undo", undo_latest_action, name="alerts_undo"),
     path("alerts/<int:alert_id>/<slug:action>", alert_action, name="alert_act"),
 ]

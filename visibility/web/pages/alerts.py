@@ -1,5 +1,7 @@
 """Pages of the alert inbox and of one alert, and the actions on alerts."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,19 +15,17 @@ from visibility.db.keyset import InvalidCursor
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import Severity
 from visibility.operations.operational_problems import current_problems
+from visibility.screens.alerts import choices_of_forms, groups, inbox
 from visibility.screens.alerts import detail as alert_detail
-from visibility.screens.alerts import inbox
+from visibility.screens.alerts.grouping import MAX_KEY, AlertGrouping
 from visibility.screens.alerts.inbox import (
-    SORT_TITLES,
     VIEW_TITLES,
     AlertSort,
     InboxQuery,
     InboxViewName,
 )
 from visibility.screens.orders.order_scope import OrderScope
-from visibility.web.alert_actions import (
-    SNOOZE_PRESETS,
-)
+from visibility.web.alert_actions import SNOOZE_PRESETS
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
     Permission,
@@ -35,6 +35,12 @@ from visibility.web.permissions import (
     roles,
 )
 
+GROUPING_TITLES = {
+    AlertGrouping.CAUSE: "By cause",
+    AlertGrouping.ORDER: "By order",
+    AlertGrouping.CUSTOMER: "By customer",
+    AlertGrouping.NONE: "One by one",
+}
 ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS_MANAGE])]
 
 
@@ -47,6 +53,8 @@ def parse_inbox_query(request: HttpRequest) -> InboxQuery:
     """Parse the query string of the inbox; unknown values fall back to the defaults."""
     asked = request.GET
     view, sort, severity = asked.get("view", ""), asked.get("sort", ""), asked.get("severity", "")
+    by, group = asked.get("by", ""), asked.get("group", "")[: MAX_KEY + 1]
+    default = AlertGrouping.NONE if group else AlertGrouping.CAUSE
     return InboxQuery(
         user_id=request.user.pk or 0,
         view=InboxViewName(view) if view in set(InboxViewName) else InboxViewName.OPEN,
@@ -56,6 +64,9 @@ def parse_inbox_query(request: HttpRequest) -> InboxQuery:
         sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
         sources_only=sees_source_alerts_only(request),
         scope=OrderScope.from_query(asked.dict()),
+        by=AlertGrouping(by) if by in set(AlertGrouping) else default,
+        group=group,
+        contacts=has_permission(request.user, Permission.CONTACTS),
     )
 
 
@@ -66,6 +77,8 @@ def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
         "severity": inbox_query.severity,
         "rule": inbox_query.rule,
         "team": inbox_query.team,
+        "group": inbox_query.group,
+        "by": inbox_query.by.value if inbox_query.by is not AlertGrouping.CAUSE else "",
         "sort": inbox_query.sort.value if inbox_query.sort is not AlertSort.SEVERITY else "",
         **inbox_query.scope.values,
     } | other
@@ -75,18 +88,27 @@ def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
 @require_GET
 @require_permission(Permission.ALERTS_SEE)
 def inbox_page(request: HttpRequest) -> HttpResponse:
-    """`/alerts`: the alerts of one view."""
+    """`/alerts`: the alerts of one view, in groups or one by one."""
     newest = latest_change_number()
     now, asked = database_now(), parse_inbox_query(request)
+    start = min(parse_row_id(request.GET.get("start", "")) or 0, groups.MAX_START)
+    is_list = asked.by is AlertGrouping.NONE
     try:
-        page = inbox.load_inbox_page_of_view(
-            asked, now=now, after=request.GET.get("after", "")[:400]
+        page = (
+            inbox.load_inbox_page_of_view(asked, now=now, after=request.GET.get("after", "")[:400])
+            if is_list
+            else inbox.InboxPage([], "")
         )
     except InvalidCursor:
         return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
-    also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:100])))
+    grouping = asked if not is_list else replace(asked, by=AlertGrouping.CAUSE)
+    group_page = groups.load_group_page(grouping, now, start=start)
+    also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:150])))
     counts = inbox.count_by_view(asked, now)
-    choices = inbox.all_rules_and_teams_as_filter_choices()
+    choices = choices_of_forms.all_rules_and_teams_as_filter_choices()
+    next_page = {"after": page.next} if page.next else {"start": str(group_page.next_start)}
+    has_next = bool(page.next) or (not is_list and group_page.next_start is not None)
+    permissions = _permissions_and_form_options(request)
     return render(
         request,
         "alerts/inbox.html",
@@ -94,59 +116,93 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "live_head": newest,
             "now": now,
             "asked": asked,
+            "is_list": is_list,
             "title": VIEW_TITLES[asked.view],
             "page": page,
+            "groups": [] if is_list else add_group_urls(asked, group_page.groups),
+            "causes": group_page.total,
+            "money": groups.money_of_view(asked, group_page, now) if permissions["prices"] else [],
             "also": inbox.load_visible_alerts_with_ids(asked, also) if also else [],
             "total": counts[asked.view],
-            "first": "after" not in request.GET,
+            "first": "after" not in request.GET and not start,
             "views": [
                 (view, VIEW_TITLES[view], counts[view], inbox_query_string(asked, view=view.value))
                 for view in InboxViewName
+            ],
+            "groupings": [
+                (by, label, inbox_query_string(asked, by=by.value))
+                for by, label in GROUPING_TITLES.items()
             ],
             "problems": current_problems(now)
             if has_permission(request.user, Permission.SOURCES_SEE)
             else [],
             "active": counts[InboxViewName.OPEN] + counts[InboxViewName.ACKNOWLEDGED],
             "counts": counts,
-            "sorts": SORT_TITLES.items(),
+            "sorts": _sort_links(asked),
             "severities": Severity.choices,
             "choices": choices,
-            "chips": _filter_chips(asked, choices),
+            "chips": _filter_chips(
+                asked, choices, groups.load_group(asked, now) if asked.group else None
+            ),
             "query": inbox_query_string(asked),
-            "next": inbox_query_string(asked, after=page.next) if page.next else "",
+            "list_query": inbox_query_string(asked, by=AlertGrouping.NONE.value),
+            "cause_query": inbox_query_string(asked, by=AlertGrouping.CAUSE.value),
+            "unassigned_query": inbox_query_string(
+                asked, by=AlertGrouping.NONE.value, view=InboxViewName.UNASSIGNED.value
+            ),
+            "money_query": inbox_query_string(
+                asked, by=AlertGrouping.NONE.value, sort=AlertSort.VALUE.value
+            ),
+            "next": inbox_query_string(asked, **next_page) if has_next else "",
             "summary": inbox.load_last_breach_running_timers_and_next_due(
                 now, sources_only=asked.sources_only
             )
-            if not page.alerts and not _has_filters(asked)
+            if not counts[asked.view] and not asked.has_filters
             else None,
-            **_permissions_and_form_options(request),
+            **permissions,
         },
     )
 
 
-def _has_filters(inbox_query: InboxQuery) -> bool:
-    return bool(inbox_query.severity or inbox_query.rule or inbox_query.team or inbox_query.scope)
+def add_group_urls(
+    asked: InboxQuery, found: Sequence[groups.AlertGroup]
+) -> list[tuple[groups.AlertGroup, str]]:
+    """Each group with the query string of its alerts, one by one."""
+    by = AlertGrouping.NONE.value
+    return [(group, inbox_query_string(asked, by=by, group=group.key)) for group in found]
+
+
+def _sort_links(asked: InboxQuery) -> dict[str, tuple[str, bool]]:
+    """For each sort order its query string, and whether it is the current one."""
+    return {
+        sort.value: (inbox_query_string(asked, sort=sort.value), sort is asked.sort)
+        for sort in AlertSort
+    }
 
 
 def _filter_chips(
-    inbox_query: InboxQuery, choices: inbox.FilterChoices
+    inbox_query: InboxQuery,
+    choices: choices_of_forms.FilterChoices,
+    group: groups.AlertGroup | None,
 ) -> list[tuple[str, str, str]]:
     """(name, value, query string without it) of each active filter."""
-    titles = {rule.code: rule.title for rule in choices.rules}
+    rules = {rule.code: rule.title for rule in choices.rules}
+    group_title = f"{group.title}, {group.detail}".rstrip(", ") if group else "nothing left in it"
     chips = [
-        ("Severity", inbox_query.severity, inbox_query_string(inbox_query, severity="")),
-        (
-            "Rule",
-            titles.get(inbox_query.rule, inbox_query.rule),
-            inbox_query_string(inbox_query, rule=""),
-        ),
-        ("Team", inbox_query.team, inbox_query_string(inbox_query, team="")),
+        ("Severity", inbox_query.severity, {"severity": ""}),
+        ("Rule", rules.get(inbox_query.rule, inbox_query.rule), {"rule": ""}),
+        ("Team", inbox_query.team, {"team": ""}),
         *(
-            (name.capitalize(), value, inbox_query_string(inbox_query, **{name: ""}))
+            (name.capitalize(), value, {name: ""})
             for name, value in inbox_query.scope.values.items()
         ),
+        ("Group", group_title if inbox_query.group else "", {"group": "", "by": ""}),
     ]
-    return [chip for chip in chips if chip[1]]
+    return [
+        (name, value, inbox_query_string(inbox_query, **without))
+        for name, value, without in chips
+        if value
+    ]
 
 
 def _permissions_and_form_options(request: HttpRequest) -> dict[str, object]:
@@ -158,7 +214,7 @@ def _permissions_and_form_options(request: HttpRequest) -> dict[str, object]:
         "can_manage": can_handle,
         "can_note": has_permission(request.user, Permission.ALERTS_NOTE),
         "can_resolve": has_permission(request.user, Permission.ALERTS_RESOLVE),
-        "people": inbox.assignable_users(ACTION_ROLES) if can_handle else [],
+        "people": choices_of_forms.assignable_users(ACTION_ROLES) if can_handle else [],
         "presets": SNOOZE_PRESETS.items(),
     }
 
