@@ -53,6 +53,7 @@ SCREENS: tuple[Screen, ...] = (
         "orders",
         NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
     ),
+    Screen("order_preview"),
     Screen("search"),
     Screen(
         "alerts",

@@ -19,6 +19,9 @@ from visibility.db.postgres_planner_settings import (
     PREFER_INDEXES_NO_BITMAP,
     set_planner_settings_for_transaction,
 )
+from visibility.screens.orders.order_list import STATUS_TONES
+from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATUS_LABELS
 
 MAX_HITS = 50
 SCHEME_LABELS = {scheme.value: description.label for scheme, description in SCHEMES.items()}
@@ -124,6 +127,16 @@ class SearchHit:
     status: str
     answer: str
     matched_by: str
+
+    @property
+    def title(self) -> str:
+        """The order status in words."""
+        return STATUS_LABELS[Status(self.status)]
+
+    @property
+    def tone(self) -> str:
+        """The tone of the order status."""
+        return STATUS_TONES[self.status]
 
 
 def find_orders_by_exact_number(text: str, *, limit: int = MAX_HITS) -> list[SearchHit]:
