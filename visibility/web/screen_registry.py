@@ -54,6 +54,7 @@ SCREENS: tuple[Screen, ...] = (
         NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
     ),
     Screen("order_preview"),
+    Screen("order_list"),
     Screen("search"),
     Screen(
         "alerts",
