@@ -16,13 +16,16 @@ from visibility.models.permission import Permission
 from visibility.screens.lists.list_definition import ListColumn, ListDefinition, Viewer
 from visibility.screens.orders.order_list import (
     DEFAULT_SORT,
+    MOST_URGENT_FIRST,
     OLDEST_FIRST,
+    SWITCHES,
     OrderFilters,
     OrderRow,
     annotate_source_title,
     filter_conditions,
     order_rows,
 )
+from visibility.screens.orders.progress_steps import STEPS
 from visibility.timeline.model import Status
 from visibility.timeline.state_and_flag_enums import OrderState
 
@@ -65,6 +68,13 @@ ORDER_COLUMNS = (
         template="orders/cells/number.html",
     ),
     ListColumn(
+        "customer_po",
+        "Customer PO",
+        lambda row, _: row.order.customer_po,
+        is_default=True,
+        template="orders/cells/customer_po.html",
+    ),
+    ListColumn(
         "customer",
         "Customer",
         _customer,
@@ -82,6 +92,13 @@ ORDER_COLUMNS = (
         template="orders/cells/status.html",
     ),
     ListColumn(
+        "progress",
+        "Progress",
+        lambda row, _: f"{row.step} of {len(STEPS)}" if row.step else "",
+        is_default=True,
+        template="orders/cells/progress.html",
+    ),
+    ListColumn(
         "promised_at",
         "Promise date",
         _promise_day,
@@ -89,8 +106,22 @@ ORDER_COLUMNS = (
         is_default=True,
         template="orders/cells/promised_at.html",
     ),
-    ListColumn("slack", "Time to promise", lambda row, _: row.slack_text),
-    ListColumn("next_step", "Next step", lambda row, _: row.order.next_step),
+    ListColumn(
+        "slack",
+        "Time left",
+        lambda row, _: row.slack_text,
+        MOST_URGENT_FIRST,
+        is_default=True,
+        is_number=True,
+        template="orders/cells/slack.html",
+    ),
+    ListColumn(
+        "next_step",
+        "Next",
+        lambda row, _: row.order.next_step,
+        is_default=True,
+        template="orders/cells/next_step.html",
+    ),
     ListColumn(
         "total",
         "Order value",
@@ -118,7 +149,6 @@ ORDER_COLUMNS = (
         _order_day,
         _sort("ordered_at", datetime, nullable=True, descending=True),
     ),
-    ListColumn("customer_po", "Customer PO", lambda row, _: row.order.customer_po),
     ListColumn("customer_no", "Customer number", lambda row, _: row.order.customer_no),
     ListColumn("channel", "Channel", lambda row, _: sales_channel_label(row.order.channel)),
     ListColumn("warehouse", "Warehouse", lambda row, _: row.order.warehouse),
@@ -143,13 +173,15 @@ class OrderListDefinition(ListDefinition):
     columns = ORDER_COLUMNS
     parameters = frozenset(
         {
-            *("status", "state", "without", "channel", "warehouse", "customer", "group", "item"),
-            *("late", "undelivered", "open"),
+            *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),
+            *("group", "item", *SWITCHES),
         }
     )
     sort_texts: ClassVar = {
         "-last_event_at": "most recently updated first",
         "ordered_at": "oldest first",
+        "slack": "most urgent first",
+        "-slack": "least urgent first",
     }
 
     def filters(self, query: QueryDict, viewer: Viewer) -> OrderFilters:
@@ -163,8 +195,14 @@ class OrderListDefinition(ListDefinition):
         )
 
     def default_sort(self, query: QueryDict) -> SortOrder:
-        """Most recently updated first; orders that are not yet delivered, oldest first."""
-        return OLDEST_FIRST if query.get("undelivered") == YES else DEFAULT_SORT
+        """Most urgent first in the views of open orders; else most recently updated first.
+
+        Orders that are not yet delivered, oldest first, like the KPI that counts them.
+        """
+        if query.get("undelivered") == YES:
+            return OLDEST_FIRST
+        is_urgency = any(query.get(name) == YES for name in ("open", "late", "due_today"))
+        return MOST_URGENT_FIRST if is_urgency else DEFAULT_SORT
 
     def filter_errors(self, query: QueryDict) -> Sequence[str]:
         """Unknown statuses and states, and switches that are not `1`."""
@@ -172,9 +210,7 @@ class OrderListDefinition(ListDefinition):
             "status": {status.value for status in Status},
             "state": {state.value for state in OrderState},
             "without": {state.value for state in OrderState},
-            "late": {YES},
-            "undelivered": {YES},
-            "open": {YES},
+            **dict.fromkeys(SWITCHES, {YES}),
         }
         return [
             f"“{value[:40]}” is not a value of the filter {name}."
