@@ -77,6 +77,10 @@ class Order(models.Model):
                 condition=Q(promise_ends_at__isnull=False),
                 name="order_promise_ends",
             ),
+            # The sort orders of the list, in both directions; others have an index above.
+            models.Index(fields=["promised_at", "object"], name="order_sort_promised"),
+            models.Index(fields=["total", "object"], name="order_sort_total"),
+            models.Index(fields=["number", "object"], name="order_sort_number"),
         ]
 
     def __str__(self) -> str:

@@ -51,6 +51,7 @@ SCREENS: tuple[Screen, ...] = (
         "orders",
         NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
     ),
+    Screen("order_list"),
     Screen("search"),
     Screen(
         "alerts",

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from visibility.db.sorted_pages import SortOrder, load_sorted_rows
+from visibility.formatting import end_of_promised_time, format_duration
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Source
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
@@ -15,6 +18,12 @@ from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
 PAGE_SIZE = 50
+DEFAULT_SORT = SortOrder(
+    "last_event_at", ("last_event_at", "object_id"), (datetime, int)
+).reversed()
+OLDEST_FIRST = SortOrder(
+    "ordered_at", ("ordered_at", "object_id"), (datetime, int), is_first_nullable=True
+)
 STATUS_TONES: Mapping[str, str] = {
     Status.UNKNOWN: "unknown",
     Status.RECEIVED: "running",
@@ -132,44 +141,41 @@ class OrderRow:
     late_days: int
     # The title of the source that reported the last event.
     source: str
+    # `6 h left`, `2 d 4 h late`; empty if there is no promise or nothing more to deliver.
+    slack_text: str
 
 
 def list_orders(
-    filters: OrderFilters, *, now: datetime, after: tuple[datetime, int] | None = None
-) -> tuple[list[OrderRow], tuple[datetime, int] | None]:
-    """One page of orders and the cursor of the next page; runs two statements.
+    filters: OrderFilters, *, now: datetime, sort: SortOrder | None = None, after: str = ""
+) -> tuple[list[OrderRow], str]:
+    """One page of orders and the cursor of the next page; two statements, on last pages three.
 
-    Most recently updated first; with the filter `undelivered`, oldest first.
+    By default most recently updated first; with the filter `undelivered`, oldest first. A cursor
+    of another order is the first page.
     """
-    orders = Order.objects.filter(filter_conditions(filters, now))
-    sort, comparison, direction = (
-        ("ordered_at", "gt", "") if filters.undelivered else ("last_event_at", "lt", "-")
+    order = sort or (OLDEST_FIRST if filters.undelivered else DEFAULT_SORT)
+    orders = annotate_source_title(Order.objects.filter(filter_conditions(filters, now)))
+    page = load_sorted_rows(
+        orders, order, limit=PAGE_SIZE + 1, after=order.sort_key_or_none_from_cursor(after)
     )
-    if after:
-        at, pk = after
-        orders = orders.filter(
-            Q(**{f"{sort}__{comparison}": at}) | Q(**{sort: at, f"object_id__{comparison}": pk})
-        )
-    annotated = _annotate_source_title(orders)
-    page = list(annotated.order_by(f"{direction}{sort}", f"{direction}object_id")[: PAGE_SIZE + 1])
-    last_row = page[PAGE_SIZE - 1] if len(page) > PAGE_SIZE else None
-    rows = _order_rows(page[:PAGE_SIZE], now)
-    return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
+    more = len(page) > PAGE_SIZE
+    rows = order_rows(page[:PAGE_SIZE], now)
+    return rows, order.cursor_after(page[PAGE_SIZE - 1]) if more else ""
 
 
 def list_orders_with_ids(order_ids: Sequence[int], *, now: datetime) -> list[OrderRow]:
     """These orders: an open page shows rows that have left its list."""
     orders = Order.objects.filter(pk__in=order_ids[:PAGE_SIZE], last_event_at__isnull=False)
-    return _order_rows(list(_annotate_source_title(orders)), now)
+    return order_rows(list(annotate_source_title(orders)), now)
 
 
-def _annotate_source_title(orders: QuerySet[Order]) -> Any:
+def annotate_source_title(orders: QuerySet[Order]) -> Any:
     """The orders with the title of the source that reported the last event."""
     titles = Source.objects.filter(slug=OuterRef("last_source")).values("title")
     return orders.annotate(source_title=Subquery(titles))
 
 
-def _order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
+def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
     """The rows of orders with source titles; runs one statement."""
     alerts = Counter(
         Alert.objects.filter(
@@ -184,6 +190,7 @@ def _order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
             alerts=alerts[o.pk],
             late_days=_days_late(o, now),
             source=o.source_title or o.last_source,
+            slack_text=_slack_text(o, now),
         )
         for o in orders
     ]
@@ -234,3 +241,14 @@ def _days_late(order: Order, now: datetime) -> int:
     if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
         return 0
     return max(((order.delivered_at or now) - order.promised_at).days, 0)
+
+
+def _slack_text(order: Order, now: datetime) -> str:
+    """The time until the promise, or how late the order is or was delivered."""
+    if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
+        return ""
+    promised = end_of_promised_time(order.promised_at, settings.TIME_ZONE)
+    slack = promised - (order.delivered_at or now)
+    if slack.total_seconds() < 0:
+        return f"{format_duration(slack)} late"
+    return f"{format_duration(slack)} {'early' if order.delivered_at else 'left'}"
