@@ -43,7 +43,7 @@ def walk_pages(client: Client, address: str) -> list[int]:
         page = client.get(address).content.decode()
         rows = page.partition("<tbody")[2].partition("</tbody>")[0]
         ids += map(int, re.findall(r'data-id="(\d+)"', rows))
-        link = re.search(r'href="([^"]*[?&;]after=[^"]*)"', page)
+        link = re.search(r'href="([^"]*)"[^>]*>Next page', page)
         if link is None:
             return ids
         address = path + "?" + link[1].replace("&amp;", "&").partition("?")[2]
@@ -58,7 +58,7 @@ def read_csv_export(response: Any) -> tuple[dict[str, str], list[dict[str, str]]
     blank = lines.index([])
     names = lines[blank + 1]
     rows = [dict(zip(names, line, strict=True)) for line in lines[blank + 2 :]]
-    return dict(lines[:blank]), rows  # type: ignore[arg-type]  # lines of two cells
+    return dict(lines[:blank]), rows
 
 
 def read_xlsx_export(response: Any) -> list[list[str]]:
