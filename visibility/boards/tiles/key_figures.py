@@ -15,6 +15,7 @@ from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
 from visibility.models.permission import Permission
 from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.alerts.inbox import InboxViewName, view_condition
+from visibility.screens.orders.order_list import past_promise_condition
 from visibility.screens.sources.current_states import (
     SourceCounts,
     count_sources,
@@ -58,8 +59,10 @@ class KeyFigures(Tile):
         hour = now - timedelta(hours=1)
         orders = Order.objects.filter(is_open=True, last_event_at__isnull=False).aggregate(
             open=Count("pk"),
-            late=Count("pk", filter=Q(promised_at__lt=now, delivered_at=None)),
-            newly_late=Count("pk", filter=Q(promised_at__range=(hour, now), delivered_at=None)),
+            late=Count("pk", filter=past_promise_condition(now)),
+            newly_late=Count(
+                "pk", filter=past_promise_condition(now) & ~past_promise_condition(hour)
+            ),
             came=Count("pk", filter=Q(ordered_at__gte=hour)),
         )
         alerts = Alert.objects.filter(state__in=ACTIVE_ALERT_STATES).aggregate(

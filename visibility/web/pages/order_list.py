@@ -25,6 +25,7 @@ HIDDEN_FILTERS = (
     *("state", "without", "group", "sort"),
     *(name for name in order_list.SWITCHES if name != "alert"),
 )
+HEADLINE = ("late=1", "due_today=1")
 CHIP_KEYS = {"status": "Status", "state": "State", "without": "Without", "group": "Customer group"}
 
 
@@ -57,7 +58,10 @@ def order_list_view(request: HttpRequest) -> HttpResponseBase:
         "start": _url_with_params(request, after=""),
         "first": "after" not in query,
         "views": views,
-        "headline": [view for view in views if view.query in {"late=1", "due_today=1"}],
+        "headline": sorted(
+            (view for view in views if view.query in HEADLINE),
+            key=lambda view: HEADLINE.index(view.query),
+        ),
         "bound": order_views.COUNT_BOUND,
         "sums": order_views.sum_values(ORDER_LIST.queryset(query, viewer, now))
         if prices and count.number

@@ -73,7 +73,7 @@ def test_texts_that_look_like_formulas_are_texts(ops: Client) -> None:
     assert rows[0]["Customer"] == "'@SUM(A1)"
     assert not heading["Filters"].startswith("=")
     assert [FORMULA, "@SUM(A1)"] in [
-        line[:2] for line in read_xlsx_export(ops.get("/orders/export?format=xlsx"))
+        line[:3:2] for line in read_xlsx_export(ops.get("/orders/export?format=xlsx"))
     ]
 
 
