@@ -100,7 +100,7 @@ SELECT c.name, c.number, n.orders
 FROM (
     SELECT name, number FROM (
         SELECT name, number FROM visibility_customername WHERE name ILIKE %s LIMIT 500
-    ) sample ORDER BY length(name), name, number LIMIT 5
+    ) sample ORDER BY length(name), name, number LIMIT 20
 ) c
 CROSS JOIN LATERAL (
     SELECT count(*) AS orders FROM (
@@ -108,7 +108,8 @@ CROSS JOIN LATERAL (
         WHERE o.customer_name = c.name AND o.customer_no = c.number LIMIT %s
     ) counted
 ) n
-ORDER BY n.orders DESC, c.name, c.number
+WHERE n.orders > 0
+ORDER BY n.orders DESC, c.name, c.number LIMIT 5
 """
 MAX_COUNTED = 100
 MAX_TYPO_LENGTH = 40

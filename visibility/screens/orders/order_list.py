@@ -202,7 +202,7 @@ def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
     steps = furthest_steps([o.pk for o in orders])
     rows = []
     for o in orders:
-        slack_text, slack_tone = _slack_text_and_tone(o, now)
+        slack_text, slack_tone = slack_text_and_tone(o, now)
         rows.append(
             OrderRow(
                 order=o,
@@ -305,7 +305,7 @@ def _days_late(order: Order, now: datetime) -> int:
     return max(((order.delivered_at or now) - order.promised_at).days, 0)
 
 
-def _slack_text_and_tone(order: Order, now: datetime) -> tuple[str, str]:
+def slack_text_and_tone(order: Order, now: datetime) -> tuple[str, str]:
     """The time until the promise, or how late the order is or was delivered."""
     is_due = order.is_open or order.delivered_at
     if not order.promised_at or not is_due or order.status in {Status.CANCELLED, Status.REJECTED}:

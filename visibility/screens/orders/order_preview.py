@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from django.conf import settings
 
@@ -17,12 +18,14 @@ from visibility.screens.orders.milestones_and_activity import (
     load_timeline,
     source_titles_and_connect_times,
 )
-from visibility.screens.orders.order_list import STATUS_TONES
+from visibility.screens.orders.order_list import STATUS_TONES, slack_text_and_tone
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline.state_and_flag_enums import LineFlag, LineState
 from visibility.timeline.status_answer import STATUS_LABELS, StatusAnswer, status_answer
 
 MAX_LINES, MAX_EVENTS, MAX_ALERTS = 6, 5, 3
+# So many of the last reports are grouped by event.
+MAX_REPORTS = 20
 # The goods of these lines have left, or nothing of them is wanted any more.
 FINISHED_LINES = (
     LineState.SHIPPED,
@@ -45,19 +48,29 @@ class OpenLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewEvent:
+    """An event, and the systems that reported it one after the other. `item`: the newest report."""
+
+    item: ActivityItem
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPreview:
     """What the preview shows. `more_lines`, `more_alerts`: how many are not shown."""
 
     order: Order
     title: str
     tone: str
+    slack_text: str
+    slack_tone: str
     answer: StatusAnswer
     discrepancies: Sequence[str]
     alerts: Sequence[Alert]
     more_alerts: int
     lines: Sequence[OpenLine]
     more_lines: int
-    events: Sequence[ActivityItem]
+    events: Sequence[PreviewEvent]
 
 
 def load_order_preview(order: Order, *, allowed: Redaction, now: datetime) -> OrderPreview:
@@ -68,21 +81,34 @@ def load_order_preview(order: Order, *, allowed: Redaction, now: datetime) -> Or
     alerts, lines = active_alerts(order.pk), _open_lines(order, prices=allowed.prices)
     entries = [entry for entry in timeline.entries if not entry.superseded and not entry.is_update]
     conflicts = discrepancies(timeline, names, prices=allowed.prices)
+    slack_text, slack_tone = slack_text_and_tone(order, now)
+    latest = [
+        activity_item(entry, names, contacts=allowed.contacts)
+        for entry in reversed(entries[-MAX_REPORTS:])
+    ]
     return OrderPreview(
         order=order,
         title=STATUS_LABELS[timeline.status],
-        tone=STATUS_TONES[timeline.status],
+        tone="late" if slack_tone == "late" else STATUS_TONES[timeline.status],
+        slack_text=slack_text,
+        slack_tone=slack_tone,
         answer=status_answer(timeline, zone=settings.TIME_ZONE),
         discrepancies=[conflict.sentence for conflict in conflicts[:MAX_ALERTS]],
         alerts=alerts[:MAX_ALERTS],
         more_alerts=max(len(alerts) - MAX_ALERTS, 0),
         lines=lines[:MAX_LINES],
         more_lines=max(len(lines) - MAX_LINES, 0),
-        events=[
-            activity_item(entry, names, contacts=allowed.contacts)
-            for entry in reversed(entries[-MAX_EVENTS:])
-        ],
+        events=_group_reports(latest)[:MAX_EVENTS],
     )
+
+
+def _group_reports(items: Sequence[ActivityItem]) -> list[PreviewEvent]:
+    """One entry for each event: several systems report the same one after the other."""
+    groups = [list(group) for _, group in groupby(items, key=lambda item: item.label.title)]
+    return [
+        PreviewEvent(group[0], list(dict.fromkeys(item.source for item in group)))
+        for group in groups
+    ]
 
 
 def _open_lines(order: Order, *, prices: bool) -> list[OpenLine]:

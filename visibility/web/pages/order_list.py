@@ -52,7 +52,7 @@ def order_list_view(request: HttpRequest) -> HttpResponseBase:
         "also": order_list.list_orders_with_ids(also, now=now) if also else [],
         "problems": processing_lag_notices(now),
         "chips": list(_chips(request, filters, current.query)),
-        "is_filtered": bool(filters.chips),
+        "has_orders": any(view.count != 0 for view in views if not view.query),
         "now": now,
         "next": _url_with_params(request, after=cursor) if cursor else "",
         "start": _url_with_params(request, after=""),
