@@ -68,6 +68,13 @@ def local_or_bare_utc_date(moment: datetime, zone: str) -> date:
     return moment.date() if is_bare_date else in_zone(moment, zone).date()
 
 
+def end_of_promised_time(moment: datetime, zone: str) -> datetime:
+    """The promised moment; a date without a time lasts until midnight in the time zone."""
+    if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
+        return moment
+    return datetime.combine(moment.date() + timedelta(days=1), moment.time(), ZoneInfo(zone))
+
+
 def format_date_in_zone(moment: datetime, zone: str) -> str:
     """The date of a moment in the time zone as `Tue, Mar 3`."""
     return format_date(local_or_bare_utc_date(moment, zone))

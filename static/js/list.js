@@ -2,7 +2,8 @@
 // A list of rows: keyboard, selection, preview, and the way back to the row.
 // The region has data-list; a row is tr[data-id] with a .row-link, may have a checkbox name=ids, and data-preview,
 // the URL of its preview, which is shown in the element #preview. On a detail page, #list-neighbors takes the
-// links to the previous and the next row of the list that the reader came from.
+// links to the previous and the next row of the list that the reader came from. A click beside the controls of
+// a row shows its preview, or opens it on a phone. In the preview, data-step="j" or "k" moves to another row.
 // A row with data-rows, the URL of a table of rows, and a button data-expand opens and closes: the rows of the table
 // have data-parent, the data-id of their row.
 // Events on document: list:current ({ row }), list:selection ({ rows }) and list:expanded ({ row }); list:clear, which
@@ -25,9 +26,13 @@
     current?.classList.remove("current");
     (current = row)?.classList.add("current");
     emit("list:current", { row });
-    if (panel && !panel.hidden && row?.dataset.preview && matchMedia("(width >= 1400px)").matches) show(row);
+    if (panel && !panel.hidden && row?.dataset.preview) show(row);
   }
   const focusRow = (row) => link(row)?.focus(); // focusin makes it the current row
+  const isDocked = () => matchMedia("(width >= 1400px)").matches;
+  // The focus stays in a preview that lies over the list.
+  const goTo = (row) => (panel?.contains(document.activeElement) && !isDocked() ? (makeCurrent(row), row?.scrollIntoView({ block: "nearest" })) : focusRow(row));
+  const rememberRow = (row) => remember({ url: here(), id: row.dataset.id, links: rows().map((each) => link(each)?.getAttribute("href")) });
   function mark() {
     for (const row of rows()) row.classList.toggle("selected", Boolean(checkbox(row)?.checked));
     emit("list:selection", { rows: selected() });
@@ -75,10 +80,11 @@
     const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("preview");
     if (fresh) panel.replaceChildren(...fresh.childNodes);
     else panel.replaceChildren(Object.assign(document.createElement("p"), { className: "problem", textContent: "The preview could not be loaded. Open the page instead." }));
+    panel.setAttribute("aria-label", `Preview of ${link(row)?.textContent.trim()}`);
     panel.hidden = false;
     page?.classList.add("has-preview");
     emit("list:preview", { row, panel });
-    if (!matchMedia("(width >= 1400px)").matches) panel.focus();
+    if (!isDocked()) panel.focus();
   }
   function hide() {
     shownAt += 1;
@@ -96,15 +102,25 @@
   region?.addEventListener("change", ({ target }) => target.matches("input[name=ids]") && mark());
   region?.addEventListener("click", ({ target }) => {
     const row = target.closest("tr[data-id]"), expander = target.closest("[data-expand]");
-    if (row && expander) { expand(row, !isOpen(row)); makeCurrent(row); }
-    if (row && target.closest(".row-link")) remember({ url: here(), id: row.dataset.id, links: rows().map((each) => link(each)?.getAttribute("href")) });
+    if (!row) return;
+    if (expander) { expand(row, !isOpen(row)); return makeCurrent(row); }
+    if (target.closest(".row-link")) return rememberRow(row);
+    if (target.closest("a, button, input, label, summary, select") || !row.dataset.preview || String(getSelection())) return;
+    if (matchMedia("(width < 768px)").matches) return link(row)?.click();
+    focusRow(row);
+    if (panel?.hidden) show(row);
   });
   document.addEventListener("change", ({ target }) => target.matches("[data-select-all]") && check(rows(), target.checked));
   document.addEventListener("list:clear", () => {
     for (const box of document.querySelectorAll("[data-select-all]")) box.checked = false;
     check(rows(), false);
   });
-  panel?.addEventListener("click", ({ target }) => target.closest("[data-close-preview]") && hide());
+  panel?.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-close-preview]")) return hide();
+    const step = target.closest("[data-step]");
+    if (step) return panel.focus(), press(step.dataset.step);
+    if (current && target.closest("a[href]")?.pathname === link(current)?.pathname) rememberRow(current);
+  });
 
   const at = remembered();
   if (region && at?.url === here()) focusRow(rows().find((row) => row.dataset.id === at.id));
@@ -123,15 +139,16 @@
     const all = rows(), row = all.indexOf(current);
     if (key === "[" || key === "]") { const target = neighbors?.querySelector(key === "[" ? "[data-previous]" : "[data-next]"); if (!target || target.hidden) return false; location.assign(target.href); return true; }
     if (!region) return false;
-    if (key === "j" || key === "k") focusRow(all[Math.min(Math.max(row + (key === "j" ? 1 : -1), 0), all.length - 1)]);
+    if (key === "j" || key === "k") goTo(all[Math.min(Math.max(row + (key === "j" ? 1 : -1), 0), all.length - 1)]);
     else if (key === "ArrowRight") return openOrEnter(current);
     else if (key === "ArrowLeft") return closeOrLeave(current);
     else if (key === " ") return toggle(current);
+    else if (key === "Enter" && current && document.activeElement === panel) link(current)?.click();
     else if (key === "Escape" && panel && !panel.hidden) hide();
     else if (key === "x" && checkbox(current)) { check([current]); anchor = current; }
     else if (key === "X" && checkbox(current)) check(all.slice(Math.min(row, all.indexOf(anchor)), Math.max(row, all.indexOf(anchor)) + 1), true);
     else if (key === "*" && checkbox(all[0])) check(all, true);
-    else if (key === "f") { const opener = document.querySelector("[data-filter]"); opener?.click(); return Boolean(opener); }
+    else if (key === "f") { const opener = document.querySelector("[data-filter]"); opener?.click(); opener?.closest("details[open]")?.querySelector("select, input")?.focus(); return Boolean(opener); }
     else return false;
     return true;
   }

@@ -1,9 +1,10 @@
 "use strict";
-// Suggestions while typing in the search field: groups from /search/suggest, selected with the arrow keys.
+// Suggestions in the search field, selected with the arrow keys: groups from /search/suggest, then those that
+// listeners of "search:groups" ({ text, groups }) add; these also show before anything is typed.
 (() => {
   const field = document.getElementById("search");
   if (!field) return;
-  const list = document.createElement("div"), DELAY = 150, MIN_LENGTH = 2;
+  const list = document.createElement("div"), DELAY = 150, MIN_LENGTH = 2, MAX_LENGTH = 200;
   const MAX_PASTED = 201; // one more than is looked up, so that the results say that they are cut
   let timer, requested = 0, options = [], at = -1;
   Object.assign(list, { id: "search-list", className: "search-list", hidden: true });
@@ -34,7 +35,7 @@
     const option = Object.assign(element("div", "search-item", ""), { id: `search-${options.length}` });
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
-    option.dataset.url = item.url;
+    option.item = item;
     option.append(element("span", "search-label", item.label), element("span", "search-why", item.why || ""));
     options.push(option);
     return option;
@@ -53,23 +54,29 @@
     list.hidden = !options.length;
     field.setAttribute("aria-expanded", String(!list.hidden));
   }
-  async function load() {
-    const text = field.value.trim(), request = ++requested;
-    if (text.length < MIN_LENGTH) return close();
+  async function answersOfServer(text) {
+    if (text.length < MIN_LENGTH || text.length > MAX_LENGTH) return [];
     try {
       const response = await fetch(`/search/suggest?q=${encodeURIComponent(text)}`);
-      if (!response.ok || response.redirected) return;
-      const { groups } = await response.json();
-      if (request === requested && document.activeElement === field) draw(groups);
-    } catch { /* the form still works */ }
+      return response.ok && !response.redirected ? (await response.json()).groups : [];
+    } catch { return []; } // the form still works
+  }
+  async function load() {
+    const text = field.value.trim(), request = ++requested;
+    const groups = await answersOfServer(text);
+    if (request !== requested || document.activeElement !== field) return;
+    document.dispatchEvent(new CustomEvent("search:groups", { detail: { text, groups } }));
+    if (text.length >= MIN_LENGTH) groups.push({ title: "Search", items: [{ label: text.includes(";") ? "Look up these numbers" : `All results for “${text}”`, why: "Enter", url: `/search?q=${encodeURIComponent(text)}` }] });
+    draw(groups);
   }
   // Only URLs of this site are followed.
-  const go = (option) => {
-    const url = new URL(option.dataset.url, location.href);
+  const go = ({ item }) => {
+    if (item.run) { close(); field.blur(); return item.run(); }
+    const url = new URL(item.url, location.href);
     if (url.origin === location.origin) location.assign(url);
   };
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(load, DELAY); });
-  field.addEventListener("focus", () => { if (field.value.trim().length >= MIN_LENGTH) timer = setTimeout(load, DELAY); });
+  field.addEventListener("focus", () => { timer = setTimeout(load, field.value.trim() ? DELAY : 0); });
   field.addEventListener("blur", () => setTimeout(close, 150));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !list.hidden) { event.preventDefault(); event.stopPropagation(); return close(); }

@@ -14,8 +14,10 @@
       try { localStorage.setItem("keys", checkbox.checked ? "on" : "off"); } catch { /* this page only */ }
     });
   }
+  const field = document.getElementById("search");
+  let focusedBefore = null; // Esc in the search field returns to it
   const search = () => {
-    const field = document.getElementById("search");
+    if (document.activeElement !== field) focusedBefore = document.activeElement;
     field?.focus();
     field?.select();
   };
@@ -38,7 +40,10 @@
     if (key === "Escape") {
       const menu = target.closest("details.menu[open]");
       if (menu) { menu.open = false; menu.querySelector("summary")?.focus(); }
-      else if (target.matches(FIELD) && target.ariaExpanded !== "true" && !target.closest("dialog")) target.blur();
+      else if (target.matches(FIELD) && (target.ariaExpanded !== "true" || !target.value) && !target.closest("dialog")) {
+        target.blur();
+        if (target === field && focusedBefore?.isConnected) focusedBefore.focus();
+      }
       return;
     }
     if (key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {

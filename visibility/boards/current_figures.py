@@ -19,6 +19,7 @@ from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     unknown_status_condition,
 )
+from visibility.screens.orders.order_list import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, SourceCounts, count_sources
 
 # An order may have several alerts: its value counts once.
@@ -67,7 +68,7 @@ def load_current_figures(board: BoardScope, now: datetime) -> CurrentFigures:
     """Load all figures with four SQL statements, and the states of the sources."""
     hour = now - timedelta(hours=1)
     chips = board.source_chips(now)
-    late = Q(promised_at__lt=now, delivered_at=None)
+    late = past_promise_condition(now)
     orders = Order.objects.filter(
         board.orders.condition(), is_open=True, last_event_at__isnull=False
     )
@@ -75,7 +76,7 @@ def load_current_figures(board: BoardScope, now: datetime) -> CurrentFigures:
         open=Count("pk"),
         came=Count("pk", filter=Q(ordered_at__gte=hour)),
         late=Count("pk", filter=late),
-        newly_late=Count("pk", filter=Q(promised_at__range=(hour, now), delivered_at=None)),
+        newly_late=Count("pk", filter=late & ~past_promise_condition(hour)),
         at_risk=Count("pk", filter=at_risk_today_condition(now)),
         unknown=Count("pk", filter=unknown_status_condition(chips)),
     )

@@ -1,13 +1,13 @@
 """State derived from the events of an order: rebuilt, never patched."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Coalesce, Now
 
 from visibility.models import choices
 from visibility.models.objects_and_identifiers import BusinessObject
@@ -15,6 +15,19 @@ from visibility.models.objects_and_identifiers import BusinessObject
 # An order with more events has a cooldown between two folds, at most this long.
 COOLDOWN_MIN_EVENTS = 1_000
 MAX_COOLDOWN = timedelta(minutes=1)
+
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+# The urgency of an order: whether nothing is left to deliver, and the promise; without one, last.
+# The index `order_urgency` has the same expressions, and PostgreSQL compares them by their text.
+URGENCY: dict[str, Case | Coalesce] = {
+    "settled": Case(
+        When(is_open=True, delivered_at__isnull=True, then=Value(0)),
+        default=Value(1),
+        output_field=models.IntegerField(),
+    ),
+    "promise_or_never": Coalesce("promised_at", Value(NEVER, output_field=models.DateTimeField())),
+}
 
 
 class Order(models.Model):
@@ -72,11 +85,16 @@ class Order(models.Model):
                 condition=Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False),
                 name="order_undelivered",
             ),
+            models.Index(*URGENCY.values(), "object", name="order_urgency"),
             models.Index(
                 fields=["promise_ends_at"],
                 condition=Q(promise_ends_at__isnull=False),
                 name="order_promise_ends",
             ),
+            # The sort orders of the list, in both directions; others have an index above.
+            models.Index(fields=["promised_at", "object"], name="order_sort_promised"),
+            models.Index(fields=["total", "object"], name="order_sort_total"),
+            models.Index(fields=["number", "object"], name="order_sort_number"),
         ]
 
     def __str__(self) -> str:

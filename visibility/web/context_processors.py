@@ -94,7 +94,7 @@ def nav_items(user: User, path: str) -> list[NavItem]:
             entry.key,
             entry.icon,
             is_active=entry.contains(path),
-            is_current=path == entry.url,
+            is_current=path == entry.path,
             group=entry.group,
         )
         for entry in navigation_entries(SCREENS)

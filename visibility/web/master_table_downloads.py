@@ -1,6 +1,6 @@
 """Send master data tables as CSV or XLSX files."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -31,15 +31,23 @@ def table_response(
     lines = export.csv_chunks(table, filters)
     return StreamingHttpResponse(
         # Under ASGI, Django reads a synchronous iterator completely before sending.
-        _to_async_iterator(lines) if isinstance(request, ASGIRequest) else lines,
+        to_async_iterator(lines) if isinstance(request, ASGIRequest) else lines,
         content_type=MEDIA_TYPES[file_format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _to_async_iterator(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await sync_to_async(_next_chunk_or_none)(chunks)) is not None:
-        yield chunk
+async def to_async_iterator(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, made by the thread of the request, which has the database connection.
+
+    If the client has left, a generator is closed, and with it its database cursor.
+    """
+    try:
+        while (chunk := await sync_to_async(_next_chunk_or_none)(chunks)) is not None:
+            yield chunk
+    finally:
+        if isinstance(chunks, Generator):
+            await sync_to_async(chunks.close)()
 
 
 def _next_chunk_or_none(chunks: Iterator[bytes]) -> bytes | None:

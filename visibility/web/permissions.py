@@ -58,7 +58,7 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.ADMINISTER: frozenset({AD}),
 }
 HOME_PAGES = {
-    CS: "/orders",
+    CS: "/orders?open=1",
     EX: "/numbers",
     OP: "/alerts",
     IN: "/sources",

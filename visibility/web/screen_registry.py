@@ -30,7 +30,12 @@ class NavigationEntry:
 
     def contains(self, url_path: str) -> bool:
         """Whether the page at this path is in the section."""
-        return url_path.split("/")[1] in {self.url.split("/")[1], *self.prefixes}
+        return url_path.split("/")[1] in {self.path.split("/")[1], *self.prefixes}
+
+    @property
+    def path(self) -> str:
+        """The URL without its query string."""
+        return self.url.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ SCREENS: tuple[Screen, ...] = (
     Screen("exports"),
     Screen(
         "orders",
-        NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
+        NavigationEntry("Orders", "/orders?open=1", "o", "package", Permission.ORDERS, ("search",)),
     ),
+    Screen("order_preview"),
+    Screen("order_list"),
     Screen("search"),
     Screen(
         "alerts",

@@ -26,6 +26,8 @@ REMOVE_REPEATED_ROWS = f"document.querySelectorAll('{REPEATED_ROWS}').forEach(ro
 PAGES: Mapping[str, Sequence[str]] = {
     "clerk": (
         "/orders",
+        "/orders?open=1",
+        "/orders/{order}/preview",
         "/orders?status=cancelled&customer=nobody",
         "/search",
         "/search?q=Electric",

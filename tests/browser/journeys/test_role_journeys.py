@@ -9,6 +9,11 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.browser.journeys import alert_inbox
 from tests.browser.journeys.browser import DESKTOP_WIDTH, PHONE_WIDTH, PageWatch, chromium
+from tests.browser.journeys.order_list_walk import (
+    palette_offers_recent_pages_and_actions,
+    preview_lies_over_the_list_on_a_narrow_screen,
+    walk_order_list_by_keyboard,
+)
 from tests.browser.journeys.page_checks import EXPECTED_PROBLEMS, PAGES, page_problems
 from tests.browser.journeys.running_demo import TRUNCATED_PAYLOAD, RunningDemo, run_demo
 
@@ -83,6 +88,15 @@ def test_clerk_finds_an_order_by_any_number_and_reads_its_status(
     answer = page.inner_text("#answer")
     assert answer.startswith(("Delivered", "Shipped", "Invoiced", "Completed"))
     assert answer.endswith(".")
+
+
+def test_clerk_walks_the_order_list_by_keyboard(enter: Enter, distributor: RunningDemo) -> None:
+    page = enter("clerk")
+    walk_order_list_by_keyboard(page)
+    preview_lies_over_the_list_on_a_narrow_screen(page)
+    palette_offers_recent_pages_and_actions(
+        page, distributor.records.order, distributor.records.number
+    )
 
 
 def test_new_alert_and_its_acknowledgement_appear_on_open_pages(

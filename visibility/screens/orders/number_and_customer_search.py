@@ -19,6 +19,9 @@ from visibility.db.postgres_planner_settings import (
     PREFER_INDEXES_NO_BITMAP,
     set_planner_settings_for_transaction,
 )
+from visibility.screens.orders.order_list import STATUS_TONES
+from visibility.timeline.model import Status
+from visibility.timeline.status_answer import STATUS_LABELS
 
 MAX_HITS = 50
 SCHEME_LABELS = {scheme.value: description.label for scheme, description in SCHEMES.items()}
@@ -97,7 +100,7 @@ SELECT c.name, c.number, n.orders
 FROM (
     SELECT name, number FROM (
         SELECT name, number FROM visibility_customername WHERE name ILIKE %s LIMIT 500
-    ) sample ORDER BY length(name), name, number LIMIT 5
+    ) sample ORDER BY length(name), name, number LIMIT 20
 ) c
 CROSS JOIN LATERAL (
     SELECT count(*) AS orders FROM (
@@ -105,7 +108,8 @@ CROSS JOIN LATERAL (
         WHERE o.customer_name = c.name AND o.customer_no = c.number LIMIT %s
     ) counted
 ) n
-ORDER BY n.orders DESC, c.name, c.number
+WHERE n.orders > 0
+ORDER BY n.orders DESC, c.name, c.number LIMIT 5
 """
 MAX_COUNTED = 100
 MAX_TYPO_LENGTH = 40
@@ -124,6 +128,16 @@ class SearchHit:
     status: str
     answer: str
     matched_by: str
+
+    @property
+    def title(self) -> str:
+        """The order status in words."""
+        return STATUS_LABELS[Status(self.status)]
+
+    @property
+    def tone(self) -> str:
+        """The tone of the order status."""
+        return STATUS_TONES[self.status]
 
 
 def find_orders_by_exact_number(text: str, *, limit: int = MAX_HITS) -> list[SearchHit]:

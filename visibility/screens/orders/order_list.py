@@ -3,22 +3,44 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Source
+from visibility.db.sorted_pages import SortOrder, load_sorted_rows
+from visibility.formatting import (
+    end_of_promised_time,
+    format_duration,
+    in_zone,
+    start_of_day,
+)
+from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Shipment, Source
+from visibility.models.orders import URGENCY
 from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     load_unknown_status_condition,
 )
+from visibility.screens.orders.progress_steps import furthest_steps
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
 PAGE_SIZE = 50
+# Promises that end within this time are marked.
+URGENT = timedelta(days=1)
+DEFAULT_SORT = SortOrder(
+    "last_event_at", ("last_event_at", "object_id"), (datetime, int)
+).reversed()
+# Orders that are still to be delivered by their promise, earliest first; then all others.
+MOST_URGENT_FIRST = SortOrder(
+    "slack", ("settled", "promise_or_never", "object_id"), (int, datetime, int)
+)
+OLDEST_FIRST = SortOrder(
+    "ordered_at", ("ordered_at", "object_id"), (datetime, int), is_first_nullable=True
+)
 STATUS_TONES: Mapping[str, str] = {
     Status.UNKNOWN: "unknown",
     Status.RECEIVED: "running",
@@ -41,18 +63,17 @@ STATUS_TONES: Mapping[str, str] = {
 }
 
 
-# Quick views: query string and label.
-QUICK_VIEWS = (
-    ("late=1", "Past promise date"),
-    ("undelivered=1", "Not yet delivered, oldest first"),
-    ("status=released", "Released, not shipped"),
-    ("status=on_hold&status=backordered", "On hold or back-ordered"),
-    ("state=credit_review", "On credit hold"),
-    ("state=stock_shortage", "Short on stock"),
-    ("status=delivered", "Delivered, not invoiced"),
-    ("state=returned&state=partially_returned&without=credited", "Returned, not credited"),
-    ("state=conflict", "Systems disagree"),
-)
+# Filters that are on or off: the parameter, with the value 1, the field and the label.
+SWITCHES: Mapping[str, tuple[str, str]] = {
+    "late": ("late", "Past promise date"),
+    "undelivered": ("undelivered", "Not yet delivered"),
+    "open": ("open_only", "Open"),
+    "due_today": ("due_today", "Due today"),
+    "no_scan": ("unscanned", "Shipped, no scan"),
+    "alert": ("with_alert", "With an open alert"),
+    "at_risk": ("at_risk", "At risk today"),
+    "unknown": ("unknown", "Status unknown"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,7 @@ class OrderFilters:
     excluded_states: tuple[str, ...] = ()
     channel: str = ""
     warehouse: str = ""
+    carrier: str = ""
     customer: str = ""
     customer_group: str = ""
     # The number of an item (SKU) as it is on the order lines.
@@ -75,6 +97,11 @@ class OrderFilters:
     # At risk today, and of unknown status: see `at_risk_and_unknown.py`.
     at_risk: bool = False
     unknown: bool = False
+    # Open, not yet delivered, promised for today and not past the promise.
+    due_today: bool = False
+    # Open, with a shipment that left with a tracking number and that no carrier has scanned.
+    unscanned: bool = False
+    with_alert: bool = False
     # Whether `customer` may match names; otherwise only customer numbers.
     by_name: bool = True
     chips: tuple[tuple[str, str], ...] = field(default=())
@@ -98,17 +125,12 @@ class OrderFilters:
             valid_statuses,
             states,
             without,
-            query.get("channel", ""),
-            query.get("warehouse", ""),
-            query.get("customer", ""),
-            query.get("group", ""),
-            query.get("item", "")[:250],
-            query.get("late") == "1",
-            query.get("undelivered") == "1",
-            query.get("open") == "1",
-            query.get("at_risk") == "1",
-            query.get("unknown") == "1",
-            by_name,
+            **{name: query.get(name, "") for name in ("channel", "warehouse", "carrier")},
+            customer=query.get("customer", ""),
+            customer_group=query.get("group", ""),
+            item=query.get("item", "")[:250],
+            by_name=by_name,
+            **{name: query.get(parameter) == "1" for parameter, (name, _) in SWITCHES.items()},
         )
         chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
         chips += [(f"state={s}", STATE_LABELS[OrderState(s)]) for s in states]
@@ -118,17 +140,18 @@ class OrderFilters:
             for name, text in (
                 ("channel", filters.channel),
                 ("warehouse", filters.warehouse),
+                ("carrier", filters.carrier),
                 ("customer", filters.customer),
                 ("group", filters.customer_group),
                 ("item", filters.item),
             )
             if text
         ]
-        chips += [("late=1", "Past promise date")] if filters.late else []
-        chips += [("undelivered=1", "Not yet delivered")] if filters.undelivered else []
-        chips += [("open=1", "Open")] if filters.open_only else []
-        chips += [("at_risk=1", "At risk today")] if filters.at_risk else []
-        chips += [("unknown=1", "Status unknown")] if filters.unknown else []
+        chips += [
+            (f"{parameter}=1", label)
+            for parameter, (name, label) in SWITCHES.items()
+            if getattr(filters, name)
+        ]
         return replace(filters, chips=tuple(chips))
 
 
@@ -143,61 +166,68 @@ class OrderRow:
     late_days: int
     # The title of the source that reported the last event.
     source: str
+    # `6 h left`, `2 d 4 h late`; empty if there is no promise or nothing more to deliver.
+    slack_text: str
+    slack_tone: str = ""
+    # How many of the eight milestones up to the invoice have been reached, counted to the last one.
+    step: int = 0
 
 
 def list_orders(
-    filters: OrderFilters, *, now: datetime, after: tuple[datetime, int] | None = None
-) -> tuple[list[OrderRow], tuple[datetime, int] | None]:
-    """One page of orders and the cursor of the next page; runs two statements.
+    filters: OrderFilters, *, now: datetime, sort: SortOrder | None = None, after: str = ""
+) -> tuple[list[OrderRow], str]:
+    """One page of orders and the cursor of the next page; two statements, on last pages three.
 
-    Most recently updated first; with the filter `undelivered`, oldest first.
+    By default most recently updated first; with the filter `undelivered`, oldest first. A cursor
+    of another order is the first page.
     """
-    orders = Order.objects.filter(filter_conditions(filters, now))
-    sort, comparison, direction = (
-        ("ordered_at", "gt", "") if filters.undelivered else ("last_event_at", "lt", "-")
+    order = sort or (OLDEST_FIRST if filters.undelivered else DEFAULT_SORT)
+    orders = annotate_source_title(Order.objects.filter(filter_conditions(filters, now)))
+    page = load_sorted_rows(
+        orders, order, limit=PAGE_SIZE + 1, after=order.sort_key_or_none_from_cursor(after)
     )
-    if after:
-        at, pk = after
-        orders = orders.filter(
-            Q(**{f"{sort}__{comparison}": at}) | Q(**{sort: at, f"object_id__{comparison}": pk})
-        )
-    annotated = _annotate_source_title(orders)
-    page = list(annotated.order_by(f"{direction}{sort}", f"{direction}object_id")[: PAGE_SIZE + 1])
-    last_row = page[PAGE_SIZE - 1] if len(page) > PAGE_SIZE else None
-    rows = _order_rows(page[:PAGE_SIZE], now)
-    return rows, (getattr(last_row, sort), last_row.pk) if last_row else None
+    more = len(page) > PAGE_SIZE
+    rows = order_rows(page[:PAGE_SIZE], now)
+    return rows, order.cursor_after(page[PAGE_SIZE - 1]) if more else ""
 
 
 def list_orders_with_ids(order_ids: Sequence[int], *, now: datetime) -> list[OrderRow]:
     """These orders: an open page shows rows that have left its list."""
     orders = Order.objects.filter(pk__in=order_ids[:PAGE_SIZE], last_event_at__isnull=False)
-    return _order_rows(list(_annotate_source_title(orders)), now)
+    return order_rows(list(annotate_source_title(orders)), now)
 
 
-def _annotate_source_title(orders: QuerySet[Order]) -> Any:
-    """The orders with the title of the source that reported the last event."""
+def annotate_source_title(orders: QuerySet[Order]) -> Any:
+    """The orders with the title of the source of the last event, and the keys of the urgency."""
     titles = Source.objects.filter(slug=OuterRef("last_source")).values("title")
-    return orders.annotate(source_title=Subquery(titles))
+    return orders.annotate(source_title=Subquery(titles), **URGENCY)
 
 
-def _order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
-    """The rows of orders with source titles; runs one statement."""
+def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
+    """The rows of orders with source titles; runs two statements."""
     alerts = Counter(
         Alert.objects.filter(
             order_id__in=[o.pk for o in orders], state__in=ACTIVE_ALERT_STATES
         ).values_list("order_id", flat=True)
     )
-    return [
-        OrderRow(
-            order=o,
-            title=STATUS_LABELS[Status(o.status)],
-            tone=STATUS_TONES[o.status],
-            alerts=alerts[o.pk],
-            late_days=_days_late(o, now),
-            source=o.source_title or o.last_source,
+    steps = furthest_steps([o.pk for o in orders])
+    rows = []
+    for o in orders:
+        slack_text, slack_tone = slack_text_and_tone(o, now)
+        rows.append(
+            OrderRow(
+                order=o,
+                title=STATUS_LABELS[Status(o.status)],
+                tone="late" if slack_tone == "late" else STATUS_TONES[o.status],
+                alerts=alerts[o.pk],
+                late_days=_days_late(o, now),
+                source=o.source_title or o.last_source,
+                slack_text=slack_text,
+                slack_tone=slack_tone,
+                step=steps.get(o.pk, 0),
+            )
         )
-        for o in orders
-    ]
+    return rows
 
 
 def count_orders_with_conflict(now: datetime) -> int:
@@ -214,7 +244,7 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
         conditions &= _any_state_condition(filters.states, now)
     if filters.excluded_states:
         conditions &= ~_any_state_condition(filters.excluded_states, now)
-    for name in ("channel", "warehouse", "customer_group"):
+    for name in ("channel", "warehouse", "carrier", "customer_group"):
         if getattr(filters, name):
             conditions &= Q(**{name: getattr(filters, name)})
     if filters.customer:
@@ -224,7 +254,20 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
         line = OrderLine.objects.filter(order_id=OuterRef("pk"), sku=filters.item)
         conditions &= Q(Exists(line))
     if filters.late:
-        conditions &= Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True)
+        conditions &= past_promise_condition(now)
+    if filters.due_today:
+        conditions &= _due_today_condition(now)
+    if filters.unscanned:
+        shipment = Shipment.objects.filter(
+            order_id=OuterRef("pk"),
+            shipped_at__isnull=False,
+            first_scan_at__isnull=True,
+            delivered_at__isnull=True,
+        ).exclude(tracking=[])
+        conditions &= Q(Exists(shipment), is_open=True)
+    if filters.with_alert:
+        alert = Alert.objects.filter(order_id=OuterRef("pk"), state__in=ACTIVE_ALERT_STATES)
+        conditions &= Q(Exists(alert))
     if filters.undelivered:
         conditions &= Q(is_open=True, delivered_at__isnull=True, ordered_at__isnull=False)
     if filters.open_only:
@@ -234,6 +277,30 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
     if filters.unknown:
         conditions &= load_unknown_status_condition(now)
     return conditions
+
+
+def past_promise_condition(now: datetime) -> Q:
+    """Open orders that were not delivered by the end of the promised time.
+
+    A date without a time, which is stored as midnight UTC, lasts until the end of that day.
+    """
+    days = [_midnight_utc(now, days=n) for n in (0, 1)]
+    return Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True) & ~Q(
+        promised_at__in=days
+    )
+
+
+def _due_today_condition(now: datetime) -> Q:
+    end = start_of_day(now, settings.TIME_ZONE) + timedelta(days=1)
+    bare_dates = [_midnight_utc(now, days=n) for n in (0, 1)]
+    later_today = Q(promised_at__gte=now, promised_at__lt=end) & ~Q(promised_at__in=bare_dates)
+    return Q(is_open=True, delivered_at__isnull=True) & (later_today | Q(promised_at=bare_dates[0]))
+
+
+def _midnight_utc(now: datetime, *, days: int) -> datetime:
+    """How a promise of today's date without a time is stored; with `days`, of a later date."""
+    today = in_zone(now, settings.TIME_ZONE).date() + timedelta(days=days)
+    return datetime.combine(today, time(), UTC)
 
 
 def _any_state_condition(states: Sequence[str], now: datetime) -> Q:
@@ -249,3 +316,17 @@ def _days_late(order: Order, now: datetime) -> int:
     if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
         return 0
     return max(((order.delivered_at or now) - order.promised_at).days, 0)
+
+
+def slack_text_and_tone(order: Order, now: datetime) -> tuple[str, str]:
+    """The time until the promise, or how late the order is or was delivered."""
+    is_due = order.is_open or order.delivered_at
+    if not order.promised_at or not is_due or order.status in {Status.CANCELLED, Status.REJECTED}:
+        return "", ""
+    promised = end_of_promised_time(order.promised_at, settings.TIME_ZONE)
+    slack = promised - (order.delivered_at or now)
+    if order.delivered_at:
+        return f"{format_duration(slack)} {'late' if slack < timedelta(0) else 'early'}", ""
+    if slack < timedelta(0):
+        return f"{format_duration(slack)} late", "late"
+    return f"{format_duration(slack)} left", "risk" if slack < URGENT else ""

@@ -1,4 +1,4 @@
-"""GET /orders/export: the filtered orders, or one order, as an event log for other tools."""
+"""GET /orders/export: the filtered orders as a table or as an event log for other tools."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
+from visibility.export.list_files import ListFileFormat
 from visibility.export.snapshot_to_temp_tables import (
     MAX_CONCURRENT,
     MAX_ORDERS,
@@ -21,8 +22,10 @@ from visibility.export.snapshot_to_temp_tables import (
     TooManyOrders,
 )
 from visibility.formatting import format_number
+from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.order_list import OrderFilters
 from visibility.web.order_export_download import audited_order_export_response
+from visibility.web.pages.list_exports import list_export_response
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 MAX_ORDER_IDS = 1_000
@@ -33,7 +36,7 @@ def export_links(request: HttpRequest, **order_filter: object) -> Sequence[tuple
     if not has_permission(request.user, Permission.EXPORT):
         return ()
     query = QueryDict(mutable=True) if order_filter else request.GET.copy()
-    for name in ("after", "format"):
+    for name in ("after", "also", "sort", "format"):
         query.pop(name, None)
     query_text = query.urlencode() or urlencode(order_filter)
     return [
@@ -51,8 +54,11 @@ def export_orders_view(request: HttpRequest) -> HttpResponseBase:
     """Accepts the filters of /orders, `order` (IDs), `since` and `until`, and a `format`."""
     assert isinstance(request.user, User)
     format_code = request.GET.get("format", "")
+    if format_code in set(ListFileFormat):
+        return list_export_response(request, ORDER_LIST, ListFileFormat(format_code))
     if format_code not in set(Format):
-        return HttpResponse(f"format must be one of {', '.join(Format)}", status=400)
+        known = ", ".join([*Format, *ListFileFormat])
+        return HttpResponse(f"format must be one of {known}", status=400)
     try:
         return audited_order_export_response(
             parse_order_selection(

@@ -1,10 +1,10 @@
-"""Views of the order list and the order page."""
+"""The order page."""
 
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
@@ -12,11 +12,9 @@ from django.utils.http import urlencode
 from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import Attribute, IdentifierScheme
 from visibility.db.database_time import database_now
-from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
 from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.redaction import Redaction
 from visibility.models import BusinessObject, Identifier, Order
-from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.orders import (
     claims_and_discrepancies,
     event_labels,
@@ -28,16 +26,12 @@ from visibility.screens.orders import (
 )
 from visibility.screens.orders import milestones_and_activity as timeline_page
 from visibility.timeline import Timeline
-from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS, status_answer
 from visibility.web.pages import exports, lineage_context
 from visibility.web.permissions import Permission, has_permission, require_permission
 
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
 ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
-HIDDEN_FILTERS = (
-    *("state", "without", "late", "undelivered", "open", "at_risk", "unknown", "group", "item"),
-)
 TABS = (
     ("timeline", "Timeline"),
     ("lines", "Lines"),
@@ -52,45 +46,6 @@ ATTRIBUTE_PERMISSIONS = {
     Attribute.CUSTOMER_NAME: Permission.CONTACTS,
     Attribute.DETAIL: Permission.CONTACTS,
 }
-
-
-@require_permission(Permission.ORDERS)
-def order_list_view(request: HttpRequest) -> HttpResponse:
-    """GET /orders."""
-    query = request.GET
-    contacts = has_permission(request.user, Permission.CONTACTS)
-    filters = order_list.OrderFilters.from_query(
-        query.dict(),
-        query.getlist("status"),
-        states=query.getlist("state"),
-        without=query.getlist("without"),
-        by_name=contacts,
-    )
-    now = database_now()
-    rows, cursor = order_list.list_orders(
-        filters, now=now, after=_decode_cursor(request.GET.get("after", ""))
-    )
-    also = list(filter(None, map(parse_row_id, query.get("also", "").split(",")[:100])))
-    chips = [(label, _url_without_filter_value(request, pair)) for pair, label in filters.chips]
-    context = {
-        "rows": rows,
-        "also": order_list.list_orders_with_ids(also, now=now) if also else [],
-        "problems": processing_lag_notices(now),
-        "chips": chips,
-        "now": now,
-        "next": _url_with_params(request, after=encode_cursor(cursor)) if cursor else "",
-        "first": "after" not in request.GET,
-        "quick": order_list.QUICK_VIEWS,
-        "conflicting": order_list.count_orders_with_conflict(now),
-        "statuses": [(s.value, STATUS_LABELS[s], s.value in filters.statuses) for s in Status],
-        "prices": has_permission(request.user, Permission.PRICES),
-        "contacts": contacts,
-        "filters": filters,
-        # Filters without a form field are passed on as hidden fields.
-        "hidden_filters": [(name, text) for name in HIDDEN_FILTERS for text in query.getlist(name)],
-        "exports": exports.export_links(request),
-    }
-    return render(request, "orders/list.html", context)
 
 
 @require_permission(Permission.ORDERS)
@@ -259,34 +214,6 @@ def _selected_event_context_or_none(
     }
 
 
-def _decode_cursor(text: str) -> tuple[datetime, int] | None:
-    """Decode a page cursor; None (the first page) if it is invalid."""
-    try:
-        last_event_at, order_id = decode_cursor(text, (datetime, int))
-    except InvalidCursor:
-        return None
-    return last_event_at, order_id
-
-
-def _url_with_params(request: HttpRequest, **params: str) -> str:
-    query = request.GET.copy()
-    query.pop("also", None)
-    for name, value in params.items():
-        query[name] = value
-    return f"?{query.urlencode()}"
-
-
-def _url_without_filter_value(request: HttpRequest, pair: str) -> str:
-    """The current URL without one filter."""
-    name, value = pair.split("=", 1)
-    query = request.GET.copy()
-    query.setlist(name, [v for v in query.getlist(name) if v != value])
-    for other in ("after", "also"):
-        query.pop(other, None)
-    return f"?{query.urlencode()}"
-
-
 urlpatterns = [
-    path("orders", order_list_view, name="orders"),
     path("orders/<int:order_id>", order_view, name="order"),
 ]

@@ -18,9 +18,11 @@ from visibility.web.permissions import Permission, has_permission, require_permi
 def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
     """GET /search?q=: open a single match, list several, or look up a pasted list of numbers."""
     text = request.GET.get("q", "").strip()
+    contacts = has_permission(request.user, Permission.CONTACTS)
     pasted = pasted_numbers.look_up_several_numbers(text)
     if pasted:
         context = {
+            "contacts": contacts,
             "pasted": pasted,
             "missing": sum(not hits for _, hits in pasted),
             "cut": pasted_numbers.has_more_numbers_than_looked_up(text),
@@ -30,7 +32,6 @@ def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
     hits = number_and_customer_search.find_orders_by_exact_number(text) if text else []
     if len(hits) == 1:
         return redirect("order", order_id=hits[0].order_id)
-    contacts = has_permission(request.user, Permission.CONTACTS)
     context = {
         "text": text,
         "contacts": contacts,

@@ -1,0 +1,1 @@
+"""Lists: sort orders, columns, saved views, counts and exports."""

@@ -1,0 +1,1 @@
+"""What all lists share: columns, sort orders, filters in words, and the rows for exports."""

@@ -1,0 +1,191 @@
+"""The definition of a list: its columns, its sort orders, and how its rows are loaded."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from visibility.db.sorted_pages import SortOrder
+from visibility.models.permission import Permission
+
+# Parameters of a list page that are not filters.
+SORT_PARAMETER = "sort"
+PAGE_PARAMETERS = frozenset({"after", "also", "format"})
+MAX_QUERY_LENGTH = 2_000
+MAX_VALUE_LENGTH = 250
+ColumnValue = str | int | Decimal | datetime | date | None
+
+
+class UnknownSort(ValueError):
+    """The list cannot be sorted by this; the message says by what it can."""
+
+
+class UnknownColumns(ValueError):
+    """The list has no such column for this person; the message names the columns."""
+
+
+class InvalidListQuery(ValueError):
+    """A query string that the list does not accept; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person who reads a list. `sources_only`: integrators see only alerts about sources."""
+
+    user_id: int
+    name: str
+    permissions: frozenset[Permission]
+    sources_only: bool = False
+
+    def may(self, permission: Permission | None) -> bool:
+        """Whether the person has the permission; None is no requirement."""
+        return permission is None or permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column. `value`: what an export contains, from the row and the viewer.
+
+    `sort`: the order of the first click on the header, or None. `permission` is needed to see the
+    column, and `sort_permission` to sort by it, because an order of names tells about the names.
+    """
+
+    code: str
+    title: str
+    value: Callable[[Any, Viewer], ColumnValue]
+    sort: SortOrder | None = None
+    is_default: bool = False
+    is_number: bool = False
+    permission: Permission | None = None
+    sort_permission: Permission | None = None
+    template: str = "components/list_cell.html"
+
+
+class ListDefinition(ABC):
+    """A list. `parameters`: the names of its filters in the query string."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    url: ClassVar[str]
+    # What one row is, in the singular and the plural.
+    nouns: ClassVar[tuple[str, str]]
+    permission: ClassVar[Permission]
+    columns: ClassVar[Sequence[ListColumn]]
+    parameters: ClassVar[frozenset[str]]
+    # Sort orders of earlier releases, by code.
+    named_sorts: ClassVar[Mapping[str, SortOrder]] = {}
+
+    # Orders with words of their own, such as "oldest first".
+    sort_texts: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def default_sort(self, query: QueryDict) -> SortOrder:
+        """The order without the parameter `sort`."""
+
+    @abstractmethod
+    def filter_errors(self, query: QueryDict) -> Sequence[str]:
+        """A sentence for each filter whose value the list does not know."""
+
+    @abstractmethod
+    def filter_texts(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
+        """The active filters in words."""
+
+    @abstractmethod
+    def queryset(self, query: QueryDict, viewer: Viewer, now: datetime) -> QuerySet[Any]:
+        """The rows that match the filters, without an order."""
+
+    @abstractmethod
+    def rows_of_objects(self, objects: Sequence[Any], viewer: Viewer, now: datetime) -> list[Any]:
+        """The rows of loaded objects, by a number of statements that does not depend on theirs."""
+
+    def allowed_columns(self, viewer: Viewer) -> list[ListColumn]:
+        """The columns that this person may see."""
+        return [column for column in self.columns if viewer.may(column.permission)]
+
+    def visible_columns(
+        self, viewer: Viewer, chosen: Sequence[str] | None = None
+    ) -> list[ListColumn]:
+        """The chosen columns in the order of the choice, or the default ones.
+
+        The first column of the list leads to the row, and is always shown. A chosen column that
+        the person may no longer see is left out.
+        """
+        allowed = {column.code: column for column in self.allowed_columns(viewer)}
+        if chosen is None:
+            return [column for column in allowed.values() if column.is_default]
+        first = self.columns[0]
+        return [first, *(allowed[c] for c in chosen if c in allowed and c != first.code)]
+
+    def check_columns(self, viewer: Viewer, codes: Sequence[str]) -> list[str]:
+        """The codes without repetition. Raises UnknownColumns."""
+        allowed = [column.code for column in self.allowed_columns(viewer)]
+        unknown = [code for code in codes if code not in allowed]
+        if unknown:
+            raise UnknownColumns(
+                f"There is no column {unknown[0][:40]!r}. The columns are: {', '.join(allowed)}."
+            )
+        return list(dict.fromkeys(codes))
+
+    def sort_orders(self, viewer: Viewer) -> dict[str, SortOrder]:
+        """Each sort order by its code: `promised_at`, and `-promised_at` for descending."""
+        orders = dict(self.named_sorts)
+        for column in self.columns:
+            may_sort = viewer.may(column.permission) and viewer.may(column.sort_permission)
+            if column.sort and may_sort:
+                for order in (column.sort, column.sort.reversed()):
+                    orders[order.code] = order
+        return orders
+
+    def sort_order(self, query: QueryDict, viewer: Viewer) -> SortOrder:
+        """The order that the query string asks for. Raises UnknownSort."""
+        code = query.get(SORT_PARAMETER, "")
+        if not code:
+            return self.default_sort(query)
+        orders = self.sort_orders(viewer)
+        if code not in orders:
+            known = ", ".join(sorted({c.removeprefix("-") for c in orders}))
+            raise UnknownSort(
+                f"{self.title} cannot be sorted by “{code[:40]}”. Sort by one of: {known}; "
+                "a minus sign before it means descending."
+            )
+        return orders[code]
+
+    def sort_text(self, order: SortOrder) -> str:
+        """The order in words: `most recently updated first`, `sorted by promise date`."""
+        titles = {
+            code: column.title[:1].lower() + column.title[1:]
+            for column in self.columns
+            if column.sort
+            for code in (column.sort.code, column.sort.reversed().code)
+        }
+        direction = ", descending" if order.code.startswith("-") else ""
+        return self.sort_texts.get(order.code, f"sorted by {titles[order.code]}{direction}")
+
+    def checked_query(self, text: str, viewer: Viewer) -> str:
+        """The query string of a saved view without its page. Raises InvalidListQuery."""
+        if len(text) > MAX_QUERY_LENGTH:
+            raise InvalidListQuery(
+                f"The filters are longer than {MAX_QUERY_LENGTH:,} characters. Use fewer."
+            )
+        query = QueryDict(text.removeprefix("?"), mutable=True)
+        for name in PAGE_PARAMETERS:
+            query.pop(name, None)
+        known = self.parameters | {SORT_PARAMETER}
+        for name, values in list(query.lists()):
+            if name not in known:
+                raise InvalidListQuery(f"{self.title} have no filter {name[:40]!r}.")
+            if any(len(v) > MAX_VALUE_LENGTH or "\0" in v for v in values):
+                raise InvalidListQuery(f"The value of the filter {name} is too long or not text.")
+            query.setlist(name, [value for value in values if value])
+        if errors := self.filter_errors(query):
+            raise InvalidListQuery(" ".join(errors))
+        try:
+            self.sort_order(query, viewer)
+        except UnknownSort as error:
+            raise InvalidListQuery(str(error)) from error
+        return query.urlencode()

@@ -1,0 +1,239 @@
+"""The list of orders: its columns and sort orders, for the page, the exports and the API."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from visibility.db.sorted_pages import SortOrder
+from visibility.formatting import local_or_bare_utc_date, sales_channel_label
+from visibility.models import Order
+from visibility.models.permission import Permission
+from visibility.screens.lists.list_definition import ListColumn, ListDefinition, Viewer
+from visibility.screens.orders.order_list import (
+    DEFAULT_SORT,
+    MOST_URGENT_FIRST,
+    OLDEST_FIRST,
+    SWITCHES,
+    OrderFilters,
+    OrderRow,
+    annotate_source_title,
+    filter_conditions,
+    order_rows,
+)
+from visibility.screens.orders.progress_steps import STEPS
+from visibility.timeline.model import Status
+from visibility.timeline.state_and_flag_enums import OrderState
+
+YES = "1"
+
+
+def _customer(row: OrderRow, viewer: Viewer) -> str:
+    name = row.order.customer_name if viewer.may(Permission.CONTACTS) else ""
+    return name or row.order.customer_no
+
+
+def _promise_day(row: OrderRow, _: Viewer) -> date | None:
+    at = row.order.promised_at
+    return local_or_bare_utc_date(at, settings.TIME_ZONE) if at else None
+
+
+def _order_day(row: OrderRow, _: Viewer) -> date | None:
+    at = row.order.ordered_at
+    return local_or_bare_utc_date(at, settings.TIME_ZONE) if at else None
+
+
+def _total(row: OrderRow, _: Viewer) -> Decimal | None:
+    return row.order.total
+
+
+def _sort(code: str, kind: type, *, nullable: bool = False, descending: bool = False) -> SortOrder:
+    order = SortOrder(code, (code, "object_id"), (kind, int), nullable)
+    return order.reversed() if descending else order
+
+
+STATUS_SORT = SortOrder("status", ("status", "-last_event_at", "-object_id"), (str, datetime, int))
+# Each sort order has an index: see the migration `list_views`.
+ORDER_COLUMNS = (
+    ListColumn(
+        "number",
+        "Order",
+        lambda row, _: row.order.number,
+        _sort("number", str),
+        is_default=True,
+        template="orders/cells/number.html",
+    ),
+    ListColumn(
+        "customer_po",
+        "Customer PO",
+        lambda row, _: row.order.customer_po,
+        is_default=True,
+        template="orders/cells/customer_po.html",
+    ),
+    ListColumn(
+        "customer",
+        "Customer",
+        _customer,
+        SortOrder("customer", ("customer_name", "object_id"), (str, int)),
+        is_default=True,
+        sort_permission=Permission.CONTACTS,
+        template="orders/cells/customer.html",
+    ),
+    ListColumn(
+        "status",
+        "Order status",
+        lambda row, _: row.title,
+        STATUS_SORT,
+        is_default=True,
+        template="orders/cells/status.html",
+    ),
+    ListColumn(
+        "progress",
+        "Progress",
+        lambda row, _: f"{row.step} of {len(STEPS)}" if row.step else "",
+        is_default=True,
+        template="orders/cells/progress.html",
+    ),
+    ListColumn(
+        "promised_at",
+        "Promise date",
+        _promise_day,
+        _sort("promised_at", datetime, nullable=True),
+        is_default=True,
+        template="orders/cells/promised_at.html",
+    ),
+    ListColumn(
+        "slack",
+        "Time left",
+        lambda row, _: row.slack_text,
+        MOST_URGENT_FIRST,
+        is_default=True,
+        is_number=True,
+        template="orders/cells/slack.html",
+    ),
+    ListColumn(
+        "next_step",
+        "Next",
+        lambda row, _: row.order.next_step,
+        is_default=True,
+        template="orders/cells/next_step.html",
+    ),
+    ListColumn(
+        "total",
+        "Order value",
+        _total,
+        _sort("total", Decimal, nullable=True, descending=True),
+        is_default=True,
+        is_number=True,
+        permission=Permission.PRICES,
+        template="orders/cells/total.html",
+    ),
+    ListColumn(
+        "currency", "Currency", lambda row, _: row.order.currency, permission=Permission.PRICES
+    ),
+    ListColumn(
+        "last_event_at",
+        "Last update",
+        lambda row, _: row.order.last_event_at,
+        DEFAULT_SORT,
+        is_default=True,
+        template="orders/cells/last_event_at.html",
+    ),
+    ListColumn(
+        "ordered_at",
+        "Order date",
+        _order_day,
+        _sort("ordered_at", datetime, nullable=True, descending=True),
+    ),
+    ListColumn("customer_no", "Customer number", lambda row, _: row.order.customer_no),
+    ListColumn("channel", "Channel", lambda row, _: sales_channel_label(row.order.channel)),
+    ListColumn("warehouse", "Warehouse", lambda row, _: row.order.warehouse),
+    ListColumn("carrier", "Carrier", lambda row, _: row.order.carrier),
+    ListColumn("lines", "Lines", lambda row, _: row.order.line_count, is_number=True),
+    ListColumn("alerts", "Open alerts", lambda row, _: row.alerts, is_number=True),
+    ListColumn(
+        "discrepancies", "Discrepancies", lambda row, _: row.order.conflict_count, is_number=True
+    ),
+    ListColumn("source", "Last update from", lambda row, _: row.source),
+)
+
+
+class OrderListDefinition(ListDefinition):
+    """All orders with at least one event."""
+
+    code = "orders"
+    title = "Orders"
+    url = "/orders"
+    nouns = ("order", "orders")
+    permission = Permission.ORDERS
+    columns = ORDER_COLUMNS
+    parameters = frozenset(
+        {
+            *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),
+            *("group", "item", *SWITCHES),
+        }
+    )
+    sort_texts: ClassVar = {
+        "-last_event_at": "most recently updated first",
+        "ordered_at": "oldest first",
+        "slack": "most urgent first",
+        "-slack": "least urgent first",
+    }
+
+    def filters(self, query: QueryDict, viewer: Viewer) -> OrderFilters:
+        """The filters of a query string; unknown values are ignored."""
+        return OrderFilters.from_query(
+            query.dict(),  # type: ignore[arg-type]  # stubs
+            query.getlist("status"),
+            states=query.getlist("state"),
+            without=query.getlist("without"),
+            by_name=viewer.may(Permission.CONTACTS),
+        )
+
+    def default_sort(self, query: QueryDict) -> SortOrder:
+        """Most urgent first in the views of open orders; else most recently updated first.
+
+        Orders that are not yet delivered, oldest first, like the KPI that counts them.
+        """
+        if query.get("undelivered") == YES:
+            return OLDEST_FIRST
+        is_urgency = any(query.get(name) == YES for name in ("open", "late", "due_today"))
+        return MOST_URGENT_FIRST if is_urgency else DEFAULT_SORT
+
+    def filter_errors(self, query: QueryDict) -> Sequence[str]:
+        """Unknown statuses and states, and switches that are not `1`."""
+        known: dict[str, set[str]] = {
+            "status": {status.value for status in Status},
+            "state": {state.value for state in OrderState},
+            "without": {state.value for state in OrderState},
+            **dict.fromkeys(SWITCHES, {YES}),
+        }
+        return [
+            f"“{value[:40]}” is not a value of the filter {name}."
+            for name, values in known.items()
+            for value in query.getlist(name)
+            if value not in values
+        ]
+
+    def filter_texts(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
+        """The labels of the filter chips."""
+        return [label for _, label in self.filters(query, viewer).chips]
+
+    def queryset(self, query: QueryDict, viewer: Viewer, now: datetime) -> QuerySet[Any]:
+        """The orders with the title of the source of the last update."""
+        filters = self.filters(query, viewer)
+        rows: QuerySet[Any] = annotate_source_title(
+            Order.objects.filter(filter_conditions(filters, now))
+        )
+        return rows
+
+    def rows_of_objects(self, objects: Sequence[Any], viewer: Viewer, now: datetime) -> list[Any]:
+        """The rows; one statement counts their alerts."""
+        return order_rows(objects, now)
+
+
+ORDER_LIST = OrderListDefinition()

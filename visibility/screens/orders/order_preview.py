@@ -1,0 +1,129 @@
+"""The preview of one order beside the list: what it waits for, its open lines, its last events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+from django.conf import settings
+
+from visibility.export.redaction import Redaction
+from visibility.models import Alert, Order, OrderLine
+from visibility.screens.orders.claims_and_discrepancies import discrepancies
+from visibility.screens.orders.milestones_and_activity import (
+    ActivityItem,
+    active_alerts,
+    activity_item,
+    load_timeline,
+    source_titles_and_connect_times,
+)
+from visibility.screens.orders.order_list import STATUS_TONES, slack_text_and_tone
+from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
+from visibility.timeline.state_and_flag_enums import LineFlag, LineState
+from visibility.timeline.status_answer import STATUS_LABELS, StatusAnswer, status_answer
+
+MAX_LINES, MAX_EVENTS, MAX_ALERTS = 6, 5, 3
+# So many of the last reports are grouped by event.
+MAX_REPORTS = 20
+# The goods of these lines have left, or nothing of them is wanted any more.
+FINISHED_LINES = (
+    LineState.SHIPPED,
+    LineState.PARTIALLY_DELIVERED,
+    LineState.DELIVERED,
+    LineState.RETURNED,
+    LineState.CANCELLED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLine:
+    """A line that is not shipped completely. `value`: of the open quantity, None if unknown."""
+
+    title: str
+    shipped: Decimal
+    ordered: Decimal | None
+    unit: str
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewEvent:
+    """An event, and the systems that reported it one after the other. `item`: the newest report."""
+
+    item: ActivityItem
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """What the preview shows. `more_lines`, `more_alerts`: how many are not shown."""
+
+    order: Order
+    title: str
+    tone: str
+    slack_text: str
+    slack_tone: str
+    answer: StatusAnswer
+    discrepancies: Sequence[str]
+    alerts: Sequence[Alert]
+    more_alerts: int
+    lines: Sequence[OpenLine]
+    more_lines: int
+    events: Sequence[PreviewEvent]
+
+
+def load_order_preview(order: Order, *, allowed: Redaction, now: datetime) -> OrderPreview:
+    """Fold the order as of now, like its page. `allowed`: what the reader may see."""
+    timeline = load_timeline(order.pk, as_of=now)
+    timeline, _ = split_suppressed_conflicts(timeline, now=now)
+    names = source_titles_and_connect_times()
+    alerts, lines = active_alerts(order.pk), _open_lines(order, prices=allowed.prices)
+    entries = [entry for entry in timeline.entries if not entry.superseded and not entry.is_update]
+    conflicts = discrepancies(timeline, names, prices=allowed.prices)
+    slack_text, slack_tone = slack_text_and_tone(order, now)
+    latest = [
+        activity_item(entry, names, contacts=allowed.contacts)
+        for entry in reversed(entries[-MAX_REPORTS:])
+    ]
+    return OrderPreview(
+        order=order,
+        title=STATUS_LABELS[timeline.status],
+        tone="late" if slack_tone == "late" else STATUS_TONES[timeline.status],
+        slack_text=slack_text,
+        slack_tone=slack_tone,
+        answer=status_answer(timeline, zone=settings.TIME_ZONE),
+        discrepancies=[conflict.sentence for conflict in conflicts[:MAX_ALERTS]],
+        alerts=alerts[:MAX_ALERTS],
+        more_alerts=max(len(alerts) - MAX_ALERTS, 0),
+        lines=lines[:MAX_LINES],
+        more_lines=max(len(lines) - MAX_LINES, 0),
+        events=_group_reports(latest)[:MAX_EVENTS],
+    )
+
+
+def _group_reports(items: Sequence[ActivityItem]) -> list[PreviewEvent]:
+    """One entry for each event: several systems report the same one after the other."""
+    groups = [list(group) for _, group in groupby(items, key=lambda item: item.label.title)]
+    return [
+        PreviewEvent(group[0], list(dict.fromkeys(item.source for item in group)))
+        for group in groups
+    ]
+
+
+def _open_lines(order: Order, *, prices: bool) -> list[OpenLine]:
+    rows = (
+        OrderLine.objects.filter(order=order)
+        .exclude(state__in=[state.value for state in FINISHED_LINES])
+        .exclude(flags__contains=[LineFlag.NOT_GOODS.value])
+        .order_by("position")[:500]
+    )
+    return [_open_line(row, prices=prices) for row in rows]
+
+
+def _open_line(row: OrderLine, *, prices: bool) -> OpenLine:
+    shipped = row.shipped or Decimal(0)
+    value = None
+    if prices and row.price is not None and row.ordered is not None:
+        value = max(row.ordered - shipped - (row.cancelled or 0), Decimal(0)) * row.price
+    return OpenLine(row.description or row.sku, shipped, row.ordered, row.unit, value)

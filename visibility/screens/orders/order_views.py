@@ -1,0 +1,148 @@
+"""The quick views of the order list with their counts, its sum, and the values to filter by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from visibility.models import Order
+from visibility.screens.lists.list_definition import Viewer
+from visibility.screens.orders.order_columns import ORDER_LIST
+from visibility.screens.orders.order_list import filter_conditions
+
+# Counts above the bound are shown as "10,000+".
+COUNT_BOUND = 10_000
+# The values to filter by are those of so many of the latest orders.
+RECENT_ORDERS = 2_000
+MAX_VALUES, MAX_CUSTOMERS = 60, 200
+# Query string, label and tone of the count.
+QUICK_VIEWS = (
+    ("open=1", "All open", ""),
+    ("due_today=1", "Due today", "risk"),
+    ("late=1", "Past promise date", "late"),
+    ("state=backordered", "Back-ordered", ""),
+    ("state=credit_review", "On credit hold", ""),
+    ("state=stock_shortage", "Short on stock", ""),
+    ("no_scan=1", "Shipped, no scan", ""),
+    ("status=delivered", "Delivered, not invoiced", ""),
+    ("state=returned&state=partially_returned&without=credited", "Returned, not credited", ""),
+    ("state=conflict", "Systems disagree", ""),
+    ("status=unknown", "Order record not received", ""),
+    ("undelivered=1", "Not yet delivered, oldest first", ""),
+    ("", "All orders", ""),
+)
+VALUES_OF_RECENT_ORDERS = """
+WITH latest AS MATERIALIZED (
+    SELECT channel, warehouse, carrier, customer_name, customer_no FROM visibility_order
+    WHERE last_event_at IS NOT NULL ORDER BY last_event_at DESC LIMIT %(orders)s
+)
+(SELECT 'channel', channel FROM latest WHERE channel <> '' GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
+UNION ALL
+(SELECT 'warehouse', warehouse FROM latest WHERE warehouse <> ''
+    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
+UNION ALL
+(SELECT 'carrier', carrier FROM latest WHERE carrier <> ''
+    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
+UNION ALL
+(SELECT 'customer', CASE WHEN %(names)s THEN customer_name ELSE customer_no END FROM latest
+    WHERE customer_name <> '' OR customer_no <> ''
+    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(customers)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickView:
+    """A view of the list. `count`: None if there are more than `COUNT_BOUND`."""
+
+    query: str
+    label: str
+    tone: str
+    count: int | None
+    is_current: bool
+
+    @property
+    def url(self) -> str:
+        """The address of the view."""
+        return f"/orders?{self.query}" if self.query else "/orders"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterValues:
+    """The values to choose from, most frequent first."""
+
+    channel: Sequence[str] = field(default_factory=list)
+    warehouse: Sequence[str] = field(default_factory=list)
+    carrier: Sequence[str] = field(default_factory=list)
+    customer: Sequence[str] = field(default_factory=list)
+
+
+def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[QuickView]:
+    """The views with their counts; one statement, and those that find silent sources.
+
+    Current is the view with the most of the filters of the query.
+    """
+    chosen = {(name, value) for name, values in query.lists() for value in values}
+    parsed = [QueryDict(text) for text, _, _ in QUICK_VIEWS]
+    pairs = [{(n, v) for n, values in each.lists() for v in values} for each in parsed]
+    current = max(
+        (index for index, own in enumerate(pairs) if own <= chosen),
+        key=lambda index: len(pairs[index]),
+    )
+    counts = _count_each(
+        [
+            Order.objects.filter(filter_conditions(ORDER_LIST.filters(each, viewer), now))
+            for each in parsed
+        ]
+    )
+    return [
+        QuickView(text, label, tone, count if count <= COUNT_BOUND else None, index == current)
+        for index, ((text, label, tone), count) in enumerate(zip(QUICK_VIEWS, counts, strict=True))
+    ]
+
+
+def _count_each(querysets: Sequence[QuerySet[Order]]) -> Sequence[int]:
+    """Count the rows of each queryset up to one more than the bound, in one statement."""
+    texts, parameters = [], []
+    for rows in querysets:
+        sql, values = rows.order_by().values("pk")[: COUNT_BOUND + 1].query.sql_with_params()
+        texts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")
+        parameters += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(texts)}", parameters)
+        counts: Sequence[int] = cursor.fetchone()
+    return counts
+
+
+def sum_values(rows: QuerySet[Any]) -> list[tuple[str, Decimal]]:
+    """The order value of the rows by currency, the largest first; one statement."""
+    sql, values = rows.order_by().values("currency", "total").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT currency, sum(total) FROM "
+            f"({sql}) AS listed (currency, total) WHERE total IS NOT NULL "  # noqa: S608  # ORM SQL
+            "GROUP BY 1 ORDER BY 2 DESC LIMIT 3",
+            values,
+        )
+        return cursor.fetchall()
+
+
+def load_filter_values(viewer_sees_names: bool) -> FilterValues:  # noqa: FBT001
+    """The channels, warehouses, carriers and customers of the latest orders; one statement."""
+    parameters = {
+        "orders": RECENT_ORDERS,
+        "most": MAX_VALUES,
+        "customers": MAX_CUSTOMERS,
+        "names": viewer_sees_names,
+    }
+    found: dict[str, list[str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(VALUES_OF_RECENT_ORDERS, parameters)
+        for name, value in cursor.fetchall():
+            if value:
+                found.setdefault(name, []).append(value)
+    return FilterValues(**found)
