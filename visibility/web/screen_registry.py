@@ -53,6 +53,8 @@ SCREENS: tuple[Screen, ...] = (
         "orders",
         NavigationEntry("Orders", "/orders", "o", "package", Permission.ORDERS, ("search",)),
     ),
+    Screen("order"),
+    Screen("order_notes"),
     Screen("search"),
     Screen(
         "alerts",
