@@ -61,6 +61,7 @@ from visibility.models.objects_and_identifiers import (
     UnmatchedObject,
 )
 from visibility.models.open_conflicts import Conflict
+from visibility.models.order_notes import OrderMention, OrderNote, OrderWatch
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.models.refold_requests import RefoldRequest
 from visibility.models.rule_rechecks import RuleRecheck
@@ -143,6 +144,9 @@ __all__ = [
     "ObjectRelation",
     "Order",
     "OrderLine",
+    "OrderMention",
+    "OrderNote",
+    "OrderWatch",
     "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",

@@ -7,6 +7,7 @@ class Permission(StrEnum):
     """A permission that roles grant."""
 
     ORDERS = "orders"  # search and open orders
+    ORDERS_NOTE = "orders_note"  # write notes on orders
     CONTACTS = "contacts"
     PRICES = "prices"
     BOARDS = "boards"

@@ -11,6 +11,12 @@ from visibility.formatting import (
     in_zone,
     local_or_bare_utc_date,
 )
+from visibility.timeline.answer_clauses import (
+    AnswerClause,
+    Evidence,
+    clauses_with_separators,
+    join_clauses,
+)
 from visibility.timeline.customer_answer import (
     SHIPPING_STATUSES,
     customer_answer,
@@ -32,9 +38,9 @@ from visibility.timeline.state_and_flag_enums import OrderState
 class StatusAnswer:
     """The status of an order as text.
 
-    `text`: the status and since when. `next_step`: what is expected next and from whom.
-    `customer`: a version without internal reasons, system names and prices that can be sent to
-    the customer.
+    `text`: the status and since when, which is its `clauses`, joined. `next_step`: what is expected
+    next and from whom. `customer`: a version without internal reasons, system names and prices
+    that can be sent to the customer.
     """
 
     text: str
@@ -42,6 +48,7 @@ class StatusAnswer:
     customer: str = ""
     since: datetime | None = None
     due: datetime | None = None
+    clauses: tuple[AnswerClause, ...] = ()
 
 
 STATUS_LABELS = {
@@ -96,16 +103,21 @@ def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
     """The answer for an order, with dates in the time zone."""
     days_late, promise = _days_late_and_promise_sentences(timeline, zone)
     shortages = shortage_clauses(timeline, zone)
-    clauses = [
-        _status_clause(timeline, zone),
-        *shortages,
-        *_invoice_clauses(timeline),
-        *_return_clauses(timeline),
-    ]
-    sentences = ["; ".join(clauses), *_conflict_warnings(timeline, zone), *promise]
+    clauses = clauses_with_separators(
+        [
+            (_status_clause(timeline, zone), Evidence.STATUS),
+            *((text, Evidence.SHORTAGES) for text in shortages),
+            *((text, Evidence.BILLING) for text in _invoice_clauses(timeline)),
+            *((text, Evidence.RETURNS) for text in _return_clauses(timeline)),
+        ],
+        [
+            *((text, Evidence.DISCREPANCIES) for text in _conflict_warnings(timeline, zone)),
+            *((text, Evidence.PROMISE) for text in promise),
+        ],
+    )
     next_step, due = _next_step_and_due_time(timeline)
     return StatusAnswer(
-        text=". ".join(sentences) + ".",
+        text=join_clauses(clauses),
         next_step=next_step + _format_due_clause(timeline, due, zone) if next_step else "",
         customer=customer_answer(
             timeline,
@@ -115,6 +127,7 @@ def status_answer(timeline: Timeline, *, zone: str) -> StatusAnswer:
         ),
         since=timeline.status_since if next_step else None,
         due=due if next_step else None,
+        clauses=clauses,
     )
 
 

@@ -63,11 +63,12 @@ SCREENS: tuple[Screen, ...] = (
     Screen("board_changes"),
     Screen("exports"),
     Screen(
-        "orders",
+        "order_list",
         NavigationEntry("Orders", "/orders?open=1", "o", "package", Permission.ORDERS, ("search",)),
     ),
     Screen("order_preview"),
-    Screen("order_list"),
+    Screen("order"),
+    Screen("order_notes"),
     Screen("search"),
     Screen(
         "alerts",

@@ -14,6 +14,22 @@ from visibility.timeline import RecordedEvent, Timeline
 EVENT_LABELS: Mapping[EventType, str] = {
     event_type: description.label for event_type, description in EVENT_TYPES.items()
 }
+# Where there is little space; other types have their label.
+LANE_LABELS: Mapping[EventType, str] = {
+    EventType.ORDER_RECEIVED: "Received",
+    EventType.ORDER_ACCEPTED: "Accepted",
+    EventType.ORDER_RELEASED: "Released",
+    EventType.LINE_ALLOCATED: "Allocated",
+    EventType.LINE_BACKORDERED: "Back-ordered",
+    EventType.LINE_SHORTED: "Short-shipped",
+    EventType.SHIPMENT_CONFIRMED: "Shipped",
+    EventType.LABEL_CREATED: "Label",
+    EventType.ETA_UPDATED: "Delivery estimate",
+    EventType.INVOICE_ISSUED: "Invoiced",
+    EventType.INVOICE_PAID: "Paid",
+    EventType.RETURN_RECEIVED: "Returned",
+    EventType.CREDIT_ISSUED: "Credited",
+}
 FLAG_LABELS: Mapping[Flag, str] = {
     Flag.DATE_ONLY: "Date sent without a time",
     Flag.TIME_RECEIVED: "No event time sent; time received is shown",

@@ -1,257 +1,293 @@
-"""Lay out the swimlane chart: one lane per source, time along x, idle time compressed."""
+"""Lay out the swimlanes of an order: one lane per system, and one for the team."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from visibility.formatting import format_date, format_duration
+from visibility.formatting import format_date, in_zone
 from visibility.screens.orders.event_labels import (
+    LANE_LABELS,
     event_title_and_detail,
     event_tone,
     inferred_time_note,
 )
+from visibility.screens.orders.expected_steps import ExpectedStep
+from visibility.screens.orders.people_on_order import TeamEntry
+from visibility.screens.orders.source_reports import SourceReport
+from visibility.screens.orders.swimlane_axis import (
+    TRACK_WIDTH,
+    IdleSpan,
+    LogScaledGapTimeAxis,
+    Tick,
+    day_ticks,
+    idle_spans,
+    now_and_promise_ticks,
+)
+from visibility.screens.orders.swimlane_bars import DeviationBar, deviation_bars
+from visibility.screens.orders.swimlane_labels import (
+    Marker,
+    label_width,
+    place_labels,
+    stack_close_markers,
+)
 from visibility.timeline import Timeline, TimelineEntry
 from visibility.timeline.model import MilestoneCode
 
-# All sizes are SVG user units. RIGHT leaves room for half a date label after the last point.
-LEFT_MARGIN, CHART_WIDTH, RIGHT_MARGIN = 168, 1120, 48
-TOP_MARGIN, LANE_HEIGHT, FOOTER_HEIGHT = 46, 52, 26
-# Minimum widths of labels: a date, "promised", "No activity for 46 d".
-DATE_LABEL_WIDTH, LABEL_WIDTH, IDLE_LABEL_WIDTH = 88, 64, 132
-# Events closer than this share one marker with a count, so that each can be clicked.
-MIN_DISTANCE = 27
-MIN_IDLE_TIME = timedelta(hours=20)
+PROBLEM_TONES = frozenset({"late", "waiting", "risk"})
+SCALES = (1, 2, 4)
+TEAM = "Your team"
 
 
-@dataclass(frozen=True, slots=True)
-class EventMarker:
-    """One event, or several that are too close together to be drawn apart."""
+class Zoom(StrEnum):
+    """What the lanes show."""
 
-    x: float
-    y: float
-    event_id: int
-    label: str
-    tone: str
-    count: int
-    superseded: bool
-    # All its times are inferred: no source reported them.
-    inferred: bool = False
+    FIT = "fit"
+    LAST_DAY = "day"
+    EXCEPTIONS = "exceptions"
 
 
 @dataclass(frozen=True, slots=True)
 class Swimlane:
-    """The events of one source."""
+    """The markers and bars of one system. `silent`: left edge and width of the silent band."""
 
     title: str
-    role: str
-    y: float
-    markers: tuple[EventMarker, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A line across all lanes with a label; `anchor` is the SVG text-anchor of the label."""
-
-    x: float
-    label: str
-    kind: str
-    anchor: str = "middle"
-
-
-@dataclass(frozen=True, slots=True)
-class IdleSpan:
-    """A time span without events; `x` is its middle."""
-
-    left: float
-    width: float
-    x: float
-    label: str
+    update: str
+    is_silent: bool
+    markers: tuple[Marker, ...]
+    bars: tuple[DeviationBar, ...] = ()
+    silent: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SwimlaneChart:
-    """The chart as the template draws it."""
+    """The lanes as the template draws them; all positions in percent of the track."""
 
-    width: int
-    height: int
-    # The y of the end of the lanes; the labels "now" and "promised" are below it.
-    lanes_bottom: int
     lanes: tuple[Swimlane, ...]
     ticks: tuple[Tick, ...]
     idle_spans: tuple[IdleSpan, ...]
     summary: str
+    zoom: Zoom
+    scale: int
+    has_problems: bool
 
 
-class LogScaledGapTimeAxis:
-    """Map times to x. The width of a gap grows with the logarithm of its hours."""
+@dataclass(frozen=True, slots=True)
+class LaneContents:
+    """What the lanes are made of. `team` and `steps` are known at `now`."""
 
-    def __init__(self, moments: Sequence[datetime]) -> None:
-        self.points = sorted(set(moments))
-        weights = [0.0]
-        for before, after in zip(self.points, self.points[1:], strict=False):
-            hours = (after - before).total_seconds() / 3600
-            weights.append(weights[-1] + 0.35 + math.log1p(hours))
-        total = weights[-1] or 1.0
-        self.positions = [
-            LEFT_MARGIN + 24 + w / total * (CHART_WIDTH - LEFT_MARGIN - RIGHT_MARGIN - 24)
-            for w in weights
-        ]
-
-    def x_position(self, moment: datetime) -> float:
-        """The x of a moment, interpolated between the neighboring points."""
-        if moment <= self.points[0]:
-            return self.positions[0]
-        for i in range(1, len(self.points)):
-            if moment <= self.points[i]:
-                seconds = (self.points[i] - self.points[i - 1]).total_seconds()
-                fraction = (moment - self.points[i - 1]).total_seconds() / seconds
-                return self.positions[i - 1] + fraction * (
-                    self.positions[i] - self.positions[i - 1]
-                )
-        return self.positions[-1]
+    timeline: Timeline
+    reports: Mapping[str, SourceReport]
+    steps: Sequence[ExpectedStep]
+    team: Sequence[TeamEntry]
+    now: datetime
+    zone: str
 
 
 def layout_swimlanes(
-    timeline: Timeline, *, titles: Mapping[str, tuple[str, datetime]], now: datetime, zone: str
+    contents: LaneContents, *, zoom: Zoom = Zoom.FIT, scale: int = 1
 ) -> SwimlaneChart | None:
-    """Lay out the chart of a timeline; None if it has no events."""
+    """Lay out the lanes; None if there are no events."""
+    timeline, now = contents.timeline, contents.now
     if not timeline.entries:
         return None
-    promised = timeline.milestones.get(MilestoneCode.DELIVERED)
-    promised_at = promised.planned_at if promised else None
-    moments = [e.recorded.occurred_at for e in timeline.entries]
+    since = now - timedelta(hours=24)
+    if zoom is not Zoom.LAST_DAY:
+        since = datetime.min.replace(tzinfo=UTC)
+    is_current = timeline.is_open or zoom is Zoom.LAST_DAY
+    events = [e for e in timeline.entries if e.recorded.occurred_at >= since]
+    team = [entry for entry in contents.team if entry.at >= since]
+    steps = [step for step in contents.steps if step.due_at >= since]
+    promises = [(at, label) for at, label in _promises(timeline) if at >= since]
+    bars = [bar for bar in deviation_bars(timeline, contents.zone) if bar.started_at >= since]
+    moments = [e.recorded.occurred_at for e in events] + [entry.at for entry in team]
+    moments += [bar.started_at for bar in bars]
     axis = LogScaledGapTimeAxis(
-        [*moments, *([now] if timeline.is_open else []), *([promised_at] if promised_at else [])]
+        [
+            *moments,
+            *([now] if is_current else []),
+            *([since] if zoom is Zoom.LAST_DAY else []),
+            *(step.due_at for step in steps),
+            *(at for at, _ in promises),
+        ],
+        now=now,
+        width=TRACK_WIDTH * scale,
     )
-    drawn_lanes = tuple(
-        Swimlane(
-            titles.get(claim.source, (claim.source, now))[0],
-            claim.role.value,
-            TOP_MARGIN + LANE_HEIGHT * row + LANE_HEIGHT / 2,
-            _layout_event_markers(
-                [e for e in timeline.entries if e.recorded.source == claim.source], row, axis
-            ),
-        )
-        for row, claim in enumerate(
-            sorted(timeline.claims, key=lambda c: _first_event_sort_key(timeline, c.source))
-        )
-    )
-    lanes_bottom = TOP_MARGIN + LANE_HEIGHT * len(drawn_lanes)
-    labels = [*([(now, "now", "now")] if timeline.is_open else [])]
-    labels += [(promised_at, "promised", "promise")] if promised_at else []
+    shown = replace(contents, steps=steps, team=team)
+    lanes = _lanes(shown, events, bars, axis, only_problems=zoom is Zoom.EXCEPTIONS)
+    labels = [(at, label, "promise") for at, label in promises]
+    if is_current:
+        labels.append((now, f"Now {in_zone(now, contents.zone):%H:%M}", "now"))
+    caps = now_and_promise_ticks(axis, labels)
+    idle = idle_spans(axis, [*moments, *([now] if is_current else [])])
     return SwimlaneChart(
-        CHART_WIDTH,
-        lanes_bottom + FOOTER_HEIGHT,
-        lanes_bottom,
-        drawn_lanes,
-        (*_day_ticks(axis, ZoneInfo(zone)), *_now_and_promise_ticks(axis, labels)),
-        tuple(_idle_spans(axis, sorted({*moments, *([now] if timeline.is_open else [])}))),
-        f"{len(timeline.entries)} events from {len(drawn_lanes)} systems, "
-        f"{_format_date(min(moments))} to {_format_date(max(moments))}. "
-        "The list shows the same events.",
+        lanes,
+        (*day_ticks(axis, ZoneInfo(contents.zone), caps), *caps),
+        tuple(idle),
+        _summary(timeline),
+        zoom,
+        scale,
+        any(marker.is_problem for lane in lanes for marker in lane.markers),
     )
 
 
-def _format_date(moment: datetime) -> str:
-    return format_date(moment.date(), weekday=False, year=True)
-
-
-def _first_event_sort_key(timeline: Timeline, source: str) -> tuple[datetime, str]:
+def _summary(timeline: Timeline) -> str:
+    moments = [entry.recorded.occurred_at for entry in timeline.entries]
+    first, last = (
+        format_date(at.date(), weekday=False, year=True) for at in (min(moments), max(moments))
+    )
     return (
-        min(e.recorded.occurred_at for e in timeline.entries if e.recorded.source == source),
-        source,
+        f"{len(moments)} events from {len(timeline.claims)} systems, {first} to {last}. "
+        "The list shows the same events."
     )
 
 
-def _layout_event_markers(
-    entries: Sequence[TimelineEntry], row: int, axis: LogScaledGapTimeAxis
-) -> tuple[EventMarker, ...]:
-    groups: list[list[TimelineEntry]] = []
-    positions: list[float] = []
-    for entry in entries:
-        x = axis.x_position(entry.recorded.occurred_at)
-        if groups and x - positions[-1] < MIN_DISTANCE:
-            groups[-1].append(entry)
-        else:
-            groups.append([entry])
-            positions.append(x)
-    y = TOP_MARGIN + LANE_HEIGHT * row + LANE_HEIGHT / 2
-    return tuple(
-        EventMarker(
-            round(x, 1),
-            y,
-            group[0].recorded.event_id,
-            "; ".join(dict.fromkeys(_marker_title(e) for e in group)),
-            event_tone(group[-1].recorded.event.type),
-            len(group),
-            all(e.superseded for e in group),
-            all(inferred_time_note(e.recorded) for e in group),
+def _promises(timeline: Timeline) -> list[tuple[datetime, str]]:
+    """The current promise, and the first one if it was moved."""
+    delivered = timeline.milestones.get(MilestoneCode.DELIVERED)
+    current = delivered.planned_at if delivered else None
+    first = timeline.first_promise_of_kind("first")
+    dates = [(current, "Promised")] if current else []
+    if first and current and first.date.date() != current.date():
+        dates.append((first.date, "First promise"))
+    return dates
+
+
+def _lanes(
+    contents: LaneContents,
+    events: Sequence[TimelineEntry],
+    bars: Sequence[DeviationBar],
+    axis: LogScaledGapTimeAxis,
+    *,
+    only_problems: bool,
+) -> tuple[Swimlane, ...]:
+    """The lanes in the order of their first event, then those that only owe a step, and yours."""
+    timeline, reports = contents.timeline, contents.reports
+    first_at: dict[str, datetime] = {}
+    last_at: dict[str, datetime] = {}
+    for entry in timeline.entries:
+        slug, at = entry.recorded.source, entry.recorded.occurred_at
+        first_at[slug] = min(first_at.get(slug, at), at)
+        last_at[slug] = max(last_at.get(slug, at), at)
+    owed_by = {step: _lane_that_owes(step, first_at) for step in contents.steps}
+    slugs = [*sorted(first_at, key=lambda slug: (first_at[slug], slug))]
+    slugs += [s for s in dict.fromkeys(owed_by.values()) if s and s not in first_at]
+    lanes = []
+    for slug in slugs:
+        markers = [_event_marker(e, axis) for e in events if e.recorded.source == slug]
+        markers += [
+            _expected_marker(step, axis, contents.zone)
+            for step, owner in owed_by.items()
+            if owner == slug
+        ]
+        own_bars = [bar for bar in bars if bar.source == slug]
+        if only_problems:
+            markers = [marker for marker in markers if marker.is_problem]
+        report = reports.get(slug)
+        since = report.silent_since if report and timeline.is_open else None
+        last = last_at.get(slug)
+        update = f"last {_short_time(last, contents.zone)}" if last else "no update yet"
+        silent = None
+        if since:
+            update = f"silent since {_short_time(since, contents.zone)}"
+            left, right = axis.x_position(since), axis.x_position(contents.now)
+            silent = (axis.percent(left), axis.percent(max(right - left, 6)))
+        lanes.append(
+            _lane(report.title if report else slug, update, markers, own_bars, axis, silent=silent)
         )
-        for x, group in zip(positions, groups, strict=True)
+    team_markers = [_team_marker(entry, axis) for entry in contents.team]
+    if only_problems:
+        team_markers = [marker for marker in team_markers if marker.is_problem]
+    if contents.team:
+        count = sum(entry.is_note for entry in contents.team)
+        update = f"{count} note{'' if count == 1 else 's'}" if count else "alerts"
+        lanes.append(_lane(TEAM, update, team_markers, (), axis))
+    return tuple(lanes)
+
+
+def _lane(
+    title: str,
+    update: str,
+    markers: Sequence[Marker],
+    bars: Sequence[DeviationBar],
+    axis: LogScaledGapTimeAxis,
+    *,
+    silent: tuple[float, float] | None = None,
+) -> Swimlane:
+    placed_bars = [bar.placed_on(axis) for bar in bars]
+    intervals = [(bar.left * axis.width / 100, bar.right * axis.width / 100) for bar in placed_bars]
+    placed = place_labels(stack_close_markers(markers), width=axis.width, taken=intervals)
+    return Swimlane(
+        title,
+        update,
+        silent is not None,
+        tuple(replace(m, x=axis.percent(m.x), width=axis.percent(m.width)) for m in placed),
+        tuple(placed_bars),
+        silent,
     )
 
 
-def _marker_title(entry: TimelineEntry) -> str:
-    title = event_title_and_detail(entry.recorded, is_update=entry.is_update).title
+def _short_time(moment: datetime, zone: str) -> str:
+    """`Nov 3, 14:03`."""
+    local = in_zone(moment, zone)
+    return f"{format_date(local.date(), weekday=False)}, {local:%H:%M}"
+
+
+def _lane_that_owes(step: ExpectedStep, lanes: Mapping[str, datetime]) -> str:
+    """Of the sources that would report the step, one that reported on the order, or the first."""
+    return next((slug for slug in step.sources if slug in lanes), next(iter(step.sources), ""))
+
+
+def _event_marker(entry: TimelineEntry, axis: LogScaledGapTimeAxis) -> Marker:
+    label = event_title_and_detail(entry.recorded, is_update=entry.is_update)
     note = inferred_time_note(entry.recorded)
-    return f"{title} ({note})" if note else title
-
-
-def _day_ticks(axis: LogScaledGapTimeAxis, zone: ZoneInfo) -> list[Tick]:
-    """Ticks for the first day and for as many midnights as there is room for."""
-    first, last = axis.points[0].astimezone(zone), axis.points[-1].astimezone(zone)
-    ticks = [_day_tick(axis.positions[0], first)]
-    day = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    while day <= last:
-        x = axis.x_position(day)
-        if x - ticks[-1].x > DATE_LABEL_WIDTH:
-            ticks.append(_day_tick(x, day))
-        day += timedelta(days=1)
-    return ticks
-
-
-def _day_tick(x: float, day: datetime) -> Tick:
-    return Tick(round(x, 1), format_date(day.date()), "day")
-
-
-def _now_and_promise_ticks(
-    axis: LogScaledGapTimeAxis, labels: Sequence[tuple[datetime, str, str]]
-) -> list[Tick]:
-    """Ticks for now and the promise date, with labels on opposite sides if they are close."""
-    ticks = sorted(
-        (Tick(round(axis.x_position(at), 1), label, kind) for at, label, kind in labels),
-        key=_x_of_tick,
+    tone = event_tone(entry.recorded.event.type)
+    return Marker(
+        x=axis.x_position(entry.recorded.occurred_at),
+        label="Update"
+        if entry.is_update
+        else LANE_LABELS.get(entry.recorded.event.type, label.title),
+        name=f"{label.title} ({note})" if note else label.title,
+        tone=tone,
+        event_id=entry.recorded.event_id,
+        is_superseded=entry.superseded,
+        is_inferred=bool(note),
+        is_problem=tone in PROBLEM_TONES and not entry.superseded,
     )
-    if len(ticks) == 2 and ticks[1].x - ticks[0].x < LABEL_WIDTH:
-        return [replace(ticks[0], anchor="end"), replace(ticks[1], anchor="start")]
-    return ticks
 
 
-def _x_of_tick(tick: Tick) -> float:
-    return tick.x
+def _expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis, zone: str) -> Marker:
+    """An outline for a step that is overdue, a hollow marker for one that is planned."""
+    title = step.title[:1].upper() + step.title[1:]
+    due = _short_time(step.due_at, zone)
+    x = axis.x_position(step.due_at)
+    if not step.is_overdue:
+        name = f"{title} due {due}"
+        return Marker(x, f"{title} due", name, "running", "planned")
+    text = f"due {due}, not received"
+    width = max(label_width(text), label_width(title)) + 34
+    return Marker(
+        x,
+        title,
+        f"{title} {text}. {step.silence}".rstrip(". "),
+        "unknown" if step.silence else "late",
+        "expected",
+        is_problem=True,
+        width=width,
+        detail=text,
+    )
 
 
-def _idle_label(length: timedelta) -> str:
-    """`No activity for 46 d`; hours only if it is less than a day."""
-    return f"No activity for {f'{length.days} d' if length.days else format_duration(length)}"
-
-
-def _idle_spans(axis: LogScaledGapTimeAxis, moments: Sequence[datetime]) -> list[IdleSpan]:
-    """Long time spans without events. Time in the future does not count."""
-    spans = []
-    for before, after in pairwise(moments):
-        left, right = (
-            axis.x_position(before) + MIN_DISTANCE / 2,
-            axis.x_position(after) - MIN_DISTANCE / 2,
-        )
-        if after - before > MIN_IDLE_TIME and right - left > IDLE_LABEL_WIDTH:
-            label = _idle_label(after - before)
-            spans.append(
-                IdleSpan(
-                    round(left, 1), round(right - left, 1), round((left + right) / 2, 1), label
-                )
-            )
-    return spans
+def _team_marker(entry: TeamEntry, axis: LogScaledGapTimeAxis) -> Marker:
+    who = f"{entry.person}: " if entry.person else ""
+    text = entry.text if entry.is_note or entry.tone == "late" else entry.title
+    return Marker(
+        axis.x_position(entry.at),
+        f"{who}{text or entry.title}",
+        f"{who}{entry.title}: {entry.text}" if entry.text else f"{who}{entry.title}",
+        entry.tone,
+        "team",
+        url=entry.url,
+        is_problem=entry.tone == "late",
+    )

@@ -1,0 +1,116 @@
+"use strict";
+// The order page: copy, keys, the walk over the markers of the lanes, zoom and event panel without a new page.
+(() => {
+  const FIELD = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  const main = document.getElementById("main"), panel = document.getElementById("event-panel");
+  const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
+  const inPage = (url) => new URL(url, location.href).href.split("#")[0];
+  let opener = null;
+
+  function reveal() {
+    for (const button of main.querySelectorAll("[data-copy], [data-copy-text]")) button.hidden = !navigator.clipboard;
+    for (const button of main.querySelectorAll("[data-mention], [data-print]")) button.hidden = false;
+  }
+  reveal();
+  new MutationObserver(reveal).observe(main, { childList: true, subtree: true });
+
+  async function copy(button) {
+    const text = button.dataset.copyText || document.getElementById(button.dataset.copy).textContent.trim();
+    await navigator.clipboard.writeText(text);
+    const label = button.querySelector("[data-copy-label]"), use = button.querySelector("use"), before = use.getAttribute("href");
+    use.setAttribute("href", before.replace(/#.*/, "#check"));
+    if (label) label.textContent = "Copied";
+    say("Copied");
+    setTimeout(() => { use.setAttribute("href", before); if (label) label.textContent = "Copy answer"; }, 2000);
+  }
+  async function load(url) {
+    const answer = await fetch(inPage(url), { headers: { "X-Live": "1" } });
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  }
+  function mention(button) {
+    const field = document.getElementById("note");
+    field.setRangeText(button.dataset.mention, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  }
+
+  // Lanes: the links of the zoom replace only the lanes, and keep the focus.
+  async function zoom(link) {
+    const links = [...document.querySelectorAll("#order-lanes [data-zoom]")], index = links.indexOf(link);
+    try {
+      const fresh = (await load(link.href)).getElementById("order-lanes");
+      document.getElementById("order-lanes").replaceChildren(...fresh.childNodes);
+      history.replaceState(null, "", inPage(link.href));
+      document.querySelectorAll("#order-lanes [data-zoom]")[index]?.focus({ preventScroll: true });
+      showEnd();
+    } catch { location.assign(link.href); }
+  }
+  function showEnd() {
+    const scroll = main.querySelector(".lanes-scroll");
+    if (scroll) scroll.scrollLeft = scroll.scrollWidth;
+  }
+  showEnd();
+  const markers = (root = main) => [...root.querySelectorAll("[data-marker]")].sort((a, b) => a.offsetLeft - b.offsetLeft);
+  function walk(marker, key) {
+    const lane = marker.closest(".lane"), own = markers(lane), at = own.indexOf(marker);
+    if (key === "ArrowRight" || key === "ArrowLeft") return own[at + (key === "ArrowRight" ? 1 : -1)];
+    if (key === "Home" || key === "End") return own.at(key === "Home" ? 0 : -1);
+    const lanes = [...main.querySelectorAll(".lane")].filter((each) => each === lane || each.querySelector("[data-marker]"));
+    const next = lanes[lanes.indexOf(lane) + (key === "ArrowDown" ? 1 : -1)];
+    const distance = (each) => Math.abs(each.offsetLeft - marker.offsetLeft);
+    return next && markers(next).sort((a, b) => distance(a) - distance(b))[0];
+  }
+  function nextProblem() {
+    const all = markers().filter((each) => "problem" in each.dataset), at = all.indexOf(document.activeElement);
+    all[(at + 1) % all.length]?.focus();
+    return all.length > 0;
+  }
+
+  // The event panel lies over the page: nothing under it moves. Esc closes it and returns the focus.
+  async function openEvent(link) {
+    try {
+      const fresh = (await load(link.href)).getElementById("event");
+      if (!fresh) throw new Error("no event");
+      if (!panel.contains(link)) opener = link.getAttribute("href");
+      panel.replaceChildren(fresh);
+      history.replaceState(null, "", inPage(link.href));
+      fresh.focus({ preventScroll: true });
+    } catch { location.assign(link.href); }
+  }
+  function closeEvent() {
+    const close = panel.querySelector("[data-close-event]");
+    history.replaceState(null, "", inPage(close.href));
+    panel.replaceChildren();
+    const link = opener && main.querySelector(`a[href="${CSS.escape(opener)}"]`);
+    (link || document.getElementById("activity-head") || main).focus({ preventScroll: true });
+  }
+  if (panel.firstElementChild) document.getElementById("event").focus({ preventScroll: true });
+
+  document.addEventListener("click", (event) => {
+    const { target } = event, link = target.closest("a");
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const button = target.closest("[data-copy], [data-copy-text]");
+    if (button) copy(button);
+    else if (target.closest("[data-mention]")) mention(target.closest("[data-mention]"));
+    else if (target.closest("[data-print]")) { target.closest("details").open = false; print(); }
+    else if (link?.matches("[data-zoom][href]")) { event.preventDefault(); zoom(link); }
+    else if (link?.matches("[data-event]")) { event.preventDefault(); openEvent(link); }
+    else if (link?.matches("[data-close-event]")) { event.preventDefault(); closeEvent(); }
+    else if (link?.getAttribute("href") === "#note") { event.preventDefault(); document.getElementById("note").focus(); }
+    else if (link?.getAttribute("href") === "#promises") document.getElementById("promises").open = true;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    const { key, target } = event, marker = target.closest?.("[data-marker]");
+    if (key === "Escape" && panel.firstElementChild && !target.closest("details.menu[open]") && !target.matches(FIELD)) { event.preventDefault(); return closeEvent(); }
+    if (target.matches(FIELD)) return;
+    if (marker && /^(Arrow|Home|End)/.test(key)) {
+      event.preventDefault();
+      walk(marker, key)?.focus();
+    } else if (document.documentElement.dataset.keys !== "off") {
+      const action = main.querySelector(`[data-key="${CSS.escape(key)}"]:not([hidden], :disabled)`);
+      if (action) { event.preventDefault(); action.click(); }
+      else if (key === "n" && nextProblem()) event.preventDefault();
+    }
+  });
+})();

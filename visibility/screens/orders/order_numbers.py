@@ -1,0 +1,141 @@
+"""Every number of an order, and the orders that share a purchase order or a shipment with it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from django.db.models import Q
+
+from connectors.sdk.event_term_descriptions import OBJECT_KINDS
+from connectors.sdk.events import SHARED_KINDS, IdentifierScheme, ObjectKind
+from visibility.models import Identifier, ObjectRelation, Order
+from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
+from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
+from visibility.screens.orders.source_reports import SourceReport
+from visibility.timeline import Timeline
+
+# The order in which people look for them; other schemes follow.
+SCHEME_ORDER = (
+    IdentifierScheme.CUSTOMER_PO,
+    IdentifierScheme.SALES_ORDER,
+    IdentifierScheme.WEB_ORDER,
+    IdentifierScheme.ORDER_NUMBER,
+    IdentifierScheme.DELIVERY,
+    IdentifierScheme.SHIPMENT,
+    IdentifierScheme.BOL,
+    IdentifierScheme.PRO,
+    IdentifierScheme.TRACKING,
+    IdentifierScheme.SSCC,
+    IdentifierScheme.INVOICE,
+    IdentifierScheme.CREDIT_MEMO,
+    IdentifierScheme.RMA,
+)
+HIDDEN_KINDS = SHARED_KINDS | {ObjectKind.ORDER_LINE, ObjectKind.SERIALIZED_ITEM}
+HIDDEN_SCHEMES = frozenset(
+    {IdentifierScheme.SOURCE_ID, IdentifierScheme.SKU, IdentifierScheme.CUSTOMER}
+)
+MAX_NUMBERS, MAX_RELATED = 60, 6
+# Issuers that are not the slug of a source but a role from the setting of its number ranges.
+ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNumber:
+    """One number. `systems`: who reported it; `url`: the carrier's page of a tracking number."""
+
+    label: str
+    value: str
+    systems: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedOrder:
+    """Another order, and why it is related."""
+
+    order: Order
+    reason: str
+
+
+def order_identifiers(order_id: int) -> Sequence[Identifier]:
+    """The identifiers of the order without the internal IDs of systems, at most 40."""
+    rows = Identifier.objects.filter(object_id=order_id).exclude(scheme="source_id")
+    return list(rows.order_by("scheme", "issuer", "value")[:40])
+
+
+def order_numbers(
+    timeline: Timeline, identifiers: Iterable[Identifier], reports: Mapping[str, SourceReport]
+) -> tuple[OrderNumber, ...]:
+    """Every number that the systems report about the order and what belongs to it, each once."""
+    found: dict[tuple[str, str], OrderNumber] = {}
+    systems: dict[tuple[str, str], dict[str, None]] = {}
+    carriers = {p.tracking: s.carrier for s in timeline.shipments for p in s.packages if p.tracking}
+    for entry in timeline.entries:
+        title = _title(entry.recorded.source, reports)
+        for reference in entry.recorded.event.objects:
+            if reference.kind in HIDDEN_KINDS or (
+                reference.kind is ObjectKind.ORDER
+                and reference.identifiers != entry.recorded.identifiers_of_this_order
+            ):
+                continue
+            for identifier in reference.identifiers:
+                key = (identifier.scheme.value, identifier.value)
+                if identifier.scheme not in HIDDEN_SCHEMES and not entry.superseded:
+                    found.setdefault(key, OrderNumber(_label(*key), identifier.value, ""))
+                    systems.setdefault(key, {})[title] = None
+    known = {(scheme, value.casefold()) for scheme, value in found}
+    for row in identifiers:
+        if (row.scheme, row.raw.casefold()) not in known:
+            key = (row.scheme, row.raw)
+            found.setdefault(key, OrderNumber(_label(*key), row.raw, ""))
+            systems.setdefault(key, {})[_issuer_title(row, reports)] = None
+    ranks = {scheme.value: rank for rank, scheme in enumerate(SCHEME_ORDER)}
+    keys = sorted(found, key=lambda key: ranks.get(key[0], len(ranks)))[:MAX_NUMBERS]
+    numbers = [
+        replace(
+            found[key],
+            systems=", ".join(filter(None, systems[key])),
+            url=public_tracking_page(carriers.get(key[1], ""), key[1])
+            if key[0] == IdentifierScheme.TRACKING
+            else "",
+        )
+        for key in keys
+    ]
+    shared = [
+        OrderNumber(OBJECT_KINDS[r.kind].label.capitalize(), r.number, "") for r in timeline.related
+    ]
+    return (*numbers, *shared)
+
+
+def related_orders(order: Order, identifiers: Iterable[Identifier]) -> tuple[RelatedOrder, ...]:
+    """The orders of the same customer PO, then those in the same shipment. Two statements."""
+    purchase_orders = [i for i in identifiers if i.scheme == IdentifierScheme.CUSTOMER_PO]
+    condition = Q(pk__in=[])
+    for purchase_order in purchase_orders:
+        condition |= Q(value=purchase_order.value, issuer=purchase_order.issuer)
+    related: dict[int, RelatedOrder] = {}
+    if purchase_orders:
+        named = Identifier.objects.filter(condition, scheme="customer_po", kind="order")
+        rows = Order.objects.filter(pk__in=named.values("object_id")).exclude(pk=order.pk)
+        for other in rows.order_by("-pk")[:MAX_RELATED]:
+            related[other.pk] = RelatedOrder(other, "same PO")
+    shipments = ObjectRelation.objects.filter(parent_id=order.pk).values("child_id")
+    parents = ObjectRelation.objects.filter(child_id__in=shipments).values("parent_id")
+    for other in Order.objects.filter(pk__in=parents).exclude(pk=order.pk)[:MAX_RELATED]:
+        related.setdefault(other.pk, RelatedOrder(other, "same shipment"))
+    return tuple(related.values())
+
+
+def _label(scheme: str, _value: str) -> str:
+    label = SCHEME_LABELS.get(scheme, scheme.replace("_", " "))
+    return label[:1].upper() + label[1:]
+
+
+def _title(slug: str, reports: Mapping[str, SourceReport]) -> str:
+    return reports[slug].title if slug in reports else ISSUER_LABELS.get(slug, slug)
+
+
+def _issuer_title(identifier: Identifier, reports: Mapping[str, SourceReport]) -> str:
+    """The system that issued a number; empty for customer POs, whose issuer is the customer."""
+    if identifier.scheme == IdentifierScheme.CUSTOMER_PO:
+        return ""
+    return _title(identifier.issuer.rstrip("?"), reports)

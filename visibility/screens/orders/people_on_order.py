@@ -1,0 +1,108 @@
+"""What people did about an order: notes, watches, and the history of its alerts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from visibility.models import AlertEntry, OrderMention, OrderNote, OrderWatch
+
+MAX_NOTES = 200
+MAX_ENTRIES = 200
+# What an entry of an alert's history says on the page of its order, and its tone.
+ENTRY_LABELS = {
+    "opened": ("Alert opened", "late"),
+    "reopened": ("Alert reopened", "late"),
+    "acknowledged": ("Alert acknowledged", "running"),
+    "assigned": ("Alert assigned", "running"),
+    "snoozed": ("Alert snoozed", "waiting"),
+    "woke": ("Snooze ended", "waiting"),
+    "noted": ("Note on alert", "running"),
+    "resolved": ("Alert resolved", "ok"),
+    "withdrawn": ("Alert withdrawn", "ok"),
+    "undone": ("Alert action undone", "running"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TeamEntry:
+    """A note or an entry of an alert's history. `person` is empty if Throughline did it."""
+
+    at: datetime
+    title: str
+    text: str
+    person: str
+    tone: str
+    url: str
+    is_note: bool = False
+
+
+def person_name(user: User) -> str:
+    """The full name, or else the username."""
+    return user.get_full_name() or user.get_username()
+
+
+def order_or_merged_into_it(order_id: int) -> Q:
+    """What was written on the order, or on an order that was merged into it."""
+    return Q(order_id=order_id) | Q(order__merged_into_id=order_id)
+
+
+def order_notes(order_id: int) -> QuerySet[OrderNote]:
+    """The notes on an order, newest first, with their authors and mentions."""
+    rows = OrderNote.objects.filter(order_or_merged_into_it(order_id))
+    rows = rows.select_related("user").prefetch_related("mentions__user")
+    return rows.order_by("-at", "-pk")
+
+
+def watchers(order_id: int) -> Sequence[User]:
+    """The users who watch the order, the first one first, at most 50."""
+    rows = OrderWatch.objects.filter(order_or_merged_into_it(order_id)).select_related("user")
+    return list(dict.fromkeys(row.user for row in rows.order_by("since", "pk")[:50]))
+
+
+def mentions_of_user(user: User) -> Sequence[OrderMention]:
+    """The latest notes that mention the user, newest first."""
+    rows = OrderMention.objects.filter(user=user)
+    return list(rows.select_related("note__user", "note__order__order").order_by("-note__at")[:100])
+
+
+def orders_watched_by(user: User) -> Sequence[OrderWatch]:
+    """The orders that the user watches, the latest first."""
+    rows = OrderWatch.objects.filter(user=user, order__order__isnull=False)
+    return list(rows.select_related("order__order").order_by("-since")[:100])
+
+
+def team_entries(
+    order_id: int, notes: Sequence[OrderNote], *, until: datetime, contacts: bool
+) -> tuple[TeamEntry, ...]:
+    """What people and alert rules did, oldest first. One statement.
+
+    `contacts`: the reader may see free text, which can name a person.
+    """
+    rows = AlertEntry.objects.filter(alert__order_id=order_id, at__lte=until)
+    rows = rows.select_related("alert", "user").order_by("-at", "-pk")[:MAX_ENTRIES]
+    entries = [_alert_entry(row, contacts=contacts) for row in rows]
+    entries += [_note_entry(note) for note in notes]
+    return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def _alert_entry(row: AlertEntry, *, contacts: bool) -> TeamEntry:
+    title, tone = ENTRY_LABELS.get(row.action, (f"Alert {row.action}", "running"))
+    is_opening = row.action in {"opened", "reopened"}
+    text = row.alert.title_with_age(row.at) if is_opening else row.text if contacts else ""
+    person = person_name(row.user) if row.user else ""
+    return TeamEntry(row.at, title, text, person, tone, f"/alerts/{row.alert_id}")
+
+
+def _note_entry(note: OrderNote) -> TeamEntry:
+    return TeamEntry(
+        at=note.at,
+        title="Note",
+        text=note.text,
+        person=person_name(note.user),
+        tone="waiting",
+        url=f"#note-{note.pk}",
+        is_note=True,
+    )

@@ -1,0 +1,221 @@
+"""The page of one order."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.http import urlencode
+
+from connectors.sdk.events import Attribute
+from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
+from visibility.models import BusinessObject, Order
+from visibility.screens.orders import (
+    answer_links,
+    claims_and_discrepancies,
+    event_labels,
+    expected_steps,
+    lines_and_billing,
+    milestones,
+    order_list,
+    order_numbers,
+    people_on_order,
+    source_reports,
+    suppress_conflicts_if_silent,
+)
+from visibility.screens.orders.activity import activity_item
+from visibility.timeline import Timeline
+from visibility.timeline.status_answer import STATUS_LABELS, status_answer
+from visibility.web.pages import exports
+from visibility.web.pages.order_tabs import ReadOrder, tab_context
+from visibility.web.permissions import (
+    Permission,
+    granted_permissions,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
+
+TABS = (
+    ("timeline", "Timeline"),
+    ("lines", "Lines"),
+    ("shipments", "Shipments"),
+    ("money", "Billing"),
+    ("discrepancies", "Discrepancies"),
+    ("lineage", "Data trail"),
+    ("notes", "Notes"),
+)
+# Event attributes that need a permission; free text can name a person.
+ATTRIBUTE_PERMISSIONS = {
+    Attribute.TOTAL: Permission.PRICES,
+    Attribute.CUSTOMER_NAME: Permission.CONTACTS,
+    Attribute.DETAIL: Permission.CONTACTS,
+}
+
+
+@require_permission(Permission.ORDERS)
+def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
+    """GET /orders/<id>: the order page with one tab. A merged order redirects."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None:
+        winner = BusinessObject.objects.filter(pk=order_id, kind="order").first()
+        if winner and winner.merged_into_id:
+            query = f"?{request.GET.urlencode()}" if request.GET else ""
+            return redirect(f"/orders/{winner.merged_into_id}{query}")
+        raise Http404
+    now = database_now()
+    known_at = _parse_known_at(request)
+    timeline = milestones.load_timeline(order.pk, as_of=known_at or now, known_at=known_at)
+    timeline, suppressed = (
+        (timeline, ())
+        if known_at
+        else suppress_conflicts_if_silent.split_suppressed_conflicts(timeline, now=now)
+    )
+    reports = source_reports.load_source_reports(now)
+    names = {slug: (report.title, report.connected_at) for slug, report in reports.items()}
+    granted = granted_permissions(request.user)
+    prices, contacts = Permission.PRICES in granted, Permission.CONTACTS in granted
+    tab = request.GET.get("tab", "timeline")
+    tab = tab if tab in dict(TABS) else "timeline"
+    back = _as_known_at_query_string_or_empty(known_at)
+    answer = status_answer(timeline, zone=settings.TIME_ZONE)
+    identifiers = order_numbers.order_identifiers(order.pk)
+    conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
+    notes = [
+        note
+        for note in people_on_order.order_notes(order.pk)[: people_on_order.MAX_NOTES]
+        if note.at <= (known_at or now)
+    ]
+    notes = notes if contacts else []
+    watchers = people_on_order.watchers(order.pk)
+    steps = (
+        ()
+        if known_at
+        else expected_steps.load_expected_steps(
+            order.pk, timeline, reports, now=now, zone=settings.TIME_ZONE
+        )
+    )
+    read = ReadOrder(order, timeline, reports, names, steps, tuple(notes), known_at, now, back)
+    context: dict[str, Any] = {
+        "order": order,
+        "timeline": timeline,
+        "answer": answer,
+        "clauses": list(answer_links.linked_clauses(answer, timeline, back=back)),
+        "next": expected_steps.next_step(
+            answer,
+            timeline,
+            {} if known_at else reports,
+            now=known_at or now,
+            zone=settings.TIME_ZONE,
+        ),
+        "late": answer_links.lateness(timeline, now=known_at or now, zone=settings.TIME_ZONE),
+        "title": STATUS_LABELS[timeline.status],
+        "tone": order_list.STATUS_TONES[timeline.status],
+        "states": answer_links.further_states(timeline, answer),
+        "now": now,
+        "known_at": known_at,
+        "back": back,
+        "steps": milestones.milestone_steps(timeline),
+        "alerts": () if known_at else milestones.active_alerts(order.pk),
+        "may_manage_alerts": Permission.ALERTS_MANAGE in granted,
+        "failed_clocks": milestones.uncomputable_clocks_of_order(order.pk),
+        "conflicts": conflicts,
+        "suppressed": claims_and_discrepancies.suppressed_conflict_and_silent_source_texts(
+            suppressed, names, prices=prices
+        ),
+        "promises": claims_and_discrepancies.promise_history(timeline, names),
+        "numbers": order_numbers.order_numbers(timeline, identifiers, reports),
+        "related": order_numbers.related_orders(order, identifiers),
+        "prices": prices,
+        "contacts": contacts,
+        "may_note": Permission.ORDERS_NOTE in granted and not known_at,
+        "is_watched": signed_in_user(request) in watchers,
+        "watchers": watchers,
+        "notes": notes,
+        "may_see_raw": Permission.MESSAGE_BODIES in granted,
+        "tab": tab,
+        "tabs": _tabs(timeline, back, conflicts=len(conflicts), notes=len(notes)),
+        "event": _selected_event_context_or_none(request, timeline, reports),
+        "exports": exports.export_links(request, order=order.pk),
+        **tab_context(request, tab, read),
+    }
+    return render(request, "orders/order.html", context)
+
+
+def _parse_known_at(request: HttpRequest) -> datetime | None:
+    """The time of `as_known_at` or `at`; the form sends a local time without a zone."""
+    text = request.GET.get("as_known_at", "") or request.GET.get("at", "")
+    if moment := parse_plausible_time(text):
+        return moment
+    try:
+        local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+        return parse_plausible_time(local.astimezone(UTC).isoformat())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _tabs(
+    timeline: Timeline, back: str, *, conflicts: int, notes: int
+) -> list[tuple[str, str, str, int]]:
+    """(code, URL, title, count) of each tab; links keep the parameter `as_known_at`."""
+    counts = (
+        len(timeline.entries),
+        len(timeline.lines),
+        len(timeline.shipments),
+        sum(
+            e.recorded.event.type in lines_and_billing.INVOICE_EVENT_LABELS
+            for e in timeline.entries
+        ),
+        conflicts,
+        len({entry.recorded.message_id for entry in timeline.entries}),
+        notes,
+    )
+    return [
+        (code, f"?tab={code}{back}", title, count)
+        for (code, title), count in zip(TABS, counts, strict=True)
+    ]
+
+
+def _as_known_at_query_string_or_empty(known_at: datetime | None) -> str:
+    """The query string that links carry while the page shows an earlier point in time."""
+    return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
+
+
+def _selected_event_context_or_none(
+    request: HttpRequest, timeline: Timeline, reports: Any
+) -> dict[str, Any] | None:
+    text = request.GET.get("event", "")
+    event_id = parse_row_id(text)
+    entry = milestones.find_timeline_entry_by_event_id(timeline, event_id) if event_id else None
+    if entry is None:
+        return None
+    event = entry.recorded.event
+    received_at = entry.recorded.received_at
+    return {
+        "item": activity_item(
+            entry, reports, contacts=has_permission(request.user, Permission.CONTACTS)
+        ),
+        "recorded": entry.recorded,
+        "before": (received_at - timedelta(microseconds=1)).isoformat(),
+        "after": received_at.isoformat(),
+        "flags": [
+            event_labels.FLAG_LABELS[flag]
+            for flag in entry.recorded.flags_with_future_if_after_receipt
+        ],
+        "attributes": [
+            (name.value.replace("_", " "), value)
+            for name, value in event.attributes.items()
+            if name not in ATTRIBUTE_PERMISSIONS
+            or has_permission(request.user, ATTRIBUTE_PERMISSIONS[name])
+        ],
+        "objects": [
+            (ref.kind.value, ", ".join(i.value for i in ref.identifiers)) for ref in event.objects
+        ],
+    }
+
+
+urlpatterns = [path("orders/<int:order_id>", order_view, name="order")]

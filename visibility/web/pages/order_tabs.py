@@ -1,0 +1,166 @@
+"""What the template of each tab of the order page needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.http import urlencode
+
+from visibility.models import Order, OrderNote
+from visibility.screens.orders import claims_and_discrepancies, lines_and_billing
+from visibility.screens.orders.activity import ActivityContents, ActivityFilter, activity_days
+from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
+from visibility.screens.orders.expected_steps import ExpectedStep
+from visibility.screens.orders.people_on_order import team_entries
+from visibility.screens.orders.source_reports import SourceReport
+from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layout_swimlanes
+from visibility.timeline import Timeline
+from visibility.web.mentionable_users import mentionable_users
+from visibility.web.pages import lineage_context
+from visibility.web.permissions import Permission, has_permission
+
+ONLY = (
+    ("", "All"),
+    ("status", "Changes of status"),
+    ("exceptions", "Exceptions"),
+    ("people", "People"),
+)
+MAX_SUGGESTED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """An order as the page read it. `back`: the query parameters that links pass on."""
+
+    order: Order
+    timeline: Timeline
+    reports: Mapping[str, SourceReport]
+    names: Mapping[str, tuple[str, datetime]]
+    steps: tuple[ExpectedStep, ...]
+    notes: tuple[OrderNote, ...]
+    known_at: datetime | None
+    now: datetime
+    back: str
+
+
+def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, Any]:
+    """The template context of one tab."""
+    timeline, names = read.timeline, read.names
+    if tab == "lines":
+        return {"table": lines_and_billing.line_table(timeline, names)}
+    if tab == "money":
+        return {
+            "matches": lines_and_billing.compare_shipped_with_invoiced_by_line(timeline),
+            "invoices": lines_and_billing.list_billing_events(timeline, names),
+            "currency": lines_and_billing.order_currency(timeline),
+        }
+    if tab == "discrepancies":
+        prices = has_permission(request.user, Permission.PRICES)
+        matrix = claims_and_discrepancies.system_comparison(timeline, names, prices=prices)
+        return {"matrix": matrix}
+    if tab == "shipments":
+        return {
+            "source_titles": {slug: title for slug, (title, _) in names.items()},
+            "tracking_pages": {
+                package.tracking: public_tracking_page(shipment.carrier, package.tracking)
+                for shipment in timeline.shipments
+                for package in shipment.packages
+            },
+        }
+    if tab == "lineage":
+        lineage = lineage_context.order_lineage_context(request, read.order.pk, names)
+        return {"lineage": lineage}
+    if tab == "notes":
+        return _mention_context(request)
+    return _timeline_context(request, read) | _mention_context(request)
+
+
+def _mention_context(request: HttpRequest) -> dict[str, Any]:
+    """The colleagues whom a note can mention; one statement."""
+    if not has_permission(request.user, Permission.ORDERS_NOTE):
+        return {"colleagues": []}
+    others = [user for user in mentionable_users() if user.pk != request.user.pk]
+    return {"colleagues": others[:MAX_SUGGESTED]}
+
+
+def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
+    zone, query = settings.TIME_ZONE, request.GET
+    contacts = has_permission(request.user, Permission.CONTACTS)
+    until = read.known_at or read.now
+    team = team_entries(read.order.pk, read.notes, until=until, contacts=contacts)
+    wanted = ActivityFilter(
+        source=query.get("source", "") if query.get("source", "") in read.names else "",
+        only=query.get("only", "") if query.get("only", "") in dict(ONLY) else "",
+        replaced=query.get("replaced", "") == "1",
+    )
+    zoom = query.get("zoom", "")
+    scale = query.get("scale", "")
+    chart = layout_swimlanes(
+        LaneContents(read.timeline, read.reports, read.steps, team, until, zone),
+        zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
+        scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
+    )
+    contents = ActivityContents(read.timeline, read.reports, read.steps, team, zone, contacts)
+    return {
+        "days": activity_days(contents, wanted),
+        "lanes": chart,
+        "zooms": [
+            (title, _lanes_url(read.back, zoom=code, scale=1), chart and chart.zoom is code)
+            for code, title in (
+                (Zoom.FIT, "Fit"),
+                (Zoom.LAST_DAY, "Last 24 h"),
+                (Zoom.EXCEPTIONS, "Exceptions"),
+            )
+        ],
+        "zoom_out": _next_scale_url(read.back, chart, -1),
+        "zoom_in": _next_scale_url(read.back, chart, 1),
+        "filters": _filter_chips(read, wanted),
+        "is_filtered": bool(wanted.source or wanted.only),
+    }
+
+
+def _lanes_url(back: str, *, zoom: Zoom, scale: int) -> str:
+    return f"?{urlencode({'zoom': zoom.value, 'scale': scale})}{back}#order-lanes"
+
+
+def _next_scale_url(back: str, chart: Any, step: int) -> str:
+    """The address of the next scale; empty at the last one."""
+    if chart is None:
+        return ""
+    index = SCALES.index(chart.scale) + step
+    if not 0 <= index < len(SCALES):
+        return ""
+    return _lanes_url(back, zoom=chart.zoom, scale=SCALES[index])
+
+
+def _filter_chips(read: ReadOrder, wanted: ActivityFilter) -> list[tuple[str, str, bool]]:
+    """(label, URL, is chosen) of each filter of the activity list."""
+
+    def url(*, source: str, only: str, replaced: bool) -> str:
+        values = {"source": source, "only": only, "replaced": "1" if replaced else ""}
+        chosen = {name: value for name, value in values.items() if value}
+        return f"?{urlencode({'tab': 'timeline', **chosen})}{read.back}#activity-head"
+
+    chips = [
+        (
+            title,
+            url(source=wanted.source if code else "", only=code, replaced=wanted.replaced),
+            wanted.only == code and (bool(code) or not wanted.source),
+        )
+        for code, title in ONLY
+    ]
+    slugs = dict.fromkeys(entry.recorded.source for entry in read.timeline.entries)
+    for slug in slugs:
+        is_chosen = wanted.source == slug
+        title = read.names[slug][0] if slug in read.names else slug
+        other = "" if is_chosen else slug
+        address = url(source=other, only=wanted.only, replaced=wanted.replaced)
+        chips.append((title, address, is_chosen))
+    count = sum(entry.superseded for entry in read.timeline.entries)
+    if count:
+        address = url(source=wanted.source, only=wanted.only, replaced=not wanted.replaced)
+        chips.append((f"Replaced events ({count})", address, wanted.replaced))
+    return chips
