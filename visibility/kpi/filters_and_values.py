@@ -55,6 +55,10 @@ class DaySpan:
         """The previous range of the same length."""
         return DaySpan(self.start - timedelta(days=self.day_count), self.start - timedelta(days=1))
 
+    def following(self) -> "DaySpan":
+        """The next range of the same length."""
+        return DaySpan(self.end + timedelta(days=1), self.end + timedelta(days=self.day_count))
+
 
 @dataclass(frozen=True, slots=True)
 class KpiSummary:

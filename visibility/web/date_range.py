@@ -21,6 +21,7 @@ class DateRangePreset:
     code: str
     label: str
     start: Callable[[date], date]
+    end: Callable[[date], date] = lambda today: today
 
 
 def _last_days_preset(days: int) -> DateRangePreset:
@@ -28,15 +29,46 @@ def _last_days_preset(days: int) -> DateRangePreset:
     return DateRangePreset(f"now-{days}d", label, lambda today: today - timedelta(days=days - 1))
 
 
+def _day_before(day: date) -> date:
+    return day - timedelta(days=1)
+
+
+def _yesterday(today: date) -> date:
+    return _day_before(today)
+
+
+def _start_of_quarter(day: date) -> date:
+    return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+
+
 PRESETS: Mapping[str, DateRangePreset] = {
     preset.code: preset
     for preset in (
+        _last_days_preset(1),
+        DateRangePreset("yesterday", "Yesterday", _yesterday, _yesterday),
+        DateRangePreset("week", "This week", lambda today: today - timedelta(today.weekday())),
         _last_days_preset(7),
         _last_days_preset(28),
         _last_days_preset(90),
         DateRangePreset("month", "This month", lambda today: today.replace(day=1)),
+        DateRangePreset(
+            "last-month",
+            "Last month",
+            lambda today: _day_before(today.replace(day=1)).replace(day=1),
+            lambda today: _day_before(today.replace(day=1)),
+        ),
+        DateRangePreset("quarter", "This quarter", _start_of_quarter),
+        DateRangePreset(
+            "last-quarter",
+            "Last quarter",
+            lambda today: _start_of_quarter(_day_before(_start_of_quarter(today))),
+            lambda today: _day_before(_start_of_quarter(today)),
+        ),
+        DateRangePreset("year", "This year", lambda today: today.replace(month=1, day=1)),
     )
 }
+# The presets that are shown beside each other; the others are in a menu.
+MAIN_PRESETS = ("now-7d", "now-28d", "now-90d", "month")
 DEFAULT = PRESETS["now-28d"]
 
 
@@ -60,7 +92,7 @@ def parse_range_from_preset_or_dates(start: str, end: str, today: date) -> DateR
     Raises ValueError with a message for the page.
     """
     preset = PRESETS.get(start)
-    if preset is not None and (end == "now" or preset.code == "month"):
+    if preset is not None and (end == "now" or not start.startswith("now-")):
         return _from_preset(preset, today)
     last = today if end == "now" else _parse_date_between_2000_and_2200(end)
     if start.startswith("now-") and start.endswith("d") and start[4:-1].isdecimal():
@@ -86,7 +118,8 @@ def parse_single_day_range(text: str, today: date) -> DateRange:
 
 
 def _from_preset(preset: DateRangePreset, today: date) -> DateRange:
-    return DateRange(DaySpan(preset.start(today), today), preset.label, preset.code)
+    span = DaySpan(preset.start(today), preset.end(today))
+    return DateRange(span, preset.label, preset.code)
 
 
 def _build_date_range(first: date, last: date, today: date) -> DateRange:

@@ -20,8 +20,15 @@ from visibility.screens.kpis.matrix_and_worst_cells import (
     build_cells_worst_first,
     build_kpi_matrix_by_two_dimensions,
 )
+from visibility.screens.kpis.sparklines import (
+    Sparkline,
+    WeeklyValues,
+    build_sparkline,
+    load_weekly_values,
+)
 from visibility.screens.kpis.value_and_comparison_texts import (
     KpiComparisonPhraseAndTone,
+    KpiDelta,
     format_kpi_value,
 )
 
@@ -51,6 +58,8 @@ class KpiTile:
     is_small_sample: bool
     target: KpiComparisonPhraseAndTone
     change: KpiComparisonPhraseAndTone
+    delta: KpiDelta | None
+    sparkline: Sparkline | None
     excluded_count: int
     reasons: Sequence[ExclusionCount]
     uncountable: int
@@ -102,7 +111,11 @@ def build_overview(
     charted = [kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]]
     daily = query.daily_summaries_by_kpi(charted, span, filters)
     slices = query.summaries_by_dimensions(matrix, span, ("channel", "warehouse"), filters)
-    tiles = [build_tile(kpi, current[kpi.code], before[kpi.code], span) for kpi in kpis]
+    weekly = load_weekly_values(kpis, span.end, filters)
+    tiles = [
+        build_tile(kpi, current[kpi.code], before[kpi.code], span, weekly.get(kpi.code, ()))
+        for kpi in kpis
+    ]
     fill, cycle = charted
     fill_slices = slices if matrix is fill else []
     charts = [
@@ -136,7 +149,8 @@ def build_kpi_page(
     """Build the page of one KPI. `range_label` is the label of the date range."""
     current = query.summary(kpi, span, filters, now=now)
     before = query.summary(kpi, span.previous(), filters)
-    kpi_tile = build_tile(kpi, current, before, span)
+    weekly = load_weekly_values([kpi], span.end, filters)
+    kpi_tile = build_tile(kpi, current, before, span, weekly.get(kpi.code, ()))
     daily = query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code]
     charts = [number_charts.build_daily_kpi_chart_with_target(kpi, daily, current)]
     if kpi.family is KpiFamily.STOCK:
@@ -172,7 +186,9 @@ def build_kpi_page(
     )
 
 
-def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan) -> KpiTile:
+def build_tile(
+    kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan, weeks: WeeklyValues = ()
+) -> KpiTile:
     """One KPI value with its target, change, population and exclusions."""
     value = current.median_seconds_or_fraction(kpi)
     p90 = (
@@ -190,6 +206,8 @@ def build_tile(kpi: Kpi, current: KpiSummary, before: KpiSummary, span: DaySpan)
         is_small_sample=current.orders > 0 and current.is_small_sample,
         target=texts.compare_to_target(kpi, value),
         change=texts.compare_to_previous(kpi, current, before, days=span.day_count),
+        delta=texts.change_as_chip(kpi, current, before),
+        sparkline=build_sparkline(kpi, weeks, span.end),
         excluded_count=current.excluded_count,
         reasons=[
             ExclusionCount(code, texts.exclusion_reason(kpi, code), count)

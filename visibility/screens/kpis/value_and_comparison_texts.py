@@ -133,6 +133,35 @@ def compare_to_previous(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KpiDelta:
+    """The change from the previous date range as a chip: `1.3 points worse`, with an arrow.
+
+    The tone is ok if better; worse is late off target, and risk on target or without one.
+    """
+
+    text: str
+    icon: str
+    tone: str
+
+
+def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary) -> KpiDelta | None:
+    """The chip of a change; None without two values that can be compared."""
+    value, previous = (s.median_seconds_or_fraction(kpi) for s in (now, before))
+    if value is None or previous is None:
+        return None
+    gap = value - previous
+    if abs(gap) < _smallest_shown_difference(kpi, previous):
+        return KpiDelta("unchanged", "minus", "unknown")
+    size = _format_gap(kpi, gap, unit_of=max(value, previous))
+    icon = "arrow-up" if gap > 0 else "arrow-down"
+    if now.is_small_sample or before.is_small_sample:
+        return KpiDelta(f"{size} {'more' if gap > 0 else 'less'}", icon, "unknown")
+    if (gap > 0) == kpi.higher_is_better:
+        return KpiDelta(f"{size} better", icon, "ok")
+    return KpiDelta(f"{size} worse", icon, "late" if target_tone(kpi, value) == "late" else "risk")
+
+
 def describe_counts_behind_kpi_value(kpi: Kpi, summary: KpiSummary) -> str:
     """`941 of 1,000 lines, 312 orders`."""
     if kpi.unit is KpiUnit.DURATION:

@@ -24,7 +24,7 @@ from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.date_range import PRESETS
+from visibility.web.date_range import MAIN_PRESETS, PRESETS
 from visibility.web.kpi_query_string import (
     FILTER_PARAMS,
     UNKNOWN_PARAM,
@@ -258,12 +258,22 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
                 preset.label,
                 asked.query_string_with(**{"from": preset.code, "to": "", "day": ""}),
                 preset.code == asked.preset,
+                preset.code in MAIN_PRESETS,
             )
             for preset in PRESETS.values()
         ],
+        "range_before": _range_query_string(asked, asked.span.previous()),
+        "range_after": _range_query_string(asked, asked.span.following())
+        if asked.span.end < asked.today
+        else "",
         "query": asked.query_string_with(kpi="", part="", reason="", day=""),
         "today": asked.span.start <= asked.today <= asked.span.end,
     }
+
+
+def _range_query_string(asked: KpiRequest, span: numbers.DaySpan) -> str:
+    dates = {"from": span.start.isoformat(), "to": min(span.end, asked.today).isoformat()}
+    return asked.query_string_with(**dates, day="")
 
 
 def _linked_matrix(
