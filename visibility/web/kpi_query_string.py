@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from django.http import HttpRequest
 
 from visibility.kpi.dimensions import Dimension
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
+from visibility.screens.kpis.matrix_and_worst_cells import KpiMatrixByTwoDimensions
+from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
 from visibility.web.date_range import (
     DEFAULT,
     default_range,
@@ -51,6 +54,11 @@ class KpiRequest:
         """The query string with some parameters changed; empty ones are omitted."""
         params = {**self.query, **changes}
         return urlencode({name: value for name, value in params.items() if value})
+
+    def query_string_of_range(self, span: DaySpan) -> str:
+        """The query string for another date range, which ends today at the latest."""
+        dates = {"from": span.start.isoformat(), "to": min(span.end, self.today).isoformat()}
+        return self.query_string_with(**dates, day="")
 
 
 def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
@@ -100,3 +108,25 @@ def undelivered_orders_query_string(asked: KpiRequest) -> str:
         ORDER_LIST_PARAMS
     )
     return "" if has_other_filters else urlencode({**chosen, "undelivered": "1"})
+
+
+def link_matrix_cells(asked: KpiRequest, matrix: KpiMatrixByTwoDimensions) -> dict[str, Any]:
+    """The labels of the columns, and by row each cell with the query string of its orders."""
+    return {
+        "columns": [dimension_value_label(column) for column in matrix.columns],
+        "rows": [
+            (
+                dimension_value_label(row),
+                [
+                    (
+                        cell,
+                        slice_query_string(asked, {"channel": cell.row, "warehouse": cell.column}),
+                    )
+                    if cell
+                    else None
+                    for cell in cells
+                ],
+            )
+            for row, cells in matrix.rows
+        ],
+    }

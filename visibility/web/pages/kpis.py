@@ -29,6 +29,7 @@ from visibility.web.kpi_query_string import (
     FILTER_PARAMS,
     UNKNOWN_PARAM,
     KpiRequest,
+    link_matrix_cells,
     parse_kpi_query_string,
     slice_query_string,
     undelivered_orders_query_string,
@@ -72,7 +73,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
             (kpi, asked.query_string_with(kpi=code), kpi is chosen)
             for code, kpi in kpi_registry().items()
         ],
-        "matrix": _linked_matrix(overview_page, asked),
+        "matrix": link_matrix_cells(asked, overview_page.matrix),
         "undelivered": undelivered_orders_query_string(asked),
         "failures": kpi_failure_notes(),
     }
@@ -262,43 +263,12 @@ def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]
             )
             for preset in PRESETS.values()
         ],
-        "range_before": _range_query_string(asked, asked.span.previous()),
-        "range_after": _range_query_string(asked, asked.span.following())
+        "range_before": asked.query_string_of_range(asked.span.previous()),
+        "range_after": asked.query_string_of_range(asked.span.following())
         if asked.span.end < asked.today
         else "",
         "query": asked.query_string_with(kpi="", part="", reason="", day=""),
         "today": asked.span.start <= asked.today <= asked.span.end,
-    }
-
-
-def _range_query_string(asked: KpiRequest, span: numbers.DaySpan) -> str:
-    dates = {"from": span.start.isoformat(), "to": min(span.end, asked.today).isoformat()}
-    return asked.query_string_with(**dates, day="")
-
-
-def _linked_matrix(
-    overview_page: overview_and_kpi_page.KpiOverview, asked: KpiRequest
-) -> dict[str, Any]:
-    return {
-        "columns": [
-            value_and_comparison_texts.dimension_value_label(column)
-            for column in overview_page.matrix.columns
-        ],
-        "rows": [
-            (
-                value_and_comparison_texts.dimension_value_label(row),
-                [
-                    (
-                        cell,
-                        slice_query_string(asked, {"channel": cell.row, "warehouse": cell.column}),
-                    )
-                    if cell
-                    else None
-                    for cell in cells
-                ],
-            )
-            for row, cells in overview_page.matrix.rows
-        ],
     }
 
 
