@@ -42,6 +42,8 @@ JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = 
     AND NOT event.superseded
 JOIN visibility_businessobject o ON o.id = link.object_id
 WHERE link.event_id = ANY(%s)
+    AND NOT EXISTS (SELECT FROM visibility_effective_event_correction c
+        WHERE c.source_id = event.source_id AND c.key = event.key)
 """
 DECIDED_RELATIONS = """
 SELECT parent.object_id, child.object_id, 0

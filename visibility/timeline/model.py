@@ -92,6 +92,8 @@ class RecordedEvent:
     the canonical keys of `event.objects`, in order. `order_index` is the index of the folded order
     among them, -1 if the event concerns the order through a shipment or an invoice.
     `has_only_lines_of_order`: lines without an order are its own, also in a shared package.
+    `corrected_at`: (occurred at, received at) of each event of the source that withdraws it, also
+    of those that concern other orders.
     """
 
     event: CanonicalEvent
@@ -105,6 +107,7 @@ class RecordedEvent:
     event_id: int = 0
     message_id: int = 0
     has_only_lines_of_order: bool = False
+    corrected_at: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def flags_with_future_if_after_receipt(self) -> tuple[Flag, ...]:
