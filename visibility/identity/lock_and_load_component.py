@@ -114,7 +114,7 @@ def lock_and_load_component(
             wanted |= _find_object_ids_by_keys(component, keys)
         new = _load_surviving_ids(wanted) - component.objects
         if not new and looked_up == len(keys):
-            _mark_corrected_mentions(component, new_mentions)
+            _flag_corrected_mentions(component, new_mentions)
             return component
         component.objects |= new
         if len(component.objects) > MAX_COMPONENT:
@@ -127,10 +127,10 @@ def lock_and_load_component(
         keys |= _add_mentions_and_return_keys(component, new)
 
 
-def _mark_corrected_mentions(
+def _flag_corrected_mentions(
     component: ConnectedComponent, new_mentions: Sequence[Mention]
 ) -> None:
-    """Mark the new mentions whose events are corrected, now that their objects are locked."""
+    """Flag the new mentions whose events are corrected, now that their objects are locked."""
     corrected = load_corrected_event_ids({mention.ref_key[0] for mention in new_mentions})
     for mention in new_mentions:
         if mention.ref_key[0] in corrected:

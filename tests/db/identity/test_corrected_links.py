@@ -70,8 +70,8 @@ def events_by_number() -> dict[str, tuple[int, int]]:
     return rows
 
 
-def arrive(messages: Sequence[SourceMessage], *, one_batch: bool = False) -> None:
-    if one_batch:
+def arrive(messages: Sequence[SourceMessage], *, is_single_batch: bool = False) -> None:
+    if is_single_batch:
         process_messages(messages)
         return
     for message in messages:
@@ -79,14 +79,14 @@ def arrive(messages: Sequence[SourceMessage], *, one_batch: bool = False) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("one_batch", [False, True], ids=["one by one", "one batch"])
+@pytest.mark.parametrize("is_single_batch", [False, True], ids=["one by one", "one batch"])
 def test_orders_that_a_corrected_event_joined_are_two_in_any_order_of_arrival(
-    one_batch: bool,
+    is_single_batch: bool,
 ) -> None:
     expected: list[bytes] = []
     for messages in permutations([*joined_orders(), withdrawal()]):
         clear_state()
-        arrive(messages, one_batch=one_batch)
+        arrive(messages, is_single_batch=is_single_batch)
         assert keys() == ["order_number:wms:900", "sales_order:erp:SO-1"], messages
         expected = expected or dump_state()
         assert dump_state() == expected, messages

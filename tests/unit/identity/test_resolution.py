@@ -391,7 +391,7 @@ def test_corrected_mentions_do_not_change_the_objects_of_the_others(
 ) -> None:
     decisions = [make_decision(n, verdict, [a], [b]) for n, (verdict, (a, b)) in enumerate(pairs)]
     count = data.draw(st.integers(0, len(mentions) - 1))
-    effective, rest = mentions[count:], [corrected(mention) for mention in mentions[:count]]
+    effective, superseded = mentions[count:], [corrected(mention) for mention in mentions[:count]]
     named = {key for mention in effective for key in mention.identity_keys}
     # A decision about a number that only corrected events name has an effect on these alone.
     decisions = [d for d in decisions if {key for side in d.sides for key, _ in side.keys} <= named]
@@ -400,6 +400,6 @@ def test_corrected_mentions_do_not_change_the_objects_of_the_others(
             tuple(group.generations): [m for m in group.mentions if not m.is_corrected]
             for group in resolve_mentions(given, decisions, WINDOWS).objects
         }
-        for given in (effective, [*rest, *effective])
+        for given in (effective, [*superseded, *effective])
     )
-    assert {key: found for key, found in with_corrected.items() if found} == without
+    assert {key: named for key, named in with_corrected.items() if named} == without
