@@ -155,8 +155,7 @@ def _write_links_and_relations(
     ambiguous: Sequence[EventReference],
 ) -> None:
     """Link events to objects, relate the objects, and store identifiers that are no identities."""
-    # Which order a line belongs to depends on all orders of the event.
-    open_events = {n.event_id for n in ambiguous if n.kind is ObjectKind.ORDER}
+    ambiguous_orders = {n.event_id for n in ambiguous if n.kind is ObjectKind.ORDER}
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
@@ -172,9 +171,11 @@ def _write_links_and_relations(
             ],
         )
         pairs = parent_child_object_relations.relations_of_events(
-            (reference.event_id, reference.kind.value, object_id)
-            for reference, object_id in zip(references, objects, strict=True)
-            if reference.kind is not ObjectKind.ORDER_LINE or reference.event_id not in open_events
+            (
+                (reference.event_id, reference.kind.value, object_id)
+                for reference, object_id in zip(references, objects, strict=True)
+            ),
+            events_with_ambiguous_orders=ambiguous_orders,
         )
         parent_child_object_relations.insert_relations(pairs)
         is_shared = {
