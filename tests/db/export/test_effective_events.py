@@ -76,14 +76,13 @@ def test_correction_that_names_another_order_counts_in_the_export_of_the_first(
         "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
     )
     wms = create_sources({"wms": "wms"})["wms"]
-    shipped = {"shipment": "7", "part": "7", "lines": [{"sku": "A", "shipped": 1}]}
-    for index, (order, data) in enumerate(
-        [
-            ("SO-1", {"lines": [{"sku": "A", "ordered": 1}]}),
-            ("SO-1", {**shipped, "key": "s"}),
-            ("SO-2", {**shipped, "corrects": ["s"]}),
-        ]
-    ):
+    shipped: dict[str, Any] = {"shipment": "7", "part": "7", "lines": [{"sku": "A", "shipped": 1}]}
+    reports: list[tuple[str, dict[str, Any]]] = [
+        ("SO-1", {"lines": [{"sku": "A", "ordered": 1}]}),
+        ("SO-1", {**shipped, "key": "s"}),
+        ("SO-2", {**shipped, "corrects": ["s"]}),
+    ]
+    for index, (order, data) in enumerate(reports):
         event = cloudevent(
             "shipment.confirmed" if index else "order.received",
             {"order": order, **data},

@@ -269,13 +269,13 @@ def test_message_whose_body_went_while_it_was_claimed_is_parked(source: Source) 
         for n in (1, 2)
     ]
     headers = {"content-type": "application/cloudevents+json"}
-    gone, other = store_messages(
+    bodiless, other = store_messages(
         [IncomingMessage(source.pk, f"m{n}", headers, body) for n, body in enumerate(bodies)]
     )
-    MessageBody.objects.filter(message_id=gone.message_id).delete()
+    MessageBody.objects.filter(message_id=bodiless.message_id).delete()
     assert process_message_batches.claim_parse_and_correlate_messages() == 2
-    row = InboundMessage.objects.get(pk=gone.message_id)
+    row = InboundMessage.objects.get(pk=bodiless.message_id)
     assert (row.state, row.reason) == ("parked", "body_removed")
     assert InboundMessage.objects.get(pk=other.message_id).state == "applied"
     assert check_unsettled_messages_have_bodies() == []
-    assert check()[month_of(gone.message_id)].parked_count == 0
+    assert check()[month_of(bodiless.message_id)].parked_count == 0
