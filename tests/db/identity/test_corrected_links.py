@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from itertools import permutations
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -24,7 +25,7 @@ from visibility.alerts import actions
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
-from visibility.models import Alert, AlertEntry, Identifier, Order
+from visibility.models import Alert, AlertEntry, Identifier, IdentityDecision, Order
 from visibility.operations import invariants
 from visibility.pipeline import refold_orders
 from visibility.storage.order_folding import load_and_fold_orders
@@ -50,7 +51,7 @@ def joined_orders() -> list[SourceMessage]:
     ]
 
 
-def withdrawal(day: float = 4, **data: object) -> SourceMessage:
+def withdrawal(day: float = 4, **data: Any) -> SourceMessage:
     """Build a message that withdraws the link."""
     return source_message(
         "wms", "order.changed", day, **{"order": "900", "corrects": ["j"], **data}
@@ -211,7 +212,7 @@ def test_shipment_that_was_reported_for_the_wrong_order_leaves_it() -> None:
         assert dump_state() == expected
 
 
-def merge() -> object:
+def merge() -> IdentityDecision:
     return decisions.merge_or_attach_objects(
         order_of("SO-1").pk, order_of("900").pk, by=decision_user(), reason="", now=database_now()
     )
@@ -270,7 +271,7 @@ def random_messages(rng: random.Random) -> list[SourceMessage]:
     messages = []
     for _ in range(24):
         number, other = f"N{rng.randrange(3)}", f"X{rng.randrange(4)}"
-        data = rng.choice(
+        data: dict[str, Any] = rng.choice(
             [
                 {"order": number},
                 {"order": {"number": number, "id": other}},
