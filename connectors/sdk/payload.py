@@ -40,6 +40,7 @@ class ParkReason(StrEnum):
     JOIN_TOO_LARGE = "join_too_large"
     CRASH = "crash"
     SOURCE = "source"
+    BODY_REMOVED = "body_removed"
 
 
 class PayloadError(ValueError):

@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 DERIVED = (
     "visibility_messagekey, visibility_inbound_message, visibility_message_body, visibility_event, "
     "visibility_businessobject, visibility_identifier, visibility_kpicell, "
-    "visibility_kpifactchange, visibility_kpirecountrequest"
+    "visibility_kpifactchange, visibility_kpirecountrequest, visibility_eventcorrection"
 )
 
 

@@ -27,9 +27,8 @@ SELECT e.id, e.occurred_at, e.received_at, e.recorded_at, e.content_hash, e.mess
 FROM export_event picked
 JOIN visibility_event e ON e.id = picked.id AND e.occurred_at = picked.occurred_at
 JOIN visibility_source source ON source.id = e.source_id
-LEFT JOIN export_event beside ON beside.id = picked.by_id
 LEFT JOIN visibility_event winner
-    ON winner.id = beside.id AND winner.occurred_at = beside.occurred_at
+    ON winner.id = picked.by_id AND winner.occurred_at = picked.by_at
 LEFT JOIN visibility_source winner_source ON winner_source.id = winner.source_id
 ORDER BY e.occurred_at, e.id
 """

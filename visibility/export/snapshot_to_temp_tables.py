@@ -39,7 +39,7 @@ WHERE o.kind = ANY(%s)
 """
 # The rules of `split_superseded_events` in SQL, because an export may have millions of events: the
 # highest revision of an event wins, then the earliest. Events that a winning event corrects are
-# superseded. A test compares both.
+# superseded, also if it concerns other orders. A test compares both.
 CREATE_EVENTS = """
 CREATE TEMPORARY TABLE export_event ON COMMIT DROP AS
 WITH named AS (
@@ -54,15 +54,24 @@ WITH named AS (
     WHERE NOT e.superseded AND e.occurred_at <= %s
 ), ranked AS (
     SELECT reported.*, row_number() OVER best AS rank, first_value(id) OVER best AS best_id,
+        first_value(occurred_at) OVER best AS best_at,
         row_number() OVER (PARTITION BY source_id, key, version ORDER BY occurred_at, id) AS copy
     FROM reported
     WINDOW best AS (PARTITION BY source_id, key ORDER BY version DESC, occurred_at, id)
-), taken_back AS (
-    SELECT DISTINCT ON (source_id, back.key) source_id, back.key, id AS by_id
+), corrected AS (
+    SELECT source_id, back.key, id AS by_id, occurred_at AS by_at
     FROM ranked, jsonb_array_elements_text(corrects) AS back (key)
-    WHERE rank = 1 ORDER BY source_id, back.key, occurred_at, id
+    WHERE rank = 1
+    UNION ALL
+    SELECT c.source_id, c.key, c.event_id, c.occurred_at
+    FROM ranked JOIN visibility_effective_event_correction c USING (source_id, key)
+    WHERE rank = 1 AND c.occurred_at <= %s
+), taken_back AS (
+    SELECT DISTINCT ON (source_id, key) * FROM corrected
+    ORDER BY source_id, key, by_at, by_id
 )
 SELECT id, occurred_at, type, CASE WHEN rank > 1 THEN best_id ELSE by_id END AS by_id,
+    CASE WHEN rank > 1 THEN best_at ELSE by_at END AS by_at,
     rank = 1 AND by_id IS NOT NULL AS taken_back
 FROM ranked LEFT JOIN taken_back USING (source_id, key)
 WHERE copy = 1
@@ -127,7 +136,7 @@ def snapshot_in_temporary_tables(
         # Each chunk joins these tables: without an index it would scan them completely.
         cursor.execute("CREATE UNIQUE INDEX ON export_object (id)")
         cursor.execute("ANALYZE export_object")
-        cursor.execute(CREATE_EVENTS, [now])
+        cursor.execute(CREATE_EVENTS, [now, now])
         cursor.execute("CREATE UNIQUE INDEX ON export_event (id)")
         cursor.execute("ANALYZE export_event")
         yield count

@@ -76,6 +76,7 @@ def _take_state_owner_and_acknowledgment(alert: Alert, *, into: Alert) -> None:
     if alert.state not in ACTIVE_ALERT_STATES:
         return
     if into.state not in ACTIVE_ALERT_STATES:
+        into.episode += 1
         into.state, into.snoozed_until = alert.state, alert.snoozed_until
         into.resolved_at, into.resolution, into.closing_reason = None, "", ""
         into.acknowledged_by_id, into.acknowledged_at = None, None
@@ -158,6 +159,7 @@ def _serialize_alert_state(alert: Alert) -> dict[str, object]:
     at = alert.acknowledged_at
     return {
         "state": str(alert.state),
+        "episode": alert.episode,
         "owner_id": alert.owner_id,
         "acknowledged_by_id": alert.acknowledged_by_id,
         "acknowledged_at": at.isoformat() if at else None,
@@ -205,10 +207,11 @@ def undo_moves(object_ids: Collection[int]) -> None:
         and not m.merged_alert_id
         and survivors[m.original_order_id] == m.original_order_id
     }
+    states = {move.alert_id: move.previous_state or {} for move in moved}
     for move in moved:
         if move.merged_alert_id:
             if move.merged_alert_id in separated_ids:
-                _return_what_was_taken(move)
+                _return_what_was_taken(move, taken_state=states[move.merged_alert_id])
         elif move.previous_state:
             if move.alert_id in separated_ids:
                 _move_entries_back(move.alert)
@@ -227,20 +230,35 @@ def _restore_alert(move: MovedAlert) -> None:
     move.delete()
 
 
-def _return_what_was_taken(move: MovedAlert) -> None:
+def _return_what_was_taken(move: MovedAlert, *, taken_state: Mapping[str, object]) -> None:
     """Take back from the surviving alert what the other had; what people did since stays."""
     alert, taken, before = move.alert, move.merged_alert, move.previous_state or {}
     assert taken is not None
+    if _is_still_as_reopened_by_merge(alert, before, taken_state):
+        _set_serialized_fields(alert, before)
     if alert.owner_id == taken.owner_id:
         alert.owner_id = before["owner_id"]
     if alert.acknowledged_at == taken.acknowledged_at != _parse_time(before["acknowledged_at"]):
         was_taken = alert.state == AlertState.ACKNOWLEDGED
-        unchanged = set() if was_taken else {"state", "resolution", "resolved_at", "closing_reason"}
-        _set_serialized_fields(
-            alert, {k: v for k, v in before.items() if k != "owner_id" and k not in unchanged}
-        )
+        unchanged = {"owner_id", "episode"}
+        if not was_taken:
+            unchanged |= {"state", "resolution", "resolved_at", "closing_reason"}
+        _set_serialized_fields(alert, {k: v for k, v in before.items() if k not in unchanged})
     alert.save()
     move.delete()
+
+
+def _is_still_as_reopened_by_merge(
+    alert: Alert, before: Mapping[str, object], taken_state: Mapping[str, object]
+) -> bool:
+    """Whether the merge reopened the alert, and nobody closed or acknowledged it since."""
+    now = _serialize_alert_state(alert)
+    as_taken = ("state", "acknowledged_at", "snoozed_until")
+    return (
+        before["state"] not in ACTIVE_ALERT_STATES
+        and before.get("episode", alert.episode) == alert.episode - 1
+        and all(now[name] == taken_state.get(name) for name in as_taken)
+    )
 
 
 def _set_serialized_fields(alert: Alert, fields: Mapping[str, object]) -> None:

@@ -94,6 +94,7 @@ class ReferenceClassifier:
         stored: Mapping[IdentifierKey, Sequence[StoredGeneration]],
         windows: ReuseWindows,
         decided_keys: frozenset[IdentifierKey],
+        event_ids_for_full_resolution: Set[int] = frozenset(),
     ) -> None:
         self._references, self._stored, self._windows = references, stored, windows
         self._sets = DisjointSets()
@@ -103,10 +104,11 @@ class ReferenceClassifier:
         ambiguous: set[int] = set()
         for index, reference in enumerate(references):
             members: list[int] = []
+            needs_full_resolution = reference.event_id in event_ids_for_full_resolution
             for key in reference.identity_keys:
                 candidates, clear = self._candidate_ids_and_is_unambiguous(index, key)
                 members += candidates
-                if not clear or key in decided_keys:
+                if not clear or key in decided_keys or needs_full_resolution:
                     ambiguous.update(candidates)
             self._sets.join(members)
         for key, times in self._times.items():

@@ -12,11 +12,17 @@ SELECT t.kind, t.scheme, t.issuer, t.value, EXISTS (
         SELECT FROM visibility_decisionidentifier n
         JOIN visibility_identitydecision a ON a.id = n.decision_id AND a.undone_at IS NULL
         WHERE n.value = t.value AND n.scheme = t.scheme AND n.issuer = t.issuer
-            AND n.kind = t.kind),
+            AND n.kind = t.kind)
+    OR EXISTS (SELECT FROM visibility_identifier r WHERE NOT r.is_identity AND r.rejected
+        AND r.value = t.value AND r.scheme = t.scheme AND r.issuer = t.issuer
+        AND r.kind = t.kind),
     EXISTS (SELECT FROM visibility_identifier s WHERE NOT s.is_identity AND s.is_shared
         AND s.value = t.value AND s.scheme = t.scheme AND s.issuer = t.issuer
         AND s.kind = t.kind),
-    i.object_id, i.generation, i.first_at, i.last_at, o.has_manual_decisions
+    i.object_id, i.generation, i.first_at, i.last_at, o.has_manual_decisions,
+    ARRAY(SELECT DISTINCT e.id FROM unnest(%s::bigint[], %s::bigint[], %b::text[])
+            AS e (id, source_id, key)
+        JOIN visibility_eventcorrection c ON c.source_id = e.source_id AND c.key = e.key)
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, issuer, value)
 LEFT JOIN (visibility_identifier i JOIN visibility_businessobject o ON o.id = i.object_id)
     ON i.is_identity AND i.value = t.value
@@ -80,20 +86,32 @@ class StoredGeneration:
 
 @dataclass(frozen=True, slots=True)
 class KeyGenerationsAndDecisions:
-    """What is stored about keys: their generations, and which have decisions or are shared."""
+    """What is stored about keys: their generations, and which have decisions or are shared.
+
+    `decided` also has the keys that only corrected events name. `corrected_event_ids`: the events
+    that a correction names.
+    """
 
     generations: Mapping[IdentifierKey, Sequence[StoredGeneration]]
     decided: frozenset[IdentifierKey]
     shared: frozenset[IdentifierKey]
+    corrected_event_ids: frozenset[int]
 
 
-def load_key_generations_and_decisions(keys: Sequence[IdentifierKey]) -> KeyGenerationsAndDecisions:
-    """Load all generations of these keys, and which of them decisions name or objects share."""
+def load_key_generations_and_decisions(
+    keys: Sequence[IdentifierKey], events: Sequence[tuple[int, int, str]]
+) -> KeyGenerationsAndDecisions:
+    """Load what is stored about these keys, and which of the events are corrected.
+
+    `events`: (id, source id, key).
+    """
     generations: dict[IdentifierKey, list[StoredGeneration]] = {}
     decided: set[IdentifierKey] = set()
     shared: set[IdentifierKey] = set()
+    corrected: set[int] = set()
+    event_columns = [list(column) for column in zip(*events, strict=True)]
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LOAD_KEYS, transpose_keys_to_columns(keys))
+        cursor.execute(LOAD_KEYS, [*event_columns, *transpose_keys_to_columns(keys)])
         for (
             kind,
             scheme,
@@ -103,15 +121,19 @@ def load_key_generations_and_decisions(keys: Sequence[IdentifierKey]) -> KeyGene
             is_shared,
             object_id,
             *generation,
+            corrected_event_ids,
         ) in cursor.fetchall():
             key = (kind, scheme, issuer, value)
             if is_decided:
                 decided.add(key)
             if is_shared:
                 shared.add(key)
+            corrected.update(corrected_event_ids)
             if object_id is not None:
                 generations.setdefault(key, []).append(StoredGeneration(object_id, *generation))
-    return KeyGenerationsAndDecisions(generations, frozenset(decided), frozenset(shared))
+    return KeyGenerationsAndDecisions(
+        generations, frozenset(decided), frozenset(shared), frozenset(corrected)
+    )
 
 
 def load_exclusive_numbers(object_ids: Collection[int]) -> dict[int, set[IdentifierKey]]:

@@ -1,7 +1,7 @@
 """Lock and load a connected component: objects that share identifiers, with all their mentions."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
@@ -9,6 +9,7 @@ import orjson
 from connectors.sdk.events import EventIdentifier, IdentifierScheme, ObjectKind, ObjectReference
 from visibility.db import bulk
 from visibility.identity import record_merges_and_move_alerts
+from visibility.identity.corrected_events import load_corrected_event_ids
 from visibility.identity.generations_of_reused_numbers import transpose_keys_to_columns
 from visibility.identity.pure.group_mentions_into_objects import (
     Decision,
@@ -51,7 +52,9 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS t (kind, scheme, 
 """
 MENTIONS = """
 SELECT link.object_id, link.event_id, link.ref, link.occurred_at, event.superseded, source.slug,
-    event.key, event.content_hash, event.type, (event.data->'objects'->(link.ref::int))::text
+    event.key, event.content_hash, event.type, (event.data->'objects'->(link.ref::int))::text,
+    EXISTS (SELECT FROM visibility_effective_event_correction c
+        WHERE c.source_id = event.source_id AND c.key = event.key)
 FROM visibility_eventobjectlink link
 JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = link.occurred_at
 JOIN visibility_source source ON source.id = event.source_id
@@ -111,6 +114,7 @@ def lock_and_load_component(
             wanted |= _find_object_ids_by_keys(component, keys)
         new = _load_surviving_ids(wanted) - component.objects
         if not new and looked_up == len(keys):
+            _flag_corrected_mentions(component, new_mentions)
             return component
         component.objects |= new
         if len(component.objects) > MAX_COMPONENT:
@@ -121,6 +125,16 @@ def lock_and_load_component(
         if any(component.merged_into[o] is not None for o in new):
             raise ConcurrentChange
         keys |= _add_mentions_and_return_keys(component, new)
+
+
+def _flag_corrected_mentions(
+    component: ConnectedComponent, new_mentions: Sequence[Mention]
+) -> None:
+    """Flag the new mentions whose events are corrected, now that their objects are locked."""
+    corrected = load_corrected_event_ids({mention.ref_key[0] for mention in new_mentions})
+    for mention in new_mentions:
+        if mention.ref_key[0] in corrected:
+            component.mentions[mention.ref_key] = replace(mention, other_keys=(), is_corrected=True)
 
 
 def _load_decisions(keys: Collection[IdentifierKey]) -> list[Decision]:
@@ -172,7 +186,9 @@ def _add_mentions_and_return_keys(
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(MENTIONS, [sorted(objects)])
         rows = cursor.fetchall()
-    for object_id, event_id, index, at, superseded, slug, key, digest, event_type, data in rows:
+    for row in rows:
+        object_id, event_id, index, at, superseded, slug, key, digest, event_type, data = row[:-1]
+        is_corrected = row[-1]
         ref_key = (event_id, index)
         if superseded:
             component.superseded[ref_key] = object_id
@@ -181,7 +197,12 @@ def _add_mentions_and_return_keys(
         identity_keys, other_keys = identity_and_other_keys(ref, slug)
         sort_key = (at, slug, key, digest, index)
         component.mentions[ref_key] = Mention(
-            ref_key, sort_key, identity_keys, other_keys, event_type
+            ref_key,
+            sort_key,
+            identity_keys,
+            () if is_corrected else other_keys,
+            event_type,
+            is_corrected,
         )
         component.object_by_ref[ref_key], component.times[ref_key] = object_id, at
         for number, spelling in keys_and_original_spellings(ref, slug):

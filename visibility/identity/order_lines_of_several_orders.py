@@ -26,6 +26,8 @@ WHERE r.child_id = ANY(%s) AND r.event_id <> 0 AND (
     OR EXISTS (SELECT FROM visibility_eventobjectlink link
         JOIN visibility_event event ON event.id = link.event_id
             AND event.occurred_at = link.occurred_at AND NOT event.superseded
+            AND NOT EXISTS (SELECT FROM visibility_effective_event_correction c
+                WHERE c.source_id = event.source_id AND c.key = event.key)
         CROSS JOIN LATERAL (
             SELECT min(o.id) AS first_id, max(o.id) AS last_id
             FROM visibility_eventobjectlink beside

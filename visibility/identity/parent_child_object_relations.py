@@ -42,6 +42,8 @@ JOIN visibility_event event ON event.id = link.event_id AND event.occurred_at = 
     AND NOT event.superseded
 JOIN visibility_businessobject o ON o.id = link.object_id
 WHERE link.event_id = ANY(%s)
+    AND NOT EXISTS (SELECT FROM visibility_effective_event_correction c
+        WHERE c.source_id = event.source_id AND c.key = event.key)
 """
 DECIDED_RELATIONS = """
 SELECT parent.object_id, child.object_id, 0
@@ -64,10 +66,15 @@ WHERE a.id = ANY(%s)
 """
 
 
-def relations_of_events(links: Iterable[tuple[int, str, int]]) -> list[tuple[int, int, int]]:
+def relations_of_events(
+    links: Iterable[tuple[int, str, int]],
+    *,
+    events_with_ambiguous_orders: Collection[int] = (),
+) -> list[tuple[int, int, int]]:
     """Return (parent, child, event) of the objects that one event names together.
 
-    The input is (event, kind, object).
+    The input is (event, kind, object). Which order a line belongs to depends on all orders of the
+    event: while one of them is ambiguous, its lines are related to none.
     """
     by_event: dict[int, dict[str, list[int]]] = {}
     for event_id, kind, object_id in links:
@@ -75,6 +82,8 @@ def relations_of_events(links: Iterable[tuple[int, str, int]]) -> list[tuple[int
     first_event: dict[tuple[int, int], int] = {}
     for event_id, members in by_event.items():
         for kind, children in members.items():
+            if kind == ObjectKind.ORDER_LINE and event_id in events_with_ambiguous_orders:
+                continue
             for parents in _parents_of_kind(ObjectKind(kind), members):
                 for pair in product(parents, children):
                     first_event[pair] = min(first_event.get(pair, event_id), event_id)

@@ -8,11 +8,15 @@ Rows are inserted and locked in sorted order to avoid deadlocks. If PostgreSQL s
 the batch is retried.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
-from visibility.identity import parent_child_object_relations, resolve_from_all_events
+from visibility.identity import (
+    corrected_events,
+    parent_child_object_relations,
+    resolve_from_all_events,
+)
 from visibility.identity.classify_references_as_ambiguous import (
     BatchAssignment,
     EventReference,
@@ -25,6 +29,7 @@ from visibility.identity.generations_of_reused_numbers import (
     load_exclusive_numbers,
     load_key_generations_and_decisions,
 )
+from visibility.identity.insert_events_and_corrections import insert_events
 from visibility.identity.load_reuse_windows import load_reuse_windows
 from visibility.identity.lock_and_load_component import ConcurrentChange, lock_objects_shared
 from visibility.identity.order_lines_of_several_orders import remove_lines_from_several_orders
@@ -47,7 +52,7 @@ def store_and_link_events(
     references is already requested. `sources`: {source id: slug}. Call it in a transaction. An
     event that is already stored with the same content changes nothing.
     """
-    event_ids = _insert_events_and_return_new_ids(new_events)
+    event_ids, replacing_ids = insert_events(new_events)
     references = [
         reference
         for new_event, event_id in zip(new_events, event_ids, strict=True)
@@ -56,7 +61,12 @@ def store_and_link_events(
     ]
     if not references:
         return []
-    own_references, assignment = _assign_references_to_objects(references)
+    correcting = [
+        n for n in references if n.new_event.event.corrects or n.event_id in replacing_ids
+    ]
+    own_references, assignment = _assign_references_to_objects(
+        references, correcting_event_ids={n.event_id for n in correcting}
+    )
     clear_references = [own_references[i] for i in sorted(assignment.objects)]
     objects = [assignment.objects[i] for i in sorted(assignment.objects)]
     _write_links_and_relations(
@@ -77,68 +87,11 @@ def store_and_link_events(
         refold_queue.enqueue_refolds_for_future_events(
             [(object_by_ref[(n.event_id, n.ref)], n.at, n.new_event.received_at) for n in ambiguous]
         )
+    corrected_events.resolve_objects_of_corrected_events(
+        ((n.new_event.source_id, n.new_event.event.key) for n in correcting),
+        resolve_from_all_events.resolve_identities,
+    )
     return sorted(set(objects))
-
-
-def _insert_events_and_return_new_ids(new_events: Sequence[EventToStore]) -> list[int | None]:
-    """Return the id of each new event, or None if the event is already stored.
-
-    A superseded event that is effective again may have links to other objects: they are removed.
-    """
-    rows: dict[tuple[int, str, str, object], EventToStore] = {}
-    for new_event in new_events:
-        rows.setdefault(
-            (
-                new_event.source_id,
-                new_event.event.key,
-                new_event.content_hash,
-                new_event.occurred_at,
-            ),
-            new_event,
-        )
-    ordered = [rows[key] for key in sorted(rows, key=str)]
-    if not ordered:
-        return []
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(
-            """
-            WITH stored AS (
-                INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
-                    received_at, message_id, data)
-                SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
-                    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
-                ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
-                    SET superseded = false, message_id = EXCLUDED.message_id
-                    WHERE e.superseded
-                RETURNING id, source_id, key, content_hash, occurred_at
-            ), outdated_links AS (
-                DELETE FROM visibility_eventobjectlink link USING stored
-                WHERE link.event_id = stored.id
-            )
-            SELECT id, source_id, key, content_hash, occurred_at FROM stored
-            """,
-            [
-                [new_event.source_id for new_event in ordered],
-                [new_event.event.key for new_event in ordered],
-                [new_event.content_hash for new_event in ordered],
-                [new_event.event.type.value for new_event in ordered],
-                [new_event.occurred_at for new_event in ordered],
-                [new_event.received_at for new_event in ordered],
-                [new_event.message_id for new_event in ordered],
-                [new_event.text for new_event in ordered],
-            ],
-        )
-        new_ids = {tuple(row[1:]): row[0] for row in cursor.fetchall()}
-    result: list[int | None] = []
-    for new_event in new_events:
-        key = (
-            new_event.source_id,
-            new_event.event.key,
-            new_event.content_hash,
-            new_event.occurred_at,
-        )
-        result.append(new_ids.pop(key, None))
-    return result
 
 
 def _build_event_references(
@@ -153,22 +106,35 @@ def _build_event_references(
 
 
 def _assign_references_to_objects(
-    references: Sequence[EventReference],
+    references: Sequence[EventReference], *, correcting_event_ids: Set[int]
 ) -> tuple[Sequence[EventReference], BatchAssignment]:
     """Assign each unambiguous reference to an object; create objects for new numbers.
 
+    Events that correct others, or are corrected, are ambiguous: the full resolution locks their
+    objects, so that two workers with a correction and its event see each other.
     Return the references without the keys that several objects share, and their assignment.
     """
     keys = sorted({key for reference in references for key in reference.identity_keys})
     windows, created = load_reuse_windows(), set[int]()
-    stored = load_key_generations_and_decisions(keys)
+    events = sorted(
+        {(n.event_id, n.new_event.source_id, n.new_event.event.key) for n in references}
+    )
+    stored = load_key_generations_and_decisions(keys, events)
     for attempt in range(MAX_RETRIES):
         shared = stored.shared - stored.decided
         own = [reference.without_shared_keys(shared) for reference in references]
-        classifier = ReferenceClassifier(own, stored.generations, windows, stored.decided)
+        classifier = ReferenceClassifier(
+            own,
+            stored.generations,
+            windows,
+            stored.decided,
+            correcting_event_ids | stored.corrected_event_ids,
+        )
         classifier.flag_number_conflicts_as_ambiguous(load_exclusive_numbers)
         lock_objects_shared(classifier.unambiguous_stored_object_ids)
-        reloaded = load_key_generations_and_decisions(keys) if classifier.objects else stored
+        reloaded = (
+            load_key_generations_and_decisions(keys, events) if classifier.objects else stored
+        )
         if reloaded != stored:
             stored = reloaded
             continue
@@ -177,7 +143,7 @@ def _assign_references_to_objects(
             return own, classifier.build_assignment(
                 created - delete_objects_without_identifiers(created) if attempt else created
             )
-        stored = load_key_generations_and_decisions(keys)
+        stored = load_key_generations_and_decisions(keys, events)
     raise ConcurrentChange
 
 
@@ -189,8 +155,7 @@ def _write_links_and_relations(
     ambiguous: Sequence[EventReference],
 ) -> None:
     """Link events to objects, relate the objects, and store identifiers that are no identities."""
-    # Which order a line belongs to depends on all orders of the event.
-    open_events = {n.event_id for n in ambiguous if n.kind is ObjectKind.ORDER}
+    ambiguous_orders = {n.event_id for n in ambiguous if n.kind is ObjectKind.ORDER}
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
@@ -206,9 +171,11 @@ def _write_links_and_relations(
             ],
         )
         pairs = parent_child_object_relations.relations_of_events(
-            (reference.event_id, reference.kind.value, object_id)
-            for reference, object_id in zip(references, objects, strict=True)
-            if reference.kind is not ObjectKind.ORDER_LINE or reference.event_id not in open_events
+            (
+                (reference.event_id, reference.kind.value, object_id)
+                for reference, object_id in zip(references, objects, strict=True)
+            ),
+            events_with_ambiguous_orders=ambiguous_orders,
         )
         parent_child_object_relations.insert_relations(pairs)
         is_shared = {
@@ -250,13 +217,18 @@ def supersede_events_of_messages(message_ids: Sequence[int]) -> None:
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             "UPDATE visibility_event SET superseded = true WHERE message_id = ANY(%s) "
-            "AND NOT superseded RETURNING id",
+            "AND NOT superseded RETURNING id, source_id, key",
             [list(message_ids)],
         )
+        superseded = cursor.fetchall()
         cursor.execute(
             "SELECT DISTINCT object_id FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",
-            [[row[0] for row in cursor.fetchall()]],
+            [[row[0] for row in superseded]],
         )
         objects = [row[0] for row in cursor.fetchall()]
     if objects:
         resolve_from_all_events.resolve_identities(objects)
+        corrected_events.resolve_objects_of_corrected_events(
+            ((source_id, key) for _, source_id, key in superseded),
+            resolve_from_all_events.resolve_identities,
+        )

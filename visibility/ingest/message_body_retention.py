@@ -34,7 +34,9 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %s::regclass AND c.relname ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY 1
 """
 # Another version of a message with the reason `conflict` is used: it needs nothing any more.
-UNSETTLED = "(state = 'waiting' OR (state = 'parked' AND reason <> 'conflict'))"
+UNSETTLED = """
+(state = 'waiting' OR (state = 'parked' AND reason NOT IN ('conflict', 'body_removed')))
+"""
 UNSETTLED_BY_MONTH = f"""
 SELECT to_char(received_at AT TIME ZONE 'UTC', 'YYYY_MM'),
     count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'parked')

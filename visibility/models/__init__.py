@@ -21,7 +21,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlert,
     MovedAlertEntry,
 )
-from visibility.models.events import Event, EventObjectLink
+from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
@@ -109,6 +109,7 @@ __all__ = [
     "CustomerName",
     "DecisionIdentifier",
     "Event",
+    "EventCorrection",
     "EventObjectLink",
     "FailedClock",
     "FailedKpi",

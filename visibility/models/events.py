@@ -63,3 +63,30 @@ class EventObjectLink(models.Model):
             )
         ]
         indexes: ClassVar = [models.Index(fields=["event_id"], name="event_object_link_event")]
+
+
+class EventCorrection(models.Model):
+    """`event_id` withdraws the events of its source with this key (`CanonicalEvent.corrects`).
+
+    `correcting_key` is its own key. The database view `visibility_effective_event_correction`
+    leaves out corrections that a newer version replaced.
+    """
+
+    # No constraint, as in Event: each insert would lock the row of the source.
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
+    key = models.TextField()
+    correcting_key = models.TextField()
+    event_id = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "key", "event_id"], name="event_correction_unique"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["source", "correcting_key"], name="event_correction_correcting")
+        ]

@@ -32,10 +32,13 @@ UNTRIED_MESSAGES = """
 SELECT count(*) FROM visibility_inbound_message
 WHERE state = 'waiting' AND received_at < clock_timestamp() - interval '2 minutes' AND attempts = 0
 """
-# Another version of a message with the reason `conflict` is used.
+# Another version of a message with the reason `conflict` is used. One with the reason
+# `body_removed` was replayed while retention removed its month.
 UNSETTLED_WITHOUT_BODY = """
 SELECT count(*) FROM visibility_inbound_message m
-WHERE (m.state = 'waiting' OR (m.state = 'parked' AND m.reason <> 'conflict')) AND m.body IS NULL
+WHERE (m.state = 'waiting'
+        OR (m.state = 'parked' AND m.reason NOT IN ('conflict', 'body_removed')))
+    AND m.body IS NULL
     AND NOT EXISTS (SELECT FROM visibility_message_body b
         WHERE b.message_id = m.id AND b.received_at = m.received_at)
 """

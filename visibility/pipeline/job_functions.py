@@ -147,10 +147,11 @@ def refold_touched_orders_and_update_kpi_cells() -> int:
 
 
 def _recheck_next_orders(now: datetime) -> int:
-    """Enqueue the next orders to check against a changed rule, and notify open pages."""
-    enqueued = recheck_orders.enqueue_next_batch(now=now)
-    broadcast_change_number(latest_change_number(), ["rule"])
-    return enqueued
+    """Enqueue the next orders to check against a changed rule, and notify open pages of it."""
+    batch = recheck_orders.enqueue_next_batch(now=now)
+    if batch.change_number is not None:
+        broadcast_change_number(batch.change_number, ["rule"])
+    return batch.orders
 
 
 @dataclass(frozen=True, slots=True)

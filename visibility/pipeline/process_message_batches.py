@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 from structlog.stdlib import get_logger
@@ -15,6 +15,7 @@ from visibility.ingest import parse_messages_and_pick_versions, record_source_ac
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import exit_on_timeout
+from visibility.pipeline.park_messages_without_body import park_messages_without_body
 from visibility.pipeline.refold_orders import RefoldFailed, refold_orders_of_objects_if_free
 from visibility.pipeline.shutdown_flag import stopping
 from visibility.storage import configuration_cache
@@ -217,11 +218,15 @@ def _parse_correlate_and_settle_messages(
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(LOCK_CLAIMED, [[c[0] for c in claimed], [c[1] for c in claimed]])
         rows = cursor.fetchall()
-    raws = [StoredMessage.from_row(row) for row in rows]
+    messages = [StoredMessage.from_row(row) for row in rows]
+    raws = [message for message in messages if message.body is not None]
+    without_body = [message.id for message in messages if message.body is None]
+    parked = park_messages_without_body(without_body) if without_body else 0
     if any(has_other_versions for *_, has_other_versions, _ in rows):
         raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
     with configuration_cache.use_cached_values_of_version(rows[0][-1] if rows else None):
-        return _process_locked_messages(raws, refold=refold)
+        settled = _process_locked_messages(raws, refold=refold)
+    return replace(settled, messages=settled.messages + parked)
 
 
 def _process_locked_messages(

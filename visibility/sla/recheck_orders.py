@@ -4,6 +4,7 @@ A refold sets all clocks of an order and reconciles its alerts, so a check is a 
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -133,11 +134,19 @@ def ids_of_changed_source_rules() -> set[int]:
     return set(rows.values_list("rule_id", flat=True))
 
 
-def enqueue_next_batch(*, now: datetime) -> int:
-    """Move the next batch of orders into the refold queue; return how many orders.
+@dataclass(frozen=True, slots=True)
+class EnqueuedBatch:
+    """How many orders were enqueued, and the change number; None if no recheck changed."""
 
-    0: nothing is left, or the queue is busy. The rechecks that are at the same order share the
-    batch; those that are further wait for the others.
+    orders: int
+    change_number: int | None
+
+
+def enqueue_next_batch(*, now: datetime) -> EnqueuedBatch:
+    """Move the next batch of orders into the refold queue.
+
+    No orders: nothing is left, or the queue is busy. The rechecks that are at the same order share
+    the batch; those that are further wait for the others.
     """
     with transaction.atomic():
         rechecks = list(
@@ -147,7 +156,7 @@ def enqueue_next_batch(*, now: datetime) -> int:
             .order_by("pk")
         )
         if not rechecks or _must_wait(rechecks):
-            return 0
+            return EnqueuedBatch(0, None)
         size = 0
         while not size and (unfinished := [r for r in rechecks if r.finished_at is None]):
             group = _slowest_rechecks(unfinished)
@@ -158,8 +167,8 @@ def enqueue_next_batch(*, now: datetime) -> int:
                 size = enqueued
         for recheck in rechecks:
             recheck.save()
-        append_changes({"rule": [recheck.pk for recheck in rechecks]})
-        return size
+        number = append_changes({"rule": [recheck.pk for recheck in rechecks]})
+        return EnqueuedBatch(size, number)
 
 
 def _must_wait(rechecks: Sequence[RuleRecheck]) -> bool:

@@ -62,11 +62,21 @@ LOAD_EVENTS = """
 SELECT event.id, event.message_id, source.slug, source.role,
     event.occurred_at, event.received_at, event.content_hash, event.data::text,
     (SELECT array_agg(ARRAY[link.ref::bigint, link.object_id])
-        FROM visibility_eventobjectlink link WHERE link.event_id = event.id)
+        FROM visibility_eventobjectlink link WHERE link.event_id = event.id),
+    EXISTS (SELECT FROM visibility_eventcorrection c
+        WHERE c.source_id = event.source_id AND c.key = event.key)
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS linked (id, at)
 JOIN visibility_event event ON event.id = linked.id AND event.occurred_at = linked.at
     AND NOT event.superseded
 JOIN visibility_source source ON source.id = event.source_id
+"""
+# Also what events of other orders withdraw.
+CORRECTIONS = """
+SELECT event.id, c.occurred_at, c.received_at
+FROM visibility_event event
+JOIN visibility_effective_event_correction c
+    ON c.source_id = event.source_id AND c.key = event.key
+WHERE event.id = ANY(%s) ORDER BY 1, 2, 3
 """
 IDENTIFIERS = """
 SELECT object_id, scheme, issuer, value, reused_from, rejected, raw FROM visibility_identifier
@@ -99,6 +109,7 @@ def load_key_and_events_by_order(
         owners = {owner for _, _, object_by_ref in events for owner in object_by_ref.values()}
         cursor.execute(IDENTIFIERS, [sorted(owners | {*sorted_ids, *order_by_line.values()})])
         identifiers = cursor.fetchall()
+        corrected_at = _load_correction_times(cursor, [row[0] for row in rows if row[9]])
     identifiers_by_order = _identifiers_by_object(identifiers, order_by_line.values())
     keys = preferred_identifier_key_by_object_id(row[:5] for row in identifiers if not row[5])
     rejected = {(row[0], row[1], row[2], row[3]) for row in identifiers if row[5]}
@@ -134,9 +145,22 @@ def load_key_and_events_by_order(
                     order_index=order,
                     event_id=event_id,
                     message_id=message_id,
+                    corrected_at=corrected_at.get(event_id, ()),
                 )
             )
     return result
+
+
+def _load_correction_times(
+    cursor: bulk.ServerBoundCursor, event_ids: Sequence[int]
+) -> Mapping[int, tuple[tuple[datetime, datetime], ...]]:
+    """Return when the events that withdraw these events occurred and were received."""
+    times: dict[int, tuple[tuple[datetime, datetime], ...]] = {}
+    if event_ids:
+        cursor.execute(CORRECTIONS, [list(event_ids)])
+        for event_id, occurred_at, received_at in cursor.fetchall():
+            times[event_id] = (*times.get(event_id, ()), (occurred_at, received_at))
+    return times
 
 
 def _identifiers_by_object(

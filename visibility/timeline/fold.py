@@ -62,7 +62,9 @@ def fold(
         for s in events
         if (known_at is None or s.received_at <= known_at) and _event_concerns_order(s)
     ]
-    current, superseded = split_superseded_events([s for s in known if s.occurred_at <= as_of])
+    current, superseded = split_superseded_events(
+        [s for s in known if s.occurred_at <= as_of], as_of=as_of, known_at=known_at
+    )
     classified = [map_status_text_to_event_type(s, dictionary) for s in current]
     translated = add_packed_lines([translate_event_attributes(s, dictionary) for s in classified])
     holding = without_events_taken_back(translated)
@@ -165,4 +167,5 @@ def _next_future_event_or_conflict_at(
 ) -> datetime | None:
     """When the timeline changes next without a new event, None if never."""
     future = [s.occurred_at for s in known if s.occurred_at > as_of]
+    future += [at for s in known for at, _ in s.corrected_at if at > as_of]
     return min([*future, *(c.opened_at for c in waiting)], default=None)

@@ -92,6 +92,7 @@ class RecordedEvent:
     the canonical keys of `event.objects`, in order. `order_index` is the index of the folded order
     among them, -1 if the event concerns the order through a shipment or an invoice.
     `has_only_lines_of_order`: lines without an order are its own, also in a shared package.
+    `corrected_at`: when each event that withdraws it (also of other orders) occurred, was received.
     """
 
     event: CanonicalEvent
@@ -105,6 +106,7 @@ class RecordedEvent:
     event_id: int = 0
     message_id: int = 0
     has_only_lines_of_order: bool = False
+    corrected_at: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def flags_with_future_if_after_receipt(self) -> tuple[Flag, ...]:
@@ -114,10 +116,7 @@ class RecordedEvent:
         return self.event.flags
 
     def does_line_name_this_or_no_order(self, line: EventLine) -> bool:
-        """Whether a line names the folded order, or no order at all.
-
-        Two references of one event can turn out to be the same order.
-        """
+        """Whether a line names the folded order (so may two references of one event), or none."""
         if line.order_index in {-1, self.order_index}:
             return True
         key = self.object_keys[line.order_index]

@@ -26,10 +26,15 @@ def sort_key_by_time_then_event_type(
 
 def split_superseded_events(
     visible: Sequence[RecordedEvent],
+    *,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
 ) -> tuple[list[RecordedEvent], list[RecordedEvent]]:
     """Split versions of events into those that count and those superseded or withdrawn; sorted.
 
-    Versions of one event have the same source and key; the highest revision counts.
+    Versions of one event have the same source and key; the highest revision counts. An
+    event that concerns other orders withdraws events too, unless it occurred after `as_of` or was
+    received after `known_at`.
     """
     best: dict[tuple[str, str], RecordedEvent] = {}
     losers: dict[tuple[str, str, str], RecordedEvent] = {}
@@ -47,10 +52,20 @@ def split_superseded_events(
         if recorded is not best[name]:
             losers[(*name, recorded.content_hash)] = recorded
     withdrawn = {(s.source, k) for s in best.values() for k in s.event.corrects}
+    withdrawn |= {name for name, s in best.items() if _is_corrected(s, as_of, known_at)}
     events = [s for name, s in best.items() if name not in withdrawn]
     superseded = [*losers.values(), *(s for name, s in best.items() if name in withdrawn)]
     return sorted(events, key=sort_key_by_time_then_event_type), sorted(
         superseded, key=sort_key_by_time_then_event_type
+    )
+
+
+def _is_corrected(
+    recorded: RecordedEvent, as_of: datetime | None, known_at: datetime | None
+) -> bool:
+    return any(
+        (as_of is None or occurred_at <= as_of) and (known_at is None or received_at <= known_at)
+        for occurred_at, received_at in recorded.corrected_at
     )
 
 

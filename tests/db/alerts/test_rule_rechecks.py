@@ -159,8 +159,27 @@ def test_check_waits_while_the_refold_queue_is_busy(
     save_form(ops, within="8")
     assert RefoldRequest.objects.count() == 2
     RefoldRequest.objects.all().delete()
-    assert recheck_orders.enqueue_next_batch(now=now) == 2
-    assert recheck_orders.enqueue_next_batch(now=now) == 0, "the batch is still in the queue"
+    assert recheck_orders.enqueue_next_batch(now=now).orders == 2
+    assert recheck_orders.enqueue_next_batch(now=now).orders == 0, "the batch is still in the queue"
+
+
+def test_waiting_recheck_broadcasts_nothing(
+    ops: Client, wms: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_and_process(wms, "order.released", now, order="SO-1")
+    run_jobs()
+    save_form(ops, within="8")
+    broadcasts: list[list[str]] = []
+    monkeypatch.setattr(
+        job_functions, "broadcast_change_number", lambda _, kinds: broadcasts.append(kinds)
+    )
+    # Nothing is claimed, so the batch stays in the queue.
+    monkeypatch.setattr(job_functions, "refold_batch", lambda **_: 0)
+    job_functions.refold_touched_orders_and_update_kpi_cells()
+    assert ["rule"] not in broadcasts
+    monkeypatch.undo()
+    run_jobs()
+    assert not RuleRecheck.objects.filter(finished_at=None).exists()
 
 
 def test_rules_that_change_one_after_the_other_share_the_rest_of_the_orders(
@@ -173,7 +192,7 @@ def test_rules_that_change_one_after_the_other_share_the_rest_of_the_orders(
     enqueued = []
 
     def enqueue() -> None:
-        enqueued.append(recheck_orders.enqueue_next_batch(now=now))
+        enqueued.append(recheck_orders.enqueue_next_batch(now=now).orders)
         RefoldRequest.objects.all().delete()
 
     SlaRule.objects.filter(code="stuck").update(params={"within": 8})

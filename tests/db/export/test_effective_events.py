@@ -67,3 +67,34 @@ def test_export_and_fold_agree_on_effective_events(
     assert exported == folded
     assert effective
     assert len(superseded) > 5
+
+
+def test_correction_that_names_another_order_counts_in_the_export_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "visibility.pipeline.job_functions.ask_worker_to_run_job_now", lambda *_: None
+    )
+    wms = create_sources({"wms": "wms"})["wms"]
+    shipped: dict[str, Any] = {"shipment": "7", "part": "7", "lines": [{"sku": "A", "shipped": 1}]}
+    reports: list[tuple[str, dict[str, Any]]] = [
+        ("SO-1", {"lines": [{"sku": "A", "ordered": 1}]}),
+        ("SO-1", {**shipped, "key": "s"}),
+        ("SO-2", {**shipped, "corrects": ["s"]}),
+    ]
+    for index, (order, data) in enumerate(reports):
+        event = cloudevent(
+            "shipment.confirmed" if index else "order.received",
+            {"order": order, **data},
+            event_id=str(index),
+            at=f"2026-03-02T{index + 9:02}:00:00Z",
+        )
+        store_messages([cloudevent_message(wms, event)])
+    job_functions.process_messages_and_refold()
+    selection = OrderSelection(order_ids=(Order.objects.get(number="SO-1").pk,))
+    with snapshot_in_temporary_tables(selection, now=database_now(), max_orders=None):
+        exported = {
+            event.event.type.value: event.correction is not None
+            for event in exported_events(superseded=True)
+        }
+    assert exported == {"order.received": False, "shipment.confirmed": True}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from tests.builders.identity import (
     DAY,
@@ -100,6 +101,60 @@ def test_join_with_a_closed_alert_keeps_the_acknowledgment_of_the_active_one() -
     decide(undo_of(join))
     assert alert_of("SO-1").acknowledged_by is None
     assert facts(alert_of("900")) == before
+
+
+@pytest.mark.parametrize("is_acknowledged", [False, True])
+def test_undo_of_a_join_closes_the_alert_that_the_join_reopened(is_acknowledged: bool) -> None:
+    """Without the refold that follows, which evaluates the clock again."""
+    process_messages(released_orders())
+    sweep(now=database_now())
+    closed, other = alert_of("SO-1"), alert_of("900")
+    Alert.objects.filter(pk=closed.pk).update(
+        state="withdrawn",
+        resolved_at=database_now(),
+        resolution="Late evidence.",
+        closing_reason="condition_ended",
+    )
+    if is_acknowledged:
+        annotated("900", "on it")
+    before = closed_fields(closed)
+    with transaction.atomic():
+        join = merge()
+    assert closed_fields(closed)[:2] == (
+        "acknowledged" if is_acknowledged else "open",
+        2,
+    )
+    with transaction.atomic():
+        undo_of(join)()  # type: ignore[operator]
+    assert closed_fields(closed) == before
+    assert facts(other)[0] == ("acknowledged" if is_acknowledged else "open")
+
+
+def test_undo_of_a_join_keeps_an_acknowledgment_of_the_reopened_alert() -> None:
+    process_messages(released_orders())
+    sweep(now=database_now())
+    closed = alert_of("SO-1")
+    Alert.objects.filter(pk=closed.pk).update(state="withdrawn", resolved_at=database_now())
+    with transaction.atomic():
+        join = merge()
+    actions.acknowledge(closed.pk, by=decision_user(), now=database_now(), note="mine")
+    with transaction.atomic():
+        undo_of(join)()  # type: ignore[operator]
+    assert closed_fields(closed)[0] == "acknowledged"
+    assert closed.acknowledged_by == decision_user()
+
+
+def closed_fields(alert: Alert) -> tuple[object, ...]:
+    """Return the state, the episode, and what the closing of an alert stores."""
+    alert.refresh_from_db()
+    return (
+        alert.state,
+        alert.episode,
+        alert.resolved_at,
+        alert.resolution,
+        alert.closing_reason,
+        alert.acknowledged_at,
+    )
 
 
 def merge() -> object:

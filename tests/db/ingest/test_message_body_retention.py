@@ -38,7 +38,11 @@ from visibility.models.message_bodies import NOTICE
 from visibility.models.sources_and_messages import load_message_body
 from visibility.operations.canonical_dump import dump_lines
 from visibility.operations.invariants import check_unsettled_messages_have_bodies
-from visibility.pipeline import job_functions, record_and_retention_jobs
+from visibility.pipeline import (
+    job_functions,
+    process_message_batches,
+    record_and_retention_jobs,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -257,3 +261,21 @@ def test_parked_message_without_body_is_not_queued(source: Source, now: datetime
     call_command("replay", "--id", str(stored), stdout=StringIO(), stderr=errors)
     assert "1 message not queued" in errors.getvalue()
     assert "removed by the retention policy" in errors.getvalue()
+
+
+def test_message_whose_body_went_while_it_was_claimed_is_parked(source: Source) -> None:
+    bodies = [
+        orjson.dumps(cloudevent("order.held", {"order": f"SO-{n}"}, event_id=f"{n}"))
+        for n in (1, 2)
+    ]
+    headers = {"content-type": "application/cloudevents+json"}
+    bodiless, other = store_messages(
+        [IncomingMessage(source.pk, f"m{n}", headers, body) for n, body in enumerate(bodies)]
+    )
+    MessageBody.objects.filter(message_id=bodiless.message_id).delete()
+    assert process_message_batches.claim_parse_and_correlate_messages() == 2
+    row = InboundMessage.objects.get(pk=bodiless.message_id)
+    assert (row.state, row.reason) == ("parked", "body_removed")
+    assert InboundMessage.objects.get(pk=other.message_id).state == "applied"
+    assert check_unsettled_messages_have_bodies() == []
+    assert check()[month_of(bodiless.message_id)].parked_count == 0

@@ -14,6 +14,7 @@ import httpx2
 from django.db import connection
 
 from tests.builders import (
+    cases_corrections,
     cases_erp,
     cases_shop,
     cases_tracking,
@@ -32,6 +33,7 @@ MODULES = (
     cases_x12_acknowledgments,
     cases_x12_orders,
     cases_x12_shipments,
+    cases_corrections,
 )
 CASES = [value for m in MODULES for value in vars(m).values() if isinstance(value, UseCase)]
 SECRET, PASSWORD = "a-secret-of-at-least-24-bytes", "correct horse battery"
@@ -43,6 +45,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "edi": ("x12", f"own={SELLER}", f"customer.{BUYER}=K550", *EDI),
     "suppliers": ("x12", *EDI),
     "carrier": ("easypost",),
+    "warehouse": ("cloudevents",),
 }
 
 
@@ -56,6 +59,7 @@ def signature(connector: str, body: bytes) -> dict[str, str]:
         "easypost": ("x-hmac-signature", f"hmac-sha256-hex={mac.hexdigest()}"),
         "x12": ("x-throughline-signature", f"sha256={mac.hexdigest()}"),
         "business_central": ("authorization", f"Bearer {SECRET}"),
+        "cloudevents": ("authorization", f"Bearer {SECRET}"),
     }
     return dict([headers[connector]])
 

@@ -33,3 +33,9 @@ def test_order_lines_stand_for_their_orders_where_an_event_names_none(
     names: str, relations: set[tuple[str, str]]
 ) -> None:
     assert related(*names.split()) == relations
+
+
+def test_lines_of_an_event_with_an_ambiguous_order_have_no_order_yet() -> None:
+    links = [(7, "order", 1), (7, "order_line", 11), (7, "package", 31), (8, "order", 1)]
+    links.append((8, "order_line", 21))
+    assert relations_of_events(links, events_with_ambiguous_orders={7}) == [(1, 21, 8), (1, 31, 7)]

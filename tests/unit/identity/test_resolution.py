@@ -1,6 +1,7 @@
 """Entity resolution depends on the set of mentions and decisions, never on the order of arrival."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -257,6 +258,49 @@ def test_person_joins_numbers_that_no_event_names_together() -> None:
     ) == {frozenset({"A", "B"})}
 
 
+def corrected(mention: Mention) -> Mention:
+    """Return the same reference of an event that its source withdrew."""
+    return replace(mention, is_corrected=True)
+
+
+def test_corrected_mention_joins_nothing_and_stays_with_the_object_of_its_strongest_key() -> None:
+    link = corrected(make_mention(3, permanent_key("A"), permanent_key("B")))
+    mentions = [make_mention(1, permanent_key("A")), make_mention(2, permanent_key("B")), link]
+    first, second = resolve_mentions(mentions, [], WINDOWS).objects
+    assert (first.generations, second.generations) == (
+        [(permanent_key("A"), 0)],
+        [(permanent_key("B"), 0)],
+    )
+    assert link in first.mentions
+    assert first.rejected_keys == set(), "another event names it"
+
+
+def test_key_that_only_a_corrected_mention_names_identifies_nothing() -> None:
+    link = corrected(make_mention(3, permanent_key("A"), permanent_key("B")))
+    (group,) = resolve_mentions([link, make_mention(2, permanent_key("B"))], [], WINDOWS).objects
+    assert group.generations == [(permanent_key("B"), 0)]
+    assert group.rejected_keys == {permanent_key("A")}
+    (alone,) = resolve_mentions([link], [], WINDOWS).objects
+    assert alone.generations == [(permanent_key("A"), 0)]
+    assert alone.rejected_keys == {permanent_key("B")}
+
+
+def test_corrected_mention_neither_starts_nor_continues_a_generation() -> None:
+    mentions = [make_mention(1, reused_key("4711")), make_mention(100, reused_key("4711"))]
+    between = corrected(make_mention(50, reused_key("4711")))
+    later = corrected(make_mention(300, reused_key("4711")))
+    assert resolved_values([*mentions, between, later]) == {
+        frozenset({"4711"}),
+        frozenset({"47111"}),
+    }
+
+
+def test_person_joins_a_number_that_only_a_corrected_mention_names() -> None:
+    join = make_decision(1, DecisionKind.JOIN, [permanent_key("A")], [permanent_key("B")])
+    mentions = [make_mention(1, permanent_key("A")), corrected(make_mention(2, permanent_key("B")))]
+    assert resolved_values(mentions, [join]) == {frozenset({"A", "B"})}
+
+
 NUMBERS = [
     permanent_key("A"),
     permanent_key("B"),
@@ -336,3 +380,26 @@ def test_each_mention_has_a_single_object_and_no_decision_is_violated(
         ]
         for group in solution.objects:
             assert not (sides[0] & set(group.generations) and sides[1] & set(group.generations))
+
+
+@settings(max_examples=examples(300))
+@given(MENTIONS, DECISIONS, st.data())
+def test_corrected_mentions_do_not_change_the_objects_of_the_others(
+    mentions: list[Mention],
+    pairs: list[tuple[DecisionKind, list[IdentifierKey]]],
+    data: st.DataObject,
+) -> None:
+    decisions = [make_decision(n, verdict, [a], [b]) for n, (verdict, (a, b)) in enumerate(pairs)]
+    count = data.draw(st.integers(0, len(mentions) - 1))
+    effective, superseded = mentions[count:], [corrected(mention) for mention in mentions[:count]]
+    named = {key for mention in effective for key in mention.identity_keys}
+    # A decision about a number that only corrected events name has an effect on these alone.
+    decisions = [d for d in decisions if {key for side in d.sides for key, _ in side.keys} <= named]
+    without, with_corrected = (
+        {
+            tuple(group.generations): [m for m in group.mentions if not m.is_corrected]
+            for group in resolve_mentions(given, decisions, WINDOWS).objects
+        }
+        for given in (effective, [*superseded, *effective])
+    )
+    assert {key: named for key, named in with_corrected.items() if named} == without

@@ -4,7 +4,7 @@ The result depends on the set of mentions and active decisions only, never on th
 they arrived.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,10 +83,9 @@ def resolve_mentions(
 
     `known_shared_keys`: keys that also appear on objects whose mentions are not given.
     """
-    naming: dict[IdentifierKey, list[Mention]] = {}
-    for mention in mentions:
-        for key in mention.identity_keys:
-            naming.setdefault(key, []).append(mention)
+    naming = _mentions_by_key(mention for mention in mentions if not mention.is_corrected)
+    named_by_corrected = _mentions_by_key(mention for mention in mentions if mention.is_corrected)
+    naming = {**named_by_corrected, **naming}
     generations = {key: KeyGenerations(key, named, windows) for key, named in naming.items()}
     sets = ConstrainedUnionFind()
     for decision in sorted(decisions, key=lambda a: a.id):
@@ -104,6 +103,14 @@ def resolve_mentions(
     return ResolvedObjectsAndGenerations(resolver.build_objects(), generations)
 
 
+def _mentions_by_key(mentions: Iterable[Mention]) -> dict[IdentifierKey, list[Mention]]:
+    naming: dict[IdentifierKey, list[Mention]] = {}
+    for mention in mentions:
+        for key in mention.identity_keys:
+            naming.setdefault(key, []).append(mention)
+    return naming
+
+
 def _generations_of_decision_side(
     side: DecisionSide, generations: Mapping[IdentifierKey, KeyGenerations]
 ) -> list[Generation]:
@@ -119,11 +126,13 @@ class _MentionResolver:
         generations: Mapping[IdentifierKey, KeyGenerations],
         sets: ConstrainedUnionFind,
     ) -> None:
-        self._mentions = sorted(mentions, key=lambda m: (m.sort_key, m.ref_key))
+        in_order = sorted(mentions, key=lambda m: (m.sort_key, m.ref_key))
+        self._mentions = [m for m in in_order if not m.is_corrected]
+        self._corrected = [m for m in in_order if m.is_corrected]
         self._generations, self._sets = generations, sets
         self._named = {
             m.ref_key: [(key, generations[key].index_at(m.at)) for key in m.identity_keys]
-            for m in self._mentions
+            for m in in_order
         }
         self._shared: set[Generation] = set()
         # What a mention names although a decision separates it, or another number tells it apart.
@@ -219,6 +228,7 @@ class _MentionResolver:
             resolved = by_root.setdefault(root, ResolvedObject())
             resolved.mentions.append(mention)
             resolved.shared_keys.update(g[0] for g in named[1:] if g in self._shared)
+        self._add_corrected_mentions(by_root)
         for key, history in self._generations.items():
             for index in range(len(history.intervals)):
                 generation = (key, index)
@@ -235,3 +245,27 @@ class _MentionResolver:
         for group in by_root.values():
             group.generations.sort()
         return tuple(group for _, group in sorted(by_root.items()))
+
+    def _add_corrected_mentions(self, by_root: dict[Generation, ResolvedObject]) -> None:
+        """Add each corrected mention to an object that other mentions name, or to its own object.
+
+        Its keys that no other mention names are rejected there: they identify nothing, but an event
+        that names one of them resolves the corrected mention again.
+        """
+        roots_of_others = frozenset(by_root)
+        for mention in self._corrected:
+            is_alone = {
+                generation: self._sets.root(generation) not in roots_of_others
+                for generation in self._named[mention.ref_key]
+            }
+            own = min(
+                is_alone,
+                key=lambda g: (is_alone[g], g in self._shared, strength_rank(g[0]), g),
+            )
+            resolved = by_root.setdefault(self._sets.root(own), ResolvedObject())
+            resolved.mentions.append(mention)
+            resolved.rejected_keys.update(
+                generation[0]
+                for generation, alone in is_alone.items()
+                if alone and generation != own
+            )

@@ -30,7 +30,11 @@ MAX_TRANSIT = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One reference of one event. All its identity keys name the same object."""
+    """One reference of one event. All its identity keys name the same object.
+
+    `is_corrected`: its source withdrew the event. The mention then connects nothing and starts no
+    generation; it stays with the object that the other mentions of its keys name.
+    """
 
     ref_key: RefKey
     # (occurred at, source, key, content hash, reference): independent of the order of arrival.
@@ -38,6 +42,7 @@ class Mention:
     identity_keys: tuple[IdentifierKey, ...]
     other_keys: tuple[IdentifierKey, ...] = ()
     event_type: str = ""
+    is_corrected: bool = False
 
     @property
     def at(self) -> datetime:

@@ -126,6 +126,10 @@ EXPLANATIONS = {
         "The source has no usable connector or settings",
         "Correct the source, then replay",
     ),
+    ParkReason.BODY_REMOVED: (
+        "The message was removed by retention before it was processed",
+        "Ask the sender to send it again",
+    ),
 }
 
 
