@@ -216,7 +216,9 @@ class QuantityLedger(RecordedQuantities):
                     ordered=demand,
                     shipped=self.authoritative_quantity(key, Measure.SHIPPED),
                     reached=reached,
-                    is_everything_shipped=bool(self.shipped_whole or self.balance_cancellations),
+                    is_everything_shipped=bool(
+                        self.sources_reporting_order_shipped or self.balance_cancellations
+                    ),
                 )
             elif demand is None:
                 continue

@@ -81,7 +81,7 @@ def _sources(columns: Columns, key: str, measures: Collection[Measure]) -> Itera
             yield from cell.figures
 
 
-def concerns_shipping_of_whole_order(recorded: RecordedEvent) -> bool:
+def concerns_shipping_of_entire_order(recorded: RecordedEvent) -> bool:
     """Whether an event confirms or voids that the order itself was shipped, not one shipment."""
     event = recorded.event
     return (

@@ -11,7 +11,7 @@ from visibility.timeline.deliveries_and_returns_from_shipments import (
     names_only_returned_packages,
     set_delivered_share_from_packages,
 )
-from visibility.timeline.lines_without_counterpart import concerns_shipping_of_whole_order
+from visibility.timeline.lines_without_counterpart import concerns_shipping_of_entire_order
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -82,7 +82,7 @@ class MilestoneTracker:
             bool(measures & DEMAND_MEASURES)
             or recorded.event.type is EventType.SHIPMENT_VOID
             or unmatched != previous
-            or (bool(unmatched.ordered) and concerns_shipping_of_whole_order(recorded))
+            or (bool(unmatched.ordered) and concerns_shipping_of_entire_order(recorded))
         )
         for code, measure in MEASURED.items() if measures or affects_all else ():
             if not affects_all and measure not in measures:

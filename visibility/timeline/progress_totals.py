@@ -10,7 +10,7 @@ Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
 ZERO = Decimal(0)
 NOTHING: Progress = (ZERO, Decimal(1))
 # Some of it, but how much is unknown.
-UNKNOWN_PART: Progress = (Decimal(1), Decimal(2))
+PARTIAL_PROGRESS: Progress = (Decimal(1), Decimal(2))
 
 
 class LineProgress(NamedTuple):
@@ -25,13 +25,13 @@ def total_progress(lines: Iterable[LineProgress]) -> Progress | None:
     """(done, due) of all lines, None if nothing is known or due.
 
     Of each line no more than its demand counts. If the demand of a line is unknown, so is the
-    total: it is then nothing or `UNKNOWN_PART`.
+    total: it is then nothing or `PARTIAL_PROGRESS`.
     """
     rows = list(lines)
     if all(row.reached is None for row in rows):
         return None
     if any(row.demand is None for row in rows):
-        return UNKNOWN_PART if any((row.reached or 0) > 0 for row in rows) else NOTHING
+        return PARTIAL_PROGRESS if any((row.reached or 0) > 0 for row in rows) else NOTHING
     done = [min(max(row.reached or ZERO, ZERO), row.demand or ZERO) for row in rows]
     due = [row.demand or ZERO for row in rows]
     if not any(due):

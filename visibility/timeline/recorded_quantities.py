@@ -7,7 +7,7 @@ from connectors.sdk.events import EventType, Measure, QuantityMode
 from visibility.timeline.interpret_event_lines import Interpretation
 from visibility.timeline.lines_without_counterpart import (
     LinesWithoutCounterpart,
-    concerns_shipping_of_whole_order,
+    concerns_shipping_of_entire_order,
 )
 from visibility.timeline.model import RecordedEvent
 from visibility.timeline.progress_totals import Progress
@@ -48,7 +48,7 @@ class RecordedQuantities:
         # (source, event key) of cancellations that cancelled what was not shipped.
         self.balance_cancellations: set[tuple[str, str]] = set()
         # Sources that report that the order itself was shipped, without quantities.
-        self.shipped_whole: set[str] = set()
+        self.sources_reporting_order_shipped: set[str] = set()
         # Caches, valid until a claim changes.
         self._main: frozenset[str] | None = None
         self._due: dict[str, Decimal | None] = {}
@@ -63,8 +63,8 @@ class RecordedQuantities:
         `cancelled_by_seller`: the seller cancels the quantities that the event cancels.
         """
         event = recorded.event
-        if concerns_shipping_of_whole_order(recorded):
-            self._record_shipping_of_whole_order(recorded)
+        if concerns_shipping_of_entire_order(recorded):
+            self._record_shipping_of_entire_order(recorded)
         if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
             scopes = scopes_of_void(recorded, self.scope_objects)
             increments = event_keys_of_voided_increments(recorded, self.increment_objects)
@@ -117,10 +117,10 @@ class RecordedQuantities:
         cell = self.columns[measure].get(key)
         return cell.figures.get(source) if cell else None
 
-    def _record_shipping_of_whole_order(self, recorded: RecordedEvent) -> None:
+    def _record_shipping_of_entire_order(self, recorded: RecordedEvent) -> None:
         """Record whether a source reports that the order itself was shipped."""
         if recorded.event.type is EventType.SHIPMENT_CONFIRMED:
-            self.shipped_whole.add(recorded.source)
+            self.sources_reporting_order_shipped.add(recorded.source)
         else:
-            self.shipped_whole.discard(recorded.source)
+            self.sources_reporting_order_shipped.discard(recorded.source)
         self.clear_caches()

@@ -18,15 +18,15 @@ DAY = timedelta(days=1)
 
 def test_boards_show_the_last_message_and_the_parked_ones_that_alerts_know() -> None:
     now = database_now()
-    busy, quiet = create_source("busy"), create_source("quiet")
+    busy, inactive = create_source("busy"), create_source("inactive")
     create_source("new")
     message(busy, received_at=now - DAY)
     for _ in range(3):
         message(busy, state="parked", received_at=now - DAY / 2)
-    old_message(quiet, age=100 * DAY)  # longer ago than messages are searched first
+    old_message(inactive, age=100 * DAY)  # longer ago than messages are searched first
     chips = {chip.slug: (chip.last_at, chip.parked) for chip in load_source_chips(now)}
     assert chips["busy"] == (now - DAY / 2, 3)
-    last_at, parked = chips["quiet"]
+    last_at, parked = chips["inactive"]
     assert last_at is not None
     assert abs(now - 100 * DAY - last_at) < DAY
     assert parked == 0

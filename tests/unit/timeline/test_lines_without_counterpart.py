@@ -143,25 +143,25 @@ def test_report_about_the_whole_order_completes_it() -> None:
         shipped({"A": 2, "BOLT": 4}, at(3)),
         shipped({"PLATE": 1}, at(4), "S2"),
     ]
-    whole = reported("wms", "shipment.confirmed", at(4, 14))
-    timeline = folded(*events, whole)
+    order_report = reported("wms", "shipment.confirmed", at(4, 14))
+    timeline = folded(*events, order_report)
     assert timeline.status is Status.SHIPPED
     assert timeline.milestone_completed_at(MilestoneCode.SHIPPED) == at(4, 14)
     assert "the reports about the whole order count instead" in answer(timeline)
     early = reported("wms", "shipment.confirmed", at(2, 18))
     assert folded(*events, early).milestone_completed_at(MilestoneCode.SHIPPED) == at(3)
-    arrived = folded(*events, whole, delivered(at(5)))
+    arrived = folded(*events, order_report, delivered(at(5)))
     assert arrived.status is Status.PARTIALLY_DELIVERED
-    assert folded(*events, whole, delivered(at(5)), delivered(at(6), "S2")).status is (
+    assert folded(*events, order_report, delivered(at(5)), delivered(at(6), "S2")).status is (
         Status.DELIVERED
     )
-    voided = folded(*events, whole, reported("wms", "shipment.void", at(5)))
+    voided = folded(*events, order_report, reported("wms", "shipment.void", at(5)))
     assert voided.status is Status.PARTIALLY_SHIPPED
 
 
 def test_incomplete_line_stays_open_whatever_the_whole_order_report_says() -> None:
-    whole = reported("wms", "shipment.confirmed", at(4))
-    timeline = folded(sold({"KIT": 1, "A": 2}), shipped({"A": 1, "BOLT": 4}, at(3)), whole)
+    order_report = reported("wms", "shipment.confirmed", at(4))
+    timeline = folded(sold({"KIT": 1, "A": 2}), shipped({"A": 1, "BOLT": 4}, at(3)), order_report)
     assert timeline.status is Status.PARTIALLY_SHIPPED
 
 
