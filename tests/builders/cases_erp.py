@@ -8,9 +8,11 @@ from tests.builders.case_messages import (
     erp_order,
     erp_order_line,
     erp_shipment,
+    from_warehouse,
     shop,
     shop_line,
     shop_order,
+    to_warehouse,
     x12,
 )
 
@@ -168,6 +170,69 @@ two_orders_of_a_customer_po = UseCase(
             "lines": {"CLP-5": "ordered: 40 ordered"},
             "has_stuck_alert": True,
         },
+    },
+)
+kit_in_the_erp = UseCase(
+    "the ERP lists a kit, and the warehouse its components",
+    (
+        erp_order(
+            "S-52012",
+            "03T09:00",
+            erp_order_line(10000, "SET-7", 2),
+            erp_order_line(20000, "CLP-5", 4),
+        ),
+        to_warehouse(
+            "940~W05*N*S-52012*P-52012~LX*1~W01*4*EA**VN*CLP-5~LX*2~W01*8*EA**VN*BLT-1"
+            "~LX*3~W01*2*EA**VN*PLT-1~W76*14",
+            "20260203 1000",
+        ),
+        from_warehouse(
+            "945~W06*F*S-52012*20260204*NW-12**P-52012~W27*M*UPSN*UPS"
+            "~LX*1~W12*CC*4*4**EA**VN*CLP-5~LX*2~W12*CC*8*8**EA**VN*BLT-1~W03*12*9*LB",
+            "20260204 0800",
+        ),
+        from_warehouse(
+            "945~W06*F*S-52012*20260205*NW-13**P-52012~W27*M*UPSN*UPS"
+            "~LX*1~W12*CC*2*2**EA**VN*PLT-1~W03*2*3*LB",
+            "20260205 0800",
+        ),
+        erp_shipment("PS-52012", "S-52012", "05T09:00", erp_line(20000, "CLP-5", 4)),
+    ),
+    {
+        "S-52012": {
+            "answer": "Shipped: 3 of 3 lines shipped on Thu, Feb 5",
+            "shipped_at": "2026-02-04T14:00",
+            "lines": {
+                "CLP-5": "shipped: 4 ordered, 4 shipped",
+                "SET-7": "uncountable: 2 ordered",
+                "BLT-1": "shipped: 8 ordered, 8 shipped",
+                "PLT-1": "shipped: 2 ordered, 2 shipped",
+            },
+            "lines_shipped": "3 of 3",
+            "flags": {name: ["no_counterpart"] for name in ("SET-7", "BLT-1", "PLT-1")},
+            "has_stuck_alert": False,
+        }
+    },
+)
+kit_shipped_in_unknown_quantity = UseCase(
+    "the ERP lists a kit, and the warehouse ships components without an order of its own",
+    (
+        erp_order("S-52013", "03T09:00", erp_order_line(10000, "SET-7", 2)),
+        from_warehouse(
+            "945~W06*F*S-52013*20260204*NW-14**P-52013~W27*M*UPSN*UPS"
+            "~LX*1~W12*CC*8*8**EA**VN*BLT-1~W03*8*9*LB",
+            "20260204 0800",
+        ),
+    ),
+    {
+        "S-52013": {
+            "answer": "Shipped in part or in full Wed, Feb 4",
+            "next_step": "a mapping of the lines that do not match",
+            "status": "partially_shipped",
+            "lines": {"SET-7": "uncountable: 2 ordered", "BLT-1": "shipped: 8 shipped"},
+            "flags": {name: ["no_counterpart"] for name in ("SET-7", "BLT-1")},
+            "has_stuck_alert": False,
+        }
     },
 )
 control_number_of_another_year = UseCase(

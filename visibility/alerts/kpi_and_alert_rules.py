@@ -59,19 +59,15 @@ def update_alerts_about_kpis_and_alerts(
         alert_ids = {int(key) for kind, key in active_subjects if kind == RuleSubject.ALERT}
         has_alert_rule = any(isinstance(loaded.kind, AlertRule) for loaded in rules)
         snapshots = _load_alert_snapshots(alert_ids, now) if has_alert_rule else []
+        # Values of KPIs can take seconds to load: people act on alerts meanwhile.
+        evaluated = [(loaded, _evaluate(loaded, snapshots, load_kpi, now)) for loaded in rules]
         own = _lock_and_group_alerts_by_rule(alert_ids | {alert.id for alert in snapshots})
-        for loaded in rules:
+        for loaded, outcome in evaluated:
             alerts = own.pop(loaded.rule.pk, {})
-            try:
-                conditions = _conditions_by_subject_key(loaded, snapshots, load_kpi, now)
-                titles = {
-                    key: _alert_title(loaded, condition) for key, condition in conditions.items()
-                }
-            except (OperationalError, InterfaceError):
-                raise  # the database failed: the next sweep retries
-            except Exception as error:  # reported by an alert; the others go on
-                result.failures[loaded.rule.pk] = [(loaded.rule.title, _as_failure(error))]
+            if isinstance(outcome, RuleFailure):
+                result.failures[loaded.rule.pk] = [(loaded.rule.title, outcome)]
                 continue
+            conditions, titles = outcome
             for key, alert in alerts.items():
                 if alert.state in ACTIVE_ALERT_STATES and key not in conditions:
                     close_alert(alert, AlertState.RESOLVED, now, now, ENDED)
@@ -106,6 +102,19 @@ class _RuleFailed(Exception):
 
 def _as_failure(error: Exception) -> RuleFailure:
     return error.failure if isinstance(error, _RuleFailed) else RuleFailure(error)
+
+
+def _evaluate(
+    loaded: LoadedRule, alerts: Iterable[AlertSnapshot], load_kpi: LoadKpi, now: datetime
+) -> tuple[dict[str, SourceCondition], dict[str, str]] | RuleFailure:
+    """Return the conditions of a rule that hold and their alert titles, by subject key."""
+    try:
+        conditions = _conditions_by_subject_key(loaded, alerts, load_kpi, now)
+        return conditions, {key: _alert_title(loaded, c) for key, c in conditions.items()}
+    except (OperationalError, InterfaceError):
+        raise  # the database failed: the next sweep retries
+    except Exception as error:  # reported by an alert; the others go on
+        return _as_failure(error)
 
 
 def _conditions_by_subject_key(

@@ -16,7 +16,11 @@ MAX_MESSAGES_READ = 1_000
 # Unprocessed messages are searched among so many of the oldest.
 MAX_PENDING_READ = 10_000
 ACTIVITY = """
-SELECT source.id, newest.received_at, coalesce(applied.received_at,
+SELECT source.id, coalesce(newest.received_at, (
+        -- Only of a source without a new message: it reads the index of every partition.
+        SELECT m.received_at FROM visibility_inbound_message m
+        WHERE m.source_id = source.id ORDER BY m.received_at DESC LIMIT 1
+    )), coalesce(applied.received_at,
     activity.last_received_at), activity.newest_event_at, activity.resumed_at,
     activity.backlog_applied_at, pending.oldest_at
 FROM visibility_source source

@@ -19,21 +19,13 @@ from visibility.sla.source_snapshot import (
     SourceSnapshot,
     UnmappedStatusWithSettlement,
 )
+from visibility.storage.count_parked_messages import count_parked_messages
 from visibility.storage.load_needed_master_data import EVENT_TYPE_VALUES
 
 MAX_STATUSES = 500
 MAX_STATUS_LENGTH = 250
 # Waiting messages are counted by source among so many of the oldest.
 MAX_PENDING_READ = 10_000
-PARKED = """
-SELECT source.id, (
-    SELECT count(*) FROM (
-        SELECT FROM visibility_inbound_message m
-        WHERE m.state = 'parked' AND m.source_id = source.id LIMIT %s
-    ) AS parked
-)
-FROM visibility_source source WHERE source.enabled
-"""
 PENDING = """
 SELECT source_id, count(*) FROM (
     SELECT source_id FROM visibility_inbound_message
@@ -96,9 +88,8 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     sources = list(Source.objects.filter(enabled=True).order_by("pk"))
     if not sources:
         return []
+    parked = count_parked_messages([source.pk for source in sources], limit=MAX_COUNTED)
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(PARKED, [MAX_COUNTED])
-        parked: dict[int, int] = dict(cursor.fetchall())
         cursor.execute(PENDING, [MAX_PENDING_READ])
         pending: dict[int, int] = dict(cursor.fetchall())
     statuses = _load_unmapped_status_texts_by_source(

@@ -57,10 +57,11 @@ def update_source_and_failing_rule_alerts(*, now: datetime, load_kpi: LoadKpi | 
             row = cursor.fetchone()
         if not (row and row[0]):
             return 0
-        changes = update_source_alerts(now=now)
+        # First: values of KPIs can take seconds to load, and no alert may be locked meanwhile.
         others = KpiAndAlertRuleChanges()
         if load_kpi is not None:
             others = update_alerts_about_kpis_and_alerts(load_kpi, now=now)
+        changes = update_source_alerts(now=now)
         failures = changes.failures | others.failures
         changed = changes.changed + others.changed
         changed += update_failing_rule_alerts(failures, now=now)

@@ -1,120 +1,27 @@
-"""Quantities of an order: the claims of each source by line, and which of them count."""
+"""Quantities of an order: which claims about each line count, and how far the order is."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from connectors.sdk.events import EventType, Measure, QuantityMode
+from connectors.sdk.events import Measure
 from visibility.timeline.authority import MEASURE_RANKS, all_warehouses_or_largest_figure_source
-from visibility.timeline.interpret_event_lines import Interpretation
-from visibility.timeline.model import RecordedEvent
-from visibility.timeline.quantities_of_event_lines import sum_line_quantities_in_counting_unit
-from visibility.timeline.quantity_claims import (
-    NEVER,
-    ZERO,
-    Arrivals,
-    QuantityClaims,
-    record_seller_cancellation,
-    shipped_after_closing_short,
+from visibility.timeline.lines_without_counterpart import (
+    BILLING_MEASURES,
+    LinesWithoutCounterpart,
+    find_lines_without_counterpart,
+    known_demand,
 )
-from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES
+from visibility.timeline.progress_totals import LineProgress, Progress, total_progress
+from visibility.timeline.quantity_claims import ZERO, shipped_after_closing_short
+from visibility.timeline.recorded_quantities import RecordedQuantities
+from visibility.timeline.substitutes_and_kits import FILLABLE_MEASURES, PROGRESS_MEASURES
 from visibility.timeline.units import fraction_of_progress
-from visibility.timeline.voided_and_omitted_quantities import (
-    claims_by_measure_and_line,
-    event_keys_of_voided_increments,
-    reset_omitted_quantities,
-    scopes_of_void,
-    void_claims,
-)
-
-# (done, due)
-Progress = tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
 
 
-class QuantityLedger:
-    """Claims by line and measure, in the counting unit of each line."""
-
-    def __init__(
-        self, reading: Interpretation, delivered: Arrivals = NEVER, returned: Arrivals = NEVER
-    ) -> None:
-        self.interpretation = reading
-        # By measure: when shipments arrived at the customer or back at the sender, and the first.
-        both = ((Measure.DELIVERED, delivered), (Measure.RETURNED, returned))
-        self.arrivals = {m: (times, min(times.values())) for m, times in both if times}
-        self.columns: dict[Measure, dict[str, QuantityClaims]] = {m: {} for m in Measure}
-        # Claims in units that cannot be converted.
-        self.unconvertible: dict[str, dict[Measure, QuantityClaims]] = {}
-        self.keys: set[str] = set()
-        self.scope_objects: dict[tuple[str, str], tuple[str, ...]] = {}
-        # (source, event key) of increments without a scope -> the objects that they name
-        self.increment_objects: dict[tuple[str, str], set[str]] = {}
-        self.seller_cancelled: dict[str, QuantityClaims] = {}  # by line
-        # (source, event key) of cancellations that cancelled what was not shipped.
-        self.balance_cancellations: set[tuple[str, str]] = set()
-        # Caches, valid until a claim changes.
-        self._main: frozenset[str] | None = None
-        self._due: dict[str, Decimal | None] = {}
-        self._reached: dict[tuple[Measure, datetime], Progress | None] = {}
-        self._is_exact = all(goods.scale == 1 for goods in reading.items.values())
-
-    def apply(
-        self, recorded: RecordedEvent, *, cancelled_by_seller: bool = False
-    ) -> set[tuple[str, Measure]]:
-        """Apply the lines of an event. Return the (line, measure) pairs that changed.
-
-        `cancelled_by_seller`: the seller cancels the quantities that the event cancels.
-        """
-        event = recorded.event
-        if event.type in {EventType.SHIPMENT_VOID, EventType.INVOICE_VOID}:
-            scopes = scopes_of_void(recorded, self.scope_objects)
-            increments = event_keys_of_voided_increments(recorded, self.increment_objects)
-            self.clear_caches()
-            return set(void_claims(self.columns, recorded.source, scopes, increments))
-        changed, lines = set(), self.interpretation.lines_of_event(recorded)
-        for line, measure, quantity in sum_line_quantities_in_counting_unit(recorded, lines):
-            if line.unit_factor is None:
-                cells = self.unconvertible.setdefault(line.key, {})
-                cells.setdefault(measure, QuantityClaims()).record(recorded, line, quantity)
-                self._main = None
-                self._reached.clear()
-                continue
-            column = self.columns[measure]
-            cell = column[line.key] = column.get(line.key) or QuantityClaims()
-            is_first = recorded.source not in cell.figures
-            if cell.record(recorded, line, quantity):
-                changed.add((line.key, measure))
-                self._due.pop(line.key, None)
-                if is_first and measure is Measure.ORDERED:
-                    self._main = None
-            if measure is Measure.CANCELLED:
-                record_seller_cancellation(
-                    self.seller_cancelled, recorded, line, quantity if cancelled_by_seller else None
-                )
-        self.keys.update(line.key for line in lines)
-        if event.complete_measures:
-            others = (
-                {Measure.CANCELLED: self.seller_cancelled},
-                claims_by_measure_and_line(self.unconvertible),
-            )
-            changed |= set(reset_omitted_quantities((self.columns, *others), recorded, lines))
-            self.clear_caches()
-        if event.scope:
-            self.scope_objects[(recorded.source, event.scope)] = recorded.object_keys
-        elif any(line.line.quantity_mode is QuantityMode.DELTA for line in lines):
-            self.increment_objects[(recorded.source, event.key)] = recorded.owned_object_keys()
-        if changed:
-            self._reached.clear()
-        return changed
-
-    def clear_caches(self) -> None:
-        """Forget what was computed from the claims before one of them changed."""
-        self._due.clear()
-        self._reached.clear()
-
-    def source_quantity(self, source: str, key: str, measure: Measure) -> Decimal | None:
-        """The figure of one source for a line, None if it reported none."""
-        cell = self.columns[measure].get(key)
-        return cell.figures.get(source) if cell else None
+class QuantityLedger(RecordedQuantities):
+    """The authoritative quantities by line and measure, in the counting unit of each line."""
 
     def authoritative_sources(self, key: str, measure: Measure) -> tuple[str, ...]:
         """The sources whose figures count for a line."""
@@ -237,14 +144,41 @@ class QuantityLedger:
             not self.interpretation.items[key].known for key in self.columns[measure]
         )
 
-    def keys_of_countable_goods_lines(self) -> list[str]:
-        """The order lines of the authoritative source that are goods and can be counted."""
+    def keys_of_countable_goods_lines(self, measure: Measure = Measure.SHIPPED) -> list[str]:
+        """The countable goods lines of the order; replacements for those without a counterpart."""
+        unmatched = self.lines_without_counterpart(measure)
+        keys = self._countable_goods(self.authoritative_line_keys() - unmatched.ordered)
+        return [*keys, *unmatched.replacements]
+
+    def _countable_goods(self, keys: Iterable[str]) -> list[str]:
         items = self.interpretation.items
-        return [
-            key
-            for key in self.authoritative_line_keys()
-            if items[key].is_goods and not self.is_uncountable(key)
-        ]
+        return [key for key in keys if items[key].is_goods and not self.is_uncountable(key)]
+
+    def lines_without_counterpart(
+        self, measure: Measure = Measure.SHIPPED
+    ) -> LinesWithoutCounterpart:
+        """The ordered lines that no line of the systems that do the work matches, and vice versa.
+
+        Invoices are compared separately: they may have the items of the order.
+        """
+        measures = BILLING_MEASURES if measure in BILLING_MEASURES else PROGRESS_MEASURES
+        if measures not in self._without_counterpart:
+            ordered, matched = self.authoritative_line_keys(), self.lines_of_substitutions()
+            others = self._countable_goods(self.keys - ordered - matched)
+            wanted = [
+                key
+                for key in (self._countable_goods(ordered - matched) if others else ())
+                if self.net_ordered_quantity(key)
+            ]
+            self._without_counterpart[measures] = find_lines_without_counterpart(
+                self.columns, measures, open_lines=wanted, other_lines=others
+            )
+        return self._without_counterpart[measures]
+
+    def lines_of_substitutions(self) -> set[str]:
+        """Substitutes, kits, and the lines that they fill or that fill them."""
+        substitutions = self.interpretation.substitutions
+        return {c for s in substitutions.values() for c in s.children}.union(substitutions)
 
     def authoritative_line_keys(self) -> frozenset[str]:
         """The order lines of the authoritative source."""
@@ -268,30 +202,27 @@ class QuantityLedger:
         """(done, due) summed over the counted lines, None if nothing is known or due."""
         key = (measure, at)
         if key not in self._reached:
-            self._reached[key] = self._compute_done_and_due_totals(measure, at)
+            self._reached[key] = total_progress(self._line_progress(measure, at))
         return self._reached[key]
 
-    def _compute_done_and_due_totals(self, measure: Measure, at: datetime) -> Progress | None:
-        done: list[Decimal] = []
-        due: list[Decimal] = []
-        scales: list[int] = []
-        is_known = False
-        for key in self.keys_of_countable_goods_lines():
+    def _line_progress(self, measure: Measure, at: datetime) -> Iterator[LineProgress]:
+        replacements = self.lines_without_counterpart(measure).replacements
+        for key in self.keys_of_countable_goods_lines(measure):
             demand = self.net_ordered_quantity(key)
-            if demand is None:
+            reached = self.reached_with_substitutes(key, measure, at)
+            if key in replacements:
+                demand = known_demand(
+                    measure,
+                    ordered=demand,
+                    shipped=self.authoritative_quantity(key, Measure.SHIPPED),
+                    reached=reached,
+                    is_everything_shipped=bool(
+                        self.sources_reporting_order_shipped or self.balance_cancellations
+                    ),
+                )
+            elif demand is None:
                 continue
-            quantity = self.reached_with_substitutes(key, measure, at)
-            is_known = is_known or quantity is not None
-            done.append(ZERO if quantity is None or quantity < 0 else min(quantity, demand))
-            due.append(demand)
-            scales.append(self.interpretation.items[key].scale)
-        if not is_known or not any(due):
-            return None
-        if self._is_exact:
-            return sum(done, ZERO), sum(due, ZERO)
-        pairs = (zip(figures, scales, strict=True) for figures in (done, due))
-        first, second = (sum((Fraction(q) / n for q, n in p), Fraction(0)) for p in pairs)
-        return first, second
+            yield LineProgress(reached, demand, self.interpretation.items[key].scale)
 
     def order_fraction_reached(self, measure: Measure, at: datetime) -> Decimal | None:
         """The fraction (0..1) of the due quantity that reached `measure`, None if unknown."""

@@ -11,6 +11,7 @@ from visibility.timeline.model import (
     parse_timestamp_or_none,
 )
 from visibility.timeline.shipping_progress import is_complete, progress_text
+from visibility.timeline.state_and_flag_enums import OrderState
 
 BEING_PREPARED = "Your order is being prepared"
 CUSTOMER_LABELS = {
@@ -94,7 +95,8 @@ def _tracking_numbers(timeline: Timeline) -> list[str]:
 def _status_sentence(timeline: Timeline, zone: str) -> str:
     title = CUSTOMER_LABELS[timeline.status]
     if is_shipped_quantity_unknown(timeline):
-        return "Your order has been shipped in part or in full"
+        verb = "delivered" if timeline.status is Status.PARTIALLY_DELIVERED else "shipped"
+        return f"Your order has been {verb} in part or in full"
     if timeline.status in SHIPPING_STATUSES:
         return _shipping_sentence(timeline, title, zone)
     if timeline.status is Status.RETURNED and any(s.returned_at for s in timeline.shipments):
@@ -143,7 +145,9 @@ def is_shipped_quantity_unknown(timeline: Timeline) -> bool:
         for line in timeline.lines
     )
     has_uncountable_line = any(line.uncountable for line in timeline.lines)
-    is_partial = timeline.status is Status.PARTIALLY_SHIPPED
+    is_partial = (
+        timeline.status in SHIPPING_STATUSES and OrderState.PARTIALLY_SHIPPED in timeline.states
+    )
     return is_partial and has_uncountable_line and not has_open_line
 
 

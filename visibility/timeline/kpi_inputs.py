@@ -20,7 +20,7 @@ from visibility.timeline.model import MilestoneCode, RecordedEvent, Status, Time
 from visibility.timeline.packed_contents_of_shipments import add_packed_lines
 from visibility.timeline.quantity_claims import ZERO
 from visibility.timeline.shipments import ShipmentGrouping
-from visibility.timeline.state_and_flag_enums import LineFlag
+from visibility.timeline.state_and_flag_enums import UNCOUNTABLE_FLAGS, LineFlag
 from visibility.timeline.voided_and_omitted_quantities import scopes_last_reported_nothing_shipped
 
 
@@ -175,7 +175,7 @@ def _count_uncountable_by_reason(timeline: Timeline) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for line in timeline.lines:
         if line.uncountable and not line.unexpected:
-            reason = LineFlag.UNIT if LineFlag.UNIT in line.flags else LineFlag.UNKNOWN_SKU
+            reason = next(r for r in UNCOUNTABLE_FLAGS if r in line.flags)
             numbers[reason.value] = numbers.get(reason.value, 0) + 1
     return dict(sorted(numbers.items()))
 

@@ -88,6 +88,9 @@ class LineBuilder:
         substituted_by = self._shipped_substitutes(key)
         description, price = self._most_authoritative_description_and_price(key)
         terms = self.terms.terms(key)
+        unmatched = ledger.lines_without_counterpart()
+        is_uncountable = ledger.is_uncountable(key) or key in unmatched.ordered
+        is_replacement = key in unmatched.replacements and Measure.ORDERED in figures
         return TimelineLine(
             key=key,
             sku=goods.sku,
@@ -96,7 +99,7 @@ class LineBuilder:
             price=price,
             quantities={m: self._convert_to_line_unit(q, goods.scale) for m, q in figures.items()},
             claims=tuple(self._quantity_and_price_claims(key)),
-            state=LineState.UNCOUNTABLE if ledger.is_uncountable(key) else line_state(figures),
+            state=LineState.UNCOUNTABLE if is_uncountable else line_state(figures),
             flags=tuple(
                 sorted(
                     self._flags(
@@ -109,8 +112,8 @@ class LineBuilder:
             ),
             short_cancelled=self._convert_to_line_unit(short_cancelled, goods.scale),
             substituted_by=substituted_by,
-            uncountable=ledger.is_uncountable(key),
-            unexpected=key not in main_lines,
+            uncountable=is_uncountable,
+            unexpected=key not in main_lines and not is_replacement,
             seller=terms.seller,
             ship_by=terms.ship_by,
             requested_at=terms.requested_at,
@@ -207,6 +210,8 @@ class LineBuilder:
             yield LineFlag.UNKNOWN_SKU
         if not self.reading.items[key].is_goods:
             yield LineFlag.NOT_GOODS
+        if self._has_no_counterpart(key):
+            yield LineFlag.NO_COUNTERPART
         if is_short_cancelled:
             yield LineFlag.SHORT_CANCELLED
         if substitution and substitution.kit:
@@ -221,6 +226,17 @@ class LineBuilder:
             yield LineFlag.OVERSHIP
         elif ordered is not None and shipped > ordered - figures.get(Measure.CANCELLED, ZERO):
             yield LineFlag.CONTRADICTION
+
+    def _has_no_counterpart(self, key: str) -> bool:
+        """Whether no other system lists a line that one of them ordered or works on."""
+        unmatched = self.ledger.lines_without_counterpart()
+        if key in unmatched.ordered or key in unmatched.replacements:
+            return True
+        is_ordered_elsewhere = (
+            key in self.ledger.columns[Measure.ORDERED]
+            and key not in self.ledger.authoritative_line_keys()
+        )
+        return is_ordered_elsewhere and key not in self.ledger.lines_of_substitutions()
 
 
 def _limit_backordered_to_open_quantity(figures: dict[Measure, Decimal]) -> None:

@@ -11,6 +11,7 @@ from visibility.timeline.deliveries_and_returns_from_shipments import (
     names_only_returned_packages,
     set_delivered_share_from_packages,
 )
+from visibility.timeline.lines_without_counterpart import concerns_shipping_of_entire_order
 from visibility.timeline.model import (
     MilestoneCode,
     RecordedEvent,
@@ -66,6 +67,7 @@ class MilestoneTracker:
 
     def __init__(self, ledger: QuantityLedger) -> None:
         self.ledger = ledger
+        self.unmatched = ledger.lines_without_counterpart()
         self.completed_at: dict[MilestoneCode, datetime] = {}
         # The event since which some of it is done.
         self.started_by: dict[MilestoneCode, RecordedEvent] = {}
@@ -74,10 +76,15 @@ class MilestoneTracker:
         """Apply an event. `measures`: those whose figures it changed."""
         if recorded.event.type in DELIVERY_EVENTS or Measure.SHIPPED in measures:
             measures = measures | {Measure.DELIVERED}
+        unmatched, previous = self.ledger.lines_without_counterpart(), self.unmatched
+        self.unmatched = unmatched
         affects_all = (
-            bool(measures & DEMAND_MEASURES) or recorded.event.type is EventType.SHIPMENT_VOID
+            bool(measures & DEMAND_MEASURES)
+            or recorded.event.type is EventType.SHIPMENT_VOID
+            or unmatched != previous
+            or (bool(unmatched.ordered) and concerns_shipping_of_entire_order(recorded))
         )
-        for code, measure in MEASURED.items() if measures else ():
+        for code, measure in MEASURED.items() if measures or affects_all else ():
             if not affects_all and measure not in measures:
                 continue
             done, due = self.ledger.done_and_due_totals(measure, recorded.occurred_at) or (0, 1)

@@ -60,7 +60,12 @@ class LineFlag(StrEnum):
     SUBSTITUTE = "substitute"
     KIT = "kit"
     COMPONENT = "component"
+    NO_COUNTERPART = "no_counterpart"  # it matches no line of the other systems
     NOT_GOODS = "not_goods"  # never shipped: a service, a tip, a digital gift card
+
+
+# Why a line cannot be counted; of a line with several of them, the first one counts.
+UNCOUNTABLE_FLAGS = (LineFlag.UNIT, LineFlag.UNKNOWN_SKU, LineFlag.NO_COUNTERPART)
 
 
 class ComparedField(StrEnum):

@@ -31,7 +31,7 @@ from visibility.timeline.shortage_clauses import (
     shortage_clauses,
     why_seller_cancelled,
 )
-from visibility.timeline.state_and_flag_enums import OrderState
+from visibility.timeline.state_and_flag_enums import LineFlag, OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ def _status_clause(timeline: Timeline, zone: str) -> str:
         return f"{title} (known from a tracking or invoice number)"
     when = f" {format_date_in_zone(since, zone)}" if since else ""
     if is_shipped_quantity_unknown(timeline):
-        return f"Shipped in part or in full{when}"
+        verb = "Delivered" if timeline.status is Status.PARTIALLY_DELIVERED else "Shipped"
+        return f"{verb} in part or in full{when}"
     if timeline.status is Status.ON_HOLD:
         credit = is_credit_hold_reason(timeline.hold_reason)
         reason = f" ({timeline.hold_reason})" if timeline.hold_reason else ""
@@ -203,15 +204,34 @@ def _conflict_warnings(timeline: Timeline, zone: str) -> list[str]:
         at = timeline.milestone_reached_at(MilestoneCode.CANCELLED)
         when = f" on {format_date_in_zone(at, zone)}" if at else ""
         warnings.append(f"Cancelled{when} but shipped anyway")
-    uncountable = sum(line.uncountable for line in timeline.lines)
+    uncountable = sum(
+        line.uncountable and LineFlag.NO_COUNTERPART not in line.flags for line in timeline.lines
+    )
     if uncountable:
         warnings.append(
             f"{count_with_noun(uncountable, 'line')} cannot be counted (unknown unit or item)"
         )
+    warnings += _lines_without_counterpart_sentences(timeline)
     if timeline.conflicts:
         names = dict.fromkeys(c.field.value.replace("_at", " date") for c in timeline.conflicts)
         warnings.append(f"Systems disagree on: {', '.join(names)}")
     return warnings
+
+
+def _lines_without_counterpart_sentences(timeline: Timeline) -> list[str]:
+    """How the order is judged if its lines and those of the system that ships do not match."""
+    flagged = [line for line in timeline.lines if LineFlag.NO_COUNTERPART in line.flags]
+    ordered = sum(line.uncountable for line in flagged)
+    if not ordered:
+        return []
+    names = f"{count_with_noun(ordered, 'ordered line')} {'match' if ordered > 1 else 'matches'}"
+    if any(line.is_counted for line in flagged):
+        effect = "its lines count instead"
+    elif is_shipped_quantity_unknown(timeline):
+        effect = "it is unknown whether everything was shipped"
+    else:
+        effect = "the reports about the whole order count instead"
+    return [f"{names} no line of the system that ships, so {effect}"]
 
 
 def _days_late_and_promise_sentences(timeline: Timeline, zone: str) -> tuple[int, list[str]]:
@@ -244,7 +264,11 @@ def _next_step_and_due_time(timeline: Timeline) -> tuple[str, datetime | None]:
     if status is Status.BACKORDERED:
         return f"stock at {warehouse}", expected_stock_date(timeline)
     if is_shipped_quantity_unknown(timeline):
-        return "a mapping of the unknown unit or item", None
+        is_kit = any(LineFlag.NO_COUNTERPART in line.flags for line in timeline.lines)
+        return (
+            f"a mapping of the {'lines that do not match' if is_kit else 'unknown unit or item'}",
+            None,
+        )
     if status in {Status.PARTIALLY_SHIPPED, Status.PARTIALLY_DELIVERED}:
         return f"{warehouse} ships the open quantity", expected_stock_date(timeline) or ship_by
     if status is Status.ON_HOLD:

@@ -5,15 +5,21 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.builders.alerts import alert
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import create_user, signed_in
 from visibility.alerts import actions, kpi_and_alert_rules
 from visibility.alerts.change_sla_rules import change_rule
-from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
+from visibility.alerts.sweep_due_clocks_and_snoozes import (
+    sweep,
+    update_source_and_failing_rule_alerts,
+)
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
+from visibility.kpi.load_kpi_snapshot import load_kpi_snapshot
 from visibility.models import (
     Alert,
     AlertEntry,
@@ -92,6 +98,25 @@ def test_a_kpi_below_its_limit_opens_one_alert_and_closes_it_again() -> None:
     SlaRule.objects.filter(pk=rule.pk).update(enabled=False)
     assert sweep_all() == 1
     assert alerts_of(rule)[0].state == AlertState.WITHDRAWN
+
+
+def test_no_alert_is_locked_while_the_value_of_a_kpi_is_loaded() -> None:
+    enable("kpi-off-limit", params={"kpi": "fill_rate", "percent": 90, "least": 1})
+    fill_lines(8, 10)
+    assert sweep_all() == 1  # there is an alert to lock
+    with CaptureQueriesContext(connection) as captured:
+        update_source_and_failing_rule_alerts(now=database_now(), load_kpi=load_kpi_snapshot)
+    statements = [query["sql"] for query in captured]
+    loads = [n for n, sql in enumerate(statements) if "visibility_kpicell" in sql]
+    locks = [n for n, sql in enumerate(statements) if _locks_or_changes_alerts(sql)]
+    assert loads
+    assert locks
+    assert max(loads) < min(locks)
+
+
+def _locks_or_changes_alerts(sql: str) -> bool:
+    is_lock = "FOR UPDATE" in sql or sql.startswith(("UPDATE", "INSERT", "DELETE"))
+    return is_lock and '"visibility_alert"' in sql
 
 
 def test_the_scope_of_a_rule_filters_its_kpi() -> None:

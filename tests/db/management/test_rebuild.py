@@ -1,9 +1,13 @@
 """A rebuild lets live messages go first, and leaves its work to the workers if it is killed."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from threading import Event
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from tests.builders.identity import (
     SourceMessage,
@@ -15,7 +19,13 @@ from tests.builders.identity import (
 from visibility.kpi import facts_and_cells
 from visibility.management.commands import rebuild
 from visibility.master_data.imports import Throttle
-from visibility.models import BackfillRequest, KpiRecountRequest, Order, RefoldRequest
+from visibility.models import (
+    BackfillRequest,
+    BusinessObject,
+    KpiRecountRequest,
+    Order,
+    RefoldRequest,
+)
 from visibility.pipeline import job_functions
 from visibility.pipeline.process_message_batches import MAX_LIVE_MESSAGES
 from visibility.storage.refold_queue import enqueue_refolds
@@ -107,3 +117,27 @@ def test_order_that_is_touched_during_recounts_is_folded_before_the_next_recount
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert len(left) > 1
     assert not KpiRecountRequest.objects.exists()
+
+
+def test_rebuild_waits_for_objects_that_live_work_has_locked_for_long() -> None:
+    is_locked = Event()
+
+    def lock_objects() -> None:
+        with transaction.atomic():
+            assert list(BusinessObject.objects.select_for_update())
+            is_locked.set()
+            time.sleep(0.7)
+        connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        locking = pool.submit(lock_objects)
+        assert is_locked.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '250ms'")
+        try:
+            run_rebuild()
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+        locking.result()
+    assert not BackfillRequest.objects.exists()

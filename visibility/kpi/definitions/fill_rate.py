@@ -13,7 +13,7 @@ class FillRate(FlowKpi):
     code = "fill_rate"
     title = "Line fill rate"
     unit = KpiUnit.PERCENT
-    version = 2
+    version = 3
     definition = (
         "Order lines that shipped complete with the order's first shipment, divided by all order "
         "lines whose cut-off has passed. The cut-off is the promise date or the first shipment, "
@@ -22,8 +22,9 @@ class FillRate(FlowKpi):
         "quantity is ignored. A kit counts as one line. A substitute item does not fill a line. A "
         "line that the seller cancelled for lack of stock counts as missed. Quantities that the "
         "customer cancelled before the cut-off are excluded; a cancellation without a stock reason "
-        "counts as the customer's. Lines without a quantity and lines in units without a "
-        "conversion are excluded. Returns do not reduce the rate."
+        "counts as the customer's. Lines without a quantity, lines in units without a "
+        "conversion and lines that were shipped under other items, such as a kit without master "
+        "data, are excluded. Returns do not reduce the rate."
     )
     counted = "lines"
     target = Decimal("0.96")
@@ -37,6 +38,7 @@ class FillRate(FlowKpi):
         "rejected": "rejected",
         "unit": "units without a conversion",
         "unknown_sku": "shipped as an unmapped item",
+        "no_counterpart": "shipped as items that match no ordered line",
     }
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:

@@ -13,14 +13,15 @@ class UnitFillRate(FlowKpi):
     code = "unit_fill_rate"
     title = "Unit fill rate"
     unit = KpiUnit.PERCENT
-    version = 2
+    version = 3
     definition = (
         "Units that shipped with the order's first shipment, divided by all units ordered on "
         "orders whose cut-off has passed. The cut-off is the promise date or the first shipment, "
         "whichever is earlier; the order counts on that day, in the organization's time zone. "
         "Excess quantity is ignored. Units that the seller cancelled for lack of stock count as "
         "missed. Units that the customer cancelled before the cut-off are excluded, and so are "
-        "lines in units without a conversion. Returns do not reduce the rate."
+        "lines in units without a conversion and lines that were shipped under other items, such "
+        "as a kit without master data. Returns do not reduce the rate."
     )
     counted = "units"
     target = Decimal("0.97")
@@ -34,6 +35,7 @@ class UnitFillRate(FlowKpi):
         "rejected": "rejected",
         "unit": "units without a conversion",
         "unknown_sku": "shipped as an unmapped item",
+        "no_counterpart": "shipped as items that match no ordered line",
     }
 
     def measure(self, timeline: Timeline, zone: str) -> KpiMeasurement | None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Max, Min
+from psycopg.errors import LockNotAvailable
 from structlog.stdlib import get_logger
 
 from visibility.db.database_time import database_now
@@ -90,9 +91,10 @@ def _batches_of_surviving_objects() -> Iterator[list[int]]:
 def _resolve_identities_with_retry(ids: list[int]) -> None:
     """Resolve the identities of some objects, and request refolds of all that belongs to them.
 
-    An object that is connected to too many others stays unchanged and is logged.
+    An object that is connected to too many others stays unchanged and is logged. If live work has
+    locked some of them for longer than `lock_timeout`, they are tried again, then one by one.
     """
-    for _ in range(MAX_ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         try:
             with transaction.atomic():
                 requested = set(ids)
@@ -100,6 +102,11 @@ def _resolve_identities_with_retry(ids: list[int]) -> None:
                 enqueue_background_refolds(requested)
         except lock_and_load_component.ConcurrentChange:
             continue
+        except OperationalError as error:
+            is_last = len(ids) == 1 and attempt == MAX_ATTEMPTS - 1
+            if is_last or not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            log.warning("rebuild_waits_for_locks", objects=len(ids), attempt=attempt + 1)
         except record_merges_and_move_alerts.MergeTooLarge as error:
             if len(ids) == 1:
                 log.warning("object_not_rebuilt", object=ids[0], error=str(error))

@@ -200,6 +200,7 @@ def exclusion_reason(kpi: Kpi, code: str) -> str:
 UNCOUNTABLE_REASONS = {
     "unit": "in units without a conversion",
     "unknown_sku": "with an unmapped item",
+    "no_counterpart": "shipped under other items",
 }
 
 

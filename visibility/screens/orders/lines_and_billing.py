@@ -42,8 +42,11 @@ LINE_FLAG_LABELS: Mapping[LineFlag, str] = {
     LineFlag.SUBSTITUTE: "substitute for another line",
     LineFlag.KIT: "kit, counted by component",
     LineFlag.COMPONENT: "kit component",
+    LineFlag.NO_COUNTERPART: "matches no line of the other systems: a kit or an unmapped item?",
     LineFlag.NOT_GOODS: "not shipped: a service, tip or digital gift card",
 }
+# Flags that say why a line is not on the order.
+EXPLAINED_FLAGS = frozenset({LineFlag.SUBSTITUTE, LineFlag.COMPONENT, LineFlag.NO_COUNTERPART})
 MEASURES = (
     Measure.ORDERED,
     Measure.ALLOCATED,
@@ -175,7 +178,7 @@ def _line_remarks(line: TimelineLine) -> Iterator[str]:
         yield "substitute: " + ", ".join(
             f"{format_decimal(q)} of {sku}" for sku, q in line.substituted_by
         )
-    if line.unexpected and not {LineFlag.SUBSTITUTE, LineFlag.COMPONENT} & set(line.flags):
+    if line.unexpected and not EXPLAINED_FLAGS & set(line.flags):
         yield "not on the original order"
 
 

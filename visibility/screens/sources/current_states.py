@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Max
 
 from visibility.alerts.load_source_evidence import load_source_evidence
@@ -15,24 +14,11 @@ from visibility.screens.sources.state import (
     LatestReceiptAndRejection,
     source_state_and_reason,
 )
+from visibility.storage.count_parked_messages import count_parked_messages
 
 # More sources than this are not counted one by one on a board.
 MAX_SOURCES = 200
 MANY_PARKED = 1_000
-LATEST_MESSAGES = """
-SELECT source.id, last.received_at, parked.many
-FROM visibility_source source
-LEFT JOIN LATERAL (
-    SELECT received_at FROM visibility_inbound_message
-    WHERE source_id = source.id ORDER BY received_at DESC LIMIT 1
-) AS last ON true
-LEFT JOIN LATERAL (
-    SELECT count(*) AS many FROM (
-        SELECT 1 FROM visibility_inbound_message
-        WHERE source_id = source.id AND state = 'parked' LIMIT %s
-    ) AS counted
-) AS parked ON true
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +52,18 @@ class SourceCounts:
 
 def load_source_chips(now: datetime, *, limit: int = MAX_SOURCES) -> list[SourceChip]:
     """The first sources by title."""
-    with connection.cursor() as cursor:
-        cursor.execute(LATEST_MESSAGES, [MANY_PARKED])
-        latest = {number: (last, parked) for number, last, parked in cursor.fetchall()}
     recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
     rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
     chips = []
     sources = list(Source.objects.order_by("title", "slug")[:limit])
     evidence = load_source_evidence(sources, now)
+    parked = count_parked_messages([source.pk for source in sources], limit=MANY_PARKED)
     for source in sources:
-        last, parked = latest.get(source.pk, (None, 0))
+        known = evidence.get(source.pk)
+        last = known.last_message_at if known else None
         latest_traffic = LatestReceiptAndRejection(last, rejected.get(source.slug))
-        state, _ = source_state_and_reason(source, latest_traffic, evidence.get(source.pk), now)
-        chips.append(SourceChip(source.title, source.slug, state, last, parked))
+        state, _ = source_state_and_reason(source, latest_traffic, known, now)
+        chips.append(SourceChip(source.title, source.slug, state, last, parked.get(source.pk, 0)))
     return chips
 
 
