@@ -272,7 +272,7 @@ def _expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis) -> Marker:
         name = f"{title} due {due}"
         return Marker(x, f"{title} due", name, "running", "planned")
     text = f"due {due}, not received"
-    width = max(label_width(text), label_width(title)) + 34
+    width = max(label_width(text), label_width(title)) + 30
     return Marker(
         x,
         title,
