@@ -42,14 +42,17 @@
       document.getElementById("order-lanes").replaceChildren(...fresh.childNodes);
       history.replaceState(null, "", inPage(link.href));
       document.querySelectorAll("#order-lanes [data-zoom]")[index]?.focus({ preventScroll: true });
-      showEnd();
+      scrollLanes(scrolledTo = Infinity);
     } catch { location.assign(link.href); }
   }
-  function showEnd() {
+  let scrolledTo = Infinity;
+  function scrollLanes(left) {
     const scroll = main.querySelector(".lanes-scroll");
-    if (scroll) scroll.scrollLeft = scroll.scrollWidth;
+    if (scroll) scroll.scrollLeft = Math.min(left, scroll.scrollWidth);
   }
-  showEnd();
+  scrollLanes(scrolledTo);
+  document.addEventListener("scroll", ({ target }) => { if (target.matches?.(".lanes-scroll") && target.scrollWidth > target.clientWidth) scrolledTo = target.scrollLeft; }, true);
+  document.addEventListener("live:fetched", () => scrollLanes(scrolledTo));
   const markers = (root = main) => [...root.querySelectorAll("[data-marker]")].sort((a, b) => a.offsetLeft - b.offsetLeft);
   function walk(marker, key) {
     const lane = marker.closest(".lane"), own = markers(lane), at = own.indexOf(marker);

@@ -21,7 +21,7 @@ AXE_VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (PHONE_WIDTH, "dark"),
 )
 # axe only checks the first rows of a list, to save time: all rows have the same markup.
-REPEATED_ROWS = "tbody tr:nth-child(n + 6), .activity-list li:nth-child(n + 4)"
+REPEATED_ROWS = "tbody tr:nth-child(n + 6), .activity li:nth-child(n + 4)"
 REMOVE_REPEATED_ROWS = f"document.querySelectorAll('{REPEATED_ROWS}').forEach(row => row.remove())"
 PAGES: Mapping[str, Sequence[str]] = {
     "clerk": (
@@ -41,6 +41,8 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/orders/{contested}?tab=discrepancies",
         "/orders/{order}?tab=lineage",
         "/orders/{order}?event={event}",
+        "/orders/{order}?tab=notes",
+        "/mentions",
         "/joins",
         "/joins/pair?left={order}&right={orphan}",
         "/numbers",

@@ -1,5 +1,6 @@
 """Tasks of four roles in a real browser on the complete running product."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -97,6 +98,46 @@ def test_clerk_walks_the_order_list_by_keyboard(enter: Enter, distributor: Runni
     palette_offers_recent_pages_and_actions(
         page, distributor.records.order, distributor.records.number
     )
+
+
+def test_clerk_walks_the_timeline_copies_a_number_and_mentions_a_colleague(
+    enter: Enter, distributor: RunningDemo
+) -> None:
+    page = enter("clerk")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/orders/{distributor.records.order}")
+    focused = page.locator("[data-marker]:focus")
+    page.locator(".lane a[data-marker]").first.focus()
+    start = page.evaluate("document.activeElement.ariaLabel")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.ariaLabel") != start
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    expect(focused).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#event")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#event")).to_have_count(0)
+    expect(focused).to_have_count(1)
+
+    page.click("[data-zoom=in]")
+    expect(page.locator(".lanes")).to_have_attribute("style", re.compile("--scale:2"))
+    expect(page.locator("[data-zoom=in]")).to_be_focused()
+
+    page.click(f"[data-copy-text='{distributor.records.tracking}']")
+    assert page.evaluate("navigator.clipboard.readText()") == distributor.records.tracking
+    page.keyboard.press("y")
+    page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('Order '))")
+
+    page.keyboard.press("c")
+    expect(page.locator("#note")).to_be_focused()
+    page.keyboard.type("@operations the customer called")
+    page.click("text=Add note")
+    expect(page.locator("#flashes")).to_contain_text("Mentioned:")
+    expect(page.locator("#order-activity")).to_contain_text("the customer called")
+    lead = enter("operations")
+    lead.goto("/mentions")
+    expect(lead.locator("main")).to_contain_text("the customer called")
 
 
 def test_new_alert_and_its_acknowledgement_appear_on_open_pages(

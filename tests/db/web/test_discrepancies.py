@@ -80,7 +80,7 @@ def test_discrepancy_shows_age_value_and_responsible_team_at_the_top(blind: Orde
     assert "20.00 USD" in page
     assert "Warehouse" in page
     assert "discrepancy open for 1 d 20 h" in page
-    assert page.index("NORTH reports 8") < page.index(">Order activity<")
+    assert page.index("NORTH reports 8") < page.index(">Activity<")
 
 
 def test_comparison_lists_fields_by_system(blind: Order) -> None:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.events import SHARED_KINDS, EventType, IdentifierScheme, ObjectKind
-from visibility.formatting import format_duration, format_timestamp
+from visibility.formatting import format_duration
 from visibility.screens.orders.event_labels import (
     EventTitleAndDetail,
     event_title_and_detail,
@@ -249,7 +249,7 @@ def _overdue_rows(contents: ActivityContents) -> list[ActivityRow]:
             names = [contents.reports[s].title for s in step.sources if s in contents.reports]
             source = f" from {' or '.join(names)}" if names else ""
             title = f"Not received: {step.title}{source}"
-            due = f"Due {format_timestamp(step.due_at, contents.zone)}."
+            due = f"Due {step.due_text}."
             detail = f"{due} {step.silence}".strip()
             rows.append(ActivityRow(step.due_at, title, detail, "Throughline", "late"))
     return rows

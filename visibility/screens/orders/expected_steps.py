@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import (
     count_with_noun,
+    format_date,
     format_duration,
     format_timestamp,
     in_zone,
@@ -40,10 +42,14 @@ ROLES_BY_STATUS: Mapping[Status, tuple[SourceRole, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExpectedStep:
-    """A step that nobody has reported yet. `sources`: the slugs of those that would report it."""
+    """A step that nobody has reported yet. `sources`: the slugs of those that would report it.
+
+    `due_at` is the end of the day if only a date is known; `due_text` then has no time.
+    """
 
     title: str
     due_at: datetime
+    due_text: str
     sources: tuple[str, ...]
     role: SourceRole
     is_overdue: bool
@@ -78,6 +84,11 @@ def next_step(
     return NextStep(text, slack, tone, silence_in_words(reports, slugs, zone=zone))
 
 
+def is_date_only(moment: datetime) -> bool:
+    """Whether a moment is a date without a time, which is stored as midnight UTC."""
+    return (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+
+
 def slack_in_words(due: datetime | None, *, now: datetime, zone: str) -> tuple[str, bool]:
     """`in 2 h 10 min`, `due today`, `4 h 50 min overdue`, and whether it is overdue.
 
@@ -85,8 +96,7 @@ def slack_in_words(due: datetime | None, *, now: datetime, zone: str) -> tuple[s
     """
     if due is None:
         return "", False
-    is_date_only = (due.hour, due.minute, due.second) == (0, 0, 0)
-    if not is_date_only:
+    if not is_date_only(due):
         left = due - now
         words = format_duration(left)
         return (f"{words} overdue", True) if left < timedelta(0) else (f"in {words}", False)
@@ -125,7 +135,7 @@ def load_expected_steps(
     zone: str,
 ) -> tuple[ExpectedStep, ...]:
     """The steps that SLA timers wait for, and the planned shipping and delivery. One statement."""
-    steps = [*_awaited_steps(order_id, timeline, reports, now=now)]
+    steps = [*_awaited_steps(order_id, timeline, reports, now=now, zone=zone)]
     titles = {step.title for step in steps}
     for code, title, roles in (
         (MilestoneCode.SHIPPED, SHIP_CONFIRMATION, WAREHOUSE_ROLES),
@@ -138,8 +148,9 @@ def load_expected_steps(
             continue
         slugs = sources_with_role(timeline, reports, roles)
         is_overdue = slack_in_words(milestone.planned_at, now=now, zone=zone)[1]
+        due_at, due_text = _deadline(milestone.planned_at, zone)
         steps.append(
-            ExpectedStep(title, milestone.planned_at, tuple(sorted(slugs)), roles[0], is_overdue)
+            ExpectedStep(title, due_at, due_text, tuple(sorted(slugs)), roles[0], is_overdue)
         )
     return tuple(
         replace(step, silence=silence_in_words(reports, frozenset(step.sources), zone=zone))
@@ -147,8 +158,21 @@ def load_expected_steps(
     )
 
 
+def _deadline(planned: datetime, zone: str) -> tuple[datetime, str]:
+    day = local_or_bare_utc_date(planned, zone)
+    if not is_date_only(planned):
+        return planned, f"{format_date(day, weekday=False)}, {in_zone(planned, zone):%H:%M}"
+    end = datetime.combine(day, time(23, 59), tzinfo=ZoneInfo(zone))
+    return end, format_date(day, weekday=False)
+
+
 def _awaited_steps(
-    order_id: int, timeline: Timeline, reports: Mapping[str, SourceReport], *, now: datetime
+    order_id: int,
+    timeline: Timeline,
+    reports: Mapping[str, SourceReport],
+    *,
+    now: datetime,
+    zone: str,
 ) -> Iterable[ExpectedStep]:
     """The steps of the running timers, each once: with its earliest deadline."""
     if not timeline.is_open:
@@ -164,4 +188,6 @@ def _awaited_steps(
         expected = tuple(clock.expected_sources)
         roles = [reports[slug].role for slug in expected if slug in reports]
         role = roles[0] if roles else SourceRole.OTHER
-        yield ExpectedStep(step, clock.due_at, expected, role, clock.due_at < now)
+        local = in_zone(clock.due_at, zone)
+        due_text = f"{format_date(local.date(), weekday=False)}, {local:%H:%M}"
+        yield ExpectedStep(step, clock.due_at, due_text, expected, role, clock.due_at < now)

@@ -93,7 +93,8 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
         slack, is_overdue = slack_in_words(planned, now=timeline.as_of, zone=settings.TIME_ZONE)
         is_late = is_overdue and timeline.is_open
         note = slack if timeline.is_open else ""
-        due = f"due {format_date(local_or_bare_utc_date(planned, settings.TIME_ZONE))}"
+        due_day = local_or_bare_utc_date(planned, settings.TIME_ZONE)
+        due = f"due {format_date(due_day, weekday=False)}"
         return MilestoneStep(title, "planned", planned, 0, note, "late" if is_late else "", due)
     if milestone.share is None and milestone.completed_at is None:
         return MilestoneStep(title, "part", milestone.reached_at, 50, "quantity unknown", "risk")

@@ -103,6 +103,6 @@ def _note_entry(note: OrderNote) -> TeamEntry:
         text=note.text,
         person=person_name(note.user),
         tone="waiting",
-        url=f"#note-{note.pk}",
+        url=f"?tab=notes#note-{note.pk}",
         is_note=True,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from visibility.formatting import count_with_noun, format_duration, in_zone, local_or_bare_utc_date
+from visibility.screens.orders.expected_steps import is_date_only
 from visibility.screens.orders.swimlane_axis import LogScaledGapTimeAxis
 from visibility.screens.orders.swimlane_labels import label_width
 from visibility.timeline import MilestoneCode, Timeline
@@ -48,10 +49,10 @@ def deviation_in_words(planned: datetime, actual: datetime, zone: str) -> tuple[
     A date without a time is kept until the end of its day.
     """
     days = (in_zone(actual, zone).date() - local_or_bare_utc_date(planned, zone)).days
-    is_date_only = (planned.hour, planned.minute, planned.second) == (0, 0, 0)
-    if days > 0 and (is_date_only or actual - planned >= timedelta(days=1)):
+    is_bare_date = is_date_only(planned)
+    if days > 0 and (is_bare_date or actual - planned >= timedelta(days=1)):
         return f"{count_with_noun(days, 'day')} late", "late"
-    if not is_date_only and actual > planned + timedelta(minutes=1):
+    if not is_bare_date and actual > planned + timedelta(minutes=1):
         return f"{format_duration(actual - planned)} late", "late"
     return (f"{count_with_noun(-days, 'day')} early" if days < 0 else "on time"), "ok"
 

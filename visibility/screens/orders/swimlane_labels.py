@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from visibility.screens.orders.swimlane_axis import MIN_DISTANCE
 
 # Of a letter of the labels, in CSS pixels, and from the middle of a marker to its label.
-LETTER_WIDTH, LABEL_GAP = 6.7, 13.0
+LETTER_WIDTH, LABEL_GAP = 6.3, 13.0
 MAX_LETTERS = 30
 RADIUS = 10.0
 
@@ -129,7 +129,7 @@ def _free_of(marker: Marker, points: Sequence[float], width: float) -> Marker:
     starts += [x - MIN_DISTANCE - marker.width for x in sorted(points, reverse=True)]
     for start in starts:
         end = start + marker.width
-        is_inside = start >= 0 and end <= width
+        is_inside = start >= 0 and end <= width - RADIUS
         if is_inside and not any(start - RADIUS < x < end + RADIUS for x in points):
             return replace(marker, x=start)
-    return replace(marker, x=max(min(marker.x, width - marker.width), 0))
+    return replace(marker, x=max(min(marker.x, width - RADIUS - marker.width), 0))

@@ -13,7 +13,7 @@ from visibility.screens.orders.event_labels import (
     event_tone,
     inferred_time_note,
 )
-from visibility.screens.orders.expected_steps import ExpectedStep
+from visibility.screens.orders.expected_steps import ExpectedStep, slack_in_words
 from visibility.screens.orders.people_on_order import TeamEntry
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlane_axis import (
@@ -37,7 +37,7 @@ from visibility.timeline.model import MilestoneCode
 
 PROBLEM_TONES = frozenset({"late", "waiting", "risk"})
 SCALES = (1, 2, 4)
-TEAM = "Your team"
+TEAM, PROMISED = "Your team", "Promised"
 
 
 class Zoom(StrEnum):
@@ -116,7 +116,7 @@ def layout_swimlanes(
     )
     shown = replace(contents, steps=steps, team=team)
     lanes = _lanes(shown, events, bars, axis, only_problems=zoom is Zoom.EXCEPTIONS)
-    labels = [(at, label, "promise") for at, label in promises]
+    labels = [(at, label, _promise_kind(at, label, contents)) for at, label in promises]
     if is_current:
         labels.append((now, f"Now {in_zone(now, contents.zone):%H:%M}", "now"))
     caps = now_and_promise_ticks(axis, labels)
@@ -148,10 +148,18 @@ def _promises(timeline: Timeline) -> list[tuple[datetime, str]]:
     delivered = timeline.milestones.get(MilestoneCode.DELIVERED)
     current = delivered.planned_at if delivered else None
     first = timeline.first_promise_of_kind("first")
-    dates = [(current, "Promised")] if current else []
+    dates = [(current, PROMISED)] if current else []
     if first and current and first.date.date() != current.date():
         dates.append((first.date, "First promise"))
     return dates
+
+
+def _promise_kind(at: datetime, label: str, contents: LaneContents) -> str:
+    """`passed` if the current promise has passed and the order is not delivered."""
+    if label != PROMISED or contents.timeline.milestone_completed_at(MilestoneCode.DELIVERED):
+        return "promise"
+    _, is_overdue = slack_in_words(at, now=contents.now, zone=contents.zone)
+    return "passed" if is_overdue and contents.timeline.is_open else "promise"
 
 
 def _lanes(
@@ -177,9 +185,7 @@ def _lanes(
     for slug in slugs:
         markers = [_event_marker(e, axis) for e in events if e.recorded.source == slug]
         markers += [
-            _expected_marker(step, axis, contents.zone)
-            for step, owner in owed_by.items()
-            if owner == slug
+            _expected_marker(step, axis) for step, owner in owed_by.items() if owner == slug
         ]
         own_bars = [bar for bar in bars if bar.source == slug]
         if only_problems:
@@ -257,16 +263,16 @@ def _event_marker(entry: TimelineEntry, axis: LogScaledGapTimeAxis) -> Marker:
     )
 
 
-def _expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis, zone: str) -> Marker:
+def _expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis) -> Marker:
     """An outline for a step that is overdue, a hollow marker for one that is planned."""
     title = step.title[:1].upper() + step.title[1:]
-    due = _short_time(step.due_at, zone)
+    due = step.due_text
     x = axis.x_position(step.due_at)
     if not step.is_overdue:
         name = f"{title} due {due}"
         return Marker(x, f"{title} due", name, "running", "planned")
     text = f"due {due}, not received"
-    width = max(label_width(text), label_width(title)) + 34
+    width = max(label_width(text), label_width(title)) + 30
     return Marker(
         x,
         title,
