@@ -162,11 +162,11 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 
 def add_group_urls(
-    asked: InboxQuery, found: Sequence[groups.AlertGroup]
+    asked: InboxQuery, loaded: Sequence[groups.AlertGroup]
 ) -> list[tuple[groups.AlertGroup, str]]:
     """Each group with the query string of its alerts, one by one."""
     by = AlertGrouping.NONE.value
-    return [(group, inbox_query_string(asked, by=by, group=group.key)) for group in found]
+    return [(group, inbox_query_string(asked, by=by, group=group.key)) for group in loaded]
 
 
 def _sort_links(asked: InboxQuery) -> dict[str, tuple[str, bool]]:
