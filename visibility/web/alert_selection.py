@@ -36,15 +36,15 @@ def selected_alert_ids(query: InboxQuery, form: QueryDict, *, now: datetime) -> 
     if form.get("all"):
         return inbox.list_matching_alert_ids(query, now=now, limit=MAX_SELECTED)
     chosen = form.getlist("ids")[:MAX_SELECTED]
-    found: dict[int, None] = {}
+    selected: dict[int, None] = {}
     for key in [value for value in chosen if grouping_of_key(value)]:
         group = replace(query, group=key)
-        found |= dict.fromkeys(inbox.list_matching_alert_ids(group, now=now, limit=MAX_SELECTED))
+        selected |= dict.fromkeys(inbox.list_matching_alert_ids(group, now=now, limit=MAX_SELECTED))
     ids = list(filter(None, map(parse_row_id, chosen)))
     if ids:
         seen = inbox.visible_alerts(sources_only=query.sources_only).filter(pk__in=ids)
-        found |= dict.fromkeys(seen.order_by("due_at", "pk").values_list("pk", flat=True))
-    return list(found)[:MAX_SELECTED]
+        selected |= dict.fromkeys(seen.order_by("due_at", "pk").values_list("pk", flat=True))
+    return list(selected)[:MAX_SELECTED]
 
 
 def continue_batch(request: HttpRequest, batch: str, result: BulkResult) -> BulkResult:

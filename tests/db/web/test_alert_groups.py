@@ -37,8 +37,8 @@ def rows(page: str) -> list[str]:
 
 def links(row: str) -> dict[str, str]:
     """The links of a row: their text by address."""
-    found = re.findall(r'<a[^>]*href="([^"]+)"[^>]*>(.*?)</a>', row)
-    return {url.replace("&amp;", "&"): re.sub("<[^>]+>", "", label) for url, label in found}
+    anchors = re.findall(r'<a[^>]*href="([^"]+)"[^>]*>(.*?)</a>', row)
+    return {url.replace("&amp;", "&"): re.sub("<[^>]+>", "", label) for url, label in anchors}
 
 
 def create_alerts_of_four_causes() -> None:
@@ -57,12 +57,12 @@ def test_alerts_with_the_same_rule_and_warehouse_source_or_status_are_one_cause(
 ) -> None:
     create_alerts_of_four_causes()
     page = text(ops, "/alerts")
-    found = rows(page)
-    assert len(found) == 5
+    groups = rows(page)
+    assert len(groups) == 5
     assert "<b>9 open</b></a> in" in page
     assert ">5 causes</a>" in page
     assert "9 unassigned</b>" in page
-    critical, silent, dallas, *unmapped = found
+    critical, silent, dallas, *unmapped = groups
     assert "SO-R1" in critical
     assert "status-solid" in critical
     assert "No data from WMS" in silent
@@ -89,11 +89,11 @@ def test_number_of_each_group_equals_the_list_that_it_links_to(ops: Client, by: 
 
 def test_owner_of_a_group_is_named_only_if_it_owns_all_alerts(ops: Client) -> None:
     olga = User.objects.get(username="olga")
-    one = alert("SO-1", owner=olga)
+    first = alert("SO-1", owner=olga)
     alert("SO-2", owner=olga)
     assert ">olga</td>" in rows(text(ops, "/alerts"))[0]
-    one.owner = None
-    one.save()
+    first.owner = None
+    first.save()
     assert "1 unassigned" in rows(text(ops, "/alerts"))[0]
 
 
@@ -161,8 +161,8 @@ def test_selecting_a_group_selects_its_alerts_that_match_the_filters(ops: Client
     create_alerts_of_four_causes()
     rule = Alert.objects.exclude(rule=None).values_list("rule", flat=True)[0]
     dallas = f"cause:sla:{rule}:0:Dallas"
-    found = ops.post("/alerts/selection", {"ids": [dallas]}).json()
-    assert (len(found["ids"]), found["would_reopen"]) == (5, 0)
+    selection = ops.post("/alerts/selection", {"ids": [dallas]}).json()
+    assert (len(selection["ids"]), selection["would_reopen"]) == (5, 0)
     other = ops.post("/alerts/selection?severity=critical", {"ids": [dallas]}).json()
     assert other["ids"] == []
     page = ops.post("/alerts/bulk", {"act": "acknowledge", "ids": [dallas]}, follow=True)
@@ -172,8 +172,8 @@ def test_selecting_a_group_selects_its_alerts_that_match_the_filters(ops: Client
 
 def test_selection_counts_the_alerts_whose_condition_still_holds(ops: Client) -> None:
     ids = [alert("SO-1", broken=True).pk, alert("SO-2").pk]
-    found = ops.post("/alerts/selection", {"ids": ids}).json()
-    assert found == {"ids": ids, "would_reopen": 1}
+    selection = ops.post("/alerts/selection", {"ids": ids}).json()
+    assert selection == {"ids": ids, "would_reopen": 1}
 
 
 def test_action_in_parts_has_one_result_and_one_undo() -> None:
@@ -184,8 +184,8 @@ def test_action_in_parts_has_one_result_and_one_undo() -> None:
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', text(client, "/alerts"))
     assert token is not None
     fields: dict[str, Any] = {"act": "acknowledge", "batch": "b1", "csrfmiddlewaretoken": token[1]}
-    part = {**fields, "more": "1", "ids": [targets[0].pk, taken.pk]}
-    assert client.post("/alerts/bulk", part).json() == {"done": 1, "refused": 1}
+    first = {**fields, "more": "1", "ids": [targets[0].pk, taken.pk]}
+    assert client.post("/alerts/bulk", first).json() == {"done": 1, "refused": 1}
     last = {**fields, "ids": [targets[1].pk, targets[2].pk]}
     page = client.post("/alerts/bulk", last, follow=True).content.decode()
     assert "Acknowledged 3 alerts." in page

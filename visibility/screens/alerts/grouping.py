@@ -20,7 +20,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import Alert, AlertKind
 
 # Of a status text, so much counts; longer ones that begin alike are one cause.
-MAX_THING = 200
+MAX_SHARED_VALUE = 200
 MAX_KEY = 400
 
 
@@ -35,25 +35,25 @@ class AlertGrouping(StrEnum):
 
 # The columns that make a group, in the order of its key.
 COLUMNS: Mapping[AlertGrouping, tuple[str, ...]] = {
-    AlertGrouping.CAUSE: ("kind", "rule_id", "source_id", "thing"),
+    AlertGrouping.CAUSE: ("kind", "rule_id", "source_id", "shared_value"),
     AlertGrouping.ORDER: ("order_id",),
-    AlertGrouping.CUSTOMER: ("thing",),
+    AlertGrouping.CUSTOMER: ("shared_value",),
 }
 NUMBERS = frozenset({"rule_id", "source_id", "order_id"})
 
 
-def annotate_thing(
+def annotate_shared_value(
     alerts: QuerySet[Alert], by: AlertGrouping, *, contacts: bool
 ) -> QuerySet[Alert]:
-    """Add `thing`, the text that the alerts of a group have in common.
+    """Add `shared_value`, the text that the alerts of a group have in common.
 
     `contacts`: whether the reader may see the names of customers.
     """
     if by is AlertGrouping.ORDER:
         return alerts
     if by is AlertGrouping.CAUSE:
-        thing: Any = Case(
-            When(kind=AlertKind.UNMAPPED_STATUS, then=Left("subject_key", MAX_THING)),
+        shared_value: Any = Case(
+            When(kind=AlertKind.UNMAPPED_STATUS, then=Left("subject_key", MAX_SHARED_VALUE)),
             When(order__isnull=False, then=Coalesce(F("order__order__warehouse"), Value(""))),
             default=Value(""),
             output_field=TextField(),
@@ -61,8 +61,10 @@ def annotate_thing(
     else:
         number = F("order__order__customer_no")
         name = (F("order__order__customer_name"),) if contacts else ()
-        thing = Coalesce(NullIf(number, Value("")), *name, Value(""), output_field=CharField())
-    return alerts.annotate(thing=thing)
+        shared_value = Coalesce(
+            NullIf(number, Value("")), *name, Value(""), output_field=CharField()
+        )
+    return alerts.annotate(shared_value=shared_value)
 
 
 def group_key(by: AlertGrouping, row: Mapping[str, Any]) -> str:
@@ -97,4 +99,4 @@ def alerts_in_group(alerts: QuerySet[Alert], key: str, *, contacts: bool) -> Que
             if not number:
                 return alerts.none()
             condition &= Q(**{name: number})
-    return annotate_thing(alerts, by, contacts=contacts).filter(condition)
+    return annotate_shared_value(alerts, by, contacts=contacts).filter(condition)

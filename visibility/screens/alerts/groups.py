@@ -16,7 +16,7 @@ from visibility.screens.alerts.choices_of_forms import user_display_name
 from visibility.screens.alerts.grouping import (
     COLUMNS,
     AlertGrouping,
-    annotate_thing,
+    annotate_shared_value,
     group_key,
     grouping_of_key,
 )
@@ -112,8 +112,8 @@ def load_group(query: InboxQuery, now: datetime) -> AlertGroup | None:
     if by is None:
         return None
     query = replace(query, by=by)
-    found = _groups_of_rows(query, list(_group_rows(query, now)[:1]), now)
-    return found[0] if found else None
+    groups = _groups_of_rows(query, list(_group_rows(query, now)[:1]), now)
+    return groups[0] if groups else None
 
 
 def load_worst_alerts(
@@ -170,7 +170,7 @@ def money_by_currency(alerts: QuerySet[Alert]) -> Money:
 
 
 def _group_rows(query: InboxQuery, now: datetime) -> QuerySet[Any, dict[str, Any]]:
-    alerts = annotate_thing(alerts_of_view(query, now), query.by, contacts=query.contacts)
+    alerts = annotate_shared_value(alerts_of_view(query, now), query.by, contacts=query.contacts)
     rows: QuerySet[Any, dict[str, Any]] = (
         alerts.order_by()
         .values(*COLUMNS[query.by], *TITLE_COLUMNS[query.by])
@@ -231,7 +231,7 @@ def _money_of_groups(
     of_page = Q(**{f"{first}__in": values - {None}})
     if None in values:
         of_page |= Q(**{f"{first}__isnull": True})
-    alerts = annotate_thing(alerts_of_view(query, now), query.by, contacts=query.contacts)
+    alerts = annotate_shared_value(alerts_of_view(query, now), query.by, contacts=query.contacts)
     sums: dict[str, list[tuple[Decimal, str]]] = defaultdict(list)
     for row in (
         alerts.filter(of_page)
@@ -241,7 +241,7 @@ def _money_of_groups(
         .annotate(total=Sum("money"))
     ):
         sums[group_key(query.by, row)].append((row["total"], row["currency"]))
-    return {key: sorted(found, reverse=True) for key, found in sums.items()}
+    return {key: sorted(totals, reverse=True) for key, totals in sums.items()}
 
 
 def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:
@@ -249,7 +249,7 @@ def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:
         return f"Order {row['number']}" if row["number"] else "Not about an order"
     if query.by is AlertGrouping.CUSTOMER:
         name = row["name"] if query.contacts else ""
-        return name or row["thing"] or "No customer known"
+        return name or row["shared_value"] or "No customer known"
     if row["kind"] == AlertKind.UNMAPPED_STATUS:
         return f"Unmapped status {row['thing']}"
     if row["kind"] == AlertKind.SOURCE_SILENT:
@@ -268,25 +268,25 @@ def _detail(query: InboxQuery, row: Mapping[str, Any]) -> str:
         return str(name or row["customer_no"] or "")
     if query.by is AlertGrouping.CUSTOMER:
         return count_with_noun(row["orders"], "order")
-    parts = [row["thing"] if row["kind"] != AlertKind.UNMAPPED_STATUS else ""]
+    details = [row["shared_value"] if row["kind"] != AlertKind.UNMAPPED_STATUS else ""]
     if row["kind"] != AlertKind.SOURCE_SILENT:
-        parts.append(row["source__title"])
+        details.append(row["source__title"])
     if row["orders"] == 1:
-        parts += [row["number"], name or row["customer_no"]]
-    return ", ".join(part for part in parts if part)
+        details += [row["number"], name or row["customer_no"]]
+    return ", ".join(detail for detail in details if detail)
 
 
 def _common_values(facts: Sequence[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
     names = ("Rule", "Warehouse", "Carrier", "Channel")[-len(facts[0]) :] if facts else ()
-    found = []
+    common = []
     for position, name in enumerate(names):
         counts = Counter(row[position] for row in facts if row[position])
         if counts:
             value, many = counts.most_common(1)[0]
             if many > 1 or len(facts) == 1:
                 label = sales_channel_label(value) if name == "Channel" else value
-                found.append((name, label, many))
-    return found
+                common.append((name, label, many))
+    return common
 
 
 def _arrivals(opened: Sequence[datetime], now: datetime) -> list[int]:

@@ -199,7 +199,7 @@ def load_inbox_page_of_view(
 ) -> InboxPage:
     """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
     keys = SORT_KEYS.get(query.sort, SORT_KEYS[AlertSort.SEVERITY])
-    if query.view is InboxViewName.RESOLVED:
+    if query.sort is AlertSort.SEVERITY and query.view is InboxViewName.RESOLVED:
         keys = RESOLVED_SORT_KEYS
     alerts = (
         alerts_of_view(query, now)

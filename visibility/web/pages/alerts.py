@@ -165,17 +165,22 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 
 def add_group_urls(
-    asked: InboxQuery, found: Sequence[groups.AlertGroup]
+    asked: InboxQuery, loaded: Sequence[groups.AlertGroup]
 ) -> list[tuple[groups.AlertGroup, str]]:
     """Each group with the query string of its alerts, one by one."""
     by = AlertGrouping.NONE.value
-    return [(group, inbox_query_string(asked, by=by, group=group.key)) for group in found]
+    return [(group, inbox_query_string(asked, by=by, group=group.key)) for group in loaded]
 
 
 def _sort_links(asked: InboxQuery) -> dict[str, tuple[str, bool]]:
-    """For each sort order its query string, and whether it is the current one."""
+    """For each sort order its query string, and whether it is the current one.
+
+    Closed alerts are listed by the time of their end, unless another order is asked for.
+    """
+    is_by_end = asked.view is InboxViewName.RESOLVED and asked.by is AlertGrouping.NONE
+    current = None if is_by_end and asked.sort is AlertSort.SEVERITY else asked.sort
     return {
-        sort.value: (inbox_query_string(asked, sort=sort.value), sort is asked.sort)
+        sort.value: (inbox_query_string(asked, sort=sort.value), sort is current)
         for sort in AlertSort
     }
 

@@ -11,7 +11,7 @@ from visibility.web.api import alert_groups
 from visibility.web.permissions import UserRole
 
 
-def act(client: Client, body: dict[str, Any]) -> Any:
+def post_group_action(client: Client, body: dict[str, Any]) -> Any:
     """Act on a group."""
     return client.post("/api/v1/alerts/groups/act", body, "application/json")
 
@@ -23,8 +23,8 @@ def test_number_of_each_group_equals_its_list(
     page = operations.get("/api/v1/alerts/groups").json()
     assert (len(page["items"]), page["total"], page["next_start"]) == (2, 2, None)
     for group in page["items"]:
-        found = operations.get("/api/v1/alerts", {"group": group["key"]}).json()["items"]
-        assert len(found) == group["alerts"]
+        listed = operations.get("/api/v1/alerts", {"group": group["key"]}).json()["items"]
+        assert len(listed) == group["alerts"]
     assert operations.get("/api/v1/alerts?group=x").json()["items"] == []
     by_order = operations.get("/api/v1/alerts/groups?by=order").json()["items"]
     assert {group["key"] for group in by_order} == {
@@ -49,11 +49,11 @@ def test_action_on_a_group_has_a_result_for_each_alert_and_says_how_many_remain(
     create_alert(installation.order, installation.rule, 2)
     body = {"group": f"order:{installation.order.object_id}", "action": "acknowledge"}
     monkeypatch.setattr(alert_groups, "MAX_GROUP_ALERTS", 1)
-    answer = act(operations, body)
+    answer = post_group_action(operations, body)
     assert (answer.status_code, answer.json()["remaining"]) == (200, 1)
     assert [result["state"] for result in answer.json()["results"]] == ["acknowledged"]
-    assert act(operations, body).json()["remaining"] == 0
-    assert act(operations, body).status_code == 404
+    assert post_group_action(operations, body).json()["remaining"] == 0
+    assert post_group_action(operations, body).status_code == 404
     assert Alert.objects.filter(state=AlertState.ACKNOWLEDGED).count() == 2
-    assert act(operations, {**body, "until": "x"}).status_code == 400
-    assert act(operations, {**body, "view": "x"}).status_code == 400
+    assert post_group_action(operations, {**body, "until": "x"}).status_code == 400
+    assert post_group_action(operations, {**body, "view": "x"}).status_code == 400
