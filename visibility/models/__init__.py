@@ -133,6 +133,7 @@ __all__ = [
     "MessageBodyMove",
     "MessageBodyPartition",
     "MessageKey",
+    "MessageReplay",
     "MessageState",
     "Milestone",
     "MovedAlert",

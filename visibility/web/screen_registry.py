@@ -97,6 +97,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("style_guide"),
     Screen("health_and_metrics"),
 )
 

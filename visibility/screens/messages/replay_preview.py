@@ -1,4 +1,4 @@
-"""What a replay of parked messages would do: a trial reading of the messages that stores nothing."""
+"""What a replay of parked messages would do: a trial reading that stores nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
