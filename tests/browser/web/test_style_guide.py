@@ -4,6 +4,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.journeys.browser import accessibility_violations, chromium, horizontal_overflow
+from tests.browser.journeys.page_checks import AXE_VIEWS
 from tests.builders.users import signed_in
 from visibility.web.permissions import UserRole
 
@@ -17,7 +18,7 @@ def test_style_guide_is_accessible_in_both_themes_and_fits(live_server: LiveServ
         context = browser.new_context(reduced_motion="reduce")
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
-        for width, theme in ((1440, "light"), (390, "dark")):
+        for width, theme in AXE_VIEWS:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.goto(f"{live_server.url}/styleguide")

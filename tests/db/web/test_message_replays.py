@@ -89,7 +89,7 @@ def test_effect_is_shown_before_and_nothing_is_stored(
     assert not MessageReplay.objects.exists()
 
 
-def test_result_says_what_was_applied_and_what_is_parked_again(
+def test_result_says_what_was_applied_and_what_is_still_parked(
     session: Client, parked_messages: Source
 ) -> None:
     page = text(post(session, "/messages/replays", {"source": "wms"}))
@@ -160,13 +160,13 @@ def api() -> Callable[..., Any]:
 def test_replay_over_the_api(api: Callable[..., Any], parked_messages: Source) -> None:
     preview = api("/preview?source=wms").json()
     assert (preview["selected"], preview["readable"], preview["order_count"]) == (6, 4, 1)
-    assert preview["parked_again"] == [{"reason": "syntax", "detail": "", "count": 2}]
+    assert preview["still_parked"] == [{"reason": "syntax", "detail": "", "count": 2}]
     started = api("", {"source": "wms"})
     assert (started.status_code, started.json()["waiting"]) == (202, 6)
     job_functions.process_messages_and_refold()
     result = api(f"/{started.json()['id']}").json()
     assert (result["applied"], result["finished"], result["orders"]) == (4, True, 1)
-    assert result["parked_again"] == [{"reason": "syntax", "detail": "", "count": 2}]
+    assert result["still_parked"] == [{"reason": "syntax", "detail": "", "count": 2}]
     assert api("", {"source": "nothing"}).status_code == 400
     assert api("", {"source": "wms", "reason": "schema"}).status_code == 409
     assert api("/999").status_code == 404

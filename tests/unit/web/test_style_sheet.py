@@ -20,7 +20,7 @@ IN_SCRIPT = re.compile(
     r'(?:className[:=]\s*|classList\.\w+\(|element\("\w+", )"([^"]+)"|class="([^"$]+)'
 )
 SELECTOR_NAME = re.compile(r"\.([a-zA-Z][\w-]*)")
-# What stands for a value that is known only when the page is rendered.
+# In the place of a value that is known only when the page is rendered.
 ANY = "\0"
 
 
@@ -56,7 +56,7 @@ def matches(name: str, known: set[str]) -> bool:
     if ANY not in name:
         return name in known
     pattern = re.compile(re.escape(name).replace(re.escape(ANY), r"[\w-]*"))
-    return any(pattern.fullmatch(one) for one in known)
+    return any(pattern.fullmatch(each) for each in known)
 
 
 def test_every_class_in_the_markup_is_defined() -> None:
@@ -72,7 +72,7 @@ def test_every_class_in_the_markup_is_defined() -> None:
 
 def test_every_class_of_the_style_sheet_is_used() -> None:
     names = {name for name, _ in used()} - {ANY}
-    unused = {one for one in defined(SHEET) if not any(matches(name, {one}) for name in names)}
+    unused = {each for each in defined(SHEET) if not any(matches(name, {each}) for name in names)}
     assert sorted(unused) == []
 
 

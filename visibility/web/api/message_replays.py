@@ -43,7 +43,7 @@ class ReplayBody(RequestBody):
     detail = serializers.CharField(required=False, allow_blank=True, max_length=600)
 
 
-class ParkedAgainSerializer(PermissionFilteredSerializer):
+class StillParkedSerializer(PermissionFilteredSerializer):
     """Messages that are, or would be, parked again with one cause."""
 
     reason = serializers.CharField()
@@ -59,7 +59,7 @@ class ReplayPreviewSerializer(PermissionFilteredSerializer):
     readable = serializers.IntegerField()
     without_body = serializers.IntegerField(help_text="Retention removed what they contain.")
     events = serializers.IntegerField()
-    parked_again = ParkedAgainSerializer(many=True)
+    still_parked = StillParkedSerializer(many=True)
     order_count = serializers.IntegerField(help_text="Known orders that the messages are about.")
 
 
@@ -73,7 +73,7 @@ class ReplayResultSerializer(PermissionFilteredSerializer):
     skipped = serializers.IntegerField(source="replay.skipped_count")
     waiting = serializers.IntegerField()
     applied = serializers.IntegerField()
-    parked_again = ParkedAgainSerializer(many=True)
+    still_parked = StillParkedSerializer(many=True)
     orders = serializers.IntegerField()
     finished = serializers.BooleanField(source="is_finished")
 
