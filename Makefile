@@ -1,4 +1,4 @@
-.PHONY: install run test test-full check bench soak screenshots
+.PHONY: install run test test-full check bench soak screenshots shots
 install: ; python3 manage.py version
 run: ; python3 manage.py up
 test: ; python3 manage.py test
@@ -7,3 +7,4 @@ check: test ; .ci/checks
 bench: ; python3 manage.py bench
 soak: ; python3 manage.py soak
 screenshots: ; python3 manage.py screenshots
+shots: ; python3 manage.py screenshots --every-page $(or $(FOLDER),var/shots)

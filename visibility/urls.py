@@ -3,3 +3,4 @@
 from django.urls import include, path
 
 urlpatterns = [path("", include("visibility.web.urls"))]
+handler500 = "visibility.web.server_error.server_error_view"

@@ -43,7 +43,7 @@
   function draw(groups) {
     [options, at] = [[], -1];
     list.replaceChildren(...groups.filter((group) => group.items.length).map((group, index) => {
-      const box = element("div", "search-group", ""), title = element("div", "search-title", group.title);
+      const box = element("div", "", ""), title = element("div", "search-title", group.title);
       title.id = `search-group-${index}`;
       box.setAttribute("role", "group");
       box.setAttribute("aria-labelledby", title.id);

@@ -136,6 +136,7 @@ __all__ = [
     "MessageBodyMove",
     "MessageBodyPartition",
     "MessageKey",
+    "MessageReplay",
     "MessageState",
     "Milestone",
     "MovedAlert",

@@ -1,6 +1,7 @@
 """`manage.py screenshots`: take the documentation's screenshots of the running demo."""
 
-from collections.abc import Mapping
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,35 @@ if TYPE_CHECKING:
 FOLDER = CHECKOUT / "docs" / "pictures"
 VIEWPORT = (1440, 900)
 MAX_BYTES = 300_000
+# Every page in each of these sizes and themes, with `--every-page`.
+VIEWS = ((1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light"))
+EVERY_PAGE: Mapping[str, str] = {
+    "orders": "/orders",
+    "search": "/search?q=Electric",
+    "alerts": "/alerts",
+    "board": "/boards/operations",
+    "kiosk": "/boards/operations?kiosk=1",
+    "numbers": "/numbers",
+    "number": "/numbers/fill_rate",
+    "number-orders": "/numbers/fill_rate/orders",
+    "sources": "/sources",
+    "source": "/sources/wms",
+    "source-parked": "/sources/wms?tab=parked",
+    "source-settings": "/sources/wms?tab=settings",
+    "messages": "/messages",
+    "replay": "/messages/replay?source=wms",
+    "retention": "/messages/retention",
+    "matching": "/joins",
+    "mappings": "/mappings",
+    "mapping-table": "/mappings/item",
+    "mapping-new": "/mappings/mapping/new?kind=item",
+    "rules": "/rules",
+    "rule": "/rules/stuck-in-released",
+    "subscriptions": "/subscriptions",
+    "subscription-new": "/subscriptions/new/email",
+    "styleguide": "/styleguide",
+    "not-found": "/nothing",
+}
 # Such an order has many events and is still open.
 PARTIAL_STATUSES = ("partially_shipped", "partially_delivered")
 CHARTS_ARE_DRAWN = (
@@ -31,8 +61,22 @@ class Command(BaseCommand):
 
     help = "Take the documentation's screenshots of the running demo (needs Chromium)."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--every-page",
+            type=Path,
+            metavar="FOLDER",
+            help="save every page to this folder, in light, in dark and as on a phone",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         path = _require_demo_and_find_browser_path()
+        if folder := options["every_page"]:
+            order = f"/orders/{_partially_shipped_order_id_with_most_events()}"
+            pages = {"signin": "/signin", "order": order, **EVERY_PAGE}
+            for name in _save_every_page(path, pages, folder):
+                self.stdout.write(str(folder / name))
+            return
         pages = {
             "timeline": f"/orders/{_partially_shipped_order_id_with_most_events()}",
             "board": "/boards/operations",
@@ -100,6 +144,34 @@ def _save_screenshots_and_return_file_sizes(path: str, pages: Mapping[str, str])
         }
         chromium.close()
     return sizes
+
+
+def _save_every_page(path: str, pages: Mapping[str, str], folder: Path) -> Sequence[str]:
+    """Save each page in each view; return the names of the files."""
+    from playwright.sync_api import sync_playwright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=list(find_browser.BROWSER_FLAGS)
+        )
+        for width, height, theme in VIEWS:
+            page = chromium.new_page(
+                base_url=settings.PUBLIC_URL,
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if theme == "dark" else "light",
+                reduced_motion="reduce",
+            )
+            for name, url in pages.items():
+                names.append(f"{name}-{width}-{theme}.png")
+                _save_screenshot_and_return_file_size(page, url, folder / names[-1])
+                if url == "/signin":
+                    page.click("button[value=admin]")
+                    page.wait_for_selector("nav.rail")
+            page.close()
+        chromium.close()
+    return names
 
 
 def _save_screenshot_and_return_file_size(page: "Page", url: str, path: Path) -> int:

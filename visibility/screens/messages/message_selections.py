@@ -1,5 +1,7 @@
 """Messages that belong to one message or to one replay."""
 
+from typing import Any
+
 from django.db import connection
 
 from visibility.models import InboundMessage, MessageReplay
@@ -8,7 +10,7 @@ from visibility.screens.messages.message_queries import MessageRow, list_message
 
 def list_messages_around(message: InboundMessage, *, each: int = 9) -> list[MessageRow]:
     """Some newer and older messages of the same source, and the message itself, newest first."""
-    near = [message.source_id, message.received_at, message.pk, each]
+    near: list[Any] = [message.source_id, message.received_at, message.pk, each]
     with connection.cursor() as cursor:
         cursor.execute(
             """

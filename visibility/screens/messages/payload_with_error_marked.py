@@ -27,7 +27,7 @@ class MarkedText:
         return self.before.count("\n") + 1
 
 
-def format_json_and_mark_error(text: str, detail: str) -> MarkedText | None:
+def format_json_and_highlight_error(text: str, detail: str) -> MarkedText | None:
     """Indent a JSON document, and mark the line that the detail of the error names.
 
     None if the text is no JSON. Numbers stay as they were sent.
@@ -37,8 +37,8 @@ def format_json_and_mark_error(text: str, detail: str) -> MarkedText | None:
         lines = list(_lines_with_paths(value, "", "", ""))
     except (ValueError, RecursionError):
         return None
-    found = PATH.match(detail)
-    index = _index_of_path(lines, found[1]) if found else None
+    path = PATH.match(detail)
+    index = _index_of_path(lines, path[1]) if path else None
     shown = [line for _, line in lines]
     if index is None:
         return MarkedText("\n".join(shown))
@@ -50,17 +50,17 @@ def format_json_and_mark_error(text: str, detail: str) -> MarkedText | None:
     )
 
 
-def mark_position(text: str, detail: str) -> MarkedText:
+def highlight_position(text: str, detail: str) -> MarkedText:
     """Mark the characters at the line and column that the detail of the error names."""
-    found = POSITION.search(detail)
-    if found is None:
+    position = POSITION.search(detail)
+    if position is None:
         return MarkedText(text)
     lines = text.split("\n")
-    line, column = int(found[1]), int(found[2])
+    line, column = int(position[1]), int(position[2])
     if line > len(lines):
         return MarkedText(text)
     at = min(sum(len(each) + 1 for each in lines[: line - 1]) + column - 1, len(text))
-    # At the end of a truncated document there is nothing to mark but what stands before it.
+    # At the end of a truncated document only what comes before can be highlighted.
     start = at if text[at:].strip() else max(at - MARKED_CHARACTERS, 0)
     end = start + MARKED_CHARACTERS
     return MarkedText(text[:start], text[start:end], text[end:])

@@ -1,8 +1,9 @@
-"""What a replay of parked messages would do: a trial reading of the messages that stores nothing."""
+"""What a replay of parked messages would do: a trial reading that stores nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
@@ -58,7 +59,7 @@ SELECT o.object_id FROM up JOIN visibility_order o ON o.object_id = up.id
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedAgain:
+class StillParked:
     """Messages that are, or would be, parked again with one cause."""
 
     reason: str
@@ -91,7 +92,7 @@ class ReplayPreview:
     readable: int
     without_body: int
     events: int
-    parked_again: Sequence[ParkedAgain]
+    still_parked: Sequence[StillParked]
     order_count: int
     orders: Sequence[Order]
 
@@ -106,7 +107,7 @@ def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
     messages = _messages_to_try(message_ids)
     sources = Source.objects.in_bulk({message.source_id for message in messages})
     events: list[tuple[str, CanonicalEvent]] = []
-    again: Counter[tuple[str, str]] = Counter()
+    parked: Counter[tuple[str, str]] = Counter()
     readable = without_body = 0
     for message in messages:
         if message.body is None:
@@ -119,7 +120,7 @@ def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
             readable += 1
         else:
             detail = "" if outcome.reason is ParkReason.SYNTAX else outcome.detail
-            again[outcome.reason.value, detail] += 1
+            parked[outcome.reason.value, detail] += 1
     objects = _query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)]) + _objects_of_events(events)
     order_ids = _orders_of(objects)
     return ReplayPreview(
@@ -128,13 +129,13 @@ def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
         readable=readable,
         without_body=without_body,
         events=len(events),
-        parked_again=[
-            ParkedAgain(reason, detail, count) for (reason, detail), count in again.most_common(20)
+        still_parked=[
+            StillParked(reason, detail, count) for (reason, detail), count in parked.most_common(20)
         ],
         order_count=len(order_ids),
-        orders=Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")[
-            :MAX_ORDERS
-        ],
+        orders=list(
+            Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")[:MAX_ORDERS]
+        ),
     )
 
 
@@ -164,7 +165,7 @@ def _orders_of(object_ids: Sequence[int]) -> list[int]:
     return _query_ids(ORDERS_OF_OBJECTS, [list(object_ids)]) if object_ids else []
 
 
-def _query_ids(statement: str, values: Sequence[object]) -> list[int]:
+def _query_ids(statement: str, values: list[Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [row[0] for row in cursor.fetchall()]

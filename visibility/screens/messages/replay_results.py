@@ -8,7 +8,7 @@ from django.db import connection
 
 from visibility.formatting import count_with_noun, format_number
 from visibility.models import MessageReplay, MessageState
-from visibility.screens.messages.replay_preview import ParkedAgain, count_orders_of_messages
+from visibility.screens.messages.replay_preview import StillParked, count_orders_of_messages
 
 LATEST = 5
 OUTCOMES = """
@@ -25,7 +25,7 @@ class ReplayResult:
     replay: MessageReplay
     applied: int
     waiting: int
-    parked_again: Sequence[ParkedAgain]
+    still_parked: Sequence[StillParked]
     orders: int
     last_processed_at: datetime | None
 
@@ -37,7 +37,7 @@ class ReplayResult:
     @property
     def parked(self) -> int:
         """The number of messages that are parked again."""
-        return sum(group.count for group in self.parked_again)
+        return sum(group.count for group in self.still_parked)
 
     @property
     def done(self) -> int:
@@ -75,8 +75,8 @@ def load_replay_result(replay_id: int) -> ReplayResult | None:
         replay=replay,
         applied=counts[MessageState.APPLIED],
         waiting=counts[MessageState.WAITING],
-        parked_again=[
-            ParkedAgain(reason, detail, count)
+        still_parked=[
+            StillParked(reason, detail, count)
             for state, reason, detail, count, _ in rows
             if state == MessageState.PARKED
         ],

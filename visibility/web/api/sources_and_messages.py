@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
-from visibility.ingest import parse_messages_and_pick_versions
+from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
@@ -70,6 +70,7 @@ class ReplayedMessageSerializer(PermissionFilteredSerializer):
 
     id = serializers.CharField()
     state = EnumField([MessageState.WAITING])
+    replay = serializers.CharField(help_text="The ID of the replay, for its result.")
 
 
 class SourceHealthListView(ApiView):
@@ -158,12 +159,13 @@ class ReplayMessageView(ApiView):
                 raise Http404
             if sentence := message_queries.why_message_cannot_be_replayed(message_id):
                 raise ConflictError(sentence)
-            if not parse_messages_and_pick_versions.requeue_parked_messages(
+            replay = replay_parked_messages(
                 [message_id], by=current_user(request), now=database_now()
-            ):
+            )
+            if replay is None:
                 raise ConflictError("This message is not parked.")
             return ApiResponse.with_json_body(
-                {"id": str(message_id), "state": "waiting"}, status=202
+                {"id": str(message_id), "state": "waiting", "replay": str(replay.pk)}, status=202
             )
 
         response = run_idempotently(request, body, do)

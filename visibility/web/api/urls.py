@@ -11,6 +11,7 @@ from visibility.web.api import (
     master_data_files,
     master_rows_and_unmapped_terms,
     matching,
+    message_replays,
     message_retention,
     order_and_message_lineage,
     order_export,
@@ -73,6 +74,9 @@ urlpatterns = [
     path("sources/<slug:slug>", source_properties.SourcePropertiesView.as_view()),
     path("sources/<slug:slug>/health", sources_and_messages.SourceHealthView.as_view()),
     path("sources/<slug:slug>/settings", source_settings.SourceSettingsView.as_view()),
+    path("messages/replays", message_replays.ReplayListView.as_view()),
+    path("messages/replays/preview", message_replays.ReplayPreviewView.as_view()),
+    path("messages/replays/<int:replay_id>", message_replays.ReplayResultView.as_view()),
     path("messages/retention", message_retention.MessageRetentionView.as_view()),
     path("messages", sources_and_messages.MessageListView.as_view()),
     path(

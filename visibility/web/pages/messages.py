@@ -26,8 +26,8 @@ from visibility.models.sources_and_messages import load_message_body
 from visibility.screens.messages import message_queries, message_selections, parked
 from visibility.screens.messages.delivery import describe_delivery
 from visibility.screens.messages.payload_with_error_marked import (
-    format_json_and_mark_error,
-    mark_position,
+    format_json_and_highlight_error,
+    highlight_position,
 )
 from visibility.screens.relative_and_absolute_time import (
     displayed_time,
@@ -245,10 +245,10 @@ def _audited_payload_context(
         payload = raw
     text = payload[: message_queries.MAX_SHOWN_BYTES].decode("utf-8", "replace")
     is_truncated = len(payload) > message_queries.MAX_SHOWN_BYTES
-    detail = message.detail if message.state == MessageState.PARKED else ""
+    error = message.detail if message.state == MessageState.PARKED else ""
     return {
-        "exact": mark_position(text, detail),
-        "formatted": None if is_truncated else format_json_and_mark_error(text, detail),
+        "exact": highlight_position(text, error),
+        "formatted": None if is_truncated else format_json_and_highlight_error(text, error),
         "size": format_number(len(raw)),
         "cut": is_truncated,
     }

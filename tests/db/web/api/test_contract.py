@@ -15,7 +15,14 @@ from connectors.sdk.event_codec import format_rfc3339
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
-from visibility.models import AuditEntry, InboundMessage, MessageState, Order, Subscription
+from visibility.models import (
+    AuditEntry,
+    InboundMessage,
+    MessageReplay,
+    MessageState,
+    Order,
+    Subscription,
+)
 from visibility.pipeline import job_functions, refold_orders
 from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
@@ -97,6 +104,9 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "messages": ("messages", {OP, IN, AD}, None),
     "messages/retention": ("messages/retention", {AD}, None),
     "messages/{message}/replay": ("messages/{message_id}/replay", {IN, AD}, {}),
+    "messages/replays/preview?source=shop": ("messages/replays/preview", {IN, AD}, None),
+    "messages/replays/{replay}": ("messages/replays/{replay_id}", {OP, IN, AD}, None),
+    "messages/replays": ("messages/replays", {IN, AD}, {"reason": "schema"}),
     "event-schemas": ("event-schemas", ALL, None),
     "event-schemas/order.released/1": ("event-schemas/{kind}/{version}", ALL, None),
 }
@@ -119,6 +129,9 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "silent": installation.silent.pk,
         "group": f"order:{installation.alert.order_id}",
         "message": message.id,
+        "replay": MessageReplay.objects.create(
+            requested_at=database_now(), message_ids=[message.id]
+        ).pk,
         "other": other,
         "decision": decision,
         "subscription": Subscription.objects.create(
