@@ -26,7 +26,29 @@ from visibility.launcher import find_browser
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 DESKTOP_WIDTH, PHONE_WIDTH, NARROW_WIDTH = 1440, 390, 320
-KIOSK_SIZE = (1920, 1080)
+KIOSK_SIZES = ((1920, 1080), (1440, 900))
+# Tiles of full width that are cut off, tiles without one whole row, and text that is too small to
+# be read from four meters: 1.3 times that of a page; the base is 1.6 times it.
+KIOSK_PROBLEMS = """() => {
+    const bottom = (element) => element.getBoundingClientRect().bottom;
+    const name = (tile, problem) => `${tile.className}: ${problem}`;
+    const tiles = [...document.querySelectorAll(".kiosk .tile")];
+    const cut = tiles.filter((t) => t.closest(".kiosk-row-strip") && t.scrollHeight > t.clientHeight + 1);
+    const rowless = tiles.filter((t) => {
+        const row = t.querySelector(".tile-list > li, .feeds > li");
+        return row && bottom(row) > bottom(t) + 1;
+    });
+    const small = [...document.querySelectorAll(".kiosk :is(span, p, b, h1, h2, h3, time)")].filter(
+        (e) => e.checkVisibility() && e.clientHeight && e.textContent.trim()
+            && parseFloat(getComputedStyle(e).fontSize) < 14 * 1.3 && !e.closest(".visually-hidden, .bands")
+    );
+    const base = parseFloat(getComputedStyle(document.body).fontSize);
+    return [
+        ...cut.map((t) => name(t, "cut off")), ...rowless.map((t) => name(t, "no row")),
+        ...small.map((e) => name(e, "too small")), ...(base < 14 * 1.6 ? [`base type ${base}`] : []),
+        ...(bottom(document.querySelector("main")) > innerHeight ? ["below the screen"] : []),
+    ];
+}"""
 EXTRA_HEIGHT = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
 EXTRA_WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Chromium cancels the pending requests of a page when it navigates away.
