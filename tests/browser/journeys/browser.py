@@ -33,19 +33,21 @@ KIOSK_PROBLEMS = """() => {
     const bottom = (element) => element.getBoundingClientRect().bottom;
     const name = (tile, problem) => `${tile.className}: ${problem}`;
     const tiles = [...document.querySelectorAll(".kiosk .tile")];
-    const cut = tiles.filter((t) => t.closest(".kiosk-row-strip") && t.scrollHeight > t.clientHeight + 1);
+    const strips = tiles.filter((t) => t.closest(".kiosk-row-strip"));
+    const cut = strips.filter((t) => t.scrollHeight > t.clientHeight + 1);
     const rowless = tiles.filter((t) => {
         const row = t.querySelector(".tile-list > li, .feeds > li");
         return row && bottom(row) > bottom(t) + 1;
     });
-    const small = [...document.querySelectorAll(".kiosk :is(span, p, b, h1, h2, h3, time)")].filter(
-        (e) => e.checkVisibility() && e.clientHeight && e.textContent.trim()
-            && parseFloat(getComputedStyle(e).fontSize) < 14 * 1.3 && !e.closest(".visually-hidden, .bands")
-    );
-    const base = parseFloat(getComputedStyle(document.body).fontSize);
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const texts = [...document.querySelectorAll(".kiosk :is(span, p, b, h1, h2, h3, time)")];
+    const small = texts.filter((e) => e.checkVisibility() && e.clientHeight && e.textContent.trim()
+        && size(e) < 14 * 1.3 && !e.closest(".visually-hidden, .tile-bare-head"));
+    const base = size(document.body);
     return [
         ...cut.map((t) => name(t, "cut off")), ...rowless.map((t) => name(t, "no row")),
-        ...small.map((e) => name(e, "too small")), ...(base < 14 * 1.6 ? [`base type ${base}`] : []),
+        ...small.map((e) => name(e, `${size(e)} px`)),
+        ...(base < 14 * 1.6 ? [`base type ${base}`] : []),
         ...(bottom(document.querySelector("main")) > innerHeight ? ["below the screen"] : []),
     ];
 }"""

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver
 
@@ -36,9 +35,8 @@ class FormClient(Client):
         self.get("/boards/operations?arrange=1")
         self.token = self.cookies["csrftoken"].value
 
-    def send(self, address: str, **form: Any) -> HttpResponse:
-        answer: Any = self.post(address, {"csrfmiddlewaretoken": self.token, **form})
-        return answer
+    def send(self, address: str, **form: Any) -> Any:
+        return self.post(address, {"csrfmiddlewaretoken": self.token, **form})
 
     def call(self, method: str, address: str, body: Any = None) -> Any:
         return getattr(self, method)(
@@ -221,7 +219,7 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
     assert screen.get(path).status_code == 200
     assert screen.cookies == {}
     # Sign-in, health, and the documentation of the API are open without a link as well.
-    open_to_all = {"signin", "signin/demo", "signout", "healthz", "readyz", "livez", "screens"}
+    open_to_all = {"signin", "signin/demo", "signout", "healthz", "readyz", "metrics", "screens"}
     open_to_all |= {f"api/v1/{name}" for name in ("schema", "docs", "event-schemas")}
     tried = 0
     for route, _ in addresses(get_resolver().url_patterns):

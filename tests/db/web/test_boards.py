@@ -128,7 +128,7 @@ def test_empty_board_shows_empty_states(ops: Client) -> None:
         assert expected in page
     assert page.count('<span class="figure-value" data-mark="now-') == 5
     for code in ("open", "late", "risk", "unknown", "unowned"):
-        assert f'data-mark="now-{code}">–<' in page
+        assert f'data-mark="now-{code}">\N{EN DASH}<' in page
 
 
 def test_every_open_status_belongs_to_one_stage() -> None:
@@ -215,7 +215,7 @@ def test_stage_is_on_target_only_with_evaluated_timers() -> None:
 
     def stage(title: str) -> FunnelStage:
         data = OrderFunnel().load_context(now)
-        stages = [stage for stage, _ in (*data["stages"], *data["exceptions"])]
+        stages: list[FunnelStage] = [s for s, _ in (*data["stages"], *data["exceptions"])]
         return next(candidate for candidate in stages if candidate.title == title)
 
     order("SO-1", status="on_hold")
@@ -255,8 +255,8 @@ def test_order_figures_equal_linked_lists() -> None:
     order("SO-X", promised_at=now - HOUR, delivered_at=now)
     Order.objects.filter(number="SO-2").update(states=["credit_review"])
     Order.objects.filter(number__in=("SO-4", "SO-5")).update(warehouse="Reno", channel="edi")
-    held = order("SO-HELD", status="on_hold", states=["credit_review"], warehouse="Reno")
-    alert(of=held, state=AlertState.SUPPRESSED)
+    on_hold = order("SO-HELD", status="on_hold", states=["credit_review"], warehouse="Reno")
+    alert(of=on_hold, state=AlertState.SUPPRESSED)
     alert(of=order("SO-RISK", warehouse="Reno", promised_at=now + 9 * HOUR))
     order("SO-NORTH", last_source="north")
     message(create_source("north"), number=1, minutes_ago=90)

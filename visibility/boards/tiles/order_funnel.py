@@ -36,7 +36,7 @@ EXCEPTIONS: tuple[tuple[str, tuple[Status, ...]], ...] = (
     ("Unmatched shipments and invoices", (Status.UNKNOWN,)),
 )
 # Stages that are a part of a status: the further condition of the list, and what it means here.
-PARTS = {
+SUBSETS = {
     "Credit hold": ("&state=credit_review", True),
     "Other holds": ("&without=credit_review", False),
 }
@@ -115,7 +115,7 @@ class AgeBand:
     share: float = 1.0
 
     @property
-    def has_room(self) -> bool:
+    def is_labeled(self) -> bool:
         """Whether its part of the bar is wide enough for the count."""
         return self.share >= 0.05 + 0.05 * len(format_number(self.count))
 
@@ -165,7 +165,7 @@ class OrderFunnel(Tile):
     width = 4
     href = "/orders?open=1"
     permission = Permission.ORDERS
-    keeps_its_height = True
+    has_fixed_height = True
     is_filtered = True
     definition = (
         "Open orders by status. Close to limit: 80% of the time until the next SLA deadline is "
@@ -228,7 +228,7 @@ def _build_stage(
     moves: Mapping[tuple[str, str | None], int],
 ) -> FunnelStage:
     """Merge the counts of the statuses into one stage."""
-    query, is_credit = PARTS.get(title, ("", None))
+    query, is_credit = SUBSETS.get(title, ("", None))
     rows = [
         row for row in counts if row[0] in statuses and (is_credit is None or row[1] == is_credit)
     ]
