@@ -47,7 +47,7 @@ KIOSK_PROBLEMS = """() => {
     return [
         ...cut.map((t) => name(t, "cut off")), ...rowless.map((t) => name(t, "no row")),
         ...small.map((e) => name(e, `${size(e)} px`)),
-        ...(base < 14 * 1.6 ? [`base type ${base}`] : []),
+        ...(base < 22.4 ? [`base type ${base}`] : []),
         ...(bottom(document.querySelector("main")) > innerHeight ? ["below the screen"] : []),
     ];
 }"""

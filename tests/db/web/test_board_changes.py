@@ -76,7 +76,7 @@ def test_tiles_are_moved_resized_removed_and_added_by_buttons(ops: FormClient) -
     assert Board.objects.get().tiles[1] == {"tile": "top_alerts", "width": 1}
     assert AuditEntry.objects.filter(action="board.saved", object="board operations").count() == 5
     page = ops.get(f"{BOARD}?arrange=1&tile=5&did=down").content.decode()
-    focused = re.findall(r'value="(\w+)" autofocus>[^<]*<span[^>]*>: ([^<]+)<', page)
+    focused = re.findall(r'value="(\w+)" autofocus>[^<]*<span[^>]*> ([^<]+)<', page)
     assert focused == [("down", "Recent events")]
 
 
