@@ -192,7 +192,7 @@ def test_zero_is_good_only_while_all_sources_report(ops: Client) -> None:
     assert tones_and_note() == ({"unknown"}, "1 of 2 sources reporting")
     page = text(ops)
     assert "no open alerts. 1 of 2 sources reporting." in page
-    assert "Only 1 of 2 sources reporting: there may be problems" in page
+    assert "Only 1 of 2 sources reporting: there may be unreported problems" in page
     create_source("paused", enabled=False)
     assert tones_and_note()[1] == "1 of 2 sources reporting"
 
