@@ -40,7 +40,7 @@ class LoadedTile:
     template: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     has_header: bool = True
-    keeps_its_height: bool = False
+    has_fixed_height: bool = False
     is_pausable: bool = False
     not_filtered: bool = False
     failed: bool = False
@@ -122,7 +122,7 @@ def load_tile(
         href=kind.href,
         definition=kind.definition,
         has_header=kind.has_header,
-        keeps_its_height=kind.keeps_its_height,
+        has_fixed_height=kind.has_fixed_height,
         is_pausable=kind.is_pausable,
         not_filtered=bool(board.orders) and not kind.is_filtered,
     )

@@ -39,7 +39,7 @@ class Tile(ABC):
     # Whether its title is shown above it.
     has_header: ClassVar[bool] = True
     # Whether a wall screen shows it in its own height, instead of sharing what is left.
-    keeps_its_height: ClassVar[bool] = False
+    has_fixed_height: ClassVar[bool] = False
     # Whether live updates of this tile can be paused by themselves.
     is_pausable: ClassVar[bool] = False
 

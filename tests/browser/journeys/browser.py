@@ -26,7 +26,31 @@ from visibility.launcher import find_browser
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 DESKTOP_WIDTH, PHONE_WIDTH, NARROW_WIDTH = 1440, 390, 320
-KIOSK_SIZE = (1920, 1080)
+KIOSK_SIZES = ((1920, 1080), (1440, 900))
+# Tiles of full width that are cut off, tiles without one whole row, and text that is too small to
+# be read from four meters: 1.3 times that of a page; the base is 1.6 times it.
+KIOSK_PROBLEMS = """() => {
+    const bottom = (element) => element.getBoundingClientRect().bottom;
+    const name = (tile, problem) => `${tile.className}: ${problem}`;
+    const tiles = [...document.querySelectorAll(".kiosk .tile")];
+    const strips = tiles.filter((t) => t.closest(".kiosk-row-strip"));
+    const cut = strips.filter((t) => t.scrollHeight > t.clientHeight + 1);
+    const rowless = tiles.filter((t) => {
+        const row = t.querySelector(".tile-list > li, .feeds > li");
+        return row && bottom(row) > bottom(t) + 1;
+    });
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const texts = [...document.querySelectorAll(".kiosk :is(span, p, b, h1, h2, h3, time)")];
+    const small = texts.filter((e) => e.checkVisibility() && e.clientHeight && e.textContent.trim()
+        && size(e) < 14 * 1.3 && !e.closest(".visually-hidden, .tile-bare-head"));
+    const base = size(document.body);
+    return [
+        ...cut.map((t) => name(t, "cut off")), ...rowless.map((t) => name(t, "no row")),
+        ...small.map((e) => name(e, `${size(e)} px`)),
+        ...(base < 22.4 ? [`base type ${base}`] : []),
+        ...(bottom(document.querySelector("main")) > innerHeight ? ["below the screen"] : []),
+    ];
+}"""
 EXTRA_HEIGHT = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
 EXTRA_WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Chromium cancels the pending requests of a page when it navigates away.

@@ -7,7 +7,8 @@ from playwright.sync_api import Page
 
 from tests.browser.journeys.browser import (
     DESKTOP_WIDTH,
-    KIOSK_SIZE,
+    KIOSK_PROBLEMS,
+    KIOSK_SIZES,
     NARROW_WIDTH,
     PHONE_WIDTH,
     accessibility_violations,
@@ -51,6 +52,8 @@ PAGES: Mapping[str, Sequence[str]] = {
     "operations": (
         "/boards/operations",
         "/boards/operations?kiosk=1",
+        "/boards/operations?arrange=1",
+        "/screen-links",
         "/alerts",
         "/alerts?by=one",
         "/alerts?view=snoozed",
@@ -110,9 +113,10 @@ def page_problems(page: Page, url: str) -> list[str]:
         page.evaluate(REMOVE_REPEATED_ROWS)
         problems += accessibility_violations(page, vendored=url.startswith("/api/"))
     if "kiosk=1" in url:
-        page.set_viewport_size({"width": KIOSK_SIZE[0], "height": KIOSK_SIZE[1]})
-        page.goto(url)
-        problems += vertical_overflow(page)
+        for width, height in KIOSK_SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.goto(url)
+            problems += [*vertical_overflow(page), *page.evaluate(KIOSK_PROBLEMS)]
     # 320 px is also the width of a desktop page at 400% zoom (WCAG 1.4.10, Reflow).
     page.set_viewport_size({"width": NARROW_WIDTH, "height": 900})
     return [f"{url}: {fault}" for fault in [*problems, *horizontal_overflow(page)]]

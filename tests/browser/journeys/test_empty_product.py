@@ -1,5 +1,6 @@
 """Pages of a new product without sources explain themselves and name the next step."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,13 @@ from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.browser.journeys.browser import PageWatch, chromium
+from tests.browser.journeys.browser import (
+    KIOSK_PROBLEMS,
+    KIOSK_SIZES,
+    PageWatch,
+    chromium,
+    vertical_overflow,
+)
 from tests.browser.journeys.page_checks import page_problems
 from tests.product import Product, empty_tables
 from visibility.web.permissions import UserRole
@@ -18,7 +25,11 @@ EXPECTED_TEXTS = {
     "/orders": ("No orders yet", "manage.py source add"),
     "/sources": ("No sources yet", "manage.py source add"),
     "/alerts": ("No open alerts", "No SLA has been breached yet"),
-    "/boards/operations": ("No sources yet", "View how to connect a source"),
+    "/boards/operations": (
+        "No source yet. Connect the first one",
+        "No sources yet",
+        "View how to connect a source",
+    ),
     "/numbers": ("No orders in this date range yet", "Check which sources are connected"),
     "/messages": ("No message",),
     "/search?q=4711": ("No order found for", "Check for a missing digit"),
@@ -68,6 +79,48 @@ def test_empty_pages_explain_themselves_and_name_the_next_step(
     context.close()
     assert problems == []
     assert watch.problems == []
+
+
+def test_board_is_arranged_by_keyboard_and_the_kiosk_turns_gray_when_its_data_is_old(
+    browser: Browser, product: Product
+) -> None:
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto("/signin")
+    _sign_in(page)
+    page.goto("/boards/operations?arrange=1")
+    titles = page.locator(".tile > header h2")
+    expect(titles.nth(2)).to_have_text("Top alerts")
+    page.get_by_role("button", name="Move up Top alerts").focus()
+    page.keyboard.press("Enter")
+    expect(titles.nth(1)).to_have_text("Top alerts")
+    expect(page.get_by_role("button", name="Move up Top alerts")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator(".tile-w1 h2")).to_have_text("Top alerts")
+    expect(page.get_by_role("button", name="Narrower Top alerts")).to_be_focused()
+
+    page.clock.install()
+    page.goto("/boards/operations")
+    page.get_by_role("link", name="Kiosk").click()
+    for width, height in KIOSK_SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        assert vertical_overflow(page) + page.evaluate(KIOSK_PROBLEMS) == []
+    body = page.locator("body")
+    expect(page.locator("#freshness")).to_have_text("Live")
+    context.set_offline(True)
+    page.route("**/*", lambda route: route.abort())
+    page.clock.fast_forward(95_000)
+    page.clock.run_for(3_000)
+    expect(body).to_have_class(re.compile("kiosk-stale"))
+    expect(page.locator("#kiosk-old")).to_contain_text("No connection: the data is 1 min old")
+    expect(page.locator("main")).to_have_css("filter", re.compile("grayscale"))
+    page.unroute_all()
+    context.set_offline(False)
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/boards/operations")
+    context.close()
 
 
 def _sign_in(page: Page) -> None:

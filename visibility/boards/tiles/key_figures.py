@@ -41,7 +41,7 @@ class KeyFigures(Tile):
     width = 4
     permission = Permission.ORDERS
     has_header = False
-    keeps_its_height = True
+    has_fixed_height = True
     is_filtered = True
     href = "/orders?open=1"
     definition = (

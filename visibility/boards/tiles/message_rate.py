@@ -95,7 +95,9 @@ class MessageRate(Tile):
 
 
 def scale_end(counts: Sequence[int], expected: float | None) -> float:
-    """The 95th percentile of the minutes with messages, at least the typical rate, at least 1."""
-    nonzero = sorted(count for count in counts if count) or [1]
-    percentile = nonzero[math.ceil(0.95 * len(nonzero)) - 1]
-    return max(percentile, expected or 0, 1)
+    """The 95th percentile of the minutes, or the typical rate if that is more.
+
+    With messages in very few minutes, both are zero: then the highest minute.
+    """
+    percentile = sorted(counts)[math.ceil(0.95 * len(counts)) - 1]
+    return max(percentile, expected or 0) or max(*counts, 1)

@@ -36,7 +36,7 @@ EXCEPTIONS: tuple[tuple[str, tuple[Status, ...]], ...] = (
     ("Unmatched shipments and invoices", (Status.UNKNOWN,)),
 )
 # Stages that are a part of a status: the further condition of the list, and what it means here.
-PARTS = {
+SUBSETS = {
     "Credit hold": ("&state=credit_review", True),
     "Other holds": ("&without=credit_review", False),
 }
@@ -111,6 +111,13 @@ class AgeBand:
     label: str
     tone: str
     count: int
+    # Of the orders of the stage, as a fraction.
+    share: float = 1.0
+
+    @property
+    def is_labeled(self) -> bool:
+        """Whether its part of the bar is wide enough for the count."""
+        return self.share >= 0.05 + 0.05 * len(format_number(self.count))
 
     @property
     def text(self) -> str:
@@ -145,7 +152,8 @@ class FunnelStage:
         over = self.band("over")
         if over:
             return f"{format_number(over)} with an SLA alert"
-        return "no target set" if self.band("no target set") == self.order_count else ""
+        has_target = self.band("no target set") < self.order_count
+        return "" if has_target or not self.order_count else "no target set"
 
 
 class OrderFunnel(Tile):
@@ -157,7 +165,7 @@ class OrderFunnel(Tile):
     width = 4
     href = "/orders?open=1"
     permission = Permission.ORDERS
-    keeps_its_height = True
+    has_fixed_height = True
     is_filtered = True
     definition = (
         "Open orders by status. Close to limit: 80% of the time until the next SLA deadline is "
@@ -220,19 +228,20 @@ def _build_stage(
     moves: Mapping[tuple[str, str | None], int],
 ) -> FunnelStage:
     """Merge the counts of the statuses into one stage."""
-    query, is_credit = PARTS.get(title, ("", None))
+    query, is_credit = SUBSETS.get(title, ("", None))
     rows = [
         row for row in counts if row[0] in statuses and (is_credit is None or row[1] == is_credit)
     ]
+    total = sum(row[3] for row in rows)
     bands = [
-        AgeBand(label, tone, many)
+        AgeBand(label, tone, many, many / total)
         for code, (label, tone) in BANDS.items()
         if (many := sum(row[3] for row in rows if row[2] == code))
     ]
     return FunnelStage(
         title=title,
         href="/orders?" + "&".join(f"status={status.value}" for status in statuses) + query,
-        order_count=sum(row[3] for row in rows),
+        order_count=total,
         oldest_at=min((row[4] for row in rows if row[4]), default=None),
         bands=bands,
         entered=sum(many for (stage, _), many in moves.items() if stage == title),
