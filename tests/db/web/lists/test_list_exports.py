@@ -236,11 +236,11 @@ def test_stream_that_a_client_leaves_closes_its_source() -> None:
         finally:
             closed.append(True)
 
-    async def read_one_chunk() -> bytes:
+    async def read_first_chunk() -> bytes:
         async with aclosing(to_async_iterator(chunks())) as content:
             async for chunk in content:
                 return chunk
         return b""
 
-    assert async_to_sync(read_one_chunk)() == b"1"
+    assert async_to_sync(read_first_chunk)() == b"1"
     assert closed == [True]
