@@ -58,6 +58,7 @@ SCREENS: tuple[Screen, ...] = (
         NavigationEntry("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
     ),
     Screen("alert_actions"),
+    Screen("list_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen(
         "identity",
@@ -84,6 +85,7 @@ SCREENS: tuple[Screen, ...] = (
             "Subscriptions", "/subscriptions", "u", "mail", Permission.SUBSCRIPTIONS_SEE
         ),
     ),
+    Screen("saved_views"),
     Screen("health_and_metrics"),
 )
 

@@ -324,7 +324,7 @@ def test_orders_require_sign_in_and_a_role(client: Client, order: Order) -> None
 def test_pages_run_a_limited_number_of_queries(
     clerk: Client, order: Order, django_assert_max_num_queries: Any
 ) -> None:
-    for path, queries in (("/orders", 12), (f"/orders/{order.pk}", 19)):
+    for path, queries in (("/orders", 15), (f"/orders/{order.pk}", 19)):
         with django_assert_max_num_queries(queries):
             clerk.get(path)
 
