@@ -33,6 +33,7 @@ from visibility.models.kpis import (
     KpiRecordChange,
     KpiRecountRequest,
 )
+from visibility.models.list_views import ListColumnChoice, SavedView
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -124,6 +125,7 @@ __all__ = [
     "KpiFactChange",
     "KpiRecordChange",
     "KpiRecountRequest",
+    "ListColumnChoice",
     "Location",
     "MasterChange",
     "MasterImport",
@@ -145,6 +147,7 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "RuleRecheck",
+    "SavedView",
     "Severity",
     "Shipment",
     "SlaClock",

@@ -66,6 +66,7 @@ SCREENS: tuple[Screen, ...] = (
         NavigationEntry("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
     ),
     Screen("alert_actions"),
+    Screen("list_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen(
         "identity",
@@ -103,6 +104,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("saved_views"),
     Screen("health_and_metrics"),
 )
 

@@ -327,7 +327,7 @@ def test_pages_run_a_limited_number_of_queries(
 ) -> None:
     # The list: also the counts of the views, the sum, the values to filter by, and the progress.
     for path, queries in (
-        ("/orders", 16),
+        ("/orders", 19),
         (f"/orders/{order.pk}", 19),
         (f"/orders/{order.pk}/preview", 16),
     ):

@@ -8,7 +8,7 @@ from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models.permission import Permission
 from visibility.screens.alerts.inbox import (
-    AlertSort,
+    BY_VALUE,
     InboxQuery,
     InboxViewName,
     load_inbox_page_of_view,
@@ -36,6 +36,6 @@ class TopAlerts(Tile):
 
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The first rows of the inbox in the same order."""
-        wanted = InboxQuery(user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE)
+        wanted = InboxQuery(user_id=0, view=InboxViewName.OPEN, sort=BY_VALUE)
         limit = self.values.integer("limit")
         return {"alerts": load_inbox_page_of_view(wanted, now=now, limit=limit).alerts, "now": now}

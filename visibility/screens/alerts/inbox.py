@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, DateTimeField, IntegerField, Min, Q, QuerySet, Value, When
 
-from visibility.db.keyset import condition_for_rows_after_sort_key, decode_cursor, encode_cursor
+from visibility.db.sorted_pages import SortOrder, load_sorted_rows
 from visibility.formatting import start_of_day
 from visibility.models import ACTIVE_ALERT_STATES, Alert, AlertState, Severity, SlaClock, SlaRule
 
@@ -44,27 +44,12 @@ VIEW_TITLES = {
 }
 
 
-class AlertSort(StrEnum):
-    """The order of the alerts in a view."""
-
-    SEVERITY = "worst"
-    VALUE = "money"
-    NEWEST = "newest"
-
-
-SORT_TITLES = {
-    AlertSort.SEVERITY: "Most severe",
-    AlertSort.VALUE: "Highest value",
-    AlertSort.NEWEST: "Newest",
-}
 # The last key is the id, so that no two rows have equal keys. "-" means descending.
-SORT_KEYS = {
-    AlertSort.SEVERITY: ("rank", "due_at", "id"),
-    AlertSort.VALUE: ("-worth", "due_at", "id"),
-    AlertSort.NEWEST: ("-opened_at", "-id"),
-}
+BY_SEVERITY = SortOrder("severity", ("rank", "due_at", "id"), (int, datetime, int))
+BY_VALUE = SortOrder("-value", ("-money", "due_at", "id"), (Decimal, datetime, int), True)
+NEWEST_FIRST = SortOrder("-opened_at", ("-opened_at", "-id"), (datetime, int))
+LAST_RESOLVED_FIRST = SortOrder("-resolved_at", ("-resolved_at", "-id"), (datetime, int), True)
 RELATED_FIELDS = ("rule", "source", "owner", "acknowledged_by", "order__order")
-RESOLVED_SORT_KEYS = ("-resolved_at", "-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +61,7 @@ class InboxQuery:
     severity: str = ""
     rule: str = ""
     team: str = ""
-    sort: AlertSort = AlertSort.SEVERITY
+    sort: SortOrder = BY_SEVERITY
     # Integrators see source alerts only. They get 404 for all others.
     sources_only: bool = False
 
@@ -168,29 +153,36 @@ def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
 def load_inbox_page_of_view(
     query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
 ) -> InboxPage:
-    """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
-    keys = RESOLVED_SORT_KEYS if query.view is InboxViewName.RESOLVED else SORT_KEYS[query.sort]
-    alerts = (
-        alerts_matching_filters_in_any_view(query)
-        .filter(view_condition(query.view, user_id=query.user_id, now=now))
-        .select_related(*RELATED_FIELDS)
-        .annotate(
-            rank=Case(
-                *(When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items()),
-                default=Value(len(SEVERITY_RANK)),
-                output_field=IntegerField(),
-            ),
-            worth=Coalesce(F("money"), Value(Decimal(0))),
-        )
-        .order_by(*keys)
+    """One page of a view in its sort order; one statement, on last pages two.
+
+    Raises InvalidCursor.
+    """
+    order = query.sort
+    rows = load_sorted_rows(
+        alerts_of_view(query, now=now),
+        order,
+        limit=limit + 1,
+        after=order.sort_key_from_cursor(after),
     )
-    if after:
-        alerts = alerts.filter(
-            condition_for_rows_after_sort_key(keys, decode_cursor(after, _sort_key_types(keys)))
-        )
-    rows = list(alerts[: limit + 1])
     more = len(rows) > limit
-    return InboxPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
+    return InboxPage(rows[:limit], order.cursor_after(rows[limit - 1]) if more else "")
+
+
+def alerts_of_view(query: InboxQuery, *, now: datetime) -> QuerySet[Any]:
+    """The alerts of a view that match the filters, with their sort keys and `as_of`."""
+    alerts = alerts_matching_filters_in_any_view(query)
+    condition = view_condition(query.view, user_id=query.user_id, now=now)
+    return annotate_sort_keys(alerts.filter(condition), now).select_related(*RELATED_FIELDS)
+
+
+def annotate_sort_keys(alerts: QuerySet[Alert], now: datetime) -> QuerySet[Any]:
+    """The alerts with the rank of their severity, and `as_of`, the time at which they are shown."""
+    ranks = (When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items())
+    rows: QuerySet[Any] = alerts.annotate(
+        rank=Case(*ranks, default=Value(len(SEVERITY_RANK)), output_field=IntegerField()),
+        as_of=Value(now, output_field=DateTimeField()),
+    )
+    return rows
 
 
 def load_visible_alerts_with_ids(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
@@ -205,15 +197,6 @@ def list_matching_alert_ids(query: InboxQuery, *, now: datetime, limit: int) -> 
         view_condition(query.view, user_id=query.user_id, now=now)
     )
     return list(alerts.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-
-
-def _cursor_of(alert: Alert, keys: Sequence[str]) -> str:
-    return encode_cursor([getattr(alert, key.removeprefix("-")) for key in keys])
-
-
-def _sort_key_types(keys: Sequence[str]) -> list[type]:
-    names = [key.removeprefix("-") for key in keys]
-    return [datetime if n.endswith("_at") else Decimal if n == "worth" else int for n in names]
 
 
 def load_last_breach_running_timers_and_next_due(

@@ -171,6 +171,7 @@ class OrderListDefinition(ListDefinition):
     nouns = ("order", "orders")
     permission = Permission.ORDERS
     columns = ORDER_COLUMNS
+    fixed_column = "number"
     parameters = frozenset(
         {
             *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),

@@ -6,8 +6,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from visibility.db.database_time import database_now
 from visibility.models import Alert, AlertState, Severity
-from visibility.screens.alerts.inbox import visible_alerts
+from visibility.screens.alerts.alert_columns import ALERT_LIST
+from visibility.screens.alerts.inbox import annotate_sort_keys, visible_alerts
+from visibility.screens.lists.list_definition import SORT_PARAMETER
 from visibility.sla.rule import RuleSubject
 from visibility.web.api.alert_detail_bulk_serializers import AlertDetailSerializer
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
@@ -17,7 +20,8 @@ from visibility.web.api.common_serializers import (
     serialize,
     serialize_all,
 )
-from visibility.web.api.pagination import PAGING, ApiListView
+from visibility.web.api.list_export import SortableApiListView, sort_parameter
+from visibility.web.api.pagination import PAGING
 from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import (
     MAX_ID,
@@ -31,13 +35,16 @@ LIST_PARAMETERS = (
     QueryParameter("rule", "Code of the SLA rule.", lookup="rule__code"),
     enum_param("subject_kind", "What the alert is about.", RuleSubject, lookup="subject_kind"),
     QueryParameter("team", "Title or slug of the team that owns the alert."),
+    sort_parameter(ALERT_LIST),
     *PAGING,
 )
 
 
 @extend_schema_view(get=extend_schema(operation_id="alerts"))
-class AlertListView(ApiListView):
-    """List alerts, latest due time first."""
+class AlertListView(SortableApiListView):
+    """List alerts, latest due time first by default."""
+
+    list_definition = ALERT_LIST
 
     required_permissions = (Permission.ALERTS_SEE,)
     query_parameters = LIST_PARAMETERS
@@ -46,6 +53,8 @@ class AlertListView(ApiListView):
     def get_queryset(self) -> QuerySet[Alert]:
         """The alerts that this user may see."""
         alerts = _visible_alerts(self.request).order_by("-due_at", "-pk")
+        if SORT_PARAMETER in self.params:
+            alerts = annotate_sort_keys(alerts, database_now())
         team = self.params.get("team")
         return alerts.filter(Q(team=team) | Q(owner_team__slug=team)) if team else alerts
 

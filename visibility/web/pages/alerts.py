@@ -1,5 +1,6 @@
 """Pages of the alert inbox and of one alert, and the actions on alerts."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,50 +12,50 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor
 from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.sorted_pages import SortOrder
 from visibility.models import Severity
 from visibility.operations.operational_problems import current_problems
 from visibility.screens.alerts import detail as alert_detail
 from visibility.screens.alerts import inbox
+from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.alerts.inbox import (
-    SORT_TITLES,
+    BY_SEVERITY,
+    LAST_RESOLVED_FIRST,
     VIEW_TITLES,
-    AlertSort,
     InboxQuery,
     InboxViewName,
 )
+from visibility.screens.lists.load_page_and_count import RowCount
 from visibility.web.alert_actions import (
     SNOOZE_PRESETS,
+)
+from visibility.web.list_page_context import (
+    ListTools,
+    build_list_tools,
+    sort_or_default_with_problem,
+    viewer_of_request,
 )
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
     Permission,
-    UserRole,
     has_permission,
     require_permission,
-    roles,
 )
 
+SORT_TITLES = {"severity": "Most severe", "-value": "Highest value", "-opened_at": "Newest"}
 ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS_MANAGE])]
 
 
 def sees_source_alerts_only(request: HttpRequest) -> bool:
     """Whether the user sees source alerts only."""
-    return roles(request.user) == {UserRole.INTEGRATOR}
+    return viewer_of_request(request).sources_only
 
 
 def parse_inbox_query(request: HttpRequest) -> InboxQuery:
     """Parse the query string of the inbox; unknown values fall back to the defaults."""
-    asked = request.GET
-    view, sort, severity = asked.get("view", ""), asked.get("sort", ""), asked.get("severity", "")
-    return InboxQuery(
-        user_id=request.user.pk or 0,
-        view=InboxViewName(view) if view in set(InboxViewName) else InboxViewName.OPEN,
-        severity=severity if severity in set(Severity) else "",
-        rule=asked.get("rule", "")[:50],
-        team=asked.get("team", "")[:80],
-        sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
-        sources_only=sees_source_alerts_only(request),
-    )
+    viewer = viewer_of_request(request)
+    sort, _ = sort_or_default_with_problem(ALERT_LIST, request.GET, viewer)
+    return replace(ALERT_LIST.inbox_query(request.GET, viewer), sort=sort)
 
 
 def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
@@ -64,9 +65,14 @@ def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
         "severity": inbox_query.severity,
         "rule": inbox_query.rule,
         "team": inbox_query.team,
-        "sort": inbox_query.sort.value if inbox_query.sort is not AlertSort.SEVERITY else "",
+        "sort": "" if inbox_query.sort == _default_sort(inbox_query) else inbox_query.sort.code,
     } | other
     return urlencode({name: value for name, value in params.items() if value})
+
+
+def _default_sort(inbox_query: InboxQuery) -> SortOrder:
+    is_resolved = inbox_query.view is InboxViewName.RESOLVED
+    return LAST_RESOLVED_FIRST if is_resolved else BY_SEVERITY
 
 
 @require_GET
@@ -83,6 +89,12 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(f"/alerts?{inbox_query_string(asked)}")
     also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:100])))
     counts = inbox.count_by_view(asked, now)
+    tools = build_list_tools(
+        request,
+        ALERT_LIST,
+        viewer=viewer_of_request(request),
+        count=RowCount(counts[asked.view]),
+    )
     choices = inbox.all_rules_and_teams_as_filter_choices()
     return render(
         request,
@@ -105,7 +117,9 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             else [],
             "active": counts[InboxViewName.OPEN] + counts[InboxViewName.ACKNOWLEDGED],
             "counts": counts,
-            "sorts": SORT_TITLES.items(),
+            "sorts": _sort_options(tools),
+            "sort_code": asked.sort.code,
+            "list_tools": tools,
             "severities": Severity.choices,
             "choices": choices,
             "chips": _filter_chips(asked, choices),
@@ -119,6 +133,14 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             **_permissions_and_form_options(request),
         },
     )
+
+
+def _sort_options(tools: ListTools) -> list[tuple[str, str]]:
+    """The codes and titles of the sort field, with the current order if a header has set it."""
+    known = ALERT_LIST.sort_orders(tools.viewer)
+    titles = {code: title for code, title in SORT_TITLES.items() if code in known}
+    titles.setdefault(tools.sort.code, tools.sort_text.capitalize())
+    return list(titles.items())
 
 
 def _has_filters(inbox_query: InboxQuery) -> bool:
