@@ -22,7 +22,9 @@ class Migration(migrations.Migration):
 
     operations = [
         # An interrupted run leaves an invalid index.
-        migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS order_urgency", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "DROP INDEX CONCURRENTLY IF EXISTS order_urgency", migrations.RunSQL.noop
+        ),
         AddIndexConcurrently(
             "order",
             models.Index(

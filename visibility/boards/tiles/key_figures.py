@@ -15,7 +15,7 @@ from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
 from visibility.models.permission import Permission
 from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.alerts.inbox import InboxViewName, view_condition
-from visibility.screens.orders.order_list import past_promise_condition
+from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import (
     SourceCounts,
     count_sources,

@@ -211,7 +211,7 @@ class OrderListDefinition(ListDefinition):
             "status": {status.value for status in Status},
             "state": {state.value for state in OrderState},
             "without": {state.value for state in OrderState},
-            **dict.fromkeys(SWITCHES, {YES}),
+            **{name: {YES} for name in SWITCHES},
         }
         return [
             f"“{value[:40]}” is not a value of the filter {name}."

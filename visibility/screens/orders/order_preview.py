@@ -18,7 +18,8 @@ from visibility.screens.orders.milestones_and_activity import (
     load_timeline,
     source_titles_and_connect_times,
 )
-from visibility.screens.orders.order_list import STATUS_TONES, slack_text_and_tone
+from visibility.screens.orders.order_list import STATUS_TONES
+from visibility.screens.orders.promise_time import slack_text_and_tone
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline.state_and_flag_enums import LineFlag, LineState
 from visibility.timeline.status_answer import STATUS_LABELS, StatusAnswer, status_answer
