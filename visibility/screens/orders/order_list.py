@@ -112,12 +112,19 @@ class OrderFilters:
             valid_statuses,
             states,
             without,
-            **{name: query.get(name, "") for name in ("channel", "warehouse", "carrier")},
+            channel=query.get("channel", ""),
+            warehouse=query.get("warehouse", ""),
+            carrier=query.get("carrier", ""),
             customer=query.get("customer", ""),
             customer_group=query.get("group", ""),
             item=query.get("item", "")[:250],
+            late=query.get("late") == "1",
+            undelivered=query.get("undelivered") == "1",
+            open_only=query.get("open") == "1",
+            due_today=query.get("due_today") == "1",
+            unscanned=query.get("no_scan") == "1",
+            with_alert=query.get("alert") == "1",
             by_name=by_name,
-            **{name: query.get(parameter) == "1" for parameter, (name, _) in SWITCHES.items()},
         )
         chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
         chips += [(f"state={s}", STATE_LABELS[OrderState(s)]) for s in states]

@@ -112,7 +112,8 @@ def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[Qu
 
 def _count_each(querysets: Sequence[QuerySet[Order]]) -> Sequence[int]:
     """Count the rows of each queryset up to one more than the bound, in one statement."""
-    texts, parameters = [], []
+    texts: list[str] = []
+    parameters: list[Any] = []
     for rows in querysets:
         sql, values = rows.order_by().values("pk")[: COUNT_BOUND + 1].query.sql_with_params()
         texts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608  # from Django
@@ -128,7 +129,8 @@ def sum_values(rows: QuerySet[Any]) -> list[tuple[str, Decimal]]:
     sql, values = rows.order_by().values("currency", "total").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(SUM_BY_CURRENCY.format(sql), values)
-        return cursor.fetchall()
+        sums: list[tuple[str, Decimal]] = cursor.fetchall()
+    return sums
 
 
 def load_filter_values(*, viewer_sees_names: bool) -> FilterValues:

@@ -99,7 +99,7 @@ def _choices(
     filters: order_list.OrderFilters, values: order_views.FilterValues
 ) -> list[tuple[str, str, Sequence[tuple[str, str]], str]]:
     """(name, label, options, chosen value) of the fields with a list of values."""
-    fields = []
+    fields: list[tuple[str, str, Sequence[tuple[str, str]], str]] = []
     for name, title, known in (
         ("channel", "Channel", values.channel),
         ("warehouse", "Warehouse", values.warehouse),
