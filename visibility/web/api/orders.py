@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.database_time import database_now
 from visibility.models import Milestone, Order, Shipment
+from visibility.models.orders import URGENCY
 from visibility.screens.lists.list_definition import SORT_PARAMETER
 from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
@@ -102,7 +103,7 @@ class OrderListView(SortableApiListView):
         """All orders, or those with the number `q`."""
         orders = Order.objects.order_by("-last_event_at", "-object_id")
         if SORT_PARAMETER in self.params:
-            orders = orders.filter(last_event_at__isnull=False)
+            orders = orders.filter(last_event_at__isnull=False).annotate(**URGENCY)
         if "q" in self.params:
             return orders.filter(object_id__in=_object_ids_by_number(self.params["q"]))
         if is_integrator_only(self.request):
