@@ -49,10 +49,11 @@
       }
       if (!next) continue;
       if (isGroup(row)) Object.assign(row.dataset, { alerts: next.dataset.alerts });
-      for (const name of ["severity", "what", "count", "orders", "since", "money", "owner", "state"]) {
-        const [old, now] = [row, next].map((tr) => tr.querySelector(`.cell-${name}`));
+      const chosen = [...next.querySelectorAll("[data-title]")].map((cell) => `[data-title][data-column="${cell.dataset.column}"]`);
+      for (const name of [".cell-severity", ".cell-what", ".cell-count", ".cell-orders", ".cell-since", ".cell-money", ".cell-owner", ".cell-team", ".cell-state", ...chosen]) {
+        const [old, now] = [row, next].map((tr) => tr.querySelector(name));
         if (!old || !now || old.textContent.trim() === now.textContent.trim() || old.contains(document.activeElement) || old.querySelector("[aria-expanded=true]")) continue;
-        old.classList.toggle("changed", name !== "since");
+        old.classList.toggle("changed", name !== ".cell-since");
         old.replaceChildren(...now.childNodes);
       }
     }
@@ -85,7 +86,7 @@
   async function show(answer) {
     if (!answer) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const id of ["flashes", "bell", "alerts-views", "alerts-answer"]) {
+    for (const id of ["flashes", "bell", "alerts-views", "alerts-answer", "alerts-count"]) {
       const [old, fresh] = [document, page].map((source) => source.getElementById(id));
       if (old && fresh) old.replaceChildren(...fresh.childNodes);
     }

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.test import Client
 
-from tests.builders.alerts import order
+from tests.builders.alerts import alert, order
+from tests.builders.users import user_of_role
 from visibility.master_data.xlsx_reader import read_first_sheet
-from visibility.models import Order
+from visibility.models import Alert, Order
+from visibility.web.permissions import UserRole
 
 MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -30,6 +32,23 @@ def create_orders_with_ties_and_gaps(number: int) -> list[Order]:
             ordered_at=(None, MONDAY)[index % 2],
             total=(None, Decimal("12.5"), Decimal("7"))[index % 3],
             last_event_at=MONDAY + timedelta(hours=index % 4),
+        )
+        for index in range(number)
+    ]
+
+
+def create_alerts_with_ties_and_gaps(number: int) -> list[Alert]:
+    """Open alerts of which several share each value, and some have none."""
+    owners = [None, user_of_role(UserRole.OPERATIONS, "ann"), user_of_role(UserRole.OPERATIONS)]
+    return [
+        alert(
+            f"SO-A{index}",
+            severity=("high", "low", "critical")[index % 3],
+            money=(None, Decimal("5"), Decimal("7.5"))[index % 3],
+            team=("", "Warehouse")[index % 2],
+            owner=owners[index % 3],
+            due_at=MONDAY + timedelta(hours=index % 3),
+            opened_at=MONDAY + timedelta(hours=index % 4),
         )
         for index in range(number)
     ]

@@ -19,7 +19,7 @@ from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     unknown_status_condition,
 )
-from visibility.screens.orders.order_list import past_promise_condition
+from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, SourceCounts, count_sources
 
 # An order may have several alerts: its value counts once.

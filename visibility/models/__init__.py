@@ -33,6 +33,7 @@ from visibility.models.kpis import (
     KpiRecordChange,
     KpiRecountRequest,
 )
+from visibility.models.list_views import ListColumnChoice, SavedView
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -128,6 +129,7 @@ __all__ = [
     "KpiFactChange",
     "KpiRecordChange",
     "KpiRecountRequest",
+    "ListColumnChoice",
     "Location",
     "MasterChange",
     "MasterImport",
@@ -153,6 +155,7 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "RuleRecheck",
+    "SavedView",
     "ScreenLink",
     "Severity",
     "Shipment",

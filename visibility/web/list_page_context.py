@@ -13,6 +13,9 @@ from django.utils.http import urlencode
 from visibility.db.sorted_pages import SortOrder
 from visibility.export.list_files import ListFileFormat
 from visibility.formatting import format_date, format_number, format_timestamp
+from visibility.preferences import saved_views
+from visibility.preferences.list_columns import load_chosen_columns
+from visibility.preferences.saved_views import ViewEditor
 from visibility.screens.lists.list_definition import (
     PAGE_PARAMETERS,
     SORT_PARAMETER,
@@ -29,7 +32,9 @@ from visibility.web.permissions import (
     granted_permissions,
     has_permission,
     roles,
+    signed_in_user,
 )
+from visibility.web.saved_view_requests import view_editor
 
 NO_VALUE = "\u2013"
 EXPORT_TITLES = {ListFileFormat.CSV: "CSV, any number of rows", ListFileFormat.XLSX: "Excel (XLSX)"}
@@ -51,22 +56,47 @@ class ListCell:
     """A cell of a row: the template that renders it, and its text."""
 
     column: ListColumn
-    text: str
+    row: Any
+    viewer: Viewer
 
     @property
     def template(self) -> str:
         """The template of the column."""
         return self.column.template
 
+    @property
+    def text(self) -> str:
+        """The value as text."""
+        return display_text(self.column.value(self.row, self.viewer))
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnOption:
-    """A column of the menu. The first column of a list cannot be hidden."""
+    """A column of the menu. The fixed column of a list cannot be hidden."""
 
     code: str
     title: str
     is_visible: bool
     is_fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SavedViewItem:
+    """A saved view of the menu. `is_current`: the page shows it."""
+
+    id: int
+    name: str
+    team: str
+    team_slug: str
+    owner: str
+    is_own: bool
+    may_change: bool
+    is_current: bool
+
+    @property
+    def url(self) -> str:
+        """Opens the view; its query string is checked then."""
+        return f"/saved-views/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,9 @@ class ListTools:
     head: Sequence[HeaderCell]
     query: str
     exports: Sequence[tuple[str, str]]
+    saved_views: Sequence[SavedViewItem]
+    # Slug and title of each team that the person can share a view with.
+    teams: Sequence[tuple[str, str]]
     problem: str = ""
     count_text: str = ""
 
@@ -95,10 +128,7 @@ class ListTools:
 
     def cells_of_row(self, row: Any) -> list[ListCell]:
         """The cells of a row in the order of the columns."""
-        return [
-            ListCell(column, display_text(column.value(row, self.viewer)))
-            for column in self.columns
-        ]
+        return [ListCell(column, row, self.viewer) for column in self.columns]
 
 
 def viewer_of_request(request: HttpRequest) -> Viewer:
@@ -136,12 +166,12 @@ def build_list_tools(
     *,
     viewer: Viewer,
     count: RowCount | None = None,
-    chosen: Sequence[str] | None = None,
 ) -> ListTools:
-    """The tools of a list for this request."""
+    """The tools of a list for this request. Three statements: columns, saved views, teams."""
     sort, problem = sort_or_default_with_problem(definition, request.GET, viewer)
     query = query_without_page(request.GET)
-    columns = definition.visible_columns(viewer, chosen)
+    columns = visible_columns_of_viewer(definition, viewer)
+    editor = view_editor(signed_in_user(request))
     visible = {column.code for column in columns}
     return ListTools(
         definition=definition,
@@ -150,16 +180,45 @@ def build_list_tools(
         columns=columns,
         options=[
             ColumnOption(
-                column.code, column.title, column.code in visible, column is definition.columns[0]
+                column.code,
+                column.title,
+                column.code in visible,
+                column.code == definition.fixed_column,
             )
             for column in definition.allowed_columns(viewer)
         ],
         head=_header_cells(definition, columns, sort, query, viewer),
         query=query.urlencode(),
         exports=_export_links(request, definition, query),
+        saved_views=_saved_view_items(editor, definition, query),
+        teams=[(team.slug, team.title) for team in saved_views.teams_to_share_with(editor)],
         problem=problem,
         count_text=count_text(count, definition.nouns) if count else "",
     )
+
+
+def visible_columns_of_viewer(definition: ListDefinition, viewer: Viewer) -> list[ListColumn]:
+    """The columns that the person chose, or the default ones. One statement."""
+    chosen = load_chosen_columns(viewer.user_id, definition.code)
+    return definition.visible_columns(viewer, chosen)
+
+
+def _saved_view_items(
+    editor: ViewEditor, definition: ListDefinition, query: QueryDict
+) -> list[SavedViewItem]:
+    return [
+        SavedViewItem(
+            id=view.pk,
+            name=view.name,
+            team=view.team.title if view.team else "",
+            team_slug=view.team.slug if view.team else "",
+            owner=view.owner.get_full_name() or view.owner.get_username(),
+            is_own=view.owner_id == editor.user.pk,
+            may_change=saved_views.may_change_saved_view(view, editor),
+            is_current=QueryDict(view.query) == query,
+        )
+        for view in saved_views.saved_views_of_menu(editor.user, definition.code)
+    ]
 
 
 def _header_cells(

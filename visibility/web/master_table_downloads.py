@@ -1,6 +1,6 @@
 """Send master data tables as CSV or XLSX files."""
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -37,7 +37,7 @@ def table_response(
     )
 
 
-async def to_async_iterator(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def to_async_iterator(chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The chunks, made by the thread of the request, which has the database connection.
 
     If the client has left, a generator is closed, and with it its database cursor.

@@ -76,6 +76,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("alert_groups"),
     Screen("alert_actions"),
+    Screen("list_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen(
         "identity",
@@ -115,6 +116,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("saved_views"),
     Screen("style_guide"),
     Screen("health_and_metrics"),
 )

@@ -28,10 +28,10 @@ def walk_order_list_by_keyboard(page: Page) -> None:
     page.go_back()
     expect(links.nth(2)).to_be_focused()
 
-    header = page.locator("th[data-column=number] a")
+    header = page.locator("thead th[data-column=number] a")
     header.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("th[data-column=number]")).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("thead th[data-column=number]")).to_have_attribute("aria-sort", "ascending")
     assert page.url.endswith("?open=1&sort=number")
     page.keyboard.press("f")
     expect(page.locator("#order-filters select[name=status]")).to_be_focused()

@@ -28,7 +28,6 @@ PAGES: Mapping[str, Sequence[str]] = {
     "clerk": (
         "/orders",
         "/orders?open=1",
-        "/orders/{order}/preview",
         "/orders?status=cancelled&customer=nobody",
         "/search",
         "/search?q=Electric",

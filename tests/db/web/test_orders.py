@@ -329,7 +329,7 @@ def test_pages_run_a_limited_number_of_queries(
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
     # colleagues whom a note can mention, and how far the reports of the sources go.
     for path, queries in (
-        ("/orders", 16),
+        ("/orders", 19),
         (f"/orders/{order.pk}", 24),
         (f"/orders/{order.pk}/preview", 16),
     ):

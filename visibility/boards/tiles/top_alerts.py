@@ -8,7 +8,7 @@ from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.models.permission import Permission
 from visibility.screens.alerts.inbox import (
-    AlertSort,
+    BY_VALUE,
     InboxQuery,
     InboxViewName,
     alerts_matching_filters_in_any_view,
@@ -42,7 +42,7 @@ class TopAlerts(Tile):
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The first rows of the inbox in the same order."""
         wanted = InboxQuery(
-            user_id=0, view=InboxViewName.OPEN, sort=AlertSort.VALUE, scope=self.board.orders
+            user_id=0, view=InboxViewName.OPEN, sort=BY_VALUE, scope=self.board.orders
         )
         limit = self.values.integer("limit")
         alerts = alerts_matching_filters_in_any_view(wanted).filter(

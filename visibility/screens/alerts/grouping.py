@@ -33,6 +33,16 @@ class AlertGrouping(StrEnum):
     NONE = "one"
 
 
+class GroupSort(StrEnum):
+    """The order of the groups in a view."""
+
+    SEVERITY = "worst"
+    VALUE = "money"
+    NEWEST = "newest"
+    OVERDUE = "overdue"
+    SIZE = "size"
+
+
 # The columns that make a group, in the order of its key.
 COLUMNS: Mapping[AlertGrouping, tuple[str, ...]] = {
     AlertGrouping.CAUSE: ("kind", "rule_id", "source_id", "shared_value"),

@@ -16,6 +16,7 @@ from visibility.screens.alerts.choices_of_forms import user_display_name
 from visibility.screens.alerts.grouping import (
     COLUMNS,
     AlertGrouping,
+    GroupSort,
     annotate_shared_value,
     group_key,
     grouping_of_key,
@@ -24,7 +25,6 @@ from visibility.screens.alerts.inbox import (
     RANK,
     RELATED_FIELDS,
     SEVERITY_RANK,
-    AlertSort,
     InboxQuery,
     alerts_of_view,
 )
@@ -42,11 +42,11 @@ TITLE_COLUMNS = {
     AlertGrouping.CUSTOMER: (),
 }
 SORT_KEYS = {
-    AlertSort.SEVERITY: ("rank", "due", "first"),
-    AlertSort.VALUE: ("-worth", "due", "first"),
-    AlertSort.NEWEST: ("-opened", "first"),
-    AlertSort.OVERDUE: ("due", "first"),
-    AlertSort.SIZE: ("-alerts", "due", "first"),
+    GroupSort.SEVERITY: ("rank", "due", "first"),
+    GroupSort.VALUE: ("-worth", "due", "first"),
+    GroupSort.NEWEST: ("-opened", "first"),
+    GroupSort.OVERDUE: ("due", "first"),
+    GroupSort.SIZE: ("-alerts", "due", "first"),
 }
 Money = Sequence[tuple[Decimal, str]]
 
@@ -71,6 +71,11 @@ class AlertGroup:
     owners: int
     owner: str = ""
     money: Money = ()
+
+    @property
+    def text(self) -> str:
+        """The title with the detail."""
+        return f"{self.title}, {self.detail}".rstrip(", ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class GroupSummary:
 def load_group_page(query: InboxQuery, now: datetime, *, start: int = 0) -> GroupPage:
     """A page of the groups of a view. Two SQL statements, four with owners and several pages."""
     rows = _group_rows(query, now)
-    page = list(rows.order_by(*SORT_KEYS[query.sort])[start : start + PAGE_SIZE + 1])
+    page = list(rows.order_by(*SORT_KEYS[query.group_sort])[start : start + PAGE_SIZE + 1])
     more, page = len(page) > PAGE_SIZE, page[:PAGE_SIZE]
     total = rows.count() if more or start else len(page)
     return GroupPage(_groups_of_rows(query, page, now), total, start + PAGE_SIZE if more else None)
@@ -290,9 +295,5 @@ def _common_values(facts: Sequence[tuple[Any, ...]]) -> list[tuple[str, str, int
 
 
 def _arrivals(opened: Sequence[datetime], now: datetime) -> list[int]:
-    hours = [0] * HOURS_OF_ARRIVALS
-    for moment in opened:
-        age = int((now - moment) / timedelta(hours=1))
-        if 0 <= age < HOURS_OF_ARRIVALS:
-            hours[HOURS_OF_ARRIVALS - 1 - age] += 1
-    return hours
+    ages = Counter(int((now - moment) / timedelta(hours=1)) for moment in opened)
+    return [ages[age] for age in reversed(range(HOURS_OF_ARRIVALS))]

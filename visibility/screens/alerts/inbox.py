@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.db.models import (
     Case,
     Count,
+    DateTimeField,
     Exists,
-    F,
     IntegerField,
     Min,
     OuterRef,
@@ -20,9 +21,8 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
 
-from visibility.db.keyset import condition_for_rows_after_sort_key, decode_cursor, encode_cursor
+from visibility.db.sorted_pages import SortOrder, load_sorted_rows
 from visibility.formatting import start_of_day
 from visibility.models import (
     ACTIVE_ALERT_STATES,
@@ -32,7 +32,7 @@ from visibility.models import (
     Severity,
     SlaClock,
 )
-from visibility.screens.alerts.grouping import AlertGrouping, alerts_in_group
+from visibility.screens.alerts.grouping import AlertGrouping, GroupSort, alerts_in_group
 from visibility.screens.orders.order_scope import ALL_ORDERS, OrderScope
 
 PAGE_SIZE = 50
@@ -64,42 +64,31 @@ VIEW_TITLES = {
 }
 
 
-class AlertSort(StrEnum):
-    """The order of the alerts in a view."""
-
-    SEVERITY = "worst"
-    VALUE = "money"
-    NEWEST = "newest"
-    OVERDUE = "overdue"
-    SIZE = "size"  # of groups only
-
-
 # The last key is the id, so that no two rows have equal keys. "-" means descending.
-SORT_KEYS = {
-    AlertSort.SEVERITY: ("rank", "due_at", "id"),
-    AlertSort.VALUE: ("-worth", "due_at", "id"),
-    AlertSort.NEWEST: ("-opened_at", "-id"),
-    AlertSort.OVERDUE: ("due_at", "id"),
-}
+BY_SEVERITY = SortOrder("severity", ("rank", "due_at", "id"), (int, datetime, int))
+BY_VALUE = SortOrder("-value", ("-money", "due_at", "id"), (Decimal, datetime, int), True)
+NEWEST_FIRST = SortOrder("-opened_at", ("-opened_at", "-id"), (datetime, int))
+LAST_RESOLVED_FIRST = SortOrder("-resolved_at", ("-resolved_at", "-id"), (datetime, int), True)
 RANK = Case(
     *(When(severity=name, then=Value(rank)) for name, rank in SEVERITY_RANK.items()),
     default=Value(len(SEVERITY_RANK)),
     output_field=IntegerField(),
 )
 RELATED_FIELDS = ("rule", "source", "owner", "acknowledged_by", "order__order")
-RESOLVED_SORT_KEYS = ("-resolved_at", "-id")
 
 
 @dataclass(frozen=True, slots=True)
 class InboxQuery:
-    """Which alerts to list: view, filters, sort order, and the id of the user."""
+    """Which alerts to list: view, filters, sort orders, and the id of the user."""
 
     user_id: int
     view: InboxViewName = InboxViewName.OPEN
     severity: str = ""
     rule: str = ""
     team: str = ""
-    sort: AlertSort = AlertSort.SEVERITY
+    # Of the alerts one by one, and of groups.
+    sort: SortOrder = BY_SEVERITY
+    group_sort: GroupSort = GroupSort.SEVERITY
     # Integrators see source alerts only. They get 404 for all others.
     sources_only: bool = False
     # Only alerts about these orders.
@@ -197,26 +186,21 @@ def count_by_view(query: InboxQuery, now: datetime) -> dict[InboxViewName, int]:
 def load_inbox_page_of_view(
     query: InboxQuery, *, now: datetime, after: str = "", limit: int = PAGE_SIZE
 ) -> InboxPage:
-    """One page of a view in its sort order. One SQL statement. Raises InvalidCursor."""
-    keys = SORT_KEYS.get(query.sort, SORT_KEYS[AlertSort.SEVERITY])
-    if query.sort is AlertSort.SEVERITY and query.view is InboxViewName.RESOLVED:
-        keys = RESOLVED_SORT_KEYS
-    alerts = (
-        alerts_of_view(query, now)
-        .select_related(*RELATED_FIELDS)
-        .annotate(
-            rank=RANK,
-            worth=Coalesce(F("money"), Value(Decimal(0))),
-        )
-        .order_by(*keys)
-    )
-    if after:
-        alerts = alerts.filter(
-            condition_for_rows_after_sort_key(keys, decode_cursor(after, _sort_key_types(keys)))
-        )
-    rows = list(alerts[: limit + 1])
+    """One page of a view in its sort order; one statement, on last pages two.
+
+    Raises InvalidCursor.
+    """
+    order = query.sort
+    alerts = annotate_sort_keys(alerts_of_view(query, now), now).select_related(*RELATED_FIELDS)
+    rows = load_sorted_rows(alerts, order, limit=limit + 1, after=order.sort_key_from_cursor(after))
     more = len(rows) > limit
-    return InboxPage(rows[:limit], _cursor_of(rows[limit - 1], keys) if more else "")
+    return InboxPage(rows[:limit], order.cursor_after(rows[limit - 1]) if more else "")
+
+
+def annotate_sort_keys(alerts: QuerySet[Alert], now: datetime) -> QuerySet[Any]:
+    """The alerts with the rank of their severity, and `as_of`, the time at which they are shown."""
+    rows: QuerySet[Any] = alerts.annotate(rank=RANK, as_of=Value(now, output_field=DateTimeField()))
+    return rows
 
 
 def load_visible_alerts_with_ids(query: InboxQuery, ids: Sequence[int]) -> list[Alert]:
@@ -242,15 +226,6 @@ def count_alerts_that_would_reopen(ids: Sequence[int]) -> int:
     )
     active = Alert.objects.filter(pk__in=ids, state__in=ACTIVE_ALERT_STATES)
     return active.filter(Exists(still_missed)).count()
-
-
-def _cursor_of(alert: Alert, keys: Sequence[str]) -> str:
-    return encode_cursor([getattr(alert, key.removeprefix("-")) for key in keys])
-
-
-def _sort_key_types(keys: Sequence[str]) -> list[type]:
-    names = [key.removeprefix("-") for key in keys]
-    return [datetime if n.endswith("_at") else Decimal if n == "worth" else int for n in names]
 
 
 def load_last_breach_running_timers_and_next_due(

@@ -76,9 +76,10 @@ class ListDefinition(ABC):
     nouns: ClassVar[tuple[str, str]]
     permission: ClassVar[Permission]
     columns: ClassVar[Sequence[ListColumn]]
+    fixed_column: ClassVar[str]
     parameters: ClassVar[frozenset[str]]
-    # Sort orders of earlier releases, by code.
-    named_sorts: ClassVar[Mapping[str, SortOrder]] = {}
+    # Names of sort orders in links of earlier releases, and their codes.
+    sort_aliases: ClassVar[Mapping[str, str]] = {}
 
     # Orders with words of their own, such as "oldest first".
     sort_texts: ClassVar[Mapping[str, str]] = {}
@@ -112,14 +113,14 @@ class ListDefinition(ABC):
     ) -> list[ListColumn]:
         """The chosen columns in the order of the choice, or the default ones.
 
-        The first column of the list leads to the row, and is always shown. A chosen column that
-        the person may no longer see is left out.
+        The fixed column leads to the row, and is always shown. A chosen column that the person may
+        no longer see is left out.
         """
         allowed = {column.code: column for column in self.allowed_columns(viewer)}
         if chosen is None:
             return [column for column in allowed.values() if column.is_default]
-        first = self.columns[0]
-        return [first, *(allowed[c] for c in chosen if c in allowed and c != first.code)]
+        codes = chosen if self.fixed_column in chosen else [self.fixed_column, *chosen]
+        return [allowed[code] for code in codes if code in allowed]
 
     def check_columns(self, viewer: Viewer, codes: Sequence[str]) -> list[str]:
         """The codes without repetition. Raises UnknownColumns."""
@@ -133,7 +134,7 @@ class ListDefinition(ABC):
 
     def sort_orders(self, viewer: Viewer) -> dict[str, SortOrder]:
         """Each sort order by its code: `promised_at`, and `-promised_at` for descending."""
-        orders = dict(self.named_sorts)
+        orders: dict[str, SortOrder] = {}
         for column in self.columns:
             may_sort = viewer.may(column.permission) and viewer.may(column.sort_permission)
             if column.sort and may_sort:
@@ -147,6 +148,7 @@ class ListDefinition(ABC):
         if not code:
             return self.default_sort(query)
         orders = self.sort_orders(viewer)
+        code = self.sort_aliases.get(code, code)
         if code not in orders:
             known = ", ".join(sorted({c.removeprefix("-") for c in orders}))
             raise UnknownSort(

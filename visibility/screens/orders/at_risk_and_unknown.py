@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
 from visibility.formatting import start_of_day
+from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, load_source_chips
 from visibility.screens.sources.role_and_state_labels import SourceState
 
@@ -49,9 +50,8 @@ def end_of_today(now: datetime) -> datetime:
 
 def at_risk_today_condition(now: datetime) -> Q:
     """The condition for orders that are at risk today."""
-    not_past = Q(promised_at=None) | Q(promised_at__gte=now)
     is_at_risk = RawSQL(AT_RISK, [now, end_of_today(now), now], output_field=BooleanField())  # noqa: S611  # constant SQL
-    return Q(is_open=True, delivered_at=None) & not_past & Q(is_at_risk)
+    return Q(is_open=True, delivered_at=None) & ~past_promise_condition(now) & Q(is_at_risk)
 
 
 def unknown_status_condition(chips: Iterable[SourceChip]) -> Q:

@@ -171,6 +171,7 @@ class OrderListDefinition(ListDefinition):
     nouns = ("order", "orders")
     permission = Permission.ORDERS
     columns = ORDER_COLUMNS
+    fixed_column = "number"
     parameters = frozenset(
         {
             *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),
@@ -201,7 +202,8 @@ class OrderListDefinition(ListDefinition):
         """
         if query.get("undelivered") == YES:
             return OLDEST_FIRST
-        is_urgency = any(query.get(name) == YES for name in ("open", "late", "due_today"))
+        of_open = ("open", "late", "due_today", "at_risk", "unknown")
+        is_urgency = any(query.get(name) == YES for name in of_open)
         return MOST_URGENT_FIRST if is_urgency else DEFAULT_SORT
 
     def filter_errors(self, query: QueryDict) -> Sequence[str]:
@@ -210,7 +212,7 @@ class OrderListDefinition(ListDefinition):
             "status": {status.value for status in Status},
             "state": {state.value for state in OrderState},
             "without": {state.value for state in OrderState},
-            **dict.fromkeys(SWITCHES, {YES}),
+            **{name: {YES} for name in SWITCHES},
         }
         return [
             f"“{value[:40]}” is not a value of the filter {name}."

@@ -3,19 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from visibility.db.sorted_pages import SortOrder, load_sorted_rows
-from visibility.formatting import (
-    end_of_promised_time,
-    format_duration,
-    in_zone,
-    start_of_day,
-)
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, OrderLine, Shipment, Source
 from visibility.models.orders import URGENCY
 from visibility.screens.orders.at_risk_and_unknown import (
@@ -23,14 +16,17 @@ from visibility.screens.orders.at_risk_and_unknown import (
     load_unknown_status_condition,
 )
 from visibility.screens.orders.progress_steps import furthest_steps
+from visibility.screens.orders.promise_time import (
+    due_today_condition,
+    past_promise_condition,
+    slack_text_and_tone,
+)
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.timeline.model import Status
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
 PAGE_SIZE = 50
-# Promises that end within this time are marked.
-URGENT = timedelta(days=1)
 DEFAULT_SORT = SortOrder(
     "last_event_at", ("last_event_at", "object_id"), (datetime, int)
 ).reversed()
@@ -125,12 +121,21 @@ class OrderFilters:
             valid_statuses,
             states,
             without,
-            **{name: query.get(name, "") for name in ("channel", "warehouse", "carrier")},
+            channel=query.get("channel", ""),
+            warehouse=query.get("warehouse", ""),
+            carrier=query.get("carrier", ""),
             customer=query.get("customer", ""),
             customer_group=query.get("group", ""),
             item=query.get("item", "")[:250],
+            late=query.get("late") == "1",
+            undelivered=query.get("undelivered") == "1",
+            open_only=query.get("open") == "1",
+            due_today=query.get("due_today") == "1",
+            unscanned=query.get("no_scan") == "1",
+            with_alert=query.get("alert") == "1",
+            at_risk=query.get("at_risk") == "1",
+            unknown=query.get("unknown") == "1",
             by_name=by_name,
-            **{name: query.get(parameter) == "1" for parameter, (name, _) in SWITCHES.items()},
         )
         chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
         chips += [(f"state={s}", STATE_LABELS[OrderState(s)]) for s in states]
@@ -256,7 +261,7 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
     if filters.late:
         conditions &= past_promise_condition(now)
     if filters.due_today:
-        conditions &= _due_today_condition(now)
+        conditions &= due_today_condition(now)
     if filters.unscanned:
         shipment = Shipment.objects.filter(
             order_id=OuterRef("pk"),
@@ -279,30 +284,6 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
     return conditions
 
 
-def past_promise_condition(now: datetime) -> Q:
-    """Open orders that were not delivered by the end of the promised time.
-
-    A date without a time, which is stored as midnight UTC, lasts until the end of that day.
-    """
-    days = [_midnight_utc(now, days=n) for n in (0, 1)]
-    return Q(promised_at__lt=now, delivered_at__isnull=True, is_open=True) & ~Q(
-        promised_at__in=days
-    )
-
-
-def _due_today_condition(now: datetime) -> Q:
-    end = start_of_day(now, settings.TIME_ZONE) + timedelta(days=1)
-    bare_dates = [_midnight_utc(now, days=n) for n in (0, 1)]
-    later_today = Q(promised_at__gte=now, promised_at__lt=end) & ~Q(promised_at__in=bare_dates)
-    return Q(is_open=True, delivered_at__isnull=True) & (later_today | Q(promised_at=bare_dates[0]))
-
-
-def _midnight_utc(now: datetime, *, days: int) -> datetime:
-    """How a promise of today's date without a time is stored; with `days`, of a later date."""
-    today = in_zone(now, settings.TIME_ZONE).date() + timedelta(days=days)
-    return datetime.combine(today, time(), UTC)
-
-
 def _any_state_condition(states: Sequence[str], now: datetime) -> Q:
     others = Q(states__overlap=[s for s in states if s != OrderState.CONFLICT])
     return (
@@ -316,17 +297,3 @@ def _days_late(order: Order, now: datetime) -> int:
     if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
         return 0
     return max(((order.delivered_at or now) - order.promised_at).days, 0)
-
-
-def slack_text_and_tone(order: Order, now: datetime) -> tuple[str, str]:
-    """The time until the promise, or how late the order is or was delivered."""
-    is_due = order.is_open or order.delivered_at
-    if not order.promised_at or not is_due or order.status in {Status.CANCELLED, Status.REJECTED}:
-        return "", ""
-    promised = end_of_promised_time(order.promised_at, settings.TIME_ZONE)
-    slack = promised - (order.delivered_at or now)
-    if order.delivered_at:
-        return f"{format_duration(slack)} {'late' if slack < timedelta(0) else 'early'}", ""
-    if slack < timedelta(0):
-        return f"{format_duration(slack)} late", "late"
-    return f"{format_duration(slack)} left", "risk" if slack < URGENT else ""

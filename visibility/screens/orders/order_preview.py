@@ -10,15 +10,12 @@ from django.conf import settings
 
 from visibility.export.redaction import Redaction
 from visibility.models import Alert, Order, OrderLine
+from visibility.screens.orders.activity import ActivityItem, activity_item
 from visibility.screens.orders.claims_and_discrepancies import discrepancies
-from visibility.screens.orders.milestones_and_activity import (
-    ActivityItem,
-    active_alerts,
-    activity_item,
-    load_timeline,
-    source_titles_and_connect_times,
-)
-from visibility.screens.orders.order_list import STATUS_TONES, slack_text_and_tone
+from visibility.screens.orders.milestones import active_alerts, load_timeline
+from visibility.screens.orders.order_list import STATUS_TONES
+from visibility.screens.orders.promise_time import slack_text_and_tone
+from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline.state_and_flag_enums import LineFlag, LineState
 from visibility.timeline.status_answer import STATUS_LABELS, StatusAnswer, status_answer
@@ -77,13 +74,14 @@ def load_order_preview(order: Order, *, allowed: Redaction, now: datetime) -> Or
     """Fold the order as of now, like its page. `allowed`: what the reader may see."""
     timeline = load_timeline(order.pk, as_of=now)
     timeline, _ = split_suppressed_conflicts(timeline, now=now)
-    names = source_titles_and_connect_times()
+    reports = load_source_reports(now)
+    names = {slug: (report.title, report.connected_at) for slug, report in reports.items()}
     alerts, lines = active_alerts(order.pk), _open_lines(order, prices=allowed.prices)
     entries = [entry for entry in timeline.entries if not entry.superseded and not entry.is_update]
     conflicts = discrepancies(timeline, names, prices=allowed.prices)
     slack_text, slack_tone = slack_text_and_tone(order, now)
     latest = [
-        activity_item(entry, names, contacts=allowed.contacts)
+        activity_item(entry, reports, contacts=allowed.contacts)
         for entry in reversed(entries[-MAX_REPORTS:])
     ]
     return OrderPreview(

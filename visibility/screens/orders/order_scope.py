@@ -12,6 +12,9 @@ from visibility.formatting import sales_channel_label
 MAX_VALUE_LENGTH = 100
 # Parameter of the query string: column of the order.
 COLUMNS = {"warehouse": "warehouse", "channel": "channel", "group": "customer_group"}
+# The inbox calls the parameters like the columns: there, `group` is a group of alerts.
+INBOX_PATH = "/alerts"
+SCOPE_PARAMETERS_OF_INBOX = frozenset(COLUMNS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class OrderScope:
         """Read the scope from a query string or a stored board; other names are ignored."""
         return cls(**{name: str(values.get(name) or "")[:MAX_VALUE_LENGTH] for name in COLUMNS})
 
+    @classmethod
+    def from_inbox_query(cls, values: Mapping[str, Any]) -> "OrderScope":
+        """Read the scope from a query string of the inbox."""
+        return cls.from_query({name: values.get(column) for name, column in COLUMNS.items()})
+
     def __bool__(self) -> bool:
         return bool(self.values)
 
@@ -34,6 +42,11 @@ class OrderScope:
     def values(self) -> dict[str, str]:
         """The values that are set, by parameter."""
         return {name: getattr(self, name) for name in COLUMNS if getattr(self, name)}
+
+    @property
+    def inbox_values(self) -> dict[str, str]:
+        """The values that are set, by parameter of the inbox."""
+        return {COLUMNS[name]: value for name, value in self.values.items()}
 
     @property
     def text(self) -> str:
@@ -54,7 +67,8 @@ class OrderScope:
         """The address of a list, limited to this scope."""
         if not self:
             return href
-        return f"{href}{'&' if '?' in href else '?'}{urlencode(self.values)}"
+        values = self.inbox_values if href.partition("?")[0] == INBOX_PATH else self.values
+        return f"{href}{'&' if '?' in href else '?'}{urlencode(values)}"
 
 
 ALL_ORDERS = OrderScope()

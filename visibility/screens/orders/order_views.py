@@ -1,6 +1,6 @@
 """The quick views of the order list with their counts, its sum, and the values to filter by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -36,12 +36,17 @@ QUICK_VIEWS = (
     ("undelivered=1", "Not yet delivered, oldest first", ""),
     ("", "All orders", ""),
 )
+SUM_BY_CURRENCY = """
+SELECT currency, sum(total) FROM ({}) AS listed (currency, total)
+WHERE total IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 3
+"""
 VALUES_OF_RECENT_ORDERS = """
 WITH latest AS MATERIALIZED (
     SELECT channel, warehouse, carrier, customer_name, customer_no FROM visibility_order
     WHERE last_event_at IS NOT NULL ORDER BY last_event_at DESC LIMIT %(orders)s
 )
-(SELECT 'channel', channel FROM latest WHERE channel <> '' GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
+(SELECT 'channel', channel FROM latest WHERE channel <> ''
+    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
 UNION ALL
 (SELECT 'warehouse', warehouse FROM latest WHERE warehouse <> ''
     GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
@@ -107,10 +112,11 @@ def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[Qu
 
 def _count_each(querysets: Sequence[QuerySet[Order]]) -> Sequence[int]:
     """Count the rows of each queryset up to one more than the bound, in one statement."""
-    texts, parameters = [], []
+    texts: list[str] = []
+    parameters: list[Any] = []
     for rows in querysets:
         sql, values = rows.order_by().values("pk")[: COUNT_BOUND + 1].query.sql_with_params()
-        texts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")
+        texts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608  # from Django
         parameters += values
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(texts)}", parameters)
@@ -122,16 +128,12 @@ def sum_values(rows: QuerySet[Any]) -> list[tuple[str, Decimal]]:
     """The order value of the rows by currency, the largest first; one statement."""
     sql, values = rows.order_by().values("currency", "total").query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT currency, sum(total) FROM "
-            f"({sql}) AS listed (currency, total) WHERE total IS NOT NULL "  # noqa: S608  # ORM SQL
-            "GROUP BY 1 ORDER BY 2 DESC LIMIT 3",
-            values,
-        )
-        return cursor.fetchall()
+        cursor.execute(SUM_BY_CURRENCY.format(sql), values)
+        sums: list[tuple[str, Decimal]] = cursor.fetchall()
+    return sums
 
 
-def load_filter_values(viewer_sees_names: bool) -> FilterValues:  # noqa: FBT001
+def load_filter_values(*, viewer_sees_names: bool) -> FilterValues:
     """The channels, warehouses, carriers and customers of the latest orders; one statement."""
     parameters = {
         "orders": RECENT_ORDERS,
@@ -139,10 +141,10 @@ def load_filter_values(viewer_sees_names: bool) -> FilterValues:  # noqa: FBT001
         "customers": MAX_CUSTOMERS,
         "names": viewer_sees_names,
     }
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     with connection.cursor() as cursor:
         cursor.execute(VALUES_OF_RECENT_ORDERS, parameters)
         for name, value in cursor.fetchall():
             if value:
-                found.setdefault(name, []).append(value)
-    return FilterValues(**found)
+                values_by_name.setdefault(name, []).append(value)
+    return FilterValues(**values_by_name)

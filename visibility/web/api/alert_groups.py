@@ -11,9 +11,8 @@ from rest_framework.response import Response
 from visibility.db.database_time import database_now
 from visibility.models import Severity
 from visibility.screens.alerts import groups
-from visibility.screens.alerts.grouping import MAX_KEY, AlertGrouping
+from visibility.screens.alerts.grouping import MAX_KEY, AlertGrouping, GroupSort
 from visibility.screens.alerts.inbox import (
-    AlertSort,
     InboxQuery,
     InboxViewName,
     alerts_of_view,
@@ -123,7 +122,7 @@ class AlertGroupListView(ApiView):
         enum_param("severity", "Alert severity.", Severity),
         QueryParameter("rule", "Code of the SLA rule."),
         QueryParameter("team", "Title of the team that owns the alert."),
-        enum_param("sort", "Order of the groups. Default: worst.", AlertSort),
+        enum_param("sort", "Order of the groups. Default: worst.", GroupSort),
         QueryParameter(
             "start",
             "The `next_start` of the previous page.",
@@ -141,7 +140,7 @@ class AlertGroupListView(ApiView):
             severity=self.params.get("severity", ""),
             rule=self.params.get("rule", ""),
             team=self.params.get("team", ""),
-            sort=AlertSort(self.params.get("sort", AlertSort.SEVERITY)),
+            group_sort=GroupSort(self.params.get("sort", GroupSort.SEVERITY)),
             sources_only=is_integrator_only(request),
             by=AlertGrouping(self.params.get("by", AlertGrouping.CAUSE)),
             contacts=Permission.CONTACTS in user_permissions(request),

@@ -6,9 +6,12 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from visibility.db.database_time import database_now
 from visibility.models import Alert, AlertState, Severity
+from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.alerts.grouping import alerts_in_group
-from visibility.screens.alerts.inbox import visible_alerts
+from visibility.screens.alerts.inbox import annotate_sort_keys, visible_alerts
+from visibility.screens.lists.list_definition import SORT_PARAMETER
 from visibility.sla.rule import RuleSubject
 from visibility.web.api.alert_detail_bulk_serializers import AlertDetailSerializer
 from visibility.web.api.base import ApiView, is_integrator_only, user_permissions
@@ -18,7 +21,8 @@ from visibility.web.api.common_serializers import (
     serialize,
     serialize_all,
 )
-from visibility.web.api.pagination import PAGING, ApiListView
+from visibility.web.api.list_export import SortableApiListView, sort_parameter
+from visibility.web.api.pagination import PAGING
 from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import (
     MAX_ID,
@@ -33,13 +37,16 @@ LIST_PARAMETERS = (
     enum_param("subject_kind", "What the alert is about.", RuleSubject, lookup="subject_kind"),
     QueryParameter("team", "Title or slug of the team that owns the alert."),
     QueryParameter("group", "Key of a group of `GET /alerts/groups`, whose alerts to list."),
+    sort_parameter(ALERT_LIST),
     *PAGING,
 )
 
 
 @extend_schema_view(get=extend_schema(operation_id="alerts"))
-class AlertListView(ApiListView):
-    """List alerts, latest due time first."""
+class AlertListView(SortableApiListView):
+    """List alerts, latest due time first by default."""
+
+    list_definition = ALERT_LIST
 
     required_permissions = (Permission.ALERTS_SEE,)
     query_parameters = LIST_PARAMETERS
@@ -51,6 +58,8 @@ class AlertListView(ApiListView):
         if "group" in self.params:
             contacts = Permission.CONTACTS in user_permissions(self.request)
             alerts = alerts_in_group(alerts, self.params["group"], contacts=contacts)
+        if SORT_PARAMETER in self.params:
+            alerts = annotate_sort_keys(alerts, database_now())
         team = self.params.get("team")
         return alerts.filter(Q(team=team) | Q(owner_team__slug=team)) if team else alerts
 

@@ -1,4 +1,4 @@
-"""`GET /orders/export`: the event log of the selected orders as a file."""
+"""`GET /orders/export`: the event log or the table of the selected orders as a file."""
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -9,16 +9,27 @@ from rest_framework.request import Request
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import is_decimal_number, parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
+from visibility.export.list_files import ListFileFormat
 from visibility.export.snapshot_to_temp_tables import (
     MAX_ORDERS,
     OrderSelection,
     TooManyExports,
     TooManyOrders,
 )
-from visibility.models import Source
-from visibility.screens.orders.order_list import OrderFilters
+from visibility.models import Order, Source
+from visibility.screens.lists.list_definition import SORT_PARAMETER
+from visibility.screens.orders.order_columns import ORDER_LIST
+from visibility.screens.orders.order_list import annotate_source_title
 from visibility.timeline.model import Status
+from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.list_export import (
+    COLUMNS,
+    LIST_FILE_RESPONSES,
+    list_export_response,
+    list_query,
+    sort_parameter,
+)
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     InvalidValue,
@@ -26,8 +37,9 @@ from visibility.web.api.query_params import (
     enum_param,
     parse_rfc3339_time,
 )
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.order_export_download import audited_order_export_response
-from visibility.web.permissions import Permission, has_permission
+from visibility.web.permissions import Permission
 
 MAX_ORDER_IDS = 100
 
@@ -48,7 +60,12 @@ def _parse_order_ids(value: str) -> tuple[int, ...]:
 
 
 EXPORT_PARAMETERS = (
-    enum_param("format", f"File format. Default: `{Format.OCEL_JSON.value}`.", Format),
+    QueryParameter(
+        "format",
+        f"Event log: {', '.join(f'`{kind.value}`' for kind in Format)}, by default "
+        f"`{Format.OCEL_JSON.value}`. Table: `csv`, or `xlsx` with at most 50,000 rows.",
+        choices=(*Format, *ListFileFormat),
+    ),
     QueryParameter("order", "Order ids, separated by commas.", _parse_order_ids),
     enum_param("status", "Order status.", Status),
     QueryParameter("channel", "Sales channel."),
@@ -67,13 +84,24 @@ EXPORT_PARAMETERS = (
         openapi_format="date-time",
     ),
     QueryParameter("source", "Slug of a source that reported on the orders."),
+    enum_param("state", "State that applies to the order, such as `conflict`.", OrderState),
+    enum_param("without", "State that does not apply to the order.", OrderState),
+    QueryParameter("group", "Customer group."),
+    QueryParameter("item", "Number of an item (SKU) on the lines."),
+    QueryParameter("late", "`1`: past the promise date.", choices=("1",)),
+    QueryParameter("undelivered", "`1`: not yet delivered.", choices=("1",)),
+    QueryParameter("open", "`1`: open.", choices=("1",)),
+    sort_parameter(ORDER_LIST),
+    COLUMNS,
 )
+# These have no meaning in an event log.
+TABLE_PARAMETERS = (SORT_PARAMETER, COLUMNS.name)
 FILE_RESPONSES = {
     (200, kind.media_type): OpenApiTypes.BINARY
     if format is Format.OCEL_SQLITE
     else OpenApiTypes.OBJECT
     for format, kind in FORMAT_INFO.items()
-}
+} | LIST_FILE_RESPONSES
 
 
 class OrderExportView(ApiView):
@@ -87,17 +115,13 @@ class OrderExportView(ApiView):
         responses=FILE_RESPONSES,
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Export the event log of orders as OCEL 2.0 (JSON or SQLite) or EPCIS 2.0.
+        """Export orders: their event log (OCEL 2.0, EPCIS 2.0), or a table (CSV, XLSX).
 
         Prices and personal data are left out unless the user has permission to see them.
         """
-        filters = OrderFilters(
-            statuses=tuple(self.params[name] for name in ("status",) if name in self.params),
-            channel=self.params.get("channel", ""),
-            warehouse=self.params.get("warehouse", ""),
-            customer=self.params.get("customer", ""),
-            by_name=has_permission(request.user, Permission.CONTACTS),
-        )
+        viewer = viewer_of_request(request._request)
+        filters = ORDER_LIST.filters(list_query(ORDER_LIST, self.params), viewer)
+        format_code = self.params.get("format", Format.OCEL_JSON.value)
         source = self.params.get("source", "")
         if source and not Source.objects.filter(slug=source).exists():
             raise InvalidInput("source", "no source has this slug")
@@ -108,10 +132,27 @@ class OrderExportView(ApiView):
             self.params.get("until"),
             source,
         )
+        if format_code in set(ListFileFormat):
+            return list_export_response(
+                request,
+                ORDER_LIST,
+                self.params,
+                rows=annotate_source_title(
+                    Order.objects.filter(selection.order_condition(database_now()))
+                ),
+                other_filter_texts=[
+                    f"{name.capitalize()}: {self.params[name]}"
+                    for name in ("order", "since", "until", "source")
+                    if name in self.params
+                ],
+            )
+        for name in TABLE_PARAMETERS:
+            if name in self.params:
+                raise InvalidInput(name, "applies only to the formats csv and xlsx")
         try:
             return audited_order_export_response(
                 selection,
-                format=Format(self.params.get("format", Format.OCEL_JSON)),
+                format=Format(format_code),
                 by=current_user(request),
                 parameters={name: str(value) for name, value in self.params.items()},
                 now=database_now(),

@@ -13,6 +13,9 @@ from rest_framework.response import Response
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.database_time import database_now
 from visibility.models import Milestone, Order, Shipment
+from visibility.models.orders import URGENCY
+from visibility.screens.lists.list_definition import SORT_PARAMETER
+from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline import Timeline
 from visibility.timeline.model import MilestoneCode, Status
@@ -21,6 +24,7 @@ from visibility.timeline.status_answer import status_answer
 from visibility.web.api import find_orders_and_identifiers as queries
 from visibility.web.api.base import is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import serialize, serialize_all
+from visibility.web.api.list_export import SortableApiListView, sort_parameter
 from visibility.web.api.order_serializers import (
     ClaimSerializer,
     ConflictSerializer,
@@ -34,7 +38,6 @@ from visibility.web.api.order_serializers import (
 )
 from visibility.web.api.pagination import (
     PAGING,
-    ApiListView,
     KeysetRowLoader,
     PaginatedView,
     decode_cursor,
@@ -74,6 +77,7 @@ LIST_PARAMETERS = (
         openapi_format="date-time",
         lookup="last_event_at__gte",
     ),
+    sort_parameter(ORDER_LIST),
     *PAGING,
 )
 KNOWN_AT = QueryParameter(
@@ -86,8 +90,10 @@ MILESTONE_ORDER = list(MilestoneCode)
 
 
 @extend_schema_view(get=extend_schema(operation_id="orders"))
-class OrderListView(ApiListView):
-    """Search or list orders, latest event first."""
+class OrderListView(SortableApiListView):
+    """Search or list orders, latest event first by default."""
+
+    list_definition = ORDER_LIST
 
     required_permissions = (Permission.ORDERS,)
     query_parameters = LIST_PARAMETERS
@@ -96,6 +102,8 @@ class OrderListView(ApiListView):
     def get_queryset(self) -> QuerySet[Order]:
         """All orders, or those with the number `q`."""
         orders = Order.objects.order_by("-last_event_at", "-object_id")
+        if SORT_PARAMETER in self.params:
+            orders = orders.filter(last_event_at__isnull=False).annotate(**URGENCY)
         if "q" in self.params:
             return orders.filter(object_id__in=_object_ids_by_number(self.params["q"]))
         if is_integrator_only(self.request):

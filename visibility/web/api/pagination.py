@@ -16,7 +16,12 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.keyset import condition_for_rows_after_sort_key
+from visibility.db.keyset import (
+    condition_for_rows_after_sort_key,
+    decode_sort_key_from_texts,
+    encode_sort_key_as_texts,
+)
+from visibility.db.sorted_pages import SortOrder, load_sorted_rows
 from visibility.web.api.base import ApiView
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import InvalidValue, QueryParameter
@@ -71,6 +76,22 @@ class KeysetRowLoader:
             return list(rows[:limit])
 
         return cls(load, lambda row: [getattr(row, key.removeprefix("-")) for key in keys])
+
+    @classmethod
+    def from_sort_order(cls, queryset: QuerySet[Any], order: SortOrder) -> "KeysetRowLoader":
+        """The rows of a queryset in this order, rows without a value last."""
+
+        def load(limit: int, *after: Any) -> list[Any]:
+            sort_key = (
+                decode_sort_key_from_texts(
+                    list(after), order.types, is_first_nullable=order.is_first_nullable
+                )
+                if after
+                else None
+            )
+            return load_sorted_rows(queryset, order, limit=limit, after=sort_key)
+
+        return cls(load, lambda row: encode_sort_key_as_texts(order.sort_key_of(row)))
 
 
 class KeysetPagination(BasePagination):

@@ -13,26 +13,33 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.keyset import InvalidCursor
 from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.sorted_pages import SortOrder
 from visibility.models import Severity
 from visibility.operations.operational_problems import current_problems
 from visibility.screens.alerts import choices_of_forms, groups, inbox
 from visibility.screens.alerts import detail as alert_detail
-from visibility.screens.alerts.grouping import MAX_KEY, AlertGrouping
+from visibility.screens.alerts.alert_columns import ALERT_LIST
+from visibility.screens.alerts.grouping import AlertGrouping, GroupSort
 from visibility.screens.alerts.inbox import (
+    BY_SEVERITY,
+    BY_VALUE,
+    LAST_RESOLVED_FIRST,
     VIEW_TITLES,
-    AlertSort,
     InboxQuery,
     InboxViewName,
 )
-from visibility.screens.orders.order_scope import OrderScope
+from visibility.screens.lists.load_page_and_count import RowCount
 from visibility.web.alert_actions import SNOOZE_PRESETS
+from visibility.web.list_page_context import (
+    build_list_tools,
+    sort_or_default_with_problem,
+    viewer_of_request,
+)
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
     Permission,
-    UserRole,
     has_permission,
     require_permission,
-    roles,
 )
 
 GROUPING_TITLES = {
@@ -46,28 +53,14 @@ ACTION_ROLES = [role.value for role in sorted(ROLE_PERMISSIONS[Permission.ALERTS
 
 def sees_source_alerts_only(request: HttpRequest) -> bool:
     """Whether the user sees source alerts only."""
-    return roles(request.user) == {UserRole.INTEGRATOR}
+    return viewer_of_request(request).sources_only
 
 
 def parse_inbox_query(request: HttpRequest) -> InboxQuery:
     """Parse the query string of the inbox; unknown values fall back to the defaults."""
-    asked = request.GET
-    view, sort, severity = asked.get("view", ""), asked.get("sort", ""), asked.get("severity", "")
-    by, group = asked.get("by", ""), asked.get("group", "")[: MAX_KEY + 1]
-    default = AlertGrouping.NONE if group else AlertGrouping.CAUSE
-    return InboxQuery(
-        user_id=request.user.pk or 0,
-        view=InboxViewName(view) if view in set(InboxViewName) else InboxViewName.OPEN,
-        severity=severity if severity in set(Severity) else "",
-        rule=asked.get("rule", "")[:50],
-        team=asked.get("team", "")[:80],
-        sort=AlertSort(sort) if sort in set(AlertSort) else AlertSort.SEVERITY,
-        sources_only=sees_source_alerts_only(request),
-        scope=OrderScope.from_query(asked.dict()),
-        by=AlertGrouping(by) if by in set(AlertGrouping) else default,
-        group=group,
-        contacts=has_permission(request.user, Permission.CONTACTS),
-    )
+    viewer = viewer_of_request(request)
+    sort, _ = sort_or_default_with_problem(ALERT_LIST, request.GET, viewer)
+    return replace(ALERT_LIST.inbox_query(request.GET, viewer), sort=sort)
 
 
 def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
@@ -79,10 +72,24 @@ def inbox_query_string(inbox_query: InboxQuery, **other: str) -> str:
         "team": inbox_query.team,
         "group": inbox_query.group,
         "by": inbox_query.by.value if inbox_query.by is not AlertGrouping.CAUSE else "",
-        "sort": inbox_query.sort.value if inbox_query.sort is not AlertSort.SEVERITY else "",
-        **inbox_query.scope.values,
+        "sort": _sort_code(inbox_query, other.get("by", inbox_query.by.value)),
+        **inbox_query.scope.inbox_values,
     } | other
     return urlencode({name: value for name, value in params.items() if value})
+
+
+def _sort_code(inbox_query: InboxQuery, by: str) -> str:
+    """The order of the groups, or of the alerts one by one; empty for the default."""
+    if by == AlertGrouping.NONE:
+        is_default = inbox_query.sort == _default_sort(inbox_query)
+        return "" if is_default else inbox_query.sort.code
+    group_sort = inbox_query.group_sort
+    return "" if group_sort is GroupSort.SEVERITY else group_sort.value
+
+
+def _default_sort(inbox_query: InboxQuery) -> SortOrder:
+    is_resolved = inbox_query.view is InboxViewName.RESOLVED
+    return LAST_RESOLVED_FIRST if is_resolved else BY_SEVERITY
 
 
 @require_GET
@@ -105,6 +112,16 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     group_page = groups.load_group_page(grouping, now, start=start)
     also = list(filter(None, map(parse_row_id, request.GET.get("also", "").split(",")[:150])))
     counts = inbox.count_by_view(asked, now)
+    tools = (
+        build_list_tools(
+            request,
+            ALERT_LIST,
+            viewer=viewer_of_request(request),
+            count=RowCount(counts[asked.view]),
+        )
+        if is_list
+        else None
+    )
     choices = choices_of_forms.all_rules_and_teams_as_filter_choices()
     next_page = {"after": page.next} if page.next else {"start": str(group_page.next_start)}
     has_next = bool(page.next) or (not is_list and group_page.next_start is not None)
@@ -139,6 +156,8 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "active": counts[InboxViewName.OPEN] + counts[InboxViewName.ACKNOWLEDGED],
             "counts": counts,
             "sorts": _sort_links(asked),
+            "sort_code": _sort_code(asked, asked.by.value),
+            "list_tools": tools,
             "severities": Severity.choices,
             "choices": choices,
             "chips": _filter_chips(
@@ -151,7 +170,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
                 asked, by=AlertGrouping.NONE.value, view=InboxViewName.UNASSIGNED.value
             ),
             "money_query": inbox_query_string(
-                asked, by=AlertGrouping.NONE.value, sort=AlertSort.VALUE.value
+                asked, by=AlertGrouping.NONE.value, sort=BY_VALUE.code
             ),
             "next": inbox_query_string(asked, **next_page) if has_next else "",
             "summary": inbox.load_last_breach_running_timers_and_next_due(
@@ -173,15 +192,10 @@ def add_group_urls(
 
 
 def _sort_links(asked: InboxQuery) -> dict[str, tuple[str, bool]]:
-    """For each sort order its query string, and whether it is the current one.
-
-    Closed alerts are listed by the time of their end, unless another order is asked for.
-    """
-    is_by_end = asked.view is InboxViewName.RESOLVED and asked.by is AlertGrouping.NONE
-    current = None if is_by_end and asked.sort is AlertSort.SEVERITY else asked.sort
+    """For each sort order of groups its query string, and whether it is the current one."""
     return {
-        sort.value: (inbox_query_string(asked, sort=sort.value), sort is current)
-        for sort in AlertSort
+        sort.value: (inbox_query_string(asked, sort=sort.value), sort is asked.group_sort)
+        for sort in GroupSort
     }
 
 
@@ -192,14 +206,14 @@ def _filter_chips(
 ) -> list[tuple[str, str, str]]:
     """(name, value, query string without it) of each active filter."""
     rules = {rule.code: rule.title for rule in choices.rules}
-    group_title = f"{group.title}, {group.detail}".rstrip(", ") if group else "nothing left in it"
+    group_title = group.text if group else "nothing left in it"
     chips = [
         ("Severity", inbox_query.severity, {"severity": ""}),
         ("Rule", rules.get(inbox_query.rule, inbox_query.rule), {"rule": ""}),
         ("Team", inbox_query.team, {"team": ""}),
         *(
-            (name.capitalize(), value, {name: ""})
-            for name, value in inbox_query.scope.values.items()
+            (name.replace("_", " ").capitalize(), value, {name: ""})
+            for name, value in inbox_query.scope.inbox_values.items()
         ),
         ("Group", group_title if inbox_query.group else "", {"group": "", "by": ""}),
     ]

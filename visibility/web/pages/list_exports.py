@@ -1,19 +1,34 @@
 """Exports of the filtered rows of a list as CSV or XLSX."""
 
 from django.contrib import messages as notes
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import path
+from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
+from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.lists.list_definition import ListDefinition
 from visibility.web.list_export_download import audited_list_export_response
 from visibility.web.list_page_context import (
     query_without_page,
     sort_or_default_with_problem,
     viewer_of_request,
+    visible_columns_of_viewer,
 )
-from visibility.web.permissions import signed_in_user
+from visibility.web.permissions import Permission, require_permission, signed_in_user
+
+
+@require_GET
+@require_permission(Permission.ALERTS_SEE)
+@require_permission(Permission.EXPORT)
+def export_alerts_view(request: HttpRequest) -> HttpResponseBase:
+    """GET /alerts/export: the alerts of /alerts with the same filters, and a `format`."""
+    format_code = request.GET.get("format", "")
+    if format_code not in set(ListFileFormat):
+        return HttpResponse(f"format must be one of {', '.join(ListFileFormat)}", status=400)
+    return list_export_response(request, ALERT_LIST, ListFileFormat(format_code))
 
 
 def list_export_response(
@@ -33,7 +48,7 @@ def list_export_response(
         definition=definition,
         query=query,
         sort=sort,
-        columns=definition.visible_columns(viewer),
+        columns=visible_columns_of_viewer(definition, viewer),
         viewer=viewer,
         now=now,
         rows=definition.queryset(query, viewer, now),
@@ -50,3 +65,6 @@ def list_export_response(
     except TooManyRowsForXlsx as error:
         notes.warning(request, str(error))
         return redirect(back)
+
+
+urlpatterns = [path("alerts/export", export_alerts_view, name="alerts-export")]

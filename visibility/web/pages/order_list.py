@@ -99,14 +99,14 @@ def _choices(
     filters: order_list.OrderFilters, values: order_views.FilterValues
 ) -> list[tuple[str, str, Sequence[tuple[str, str]], str]]:
     """(name, label, options, chosen value) of the fields with a list of values."""
-    fields = []
-    for name, title, found in (
+    fields: list[tuple[str, str, Sequence[tuple[str, str]], str]] = []
+    for name, title, known in (
         ("channel", "Channel", values.channel),
         ("warehouse", "Warehouse", values.warehouse),
         ("carrier", "Carrier", values.carrier),
     ):
         chosen = getattr(filters, name)
-        options = [*found, *([chosen] if chosen and chosen not in found else [])]
+        options = [*known, *([chosen] if chosen and chosen not in known else [])]
         label = sales_channel_label if name == "channel" else str
         fields.append((name, title, [(value, label(value)) for value in options], chosen))
     return fields

@@ -21,7 +21,9 @@ from visibility.models import (
     MessageReplay,
     MessageState,
     Order,
+    SavedView,
     Subscription,
+    find_or_create_team,
 )
 from visibility.pipeline import job_functions, refold_orders
 from visibility.web.api.schema_and_docs import openapi_document
@@ -66,6 +68,11 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "alerts/{alert}/snooze": ("alerts/{alert_id}/snooze", {OP, AD}, {"until": "{soon}"}),
     "alerts/{alert}/resolve": ("alerts/{alert_id}/resolve", {OP, AD}, {"note": "done"}),
     "alerts/{silent}/note": ("alerts/{alert_id}/note", {CS, OP, IN, AD}, {"note": "seen"}),
+    "alerts/export?format=csv": ("alerts/export", {OP, IN, AD}, None),
+    "orders/export?format=csv": ("orders/export", {OP, IN, AD}, None),
+    "saved-views": ("saved-views", ALL, None),
+    "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
+    "lists/orders/columns": ("lists/{code}/columns", ALL, None),
     "alerts/bulk": (
         "alerts/bulk",
         {OP, AD},
@@ -140,7 +147,19 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "subscription": Subscription.objects.create(
             user=person(UserRole.ADMIN), channel_settings={"address": "ops@example.com"}
         ).pk,
+        "view": create_shared_view([person(role) for role in UserRole]).pk,
     }
+
+
+def create_shared_view(people: list[User]) -> SavedView:
+    """A saved view that the first person shares with the others."""
+    team = find_or_create_team("Everyone")
+    assert team
+    team.members.set(people)
+    now = database_now()
+    return SavedView.objects.create(
+        owner=people[0], list="orders", name="Late", team=team, created_at=now, changed_at=now
+    )
 
 
 def create_more_records(installation: Installation, *, by: User) -> tuple[int, int]:
@@ -207,6 +226,8 @@ def schema_violations(path: str, method: str, answer: Any) -> list[str]:
     )
     media = answer["Content-Type"]
     assert media in response["content"], f"{media} is not one of {list(response['content'])}"
+    if "json" not in media:  # a file
+        return []
     schema = {**response["content"][media]["schema"], "components": openapi["components"]}
     return [
         f"{error.json_path}: {error.message}"

@@ -244,5 +244,5 @@ def test_export_streams_under_asgi() -> None:
 
 
 async def test_stream_yields_every_chunk() -> None:
-    chunks = files._to_async_iterator(iter([b"a", b"b"]))
+    chunks = files.to_async_iterator(iter([b"a", b"b"]))
     assert [piece async for piece in chunks] == [b"a", b"b"]

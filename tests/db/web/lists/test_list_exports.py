@@ -1,19 +1,27 @@
 """Exports of lists as CSV and XLSX: the same rows as the list, redacted, audited, no formulas."""
 
+from collections.abc import Iterator
+from contextlib import aclosing
+
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
-from tests.builders.alerts import order
+from tests.builders.alerts import order, source_alert
 from tests.builders.listed_orders import (
+    create_alerts_with_ties_and_gaps,
     create_orders_with_ties_and_gaps,
     read_csv_export,
     read_xlsx_export,
     walk_pages,
 )
+from tests.builders.sources import create_source
 from tests.builders.users import signed_in
 from visibility.export import list_files
-from visibility.models import AuditEntry, Order
+from visibility.models import Alert, AuditEntry, Order
+from visibility.web.master_table_downloads import to_async_iterator
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +124,123 @@ def test_page_links_to_the_export_of_what_is_filtered(ops: Client) -> None:
     page = ops.get("/orders?status=released&sort=number&after=x&also=1").content.decode()
     assert 'href="/orders/export?format=csv&amp;status=released&amp;sort=number"' in page
     assert "1 order" in page
+
+
+def test_csv_is_read_through_a_server_side_cursor_in_chunks(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_files, "CHUNK_SIZE", 3)
+    create_orders_with_ties_and_gaps(8)
+    chunks = iter(ops.get("/orders/export?format=csv"))
+    open_cursors = "SELECT count(*) FROM pg_cursors WHERE name LIKE '_django_curs%'"
+    assert next(chunks).count(b"SO-") == 3
+    with connection.cursor() as cursor:
+        cursor.execute(open_cursors)
+        assert cursor.fetchone() == (1,)
+        assert [chunk.count(b"SO-") for chunk in chunks] == [3, 2]
+        cursor.execute(open_cursors)
+        assert cursor.fetchone() == (0,)
+
+
+def test_alerts_export_has_the_alerts_of_the_view_in_its_order(ops: Client) -> None:
+    create_alerts_with_ties_and_gaps(6)
+    number_of = dict(Alert.objects.values_list("pk", "order__order__number"))
+    Alert.objects.filter(pk=min(number_of)).update(state="acknowledged", title="=1+1")
+    post = {"columns": ["order", "customer", "value", "alert"]}
+    ops.post("/lists/alerts/columns", post)
+    asked = "view=open&severity=low&sort=opened_at"
+    ids = walk_pages(ops, f"/alerts?{asked}")
+    heading, rows = read_csv_export(ops.get(f"/alerts/export?format=csv&{asked}"))
+    assert heading["Filters"] == "All open; Severity: Low"
+    assert [row["Order"] for row in rows] == [number_of[pk] for pk in ids]
+    assert list(rows[0]) == ["Order", "Customer", "Value at risk", "Alert"]
+    assert rows[0]["Customer"] == "Acme Tools"
+    answer = ops.get("/api/v1/alerts/export?view=acknowledged&columns=alert,value,due_at")
+    heading, rows = read_csv_export(answer)
+    assert (heading["Rows"], rows[0]["Alert"], rows[0]["Value at risk"]) == ("1", "'=1+1", "")
+    lines = read_xlsx_export(ops.get("/api/v1/alerts/export?format=xlsx&sort=-value"))
+    assert ["Rows", "5"] in lines
+    assert AuditEntry.objects.filter(action="export", object="5 alerts").exists()
+
+
+def test_integrator_exports_alerts_of_sources_only() -> None:
+    create_alerts_with_ties_and_gaps(2)
+    source_alert(create_source("shop"))
+    integrator = signed_in(UserRole.INTEGRATOR)
+    for path in ("/alerts/export?format=csv", "/api/v1/alerts/export"):
+        heading, rows = read_csv_export(integrator.get(path))
+        assert (heading["Rows"], "Value at risk" in rows[0]) == ("1", False)
+
+
+def test_alerts_export_refuses_other_formats_and_roles(ops: Client) -> None:
+    assert ops.get("/alerts/export?format=ocel-json").status_code == 400
+    clerk = signed_in(UserRole.CUSTOMER_SERVICE)
+    assert clerk.get("/alerts/export?format=csv").status_code == 403
+    assert clerk.get("/api/v1/alerts/export").status_code == 403
+
+
+def test_api_exports_the_same_table_of_orders(ops: Client) -> None:
+    create_orders_with_ties_and_gaps(7)
+    asked = "status=shipped&sort=-total"
+    _, listed = read_csv_export(ops.get(f"/orders/export?format=csv&{asked}"))
+    api = "/api/v1/orders/export?format="
+    heading, rows = read_csv_export(ops.get(f"{api}csv&{asked}"))
+    assert rows == listed
+    assert (heading["Rows"], len(rows)) == ("3", 3)
+    since = "since=2026-03-02T14:00:00Z"
+    heading, rows = read_csv_export(ops.get(f"{api}csv&{since}&columns=number,warehouse"))
+    assert (heading["Filters"], heading["Rows"]) == ("Since: 2026-03-02 14:00:00+00:00", "3")
+    assert list(rows[0]) == ["Order", "Warehouse"]
+    assert ["Rows", "7"] in read_xlsx_export(ops.get(f"{api}xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("format=csv&columns=planet", "columns"),
+        ("format=csv&sort=planet", "sort"),
+        ("format=ocel-json&columns=number", "columns"),
+        ("sort=number", "sort"),
+        ("format=planet", "format"),
+    ],
+)
+def test_api_export_names_the_wrong_parameter(ops: Client, query: str, path: str) -> None:
+    answer = ops.get(f"/api/v1/orders/export?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, path)
+
+
+def test_api_export_of_too_many_rows_as_xlsx_points_to_csv(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_files, "MAX_XLSX_ROWS", 1)
+    create_orders_with_ties_and_gaps(2)
+    answer = ops.get("/api/v1/orders/export?format=xlsx")
+    assert answer.status_code == 422
+    assert "export as CSV" in answer.json()["detail"]
+
+
+def test_api_columns_without_permission_are_refused() -> None:
+    integrator = signed_in(UserRole.INTEGRATOR)
+    answer = integrator.get("/api/v1/orders/export?format=csv&columns=total")
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "columns")
+
+
+def test_stream_that_a_client_leaves_closes_its_source() -> None:
+    """The database cursor of an export must not stay open on a pooled connection."""
+    closed = []
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield b"1"
+            yield b"2"
+        finally:
+            closed.append(True)
+
+    async def read_first_chunk() -> bytes:
+        async with aclosing(to_async_iterator(chunks())) as content:
+            async for chunk in content:
+                return chunk
+        return b""
+
+    assert async_to_sync(read_first_chunk)() == b"1"
+    assert closed == [True]

@@ -1,0 +1,43 @@
+"""What the pages and the API of saved views share: the person, the list, and checked changes."""
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from visibility.preferences.saved_views import SavedViewChange, ViewEditor
+from visibility.screens.list_registry import LISTS
+from visibility.screens.lists.list_definition import ListDefinition, Viewer
+from visibility.web.permissions import Permission, has_permission
+
+
+def view_editor(user: User) -> ViewEditor:
+    """The person who reads or changes saved views."""
+    return ViewEditor(user, is_administrator=has_permission(user, Permission.ADMINISTER))
+
+
+def readable_list(code: str, user: User | AnonymousUser) -> ListDefinition:
+    """The list. Raises Http404, or PermissionDenied if the person may not open it."""
+    definition = LISTS.get(code)
+    if definition is None:
+        raise Http404(code)
+    if not has_permission(user, definition.permission):
+        raise PermissionDenied(definition.permission.value)
+    return definition
+
+
+def readable_list_codes(user: User | AnonymousUser) -> list[str]:
+    """The lists that the person may open."""
+    return [code for code, item in LISTS.items() if has_permission(user, item.permission)]
+
+
+def checked_saved_view_change(
+    definition: ListDefinition,
+    viewer: Viewer,
+    *,
+    name: str | None = None,
+    query: str | None = None,
+    team: str | None = None,
+) -> SavedViewChange:
+    """The change with a query string that the list accepts. Raises InvalidListQuery."""
+    checked = None if query is None else definition.checked_query(query, viewer)
+    return SavedViewChange(name=name, query=checked, team=team)
