@@ -198,7 +198,7 @@ def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) ->
     listed: list[str] = []
     for tab in ("Missed", "Filled complete"):
         page.locator(".tabs a", has_text=tab).click()
-        count_on_tab = int(page.inner_text(".tabs [aria-current] .tab-count").replace(",", ""))
+        count_on_tab = int(page.inner_text(".tabs [aria-current] .count").replace(",", ""))
         numbers = [*_orders_of_all_pages(page)]
         assert len(numbers) == count_on_tab
         listed += numbers

@@ -69,9 +69,7 @@ def test_date_without_a_time_is_due_until_the_end_of_the_day(clerk: Client, now:
 def test_open_orders_are_listed_most_urgent_first(clerk: Client, now: datetime) -> None:
     never = order("SO-NEVER", last_event_at=now)
     delivered = order("SO-DONE", promised_at=now - 9 * DAY, delivered_at=now - 8 * DAY)
-    later, late, soon = (
-        order(f"SO-{n}", promised_at=now + n * HOUR) for n in (48, -30, 5)
-    )
+    later, late, soon = (order(f"SO-{n}", promised_at=now + n * HOUR) for n in (48, -30, 5))
     page = fetch(clerk, "/orders?open=1")
     listed = [int(pk) for pk in re.findall(r'<tr data-id="(\d+)"', page)]
     assert listed == [late.pk, soon.pk, later.pk, never.pk, delivered.pk]
@@ -98,9 +96,7 @@ def test_filters_by_carrier_alert_and_missing_scan(clerk: Client, now: datetime)
     assert empty.headers["location"] == "/orders?carrier=UPS"
 
 
-def test_progress_ends_before_a_milestone_that_is_not_reached(
-    clerk: Client, now: datetime
-) -> None:
+def test_progress_ends_before_a_milestone_that_is_not_reached(clerk: Client, now: datetime) -> None:
     """Many systems invoice with the shipment: the order is not delivered by that."""
     listed = order("SO-1", status="shipped")
     for code in ("received", "shipped", "invoiced"):
