@@ -29,7 +29,7 @@ class NavItem:
     """A navigation item.
 
     `is_active`: the page is in this section. `is_current`: it is its first page. `group`: the
-    heading it stands under, empty for the main sections.
+    heading it is under, empty for the main sections.
     """
 
     title: str

@@ -17,7 +17,7 @@ class NavigationEntry:
     """An entry of the navigation. `key`: its shortcut after "g". `icon`: a name in `icons.svg`.
 
     `prefixes`: first parts of further URLs that belong to the section. `group`: the heading that
-    the entry stands under, empty for the main sections.
+    the entry is under, empty for the main sections.
     """
 
     title: str
